@@ -1,0 +1,398 @@
+"""The command line. What a command needs is imported when it runs, so that `modelwright --help` is quick."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from service.client import Client
+
+app = typer.Typer(help="POST a config, get a model.", no_args_is_help=True, pretty_exceptions_enable=False)
+models = typer.Typer(help="The models of a service and their versions.", no_args_is_help=True)
+jobs = typer.Typer(help="Training jobs.", no_args_is_help=True)
+datasets = typer.Typer(help="Data sets.", no_args_is_help=True)
+store = typer.Typer(help="The model store on this machine.", no_args_is_help=True)
+for name, group in {"models": models, "jobs": jobs, "datasets": datasets, "store": store}.items():
+    app.add_typer(group, name=name)
+
+Url = Annotated[str, typer.Option(envvar="MODELWRIGHT_URL", help="Address of the service.")]
+Home = Annotated[Path | None, typer.Option(help="Folder of the service's state [env: MODELWRIGHT_HOME].")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Model = Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Version: a number, an alias or latest.")]
+Name = Annotated[str, typer.Argument(metavar="NAME")]
+JobId = Annotated[str, typer.Argument(metavar="JOB")]
+Alias = Annotated[str, typer.Option(help="The alias.")]
+URL = "http://127.0.0.1:8000"
+
+console = Console()
+
+
+def main() -> None:
+    """Runs the command line; what goes wrong with the service is told in one message, without a traceback."""
+    try:
+        app()
+    except Exception as error:
+        from service.client import ModelwrightError
+
+        if not isinstance(error, ModelwrightError | OSError):
+            raise
+        Console(stderr=True).print(f"[red]Error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+# The service itself
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    home: Home = None,
+) -> None:
+    """Start the service."""
+    from service.app import serve
+    from service.settings import Settings
+
+    given = {"host": host, "port": port, "home": home}
+    serve(Settings(**{name: value for name, value in given.items() if value is not None}))
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option(help="Leave the service running.")] = False,
+    home: Annotated[Path | None, typer.Option(help="Folder for the service's state; else a temporary one.")] = None,
+    output: Annotated[Path, typer.Option(help="Folder for plots and bundles.")] = Path("demo-output"),
+) -> None:
+    """Show the whole chain: train, open, predict, restart, share."""
+    from service.demo import run
+
+    run(console, output=output, home=home, keep=keep)
+
+
+@store.command()
+def verify(home: Home = None) -> None:
+    """Check every file of every version against its digest."""
+    from model_store import Store
+    from service.settings import Settings
+
+    folder = (Settings() if home is None else Settings(home=home)).home / "store"
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no model store in {folder}.")
+    faults = Store.open(folder).verify()
+    for fault in faults:
+        console.print(str(fault), markup=False)
+    if faults:
+        raise typer.Exit(1)
+    console.print("All is whole.")
+
+
+# Training and predictions
+
+
+@app.command()
+def train(
+    spec: Annotated[
+        str, typer.Argument(metavar="SPEC.json|-", help="File with a training spec; - reads it from stdin.")
+    ],
+    wait: Annotated[bool, typer.Option(help="Show the training until it ends.")] = True,
+    as_json: AsJson = False,
+    url: Url = URL,
+) -> None:
+    """Train a model from a spec."""
+    from service.progress import follow
+
+    with connect(url) as client:
+        job = client.train(read_json(spec))
+        if wait:
+            job = follow(client, job, Console(stderr=True) if as_json else console)
+        if as_json:
+            show(job)
+        elif job["result"]:
+            console.print(f"{job['result']['model_name']}@{job['result']['version']}", highlight=False)
+        else:
+            console.print(job["id"], highlight=False)
+
+
+@app.command()
+def predict(
+    model: Model,
+    features: Annotated[list[str] | None, typer.Argument(metavar="[FEATURE=VALUE]...", help="One row.")] = None,
+    instances: Annotated[str | None, typer.Option(help="Rows as JSON, or - to read them from stdin.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Rows as a CSV file.")] = None,
+    as_json: AsJson = False,
+    url: Url = URL,
+) -> None:
+    """Predict for one row, or for many."""
+    name, version = reference(model)
+    with connect(url) as client:
+        if csv:
+            answer = client.predict(name, file=csv, version=version)
+        elif instances:
+            rows = json.loads(sys.stdin.read() if instances == "-" else instances)
+            answer = client.predict(name, rows, version=version)
+        else:
+            answer = client.predict(name, query=pairs(features or []), version=version)
+    if as_json:
+        show(answer)
+        return
+    for prediction in answer["predictions"]:
+        console.print(prediction_text(prediction), markup=False, soft_wrap=True)
+
+
+# Models
+
+
+@models.command("list")
+def list_models(as_json: AsJson = False, url: Url = URL) -> None:
+    """List the models."""
+    with connect(url) as client:
+        table(client.models(), ["name", "latest", "aliases"], as_json)
+
+
+@models.command("show")
+def show_model(model: Model, url: Url = URL) -> None:
+    """Show a model, or with @VERSION the manifest of a version."""
+    name, version = reference(model)
+    with connect(url) as client:
+        show(client.model(name) if version is None else client.manifest(name, version))
+
+
+@models.command()
+def versions(name: Name, as_json: AsJson = False, url: Url = URL) -> None:
+    """List the versions of a model."""
+    with connect(url) as client:
+        table(client.versions(name), ["version", "created_at", "digest", "aliases"], as_json)
+
+
+@models.command("delete")
+def delete_model(model: Model, yes: Yes = False, url: Url = URL) -> None:
+    """Delete a model with all its versions, or one version."""
+    name, version = reference(model)
+    confirm(model, yes)
+    with connect(url) as client:
+        if version is None:
+            client.delete_model(name)
+        else:
+            client.delete_version(name, version)
+
+
+@models.command()
+def promote(name: Name, version: int, alias: Alias = "production", url: Url = URL) -> None:
+    """Point an alias at a version."""
+    with connect(url) as client:
+        show(client.set_alias(name, alias, version))
+
+
+@models.command()
+def rollback(name: Name, alias: Alias = "production", url: Url = URL) -> None:
+    """Point an alias back at the version before."""
+    with connect(url) as client:
+        show(client.rollback_alias(name, alias))
+
+
+@models.command()
+def export_bundle(model: Model, file: Path, url: Url = URL) -> None:
+    """Save a version as one file to share."""
+    name, version = reference(model)
+    with connect(url) as client:
+        console.print(str(client.download_bundle(name, version or "latest", file)), markup=False)
+
+
+@models.command()
+def import_bundle(name: Name, file: Path, url: Url = URL) -> None:
+    """Add a shared version to a model."""
+    with connect(url) as client:
+        show(client.upload_bundle(name, file))
+
+
+@models.command()
+def parameters(model: Model, as_json: AsJson = False, url: Url = URL) -> None:
+    """List the parameters of a version."""
+    name, version = reference(model)
+    with connect(url) as client:
+        rows = client.parameters(name, version or "latest")["parameters"]
+    table(rows, ["name", "shape", "dtype", "count", "mean", "std", "min", "max"], as_json)
+
+
+@models.command()
+def state_dict(
+    model: Model,
+    out: Annotated[Path | None, typer.Option(help="Save as this safetensors file instead of printing.")] = None,
+    url: Url = URL,
+) -> None:
+    """Print the tensors of a version, or save them as safetensors."""
+    name, version = reference(model)
+    with connect(url) as client:
+        if out is None:
+            show(client.state_dict(name, version or "latest"))
+        else:
+            console.print(str(client.state_dict_file(name, version or "latest", out)), markup=False)
+
+
+# Jobs
+
+
+@jobs.command("list")
+def list_jobs(
+    status: str | None = None, model_name: str | None = None, as_json: AsJson = False, url: Url = URL
+) -> None:
+    """List the jobs, newest first."""
+    with connect(url) as client:
+        table(client.jobs(status, model_name), ["id", "model_name", "status", "created_at", "finished_at"], as_json)
+
+
+@jobs.command("show")
+def show_job(job: JobId, url: Url = URL) -> None:
+    """Show a job."""
+    with connect(url) as client:
+        show(client.job(job))
+
+
+@jobs.command()
+def watch(job: JobId, url: Url = URL) -> None:
+    """Show a job's training until it ends."""
+    from service.progress import follow
+
+    with connect(url) as client:
+        result = follow(client, client.job(job), console)["result"]
+    console.print(f"{result['model_name']}@{result['version']}", highlight=False)
+
+
+@jobs.command()
+def cancel(job: JobId, url: Url = URL) -> None:
+    """Cancel a job."""
+    with connect(url) as client:
+        show(client.cancel(job))
+
+
+@jobs.command()
+def pause(job: JobId, url: Url = URL) -> None:
+    """Pause a job."""
+    with connect(url) as client:
+        show(client.pause(job))
+
+
+@jobs.command()
+def resume(job: JobId, url: Url = URL) -> None:
+    """Let a paused job go on."""
+    with connect(url) as client:
+        show(client.resume(job))
+
+
+# Data sets
+
+
+@datasets.command("list")
+def list_datasets(as_json: AsJson = False, url: Url = URL) -> None:
+    """List the data sets."""
+    with connect(url) as client:
+        table(client.datasets(), ["name", "version", "rows", "bytes"], as_json)
+
+
+@datasets.command("show")
+def show_dataset(name: Name, url: Url = URL) -> None:
+    """Show a data set's columns."""
+    with connect(url) as client:
+        show(client.dataset(name))
+
+
+@datasets.command()
+def upload(name: Name, file: Path, as_json: AsJson = False, url: Url = URL) -> None:
+    """Upload a file as a new version of a data set."""
+    with connect(url) as client:
+        answer = client.upload_dataset(name, file)
+    if as_json:
+        show(answer)
+    else:
+        table(answer["columns"], ["name", "type", "missing"], as_json=False)
+
+
+@datasets.command("delete")
+def delete_dataset(name: Name, yes: Yes = False, url: Url = URL) -> None:
+    """Delete a data set."""
+    confirm(name, yes)
+    with connect(url) as client:
+        client.delete_dataset(name)
+
+
+# What the commands share
+
+
+def connect(url: str) -> "Client":
+    """A client for the service at this address."""
+    from service.client import Client
+
+    return Client(url, api_key=os.environ.get("MODELWRIGHT_API_KEY"))
+
+
+def reference(text: str) -> tuple[str, str | None]:
+    """`line@3` as a name and a version."""
+    name, _, version = text.partition("@")
+    return name, version or None
+
+
+def pairs(features: list[str]) -> dict[str, str]:
+    """`x=0.5 y=1` as names and values."""
+    if not features or not all("=" in feature for feature in features):
+        raise typer.BadParameter("say FEATURE=VALUE for each feature, or give --instances or --csv")
+    return dict(feature.split("=", 1) for feature in features)
+
+
+def read_json(path: str) -> dict[str, Any]:
+    """The JSON object in a file, or in stdin when the path is `-`."""
+    try:
+        value = json.loads(sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise typer.BadParameter(f"{path} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise typer.BadParameter(f"{path} is not a JSON object")
+    return value
+
+
+def confirm(what: str, yes: bool) -> None:
+    """Asks before something is deleted."""
+    if not yes:
+        typer.confirm(f"Delete {what}?", abort=True)
+
+
+def show(value: Any) -> None:
+    """Prints JSON, in colours on a terminal."""
+    console.print_json(json.dumps(value)) if console.is_terminal else print(json.dumps(value, indent=2))
+
+
+def table(rows: Iterable[dict[str, Any]], columns: list[str], as_json: bool) -> None:
+    """Prints rows as a table, or as JSON, a row a line."""
+    if as_json:
+        for row in rows:
+            print(json.dumps(row))
+        return
+    grid = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        grid.add_row(*(escape(cell(row.get(column))) for column in columns))
+    console.print(grid)
+
+
+def cell(value: Any) -> str:
+    """A value as one table cell."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def prediction_text(prediction: Any) -> str:
+    """A prediction as a line: the number, or the label and how probable it is."""
+    if isinstance(prediction, dict) and "label" in prediction:
+        label = prediction["label"]
+        return f"{label}  {prediction['probabilities'].get(cell(label), float('nan')):.4f}"
+    return json.dumps(prediction)

@@ -1,0 +1,46 @@
+"""What can go wrong for a caller of the service."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+class ModelwrightError(Exception):
+    """Something went wrong between this client and the service."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__)
+
+
+class ApiError(ModelwrightError):
+    """The service declined a call; `code` is stable, `errors` are pairs of a JSON pointer and what is wrong there."""
+
+    def __init__(self, status: int, code: str, detail: str, errors: Sequence[Mapping[str, str]] = ()) -> None:
+        self.status, self.code, self.detail = status, code, detail
+        self.errors = [(error.get("pointer", ""), error.get("message", "")) for error in errors]
+        super().__init__("\n".join([detail, *(f"  {pointer or '/'}: {message}" for pointer, message in self.errors)]))
+
+
+class JobFailed(ModelwrightError):
+    """A training job ended without a model."""
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        self.job = job
+        error = job.get("error")
+        reason = f": {error['detail']} ({error['code']})" if error else "."
+        super().__init__(f"Training job {job['id']} {job['status']}{reason}")
+
+
+class Unreachable(ModelwrightError):
+    """The service could not be reached, or stopped answering."""
+
+
+class UnexpectedAnswer(ModelwrightError):
+    """This is not an answer that Modelwright gives: is the address right?"""
+
+
+class UnusableName(ModelwrightError, ValueError):
+    """An empty name, "." and ".." cannot stand in an address."""
+
+
+class UnknownFormat(ModelwrightError, ValueError):
+    """The format cannot be told from the name: say which content type it is."""

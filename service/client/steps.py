@@ -1,0 +1,46 @@
+"""What an operation may ask for, one step after another, without doing any of it."""
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request; the body of a `live` answer is left to be read piece by piece."""
+
+    method: str
+    path: str
+    query: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    json: Any = None
+    content: bytes | Path | None = None
+    timeout: float | None = None
+    live: bool = False
+
+
+@dataclass(frozen=True)
+class Read:
+    """The next piece of the live answer; empty at its end."""
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Time to let pass."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Item(Generic[T]):
+    """Something for the caller, while the operation goes on."""
+
+    value: T
+
+
+Step: TypeAlias = Call | Read | Pause
+Steps: TypeAlias = Generator[Step, Any, T]
+Stream: TypeAlias = Generator[Step | Item[T], Any, None]

@@ -1,0 +1,55 @@
+"""Server-sent events come out the same however the bytes were cut."""
+
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.client.events import EventParser
+
+LINE_ENDS = st.sampled_from(["\n", "\r", "\r\n"])
+COMMENTS = st.sampled_from(["", ": still here", "unknown: field", "event: metrics"])
+EVENTS = st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=20) | st.integers(), max_size=3), max_size=6)
+
+
+def written(events: list[dict[str, Any]], line_end: str, comment: str) -> bytes:
+    lines: list[str] = []
+    for number, event in enumerate(events, 1):
+        # An event of several data lines is one value, as JSON is when it is indented.
+        data = [f"data: {line}" for line in json.dumps(event, indent=1).split("\n")]
+        lines += [*([comment] if comment else []), f"id: {number}", *data, ""]
+    return "".join(line + line_end for line in lines).encode()
+
+
+def cut(data: bytes, places: list[int]) -> Iterator[bytes]:
+    bounds = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
+    return (data[start:end] for start, end in pairwise(bounds))
+
+
+@given(EVENTS, LINE_ENDS, COMMENTS, st.lists(st.integers(0, 10_000), max_size=30))
+def test_any_cut_gives_the_same_events(
+    events: list[dict[str, Any]], line_end: str, comment: str, places: list[int]
+) -> None:
+    parser = EventParser()
+    assert [
+        event for chunk in cut(written(events, line_end, comment), places) for event in parser.feed(chunk)
+    ] == events
+    assert parser.last_event_id == (str(len(events)) if events else "")
+
+
+def test_what_is_cut_off_is_not_an_event() -> None:
+    parser = EventParser("7")
+    assert list(parser.feed(b'id: 8\ndata: {"a": 1}\n')) == []
+    assert parser.last_event_id == "7"
+    parser.restart()
+    assert list(parser.feed(b'id: 8\ndata: {"a": 2}\n\n')) == [{"a": 2}]
+    assert parser.last_event_id == "8"
+
+
+def test_the_server_says_how_long_to_wait() -> None:
+    parser = EventParser()
+    list(parser.feed(b"retry: 1500\nretry: soon\n\n"))
+    assert parser.retry == 1.5
