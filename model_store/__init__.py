@@ -1,0 +1,10 @@
+"""Named, numbered, immutable versions of models and data sets, kept on one primitive: put-if-absent."""
+
+from model_store.aliases import Aliases, Entry
+from model_store.bundle import Draft, read_bundle, write_bundle
+from model_store.collection import Collection
+from model_store.fault import Fault
+from model_store.store import Store
+from model_store.version import Version
+
+__all__ = ["Aliases", "Collection", "Draft", "Entry", "Fault", "Store", "Version", "read_bundle", "write_bundle"]

@@ -1,0 +1,48 @@
+"""The whole storage surface that the store needs."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+
+class Backend(ABC):
+    """Bytes under keys, with put-if-absent as the one primitive that everything else stands on.
+
+    Keys are `/`-separated and made by the store alone, never by a user. A key is either content or a prefix of other
+    keys, never both. Whatever is written is durable on return. Any method may raise Unavailable, and
+    any that writes NoSpace.
+    """
+
+    @abstractmethod
+    def read(self, key: str) -> bytes:
+        """The content of `key`. Raises KeyNotFound."""
+
+    @abstractmethod
+    def create(self, key: str, data: bytes) -> None:
+        """Put `data` at `key` if nothing is there: atomic, durable on return. Raises KeyExists."""
+
+    @abstractmethod
+    def replace(self, key: str, data: bytes) -> None:
+        """Put `data` at `key`, whatever is there: atomic, durable on return."""
+
+    @abstractmethod
+    def create_file(self, key: str, source: Path) -> None:
+        """Move the local regular file `source` to `key` if nothing is there: atomic, durable on return.
+
+        Raises KeyExists; `source` is then left where it is.
+        """
+
+    @abstractmethod
+    def names(self, prefix: str) -> list[str]:
+        """The sorted names directly under `prefix`; [] when there are none. An emptied prefix may still be named."""
+
+    @abstractmethod
+    def delete(self, prefix: str) -> None:
+        """Remove the key `prefix` and all below it; nothing happens when nothing is there."""
+
+    @abstractmethod
+    def local_path(self, key: str) -> Path:
+        """A local file with the content of `key`, to read or map, not to write. Raises KeyNotFound."""
+
+    @abstractmethod
+    def clear_temporary(self, older_than_seconds: float) -> None:
+        """Remove what crashed writers left behind, once it is older than that."""

@@ -1,0 +1,181 @@
+"""A backend on a local directory: `<root>/<key>`, with temporary files in `<root>/tmp`."""
+
+import errno
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from model_store.backends.backend import Backend
+from model_store.errors import KeyExists, KeyNotFound, Unavailable
+from model_store.os_errors import storage_errors
+
+_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+_KNOWN_FOLDERS = 4096
+
+
+class LocalBackend(Backend):
+    """One file a key. Writers never show a partial file: they write to `tmp`, fsync, then link or rename, then fsync
+    the folder. A failed fsync is an error and never tried again. Safe for threads, and for processes on one machine.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """Make `root` when it is not there. Raises NoSpace and Unavailable."""
+        self._root = root.absolute()
+        self._temporary = self._root / "tmp"
+        self._known: set[Path] = set()
+        with storage_errors():
+            if not self._root.is_dir():
+                self._root.mkdir(parents=True, exist_ok=True)
+                _sync(self._root.parent)
+            self._make_folder(self._temporary)
+
+    def read(self, key: str) -> bytes:
+        """The content of `key`. Raises KeyNotFound."""
+        with storage_errors():
+            try:
+                return self._path(key).read_bytes()
+            except _ABSENT:
+                raise KeyNotFound from None
+
+    def create(self, key: str, data: bytes) -> None:
+        """Put `data` at `key` if nothing is there. Raises KeyExists."""
+        with storage_errors(), self._written(data) as temporary:
+            self._link(temporary, self._path(key))
+
+    def replace(self, key: str, data: bytes) -> None:
+        """Put `data` at `key`, whatever is there."""
+        target = self._path(key)
+        with storage_errors(), self._written(data) as temporary:
+            self._make_folder(target.parent)
+            temporary.rename(target)
+            _sync(target.parent)
+
+    def create_file(self, key: str, source: Path) -> None:
+        """Link `source` to `key` and unlink it; copied when it lies on another file system. Raises KeyExists."""
+        target = self._path(key)
+        with storage_errors():
+            if source.is_symlink() or not source.is_file():
+                raise Unavailable("Only a regular file can be moved into the store.")
+            try:
+                _sync(source)
+                self._link(source, target)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                self._copy(source, target)
+            source.unlink()
+
+    def names(self, prefix: str) -> list[str]:
+        """The sorted names directly under `prefix`."""
+        with storage_errors():
+            try:
+                return sorted(os.listdir(self._path(prefix)))  # noqa: PTH208 - names alone, without a Path for each
+            except _ABSENT:
+                return []
+
+    def delete(self, prefix: str) -> None:
+        """Rename it away at once, then remove it piece by piece; what a crash leaves is temporary."""
+        target = self._path(prefix)
+        grave = self._temporary / uuid.uuid4().hex
+        with storage_errors():
+            try:
+                target.rename(grave)
+            except _ABSENT:
+                return
+            _sync(target.parent)
+            _remove(grave)
+
+    def local_path(self, key: str) -> Path:
+        """The stored file itself: do not write to it. Raises KeyNotFound."""
+        path = self._path(key)
+        if not path.is_file():
+            raise KeyNotFound
+        return path
+
+    def clear_temporary(self, older_than_seconds: float) -> None:
+        """Remove files in `tmp` that were last changed longer ago than that."""
+        limit = time.time() - older_than_seconds
+        with storage_errors():
+            for path in self._temporary.iterdir():
+                try:
+                    if path.lstat().st_mtime <= limit:
+                        _remove(path)
+                except FileNotFoundError:
+                    continue  # its writer, or another sweep, was faster
+
+    def _path(self, key: str) -> Path:
+        parts = key.split("/")
+        if any(part in ("", ".", "..") or "\0" in part for part in parts) or parts[0] == "tmp":
+            raise ValueError("not a key of the store")
+        return self._root.joinpath(*parts)
+
+    @contextmanager
+    def _written(self, data: bytes) -> Iterator[Path]:
+        """A durable temporary file with `data`, gone at the end unless it was renamed."""
+        temporary = self._temporary / uuid.uuid4().hex
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            yield temporary
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _copy(self, source: Path, target: Path) -> None:
+        temporary = self._temporary / uuid.uuid4().hex
+        try:
+            shutil.copyfile(source, temporary)
+            _sync(temporary)
+            self._link(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _link(self, source: Path, target: Path) -> None:
+        self._make_folder(target.parent)
+        try:
+            os.link(source, target)
+        except FileExistsError:
+            raise KeyExists from None
+        try:
+            _sync(target.parent)
+        except OSError:
+            target.unlink(missing_ok=True)  # not durable, so it must not be seen
+            raise
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make `folder` and its parents below the root durably.
+
+        A folder that this object has not met is synced even when it exists: its maker may not have come to that yet.
+        """
+        for path in [*reversed(folder.parents), folder]:
+            if not path.is_relative_to(self._root) or path == self._root:
+                continue
+            try:
+                path.mkdir()
+            except FileExistsError:
+                if path in self._known:
+                    continue
+            _sync(path.parent)
+            if len(self._known) >= _KNOWN_FOLDERS:
+                self._known.clear()
+            self._known.add(path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)  # what resists is tried again by the next sweep
+    else:
+        path.unlink(missing_ok=True)

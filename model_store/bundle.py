@@ -1,0 +1,147 @@
+"""A bundle: one version as one zip file, `manifest.json` and `files/<name>`, the same bytes for the same version."""
+
+import hashlib
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, TypeGuard
+
+from model_store.collection import Collection
+from model_store.contents import MANIFEST
+from model_store.errors import InvalidBundle, InvalidManifest, InvalidName
+from model_store.manifest import MAX_MANIFEST_BYTES, decode_manifest, encode_manifest
+from model_store.names import check_file_names
+from model_store.os_errors import storage_errors
+from model_store.version import Version
+from model_store.zip_archive import ZipArchive
+
+_FILES = "files/"
+_CHUNK = 1024 * 1024
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+_UNIX, _READABLE_FILE = 3, 0o100644 << 16
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a bundle held, ready for `Collection.publish`, which gives it the digest that it had."""
+
+    manifest: dict[str, Any]
+    files: dict[str, Path]
+
+
+class _Stream:
+    """A target that zipfile cannot seek in: the bundle has the same bytes for a file and for a socket."""
+
+    def __init__(self, target: BinaryIO) -> None:
+        self.write = target.write
+        self.flush = target.flush
+
+
+def write_bundle(version: Version, collection: Collection, target: BinaryIO) -> None:
+    """Write `version` to `target`, which need not be seekable. Raises VersionCorrupt and VersionNotFound.
+
+    Every file is checked before the first byte is written.
+    """
+    paths = {file: collection.path(version, file) for file in sorted(version.manifest["files"])}
+    with zipfile.ZipFile(_Stream(target), "w") as archive:  # type: ignore[call-overload]  # it needs no more than this
+        archive.writestr(_member(MANIFEST), encode_manifest(version.manifest))
+        for file, path in paths.items():
+            member = _member(_FILES + file)
+            member.file_size = version.manifest["files"][file]["bytes"]  # tells zipfile where zip64 is needed
+            with path.open("rb") as source, archive.open(member, "w") as sink:
+                while chunk := source.read(_CHUNK):
+                    sink.write(chunk)
+
+
+def read_bundle(path: Path, work_dir: Path, max_bytes: int) -> Draft:
+    """Extract the bundle at `path` into the folder `work_dir`, which must be there; it is left as it was on any error.
+
+    `max_bytes` bounds all members together, uncompressed. Raises InvalidBundle naming member and rule: anything but
+    the manifest and exactly the files it names, each with the size and SHA-256 it states, is refused.
+    Raises NoSpace when `work_dir` is full.
+    """
+    files: dict[str, Path] = {}
+    try:
+        with path.open("rb") as source:
+            archive = ZipArchive(source, max_bytes)
+            manifest = _manifest(archive)
+            described = _described_files(manifest)
+            _check_names(archive, described)
+            for number, file in enumerate(sorted(described)):
+                files[file] = work_dir / str(number)  # never a path that the bundle chose
+                _extract(archive, file, described[file], files[file])
+    except BaseException:
+        for extracted in files.values():
+            extracted.unlink(missing_ok=True)
+        raise
+    return Draft(manifest, files)
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    member = zipfile.ZipInfo(name, _ZIP_EPOCH)
+    member.create_system = _UNIX
+    member.external_attr = _READABLE_FILE
+    return member
+
+
+def _manifest(archive: ZipArchive) -> dict[str, Any]:
+    size = archive.sizes.get(MANIFEST)
+    if size is None:
+        raise InvalidBundle(MANIFEST, "it is missing")
+    if size > MAX_MANIFEST_BYTES:
+        raise InvalidBundle(MANIFEST, f"it may have at most {MAX_MANIFEST_BYTES} bytes")
+    try:
+        return decode_manifest(archive.read(MANIFEST))
+    except InvalidManifest as error:
+        raise InvalidBundle(MANIFEST, error.rule) from error
+
+
+def _described_files(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    described = manifest.get("files")
+    if not isinstance(described, dict) or not all(map(_is_description, described.values())):
+        raise InvalidBundle(MANIFEST, "its `files` must give `sha256` and `bytes`, and no more, for each file")
+    return described
+
+
+def _is_description(value: object) -> TypeGuard[dict[str, Any]]:
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"sha256", "bytes"}
+        and isinstance(value["sha256"], str)
+        and type(value["bytes"]) is int
+    )
+
+
+def _check_names(archive: ZipArchive, described: Mapping[str, Any]) -> None:
+    members = archive.sizes.keys() - {MANIFEST}
+    for member in sorted(members):
+        file = member.removeprefix(_FILES)
+        try:
+            check_file_names([file])
+        except InvalidName as error:
+            raise InvalidBundle(member, f"its name is not legal: {error.rule}") from error
+        if file == member:
+            raise InvalidBundle(member, f"only {MANIFEST} and {_FILES} belong into a bundle")
+        if file not in described:
+            raise InvalidBundle(member, "the manifest does not name it")
+    for file in sorted(described):
+        if _FILES + file not in members:
+            raise InvalidBundle(_FILES + file, "it is missing, though the manifest names it")
+    try:
+        check_file_names(sorted(described))
+    except InvalidName as error:
+        raise InvalidBundle(MANIFEST, error.rule) from error
+
+
+def _extract(archive: ZipArchive, file: str, expected: Mapping[str, Any], target: Path) -> None:
+    member = _FILES + file
+    if archive.sizes[member] != expected["bytes"]:
+        raise InvalidBundle(member, "its size is not the one in the manifest")
+    sha256 = hashlib.sha256()
+    with storage_errors(), target.open("xb") as sink:
+        for chunk in archive.chunks(member):
+            sha256.update(chunk)
+            sink.write(chunk)
+    if sha256.hexdigest() != expected["sha256"]:
+        raise InvalidBundle(member, "its SHA-256 is not the one in the manifest")

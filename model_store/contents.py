@@ -1,0 +1,82 @@
+"""The content of versions: a manifest and files under an id, written before any record points at them."""
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from model_store.backends.backend import Backend
+from model_store.errors import ContentDamaged, InvalidManifest, KeyNotFound
+from model_store.manifest import decode_manifest, manifest_digest
+
+MANIFEST = "manifest.json"
+
+
+def new_content_id(now: datetime) -> str:
+    """A random id of 32 hex digits that begins with the milliseconds since 1970, so that its age can be told."""
+    return f"{int(now.timestamp() * 1000):012x}{uuid.uuid4().hex[:20]}"
+
+
+def content_made_at(content: str) -> datetime:
+    """When `new_content_id` made this id, to the millisecond."""
+    return datetime.fromtimestamp(int(content[:12], 16) / 1000, UTC)
+
+
+def describe_file(path: Path) -> dict[str, Any]:
+    """What a manifest says of a file: `sha256` (hex) and `bytes`."""
+    with path.open("rb") as file:
+        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": file.tell()}
+
+
+class Contents:
+    """All contents of one name: `<prefix>/contents/<id>/manifest.json` and `.../files/<file name>`."""
+
+    def __init__(self, backend: Backend, prefix: str) -> None:
+        self._backend = backend
+        self._prefix = f"{prefix}/contents"
+
+    def write(self, content: str, manifest: bytes, files: Mapping[str, Path]) -> None:
+        """Move `files` in, then write the manifest. Raises NoSpace and Unavailable; a part may then be there."""
+        for file, source in files.items():
+            self._backend.create_file(self._file_key(content, file), source)
+        self._backend.create(self._manifest_key(content), manifest)
+
+    def manifest(self, content: str, digest: str) -> dict[str, Any]:
+        """The manifest, whose bytes must have this digest. Raises ContentDamaged."""
+        try:
+            data = self._backend.read(self._manifest_key(content))
+            if manifest_digest(data) != digest:
+                raise ContentDamaged(MANIFEST, "does not have the digest that was published")
+            return decode_manifest(data)
+        except KeyNotFound:
+            raise ContentDamaged(MANIFEST, "is missing") from None
+        except InvalidManifest as error:
+            raise ContentDamaged(MANIFEST, "is not a manifest") from error
+
+    def file(self, content: str, file: str, expected: Mapping[str, Any]) -> Path:
+        """A local path to the file, which must have the size and SHA-256 of `expected`. Raises ContentDamaged."""
+        try:
+            path = self._backend.local_path(self._file_key(content, file))
+            if path.stat().st_size != expected["bytes"]:
+                raise ContentDamaged(file, "does not have the size that was published")
+            if describe_file(path) != expected:
+                raise ContentDamaged(file, "does not have the SHA-256 that was published")
+        except (KeyNotFound, FileNotFoundError):
+            raise ContentDamaged(file, "is missing") from None
+        return path
+
+    def ids(self) -> list[str]:
+        """The ids of all contents, the oldest first."""
+        return self._backend.names(self._prefix)
+
+    def delete(self, content: str) -> None:
+        """Remove one content; nothing happens when it is not there."""
+        self._backend.delete(f"{self._prefix}/{content}")
+
+    def _manifest_key(self, content: str) -> str:
+        return f"{self._prefix}/{content}/{MANIFEST}"
+
+    def _file_key(self, content: str, file: str) -> str:
+        return f"{self._prefix}/{content}/files/{file}"

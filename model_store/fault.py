@@ -1,0 +1,13 @@
+"""One finding of `verify`."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with one file of one version; `number` is None for a fault outside any version (an alias)."""
+
+    name: str
+    number: int | None
+    file: str
+    reason: str

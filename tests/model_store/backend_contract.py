@@ -1,0 +1,94 @@
+"""What every backend must do. A backend's test is a subclass that makes one."""
+
+from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from model_store.backends.backend import Backend
+from model_store.errors import KeyExists, KeyNotFound
+
+
+class BackendContract(ABC):
+    @abstractmethod
+    @pytest.fixture
+    def backend(self, tmp_path: Path) -> Backend: ...
+
+    def test_reads_what_was_created(self, backend: Backend) -> None:
+        backend.create("a/b/c", b"\0one")
+        assert backend.read("a/b/c") == b"\0one"
+
+    def test_creates_only_once(self, backend: Backend) -> None:
+        backend.create("a/b", b"one")
+        with pytest.raises(KeyExists):
+            backend.create("a/b", b"two")
+        assert backend.read("a/b") == b"one"
+
+    def test_of_racing_creators_exactly_one_wins(self, backend: Backend) -> None:
+        def create(number: int) -> bool:
+            try:
+                backend.create("a/b", str(number).encode() * 1000)
+            except KeyExists:
+                return False
+            return backend.read("a/b") == str(number).encode() * 1000
+
+        with ThreadPoolExecutor(8) as threads:
+            assert sum(threads.map(create, range(32))) == 1
+
+    def test_replaces_what_is_there_and_what_is_not(self, backend: Backend) -> None:
+        backend.replace("a/b", b"one")
+        backend.replace("a/b", b"two")
+        assert backend.read("a/b") == b"two"
+
+    @pytest.mark.parametrize("key", ["absent", "a", "a/b/below"])
+    def test_absent_keys_are_not_found(self, backend: Backend, key: str) -> None:
+        backend.create("a/b", b"one")
+        with pytest.raises(KeyNotFound):
+            backend.read(key)
+        with pytest.raises(KeyNotFound):
+            backend.local_path(key)
+
+    def test_moves_a_file_in(self, backend: Backend, tmp_path: Path) -> None:
+        source = tmp_path / "source"
+        source.write_bytes(b"content")
+        backend.create_file("a/files/f", source)
+        assert backend.read("a/files/f") == b"content"
+        assert not source.exists()
+
+    def test_leaves_a_file_that_it_cannot_take(self, backend: Backend, tmp_path: Path) -> None:
+        source = tmp_path / "source"
+        source.write_bytes(b"two")
+        backend.create("a/f", b"one")
+        with pytest.raises(KeyExists):
+            backend.create_file("a/f", source)
+        assert backend.read("a/f") == b"one"
+        assert source.read_bytes() == b"two"
+
+    def test_names_the_children_alone_sorted(self, backend: Backend) -> None:
+        for key in ("a/c/x", "a/b", "a/c/y/z", "ab/d"):
+            backend.create(key, b"")
+        assert backend.names("a") == ["b", "c"]
+        assert backend.names("a/c") == ["x", "y"]
+        assert backend.names("absent") == []
+        assert backend.names("a/b") == []
+
+    def test_deletes_a_key_and_all_below_and_no_neighbour(self, backend: Backend) -> None:
+        for key in ("a/b/c", "a/b/d/e", "a/bc", "a/f"):
+            backend.create(key, b"x")
+        backend.delete("a/b")
+        backend.delete("a/f")
+        backend.delete("a/b")
+        backend.delete("absent")
+        assert backend.names("a") == ["bc"]
+        backend.create("a/b/c", b"again")
+        assert backend.read("a/b/c") == b"again"
+
+    def test_gives_a_local_file(self, backend: Backend) -> None:
+        backend.create("a/b", b"content")
+        assert backend.local_path("a/b").read_bytes() == b"content"
+
+    def test_clearing_temporary_files_leaves_the_rest(self, backend: Backend) -> None:
+        backend.create("a/b", b"content")
+        backend.clear_temporary(0)
+        assert backend.read("a/b") == b"content"

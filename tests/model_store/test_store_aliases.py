@@ -1,0 +1,234 @@
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_store import Store
+from model_store.backends.local import LocalBackend
+from model_store.backends.memory import MemoryBackend
+from model_store.errors import (
+    AliasCorrupt,
+    AliasNotFound,
+    InvalidName,
+    NameNotFound,
+    NothingToRollBackTo,
+    PreconditionFailed,
+    VersionInUse,
+    VersionNotFound,
+)
+
+
+@pytest.fixture
+def store() -> Store:
+    store = Store(MemoryBackend())
+    for number in range(3):
+        store.models.publish("line", {"number": number}, {})
+    return store
+
+
+def test_an_alias_is_a_log(store: Store) -> None:
+    aliases = store.aliases
+    assert [aliases.set("line", "production", version).number for version in (1, 2, 2, 3)] == [1, 2, 2, 3]
+    assert aliases.get("line", "production").version == 3
+    assert aliases.rollback("line", "production").version == 2
+    assert aliases.delete("line", "production").version is None
+    assert aliases.set("line", "production", 1).number == 6
+    assert [entry.version for entry in aliases.history("line", "production")] == [1, 2, 3, 2, None, 1]
+    assert {alias: entry.version for alias, entry in aliases.all("line").items()} == {"production": 1}
+
+
+def test_what_is_not_there_is_not_found(store: Store) -> None:
+    aliases = store.aliases
+    asks: list[Callable[..., Any]] = [aliases.get, aliases.delete, aliases.rollback]
+    for ask in [*asks, aliases.history]:
+        with pytest.raises(AliasNotFound):
+            ask("line", "production")
+    with pytest.raises(VersionNotFound):
+        aliases.set("line", "production", 4)
+    with pytest.raises(NameNotFound):
+        aliases.set("other", "production", 1)
+    aliases.set("line", "production", 1)
+    aliases.delete("line", "production")
+    for ask in asks:
+        with pytest.raises(AliasNotFound):
+            ask("line", "production")
+    assert aliases.all("line") == {}
+    for ask in [*asks, aliases.history]:
+        with pytest.raises(InvalidName):
+            ask("line", "latest")
+
+
+def test_compare_and_swap(store: Store) -> None:
+    aliases = store.aliases
+    with pytest.raises(PreconditionFailed):
+        aliases.set("line", "production", 1, expected=1)
+    entry = aliases.set("line", "production", 1, absent=True)
+    with pytest.raises(PreconditionFailed):
+        aliases.set("line", "production", 2, absent=True)
+    assert aliases.set("line", "production", 2, expected=entry.number).number == 2
+    for change in (aliases.delete, aliases.rollback):
+        with pytest.raises(PreconditionFailed):
+            change("line", "production", expected=1)
+    with pytest.raises(PreconditionFailed):
+        aliases.set("line", "production", 2, expected=1)
+    assert aliases.rollback("line", "production", expected=2).version == 1
+    assert aliases.delete("line", "production", expected=3).number == 4
+    with pytest.raises(PreconditionFailed):
+        aliases.set("line", "production", 1, expected=4)
+    assert aliases.set("line", "production", 1, absent=True).number == 5
+
+
+def test_rolls_back_only_to_what_exists(store: Store) -> None:
+    aliases = store.aliases
+    aliases.set("line", "production", 1)
+    with pytest.raises(NothingToRollBackTo):
+        aliases.rollback("line", "production")
+    aliases.set("line", "production", 2)
+    store.delete_version("line", 1)
+    with pytest.raises(NothingToRollBackTo):
+        aliases.rollback("line", "production")
+    aliases.delete("line", "production")
+    aliases.set("line", "production", 3)
+    with pytest.raises(NothingToRollBackTo):
+        aliases.rollback("line", "production")
+
+
+def test_of_racing_swaps_exactly_one_wins(tmp_path: Path) -> None:
+    store = Store(LocalBackend(tmp_path))
+    for _ in range(9):
+        store.models.publish("line", {}, {})
+    store.aliases.set("line", "production", 9)
+
+    def swap(version: int) -> bool:
+        try:
+            return store.aliases.set("line", "production", version, expected=1).version == version
+        except PreconditionFailed:
+            return False
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(swap, range(1, 9))) == 1
+        entries = list(threads.map(lambda version: store.aliases.set("line", "production", version), range(1, 9)))
+    assert len({(entry.number, entry.version) for entry in entries}) == 8
+    history = store.aliases.history("line", "production")
+    assert [entry.number for entry in history] == list(range(1, len(history) + 1))
+
+
+def test_resolves_references(store: Store) -> None:
+    store.aliases.set("line", "production", 2)
+    resolved = [store.resolve("line", reference).number for reference in ("1", "latest", "production")]
+    assert resolved == [1, 3, 2]
+    for reference in ("4", "0", "9" * 5000, "staging", "No", "", "-1", "１", "1 "):
+        with pytest.raises(VersionNotFound):
+            store.resolve("line", reference)
+    for reference in ("1", "latest", "production"):
+        with pytest.raises(NameNotFound):
+            store.resolve("other", reference)
+        with pytest.raises(InvalidName):
+            store.resolve("../x", reference)
+
+
+def test_a_version_in_use_stays(store: Store) -> None:
+    store.aliases.set("line", "production", 2)
+    with pytest.raises(VersionInUse) as caught:
+        store.delete_version("line", 2)
+    assert caught.value.aliases == ["production"]
+    assert store.models.has("line", 2)
+    store.aliases.set("line", "production", 3)
+    store.delete_version("line", 2)
+    assert store.models.numbers("line") == [1, 3]
+
+
+def test_an_alias_set_during_the_deletion_puts_the_version_back(tmp_path: Path, store: Store) -> None:
+    before = store.models.get("line", 2)
+    looks = []
+
+    def guard() -> None:
+        looks.append(store.models.has("line", 2))
+        if len(looks) == 2:
+            raise VersionInUse("line", 2, ["production"])
+
+    with pytest.raises(VersionInUse):
+        store.models.delete("line", 2, guard=guard)
+    assert looks == [True, False]
+    assert store.models.get("line", 2) == before
+
+
+class DeletesBetween(MemoryBackend):
+    """Deletes version 2 in the moment before an alias's entry is written: the race, made certain."""
+
+    def create(self, key: str, data: bytes) -> None:
+        if "/aliases/" in key and Store(self).models.has("line", 2):
+            Store(self).delete_version("line", 2)
+        super().create(key, data)
+
+
+@pytest.mark.parametrize("before", [None, 1])
+def test_an_alias_set_on_a_version_just_deleted_is_taken_back(before: int | None) -> None:
+    backend = DeletesBetween()
+    store = Store(backend)
+    store.models.publish("line", {}, {})
+    if before is not None:
+        store.aliases.set("line", "production", before)
+    store.models.publish("line", {}, {})
+    with pytest.raises(VersionNotFound):
+        store.aliases.set("line", "production", 2)
+    entries = [entry.version for entry in store.aliases.history("line", "production")]
+    assert entries == ([2, None] if before is None else [1, 2, 1])
+    assert store.models.numbers("line") == [1]
+
+
+def test_aliases_and_deletions_that_race_never_leave_an_alias_without_its_version() -> None:
+    store = Store(MemoryBackend())
+    store.models.publish("line", {}, {})
+
+    def promote(version: int) -> bool:
+        try:
+            store.aliases.set("line", f"alias{version % 5}", version)
+        except VersionNotFound:
+            return False
+        return True
+
+    def delete(version: int) -> bool:
+        try:
+            store.delete_version("line", version)
+        except VersionInUse:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as threads:
+        for _ in range(300):
+            version = store.models.publish("line", {}, {}).number
+            outcomes = [threads.submit(work, version) for work in (promote, delete)]
+            assert not all(outcome.result() for outcome in outcomes)
+            for entry in store.aliases.all("line").values():
+                assert entry.version is not None
+                assert store.models.has("line", entry.version)
+    assert store.verify() == []
+
+
+def test_deleting_a_model_takes_its_aliases_and_keeps_its_numbers(store: Store) -> None:
+    store.aliases.set("line", "production", 2)
+    store.delete_model("line")
+    assert store.models.names() == []
+    assert store.aliases.all("line") == {}
+    with pytest.raises(NameNotFound):
+        store.delete_model("line")
+    assert store.models.publish("line", {}, {}).number == 4
+    assert store.aliases.set("line", "production", 4).number == 3
+
+
+def test_a_damaged_entry_is_told_and_can_be_set_anew(tmp_path: Path) -> None:
+    store = Store.open(tmp_path)
+    store.models.publish("line", {}, {})
+    store.aliases.set("line", "production", 1)
+    for damage in (b"", b"{}", json.dumps({"number": 1, "version": "1", "created_at": ""}).encode()):
+        entry = len(store.models._backend.names("models/line/aliases/production"))
+        (tmp_path / f"models/line/aliases/production/{entry}").write_bytes(damage)
+        with pytest.raises(AliasCorrupt):
+            store.resolve("line", "production")
+        assert [fault.file for fault in store.verify()] == [f"aliases/production/{entry}"]
+        store.aliases.set("line", "production", 1)
+        assert store.verify() == []

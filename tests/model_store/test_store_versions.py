@@ -1,0 +1,279 @@
+import hashlib
+import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_store import Collection, Fault
+from model_store.backends.backend import Backend
+from model_store.backends.local import LocalBackend
+from model_store.backends.memory import MemoryBackend
+from model_store.errors import (
+    InvalidManifest,
+    InvalidName,
+    KeyNotFound,
+    NameNotFound,
+    Unavailable,
+    VersionCorrupt,
+    VersionNotFound,
+)
+from tests.model_store.fixed_clock import FixedClock
+from tests.model_store.source_files import source_files
+
+FILES = {"weights.safetensors": b"weights", "plots/data.json": b"{}"}
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def models(root: Path, clock: FixedClock) -> Collection:
+    return Collection(LocalBackend(root), "models", now=clock)
+
+
+def content_folder(root: Path, number: int, name: str = "line") -> Path:
+    record = json.loads((root / f"models/{name}/versions/{number}").read_bytes())
+    return root / f"models/{name}/contents" / str(record["content"])
+
+
+def flip_bit(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def test_publishes_whole_versions(models: Collection, tmp_path: Path) -> None:
+    files = source_files(tmp_path, FILES)
+    version = models.publish("line", {"b": [1, 2.5, None], "a": "é"}, files)
+    assert (version.name, version.number, version.created_at) == ("line", 1, "2026-01-31T12:00:00.000000Z")
+    assert version.manifest["files"]["weights.safetensors"] == {
+        "sha256": hashlib.sha256(b"weights").hexdigest(),
+        "bytes": 7,
+    }
+    canonical = json.dumps(version.manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    assert version.digest == hashlib.sha256(canonical).hexdigest()
+    assert models.get("line", 1) == version == models.latest("line") == models.find("line", version.digest)
+    assert {file: models.path(version, file).read_bytes() for file in FILES} == FILES
+    assert not any(path.exists() for path in files.values())
+    assert models.verify() == []
+
+
+def test_equal_content_has_an_equal_digest_whatever_its_name_and_number(models: Collection) -> None:
+    digests = {models.publish(name, {"x": 1}, {}).digest for name in ("a", "a", "b")}
+    assert len(digests) == 1
+    assert models.publish("a", {"x": 2}, {}).digest not in digests
+
+
+def test_numbers_are_never_used_again(models: Collection) -> None:
+    for number in (1, 2, 3):
+        assert models.publish("line", {}, {}).number == number
+    models.delete("line", 3)
+    models.delete("line", 1)
+    assert models.numbers("line") == [2]
+    assert models.latest("line").number == 2
+    assert models.publish("line", {}, {}).number == 4
+    models.delete_all("line")
+    assert models.names() == []
+    assert models.publish("line", {}, {}).number == 5
+    assert models.names() == ["line"]
+
+
+def test_what_is_not_there_is_not_found(models: Collection) -> None:
+    asks: list[Callable[[], Any]] = [
+        lambda: models.get("line", 1),
+        lambda: models.latest("line"),
+        lambda: models.numbers("line"),
+        lambda: models.delete("line", 1),
+        lambda: models.delete_all("line"),
+    ]
+    for ask in asks:
+        with pytest.raises(NameNotFound):
+            ask()
+    assert models.find("line", "0" * 64) is None
+    version = models.publish("line", {}, {})
+    models.publish("line", {}, {})
+    for number in (0, 3):
+        with pytest.raises(VersionNotFound):
+            models.get("line", number)
+    with pytest.raises(KeyNotFound):
+        models.path(version, "absent")
+    models.delete("line", 1)
+    with pytest.raises(VersionNotFound):
+        models.get("line", 1)
+
+
+def test_a_deletion_shows_to_others_and_removes_the_content(models: Collection, root: Path, tmp_path: Path) -> None:
+    version = models.publish("line", {}, source_files(tmp_path, FILES))
+    folder = content_folder(root, 1)
+    Collection(LocalBackend(root), "models").delete("line", 1)
+    assert not folder.exists()
+    with pytest.raises(NameNotFound):
+        models.path(version, "weights.safetensors")
+    with pytest.raises(NameNotFound):
+        models.get("line", 1)
+
+
+@pytest.mark.parametrize("manifest", [{"a": float("nan")}, {"a": "\ud800"}, {"a": {1}}, {"a": {1: 2, "1": 3}}])
+def test_refuses_what_json_cannot_hold(models: Collection, root: Path, manifest: dict[str, Any]) -> None:
+    with pytest.raises(InvalidManifest):
+        models.publish("line", manifest, {})
+    assert models.names() == []
+    assert not (root / "models").exists()
+
+
+def test_refuses_illegal_names(models: Collection, tmp_path: Path) -> None:
+    with pytest.raises(InvalidName):
+        models.publish("../x", {}, {})
+    with pytest.raises(InvalidName):
+        models.publish("line", {}, source_files(tmp_path, {"x": b""}) | {"../x": tmp_path})
+    for ask in (models.numbers, models.latest, models.delete_all):
+        with pytest.raises(InvalidName):
+            ask("A")
+
+
+def test_a_publish_that_fails_leaves_nothing(models: Collection, root: Path, tmp_path: Path) -> None:
+    files = source_files(tmp_path, {"a": b"a", "b": b"b"})
+    (tmp_path / "link").symlink_to(files["b"])
+    with pytest.raises(Unavailable):
+        models.publish("line", {}, {"a": files["a"], "b": tmp_path / "link"})
+    assert models.names() == []
+    assert list((root / "models/line/contents").iterdir()) == []
+
+
+def test_a_key_publishes_once(models: Collection, root: Path) -> None:
+    first = models.publish("line", {"x": 1}, {}, key="job")
+    assert models.publish("line", {"x": 2}, {}, key="job") == first
+    assert models.publish("line", {"x": 2}, {}, key="other").number == 2
+    assert models.publish("line", {"x": 1}, {}, key="job", since=2).number == 3
+    assert models.publish("line", {}, {}).number == 4
+    assert models.publish("line", {}, {}).number == 5
+    assert len(list((root / "models/line/contents").iterdir())) == 5
+
+
+@pytest.mark.parametrize("backend", ["local", "memory"])
+def test_racing_publishes_with_one_key_make_one_version(backend: str, root: Path) -> None:
+    storage: Backend = LocalBackend(root) if backend == "local" else MemoryBackend()
+    models = Collection(storage, "models")
+    models.publish("line", {}, {})
+    start = threading.Barrier(12)
+
+    def publish(thread: int) -> int:
+        start.wait()
+        return models.publish(
+            "line", {"thread": thread}, {}, key="job" if thread % 3 else f"own{thread}", since=1
+        ).number
+
+    with ThreadPoolExecutor(12) as threads:
+        numbers = list(threads.map(publish, range(12)))
+    assert len({number for thread, number in enumerate(numbers) if thread % 3}) == 1
+    assert models.numbers("line") == [1, 2, 3, 4, 5, 6]
+    assert len(storage.names("models/line/contents")) == 6
+    assert models.verify() == []
+
+
+def test_sixteen_threads_get_sixteen_numbers_in_a_row(root: Path) -> None:
+    start = threading.Barrier(16)
+
+    def publish(thread: int) -> tuple[int, Any]:
+        models = Collection(LocalBackend(root), "models")
+        start.wait()
+        version = models.publish("line", {"thread": thread}, {})
+        return version.number, version.manifest["thread"]
+
+    with ThreadPoolExecutor(16) as threads:
+        published = dict(threads.map(publish, range(16)))
+    models = Collection(LocalBackend(root), "models")
+    assert models.numbers("line") == list(range(1, 17)) == sorted(published)
+    assert all(models.get("line", number).manifest["thread"] == thread for number, thread in published.items())
+
+
+@pytest.mark.parametrize("file", ["weights.safetensors", "plots/data.json"])
+@pytest.mark.parametrize("damage", [flip_bit, Path.unlink])
+def test_a_damaged_file_is_told_for_its_version_alone(
+    models: Collection, root: Path, tmp_path: Path, file: str, damage: Callable[[Path], None]
+) -> None:
+    versions = [models.publish("line", {}, source_files(tmp_path, FILES)) for _ in range(2)]
+    damage(content_folder(root, 1) / "files" / file)
+    with pytest.raises(VersionCorrupt) as caught:
+        models.path(versions[0], file)
+    assert (caught.value.number, caught.value.file) == (1, file)
+    assert all(models.path(versions[1], each).read_bytes() == FILES[each] for each in FILES)
+    assert [(fault.number, fault.file) for fault in models.verify()] == [(1, file)]
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        ("record", flip_bit),
+        ("record", lambda path: path.write_bytes(b"")),
+        ("manifest", flip_bit),
+        ("manifest", lambda path: path.write_bytes(b"")),
+        ("manifest", Path.unlink),
+    ],
+)
+def test_a_damaged_manifest_or_record_is_told_for_its_version_alone(
+    models: Collection, root: Path, file: str, damage: Callable[[Path], None]
+) -> None:
+    for number in range(3):
+        models.publish("line", {"number": number}, {})
+    record = root / "models/line/versions/2"
+    damage(record if file == "record" else content_folder(root, 2) / "manifest.json")
+    with pytest.raises(VersionCorrupt):
+        models.get("line", 2)
+    assert models.numbers("line") == [1, 2, 3]
+    assert [models.get("line", number).manifest["number"] for number in (1, 3)] == [0, 2]
+    assert [(fault.name, fault.number) for fault in models.verify()] == [("line", 2)]
+    assert models.publish("line", {}, {}, key="job").number == 4
+    models.delete("line", 2)
+    assert models.numbers("line") == [1, 3, 4]
+    assert models.verify() == []
+
+
+def test_every_bit_of_the_manifest_counts(models: Collection, root: Path) -> None:
+    models.publish("line", {"x": 1}, {})
+    path = content_folder(root, 1) / "manifest.json"
+    whole = path.read_bytes()
+    for position in range(len(whole) * 8):
+        data = bytearray(whole)
+        data[position // 8] ^= 1 << position % 8
+        path.write_bytes(data)
+        with pytest.raises(VersionCorrupt):
+            models.get("line", 1)
+    assert models.verify() == [
+        Fault("line", 1, "manifest.json", "does not have the digest that was published"),
+    ]
+
+
+def test_sweeping_takes_old_leftovers_alone(models: Collection, root: Path, clock: FixedClock) -> None:
+    models.publish("line", {}, {})
+    models.publish("line", {}, {})
+    (root / "models/line/versions/2").unlink()  # as if killed before the record
+    leftover = len(list((root / "models/line/contents").iterdir()))
+    assert leftover == 2
+    models.sweep(60)
+    assert len(list((root / "models/line/contents").iterdir())) == 2
+    clock.advance(61)
+    models.sweep(60)
+    assert [path.name for path in (root / "models/line/contents").iterdir()] == [content_folder(root, 1).name]
+    assert models.verify() == []
+
+
+def test_sweeping_leaves_a_name_alone_that_has_an_unreadable_record(
+    models: Collection, root: Path, clock: FixedClock
+) -> None:
+    models.publish("line", {}, {})
+    (root / "models/line/versions/1").write_bytes(b"{}")
+    clock.advance(1000)
+    models.sweep(60)
+    assert len(list((root / "models/line/contents").iterdir())) == 1
