@@ -80,6 +80,12 @@ class Collection:
             return self.get(name, number)
         return Version(name, number, record.digest, record.created_at, kept)
 
+    def published(self, name: str, key: str, *, since: int = 0) -> Version | None:
+        """The live version numbered above `since` that was published with this key, if there is one."""
+        check_name(name)
+        number = self._published(name, key, [each for each in self._used(name) if each > since])
+        return None if number is None else self.get(name, number)
+
     def get(self, name: str, number: int) -> Version:
         """The version, its manifest checked by digest. Raises NameNotFound, VersionNotFound, VersionCorrupt."""
         check_name(name)

@@ -24,9 +24,6 @@ StoreError
 """
 
 
-# ruff: noqa: N818 - the names say what is wrong, as in the API; the suffix would say nothing
-
-
 def shown(value: object) -> str:
     """`value` for a message: its ASCII repr in at most 80 characters, so that it can neither flood nor forge a log."""
     text = ascii(value[:200]) if isinstance(value, str) else ascii(value)

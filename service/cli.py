@@ -63,7 +63,7 @@ def serve(
     from service.settings import Settings
 
     given = {"host": host, "port": port, "home": home}
-    serve(Settings(**{name: value for name, value in given.items() if value is not None}))
+    serve(Settings.read(**{name: value for name, value in given.items() if value is not None}))
 
 
 @app.command()

@@ -19,7 +19,7 @@ from service.client import (
     UnusableName,
 )
 
-from .conftest import Request, Service
+from tests.client.conftest import Request, Service
 
 Run = Callable[[Service, Callable[[Any], Any]], Any]
 

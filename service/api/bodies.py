@@ -1,0 +1,69 @@
+"""Bodies of requests, bounded: never more in memory or on disk than a route allows."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+
+from service.api.errors import TooLarge, UnsupportedMediaType
+from service.api.json import decode_json
+
+MOST_JSON_BYTES = 16 * 2**20
+
+
+def media_type(request: Request) -> str:
+    """The Content-Type without its parameters, in small letters."""
+    return request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
+
+
+async def read_json(request: Request) -> Any:
+    """The decoded body.
+
+    Raises:
+        UnsupportedMediaType, TooLarge, InvalidJson: it is no JSON that this service takes.
+    """
+    given = media_type(request)
+    if given not in ("", "application/json") and not given.endswith("+json"):
+        raise UnsupportedMediaType("expected Content-Type: application/json")
+    return decode_json(await read_body(request, MOST_JSON_BYTES))
+
+
+async def read_body(request: Request, most: int) -> bytes:
+    """The whole body, at most so many bytes.
+
+    Raises:
+        TooLarge: there are more.
+    """
+    chunks = [chunk async for chunk in _bounded(request, most)]
+    return b"".join(chunks)
+
+
+@asynccontextmanager
+async def body_on_disk(request: Request, folder: Path, most: int) -> AsyncIterator[Path]:
+    """The body in a file of its own folder below `folder`; the folder and all in it are gone afterwards.
+
+    Raises:
+        TooLarge: there are more bytes than `most`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as own:
+        path = Path(own) / "body"
+        with path.open("wb") as file:
+            async for chunk in _bounded(request, most):
+                file.write(chunk)
+        yield path
+
+
+async def _bounded(request: Request, most: int) -> AsyncIterator[bytes]:
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > most:
+        raise TooLarge(f"the body has {declared} bytes; at most {most} are taken here")
+    total = 0
+    async for chunk in request.stream():
+        total += len(chunk)
+        if total > most:
+            raise TooLarge(f"the body has more than {most} bytes, the most that is taken here")
+        yield chunk

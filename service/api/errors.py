@@ -1,0 +1,28 @@
+"""What can be wrong with a request before any use case sees it. The docstring of each class is its default message."""
+
+
+class RequestError(Exception):
+    """The request cannot be answered."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__)
+
+
+class InvalidJson(RequestError):
+    """The body is not valid JSON."""
+
+
+class InvalidRequest(RequestError):
+    """The request is not valid."""
+
+
+class TooLarge(RequestError):
+    """The body is larger than this service takes."""
+
+
+class UnsupportedMediaType(RequestError):
+    """The Content-Type of the body is not one that this resource takes."""
+
+
+class NotAcceptable(RequestError):
+    """None of the media types in Accept can be answered."""

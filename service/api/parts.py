@@ -1,0 +1,37 @@
+"""The parts that routes work with, put together in `service/app.py` and reached through the request."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from model_store import Store
+from service.jobs.bell import Bell
+from service.jobs.journal import Journal
+from service.jobs.runner import Runner
+from service.serving.warm_models import WarmModels
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the service is made of."""
+
+    store: Store
+    journal: Journal
+    bell: Bell
+    runner: Runner
+    warm: WarmModels
+    temporary: Path
+    plots: Path
+    max_upload_bytes: int
+    max_parameters: int
+
+
+def parts_of(request: Request) -> Parts:
+    """The parts of the app that serves this request."""
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+Service = Annotated[Parts, Depends(parts_of)]

@@ -1,0 +1,115 @@
+"""The one table from errors to answers: RFC 9457 problem details with a stable `code`."""
+
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from model_store import errors as store
+from service.api import errors as edge
+from service.jobs import errors as jobs
+from service.use_cases.draw_plot import DrawingFailed
+from service.workflow import errors as workflow
+from service.workflow.errors import Fault
+
+MEDIA_TYPE = "application/problem+json"
+
+# Searched along the class's own line of ancestors, so the nearest entry counts.
+TABLE: dict[type[Exception], tuple[int, str]] = {
+    edge.InvalidJson: (400, "invalid_json"),
+    edge.InvalidRequest: (422, "invalid_request"),
+    edge.NotAcceptable: (406, "not_acceptable"),
+    edge.TooLarge: (413, "too_large"),
+    edge.UnsupportedMediaType: (415, "unsupported_media_type"),
+    edge.RequestError: (400, "invalid_request"),
+    jobs.JobNotFound: (404, "job_not_found"),
+    jobs.IllegalMove: (409, "illegal_transition"),
+    jobs.IdempotencyMismatch: (422, "idempotency_mismatch"),
+    jobs.JobsError: (503, "unavailable"),
+    store.InvalidName: (422, "invalid_name"),
+    store.InvalidManifest: (422, "invalid_bundle"),
+    store.InvalidBundle: (422, "invalid_bundle"),
+    store.NameNotFound: (404, "model_not_found"),
+    store.VersionNotFound: (404, "version_not_found"),
+    store.AliasNotFound: (404, "version_not_found"),
+    store.VersionInUse: (409, "version_in_use"),
+    store.PreconditionFailed: (412, "precondition_failed"),
+    store.NothingToRollBackTo: (409, "illegal_transition"),
+    store.Corrupt: (503, "version_corrupt"),
+    store.NoSpace: (507, "no_space"),
+    store.StoreError: (503, "unavailable"),
+    workflow.InvalidSpec: (422, "invalid_spec"),
+    workflow.InvalidInstances: (422, "invalid_instances"),
+    workflow.InvalidData: (422, "invalid_data"),
+    workflow.NotAvailable: (404, "not_available"),
+    workflow.WorkflowError: (422, "invalid_spec"),
+    DrawingFailed: (503, "unavailable"),
+}
+
+log = logging.getLogger(__name__)
+
+
+def answer_for(error: Exception) -> tuple[int, str]:
+    """Status and code of an error.
+
+    Raises:
+        KeyError: the table does not know it.
+    """
+    if isinstance(error, store.NameNotFound) and error.collection == "datasets":
+        return 404, "dataset_not_found"
+    for ancestor in type(error).__mro__:
+        if ancestor in TABLE:
+            return TABLE[ancestor]
+    raise KeyError(type(error).__name__)
+
+
+def problem(status: int, code: str, detail: str, faults: Sequence[Fault] = ()) -> Response:
+    """A problem document."""
+    document: dict[str, object] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
+    if faults:
+        document["errors"] = [{"pointer": fault.pointer, "message": fault.message} for fault in faults]
+    headers = {"Retry-After": "1"} if status in (429, 503) else None
+    return Response(orjson.dumps(document), status, headers, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Lets the app answer every error by the table."""
+    for known in TABLE:
+        app.add_exception_handler(known, _known)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _parameters)
+    app.add_exception_handler(Exception, _unknown)
+
+
+async def _known(request: Request, error: Exception) -> Response:
+    status, code = answer_for(error)
+    return problem(status, code, str(error), getattr(error, "faults", ()))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
+    made = problem(error.status_code, code, str(error.detail))
+    made.headers.update(error.headers or {})
+    return made
+
+
+async def _parameters(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
+    faults = [Fault("/" + "/".join(map(str, each["loc"])), each["msg"]) for each in error.errors()]
+    return problem(422, "invalid_request", "a parameter of the request is not valid", faults)
+
+
+async def _unknown(request: Request, error: Exception) -> Response:
+    log.error("an error that nobody foresaw", exc_info=error)
+    return problem(500, "internal", "the service met an error that nobody foresaw; its log says more")

@@ -1,0 +1,92 @@
+"""Aliases: names that point at a version, moved by compare-and-swap, with their history."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Response
+
+from model_store import Entry
+from model_store.errors import AliasNotFound
+from service.api.bodies import read_json
+from service.api.documents import ALIAS_SCHEMA, PROBLEMS, json_body
+from service.api.errors import InvalidRequest
+from service.api.json import json_response
+from service.api.parts import Service
+
+router = APIRouter(prefix="/v1/models/{name}/aliases", tags=["aliases"], responses=PROBLEMS)
+
+IfMatch = Annotated[str | None, Header(description="the ETag that the alias must still have")]
+IfNoneMatch = Annotated[str | None, Header(description="`*`: only when there is no such alias")]
+
+
+@router.get("", summary="List a model's aliases")
+def index(service: Service, name: str) -> Response:
+    """Every alias, with the version that it points at."""
+    service.store.models.latest_number(name)
+    entries = service.store.aliases.all(name)
+    return json_response({"data": [_document(alias, entry) for alias, entry in entries.items()], "has_more": False})
+
+
+@router.get("/{alias}", summary="Show an alias")
+def show(service: Service, name: str, alias: str) -> Response:
+    """The alias. Its ETag is the number of its newest entry."""
+    return _answer(alias, service.store.aliases.get(name, alias))
+
+
+@router.get("/{alias}/history", summary="Where an alias has pointed")
+def history(service: Service, name: str, alias: str) -> Response:
+    """Every entry, rising; `version` null where the alias was deleted."""
+    entries = service.store.aliases.history(name, alias)
+    return json_response({"data": [_document(alias, entry) for entry in entries], "has_more": False})
+
+
+@router.put("/{alias}", summary="Point an alias at a version", openapi_extra=json_body(ALIAS_SCHEMA, {"version": 3}))
+def put(
+    service: Service,
+    name: str,
+    alias: str,
+    body: Annotated[Any, Depends(read_json)],
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Moves the alias, or makes it."""
+    version = body.get("version") if isinstance(body, dict) and set(body) == {"version"} else None
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise InvalidRequest('expected {"version": <the number of a version>}')
+    if if_none_match not in (None, "*"):
+        raise InvalidRequest("If-None-Match can only be *")
+    entry = service.store.aliases.set(
+        name, alias, version, expected=_expected(if_match), absent=if_none_match is not None
+    )
+    return _answer(alias, entry)
+
+
+@router.delete("/{alias}", status_code=204, summary="Delete an alias")
+def remove(service: Service, name: str, alias: str, if_match: IfMatch = None) -> Response:
+    """The alias goes; its history stays."""
+    service.store.aliases.delete(name, alias, expected=_expected(if_match))
+    return Response(status_code=204)
+
+
+@router.post("/{alias}/rollback", summary="Point an alias back at the version before")
+def rollback(service: Service, name: str, alias: str, if_match: IfMatch = None) -> Response:
+    """A new entry with the version of the entry before the newest."""
+    return _answer(alias, service.store.aliases.rollback(name, alias, expected=_expected(if_match)))
+
+
+def _expected(if_match: str | None) -> int | None:
+    if if_match is None:
+        return None
+    text = if_match.strip().strip('"')
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise InvalidRequest("If-Match must be the ETag of an alias, a whole number in quotes")
+    return int(text)
+
+
+def _answer(alias: str, entry: Entry) -> Response:
+    if entry.version is None:
+        raise AliasNotFound("", alias)
+    return json_response(_document(alias, entry), headers={"ETag": f'"{entry.number}"'})
+
+
+def _document(alias: str, entry: Entry) -> dict[str, Any]:
+    return {"alias": alias, "version": entry.version, "entry": entry.number, "created_at": entry.created_at}

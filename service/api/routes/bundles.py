@@ -1,0 +1,54 @@
+"""Bundles: one version as one file, out of one service and into another."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+
+from model_store import write_bundle
+from model_store.names import check_name
+from service.api.bodies import body_on_disk, media_type
+from service.api.documents import PROBLEMS, file_body
+from service.api.errors import UnsupportedMediaType
+from service.api.json import json_response
+from service.api.parts import Service
+from service.use_cases.import_bundle import import_bundle
+
+router = APIRouter(prefix="/v1/models/{name}/versions", tags=["share"], responses=PROBLEMS)
+
+ZIP = "application/zip"
+
+
+@router.get("/{version}/bundle", summary="Fetch a version as one file")
+def fetch(service: Service, name: str, version: str) -> Response:
+    """A zip file with the manifest and every file; the same bytes for the same version."""
+    found = service.store.resolve(name, version)
+    service.temporary.mkdir(parents=True, exist_ok=True)
+    descriptor, name_of_file = tempfile.mkstemp(dir=service.temporary, suffix=".zip")
+    path = Path(name_of_file)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            write_bundle(found, service.store.models, file)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    headers = {"ETag": f'"{found.digest}"'}
+    done = BackgroundTask(path.unlink, missing_ok=True)
+    return FileResponse(path, media_type=ZIP, filename=f"{name}-{found.number}.zip", headers=headers, background=done)
+
+
+@router.post("", status_code=201, summary="Take in a bundle", openapi_extra=file_body(ZIP))
+async def take(request: Request, service: Service, name: str) -> Response:
+    """The next version of the model; 200 and the known version when its digest is already there."""
+    check_name(name)
+    if media_type(request) not in (ZIP, "application/octet-stream"):
+        raise UnsupportedMediaType(f"expected Content-Type: {ZIP}")
+    async with body_on_disk(request, service.temporary, service.max_upload_bytes) as path:
+        version, new = await run_in_threadpool(import_bundle, service.store, name, path, service.max_upload_bytes)
+    answer = {"name": name, "version": version.number, "digest": version.digest, "created_at": version.created_at}
+    location = {"Location": f"/v1/models/{name}/versions/{version.number}"}
+    return json_response(answer, 201 if new else 200, location)

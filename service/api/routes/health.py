@@ -1,0 +1,24 @@
+"""Whether the service lives, and whether it can answer."""
+
+from fastapi import APIRouter, Response
+from fastapi.responses import RedirectResponse
+
+router = APIRouter(tags=["service"])
+
+
+@router.get("/livez", summary="Whether the service lives")
+async def livez() -> Response:
+    """200 while the service runs."""
+    return Response("ok\n", media_type="text/plain")
+
+
+@router.get("/readyz", summary="Whether predictions can be answered")
+async def readyz() -> Response:
+    """200 once predictions can be answered; the trainers may still be warming up."""
+    return Response("ok\n", media_type="text/plain")
+
+
+@router.get("/", include_in_schema=False)
+async def root() -> Response:
+    """The documentation, until there is a dashboard."""
+    return RedirectResponse("/docs")

@@ -1,0 +1,174 @@
+"""Models, and their versions: list, open, delete."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import FileResponse
+from starlette.concurrency import run_in_threadpool
+
+from model_store import Store, Version
+from service.api.documents import PROBLEMS
+from service.api.errors import InvalidRequest, NotAcceptable
+from service.api.json import json_response
+from service.api.lists import After, Limit, cut, page
+from service.api.parts import Parts, Service
+from service.use_cases.draw_plot import draw
+from service.use_cases.predict import warm
+from service.use_cases.train import STATE_DICT
+from service.workflow import inspection
+from service.workflow.errors import NotAvailable
+from service.workflow.specification import nearest
+
+router = APIRouter(prefix="/v1/models", tags=["models"], responses=PROBLEMS)
+
+SAFETENSORS = "application/x-safetensors"
+FORMS = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
+EXPORTS = ("safetensors", "state_dict", "torch_export", "onnx")
+
+
+@router.get("", summary="List models, by name")
+def index(service: Service, after: After = None, limit: Limit = 20) -> Response:
+    """Every model with its latest version and its aliases."""
+    names = service.store.models.names()
+    shown, more = cut([name for name in names if after is None or name > after], limit)
+    listed = page([_model(service.store, name) for name in shown], more)
+    return json_response(listed | {"models": list(shown)})
+
+
+@router.get("/{name}", summary="Show a model")
+def show(service: Service, name: str) -> Response:
+    """The model's latest version, its versions and aliases."""
+    document = _model(service.store, name)
+    status = [
+        {"version": str(number), "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
+        for number in reversed(service.store.models.numbers(name))
+    ]
+    return json_response(document | {"ready": True, "model_version_status": status})
+
+
+@router.delete("/{name}", status_code=204, summary="Delete a model")
+def remove(service: Service, name: str) -> Response:
+    """The model's aliases and every version go. The numbers are not used again."""
+    service.store.delete_model(name)
+    return Response(status_code=204)
+
+
+@router.get("/{name}/versions", summary="List a model's versions, newest first")
+def versions(
+    service: Service, name: str, after: Annotated[int | None, Query(ge=1)] = None, limit: Limit = 20
+) -> Response:
+    """Every version with its metrics and the aliases that point at it."""
+    numbers = [number for number in reversed(service.store.models.numbers(name)) if after is None or number < after]
+    shown, more = cut(numbers, limit)
+    aliases = _aliases(service.store, name)
+    found = [service.store.models.get(name, number) for number in shown]
+    return json_response(page([_version(each, aliases) for each in found], more))
+
+
+@router.get("/{name}/versions/{version}", summary="Show a version's manifest")
+def manifest(service: Service, name: str, version: str) -> Response:
+    """The manifest, with the version's name, number, digest and aliases beside it."""
+    found = service.store.resolve(name, version)
+    return json_response({**found.manifest, **_version(found, _aliases(service.store, name))})
+
+
+@router.delete("/{name}/versions/{version}", status_code=204, summary="Delete a version")
+def remove_version(service: Service, name: str, version: str) -> Response:
+    """The version goes; 409 while an alias points at it. Its number is not used again."""
+    service.store.delete_version(name, service.store.resolve(name, version).number)
+    return Response(status_code=204)
+
+
+@router.get("/{name}/versions/{version}/parameters", summary="Look at the parameters")
+def parameters(service: Service, name: str, version: str) -> Response:
+    """Every parameter with its shape, and what its values are like."""
+    model = warm(service.store, service.warm, service.store.resolve(name, version)).model
+    return json_response(inspection.parameters(model, model.tensors()))
+
+
+@router.get("/{name}/versions/{version}/state_dict", summary="Look at the state_dict, or fetch it")
+def state_dict(
+    service: Service,
+    name: str,
+    version: str,
+    tensor: Annotated[list[str] | None, Query(alias="name", description="only these tensors")] = None,
+    accept: Annotated[str, Header()] = "*/*",
+) -> Response:
+    """JSON in the state_dict's order; with `Accept: application/x-safetensors` the file."""
+    found = service.store.resolve(name, version)
+    if SAFETENSORS in accept:
+        return _safetensors(service, found)
+    if not any(each in accept for each in ("application/json", "*/*", "application/*")):
+        raise NotAcceptable(f"application/json and {SAFETENSORS} can be answered")
+    tensors = warm(service.store, service.warm, found).model.tensors()
+    for each in tensor or ():
+        if each not in tensors:
+            raise NotAvailable(f"there is no such tensor; {nearest(each, tensors)}")
+    return json_response({each: tensors[each].numpy() for each in tensor or tensors})
+
+
+@router.get("/{name}/versions/{version}/plots/{plot}", summary="Draw a plot")
+async def plots(
+    service: Service, name: str, version: str, plot: str, accept: Annotated[str, Header()] = "*/*"
+) -> Response:
+    """`data`, `predictions` or `learning_curve`; a suffix `.png`, `.svg` or `.json` beats Accept."""
+    plot, form = _form(plot, accept)
+    found = await run_in_threadpool(service.store.resolve, name, version)
+    drawn = await run_in_threadpool(draw, service.store, service.plots, found, plot, form)
+    return Response(drawn, media_type=FORMS[form])
+
+
+@router.get("/{name}/versions/{version}/exports/{export}", summary="Export a model")
+def exports(service: Service, name: str, version: str, export: str) -> Response:
+    """A file that loads without this software."""
+    found = service.store.resolve(name, version)
+    if export == "safetensors":
+        return _safetensors(service, found)
+    raise NotAvailable(f"only the safetensors export is there yet, of {', '.join(EXPORTS)}")
+
+
+def _safetensors(service: Parts, version: Version) -> Response:
+    path = service.store.models.path(version, STATE_DICT)
+    return FileResponse(path, media_type=SAFETENSORS, filename=f"{version.name}-{version.number}.safetensors")
+
+
+def _form(plot: str, accept: str) -> tuple[str, Literal["png", "svg", "json"]]:
+    stem, _, suffix = plot.rpartition(".")
+    if stem and suffix in FORMS:
+        return stem, suffix  # type: ignore[return-value] # one of FORMS
+    if stem:
+        raise InvalidRequest(f"unknown suffix; {nearest(suffix, FORMS)}")
+    for form, media_type in FORMS.items():
+        if media_type in accept:
+            return plot, form  # type: ignore[return-value] # one of FORMS
+    if "*/*" in accept or "image/*" in accept:
+        return plot, "png"
+    raise NotAcceptable(f"{', '.join(FORMS.values())} can be answered")
+
+
+def _model(store: Store, name: str) -> dict[str, Any]:
+    latest, aliases = store.models.latest(name), _aliases(store, name)
+    return {
+        "name": name,
+        "latest": latest.number,
+        "versions": len(store.models.numbers(name)),
+        "aliases": aliases,
+        "metrics": latest.manifest.get("metrics"),
+        "created_at": latest.created_at,
+    }
+
+
+def _aliases(store: Store, name: str) -> dict[str, int | None]:
+    return {alias: entry.version for alias, entry in store.aliases.all(name).items()}
+
+
+def _version(version: Version, aliases: dict[str, int | None]) -> dict[str, Any]:
+    return {
+        "name": version.name,
+        "version": version.number,
+        "digest": version.digest,
+        "created_at": version.created_at,
+        "aliases": [alias for alias, number in aliases.items() if number == version.number],
+        "metrics": version.manifest.get("metrics"),
+        "job": version.manifest.get("job"),
+    }

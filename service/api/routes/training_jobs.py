@@ -1,0 +1,183 @@
+"""Training jobs: submit, follow, cancel."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from service.api.bodies import read_json
+from service.api.documents import PROBLEMS, JobDocument, spec_body
+from service.api.errors import InvalidRequest
+from service.api.json import json_response
+from service.api.lists import After, Limit, page
+from service.api.parts import Parts, Service
+from service.jobs.job import Event, Job, Status
+from service.use_cases.submit_training import plan, submit
+from service.workflow.spec import parse
+
+router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"], responses=PROBLEMS)
+
+ASK_AGAIN = 0.5  # seconds after which another process's changes are looked for
+HEARTBEAT = 15.0  # seconds of silence after which an event stream says that it is alive
+TIME_TO_CANCEL = 5.0
+Body = Annotated[Any, Depends(read_json)]
+
+
+@router.post("", status_code=202, summary="Train a model", response_model=JobDocument, openapi_extra=spec_body())
+def create(
+    service: Service,
+    body: Body,
+    idempotency_key: Annotated[
+        str | None, Header(max_length=255, description="repeats of it make no second job")
+    ] = None,
+) -> Response:
+    """Queues a training and answers at once. Follow it at `Location`."""
+    if idempotency_key == "":
+        raise InvalidRequest("an Idempotency-Key must not be empty")
+    job, _ = submit(service.store, service.journal, body, key=idempotency_key, max_parameters=service.max_parameters)
+    service.runner.wake()
+    return json_response(document(job), 202, {"Location": f"/v1/training-jobs/{job.id}"})
+
+
+@router.post("/validate", summary="Check a spec without training", openapi_extra=spec_body())
+def validate(service: Service, body: Body) -> Response:
+    """What the spec comes to: every default, the model's parameters, the rows of each part."""
+    planned = plan(service.store, parse(body), service.max_parameters)
+    return json_response(
+        {
+            "spec": planned.spec.to_json(),
+            "parameters": planned.parameters,
+            "rows": planned.rows,
+            "warnings": planned.warnings,
+        }
+    )
+
+
+@router.get("", summary="List training jobs, newest first")
+def index(
+    service: Service,
+    status: Status | None = None,
+    model_name: str | None = None,
+    after: After = None,
+    limit: Limit = 20,
+) -> Response:
+    """Training jobs, newest first."""
+    jobs, more = service.journal.list_jobs(status=status, model_name=model_name, after=after, limit=limit)
+    return json_response(page([document(job) for job in jobs], more))
+
+
+@router.get("/{job_id}", summary="Show a training job", response_model=JobDocument)
+async def show(
+    service: Service,
+    job_id: str,
+    wait: Annotated[float, Query(ge=0, le=60, description="seconds to wait for its end")] = 0,
+) -> Response:
+    """The job; with `wait` once it has ended or the seconds have passed."""
+    return json_response(document(await _until(service, job_id, lambda job: job.final, wait)))
+
+
+@router.post("/{job_id}/cancel", summary="Cancel a training job", response_model=JobDocument)
+async def cancel(service: Service, job_id: str) -> Response:
+    """The cancelled job; after 5 s the running one with `requested`."""
+    await run_in_threadpool(service.journal.cancel, job_id)
+    service.runner.wake()
+    return json_response(document(await _until(service, job_id, lambda job: job.final, TIME_TO_CANCEL)))
+
+
+@router.get("/{job_id}/metrics", summary="The metrics of every epoch")
+def metrics(service: Service, job_id: str) -> Response:
+    """Series of equal length, `epoch` first."""
+    return json_response(service.journal.metrics(job_id))
+
+
+@router.get("/{job_id}/events", summary="What happened to a training job, live or so far")
+async def events(
+    request: Request,
+    service: Service,
+    job_id: str,
+    accept: Annotated[str, Header()] = "*/*",
+    last_event_id: Annotated[str | None, Header(description="replays what came after it")] = None,
+    after: Annotated[int, Query(ge=0)] = 0,
+    limit: Limit = 1000,
+) -> Response:
+    """A JSON list, rising; with `Accept: text/event-stream` the events so far, then live, until the job has ended."""
+    if "text/event-stream" not in accept:
+        found = await run_in_threadpool(service.journal.events, job_id, after=after, limit=limit + 1)
+        return json_response(page([_event(each) for each in found[:limit]], len(found) > limit))
+    if last_event_id is not None:
+        if not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= 18):
+            raise InvalidRequest("Last-Event-ID must be the id of an event, a whole number")
+        after = int(last_event_id)
+    job = await run_in_threadpool(service.journal.get, job_id)
+    if job.final and not await run_in_threadpool(service.journal.events, job_id, after=after, limit=1):
+        return Response(status_code=204)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_stream(service, job_id, after), media_type="text/event-stream", headers=headers)
+
+
+def document(job: Job) -> dict[str, Any]:
+    """A job as the API shows it."""
+    return {
+        "id": job.id,
+        "status": job.status,
+        "requested": job.requested,
+        "model_name": job.model_name,
+        "spec": job.spec,
+        "created_at": job.created_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+        "attempt": job.attempt,
+        "progress": job.progress,
+        "metrics": job.metrics,
+        "result": job.result,
+        "error": job.error,
+    }
+
+
+def _event(event: Event) -> dict[str, Any]:
+    return {"id": event.id, "type": event.type, "created_at": event.created_at, "data": event.data}
+
+
+async def _until(service: Parts, job_id: str, reached: Any, seconds: float) -> Job:
+    """The job once it has reached what is waited for, or as it is after so many seconds."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    with service.bell.listen(job_id) as rung:
+        while True:
+            rung.clear()
+            job = await run_in_threadpool(service.journal.get, job_id)
+            left = deadline - loop.time()
+            if reached(job) or left <= 0:
+                return job
+            await _rung_within(rung, min(left, ASK_AGAIN))
+
+
+async def _stream(service: Parts, job_id: str, after: int) -> AsyncIterator[bytes]:
+    silent = 0.0
+    with service.bell.listen(job_id) as rung:
+        while True:
+            rung.clear()
+            job = await run_in_threadpool(service.journal.get, job_id)
+            found = await run_in_threadpool(service.journal.events, job_id, after=after)
+            for event in found:
+                after, silent = event.id, 0.0
+                yield b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, event.type.encode(), orjson.dumps(_event(event)))
+            if job.final and not found:
+                return
+            if not found and not await _rung_within(rung, ASK_AGAIN):
+                silent += ASK_AGAIN
+                if silent >= HEARTBEAT:
+                    silent = 0.0
+                    yield b": alive\n\n"
+
+
+async def _rung_within(rung: asyncio.Event, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(rung.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True

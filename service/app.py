@@ -1,0 +1,115 @@
+"""The composition root: chooses the parts, joins them, and serves."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import uvicorn
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from model_store import Store
+from service import __version__
+from service.api import documents, problems
+from service.api.parts import Parts
+from service.api.routes import aliases, bundles, datasets, health, models, predictions, training_jobs
+from service.jobs.bell import Bell
+from service.jobs.database import open_database
+from service.jobs.journal import Journal
+from service.jobs.ownership import Ownership
+from service.jobs.runner import Runner
+from service.serving.warm_models import WarmModels
+from service.settings import Settings
+from service.use_cases.submit_training import plan
+from service.workflow.spec import EXAMPLE, parse
+
+DESCRIPTION = "POST a config, get a model."
+TRAINING_ENTRY = "service.use_cases.train:train"
+TRAINING_NEEDS = ["torchmetrics.functional.classification", "torchmetrics.functional.regression", "torch._dynamo"]
+ROUTERS = (health, training_jobs, datasets, models, aliases, bundles, predictions)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application. Its parts come to life with its lifespan."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        torch.set_num_threads(1)  # many small forwards: a pool of threads would only wait for itself
+        home = settings.home.resolve()
+        home.mkdir(parents=True, exist_ok=True)
+        store, bell, ownership = Store.open(home / "store"), Bell(), Ownership(home / "owners")
+        journal = Journal(open_database(f"sqlite:///{home / 'journal.sqlite'}"), changed=bell.ring)
+        runner = _runner(settings, home, journal, ownership)
+        app.state.parts = Parts(
+            store=store,
+            journal=journal,
+            bell=bell,
+            runner=runner,
+            warm=WarmModels(settings.warm_model_bytes),
+            temporary=home / "tmp",
+            plots=home / "cache" / "plots",
+            max_upload_bytes=settings.max_upload_bytes,
+            max_parameters=settings.max_parameters,
+        )
+        runner.start()
+        warming = asyncio.get_running_loop().run_in_executor(None, _warm_up, store, settings.max_parameters)
+        yield
+        await warming
+        runner.stop()
+        ownership.close()
+
+    app = FastAPI(title="Modelwright", version=__version__, description=DESCRIPTION, lifespan=lifespan)
+    problems.install(app)
+    for each in ROUTERS:
+        app.include_router(each.router)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's own way to extend it
+    return app
+
+
+def serve(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: None)  # uvicorn stops at them, then sends them again: the exit status stays 0
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=20,
+    )
+
+
+def _warm_up(store: Store, max_parameters: int) -> None:
+    """Plans a training once, so that what torch loads on first use is loaded before the first client waits for it."""
+    plan(store, parse(EXAMPLE), max_parameters)
+
+
+def _runner(settings: Settings, home: Path, journal: Journal, ownership: Ownership) -> Runner:
+    return Runner(
+        journal,
+        ownership,
+        entry=TRAINING_ENTRY,
+        preload=TRAINING_NEEDS,
+        temporary=home / "tmp",
+        slots=settings.slots,
+        surroundings={"store": str(home / "store"), "threads": settings.threads},
+    )
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schema.setdefault("components", {}).setdefault("schemas", {}).update(documents.spec_schemas())
+        app.openapi_schema = schema
+    return app.openapi_schema

@@ -1,0 +1,72 @@
+"""The trainer's side of one attempt: what the work reports to the runner, and asks of it."""
+
+import math
+import time
+from typing import Any
+
+from service.jobs.errors import AttemptSuperseded
+from service.jobs.lines import Lines
+
+BETWEEN_REPORTS = 0.05  # seconds: at most 20 reports a second, however fast the epochs are
+
+
+class Attempt:
+    """Passed to the work; lives in the attempt's own process."""
+
+    def __init__(self, lines: Lines, job: dict[str, Any]) -> None:
+        self.job = job
+        self._lines = lines
+        self._series: dict[str, list[Any]] = {}
+        self._began = self._reported = 0.0
+        self._epochs = self._samples = 0
+
+    def expect(self, epochs: int, samples: int) -> None:
+        """How many epochs are to come, of how many samples each."""
+        self._epochs, self._samples = epochs, samples
+        self._began = time.monotonic()
+
+    def epoch(self, number: int, values: dict[str, float]) -> None:
+        """An epoch has ended with these metrics. Sent to the runner together with its neighbours."""
+        self._series.setdefault("epoch", []).append(number)
+        for name, value in values.items():
+            self._series.setdefault(name, []).append(value if math.isfinite(value) else None)
+        now = time.monotonic()
+        if now - self._reported >= BETWEEN_REPORTS or number == self._epochs:
+            self._reported = now
+            self.flush()
+
+    def flush(self) -> None:
+        """Sends what has not been sent yet."""
+        if self._series:
+            done = self._series["epoch"][-1]
+            self._lines.send({"series": self._series, "progress": self._progress(done)})
+            self._series = {}
+
+    def message(self, text: str) -> None:
+        """A line for whoever follows the job."""
+        self._lines.send({"message": text})
+
+    def ask_to_publish(self) -> None:
+        """Returns once the job's result may be made visible.
+
+        Raises:
+            AttemptSuperseded: it may not; the job was cancelled or given to another.
+        """
+        self.flush()
+        self._lines.send({"may_publish": True})
+        try:
+            allowed = self._lines.one()["publish"]
+        except EOFError:
+            allowed = False
+        if not allowed:
+            raise AttemptSuperseded
+
+    def _progress(self, done: int) -> dict[str, Any]:
+        took = max(time.monotonic() - self._began, 1e-9)
+        return {
+            "epoch": done,
+            "epochs": self._epochs,
+            "fraction": done / self._epochs,
+            "samples_per_second": round(done * self._samples / took, 1),
+            "eta_seconds": round(took / done * (self._epochs - done), 3),
+        }

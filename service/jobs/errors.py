@@ -1,0 +1,37 @@
+"""What can go wrong with jobs. The docstring of each class is its default message."""
+
+
+class JobsError(Exception):
+    """The jobs cannot go on."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__)
+
+
+class JobNotFound(JobsError):
+    """There is no such training job."""
+
+
+class IllegalMove(JobsError):
+    """The job cannot move from its state to the one asked for."""
+
+
+class IdempotencyMismatch(JobsError):
+    """This Idempotency-Key was used before with another request."""
+
+
+class JournalTooNew(JobsError):
+    """The journal was written by a newer version of Modelwright; start that version, or give another home."""
+
+
+class AttemptFailed(JobsError):
+    """The attempt failed for a reason that another attempt would meet again."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+class AttemptSuperseded(JobsError):
+    """The job is no longer this attempt's: it was cancelled, or another service took it over."""

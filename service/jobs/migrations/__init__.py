@@ -1,0 +1,1 @@
+"""The journal's schema, revision by revision (Alembic)."""

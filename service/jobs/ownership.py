@@ -1,0 +1,39 @@
+"""Which services are alive: each holds a lock on a file of its own, which the system takes back however it ends."""
+
+import fcntl
+import os
+import secrets
+from pathlib import Path
+
+
+class Ownership:
+    """This service's name, held alive until `close` or the end of the process."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self.owner = secrets.token_hex(8)
+        self._descriptor = os.open(folder / self.owner, os.O_CREAT | os.O_RDWR, 0o600)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+
+    def alive(self, owner: str) -> bool:
+        """Whether the service of that name still runs on this machine. The file of a dead one is removed."""
+        path = self._folder / owner
+        try:
+            descriptor = os.open(path, os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        else:
+            path.unlink(missing_ok=True)
+            return False
+        finally:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """Gives the name up."""
+        (self._folder / self.owner).unlink(missing_ok=True)
+        os.close(self._descriptor)

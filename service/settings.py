@@ -1,0 +1,31 @@
+"""The environment, read once: every setting, its unit and its default."""
+
+import os
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Each field is read from `MODELWRIGHT_` and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="MODELWRIGHT_", frozen=True, extra="ignore")
+
+    @classmethod
+    def read(cls, **given: Any) -> Self:
+        """The settings of the environment, but for those given here."""
+        return cls(**given)
+
+    # Where
+    home: Path = Field(default=Path("modelwright-home"), description="the folder that all state lives under")
+    host: str = Field(default="127.0.0.1", description="the address to listen on")
+    port: int = Field(default=8000, ge=0, le=65535, description="the port to listen on; 0 for a free one")
+
+    # How much
+    slots: int = Field(default=max(1, (os.cpu_count() or 2) - 1), ge=1, description="trainings at a time")
+    threads: int = Field(default=1, ge=1, description="CPU threads of each training")
+    max_upload_bytes: int = Field(default=10 * 2**30, ge=1, description="bytes of a data set or a bundle at most")
+    max_parameters: int = Field(default=100_000_000, ge=1, description="parameters of a model at most")
+    warm_model_bytes: int = Field(default=2**30, ge=0, description="bytes of models kept in memory for predictions")

@@ -1,0 +1,1 @@
+"""Where two rooms meet: one file a verb."""

@@ -1,0 +1,21 @@
+"""Delete a data set; the jobs that wait for it fail."""
+
+from model_store import Store
+from service.jobs.errors import IllegalMove
+from service.jobs.journal import Journal
+
+
+def delete(store: Store, journal: Journal, name: str) -> None:
+    """Removes every version of the data set. Trainings that have read it go on.
+
+    Raises:
+        NameNotFound: there is no such data set.
+    """
+    store.datasets.delete_all(name)
+    error = {"code": "dataset_deleted", "detail": f"the data set {name!r} was deleted before the training began"}
+    for job in journal.waiting():
+        if job.spec["data"].get("dataset") == name:
+            try:
+                journal.fail_waiting(job.id, error)
+            except IllegalMove:
+                continue  # it has just begun, and will find out itself

@@ -1,0 +1,138 @@
+"""Train: one attempt of a job, in a process of its own, from the spec to a published version."""
+
+import errno
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+import torch
+
+from model_store import Store
+from model_store.errors import NoSpace, NotFound
+from service import __version__
+from service.jobs.attempt import Attempt
+from service.jobs.errors import AttemptFailed
+from service.workflow import inspection
+from service.workflow.data import csv_file
+from service.workflow.data.dataset import DatasetData
+from service.workflow.data.table import Table
+from service.workflow.errors import InvalidData, TrainingDiverged
+from service.workflow.learn import Learned, learn
+from service.workflow.save_and_load import save
+from service.workflow.signature import Signature
+from service.workflow.spec import TrainingSpec, parse
+from service.workflow.split import PARTS
+
+STATE_DICT = "state_dict.safetensors"
+POINTS = "points.json"
+HISTORY = "history.json"
+DATA = "data.csv"
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+def train(attempt: Attempt) -> dict[str, Any]:
+    """The trainer's entry: the job's `result`.
+
+    Raises:
+        AttemptFailed: with the code and detail that the job will show.
+        AttemptSuperseded: the job was taken from this attempt before it published.
+    """
+    try:
+        return _train(attempt)
+    except TrainingDiverged as error:
+        raise AttemptFailed("training_diverged", str(error)) from error
+    except InvalidData as error:
+        raise AttemptFailed("invalid_data", str(error)) from error
+    except MemoryError as error:
+        raise AttemptFailed("out_of_memory", "the training needs more memory than there is") from error
+    except NoSpace as error:
+        raise AttemptFailed("no_space", "no space is left to write the version") from error
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise AttemptFailed("no_space", "no space is left to train in") from error
+        raise
+
+
+def _train(attempt: Attempt) -> dict[str, Any]:
+    job = attempt.job
+    spec, signature = parse(job["spec"]), Signature.model_validate(job["context"]["signature"])
+    store, since = Store.open(Path(job["store"])), job["context"]["since"]
+    if (done := store.models.published(spec.model_name, job["id"], since=since)) is not None:
+        return {"model_name": spec.model_name, "version": done.number}  # the attempt before died after publishing
+    torch.set_num_threads(job["threads"])
+    began = time.monotonic()
+    table, data = _load(store, spec)
+    history: dict[str, list[float]] = {"epoch": []}
+
+    def report(epoch: int, losses: dict[str, float]) -> None:
+        history["epoch"].append(epoch)
+        for name, value in losses.items():
+            history.setdefault(name, []).append(value)
+        attempt.epoch(epoch, losses)
+
+    attempt.expect(spec.training.epochs, len(table))
+    learned = learn(spec, signature, table, report)
+    files = _write(Path(job["folder"]), learned, history)
+    manifest = _manifest(spec, signature, learned) | {
+        "data": {"rows": len(table), **data},
+        "training": {"epochs": len(history["epoch"]), "seconds": round(time.monotonic() - began, 3)},
+        "job": job["id"],
+    }
+    attempt.ask_to_publish()
+    version = store.models.publish(spec.model_name, manifest, files, key=job["id"], since=since)
+    return {"model_name": version.name, "version": version.number}
+
+
+def _load(store: Store, spec: TrainingSpec) -> tuple[Table, dict[str, Any]]:
+    """The table, and what the manifest says of where it came from."""
+    if not isinstance(spec.data, DatasetData):
+        return spec.data.load(), {"digest": spec.data.fingerprint()}
+    data = spec.data
+    try:
+        version = store.datasets.get(data.dataset, data.version or 0)
+        path = store.datasets.path(version, DATA)
+    except NotFound:
+        raise AttemptFailed("dataset_deleted", f"the data set {data.dataset!r} was deleted") from None
+    names = [*(data.features or {}), *data.targets]
+    about = {"digest": version.manifest["digest"], "dataset": data.dataset, "version": version.number}
+    return csv_file.load(path, names), about
+
+
+def _write(folder: Path, learned: Learned, history: dict[str, list[float]]) -> dict[str, Path]:
+    files = {name: folder / name for name in (STATE_DICT, POINTS, HISTORY)}
+    save(learned.model, files[STATE_DICT])
+    files[POINTS].write_text(learned.points.model_dump_json())
+    files[HISTORY].write_bytes(orjson.dumps(_thinned(history)))
+    return files
+
+
+def _thinned(history: dict[str, list[float]], most: int = 2000) -> dict[str, list[float]]:
+    """At most so many epochs, the first and the last kept."""
+    count = len(history["epoch"])
+    if count <= most:
+        return history
+    kept = [round(i * (count - 1) / (most - 1)) for i in range(most)]
+    return {name: [values[i] for i in kept] for name, values in history.items()}
+
+
+def _manifest(spec: TrainingSpec, signature: Signature, learned: Learned) -> dict[str, Any]:
+    digests = learned.split.digests()
+    return {
+        "format": 1,
+        "spec": {name: value for name, value in spec.to_json().items() if name != "model_name"},
+        "signature": signature.model_dump(mode="json"),
+        "metrics": learned.metrics,
+        "split": {name: {"rows": len(learned.split.part(name)), "digest": digests[name]} for name in PARTS},
+        "parameters": inspection.count(learned.model.network),
+        "environment": {
+            "modelwright": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "platform": f"{platform.system()} {platform.machine()}",
+            "threads": torch.get_num_threads(),
+            "processors": os.cpu_count(),
+        },
+    }

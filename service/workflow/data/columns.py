@@ -1,0 +1,33 @@
+"""The fields that every kind of data shares: what to learn, and from what."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from service.workflow.specification import Specification
+from service.workflow.tasks import Task
+
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class Feature(Specification):
+    """How a feature's values are read."""
+
+    type: Literal["number"]
+
+
+class Columns(Specification):
+    """What to learn, and from what."""
+
+    target: Name | list[Name] = Field(description="the column, or columns, to learn")
+    features: list[Name] | dict[Name, Feature] | None = Field(
+        default=None, description="the columns to learn from; all but the target when absent"
+    )
+    task: Annotated[Task, Field(strict=False)] | None = Field(
+        default=None, description="inferred from the target when absent"
+    )
+
+    @property
+    def targets(self) -> list[str]:
+        """The targets' names, as a list."""
+        return [self.target] if isinstance(self.target, str) else self.target

@@ -1,0 +1,46 @@
+"""What can go wrong in the workflow. The docstring of each class is its default message."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong: an RFC 6901 pointer to it, and what would be right."""
+
+    pointer: str
+    message: str
+
+
+class WorkflowError(Exception):
+    """The workflow cannot go on."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__)
+
+
+class InvalidSpec(WorkflowError):
+    """The spec is not valid."""
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("; ".join(f"{fault.pointer}: {fault.message}" for fault in faults))
+        self.faults = faults
+
+
+class InvalidInstances(WorkflowError):
+    """The instances do not fit the model's inputs."""
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("; ".join(f"{fault.pointer}: {fault.message}" for fault in faults))
+        self.faults = faults
+
+
+class InvalidData(WorkflowError):
+    """The data cannot be read or cannot be learned from."""
+
+
+class TrainingDiverged(WorkflowError):
+    """The loss became NaN or infinite."""
+
+
+class NotAvailable(WorkflowError):
+    """This model has no such thing."""

@@ -1,0 +1,42 @@
+"""Step 5, inspect: parameters() and state_dict()."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from service.workflow.model import Model
+
+
+def parameters(model: Model, tensors: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    """Every parameter with its shape and what its values are like (population standard deviation)."""
+    listed: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "shape": list(tensors[name].shape),
+            "dtype": str(tensors[name].dtype).removeprefix("torch."),
+            "requires_grad": True,
+            "count": tensors[name].numel(),
+            **_statistics(tensors[name]),
+        }
+        for name, _ in model.network.named_parameters()
+    ]
+    total = sum(each["count"] for each in listed)
+    return {"total": total, "trainable": total, "parameters": listed}
+
+
+def _statistics(tensor: torch.Tensor) -> dict[str, float | None]:
+    values = tensor.to(torch.float64)
+    if not values.numel():
+        return dict.fromkeys(("mean", "std", "min", "max"))
+    return {
+        "mean": values.mean().item(),
+        "std": values.std(correction=0).item(),
+        "min": values.min().item(),
+        "max": values.max().item(),
+    }
+
+
+def count(network: torch.nn.Module) -> int:
+    """How many numbers a network learns."""
+    return sum(parameter.numel() for parameter in network.parameters())

@@ -1,0 +1,86 @@
+"""Step 4, the model as it is kept: preprocessing, network and target scaling in one module."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from service.workflow import losses
+from service.workflow.losses import Output
+from service.workflow.preprocessing import Preprocessing, TargetScaling
+from service.workflow.signature import Signature
+from service.workflow.spec import TrainingSpec
+
+
+class Model(nn.Module):
+    """From raw features [n, d], NaN for missing, to answers: numbers in the target's units [n, t], or the probability
+    of each class [n, classes]."""
+
+    def __init__(
+        self, network: nn.Module, preprocessing: Preprocessing | None, target: TargetScaling | None, output: Output
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.preprocessing = preprocessing
+        self.target = target
+        self.output = output
+
+    def encode(self, raw: torch.Tensor) -> torch.Tensor:
+        """What the network learns from."""
+        encoded: torch.Tensor = raw if self.preprocessing is None else self.preprocessing(raw)
+        return encoded
+
+    def forward(self, raw: torch.Tensor) -> torch.Tensor:
+        """Preprocessing, network, and back to the target's units or to probabilities."""
+        values: torch.Tensor = self.network(self.encode(raw))
+        if self.output is not Output.VALUE:
+            return losses.probabilities(self.output, values)
+        if self.target is not None:
+            values = self.target(values)
+        return values
+
+    @property
+    def fills_missing(self) -> bool:
+        """Whether the model knows what to do with a missing value."""
+        return self.preprocessing is not None
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """The state_dict as it is kept and shown: the network's own names at the top level, then `preprocessing.` and
+        `target.`."""
+        return {name.removeprefix("network."): tensor for name, tensor in self.state_dict().items()}
+
+
+def build_network(spec: TrainingSpec, signature: Signature, features: int) -> nn.Module:
+    """The network of a resolved spec, freshly drawn, for so many encoded features."""
+    assert spec.model is not None and spec.loss is not None  # noqa: S101 - a resolved spec has both
+    output = losses.role(spec.loss).output
+    outputs = losses.width(output, len(signature.outputs), len(signature.classes))
+    return spec.model.build(features, outputs, losses.head(output))
+
+
+def draft_network(spec: TrainingSpec, signature: Signature) -> nn.Module:
+    """The network without its numbers, to count and check: no memory, and no draw from any generator."""
+    with torch.device("meta"):
+        return build_network(spec, signature, len(signature.inputs))
+
+
+def restore(spec: TrainingSpec, signature: Signature, tensors: Mapping[str, torch.Tensor]) -> Model:
+    """The model that these tensors are the state of, ready to predict. The tensors are used as they are, not copied."""
+    with torch.device("meta"):
+        preprocessing = target = None
+        features = len(signature.inputs)
+        if "preprocessing.fill" in tensors:
+            indicated = len(tensors["preprocessing.indicated"])
+            preprocessing = Preprocessing(features, indicated, "preprocessing.mean" in tensors)
+            features += indicated
+        if "target.mean" in tensors:
+            target = TargetScaling(len(signature.outputs))
+        network = build_network(spec, signature, features)
+    model = Model(network, preprocessing, target, losses.role(spec.loss).output)  # type: ignore[arg-type]
+    own = {f"{_owner(name)}{name}": tensor for name, tensor in tensors.items()}
+    model.load_state_dict(own, assign=True)
+    return model.eval().requires_grad_(False)
+
+
+def _owner(name: str) -> str:
+    return "" if name.startswith(("preprocessing.", "target.")) else "network."

@@ -1,0 +1,38 @@
+"""Linear regression, the tutorial's own module."""
+
+from typing import Literal
+
+import torch
+from torch import nn
+
+from service.workflow.specification import Specification
+
+
+class LinearRegression(nn.Module):
+    """weight · x + bias, both drawn by `torch.randn`, weight first.
+
+    Shapes: on one feature and one target `weight` [1] and `bias` [1]; on d features and t targets `weight` [t, d]
+    ([d] for one target) and `bias` [t].
+    """
+
+    def __init__(self, features: int, targets: int) -> None:
+        super().__init__()
+        shape = (features,) if targets == 1 else (targets, features)
+        self.weight = nn.Parameter(torch.randn(shape))
+        self.bias = nn.Parameter(torch.randn(targets))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """From features [n, d] to targets [n, t]."""
+        if self.weight.shape == (1,):
+            return self.weight * x + self.bias
+        return nn.functional.linear(x, self.weight.view(len(self.bias), -1), self.bias)
+
+
+class LinearRegressionSpec(Specification):
+    """weight · x + bias: one weight for each feature, and a bias."""
+
+    kind: Literal["linear_regression"] = "linear_regression"
+
+    def build(self, features: int, outputs: int, head: nn.Module | None) -> nn.Module:
+        """The module, freshly drawn. A linear regression has no head: its output is the value itself."""
+        return LinearRegression(features, outputs)

@@ -1,0 +1,41 @@
+"""Step 9, save and load: the state_dict as safetensors, never a pickle."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from service.workflow.errors import InvalidData
+from service.workflow.model import Model, restore
+from service.workflow.signature import Signature
+from service.workflow.spec import TrainingSpec
+
+
+def save(model: Model, path: Path) -> None:
+    """Writes the model's tensors."""
+    save_file({name: tensor.contiguous() for name, tensor in model.tensors().items()}, path)
+
+
+def load_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a file.
+
+    Raises:
+        InvalidData: it is no safetensors file.
+    """
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise InvalidData("the state_dict is no safetensors file") from error
+
+
+def load(spec: TrainingSpec, signature: Signature, path: Path) -> Model:
+    """The model, ready to predict.
+
+    Raises:
+        InvalidData: the file's tensors are not those of the spec's model.
+    """
+    try:
+        return restore(spec, signature, load_tensors(path))
+    except (RuntimeError, KeyError, IndexError, TypeError) as error:
+        raise InvalidData("the state_dict does not fit the model of the spec") from error

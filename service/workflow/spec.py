@@ -1,0 +1,60 @@
+"""The training config: data, never code."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from service.workflow.data.dataset import DatasetData
+from service.workflow.data.line import LineData
+from service.workflow.data.rows import RowsData
+from service.workflow.errors import InvalidSpec
+from service.workflow.losses import Loss
+from service.workflow.models import ModelSpec
+from service.workflow.optimizers import Optimizer
+from service.workflow.preprocessing import PreprocessingSpec
+from service.workflow.specification import Specification, faults
+from service.workflow.split import SplitSpec
+from service.workflow.training_loop import TrainingLoopSpec
+
+Data = Annotated[LineData | RowsData | DatasetData, Field(discriminator="kind")]
+
+EXAMPLE: dict[str, Any] = {
+    "model_name": "line",
+    "data": {"kind": "line", "weight": 0.4, "bias": 0.6, "start": 0, "end": 1, "step": 0.02},
+    "split": {"train": 0.8, "validation": 0, "test": 0.2, "shuffle": False},
+    "model": {"kind": "linear_regression"},
+    "loss": {"name": "L1Loss"},
+    "optimizer": {"name": "SGD", "lr": 0.01},
+    "training": {"epochs": 1000, "batch_size": "full", "seed": 42},
+}
+
+
+class TrainingSpec(Specification):
+    """All that a training needs to know. What is left out is filled in, and the job shows what it was filled with."""
+
+    model_name: str
+    data: Data
+    split: SplitSpec | None = None
+    preprocessing: PreprocessingSpec | None = None
+    model: ModelSpec | None = None
+    loss: Loss | None = None
+    optimizer: Optimizer | None = None
+    training: TrainingLoopSpec = TrainingLoopSpec()
+    priority: int = Field(default=0, ge=-1000, le=1000, description="a higher one starts first")
+    notes: str | None = Field(default=None, max_length=10_000)
+
+    def to_json(self) -> dict[str, Any]:
+        """The spec as JSON values, as `parse` reads them."""
+        return self.model_dump(mode="json")
+
+
+def parse(value: object) -> TrainingSpec:
+    """The spec from decoded JSON.
+
+    Raises:
+        InvalidSpec: every fault, with its pointer and what would be right.
+    """
+    try:
+        return TrainingSpec.model_validate(value)
+    except ValidationError as error:
+        raise InvalidSpec(*faults(error, value)) from None
