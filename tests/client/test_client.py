@@ -18,7 +18,6 @@ from service.client import (
     Unreachable,
     UnusableName,
 )
-
 from tests.client.conftest import Request, Service
 
 Run = Callable[[Service, Callable[[Any], Any]], Any]
