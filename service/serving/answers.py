@@ -11,7 +11,8 @@ from service.serving.warm_models import Warm
 @torch.inference_mode()
 def predictions(warm: Warm, raw: torch.Tensor) -> Any:
     """The predictions for raw features [n, d], one for each row: a number, a list of numbers for several targets, or
-    `{label, probabilities}` for a classification. The numbers are a NumPy array, which the edge writes as JSON."""
+    `{label, probabilities}` for a classification. The numbers are a NumPy array, which the edge writes as JSON; what
+    JSON cannot hold is None, and so is a label whose probabilities are not known."""
     answers = warm.model(raw).numpy()
     if warm.signature.classifies:
         return _labelled(warm, answers)
@@ -23,10 +24,13 @@ def predictions(warm: Warm, raw: torch.Tensor) -> Any:
 def _labelled(warm: Warm, answers: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
     classes = warm.signature.classes
     texts = [as_text(label) for label in classes]
-    best = answers.argmax(axis=1).tolist()
+    best, known = answers.argmax(axis=1).tolist(), np.isfinite(answers).all(axis=1).tolist()
     return [
-        {"label": classes[position], "probabilities": dict(zip(texts, row, strict=True))}
-        for position, row in zip(best, answers.tolist(), strict=True)
+        {
+            "label": classes[position] if sure else None,
+            "probabilities": dict(zip(texts, row if sure else [None] * len(row), strict=True)),
+        }
+        for position, sure, row in zip(best, known, answers.tolist(), strict=True)
     ]
 
 
