@@ -352,9 +352,8 @@ class Journal:
         if row["requested"] == "cancel" and to is not Status.SUCCEEDED:
             to, about = Status.CANCELLED, {}
         said = {name: value for name, value in about.items() if value is not None}
-        if to in FINAL:
-            self._set(connection, row["id"], **{name: json_text(value) for name, value in said.items()})
-        self._set(connection, row["id"], owner=None, publishing=0)
+        kept = {name: json_text(value) for name, value in said.items()} if to in FINAL else {}
+        self._set(connection, row["id"], owner=None, publishing=0, **kept)
         return self._move(connection, job_of(row), to, **said)
 
     def _move(self, connection: Connection, job: Job, to: Status, **about: Any) -> Job:

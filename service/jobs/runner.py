@@ -106,7 +106,7 @@ class Runner:
         try:
             self._journal.release(self._owner, "the service was stopped; the job waits for its next start")
         except JournalUnavailable:
-            log.exception("the jobs under way could not be put back into the queue; the next start does it")
+            log.warning("the jobs under way could not be put back into the queue; the next start does it")
         self._selector.close()
         self._woken.close()
         self._waker.close()
@@ -131,8 +131,10 @@ class Runner:
                     looked = time.monotonic()
                     self._look_around()
                 self._fill_slots()
+            except JournalUnavailable as error:  # a full disk or a locked database passes
+                log.warning("the runner waits for the journal: %s", error.__cause__ or error)
+                time.sleep(TICK)
             except Exception:
-                # A full disk or a locked database must not end the runner: it tries again.
                 log.exception("the runner met an error and goes on")
                 time.sleep(TICK)
 
