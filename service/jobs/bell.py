@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 class Bell:
@@ -18,7 +18,7 @@ class Bell:
         """Wakes all that listen to this job."""
         with self._lock:
             for loop, rung in self._listeners.get(job_id, ()):
-                if not loop.is_closed():
+                with suppress(RuntimeError):  # that loop is closed, and nobody listens any more
                     loop.call_soon_threadsafe(rung.set)
 
     @contextmanager
