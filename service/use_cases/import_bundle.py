@@ -13,6 +13,7 @@ from service.serving.warm_models import Warm
 from service.use_cases.train import HISTORY, POINTS, STATE_DICT
 from service.workflow.errors import InvalidSpec
 from service.workflow.look.points import Points
+from service.workflow.model import Model
 from service.workflow.save_and_load import load
 from service.workflow.signature import Signature
 from service.workflow.spec import parse
@@ -40,6 +41,14 @@ def import_bundle(store: Store, name: str, path: Path, max_bytes: int) -> tuple[
     return store.models.publish(name, draft.manifest, draft.files), True
 
 
+def _check_types(model: Model) -> None:
+    """A tensor of another type would be multiplied all the same, and answer in that type."""
+    if any(parameter.dtype != torch.float32 for parameter in model.parameters()):
+        raise TypeError("a parameter is not float32")
+    if any(buffer.is_floating_point() and buffer.dtype != torch.float32 for buffer in model.buffers()):
+        raise TypeError("a buffer is not float32")
+
+
 def _check_signature(signature: Signature) -> None:
     names = [each.name for each in signature.inputs]
     if not names or not signature.outputs or len(set(names)) < len(names):
@@ -60,6 +69,7 @@ def _check_model(manifest: object, files: dict[str, Path]) -> None:
         raise InvalidBundle("manifest.json", "its spec or signature is none of this software's") from error
     try:
         warm = Warm(load(spec, signature, files[STATE_DICT]), signature)
+        _check_types(warm.model)
         predictions(warm, torch.zeros(1, len(signature.inputs)))
     except Exception as error:  # whatever a foreign model may meet, it met it here and not in a prediction
         raise InvalidBundle(f"files/{STATE_DICT}", "its tensors are not those of the model in the manifest") from error

@@ -12,6 +12,7 @@ import orjson
 from model_store import Store, Version
 from model_store.errors import NotFound
 from service.use_cases.train import DATA
+from service.workflow.data.csv_file import check_header
 from service.workflow.errors import InvalidData
 
 HEAD = "head.json"
@@ -32,6 +33,7 @@ def upload(store: Store, name: str, path: Path, media_type: str) -> tuple[Versio
         newest = None
     if newest is not None and newest.manifest["digest"] == digest and newest.manifest["media_type"] == media_type:
         return newest, False
+    check_header(path)  # what is no table at all needs no process to find out
     size = path.stat().st_size
     found = _survey(path)
     head = path.with_name(HEAD)

@@ -70,11 +70,15 @@ def _tag(each: Any) -> str:
 
 
 def _fault(each: Any, value: Any, at: str) -> Fault:
-    pointer, inside = at, value
+    pointer, inside, before, tagged = at, value, None, None
     for step in each["loc"]:
-        # pydantic puts the tag of a discriminated union into the path; the client's document has no such step.
-        if isinstance(inside, dict) and step == inside.get("kind") and step not in inside:
+        # pydantic puts the tag of a discriminated union into the path; the client's document has no such step, though
+        # it may have a field of that name: `dataset` has one.
+        is_tag = isinstance(inside, dict) and step == inside.get("kind") and inside is not tagged
+        if is_tag and (step not in inside or isinstance(before, str)):
+            tagged = inside
             continue
+        before = step
         pointer += "/" + str(step).replace("~", "~0").replace("/", "~1")
         inside = _child(inside, step)
     if each["type"] in ("union_tag_invalid", "union_tag_not_found"):
