@@ -32,6 +32,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME")]
 JobId = Annotated[str, typer.Argument(metavar="JOB")]
 Alias = Annotated[str, typer.Option(help="The alias.")]
 URL = "http://127.0.0.1:8000"
+WIDEST = 1000  # columns of a table in text
 
 console = Console()
 
@@ -45,8 +46,15 @@ def main() -> None:
 
         if not isinstance(error, ModelwrightError | OSError):
             raise
-        Console(stderr=True).print(f"[red]Error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[red]Error:[/red] {escape(told(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
+
+
+def told(error: Exception) -> str:
+    """What went wrong, without the operating system's numbers."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.strerror}: {error.filename}"
+    return str(error)
 
 
 # The service itself
@@ -137,8 +145,7 @@ def predict(
         if csv:
             answer = client.predict(name, file=csv, version=version)
         elif instances:
-            rows = json.loads(sys.stdin.read() if instances == "-" else instances)
-            answer = client.predict(name, rows, version=version)
+            answer = client.predict(name, read_rows(instances), version=version)
         else:
             answer = client.predict(name, query=pairs(features or []), version=version)
     if as_json:
@@ -183,6 +190,7 @@ def delete_model(model: Model, yes: Yes = False, url: Url = URL) -> None:
             client.delete_model(name)
         else:
             client.delete_version(name, version)
+    console.print(f"Deleted {model}.", highlight=False)
 
 
 @models.command()
@@ -322,6 +330,7 @@ def delete_dataset(name: Name, yes: Yes = False, url: Url = URL) -> None:
     confirm(name, yes)
     with connect(url) as client:
         client.delete_dataset(name)
+    console.print(f"Deleted {name}.", highlight=False)
 
 
 # What the commands share
@@ -345,6 +354,17 @@ def pairs(features: list[str]) -> dict[str, str]:
     if not features or not all("=" in feature for feature in features):
         raise typer.BadParameter("say FEATURE=VALUE for each feature, or give --instances or --csv")
     return dict(feature.split("=", 1) for feature in features)
+
+
+def read_rows(text: str) -> list[Any]:
+    """The JSON list in a text, or in stdin when it is `-`."""
+    try:
+        rows = json.loads(sys.stdin.read() if text == "-" else text)
+    except ValueError as error:
+        raise typer.BadParameter(f"the instances are not JSON: {error}") from error
+    if not isinstance(rows, list):
+        raise typer.BadParameter('the instances are no JSON list, like [[0.5], [0.6]] or [{"x": 0.5}]')
+    return rows
 
 
 def read_json(path: str) -> dict[str, Any]:
@@ -375,24 +395,39 @@ def table(rows: Iterable[dict[str, Any]], columns: list[str], as_json: bool) -> 
         for row in rows:
             print(json.dumps(row))
         return
-    grid = Table(*columns, box=None, pad_edge=False)
-    for row in rows:
+    grid = Table(box=None, pad_edge=False)
+    for column in columns:
+        grid.add_column(column, no_wrap=True)
+    for row in short(rows):
         grid.add_row(*(escape(cell(row.get(column))) for column in columns))
-    console.print(grid)
+    console.print(grid, width=WIDEST, crop=False, soft_wrap=True)  # an id that is cut off is of no use
 
 
 def cell(value: Any) -> str:
     """A value as one table cell."""
-    if value is None:
+    if value is None or value in ([], {}):
         return ""
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {cell(inner)}" for name, inner in value.items())
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return ", ".join(value)
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def short(rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    """Rows with digests by their beginning and times to the second: for eyes, which `--json` is not."""
+    for row in rows:
+        times = {name: cell(row.get(name))[:19].replace("T", " ") for name in ("created_at", "finished_at")}
+        yield row | times | {"digest": cell(row.get("digest"))[:12]}
 
 
 def prediction_text(prediction: Any) -> str:
     """A prediction as a line: the number, or the label and how probable it is."""
     if isinstance(prediction, dict) and "label" in prediction:
         label = prediction["label"]
-        return f"{label}  {prediction['probabilities'].get(cell(label), float('nan')):.4f}"
+        probability = prediction["probabilities"].get(label if isinstance(label, str) else json.dumps(label))
+        if probability is not None:
+            return f"{label}  {probability:.4f}"
     return json.dumps(prediction)

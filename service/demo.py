@@ -184,7 +184,7 @@ def show_sharing(console: Console, client: Client, result: dict[str, Any], outpu
         second.stop()
     comparison = _table("", "digest", "prediction for x = 0.5")
     for where, (digest, prediction) in zip(["here", "there"], told, strict=True):
-        comparison.add_row(where, digest, str(prediction))
+        comparison.add_row(where, digest[:16], str(prediction))
     console.print(comparison)
     if told[0] != told[1]:
         raise DemoFailed("The version is not the same after its journey.")

@@ -115,7 +115,8 @@ def _told(faults: Sequence[Fault]) -> str:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
-    made = problem(error.status_code, code, str(error.detail))
+    detail = {404: "There is nothing at this address.", 405: "This cannot be asked here; Allow says what can."}
+    made = problem(error.status_code, code, detail.get(error.status_code, str(error.detail)))
     made.headers.update(error.headers or {})
     if error.status_code == 405:
         made.headers["Allow"] = ", ".join(_methods(request))

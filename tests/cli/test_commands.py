@@ -1,0 +1,176 @@
+"""Every command once, as a user types it; and what a user does wrong."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import LINE
+from tests.api.live_server import LiveServer
+from tests.cli.conftest import Run
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps({**LINE, "model_name": "told"}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def typed(server: LiveServer) -> None:
+    """A model `typed` with two versions."""
+    for seed in (42, 7):
+        spec = {**LINE, "model_name": "typed", "training": {**LINE["training"], "seed": seed}}
+        with server.client() as http:
+            job = http.post("/v1/training-jobs", json=spec).json()
+            assert http.get(f"/v1/training-jobs/{job['id']}?wait=60").json()["status"] == "succeeded"
+
+
+def test_train_tells_of_it_and_names_the_version(run: Run, spec: Path) -> None:
+    told = run("train", spec)
+    assert told.status == 0
+    assert "epoch 5 of 5" in told.out and told.out.splitlines()[-1] == "told@1"
+    as_json = run("train", "-", "--json", stdin=spec.read_text())
+    assert json.loads(as_json.out)["status"] == "succeeded" and "epoch 5 of 5" in as_json.err
+    assert len(run("train", spec, "--no-wait").out.strip()) >= 16
+
+
+def test_predict(run: Run, typed: None) -> None:
+    one = run("predict", "typed@1", "x=0.5")
+    assert one.status == 0
+    number = float(one.out)
+    for instances in ("[0.5]", "[[0.5]]", '[{"x": 0.5}]'):
+        assert float(run("predict", "typed@1", "--instances", instances).out) == number
+    assert run("predict", "typed@1", "--instances", "-", stdin="[0.5, 0.5]").out == one.out * 2
+    answer = json.loads(run("predict", "typed@2", "x=0.5", "--json").out)
+    assert answer["model_version"] == 2 and answer["predictions"] != [number]
+
+
+def test_models(run: Run, typed: None, tmp_path: Path) -> None:
+    assert "typed" in run("models", "list").out
+    listed = [json.loads(row) for row in run("models", "list", "--json").out.splitlines()]
+    assert "typed" in [row["name"] for row in listed]
+    versions = run("models", "versions", "typed").out.splitlines()
+    assert versions[0].split() == ["version", "created_at", "digest", "aliases"]
+    assert "…" not in "".join(versions) and versions[-1].startswith("1 ")
+    assert json.loads(run("models", "show", "typed").out)["name"] == "typed"
+    assert json.loads(run("models", "show", "typed@1").out)["signature"]["inputs"][0]["name"] == "x"
+    assert "weight" in run("models", "parameters", "typed").out
+    assert list(json.loads(run("models", "state-dict", "typed@1").out)) == ["weight", "bias"]
+    file = tmp_path / "typed.safetensors"
+    assert run("models", "state-dict", "typed@1", "--out", file).out.replace("\n", "") == str(file)
+    assert file.stat().st_size > 8
+
+
+def test_aliases(run: Run, typed: None) -> None:
+    assert json.loads(run("models", "promote", "typed", 1, "--alias", "blue").out)["version"] == 1
+    assert json.loads(run("models", "promote", "typed", 2, "--alias", "blue").out)["entry"] == 2
+    assert "blue: 2" in run("models", "list").out
+    assert json.loads(run("models", "rollback", "typed", "--alias", "blue").out)["version"] == 1
+    nothing = run("models", "rollback", "typed", "--alias", "green")
+    assert (nothing.status, nothing.err) == (1, "Error: 'typed' has no alias 'green'.\n")
+
+
+def test_bundles_and_deletion(run: Run, typed: None, tmp_path: Path) -> None:
+    bundle = tmp_path / "typed.zip"
+    assert run("models", "export-bundle", "typed@1", bundle).status == 0
+    taken = json.loads(run("models", "import-bundle", "taken", bundle).out)
+    assert (taken["name"], taken["version"]) == ("taken", 1)
+    assert run("models", "delete", "taken", stdin="n\n").status == 1
+    assert run("models", "show", "taken").status == 0
+    assert run("models", "delete", "taken@1", "--yes").out == "Deleted taken@1.\n"
+    assert run("models", "delete", "taken", "--yes").status == 1
+
+
+def test_datasets(run: Run, tmp_path: Path) -> None:
+    table = tmp_path / "plants.csv"
+    table.write_text("height,kind\n1,a\n2,b\n")
+    uploaded = run("datasets", "upload", "plants", table)
+    assert [row.split() for row in uploaded.out.splitlines()[1:]] == [
+        ["height", "number", "0"],
+        ["kind", "category", "0"],
+    ]
+    assert json.loads(run("datasets", "upload", "plants", table, "--json").out)["version"] == 1
+    assert "plants" in run("datasets", "list").out
+    assert json.loads(run("datasets", "show", "plants").out)["rows"] == 2
+    assert run("datasets", "delete", "plants", "-y").out == "Deleted plants.\n"
+
+
+def test_jobs(run: Run, typed: None, spec: Path) -> None:
+    rows = [json.loads(row) for row in run("jobs", "list", "--model-name", "typed", "--json").out.splitlines()]
+    job = rows[-1]["id"]
+    assert job in run("jobs", "list", "--status", "succeeded").out
+    assert json.loads(run("jobs", "show", job).out)["id"] == job
+    assert run("jobs", "watch", job).out.splitlines()[-1] == "typed@1"
+    spec.write_text(json.dumps({**LINE, "model_name": "endless", "training": {"epochs": 10**7}}))
+    endless = run("train", spec, "--no-wait").out.strip()
+    assert json.loads(run("jobs", "cancel", endless).out)["status"] == "cancelled"
+    assert run("jobs", "watch", endless).status == 1
+
+
+def test_verify_finds_a_flipped_byte(run: Run, typed: None, server: LiveServer, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(server.home / "store", home / "store")
+    assert run("store", "verify", "--home", home).out == "All is whole.\n"
+    file = next((home / "store").rglob("state_dict.safetensors"))
+    file.chmod(0o600)
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    found = run("store", "verify", "--home", home)
+    assert found.status == 1 and "state_dict.safetensors" in found.out
+    nothing = run("store", "verify", "--home", tmp_path / "nothing")
+    assert nothing.status == 1 and "There is no model store" in nothing.err
+
+
+WRONG: list[tuple[tuple[Any, ...], int, str]] = [
+    (("models", "show", "nobody"), 1, "'nobody'"),
+    (("predict", "nobody", "x=1"), 1, "'nobody'"),
+    (("predict", "typed", "x=a"), 1, "expected a finite number"),
+    (("predict", "typed", "z=1"), 1, "/z: is no input of this model"),
+    (("predict", "typed", "0.5"), 2, "FEATURE=VALUE"),
+    (("predict", "typed", "--instances", "{bad"), 2, "not JSON"),
+    (("predict", "typed", "--instances", "{}"), 2, "no JSON list"),
+    (("train", "-"), 2, "not JSON"),
+    (("train", "/nothing/spec.json"), 1, "Error: No such file or directory: /nothing/spec.json"),
+    (("jobs", "show", "nobody"), 1, "no such training job"),
+    (("jobs", "list", "--status", "lost"), 1, "'queued'"),
+    (("models", "import-bundle", "typed", __file__), 1, "not a zip file"),
+    (("models", "import-bundle", "typed", "/nothing"), 1, "No such file"),
+    (("datasets", "upload", "plants", __file__), 1, "format cannot be told"),
+    (("models", "show", ".."), 1, "cannot stand in an address"),
+    (("models", "frobnicate"), 2, "No such command"),
+    (("models", "list", "--url", "http://127.0.0.1:9"), 1, "could not be reached"),
+    (("models", "list", "--url", "nonsense"), 1, "Error: "),
+]
+
+
+@pytest.mark.parametrize(("arguments", "status", "said"), WRONG)
+def test_what_goes_wrong_is_told_in_words(
+    run: Run, typed: None, arguments: tuple[Any, ...], status: int, said: str
+) -> None:
+    ended = run(*arguments, stdin="{bad")
+    assert (ended.status, ended.out) == (status, "")
+    assert said in ended.err.replace("\n", " ")
+
+
+def test_a_wrong_spec_shows_every_fault(run: Run) -> None:
+    ended = run("train", "-", stdin='{"model_name": "a", "data": {"kind": "lime"}, "optimizer": {"name": "sdg"}}')
+    assert ended.status == 1
+    assert (
+        "/data/kind" in ended.err and "'line'" in ended.err and "/optimizer/name" in ended.err and "'SGD'" in ended.err
+    )
+
+
+def test_the_module_is_the_command() -> None:
+    """In a process of its own, and without loading torch to say how it is used."""
+    code = "import sys, service.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
+    told = subprocess.run([sys.executable, "-m", "service", "--help"], capture_output=True, text=True, check=True)
+    for command in ("serve", "demo", "train", "predict", "models", "jobs", "datasets", "store"):
+        assert command in told.stdout

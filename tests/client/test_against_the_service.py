@@ -1,0 +1,116 @@
+"""Both clients against the service itself: the whole chain, and every call that there is."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from service.client import ApiError, AsyncClient, Client, JobFailed
+from tests.api.conftest import LINE, server
+from tests.api.live_server import LiveServer
+
+__all__ = ["server"]
+
+
+class Caller:
+    """Calls a client by the name of a method; results of the asynchronous one are awaited, iterators are read."""
+
+    def __init__(self, server: LiveServer, kind: type[Client | AsyncClient]) -> None:
+        self.server, self.kind = server, kind
+
+    def __call__(self, method: str, *arguments: Any, **named: Any) -> Any:
+        if self.kind is AsyncClient:
+            return asyncio.run(self._awaited(method, *arguments, **named))
+        with Client(self.server.url, transport=httpx.HTTPTransport()) as client:
+            result = getattr(client, method)(*arguments, **named)
+            return list(result) if isinstance(result, Iterator) else result
+
+    async def _awaited(self, method: str, *arguments: Any, **named: Any) -> Any:
+        async with AsyncClient(self.server.url, transport=httpx.AsyncHTTPTransport()) as client:
+            result = getattr(client, method)(*arguments, **named)
+            return [item async for item in result] if isinstance(result, AsyncIterator) else await result
+
+
+@pytest.fixture(params=[Client, AsyncClient])
+def call(server: LiveServer, request: pytest.FixtureRequest) -> Caller:
+    return Caller(server, request.param)
+
+
+@pytest.fixture
+def name(call: Caller) -> str:
+    return f"chain-{call.kind.__name__.lower()}"
+
+
+def test_the_whole_chain(call: Caller, name: str, tmp_path: Path) -> None:
+    assert call("ready") is True
+    spec = {**LINE, "model_name": name}
+    assert call("validate", spec)["parameters"] == 2
+    job = call("train", spec, idempotency_key=name)
+    assert call("train", spec, idempotency_key=name)["id"] == job["id"]
+    events = call("events", job["id"])
+    assert events[-1]["data"]["status"] == "succeeded"
+    assert call("events", job["id"], last_event_id=events[-2]["id"]) == events[-1:]
+    assert call("events", job["id"], last_event_id=events[-1]["id"]) == []
+    assert call("wait", job["id"])["result"] == {"model_name": name, "version": 1}
+    assert call("job", job["id"], wait=1)["status"] == "succeeded"
+    assert call("metrics", job["id"])["epoch"] == [1, 2, 3, 4, 5]
+    assert [each["id"] for each in call("jobs", model_name=name)] == [job["id"]]
+
+    assert name in [each["name"] for each in call("models")]
+    assert call("model", name)["latest"] == 1
+    assert [each["version"] for each in call("versions", name)] == [1]
+    digest = call("manifest", name, 1)["digest"]
+    assert call("parameters", name, "latest")["total"] == 2
+    state_dict = call("state_dict", name, 1)
+    assert call("state_dict", name, 1, tensor="bias") == {"bias": state_dict["bias"]}
+    assert call("state_dict_file", name, 1, tmp_path / "line.safetensors").stat().st_size > 8
+
+    expected = [state_dict["weight"][0] * 0.5 + state_dict["bias"][0]]
+    for asked in ({"instances": [[0.5]]}, {"inputs": {"x": [0.5]}}, {"query": {"x": 0.5}}):
+        assert call("predict", name, **asked, version=1)["predictions"] == pytest.approx(expected)
+
+    assert call("set_alias", name, "blue", 1, if_match=None)["entry"] == 1
+    with pytest.raises(ApiError) as lost:
+        call("set_alias", name, "blue", 1, if_match=7)
+    assert (lost.value.status, lost.value.code) == (412, "precondition_failed")
+    assert [each["alias"] for each in call("aliases", name)] == ["blue"]
+    with pytest.raises(ApiError):
+        call("rollback_alias", name, "blue")
+    call("delete_alias", name, "blue")
+
+    bundle = call("download_bundle", name, 1, tmp_path / "line.zip")
+    assert call("upload_bundle", f"{name}-2", bundle)["digest"] == digest
+    call("delete_version", f"{name}-2", 1)
+    call("delete_model", name)
+    with pytest.raises(ApiError) as gone:
+        call("model", name)
+    assert (gone.value.status, gone.value.code) == (404, "model_not_found")
+
+
+def test_data_sets(call: Caller, name: str, tmp_path: Path) -> None:
+    table = tmp_path / "plants.csv"
+    table.write_text("height,kind\n1,a\n2,b\n")
+    assert call("upload_dataset", name, table)["version"] == 1
+    assert call("upload_dataset", name, table.read_bytes(), content_type="text/csv")["version"] == 1
+    assert name in [each["name"] for each in call("datasets")]
+    assert call("dataset", name)["rows"] == 2
+    call("delete_dataset", name)
+    with pytest.raises(ApiError, match=r"no data set|Nothing"):
+        call("dataset", name)
+
+
+def test_a_cancelled_job_is_not_waited_for_in_vain(call: Caller, name: str) -> None:
+    job = call("train", {**LINE, "model_name": name, "training": {"epochs": 10**7}})
+    assert call("cancel", job["id"])["status"] == "cancelled"
+    with pytest.raises(JobFailed, match="cancelled"):
+        call("wait", job["id"])
+
+
+def test_a_wrong_spec_says_where(call: Caller) -> None:
+    with pytest.raises(ApiError) as caught:
+        call("train", {**LINE, "model_name": "a", "optimizer": {"name": "sdg"}})
+    assert caught.value.code == "invalid_spec"
+    assert [pointer for pointer, _ in caught.value.errors] == ["/optimizer/name"]

@@ -1,0 +1,71 @@
+"""Answers: what JSON cannot hold is null."""
+
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+import torch
+from torch import nn
+
+from service.serving.answers import predictions
+from service.serving.warm_models import Warm
+from service.workflow.losses import Output as Form
+from service.workflow.model import Model
+from service.workflow.signature import Input, Output, Signature
+from service.workflow.tasks import Task
+
+NAN, INF = float("nan"), float("inf")
+
+
+class Answering(nn.Module):
+    """Answers the same rows whatever it is asked."""
+
+    def __init__(self, rows: list[list[float]]) -> None:
+        super().__init__()
+        self.rows = torch.tensor(rows)
+
+    def forward(self, raw: torch.Tensor) -> torch.Tensor:
+        return self.rows
+
+
+def answered(rows: list[list[float]], task: str, classes: list[Any] | None = None) -> Any:
+    numbers = [Output(name=f"y{i}", type="number") for i in range(len(rows[0]))]
+    outputs = [Output(name="y", type="class", classes=classes)] if classes else numbers
+    signature = Signature(task=Task(task), inputs=[Input(name="x", type="number")], outputs=outputs)
+    model = Model(Answering(rows), None, None, Form.VALUE)
+    given = predictions(Warm(model, signature), torch.zeros(len(rows), 1))
+    return orjson.loads(orjson.dumps(given, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS))
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([[0.5]], [0.5]),
+        ([[0.5], [NAN], [INF], [-INF]], [0.5, None, None, None]),
+        ([[1.0, 2.0], [3.0, 4.0]], [[1, 2], [3, 4]]),
+        ([[1.0, NAN], [INF, 4.0]], [[1, None], [None, 4]]),
+    ],
+)
+def test_numbers(rows: list[list[float]], expected: Any) -> None:
+    assert answered(rows, "regression") == expected
+
+
+def test_every_bit_of_a_float32_is_told() -> None:
+    values = np.nextafter(np.float32(0.1), np.float32(1), dtype=np.float32)
+    assert np.float32(answered([[float(values)]], "regression")[0]) == values
+
+
+@pytest.mark.parametrize(
+    ("classes", "texts"),
+    [(["a", "b"], ["a", "b"]), ([False, True], ["false", "true"]), ([0, 2], ["0", "2"]), ([0.5, 1.0], ["0.5", "1.0"])],
+)
+def test_labels_as_in_the_data(classes: list[Any], texts: list[str]) -> None:
+    first, second = answered([[0.75, 0.25], [0.25, 0.75]], "binary", classes)
+    assert first == {"label": classes[0], "probabilities": dict(zip(texts, [0.75, 0.25], strict=True))}
+    assert second["label"] == classes[1]
+
+
+def test_a_label_that_is_not_known_is_null() -> None:
+    answer = answered([[NAN, NAN]], "binary", ["a", "b"])
+    assert answer == [{"label": None, "probabilities": {"a": None, "b": None}}]
