@@ -400,7 +400,7 @@ def table(rows: Iterable[dict[str, Any]], columns: list[str], as_json: bool) -> 
         grid.add_column(column, no_wrap=True)
     for row in short(rows):
         grid.add_row(*(escape(cell(row.get(column))) for column in columns))
-    console.print(grid, width=WIDEST, crop=False, soft_wrap=True)  # an id that is cut off is of no use
+    Console(width=WIDEST).print(grid)  # an id that is cut off to the terminal's width is of no use
 
 
 def cell(value: Any) -> str:

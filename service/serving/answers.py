@@ -11,13 +11,11 @@ from service.serving.warm_models import Warm
 @torch.inference_mode()
 def predictions(warm: Warm, raw: torch.Tensor) -> Any:
     """The predictions for raw features [n, d], one for each row: a number, a list of numbers for several targets, or
-    `{label, probabilities}` for a classification. The numbers are a NumPy array, which the edge writes as JSON; what
-    JSON cannot hold is None, and so is a label whose probabilities are not known."""
+    `{label, probabilities}` for a classification. The numbers are a NumPy array, which the edge writes as JSON, with
+    null for NaN and infinities; a label whose probabilities are not known is None."""
     answers = warm.model(raw).numpy()
     if warm.signature.classifies:
         return _labelled(warm, answers)
-    if not np.isfinite(answers).all():
-        return _nulled(answers)
     return np.ascontiguousarray(answers[:, 0] if answers.shape[1] == 1 else answers)
 
 
@@ -37,9 +35,3 @@ def _labelled(warm: Warm, answers: np.ndarray[Any, Any]) -> list[dict[str, Any]]
 def as_text(label: object) -> str:
     """A label as the key of an object: as JSON writes it."""
     return str(label).lower() if isinstance(label, bool) else str(label)
-
-
-def _nulled(answers: np.ndarray[Any, Any]) -> list[Any]:
-    """JSON has no NaN and no infinity: they are null."""
-    rows = [[value if np.isfinite(value) else None for value in row] for row in answers.tolist()]
-    return [row[0] for row in rows] if answers.shape[1] == 1 else rows

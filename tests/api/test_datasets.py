@@ -50,6 +50,8 @@ def test_a_data_set_is_versioned_by_its_bytes(http: httpx.Client, csv: Path) -> 
         b"\xff,y\n1,2\n",
         b"x,y\n1,2\n\x00\n",
         b'"x\ny",z\n1,2\n',
+        b"x,y\r1,2\r",
+        b"x" * 200_000 + b",y\n1,2\n",
         b"PK\x03\x04" + b"\x00" * 100,
     ],
 )

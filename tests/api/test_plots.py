@@ -50,7 +50,8 @@ def test_the_form_that_a_client_likes_best(http: httpx.Client, line: dict[str, A
 
 def test_an_untrained_model_has_an_empty_learning_curve(http: httpx.Client, model: str) -> None:
     chart = http.get(f"/v1/models/{model}/versions/1/plots/learning_curve.json").json()
-    assert chart["title"] == "Learning curve" and not chart.get("data", {}).get("values")
+    assert chart["title"] == "Learning curve" and not any(chart.get("datasets", {}).values())
+    assert http.get(f"/v1/models/{model}/versions/1/plots/learning_curve.png").content.startswith(PNG)
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> list[int]:

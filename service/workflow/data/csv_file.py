@@ -55,6 +55,8 @@ def check_header(path: Path) -> list[str]:
         names = next(csv.reader([line.decode("utf-8").rstrip("\r")]), [])
     except UnicodeDecodeError as error:
         raise InvalidData("the header is not UTF-8 text; UTF-8 is expected") from error
+    except csv.Error as error:
+        raise InvalidData(f"the header cannot be read as CSV: {error}") from error
     if not names:
         raise InvalidData("the file is empty; a first line with the names of the columns is expected")
     if len(names) > MOST_COLUMNS:
