@@ -5,7 +5,8 @@ from pathlib import Path
 from model_store import Store, Version, read_bundle
 from model_store.errors import InvalidBundle, NotFound
 from model_store.manifest import encode_manifest, manifest_digest
-from service.use_cases.train import HISTORY, POINTS, STATE_DICT
+from service.use_cases.open_model import STATE_DICT
+from service.use_cases.train import HISTORY, POINTS
 from service.workflow.errors import InvalidData, InvalidSpec
 from service.workflow.look.points import Points
 from service.workflow.save_and_load import load

@@ -33,15 +33,15 @@ def upload(store: Store, name: str, path: Path, media_type: str) -> tuple[Versio
     if newest is not None and newest.manifest["digest"] == digest and newest.manifest["media_type"] == media_type:
         return newest, False
     size = path.stat().st_size
-    found = _survey(path)
+    found = _survey(path, media_type)
     head = path.with_name(HEAD)
     head.write_bytes(orjson.dumps(found["head"]))
     manifest = {"format": 1, "media_type": media_type, "bytes": size, "digest": digest, "schema": found["schema"]}
     return store.datasets.publish(name, manifest, {DATA: path, HEAD: head}), True
 
 
-def _survey(path: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "service.workflow.data.survey", str(path)]
+def _survey(path: Path, media_type: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "service.workflow.data.survey", str(path), media_type]
     environment = {"PATH": os.environ.get("PATH", ""), "TMPDIR": str(path.parent), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(command, capture_output=True, timeout=MOST_SECONDS, env=environment, check=False)  # noqa: S603

@@ -5,9 +5,9 @@ model, made on first use and kept: torch's names, torch's defaults, torch's own 
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import cache
-from types import UnionType
+from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import torch
@@ -30,7 +30,9 @@ class Family:
         classes: the name of each class and the class.
         refused: names torch has and a spec may not use, each with the reason.
         trial: makes the object once, so that torch's own checks of the arguments run before any job exists.
-        types: annotations that replace torch's, by argument name.
+        types: annotations that replace torch's, by argument name; with a pydantic field beside, its default too.
+        left_out: arguments that a spec does not give.
+        own: fields of ours beside the class's arguments: annotation and pydantic field.
     """
 
     def __init__(
@@ -41,26 +43,35 @@ class Family:
         refused: Mapping[str, str],
         trial: Callable[[type, dict[str, Any]], object],
         types: Mapping[str, Any],
+        left_out: Set[str] = frozenset(),
+        own: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.what = what
         self.classes = classes
         self.refused = refused
         self._trial = trial
         self._types = types
+        self._left_out = LEFT_OUT | left_out
+        self._own = own
         self.arguments = cache(self._arguments)
 
     def _arguments(self, name: str) -> type[BaseModel]:
         """The pydantic model of one class's arguments."""
         cls = self.classes[name]
         constructor: Any = cls.__init__  # type: ignore[misc] # its signature is read, it is not called
-        hints = get_type_hints(constructor)
+        hints = get_type_hints(constructor, localns={"Callable": Callable, "Iterable": Iterable, "Sequence": Sequence})
         fields: dict[str, Any] = {"name": (Literal[name], Field(description=f"torch's {cls.__module__}.{name}"))}
         for argument in inspect.signature(constructor).parameters.values():
-            if argument.name in LEFT_OUT:
+            if argument.name in self._left_out:
                 continue
-            annotation = self._types.get(argument.name) or without_tensors(hints.get(argument.name, Any))
+            replaced = self._types.get(argument.name)
+            if isinstance(replaced, tuple):
+                fields[argument.name] = replaced
+                continue
+            annotation = replaced or without_tensors(hints.get(argument.name, Any))
             default = ... if argument.default is inspect.Parameter.empty else argument.default
             fields[argument.name] = (annotation, default)
+        fields |= self._own
         return create_model(
             name, __base__=Specification, __doc__=(cls.__doc__ or "").split("\n\n")[0].strip(), **fields
         )
@@ -72,7 +83,7 @@ class Family:
             PydanticCustomError, ValidationError: what is wrong and what would be right.
         """
         if isinstance(value, Specification):
-            value = value.model_dump()
+            value = value.model_dump(warnings=False)
         if not isinstance(value, dict) or not isinstance(value.get("name"), str):
             raise PydanticCustomError(
                 "no_name", "{message}", {"message": 'expected an object with the name of a torch class: {"name": …}'}
@@ -94,8 +105,9 @@ class Family:
         except Exception as error:  # torch raises what it likes: ValueError, AssertionError, TypeError, RuntimeError
             for name in given:
                 if self._passes(cls, {k: v for k, v in given.items() if k != name}):
-                    raise _fault_at(name, str(error), given[name]) from None
-            raise PydanticCustomError("torch_refuses", "{message}", {"message": str(error)}) from None
+                    raise _fault_at(name, f"torch refuses this: {error}", given[name]) from None
+            message = f"torch refuses these arguments: {error}"
+            raise PydanticCustomError("torch_refuses", "{message}", {"message": message}) from None
 
     def _passes(self, cls: type, arguments: dict[str, Any]) -> bool:
         try:
@@ -107,7 +119,9 @@ class Family:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(
             self.parse,
-            serialization=core_schema.plain_serializer_function_ser_schema(lambda member: member.model_dump()),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda member: member.model_dump(warnings=False)
+            ),
         )
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

@@ -8,7 +8,7 @@ import sys
 import orjson
 
 from service.workflow.errors import NotAvailable
-from service.workflow.look.charts import CHARTS
+from service.workflow.look.charts import CHARTS, Subject
 from service.workflow.look.points import Points
 from service.workflow.signature import Signature
 
@@ -22,7 +22,9 @@ def main() -> int:
     try:
         if request["plot"] not in CHARTS:
             raise NotAvailable(f"there is no such plot; known: {', '.join(CHARTS)}")
-        description = CHARTS[request["plot"]](signature, points, request["history"]).to_dict()
+        description = CHARTS[request["plot"]](
+            Subject(signature, points, request["history"], request["confusion"])
+        ).to_dict()
     except NotAvailable as error:
         sys.stderr.write(str(error))
         return NOT_AVAILABLE
