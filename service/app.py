@@ -5,6 +5,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from service.jobs.runner import Runner
 from service.serving.warm_models import WarmModels
 from service.settings import Settings
 from service.use_cases.submit_training import plan
+from service.workflow.models import install as install_models
 from service.workflow.spec import EXAMPLE, parse
 
 DESCRIPTION = "POST a config, get a model."
@@ -37,6 +39,9 @@ ROUTERS = (health, training_jobs, datasets, models, aliases, bundles, prediction
 def create_app(settings: Settings) -> FastAPI:
     """The application. Its parts come to life with its lifespan."""
 
+    kinds = [each.value for each in entry_points(group="modelwright.models")]
+    install_models(kinds)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         torch.set_num_threads(1)  # many small forwards: a pool of threads would only wait for itself
@@ -44,7 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
         home.mkdir(parents=True, exist_ok=True)
         store, bell, ownership = Store.open(home / "store"), Bell(), Ownership(home / "owners")
         journal = Journal(open_database(f"sqlite:///{home / 'journal.sqlite'}"), changed=bell.ring)
-        runner = _runner(settings, home, journal, ownership)
+        runner = _runner(settings, home, journal, ownership, kinds)
         app.state.parts = Parts(
             store=store,
             journal=journal,
@@ -95,7 +100,7 @@ def _warm_up(store: Store, max_parameters: int) -> None:
     plan(store, parse(EXAMPLE), max_parameters)
 
 
-def _runner(settings: Settings, home: Path, journal: Journal, ownership: Ownership) -> Runner:
+def _runner(settings: Settings, home: Path, journal: Journal, ownership: Ownership, kinds: list[str]) -> Runner:
     return Runner(
         journal,
         ownership,
@@ -103,7 +108,7 @@ def _runner(settings: Settings, home: Path, journal: Journal, ownership: Ownersh
         preload=TRAINING_NEEDS,
         temporary=home / "tmp",
         slots=settings.slots,
-        surroundings={"store": str(home / "store"), "threads": settings.threads},
+        surroundings={"store": str(home / "store"), "threads": settings.threads, "kinds": kinds},
     )
 
 

@@ -24,6 +24,7 @@ from service.workflow.data.table import Table
 from service.workflow.errors import InvalidData, TrainingDiverged
 from service.workflow.learn import Learned, learn
 from service.workflow.model import Model
+from service.workflow.models import install as install_models
 from service.workflow.save_and_load import save
 from service.workflow.signature import Signature
 from service.workflow.spec import TrainingSpec, parse
@@ -61,6 +62,7 @@ def train(attempt: Attempt) -> dict[str, Any]:
 
 def _train(attempt: Attempt) -> dict[str, Any]:
     job = attempt.job
+    install_models(job["kinds"])
     spec, signature = parse(job["spec"]), Signature.model_validate(job["context"]["signature"])
     store, since = Store.open(Path(job["store"])), job["context"]["since"]
     if (done := store.models.published(spec.model_name, job["id"], since=since)) is not None:

@@ -88,8 +88,8 @@ def _step(scheduler: Any, loss: float | None) -> None:
     if isinstance(scheduler, lr_scheduler.ReduceLROnPlateau):
         if loss is not None:
             scheduler.step(loss)
-    elif getattr(scheduler, "total_steps", None) != scheduler.last_epoch + 1:
-        scheduler.step()  # else a OneCycleLR at its end, which keeps its last learning rate
+    elif not (isinstance(scheduler, lr_scheduler.OneCycleLR) and scheduler.last_epoch + 1 >= scheduler.total_steps):
+        scheduler.step()  # a OneCycleLR at its end keeps its last learning rate
 
 
 def _make(cls: type, arguments: dict[str, Any], optimizer: Optimizer) -> Any:

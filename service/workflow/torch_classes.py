@@ -11,11 +11,11 @@ from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import torch
-from pydantic import BaseModel, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError, create_model
+from pydantic import BaseModel, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, create_model
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from service.workflow.specification import Specification, nearest, shown
+from service.workflow.specification import Specification, fault_at, nearest, shown
 
 # Not a client's business: how torch runs the step, and arguments torch itself deprecates.
 LEFT_OUT = {"self", "params", "foreach", "fused", "capturable", "differentiable", "maximize", "device", "dtype"}
@@ -70,6 +70,8 @@ class Family:
                 continue
             annotation = replaced or without_tensors(hints.get(argument.name, Any))
             default = ... if argument.default is inspect.Parameter.empty else argument.default
+            if default is None:
+                annotation = annotation | None  # torch does not always say so
             fields[argument.name] = (annotation, default)
         fields |= self._own
         return create_model(
@@ -90,9 +92,9 @@ class Family:
             )
         name = value["name"]
         if name in self.refused:
-            raise _fault_at_name(f"{name} cannot be used: {self.refused[name]}", value)
+            raise fault_at("name", f"{name} cannot be used: {self.refused[name]}", value)
         if name not in self.classes:
-            raise _fault_at_name(f"unknown {self.what} {shown(name)}; {nearest(name, self.classes)}", value)
+            raise fault_at("name", f"unknown {self.what} {shown(name)}; {nearest(name, self.classes)}", value)
         member = self.arguments(name).model_validate(value)
         self._try(member)
         return member
@@ -105,7 +107,7 @@ class Family:
         except Exception as error:  # torch raises what it likes: ValueError, AssertionError, TypeError, RuntimeError
             for name in given:
                 if self._passes(cls, {k: v for k, v in given.items() if k != name}):
-                    raise _fault_at(name, f"torch refuses this: {error}", given[name]) from None
+                    raise fault_at(name, f"torch refuses this: {error}", given[name]) from None
             message = f"torch refuses these arguments: {error}"
             raise PydanticCustomError("torch_refuses", "{message}", {"message": message}) from None
 
@@ -142,13 +144,3 @@ def without_tensors(annotation: Any) -> Any:
         inner = tuple(without_tensors(each) for each in get_args(annotation))
         return Annotated[tuple[inner], Field(strict=False)]  # type: ignore[valid-type] # made at run time
     return annotation
-
-
-def _fault_at_name(message: str, value: object) -> Exception:
-    return _fault_at("name", message, value)
-
-
-def _fault_at(field: str, message: str, value: object) -> Exception:
-
-    kind = PydanticCustomError("torch_class", "{message}", {"message": message})
-    return ValidationError.from_exception_data("torch class", [InitErrorDetails(type=kind, loc=(field,), input=value)])

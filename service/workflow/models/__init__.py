@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, core_schema
 
 from service.workflow.models.kind import ModelKind
 from service.workflow.models.layers import LayersSpec
 from service.workflow.models.linear_regression import LinearRegressionSpec
 from service.workflow.models.logistic_regression import LogisticRegressionSpec
 from service.workflow.models.mlp import MLPSpec
-from service.workflow.specification import nearest, shown
+from service.workflow.specification import fault_at, nearest, shown
 
 KINDS: dict[str, type[ModelKind]] = {
     "linear_regression": LinearRegressionSpec,
@@ -51,10 +51,9 @@ class _Kinds:
             return value
         kind = value.get("kind") if isinstance(value, dict) else None
         if not isinstance(kind, str):
-            raise PydanticCustomError("union_tag_not_found", "the field 'kind' is missing: it says which kind this is")
+            raise fault_at("kind", f"expected the kind of a model; known: {', '.join(sorted(KINDS))}", value)
         if kind not in KINDS:
-            message = f"unknown kind {shown(kind)}; {nearest(kind, KINDS)}"
-            raise PydanticCustomError("union_tag_invalid", "{message}", {"message": message})
+            raise fault_at("kind", f"unknown kind {shown(kind)}; {nearest(kind, KINDS)}", value)
         return KINDS[kind].model_validate(value)
 
     @classmethod
