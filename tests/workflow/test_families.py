@@ -16,7 +16,7 @@ from tests.workflow.learning import spec, train
 
 TARGETS = {Task.REGRESSION: "price", Task.BINARY: "dear", Task.MULTICLASS: "kind", Task.MULTILABEL: ["large", "old"]}
 ITS_OWN_RATE = {"Adadelta", "Adafactor", "LBFGS"}
-NEEDED = {
+NEEDED: dict[str, dict[str, Any]] = {
     "CosineAnnealingLR": {"T_max": 6},
     "CosineAnnealingWarmRestarts": {"T_0": 2},
     "CyclicLR": {"base_lr": 0.01, "max_lr": 0.1, "cycle_momentum": False},

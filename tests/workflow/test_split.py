@@ -47,7 +47,8 @@ def rows_of(made: Split) -> list[int]:
 
 def spec(shares: tuple[int, int, int], **more: Any) -> SplitSpec:
     total = sum(shares)
-    return SplitSpec(**{name: share / total for name, share in zip(PARTS, shares, strict=True)}, **more)
+    parts: dict[str, Any] = {name: share / total for name, share in zip(PARTS, shares, strict=True)}
+    return SplitSpec(**parts, **more)
 
 
 @given(ROWS, SHARES, st.booleans(), st.sampled_from([None, "stratify", "group", "time", "column"]), st.integers(0, 9))
