@@ -3,10 +3,12 @@
 import asyncio
 import logging
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
@@ -82,8 +84,9 @@ def serve(settings: Settings) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: None)  # uvicorn stops at them, then sends them again: the exit status stays 0
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    uvicorn.run(
-        create_app(settings),
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
@@ -93,6 +96,23 @@ def serve(settings: Settings) -> None:
         server_header=False,
         timeout_graceful_shutdown=20,
     )
+    server = _Server(config, app)
+    server.run()
+    if not server.started:
+        sys.exit(1)
+
+
+class _Server(uvicorn.Server):
+    """Lets those who wait for a job go as soon as it is asked to stop: it would otherwise wait for them."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if hasattr(self._app.state, "parts"):
+            self._app.state.parts.bell.close()
 
 
 def _warm_up(store: Store, max_parameters: int) -> None:

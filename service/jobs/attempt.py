@@ -2,7 +2,8 @@
 
 import math
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from service.jobs.errors import AttemptSuperseded
 from service.jobs.lines import Lines
@@ -70,3 +71,6 @@ class Attempt:
             "samples_per_second": round(done * self._samples / took, 1),
             "eta_seconds": round(took / done * (self._epochs - done), 3),
         }
+
+
+Work: TypeAlias = Callable[[Attempt], dict[str, Any]]  # what an attempt does; it returns the job's result

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 class Bell:
@@ -12,14 +12,19 @@ class Bell:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self.closed = False
         self._listeners: dict[str, set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = defaultdict(set)
 
     def ring(self, job_id: str) -> None:
         """Wakes all that listen to this job."""
         with self._lock:
             for loop, rung in self._listeners.get(job_id, ()):
-                if not loop.is_closed():
+                with suppress(RuntimeError):  # that loop is closed, and nobody listens any more
                     loop.call_soon_threadsafe(rung.set)
+
+    def close(self) -> None:
+        """The service is about to stop: who waits gives up when he next looks. Takes no lock: for signal handlers."""
+        self.closed = True
 
     @contextmanager
     def listen(self, job_id: str) -> Iterator[asyncio.Event]:

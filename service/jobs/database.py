@@ -55,7 +55,7 @@ def _revision(connection: Connection) -> str | None:
 def _configure_sqlite(connection: Any, record: object) -> None:
     # FULL: in WAL mode NORMAL may lose a committed transaction when the power goes.
     connection.isolation_level = None  # we say BEGIN ourselves, below
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON"):
+    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -20,6 +20,14 @@ class IdempotencyMismatch(JobsError):
     """This Idempotency-Key was used before with another request."""
 
 
+class JournalUnavailable(JobsError):
+    """The journal cannot be read or written at the moment; try again."""
+
+
+class JournalFull(JournalUnavailable):
+    """No space is left to write to the journal."""
+
+
 class JournalTooNew(JobsError):
     """The journal was written by a newer version of Modelwright; start that version, or give another home."""
 

@@ -1,20 +1,30 @@
 """The journal: every job, its events and its metrics, committed before anybody is told."""
 
 import secrets
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Engine, RowMapping, delete, insert, select, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 
 from service.jobs import tables
-from service.jobs.errors import AttemptSuperseded, IdempotencyMismatch, IllegalMove, JobNotFound
+from service.jobs.errors import (
+    AttemptSuperseded,
+    IllegalMove,
+    JobNotFound,
+    JournalFull,
+    JournalUnavailable,
+)
+from service.jobs.idempotency import recall, remember
 from service.jobs.job import FINAL, MOVES, Event, Job, Status
+from service.jobs.rows import event_of, job_of, json_text, time_text
 
 MOST_CRASHES = 3
-IDEMPOTENCY_KEPT = timedelta(hours=24)
 Clock = Callable[[], datetime]
 
 
@@ -25,6 +35,8 @@ def utc_now() -> datetime:
 
 class Journal:
     """All jobs, over one database that several processes may share.
+
+    Every method may raise JournalUnavailable, and has then changed nothing.
 
     Args:
         engine: from `open_database`.
@@ -48,7 +60,7 @@ class Journal:
             JobNotFound: there is none with this id.
         """
         with self._read() as connection:
-            return _job(_row(connection, job_id))
+            return job_of(_row(connection, job_id))
 
     def list_jobs(
         self, *, status: Status | None = None, model_name: str | None = None, after: str | None = None, limit: int = 20
@@ -67,7 +79,7 @@ class Journal:
             if after is not None:
                 query = query.where(tables.jobs.c.seq < _row(connection, after)["seq"])
             rows = connection.execute(query).mappings().all()
-        return [_job(row) for row in rows[:limit]], len(rows) > limit
+        return [job_of(row) for row in rows[:limit]], len(rows) > limit
 
     def events(self, job_id: str, *, after: int = 0, limit: int = 1000) -> list[Event]:
         """The job's events numbered above `after`, rising."""
@@ -80,7 +92,7 @@ class Journal:
                 .limit(limit)
             )
             rows = connection.execute(query).mappings().all()
-        return [Event(row["number"], row["type"], row["created_at"], orjson.loads(row["data"])) for row in rows]
+        return [event_of(row) for row in rows]
 
     def metrics(self, job_id: str) -> dict[str, list[float | None]]:
         """The series of all epochs, `epoch` first. A job without any epoch has empty ones."""
@@ -115,15 +127,15 @@ class Journal:
             IdempotencyMismatch: the key was used with another digest.
         """
         with self._write() as connection:
-            if idempotency is not None and (known := self._recall(connection, *idempotency)) is not None:
-                return _job(_row(connection, known)), False
+            if idempotency is not None and (known := recall(connection, *idempotency, self._clock())) is not None:
+                return job_of(_row(connection, known)), False
             job_id = secrets.token_hex(12)
             row = {
                 "id": job_id,
                 "status": Status.QUEUED,
                 "model_name": model_name,
-                "spec": _dumps(spec),
-                "context": _dumps(context),
+                "spec": json_text(spec),
+                "context": json_text(context),
                 "priority": priority,
                 "created_at": self._now(),
                 "attempt": 0,
@@ -135,11 +147,9 @@ class Journal:
             }
             connection.execute(insert(tables.jobs).values(row))
             if idempotency is not None:
-                key, digest = idempotency
-                values = {"key": key, "digest": digest, "job_id": job_id, "created_at": self._now()}
-                connection.execute(insert(tables.idempotency_keys).values(values))
+                remember(connection, *idempotency, job_id, self._clock())
             self._append(connection, job_id, "status", {"status": Status.QUEUED})
-            job = _job(_row(connection, job_id))
+            job = job_of(_row(connection, job_id))
         self._changed(job_id)
         return job, True
 
@@ -150,22 +160,8 @@ class Journal:
             IdempotencyMismatch: the key was used with another digest.
         """
         with self._read() as connection:
-            job_id = self._recall(connection, key, digest)
-            return None if job_id is None else _job(_row(connection, job_id))
-
-    def _recall(self, connection: Connection, key: str, digest: str) -> str | None:
-        keys = tables.idempotency_keys
-        row = connection.execute(select(keys).where(keys.c.key == key)).mappings().one_or_none()
-        if row is None:
-            return None
-        if row["created_at"] < _text(self._clock() - IDEMPOTENCY_KEPT):
-            if connection.get_execution_options().get("write"):
-                connection.execute(delete(keys).where(keys.c.key == key))
-            return None
-        if row["digest"] != digest:
-            raise IdempotencyMismatch
-        job_id: str = row["job_id"]
-        return job_id
+            job_id = recall(connection, key, digest, self._clock())
+            return None if job_id is None else job_of(_row(connection, job_id))
 
     # Asked for by a client
 
@@ -176,16 +172,18 @@ class Journal:
             IllegalMove: the job has ended otherwise.
         """
         with self._write() as connection:
-            job = _job(row := _row(connection, job_id))
+            job = job_of(row := _row(connection, job_id))
             if job.status is Status.CANCELLED or job.requested == "cancel":
                 return job
-            if Status.CANCELLED not in MOVES[job.status] or row["publishing"]:
-                raise IllegalMove(f"the job is {job.status}, and a job that has ended cannot be cancelled")
+            if row["publishing"]:
+                raise IllegalMove("the job is publishing its model, and can no longer be cancelled")
+            if Status.CANCELLED not in MOVES[job.status]:
+                raise IllegalMove(f"the job has {job.status}, and a job that has ended cannot be cancelled")
             if job.status is Status.RUNNING:
                 self._set(connection, job_id, requested="cancel")
             else:
                 self._move(connection, job, Status.CANCELLED)
-            job = _job(_row(connection, job_id))
+            job = job_of(_row(connection, job_id))
         self._changed(job_id)
         return job
 
@@ -193,7 +191,7 @@ class Journal:
         """Every queued or paused job."""
         query = select(tables.jobs).where(tables.jobs.c.status.in_([Status.QUEUED, Status.PAUSED]))
         with self._read() as connection:
-            return [_job(row) for row in connection.execute(query).mappings()]
+            return [job_of(row) for row in connection.execute(query).mappings()]
 
     def fail_waiting(self, job_id: str, error: dict[str, Any]) -> Job:
         """Fails a job that has not begun.
@@ -202,10 +200,10 @@ class Journal:
             IllegalMove: it runs, or has ended.
         """
         with self._write() as connection:
-            job = _job(_row(connection, job_id))
+            job = job_of(_row(connection, job_id))
             if job.status is Status.RUNNING:
                 raise IllegalMove("the job runs")
-            self._set(connection, job_id, error=_dumps(error))
+            self._set(connection, job_id, error=json_text(error))
             job = self._move(connection, job, Status.FAILED, error=error)
         self._changed(job_id)
         return job
@@ -225,8 +223,7 @@ class Journal:
                 return None
             attempt = row["attempt"] + 1
             self._set(connection, row["id"], attempt=attempt, owner=owner, started_at=row["started_at"] or self._now())
-            connection.execute(delete(tables.metrics).where(tables.metrics.c.job_seq == row["seq"]))
-            job = self._move(connection, _job(row), Status.RUNNING, attempt=attempt)
+            job = self._move(connection, job_of(row), Status.RUNNING, attempt=attempt)
         self._changed(job.id)
         return job
 
@@ -234,7 +231,7 @@ class Journal:
         """The jobs that this owner runs."""
         query = select(tables.jobs).where(tables.jobs.c.status == Status.RUNNING, tables.jobs.c.owner == owner)
         with self._read() as connection:
-            return [_job(row) for row in connection.execute(query).mappings()]
+            return [job_of(row) for row in connection.execute(query).mappings()]
 
     def owners(self) -> set[str]:
         """Who runs jobs."""
@@ -246,15 +243,18 @@ class Journal:
         self, job: Job, *, progress: dict[str, Any], latest: dict[str, Any], series: dict[str, list[Any]]
     ) -> None:
         """Epochs of a running attempt: its progress, its latest metrics, and the series of the epochs since the last
-        record.
+        record. They take the place of what an attempt before has recorded from the first of them on.
 
         Raises:
             AttemptSuperseded: the job is no longer this attempt's.
         """
         with self._write() as connection:
             row = self._own(connection, job)
-            self._set(connection, job.id, progress=_dumps(progress), metrics=_dumps(latest))
-            chunk = {"job_seq": row["seq"], "first_epoch": series["epoch"][0], "series": _dumps(series)}
+            self._set(connection, job.id, progress=json_text(progress), metrics=json_text(latest))
+            seq, first = row["seq"], series["epoch"][0]
+            chunks = tables.metrics.c
+            connection.execute(delete(tables.metrics).where(chunks.job_seq == seq, chunks.first_epoch >= first))
+            chunk = {"job_seq": seq, "first_epoch": first, "series": json_text(series)}
             connection.execute(insert(tables.metrics).values(chunk))
             self._append(connection, job.id, "metrics", {"epoch": progress["epoch"], **latest, "progress": progress})
         self._changed(job.id)
@@ -286,19 +286,14 @@ class Journal:
         result: dict[str, Any] | None = None,
         error: dict[str, Any] | None = None,
     ) -> Job:
-        """Moves a running attempt's job on: to its end, or back into the queue.
+        """Moves a running attempt's job on: to its end, or back into the queue; to `cancelled` in place of anything but
+        success when that was asked for.
 
         Raises:
             AttemptSuperseded: the job is no longer this attempt's.
         """
         with self._write() as connection:
-            self._own(connection, job)
-            about: dict[str, Any] = {"result": result} if result is not None else {}
-            about |= {"error": error} if error is not None else {}
-            if status in FINAL:
-                self._set(connection, job.id, **{name: _dumps(value) for name, value in about.items()})
-            self._set(connection, job.id, owner=None, publishing=0)
-            job = self._move(connection, job, status, **about)
+            job = self._leave(connection, self._own(connection, job), status, result=result, error=error)
         self._changed(job.id)
         return job
 
@@ -309,35 +304,42 @@ class Journal:
             AttemptSuperseded: the job is no longer this attempt's.
         """
         with self._write() as connection:
-            crashes = self._own(connection, job)["crashes"] + 1
+            row = self._own(connection, job)
+            crashes = row["crashes"] + 1
             self._set(connection, job.id, crashes=crashes)
-        error = {"code": "crashed", "detail": detail}
-        return self.finish(job, Status.FAILED if crashes >= MOST_CRASHES else Status.QUEUED, error=error)
+            status = Status.FAILED if crashes >= MOST_CRASHES else Status.QUEUED
+            job = self._leave(connection, row, status, error={"code": "crashed", "detail": detail})
+        self._changed(job.id)
+        return job
 
     def release(self, owner: str, detail: str) -> list[Job]:
         """Puts every job that this owner ran back into the queue: the owner is dead, or stops."""
         released = []
         for job in self.running(owner):
             try:
-                if job.requested == "cancel":
-                    released.append(self.finish(job, Status.CANCELLED))
-                else:
-                    released.append(self.finish(job, Status.QUEUED, error={"code": "crashed", "detail": detail}))
+                released.append(self.finish(job, Status.QUEUED, error={"code": "crashed", "detail": detail}))
             except AttemptSuperseded:
                 continue
         return released
 
     # Beneath
 
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with self._engine.connect() as connection, connection.begin():
-            yield connection
+    def _read(self) -> AbstractContextManager[Connection]:
+        return self._transaction(write=False)
+
+    def _write(self) -> AbstractContextManager[Connection]:
+        return self._transaction(write=True)
 
     @contextmanager
-    def _write(self) -> Iterator[Connection]:
-        with self._engine.connect().execution_options(write=True) as connection, connection.begin():
-            yield connection
+    def _transaction(self, *, write: bool) -> Iterator[Connection]:
+        try:
+            with self._engine.connect().execution_options(write=write) as connection, connection.begin():
+                yield connection
+        except OperationalError as error:
+            full = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+            raise (JournalFull if full else JournalUnavailable) from error
+        except NoConnection as error:
+            raise JournalUnavailable from error
 
     def _own(self, connection: Connection, job: Job) -> RowMapping:
         row = _row(connection, job.id)
@@ -345,26 +347,35 @@ class Journal:
             raise AttemptSuperseded
         return row
 
+    def _leave(self, connection: Connection, row: RowMapping, to: Status, **about: dict[str, Any] | None) -> Job:
+        """The end of an attempt. A job that somebody has asked to cancel meanwhile does not go on without it."""
+        if row["requested"] == "cancel" and to is not Status.SUCCEEDED:
+            to, about = Status.CANCELLED, {}
+        said = {name: value for name, value in about.items() if value is not None}
+        kept = {name: json_text(value) for name, value in said.items()} if to in FINAL else {}
+        self._set(connection, row["id"], owner=None, publishing=0, **kept)
+        return self._move(connection, job_of(row), to, **said)
+
     def _move(self, connection: Connection, job: Job, to: Status, **about: Any) -> Job:
         """The one place where a status changes."""
         if to not in MOVES[job.status]:
             raise IllegalMove(f"the job is {job.status} and cannot become {to}")
         self._set(connection, job.id, status=to, requested=None, finished_at=self._now() if to in FINAL else None)
         self._append(connection, job.id, "status", {"status": to, **about})
-        return _job(_row(connection, job.id))
+        return job_of(_row(connection, job.id))
 
     def _append(self, connection: Connection, job_id: str, kind: str, data: dict[str, Any]) -> None:
         row = _row(connection, job_id)
         number = row["last_event"] + 1
         self._set(connection, job_id, last_event=number)
-        event = {"number": number, "type": kind, "created_at": self._now(), "data": _dumps(data)}
+        event = {"number": number, "type": kind, "created_at": self._now(), "data": json_text(data)}
         connection.execute(insert(tables.events).values(job_seq=row["seq"], **event))
 
     def _set(self, connection: Connection, job_id: str, **values: Any) -> None:
         connection.execute(update(tables.jobs).where(tables.jobs.c.id == job_id).values(values))
 
     def _now(self) -> str:
-        return _text(self._clock())
+        return time_text(self._clock())
 
 
 def _row(connection: Connection, job_id: str) -> RowMapping:
@@ -372,31 +383,3 @@ def _row(connection: Connection, job_id: str) -> RowMapping:
     if row is None:
         raise JobNotFound
     return row
-
-
-def _job(row: RowMapping) -> Job:
-    return Job(
-        id=row["id"],
-        status=Status(row["status"]),
-        requested=row["requested"],
-        model_name=row["model_name"],
-        spec=orjson.loads(row["spec"]),
-        context=orjson.loads(row["context"]),
-        priority=row["priority"],
-        created_at=row["created_at"],
-        started_at=row["started_at"],
-        finished_at=row["finished_at"],
-        attempt=row["attempt"],
-        progress=orjson.loads(row["progress"]),
-        metrics=orjson.loads(row["metrics"]),
-        result=orjson.loads(row["result"]) if row["result"] else None,
-        error=orjson.loads(row["error"]) if row["error"] else None,
-    )
-
-
-def _dumps(value: object) -> str:
-    return orjson.dumps(value).decode()
-
-
-def _text(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,6 +1,7 @@
 """JSON values over a stream socket, one a line: how the service, the trainer server and the attempts talk."""
 
 import socket
+from collections import deque
 from typing import Any
 
 import orjson
@@ -13,7 +14,8 @@ class Lines:
 
     def __init__(self, stream: socket.socket) -> None:
         self.socket = stream
-        self._rest = b""
+        self._unfinished: list[bytes] = []  # pieces of a line, joined once: a long one costs no more than its length
+        self._waiting: deque[Any] = deque()
 
     def send(self, value: object) -> None:
         """Sends one value.
@@ -33,7 +35,12 @@ class Lines:
 
     def feed(self, chunk: bytes) -> list[Any]:
         """The values that a chunk completes."""
-        *whole, self._rest = (self._rest + chunk).split(b"\n")
+        first, *others = chunk.split(b"\n")
+        self._unfinished.append(first)
+        if not others:
+            return []
+        whole = [b"".join(self._unfinished), *others[:-1]]
+        self._unfinished = [others[-1]]
         return [orjson.loads(line) for line in whole]
 
     def one(self) -> Any:
@@ -42,10 +49,12 @@ class Lines:
         Raises:
             EOFError: the stream ended before.
         """
-        while (values := self.receive()) is not None:
-            if values:
-                return values[0]
-        raise EOFError
+        while not self._waiting:
+            values = self.receive()
+            if values is None:
+                raise EOFError
+            self._waiting.extend(values)
+        return self._waiting.popleft()
 
     def close(self) -> None:
         """Closes the socket."""

@@ -12,9 +12,10 @@ class Ownership:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        for other in folder.iterdir():
+            self.alive(other.name)  # removes what dead services have left
         self.owner = secrets.token_hex(8)
-        self._descriptor = os.open(folder / self.owner, os.O_CREAT | os.O_RDWR, 0o600)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        self._descriptor = self._hold(folder / self.owner)
 
     def alive(self, owner: str) -> bool:
         """Whether the service of that name still runs on this machine. The file of a dead one is removed."""
@@ -37,3 +38,13 @@ class Ownership:
         """Gives the name up."""
         (self._folder / self.owner).unlink(missing_ok=True)
         os.close(self._descriptor)
+
+    @staticmethod
+    def _hold(path: Path) -> int:
+        while True:
+            descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # Between the two another service that starts may have taken the file for a dead one's and removed it.
+            if os.fstat(descriptor).st_nlink:
+                return descriptor
+            os.close(descriptor)

@@ -5,43 +5,35 @@ One thread does it all, over one selector, so nothing here needs a lock.
 
 import contextlib
 import errno
+import itertools
 import logging
 import selectors
 import shutil
+import signal
 import socket
+import sys
 import threading
 import time
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from service.jobs.errors import AttemptSuperseded
+import orjson
+
+from service.jobs.errors import AttemptSuperseded, JobNotFound, JournalUnavailable
 from service.jobs.job import Job, Status
 from service.jobs.journal import Journal
-from service.jobs.lines import Lines
 from service.jobs.ownership import Ownership
+from service.jobs.running import Running
 from service.jobs.trainers import Trainers
 
 TICK = 0.5  # seconds between looks at what other processes may have asked for
 BETWEEN_RESTARTS = 1.0  # seconds before a trainer server that died is started again
+MOST_BETWEEN_RESTARTS = 60.0  # the same when it has died again and again before it was ready
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-TIME_TO_ACCEPT = 10.0  # seconds in which an attempt must have read its job
+WAKER, TRAINERS = 0, 1  # what the selector hears besides the attempts, which have their tickets
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Running:
-    """An attempt under way."""
-
-    job: Job
-    lines: Lines
-    open: bool = True  # whether its socket may still say something
-    status: int | None = None  # its exit status, once it has ended
-    result: dict[str, Any] | None = None
-    error: dict[str, Any] | None = None
-    cancelled: bool = False
 
 
 class Runner:
@@ -55,6 +47,7 @@ class Runner:
         temporary: a folder for what an attempt leaves lying about.
         slots: how many attempts may run at a time.
         surroundings: what every attempt is told besides its job.
+        forks: whether attempts are forked from the trainer server; elsewhere than on Linux that is not safe.
     """
 
     def __init__(
@@ -67,18 +60,22 @@ class Runner:
         temporary: Path,
         slots: int,
         surroundings: dict[str, Any],
+        forks: bool = sys.platform == "linux",
     ) -> None:
         self._journal = journal
-        self._ownership = ownership
-        self._start_trainers = partial(Trainers, entry, preload, temporary)
+        self._owner = ownership.owner
+        self._alive = ownership.alive
+        self._start_trainers = partial(Trainers, entry, preload, temporary, forks=forks)
         self._temporary = temporary
         self._slots = slots
         self._surroundings = surroundings
         self._running: dict[int, Running] = {}
+        self._tickets = itertools.count(TRAINERS + 1)
         self._selector = selectors.DefaultSelector()
         self._woken, self._waker = socket.socketpair()
         self._trainers: Trainers | None = None
         self._restart_at = 0.0
+        self._patience = BETWEEN_RESTARTS
         self._stopping = False
         self._thread = threading.Thread(target=self._loop, name="runner", daemon=True)
 
@@ -86,13 +83,14 @@ class Runner:
         """Starts the trainer server and begins with the jobs that wait."""
         self._woken.setblocking(False)
         self._waker.setblocking(False)
-        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._selector.register(self._woken, selectors.EVENT_READ, WAKER)
+        self._sweep()
         self._launch()  # from the thread that lives as long as the process: the trainers die with it
         self._thread.start()
 
     def wake(self) -> None:
         """There may be something to do. From any thread."""
-        with contextlib.suppress(BlockingIOError):
+        with contextlib.suppress(OSError):  # it is full of calls already, or the runner has stopped
             self._waker.send(b"!")
 
     def stop(self) -> None:
@@ -102,7 +100,13 @@ class Runner:
         self._thread.join()
         if self._trainers is not None:
             self._trainers.close()
-        self._journal.release(self._ownership.owner, "the service was stopped; the job waits for its next start")
+        for running in self._running.values():
+            running.lines.close()
+            shutil.rmtree(running.folder, ignore_errors=True)
+        try:
+            self._journal.release(self._owner, "the service was stopped; the job waits for its next start")
+        except JournalUnavailable:
+            log.warning("the jobs under way could not be put back into the queue; the next start does it")
         self._selector.close()
         self._woken.close()
         self._waker.close()
@@ -124,86 +128,131 @@ class Runner:
                 for key, _ in self._selector.select(TICK):
                     self._hear(key.data)
                 if time.monotonic() - looked >= TICK:
-                    self._look_around()
                     looked = time.monotonic()
+                    self._look_around()
                 self._fill_slots()
+            except JournalUnavailable as error:  # a full disk or a locked database passes
+                log.warning("the runner waits for the journal: %s", error.__cause__ or error)
+                time.sleep(TICK)
             except Exception:
-                # A full disk or a locked database must not end the runner: it tries again.
                 log.exception("the runner met an error and goes on")
                 time.sleep(TICK)
 
-    def _hear(self, ticket: int | None) -> None:
-        if ticket is None:
+    # What comes in
+
+    def _hear(self, ticket: int) -> None:
+        if ticket == WAKER:
             with contextlib.suppress(BlockingIOError):
                 while self._woken.recv(4096):
-                    self._heed_requests()
-        elif ticket == 0:
+                    pass
+            if self._running:
+                self._heed_requests(self._journal.running(self._owner))
+        elif ticket == TRAINERS:
             self._hear_trainers()
-        elif ticket in self._running:
-            self._hear_attempt(ticket, self._running[ticket])
+        else:
+            self._hear_attempt(ticket)
+
+    def _hear_trainers(self) -> None:
+        assert self._trainers is not None  # noqa: S101 - it has just spoken
+        ended = self._trainers.hear()
+        if ended is None:
+            self._lose_trainers(self._trainers)
+            return
+        for ticket, status in ended:
+            self._running[ticket].status = status
+        for ticket, _ in ended:
+            self._advance(ticket)
+
+    def _hear_attempt(self, ticket: int) -> None:
+        running = self._running[ticket]
+        if not running.unheeded:  # else the journal could not be written: what comes now waits in the socket
+            messages = running.lines.receive()
+            if messages is None:
+                self._selector.unregister(running.lines.socket)
+                running.open = False
+            else:
+                running.unheeded.extend(messages)
+        self._advance(ticket)
 
     def _look_around(self) -> None:
         """What no message tells: requests made through another process, dead services, a trainer server to restart."""
-        self._heed_requests()
-        for ticket in list(self._running):
-            self._settle(ticket)  # what could not be written down before
-        for owner in self._journal.owners() - {self._ownership.owner}:
-            if not self._ownership.alive(owner):
-                self._journal.release(owner, "the service that ran it ended; it starts again")
         if self._trainers is None and time.monotonic() >= self._restart_at:
+            self._restart_at = time.monotonic() + self._patience
             self._launch()
+        ours = self._journal.running(self._owner)
+        self._heed_requests(ours)
+        known = {running.job.id for running in self._running.values()}
+        for job in ours:
+            if job.id not in known:  # an error came between the claim and its beginning
+                self._give_back(job, "the attempt could not be started")
+        for ticket in list(self._running):
+            self._advance(ticket)  # what could not be written down before
+        for owner in self._journal.owners() - {self._owner}:
+            if not self._alive(owner):
+                for job in self._journal.release(owner, "the service that ran it ended; it starts again"):
+                    shutil.rmtree(self._folder(job), ignore_errors=True)
 
-    def _heed_requests(self) -> None:
-        if not self._running or self._trainers is None:
-            return
-        wanted = {job.id for job in self._journal.running(self._ownership.owner) if job.requested == "cancel"}
+    def _heed_requests(self, ours: list[Job]) -> None:
+        wanted = {job.id for job in ours if job.requested == "cancel"}
         for ticket, running in self._running.items():
-            if running.job.id in wanted and not running.cancelled:
-                running.cancelled = self._trainers.kill(ticket)
+            if running.job.id in wanted and not running.killed:
+                self._kill(ticket)
+
+    # Attempts, from their beginning to their end
 
     def _fill_slots(self) -> None:
         while self.ready and len(self._running) < self._slots and not self._stopping:
-            job = self._journal.claim(self._ownership.owner)
+            job = self._journal.claim(self._owner)
             if job is None:
                 return
             self._begin(job)
 
     def _begin(self, job: Job) -> None:
         assert self._trainers is not None  # noqa: S101 - ready says so
-        folder = self._temporary / job.id
+        folder, ticket = self._folder(job), next(self._tickets)
+        about = {"id": job.id, "spec": job.spec, "context": job.context, "attempt": job.attempt}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            ticket, lines = self._trainers.start_attempt()
+            (folder / "job.json").write_bytes(orjson.dumps(self._surroundings | about | {"folder": str(folder)}))
+            lines = self._trainers.start_attempt(ticket, folder / "job.json")
         except OSError as error:
-            log.exception("job %s could not be started", job.id)
-            if error.errno in NO_SPACE:
-                no_space = {"code": "no_space", "detail": "no space is left to train in"}
-                self._journal.finish(job, Status.FAILED, error=no_space)
-            else:
-                self._journal.crash(job, "the trainer server ended before the attempt began")
+            shutil.rmtree(folder, ignore_errors=True)
+            if error.errno not in NO_SPACE:
+                self._give_back(job, "the attempt could not be started")
+                raise  # so that a while passes before the next try
+            no_space = {"code": "no_space", "detail": "no space is left to train in"}
+            self._journal.finish(job, Status.FAILED, error=no_space)
             return
-        self._running[ticket] = Running(job, lines)
+        self._running[ticket] = Running(job, lines, folder)
         self._selector.register(lines.socket, selectors.EVENT_READ, ticket)
-        lines.socket.settimeout(TIME_TO_ACCEPT)
-        about = {"id": job.id, "spec": job.spec, "context": job.context, "attempt": job.attempt}
-        with contextlib.suppress(OSError):  # an attempt that cannot read its job ends, and its end is heard
-            lines.send(self._surroundings | about | {"folder": str(folder)})
 
-    def _hear_attempt(self, ticket: int, running: Running) -> None:
-        try:
-            messages = running.lines.receive()
-        except OSError:
-            messages = None
-        if messages is None:
-            self._selector.unregister(running.lines.socket)
-            running.open = False
-            self._settle(ticket)
-            return
-        for message in messages:
+    def _advance(self, ticket: int) -> None:
+        """Writes down what an attempt has said and, once it is over, moves its job on.
+
+        Raises:
+            JournalUnavailable: not now; nothing is lost, and the next call goes on from there.
+        """
+        running = self._running[ticket]
+        while running.unheeded:
             try:
-                self._write_down(running, message)
+                self._write_down(running, running.unheeded[0])
+            except JournalUnavailable:
+                raise
             except AttemptSuperseded:
-                running.cancelled = self._trainers is not None and self._trainers.kill(ticket)
+                self._kill(ticket)
+            except Exception:
+                log.exception("job %s said what cannot be written down; its attempt is ended", running.job.id)
+                self._kill(ticket)
+            running.unheeded.popleft()
+        if not running.over:
+            return
+        try:
+            self._conclude(running)
+        except AttemptSuperseded:
+            log.warning("job %s had moved on before its attempt %d ended", running.job.id, running.job.attempt)
+        del self._running[ticket]
+        running.lines.close()
+        shutil.rmtree(running.folder, ignore_errors=True)
 
     def _write_down(self, running: Running, message: dict[str, Any]) -> None:
         if "series" in message:
@@ -213,63 +262,61 @@ class Runner:
         elif "message" in message:
             self._journal.message(running.job, message["message"])
         elif "may_publish" in message:
-            with contextlib.suppress(OSError):
-                running.lines.send({"publish": self._journal.may_publish(running.job)})
+            allowed = self._journal.may_publish(running.job)
+            with contextlib.suppress(OSError):  # it has ended meanwhile, which is heard soon
+                running.lines.send({"publish": allowed})
         else:
             running.result, running.error = message.get("result"), message.get("error")
 
-    def _hear_trainers(self) -> None:
-        assert self._trainers is not None  # noqa: S101 - it has just spoken
-        ended = self._trainers.hear()
-        if ended is None:
-            self._lose_trainers()
-            return
-        for ticket, status in ended:
-            if ticket in self._running:
-                self._running[ticket].status = status
-                self._settle(ticket)
-
-    def _lose_trainers(self) -> None:
-        """The trainer server is gone, and its children with it."""
-        assert self._trainers is not None  # noqa: S101 - it has just been lost
-        log.error("the trainer server ended; a new one is started")
-        self._selector.unregister(self._trainers.lines.socket)
-        self._trainers.close()
-        self._trainers = None
-        self._restart_at = time.monotonic() + BETWEEN_RESTARTS
-        for ticket, running in list(self._running.items()):
-            running.status = -9 if running.status is None else running.status
-            while running.open:
-                self._hear_attempt(ticket, running)
-
-    def _settle(self, ticket: int) -> None:
-        """Once an attempt has both ended and said all it had to say, its job moves on."""
-        running = self._running[ticket]
-        if running.open or running.status is None:
-            return
-        try:
-            self._conclude(running)
-        except AttemptSuperseded:
-            log.warning("job %s had moved on before its attempt %d ended", running.job.id, running.job.attempt)
-        del self._running[ticket]
-        running.lines.close()
-        shutil.rmtree(self._temporary / running.job.id, ignore_errors=True)
-
     def _conclude(self, running: Running) -> None:
-        job = running.job
         if running.result is not None:
-            self._journal.finish(job, Status.SUCCEEDED, result=running.result)
-        elif self._journal.get(job.id).requested == "cancel":
-            self._journal.finish(job, Status.CANCELLED)
+            self._journal.finish(running.job, Status.SUCCEEDED, result=running.result)
         elif running.error is not None:
-            self._journal.finish(job, Status.FAILED, error=running.error)
+            self._journal.finish(running.job, Status.FAILED, error=running.error)
         else:
-            self._journal.crash(job, f"the trainer process ended unexpectedly ({_how(running.status)})")
+            self._journal.crash(running.job, f"the trainer process ended unexpectedly ({running.end})")
+
+    def _give_back(self, job: Job, detail: str) -> None:
+        log.warning("job %s goes back into the queue: %s", job.id, detail)
+        with contextlib.suppress(AttemptSuperseded):
+            self._journal.finish(job, Status.QUEUED, error={"code": "crashed", "detail": detail})
+
+    def _kill(self, ticket: int) -> None:
+        self._running[ticket].killed = True
+        if self._trainers is not None:
+            self._trainers.kill(ticket)
+
+    def _folder(self, job: Job) -> Path:
+        return self._temporary / "attempts" / f"{job.id}-{job.attempt}"
+
+    def _sweep(self) -> None:
+        """Removes what attempts have left whose service could not."""
+        self._temporary.mkdir(parents=True, exist_ok=True)
+        for folder in self._temporary.glob("attempts/*-*"):
+            try:
+                job = self._journal.get(folder.name.partition("-")[0])
+            except JobNotFound:
+                job = None
+            if job is None or job.status is not Status.RUNNING or folder != self._folder(job):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    # The trainer server
 
     def _launch(self) -> None:
         self._trainers = self._start_trainers()
-        self._selector.register(self._trainers.lines.socket, selectors.EVENT_READ, 0)
+        self._selector.register(self._trainers.lines.socket, selectors.EVENT_READ, TRAINERS)
 
-
-def _how(status: int | None) -> str:
-    return f"signal {-status}" if status is not None and status < 0 else f"exit status {status}"
+    def _lose_trainers(self, lost: Trainers) -> None:
+        """The trainer server is gone, and its children with it. What they said before is still to be heard."""
+        self._trainers = None
+        self._selector.unregister(lost.lines.socket)
+        status = lost.close()
+        # One that cannot even load, perhaps for want of memory, is tried more and more seldom.
+        self._patience = BETWEEN_RESTARTS if lost.ready else min(2 * self._patience, MOST_BETWEEN_RESTARTS)
+        self._restart_at = time.monotonic() + self._patience
+        log.error("the trainer server ended (status %d); a new one is started in %.0f s", status, self._patience)
+        for running in self._running.values():
+            if running.status is None:
+                running.status = -signal.SIGKILL
+        for ticket in list(self._running):
+            self._advance(ticket)

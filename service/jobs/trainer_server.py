@@ -2,7 +2,8 @@
 
 It talks JSON lines over the socket it was started with. `{"run": ticket}` comes with the descriptor of the attempt's
 own socket; it answers `{"ready": true}` once, `{"started": ticket, "pid": …}` and `{"ended": ticket, "status": …}`.
-Where fork is not safe (macOS) each attempt is a freshly started interpreter instead: slower, the same otherwise.
+Where fork is not safe (macOS, or a library that has started a thread) each attempt is a freshly started interpreter
+instead: slower, the same otherwise.
 """
 
 import contextlib
@@ -12,71 +13,130 @@ import os
 import selectors
 import signal
 import socket
-import subprocess
 import sys
 import traceback
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
 
-from service.jobs.attempt import Attempt
+import orjson
+
+from service.jobs.attempt import Attempt, Work
 from service.jobs.errors import AttemptFailed, AttemptSuperseded
 from service.jobs.lines import CHUNK, Lines
 
-FORKS = sys.platform == "linux"
 NICENESS = 10  # trainings give way to predictions
+NOT_STARTED = 71  # the exit status of an attempt that found no room for a process: EX_OSERR
 PR_SET_PDEATHSIG = 1
 
 
-def serve(control: socket.socket, entry: str, preload: list[str]) -> None:
-    """Serves until the service closes its end."""
-    die_with_parent()
-    work = load(entry)
-    for name in preload:
-        importlib.import_module(name)
-    lines, tickets = Lines(control), {}
-    descriptors: deque[int] = deque()
-    woken = _wake_on_child_exit()
-    lines.send({"ready": True})
-    with selectors.DefaultSelector() as selector:
-        selector.register(control, selectors.EVENT_READ)
-        selector.register(woken, selectors.EVENT_READ)
-        while True:
-            for key, _ in selector.select():
-                if key.fileobj is woken:
-                    woken.recv(CHUNK)
-                    continue
-                chunk, received, _, _ = socket.recv_fds(control, CHUNK, 64)
-                if not chunk:
-                    return
-                descriptors.extend(received)
-                for message in lines.feed(chunk):
-                    descriptor = descriptors.popleft()
-                    pid = _start(work, entry, descriptor, others=[control.fileno(), woken.fileno(), *descriptors])
-                    tickets[pid] = message["run"]
-                    lines.send({"started": message["run"], "pid": pid})
-            for pid, status in _reap():
-                lines.send({"ended": tickets.pop(pid), "status": status})
+class TrainerServer:
+    """Serves until the service closes its end of `control`."""
+
+    def __init__(self, control: socket.socket, entry: str, *, forks: bool) -> None:
+        self._control = control
+        self._lines = Lines(control)
+        self._entry = entry
+        self._work = load(entry)
+        self._forks = forks
+        self._descriptors: deque[int] = deque()
+        self._tickets: dict[int, int] = {}
+        self._selector = selectors.DefaultSelector()
+        self._woken, self._waker = socket.socketpair()
+
+    def serve(self) -> None:
+        """Starts attempts and tells how they end."""
+        self._wake_on_child_exit()
+        self._selector.register(self._control, selectors.EVENT_READ)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._lines.send({"ready": True})
+        try:
+            while self._hear():
+                for pid, status in _reap():
+                    self._lines.send({"ended": self._tickets.pop(pid), "status": status})
+        finally:
+            for pid in self._tickets:  # on Linux they die with us anyway
+                os.kill(pid, signal.SIGKILL)
+
+    def _hear(self) -> bool:
+        """Waits for something to do and does it; False once there is nobody to do it for."""
+        for key, _ in self._selector.select():
+            if key.fileobj is self._woken:
+                self._woken.recv(CHUNK)
+                continue
+            chunk, received, _, _ = socket.recv_fds(self._control, CHUNK, 64)
+            if not chunk:
+                return False
+            for descriptor in received:
+                os.set_inheritable(descriptor, False)
+            self._descriptors.extend(received)
+            for message in self._lines.feed(chunk):
+                self._begin(message["run"], self._descriptors.popleft())
+        return True
+
+    def _begin(self, ticket: int, descriptor: int) -> None:
+        try:
+            pid = self._fork(descriptor) if self._forks and threads() == 1 else self._spawn(descriptor)
+        except OSError:  # no room for a process: this attempt cannot be, all others go on
+            traceback.print_exc()
+            self._lines.send({"ended": ticket, "status": NOT_STARTED})
+        else:
+            self._tickets[pid] = ticket
+            self._lines.send({"started": ticket, "pid": pid})
+        finally:
+            os.close(descriptor)
+
+    def _fork(self, descriptor: int) -> int:
+        parent = os.getpid()
+        if pid := os.fork():
+            return pid
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for ours in (self._control, self._woken, self._waker, self._selector):
+                ours.close()
+            for other in self._descriptors:
+                os.close(other)
+            die_with(parent)
+            os.nice(NICENESS)
+            status = run(self._work, socket.socket(fileno=descriptor))
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            with contextlib.suppress(Exception):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(status)
+
+    def _spawn(self, descriptor: int) -> int:
+        os.set_inheritable(descriptor, True)
+        command = [sys.executable, "-m", "service.jobs.trainer_server", "attempt", str(descriptor), self._entry]
+        return os.posix_spawn(sys.executable, command, os.environ)
+
+    def _wake_on_child_exit(self) -> None:
+        self._woken.setblocking(False)
+        self._waker.setblocking(False)
+        signal.set_wakeup_fd(self._waker.fileno())
+        signal.signal(signal.SIGCHLD, lambda *_: None)
 
 
-def load(entry: str) -> Callable[[Attempt], dict[str, object]]:
+def load(entry: str) -> Work:
     """The work, from its dotted name `package.module:function`."""
     module, _, name = entry.partition(":")
-    work: Callable[[Attempt], dict[str, object]] = getattr(importlib.import_module(module), name)
+    work: Work = getattr(importlib.import_module(module), name)
     return work
 
 
-def run(work: Callable[[Attempt], dict[str, object]], stream: socket.socket) -> int:
+def run(work: Work, stream: socket.socket) -> int:
     """One attempt, in its own process: reads the job, works, and tells how it went. Returns the exit status."""
     lines = Lines(stream)
     try:
-        attempt = Attempt(lines, lines.one())
+        attempt = Attempt(lines, orjson.loads(Path(lines.one()["job"]).read_bytes()))
         try:
             answer: dict[str, object] = {"result": work(attempt)}
         except AttemptFailed as error:
-            with contextlib.suppress(OSError):
-                attempt.flush()
             answer = {"error": {"code": error.code, "detail": error.detail}}
+        attempt.flush()
         lines.send(answer)
     except (AttemptSuperseded, BrokenPipeError, EOFError):
         return 1  # nobody waits for this attempt any more
@@ -88,10 +148,9 @@ def run(work: Callable[[Attempt], dict[str, object]], stream: socket.socket) -> 
     return 0
 
 
-def die_with_parent() -> None:
+def die_with(parent: int) -> None:
     """Asks Linux to kill this process when its parent ends, however it ends."""
     if sys.platform == "linux":
-        parent = os.getppid()
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
@@ -99,44 +158,7 @@ def die_with_parent() -> None:
 
 def threads() -> int:
     """How many threads this process has; more than one and a fork could deadlock its child."""
-    return len(list(Path("/proc/self/task").iterdir())) if FORKS else 1
-
-
-def _start(work: Callable[[Attempt], dict[str, object]], entry: str, descriptor: int, others: list[int]) -> int:
-    if not FORKS:
-        command = [sys.executable, "-m", "service.jobs.trainer_server", "attempt", str(descriptor), entry]
-        child = subprocess.Popen(command, pass_fds=[descriptor])  # noqa: S603 - our own interpreter and module
-        os.close(descriptor)
-        return child.pid
-    if threads() != 1:
-        raise RuntimeError(f"the trainer server has {threads()} threads and cannot fork safely")
-    pid = os.fork()
-    if pid:
-        os.close(descriptor)
-        return pid
-    status = 1
-    try:
-        signal.set_wakeup_fd(-1)
-        for name in (signal.SIGCHLD, signal.SIGTERM):
-            signal.signal(name, signal.SIG_DFL)
-        for each in others:
-            os.close(each)
-        die_with_parent()
-        os.nice(NICENESS)
-        status = run(work, socket.socket(fileno=descriptor))
-    finally:
-        with contextlib.suppress(Exception):
-            sys.stderr.flush()
-        os._exit(status)
-
-
-def _wake_on_child_exit() -> socket.socket:
-    reader, writer = socket.socketpair()
-    reader.setblocking(False)
-    writer.setblocking(False)
-    signal.set_wakeup_fd(writer.detach())
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    return reader
+    return len(list(Path("/proc/self/task").iterdir()))
 
 
 def _reap() -> list[tuple[int, int]]:
@@ -153,16 +175,21 @@ def _reap() -> list[tuple[int, int]]:
 
 
 def main(arguments: list[str]) -> int:
-    """`serve DESCRIPTOR ENTRY PRELOAD…` or `attempt DESCRIPTOR ENTRY`."""
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, signal.SIG_IGN)  # a terminal's Ctrl-C reaches the whole group; the service decides
+    """`fork|spawn DESCRIPTOR ENTRY PRELOAD…` serves; `attempt DESCRIPTOR ENTRY` is one spawned attempt."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        # A terminal's Ctrl-C reaches the whole group, a supervisor's SIGTERM perhaps too: the service decides.
+        signal.signal(each, signal.SIG_IGN)
+    die_with(os.getppid())
     command, descriptor, entry, *preload = arguments
+    os.set_inheritable(int(descriptor), False)
     stream = socket.socket(fileno=int(descriptor))
-    if command == "serve":
-        serve(stream, entry, preload)
-        return 0
-    die_with_parent()
-    return run(load(entry), stream)
+    if command == "attempt":
+        os.nice(NICENESS)
+        return run(load(entry), stream)
+    for name in preload:
+        importlib.import_module(name)
+    TrainerServer(stream, entry, forks=command == "fork").serve()
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """The service's end of the trainer server: starts it, asks it for attempts, hears how they end."""
 
 import contextlib
-import itertools
 import os
 import signal
 import socket
@@ -17,34 +16,55 @@ PASSED_ON |= {"CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "MKL_NUM_THREADS"}
 
 
 class Trainers:
-    """One trainer server process and the attempts it has forked."""
+    """One trainer server process and the attempts it has started.
 
-    def __init__(self, entry: str, preload: list[str], temporary: Path) -> None:
-        ours, theirs = socket.socketpair()
+    Args:
+        entry: dotted name `package.module:function` of the work.
+        preload: modules that the trainer server loads beforehand.
+        temporary: the folder of its temporary files.
+        forks: whether each attempt is forked, or started anew where that is not safe.
+    """
+
+    def __init__(self, entry: str, preload: list[str], temporary: Path, *, forks: bool) -> None:
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         # One OpenBLAS thread: its pool would otherwise stand in the way of forking.
         environment |= {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "TMPDIR": str(temporary)}
-        command = [sys.executable, "-m", "service.jobs.trainer_server", "serve", str(theirs.fileno()), entry, *preload]
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                command, env=environment, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
-            )
+        command = [sys.executable, "-m", "service.jobs.trainer_server", "fork" if forks else "spawn"]
+        ours, theirs = socket.socketpair()
+        descriptor = theirs.fileno()
+        try:
+            with theirs:
+                self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                    [*command, str(descriptor), entry, *preload],
+                    env=environment,
+                    pass_fds=[descriptor],
+                    stdin=subprocess.DEVNULL,
+                )
+        except BaseException:
+            ours.close()
+            raise
         self.lines = Lines(ours)
-        self._tickets = itertools.count(1)
         self._pids: dict[int, int] = {}
+        self._unwanted: set[int] = set()
         self.ready = False
 
-    def start_attempt(self) -> tuple[int, Lines]:
-        """Asks for a child: its ticket, and our end of its socket.
+    def start_attempt(self, ticket: int, job: Path) -> Lines:
+        """Asks for an attempt at the job in this file, under a number of its own; our end of its socket.
 
         Raises:
-            OSError: the trainer server is gone.
+            OSError: the trainer server is gone, or has no room for another.
         """
-        ticket = next(self._tickets)
         ours, theirs = socket.socketpair()
-        with theirs:
-            socket.send_fds(self.lines.socket, [b'{"run":%d}\n' % ticket], [theirs.fileno()])
-        return ticket, Lines(ours)
+        lines = Lines(ours)
+        try:
+            with theirs:
+                # A path, never the job itself: a long line would keep us waiting for somebody to read it.
+                lines.send({"job": str(job)})
+                socket.send_fds(self.lines.socket, [b'{"run":%d}\n' % ticket], [theirs.fileno()])
+        except BaseException:
+            lines.close()
+            raise
+        return lines
 
     def hear(self) -> list[tuple[int, int]] | None:
         """The attempts that have ended, each with its exit status; None when the trainer server itself is gone."""
@@ -60,27 +80,30 @@ class Trainers:
             else:
                 self._pids.pop(message["ended"], None)
                 ended.append((message["ended"], message["status"]))
+        for ticket in self._unwanted & self._pids.keys():
+            self.kill(ticket)
         return ended
 
-    def kill(self, ticket: int) -> bool:
-        """Ends an attempt at once. False while it is not known to have started."""
+    def kill(self, ticket: int) -> None:
+        """Ends an attempt at once; one whose process is not known yet, as soon as it is."""
         pid = self._pids.get(ticket)
         if pid is None:
-            return False
+            self._unwanted.add(ticket)
+            return
+        self._unwanted.discard(ticket)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        return True
 
     @property
     def pid(self) -> int:
         """The trainer server's process id."""
         return self._process.pid
 
-    def close(self) -> None:
-        """Ends the trainer server, and with it every attempt (each dies with its parent)."""
-        self._process.kill()
-        self._process.wait()
-        for pid in self._pids.values():  # where no kernel ends them with their parent
+    def close(self) -> int:
+        """Ends the trainer server, and with it every attempt; its exit status."""
+        for pid in self._pids.values():  # before their parent: on Linux they die with it, elsewhere they would not
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        self._process.kill()
         self.lines.close()
+        return self._process.wait()

@@ -151,7 +151,7 @@ async def _until(service: Parts, job_id: str, reached: Any, seconds: float) -> J
             rung.clear()
             job = await run_in_threadpool(service.journal.get, job_id)
             left = deadline - loop.time()
-            if reached(job) or left <= 0:
+            if reached(job) or left <= 0 or service.bell.closed:
                 return job
             await _rung_within(rung, min(left, ASK_AGAIN))
 
@@ -166,8 +166,8 @@ async def _stream(service: Parts, job_id: str, after: int) -> AsyncIterator[byte
             for event in found:
                 after, silent = event.id, 0.0
                 yield b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, event.type.encode(), orjson.dumps(_event(event)))
-            if job.final and not found:
-                return
+            if service.bell.closed or (job.final and not found):
+                return  # a client that is cut off comes again with Last-Event-ID
             if not found and not await _rung_within(rung, ASK_AGAIN):
                 silent += ASK_AGAIN
                 if silent >= HEARTBEAT:

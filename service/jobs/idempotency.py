@@ -1,0 +1,33 @@
+"""Idempotency keys: which request made which job, remembered for a day."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, insert, select
+
+from service.jobs.errors import IdempotencyMismatch
+from service.jobs.rows import time_text
+from service.jobs.tables import idempotency_keys as keys
+
+KEPT = timedelta(hours=24)
+
+
+def recall(connection: Connection, key: str, digest: str, now: datetime) -> str | None:
+    """The id of the job that the key made, if any.
+
+    Raises:
+        IdempotencyMismatch: the key came with another digest.
+    """
+    row = connection.execute(select(keys).where(keys.c.key == key)).mappings().one_or_none()
+    if row is None or row["created_at"] < time_text(now - KEPT):
+        return None
+    if row["digest"] != digest:
+        raise IdempotencyMismatch
+    job_id: str = row["job_id"]
+    return job_id
+
+
+def remember(connection: Connection, key: str, digest: str, job_id: str, now: datetime) -> None:
+    """Notes which job the key has made, in place of what it made long ago."""
+    connection.execute(delete(keys).where(keys.c.key == key))
+    values = {"key": key, "digest": digest, "job_id": job_id, "created_at": time_text(now)}
+    connection.execute(insert(keys).values(values))

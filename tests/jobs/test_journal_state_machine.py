@@ -1,0 +1,171 @@
+"""Whatever happens in whatever order, the journal says what a few dictionaries would say."""
+
+import contextlib
+import tempfile
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+
+from service.jobs.database import open_database
+from service.jobs.errors import AttemptSuperseded, IllegalMove
+from service.jobs.job import FINAL, MOVES, Job, Status
+from service.jobs.journal import MOST_CRASHES, Journal
+
+OWNERS = st.sampled_from(["ann", "bob"])
+
+
+@dataclass
+class Known:
+    """What the model knows of a job."""
+
+    order: tuple[int, int]  # the order of claims: by priority, then by age
+    history: list[Status] = field(default_factory=lambda: [Status.QUEUED])
+    owner: str | None = None
+    attempt: int = 0
+    crashes: int = 0
+    requested: str | None = None
+    publishing: bool = False
+    events: int = 1
+
+    @property
+    def status(self) -> Status:
+        return self.history[-1]
+
+    def move(self, to: Status) -> None:
+        if self.status is Status.RUNNING and self.requested == "cancel" and to is not Status.SUCCEEDED:
+            to = Status.CANCELLED
+        self.history.append(to)
+        self.requested, self.publishing = None, False
+        self.owner = self.owner if to is Status.RUNNING else None
+        self.events += 1
+
+
+class JournalMachine(RuleBasedStateMachine):
+    jobs = Bundle("jobs")
+    attempts = Bundle("attempts")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cleanup = contextlib.ExitStack()
+        folder = Path(self.cleanup.enter_context(tempfile.TemporaryDirectory()))
+        engine = open_database(f"sqlite:///{folder / 'journal.sqlite'}")
+        self.cleanup.callback(engine.dispose)
+        self.journal = Journal(engine)
+        self.known: dict[str, Known] = {}
+
+    def teardown(self) -> None:
+        self.cleanup.close()
+
+    @rule(target=jobs, priority=st.integers(-1, 1))
+    def submit(self, priority: int) -> str:
+        job, new = self.journal.submit("line", {"data": {}}, {}, priority=priority)
+        assert new
+        self.known[job.id] = Known((-priority, len(self.known)))
+        return job.id
+
+    @rule(target=attempts, owner=OWNERS)
+    def claim(self, owner: str) -> Job | None:
+        waiting = {job_id: each for job_id, each in self.known.items() if each.status is Status.QUEUED}
+        job = self.journal.claim(owner)
+        if not waiting:
+            assert job is None
+            return None
+        assert job is not None
+        assert job.id == min(waiting, key=lambda job_id: waiting[job_id].order)
+        known = self.known[job.id]
+        known.attempt += 1
+        known.move(Status.RUNNING)
+        known.owner = owner
+        return job
+
+    @rule(job_id=jobs)
+    def cancel(self, job_id: str) -> None:
+        known = self.known[job_id]
+        if known.status is Status.CANCELLED or known.requested:
+            self.journal.cancel(job_id)
+        elif known.publishing or Status.CANCELLED not in MOVES[known.status]:
+            with pytest.raises(IllegalMove):
+                self.journal.cancel(job_id)
+        else:
+            self.journal.cancel(job_id)
+            if known.status is Status.RUNNING:
+                known.requested = "cancel"
+            else:
+                known.move(Status.CANCELLED)
+
+    @rule(job_id=jobs)
+    def fail_waiting(self, job_id: str) -> None:
+        known = self.known[job_id]
+        if known.status in (Status.QUEUED, Status.PAUSED):
+            self.journal.fail_waiting(job_id, {"code": "dataset_deleted", "detail": ""})
+            known.move(Status.FAILED)
+        else:
+            with pytest.raises(IllegalMove):
+                self.journal.fail_waiting(job_id, {"code": "dataset_deleted", "detail": ""})
+
+    @rule(job=attempts, to=st.sampled_from(sorted(MOVES[Status.RUNNING])))
+    def finish(self, job: Job | None, to: Status) -> None:
+        if job is not None and self.fenced(job, lambda: self.journal.finish(job, to)):
+            self.known[job.id].move(to)
+
+    @rule(job=attempts)
+    def crash(self, job: Job | None) -> None:
+        if job is not None and self.fenced(job, lambda: self.journal.crash(job, "gone")):
+            known = self.known[job.id]
+            known.crashes += 1
+            known.move(Status.FAILED if known.crashes >= MOST_CRASHES else Status.QUEUED)
+
+    @rule(job=attempts)
+    def message(self, job: Job | None) -> None:
+        if job is not None and self.fenced(job, lambda: self.journal.message(job, "hello")):
+            self.known[job.id].events += 1
+
+    @rule(job=attempts)
+    def may_publish(self, job: Job | None) -> None:
+        if job is not None:
+            known = self.known[job.id]
+            allowed = self.runs(job) and known.requested is None
+            assert self.journal.may_publish(job) is allowed
+            known.publishing = known.publishing or allowed
+
+    @rule(owner=OWNERS)
+    def release(self, owner: str) -> None:
+        theirs = {job_id for job_id, known in self.known.items() if known.owner == owner}
+        assert {job.id for job in self.journal.release(owner, "dead")} == theirs
+        for job_id in theirs:
+            self.known[job_id].move(Status.QUEUED)
+
+    def runs(self, job: Job) -> bool:
+        known = self.known[job.id]
+        return known.status is Status.RUNNING and known.attempt == job.attempt
+
+    def fenced(self, job: Job, call: Any) -> bool:
+        if self.runs(job):
+            call()
+            return True
+        with pytest.raises(AttemptSuperseded):
+            call()
+        return False
+
+    @invariant()
+    def agrees(self) -> None:
+        for job_id, known in self.known.items():
+            job = self.journal.get(job_id)
+            assert (job.status, job.attempt, job.requested) == (known.status, known.attempt, known.requested)
+            assert (job.finished_at is not None) is (job.status in FINAL)
+            events = self.journal.events(job_id)
+            assert [event.id for event in events] == list(range(1, known.events + 1))
+            said = [event.data["status"] for event in events if event.type == "status"]
+            assert said == known.history
+            assert all(Status(b) in MOVES[Status(a)] for a, b in pairwise(said))
+        assert self.journal.owners() == {known.owner for known in self.known.values() if known.owner}
+
+
+JournalMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+TestJournalMachine = JournalMachine.TestCase

@@ -1,0 +1,102 @@
+"""Small pieces of work for real attempts in real processes."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from service.jobs.attempt import Attempt
+from service.jobs.errors import AttemptFailed
+
+
+def work(attempt: Attempt) -> dict[str, Any]:
+    """Does what the job's spec says under `do`."""
+    done: dict[str, Any] = globals()[attempt.job["spec"]["do"]](attempt)
+    return done
+
+
+def quick(attempt: Attempt) -> dict[str, Any]:
+    """Three epochs, a message, and a result that tells about the process."""
+    attempt.expect(3, 10)
+    for epoch in (1, 2, 3):
+        attempt.epoch(epoch, {"train_loss": 1 / epoch})
+    attempt.message("nearly there")
+    attempt.ask_to_publish()
+    return {"attempt": attempt.job["attempt"], "pid": os.getpid(), "nice": os.nice(0), "told": attempt.job["told"]}
+
+
+def slow(attempt: Attempt) -> dict[str, Any]:
+    """Says where it runs, and would run for a minute."""
+    attempt.message(str(os.getpid()))
+    time.sleep(60)
+    return {}
+
+
+def silent(attempt: Attempt) -> dict[str, Any]:
+    """Says nothing for as long as there is a file of the name that it was given."""
+    while Path(attempt.job["spec"]["while"]).exists():
+        time.sleep(0.01)
+    return {}
+
+
+def publishing(attempt: Attempt) -> dict[str, Any]:
+    """Stands between the permission to publish and the end until its file is gone."""
+    attempt.ask_to_publish()
+    attempt.message("publishing")
+    return silent(attempt)
+
+
+def dies(attempt: Attempt) -> dict[str, Any]:
+    """Is killed while it works."""
+    attempt.expect(3, 10)
+    attempt.epoch(1, {"train_loss": 1.0})
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+def dies_once(attempt: Attempt) -> dict[str, Any]:
+    """Is killed in its first attempt, and works in the second."""
+    return dies(attempt) if attempt.job["attempt"] == 1 else quick(attempt)
+
+
+def raises(attempt: Attempt) -> dict[str, Any]:
+    """Meets an error of the software."""
+    raise ValueError(attempt.job["id"])
+
+
+def fails(attempt: Attempt) -> dict[str, Any]:
+    """Fails for a reason of its own, after an epoch that was not reported yet."""
+    attempt.expect(9, 10)
+    attempt.epoch(1, {"train_loss": 1.0})
+    attempt.epoch(2, {"train_loss": float("nan")})
+    raise AttemptFailed("training_diverged", "the loss became NaN in epoch 2")
+
+
+def prints(attempt: Attempt) -> dict[str, Any]:
+    """Says a lot where it should not."""
+    for _ in range(2000):
+        print("x" * 100)  # noqa: T201 - what is tested
+        print("y" * 100, file=sys.stderr)  # noqa: T201 - what is tested
+    return {"printed": True}
+
+
+def exits(attempt: Attempt) -> dict[str, Any]:
+    """Ends its process in the middle of things."""
+    sys.exit(3)
+
+
+def large(attempt: Attempt) -> dict[str, Any]:
+    """Tells how much it was given, by a message of the same length and by its result."""
+    attempt.message("z" * len(attempt.job["spec"]["rows"]))
+    return {"length": len(attempt.job["spec"]["rows"])}
+
+
+def many(attempt: Attempt) -> dict[str, Any]:
+    """More epochs than fit in one report."""
+    attempt.expect(300, 10)
+    for epoch in range(1, 301):
+        attempt.epoch(epoch, {"train_loss": 1 / epoch})
+        time.sleep(0.001)
+    return {}
