@@ -2,10 +2,14 @@
 
 import asyncio
 import logging
+import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
@@ -28,7 +32,8 @@ from service.jobs.runner import Runner
 from service.serving.warm_models import WarmModels
 from service.settings import Settings
 from service.use_cases.draw_plot import Plots
-from service.use_cases.submit_training import plan
+from service.use_cases.submit_training import Limits, plan
+from service.workflow.models import install as install_models
 from service.workflow.spec import EXAMPLE, parse
 
 DESCRIPTION = "POST a config, get a model."
@@ -40,6 +45,9 @@ ROUTERS = (health, training_jobs, datasets, models, aliases, bundles, prediction
 def create_app(settings: Settings) -> FastAPI:
     """The application. Its parts come to life with its lifespan."""
 
+    kinds = [each.value for each in entry_points(group="modelwright.models")]
+    install_models(kinds)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         torch.set_num_threads(1)  # many small forwards: a pool of threads would only wait for itself
@@ -47,7 +55,8 @@ def create_app(settings: Settings) -> FastAPI:
         home.mkdir(parents=True, exist_ok=True)
         store, bell, ownership = Store.open(home / "store"), Bell(), Ownership(home / "owners")
         journal = Journal(open_database(f"sqlite:///{home / 'journal.sqlite'}"), changed=bell.ring)
-        runner = _runner(settings, home, journal, ownership)
+        runner = _runner(settings, home, journal, ownership, kinds)
+        limits = Limits(settings.max_parameters, settings.max_memory_bytes or _memory_bytes() * 4 // 5)
         app.state.parts = Parts(
             store=store,
             journal=journal,
@@ -57,10 +66,10 @@ def create_app(settings: Settings) -> FastAPI:
             temporary=home / "tmp",
             plots=Plots(home / "cache" / "plots", home / "tmp"),
             max_upload_bytes=settings.max_upload_bytes,
-            max_parameters=settings.max_parameters,
+            limits=limits,
         )
         runner.start()
-        warming = asyncio.get_running_loop().run_in_executor(None, _warm_up, store, settings.max_parameters)
+        warming = asyncio.get_running_loop().run_in_executor(None, _warm_up, store, limits)
         yield
         await warming
         runner.stop()
@@ -88,8 +97,9 @@ def serve(settings: Settings) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: None)  # uvicorn stops at them, then sends them again: the exit status stays 0
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    uvicorn.run(
-        create_app(settings),
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
@@ -99,14 +109,35 @@ def serve(settings: Settings) -> None:
         server_header=False,
         timeout_graceful_shutdown=20,
     )
+    server = _Server(config, app)
+    server.run()
+    if not server.started:
+        sys.exit(1)
 
 
-def _warm_up(store: Store, max_parameters: int) -> None:
+class _Server(uvicorn.Server):
+    """Lets those who wait for a job go as soon as it is asked to stop: it would otherwise wait for them."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if hasattr(self._app.state, "parts"):
+            self._app.state.parts.bell.close()
+
+
+def _memory_bytes() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _warm_up(store: Store, limits: Limits) -> None:
     """Plans a training once, so that what torch loads on first use is loaded before the first client waits for it."""
-    plan(store, parse(EXAMPLE), max_parameters)
+    plan(store, parse(EXAMPLE), limits)
 
 
-def _runner(settings: Settings, home: Path, journal: Journal, ownership: Ownership) -> Runner:
+def _runner(settings: Settings, home: Path, journal: Journal, ownership: Ownership, kinds: list[str]) -> Runner:
     return Runner(
         journal,
         ownership,
@@ -114,7 +145,7 @@ def _runner(settings: Settings, home: Path, journal: Journal, ownership: Ownersh
         preload=TRAINING_NEEDS,
         temporary=home / "tmp",
         slots=settings.slots,
-        surroundings={"store": str(home / "store"), "threads": settings.threads},
+        surroundings={"store": str(home / "store"), "threads": settings.threads, "kinds": kinds},
     )
 
 

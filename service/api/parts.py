@@ -12,6 +12,7 @@ from service.jobs.journal import Journal
 from service.jobs.runner import Runner
 from service.serving.warm_models import WarmModels
 from service.use_cases.draw_plot import Plots
+from service.use_cases.submit_training import Limits
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Parts:
     temporary: Path
     plots: Plots
     max_upload_bytes: int
-    max_parameters: int
+    limits: Limits
 
 
 def parts_of(request: Request) -> Parts:

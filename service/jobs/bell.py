@@ -12,6 +12,7 @@ class Bell:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self.closed = False
         self._listeners: dict[str, set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = defaultdict(set)
 
     def ring(self, job_id: str) -> None:
@@ -20,6 +21,10 @@ class Bell:
             for loop, rung in self._listeners.get(job_id, ()):
                 with suppress(RuntimeError):  # that loop is closed, and nobody listens any more
                     loop.call_soon_threadsafe(rung.set)
+
+    def close(self) -> None:
+        """The service is about to stop: who waits gives up when he next looks. Takes no lock: for signal handlers."""
+        self.closed = True
 
     @contextmanager
     def listen(self, job_id: str) -> Iterator[asyncio.Event]:

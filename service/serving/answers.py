@@ -6,16 +6,23 @@ import numpy as np
 import torch
 
 from service.serving.warm_models import Warm
+from service.workflow.data.values import as_text
+from service.workflow.tasks import Task
+
+HOLDS = 0.5  # the probability above which a label holds
 
 
 @torch.inference_mode()
 def predictions(warm: Warm, raw: torch.Tensor) -> Any:
-    """The predictions for raw features [n, d], one for each row: a number, a list of numbers for several targets, or
-    `{label, probabilities}` for a classification. The numbers are a NumPy array, which the edge writes as JSON, with
-    null for NaN and infinities; a label whose probabilities are not known is None."""
+    """The predictions for raw features [n, slots], one for each row: a number, a list of numbers for several targets,
+    `{label, probabilities}` for a classification, `{labels, probabilities}` for several labels. The numbers are a NumPy
+    array, which the edge writes as JSON, with null for NaN and infinities; a label whose probabilities are not known is
+    None."""
     answers = warm.model(raw).numpy()
     if warm.signature.classifies:
         return _labelled(warm, answers)
+    if warm.signature.task is Task.MULTILABEL:
+        return _marked(warm, answers)
     return np.ascontiguousarray(answers[:, 0] if answers.shape[1] == 1 else answers)
 
 
@@ -32,6 +39,15 @@ def _labelled(warm: Warm, answers: np.ndarray[Any, Any]) -> list[dict[str, Any]]
     ]
 
 
-def as_text(label: object) -> str:
-    """A label as the key of an object: as JSON writes it."""
-    return str(label).lower() if isinstance(label, bool) else str(label)
+def _marked(warm: Warm, answers: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
+    names = [each.name for each in warm.signature.outputs]
+    return [
+        {
+            "labels": [name for name, probability in zip(names, row, strict=True) if probability > HOLDS],
+            "probabilities": {
+                name: probability if np.isfinite(probability) else None
+                for name, probability in zip(names, row, strict=True)
+            },
+        }
+        for row in answers.tolist()
+    ]

@@ -1,24 +1,24 @@
 """From what a client sends to the tensor that a model takes: every value checked, every fault with row and column."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
+from service.workflow.data.values import MISSING, convert, from_text, texts
+from service.workflow.encode import raw_features
 from service.workflow.errors import Fault, InvalidInstances
 from service.workflow.signature import Signature
-from service.workflow.specification import nearest, shown
+from service.workflow.specification import nearest
 
 MOST_ROWS = 1_000_000
 MOST_FAULTS = 20
-LARGEST = torch.finfo(torch.float32).max
-MISSING = math.nan
 
 
 def from_body(signature: Signature, body: object, missing_allowed: bool) -> torch.Tensor:
-    """Raw features [n, d] from `{"instances": […]}` or `{"inputs": {…}}`, NaN for a missing value.
+    """Raw features [n, slots] from `{"instances": […]}` or `{"inputs": {…}}`, NaN for a missing value.
 
     Raises:
         InvalidInstances: what is wrong, by row and column.
@@ -35,12 +35,12 @@ def from_body(signature: Signature, body: object, missing_allowed: bool) -> torc
 
 
 def from_texts(signature: Signature, texts: Mapping[str, Sequence[str]], missing_allowed: bool) -> torch.Tensor:
-    """Raw features [n, d] from text values by name, as in a query; an empty text is a missing value.
+    """Raw features [n, slots] from text values by name, as in a query; an empty text is a missing value.
 
     Raises:
         InvalidInstances: what is wrong, by column and row.
     """
-    return _Reader(signature, missing_allowed, parse=_parsed).columns(texts, "")
+    return _Reader(signature, missing_allowed, texts=True).columns(texts, "")
 
 
 @dataclass
@@ -49,7 +49,7 @@ class _Reader:
 
     signature: Signature
     missing_allowed: bool
-    parse: Callable[[str], float | None] | None = None  # what makes a value from a text, where values are texts
+    texts: bool = False  # whether values come as texts
     faults: list[Fault] = field(default_factory=list)
 
     @property
@@ -82,12 +82,12 @@ class _Reader:
         _check_count(count)
         places = [f"{at}/{_escaped(name)}" for name in names]
         read = [
-            [self._number(values[i], place, i) for values, place in zip(lists, places, strict=True)]
+            [self._value(k, values[i], place, i) for k, (values, place) in enumerate(zip(lists, places, strict=True))]
             for i in range(count)
         ]
         return self._tensor(read)
 
-    def _row(self, names: list[str], instance: object, at: str) -> list[float]:
+    def _row(self, names: list[str], instance: object, at: str) -> list[Any]:
         if len(self.faults) >= MOST_FAULTS:
             return []
         if isinstance(instance, dict):
@@ -96,15 +96,15 @@ class _Reader:
                 self._check_names(names, instance, at)
                 if len(self.faults) > before:
                     return []
-            return [self._number(instance[name], at, name) for name in names]
+            return [self._value(k, instance[name], at, name) for k, name in enumerate(names)]
         if isinstance(instance, list):
             if len(instance) == len(names):
-                return [self._number(value, at, i) for i, value in enumerate(instance)]
+                return [self._value(i, value, at, i) for i, value in enumerate(instance)]
             known = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
             self.faults.append(Fault(at, f"has {len(instance)} values; the model takes {len(names)}: {known}"))
             return []
         if len(names) == 1:
-            return [self._number(instance, at, None)]
+            return [self._value(0, instance, at, None)]
         self.faults.append(Fault(at, f"expected a list of {len(names)} values or an object with the inputs' names"))
         return []
 
@@ -120,46 +120,37 @@ class _Reader:
                 message = "is absent; name every input, with null for a missing value"
                 self.faults.append(Fault(f"{at}/{_escaped(name)}", message))
 
-    def _number(self, value: Any, at: str, last: int | str | None) -> float:
-        """The value; `at` and the `last` step together point at it."""
+    def _value(self, position: int, value: Any, at: str, last: int | str | None) -> Any:
+        """The value of the input at this position as its column keeps it; `at` and the `last` step point at it."""
+        kind = self.signature.inputs[position].type
         try:
-            if self.parse is not None:
-                value = self.parse(value)
-            if value is None:
-                if self.missing_allowed:
-                    return MISSING
+            if self.texts:
+                value = from_text(value, kind)
+            if value is not None:
+                return convert(value, kind)
+            if not self.missing_allowed:
                 raise ValueError("is missing, and this model was trained without missing values")
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise ValueError(f"expected a number, not {shown(value)}")
-            if not -LARGEST <= value <= LARGEST:
-                raise ValueError("is beyond what a float32 can hold")
-            return float(value)
+            return None if kind == "category" else MISSING
         except ValueError as error:
             if len(self.faults) < MOST_FAULTS:
                 pointer = at if last is None else f"{at}/{_escaped(str(last))}"
                 self.faults.append(Fault(pointer, str(error)))
             return MISSING
 
-    def _tensor(self, rows: list[list[float]]) -> torch.Tensor:
+    def _tensor(self, rows: list[list[Any]]) -> torch.Tensor:
         self._raise()
-        return torch.tensor(rows, dtype=torch.float32)
+        inputs = self.signature.inputs
+        if all(each.type in ("number", "boolean") for each in inputs):
+            return torch.tensor(rows, dtype=torch.float32)
+        columns = {
+            each.name: texts(values) if each.type == "category" else np.array(values, dtype=np.float64)
+            for each, values in zip(inputs, zip(*rows, strict=True), strict=True)
+        }
+        return raw_features(inputs, columns)
 
     def _raise(self) -> None:
         if self.faults:
             raise InvalidInstances(*self.faults[:MOST_FAULTS])
-
-
-def _parsed(text: str) -> float | None:
-    if not text.strip():
-        return None
-    try:
-        # float() also reads 1_000 and the digits of other scripts.
-        value = float(text) if text.isascii() and "_" not in text else math.nan
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise ValueError(f"expected a finite number, or nothing for a missing value, not {shown(text)}")
-    return value
 
 
 def _check_count(count: int) -> None:

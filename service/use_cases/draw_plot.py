@@ -15,7 +15,7 @@ from service.use_cases.train import HISTORY, POINTS
 from service.workflow.errors import NotAvailable
 from service.workflow.specification import nearest
 
-PLOTS = ("data", "predictions", "learning_curve")
+PLOTS = ("data", "predictions", "learning_curve", "parameters", "confusion")
 FORMS = ("png", "svg", "json")
 MOST_SECONDS = 60
 MOST_FILES = 300
@@ -100,6 +100,7 @@ def _request(store: Store, version: Version, plot: str) -> bytes:
             "signature": version.manifest["signature"],
             "points": orjson.loads(store.models.path(version, POINTS).read_bytes()),
             "history": orjson.loads(store.models.path(version, HISTORY).read_bytes()),
+            "confusion": version.manifest.get("confusion", {}),
         }
     )
 

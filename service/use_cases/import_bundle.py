@@ -1,5 +1,6 @@
 """Take in a bundle: check every file, see that it makes a model, then publish it."""
 
+from collections.abc import Sized
 from pathlib import Path
 
 import torch
@@ -10,7 +11,9 @@ from model_store.errors import InvalidBundle, NotFound
 from model_store.manifest import encode_manifest, manifest_digest
 from service.serving.answers import predictions
 from service.serving.warm_models import Warm
-from service.use_cases.train import HISTORY, POINTS, STATE_DICT
+from service.use_cases.open_model import STATE_DICT
+from service.use_cases.train import HISTORY, POINTS
+from service.workflow.encode import slots
 from service.workflow.errors import InvalidSpec
 from service.workflow.look.points import Points
 from service.workflow.model import Model
@@ -70,15 +73,17 @@ def _check_model(manifest: object, files: dict[str, Path]) -> None:
     try:
         warm = Warm(load(spec, signature, files[STATE_DICT]), signature)
         _check_types(warm.model)
-        predictions(warm, torch.zeros(1, len(signature.inputs)))
+        predictions(warm, torch.zeros(1, slots(signature.inputs)))
     except Exception as error:  # whatever a foreign model may meet, it met it here and not in a prediction
         raise InvalidBundle(f"files/{STATE_DICT}", "its tensors are not those of the model in the manifest") from error
     try:
-        points, width = Points.model_validate_json(files[POINTS].read_bytes()), len(signature.inputs)
-        lengths = {len(points.features), len(points.part), len(points.truth), len(points.prediction)}
-        lengths.add(len(points.features if points.probability is None else points.probability))
-        if len(lengths) > 1 or any(len(row) != width for row in points.features):
-            raise ValueError("columns of unequal length")
+        points = Points.model_validate_json(files[POINTS].read_bytes())
+        columns: list[Sized] = [points.part, points.truth, points.prediction, *points.features.values()]
+        columns += [] if points.probability is None else [points.probability]
+        if len({len(each) for each in columns}) > 1 or not set(points.features) <= {
+            each.name for each in signature.inputs
+        }:
+            raise ValueError("columns of unequal length, or of no input")
     except ValueError as error:
         raise InvalidBundle(f"files/{POINTS}", "it does not hold the points of a model's plots") from error
     try:

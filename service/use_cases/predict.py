@@ -1,13 +1,9 @@
 """Predict: from a version in the store to a warm model."""
 
 from model_store import Store, Version
-from model_store.errors import AliasNotFound, NotFound, VersionCorrupt
+from model_store.errors import AliasNotFound, NotFound
 from service.serving.warm_models import Warm, WarmModels
-from service.use_cases.train import STATE_DICT
-from service.workflow.errors import InvalidData, InvalidSpec
-from service.workflow.save_and_load import load
-from service.workflow.signature import Signature
-from service.workflow.spec import parse
+from service.use_cases.open_model import open_model
 
 PRODUCTION = "production"
 
@@ -33,15 +29,4 @@ def warm(store: Store, models: WarmModels, version: Version) -> Warm:
     Raises:
         VersionCorrupt: its files are not what its manifest says.
     """
-    return models.get(version.digest, lambda: _load(store, version))
-
-
-def _load(store: Store, version: Version) -> Warm:
-    try:
-        spec = parse({**version.manifest["spec"], "model_name": version.name})
-        signature = Signature.model_validate(version.manifest["signature"])
-        model = load(spec, signature, store.models.path(version, STATE_DICT))
-    except (InvalidData, InvalidSpec, KeyError, ValueError) as error:
-        reason = "its manifest and its state_dict do not make a model"
-        raise VersionCorrupt(version.name, version.number, STATE_DICT, reason) from error
-    return Warm(model, signature)
+    return models.get(version.digest, lambda: Warm(*open_model(store, version)))

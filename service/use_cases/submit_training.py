@@ -6,21 +6,21 @@ from typing import Any
 
 import orjson
 
-from model_store import Store
+from model_store import Store, Version
 from model_store.errors import InvalidName, NotFound, VersionNotFound
 from model_store.names import check_name
 from service.jobs.job import Job
 from service.jobs.journal import Journal
-from service.workflow import inspection
+from service.use_cases.open_model import open_model
+from service.workflow import inspection, optimizers
 from service.workflow.data.dataset import DatasetData
 from service.workflow.data.schema import Schema
 from service.workflow.errors import Fault, InvalidSpec
-from service.workflow.model import draft_network
-from service.workflow.resolve import resolve, schema_of
+from service.workflow.model import Model, draft_network
+from service.workflow.resolve import Resolved, resolve
 from service.workflow.signature import Signature
 from service.workflow.spec import TrainingSpec, parse
 from service.workflow.specification import nearest, shown
-from service.workflow.split import sizes
 
 
 @dataclass(frozen=True)
@@ -34,28 +34,34 @@ class Plan:
     warnings: list[str]
 
 
-def plan(store: Store, spec: TrainingSpec, max_parameters: int) -> Plan:
+@dataclass(frozen=True)
+class Limits:
+    """What the operator allows a training to take."""
+
+    parameters: int
+    memory_bytes: int
+
+
+def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
     """The resolved spec, its sizes, and what may be surprising about it.
 
     Raises:
         InvalidSpec: what is wrong, and what would be right.
     """
     _check_model_name(spec.model_name)
-    schema = None
-    if isinstance(spec.data, DatasetData):
-        spec, schema = _pin(store, spec, spec.data)
-    schema = schema_of(spec, schema)
-    resolved, signature = resolve(spec, schema)
-    assert resolved.split is not None  # noqa: S101 - resolve has filled it in
-    rows = sizes(resolved.split, schema.rows)
-    parameters = inspection.count(draft_network(resolved, signature))
-    if parameters > max_parameters:
-        message = f"the model would have {parameters} parameters; this service allows {max_parameters}"
-        raise InvalidSpec(Fault("/model", message))
-    return Plan(resolved, signature, rows, parameters, _warnings(resolved, rows))
+    spec, schema = _pin(store, spec)
+    found = resolve(spec, schema)
+    network = draft_network(found.spec, found.signature, found.columns)
+    parameters = inspection.count(network)
+    _check_limits(found, parameters, limits)
+    if (reason := optimizers.fits(found.spec.optimizer, network)) is not None:
+        raise InvalidSpec(Fault("/optimizer/name", reason))
+    if found.spec.initial is not None:
+        found = _continued(store, found, found.spec.initial)
+    return Plan(found.spec, found.signature, found.rows, parameters, _warnings(found))
 
 
-def submit(store: Store, journal: Journal, value: object, *, key: str | None, max_parameters: int) -> tuple[Job, bool]:
+def submit(store: Store, journal: Journal, value: object, *, key: str | None, limits: Limits) -> tuple[Job, bool]:
     """A queued job for the spec, and whether it is new: the same idempotency key and spec give the same job again.
 
     Raises:
@@ -69,7 +75,7 @@ def submit(store: Store, journal: Journal, value: object, *, key: str | None, ma
         idempotency = (key, digest)
         if (known := journal.recall(key, digest)) is not None:
             return known, False
-    planned = plan(store, spec, max_parameters)
+    planned = plan(store, spec, limits)
     context: dict[str, Any] = {
         "signature": planned.signature.model_dump(mode="json"),
         "since": _newest(store, spec.model_name),
@@ -86,23 +92,69 @@ def _check_model_name(name: str) -> None:
         raise InvalidSpec(Fault("/model_name", str(error))) from None
 
 
-def _pin(store: Store, spec: TrainingSpec, data: DatasetData) -> tuple[TrainingSpec, Schema]:
-    """The spec with the data set's version filled in, and that version's schema."""
+def _pin(store: Store, spec: TrainingSpec) -> tuple[TrainingSpec, Schema]:
+    """The spec with the data set's version filled in, and the schema of its data."""
+    data = spec.data
+    if not isinstance(data, DatasetData):
+        return spec, data.schema_of_table()
+    datasets = store.datasets
     try:
-        version = (
-            store.datasets.latest(data.dataset)
-            if data.version is None
-            else store.datasets.get(data.dataset, data.version)
-        )
+        version = datasets.latest(data.dataset) if data.version is None else datasets.get(data.dataset, data.version)
     except VersionNotFound:
-        known = ", ".join(map(str, store.datasets.numbers(data.dataset)))
+        known = ", ".join(map(str, datasets.numbers(data.dataset)))
         raise InvalidSpec(Fault("/data/version", f"there is no version {data.version}; known: {known}")) from None
     except (NotFound, InvalidName):
-        names = store.datasets.names()
+        names = datasets.names()
         hint = nearest(data.dataset, names) if names else "there are none yet: PUT one to /v1/datasets/{name}"
         raise InvalidSpec(Fault("/data/dataset", f"there is no data set {shown(data.dataset)}; {hint}")) from None
     pinned = spec.model_copy(update={"data": data.model_copy(update={"version": version.number})})
     return pinned, Schema.model_validate(version.manifest["schema"])
+
+
+def _continued(store: Store, found: Resolved, initial: str) -> Resolved:
+    """The spec with the initial version's number filled in, and that version's signature, whose categories go on to be the
+    model's."""
+    version, model, signature = _open_initial(store, initial)
+    ours, theirs = found.signature, signature
+    if _bare(ours) != _bare(theirs):
+        message = f"{initial} has other inputs, outputs or task than this training"
+        raise InvalidSpec(Fault("/initial", message))
+    columns = model.preprocessing.width if model.preprocessing is not None else found.columns
+    network = draft_network(found.spec, theirs, columns)
+    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    given = {name: tuple(tensor.shape) for name, tensor in model.network.state_dict().items()}
+    for name in wanted | given:
+        if wanted.get(name) != given.get(name):
+            shapes = f"{list(given.get(name, ()))} there and {list(wanted.get(name, ()))} here"
+            raise InvalidSpec(Fault("/initial", f"{initial} is of another shape: {name} is {shapes}"))
+    spec = found.spec.model_copy(update={"initial": f"{version.name}@{version.number}"})
+    return Resolved(spec, theirs, found.rows, columns)
+
+
+def _open_initial(store: Store, initial: str) -> tuple[Version, Model, Signature]:
+    name, _, reference = initial.partition("@")
+    try:
+        version = store.resolve(name, reference)
+    except (NotFound, InvalidName) as error:
+        raise InvalidSpec(Fault("/initial", str(error))) from None
+    return version, *open_model(store, version)
+
+
+def _bare(signature: Signature) -> Signature:
+    """Without the categories, which only a training finds out."""
+    inputs = [each.model_copy(update={"categories": None}) for each in signature.inputs]
+    return signature.model_copy(update={"inputs": inputs})
+
+
+def _check_limits(found: Resolved, parameters: int, limits: Limits) -> None:
+    if parameters > limits.parameters:
+        message = f"the model would have {parameters} parameters; this service allows {limits.parameters}"
+        raise InvalidSpec(Fault("/model", message))
+    # Raw and encoded features; weights, gradients and what most optimizers keep of them; all in float32.
+    needed = 4 * (2 * sum(found.rows.values()) * found.columns + 4 * parameters)
+    if needed > limits.memory_bytes:
+        message = f"the training would need about {needed} bytes of memory; this service allows {limits.memory_bytes}"
+        raise InvalidSpec(Fault("/data" if 16 * parameters < needed // 2 else "/model", message))
 
 
 def _newest(store: Store, name: str) -> int:
@@ -113,11 +165,15 @@ def _newest(store: Store, name: str) -> int:
         return 0
 
 
-def _warnings(spec: TrainingSpec, rows: dict[str, int]) -> list[str]:
+def _warnings(found: Resolved) -> list[str]:
     made = []
-    batch = spec.training.batch_size
-    if isinstance(batch, int) and batch > rows["train"]:
-        made.append(f"batch_size {batch} is more than the {rows['train']} training rows: each epoch is one full batch")
+    spec, rows = found.spec, found.rows
     if not rows["test"] and not rows["validation"]:
         made.append("there is no test and no validation part: the metrics are those of the rows it learned from")
+    if spec.split is not None and spec.split.group is not None:
+        made.append("whole groups go to one part: the rows of each part are about so many")
+    if spec.training.max_seconds is not None:
+        made.append("with max_seconds the same spec need not give the same bits: it stops by the clock")
+    if any(each.type == "category" for each in found.signature.inputs):
+        made.append("the parameters are those of all categories in the data; training rows without some give fewer")
     return made

@@ -15,21 +15,25 @@ from model_store.errors import NoSpace, NotFound
 from service import __version__
 from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptFailed
+from service.use_cases.open_model import STATE_DICT, open_model
 from service.workflow import inspection
-from service.workflow.data import csv_file
 from service.workflow.data.dataset import DatasetData
+from service.workflow.data.read import read
+from service.workflow.data.schema import Schema
 from service.workflow.data.table import Table
 from service.workflow.errors import InvalidData, TrainingDiverged
 from service.workflow.learn import Learned, learn
+from service.workflow.model import Model
+from service.workflow.models import install as install_models
 from service.workflow.save_and_load import save
 from service.workflow.signature import Signature
 from service.workflow.spec import TrainingSpec, parse
 from service.workflow.split import PARTS
+from service.workflow.split import columns as split_columns
 
-STATE_DICT = "state_dict.safetensors"
 POINTS = "points.json"
 HISTORY = "history.json"
-DATA = "data.csv"
+DATA = "data"
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -58,13 +62,14 @@ def train(attempt: Attempt) -> dict[str, Any]:
 
 def _train(attempt: Attempt) -> dict[str, Any]:
     job = attempt.job
+    install_models(job["kinds"])
     spec, signature = parse(job["spec"]), Signature.model_validate(job["context"]["signature"])
     store, since = Store.open(Path(job["store"])), job["context"]["since"]
     if (done := store.models.published(spec.model_name, job["id"], since=since)) is not None:
         return {"model_name": spec.model_name, "version": done.number}  # the attempt before died after publishing
     torch.set_num_threads(job["threads"])
     began = time.monotonic()
-    table, data = _load(store, spec)
+    table, data = _load(store, spec, signature)
     history: dict[str, list[float]] = {"epoch": []}
 
     def report(epoch: int, losses: dict[str, float]) -> None:
@@ -73,10 +78,10 @@ def _train(attempt: Attempt) -> dict[str, Any]:
             history.setdefault(name, []).append(value)
         attempt.epoch(epoch, losses)
 
-    attempt.expect(spec.training.epochs, len(table))
-    learned = learn(spec, signature, table, report)
+    attempt.expect(spec.training.epochs or 0, len(table))
+    learned = learn(spec, signature, table, report, _initial(store, spec))
     files = _write(Path(job["folder"]), learned, history)
-    manifest = _manifest(spec, signature, learned) | {
+    manifest = _manifest(spec, learned) | {
         "data": {"rows": len(table), **data},
         "training": {"epochs": len(history["epoch"]), "seconds": round(time.monotonic() - began, 3)},
         "job": job["id"],
@@ -86,19 +91,32 @@ def _train(attempt: Attempt) -> dict[str, Any]:
     return {"model_name": version.name, "version": version.number}
 
 
-def _load(store: Store, spec: TrainingSpec) -> tuple[Table, dict[str, Any]]:
+def _load(store: Store, spec: TrainingSpec, signature: Signature) -> tuple[Table, dict[str, Any]]:
     """The table, and what the manifest says of where it came from."""
-    if not isinstance(spec.data, DatasetData):
-        return spec.data.load(), {"digest": spec.data.fingerprint()}
     data = spec.data
+    assert spec.split is not None  # noqa: S101 - a resolved spec has one
+    if not isinstance(data, DatasetData):
+        wanted = split_columns(spec.split, data.schema_of_table()) | signature.wanted()
+        return data.load(wanted), {"digest": data.fingerprint()}
     try:
         version = store.datasets.get(data.dataset, data.version or 0)
         path = store.datasets.path(version, DATA)
     except NotFound:
         raise AttemptFailed("dataset_deleted", f"the data set {data.dataset!r} was deleted") from None
-    names = [*(data.features or {}), *data.targets]
+    schema = Schema.model_validate(version.manifest["schema"])
+    wanted = split_columns(spec.split, schema) | signature.wanted()
     about = {"digest": version.manifest["digest"], "dataset": data.dataset, "version": version.number}
-    return csv_file.load(path, names), about
+    return read(path, version.manifest["media_type"], schema.rows, wanted), about
+
+
+def _initial(store: Store, spec: TrainingSpec) -> Model | None:
+    if spec.initial is None:
+        return None
+    name, _, reference = spec.initial.partition("@")
+    try:
+        return open_model(store, store.resolve(name, reference))[0]
+    except NotFound:
+        raise AttemptFailed("invalid_data", f"{spec.initial}, which this training starts from, was deleted") from None
 
 
 def _write(folder: Path, learned: Learned, history: dict[str, list[float]]) -> dict[str, Path]:
@@ -118,13 +136,14 @@ def _thinned(history: dict[str, list[float]], most: int = 2000) -> dict[str, lis
     return {name: [values[i] for i in kept] for name, values in history.items()}
 
 
-def _manifest(spec: TrainingSpec, signature: Signature, learned: Learned) -> dict[str, Any]:
+def _manifest(spec: TrainingSpec, learned: Learned) -> dict[str, Any]:
     digests = learned.split.digests()
     return {
         "format": 1,
         "spec": {name: value for name, value in spec.to_json().items() if name != "model_name"},
-        "signature": signature.model_dump(mode="json"),
-        "metrics": learned.metrics,
+        "signature": learned.signature.model_dump(mode="json", exclude_none=True),
+        "metrics": learned.evaluation.metrics,
+        "confusion": learned.evaluation.confusion,
         "split": {name: {"rows": len(learned.split.part(name)), "digest": digests[name]} for name in PARTS},
         "parameters": inspection.count(learned.model.network),
         "environment": {

@@ -12,7 +12,6 @@ import orjson
 from model_store import Store, Version
 from model_store.errors import NotFound
 from service.use_cases.train import DATA
-from service.workflow.data.csv_file import check_header
 from service.workflow.errors import InvalidData
 
 HEAD = "head.json"
@@ -33,17 +32,16 @@ def upload(store: Store, name: str, path: Path, media_type: str) -> tuple[Versio
         newest = None
     if newest is not None and newest.manifest["digest"] == digest and newest.manifest["media_type"] == media_type:
         return newest, False
-    check_header(path)  # what is no table at all needs no process to find out
     size = path.stat().st_size
-    found = _survey(path)
+    found = _survey(path, media_type)
     head = path.with_name(HEAD)
     head.write_bytes(orjson.dumps(found["head"]))
     manifest = {"format": 1, "media_type": media_type, "bytes": size, "digest": digest, "schema": found["schema"]}
     return store.datasets.publish(name, manifest, {DATA: path, HEAD: head}), True
 
 
-def _survey(path: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "service.workflow.data.survey", str(path)]
+def _survey(path: Path, media_type: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "service.workflow.data.survey", str(path), media_type]
     environment = {"PATH": os.environ.get("PATH", ""), "TMPDIR": str(path.parent), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(command, capture_output=True, timeout=MOST_SECONDS, env=environment, check=False)  # noqa: S603

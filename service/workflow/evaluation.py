@@ -2,30 +2,64 @@
 
 import math
 import warnings
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from service.workflow.signature import Signature
+from service.workflow.split import PARTS, Split
+from service.workflow.tasks import Task
 
 Metrics = dict[str, float | None]
+MOST_CLASSES_CONFUSED = 100
 
 
-def metrics(signature: Signature, answers: Tensor, truth: Tensor) -> Metrics:
-    """How good the answers are: [n, t] numbers in the target's units, or [n, classes] probabilities, against the truth
-    [n, t] (class positions for a classification). What is not defined (an R² of one row, say) is None."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torchmetrics warns where we answer None
-        made = _classification(answers, truth[:, 0].long()) if signature.classifies else _regression(answers, truth)
-    return {name: value if math.isfinite(value) else None for name, value in made.items()}
+@dataclass(frozen=True)
+class Evaluation:
+    """The metrics of each part that has rows, and of the `baseline`; and for classes how often each (row) was taken for
+    each (column)."""
+
+    metrics: dict[str, Metrics]
+    confusion: dict[str, list[list[int]]]
 
 
-def baseline(signature: Signature, train: Tensor, rows: int) -> Tensor:
+def evaluate(signature: Signature, answers: Tensor, targets: Tensor, parts: Split) -> Evaluation:
+    """How good the answers are: [n, t] numbers in the target's units, or probabilities [n, classes] or [n, labels],
+    against the truth [n, t] (positions for classes). What is not defined (an R² of one row, say) is None. The baseline is
+    judged on the last part that has rows."""
+    made: dict[str, Metrics] = {}
+    confusion: dict[str, list[list[int]]] = {}
+    for name in PARTS:
+        rows = parts.part(name)
+        if not len(rows):
+            continue
+        made[name] = _metrics(signature, answers[rows], targets[rows])
+        made["baseline"] = _metrics(signature, _baseline(signature, targets[parts.train], len(rows)), targets[rows])
+        if signature.classifies and len(signature.classes) <= MOST_CLASSES_CONFUSED:
+            confusion[name] = _confusion(answers[rows].argmax(dim=1), targets[rows, 0].long(), len(signature.classes))
+    return Evaluation(made, confusion)
+
+
+def _baseline(signature: Signature, train: Tensor, rows: int) -> Tensor:
     """The answers of who has only seen the training targets [n, t]: their mean, or how often each class comes."""
     if not signature.classifies:
         return train.mean(dim=0).expand(rows, -1)
     shares = torch.bincount(train[:, 0].long(), minlength=len(signature.classes)).to(torch.float64) / len(train)
     return shares.expand(rows, -1)
+
+
+def _metrics(signature: Signature, answers: Tensor, truth: Tensor) -> Metrics:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torchmetrics warns where we answer None
+        match signature.task:
+            case Task.REGRESSION:
+                made = _regression(answers, truth)
+            case Task.MULTILABEL:
+                made = _labels(answers, truth.long())
+            case _:
+                made = _classes(answers, truth[:, 0].long())
+    return {name: value if math.isfinite(value) else None for name, value in made.items()}
 
 
 def _regression(answers: Tensor, truth: Tensor) -> dict[str, float]:
@@ -36,35 +70,56 @@ def _regression(answers: Tensor, truth: Tensor) -> dict[str, float]:
     return {
         "r2": r2_score(answers, truth).item() if varies else math.nan,
         "mae": mean_absolute_error(answers, truth).item(),
-        "rmse": mean_squared_error(answers, truth, squared=False).item(),
+        "rmse": mean_squared_error(answers, truth).sqrt().item(),
     }
 
 
-def _classification(probabilities: Tensor, truth: Tensor) -> dict[str, float]:
+def _classes(probabilities: Tensor, truth: Tensor) -> dict[str, float]:
+    """Balanced accuracy, F1 and AUROC are means over the classes that are present."""
     from torchmetrics.functional import classification as scores
 
     count = probabilities.shape[1]
-    labels, present = probabilities.argmax(dim=1), truth.unique()
+    labels, present = probabilities.argmax(dim=1), torch.unique(truth)
     recall = scores.multiclass_recall(labels, truth, num_classes=count, average="none")
-    several = len(present) > 1
-    auroc = (
-        scores.multiclass_auroc(probabilities[:, present] / 1.0, _within(truth, present), len(present))
-        if several
-        else None
-    )
+    f1 = scores.multiclass_f1_score(labels, truth, num_classes=count, average="none")
+    auroc = math.nan
+    if len(present) > 1:
+        each = scores.multiclass_auroc(probabilities, truth, num_classes=count, average="none")
+        auroc = each[present].double().mean().item()
     chosen = probabilities.double().gather(1, truth[:, None]).clamp_min(1e-15)
     return {
         "accuracy": (labels == truth).double().mean().item(),
         "balanced_accuracy": recall[present].double().mean().item(),
-        "f1": scores.multiclass_f1_score(labels, truth, num_classes=count, average="none")[present]
-        .double()
-        .mean()
-        .item(),
-        "auroc": math.nan if auroc is None else auroc.item(),
+        "f1": f1[present].double().mean().item(),
+        "auroc": auroc,
         "log_loss": -chosen.log().mean().item(),
     }
 
 
-def _within(truth: Tensor, present: Tensor) -> Tensor:
-    """Class positions counted among the classes that are present."""
-    return torch.searchsorted(present, truth)
+def _labels(probabilities: Tensor, truth: Tensor) -> dict[str, float]:
+    """Means over the labels; AUROC over those that hold for some rows and not for others."""
+    from torchmetrics.functional import classification as scores
+
+    count = truth.shape[1]
+    varied = (truth.amax(dim=0) > truth.amin(dim=0)).nonzero()[:, 0]
+    given = probabilities.double().clamp(1e-15, 1 - 1e-15)
+    recall = scores.multilabel_recall(probabilities, truth, num_labels=count, average="none").double()
+    specificity = scores.multilabel_specificity(probabilities, truth, num_labels=count, average="none").double()
+    auroc = math.nan
+    if len(varied):
+        each = scores.multilabel_auroc(probabilities, truth, num_labels=count, average="none")
+        auroc = each[varied].double().mean().item()
+    return {
+        "accuracy": ((probabilities > 0.5) == (truth > 0)).double().mean().item(),
+        "balanced_accuracy": ((recall + specificity) / 2).mean().item(),
+        "f1": scores.multilabel_f1_score(probabilities, truth, num_labels=count).item(),
+        "auroc": auroc,
+        "log_loss": -torch.where(truth > 0, given.log(), (1 - given).log()).mean().item(),
+    }
+
+
+def _confusion(labels: Tensor, truth: Tensor, classes: int) -> list[list[int]]:
+    from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+    counted: list[list[int]] = multiclass_confusion_matrix(labels, truth, num_classes=classes).tolist()
+    return counted

@@ -1,23 +1,23 @@
 """The whole story, from data to an evaluated model."""
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 import torch
 
 from service.workflow import losses, optimizers, preprocessing
 from service.workflow.data.table import Table
-from service.workflow.encode import raw_features, raw_targets
-from service.workflow.evaluation import Metrics, baseline, metrics
-from service.workflow.look.points import Points, sample
-from service.workflow.losses import Output
+from service.workflow.device import choose_device, make_deterministic
+from service.workflow.encode import fit_categories, raw_features, raw_targets
+from service.workflow.evaluation import Evaluation, evaluate
+from service.workflow.look.points import Points
+from service.workflow.look.sampling import sample
 from service.workflow.model import Model, build_network
+from service.workflow.schedulers import Schedule
 from service.workflow.signature import Signature
 from service.workflow.spec import TrainingSpec
 from service.workflow.split import PARTS, Split, split
-from service.workflow.training_loop import Examples, Report, train
-
-T = TypeVar("T")
+from service.workflow.training_loop import Examples, Learner, Report, train
 
 
 @dataclass(frozen=True)
@@ -25,84 +25,85 @@ class Learned:
     """A trained model and what is to be told of it."""
 
     model: Model
-    metrics: dict[str, Metrics]
+    signature: Signature
+    evaluation: Evaluation
     points: Points
     split: Split
 
 
-def learn(spec: TrainingSpec, signature: Signature, table: Table, report: Report) -> Learned:
+def learn(
+    spec: TrainingSpec, signature: Signature, table: Table, report: Report, initial: Model | None = None
+) -> Learned:
     """Data → split → model → loss and optimizer → training loop → evaluate, for a resolved spec.
 
-    Seeds torch's global generator, so it wants a process of its own.
+    Seeds torch's global generator, so it wants a process of its own. `initial` gives its weights and preprocessing.
 
     Raises:
         InvalidData: the data cannot be learned from.
         TrainingDiverged: a loss became NaN or infinite.
     """
-    torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    made: Any = spec  # resolved: every part is there
+    make_deterministic(made.training.deterministic)
+    parts = split(made.split, table)
+    if initial is None:
+        inputs = fit_categories(signature.inputs, table, parts.train)
+        signature = signature.model_copy(update={"inputs": inputs})
     features, targets = raw_features(signature.inputs, table.columns), raw_targets(signature.outputs, table)
-    parts = split(_given(spec.split), len(table))
-    model = _draw(spec, signature, features[parts.train], targets[parts.train])
-    train(
-        model.network,
-        losses.build(_given(spec.loss)),
-        optimizers.build(_given(spec.optimizer), model.network),
-        {name: _examples(model, features[rows], targets[rows]) for name in PARTS for rows in (parts.part(name),)},
-        spec.training,
-        report,
+    model = _draw(spec, signature, features[parts.train], targets[parts.train], initial)
+    device = choose_device(made.training.device)
+    examples = {name: _examples(spec, model, features, targets, parts.part(name), device) for name in PARTS}
+    model.network.to(device)
+    chosen = optimizers.build(made.optimizer, model.network)
+    learner = Learner(
+        network=model.network,
+        loss=losses.build(made.loss, signature).to(device),
+        sums=losses.sums(made.loss),
+        optimizers=chosen,
+        schedule=Schedule(made.scheduler, chosen),
+        settings=made.training,
     )
-    model.eval()
+    train(learner, examples, report)
+    model.to("cpu").eval()
     answers = predict(model, features)
     return Learned(
         model=model,
-        metrics=_evaluate(signature, answers, targets, parts),
-        points=sample(signature, features, targets, answers, parts),
+        signature=signature,
+        evaluation=evaluate(signature, answers, targets, parts),
+        points=sample(signature, table, targets, answers, parts, model.network),
         split=parts,
     )
 
 
 @torch.inference_mode()
-def predict(model: Model, raw: torch.Tensor) -> torch.Tensor:
-    """Step 6, predict: answers for raw features [n, d], in the target's units or as probabilities."""
-    answers: torch.Tensor = model(raw)
-    return answers
+def predict(model: Model, raw: torch.Tensor, rows: int = 65_536) -> torch.Tensor:
+    """Step 6, predict: answers for raw features [n, slots], in the target's units or as probabilities."""
+    return torch.cat([model(chunk) for chunk in raw.split(rows)])
 
 
-def _draw(spec: TrainingSpec, signature: Signature, features: torch.Tensor, targets: torch.Tensor) -> Model:
-    """A fresh model whose preprocessing knows the training part only."""
-    normalize = _given(spec.preprocessing).normalize
-    output = losses.role(_given(spec.loss)).output
-    encoder = preprocessing.fit(features, normalize)
-    scaling = preprocessing.fit_target(targets) if normalize and output is Output.VALUE else None
-    width = features.shape[1] + (0 if encoder is None else len(encoder.indicated))
+def _draw(
+    spec: Any, signature: Signature, features: torch.Tensor, targets: torch.Tensor, initial: Model | None
+) -> Model:
+    """A fresh model whose preprocessing knows the training part only; or one that goes on where another has ended."""
+    output = losses.output_of(spec.loss)
+    if initial is not None:
+        encoder, scaling = initial.preprocessing, initial.target
+    else:
+        normalize = spec.preprocessing.normalize
+        encoder = preprocessing.fit(preprocessing.layout(signature.inputs), features, normalize)
+        scaling = preprocessing.fit_target(targets) if normalize and losses.scales_target(output) else None
+    width = features.shape[1] if encoder is None else encoder.width
     torch.manual_seed(spec.training.seed)
     network = build_network(spec, signature, width)
-    return Model(network, encoder, scaling, output)
+    if initial is not None:
+        network.load_state_dict(initial.network.state_dict())
+    return Model(network, encoder, scaling, output, signature.task)
 
 
-@torch.inference_mode(False)
-def _examples(model: Model, features: torch.Tensor, targets: torch.Tensor) -> Examples:
+@torch.no_grad()
+def _examples(
+    spec: Any, model: Model, features: torch.Tensor, targets: torch.Tensor, rows: torch.Tensor, device: torch.device
+) -> Examples:
     """A part as the network sees it: encoded once, resident in memory."""
-    with torch.no_grad():
-        scaled = targets if model.target is None else model.target.scale(targets)
-        return Examples(model.encode(features), losses.encode_target(model.output, scaled))
-
-
-def _evaluate(signature: Signature, answers: torch.Tensor, targets: torch.Tensor, parts: Split) -> dict[str, Metrics]:
-    """The metrics of each part that has rows, and the baseline's on the last of them."""
-    made = {}
-    for name in PARTS:
-        rows = parts.part(name)
-        if len(rows):
-            made[name] = metrics(signature, answers[rows], targets[rows])
-            guess = baseline(signature, targets[parts.train], len(rows))
-            made["baseline"] = metrics(signature, guess, targets[rows])
-    return made
-
-
-def _given(value: T | None) -> T:
-    """A field that a resolved spec always has."""
-    if value is None:
-        raise ValueError("the spec is not resolved")
-    return value
+    wanted = targets[rows] if model.target is None else model.target.scale(targets[rows])
+    encoded = losses.encode_target(spec.loss, wanted)
+    return Examples(model.encode(features[rows]).to(device), encoded.to(device))

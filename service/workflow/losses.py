@@ -1,13 +1,18 @@
 """Step 7, the loss: the classes of torch.nn that a spec may name, and how each reads the model's output."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel
-from torch import nn
+from pydantic import BaseModel, Field
+from torch import Tensor, nn
 
+from service.workflow.data.values import as_text
+from service.workflow.errors import Fault, InvalidSpec
+from service.workflow.signature import Signature
+from service.workflow.specification import nearest, shown
 from service.workflow.tasks import Task
 from service.workflow.torch_classes import Family, arguments_of
 
@@ -16,8 +21,11 @@ class Output(Enum):
     """What the numbers that leave a model mean."""
 
     VALUE = auto()  # the target itself, in the trained scale
-    PROBABILITY = auto()  # of the second class, through a Sigmoid at the head
-    LOGIT = auto()  # of the second class
+    VALUE_AND_VARIANCE = auto()  # the target, and the softplus-inverse of its variance
+    RATE = auto()  # a Poisson rate, through a Softplus at the head
+    LOG_RATE = auto()  # the logarithm of a Poisson rate
+    PROBABILITY = auto()  # of the second class or of each label, through a Sigmoid at the head
+    LOGIT = auto()  # of the second class or of each label
     LOG_PROBABILITIES = auto()  # one for each class, through a LogSoftmax at the head
     SCORES = auto()  # one for each class
 
@@ -30,26 +38,32 @@ class Role:
     tasks: frozenset[Task]
 
 
-_REGRESSION = frozenset({Task.REGRESSION})
-_BINARY = frozenset({Task.BINARY})
+_NUMBERS = frozenset({Task.REGRESSION})
+_YES_OR_NO = frozenset({Task.BINARY, Task.MULTILABEL})
 _CLASSES = frozenset({Task.BINARY, Task.MULTICLASS})
 
 ROLES = {
-    "L1Loss": Role(Output.VALUE, _REGRESSION),
-    "MSELoss": Role(Output.VALUE, _REGRESSION),
-    "HuberLoss": Role(Output.VALUE, _REGRESSION),
-    "SmoothL1Loss": Role(Output.VALUE, _REGRESSION),
-    "BCELoss": Role(Output.PROBABILITY, _BINARY),
-    "BCEWithLogitsLoss": Role(Output.LOGIT, _BINARY),
+    "L1Loss": Role(Output.VALUE, _NUMBERS),
+    "MSELoss": Role(Output.VALUE, _NUMBERS),
+    "HuberLoss": Role(Output.VALUE, _NUMBERS),
+    "SmoothL1Loss": Role(Output.VALUE, _NUMBERS),
+    "GaussianNLLLoss": Role(Output.VALUE_AND_VARIANCE, _NUMBERS),
+    "PoissonNLLLoss": Role(Output.LOG_RATE, _NUMBERS),
+    "BCELoss": Role(Output.PROBABILITY, _YES_OR_NO),
+    "BCEWithLogitsLoss": Role(Output.LOGIT, _YES_OR_NO),
+    "SoftMarginLoss": Role(Output.LOGIT, _YES_OR_NO),
+    "MultiLabelSoftMarginLoss": Role(Output.LOGIT, frozenset({Task.MULTILABEL})),
+    "MultiLabelMarginLoss": Role(Output.LOGIT, frozenset({Task.MULTILABEL})),
     "CrossEntropyLoss": Role(Output.SCORES, _CLASSES),
     "NLLLoss": Role(Output.LOG_PROBABILITIES, _CLASSES),
     "MultiMarginLoss": Role(Output.SCORES, _CLASSES),
 }
 
 _PAIRS = "it compares pairs or triplets of examples, and a row of a table is one example"
+_LAYER = "it is a layer with weights of its own, not a loss of (output, target)"
 REFUSED = {
-    "AdaptiveLogSoftmaxWithLoss": "it is a layer with weights of its own, not a loss of (output, target)",
-    "LinearCrossEntropyLoss": "it is a layer with weights of its own, not a loss of (output, target)",
+    "AdaptiveLogSoftmaxWithLoss": _LAYER,
+    "LinearCrossEntropyLoss": _LAYER,
     "CTCLoss": "it aligns sequences, and a row of a table is not one",
     "CosineEmbeddingLoss": _PAIRS,
     "HingeEmbeddingLoss": _PAIRS,
@@ -57,24 +71,34 @@ REFUSED = {
     "TripletMarginLoss": _PAIRS,
     "TripletMarginWithDistanceLoss": _PAIRS,
     "KLDivLoss": "its target is a distribution over the classes, and a table holds one class for each row",
-    "MultiLabelMarginLoss": "several labels for one row are not supported yet",
-    "MultiLabelSoftMarginLoss": "several labels for one row are not supported yet",
-    "GaussianNLLLoss": "a predicted variance is not supported yet",
-    "PoissonNLLLoss": "counts as a target are not supported yet",
-    "SoftMarginLoss": "targets of -1 and 1 are not supported yet; BCEWithLogitsLoss is the same loss on 0 and 1",
 }
+
+WEIGHTS = ("weight", "pos_weight")
+Weights = Annotated[
+    dict[str, Annotated[float, Field(gt=0)]] | None,
+    Field(description="a weight for each class, or each label, by its name; 1 for those not named"),
+]
 
 FAMILY = Family(
     "loss",
     {name: getattr(nn, name) for name in ROLES},
     refused=REFUSED,
-    trial=lambda cls, arguments: cls(**arguments),
-    types={"reduction": Literal["mean", "sum"], "weight": None, "pos_weight": None, "ignore_index": Literal[-100]},
+    trial=lambda cls, arguments: cls(**{k: v for k, v in arguments.items() if k not in WEIGHTS}),
+    types={
+        "reduction": Literal["mean", "sum"],
+        "weight": Weights,
+        "pos_weight": Weights,
+        "ignore_index": Literal[-100],  # no row is ignored: a target is never missing
+    },
 )
-
 Loss = Annotated[Any, FAMILY]
 
-_DEFAULTS = {Task.REGRESSION: "MSELoss", Task.BINARY: "BCEWithLogitsLoss", Task.MULTICLASS: "CrossEntropyLoss"}
+_DEFAULTS = {
+    Task.REGRESSION: "MSELoss",
+    Task.BINARY: "BCEWithLogitsLoss",
+    Task.MULTICLASS: "CrossEntropyLoss",
+    Task.MULTILABEL: "BCEWithLogitsLoss",
+}
 
 
 def default(task: Task) -> BaseModel:
@@ -82,48 +106,171 @@ def default(task: Task) -> BaseModel:
     return FAMILY.parse({"name": _DEFAULTS[task]})
 
 
-def role(loss: BaseModel) -> Role:
-    """How this loss reads the output."""
-    return ROLES[type(loss).__name__]
+def name_of(loss: BaseModel) -> str:
+    """The name of the torch class."""
+    return type(loss).__name__
+
+
+def output_of(loss: BaseModel) -> Output:
+    """What this loss takes the model's output for."""
+    if name_of(loss) == "PoissonNLLLoss" and not arguments_of(loss)["log_input"]:
+        return Output.RATE
+    return ROLES[name_of(loss)].output
 
 
 def fitting(task: Task) -> list[str]:
     """The losses that are made for a task."""
-    return [name for name, each in ROLES.items() if task in each.tasks]
+    return [name for name, role in ROLES.items() if task in role.tasks]
 
 
 def width(output: Output, targets: int, classes: int) -> int:
     """How many numbers leave the model for one row."""
-    return classes if output in (Output.SCORES, Output.LOG_PROBABILITIES) else targets
+    if output in (Output.SCORES, Output.LOG_PROBABILITIES):
+        return classes
+    return 2 * targets if output is Output.VALUE_AND_VARIANCE else targets
 
 
 def head(output: Output) -> nn.Module | None:
     """The module that must end the model so that its output is what the loss expects; None for none."""
-    return {Output.PROBABILITY: nn.Sigmoid(), Output.LOG_PROBABILITIES: nn.LogSoftmax(dim=1)}.get(output)
+    match output:
+        case Output.PROBABILITY:
+            return nn.Sigmoid()
+        case Output.LOG_PROBABILITIES:
+            return nn.LogSoftmax(dim=1)
+        case Output.RATE:
+            return nn.Softplus()
+        case _:
+            return None
 
 
-def build(loss: BaseModel) -> nn.Module:
-    """The torch loss, called with (output, target)."""
-    made: nn.Module = FAMILY.classes[type(loss).__name__](**arguments_of(loss))
+def check_weights(loss: BaseModel, signature: Signature) -> None:
+    """That weights are given for classes, or labels, that there are.
+
+    Raises:
+        InvalidSpec: the name is none, or this loss weighs no classes of such a task.
+    """
+    known = _weighed(signature)
+    for argument in WEIGHTS:
+        weights: Mapping[str, float] = arguments_of(loss).get(argument) or {}
+        for name in weights:
+            if name not in known:
+                what = "label" if signature.task is Task.MULTILABEL else "class"
+                raise InvalidSpec(
+                    Fault(f"/loss/{argument}/{name}", f"there is no {what} {shown(name)}; {nearest(name, known)}")
+                )
+
+
+def build(loss: BaseModel, signature: Signature) -> nn.Module:
+    """The loss as a module called with (output, target), the target as `encode_target` makes it."""
+    arguments = arguments_of(loss)
+    known = _weighed(signature)
+    given = {name: arguments.pop(name, None) for name in WEIGHTS}
+    weights = {
+        name: torch.tensor([each.get(text, 1.0) for text in known]) for name, each in given.items() if each is not None
+    }
+    cls = FAMILY.classes[name_of(loss)]
+    if signature.task is Task.BINARY and cls in (nn.BCELoss, nn.BCEWithLogitsLoss) and weights:
+        return WeightedByClass(cls, arguments, weights)
+    made: nn.Module = cls(**arguments, **weights)
+    if name_of(loss) == "GaussianNLLLoss":
+        return WithVariance(made)
     return made
 
 
-def encode_target(output: Output, target: torch.Tensor) -> torch.Tensor:
-    """The target as the loss wants it: int64 [n] where there is one output a class, else float32 [n, t]."""
-    if output in (Output.SCORES, Output.LOG_PROBABILITIES):
-        return target[:, 0].to(torch.int64)
-    return target.to(torch.float32)
+class WithVariance(nn.Module):
+    """A loss of (output, target, variance) on an output [n, 2 t]: t means, then t numbers whose softplus is the
+    variance."""
+
+    def __init__(self, loss: nn.Module) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        """The loss."""
+        mean, spread = output.chunk(2, dim=1)
+        value: Tensor = self.loss(mean, target, nn.functional.softplus(spread))
+        return value
 
 
-def probabilities(output: Output, values: torch.Tensor) -> torch.Tensor:
-    """Probabilities [n, classes] from the model's output [n, width]."""
+class WeightedByClass(nn.Module):
+    """A binary cross entropy on [n, 1] in which each row counts as its class does."""
+
+    def __init__(self, cls: type, arguments: dict[str, Any], weights: dict[str, Tensor]) -> None:
+        super().__init__()
+        pos_weight = {"pos_weight": weights["pos_weight"][1:]} if "pos_weight" in weights else {}
+        self.loss = cls(**arguments | {"reduction": "none"}, **pos_weight)
+        self.sums = arguments["reduction"] == "sum"
+        self.register_buffer("weight", weights.get("weight", torch.ones(2)))
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        """The loss."""
+        rows = self.loss(output, target) * self.get_buffer("weight")[target.to(torch.int64)]
+        total: Tensor = rows.sum() if self.sums else rows.mean()
+        return total
+
+
+def encode_target(loss: BaseModel, target: Tensor) -> Tensor:
+    """The targets [n, t] as the loss wants them: int64 [n] where there is one output a class, else float32 [n, t]."""
+    match name_of(loss):
+        case "SoftMarginLoss":
+            return (2 * target - 1).to(torch.float32)
+        case "MultiLabelMarginLoss":
+            return _listed_labels(target)
+        case _ if output_of(loss) in (Output.SCORES, Output.LOG_PROBABILITIES):
+            return target[:, 0].to(torch.int64)
+        case _:
+            return target.to(torch.float32)
+
+
+def answers(output: Output, values: Tensor) -> Tensor:
+    """What a client gets to see: numbers [n, t], or the probability of each class [n, classes] or label [n, t]. Still in
+    the trained scale where targets are scaled."""
     match output:
+        case Output.VALUE | Output.RATE:
+            return values
+        case Output.VALUE_AND_VARIANCE:
+            return values.chunk(2, dim=1)[0]
+        case Output.LOG_RATE:
+            return values.exp()
         case Output.PROBABILITY:
-            return torch.cat([1 - values, values], dim=1)
+            return values
         case Output.LOGIT:
-            second = torch.sigmoid(values)
-            return torch.cat([1 - second, second], dim=1)
+            return torch.sigmoid(values)
         case Output.LOG_PROBABILITIES:
             return values.exp()
-        case _:
+        case Output.SCORES:
             return torch.softmax(values, dim=1)
+
+
+def both_classes(second: Tensor) -> Tensor:
+    """The probabilities of both classes [n, 2] from that of the second [n, 1]."""
+    return torch.cat([1 - second, second], dim=1)
+
+
+def sums(loss: BaseModel) -> bool:
+    """Whether the loss is the sum over a batch's rows, not their mean."""
+    return bool(arguments_of(loss)["reduction"] == "sum")
+
+
+def counts(loss: BaseModel) -> bool:
+    """Whether the target must be a count: 0 or more."""
+    return output_of(loss) in (Output.RATE, Output.LOG_RATE)
+
+
+def scales_target(output: Output) -> bool:
+    """Whether the target may be brought to mean 0 and standard deviation 1: a rate may not, it is counted."""
+    return output in (Output.VALUE, Output.VALUE_AND_VARIANCE)
+
+
+def _weighed(signature: Signature) -> list[str]:
+    if signature.task is Task.MULTILABEL:
+        return [each.name for each in signature.outputs]
+    return [as_text(each) for each in signature.classes]
+
+
+def _listed_labels(target: Tensor) -> Tensor:
+    """MultiLabelMarginLoss wants the positions of the labels that hold first, then -1."""
+    positions = torch.arange(target.shape[1]).expand_as(target)
+    order = torch.argsort(target, dim=1, descending=True, stable=True)
+    listed = positions.gather(1, order)
+    return torch.where(target.gather(1, order) > 0, listed, -1)

@@ -7,23 +7,30 @@ from torch import nn
 
 from service.workflow import losses
 from service.workflow.losses import Output
-from service.workflow.preprocessing import Preprocessing, TargetScaling
+from service.workflow.preprocessing import Preprocessing, TargetScaling, layout
 from service.workflow.signature import Signature
 from service.workflow.spec import TrainingSpec
+from service.workflow.tasks import Task
 
 
 class Model(nn.Module):
-    """From raw features [n, d], NaN for missing, to answers: numbers in the target's units [n, t], or the probability
-    of each class [n, classes]."""
+    """From raw features [n, slots], NaN for missing, to answers: numbers in the target's units [n, t], or the probability
+    of each class [n, classes] or label [n, t]."""
 
     def __init__(
-        self, network: nn.Module, preprocessing: Preprocessing | None, target: TargetScaling | None, output: Output
+        self,
+        network: nn.Module,
+        preprocessing: Preprocessing | None,
+        target: TargetScaling | None,
+        output: Output,
+        task: Task,
     ) -> None:
         super().__init__()
         self.network = network
         self.preprocessing = preprocessing
         self.target = target
         self.output = output
+        self.task = task
 
     def encode(self, raw: torch.Tensor) -> torch.Tensor:
         """What the network learns from."""
@@ -32,11 +39,11 @@ class Model(nn.Module):
 
     def forward(self, raw: torch.Tensor) -> torch.Tensor:
         """Preprocessing, network, and back to the target's units or to probabilities."""
-        values: torch.Tensor = self.network(self.encode(raw))
-        if self.output is not Output.VALUE:
-            return losses.probabilities(self.output, values)
+        values = losses.answers(self.output, self.network(self.encode(raw)))
         if self.target is not None:
             values = self.target(values)
+        if self.task is Task.BINARY and values.shape[1] == 1:
+            values = losses.both_classes(values)
         return values
 
     @property
@@ -50,33 +57,38 @@ class Model(nn.Module):
         return {name.removeprefix("network."): tensor for name, tensor in self.state_dict().items()}
 
 
-def build_network(spec: TrainingSpec, signature: Signature, features: int) -> nn.Module:
-    """The network of a resolved spec, freshly drawn, for so many encoded features."""
+def build_network(spec: TrainingSpec, signature: Signature, columns: int) -> nn.Module:
+    """The network of a resolved spec, freshly drawn, for so many encoded columns.
+
+    Raises:
+        InvalidSpec: its parts do not fit together.
+    """
     assert spec.model is not None and spec.loss is not None  # noqa: S101 - a resolved spec has both
-    output = losses.role(spec.loss).output
+    output = losses.output_of(spec.loss)
     outputs = losses.width(output, len(signature.outputs), len(signature.classes))
-    return spec.model.build(features, outputs, losses.head(output))
+    return spec.model.build(columns, outputs, losses.head(output))
 
 
-def draft_network(spec: TrainingSpec, signature: Signature) -> nn.Module:
+def draft_network(spec: TrainingSpec, signature: Signature, columns: int) -> nn.Module:
     """The network without its numbers, to count and check: no memory, and no draw from any generator."""
     with torch.device("meta"):
-        return build_network(spec, signature, len(signature.inputs))
+        return build_network(spec, signature, columns)
 
 
 def restore(spec: TrainingSpec, signature: Signature, tensors: Mapping[str, torch.Tensor]) -> Model:
     """The model that these tensors are the state of, ready to predict. The tensors are used as they are, not copied."""
+    assert spec.loss is not None  # noqa: S101 - a resolved spec has one
+    of, preprocessing, target = layout(signature.inputs), None, None
+    columns = of.width
     with torch.device("meta"):
-        preprocessing = target = None
-        features = len(signature.inputs)
         if "preprocessing.fill" in tensors:
             indicated = len(tensors["preprocessing.indicated"])
-            preprocessing = Preprocessing(features, indicated, "preprocessing.mean" in tensors)
-            features += indicated
+            preprocessing = Preprocessing(of, indicated, "preprocessing.mean" in tensors)
+            columns += indicated
         if "target.mean" in tensors:
             target = TargetScaling(len(signature.outputs))
-        network = build_network(spec, signature, features)
-    model = Model(network, preprocessing, target, losses.role(spec.loss).output)  # type: ignore[arg-type]
+        network = build_network(spec, signature, columns)
+    model = Model(network, preprocessing, target, losses.output_of(spec.loss), signature.task)
     own = {f"{_owner(name)}{name}": tensor for name, tensor in tensors.items()}
     model.load_state_dict(own, assign=True)
     return model.eval().requires_grad_(False)

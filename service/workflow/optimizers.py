@@ -4,43 +4,56 @@ from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel
+from torch import nn
+from torch.optim import Optimizer as TorchOptimizer
 
 from service.workflow.torch_classes import Family, arguments_of
 
+NAMES = ["ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon", "NAdam", "RAdam"]
+NAMES += ["RMSprop", "Rprop", "SGD"]
 FUSED = frozenset({"Adagrad", "Adam", "AdamW", "SGD"})  # one C++ call a step on the CPU
-
-NAMES = ["ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Rprop"]
-NAMES += ["SGD"]
 
 FAMILY = Family(
     "optimizer",
     {name: getattr(torch.optim, name) for name in NAMES},
-    refused={
-        "SparseAdam": "it works on sparse gradients only, and no model here has any",
-        "LBFGS": "its step needs a closure, which the training loop does not have yet",
-        "Muon": "it takes the 2-D weights only and needs a second optimizer for the rest, which is not there yet",
+    refused={"SparseAdam": "it works on sparse gradients only, and no model here has any"},
+    trial=lambda cls, arguments: cls([nn.Parameter(torch.empty(1, 1))], **arguments),
+    types={
+        "line_search_fn": Literal["strong_wolfe"] | None,
+        "adjust_lr_fn": Literal["original", "match_rms_adamw"] | None,
     },
-    trial=lambda cls, arguments: cls([torch.nn.Parameter(torch.empty(1, 1))], **arguments),
-    types={"line_search_fn": Literal["strong_wolfe"] | None},
 )
 
 Optimizer = Annotated[Any, FAMILY]
 
 
-def default() -> BaseModel:
-    """The optimizer of a spec that names none."""
-    return FAMILY.parse({"name": "AdamW", "lr": 1e-3})
+DEFAULT = {"name": "AdamW", "lr": 1e-3}
+SMALL = 4096  # parameters below which a fused step costs more than a plain one
 
 
-def build(optimizer: BaseModel, model: torch.nn.Module) -> torch.optim.Optimizer:
-    """The torch optimizer over the model's parameters.
+def name_of(optimizer: BaseModel) -> str:
+    """The name of the torch class."""
+    return type(optimizer).__name__
 
-    Raises:
-        ValueError: torch refuses the arguments; the spec's own check has already met that.
-    """
-    name = type(optimizer).__name__
-    arguments = arguments_of(optimizer)
+
+def build(optimizer: BaseModel, network: nn.Module) -> list[TorchOptimizer]:
+    """The torch optimizers over the network's parameters: one, but for Muon, which takes the 2-D weights only and leaves
+    the rest to an AdamW of the same learning rate."""
+    name, arguments = name_of(optimizer), arguments_of(optimizer)
+    parameters = list(network.parameters())
     if name in FUSED:
-        arguments["fused"] = True
-    made: torch.optim.Optimizer = FAMILY.classes[name](model.parameters(), **arguments)
-    return made
+        fused = sum(each.numel() for each in parameters) >= SMALL
+        arguments |= {"fused": True} if fused else {"foreach": False}
+    if name == "Muon":
+        matrices = [each for each in parameters if each.ndim == 2]
+        rest = [each for each in parameters if each.ndim != 2]
+        muon = FAMILY.classes[name](matrices, **arguments)
+        return [muon, torch.optim.AdamW(rest, lr=arguments["lr"], fused=True)] if rest else [muon]
+    return [FAMILY.classes[name](parameters, **arguments)]
+
+
+def fits(optimizer: Any, network: nn.Module) -> str | None:
+    """Why the optimizer cannot train this network; None when it can."""
+    if name_of(optimizer) == "Muon" and not any(each.ndim == 2 for each in network.parameters()):
+        return "Muon trains 2-D weights, and this model has none; any other optimizer does"
+    return None

@@ -1,9 +1,14 @@
-"""How features are turned into what a model learns from: statistics fitted on the training part, kept as buffers, so
+"""How raw features are turned into what a model learns from: statistics fitted on the training part, kept as buffers, so
 that the state_dict, every export and every prediction agree."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+from service.workflow.encode import slots
+from service.workflow.signature import Input
 from service.workflow.specification import Specification
 
 
@@ -13,11 +18,48 @@ class PreprocessingSpec(Specification):
     normalize: bool
 
 
-class Preprocessing(nn.Module):
-    """From raw features [n, d], NaN for missing, to encoded features [n, d + indicated].
+@dataclass(frozen=True)
+class Layout:
+    """Which slots of a raw row hold numbers, and which hold categories, out of how many."""
 
-    Buffers: `fill` [d] stands in for what is missing; `indicated` [k] are the columns whose absence the model is told
-    by an extra column; `mean` and `std` [d] only when the features are normalized.
+    numbers: list[int]
+    categories: list[tuple[int, int]]
+    firsts: list[int]  # the first slot of each input
+
+    @property
+    def width(self) -> int:
+        """Encoded columns, without those that tell of missing values."""
+        return len(self.numbers) + sum(size for _, size in self.categories)
+
+    @property
+    def plain(self) -> bool:
+        """Whether a raw row can be learned from as it is."""
+        return not self.categories
+
+
+def layout(inputs: Sequence[Input]) -> Layout:
+    """The layout of the raw rows of these inputs."""
+    numbers: list[int] = []
+    categories: list[tuple[int, int]] = []
+    firsts: list[int] = []
+    start = 0
+    for each in inputs:
+        firsts.append(start)
+        if each.type == "category":
+            categories.append((start, len(each.categories or [])))
+        else:
+            numbers.extend(range(start, start + slots([each])))
+        start += slots([each])
+    return Layout(numbers, categories, firsts)
+
+
+class Preprocessing(nn.Module):
+    """From raw features [n, slots], NaN for missing, to encoded features [n, d]: the numbers filled (and normalized), one
+    column for each slot whose absence the model is told, and one column for each category. A category that the model
+    does not know has 0 in all its columns.
+
+    Buffers: `fill` [numbers] stands in for a missing number; `indicated` are the slots whose absence is told; `mean` and
+    `std` [numbers] only when the features are normalized.
     """
 
     fill: torch.Tensor
@@ -25,39 +67,56 @@ class Preprocessing(nn.Module):
     mean: torch.Tensor | None
     std: torch.Tensor | None
 
-    def __init__(self, features: int, indicated: int, normalize: bool) -> None:
+    def __init__(self, of: Layout, indicated: int, normalize: bool) -> None:
         super().__init__()
-        self.register_buffer("fill", torch.zeros(features))
+        self.layout = of
+        count = len(of.numbers)
+        self.register_buffer("fill", torch.zeros(count))
         self.register_buffer("indicated", torch.zeros(indicated, dtype=torch.int64))
-        self.register_buffer("mean", torch.zeros(features) if normalize else None)
-        self.register_buffer("std", torch.ones(features) if normalize else None)
+        self.register_buffer("mean", torch.zeros(count) if normalize else None)
+        self.register_buffer("std", torch.ones(count) if normalize else None)
+
+    @property
+    def width(self) -> int:
+        """How many encoded columns there are."""
+        return self.layout.width + len(self.indicated)
 
     def forward(self, raw: torch.Tensor) -> torch.Tensor:
-        """Fill, indicate, normalize."""
-        missing = raw.isnan()
-        encoded = torch.where(missing, self.fill, raw)
+        """Fill, normalize, indicate, spread the categories."""
+        of = self.layout
+        numbers = raw if of.plain else raw[:, of.numbers]
+        encoded = torch.where(numbers.isnan(), self.fill, numbers)
         if self.mean is not None and self.std is not None:
             encoded = (encoded - self.mean) / self.std
+        parts = [encoded]
         if len(self.indicated):
-            encoded = torch.cat([encoded, missing[:, self.indicated].to(encoded.dtype)], dim=1)
-        return encoded
+            parts.append(raw[:, self.indicated].isnan().to(encoded.dtype))
+        for slot, size in of.categories:
+            codes = raw[:, slot].nan_to_num(0.0).to(torch.int64)
+            parts.append(nn.functional.one_hot(codes, size + 1)[:, 1:].to(encoded.dtype))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
-def fit(train: torch.Tensor, normalize: bool) -> Preprocessing | None:
-    """Statistics of the training part [n, d]; None when there is nothing to fit: no missing value, no normalization."""
-    missing = train.isnan()
-    indicated = missing.any(dim=0).nonzero()[:, 0]
-    if not normalize and not len(indicated):
+def fit(of: Layout, train: torch.Tensor, normalize: bool) -> Preprocessing | None:
+    """Statistics of the training part [n, slots]; None when there is nothing to fit or to spread."""
+    indicated = _indicated(of, train)
+    if not normalize and not len(indicated) and of.plain:
         return None
-    values = train.to(torch.float64)
+    values = (train if of.plain else train[:, of.numbers]).to(torch.float64)
     mean = values.nanmean(dim=0).nan_to_num(0.0)
-    fitted = Preprocessing(train.shape[1], len(indicated), normalize)
+    fitted = Preprocessing(of, len(indicated), normalize)
     fitted.fill.copy_(mean)
     fitted.indicated.copy_(indicated)
     if normalize:
         fitted.get_buffer("mean").copy_(mean)
-        fitted.get_buffer("std").copy_(_spread(torch.where(missing, mean, values) - mean))
+        fitted.get_buffer("std").copy_(_spread(torch.where(values.isnan(), mean, values) - mean))
     return fitted
+
+
+def _indicated(of: Layout, train: torch.Tensor) -> torch.Tensor:
+    """The inputs that miss a value somewhere, each by its first slot."""
+    missing = train.isnan().any(dim=0)
+    return torch.tensor([slot for slot in of.firsts if missing[slot]], dtype=torch.int64)
 
 
 def _spread(centred: torch.Tensor) -> torch.Tensor:

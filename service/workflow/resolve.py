@@ -1,33 +1,36 @@
 """A spec with every default filled in, and the signature of the model it describes, from what is known of the data."""
 
+from dataclasses import dataclass
+from typing import Any
+
+from service.workflow import losses, optimizers, training
 from service.workflow.data.columns import Feature
-from service.workflow.data.dataset import DatasetData
 from service.workflow.data.schema import Column, Schema
+from service.workflow.encode import MOST_CATEGORIES
 from service.workflow.errors import Fault, InvalidSpec
-from service.workflow.losses import default as default_loss
-from service.workflow.losses import fitting, role
-from service.workflow.models import LinearRegressionSpec, MLPSpec
-from service.workflow.optimizers import default as default_optimizer
-from service.workflow.preprocessing import PreprocessingSpec
+from service.workflow.models import DEFAULT_FOR_TABLES, LinearRegressionSpec, ModelKind
+from service.workflow.preprocessing import PreprocessingSpec, layout
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.spec import TrainingSpec
 from service.workflow.specification import nearest, shown
+from service.workflow.split import SplitSpec, sizes
 from service.workflow.split import resolve as resolve_split
-from service.workflow.split import sizes
 from service.workflow.tasks import CLASSIFICATION, MOST_CLASSES_OF_AN_INTEGER, Task
 
 
-def schema_of(spec: TrainingSpec, stored: Schema | None) -> Schema:
-    """The schema of the spec's data; `stored` is that of its data set."""
-    if isinstance(spec.data, DatasetData):
-        if stored is None:
-            raise ValueError("the schema of a stored data set is needed")
-        return stored
-    return spec.data.schema_of_table()
+@dataclass(frozen=True)
+class Resolved:
+    """A spec with every default, the signature of its model, the rows of each part, and the encoded columns: as many as
+    there can be, for which categories and missing values the training part holds is not known before it is read."""
+
+    spec: TrainingSpec
+    signature: Signature
+    rows: dict[str, int]
+    columns: int
 
 
-def resolve(spec: TrainingSpec, schema: Schema) -> tuple[TrainingSpec, Signature]:
-    """The spec with defaults, and the model's signature.
+def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
+    """Fills in what the spec leaves out.
 
     Raises:
         InvalidSpec: what cannot be learned from these columns, and what could.
@@ -35,25 +38,30 @@ def resolve(spec: TrainingSpec, schema: Schema) -> tuple[TrainingSpec, Signature
     targets = [_target_column(schema, name, at) for name, at in _targets(spec)]
     inputs = _inputs(spec, schema)
     task = _task(spec, targets)
-    signature = Signature(task=task, inputs=inputs, outputs=[_output(column, task, spec) for column in targets])
+    signature = Signature(task=task, inputs=inputs, outputs=[_output(column, task) for column in targets])
     on_a_line = spec.data.kind == "line"
-    model = spec.model or (LinearRegressionSpec() if on_a_line else MLPSpec())
-    loss = spec.loss or default_loss(task)
-    _check_fit(model, loss, task)
-    raw = on_a_line or isinstance(model, LinearRegressionSpec)
+    model: ModelKind = spec.model or (LinearRegressionSpec() if on_a_line else DEFAULT_FOR_TABLES())
+    loss = spec.loss or losses.default(task)
+    _check_fit(model, loss, signature, targets)
+    split = resolve_split(spec.split, spec.training.seed, schema)
+    rows, columns = sizes(split, schema), _columns(inputs, schema)
+    defaults = model.training_defaults(rows["train"], columns)
+    optimizer: Any = spec.optimizer or optimizers.FAMILY.parse(defaults.pop("optimizer", optimizers.DEFAULT))
+    stops_early = model.stops_early and rows["validation"] > 0
+    settings = training.resolve(spec.training, defaults, rows["train"], stops_early)
+    _check_time(split, inputs)
+    _check_training(spec, settings, optimizer, rows["train"])
     features = {each.name: Feature(type=each.type) for each in inputs}
-    resolved = spec.model_copy(
-        update={
-            "data": spec.data.model_copy(update={"features": features, "task": task}),
-            "split": resolve_split(spec.split, spec.training.seed),
-            "preprocessing": spec.preprocessing or PreprocessingSpec(normalize=not raw),
-            "model": model,
-            "loss": loss,
-            "optimizer": spec.optimizer or default_optimizer(),
-        }
-    )
-    sizes(resolved.split, schema.rows)  # type: ignore[arg-type] # just set
-    return resolved, signature
+    filled: dict[str, Any] = {
+        "data": spec.data.model_copy(update={"features": features, "task": task}),
+        "split": split,
+        "preprocessing": spec.preprocessing or PreprocessingSpec(normalize=model.normalizes and not on_a_line),
+        "model": model,
+        "loss": loss,
+        "optimizer": optimizer,
+        "training": settings,
+    }
+    return Resolved(spec.model_copy(update=filled), signature, rows, columns)
 
 
 def _targets(spec: TrainingSpec) -> list[tuple[str, str]]:
@@ -63,6 +71,9 @@ def _targets(spec: TrainingSpec) -> list[tuple[str, str]]:
         raise InvalidSpec(Fault("/data/target", "no target is named; at least one column to learn is needed"))
     if isinstance(spec.data.target, str):
         return [(spec.data.target, "/data/target")]
+    for i, name in enumerate(names):
+        if names.index(name) != i:
+            raise InvalidSpec(Fault(f"/data/target/{i}", f"{name!r} is named twice"))
     return [(name, f"/data/target/{i}") for i, name in enumerate(names)]
 
 
@@ -71,9 +82,7 @@ def _target_column(schema: Schema, name: str, at: str) -> Column:
     if column is None:
         raise InvalidSpec(Fault(at, f"there is no column {shown(name)}; {nearest(name, schema.names)}"))
     if column.missing:
-        message = (
-            f"{column.missing} of {schema.rows} values of {name!r} are missing; a target needs a value in every row"
-        )
+        message = f"{column.missing} of {schema.rows} values of {name!r} are missing; a target needs one in every row"
         raise InvalidSpec(Fault(at, message))
     if column.values is not None and len(column.values) == 1 and schema.rows > 1:
         message = f"every value of {name!r} is {shown(column.values[0])}; there is nothing to learn from one value"
@@ -83,10 +92,16 @@ def _target_column(schema: Schema, name: str, at: str) -> Column:
 
 def _inputs(spec: TrainingSpec, schema: Schema) -> list[Input]:
     named = spec.data.features
-    names = list(named) if named is not None else [name for name in schema.names if name not in spec.data.targets]
+    names = list(named) if named is not None else [name for name in schema.names if name not in _taken(spec)]
     if not names:
         raise InvalidSpec(Fault("/data/features", "there is no column to learn from beside the target"))
     return [_input(spec, schema, name, i) for i, name in enumerate(names)]
+
+
+def _taken(spec: TrainingSpec) -> set[str]:
+    """Columns that are no features unless they are named: the targets, and one that only says which part a row is in."""
+    column = spec.split.column if spec.split is not None else None
+    return {*spec.data.targets, *([] if column is None else [column])}
 
 
 def _input(spec: TrainingSpec, schema: Schema, name: str, position: int) -> Input:
@@ -97,54 +112,108 @@ def _input(spec: TrainingSpec, schema: Schema, name: str, position: int) -> Inpu
         raise InvalidSpec(Fault(pointer, f"there is no column {shown(name)}; {nearest(name, schema.names)}"))
     if name in spec.data.targets:
         raise InvalidSpec(Fault(pointer, f"{name!r} is the target; a model cannot learn from what it must predict"))
-    if column.type != "number":
-        message = f"{name!r} is a {column.type}; only columns of numbers can be features yet: name those in `features`"
-        raise InvalidSpec(Fault(pointer, message))
     if column.missing == schema.rows:
-        raise InvalidSpec(Fault(pointer, f"every value of {name!r} is missing; leave it out of `features`"))
-    return Input(name=name, type="number")
+        message = f"every value of {name!r} is missing: name the columns to learn from in `features`, without it"
+        raise InvalidSpec(Fault(pointer, message))
+    types: dict[str, Any] = (
+        {} if given is None or isinstance(given, list) else {key: each.type for key, each in given.items()}
+    )
+    return Input(name=name, type=types.get(name, column.type))
+
+
+def _columns(inputs: list[Input], schema: Schema) -> int:
+    """The encoded columns that there can be at most."""
+    drafted, told = [], 0
+    for each in inputs:
+        column = schema.column(each.name)
+        assert column is not None  # noqa: S101 - the inputs were taken from the schema
+        known = MOST_CATEGORIES if column.values is None else min(len(column.values), MOST_CATEGORIES)
+        drafted.append(each.model_copy(update={"categories": [""] * known}) if each.type == "category" else each)
+        told += column.missing > 0
+    return layout(drafted).width + told
 
 
 def _task(spec: TrainingSpec, targets: list[Column]) -> Task:
     if spec.data.kind == "line":
         return Task.REGRESSION
-    task = spec.data.task or _inferred(targets[0])
-    if task in CLASSIFICATION:
-        if len(targets) > 1:
-            raise InvalidSpec(Fault("/data/target", "several targets can only be numbers (task regression) yet"))
-        classes = targets[0].values
-        if classes is None:
-            raise InvalidSpec(Fault("/data/target", f"{targets[0].name!r} has too many distinct values to be classes"))
-        if task is Task.BINARY and len(classes) != 2:
-            raise InvalidSpec(Fault("/data/task", f"{targets[0].name!r} has {len(classes)} classes; binary needs 2"))
-    else:
+    task = spec.data.task or _inferred(targets)
+    if task is Task.REGRESSION:
         for column in targets:
             if column.type != "number":
                 message = f"{column.name!r} is a {column.type}, and a regression needs numbers; try task multiclass"
                 raise InvalidSpec(Fault("/data/target", message))
+    elif task is Task.MULTILABEL:
+        for column in targets:
+            if len(column.values or []) != 2 or set(column.values or []) != {0, 1}:
+                message = f"{column.name!r} does not say true or false (or 1 or 0) in every row, as a label must"
+                raise InvalidSpec(Fault("/data/target", message))
+    else:
+        _check_classes(task, targets)
     return task
 
 
-def _inferred(target: Column) -> Task:
-    classes = target.values
-    few = classes is not None and len(classes) <= MOST_CLASSES_OF_AN_INTEGER
+def _check_classes(task: Task, targets: list[Column]) -> None:
+    if len(targets) > 1:
+        message = f"several targets can be numbers (task regression) or true and false (multilabel), not {task}"
+        raise InvalidSpec(Fault("/data/target", message))
+    classes = targets[0].values
+    if classes is None:
+        raise InvalidSpec(Fault("/data/target", f"{targets[0].name!r} has too many different values to be classes"))
+    if len(classes) < 2 or (task is Task.BINARY and len(classes) != 2):
+        message = (
+            f"{targets[0].name!r} has {len(classes)} classes; {task} needs {'2' if task is Task.BINARY else 'more'}"
+        )
+        raise InvalidSpec(Fault("/data/task", message))
+
+
+def _inferred(targets: list[Column]) -> Task:
+    if len(targets) > 1:
+        return Task.MULTILABEL if all(column.type == "boolean" for column in targets) else Task.REGRESSION
+    target = targets[0]
+    few = target.values is not None and len(target.values) <= MOST_CLASSES_OF_AN_INTEGER
     if target.type == "number" and not (target.integer and few):
         return Task.REGRESSION
-    return Task.BINARY if classes is not None and len(classes) == 2 else Task.MULTICLASS
+    return Task.BINARY if target.values is not None and len(target.values) == 2 else Task.MULTICLASS
 
 
-def _output(column: Column, task: Task, spec: TrainingSpec) -> Output:
+def _output(column: Column, task: Task) -> Output:
     if task is Task.REGRESSION:
         return Output(name=column.name, type="number")
-    return Output(name=column.name, type="class", classes=column.values)
+    return Output(name=column.name, type="label" if task is Task.MULTILABEL else "class", classes=column.values)
 
 
-def _check_fit(model: object, loss: object, task: Task) -> None:
-    if isinstance(model, LinearRegressionSpec) and task is not Task.REGRESSION:
-        message = f"linear_regression predicts numbers, and the task is {task}; use mlp"
+def _check_fit(model: ModelKind, loss: Any, signature: Signature, targets: list[Column]) -> None:
+    task, name = signature.task, losses.name_of(loss)
+    if task not in model.tasks:
+        message = f"{model.kind} is for {', '.join(sorted(model.tasks))}, and the task is {task}; use mlp, say"
         raise InvalidSpec(Fault("/model/kind", message))
-    if task not in role(loss).tasks:  # type: ignore[arg-type]
-        message = f"{type(loss).__name__} does not fit a {task} task; these do: {', '.join(fitting(task))}"
-        if task in CLASSIFICATION and Task.REGRESSION in role(loss).tasks:  # type: ignore[arg-type]
+    if task not in losses.ROLES[name].tasks:
+        message = f"{name} does not fit a {task} task; these do: {', '.join(losses.fitting(task))}"
+        if task in CLASSIFICATION and Task.REGRESSION in losses.ROLES[name].tasks:
             message += ' (or set data.task to "regression" if the target is a quantity)'
         raise InvalidSpec(Fault("/loss/name", message))
+    if losses.head(losses.output_of(loss)) is not None and not model.heads:
+        message = f"{name} needs a model that ends in {type(losses.head(losses.output_of(loss))).__name__}, as mlp can"
+        raise InvalidSpec(Fault("/loss/name", message))
+    if losses.counts(loss):
+        for column in targets:
+            if column.statistics.get("min", 0) < 0:
+                raise InvalidSpec(Fault("/loss/name", f"{name} counts, and {column.name!r} has values below 0"))
+    losses.check_weights(loss, signature)
+
+
+def _check_time(split: SplitSpec, inputs: list[Input]) -> None:
+    for each in inputs:
+        if each.name == split.time and each.type == "category":
+            message = f"{each.name!r} is a feature of type category; give it the type datetime in `features`"
+            raise InvalidSpec(Fault("/split/time", message))
+
+
+def _check_training(spec: TrainingSpec, settings: training.TrainingSettings, optimizer: Any, rows: int) -> None:
+    size = spec.training.batch_size
+    if isinstance(size, int) and size > rows:
+        message = f'{size} is more than the {rows} training rows; use "full" for all of them at once'
+        raise InvalidSpec(Fault("/training/batch_size", message))
+    if optimizers.name_of(optimizer) == "LBFGS" and settings.accumulation_steps > 1:
+        message = "LBFGS evaluates a batch several times in a step, and cannot accumulate; use 1"
+        raise InvalidSpec(Fault("/training/accumulation_steps", message))

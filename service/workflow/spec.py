@@ -12,9 +12,10 @@ from service.workflow.losses import Loss
 from service.workflow.models import ModelSpec
 from service.workflow.optimizers import Optimizer
 from service.workflow.preprocessing import PreprocessingSpec
+from service.workflow.schedulers import Scheduler
 from service.workflow.specification import Specification, faults
 from service.workflow.split import SplitSpec
-from service.workflow.training_loop import TrainingLoopSpec
+from service.workflow.training import TrainingSettings
 
 Data = Annotated[LineData | RowsData | DatasetData, Field(discriminator="kind")]
 
@@ -39,7 +40,13 @@ class TrainingSpec(Specification):
     model: ModelSpec | None = None
     loss: Loss | None = None
     optimizer: Optimizer | None = None
-    training: TrainingLoopSpec = TrainingLoopSpec()
+    scheduler: Scheduler | None = None
+    training: TrainingSettings = TrainingSettings()
+    initial: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9][a-z0-9._-]*@[0-9]{1,18}$",
+        description='the version to start from: its weights and fitted preprocessing, as "houses@3"',
+    )
     priority: int = Field(default=0, ge=-1000, le=1000, description="a higher one starts first")
     notes: str | None = Field(default=None, max_length=10_000)
 

@@ -36,6 +36,12 @@ def nearest(name: object, known: Iterable[str]) -> str:
     return f"{hint}known: {', '.join(known)}"
 
 
+def fault_at(field: str, message: str, value: object) -> ValidationError:
+    """A fault at a field of the value that is being validated, to be raised by a validator."""
+    kind = PydanticCustomError("fault", "{message}", {"message": message})
+    return ValidationError.from_exception_data("fault", [InitErrorDetails(type=kind, loc=(field,), input=value)])
+
+
 def shown(value: object) -> str:
     """A client's value as it may stand in a message: short, and never raw."""
     text = ascii(value)
@@ -70,15 +76,15 @@ def _tag(each: Any) -> str:
 
 
 def _fault(each: Any, value: Any, at: str) -> Fault:
-    pointer, inside, before, tagged = at, value, None, None
+    pointer, inside, tagged = at, value, False
     for step in each["loc"]:
-        # pydantic puts the tag of a discriminated union into the path; the client's document has no such step, though
-        # it may have a field of that name: `dataset` has one.
-        is_tag = isinstance(inside, dict) and step == inside.get("kind") and inside is not tagged
-        if is_tag and (step not in inside or isinstance(before, str)):
-            tagged = inside
+        # pydantic puts the tag of a discriminated union into the path; the client's document has no such step.
+        if pointer == f"{at}/data" and not tagged and isinstance(inside, dict) and step == inside.get("kind"):
+            tagged = True
             continue
-        before = step
+        # And the branch of a plain union that it tried.
+        if not isinstance(inside, dict) and not (isinstance(inside, list) and isinstance(step, int)):
+            continue
         pointer += "/" + str(step).replace("~", "~0").replace("/", "~1")
         inside = _child(inside, step)
     if each["type"] in ("union_tag_invalid", "union_tag_not_found"):

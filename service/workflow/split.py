@@ -4,26 +4,35 @@ import hashlib
 from dataclasses import dataclass
 from typing import Annotated
 
+import numpy as np
 import torch
 from pydantic import Field
 
-from service.workflow.errors import Fault, InvalidSpec
-from service.workflow.specification import Specification
+from service.workflow.data.columns import Name
+from service.workflow.data.schema import Schema
+from service.workflow.data.table import Numbers, Table, Texts, Wanted
+from service.workflow.errors import Fault, InvalidData, InvalidSpec
+from service.workflow.specification import Specification, nearest, shown
 
 PARTS = ("train", "validation", "test")
 DEFAULT = {"train": 0.7, "validation": 0.15, "test": 0.15}
+BY = ("stratify", "group", "time", "column")
 Part = Annotated[int | float | None, Field(ge=0, description="a fraction up to 1, or a count of rows above 1")]
 
 
 class SplitSpec(Specification):
     """Which share of the rows trains, validates and tests. Named parts sum to 1, or to the number of rows; parts not
-    named are 0, but an absent `train` takes the rest."""
+    named are 0, but an absent `train` takes the rest. At most one of `stratify`, `group`, `time` and `column`."""
 
     train: Part = None
     validation: Part = None
     test: Part = None
     shuffle: bool = True
     seed: int | None = Field(default=None, ge=0, lt=2**63, description="of the shuffle; the training's when absent")
+    stratify: Name | None = Field(default=None, description="a column whose values come in every part in like shares")
+    group: Name | None = Field(default=None, description="a column whose equal values stay in one part")
+    time: Name | None = Field(default=None, description="a column in whose order the parts follow each other")
+    column: Name | None = Field(default=None, description="a column that says train, validation or test")
 
 
 @dataclass(frozen=True)
@@ -44,25 +53,133 @@ class Split:
         return {name: hashlib.sha256(self.part(name).numpy().astype("<i8").tobytes()).hexdigest() for name in PARTS}
 
 
-def resolve(spec: SplitSpec | None, seed: int) -> SplitSpec:
-    """The split with every default filled in; an absent `train` beside named parts stays so: it depends on the rows."""
-    spec = spec or SplitSpec()
-    named = {name: value for name in PARTS if (value := getattr(spec, name)) is not None} or DEFAULT
-    filled = {name: named.get(name, None if name == "train" else 0) for name in PARTS}
-    return spec.model_copy(update=filled | {"seed": seed if spec.seed is None else spec.seed})
-
-
-def sizes(spec: SplitSpec, rows: int) -> dict[str, int]:
-    """How many rows each part of a resolved split has.
+def resolve(spec: SplitSpec | None, seed: int, schema: Schema) -> SplitSpec:
+    """The split with every default filled in; an absent `train` beside named parts stays so: it depends on the rows.
 
     Raises:
-        InvalidSpec: the parts do not sum to 1 or to the rows, or nothing is left to train on.
+        InvalidSpec: a column that cannot be split by, parts that do not add up, or a part without rows.
     """
+    spec = spec or SplitSpec()
+    _check_columns(spec, schema)
     named = {name: value for name in PARTS if (value := getattr(spec, name)) is not None}
-    whole = rows if any(value > 1 for value in named.values()) else 1
-    rest = whole - sum(named.values())
-    if whole == rows and rows > 1:
+    filled = {name: (named or DEFAULT).get(name, None if name == "train" else 0) for name in PARTS}
+    if spec.column is not None:
+        filled = dict.fromkeys(PARTS)
+    ordered = {"shuffle": False} if spec.time is not None or spec.column is not None else {}
+    resolved = spec.model_copy(update=filled | ordered | {"seed": seed if spec.seed is None else spec.seed})
+    for name, count in sizes(resolved, schema).items():
+        if not count and (name == "train" or named.get(name)):
+            raise InvalidSpec(Fault(f"/split/{name}", f"no row of {schema.rows} is left for this part"))
+    return resolved
+
+
+def sizes(spec: SplitSpec, schema: Schema) -> dict[str, int]:
+    """How many rows each part of a resolved split has; by `group` about so many.
+
+    Raises:
+        InvalidSpec: the parts do not sum to 1 or to the rows.
+    """
+    if spec.column is not None:
+        column = schema.column(spec.column)
+        counted = {} if column is None else dict(zip(column.values or [], column.counts or [], strict=True))
+        return {name: counted.get(name, 0) for name in PARTS}
+    return _counts(spec, schema.rows)
+
+
+def columns(spec: SplitSpec, schema: Schema) -> dict[str, Wanted]:
+    """The columns to read for the split, and how."""
+    made = {name: Wanted("category") for by in ("stratify", "group", "column") if (name := getattr(spec, by))}
+    if spec.time is not None:
+        column = schema.column(spec.time)
+        made[spec.time] = Wanted("datetime" if column is None or column.type != "number" else "number", exact=True)
+    return made
+
+
+def split(spec: SplitSpec, table: Table) -> Split:
+    """The rows of each part. Shuffling has a generator of its own.
+
+    Raises:
+        InvalidData: a row has no value to be split by, or nothing is left to train on.
+    """
+    rows = len(table)
+    if spec.column is not None:
+        made = _by_column(table.columns[spec.column], spec.column)
+    elif spec.group is not None:
+        made = _by_group(spec, table.columns[spec.group], rows)
+    else:
+        counts = _counts(spec, rows)
+        made = Split(*_order(spec, table, rows).split([counts[name] for name in PARTS]))
+    if not len(made.train):
+        raise InvalidData("the split leaves no row to train on")
+    return made
+
+
+def _order(spec: SplitSpec, table: Table, rows: int) -> torch.Tensor:
+    if spec.time is not None:
+        times = table.columns[spec.time]
+        assert not isinstance(times, Texts)  # noqa: S101 - it was read as a time
+        if np.isnan(times).any():
+            raise InvalidData(
+                f"{spec.time!r} is missing in row {int(np.isnan(times).argmax())}; a split by time needs it"
+            )
+        return torch.from_numpy(np.argsort(times, kind="stable"))
+    order = _shuffled(spec, rows)
+    return order if spec.stratify is None else _interleaved(table.columns[spec.stratify], order)
+
+
+def _shuffled(spec: SplitSpec, count: int) -> torch.Tensor:
+    if not spec.shuffle:
+        return torch.arange(count)
+    return torch.randperm(count, generator=torch.Generator().manual_seed(spec.seed or 0))
+
+
+def _interleaved(column: Numbers | Texts, order: torch.Tensor) -> torch.Tensor:
+    """The rows in an order of which every beginning has the values in nearly the shares of the whole: the k-th of a value's
+    m rows stands at (k + ½) / m."""
+    codes = _codes(column)[order.numpy()]
+    place = np.empty(len(codes))
+    for code in np.unique(codes):
+        where = np.flatnonzero(codes == code)
+        place[where] = (np.arange(len(where)) + 0.5) / len(where)
+    return order[torch.from_numpy(np.argsort(place, kind="stable"))]
+
+
+def _by_group(spec: SplitSpec, column: Numbers | Texts, rows: int) -> Split:
+    """Whole groups, one after another, each to the part in which its middle row would stand."""
+    counts = _counts(spec, rows)
+    cuts = np.cumsum([counts["train"], counts["validation"]])
+    _, groups = np.unique(_codes(column), return_inverse=True)
+    found = np.bincount(groups)
+    order = _shuffled(spec, len(found)).numpy()
+    ends = np.cumsum(found[order])
+    part_of_group = np.empty(len(found), np.int64)
+    part_of_group[order] = np.searchsorted(cuts, ends - found[order] / 2, side="left")
+    part = part_of_group[groups]
+    return Split(*(torch.from_numpy(np.flatnonzero(part == position)) for position in range(len(PARTS))))
+
+
+def _codes(column: Numbers | Texts) -> Numbers:
+    """Equal numbers for equal values; a column that is also a target may have been read as numbers."""
+    return column.codes if isinstance(column, Texts) else np.unique(column, return_inverse=True)[1]
+
+
+def _by_column(column: Numbers | Texts, name: str) -> Split:
+    assert isinstance(column, Texts)  # noqa: S101 - it was read as texts, and is no target
+    texts = np.array([*column.values, ""], dtype=object)[column.codes]
+    strange = np.flatnonzero(~np.isin(texts, PARTS))
+    if len(strange):
+        row = int(strange[0])
+        raise InvalidData(f"{name!r} is {shown(texts[row])} in row {row}; train, validation or test is expected")
+    return Split(*(torch.from_numpy(np.flatnonzero(texts == part)) for part in PARTS))
+
+
+def _counts(spec: SplitSpec, rows: int) -> dict[str, int]:
+    named = {name: value for name in PARTS if (value := getattr(spec, name)) is not None}
+    counted = any(value > 1 for value in named.values())
+    if counted:
         _check_counts(named)
+    whole = rows if counted else 1
+    rest = whole - sum(named.values())
     if spec.train is None:
         named["train"], rest = max(rest, 0), min(rest, 0)
     if abs(rest) > 1e-6:
@@ -71,24 +188,29 @@ def sizes(spec: SplitSpec, rows: int) -> dict[str, int]:
     for name in PARTS:
         total += named.get(name, 0) / whole
         cuts.append(min(round(rows * total), rows))
-    counts = {name: cuts[i + 1] - cuts[i] for i, name in enumerate(PARTS)}
-    if counts["train"] == 0:
-        raise InvalidSpec(Fault("/split/train", f"no row is left to train on, of {rows}"))
-    return counts
-
-
-def split(spec: SplitSpec, rows: int) -> Split:
-    """The rows of each part: in order, or shuffled by a generator of its own."""
-    counts = sizes(spec, rows)
-    if spec.shuffle:
-        order = torch.randperm(rows, generator=torch.Generator().manual_seed(spec.seed or 0))
-    else:
-        order = torch.arange(rows)
-    return Split(*order.split([counts[name] for name in PARTS]))
+    return {name: cuts[i + 1] - cuts[i] for i, name in enumerate(PARTS)}
 
 
 def _check_counts(named: dict[str, int | float]) -> None:
     for name, value in named.items():
-        if value not in (0,) and (value <= 1 or not float(value).is_integer()):
+        if value != 0 and (value <= 1 or not float(value).is_integer()):
             message = f"{value} is a fraction, and another part is a count of rows: use one or the other"
             raise InvalidSpec(Fault(f"/split/{name}", message))
+
+
+def _check_columns(spec: SplitSpec, schema: Schema) -> None:
+    given = [by for by in BY if getattr(spec, by) is not None]
+    if len(given) > 1:
+        raise InvalidSpec(Fault(f"/split/{given[1]}", f"a split is by one of {', '.join(BY)}, and there is {given[0]}"))
+    for by in given:
+        name = getattr(spec, by)
+        column = schema.column(name)
+        if column is None:
+            message = f"there is no column {shown(name)}; {nearest(name, schema.names)}"
+            raise InvalidSpec(Fault(f"/split/{by}", message))
+        if by == "stratify" and column.values is None:
+            raise InvalidSpec(Fault("/split/stratify", f"{name!r} has too many different values to stratify by"))
+        if by == "time" and column.type == "boolean":
+            raise InvalidSpec(Fault("/split/time", f"{name!r} is a boolean; a split by time needs times or numbers"))
+        if by == "column" and (column.missing or not set(column.values or [""]) <= set(PARTS)):
+            raise InvalidSpec(Fault("/split/column", f"{name!r} must say train, validation or test in every row"))

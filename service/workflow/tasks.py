@@ -9,7 +9,8 @@ class Task(StrEnum):
     REGRESSION = "regression"
     BINARY = "binary"
     MULTICLASS = "multiclass"
+    MULTILABEL = "multilabel"
 
 
-CLASSIFICATION = frozenset({Task.BINARY, Task.MULTICLASS})
+CLASSIFICATION = frozenset({Task.BINARY, Task.MULTICLASS})  # one answer, out of two or more classes
 MOST_CLASSES_OF_AN_INTEGER = 20

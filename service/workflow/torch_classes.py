@@ -5,17 +5,17 @@ model, made on first use and kept: torch's names, torch's defaults, torch's own 
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import cache
-from types import UnionType
+from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import torch
-from pydantic import BaseModel, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError, create_model
+from pydantic import BaseModel, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, create_model
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from service.workflow.specification import Specification, nearest, shown
+from service.workflow.specification import Specification, fault_at, nearest, shown
 
 # Not a client's business: how torch runs the step, and arguments torch itself deprecates.
 LEFT_OUT = {"self", "params", "foreach", "fused", "capturable", "differentiable", "maximize", "device", "dtype"}
@@ -30,7 +30,9 @@ class Family:
         classes: the name of each class and the class.
         refused: names torch has and a spec may not use, each with the reason.
         trial: makes the object once, so that torch's own checks of the arguments run before any job exists.
-        types: annotations that replace torch's, by argument name.
+        types: annotations that replace torch's, by argument name; with a pydantic field beside, its default too.
+        left_out: arguments that a spec does not give.
+        own: fields of ours beside the class's arguments: annotation and pydantic field.
     """
 
     def __init__(
@@ -41,26 +43,37 @@ class Family:
         refused: Mapping[str, str],
         trial: Callable[[type, dict[str, Any]], object],
         types: Mapping[str, Any],
+        left_out: Set[str] = frozenset(),
+        own: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.what = what
         self.classes = classes
         self.refused = refused
         self._trial = trial
         self._types = types
+        self._left_out = LEFT_OUT | left_out
+        self._own = own
         self.arguments = cache(self._arguments)
 
     def _arguments(self, name: str) -> type[BaseModel]:
         """The pydantic model of one class's arguments."""
         cls = self.classes[name]
         constructor: Any = cls.__init__  # type: ignore[misc] # its signature is read, it is not called
-        hints = get_type_hints(constructor)
+        hints = get_type_hints(constructor, localns={"Callable": Callable, "Iterable": Iterable, "Sequence": Sequence})
         fields: dict[str, Any] = {"name": (Literal[name], Field(description=f"torch's {cls.__module__}.{name}"))}
         for argument in inspect.signature(constructor).parameters.values():
-            if argument.name in LEFT_OUT:
+            if argument.name in self._left_out:
                 continue
-            annotation = self._types.get(argument.name) or without_tensors(hints.get(argument.name, Any))
+            replaced = self._types.get(argument.name)
+            if isinstance(replaced, tuple):
+                fields[argument.name] = replaced
+                continue
+            annotation = replaced or without_tensors(hints.get(argument.name, Any))
             default = ... if argument.default is inspect.Parameter.empty else argument.default
+            if default is None:
+                annotation = annotation | None  # torch does not always say so
             fields[argument.name] = (annotation, default)
+        fields |= self._own
         return create_model(
             name, __base__=Specification, __doc__=(cls.__doc__ or "").split("\n\n")[0].strip(), **fields
         )
@@ -72,16 +85,16 @@ class Family:
             PydanticCustomError, ValidationError: what is wrong and what would be right.
         """
         if isinstance(value, Specification):
-            value = value.model_dump()
+            value = value.model_dump(warnings=False)
         if not isinstance(value, dict) or not isinstance(value.get("name"), str):
             raise PydanticCustomError(
                 "no_name", "{message}", {"message": 'expected an object with the name of a torch class: {"name": …}'}
             )
         name = value["name"]
         if name in self.refused:
-            raise _fault_at_name(f"{name} cannot be used: {self.refused[name]}", value)
+            raise fault_at("name", f"{name} cannot be used: {self.refused[name]}", value)
         if name not in self.classes:
-            raise _fault_at_name(f"unknown {self.what} {shown(name)}; {nearest(name, self.classes)}", value)
+            raise fault_at("name", f"unknown {self.what} {shown(name)}; {nearest(name, self.classes)}", value)
         member = self.arguments(name).model_validate(value)
         self._try(member)
         return member
@@ -94,8 +107,9 @@ class Family:
         except Exception as error:  # torch raises what it likes: ValueError, AssertionError, TypeError, RuntimeError
             for name in given:
                 if self._passes(cls, {k: v for k, v in given.items() if k != name}):
-                    raise _fault_at(name, str(error), given[name]) from None
-            raise PydanticCustomError("torch_refuses", "{message}", {"message": str(error)}) from None
+                    raise fault_at(name, f"torch refuses this: {error}", given[name]) from None
+            message = f"torch refuses these arguments: {error}"
+            raise PydanticCustomError("torch_refuses", "{message}", {"message": message}) from None
 
     def _passes(self, cls: type, arguments: dict[str, Any]) -> bool:
         try:
@@ -107,7 +121,9 @@ class Family:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(
             self.parse,
-            serialization=core_schema.plain_serializer_function_ser_schema(lambda member: member.model_dump()),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda member: member.model_dump(warnings=False)
+            ),
         )
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -128,13 +144,3 @@ def without_tensors(annotation: Any) -> Any:
         inner = tuple(without_tensors(each) for each in get_args(annotation))
         return Annotated[tuple[inner], Field(strict=False)]  # type: ignore[valid-type] # made at run time
     return annotation
-
-
-def _fault_at_name(message: str, value: object) -> Exception:
-    return _fault_at("name", message, value)
-
-
-def _fault_at(field: str, message: str, value: object) -> Exception:
-
-    kind = PydanticCustomError("torch_class", "{message}", {"message": message})
-    return ValidationError.from_exception_data("torch class", [InitErrorDetails(type=kind, loc=(field,), input=value)])

@@ -1,94 +1,219 @@
 """Step 8, the training loop: forward, loss, zero_grad, backward, step; evaluate."""
 
+import inspect
 import math
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
 
 import torch
-from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
+from torch.optim import LBFGS, Optimizer
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from service.workflow.errors import TrainingDiverged
-from service.workflow.specification import Specification
+from service.workflow.schedulers import Schedule
+from service.workflow.training import EarlyStopping, TrainingSettings
 
 EVALUATION_ROWS = 8192
 
 Report = Callable[[int, dict[str, float]], None]
-
-
-class TrainingLoopSpec(Specification):
-    """How long, in what steps, and from which seed."""
-
-    epochs: int = Field(default=100, ge=0, le=10_000_000)
-    batch_size: int | Literal["full"] = Field(default=256, description='rows in a step, or "full"')
-    seed: int = Field(default=0, ge=0, lt=2**63)
+Batch = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Encoded features [n, d] and encoded targets, resident in memory."""
+    """Encoded features [n, d] and encoded targets, resident in the memory of the device."""
 
-    features: torch.Tensor
-    targets: torch.Tensor
+    features: Tensor
+    targets: Tensor
 
     def __len__(self) -> int:
         return len(self.features)
 
 
-def train(
-    network: nn.Module,
-    loss: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    parts: dict[str, Examples],
-    spec: TrainingLoopSpec,
-    report: Report,
-) -> None:
+@dataclass
+class Learner:
+    """What a training changes: the network, and all that steers it."""
+
+    network: nn.Module
+    loss: nn.Module
+    sums: bool  # whether the loss is the sum over a batch's rows, not their mean
+    optimizers: list[Optimizer]
+    schedule: Schedule
+    settings: TrainingSettings
+    averaged: AveragedModel | None = None
+    steps: list[Callable[[], Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.settings.ema is not None:
+            average = get_ema_multi_avg_fn(self.settings.ema.decay)
+            self.averaged = AveragedModel(self.network, multi_avg_fn=average, use_buffers=True)
+        # A scheduler counts the calls of `optimizer.step`, and so needs it as it is.
+        scheduled = bool(self.schedule.schedulers)
+        self.steps = [each.step if scheduled else _bare_step(each) for each in self.optimizers]
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is evaluated and kept: the averaged one, if there is an average."""
+        judged: nn.Module = self.network if self.averaged is None else self.averaged.module
+        return judged
+
+
+def train(learner: Learner, parts: dict[str, Examples], report: Report) -> None:
     """Trains the network in place, and reports each epoch's losses, in the trained scale.
 
     Raises:
         TrainingDiverged: a loss is NaN or infinite; the epoch is named.
     """
-    for epoch, batches in enumerate(_epochs(parts["train"], spec), start=1):
-        network.train()
-        total = torch.zeros(())
-        for features, targets in batches:
-            output = network(features)
-            value = loss(output, targets)
-            optimizer.zero_grad()
-            value.backward()
-            optimizer.step()
-            total += value.detach() * len(features)
-        losses = {"train_loss": total.item() / len(parts["train"])}
+    settings, watch = learner.settings, _Watch(learner.settings.early_stopping)
+    budget = _Budget(settings)
+    for epoch, batches in enumerate(_epochs(parts["train"], settings), start=1):
+        losses = {"train_loss": _train_epoch(learner, batches, budget)}
         if len(parts["validation"]):
-            losses["validation_loss"] = evaluate(network, loss, parts["validation"])
+            losses["validation_loss"] = evaluate(learner, parts["validation"])
         _check_finite(epoch, losses)
         report(epoch, losses)
-    network.eval()
+        learner.schedule.after_epoch(losses.get("validation_loss", losses["train_loss"]))
+        if watch.ends(losses, learner.judged) or budget.spent:
+            break
+    if learner.averaged is not None:
+        learner.network.load_state_dict(learner.averaged.module.state_dict())
+    watch.restore_best(learner.network)
+    learner.network.eval()
+
+
+def _train_epoch(learner: Learner, batches: Iterator[Batch], budget: "_Budget") -> float:
+    """One pass over the training part; its mean loss a row."""
+    learner.network.train()
+    total, rows = torch.zeros(()), 0
+    for group in iter(lambda: tuple(islice(batches, learner.settings.accumulation_steps)), ()):
+        seen = sum(len(features) for features, _ in group)
+        total += _step(learner, group) * (1 if learner.sums else seen)
+        rows += seen
+        learner.schedule.after_step()
+        if learner.averaged is not None:
+            learner.averaged.update_parameters(learner.network)
+        budget.take(seen)
+        if budget.spent:
+            break
+    return total.item() / max(rows, 1)
+
+
+def _step(learner: Learner, group: tuple[Batch, ...]) -> Tensor:
+    """One step of the optimizers on the gradients of a group of batches; the loss before it."""
+    if isinstance(learner.optimizers[0], LBFGS):
+        value: Tensor = learner.optimizers[0].step(lambda: _gradients(learner, group))
+        return value.detach()
+    value = _gradients(learner, group)
+    with torch.no_grad():
+        for step in learner.steps:
+            step()
+    return value.detach()
+
+
+def _gradients(learner: Learner, group: tuple[Batch, ...]) -> Tensor:
+    """Forward, loss, zero_grad, backward; the loss of the whole group."""
+    for parameter in learner.network.parameters():
+        parameter.grad = None
+    losses = []
+    for features, targets in group:
+        if learner.settings.precision == "bfloat16":
+            with torch.autocast(features.device.type, torch.bfloat16):
+                output = learner.network(features).float()
+        else:
+            output = learner.network(features)
+        value = learner.loss(output, targets)
+        if len(group) > 1 and not learner.sums:
+            value = value / len(group)
+        value.backward()
+        losses.append(value)
+    if learner.settings.gradient_clipping is not None:
+        nn.utils.clip_grad_norm_(learner.network.parameters(), learner.settings.gradient_clipping)
+    return losses[0] if len(losses) == 1 else torch.stack([each.detach() for each in losses]).sum()
 
 
 @torch.inference_mode()
-def evaluate(network: nn.Module, loss: nn.Module, examples: Examples) -> float:
-    """The mean loss over the examples, in the trained scale."""
+def evaluate(learner: Learner, examples: Examples) -> float:
+    """The mean loss a row, in the trained scale."""
+    network, total = learner.judged, 0.0
     network.eval()
-    total = 0.0
-    for features, targets in zip(
-        examples.features.split(EVALUATION_ROWS), examples.targets.split(EVALUATION_ROWS), strict=True
-    ):
-        total += loss(network(features), targets).item() * len(features)
+    for start in range(0, len(examples), EVALUATION_ROWS):
+        features, targets = (each[start : start + EVALUATION_ROWS] for each in (examples.features, examples.targets))
+        value = learner.loss(network(features), targets).item()
+        total += value if learner.sums else value * len(features)
     return total / len(examples)
 
 
-def _epochs(examples: Examples, spec: TrainingLoopSpec) -> Iterator[Iterator[tuple[torch.Tensor, torch.Tensor]]]:
+def _bare_step(optimizer: Optimizer) -> Callable[[], Any]:
+    """The optimizer's step without the wrappers that profile it and look for hooks, which cost more than a small model's
+    step itself; to be called under `torch.no_grad`."""
+    step = inspect.unwrap(type(optimizer).step)
+    return lambda: step(optimizer)
+
+
+def _epochs(examples: Examples, settings: TrainingSettings) -> Iterator[Iterator[Batch]]:
     """The batches of each epoch: the whole part at once, or shuffled anew by a generator of their own."""
-    if spec.batch_size == "full" or spec.batch_size >= len(examples):
-        for _ in range(spec.epochs):
+    size, epochs = settings.batch_size, settings.epochs or 0
+    if size is None or size == "full" or size >= len(examples):
+        for _ in range(epochs):
             yield iter(((examples.features, examples.targets),))
         return
-    generator = torch.Generator().manual_seed(spec.seed)
-    for _ in range(spec.epochs):
-        order = torch.randperm(len(examples), generator=generator)
-        yield ((examples.features[rows], examples.targets[rows]) for rows in order.split(spec.batch_size))
+    generator = torch.Generator().manual_seed(settings.seed)
+    for _ in range(epochs):
+        order = torch.randperm(len(examples), generator=generator).to(examples.features.device)
+        yield ((examples.features[rows], examples.targets[rows]) for rows in _cut(order, size))
+
+
+def _cut(order: Tensor, size: int) -> list[Tensor]:
+    """Batches of so many rows. A last row alone joins the batch before: BatchNorm cannot learn from one row."""
+    cuts = list(order.split(size))
+    if len(cuts) > 1 and len(cuts[-1]) == 1:
+        cuts[-2:] = [torch.cat(cuts[-2:])]
+    return cuts
+
+
+class _Watch:
+    """Early stopping: remembers the best weights, and says when waiting for better ones has been long enough."""
+
+    def __init__(self, settings: EarlyStopping | None) -> None:
+        self._settings = settings
+        self._best = math.inf
+        self._waited = 0
+        self._weights: dict[str, Tensor] | None = None
+
+    def ends(self, losses: dict[str, float], judged: nn.Module) -> bool:
+        """To be asked after each epoch."""
+        if self._settings is None:
+            return False
+        value = losses.get(self._settings.monitor, losses["train_loss"])
+        if value < self._best - self._settings.min_delta:
+            self._best, self._waited = value, 0
+            self._weights = {name: tensor.clone() for name, tensor in judged.state_dict().items()}
+        else:
+            self._waited += 1
+        return self._waited >= self._settings.patience
+
+    def restore_best(self, network: nn.Module) -> None:
+        """Goes back to the best weights, if there were any."""
+        if self._weights is not None:
+            network.load_state_dict(self._weights)
+
+
+class _Budget:
+    """The seconds and samples that a training may take."""
+
+    def __init__(self, settings: TrainingSettings) -> None:
+        self._until = math.inf if settings.max_seconds is None else time.monotonic() + settings.max_seconds
+        self._samples = math.inf if settings.max_samples is None else settings.max_samples
+        self.spent = False
+
+    def take(self, rows: int) -> None:
+        """Notes the rows of a step."""
+        self._samples -= rows
+        self.spent = self._samples <= 0 or time.monotonic() >= self._until
 
 
 def _check_finite(epoch: int, losses: dict[str, float]) -> None:

@@ -127,10 +127,10 @@ WRONG: dict[str, Any] = {
     "points are none": lambda members: members.update({"files/points.json": b"[]"}),
     "points are NaN": lambda members: members.update({"files/points.json": b"NaN"}),
     "points of unequal length": lambda members: members.update(
-        {"files/points.json": b'{"features":[[1.0]],"part":[],"truth":[],"prediction":[]}'}
+        {"files/points.json": b'{"features":{"x":[1.0]},"part":[],"truth":[],"prediction":[]}'}
     ),
     "points of another width": lambda members: members.update(
-        {"files/points.json": b'{"features":[[1.0,2.0]],"part":["test"],"truth":[1],"prediction":[1.0]}'}
+        {"files/points.json": b'{"features":{"z":[1.0]},"part":["test"],"truth":[1],"prediction":[1.0]}'}
     ),
     "history is none": lambda members: members.update({"files/history.json": b'{"epoch": "all"}'}),
     "history of unequal length": lambda members: members.update(

@@ -17,10 +17,11 @@ from service.api.lists import After, Limit, cut, page
 from service.api.parts import Service
 from service.use_cases.delete_dataset import delete
 from service.use_cases.upload_dataset import HEAD, upload
+from service.workflow.data.formats import FORMATS
 
 router = APIRouter(prefix="/v1/datasets", tags=["data sets"], responses=PROBLEMS)
 
-MEDIA_TYPES = ("text/csv",)
+MEDIA_TYPES = tuple(FORMATS)
 
 
 @router.put(

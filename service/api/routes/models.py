@@ -14,8 +14,8 @@ from service.api.documents import PROBLEMS, file_answer
 from service.api.json import json_response
 from service.api.lists import After, Limit, cut, page
 from service.api.parts import Parts, Service
+from service.use_cases.open_model import STATE_DICT
 from service.use_cases.predict import warm
-from service.use_cases.train import STATE_DICT
 from service.workflow import inspection
 from service.workflow.errors import NotAvailable
 from service.workflow.specification import nearest, shown

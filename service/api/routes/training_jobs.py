@@ -42,7 +42,7 @@ def create(
     """Queues a training and answers at once. Follow it at `Location`."""
     if idempotency_key == "":
         raise InvalidRequest("an Idempotency-Key must not be empty")
-    job, _ = submit(service.store, service.journal, body, key=idempotency_key, max_parameters=service.max_parameters)
+    job, _ = submit(service.store, service.journal, body, key=idempotency_key, limits=service.limits)
     service.runner.wake()
     return json_response(document(job), 202, {"Location": f"/v1/training-jobs/{job.id}"})
 
@@ -52,7 +52,7 @@ def create(
 )
 def validate(service: Service, body: Body) -> Response:
     """What the spec comes to: every default, the model's parameters, the rows of each part."""
-    planned = plan(service.store, parse(body), service.max_parameters)
+    planned = plan(service.store, parse(body), service.limits)
     return json_response(
         {
             "spec": planned.spec.to_json(),
@@ -169,7 +169,7 @@ async def _until(service: Parts, job_id: str, reached: Any, seconds: float) -> J
             rung.clear()
             job = await run_in_threadpool(service.journal.get, job_id)
             left = deadline - loop.time()
-            if reached(job) or left <= 0:
+            if reached(job) or left <= 0 or service.bell.closed:
                 return job
             await _rung_within(rung, min(left, ASK_AGAIN))
 
@@ -184,8 +184,8 @@ async def _stream(service: Parts, job_id: str, after: int) -> AsyncIterator[byte
             for event in found:
                 after, silent = event.id, 0.0
                 yield b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, event.type.encode(), orjson.dumps(_event(event)))
-            if job.final and not found:
-                return
+            if service.bell.closed or (job.final and not found):
+                return  # a client that is cut off comes again with Last-Event-ID
             if not found and not await _rung_within(rung, ASK_AGAIN):
                 silent += ASK_AGAIN
                 if silent >= HEARTBEAT:

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from service.workflow.data.schema import ColumnType
 from service.workflow.specification import Specification
 from service.workflow.tasks import Task
 
@@ -13,7 +14,14 @@ Name = Annotated[str, Field(min_length=1, max_length=256)]
 class Feature(Specification):
     """How a feature's values are read."""
 
-    type: Literal["number"]
+    type: ColumnType | Literal["text", "image"]
+
+    @field_validator("type")
+    @classmethod
+    def _is_there(cls, value: str) -> str:
+        if value in ("text", "image"):
+            raise ValueError(f"{value} features are not there yet; number, category, boolean and datetime are")
+        return value
 
 
 class Columns(Specification):

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Mapping
 from typing import Literal, Self
 
 import numpy as np
@@ -10,7 +11,7 @@ from pydantic import Field, model_validator
 
 from service.workflow.data.columns import Feature
 from service.workflow.data.schema import Column, Schema
-from service.workflow.data.table import Table
+from service.workflow.data.table import Table, Wanted
 from service.workflow.specification import Specification
 
 MOST_POINTS = 10_000_000
@@ -61,7 +62,7 @@ class LineData(Specification):
         made_from = [self.weight, self.bias, self.start, self.end, self.step]
         return hashlib.sha256(orjson.dumps(made_from)).hexdigest()
 
-    def load(self) -> Table:
+    def load(self, wanted: Mapping[str, Wanted]) -> Table:
         """The points, computed as the tutorial does, in float32."""
         import torch
 

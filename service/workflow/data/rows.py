@@ -1,17 +1,18 @@
 """Rows written into the spec itself."""
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
-import numpy as np
 import orjson
 from pydantic import Field, model_validator
 
 from service.workflow.data.columns import Columns
 from service.workflow.data.schema import MOST_VALUES_KEPT, Column, Scalar, Schema
-from service.workflow.data.table import Table
-from service.workflow.errors import Fault, InvalidSpec
+from service.workflow.data.table import Table, Wanted
+from service.workflow.data.values import InvalidValue, column
+from service.workflow.errors import Fault, InvalidData, InvalidSpec
 from service.workflow.specification import shown
 
 Value = bool | int | float | str | None
@@ -47,17 +48,18 @@ class RowsData(Columns):
         """The SHA-256 of the records."""
         return hashlib.sha256(orjson.dumps(self.records, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
-    def load(self) -> Table:
-        """The records as columns."""
+    def load(self, wanted: Mapping[str, Wanted]) -> Table:
+        """The wanted columns of the records.
+
+        Raises:
+            InvalidData: a value is not of the wanted type; the row is named.
+        """
         columns = {}
-        for name in self.names:
-            values = [record.get(name) for record in self.records]
-            if all(
-                value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values
-            ):
-                columns[name] = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-            else:
-                columns[name] = np.array(values, dtype=object)
+        for name, each in wanted.items():
+            try:
+                columns[name] = column([record.get(name) for record in self.records], each)
+            except InvalidValue as error:
+                raise InvalidData(f"the column {name!r}, record {error.row}: {error}") from None
         return Table(columns)
 
 
@@ -70,12 +72,17 @@ def _column(name: str, values: Sequence[Value]) -> Column:
         raise InvalidSpec(Fault(f"/data/records/{odd}/{name.replace('~', '~0').replace('/', '~1')}", message))
     kind = kinds.pop()
     distinct: list[Scalar] = sorted(set(present))
+    if kind == "number":
+        distinct = [int(value) if float(value).is_integer() else value for value in distinct]
+    counted, few = Counter(present), len(distinct) <= MOST_VALUES_KEPT
     return Column(
         name=name,
         type=kind,
         integer=kind == "number" and all(float(value).is_integer() for value in present),
+        statistics={"min": min(present), "max": max(present)} if kind == "number" and present else {},
         missing=len(values) - len(present),
-        values=distinct if len(distinct) <= MOST_VALUES_KEPT else None,
+        values=distinct if few else None,
+        counts=[counted[value] for value in distinct] if few else None,
     )
 
 

@@ -7,12 +7,14 @@ from pydantic import BaseModel, ConfigDict
 Scalar = bool | int | float | str
 ColumnType = Literal["number", "category", "boolean", "datetime"]
 MOST_VALUES_KEPT = 1000
+MOST_COLUMNS = 10_000
 
 
 class Column(BaseModel):
     """A column: its type, how many values are missing, and its statistics.
 
-    `values` holds the distinct values in sorted order while there are at most `MOST_VALUES_KEPT` of them, else None.
+    `values` holds the distinct values in sorted order while there are at most `MOST_VALUES_KEPT` of them, else None;
+    `counts` how often each comes.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -22,6 +24,7 @@ class Column(BaseModel):
     integer: bool = False
     missing: int = 0
     values: list[Scalar] | None = None
+    counts: list[int] | None = None
     statistics: dict[str, Any] = {}
 
 

@@ -1,17 +1,46 @@
 """A table in memory."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from service.workflow.data.schema import ColumnType
+
+Numbers = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A column of texts: for each row the position of its text among `values`, -1 where it is missing (int32 [n])."""
+
+    codes: Numbers
+    values: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of equal length by name: numbers as float32 or float64 [n] with NaN for missing, all else as objects [n]
-    with None for missing."""
+    """Columns of equal length by name: categories as texts; numbers, booleans (0, 1) and times (seconds since 1970, UTC)
+    as float32 or float64 [n] with NaN for missing."""
 
-    columns: dict[str, np.ndarray[Any, Any]]
+    columns: Mapping[str, Numbers | Texts]
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How a column is to be read. What a model must hit is kept in full precision, what it learns from in float32."""
+
+    type: ColumnType
+    exact: bool = False
+
+    @property
+    def dtype(self) -> "np.dtype[Any]":
+        """Of the numbers that come of it."""
+        return np.dtype(np.float64 if self.exact or self.type == "datetime" else np.float32)

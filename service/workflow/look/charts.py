@@ -1,6 +1,7 @@
 """The charts, one function each, as Altair descriptions: the same one makes PNG, SVG and the browser's picture."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
@@ -10,132 +11,183 @@ from service.workflow.look.points import Points
 from service.workflow.signature import Signature
 
 WIDTH, HEIGHT = 480, 320
+SMALL_WIDTH, SMALL_HEIGHT, ACROSS = 220, 160, 3
 COLOURS = {"train": "#4c78a8", "validation": "#54a24b", "test": "#f58518", "prediction": "#e45756"}
-History = dict[str, list[float]]
+ANSWERS = alt.Scale(domain=["right", "wrong"], range=["#4c78a8", "#e45756"])
 Chart = Any  # altair's own methods are annotated with Any
 
 
-def data(signature: Signature, points: Points, history: History) -> Chart:
-    """What there is to learn from: the target over the first feature, each part in its colour."""
-    feature, target = signature.inputs[0].name, signature.outputs[0].name
-    rows = [
-        {"x": features[0], "y": truth, "part": part}
-        for features, truth, part in zip(points.features, points.truth, points.part, strict=True)
-    ]
-    vertical = alt.Y("y:N" if signature.classifies else "y:Q", title=target)
-    if not signature.classifies:
-        vertical = vertical.scale(zero=False)
-    return (
-        _chart(rows, f"Data: {target} over {feature}")
-        .mark_circle(size=36, opacity=0.75)
-        .encode(x=alt.X("x:Q", title=feature).scale(zero=False), y=vertical, color=_colours("part", rows))
-    )
+@dataclass(frozen=True)
+class Subject:
+    """All that a chart may be drawn from."""
+
+    signature: Signature
+    points: Points
+    history: dict[str, list[float]]
+    confusion: dict[str, list[list[int]]]
+
+    @property
+    def target(self) -> str:
+        """The first target's name."""
+        return self.signature.outputs[0].name
+
+    @property
+    def answers_numbers(self) -> bool:
+        """Whether the first target is a number."""
+        return self.signature.outputs[0].classes is None
 
 
-def predictions(signature: Signature, points: Points, history: History) -> Chart:
+def data(of: Subject) -> Chart:
+    """What there is to learn from: the target over each of the first features, each part in its colour."""
+    charts = [_over(of, name, SMALL_WIDTH, SMALL_HEIGHT) for name in of.points.features]
+    if len(charts) == 1:
+        return _over(of, next(iter(of.points.features)), WIDTH, HEIGHT).properties(title=f"Data: {of.target}")
+    return alt.concat(*charts, columns=ACROSS, title=f"Data: {of.target} over each feature")
+
+
+def predictions(of: Subject) -> Chart:
     """Predictions beside the truth: over the feature when there is one, else predicted over true; for classes, how sure
     the model was of each right and each wrong answer."""
-    if signature.classifies:
-        return _certainties(signature, points)
-    if len(signature.inputs) == 1:
-        return _over_feature(signature, points)
-    return _over_truth(signature, points)
+    if not of.answers_numbers:
+        return _certainties(of)
+    if len(of.signature.inputs) == 1 and of.signature.inputs[0].type == "number":
+        return _over_feature(of)
+    return _over_truth(of)
 
 
-def learning_curve(signature: Signature, points: Points, history: History) -> Chart:
+def learning_curve(of: Subject) -> Chart:
     """The losses over the epochs, in the trained scale."""
     rows = [
         {"epoch": epoch, "loss": value, "of": name.removesuffix("_loss")}
-        for name in history
+        for name in of.history
         if name.endswith("_loss")
-        for epoch, value in zip(history["epoch"], history[name], strict=True)
+        for epoch, value in zip(of.history["epoch"], of.history[name], strict=True)
     ]
-    return (
-        _chart(rows, "Learning curve")
-        .mark_line(point=len(history["epoch"]) == 1)
-        .encode(
-            x=alt.X("epoch:Q", title="epoch"),
-            y=alt.Y("loss:Q", title="loss"),
-            color=_colours("of", rows),
-        )
+    axes = {"x": alt.X("epoch:Q", title="epoch"), "y": alt.Y("loss:Q", title="loss")}
+    chart = _chart(rows, "Learning curve").mark_line(point=len(of.history["epoch"]) == 1)
+    return chart.encode(color=_colours("of", rows), **axes) if rows else chart.encode(**axes)
+
+
+def parameters(of: Subject) -> Chart:
+    """How the values of each parameter are spread."""
+    if not of.points.parameters:
+        raise NotAvailable("this model has no parameters")
+    charts = []
+    for each in of.points.parameters:
+        rows = [
+            {"from": low, "to": high, "count": count}
+            for low, high, count in zip(each.edges[:-1], each.edges[1:], each.counts, strict=True)
+        ]
+        x = alt.X("from:Q", title=None).scale(zero=False)
+        bars = _chart(rows, each.name, SMALL_WIDTH, SMALL_HEIGHT).mark_bar()
+        charts.append(bars.encode(x=x, x2="to:Q", y=alt.Y("count:Q", title="values")))
+    return alt.concat(*charts, columns=ACROSS, title="Parameters")
+
+
+def confusion(of: Subject) -> Chart:
+    """How often each class was taken for each, in the last part that has rows."""
+    if not of.confusion:
+        raise NotAvailable("there is no confusion matrix: the model answers no classes, or too many")
+    part, counts = list(of.confusion.items())[-1]
+    names = [str(each) for each in of.signature.classes]
+    rows = [
+        {"truth": truth, "prediction": predicted, "rows": counts[i][j]}
+        for i, truth in enumerate(names)
+        for j, predicted in enumerate(names)
+    ]
+    most = max(max(line) for line in counts)
+    base = _chart(rows, f"Confusion of {of.target}: {part}").encode(
+        x=alt.X("prediction:N", title="predicted", sort=names), y=alt.Y("truth:N", title="true", sort=names)
+    )
+    dark = alt.condition(f"datum.rows > {most / 2}", alt.value("white"), alt.value("black"))
+    return base.mark_rect().encode(color=alt.Color("rows:Q", title="rows", scale=alt.Scale(scheme="blues"))) + (
+        base.mark_text().encode(text="rows:Q", color=dark)
     )
 
 
-CHARTS: dict[str, Callable[[Signature, Points, History], Chart]] = {
+CHARTS: dict[str, Callable[[Subject], Chart]] = {
     "data": data,
     "predictions": predictions,
     "learning_curve": learning_curve,
+    "parameters": parameters,
+    "confusion": confusion,
 }
 
 
-def _over_feature(signature: Signature, points: Points) -> Chart:
-    feature, target = signature.inputs[0].name, signature.outputs[0].name
+def _over(of: Subject, feature: str, width: int, height: int) -> Chart:
+    rows = [
+        {"x": value, "y": truth, "part": part}
+        for value, truth, part in zip(of.points.features[feature], of.points.truth, of.points.part, strict=True)
+    ]
+    kind = next(each.type for each in of.signature.inputs if each.name == feature)
+    x = {"number": "x:Q", "datetime": "x:T"}.get(kind, "x:N")
+    across = alt.X(x, title=feature).scale(zero=False) if x == "x:Q" else alt.X(x, title=feature)
+    y = alt.Y("y:Q", title=of.target).scale(zero=False) if of.answers_numbers else alt.Y("y:N", title=of.target)
+    chart = _chart(rows, alt.Undefined, width, height).mark_circle(size=30, opacity=0.7)
+    return chart.encode(x=across, y=y, color=_colours("part", rows))
+
+
+def _over_feature(of: Subject) -> Chart:
+    feature = of.signature.inputs[0].name
     rows: list[dict[str, Any]] = []
-    for features, truth, prediction, part in zip(
-        points.features, points.truth, points.prediction, points.part, strict=True
+    points = of.points
+    for value, truth, prediction, part in zip(
+        points.features[feature], points.truth, points.prediction, points.part, strict=True
     ):
-        rows.append({"x": features[0], "y": truth, "part": part})
-        if part == _last_part(points):
-            rows.append({"x": features[0], "y": prediction, "part": "prediction"})
+        rows.append({"x": value, "y": truth, "part": part})
+        if part == points.part[-1]:
+            rows.append({"x": value, "y": prediction, "part": "prediction"})
     return (
-        _chart(rows, f"Predictions of {target}")
+        _chart(rows, f"Predictions of {of.target}")
         .mark_circle(size=36, opacity=0.8)
         .encode(
             x=alt.X("x:Q", title=feature).scale(zero=False),
-            y=alt.Y("y:Q", title=target).scale(zero=False),
+            y=alt.Y("y:Q", title=of.target).scale(zero=False),
             color=_colours("part", rows),
         )
     )
 
 
-def _over_truth(signature: Signature, points: Points) -> Chart:
-    target = signature.outputs[0].name
+def _over_truth(of: Subject) -> Chart:
+    points = of.points
     rows = [
         {"truth": truth, "prediction": prediction, "part": part}
         for truth, prediction, part in zip(points.truth, points.prediction, points.part, strict=True)
     ]
     return (
-        _chart(rows, f"Predictions of {target}: on the diagonal they are right")
+        _chart(rows, f"Predictions of {of.target}: on the diagonal they are right")
         .mark_circle(size=36, opacity=0.6)
         .encode(
-            x=alt.X("truth:Q", title=f"true {target}").scale(zero=False),
-            y=alt.Y("prediction:Q", title=f"predicted {target}").scale(zero=False),
+            x=alt.X("truth:Q", title=f"true {of.target}").scale(zero=False),
+            y=alt.Y("prediction:Q", title=f"predicted {of.target}").scale(zero=False),
             color=_colours("part", rows),
         )
     )
 
 
-def _certainties(signature: Signature, points: Points) -> Chart:
-    if points.probability is None:
-        raise NotAvailable("this model keeps no probabilities")
-    target = signature.outputs[0].name
+def _certainties(of: Subject) -> Chart:
+    points = of.points
     rows = [
         {"truth": str(truth), "probability": probability, "answer": "right" if truth == predicted else "wrong"}
-        for truth, predicted, probability in zip(points.truth, points.prediction, points.probability, strict=True)
+        for truth, predicted, probability in zip(points.truth, points.prediction, points.probability or [], strict=True)
     ]
     return (
-        _chart(rows, f"Predictions of {target}: how sure, and how right")
+        _chart(rows, f"Predictions of {of.target}: how sure, and how right")
         .mark_tick(thickness=2)
         .encode(
-            x=alt.X("probability:Q", title="probability of the predicted class").scale(domain=[0, 1]),
-            y=alt.Y("truth:N", title=f"true {target}"),
-            color=alt.Color(
-                "answer:N", title=None, scale=alt.Scale(domain=["right", "wrong"], range=["#4c78a8", "#e45756"])
-            ),
+            x=alt.X("probability:Q", title="probability of what was predicted").scale(domain=[0, 1]),
+            y=alt.Y("truth:N", title=f"true {of.target}"),
+            color=alt.Color("answer:N", title=None, scale=ANSWERS),
         )
     )
 
 
-def _last_part(points: Points) -> str:
-    return points.part[-1]
-
-
-def _colours(field: str, rows: list[dict[str, Any]]) -> alt.Color:
+def _colours(field: str, rows: list[dict[str, Any]]) -> Chart:
     """The same colour for the same part in every chart; the legend names only what is drawn."""
     present = [name for name in COLOURS if any(row[field] == name for row in rows)]
     scale = alt.Scale(domain=present, range=[COLOURS[name] for name in present])
     return alt.Color(f"{field}:N", title=None, scale=scale)
 
 
-def _chart(rows: list[dict[str, Any]], title: str) -> Chart:
-    return alt.Chart(alt.InlineData(values=rows), title=title, width=WIDTH, height=HEIGHT)
+def _chart(rows: list[dict[str, Any]], title: Any, width: int = WIDTH, height: int = HEIGHT) -> Chart:
+    return alt.Chart(alt.InlineData(values=rows), title=title, width=width, height=height)

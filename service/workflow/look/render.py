@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 from service.workflow.errors import NotAvailable
-from service.workflow.look.charts import CHARTS
+from service.workflow.look.charts import CHARTS, Subject
 from service.workflow.look.points import Points
 from service.workflow.signature import Signature
 
@@ -22,7 +22,8 @@ def main(folder: Path) -> int:
     request = orjson.loads(sys.stdin.buffer.read())
     signature, points = Signature.model_validate(request["signature"]), Points.model_validate(request["points"])
     try:
-        description = CHARTS[request["plot"]](signature, points, request["history"]).to_dict()
+        subject = Subject(signature, points, request["history"], request["confusion"])
+        description = CHARTS[request["plot"]](subject).to_dict()
     except NotAvailable as error:
         sys.stderr.write(str(error))
         return NOT_AVAILABLE

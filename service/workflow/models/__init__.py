@@ -1,12 +1,72 @@
-"""Step 4, the model: one file a kind, one name in the union."""
+"""Step 4, the model: one file a kind, one line in the table."""
 
-from typing import Annotated
+import importlib
+from collections.abc import Iterable
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
+from service.workflow.models.kind import ModelKind
+from service.workflow.models.layers import LayersSpec
 from service.workflow.models.linear_regression import LinearRegressionSpec
+from service.workflow.models.logistic_regression import LogisticRegressionSpec
 from service.workflow.models.mlp import MLPSpec
+from service.workflow.specification import fault_at, nearest, shown
 
-ModelSpec = Annotated[LinearRegressionSpec | MLPSpec, Field(discriminator="kind")]
+KINDS: dict[str, type[ModelKind]] = {
+    "linear_regression": LinearRegressionSpec,
+    "logistic_regression": LogisticRegressionSpec,
+    "mlp": MLPSpec,
+    "layers": LayersSpec,
+}
 
-__all__ = ["LinearRegressionSpec", "MLPSpec", "ModelSpec"]
+
+DEFAULT_FOR_TABLES = MLPSpec
+
+
+def install(names: Iterable[str]) -> None:
+    """Adds kinds that the operator has installed, each by its dotted name `package.module:Class`.
+
+    Raises:
+        TypeError: it is no ModelKind, or its kind is taken.
+    """
+    for name in names:
+        module, _, attribute = name.partition(":")
+        cls = getattr(importlib.import_module(module), attribute)
+        if not (isinstance(cls, type) and issubclass(cls, ModelKind)):
+            raise TypeError(f"{name} is no subclass of ModelKind")
+        kind = cls.model_fields["kind"].default
+        if KINDS.setdefault(kind, cls) is not cls:
+            raise TypeError(f"{name}: the kind {kind!r} is taken by {KINDS[kind].__name__}")
+
+
+class _Kinds:
+    """One of the kinds in the table, told by `kind`. Looked up when a spec is read, for operators may add some."""
+
+    @staticmethod
+    def _parse(value: object) -> ModelKind:
+        if isinstance(value, ModelKind):
+            return value
+        kind = value.get("kind") if isinstance(value, dict) else None
+        if not isinstance(kind, str):
+            raise fault_at("kind", f"expected the kind of a model; known: {', '.join(sorted(KINDS))}", value)
+        if kind not in KINDS:
+            raise fault_at("kind", f"unknown kind {shown(kind)}; {nearest(kind, KINDS)}", value)
+        return KINDS[kind].model_validate(value)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            cls._parse, serialization=core_schema.plain_serializer_function_ser_schema(lambda kind: kind.model_dump())
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"title": "model", "oneOf": [kind.model_json_schema() for kind in KINDS.values()]}
+
+
+ModelSpec = Annotated[ModelKind, _Kinds]
+
+__all__ = ["DEFAULT_FOR_TABLES", "KINDS", "LinearRegressionSpec", "ModelKind", "ModelSpec", "install"]

@@ -5,7 +5,8 @@ from typing import Literal
 import torch
 from torch import nn
 
-from service.workflow.specification import Specification
+from service.workflow.models.kind import ModelKind
+from service.workflow.tasks import Task
 
 
 class LinearRegression(nn.Module):
@@ -28,11 +29,16 @@ class LinearRegression(nn.Module):
         return nn.functional.linear(x, self.weight.view(len(self.bias), -1), self.bias)
 
 
-class LinearRegressionSpec(Specification):
+class LinearRegressionSpec(ModelKind):
     """weight · x + bias: one weight for each feature, and a bias."""
 
     kind: Literal["linear_regression"] = "linear_regression"
 
+    tasks = frozenset({Task.REGRESSION})
+    heads = False
+    normalizes = False
+    stops_early = False
+
     def build(self, features: int, outputs: int, head: nn.Module | None) -> nn.Module:
-        """The module, freshly drawn. A linear regression has no head: its output is the value itself."""
+        """The module, freshly drawn."""
         return LinearRegression(features, outputs)

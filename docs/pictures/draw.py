@@ -1,0 +1,69 @@
+"""Draws `demo.svg`: what the demo prints for the straight line, beside the two plots that the service drew of it."""
+
+import io
+import os
+import re
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+from rich.terminal_theme import TerminalTheme
+
+from service.demo import Service, show_line
+
+HERE = Path(__file__).resolve().parent
+COLUMNS, PLOTS_X, GAP, SCALE = 66, 680, 24, 0.8
+INK, PAPER = (36, 41, 47), (250, 250, 250)
+COLOURS = [INK, (207, 34, 46), (17, 99, 41), (77, 45, 0), (9, 105, 218), (130, 80, 223), (27, 124, 131), (87, 96, 106)]
+THEME = TerminalTheme(PAPER, INK, COLOURS)
+TERMINAL = """<g transform="translate(20, 16) scale(%s)" font-family="monospace">
+<style>
+.{unique_id}-matrix {{ font-size: {char_height}px; line-height: {line_height}px; }}
+{styles}
+</style>
+{backgrounds}<g class="{unique_id}-matrix">{matrix}</g>
+</g>"""
+
+
+def main() -> None:
+    """Runs the first part of the demo and writes the picture."""
+    console = Console(file=io.StringIO(), record=True, width=COLUMNS, color_system="standard")
+    with ExitStack() as cleanup:
+        folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory()))
+        os.chdir(folder)
+        output = Path("demo-output")
+        output.mkdir()
+        service = Service(folder / "home", folder / "service.log")
+        cleanup.callback(service.end)
+        console.print("[bold]$ scripts/demo[/]", highlight=False)
+        with service.client() as client:
+            console.print("The service runs at http://127.0.0.1:8000", highlight=False)
+            result = show_line(console, client, output)
+            plots = [
+                client.plot("line", result["version"], plot, "svg").decode()
+                for plot in ("predictions", "learning_curve")
+            ]
+    terminal = console.export_svg(theme=THEME, code_format=TERMINAL, unique_id="terminal")
+    (HERE / "demo.svg").write_text(compose(terminal, plots))
+
+
+def compose(terminal: str, plots: list[str]) -> str:
+    """The terminal on the left, the plots below one another on the right."""
+    left = re.sub(r' clip-path="[^"]*"', "", terminal % SCALE)
+    parts, y = [left], GAP
+    for number, plot in enumerate(plots):
+        body = re.sub(r"<\?xml.*?\?>|<!DOCTYPE.*?>", "", plot).strip()
+        body = re.sub(r'(id="|url\(#)(clip|gradient)', rf"\g<1>plot{number}-\g<2>", body)
+        height = float(re.search(r'<svg[^>]* height="([\d.]+)"', body)[1])  # type: ignore[index]
+        parts.append(re.sub(r"<svg ", f'<svg x="{PLOTS_X}" y="{y}" ', body, count=1))
+        y += round(height) + GAP
+    height = y
+    width = PLOTS_X + 630
+    frame = f'<rect width="{width}" height="{height}" rx="8" fill="#fafafa" stroke="#d0d7de"/>'
+    box = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {box}>\n{frame}\n' + "\n".join(parts) + "\n</svg>\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Choosing the points that a model's charts will be drawn from."""
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from service.workflow.data.schema import Scalar
+from service.workflow.data.table import Numbers, Table, Texts
+from service.workflow.look.points import BINS, MOST_FEATURES, MOST_HISTOGRAMS, MOST_POINTS, Histogram, Points
+from service.workflow.signature import Input, Signature
+from service.workflow.split import PARTS, Split
+
+
+def sample(
+    signature: Signature, table: Table, targets: Tensor, answers: Tensor, parts: Split, network: nn.Module
+) -> Points:
+    """Evenly spaced rows of each part, in the parts' own proportions."""
+    chosen = {name: _spaced(parts.part(name), len(table)) for name in PARTS}
+    rows = torch.cat(list(chosen.values()))
+    truth, prediction, probability = _first_target(signature, targets[rows, 0], answers[rows])
+    return Points(
+        features={each.name: _shown(each, table.columns[each.name], rows) for each in signature.inputs[:MOST_FEATURES]},
+        part=[name for name, those in chosen.items() for _ in those],
+        truth=truth,
+        prediction=prediction,
+        probability=probability,
+        parameters=[_histogram(*each) for each in list(network.named_parameters())[:MOST_HISTOGRAMS]],
+    )
+
+
+def _first_target(
+    signature: Signature, truth: Tensor, answers: Tensor
+) -> tuple[list[Scalar], list[Scalar | None], list[float | None] | None]:
+    classes: Sequence[Scalar] | None = signature.outputs[0].classes
+    if classes is None:
+        return truth.tolist(), _numbers(answers[:, 0]), None
+    if not signature.classifies:
+        answers = torch.stack([1 - answers[:, 0], answers[:, 0]], dim=1)
+    best = answers.argmax(dim=1)
+    return (
+        [classes[int(position)] for position in truth],
+        [classes[int(position)] for position in best],
+        _numbers(answers.amax(dim=1)),
+    )
+
+
+def _spaced(rows: Tensor, total: int) -> Tensor:
+    if total <= MOST_POINTS:
+        return rows
+    share = max(1, MOST_POINTS * len(rows) // total) if len(rows) else 0
+    return rows[torch.linspace(0, len(rows) - 1, share).round().long()]
+
+
+def _shown(each: Input, column: Numbers | Texts, rows: Tensor) -> list[Any]:
+    if isinstance(column, Texts):
+        return [None if code < 0 else column.values[code] for code in column.codes[rows.numpy()].tolist()]
+    values = column[rows.numpy()].tolist()
+    if each.type == "datetime":
+        return [None if math.isnan(value) else datetime.fromtimestamp(value, UTC).isoformat() for value in values]
+    return [value if math.isfinite(value) else None for value in values]
+
+
+def _numbers(values: Tensor) -> list[Any]:
+    """None for what JSON cannot hold."""
+    return [value if math.isfinite(value) else None for value in values.tolist()]
+
+
+def _histogram(name: str, parameter: Tensor) -> Histogram:
+    values = parameter.detach().to(torch.float64).flatten()
+    counts, edges = torch.histogram(values, BINS)
+    return Histogram(name=name, edges=edges.tolist(), counts=counts.long().tolist())

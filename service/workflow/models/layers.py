@@ -1,0 +1,143 @@
+"""Any stack of torch's own layers."""
+
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import BaseModel, Field
+from torch import nn
+
+from service.workflow.errors import Fault, InvalidSpec
+from service.workflow.models.kind import ModelKind
+from service.workflow.torch_classes import Family, arguments_of
+
+# fmt: off
+NAMES = [
+    "Identity", "Linear", "Flatten", "Unflatten", "CELU", "ELU", "GELU", "GLU", "Hardshrink", "Hardsigmoid",
+    "Hardswish", "Hardtanh", "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish", "PReLU", "ReLU", "ReLU6", "RReLU",
+    "SELU", "SiLU", "Sigmoid", "Softmax", "Softmax2d", "Softmin", "Softplus", "Softshrink", "Softsign", "Tanh",
+    "Tanhshrink", "Threshold", "AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d",
+    "FeatureAlphaDropout", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm", "InstanceNorm1d",
+    "InstanceNorm2d", "InstanceNorm3d", "LayerNorm", "LocalResponseNorm", "RMSNorm", "Conv1d", "Conv2d", "Conv3d",
+    "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d", "AvgPool1d", "AvgPool2d",
+    "AvgPool3d", "LPPool1d", "LPPool2d", "LPPool3d", "MaxPool1d", "MaxPool2d", "MaxPool3d", "CircularPad1d",
+    "CircularPad2d", "CircularPad3d", "ConstantPad1d", "ConstantPad2d", "ConstantPad3d", "ReflectionPad1d",
+    "ReflectionPad2d", "ReflectionPad3d", "ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d", "ZeroPad1d",
+    "ZeroPad2d", "ZeroPad3d", "ChannelShuffle", "Fold", "PixelShuffle", "PixelUnshuffle", "Unfold", "Upsample",
+    "TransformerEncoderLayer",
+]
+# fmt: on
+
+_TUPLE = "it answers with more than one tensor"
+_IDS = "it takes whole numbers, and what enters a layer here are float32 features"
+_MORE = "it takes more than one tensor"
+REFUSED = {
+    **dict.fromkeys(("GRU", "LSTM", "RNN"), _TUPLE),
+    **dict.fromkeys(("Embedding", "EmbeddingBag"), _IDS),
+    **dict.fromkeys(("Bilinear", "CosineSimilarity", "MultiheadAttention", "PairwiseDistance", "Transformer"), _MORE),
+    **dict.fromkeys(("GRUCell", "LSTMCell", "RNNCell", "TransformerDecoderLayer", "MaxUnpool1d", "MaxUnpool2d"), _MORE),
+    **dict.fromkeys(
+        ("Sequential", "ModuleList", "ModuleDict"), "it only holds other layers; write them one after another"
+    ),
+}
+
+# What a layer must be told of its input, and where in the input's shape [n, …] it stands.
+FROM_SHAPE = {
+    "in_features": -1,
+    "num_features": 1,
+    "in_channels": 1,
+    "num_channels": 1,
+    "normalized_shape": -1,
+    "d_model": -1,
+}
+FILLED_IN = (int | None, Field(default=None, ge=1, description="taken from its input when absent"))
+TRIED_WITH = {"out_features": 1, **dict.fromkeys(FROM_SHAPE, 4)}
+
+
+def _trial(cls: type, arguments: dict[str, Any]) -> object:
+    with torch.device("meta"):
+        return cls(**{name: TRIED_WITH.get(name) if value is None else value for name, value in arguments.items()})
+
+
+FAMILY = Family(
+    "layer",
+    {name: getattr(nn, name) for name in NAMES},
+    refused=REFUSED,
+    trial=_trial,
+    types={
+        **dict.fromkeys(FROM_SHAPE, FILLED_IN),
+        "out_features": (int | None, Field(default=None, ge=1, description="the last Linear may leave it out")),
+        "approximate": Literal["none", "tanh"],
+        "activation": (Literal["relu", "gelu"], Field(default="relu")),
+        "unflattened_size": list[int],
+        "padding_mode": Literal["zeros", "reflect", "replicate", "circular"],
+    },
+    left_out={"args", "kwargs", "inplace", "return_indices", "min_value", "max_value", "batch_first"},
+)
+
+Layer = Annotated[Any, FAMILY]
+
+
+class LayersSpec(ModelKind):
+    """A stack of layers from first to last; sizes of inputs are filled in from the layer before."""
+
+    kind: Literal["layers"] = "layers"
+    layers: list[Layer] = Field(min_length=1, max_length=1000)
+
+    def build(self, features: int, outputs: int, head: nn.Module | None) -> nn.Module:
+        """The stack, freshly drawn. The head follows unless the stack already ends in it.
+
+        Raises:
+            InvalidSpec: a layer cannot take what the one before gives; the layer and the shapes are named.
+        """
+        last = max((i for i, layer in enumerate(self.layers) if _name(layer) == "Linear"), default=None)
+        flowing, made = torch.zeros(2, features), []
+        for position, layer in enumerate(self.layers):
+            module = self._make(layer, position, flowing, outputs if position == last else None)
+            flowing = self._try(module, layer, position, flowing)
+            made.append(module)
+        if head is not None and not isinstance(made[-1], type(head)):
+            made.append(head)
+        if flowing.shape != (2, outputs):
+            message = f"the stack ends in {_shape(flowing)}, and the targets and the loss need [n, {outputs}]"
+            raise InvalidSpec(Fault(f"/model/layers/{len(self.layers) - 1}", message))
+        return nn.Sequential(*made)
+
+    def _make(self, layer: BaseModel, position: int, flowing: torch.Tensor, outputs: int | None) -> nn.Module:
+        arguments = arguments_of(layer)
+        for name, dimension in FROM_SHAPE.items():
+            if name in arguments and arguments[name] is None and flowing.ndim > max(dimension, 0):
+                arguments[name] = flowing.shape[dimension]
+        if "out_features" in arguments and arguments["out_features"] is None:
+            if outputs is None:
+                message = "is missing; only the last Linear of a stack takes it from the targets"
+                raise InvalidSpec(Fault(f"/model/layers/{position}/out_features", message))
+            arguments["out_features"] = outputs
+        try:
+            module: nn.Module = FAMILY.classes[_name(layer)](**arguments)
+        except (ValueError, TypeError, RuntimeError, AssertionError) as error:
+            raise self._fault(layer, position, flowing, error) from None
+        return module
+
+    def _try(self, module: nn.Module, layer: BaseModel, position: int, flowing: torch.Tensor) -> torch.Tensor:
+        module.eval()
+        try:
+            with torch.no_grad():
+                after: torch.Tensor = module(flowing)
+        except (ValueError, TypeError, RuntimeError, IndexError, AssertionError, NotImplementedError) as error:
+            raise self._fault(layer, position, flowing, error) from None
+        module.train()
+        return after
+
+    def _fault(self, layer: BaseModel, position: int, flowing: torch.Tensor, error: Exception) -> InvalidSpec:
+        said = str(error).strip().split("\n", 1)[0][:200]
+        message = f"layer {position + 1}, {_name(layer)}, cannot take {_shape(flowing)}: {said}"
+        return InvalidSpec(Fault(f"/model/layers/{position}", message))
+
+
+def _name(layer: BaseModel) -> str:
+    return type(layer).__name__
+
+
+def _shape(flowing: torch.Tensor) -> str:
+    return f"[{', '.join(['n', *map(str, flowing.shape[1:])])}]"

@@ -1,0 +1,33 @@
+"""Logistic regression: a linear layer whose outputs are read as logits."""
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from service.workflow.models.kind import ModelKind
+from service.workflow.tasks import Task
+
+
+class LogisticRegression(nn.Linear):
+    """`weight` [outputs, features] and `bias` [outputs], and the head that the loss needs."""
+
+    def __init__(self, features: int, outputs: int, head: nn.Module | None) -> None:
+        super().__init__(features, outputs)
+        self.head = head
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's own name
+        """From features [n, d] to logits, or what the head makes of them [n, outputs]."""
+        logits = super().forward(input)
+        return logits if self.head is None else self.head(logits)
+
+
+class LogisticRegressionSpec(ModelKind):
+    """A linear classifier."""
+
+    kind: Literal["logistic_regression"] = "logistic_regression"
+
+    tasks = frozenset({Task.BINARY, Task.MULTICLASS, Task.MULTILABEL})
+
+    def build(self, features: int, outputs: int, head: nn.Module | None) -> nn.Module:
+        """The module, freshly drawn."""
+        return LogisticRegression(features, outputs, head)

@@ -1,0 +1,103 @@
+"""Step 7, the learning-rate scheduler: the classes of torch.optim.lr_scheduler that a spec may name."""
+
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import BaseModel, Field
+from torch import nn
+from torch.optim import Optimizer, lr_scheduler
+
+from service.workflow.torch_classes import Family, arguments_of
+
+NAMES = ["ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR", "ExponentialLR", "LinearLR"]
+NAMES += ["MultiStepLR", "OneCycleLR", "PolynomialLR", "ReduceLROnPlateau", "StepLR"]
+NESTING = ["ChainedScheduler", "SequentialLR"]
+
+_CALLABLE = "it needs a function, and a spec is data"
+
+
+class _Nested:
+    """A scheduler inside another: the same family, looked up when it is there."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        return FAMILY.__get_pydantic_core_schema__(source, handler)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:
+        return {"type": "object", "description": "a scheduler, as above"}
+
+
+def _trial(cls: type, arguments: dict[str, Any]) -> object:
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1, momentum=0.9)
+    made = _make(cls, {name: value for name, value in arguments.items() if name != "interval"}, optimizer)
+    optimizer.step()
+    _step(made, 1.0)  # what torch does not check when it makes a scheduler shows when it steps
+    return made
+
+
+FAMILY = Family(
+    "scheduler",
+    {name: getattr(lr_scheduler, name) for name in [*NAMES, *NESTING]},
+    refused={"LambdaLR": _CALLABLE, "MultiplicativeLR": _CALLABLE},
+    trial=_trial,
+    types={
+        "schedulers": Annotated[list[Annotated[Any, _Nested]], Field(min_length=1, max_length=16)],
+        "milestones": list[int],
+    },
+    left_out={"optimizer", "last_epoch", "verbose", "scale_fn"},
+    own={
+        "interval": (
+            Literal["epoch", "step"],
+            Field(default="epoch", description="after what the learning rate changes"),
+        )
+    },
+)
+
+Scheduler = Annotated[Any, FAMILY]
+
+
+class Schedule:
+    """The torch schedulers of every optimizer, stepped together, by epochs or by steps."""
+
+    def __init__(self, scheduler: BaseModel | None, optimizers: list[Optimizer]) -> None:
+        self.schedulers: list[Any] = []
+        self._by_step = False
+        if scheduler is not None:
+            arguments = arguments_of(scheduler)
+            self._by_step = arguments.pop("interval") == "step"
+            cls = FAMILY.classes[type(scheduler).__name__]
+            self.schedulers = [_make(cls, arguments, optimizer) for optimizer in optimizers]
+
+    def after_step(self) -> None:
+        """To be called after each step of the optimizers."""
+        if self._by_step:
+            self._advance(None)
+
+    def after_epoch(self, loss: float) -> None:
+        """To be called after each epoch, with the loss to be watched."""
+        if not self._by_step:
+            self._advance(loss)
+
+    def _advance(self, loss: float | None) -> None:
+        for scheduler in self.schedulers:
+            _step(scheduler, loss)
+
+
+def _step(scheduler: Any, loss: float | None) -> None:
+    if isinstance(scheduler, lr_scheduler.ReduceLROnPlateau):
+        if loss is not None:
+            scheduler.step(loss)
+    elif not (isinstance(scheduler, lr_scheduler.OneCycleLR) and scheduler.last_epoch + 1 >= scheduler.total_steps):
+        scheduler.step()  # a OneCycleLR at its end keeps its last learning rate
+
+
+def _make(cls: type, arguments: dict[str, Any], optimizer: Optimizer) -> Any:
+    if "schedulers" not in arguments:
+        return cls(optimizer, **arguments)
+    inner = []
+    for each in arguments["schedulers"]:
+        own = {name: value for name, value in arguments_of(each).items() if name != "interval"}
+        inner.append(_make(FAMILY.classes[type(each).__name__], own, optimizer))
+    rest = {name: value for name, value in arguments.items() if name != "schedulers"}
+    return cls(inner, **rest) if cls is lr_scheduler.ChainedScheduler else cls(optimizer, schedulers=inner, **rest)

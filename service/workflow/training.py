@@ -1,0 +1,59 @@
+"""Step 8, the training loop's settings: how long, in what steps, from which seed, on what."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from service.workflow.specification import Specification
+
+EPOCHS = 100
+BATCH_SIZE = 256
+
+
+class EarlyStopping(Specification):
+    """Ends the training when the monitored loss has not fallen for `patience` epochs, and goes back to the best."""
+
+    patience: int = Field(default=20, ge=1, description="epochs without a lower loss")
+    min_delta: float = Field(default=0.0, ge=0, description="how much lower counts")
+    monitor: Literal["validation_loss", "train_loss"] = "validation_loss"
+
+
+class EMA(Specification):
+    """Keeps an exponential moving average of the weights, and uses it in their place."""
+
+    decay: float = Field(default=0.999, ge=0, lt=1)
+
+
+class TrainingSettings(Specification):
+    """How long, in what steps, from which seed, on what."""
+
+    epochs: int | None = Field(default=None, ge=0, le=10_000_000, description="100, or what the model's formula says")
+    batch_size: Annotated[int, Field(ge=1)] | Literal["full"] | None = Field(
+        default=None, description='rows in a step, or "full"; 256'
+    )
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    device: str = Field(
+        default="auto", pattern=r"^(auto|cpu|cuda(:[0-9]{1,2})?)$", description="auto, cpu, cuda, cuda:N"
+    )
+    precision: Literal["float32", "bfloat16"] = "float32"
+    gradient_clipping: float | None = Field(
+        default=None, gt=0, description="the largest norm of all gradients together"
+    )
+    accumulation_steps: int = Field(default=1, ge=1, description="batches in one step of the optimizer")
+    early_stopping: EarlyStopping | None = Field(default=None, description="null for none")
+    ema: EMA | None = None
+    max_seconds: float | None = Field(default=None, gt=0, description="ends the training, which still succeeds")
+    max_samples: int | None = Field(default=None, ge=1, description="ends the training, which still succeeds")
+    deterministic: bool = True
+
+
+def resolve(given: TrainingSettings, defaults: dict[str, Any], train_rows: int, stops_early: bool) -> TrainingSettings:
+    """The settings with every default filled in: first those of the model's kind, then the general ones."""
+    filled: dict[str, Any] = {
+        "epochs": EPOCHS,
+        "batch_size": BATCH_SIZE if train_rows > BATCH_SIZE else "full",
+        "early_stopping": EarlyStopping() if stops_early else None,
+        **defaults,
+    }
+    absent = {name: value for name, value in filled.items() if name not in given.model_fields_set}
+    return given.model_copy(update=absent)

@@ -1,0 +1,125 @@
+"""The documentation names everything there is, and nothing that is not."""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from service.api.problems import TABLE
+from service.app import create_app
+from service.jobs.job import MOVES
+from service.settings import Settings
+from service.workflow import losses, optimizers
+from service.workflow.models.mlp import Activation
+from service.workflow.spec import TrainingSpec
+from tests.docs.pages import PAGES, ROOT, name, prose
+
+README = (ROOT / "README.md").read_text()
+DOCS = ROOT / "docs"
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+DECISIONS = sorted((DOCS / "decisions").glob("*.md"))
+
+
+def test_every_setting_is_in_the_readme_with_its_default() -> None:
+    told = dict(re.findall(r"^\| `(MODELWRIGHT_\w+)` \| (.+? \| .+?) \|$", README, re.MULTILINE))
+    truth = {}
+    for field, about in Settings.model_fields.items():
+        default = "processors - 1" if field == "slots" else f"`{about.default}`"
+        truth[f"MODELWRIGHT_{field.upper()}"] = f"{default} | {about.description}"
+    assert told == truth
+
+
+def test_every_route_is_in_the_docs(tmp_path: Path) -> None:
+    told = set(re.findall(r"^\| `([A-Z]+ /\S*)` \|", (DOCS / "http-api.md").read_text(), re.MULTILINE))
+    paths = create_app(Settings(home=tmp_path)).openapi()["paths"]
+    routes = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
+    assert told == routes | {"GET /"}
+
+
+def test_every_code_of_a_problem_is_in_the_docs() -> None:
+    told = set(re.findall(r"`([a-z_]+)`", (DOCS / "http-api.md").read_text()))
+    assert {code for _, code in TABLE.values()} - told == set()
+
+
+def test_the_drawing_of_a_jobs_states_is_true() -> None:
+    drawn = re.findall(r"^ +(\w+) --> (\w+)", (DOCS / "architecture.md").read_text(), re.MULTILINE)
+    assert sorted(drawn) == sorted((status.value, to.value) for status, onward in MOVES.items() for to in onward)
+
+
+def test_every_name_a_spec_may_use_is_in_the_docs() -> None:
+    told = set(re.findall(r"`(\w+)`", (DOCS / "spec.md").read_text()))
+    definitions = TrainingSpec.model_json_schema()["$defs"].values()
+    fields = {field for each in definitions for field in each.get("properties", {}) if field != "type"}
+    kinds = {each["properties"]["kind"]["const"] for each in definitions if "kind" in each.get("properties", {})}
+    names = {*losses.ROLES, *optimizers.NAMES, *get_args(Activation), *TrainingSpec.model_fields, *fields, *kinds}
+    assert names - told == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in LINK.findall(prose(page)):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, waiting = set(), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page in reached:
+            continue
+        reached.add(page)
+        for link in LINK.findall(prose(page)):
+            target = (page.parent / link.partition("#")[0]).resolve()
+            if target.suffix == ".md" and target.exists():
+                waiting.append(target)
+            if target == DOCS / "decisions":
+                waiting.extend(DECISIONS)
+    assert set(PAGES) - reached == set()
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=name)
+def test_decisions_are_half_a_page_of_context_decision_consequences(page: Path) -> None:
+    text = page.read_text()
+    number = page.name[:4]
+    assert re.match(rf"# {number}: [A-Z].+\n\nDate: \d{{4}}-\d\d-\d\d\n\n## Context\n", text)
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Context", "Decision", "Consequences"]
+    assert len(text) < 3500
+
+
+def test_decisions_are_numbered_without_gaps() -> None:
+    assert [int(page.name[:4]) for page in DECISIONS] == list(range(1, len(DECISIONS) + 1))
+
+
+def test_the_glossary_is_in_order() -> None:
+    words = re.findall(r"^\| \*\*(.+?)\*\* \|", (DOCS / "glossary.md").read_text(), re.MULTILINE)
+    assert words == sorted(words)
+
+
+def test_the_tree_in_the_readme_is_true() -> None:
+    tree = README.split("## Where things are")[1].split("```")[1]
+    folder = ROOT
+    for line in tree.strip().splitlines():
+        names = re.findall(r"(?:^|\s{2,})([a-z_]+(?:/|\.py))(?=\s)", line)
+        assert names, line
+        folder = ROOT / "service" if line.startswith("  ") else ROOT
+        assert all((folder / each).exists() for each in names), line
+    rooms = [path for path in (ROOT / "service").iterdir() if path.is_dir() and (path / "__init__.py").exists()]
+    assert all(f"{path.name}/" in tree for path in rooms)
+
+
+def test_pictures_are_small() -> None:
+    pictures = [path for path in (DOCS / "pictures").iterdir() if path.suffix in (".png", ".svg")]
+    assert pictures
+    assert all(path.stat().st_size <= 150_000 for path in pictures)

@@ -1,0 +1,62 @@
+"""What the documentation tells a reader to type works, typed in that order at a fresh service."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from service.workflow.spec import parse
+from tests.docs.pages import PAGES, ROOT, Snippet, name, snippets
+
+WRITTEN = "http://127.0.0.1:8000"
+RUN = {"bash", "python"}
+# A call that is declined fails its snippet, but for those that show what is wrong.
+PREAMBLE = """set -euo pipefail
+modelwright() { "$PYTHON" -m service "$@"; }
+python3() { "$PYTHON" "$@"; }
+curl() { command curl --max-time 60 --noproxy '*' $FAIL "$@"; }
+"""
+
+
+def runnable(page: Path) -> list[Snippet]:
+    return [each for each in snippets(page) if each.mark == "run" and each.language in RUN]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_snippet_says_whether_it_is_run(page: Path) -> None:
+    silent = [each.code for each in snippets(page) if each.language in RUN | {"json"} and each.mark is None]
+    assert not silent
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the snippets use curl")
+@pytest.mark.parametrize("page", [page for page in PAGES if runnable(page)], ids=name)
+def test_snippets_run(page: Path, address: str, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "examples").symlink_to(ROOT / "examples")
+    for snippet in runnable(page):
+        done = run(snippet, address, work)
+        assert done.returncode == 0, f"{snippet.code}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+
+
+def run(snippet: Snippet, address: str, work: Path) -> "subprocess.CompletedProcess[str]":
+    assert WRITTEN in snippet.code or "modelwright " in snippet.code
+    code = snippet.code.replace(WRITTEN, address)
+    command = ["bash", "-c", PREAMBLE + code] if snippet.language == "bash" else [sys.executable, "-c", code]
+    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    environment |= {"PYTHON": sys.executable, "PYTHONPATH": str(ROOT), "MODELWRIGHT_URL": address}
+    environment["FAIL"] = "" if "did you mean" in code else "--fail-with-body"
+    return subprocess.run(  # noqa: S603 - our own documentation
+        command, cwd=work, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_the_example_specs_are_valid() -> None:
+    blocks = [each for page in PAGES for each in snippets(page) if each.language == "json" and each.mark == "run"]
+    assert blocks
+    for code in [each.code for each in blocks] + [path.read_text() for path in (ROOT / "examples").glob("*.json")]:
+        parse(json.loads(code))

@@ -1,0 +1,140 @@
+"""Jobs as a client sees them: events, cancel, idempotency, and trainers that die."""
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import orjson
+
+from tests.story.server import Server, children, line, until
+
+LONG = 2_000_000  # epochs that would take many minutes
+
+
+def stream(server: Server, job_id: str, last: int | None = None) -> list[dict[str, Any]]:
+    """All that a server-sent event stream has to say until it closes."""
+    headers = {"Accept": "text/event-stream"} | ({} if last is None else {"Last-Event-ID": str(last)})
+    with server.http.stream("GET", f"/v1/training-jobs/{job_id}/events", headers=headers) as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        blocks = b"".join(response.iter_raw()).decode().split("\n\n")
+    fields = [dict(row.split(": ", 1) for row in block.splitlines()) for block in blocks if block.strip()]
+    events: list[dict[str, Any]] = [orjson.loads(each["data"]) for each in fields]
+    assert [each["id"] for each in fields] == [str(event["id"]) for event in events]
+    assert [each["event"] for each in fields] == [event["type"] for event in events]
+    return events
+
+
+def running(server: Server, job_id: str) -> dict[str, Any]:
+    """The job once it has reported an epoch."""
+
+    def look() -> dict[str, Any] | None:
+        job = server.client.job(job_id)
+        assert job["status"] in ("queued", "running"), job
+        return job if job["progress"] else None
+
+    job: dict[str, Any] = until(look)
+    return job
+
+
+def attempts(server: Server) -> list[int]:
+    return [attempt for trainer in server.children() for attempt in children(trainer)]
+
+
+def test_events_come_live_and_are_replayed(server: Server) -> None:
+    job_id = server.client.train(line(300, name="events"))["id"]
+    live = stream(server, job_id)
+    assert [event["id"] for event in live] == list(range(1, len(live) + 1))
+    states = [event["data"]["status"] for event in live if event["type"] == "status"]
+    assert states == ["queued", "running", "succeeded"]
+    epochs = [event["data"]["epoch"] for event in live if event["type"] == "metrics"]
+    assert epochs == sorted(epochs)
+    assert epochs[-1] == 300
+    assert stream(server, job_id, last=2) == live[2:]
+    assert server.http.get(f"/v1/training-jobs/{job_id}/events").json()["data"] == live
+    headers = {"Accept": "text/event-stream", "Last-Event-ID": str(live[-1]["id"])}
+    assert server.http.get(f"/v1/training-jobs/{job_id}/events", headers=headers).status_code == 204
+
+
+def test_cancel_ends_a_training_within_two_seconds_and_leaves_nothing(server: Server) -> None:
+    job_id = server.client.train(line(LONG, name="cancelled"))["id"]
+    running(server, job_id)
+    assert attempts(server)
+    began = time.monotonic()
+    assert server.client.cancel(job_id)["status"] == "cancelled"
+    assert time.monotonic() - began < 2
+    assert attempts(server) == []
+    assert server.client.cancel(job_id)["status"] == "cancelled"
+    assert server.http.get("/v1/models/cancelled").status_code == 404
+    assert stream(server, job_id)[-1]["data"]["status"] == "cancelled"
+
+
+def test_a_waiting_job_is_cancelled(server: Server) -> None:
+    first = server.client.train(line(LONG, name="first"))["id"]
+    waiting = server.client.train(line(0, name="waiting"))["id"]
+    assert server.client.cancel(waiting)["status"] == "cancelled"
+    server.client.cancel(first)
+    answer = server.http.post(f"/v1/training-jobs/{waiting}/cancel")
+    assert answer.status_code == 200
+    done = server.client.wait(server.client.train(line(0, name="done"))["id"])
+    refused = server.http.post(f"/v1/training-jobs/{done['id']}/cancel")
+    assert (refused.status_code, refused.json()["code"]) == (409, "illegal_transition")
+
+
+def test_a_hundred_parallel_posts_of_one_key_make_one_job(server: Server) -> None:
+    limits = httpx.Limits(max_connections=20)
+    with (
+        httpx.Client(base_url=server.url, transport=httpx.HTTPTransport(limits=limits), timeout=60) as http,
+        ThreadPoolExecutor(20) as pool,
+    ):
+
+        def post(_: int) -> str:
+            answer = http.post("/v1/training-jobs", json=line(0, name="once"), headers={"Idempotency-Key": "once"})
+            assert answer.status_code == 202, answer.text
+            job_id: str = answer.json()["id"]
+            return job_id
+
+        assert len(set(pool.map(post, range(100)))) == 1
+    other = server.http.post("/v1/training-jobs", json=line(1, name="once"), headers={"Idempotency-Key": "once"})
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
+    assert len(list(server.client.jobs(model_name="once"))) == 1
+
+
+def test_a_killed_training_is_tried_again(server: Server) -> None:
+    job_id = server.client.train(line(3000, name="killed"))["id"]
+    running(server, job_id)
+    for pid in attempts(server):
+        os.kill(pid, 9)
+    job = server.client.wait(job_id)
+    assert job["attempt"] == 2
+    assert server.client.metrics(job_id)["epoch"] == list(range(1, 3001))
+    assert [version["version"] for version in server.client.versions("killed")] == [1]
+
+
+def test_a_training_that_is_killed_again_and_again_fails(server: Server) -> None:
+    job_id = server.client.train(line(LONG, name="doomed"))["id"]
+
+    def struck() -> Any:
+        for pid in attempts(server):
+            os.kill(pid, 9)
+        job = server.client.job(job_id)
+        return job if job["status"] == "failed" else None
+
+    job = until(struck)
+    assert job["error"]["code"] == "crashed"
+    assert job["attempt"] == 3
+    assert server.http.get("/v1/models/doomed").status_code == 404
+
+
+def test_a_killed_trainer_server_is_replaced_and_its_job_ends(server: Server) -> None:
+    job_id = server.client.train(line(3000, name="orphaned"))["id"]
+    running(server, job_id)
+    (trainer,) = server.children()
+    left = children(trainer)
+    os.kill(trainer, 9)
+    job = server.client.wait(job_id)
+    assert job["attempt"] == 2
+    assert server.children() != [trainer]
+    assert not set(left) & set(attempts(server))
+    assert [version["version"] for version in server.client.versions("orphaned")] == [1]

@@ -1,0 +1,75 @@
+"""A training without a service: a spec in, what was learned out, and the losses of every epoch."""
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from service.workflow.learn import Learned, learn
+from service.workflow.resolve import Resolved, resolve
+from service.workflow.spec import parse
+from service.workflow.split import columns
+
+FEATURES = {
+    "size": {"type": "number"},
+    "age": {"type": "number"},
+    "colour": {"type": "category"},
+    "sold": {"type": "datetime"},
+    "garden": {"type": "boolean"},
+}
+
+
+@dataclass
+class Lesson:
+    """A training and how it went."""
+
+    resolved: Resolved
+    learned: Learned
+    losses: list[dict[str, float]]
+
+
+def houses(count: int = 160) -> list[dict[str, Any]]:
+    """Rows with every type of column, some values missing, and a target for each task."""
+    draw = random.Random(7)  # noqa: S311 - test data
+    made = []
+    for i in range(count):
+        size, age, colour = draw.gauss(0, 1), draw.gauss(0, 1), draw.choice(["red", "green", "blue"])
+        price = 2 * size - age + ["red", "green", "blue"].index(colour)
+        made.append(
+            {
+                "size": size,
+                "age": None if i % 17 == 0 else age,
+                "colour": None if i % 23 == 0 else colour,
+                "sold": f"2024-{i % 12 + 1:02d}-{i % 28 + 1:02d}",
+                "garden": bool(i % 2),
+                "price": price,
+                "visitors": int(abs(3 * size)),
+                "dear": "yes" if price > 1 else "no",
+                "kind": colour + " house",
+                "large": size > 0,
+                "old": age > 0,
+            }
+        )
+    return made
+
+
+def spec(target: str | list[str], **parts: Any) -> dict[str, Any]:
+    """A spec on the houses; `data` and `training` are merged into small defaults."""
+    data = {"kind": "rows", "records": houses(), "target": target, "features": FEATURES} | parts.pop("data", {})
+    training = {"epochs": 6, "batch_size": 32, "early_stopping": None} | parts.pop("training", {})
+    return {"model_name": "m", "data": data, "model": {"kind": "mlp", "hidden": [16]}, "training": training} | parts
+
+
+def train(value: dict[str, Any]) -> Lesson:
+    """Trains as the trainer's process does."""
+    torch.set_num_threads(1)
+    parsed = parse(value)
+    schema = parsed.data.schema_of_table()  # type: ignore[union-attr] # no stored data set here
+    resolved = resolve(parsed, schema)
+    again = parse(resolved.spec.to_json())  # a trainer gets the spec as JSON
+    wanted = columns(resolved.spec.split, schema) | resolved.signature.wanted()  # type: ignore[arg-type] # resolved
+    losses: list[dict[str, float]] = []
+    table = again.data.load(wanted)  # type: ignore[union-attr] # no stored data set here
+    learned = learn(again, resolved.signature, table, lambda _, values: losses.append(values))
+    return Lesson(resolved, learned, losses)

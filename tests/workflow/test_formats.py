@@ -1,0 +1,158 @@
+"""The same table from every format; files that are none of it are refused with the line or column."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.workflow.data.read import read
+from service.workflow.data.rows import RowsData
+from service.workflow.data.survey import survey
+from service.workflow.data.table import Table, Texts, Wanted
+from service.workflow.errors import InvalidData
+
+RECORDS: list[dict[str, Any]] = [
+    {"n": 1.5, "i": 3, "c": "red", "b": True, "t": "2024-01-01T10:00:00"},
+    {"n": None, "i": 4, "c": "blue, sky", "b": False, "t": "2024-01-02T00:00:00"},
+    {"n": -2.25, "i": 5, "c": None, "b": None, "t": None},
+    {"n": 1e30, "i": -6, "c": 'a "quoted"\nword', "b": True, "t": "1999-12-31T23:59:59"},
+]
+WANTED = {
+    "n": Wanted("number"),
+    "i": Wanted("number", exact=True),
+    "c": Wanted("category"),
+    "b": Wanted("boolean"),
+    "t": Wanted("datetime"),
+}
+NDJSON = "application/x-ndjson"
+PARQUET = "application/vnd.apache.parquet"
+ARROW = "application/vnd.apache.arrow.file"
+STREAM = "application/vnd.apache.arrow.stream"
+
+
+def write(path: Path, media_type: str, records: list[dict[str, Any]]) -> None:
+    frame = pl.DataFrame(records)
+    typed = frame.with_columns(pl.col("t").str.to_datetime(time_zone="UTC")) if "t" in frame.columns else frame
+    match media_type:
+        case "text/csv":
+            frame.write_csv(path)
+        case "application/x-ndjson":
+            path.write_text("".join(json.dumps(each) + "\n" for each in records))
+        case "application/vnd.apache.parquet":
+            typed.write_parquet(path)
+        case "application/vnd.apache.arrow.file":
+            typed.write_ipc(path)
+        case _:
+            typed.write_ipc_stream(path)
+
+
+def values(made: Table) -> dict[str, list[Any]]:
+    shown: dict[str, list[Any]] = {}
+    for name, column in made.columns.items():
+        if isinstance(column, Texts):
+            shown[name] = [None if code < 0 else column.values[code] for code in column.codes]
+        else:
+            shown[name] = [None if np.isnan(value) else float(value) for value in column]
+    return shown
+
+
+@pytest.mark.parametrize("media_type", ["text/csv", NDJSON, PARQUET, ARROW, STREAM])
+def test_every_format_gives_the_table_that_rows_give(tmp_path: Path, media_type: str) -> None:
+    path = tmp_path / "data"
+    write(path, media_type, RECORDS)
+    schema, head = survey(path, media_type)
+    assert schema.rows == 4
+    assert len(head) == 4
+    assert [column.missing for column in schema.columns] == [1, 0, 1, 1, 1]
+    assert schema.column("i").values == [-6, 3, 4, 5]  # type: ignore[union-attr] # it is there
+    from_rows = RowsData(records=RECORDS, target="i").load(WANTED)
+    assert values(read(path, media_type, 4, WANTED)) == values(from_rows)
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "x": st.none() | st.floats(-1e6, 1e6, width=32),
+                "w": st.none() | st.text("ab,\"'\n é", min_size=1, max_size=6),
+            }
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+@settings(deadline=None, max_examples=30)
+def test_csv_round_trip(tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, Any]]) -> None:
+    path = tmp_path_factory.mktemp("csv") / "data"
+    pl.DataFrame(records, schema={"x": pl.Float32, "w": pl.String}).write_csv(path)
+    wanted = {"x": Wanted("number"), "w": Wanted("category")}
+    made = values(read(path, "text/csv", len(records), wanted))
+    assert made["x"] == [each["x"] if each["x"] is None else np.float32(each["x"]) for each in records]
+    assert made["w"] == [each["w"] for each in records]
+    assert survey(path, "text/csv")[0].rows == len(records)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "empty"),
+        (b"\n1,2\n", "empty"),
+        (b"a,b\n", "no rows"),
+        (b"a,a\n1,2\n", "'a' twice"),
+        (b"a,,c\n1,2,3\n", "column 2 has no name"),
+        (b"a,b\n1,2\n3\n", "line 3 has 1 fields"),
+        (b"a,b\n1,2\n3,4,5\n", "line 3 has 3 fields"),
+        (b'a,b\n1,"2,3"\n4\n', "line 3 has 1 fields"),
+        (b"a,b\n1,2\n3,\xe9\n", "UTF-8"),
+        (b"\xff\xfea\x00,\x00b\x00", "UTF-8"),
+        (b"a,b\n1,inf\n", "'b' holds infinite"),
+        (b",".join(b"c%d" % i for i in range(10_001)) + b"\n", "10001 columns"),
+    ],
+)
+def test_csv_files_that_are_refused(tmp_path: Path, content: bytes, says: str) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(content)
+    with pytest.raises(InvalidData, match=says):
+        survey(path, "text/csv")
+
+
+@pytest.mark.parametrize(
+    ("media_type", "content", "says"),
+    [
+        (NDJSON, b'{"a": 1}\n[1]\n', "line 2 is not an object"),
+        (NDJSON, b'{"a": 1}\n{"a": {"b": 2}}\n', "line 2 is not an object"),
+        (NDJSON, b'{"a": 1}\n{"a": NaN}\n', "line 2 is not JSON"),
+        (PARQUET, b"PAR1 no it is not", "cannot be read"),
+        (ARROW, b"ARROW1 no it is not", "cannot be read"),
+        (STREAM, b"no it is not", "cannot be read"),
+    ],
+)
+def test_other_files_that_are_refused(tmp_path: Path, media_type: str, content: bytes, says: str) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(content)
+    with pytest.raises(InvalidData, match=says):
+        survey(path, media_type)
+
+
+def test_a_column_that_is_not_of_the_wanted_type_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    path.write_text("a,b\n1,x\n2,y\n")
+    for kind in ("number", "boolean", "datetime"):
+        with pytest.raises(InvalidData, match="b"):
+            read(path, "text/csv", 2, {"b": Wanted(kind)})
+
+
+def test_large_integers_and_means_are_exact(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    path.write_text("y\n" + "".join(f"{2**40 + i}\n" for i in range(1000)))
+    schema, _ = survey(path, "text/csv")
+    found = schema.columns[0].statistics
+    assert found["mean"] == pytest.approx(2**40 + 499.5, rel=1e-15)
+    assert found["std"] == pytest.approx(np.std(np.arange(1000)), rel=1e-9)
+    table = read(path, "text/csv", 1000, {"y": Wanted("number", exact=True)})
+    assert values(table)["y"][-1] == 2**40 + 999
