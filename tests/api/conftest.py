@@ -1,4 +1,4 @@
-"""One real server for each test process, and a trained line in it."""
+"""A client of the real server, and a trained line in it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,17 +17,6 @@ LINE: dict[str, Any] = {
     "optimizer": {"name": "SGD", "lr": 0.01},
     "training": {"epochs": 5, "batch_size": "full", "seed": 42},
 }
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A real server."""
-    started = LiveServer(tmp_path_factory.mktemp("server") / "home")
-    try:
-        yield started
-    finally:
-        assert started.stop() == 0
-        assert "ERROR" not in started.log(), started.log()
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from service import cli
-from tests.api.conftest import http, server
 from tests.api.live_server import LiveServer
-
-__all__ = ["http", "server"]
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,8 @@ import httpx
 import pytest
 
 from service.client import ApiError, AsyncClient, Client, JobFailed
-from tests.api.conftest import LINE, server
+from tests.api.conftest import LINE
 from tests.api.live_server import LiveServer
-
-__all__ = ["server"]
 
 
 class Caller:

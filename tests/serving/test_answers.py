@@ -33,7 +33,7 @@ def answered(rows: list[list[float]], task: str, classes: list[Any] | None = Non
     numbers = [Output(name=f"y{i}", type="number") for i in range(len(rows[0]))]
     outputs = [Output(name="y", type="class", classes=classes)] if classes else numbers
     signature = Signature(task=Task(task), inputs=[Input(name="x", type="number")], outputs=outputs)
-    model = Model(Answering(rows), None, None, Form.VALUE)
+    model = Model(Answering(rows), None, None, Form.VALUE, Task(task))
     given = predictions(Warm(model, signature), torch.zeros(len(rows), 1))
     return orjson.loads(orjson.dumps(given, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS))
 
@@ -58,7 +58,7 @@ def test_every_bit_of_a_float32_is_told() -> None:
 
 @pytest.mark.parametrize(
     ("classes", "texts"),
-    [(["a", "b"], ["a", "b"]), ([False, True], ["false", "true"]), ([0, 2], ["0", "2"]), ([0.5, 1.0], ["0.5", "1.0"])],
+    [(["a", "b"], ["a", "b"]), ([False, True], ["false", "true"]), ([0, 2], ["0", "2"]), ([0.5, 1], ["0.5", "1"])],
 )
 def test_labels_as_in_the_data(classes: list[Any], texts: list[str]) -> None:
     first, second = answered([[0.75, 0.25], [0.25, 0.75]], "binary", classes)
@@ -69,3 +69,10 @@ def test_labels_as_in_the_data(classes: list[Any], texts: list[str]) -> None:
 def test_a_label_that_is_not_known_is_null() -> None:
     answer = answered([[NAN, NAN]], "binary", ["a", "b"])
     assert answer == [{"label": None, "probabilities": {"a": None, "b": None}}]
+
+
+def test_several_labels() -> None:
+    one, none, unknown = answered([[0.75, 0.5], [0.25, 0.1], [0.9, NAN]], "multilabel")
+    assert one == {"labels": ["y0"], "probabilities": {"y0": 0.75, "y1": 0.5}}
+    assert none["labels"] == []
+    assert unknown["labels"] == ["y0"] and unknown["probabilities"]["y1"] is None

@@ -23,7 +23,7 @@ def of(size: int) -> Warm:
     """A model of so many bytes."""
     network = nn.Module()
     network.register_buffer("numbers", torch.zeros(size // 4))
-    return Warm(Model(network, None, None, Form.VALUE), SIGNATURE)
+    return Warm(Model(network, None, None, Form.VALUE, Task("regression")), SIGNATURE)
 
 
 def never() -> Warm:

@@ -1,0 +1,18 @@
+"""One real server for each test process, shared by all who only talk to it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.api.live_server import LiveServer
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A real server."""
+    started = LiveServer(tmp_path_factory.mktemp("server") / "home")
+    try:
+        yield started
+    finally:
+        assert started.stop() == 0
+        assert "ERROR" not in started.log(), started.log()
