@@ -122,7 +122,8 @@ def main(ours_python: str, peers_python: str) -> None:
 
 def _run(python: str, which: str, folder: str) -> Any:
     command = [python, __file__, which, folder]
-    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)  # noqa: S603
+    one_thread = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    return json.loads(subprocess.run(command, capture_output=True, check=True, env=one_thread).stdout)  # noqa: S603
 
 
 if __name__ == "__main__":
