@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -28,7 +29,7 @@ from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
 from service.serving.warm_models import WarmModels
 from service.settings import Settings
-from service.use_cases.submit_training import plan
+from service.use_cases.submit_training import Limits, plan
 from service.workflow.models import install as install_models
 from service.workflow.spec import EXAMPLE, parse
 
@@ -52,6 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
         store, bell, ownership = Store.open(home / "store"), Bell(), Ownership(home / "owners")
         journal = Journal(open_database(f"sqlite:///{home / 'journal.sqlite'}"), changed=bell.ring)
         runner = _runner(settings, home, journal, ownership, kinds)
+        limits = Limits(settings.max_parameters, settings.max_memory_bytes or _memory_bytes() * 4 // 5)
         app.state.parts = Parts(
             store=store,
             journal=journal,
@@ -61,10 +63,10 @@ def create_app(settings: Settings) -> FastAPI:
             temporary=home / "tmp",
             plots=home / "cache" / "plots",
             max_upload_bytes=settings.max_upload_bytes,
-            max_parameters=settings.max_parameters,
+            limits=limits,
         )
         runner.start()
-        warming = asyncio.get_running_loop().run_in_executor(None, _warm_up, store, settings.max_parameters)
+        warming = asyncio.get_running_loop().run_in_executor(None, _warm_up, store, limits)
         yield
         await warming
         runner.stop()
@@ -115,9 +117,13 @@ class _Server(uvicorn.Server):
             self._app.state.parts.bell.close()
 
 
-def _warm_up(store: Store, max_parameters: int) -> None:
+def _memory_bytes() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _warm_up(store: Store, limits: Limits) -> None:
     """Plans a training once, so that what torch loads on first use is loaded before the first client waits for it."""
-    plan(store, parse(EXAMPLE), max_parameters)
+    plan(store, parse(EXAMPLE), limits)
 
 
 def _runner(settings: Settings, home: Path, journal: Journal, ownership: Ownership, kinds: list[str]) -> Runner:

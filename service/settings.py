@@ -28,4 +28,9 @@ class Settings(BaseSettings):
     threads: int = Field(default=1, ge=1, description="CPU threads of each training")
     max_upload_bytes: int = Field(default=10 * 2**30, ge=1, description="bytes of a data set or a bundle at most")
     max_parameters: int = Field(default=100_000_000, ge=1, description="parameters of a model at most")
+    max_memory_bytes: int | None = Field(
+        default=None,
+        ge=1,
+        description="bytes that a training may be expected to need; four fifths of the machine's if not set",
+    )
     warm_model_bytes: int = Field(default=2**30, ge=0, description="bytes of models kept in memory for predictions")

@@ -11,6 +11,7 @@ from service.jobs.bell import Bell
 from service.jobs.journal import Journal
 from service.jobs.runner import Runner
 from service.serving.warm_models import WarmModels
+from service.use_cases.submit_training import Limits
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Parts:
     temporary: Path
     plots: Path
     max_upload_bytes: int
-    max_parameters: int
+    limits: Limits
 
 
 def parts_of(request: Request) -> Parts:

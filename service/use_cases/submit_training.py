@@ -34,7 +34,15 @@ class Plan:
     warnings: list[str]
 
 
-def plan(store: Store, spec: TrainingSpec, max_parameters: int) -> Plan:
+@dataclass(frozen=True)
+class Limits:
+    """What the operator allows a training to take."""
+
+    parameters: int
+    memory_bytes: int
+
+
+def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
     """The resolved spec, its sizes, and what may be surprising about it.
 
     Raises:
@@ -45,9 +53,7 @@ def plan(store: Store, spec: TrainingSpec, max_parameters: int) -> Plan:
     found = resolve(spec, schema)
     network = draft_network(found.spec, found.signature, found.columns)
     parameters = inspection.count(network)
-    if parameters > max_parameters:
-        message = f"the model would have {parameters} parameters; this service allows {max_parameters}"
-        raise InvalidSpec(Fault("/model", message))
+    _check_limits(found, parameters, limits)
     if (reason := optimizers.fits(found.spec.optimizer, network)) is not None:
         raise InvalidSpec(Fault("/optimizer/name", reason))
     if found.spec.initial is not None:
@@ -55,7 +61,7 @@ def plan(store: Store, spec: TrainingSpec, max_parameters: int) -> Plan:
     return Plan(found.spec, found.signature, found.rows, parameters, _warnings(found))
 
 
-def submit(store: Store, journal: Journal, value: object, *, key: str | None, max_parameters: int) -> tuple[Job, bool]:
+def submit(store: Store, journal: Journal, value: object, *, key: str | None, limits: Limits) -> tuple[Job, bool]:
     """A queued job for the spec, and whether it is new: the same idempotency key and spec give the same job again.
 
     Raises:
@@ -69,7 +75,7 @@ def submit(store: Store, journal: Journal, value: object, *, key: str | None, ma
         idempotency = (key, digest)
         if (known := journal.recall(key, digest)) is not None:
             return known, False
-    planned = plan(store, spec, max_parameters)
+    planned = plan(store, spec, limits)
     context: dict[str, Any] = {
         "signature": planned.signature.model_dump(mode="json"),
         "since": _newest(store, spec.model_name),
@@ -138,6 +144,17 @@ def _bare(signature: Signature) -> Signature:
     """Without the categories, which only a training finds out."""
     inputs = [each.model_copy(update={"categories": None}) for each in signature.inputs]
     return signature.model_copy(update={"inputs": inputs})
+
+
+def _check_limits(found: Resolved, parameters: int, limits: Limits) -> None:
+    if parameters > limits.parameters:
+        message = f"the model would have {parameters} parameters; this service allows {limits.parameters}"
+        raise InvalidSpec(Fault("/model", message))
+    # Raw and encoded features; weights, gradients and what most optimizers keep of them; all in float32.
+    needed = 4 * (2 * sum(found.rows.values()) * found.columns + 4 * parameters)
+    if needed > limits.memory_bytes:
+        message = f"the training would need about {needed} bytes of memory; this service allows {limits.memory_bytes}"
+        raise InvalidSpec(Fault("/data" if 16 * parameters < needed // 2 else "/model", message))
 
 
 def _newest(store: Store, name: str) -> int:

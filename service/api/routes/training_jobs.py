@@ -38,7 +38,7 @@ def create(
     """Queues a training and answers at once. Follow it at `Location`."""
     if idempotency_key == "":
         raise InvalidRequest("an Idempotency-Key must not be empty")
-    job, _ = submit(service.store, service.journal, body, key=idempotency_key, max_parameters=service.max_parameters)
+    job, _ = submit(service.store, service.journal, body, key=idempotency_key, limits=service.limits)
     service.runner.wake()
     return json_response(document(job), 202, {"Location": f"/v1/training-jobs/{job.id}"})
 
@@ -46,7 +46,7 @@ def create(
 @router.post("/validate", summary="Check a spec without training", openapi_extra=spec_body())
 def validate(service: Service, body: Body) -> Response:
     """What the spec comes to: every default, the model's parameters, the rows of each part."""
-    planned = plan(service.store, parse(body), service.max_parameters)
+    planned = plan(service.store, parse(body), service.limits)
     return json_response(
         {
             "spec": planned.spec.to_json(),

@@ -68,7 +68,7 @@ FAMILY = Family(
         **dict.fromkeys(FROM_SHAPE, FILLED_IN),
         "out_features": (int | None, Field(default=None, ge=1, description="the last Linear may leave it out")),
         "approximate": Literal["none", "tanh"],
-        "activation": (Literal["relu", "gelu"], "relu"),  # torch's own default is a function
+        "activation": (Literal["relu", "gelu"], Field(default="relu")),
         "unflattened_size": list[int],
         "padding_mode": Literal["zeros", "reflect", "replicate", "circular"],
     },
