@@ -16,10 +16,12 @@ import torch
 import uvicorn
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi_offline import FastAPIOffline
 
 from model_store import Store
 from service import __version__
 from service.api import documents, problems
+from service.api.head import AnswerHead
 from service.api.parts import Parts
 from service.api.routes import aliases, bundles, datasets, health, models, predictions, training_jobs
 from service.jobs.bell import Bell
@@ -29,6 +31,7 @@ from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
 from service.serving.warm_models import WarmModels
 from service.settings import Settings
+from service.use_cases.draw_plot import Plots
 from service.use_cases.submit_training import Limits, plan
 from service.workflow.models import install as install_models
 from service.workflow.spec import EXAMPLE, parse
@@ -61,7 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
             runner=runner,
             warm=WarmModels(settings.warm_model_bytes),
             temporary=home / "tmp",
-            plots=home / "cache" / "plots",
+            plots=Plots(home / "cache" / "plots", home / "tmp"),
             max_upload_bytes=settings.max_upload_bytes,
             limits=limits,
         )
@@ -72,7 +75,15 @@ def create_app(settings: Settings) -> FastAPI:
         runner.stop()
         ownership.close()
 
-    app = FastAPI(title="Modelwright", version=__version__, description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPIOffline(
+        title="Modelwright",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+        redirect_slashes=False,  # the redirect would believe the Host header
+    )
+    app.add_middleware(AnswerHead)
     problems.install(app)
     for each in ROUTERS:
         app.include_router(each.router)
@@ -141,6 +152,6 @@ def _runner(settings: Settings, home: Path, journal: Journal, ownership: Ownersh
 def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        schema.setdefault("components", {}).setdefault("schemas", {}).update(documents.spec_schemas())
+        schema.setdefault("components", {}).setdefault("schemas", {}).update(documents.schemas())
         app.openapi_schema = schema
     return app.openapi_schema

@@ -2,16 +2,19 @@
 
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from fastapi import Request
+from starlette.concurrency import run_in_threadpool
 
+from model_store.os_errors import storage_errors
 from service.api.errors import TooLarge, UnsupportedMediaType
 from service.api.json import decode_json
 
 MOST_JSON_BYTES = 16 * 2**20
+BLOCK = 2**20  # bytes that are written at a time
 
 
 def media_type(request: Request) -> str:
@@ -47,19 +50,25 @@ async def body_on_disk(request: Request, folder: Path, most: int) -> AsyncIterat
 
     Raises:
         TooLarge: there are more bytes than `most`.
+        NoSpace: the disk is full.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as own:
-        path = Path(own) / "body"
-        with path.open("wb") as file:
-            async for chunk in _bounded(request, most):
-                file.write(chunk)
+    with ExitStack() as cleanup:
+        with storage_errors():
+            folder.mkdir(parents=True, exist_ok=True)
+            own = cleanup.enter_context(tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True))
+            path = Path(own) / "body"
+            file = cleanup.enter_context(path.open("wb", buffering=BLOCK))
+        async for chunk in _bounded(request, most):
+            with storage_errors():
+                await run_in_threadpool(file.write, chunk)  # a slow disk holds up nobody else
+        with storage_errors():
+            file.close()
         yield path
 
 
 async def _bounded(request: Request, most: int) -> AsyncIterator[bytes]:
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > most:
+    if declared.isdecimal() and int(declared) > most:
         raise TooLarge(f"the body has {declared} bytes; at most {most} are taken here")
     total = 0
     async for chunk in request.stream():

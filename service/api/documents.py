@@ -1,13 +1,23 @@
-"""What requests and answers look like, for the OpenAPI document."""
+"""What requests and answers look like, for the OpenAPI document. Answers have no defaults: every field is always there,
+but for those that say otherwise."""
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from service.workflow.spec import EXAMPLE, TrainingSpec
 
+T = TypeVar("T")
+PROBLEM = "application/problem+json"
 
-class Problem(BaseModel):
+
+class Document(BaseModel):
+    """Something that is answered."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(Document):
     """An error (RFC 9457): a stable `code`, what is wrong, and for each fault the JSON pointer to it."""
 
     model_config = ConfigDict(json_schema_extra={"example": {
@@ -21,10 +31,17 @@ class Problem(BaseModel):
     status: int
     code: str
     detail: str
-    errors: list[dict[str, str]] | None = None
+    errors: list[dict[str, str]] = []  # only where single faults can be pointed at
 
 
-class JobDocument(BaseModel):
+class Page(Document, Generic[T]):
+    """One page of a list; `?after=` with the last item's id gives the next."""
+
+    data: list[T]
+    has_more: bool
+
+
+class Job(Document):
     """A training job. `spec` is the resolved one: every default filled in."""
 
     id: str
@@ -42,9 +59,122 @@ class JobDocument(BaseModel):
     error: dict[str, Any] | None
 
 
+class Event(Document):
+    """Something that happened to a job: `type` is status, metrics or message."""
+
+    id: int
+    type: str
+    created_at: str
+    data: dict[str, Any]
+
+
+class Plan(Document):
+    """What a spec comes to."""
+
+    spec: dict[str, Any]
+    parameters: int
+    rows: dict[str, int]
+    warnings: list[str]
+
+
+class Dataset(Document):
+    """A version of a data set. `digest` is the SHA-256 of its bytes."""
+
+    name: str
+    version: int
+    rows: int
+    bytes: int
+    digest: str
+    media_type: str
+    created_at: str
+    columns: list[dict[str, Any]]
+
+
+class Model(Document):
+    """A model, by its latest version; `metrics` and `created_at` are null when that one is damaged."""
+
+    name: str
+    latest: int
+    versions: int
+    aliases: dict[str, int | None]
+    metrics: dict[str, Any] | None
+    created_at: str | None
+
+
+class ShownModel(Model):
+    """A model; also with what the clients of KServe and TF Serving look for."""
+
+    ready: bool
+    model_version_status: list[dict[str, Any]]
+
+
+class ModelPage(Page[Model]):
+    """A list of models; `models` has their names alone."""
+
+    models: list[str]
+
+
+class Version(Document):
+    """A version of a model; what its manifest says is null when that is damaged."""
+
+    name: str
+    version: int
+    digest: str | None
+    created_at: str | None
+    aliases: list[str]
+    metrics: dict[str, Any] | None
+    job: str | None
+
+
+class Manifest(Version):
+    """A version with all of its manifest."""
+
+    model_config = ConfigDict(extra="allow")
+
+    spec: dict[str, Any]
+    signature: dict[str, Any]
+    files: dict[str, Any]
+    environment: dict[str, Any]
+
+
+class Published(Document):
+    """A version that was just taken in."""
+
+    name: str
+    version: int
+    digest: str
+    created_at: str
+
+
+class Parameters(Document):
+    """Every parameter, and what its values are like; `std` is the population's."""
+
+    total: int
+    trainable: int
+    parameters: list[dict[str, Any]]
+
+
+class Alias(Document):
+    """Where an alias points; `version` is null where it was deleted."""
+
+    alias: str
+    version: int | None
+    entry: int
+    created_at: str
+
+
+class Predictions(Document):
+    """One prediction for each instance."""
+
+    model_name: str
+    model_version: int
+    predictions: list[Any]
+
+
+PROBLEM_CONTENT = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": Problem, "description": "What is wrong with the request, and what would be right."},
-    "5XX": {"model": Problem, "description": "What keeps the service from answering now."},
+    "4XX": {"content": PROBLEM_CONTENT, "description": "What is wrong with the request, and what would be right."},
+    "5XX": {"content": PROBLEM_CONTENT, "description": "What keeps the service from answering now."},
 }
 
 INSTANCES_EXAMPLE = {"instances": [[0.5], [0.9]]}
@@ -60,11 +190,16 @@ INSTANCES_SCHEMA = {
     },
     "additionalProperties": False,
 }
+ALIAS_EXAMPLE = {"version": 1}
 ALIAS_SCHEMA = {
     "type": "object",
     "properties": {"version": {"type": "integer", "minimum": 1}},
     "required": ["version"],
     "additionalProperties": False,
+}
+FILE_EXAMPLES = {
+    "text/csv": "x,y\n0.0,0.6\n0.5,0.8\n1.0,1.0\n",
+    "application/zip": "(a file that GET …/versions/{version}/bundle has given)",
 }
 
 
@@ -81,17 +216,21 @@ def spec_body() -> dict[str, Any]:
 
 def file_body(*media_types: str) -> dict[str, Any]:
     """A body of raw bytes."""
-    examples = {"text/csv": "x,y\n0.0,0.6\n0.5,0.8\n"}
-    content = {
-        media_type: {"schema": {"type": "string", "format": "binary"}}
-        | ({"example": examples[media_type]} if media_type in examples else {})
-        for media_type in media_types
-    }
+    schema = {"type": "string", "format": "binary"}
+    content = {media_type: {"schema": schema, "example": FILE_EXAMPLES[media_type]} for media_type in media_types}
     return {"requestBody": {"required": True, "content": content}}
 
 
-def spec_schemas() -> dict[str, Any]:
-    """The spec's schema and those of its parts, as OpenAPI components."""
-    schema = TrainingSpec.model_json_schema(ref_template="#/components/schemas/{model}")
+def file_answer(description: str, *media_types: str) -> dict[int | str, dict[str, Any]]:
+    """An answer of raw bytes, for `responses`."""
+    schema = {"type": "string", "format": "binary"}
+    content = {each: {"schema": {} if each == "application/json" else schema} for each in media_types}
+    return {200: {"description": description, "content": content}}
+
+
+def schemas() -> dict[str, Any]:
+    """What no route names for FastAPI to find: the spec with its parts, and the problem."""
+    template = "#/components/schemas/{model}"
+    schema = TrainingSpec.model_json_schema(ref_template=template)
     parts: dict[str, Any] = schema.pop("$defs", {})
-    return parts | {"TrainingSpec": schema}
+    return parts | {"TrainingSpec": schema, "Problem": Problem.model_json_schema(ref_template=template)}

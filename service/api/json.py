@@ -39,7 +39,7 @@ def json_response(value: object, status: int = 200, headers: dict[str, str] | No
 
 def _members(value: Any) -> int:
     """How many members all objects in a value have together."""
-    count, left = 0, [(value, 0)]
+    count, left = 0, [(value, 1)]
     while left:
         each, depth = left.pop()
         if depth > DEEPEST:

@@ -11,6 +11,7 @@ from service.jobs.bell import Bell
 from service.jobs.journal import Journal
 from service.jobs.runner import Runner
 from service.serving.warm_models import WarmModels
+from service.use_cases.draw_plot import Plots
 from service.use_cases.submit_training import Limits
 
 
@@ -24,7 +25,7 @@ class Parts:
     runner: Runner
     warm: WarmModels
     temporary: Path
-    plots: Path
+    plots: Plots
     max_upload_bytes: int
     limits: Limits
 

@@ -8,15 +8,16 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from model_store import errors as store
 from service.api import errors as edge
+from service.api.documents import PROBLEM
 from service.jobs import errors as jobs
-from service.use_cases.draw_plot import DrawingFailed
+from service.use_cases.draw_plot import DrawingFailed, TooManyDrawings
 from service.workflow import errors as workflow
 from service.workflow.errors import Fault
-
-MEDIA_TYPE = "application/problem+json"
 
 # Searched along the class's own line of ancestors, so the nearest entry counts.
 TABLE: dict[type[Exception], tuple[int, str]] = {
@@ -49,7 +50,12 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     workflow.NotAvailable: (404, "not_available"),
     workflow.WorkflowError: (422, "invalid_spec"),
     DrawingFailed: (503, "unavailable"),
+    TooManyDrawings: (429, "overloaded"),
 }
+
+# A client chooses the names in its document; what it is told about them stays short.
+LONGEST = 1000
+MOST_FAULTS = 100
 
 log = logging.getLogger(__name__)
 
@@ -75,12 +81,14 @@ def problem(status: int, code: str, detail: str, faults: Sequence[Fault] = ()) -
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,
-        "detail": detail,
+        "detail": detail[:LONGEST],
     }
     if faults:
-        document["errors"] = [{"pointer": fault.pointer, "message": fault.message} for fault in faults]
-    headers = {"Retry-After": "1"} if status in (429, 503) else None
-    return Response(orjson.dumps(document), status, headers, media_type=MEDIA_TYPE)
+        document["errors"] = [
+            {"pointer": fault.pointer[:LONGEST], "message": fault.message[:LONGEST]} for fault in faults[:MOST_FAULTS]
+        ]
+    headers = {"Retry-After": "1"} if status in (429, 503, 507) else None
+    return Response(orjson.dumps(document), status, headers, media_type=PROBLEM)
 
 
 def install(app: FastAPI) -> None:
@@ -88,13 +96,20 @@ def install(app: FastAPI) -> None:
     for known in TABLE:
         app.add_exception_handler(known, _known)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(RequestValidationError, _parameters)
     app.add_exception_handler(Exception, _unknown)
 
 
 async def _known(request: Request, error: Exception) -> Response:
     status, code = answer_for(error)
-    return problem(status, code, str(error), getattr(error, "faults", ()))
+    faults: Sequence[Fault] = getattr(error, "faults", ())
+    return problem(status, code, _told(faults) if faults else str(error), faults)
+
+
+def _told(faults: Sequence[Fault]) -> str:
+    first = f"{faults[0].pointer[:LONGEST]}: {faults[0].message}".removeprefix(": ")
+    return first if len(faults) == 1 else f"{first} (and {len(faults) - 1} more)"
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -102,7 +117,24 @@ async def _http(request: Request, error: Exception) -> Response:
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
     made = problem(error.status_code, code, str(error.detail))
     made.headers.update(error.headers or {})
+    if error.status_code == 405:
+        made.headers["Allow"] = ", ".join(_methods(request))
     return made
+
+
+def _methods(request: Request) -> list[str]:
+    """What this path can be asked; Starlette names the methods of one route only."""
+
+    def fits(method: str) -> bool:
+        asked = {**request.scope, "method": "GET" if method == "HEAD" else method}
+        return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
+
+    return [method for method in ("DELETE", "GET", "HEAD", "POST", "PUT") if fits(method)]
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """The client went away in the middle of its request: nobody reads this answer."""
+    return problem(400, "invalid_request", "the request broke off")
 
 
 async def _parameters(request: Request, error: Exception) -> Response:

@@ -17,7 +17,8 @@ class ApiError(ModelwrightError):
     def __init__(self, status: int, code: str, detail: str, errors: Sequence[Mapping[str, str]] = ()) -> None:
         self.status, self.code, self.detail = status, code, detail
         self.errors = [(error.get("pointer", ""), error.get("message", "")) for error in errors]
-        super().__init__("\n".join([detail, *(f"  {pointer or '/'}: {message}" for pointer, message in self.errors)]))
+        more = [f"  {pointer or '/'}: {message}" for pointer, message in self.errors if message not in detail]
+        super().__init__("\n".join([detail, *more]))
 
 
 class JobFailed(ModelwrightError):

@@ -6,15 +6,23 @@ import numpy as np
 import torch
 
 from service.serving.warm_models import Warm
+from service.workflow.data.values import as_text
+from service.workflow.tasks import Task
+
+HOLDS = 0.5  # the probability above which a label holds
 
 
 @torch.inference_mode()
 def predictions(warm: Warm, raw: torch.Tensor) -> Any:
-    """The predictions for raw features [n, d], one for each row: a number, a list of numbers for several targets, or
-    `{label, probabilities}` for a classification. The numbers are a NumPy array, which the edge writes as JSON."""
+    """The predictions for raw features [n, slots], one for each row: a number, a list of numbers for several targets,
+    `{label, probabilities}` for a classification, `{labels, probabilities}` for several labels. The numbers are a NumPy
+    array, which the edge writes as JSON; what JSON cannot hold is None, and so is a label whose probabilities are not
+    known."""
     answers = warm.model(raw).numpy()
     if warm.signature.classifies:
         return _labelled(warm, answers)
+    if warm.signature.task is Task.MULTILABEL:
+        return _marked(warm, answers)
     if not np.isfinite(answers).all():
         return _nulled(answers)
     return np.ascontiguousarray(answers[:, 0] if answers.shape[1] == 1 else answers)
@@ -23,16 +31,28 @@ def predictions(warm: Warm, raw: torch.Tensor) -> Any:
 def _labelled(warm: Warm, answers: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
     classes = warm.signature.classes
     texts = [as_text(label) for label in classes]
-    best = answers.argmax(axis=1).tolist()
+    best, known = answers.argmax(axis=1).tolist(), np.isfinite(answers).all(axis=1).tolist()
     return [
-        {"label": classes[position], "probabilities": dict(zip(texts, row, strict=True))}
-        for position, row in zip(best, answers.tolist(), strict=True)
+        {
+            "label": classes[position] if sure else None,
+            "probabilities": dict(zip(texts, row if sure else [None] * len(row), strict=True)),
+        }
+        for position, sure, row in zip(best, known, answers.tolist(), strict=True)
     ]
 
 
-def as_text(label: object) -> str:
-    """A label as the key of an object: as JSON writes it."""
-    return str(label).lower() if isinstance(label, bool) else str(label)
+def _marked(warm: Warm, answers: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
+    names = [each.name for each in warm.signature.outputs]
+    return [
+        {
+            "labels": [name for name, probability in zip(names, row, strict=True) if probability > HOLDS],
+            "probabilities": {
+                name: probability if np.isfinite(probability) else None
+                for name, probability in zip(names, row, strict=True)
+            },
+        }
+        for row in answers.tolist()
+    ]
 
 
 def _nulled(answers: np.ndarray[Any, Any]) -> list[Any]:

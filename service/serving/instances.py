@@ -1,23 +1,24 @@
 """From what a client sends to the tensor that a model takes: every value checked, every fault with row and column."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
+from service.workflow.data.values import MISSING, convert, from_text, texts
+from service.workflow.encode import raw_features
 from service.workflow.errors import Fault, InvalidInstances
 from service.workflow.signature import Signature
-from service.workflow.specification import nearest, shown
+from service.workflow.specification import nearest
 
 MOST_ROWS = 1_000_000
 MOST_FAULTS = 20
 
-Rows = list[list[float]]
-MISSING = float("nan")
 
-
-def from_body(signature: Signature, body: object) -> torch.Tensor:
-    """Raw features [n, d] from `{"instances": […]}` or `{"inputs": {…}}`.
+def from_body(signature: Signature, body: object, missing_allowed: bool) -> torch.Tensor:
+    """Raw features [n, slots] from `{"instances": […]}` or `{"inputs": {…}}`, NaN for a missing value.
 
     Raises:
         InvalidInstances: what is wrong, by row and column.
@@ -26,129 +27,130 @@ def from_body(signature: Signature, body: object) -> torch.Tensor:
         raise _invalid("", 'expected an object: {"instances": [[…], …]} or {"inputs": {name: […]}}')
     unknown = [name for name in body if name not in ("instances", "inputs")]
     if unknown:
-        raise _invalid(f"/{unknown[0]}", f"unknown field; {nearest(unknown[0], ['instances', 'inputs'])}")
+        raise _invalid(f"/{_escaped(unknown[0])}", f"unknown field; {nearest(unknown[0], ['instances', 'inputs'])}")
     if ("instances" in body) == ("inputs" in body):
         raise _invalid("", "exactly one of `instances` (rows) and `inputs` (columns) is expected")
-    if "instances" in body:
-        return from_instances(signature, body["instances"])
-    return from_columns(signature, body["inputs"], "/inputs")
+    reader = _Reader(signature, missing_allowed)
+    return reader.rows(body["instances"]) if "instances" in body else reader.columns(body["inputs"], "/inputs")
 
 
-def from_instances(signature: Signature, instances: object) -> torch.Tensor:
-    """Raw features from rows: lists in the order of the signature, objects by name, or bare numbers for one input."""
-    if not isinstance(instances, list) or not instances:
-        raise _invalid("/instances", "expected a list of at least one row")
-    _check_count(len(instances))
-    faults: list[Fault] = []
-    rows = [_row(signature, each, f"/instances/{i}", faults) for i, each in enumerate(instances)]
-    return _tensor(rows, faults)
+def from_texts(signature: Signature, texts: Mapping[str, Sequence[str]], missing_allowed: bool) -> torch.Tensor:
+    """Raw features [n, slots] from text values by name, as in a query; an empty text is a missing value.
+
+    Raises:
+        InvalidInstances: what is wrong, by column and row.
+    """
+    return _Reader(signature, missing_allowed, texts=True).columns(texts, "")
 
 
-def from_columns(signature: Signature, columns: object, at: str) -> torch.Tensor:
-    """Raw features from columns by name, all of one length."""
-    if not isinstance(columns, dict):
-        raise _invalid(at, "expected an object of columns: {name: [values]}")
-    faults: list[Fault] = []
-    _check_names(signature, columns, at, faults)
-    if faults:
-        raise InvalidInstances(*faults)
-    lists = {name: value if isinstance(value, list) else [value] for name, value in columns.items()}
-    names = [each.name for each in signature.inputs]
-    count = len(lists[names[0]])
-    for name in names:
-        if len(lists[name]) != count:
-            message = f"has {len(lists[name])} values and {names[0]!r} has {count}; every column needs one for each row"
-            raise _invalid(f"{at}/{_escaped(name)}", message)
-    if not count:
-        raise _invalid(at, "expected at least one row")
-    _check_count(count)
-    rows = [[_number(lists[name][i], f"{at}/{_escaped(name)}/{i}", faults) for name in names] for i in range(count)]
-    return _tensor(rows, faults)
+@dataclass
+class _Reader:
+    """Reads values and gathers what is wrong with them, at most about `MOST_FAULTS` of it."""
 
+    signature: Signature
+    missing_allowed: bool
+    texts: bool = False  # whether values come as texts
+    faults: list[Fault] = field(default_factory=list)
 
-def from_texts(signature: Signature, texts: Mapping[str, Sequence[str]], at: str) -> torch.Tensor:
-    """Raw features from text values by name, as in a query or a CSV file; an empty text is a missing value."""
-    faults: list[Fault] = []
-    columns = {name: [_parsed(text, f"{at}/{_escaped(name)}", faults) for text in each] for name, each in texts.items()}
-    if faults:
-        raise InvalidInstances(*faults[:MOST_FAULTS])
-    return from_columns(signature, columns, at)
+    @property
+    def names(self) -> list[str]:
+        return [each.name for each in self.signature.inputs]
 
+    def rows(self, instances: object) -> torch.Tensor:
+        """From rows: lists in the order of the signature, objects by name, or bare numbers for one input."""
+        if not isinstance(instances, list) or not instances:
+            raise _invalid("/instances", "expected a list of at least one row")
+        _check_count(len(instances))
+        names = self.names
+        return self._tensor([self._row(names, each, f"/instances/{i}") for i, each in enumerate(instances)])
 
-def check_missing(signature: Signature, raw: torch.Tensor, fills_missing: bool) -> None:
-    """Missing values only go to a model that has learned what to do with them."""
-    if fills_missing or not bool(raw.isnan().any()):
-        return
-    row, column = raw.isnan().nonzero()[0].tolist()
-    name = signature.inputs[column].name
-    raise _invalid(
-        f"/instances/{row}/{_escaped(name)}", "is missing, and this model was trained without missing values"
-    )
+    def columns(self, columns: object, at: str) -> torch.Tensor:
+        """From columns by name, all of one length; what is no list is a column of one."""
+        if not isinstance(columns, dict):
+            raise _invalid(at, "expected an object of columns: {name: [values]}")
+        names = self.names
+        self._check_names(names, columns, at)
+        self._raise()
+        lists = [value if isinstance(value, list) else [value] for value in (columns[name] for name in names)]
+        count = len(lists[0])
+        for name, values in zip(names, lists, strict=True):
+            if len(values) != count:
+                message = f"has {len(values)} values and {names[0]!r} has {count}; every column needs one for each row"
+                raise _invalid(f"{at}/{_escaped(name)}", message)
+        if not count:
+            raise _invalid(at, "expected at least one row")
+        _check_count(count)
+        places = [f"{at}/{_escaped(name)}" for name in names]
+        read = [
+            [self._value(k, values[i], place, i) for k, (values, place) in enumerate(zip(lists, places, strict=True))]
+            for i in range(count)
+        ]
+        return self._tensor(read)
 
-
-def _row(signature: Signature, instance: object, at: str, faults: list[Fault]) -> list[float]:
-    if len(faults) >= MOST_FAULTS:
-        return []
-    inputs = signature.inputs
-    if isinstance(instance, dict):
-        before = len(faults)
-        _check_names(signature, instance, at, faults)
-        if len(faults) > before:
+    def _row(self, names: list[str], instance: object, at: str) -> list[Any]:
+        if len(self.faults) >= MOST_FAULTS:
             return []
-        return [_number(instance[each.name], f"{at}/{_escaped(each.name)}", faults) for each in inputs]
-    if not isinstance(instance, list):
-        if len(inputs) == 1:
-            return [_number(instance, at, faults)]
-        faults.append(Fault(at, f"expected a list of {len(inputs)} values or an object with the inputs' names"))
+        if isinstance(instance, dict):
+            if instance.keys() != set(names):
+                before = len(self.faults)
+                self._check_names(names, instance, at)
+                if len(self.faults) > before:
+                    return []
+            return [self._value(k, instance[name], at, name) for k, name in enumerate(names)]
+        if isinstance(instance, list):
+            if len(instance) == len(names):
+                return [self._value(i, value, at, i) for i, value in enumerate(instance)]
+            known = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+            self.faults.append(Fault(at, f"has {len(instance)} values; the model takes {len(names)}: {known}"))
+            return []
+        if len(names) == 1:
+            return [self._value(0, instance, at, None)]
+        self.faults.append(Fault(at, f"expected a list of {len(names)} values or an object with the inputs' names"))
         return []
-    if len(instance) != len(inputs):
-        names = ", ".join(each.name for each in inputs[:20])
-        faults.append(Fault(at, f"has {len(instance)} values; the model takes {len(inputs)}: {names}"))
-        return []
-    return [_number(value, f"{at}/{i}", faults) for i, value in enumerate(instance)]
 
+    def _check_names(self, names: list[str], given: Mapping[str, Any], at: str) -> None:
+        known = {*names, *(each.name for each in self.signature.outputs)}
+        for name in given:
+            if name not in known:
+                self.faults.append(
+                    Fault(f"{at}/{_escaped(name)}", f"is no input of this model; {nearest(name, names)}")
+                )
+        for name in names:
+            if name not in given:
+                message = "is absent; name every input, with null for a missing value"
+                self.faults.append(Fault(f"{at}/{_escaped(name)}", message))
 
-def _check_names(signature: Signature, named: Mapping[str, Any], at: str, faults: list[Fault]) -> None:
-    known = [each.name for each in signature.inputs]
-    targets = {each.name for each in signature.outputs}
-    for name in named:
-        if name not in known and name not in targets:
-            faults.append(Fault(f"{at}/{_escaped(name)}", f"is no input of this model; {nearest(name, known)}"))
-    for name in known:
-        if name not in named:
-            faults.append(Fault(f"{at}/{_escaped(name)}", "is absent; name every input, with null for a missing value"))
+    def _value(self, position: int, value: Any, at: str, last: int | str | None) -> Any:
+        """The value of the input at this position as its column keeps it; `at` and the `last` step point at it."""
+        kind = self.signature.inputs[position].type
+        try:
+            if self.texts:
+                value = from_text(value, kind)
+            if value is not None:
+                return convert(value, kind)
+            if not self.missing_allowed:
+                raise ValueError("is missing, and this model was trained without missing values")
+            return None if kind == "category" else MISSING
+        except ValueError as error:
+            if len(self.faults) < MOST_FAULTS:
+                pointer = at if last is None else f"{at}/{_escaped(str(last))}"
+                self.faults.append(Fault(pointer, str(error)))
+            return MISSING
 
+    def _tensor(self, rows: list[list[Any]]) -> torch.Tensor:
+        self._raise()
+        inputs = self.signature.inputs
+        if all(each.type in ("number", "boolean") for each in inputs):
+            return torch.tensor(rows, dtype=torch.float32)
+        columns = {
+            each.name: texts(values) if each.type == "category" else np.array(values, dtype=np.float64)
+            for each, values in zip(inputs, zip(*rows, strict=True), strict=True)
+        }
+        return raw_features(inputs, columns)
 
-def _number(value: object, at: str, faults: list[Fault]) -> float:
-    if value is None:
-        return MISSING
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        faults.append(Fault(at, f"expected a number, not {shown(value)}"))
-        return MISSING
-    if not -3.4028235e38 <= value <= 3.4028235e38:
-        faults.append(Fault(at, "is beyond what a float32 can hold"))
-        return MISSING
-    return float(value)
-
-
-def _parsed(text: str, at: str, faults: list[Fault]) -> float | None:
-    if not text.strip():
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        faults.append(Fault(at, f"expected a number, not {shown(text)}"))
-        return None
-    if value != value or value in (float("inf"), float("-inf")):
-        faults.append(Fault(at, "expected a finite number, or nothing for a missing value"))
-        return None
-    return value
-
-
-def _tensor(rows: Rows, faults: list[Fault]) -> torch.Tensor:
-    if faults:
-        raise InvalidInstances(*faults[:MOST_FAULTS])
-    return torch.tensor(rows, dtype=torch.float32)
+    def _raise(self) -> None:
+        if self.faults:
+            raise InvalidInstances(*self.faults[:MOST_FAULTS])
 
 
 def _check_count(count: int) -> None:

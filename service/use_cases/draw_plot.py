@@ -1,78 +1,130 @@
-"""Draw a plot: in a short-lived process, kept by the version's digest."""
+"""Draw a plot: in a short-lived process, in all its forms at once, kept by the version's digest."""
 
+import asyncio
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 from model_store import Store, Version
+from model_store.os_errors import storage_errors
+from service import __version__
 from service.use_cases.train import HISTORY, POINTS
 from service.workflow.errors import NotAvailable
+from service.workflow.specification import nearest
 
+PLOTS = ("data", "predictions", "learning_curve", "parameters", "confusion")
+FORMS = ("png", "svg", "json")
 MOST_SECONDS = 60
+MOST_FILES = 300
+MOST_AT_ONCE = 2
+MOST_WAITING = 64
 NOT_AVAILABLE = 3  # the exit status by which the drawing process says so
 
 
 class DrawingFailed(Exception):
-    """The plot could not be drawn in time."""
+    """The plot could not be drawn."""
 
 
-def draw(store: Store, cache: Path, version: Version, plot: str, form: str) -> bytes:
-    """The plot as `png`, `svg` or `json` (the chart's Vega-Lite spec).
-
-    Raises:
-        NotAvailable: this model has no such plot.
-        DrawingFailed: the drawing process failed.
-    """
-    from service import __version__
-
-    kept = cache / f"{version.digest}-{plot}-{__version__}.{form}"
-    if kept.exists():
-        return kept.read_bytes()
-    drawn = _draw(_request(store, version, plot, form), cache)
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=cache, delete=False) as file:
-        file.write(drawn)
-    Path(file.name).replace(kept)
-    return drawn
+class TooManyDrawings(Exception):
+    """Too many plots are being drawn; ask again soon."""
 
 
-def _request(store: Store, version: Version, plot: str, form: str) -> dict[str, Any]:
-    return {
-        "plot": plot,
-        "form": form,
-        "signature": version.manifest["signature"],
-        "points": orjson.loads(store.models.path(version, POINTS).read_bytes()),
-        "history": orjson.loads(store.models.path(version, HISTORY).read_bytes()),
-    }
+class Plots:
+    """Drawn plots, kept in `folder`, `most_files` of them, those longest unused given up first; each is drawn once,
+    however many ask for it, by `MOST_AT_ONCE` processes at a time. It belongs to one event loop."""
+
+    def __init__(self, folder: Path, temporary: Path, most_files: int = MOST_FILES) -> None:
+        self._folder = folder
+        self._temporary = temporary
+        self._most_files = most_files
+        self._seats = asyncio.Semaphore(MOST_AT_ONCE)
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+
+    async def draw(self, store: Store, version: Version, plot: str, form: str) -> bytes:
+        """The plot as `png`, `svg` or `json` (the chart's Vega-Lite spec).
+
+        Raises:
+            NotAvailable: this model has no such plot.
+            DrawingFailed: the drawing process failed.
+            TooManyDrawings: so many others wait that this one is not taken on.
+        """
+        if plot not in PLOTS:
+            raise NotAvailable(f"there is no such plot; {nearest(plot, PLOTS)}")
+        stem = f"{version.digest}-{plot}-{__version__}"
+        if (kept := await asyncio.to_thread(self._kept, stem, form)) is not None:
+            return kept
+        if stem not in self._under_way:
+            if len(self._under_way) >= MOST_WAITING:
+                raise TooManyDrawings(TooManyDrawings.__doc__)
+            self._under_way[stem] = asyncio.create_task(self._draw(store, version, plot, stem))
+            self._under_way[stem].add_done_callback(lambda _: self._under_way.pop(stem))
+        await asyncio.shield(self._under_way[stem])  # others may wait for it, too
+        drawn = await asyncio.to_thread(self._kept, stem, form)
+        if drawn is None:
+            raise DrawingFailed("the plot was drawn, and given up before it could be read")
+        return drawn
+
+    def _kept(self, stem: str, form: str) -> bytes | None:
+        path = self._folder / f"{stem}.{form}"
+        try:
+            os.utime(path)  # used just now
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    async def _draw(self, store: Store, version: Version, plot: str, stem: str) -> None:
+        async with self._seats:
+            request = await asyncio.to_thread(_request, store, version, plot)
+            with storage_errors():
+                self._temporary.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryDirectory(dir=self._temporary, ignore_cleanup_errors=True) as folder:
+                    await _render(request, Path(folder))
+                    await asyncio.to_thread(self._keep, stem, Path(folder))
+
+    def _keep(self, stem: str, drawn: Path) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for form in FORMS:
+            (drawn / f"chart.{form}").replace(self._folder / f"{stem}.{form}")
+        files = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime)
+        for path in files[: max(0, len(files) - max(self._most_files, len(FORMS)))]:
+            path.unlink(missing_ok=True)
 
 
-def _draw(request: dict[str, Any], cache: Path) -> bytes:
-    command = [sys.executable, "-m", "service.workflow.look.render"]
-    cache.mkdir(parents=True, exist_ok=True)
+def _request(store: Store, version: Version, plot: str) -> bytes:
+    return orjson.dumps(
+        {
+            "plot": plot,
+            "signature": version.manifest["signature"],
+            "points": orjson.loads(store.models.path(version, POINTS).read_bytes()),
+            "history": orjson.loads(store.models.path(version, HISTORY).read_bytes()),
+            "confusion": version.manifest.get("confusion", {}),
+        }
+    )
+
+
+async def _render(request: bytes, folder: Path) -> None:
+    """Has `chart.png`, `chart.svg` and `chart.json` drawn in the folder."""
     environment = {
         "PATH": os.environ.get("PATH", ""),
-        "HOME": str(cache),
-        "TMPDIR": str(cache),
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+    pipe = asyncio.subprocess.PIPE
+    command = [sys.executable, "-m", "service.workflow.look.render", str(folder)]
+    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
     try:
-        done = subprocess.run(  # noqa: S603 - our own interpreter and module
-            command,
-            input=orjson.dumps(request),
-            capture_output=True,
-            timeout=MOST_SECONDS,
-            env=environment,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
+        _, said = await asyncio.wait_for(process.communicate(request), MOST_SECONDS)
+    except TimeoutError as error:
         raise DrawingFailed("the plot took too long to draw") from error
-    if done.returncode == NOT_AVAILABLE:
-        raise NotAvailable(done.stderr.decode().strip())
-    if done.returncode:
-        raise DrawingFailed("the plot could not be drawn")
-    return done.stdout
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode == NOT_AVAILABLE:
+        raise NotAvailable(said.decode().strip())
+    if process.returncode:
+        raise DrawingFailed(DrawingFailed.__doc__)

@@ -1,19 +1,28 @@
 """Take in a bundle: check every file, see that it makes a model, then publish it."""
 
+from collections.abc import Sized
 from pathlib import Path
+
+import torch
+from pydantic import TypeAdapter
 
 from model_store import Store, Version, read_bundle
 from model_store.errors import InvalidBundle, NotFound
 from model_store.manifest import encode_manifest, manifest_digest
+from service.serving.answers import predictions
+from service.serving.warm_models import Warm
 from service.use_cases.open_model import STATE_DICT
 from service.use_cases.train import HISTORY, POINTS
-from service.workflow.errors import InvalidData, InvalidSpec
+from service.workflow.encode import slots
+from service.workflow.errors import InvalidSpec
 from service.workflow.look.points import Points
+from service.workflow.model import Model
 from service.workflow.save_and_load import load
 from service.workflow.signature import Signature
 from service.workflow.spec import parse
 
 FILES = {STATE_DICT, POINTS, HISTORY}
+HISTORIES = TypeAdapter(dict[str, list[float | None]])
 
 
 def import_bundle(store: Store, name: str, path: Path, max_bytes: int) -> tuple[Version, bool]:
@@ -35,6 +44,20 @@ def import_bundle(store: Store, name: str, path: Path, max_bytes: int) -> tuple[
     return store.models.publish(name, draft.manifest, draft.files), True
 
 
+def _check_types(model: Model) -> None:
+    """A tensor of another type would be multiplied all the same, and answer in that type."""
+    if any(parameter.dtype != torch.float32 for parameter in model.parameters()):
+        raise TypeError("a parameter is not float32")
+    if any(buffer.is_floating_point() and buffer.dtype != torch.float32 for buffer in model.buffers()):
+        raise TypeError("a buffer is not float32")
+
+
+def _check_signature(signature: Signature) -> None:
+    names = [each.name for each in signature.inputs]
+    if not names or not signature.outputs or len(set(names)) < len(names):
+        raise ValueError("inputs and outputs must be there, and inputs have different names")
+
+
 def _check_model(manifest: object, files: dict[str, Path]) -> None:
     if set(files) != FILES:
         raise InvalidBundle(None, f"a model's files are {', '.join(sorted(FILES))}")
@@ -42,13 +65,30 @@ def _check_model(manifest: object, files: dict[str, Path]) -> None:
         assert isinstance(manifest, dict)  # noqa: S101 - read_bundle gives nothing else
         spec = parse({**manifest["spec"], "model_name": "model"})
         signature = Signature.model_validate(manifest["signature"])
+        _check_signature(signature)
+        if not all(isinstance(manifest.get(name), dict) for name in ("metrics", "environment", "data")):
+            raise TypeError("a part of the manifest is missing")
     except (InvalidSpec, KeyError, TypeError, ValueError) as error:
         raise InvalidBundle("manifest.json", "its spec or signature is none of this software's") from error
     try:
-        load(spec, signature, files[STATE_DICT])
-    except (InvalidData, AssertionError, AttributeError) as error:
+        warm = Warm(load(spec, signature, files[STATE_DICT]), signature)
+        _check_types(warm.model)
+        predictions(warm, torch.zeros(1, slots(signature.inputs)))
+    except Exception as error:  # whatever a foreign model may meet, it met it here and not in a prediction
         raise InvalidBundle(f"files/{STATE_DICT}", "its tensors are not those of the model in the manifest") from error
     try:
-        Points.model_validate_json(files[POINTS].read_bytes())
+        points = Points.model_validate_json(files[POINTS].read_bytes())
+        columns: list[Sized] = [points.part, points.truth, points.prediction, *points.features.values()]
+        columns += [] if points.probability is None else [points.probability]
+        if len({len(each) for each in columns}) > 1 or not set(points.features) <= {
+            each.name for each in signature.inputs
+        }:
+            raise ValueError("columns of unequal length, or of no input")
     except ValueError as error:
         raise InvalidBundle(f"files/{POINTS}", "it does not hold the points of a model's plots") from error
+    try:
+        history = HISTORIES.validate_json(files[HISTORY].read_bytes())
+        if len({len(series) for series in history.values()}) > 1 or "epoch" not in history:
+            raise ValueError("series of unequal length")
+    except ValueError as error:
+        raise InvalidBundle(f"files/{HISTORY}", "it does not hold the losses of a model's epochs") from error

@@ -76,10 +76,11 @@ def _tag(each: Any) -> str:
 
 
 def _fault(each: Any, value: Any, at: str) -> Fault:
-    pointer, inside = at, value
+    pointer, inside, tagged = at, value, False
     for step in each["loc"]:
         # pydantic puts the tag of a discriminated union into the path; the client's document has no such step.
-        if isinstance(inside, dict) and step == inside.get("kind") and step not in inside:
+        if pointer == f"{at}/data" and not tagged and isinstance(inside, dict) and step == inside.get("kind"):
+            tagged = True
             continue
         # And the branch of a plain union that it tried.
         if not isinstance(inside, dict) and not (isinstance(inside, list) and isinstance(step, int)):

@@ -6,11 +6,12 @@ from fastapi import APIRouter, Depends, Header, Response
 
 from model_store import Entry
 from model_store.errors import AliasNotFound
+from service.api import documents
 from service.api.bodies import read_json
-from service.api.documents import ALIAS_SCHEMA, PROBLEMS, json_body
+from service.api.documents import ALIAS_EXAMPLE, ALIAS_SCHEMA, PROBLEMS, json_body
 from service.api.errors import InvalidRequest
 from service.api.json import json_response
-from service.api.parts import Service
+from service.api.parts import Parts, Service
 
 router = APIRouter(prefix="/v1/models/{name}/aliases", tags=["aliases"], responses=PROBLEMS)
 
@@ -18,28 +19,35 @@ IfMatch = Annotated[str | None, Header(description="the ETag that the alias must
 IfNoneMatch = Annotated[str | None, Header(description="`*`: only when there is no such alias")]
 
 
-@router.get("", summary="List a model's aliases")
+@router.get("", summary="List a model's aliases", response_model=documents.Page[documents.Alias])
 def index(service: Service, name: str) -> Response:
     """Every alias, with the version that it points at."""
-    service.store.models.latest_number(name)
+    _check_model(service, name)
     entries = service.store.aliases.all(name)
     return json_response({"data": [_document(alias, entry) for alias, entry in entries.items()], "has_more": False})
 
 
-@router.get("/{alias}", summary="Show an alias")
+@router.get("/{alias}", summary="Show an alias", response_model=documents.Alias)
 def show(service: Service, name: str, alias: str) -> Response:
     """The alias. Its ETag is the number of its newest entry."""
+    _check_model(service, name)
     return _answer(alias, service.store.aliases.get(name, alias))
 
 
-@router.get("/{alias}/history", summary="Where an alias has pointed")
+@router.get("/{alias}/history", summary="Where an alias has pointed", response_model=documents.Page[documents.Alias])
 def history(service: Service, name: str, alias: str) -> Response:
     """Every entry, rising; `version` null where the alias was deleted."""
+    _check_model(service, name)
     entries = service.store.aliases.history(name, alias)
     return json_response({"data": [_document(alias, entry) for entry in entries], "has_more": False})
 
 
-@router.put("/{alias}", summary="Point an alias at a version", openapi_extra=json_body(ALIAS_SCHEMA, {"version": 3}))
+@router.put(
+    "/{alias}",
+    summary="Point an alias at a version",
+    response_model=documents.Alias,
+    openapi_extra=json_body(ALIAS_SCHEMA, ALIAS_EXAMPLE),
+)
 def put(
     service: Service,
     name: str,
@@ -63,14 +71,21 @@ def put(
 @router.delete("/{alias}", status_code=204, summary="Delete an alias")
 def remove(service: Service, name: str, alias: str, if_match: IfMatch = None) -> Response:
     """The alias goes; its history stays."""
+    _check_model(service, name)
     service.store.aliases.delete(name, alias, expected=_expected(if_match))
     return Response(status_code=204)
 
 
-@router.post("/{alias}/rollback", summary="Point an alias back at the version before")
+@router.post("/{alias}/rollback", summary="Point an alias back at the version before", response_model=documents.Alias)
 def rollback(service: Service, name: str, alias: str, if_match: IfMatch = None) -> Response:
     """A new entry with the version of the entry before the newest."""
+    _check_model(service, name)
     return _answer(alias, service.store.aliases.rollback(name, alias, expected=_expected(if_match)))
+
+
+def _check_model(service: Parts, name: str) -> None:
+    """Without the model it is the model that is not found, not its alias."""
+    service.store.models.latest_number(name)
 
 
 def _expected(if_match: str | None) -> int | None:

@@ -11,8 +11,10 @@ from starlette.concurrency import run_in_threadpool
 
 from model_store import write_bundle
 from model_store.names import check_name
+from model_store.os_errors import storage_errors
+from service.api import documents
 from service.api.bodies import body_on_disk, media_type
-from service.api.documents import PROBLEMS, file_body
+from service.api.documents import PROBLEMS, file_answer, file_body
 from service.api.errors import UnsupportedMediaType
 from service.api.json import json_response
 from service.api.parts import Service
@@ -23,15 +25,21 @@ router = APIRouter(prefix="/v1/models/{name}/versions", tags=["share"], response
 ZIP = "application/zip"
 
 
-@router.get("/{version}/bundle", summary="Fetch a version as one file")
+@router.get(
+    "/{version}/bundle",
+    summary="Fetch a version as one file",
+    response_class=Response,
+    responses=file_answer("The bundle.", "application/zip"),
+)
 def fetch(service: Service, name: str, version: str) -> Response:
     """A zip file with the manifest and every file; the same bytes for the same version."""
     found = service.store.resolve(name, version)
-    service.temporary.mkdir(parents=True, exist_ok=True)
-    descriptor, name_of_file = tempfile.mkstemp(dir=service.temporary, suffix=".zip")
+    with storage_errors():
+        service.temporary.mkdir(parents=True, exist_ok=True)
+        descriptor, name_of_file = tempfile.mkstemp(dir=service.temporary, suffix=".zip")
     path = Path(name_of_file)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with storage_errors(), os.fdopen(descriptor, "wb") as file:
             write_bundle(found, service.store.models, file)
     except BaseException:
         path.unlink(missing_ok=True)
@@ -41,7 +49,14 @@ def fetch(service: Service, name: str, version: str) -> Response:
     return FileResponse(path, media_type=ZIP, filename=f"{name}-{found.number}.zip", headers=headers, background=done)
 
 
-@router.post("", status_code=201, summary="Take in a bundle", openapi_extra=file_body(ZIP))
+@router.post(
+    "",
+    status_code=201,
+    summary="Take in a bundle",
+    response_model=documents.Published,
+    responses={200: {"model": documents.Published, "description": "The version was there already."}},
+    openapi_extra=file_body(ZIP),
+)
 async def take(request: Request, service: Service, name: str) -> Response:
     """The next version of the model; 200 and the known version when its digest is already there."""
     check_name(name)

@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from model_store import Version
 from model_store.names import check_name
+from service.api import documents
 from service.api.bodies import body_on_disk, media_type
 from service.api.documents import PROBLEMS, file_body
 from service.api.errors import UnsupportedMediaType
@@ -16,13 +17,21 @@ from service.api.lists import After, Limit, cut, page
 from service.api.parts import Service
 from service.use_cases.delete_dataset import delete
 from service.use_cases.upload_dataset import HEAD, upload
+from service.workflow.data.formats import FORMATS
 
 router = APIRouter(prefix="/v1/datasets", tags=["data sets"], responses=PROBLEMS)
 
-MEDIA_TYPES = ("text/csv",)
+MEDIA_TYPES = tuple(FORMATS)
 
 
-@router.put("/{name}", status_code=201, summary="Upload a data set", openapi_extra=file_body(*MEDIA_TYPES))
+@router.put(
+    "/{name}",
+    status_code=201,
+    summary="Upload a data set",
+    response_model=documents.Dataset,
+    responses={200: {"model": documents.Dataset, "description": "The newest version has these bytes already."}},
+    openapi_extra=file_body(*MEDIA_TYPES),
+)
 async def put(request: Request, service: Service, name: str) -> Response:
     """A new version; the newest version's own bytes make none and answer 200."""
     check_name(name)
@@ -34,20 +43,25 @@ async def put(request: Request, service: Service, name: str) -> Response:
     return json_response(_document(version), 201 if new else 200, {"Location": f"/v1/datasets/{name}"})
 
 
-@router.get("", summary="List data sets, by name")
+@router.get("", summary="List data sets, by name", response_model=documents.Page[documents.Dataset])
 def index(service: Service, after: After = None, limit: Limit = 20) -> Response:
     """The newest version of each data set."""
     names, more = cut([name for name in service.store.datasets.names() if after is None or name > after], limit)
-    return json_response(page([_document(service.store.datasets.latest(name)) for name in names], more))
+    found = (service.store.datasets.latest(name) for name in names)
+    return json_response(page([_document(each) for each in found], more))
 
 
-@router.get("/{name}", summary="Show a data set")
+@router.get("/{name}", summary="Show a data set", response_model=documents.Dataset)
 def show(service: Service, name: str) -> Response:
     """The newest version: its columns with their types and statistics."""
     return json_response(_document(service.store.datasets.latest(name)))
 
 
-@router.get("/{name}/versions", summary="List a data set's versions, newest first")
+@router.get(
+    "/{name}/versions",
+    summary="List a data set's versions, newest first",
+    response_model=documents.Page[documents.Dataset],
+)
 def versions(
     service: Service, name: str, after: Annotated[int | None, Query(ge=1)] = None, limit: Limit = 20
 ) -> Response:
@@ -57,7 +71,7 @@ def versions(
     return json_response(page([_document(service.store.datasets.get(name, number)) for number in shown], more))
 
 
-@router.get("/{name}/rows", summary="The first rows of a data set")
+@router.get("/{name}/rows", summary="The first rows of a data set", response_model=documents.Page[dict[str, Any]])
 def rows(service: Service, name: str, limit: Limit = 20) -> Response:
     """The first rows of the newest version, at most 1,000."""
     version = service.store.datasets.latest(name)

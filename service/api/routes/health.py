@@ -1,21 +1,21 @@
 """Whether the service lives, and whether it can answer."""
 
 from fastapi import APIRouter, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import PlainTextResponse, RedirectResponse
 
 router = APIRouter(tags=["service"])
 
 
-@router.get("/livez", summary="Whether the service lives")
+@router.get("/livez", summary="Whether the service lives", response_class=PlainTextResponse)
 async def livez() -> Response:
     """200 while the service runs."""
-    return Response("ok\n", media_type="text/plain")
+    return PlainTextResponse("ok\n")
 
 
-@router.get("/readyz", summary="Whether predictions can be answered")
+@router.get("/readyz", summary="Whether predictions can be answered", response_class=PlainTextResponse)
 async def readyz() -> Response:
     """200 once predictions can be answered; the trainers may still be warming up."""
-    return Response("ok\n", media_type="text/plain")
+    return PlainTextResponse("ok\n")
 
 
 @router.get("/", include_in_schema=False)

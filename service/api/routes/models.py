@@ -1,23 +1,24 @@
 """Models, and their versions: list, open, delete."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
 from model_store import Store, Version
-from service.api.documents import PROBLEMS
-from service.api.errors import InvalidRequest, NotAcceptable
+from model_store.errors import Corrupt, NotFound
+from service.api import documents
+from service.api.accept import choose
+from service.api.documents import PROBLEMS, file_answer
 from service.api.json import json_response
 from service.api.lists import After, Limit, cut, page
 from service.api.parts import Parts, Service
-from service.use_cases.draw_plot import draw
 from service.use_cases.open_model import STATE_DICT
 from service.use_cases.predict import warm
 from service.workflow import inspection
 from service.workflow.errors import NotAvailable
-from service.workflow.specification import nearest
+from service.workflow.specification import nearest, shown
 
 router = APIRouter(prefix="/v1/models", tags=["models"], responses=PROBLEMS)
 
@@ -26,16 +27,16 @@ FORMS = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
 EXPORTS = ("safetensors", "state_dict", "torch_export", "onnx")
 
 
-@router.get("", summary="List models, by name")
+@router.get("", summary="List models, by name", response_model=documents.ModelPage)
 def index(service: Service, after: After = None, limit: Limit = 20) -> Response:
     """Every model with its latest version and its aliases."""
     names = service.store.models.names()
     shown, more = cut([name for name in names if after is None or name > after], limit)
-    listed = page([_model(service.store, name) for name in shown], more)
-    return json_response(listed | {"models": list(shown)})
+    found = [each for each in (_model_if_there(service.store, name) for name in shown) if each is not None]
+    return json_response(page(found, more) | {"models": [each["name"] for each in found]})
 
 
-@router.get("/{name}", summary="Show a model")
+@router.get("/{name}", summary="Show a model", response_model=documents.ShownModel)
 def show(service: Service, name: str) -> Response:
     """The model's latest version, its versions and aliases."""
     document = _model(service.store, name)
@@ -53,7 +54,11 @@ def remove(service: Service, name: str) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/{name}/versions", summary="List a model's versions, newest first")
+@router.get(
+    "/{name}/versions",
+    summary="List a model's versions, newest first",
+    response_model=documents.Page[documents.Version],
+)
 def versions(
     service: Service, name: str, after: Annotated[int | None, Query(ge=1)] = None, limit: Limit = 20
 ) -> Response:
@@ -61,11 +66,11 @@ def versions(
     numbers = [number for number in reversed(service.store.models.numbers(name)) if after is None or number < after]
     shown, more = cut(numbers, limit)
     aliases = _aliases(service.store, name)
-    found = [service.store.models.get(name, number) for number in shown]
-    return json_response(page([_version(each, aliases) for each in found], more))
+    found = [_version_if_there(service.store, name, number, aliases) for number in shown]
+    return json_response(page([each for each in found if each is not None], more))
 
 
-@router.get("/{name}/versions/{version}", summary="Show a version's manifest")
+@router.get("/{name}/versions/{version}", summary="Show a version's manifest", response_model=documents.Manifest)
 def manifest(service: Service, name: str, version: str) -> Response:
     """The manifest, with the version's name, number, digest and aliases beside it."""
     found = service.store.resolve(name, version)
@@ -79,14 +84,21 @@ def remove_version(service: Service, name: str, version: str) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/{name}/versions/{version}/parameters", summary="Look at the parameters")
+@router.get(
+    "/{name}/versions/{version}/parameters", summary="Look at the parameters", response_model=documents.Parameters
+)
 def parameters(service: Service, name: str, version: str) -> Response:
     """Every parameter with its shape, and what its values are like."""
     model = warm(service.store, service.warm, service.store.resolve(name, version)).model
     return json_response(inspection.parameters(model, model.tensors()))
 
 
-@router.get("/{name}/versions/{version}/state_dict", summary="Look at the state_dict, or fetch it")
+@router.get(
+    "/{name}/versions/{version}/state_dict",
+    summary="Look at the state_dict, or fetch it",
+    response_model=dict[str, Any],
+    responses=file_answer("The tensors.", SAFETENSORS),
+)
 def state_dict(
     service: Service,
     name: str,
@@ -96,10 +108,8 @@ def state_dict(
 ) -> Response:
     """JSON in the state_dict's order; with `Accept: application/x-safetensors` the file."""
     found = service.store.resolve(name, version)
-    if SAFETENSORS in accept:
+    if choose(accept, ["application/json", SAFETENSORS]) == SAFETENSORS:
         return _safetensors(service, found)
-    if not any(each in accept for each in ("application/json", "*/*", "application/*")):
-        raise NotAcceptable(f"application/json and {SAFETENSORS} can be answered")
     tensors = warm(service.store, service.warm, found).model.tensors()
     for each in tensor or ():
         if each not in tensors:
@@ -107,18 +117,28 @@ def state_dict(
     return json_response({each: tensors[each].numpy() for each in tensor or tensors})
 
 
-@router.get("/{name}/versions/{version}/plots/{plot}", summary="Draw a plot")
+@router.get(
+    "/{name}/versions/{version}/plots/{plot}",
+    summary="Draw a plot",
+    response_class=Response,
+    responses=file_answer("The plot.", *FORMS.values()),
+)
 async def plots(
     service: Service, name: str, version: str, plot: str, accept: Annotated[str, Header()] = "*/*"
 ) -> Response:
     """`data`, `predictions` or `learning_curve`; a suffix `.png`, `.svg` or `.json` beats Accept."""
     plot, form = _form(plot, accept)
     found = await run_in_threadpool(service.store.resolve, name, version)
-    drawn = await run_in_threadpool(draw, service.store, service.plots, found, plot, form)
+    drawn = await service.plots.draw(service.store, found, plot, form)
     return Response(drawn, media_type=FORMS[form])
 
 
-@router.get("/{name}/versions/{version}/exports/{export}", summary="Export a model")
+@router.get(
+    "/{name}/versions/{version}/exports/{export}",
+    summary="Export a model",
+    response_class=Response,
+    responses=file_answer("The file.", SAFETENSORS),
+)
 def exports(service: Service, name: str, version: str, export: str) -> Response:
     """A file that loads without this software."""
     found = service.store.resolve(name, version)
@@ -132,34 +152,56 @@ def _safetensors(service: Parts, version: Version) -> Response:
     return FileResponse(path, media_type=SAFETENSORS, filename=f"{version.name}-{version.number}.safetensors")
 
 
-def _form(plot: str, accept: str) -> tuple[str, Literal["png", "svg", "json"]]:
+def _form(plot: str, accept: str) -> tuple[str, str]:
+    """The plot's name, and the form that its suffix or else the client asks for."""
     stem, _, suffix = plot.rpartition(".")
-    if stem and suffix in FORMS:
-        return stem, suffix  # type: ignore[return-value] # one of FORMS
+    if stem and suffix not in FORMS:
+        raise NotAvailable(f"there is no plot in the form {shown(suffix)}; {nearest(suffix, FORMS)}")
     if stem:
-        raise InvalidRequest(f"unknown suffix; {nearest(suffix, FORMS)}")
-    for form, media_type in FORMS.items():
-        if media_type in accept:
-            return plot, form  # type: ignore[return-value] # one of FORMS
-    if "*/*" in accept or "image/*" in accept:
-        return plot, "png"
-    raise NotAcceptable(f"{', '.join(FORMS.values())} can be answered")
+        return stem, suffix
+    chosen = choose(accept, list(FORMS.values()))
+    return plot, next(form for form, media_type in FORMS.items() if media_type == chosen)
+
+
+def _model_if_there(store: Store, name: str) -> dict[str, Any] | None:
+    """None when it was deleted while a list was made."""
+    try:
+        return _model(store, name)
+    except NotFound:
+        return None
 
 
 def _model(store: Store, name: str) -> dict[str, Any]:
-    latest, aliases = store.models.latest(name), _aliases(store, name)
+    latest = _version_or_damage(store, name, store.models.latest_number(name))
     return {
         "name": name,
-        "latest": latest.number,
+        "latest": latest["version"],
         "versions": len(store.models.numbers(name)),
-        "aliases": aliases,
-        "metrics": latest.manifest.get("metrics"),
-        "created_at": latest.created_at,
+        "aliases": _aliases(store, name),
+        "metrics": latest["metrics"],
+        "created_at": latest["created_at"],
     }
 
 
 def _aliases(store: Store, name: str) -> dict[str, int | None]:
     return {alias: entry.version for alias, entry in store.aliases.all(name).items()}
+
+
+def _version_if_there(store: Store, name: str, number: int, aliases: dict[str, int | None]) -> dict[str, Any] | None:
+    """None when it was deleted while a list was made."""
+    try:
+        return _version_or_damage(store, name, number) | {"aliases": _pointing(aliases, number)}
+    except NotFound:
+        return None
+
+
+def _version_or_damage(store: Store, name: str, number: int) -> dict[str, Any]:
+    """The version; a damaged one must not take the list that it stands in with it."""
+    try:
+        return _version(store.models.get(name, number), {})
+    except Corrupt:
+        unknown = dict.fromkeys(("digest", "created_at", "metrics", "job"))
+        return {"name": name, "version": number, "aliases": [], **unknown}
 
 
 def _version(version: Version, aliases: dict[str, int | None]) -> dict[str, Any]:
@@ -168,7 +210,11 @@ def _version(version: Version, aliases: dict[str, int | None]) -> dict[str, Any]
         "version": version.number,
         "digest": version.digest,
         "created_at": version.created_at,
-        "aliases": [alias for alias, number in aliases.items() if number == version.number],
+        "aliases": _pointing(aliases, version.number),
         "metrics": version.manifest.get("metrics"),
         "job": version.manifest.get("job"),
     }
+
+
+def _pointing(aliases: dict[str, int | None], number: int) -> list[str]:
+    return [alias for alias, pointed_at in aliases.items() if pointed_at == number]

@@ -9,8 +9,10 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from service.api import documents
+from service.api.accept import choose
 from service.api.bodies import read_json
-from service.api.documents import PROBLEMS, JobDocument, spec_body
+from service.api.documents import PROBLEMS, spec_body
 from service.api.errors import InvalidRequest
 from service.api.json import json_response
 from service.api.lists import After, Limit, page
@@ -24,10 +26,12 @@ router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"], responses
 ASK_AGAIN = 0.5  # seconds after which another process's changes are looked for
 HEARTBEAT = 15.0  # seconds of silence after which an event stream says that it is alive
 TIME_TO_CANCEL = 5.0
+EVENT_STREAM = "text/event-stream"
+LARGEST_ID = 10**18
 Body = Annotated[Any, Depends(read_json)]
 
 
-@router.post("", status_code=202, summary="Train a model", response_model=JobDocument, openapi_extra=spec_body())
+@router.post("", status_code=202, summary="Train a model", response_model=documents.Job, openapi_extra=spec_body())
 def create(
     service: Service,
     body: Body,
@@ -43,7 +47,9 @@ def create(
     return json_response(document(job), 202, {"Location": f"/v1/training-jobs/{job.id}"})
 
 
-@router.post("/validate", summary="Check a spec without training", openapi_extra=spec_body())
+@router.post(
+    "/validate", summary="Check a spec without training", response_model=documents.Plan, openapi_extra=spec_body()
+)
 def validate(service: Service, body: Body) -> Response:
     """What the spec comes to: every default, the model's parameters, the rows of each part."""
     planned = plan(service.store, parse(body), service.limits)
@@ -57,7 +63,7 @@ def validate(service: Service, body: Body) -> Response:
     )
 
 
-@router.get("", summary="List training jobs, newest first")
+@router.get("", summary="List training jobs, newest first", response_model=documents.Page[documents.Job])
 def index(
     service: Service,
     status: Status | None = None,
@@ -70,7 +76,7 @@ def index(
     return json_response(page([document(job) for job in jobs], more))
 
 
-@router.get("/{job_id}", summary="Show a training job", response_model=JobDocument)
+@router.get("/{job_id}", summary="Show a training job", response_model=documents.Job)
 async def show(
     service: Service,
     job_id: str,
@@ -80,7 +86,7 @@ async def show(
     return json_response(document(await _until(service, job_id, lambda job: job.final, wait)))
 
 
-@router.post("/{job_id}/cancel", summary="Cancel a training job", response_model=JobDocument)
+@router.post("/{job_id}/cancel", summary="Cancel a training job", response_model=documents.Job)
 async def cancel(service: Service, job_id: str) -> Response:
     """The cancelled job; after 5 s the running one with `requested`."""
     await run_in_threadpool(service.journal.cancel, job_id)
@@ -88,24 +94,36 @@ async def cancel(service: Service, job_id: str) -> Response:
     return json_response(document(await _until(service, job_id, lambda job: job.final, TIME_TO_CANCEL)))
 
 
-@router.get("/{job_id}/metrics", summary="The metrics of every epoch")
+@router.get(
+    "/{job_id}/metrics",
+    summary="The metrics of every epoch",
+    response_model=dict[str, list[float | None]],
+)
 def metrics(service: Service, job_id: str) -> Response:
     """Series of equal length, `epoch` first."""
     return json_response(service.journal.metrics(job_id))
 
 
-@router.get("/{job_id}/events", summary="What happened to a training job, live or so far")
+@router.get(
+    "/{job_id}/events",
+    summary="What happened to a training job, live or so far",
+    response_model=documents.Page[documents.Event],
+    responses={
+        200: {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}, "description": "The events."},
+        204: {"description": "To `Accept: text/event-stream`: the job has ended, and nothing is left to tell."},
+    },
+)
 async def events(
     request: Request,
     service: Service,
     job_id: str,
     accept: Annotated[str, Header()] = "*/*",
     last_event_id: Annotated[str | None, Header(description="replays what came after it")] = None,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
     limit: Limit = 1000,
 ) -> Response:
     """A JSON list, rising; with `Accept: text/event-stream` the events so far, then live, until the job has ended."""
-    if "text/event-stream" not in accept:
+    if choose(accept, ["application/json", EVENT_STREAM]) != EVENT_STREAM:
         found = await run_in_threadpool(service.journal.events, job_id, after=after, limit=limit + 1)
         return json_response(page([_event(each) for each in found[:limit]], len(found) > limit))
     if last_event_id is not None:
@@ -116,7 +134,7 @@ async def events(
     if job.final and not await run_in_threadpool(service.journal.events, job_id, after=after, limit=1):
         return Response(status_code=204)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_stream(service, job_id, after), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_stream(service, job_id, after), media_type=EVENT_STREAM, headers=headers)
 
 
 def document(job: Job) -> dict[str, Any]:

@@ -1,16 +1,18 @@
 """From the values that JSON holds to a column of a table: for rows in a spec and for rows to predict, in the same way."""
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
+from service.workflow.data.schema import ColumnType
 from service.workflow.data.table import Numbers, Texts, Wanted
 from service.workflow.specification import shown
 
-MISSING = float("nan")
-FLOAT32_MAX = 3.4028235e38
+MISSING = math.nan
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 class InvalidValue(Exception):
@@ -27,16 +29,41 @@ def column(values: Sequence[Any], wanted: Wanted) -> Numbers | Texts:
     Raises:
         InvalidValue: the first value that is not of the wanted type, with its row.
     """
-    if wanted.type == "category":
-        return _texts(values)
-    convert = {"number": _number, "boolean": _boolean, "datetime": _time}[wanted.type]
-    filled = np.empty(len(values), wanted.dtype)
+    converted: list[Any] = []
     for row, value in enumerate(values):
         try:
-            filled[row] = MISSING if value is None else convert(value)
+            converted.append(None if value is None else convert(value, wanted.type))
         except ValueError as error:
             raise InvalidValue(row, str(error)) from None
-    return filled
+    if wanted.type == "category":
+        return texts(converted)
+    return np.array([MISSING if value is None else value for value in converted], wanted.dtype)
+
+
+def texts(values: Sequence[str | None]) -> Texts:
+    """A column of texts, None for a missing one."""
+    known: dict[str, int] = {}
+    codes = [-1 if value is None else known.setdefault(value, len(known)) for value in values]
+    return Texts(np.array(codes, np.int32), list(known))
+
+
+def convert(value: Any, kind: ColumnType) -> float | str:
+    """A value as its column keeps it: a number, 0 or 1 for a boolean, seconds since 1970 for a time, a category's text.
+
+    Raises:
+        ValueError: it is not of that type; the message says what would be.
+    """
+    match kind:
+        case "number":
+            return _number(value)
+        case "boolean":
+            return _boolean(value)
+        case "datetime":
+            return _time(value)
+        case "category":
+            if isinstance(value, dict | list):
+                raise ValueError("expected a text")
+            return as_text(value)
 
 
 def as_text(value: object) -> str:
@@ -48,25 +75,33 @@ def as_text(value: object) -> str:
     return str(value)
 
 
-def from_text(text: str, wanted: Wanted) -> Any:
-    """The value that a text stands for, in a query or in a CSV file; nothing for a missing one.
+def from_text(text: str, kind: ColumnType) -> Any:
+    """The value that a text stands for, in a query or in a CSV file; None for a missing one, which has no text.
 
     Raises:
-        ValueError: it stands for none of the wanted type.
+        ValueError: it stands for none of that type.
     """
     if not text.strip():
         return None
-    if wanted.type == "number":
-        try:
-            return float(text)
-        except ValueError:
-            raise ValueError(f"expected a number, not {shown(text)}") from None
-    if wanted.type == "boolean":
+    if kind == "number":
+        return _parsed_number(text)
+    if kind == "boolean":
         meanings = {"true": True, "false": False, "1": True, "0": False}
         if text.strip().lower() not in meanings:
             raise ValueError(f"expected true or false, not {shown(text)}")
         return meanings[text.strip().lower()]
     return text
+
+
+def _parsed_number(text: str) -> float:
+    try:
+        # float() also reads 1_000 and the digits of other scripts.
+        value = float(text) if text.isascii() and "_" not in text else math.nan
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"expected a finite number, or nothing for a missing value, not {shown(text)}")
+    return value
 
 
 def _number(value: Any) -> float:
@@ -78,29 +113,14 @@ def _number(value: Any) -> float:
 
 
 def _boolean(value: Any) -> float:
-    if value not in (0, 1) or isinstance(value, str):
+    if isinstance(value, str) or value not in (0, 1):
         raise ValueError(f"expected true or false, not {shown(value)}")
     return float(value)
 
 
 def _time(value: Any) -> float:
-    if not isinstance(value, str):
-        raise ValueError(f"expected a date or time in ISO 8601, not {shown(value)}")
     try:
         time = datetime.fromisoformat(value)
-    except ValueError:
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"expected a date or time in ISO 8601, not {shown(value)}") from None
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
-
-
-def _texts(values: Sequence[Any]) -> Texts:
-    known: dict[str, int] = {}
-    codes = np.empty(len(values), np.int32)
-    for row, value in enumerate(values):
-        if value is None:
-            codes[row] = -1
-        elif isinstance(value, dict | list):
-            raise InvalidValue(row, "expected a text")
-        else:
-            codes[row] = known.setdefault(as_text(value), len(known))
-    return Texts(codes, list(known))

@@ -1,9 +1,11 @@
-"""`python -m service.workflow.look.render`: one chart, from JSON on stdin to PNG, SVG or JSON on stdout.
+"""`python -m service.workflow.look.render FOLDER`: one chart, from JSON on stdin to `chart.json`, `chart.svg` and
+`chart.png` in the folder.
 
 A process of its own: Altair and vl-convert are large, start threads, and are never loaded into the server.
 """
 
 import sys
+from pathlib import Path
 
 import orjson
 
@@ -15,33 +17,28 @@ from service.workflow.signature import Signature
 NOT_AVAILABLE = 3
 
 
-def main() -> int:
+def main(folder: Path) -> int:
     """Draws what it is asked for; exits with `NOT_AVAILABLE` when the model has no such plot."""
     request = orjson.loads(sys.stdin.buffer.read())
     signature, points = Signature.model_validate(request["signature"]), Points.model_validate(request["points"])
     try:
-        if request["plot"] not in CHARTS:
-            raise NotAvailable(f"there is no such plot; known: {', '.join(CHARTS)}")
-        description = CHARTS[request["plot"]](
-            Subject(signature, points, request["history"], request["confusion"])
-        ).to_dict()
+        subject = Subject(signature, points, request["history"], request["confusion"])
+        description = CHARTS[request["plot"]](subject).to_dict()
     except NotAvailable as error:
         sys.stderr.write(str(error))
         return NOT_AVAILABLE
-    sys.stdout.buffer.write(_render(description, request["form"]))
+    _render(description, folder)
     return 0
 
 
-def _render(description: dict[str, object], form: str) -> bytes:
+def _render(description: dict[str, object], folder: Path) -> None:
     import vl_convert
 
-    if form == "json":
-        return orjson.dumps(description)
-    if form == "svg":
-        return vl_convert.vegalite_to_svg(description).encode()
-    drawn: bytes = vl_convert.vegalite_to_png(description, scale=2)
-    return drawn
+    svg = vl_convert.vegalite_to_svg(description)
+    (folder / "chart.json").write_bytes(orjson.dumps(description))
+    (folder / "chart.svg").write_text(svg, encoding="utf-8")
+    (folder / "chart.png").write_bytes(vl_convert.svg_to_png(svg, scale=2))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,68 @@
+"""One real server for each test process, and a trained line in it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.live_server import LiveServer
+
+LINE: dict[str, Any] = {
+    "data": {"kind": "line", "weight": 0.4, "bias": 0.6, "start": 0, "end": 1, "step": 0.02},
+    "split": {"train": 0.8, "validation": 0, "test": 0.2, "shuffle": False},
+    "model": {"kind": "linear_regression"},
+    "loss": {"name": "L1Loss"},
+    "optimizer": {"name": "SGD", "lr": 0.01},
+    "training": {"epochs": 5, "batch_size": "full", "seed": 42},
+}
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A real server."""
+    started = LiveServer(tmp_path_factory.mktemp("server") / "home")
+    try:
+        yield started
+    finally:
+        assert started.stop() == 0
+        assert "ERROR" not in started.log(), started.log()
+
+
+@pytest.fixture(scope="session")
+def http(server: LiveServer) -> Iterator[httpx.Client]:
+    """A client of the server."""
+    with server.client() as client:
+        yield client
+
+
+def train(http: httpx.Client, name: str, **about: Any) -> dict[str, Any]:
+    """A model of that name, trained on the line unless the spec says otherwise: the job that has succeeded."""
+    accepted = http.post("/v1/training-jobs", json={**LINE, "model_name": name, **about})
+    assert accepted.status_code == 202, accepted.text
+    job: dict[str, Any] = http.get(f"{accepted.headers['Location']}?wait=60").json()
+    assert job["status"] == "succeeded", job
+    return job
+
+
+@pytest.fixture(scope="session")
+def line(http: httpx.Client) -> dict[str, Any]:
+    """The job that made version 1 of the model `line`. No test changes this model."""
+    return train(http, "line")
+
+
+@pytest.fixture
+def model(http: httpx.Client, request: pytest.FixtureRequest) -> str:
+    """The name of a model with one version that belongs to this test alone."""
+    name = "own-" + "".join(each if each.isalnum() else "-" for each in request.node.name.lower())[:40].strip("-")
+    train(http, name, training={"epochs": 0})
+    return name
+
+
+@pytest.fixture
+def csv(tmp_path: Path) -> Path:
+    """A small table."""
+    path = tmp_path / "houses.csv"
+    path.write_text("area,rooms,price\n" + "".join(f"{50 + i},{i % 5},{100 + 3 * i}\n" for i in range(40)))
+    return path

@@ -1,0 +1,58 @@
+"""A real server for tests: the command that users type, on a free port, with a home of its own."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+START_SECONDS = 60
+STOP_SECONDS = 30
+ADDRESS = re.compile(r"running on (http://127\.0\.0\.1:\d+)")
+
+
+class LiveServer:
+    """`python -m service serve` in a process of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._log = home.with_suffix(".log")
+        command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", str(home)]
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - our own command
+        self.url = self._address()
+
+    def log(self) -> str:
+        """What it has written so far."""
+        return self._log.read_text(errors="replace")
+
+    def client(self) -> httpx.Client:
+        """A client that believes no proxy of the environment."""
+        return httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+
+    def temporary_files(self) -> list[Path]:
+        """What lies about under the home's folder for temporary files."""
+        return [path for path in (self.home / "tmp").rglob("*") if path.is_file()]
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def _address(self) -> str:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if found := ADDRESS.search(self.log()):
+                return found[1]
+            time.sleep(0.02)
+        self.process.kill()
+        self.process.wait()
+        raise AssertionError(f"the service did not start:\n{self.log()}")

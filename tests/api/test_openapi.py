@@ -1,0 +1,155 @@
+"""The OpenAPI document: whole, true, and readable without the internet."""
+
+import json
+import re
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import TypeAdapter
+
+from service.api import documents
+
+Operation = tuple[str, str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def document(http: httpx.Client) -> dict[str, Any]:
+    answer = http.get("/openapi.json")
+    assert answer.headers["Content-Type"] == "application/json"
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+@pytest.fixture(scope="module")
+def operations(document: dict[str, Any]) -> list[Operation]:
+    return [(method, path, told) for path, item in document["paths"].items() for method, told in item.items()]
+
+
+def test_every_operation_says_what_it_does(operations: list[Operation]) -> None:
+    assert len(operations) > 30
+    for method, path, told in operations:
+        assert told["summary"] and told["description"] and told["tags"], (method, path)
+    summaries = [told["operationId"] for _, _, told in operations]
+    assert len(set(summaries)) == len(summaries)
+
+
+def test_every_body_has_an_example_and_every_answer_a_form(operations: list[Operation]) -> None:
+    for method, path, told in operations:
+        if method in ("post", "put") and not path.endswith(("/cancel", "/rollback")):
+            for media_type, content in told["requestBody"]["content"].items():
+                assert content["example"] and content["schema"], (method, path, media_type)
+        assert any(status.startswith("2") for status in told["responses"]), (method, path)
+        for status, answer in told["responses"].items():
+            if status in ("200", "201", "202"):
+                assert answer["content"], (method, path)
+                for media_type, content in answer["content"].items():
+                    is_shaped = content.get("schema") or "plots" in path
+                    assert is_shaped or media_type == "text/plain", (method, path, media_type)
+
+
+def test_errors_are_problems(operations: list[Operation], document: dict[str, Any]) -> None:
+    for method, path, told in operations:
+        if not path.startswith("/v1"):
+            continue
+        for status in ("4XX", "5XX"):
+            content = told["responses"][status]["content"]
+            assert list(content) == ["application/problem+json"], (method, path)
+        assert "422" not in told["responses"]
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_no_reference_leads_nowhere(document: dict[str, Any]) -> None:
+    for reference in re.findall(r'"\$ref": "#/components/schemas/([^"]+)"', json.dumps(document)):
+        assert reference in document["components"]["schemas"]
+
+
+def test_the_documentation_needs_no_internet(http: httpx.Client) -> None:
+    root = http.get("/")
+    assert (root.status_code, root.headers["Location"]) == (307, "/docs")
+    page = http.get("/docs").text
+    sources = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(sources) >= 3
+    for source in sources:
+        assert source.startswith("/"), source
+        assert http.get(source).status_code == 200
+    assert "//" not in re.sub(r"<!--.*?-->", "", page.replace("://", "")) and "http" not in page
+    assert http.get("/redoc").status_code == 404
+
+
+def test_the_examples_work_in_the_order_of_the_story(operations: list[Operation], http: httpx.Client) -> None:
+    """Every operation once, with the example of its body; every answer declared, and as it is described."""
+    told = {(method, path): about for method, path, about in operations}
+    left = set(told)
+    values = {"name": "line", "version": "1", "plot": "data.json", "alias": "production", "export": "safetensors"}
+
+    def send(method: str, path: str, query: str = "", content: bytes | None = None) -> httpx.Response:
+        about = told[method, path]
+        left.discard((method, path))
+        headers = {}
+        for media_type, body in about.get("requestBody", {}).get("content", {}).items():
+            example = body["example"]
+            content = content or (example.encode() if isinstance(example, str) else json.dumps(example).encode())
+            headers = {"Content-Type": media_type}
+        address = path
+        for name, value in values.items():
+            address = address.replace(f"{{{name}}}", value)
+        answer = http.request(method.upper(), address + query, content=content, headers=headers)
+        assert answer.status_code < 400, f"{method} {address}: {answer.text}"
+        described = about["responses"][str(answer.status_code)]
+        if answer.content:
+            media_type = answer.headers["Content-Type"].split(";")[0]
+            schema = described["content"][media_type].get("schema", {})
+            check(schema, answer)
+        return answer
+
+    send("get", "/livez"), send("get", "/readyz")
+    send("post", "/v1/training-jobs/validate")
+    values["job_id"] = send("post", "/v1/training-jobs").json()["id"]
+    assert send("get", "/v1/training-jobs/{job_id}", "?wait=60").json()["status"] == "succeeded"
+    send("get", "/v1/training-jobs")
+    send("get", "/v1/training-jobs/{job_id}/metrics")
+    send("get", "/v1/training-jobs/{job_id}/events")
+    values["version"] = str(http.get("/v1/models/line").json()["latest"])
+    version = "/v1/models/{name}/versions/{version}"
+    for path in ("/v1/models", "/v1/models/{name}", "/v1/models/{name}/versions", version):
+        send("get", path)
+    for path in ("/parameters", "/state_dict", "/plots/{plot}", "/exports/{export}"):
+        send("get", version + path)
+    send("post", f"{version}/predictions"), send("post", "/v1/models/{name}/predictions")
+    send("get", f"{version}/predictions", "?x=0.5"), send("get", "/v1/models/{name}/predictions", "?x=0.5")
+    bundle = send("get", f"{version}/bundle").content
+    values["name"] = "story"
+    values["version"] = str(send("post", "/v1/models/{name}/versions", content=bundle).json()["version"])
+    send("put", "/v1/models/{name}/aliases/{alias}")
+    second = {**http.get("/v1/training-jobs/" + values["job_id"]).json()["spec"], "model_name": "story"}
+    job = http.post("/v1/training-jobs", json={**second, "training": {**second["training"], "epochs": 0}}).json()
+    assert http.get(f"/v1/training-jobs/{job['id']}?wait=60").json()["result"]["version"] == 2
+    http.put("/v1/models/story/aliases/production", json={"version": 2})
+    assert send("post", "/v1/models/{name}/aliases/{alias}/rollback").json()["version"] == 1
+    for path in ("", "/{alias}", "/{alias}/history"):
+        send("get", f"/v1/models/{{name}}/aliases{path}")
+    send("delete", "/v1/models/{name}/aliases/{alias}")
+    send("delete", version)
+    send("delete", "/v1/models/{name}")
+    send("put", "/v1/datasets/{name}"), send("put", "/v1/datasets/{name}")
+    for path in ("/v1/datasets", "/v1/datasets/{name}", "/v1/datasets/{name}/versions", "/v1/datasets/{name}/rows"):
+        send("get", path)
+    send("delete", "/v1/datasets/{name}")
+    job = http.post("/v1/training-jobs", json={**second, "training": {**second["training"], "epochs": 10**7}}).json()
+    values["job_id"] = job["id"]
+    send("post", "/v1/training-jobs/{job_id}/cancel")
+    assert left == set()
+
+
+def check(schema: dict[str, Any], answer: httpx.Response) -> None:
+    """The answer is what its document says: no field more, none less."""
+    name = schema.get("$ref", "").rpartition("/")[2]
+    if not name:
+        return
+    pages = {"Page_Alias_": documents.Page[documents.Alias], "Page_Job_": documents.Page[documents.Job],
+             "Page_Event_": documents.Page[documents.Event], "Page_Dataset_": documents.Page[documents.Dataset],
+             "Page_Version_": documents.Page[documents.Version],
+             "Page_dict_str__Any__": documents.Page[dict[str, Any]]}  # fmt: skip
+    described: Any = pages[name] if name in pages else getattr(documents, name)
+    TypeAdapter(described).validate_python(answer.json(), strict=True)

@@ -1,0 +1,120 @@
+"""Plots: over HTTP, and how they are kept."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from model_store import Store
+from service.use_cases import draw_plot
+from service.use_cases.draw_plot import MOST_AT_ONCE, PLOTS, Plots, TooManyDrawings
+from service.workflow.look.charts import CHARTS
+from tests.api.live_server import LiveServer
+
+PATH = "/v1/models/line/versions/1/plots"
+PNG, SVG, JSON = b"\x89PNG", b"<svg", b"{"
+
+
+def test_every_chart_can_be_asked_for() -> None:
+    assert set(PLOTS) == set(CHARTS)
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_a_plot_in_every_form(http: httpx.Client, line: dict[str, Any], plot: str) -> None:
+    for form, media_type, start in (("png", "image/png", PNG), ("svg", "image/svg+xml", SVG), ("json", "", JSON)):
+        media_type = media_type or "application/json"
+        answer = http.get(f"{PATH}/{plot}.{form}", headers={"Accept": "text/html"})
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, media_type)
+        assert answer.content.startswith(start)
+        assert http.get(f"{PATH}/{plot}", headers={"Accept": media_type}).content == answer.content
+
+
+def test_the_form_that_a_client_likes_best(http: httpx.Client, line: dict[str, Any]) -> None:
+    browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+    for accept, media_type in (
+        ("*/*", "image/png"),
+        ("", "image/png"),
+        ("image/*", "image/png"),
+        (browser, "image/png"),
+        ("image/svg+xml, image/png;q=0.5", "image/svg+xml"),
+        ("image/svg+xml;q=0, image/*;q=0.1", "image/png"),
+    ):
+        assert http.get(f"{PATH}/data", headers={"Accept": accept}).headers["Content-Type"] == media_type, accept
+    refused = http.get(f"{PATH}/data", headers={"Accept": "text/html"})
+    assert (refused.status_code, refused.json()["code"]) == (406, "not_acceptable")
+
+
+def test_an_untrained_model_has_an_empty_learning_curve(http: httpx.Client, model: str) -> None:
+    chart = http.get(f"/v1/models/{model}/versions/1/plots/learning_curve.json").json()
+    assert chart["title"] == "Learning curve" and not chart.get("data", {}).get("values")
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """In place of the drawing process; the list holds how many drew at once, for each drawing."""
+    at_once: list[int] = []
+    drawing: set[Path] = set()
+
+    async def render(request: bytes, folder: Path) -> None:
+        drawing.add(folder)
+        at_once.append(len(drawing))
+        await asyncio.sleep(0)
+        for form in draw_plot.FORMS:
+            (folder / f"chart.{form}").write_bytes(json.loads(request)["plot"].encode())
+        drawing.remove(folder)
+
+    monkeypatch.setattr(draw_plot, "_render", render)
+    return at_once
+
+
+@pytest.fixture
+def store(server: LiveServer, line: dict[str, Any]) -> Store:
+    return Store.open(server.home / "store")
+
+
+def test_many_who_ask_at_once_have_it_drawn_once(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once, version = stand_in(monkeypatch), store.models.get("line", 1)
+
+    async def ask() -> None:
+        plots = Plots(tmp_path / "kept", tmp_path / "tmp")
+        asked = [plots.draw(store, version, plot, form) for form in draw_plot.FORMS for plot in PLOTS for _ in range(5)]
+        drawn = await asyncio.gather(*asked)
+        assert set(drawn) == {plot.encode() for plot in PLOTS}
+        await plots.draw(store, version, "data", "svg")
+
+    asyncio.run(ask())
+    assert len(at_once) == len(PLOTS) and max(at_once) <= MOST_AT_ONCE
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_the_longest_unused_are_given_up(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch)
+    version = store.models.get("line", 1)
+
+    async def ask() -> None:
+        plots = Plots(tmp_path / "kept", tmp_path / "tmp", most_files=6)
+        await plots.draw(store, version, "data", "png")
+        await plots.draw(store, version, "predictions", "png")
+        for path in (tmp_path / "kept").iterdir():
+            os.utime(path, (1, 1) if "predictions" in path.name else (2, 2))
+        await plots.draw(store, version, "learning_curve", "png")
+
+    asyncio.run(ask())
+    kept = {path.name.split("-")[1] for path in (tmp_path / "kept").iterdir()}
+    assert kept == {"data", "learning_curve"} and len(list((tmp_path / "kept").iterdir())) == 6
+
+
+def test_so_many_may_wait_and_no_more(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch)
+    monkeypatch.setattr(draw_plot, "MOST_WAITING", 2)
+    version = store.models.get("line", 1)
+
+    async def ask() -> list[Any]:
+        plots = Plots(tmp_path / "kept", tmp_path / "tmp")
+        asked = [plots.draw(store, version, plot, "png") for plot in PLOTS]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    assert [type(each) for each in asyncio.run(ask())].count(TooManyDrawings) == 1
