@@ -12,6 +12,7 @@ from service.jobs.job import MOVES
 from service.settings import Settings
 from service.workflow import losses, optimizers, schedulers
 from service.workflow.data.dataset import DatasetData
+from service.workflow.data.formats import FORMATS
 from service.workflow.data.line import LineData
 from service.workflow.data.rows import RowsData
 from service.workflow.models import KINDS, layers
@@ -46,6 +47,11 @@ def test_every_route_is_in_the_docs(tmp_path: Path) -> None:
     paths = create_app(Settings(home=tmp_path)).openapi()["paths"]
     routes = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
     assert told == routes | {"GET /"}
+
+
+def test_every_format_of_a_data_set_is_in_the_docs() -> None:
+    told = set(re.findall(r"`([a-z.]+/[a-z.-]+)`", (DOCS / "http-api.md").read_text()))
+    assert set(FORMATS) - told == set()
 
 
 def test_every_code_of_a_problem_is_in_the_docs() -> None:
