@@ -9,13 +9,14 @@ import numpy as np
 
 from service.workflow.data.schema import ColumnType
 from service.workflow.data.table import Numbers, Texts, Wanted
+from service.workflow.errors import InvalidData
 from service.workflow.specification import shown
 
 MISSING = math.nan
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
-class InvalidValue(Exception):
+class InvalidValue(InvalidData):
     """A value is not of its column's type."""
 
     def __init__(self, row: int, message: str) -> None:
