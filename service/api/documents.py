@@ -199,6 +199,10 @@ ALIAS_SCHEMA = {
 }
 FILE_EXAMPLES = {
     "text/csv": "x,y\n0.0,0.6\n0.5,0.8\n1.0,1.0\n",
+    "application/x-ndjson": '{"x": 0.0, "y": 0.6}\n{"x": 0.5, "y": 0.8}\n{"x": 1.0, "y": 1.0}\n',
+    "application/vnd.apache.parquet": "(a Parquet file)",
+    "application/vnd.apache.arrow.file": "(an Arrow IPC file)",
+    "application/vnd.apache.arrow.stream": "(an Arrow IPC stream)",
     "application/zip": "(a file that GET …/versions/{version}/bundle has given)",
 }
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from service.jobs.database import open_database
 from service.jobs.errors import AttemptSuperseded, IllegalMove
@@ -61,6 +61,10 @@ class JournalMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.cleanup.close()
+
+    @initialize(target=jobs)
+    def first(self) -> Any:
+        return self.submit(0)
 
     @rule(target=jobs, priority=st.integers(-1, 1))
     def submit(self, priority: int) -> str:
@@ -113,6 +117,13 @@ class JournalMachine(RuleBasedStateMachine):
     def finish(self, job: Job | None, to: Status) -> None:
         if job is not None and self.fenced(job, lambda: self.journal.finish(job, to)):
             self.known[job.id].move(to)
+
+    @rule(job=attempts, to=st.sampled_from(sorted(MOVES[Status.RUNNING])))
+    def cancel_and_finish(self, job: Job | None, to: Status) -> None:
+        """So often one right after the other that it is tried with every end."""
+        if job is not None:
+            self.cancel(job.id)
+            self.finish(job, to)
 
     @rule(job=attempts)
     def crash(self, job: Job | None) -> None:
@@ -167,5 +178,5 @@ class JournalMachine(RuleBasedStateMachine):
         assert self.journal.owners() == {known.owner for known in self.known.values() if known.owner}
 
 
-JournalMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+JournalMachine.TestCase.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
 TestJournalMachine = JournalMachine.TestCase
