@@ -141,7 +141,7 @@ def _manifest(spec: TrainingSpec, learned: Learned) -> dict[str, Any]:
     return {
         "format": 1,
         "spec": {name: value for name, value in spec.to_json().items() if name != "model_name"},
-        "signature": learned.signature.model_dump(mode="json"),
+        "signature": learned.signature.model_dump(mode="json", exclude_none=True),
         "metrics": learned.evaluation.metrics,
         "confusion": learned.evaluation.confusion,
         "split": {name: {"rows": len(learned.split.part(name)), "digest": digests[name]} for name in PARTS},

@@ -84,7 +84,7 @@ def _classes(probabilities: Tensor, truth: Tensor) -> dict[str, float]:
     f1 = scores.multiclass_f1_score(labels, truth, num_classes=count, average="none")
     auroc = math.nan
     if len(present) > 1:
-        each = scores.multiclass_auroc(probabilities, truth, num_classes=count, average="none")
+        each = scores.multiclass_auroc(probabilities.double(), truth, num_classes=count, average="none")
         auroc = each[present].double().mean().item()
     chosen = probabilities.double().gather(1, truth[:, None]).clamp_min(1e-15)
     return {
@@ -107,7 +107,7 @@ def _labels(probabilities: Tensor, truth: Tensor) -> dict[str, float]:
     specificity = scores.multilabel_specificity(probabilities, truth, num_labels=count, average="none").double()
     auroc = math.nan
     if len(varied):
-        each = scores.multilabel_auroc(probabilities, truth, num_labels=count, average="none")
+        each = scores.multilabel_auroc(probabilities.double(), truth, num_labels=count, average="none")
         auroc = each[varied].double().mean().item()
     return {
         "accuracy": ((probabilities > 0.5) == (truth > 0)).double().mean().item(),

@@ -172,9 +172,23 @@ def build(loss: BaseModel, signature: Signature) -> nn.Module:
     if signature.task is Task.BINARY and cls in (nn.BCELoss, nn.BCEWithLogitsLoss) and weights:
         return WeightedByClass(cls, arguments, weights)
     made: nn.Module = cls(**arguments, **weights)
-    if name_of(loss) == "GaussianNLLLoss":
-        return WithVariance(made)
-    return made
+    return WithVariance(made) if name_of(loss) == "GaussianNLLLoss" else made
+
+
+class OfEachMember(nn.Module):
+    """A loss on the outputs of an ensemble [members · n, …], member after member, and the targets [n, …]: the mean of the
+    members' losses."""
+
+    def __init__(self, loss: nn.Module, sums: bool) -> None:
+        super().__init__()
+        self.loss = loss
+        self.sums = sums
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        """The loss; of a plain network's output what it is anyway."""
+        members = len(output) // len(target)
+        value: Tensor = self.loss(output, target if members == 1 else torch.cat([target] * members))
+        return value / members if self.sums else value
 
 
 class WithVariance(nn.Module):

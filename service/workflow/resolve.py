@@ -45,7 +45,7 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
     _check_fit(model, loss, signature, targets)
     split = resolve_split(spec.split, spec.training.seed, schema)
     rows, columns = sizes(split, schema), _columns(inputs, schema)
-    defaults = model.training_defaults(rows["train"], columns)
+    model, defaults = model.sized(rows["train"], columns), model.training_defaults(rows["train"], columns)
     optimizer: Any = spec.optimizer or optimizers.FAMILY.parse(defaults.pop("optimizer", optimizers.DEFAULT))
     stops_early = model.stops_early and rows["validation"] > 0
     settings = training.resolve(spec.training, defaults, rows["train"], stops_early)

@@ -87,7 +87,7 @@ def test_the_examples_work_in_the_order_of_the_story(operations: list[Operation]
         about = told[method, path]
         left.discard((method, path))
         headers = {}
-        for media_type, body in about.get("requestBody", {}).get("content", {}).items():
+        for media_type, body in list(about.get("requestBody", {}).get("content", {}).items())[:1]:
             example = body["example"]
             content = content or (example.encode() if isinstance(example, str) else json.dumps(example).encode())
             headers = {"Content-Type": media_type}

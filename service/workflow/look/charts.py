@@ -65,7 +65,7 @@ def learning_curve(of: Subject) -> Chart:
     ]
     axes = {"x": alt.X("epoch:Q", title="epoch"), "y": alt.Y("loss:Q", title="loss")}
     chart = _chart(rows, "Learning curve").mark_line(point=len(of.history["epoch"]) == 1)
-    return chart.encode(color=_colours("of", rows), **axes)
+    return chart.encode(color=_colours("of", rows), **axes) if rows else chart.encode(**axes)
 
 
 def parameters(of: Subject) -> Chart:
@@ -76,7 +76,7 @@ def parameters(of: Subject) -> Chart:
     for each in of.points.parameters:
         rows = [
             {"from": low, "to": high, "count": count}
-            for low, high, count in zip(each.edges, each.edges[1:], each.counts, strict=True)
+            for low, high, count in zip(each.edges[:-1], each.edges[1:], each.counts, strict=True)
         ]
         x = alt.X("from:Q", title=None).scale(zero=False)
         bars = _chart(rows, each.name, SMALL_WIDTH, SMALL_HEIGHT).mark_bar()

@@ -13,6 +13,7 @@ from service.workflow.models.layers import LayersSpec
 from service.workflow.models.linear_regression import LinearRegressionSpec
 from service.workflow.models.logistic_regression import LogisticRegressionSpec
 from service.workflow.models.mlp import MLPSpec
+from service.workflow.models.tabm import TabMSpec
 from service.workflow.specification import fault_at, nearest, shown
 
 KINDS: dict[str, type[ModelKind]] = {
@@ -20,10 +21,11 @@ KINDS: dict[str, type[ModelKind]] = {
     "logistic_regression": LogisticRegressionSpec,
     "mlp": MLPSpec,
     "layers": LayersSpec,
+    "tabm": TabMSpec,
 }
 
 
-DEFAULT_FOR_TABLES = MLPSpec
+DEFAULT_FOR_TABLES = TabMSpec
 
 
 def install(names: Iterable[str]) -> None:

@@ -1,7 +1,7 @@
 """What every kind of model says of itself in a spec."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from torch import nn
 
@@ -19,6 +19,10 @@ class ModelKind(Specification):
     stops_early: ClassVar[bool] = True  # whether it stops early when the spec does not say
 
     kind: str
+
+    def sized(self, rows: int, columns: int) -> Self:
+        """The kind with what depends on the table filled in, for so many training rows and encoded columns."""
+        return self
 
     def training_defaults(self, rows: int, columns: int) -> dict[str, Any]:
         """Training settings and, under `optimizer`, an optimizer, that this kind wants for so many training rows and

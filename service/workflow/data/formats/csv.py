@@ -56,6 +56,8 @@ def header(path: Path) -> list[str]:
     line = start.removeprefix(BOM).split(b"\n", 1)[0]
     if len(line) > LONGEST_HEADER:
         raise InvalidData(f"the first line is longer than {LONGEST_HEADER} bytes")
+    if line.count(b'"') % 2:
+        raise InvalidData("the header cannot be read: a quoted name spans lines")
     try:
         names = next(csv.reader([line.decode("utf-8").rstrip("\r")]), [])
     except UnicodeDecodeError:

@@ -1,0 +1,102 @@
+"""TabM, the default for tables: one network that answers as an ensemble (Gorishniy, Kotelnikov, Babenko: "TabM", ICLR 2025,
+arXiv 2410.24210, with the batch ensemble of Wen, Tran, Ba, ICLR 2020)."""
+
+import math
+from typing import Any, Literal, Self
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from service.workflow.models.kind import ModelKind
+
+LARGE = 2**18  # training rows × encoded columns from which a table counts as large
+BUDGET = 480_000_000  # training rows × (columns + width) × epochs: about a minute of one core
+CAPACITY = 1024  # width × members
+
+
+class TabMSpec(ModelKind):
+    """MLPs that share their weights and differ in their scalings, biases and heads; the answer is their mean.
+
+    What is left out is taken from the table: `width` 256 for a large one (training rows × encoded columns ≥ 2¹⁸), else 128;
+    `members` 1024 / width; `dropout` 0 for a large one, else 0.1. Training defaults: `batch_size` the power of two below
+    rows / 32, within 32 … 256; `epochs` 480,000,000 / (rows × (columns + width)), within 10 … 100; AdamW with weight decay
+    0.01.
+    """
+
+    kind: Literal["tabm"] = "tabm"
+    width: int | None = Field(default=None, ge=1, le=65_536)
+    blocks: int = Field(default=2, ge=1, le=64)
+    members: int | None = Field(default=None, ge=1, le=1024)
+    dropout: float | None = Field(default=None, ge=0, lt=1)
+
+    def sized(self, rows: int, columns: int) -> Self:
+        """The kind with its sizes filled in."""
+        large = rows * columns >= LARGE
+        width = self.width or (256 if large else 128)
+        dropout = self.dropout if self.dropout is not None else 0.0 if large else 0.1
+        members = self.members or max(1, CAPACITY // width)
+        return self.model_copy(update={"width": width, "members": members, "dropout": dropout})
+
+    def training_defaults(self, rows: int, columns: int) -> dict[str, Any]:
+        """By the formula above; `rows` is at least 1."""
+        width = self.sized(rows, columns).width or 0
+        return {
+            "epochs": min(max(BUDGET // (rows * (columns + width)), 10), 100),
+            "batch_size": min(2 ** min(max(int(math.log2(max(rows, 32) / 32)), 5), 8), rows),
+            "optimizer": {"name": "AdamW", "lr": 1e-3, "weight_decay": 1e-2},
+        }
+
+    def build(self, features: int, outputs: int, head: nn.Module | None) -> nn.Module:
+        """The network, freshly drawn."""
+        made = self.sized(1, features)
+        return TabM(features, outputs, made.width or 1, made.blocks, made.members or 1, made.dropout or 0.0, head)
+
+
+class TabM(nn.Module):
+    """From features [n, d]: in training the members' answers [members · n, outputs], member after member, so that the loss
+    over them is the mean of the members' losses; in evaluation their mean [n, outputs]."""
+
+    def __init__(
+        self, features: int, outputs: int, width: int, blocks: int, members: int, dropout: float, head: nn.Module | None
+    ) -> None:
+        super().__init__()
+        widths = [features, *[width] * blocks]
+        self.blocks = nn.ModuleList(
+            Block(widths[i], widths[i + 1], members, dropout, signs=i == 0) for i in range(blocks)
+        )
+        self.weight = nn.Parameter(_uniform(width, members, width, outputs))
+        self.bias = nn.Parameter(_uniform(width, members, 1, outputs))
+        self.head = head
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From [n, d] to [members · n, outputs] in training, else to [n, outputs]."""
+        for block in self.blocks:
+            x = block(x)
+        answers = torch.baddbmm(self.bias, x, self.weight)
+        answers = answers.flatten(0, 1) if self.training else answers.mean(dim=0)
+        return answers if self.head is None else self.head(answers)
+
+
+class Block(nn.Module):
+    """dropout(relu(((x · r) @ weight) · s + bias)): `weight` [features, width] is shared, `r`, `s` and `bias` are each
+    member's own. The first block's `r` are random signs, by which the members see different features."""
+
+    def __init__(self, features: int, width: int, members: int, dropout: float, signs: bool) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(_uniform(features, features, width))
+        drawn = torch.randint(0, 2, (members, 1, features)) * 2.0 - 1.0 if signs else torch.ones(members, 1, features)
+        self.r = nn.Parameter(drawn)
+        self.s = nn.Parameter(torch.ones(members, 1, width))
+        self.bias = nn.Parameter(_uniform(features, members, 1, width))
+        self.dropout = dropout
+
+    def forward(self, x: Tensor) -> Tensor:
+        """From [n, features] or [members, n, features] to [members, n, width]."""
+        x = torch.relu(torch.addcmul(self.bias, (x * self.r) @ self.weight, self.s))
+        return nn.functional.dropout(x, self.dropout, self.training) if self.dropout and self.training else x
+
+
+def _uniform(fan_in: int, *shape: int) -> Tensor:
+    """As torch draws a Linear: uniform within ± 1 / √fan_in."""
+    return torch.empty(*shape).uniform_(-(fan_in**-0.5), fan_in**-0.5)
