@@ -26,6 +26,7 @@ class Trainers:
     """
 
     def __init__(self, entry: str, preload: list[str], temporary: Path, *, forks: bool) -> None:
+        temporary.mkdir(parents=True, exist_ok=True)  # the only place to write in when the root is read-only
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         # One OpenBLAS thread: its pool would otherwise stand in the way of forking.
         environment |= {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "TMPDIR": str(temporary)}

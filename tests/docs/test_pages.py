@@ -10,9 +10,19 @@ from service.api.problems import TABLE
 from service.app import create_app
 from service.jobs.job import MOVES
 from service.settings import Settings
-from service.workflow import losses, optimizers
+from service.workflow import losses, optimizers, schedulers
+from service.workflow.data.dataset import DatasetData
+from service.workflow.data.formats import FORMATS
+from service.workflow.data.line import LineData
+from service.workflow.data.rows import RowsData
+from service.workflow.models import KINDS, layers
 from service.workflow.models.mlp import Activation
+from service.workflow.preprocessing import PreprocessingSpec
 from service.workflow.spec import TrainingSpec
+from service.workflow.specification import Specification
+from service.workflow.split import SplitSpec
+from service.workflow.tasks import Task
+from service.workflow.training import EMA, EarlyStopping, TrainingSettings
 from tests.docs.pages import PAGES, ROOT, name, prose
 
 README = (ROOT / "README.md").read_text()
@@ -25,7 +35,9 @@ def test_every_setting_is_in_the_readme_with_its_default() -> None:
     told = dict(re.findall(r"^\| `(MODELWRIGHT_\w+)` \| (.+? \| .+?) \|$", README, re.MULTILINE))
     truth = {}
     for field, about in Settings.model_fields.items():
-        default = "processors - 1" if field == "slots" else f"`{about.default}`"
+        default = "not set" if about.default is None else f"`{about.default}`"
+        if field == "slots":
+            default = "processors - 1"
         truth[f"MODELWRIGHT_{field.upper()}"] = f"{default} | {about.description}"
     assert told == truth
 
@@ -35,6 +47,11 @@ def test_every_route_is_in_the_docs(tmp_path: Path) -> None:
     paths = create_app(Settings(home=tmp_path)).openapi()["paths"]
     routes = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
     assert told == routes | {"GET /"}
+
+
+def test_every_format_of_a_data_set_is_in_the_docs() -> None:
+    told = set(re.findall(r"`([a-z.]+/[a-z.-]+)`", (DOCS / "http-api.md").read_text()))
+    assert set(FORMATS) - told == set()
 
 
 def test_every_code_of_a_problem_is_in_the_docs() -> None:
@@ -49,11 +66,19 @@ def test_the_drawing_of_a_jobs_states_is_true() -> None:
 
 def test_every_name_a_spec_may_use_is_in_the_docs() -> None:
     told = set(re.findall(r"`(\w+)`", (DOCS / "spec.md").read_text()))
-    definitions = TrainingSpec.model_json_schema()["$defs"].values()
-    fields = {field for each in definitions for field in each.get("properties", {}) if field != "type"}
-    kinds = {each["properties"]["kind"]["const"] for each in definitions if "kind" in each.get("properties", {})}
-    names = {*losses.ROLES, *optimizers.NAMES, *get_args(Activation), *TrainingSpec.model_fields, *fields, *kinds}
-    assert names - told == set()
+    families = {*losses.ROLES, *optimizers.NAMES, *schedulers.NAMES, *schedulers.NESTING, *layers.NAMES, *KINDS}
+    parts: list[type[Specification]] = [
+        TrainingSpec,
+        LineData,
+        RowsData,
+        DatasetData,
+        SplitSpec,
+        PreprocessingSpec,
+        *KINDS.values(),
+    ]
+    parts += [TrainingSettings, EarlyStopping, EMA]
+    fields = {field for part in parts for field in part.model_fields}
+    assert (families | fields | set(Task) | set(get_args(Activation))) - told == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
