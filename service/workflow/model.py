@@ -31,6 +31,7 @@ class Model(nn.Module):
         self.target = target
         self.output = output
         self.task = task
+        self.members: int = getattr(network, "members", 1)  # of an ensemble, whose outputs come member after member
 
     def encode(self, raw: torch.Tensor) -> torch.Tensor:
         """What the network learns from."""
@@ -40,6 +41,8 @@ class Model(nn.Module):
     def forward(self, raw: torch.Tensor) -> torch.Tensor:
         """Preprocessing, network, and back to the target's units or to probabilities."""
         values = losses.answers(self.output, self.network(self.encode(raw)))
+        if self.members > 1:
+            values = values.unflatten(0, (self.members, -1)).mean(dim=0)
         if self.target is not None:
             values = self.target(values)
         if self.task is Task.BINARY and values.shape[1] == 1:

@@ -32,7 +32,7 @@ class ModelKind(Specification):
     @abstractmethod
     def build(self, features: int, outputs: int, head: nn.Module | None) -> nn.Module:
         """The network from encoded features [n, features] to [n, outputs], freshly drawn from torch's global generator,
-        ended by the head if there is one.
+        ended by the head if there is one. An ensemble has an attribute `members` and gives [members · n, outputs].
 
         Raises:
             ValueError: its parts do not fit together.

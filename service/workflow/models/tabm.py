@@ -54,13 +54,14 @@ class TabMSpec(ModelKind):
 
 
 class TabM(nn.Module):
-    """From features [n, d]: in training the members' answers [members · n, outputs], member after member, so that the loss
-    over them is the mean of the members' losses; in evaluation their mean [n, outputs]."""
+    """From features [n, d] to the members' outputs [members · n, outputs], member after member: the loss over them is the
+    mean of the members' losses, and an answer the mean of the members' answers."""
 
     def __init__(
         self, features: int, outputs: int, width: int, blocks: int, members: int, dropout: float, head: nn.Module | None
     ) -> None:
         super().__init__()
+        self.members = members
         widths = [features, *[width] * blocks]
         self.blocks = nn.ModuleList(
             Block(widths[i], widths[i + 1], members, dropout, signs=i == 0) for i in range(blocks)
@@ -70,12 +71,11 @@ class TabM(nn.Module):
         self.head = head
 
     def forward(self, x: Tensor) -> Tensor:
-        """From [n, d] to [members · n, outputs] in training, else to [n, outputs]."""
+        """From [n, d] to [members · n, outputs]."""
         for block in self.blocks:
             x = block(x)
-        answers = torch.baddbmm(self.bias, x, self.weight)
-        answers = answers.flatten(0, 1) if self.training else answers.mean(dim=0)
-        return answers if self.head is None else self.head(answers)
+        outputs = torch.baddbmm(self.bias, x, self.weight).flatten(0, 1)
+        return outputs if self.head is None else self.head(outputs)
 
 
 class Block(nn.Module):
