@@ -3,14 +3,14 @@
 import json
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+
+from service.printing import console, prediction_text, show, table
 
 if TYPE_CHECKING:
     from service.client import Client
@@ -32,9 +32,6 @@ Name = Annotated[str, typer.Argument(metavar="NAME")]
 JobId = Annotated[str, typer.Argument(metavar="JOB")]
 Alias = Annotated[str, typer.Option(help="The alias.")]
 URL = "http://127.0.0.1:8000"
-WIDEST = 1000  # columns of a table in text
-
-console = Console()
 
 
 def main() -> None:
@@ -135,16 +132,13 @@ def predict(
     model: Model,
     features: Annotated[list[str] | None, typer.Argument(metavar="[FEATURE=VALUE]...", help="One row.")] = None,
     instances: Annotated[str | None, typer.Option(help="Rows as JSON, or - to read them from stdin.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Rows as a CSV file.")] = None,
     as_json: AsJson = False,
     url: Url = URL,
 ) -> None:
     """Predict for one row, or for many."""
     name, version = reference(model)
     with connect(url) as client:
-        if csv:
-            answer = client.predict(name, file=csv, version=version)
-        elif instances:
+        if instances:
             answer = client.predict(name, read_rows(instances), version=version)
         else:
             answer = client.predict(name, query=pairs(features or []), version=version)
@@ -282,20 +276,6 @@ def cancel(job: JobId, url: Url = URL) -> None:
         show(client.cancel(job))
 
 
-@jobs.command()
-def pause(job: JobId, url: Url = URL) -> None:
-    """Pause a job."""
-    with connect(url) as client:
-        show(client.pause(job))
-
-
-@jobs.command()
-def resume(job: JobId, url: Url = URL) -> None:
-    """Let a paused job go on."""
-    with connect(url) as client:
-        show(client.resume(job))
-
-
 # Data sets
 
 
@@ -352,7 +332,7 @@ def reference(text: str) -> tuple[str, str | None]:
 def pairs(features: list[str]) -> dict[str, str]:
     """`x=0.5 y=1` as names and values."""
     if not features or not all("=" in feature for feature in features):
-        raise typer.BadParameter("say FEATURE=VALUE for each feature, or give --instances or --csv")
+        raise typer.BadParameter("say FEATURE=VALUE for each feature, or give --instances")
     return dict(feature.split("=", 1) for feature in features)
 
 
@@ -382,52 +362,3 @@ def confirm(what: str, yes: bool) -> None:
     """Asks before something is deleted."""
     if not yes:
         typer.confirm(f"Delete {what}?", abort=True)
-
-
-def show(value: Any) -> None:
-    """Prints JSON, in colours on a terminal."""
-    console.print_json(json.dumps(value)) if console.is_terminal else print(json.dumps(value, indent=2))
-
-
-def table(rows: Iterable[dict[str, Any]], columns: list[str], as_json: bool) -> None:
-    """Prints rows as a table, or as JSON, a row a line."""
-    if as_json:
-        for row in rows:
-            print(json.dumps(row))
-        return
-    grid = Table(box=None, pad_edge=False)
-    for column in columns:
-        grid.add_column(column, no_wrap=True)
-    for row in short(rows):
-        grid.add_row(*(escape(cell(row.get(column))) for column in columns))
-    Console(width=WIDEST).print(grid)  # an id that is cut off to the terminal's width is of no use
-
-
-def cell(value: Any) -> str:
-    """A value as one table cell."""
-    if value is None or value in ([], {}):
-        return ""
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {cell(inner)}" for name, inner in value.items())
-    if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return ", ".join(value)
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def short(rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
-    """Rows with digests by their beginning and times to the second: for eyes, which `--json` is not."""
-    for row in rows:
-        times = {name: cell(row.get(name))[:19].replace("T", " ") for name in ("created_at", "finished_at")}
-        yield row | times | {"digest": cell(row.get("digest"))[:12]}
-
-
-def prediction_text(prediction: Any) -> str:
-    """A prediction as a line: the number, or the label and how probable it is."""
-    if isinstance(prediction, dict) and "label" in prediction:
-        label = prediction["label"]
-        probability = prediction["probabilities"].get(label if isinstance(label, str) else json.dumps(label))
-        if probability is not None:
-            return f"{label}  {probability:.4f}"
-    return json.dumps(prediction)

@@ -78,16 +78,6 @@ class Operations:
         """Ends a job without a model."""
         return (yield from _json(Call("POST", _job(job_id, "cancel"))))
 
-    @operation
-    def pause(self, job_id: str) -> Steps[Json]:
-        """Halts a job after a checkpoint."""
-        return (yield from _json(Call("POST", _job(job_id, "pause"))))
-
-    @operation
-    def resume(self, job_id: str) -> Steps[Json]:
-        """Queues a paused job again."""
-        return (yield from _json(Call("POST", _job(job_id, "resume"))))
-
     @stream
     def events(self, job_id: str, last_event_id: int | str | None = None) -> Stream[Json]:
         """What happens to a job, live, until it has ended; after a broken connection it goes on where it was."""
@@ -238,17 +228,14 @@ class Operations:
         *,
         inputs: Mapping[str, Sequence[Any]] | None = None,
         query: Mapping[str, Any] | None = None,
-        file: FilePath | None = None,
         version: Version | None = None,
     ) -> Steps[Json]:
-        """Predictions for rows (`instances`), for columns (`inputs`), for a `query` by GET, or for a `file` of rows."""
-        if sum(given is not None for given in (instances, inputs, query, file)) != 1:
-            raise TypeError("give either instances, inputs, query or file")
+        """Predictions for rows (`instances`), for columns (`inputs`), or for a `query` by GET."""
+        if sum(given is not None for given in (instances, inputs, query)) != 1:
+            raise TypeError("give either instances, inputs or query")
         path = _path("models", name, "predictions") if version is None else _version(name, version, "predictions")
         if query is not None:
             return (yield from _json(Call("GET", path, query=query)))
-        if file is not None:
-            return (yield from _json(_upload("POST", path, file, None)))
         body = {"inputs": inputs} if instances is None else {"instances": instances}
         return (yield from _json(Call("POST", path, json=body)))
 

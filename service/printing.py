@@ -1,0 +1,62 @@
+"""What the command line prints: JSON, tables and predictions."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+WIDEST = 1000  # columns of a table in text
+
+console = Console()
+
+
+def show(value: Any) -> None:
+    """Prints JSON, in colours on a terminal."""
+    console.print_json(json.dumps(value)) if console.is_terminal else print(json.dumps(value, indent=2))
+
+
+def table(rows: Iterable[dict[str, Any]], columns: list[str], as_json: bool) -> None:
+    """Prints rows as a table, or as JSON, a row a line."""
+    if as_json:
+        for row in rows:
+            print(json.dumps(row))
+        return
+    grid = Table(box=None, pad_edge=False)
+    for column in columns:
+        grid.add_column(column, no_wrap=True)
+    for row in short(rows):
+        grid.add_row(*(escape(cell(row.get(column))) for column in columns))
+    Console(width=WIDEST).print(grid)  # an id that is cut off to the terminal's width is of no use
+
+
+def cell(value: Any) -> str:
+    """A value as one table cell."""
+    if value is None or value in ([], {}):
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {cell(inner)}" for name, inner in value.items())
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return ", ".join(value)
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def short(rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    """Rows with digests by their beginning and times to the second: for eyes, which `--json` is not."""
+    for row in rows:
+        times = {name: cell(row.get(name))[:19].replace("T", " ") for name in ("created_at", "finished_at")}
+        yield row | times | {"digest": cell(row.get("digest"))[:12]}
+
+
+def prediction_text(prediction: Any) -> str:
+    """A prediction as a line: the number, or the label and how probable it is."""
+    if isinstance(prediction, dict) and "label" in prediction:
+        label = prediction["label"]
+        probability = prediction["probabilities"].get(label if isinstance(label, str) else json.dumps(label))
+        if probability is not None:
+            return f"{label}  {probability:.4f}"
+    return json.dumps(prediction)
