@@ -1,10 +1,14 @@
 """The composition root: chooses the parts, joins them, and serves."""
 
 import asyncio
+import contextlib
 import logging
 import os
+import shutil
 import signal
 import sys
+import tempfile
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
@@ -36,6 +40,7 @@ from service.use_cases.submit_training import Limits, plan
 from service.workflow.models import install as install_models
 from service.workflow.spec import EXAMPLE, parse
 
+LEFT_FOR = 86_400.0  # seconds after which a temporary file belongs to nobody
 DESCRIPTION = "POST a config, get a model."
 TRAINING_ENTRY = "service.use_cases.train:train"
 TRAINING_NEEDS = ["torchmetrics.functional.classification", "torchmetrics.functional.regression", "torch._dynamo"]
@@ -69,11 +74,17 @@ def create_app(settings: Settings) -> FastAPI:
             limits=limits,
         )
         runner.start()
-        warming = asyncio.get_running_loop().run_in_executor(None, _warm_up, store, limits)
-        yield
-        await warming
-        runner.stop()
-        ownership.close()
+        loop = asyncio.get_running_loop()
+        behind = [
+            loop.run_in_executor(None, _warm_up, store, limits),
+            loop.run_in_executor(None, _sweep, store, home / "tmp"),
+        ]
+        try:
+            yield
+            await asyncio.gather(*behind)
+        finally:
+            runner.stop()
+            ownership.close()
 
     app = FastAPIOffline(
         title="Modelwright",
@@ -126,6 +137,15 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
         if hasattr(self._app.state, "parts"):
             self._app.state.parts.bell.close()
+
+
+def _sweep(store: Store, temporary: Path) -> None:
+    """Removes what processes that were killed have left lying: unfinished publishes, uploads and drawings, a day old."""
+    store.sweep(LEFT_FOR)
+    for path in temporary.glob(f"{tempfile.template}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > LEFT_FOR:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _memory_bytes() -> int:

@@ -79,6 +79,7 @@ def submit(store: Store, journal: Journal, value: object, *, key: str | None, li
     context: dict[str, Any] = {
         "signature": planned.signature.model_dump(mode="json"),
         "since": _newest(store, spec.model_name),
+        "rows": planned.rows,
     }
     return journal.submit(
         spec.model_name, planned.spec.to_json(), context, priority=spec.priority, idempotency=idempotency

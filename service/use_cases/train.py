@@ -78,7 +78,7 @@ def _train(attempt: Attempt) -> dict[str, Any]:
             history.setdefault(name, []).append(value)
         attempt.epoch(epoch, losses)
 
-    attempt.expect(spec.training.epochs or 0, len(table))
+    attempt.expect(spec.training.epochs or 0, job["context"]["rows"]["train"])
     learned = learn(spec, signature, table, report, _initial(store, spec))
     files = _write(Path(job["folder"]), learned, history)
     manifest = _manifest(spec, learned) | {

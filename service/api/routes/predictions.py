@@ -18,6 +18,7 @@ from service.serving.answers import predictions
 from service.serving.instances import from_body, from_texts
 from service.serving.warm_models import Warm
 from service.use_cases.predict import choose, warm
+from service.workflow.encode import unknown_categories
 
 router = APIRouter(prefix="/v1/models/{name}", tags=["predictions"], responses=PROBLEMS)
 
@@ -109,7 +110,10 @@ def _answer(version: Version, model: Warm, raw: Any, headers: dict[str, str]) ->
         "model_version": version.number,
         "predictions": predictions(model, raw),
     }
-    return json_response(answer, headers={"Model-Name": version.name, "Model-Version": str(version.number), **headers})
+    told = {"Model-Name": version.name, "Model-Version": str(version.number)}
+    if unknown := unknown_categories(model.signature.inputs, raw):
+        told["Unknown-Categories"] = str(unknown)
+    return json_response(answer, headers=told | headers)
 
 
 def _etags(header: str) -> set[str]:

@@ -64,7 +64,7 @@ def learning_curve(of: Subject) -> Chart:
         for epoch, value in zip(of.history["epoch"], of.history[name], strict=True)
     ]
     axes = {"x": alt.X("epoch:Q", title="epoch"), "y": alt.Y("loss:Q", title="loss")}
-    chart = _chart(rows, "Learning curve").mark_line(point=len(of.history["epoch"]) == 1)
+    chart = _chart(rows, "Learning curve").mark_line(point=len(of.history["epoch"]) == 1, strokeJoin="round")
     return chart.encode(color=_colours("of", rows), **axes) if rows else chart.encode(**axes)
 
 
