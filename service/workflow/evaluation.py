@@ -65,7 +65,7 @@ def _metrics(signature: Signature, answers: Tensor, truth: Tensor) -> Metrics:
 def _regression(answers: Tensor, truth: Tensor) -> dict[str, float]:
     from torchmetrics.functional import mean_absolute_error, mean_squared_error, r2_score
 
-    answers, truth = answers.to(torch.float64), truth.to(torch.float64)
+    answers, truth = answers.to(torch.float64).contiguous(), truth.to(torch.float64).contiguous()
     varies = len(truth) > 1 and bool((truth.amax(dim=0) > truth.amin(dim=0)).all())
     return {
         "r2": r2_score(answers, truth).item() if varies else math.nan,

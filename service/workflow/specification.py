@@ -85,6 +85,8 @@ def _fault(each: Any, value: Any, at: str) -> Fault:
         # And the branch of a plain union that it tried.
         if not isinstance(inside, dict) and not (isinstance(inside, list) and isinstance(step, int)):
             continue
+        if isinstance(step, str) and step.startswith("<") and step not in inside:
+            continue
         pointer += "/" + str(step).replace("~", "~0").replace("/", "~1")
         inside = _child(inside, step)
     if each["type"] in ("union_tag_invalid", "union_tag_not_found"):

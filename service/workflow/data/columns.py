@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Discriminator, Field, Tag, field_validator
 
 from service.workflow.data.schema import ColumnType
 from service.workflow.specification import Specification
@@ -24,11 +24,18 @@ class Feature(Specification):
         return value
 
 
+# Told apart by what was given, so that only the faults of that form are listed; `<…>` is no step into a document.
+Features = Annotated[
+    Annotated[list[Name], Tag("<list>")] | Annotated[dict[Name, Feature], Tag("<object>")],
+    Discriminator(lambda value: "<list>" if isinstance(value, list) else "<object>"),
+]
+
+
 class Columns(Specification):
     """What to learn, and from what."""
 
     target: Name | list[Name] = Field(description="the column, or columns, to learn")
-    features: list[Name] | dict[Name, Feature] | None = Field(
+    features: Features | None = Field(
         default=None, description="the columns to learn from; all but the target when absent"
     )
     task: Annotated[Task, Field(strict=False)] | None = Field(

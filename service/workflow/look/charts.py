@@ -88,7 +88,8 @@ def confusion(of: Subject) -> Chart:
     """How often each class was taken for each, in the last part that has rows."""
     if not of.confusion:
         raise NotAvailable("there is no confusion matrix: the model answers no classes, or too many")
-    part, counts = list(of.confusion.items())[-1]
+    part = next(name for name in ("test", "validation", "train") if name in of.confusion)
+    counts = of.confusion[part]
     names = [str(each) for each in of.signature.classes]
     rows = [
         {"truth": truth, "prediction": predicted, "rows": counts[i][j]}
