@@ -186,7 +186,9 @@ def table_sklearn() -> dict[str, float]:
 
     warnings.simplefilter("ignore")
     x, y, test_x, test_y = (each.numpy() for each in table())
-    model = MLPRegressor((128, 128, 128), batch_size=256, max_iter=3, random_state=SEED, alpha=0, tol=0)
+    model = MLPRegressor(
+        hidden_layer_sizes=(128, 128, 128), batch_size=256, max_iter=3, random_state=SEED, alpha=0, tol=0
+    )
     began = time.perf_counter()
     model.fit(x, y[:, 0])
     seconds = time.perf_counter() - began
