@@ -1,5 +1,7 @@
 """On what a training runs, and how exactly it can be repeated."""
 
+import os
+
 import torch
 
 from service.workflow.errors import InvalidData
@@ -21,5 +23,6 @@ def choose_device(name: str) -> torch.device:
 
 def make_deterministic(wanted: bool) -> None:
     """The same bits from the same spec, data and number of threads, for this whole process."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS wants for it, read when CUDA starts
     torch.use_deterministic_algorithms(wanted)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

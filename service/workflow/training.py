@@ -55,5 +55,6 @@ def resolve(given: TrainingSettings, defaults: dict[str, Any], train_rows: int, 
         "early_stopping": EarlyStopping() if stops_early else None,
         **defaults,
     }
-    absent = {name: value for name, value in filled.items() if name not in given.model_fields_set}
-    return given.model_copy(update=absent)
+    # Of these only early stopping can be null in so many words.
+    kept = {name for name in given.model_fields_set if name == "early_stopping" or getattr(given, name) is not None}
+    return given.model_copy(update={name: value for name, value in filled.items() if name not in kept})

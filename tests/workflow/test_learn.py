@@ -195,3 +195,11 @@ def test_features_are_read_as_asked() -> None:
     found = {each.name: each.categories for each in lesson.learned.signature.inputs}
     assert found["garden"] == ["false", "true"]
     assert "0" in (found["visitors"] or [])
+
+
+def test_a_null_is_a_default_but_for_early_stopping() -> None:
+    lesson = train(
+        spec("price", training={"epochs": None, "batch_size": None, "early_stopping": None, "max_samples": 200})
+    )
+    filled = lesson.resolved.spec.training
+    assert (filled.epochs, filled.batch_size, filled.early_stopping) == (100, "full", None)
