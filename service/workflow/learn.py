@@ -53,11 +53,11 @@ def learn(
     device = choose_device(made.training.device)
     examples = {name: _examples(spec, model, features, targets, parts.part(name), device) for name in PARTS}
     model.network.to(device)
-    sums = losses.sums(made.loss)
+    loss, sums = losses.build(made.loss, signature), losses.sums(made.loss)
     chosen = optimizers.build(made.optimizer, model.network)
     learner = Learner(
         network=model.network,
-        loss=losses.OfEachMember(losses.build(made.loss, signature), sums).to(device),
+        loss=(losses.OfEachMember(loss, sums) if model.members > 1 else loss).to(device),
         sums=sums,
         optimizers=chosen,
         schedule=Schedule(made.scheduler, chosen),

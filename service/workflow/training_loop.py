@@ -31,7 +31,7 @@ class Examples:
     targets: Tensor
 
     def __len__(self) -> int:
-        return len(self.features)
+        return self.features.shape[0]
 
 
 @dataclass
@@ -45,9 +45,11 @@ class Learner:
     schedule: Schedule
     settings: TrainingSettings
     averaged: AveragedModel | None = None
-    steps: list[Callable[[], Any]] = field(default_factory=list)
+    steps: list[Callable[[], Any]] = field(init=False)
+    parameters: list[nn.Parameter] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.parameters = list(self.network.parameters())
         if self.settings.ema is not None:
             average = get_ema_multi_avg_fn(self.settings.ema.decay)
             self.averaged = AveragedModel(self.network, multi_avg_fn=average, use_buffers=True)
@@ -69,10 +71,10 @@ def train(learner: Learner, parts: dict[str, Examples], report: Report) -> None:
         TrainingDiverged: a loss is NaN or infinite; the epoch is named.
     """
     settings, watch = learner.settings, _Watch(learner.settings.early_stopping)
-    budget = _Budget(settings)
+    budget, validates = _Budget(settings), len(parts["validation"]) > 0
     for epoch, batches in enumerate(_epochs(parts["train"], settings), start=1):
         losses = {"train_loss": _train_epoch(learner, batches, budget)}
-        if len(parts["validation"]):
+        if validates:
             losses["validation_loss"] = evaluate(learner, parts["validation"])
         _check_finite(epoch, losses)
         report(epoch, losses)
@@ -87,19 +89,25 @@ def train(learner: Learner, parts: dict[str, Examples], report: Report) -> None:
 
 def _train_epoch(learner: Learner, batches: Iterator[Batch], budget: "_Budget") -> float:
     """One pass over the training part; its mean loss a row."""
-    learner.network.train()
-    total, rows = torch.zeros(()), 0
+    if not learner.network.training:
+        learner.network.train()
+    values: list[Tensor] = []
+    counts: list[int] = []
     for group in iter(lambda: tuple(islice(batches, learner.settings.accumulation_steps)), ()):
-        seen = sum(len(features) for features, _ in group)
-        total += _step(learner, group) * (1 if learner.sums else seen)
-        rows += seen
+        counts.append(sum([features.shape[0] for features, _ in group]))
+        values.append(_step(learner, group))
         learner.schedule.after_step()
         if learner.averaged is not None:
             learner.averaged.update_parameters(learner.network)
-        budget.take(seen)
+        budget.take(counts[-1])
         if budget.spent:
             break
-    return total.item() / max(rows, 1)
+    if learner.sums:
+        return torch.stack(values).sum().item() / sum(counts)
+    if len(values) == 1:
+        return values[0].item()
+    rows = torch.tensor(counts, dtype=torch.float32, device=values[0].device)
+    return (torch.dot(torch.stack(values), rows) / sum(counts)).item()
 
 
 def _step(learner: Learner, group: tuple[Batch, ...]) -> Tensor:
@@ -116,7 +124,7 @@ def _step(learner: Learner, group: tuple[Batch, ...]) -> Tensor:
 
 def _gradients(learner: Learner, group: tuple[Batch, ...]) -> Tensor:
     """Forward, loss, zero_grad, backward; the loss of the whole group."""
-    for parameter in learner.network.parameters():
+    for parameter in learner.parameters:
         parameter.grad = None
     losses = []
     for features, targets in group:
@@ -131,7 +139,7 @@ def _gradients(learner: Learner, group: tuple[Batch, ...]) -> Tensor:
         value.backward()
         losses.append(value)
     if learner.settings.gradient_clipping is not None:
-        nn.utils.clip_grad_norm_(learner.network.parameters(), learner.settings.gradient_clipping)
+        nn.utils.clip_grad_norm_(learner.parameters, learner.settings.gradient_clipping)
     return losses[0] if len(losses) == 1 else torch.stack([each.detach() for each in losses]).sum()
 
 
