@@ -15,12 +15,15 @@ from service.use_cases.open_model import open_model
 from service.workflow import inspection, optimizers
 from service.workflow.data.dataset import DatasetData
 from service.workflow.data.schema import Schema
+from service.workflow.encode import MOST_CATEGORIES
 from service.workflow.errors import Fault, InvalidSpec
 from service.workflow.model import Model, draft_network
 from service.workflow.resolve import Resolved, resolve
 from service.workflow.signature import Signature
 from service.workflow.spec import TrainingSpec, parse
 from service.workflow.specification import nearest, shown
+
+ALL = range(MOST_CATEGORIES + 1)  # stands for values too many to have been kept
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
         raise InvalidSpec(Fault("/optimizer/name", reason))
     if found.spec.initial is not None:
         found = _continued(store, found, found.spec.initial)
-    return Plan(found.spec, found.signature, found.rows, parameters, _warnings(found))
+    return Plan(found.spec, found.signature, found.rows, parameters, _warnings(found, schema))
 
 
 def submit(store: Store, journal: Journal, value: object, *, key: str | None, limits: Limits) -> tuple[Job, bool]:
@@ -166,7 +169,7 @@ def _newest(store: Store, name: str) -> int:
         return 0
 
 
-def _warnings(found: Resolved) -> list[str]:
+def _warnings(found: Resolved, schema: Schema) -> list[str]:
     made = []
     spec, rows = found.spec, found.rows
     if not rows["test"] and not rows["validation"]:
@@ -175,6 +178,11 @@ def _warnings(found: Resolved) -> list[str]:
         made.append("whole groups go to one part: the rows of each part are about so many")
     if spec.training.max_seconds is not None:
         made.append("with max_seconds the same spec need not give the same bits: it stops by the clock")
+    for each in found.signature.inputs:
+        column = schema.column(each.name)
+        if each.type == "category" and column is not None and len(column.values or ALL) > MOST_CATEGORIES:
+            text = f"{each.name!r} has more than {MOST_CATEGORIES} different values, and only the most frequent are told apart"
+            made.append(f"{text}; leave it out of `features` if it only names the rows")
     if any(each.type == "category" for each in found.signature.inputs):
         made.append("the parameters are those of all categories in the data; training rows without some give fewer")
     return made
