@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -93,7 +94,7 @@ def _train_epoch(learner: Learner, batches: Iterator[Batch], budget: "_Budget") 
         learner.network.train()
     values: list[Tensor] = []
     counts: list[int] = []
-    for group in iter(lambda: tuple(islice(batches, learner.settings.accumulation_steps)), ()):
+    for group in _grouped(batches, learner.settings.accumulation_steps):
         counts.append(sum([features.shape[0] for features, _ in group]))
         values.append(_step(learner, group))
         learner.schedule.after_step()
@@ -108,6 +109,10 @@ def _train_epoch(learner: Learner, batches: Iterator[Batch], budget: "_Budget") 
         return values[0].item()
     rows = torch.tensor(counts, dtype=torch.float32, device=values[0].device)
     return (torch.dot(torch.stack(values), rows) / sum(counts)).item()
+
+
+def _grouped(batches: Iterator[Batch], size: int) -> Iterator[tuple[Batch, ...]]:
+    return zip(batches, strict=True) if size == 1 else iter(lambda: tuple(islice(batches, size)), ())
 
 
 def _step(learner: Learner, group: tuple[Batch, ...]) -> Tensor:
@@ -159,7 +164,7 @@ def _bare_step(optimizer: Optimizer) -> Callable[[], Any]:
     """The optimizer's step without the wrappers that profile it and look for hooks, which cost more than a small model's
     step itself; to be called under `torch.no_grad`."""
     step = inspect.unwrap(type(optimizer).step)
-    return lambda: step(optimizer)
+    return partial(step, optimizer)
 
 
 def _epochs(examples: Examples, settings: TrainingSettings) -> Iterator[Iterator[Batch]]:
