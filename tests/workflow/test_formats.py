@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.workflow.data.formats import csv
 from service.workflow.data.read import read
 from service.workflow.data.rows import RowsData
 from service.workflow.data.survey import survey
@@ -156,3 +157,15 @@ def test_large_integers_and_means_are_exact(tmp_path: Path) -> None:
     assert found["std"] == pytest.approx(np.std(np.arange(1000)), rel=1e-9)
     table = read(path, "text/csv", 1000, {"y": Wanted("number", exact=True)})
     assert values(table)["y"][-1] == 2**40 + 999
+
+
+def test_a_csv_file_of_many_chunks_is_cut_between_rows(tmp_path: Path) -> None:
+    path, count = tmp_path / "data", 240_000
+    text = ['"a, ""quoted""\nword of several lines\n\n' + "x" * 300 + '"', "plain", "", '"\n"']
+    with path.open("w") as file:
+        file.write("i,w\r\n")
+        file.writelines(f"{i},{text[i % len(text)]}\n" for i in range(count))
+    assert path.stat().st_size > 2 * csv.ROWS_CHUNK
+    table = values(read(path, "text/csv", count, {"i": Wanted("number", exact=True), "w": Wanted("category")}))
+    assert table["i"] == list(range(count))
+    assert table["w"][-4:] == ['a, "quoted"\nword of several lines\n\n' + "x" * 300, "plain", None, "\n"]

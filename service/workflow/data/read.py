@@ -15,8 +15,6 @@ from service.workflow.specification import shown
 if TYPE_CHECKING:
     import polars as pl
 
-BATCH_ROWS = 50_000
-
 
 def read(path: Path, media_type: str, rows: int, wanted: Mapping[str, Wanted]) -> Table:
     """The wanted columns of a file that has so many rows.
@@ -49,26 +47,18 @@ def batches(path: Path, media_type: str, wanted: Mapping[str, Wanted]) -> "Itera
     """
     import polars as pl
 
-    _, scan = FORMATS[media_type]
     try:
-        frame = scan(path, _parsed_as(wanted)).select(list(wanted))
-        dtypes = frame.collect_schema()
-        columns = [_as_wanted(name, each, dtypes[name]) for name, each in wanted.items()]
-        lost = [
-            (pl.col(name).is_not_null() & made.is_null()).any().alias(name)
-            for (name, each), made in zip(wanted.items(), columns, strict=True)
-            if each.type == "datetime" and dtypes[name] == pl.String
-        ]
-        if lost:
-            _check_times(frame.select(lost).collect())
-        yield from frame.select(columns).collect_batches(chunk_size=BATCH_ROWS, maintain_order=True)
+        for frame in FORMATS[media_type].frames(path, _parsed_as(wanted), list(wanted)):
+            made = frame.select([_as_wanted(name, each, frame.schema[name]) for name, each in wanted.items()])
+            _check_times(frame, made, wanted)
+            yield made
     except pl.exceptions.PolarsError as error:
         raise InvalidData(f"a column cannot be read as asked: {first_line(error)}") from error
 
 
-def _check_times(lost: "pl.DataFrame") -> None:
-    for name in lost.columns:
-        if lost[name][0]:
+def _check_times(frame: "pl.DataFrame", made: "pl.DataFrame", wanted: Mapping[str, Wanted]) -> None:
+    for name, each in wanted.items():
+        if each.type == "datetime" and made[name].null_count() > frame[name].null_count():
             raise InvalidData(f"the column {shown(name)} holds texts that are no dates or times in ISO 8601")
 
 

@@ -8,6 +8,7 @@ Scalar = bool | int | float | str
 ColumnType = Literal["number", "category", "boolean", "datetime"]
 MOST_VALUES_KEPT = 1000
 MOST_COLUMNS = 10_000
+BATCH_ROWS = 50_000  # of a file in memory at a time
 
 
 class Column(BaseModel):

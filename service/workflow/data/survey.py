@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from service.workflow.data.formats import FORMATS, csv
-from service.workflow.data.read import BATCH_ROWS, first_line
-from service.workflow.data.schema import MOST_COLUMNS, MOST_VALUES_KEPT, Column, ColumnType, Schema
+from service.workflow.data.read import first_line
+from service.workflow.data.schema import BATCH_ROWS, MOST_COLUMNS, MOST_VALUES_KEPT, Column, ColumnType, Schema
 from service.workflow.errors import InvalidData
 from service.workflow.specification import shown
 
@@ -32,10 +32,10 @@ def survey(path: Path, media_type: str) -> tuple[Schema, list[dict[str, Any]]]:
     """
     import polars as pl
 
-    check, scan = FORMATS[media_type]
-    check(path)
+    form = FORMATS[media_type]
+    form.check(path)
     try:
-        frame = scan(path, None)
+        frame = form.scan(path)
         surveys = {name: _ColumnSurvey(name, dtype) for name, dtype in frame.collect_schema().items()}
         if not surveys or len(surveys) > MOST_COLUMNS:
             raise InvalidData(f"the file has {len(surveys)} columns; 1 to {MOST_COLUMNS} are possible")

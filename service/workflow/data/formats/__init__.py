@@ -1,10 +1,10 @@
 """How each file format is opened: one file a format, one line in the table.
 
-Each gives a polars LazyFrame, so that a file is read in batches and never whole. polars is imported only when a file is
-opened: it starts threads of its own, which the trainer server must not have.
+polars is imported only when a file is opened: it starts threads of its own, which the trainer server must not have.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,14 +13,21 @@ from service.workflow.data.formats import arrow, csv, json_lines, parquet
 if TYPE_CHECKING:
     import polars as pl
 
-Scan = Callable[[Path, Mapping[str, "pl.DataType"] | None], "pl.LazyFrame"]
 
-# By media type: how to check a file once, when it is uploaded, and how to open it. `scan` takes the types that some
-# columns are to be read as.
-FORMATS: dict[str, tuple[Callable[[Path], None], Scan]] = {
-    "text/csv": (csv.check, csv.scan),
-    "application/x-ndjson": (json_lines.check, json_lines.scan),
-    "application/vnd.apache.parquet": (parquet.check, parquet.scan),
-    "application/vnd.apache.arrow.file": (arrow.check_file, arrow.scan_file),
-    "application/vnd.apache.arrow.stream": (arrow.check_stream, arrow.scan_stream),
+@dataclass(frozen=True)
+class Format:
+    """How to check a file once, when it is uploaded; how to open it without knowing its columns; and how to read named
+    columns in pieces, those with a type at once as that type where the format allows it."""
+
+    check: Callable[[Path], None]
+    scan: "Callable[[Path], pl.LazyFrame]"
+    frames: "Callable[[Path, Mapping[str, pl.DataType], Sequence[str]], Iterator[pl.DataFrame]]"
+
+
+FORMATS = {
+    "text/csv": Format(csv.check, csv.scan, csv.frames),
+    "application/x-ndjson": Format(json_lines.check, json_lines.scan, json_lines.frames),
+    "application/vnd.apache.parquet": Format(parquet.check, parquet.scan, parquet.frames),
+    "application/vnd.apache.arrow.file": Format(arrow.check, arrow.scan_file, arrow.frames_of_file),
+    "application/vnd.apache.arrow.stream": Format(arrow.check, arrow.scan_stream, arrow.frames_of_stream),
 }

@@ -1,7 +1,7 @@
 """CSV: UTF-8, a first line with the names of the columns, then one line a row with one field for each."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,16 +15,38 @@ if TYPE_CHECKING:
 LONGEST_HEADER = 4 * 2**20
 BOM = b"\xef\xbb\xbf"
 CHUNK = 2**20
+ROWS_CHUNK = 8 * 2**20
 
 
-def scan(path: Path, types: "Mapping[str, pl.DataType] | None") -> "pl.LazyFrame":
-    """The file as a LazyFrame. Without types they are inferred, from the whole file; where some are given, all other
-    columns are texts: inferring costs several times what reading does."""
+def scan(path: Path) -> "pl.LazyFrame":
+    """The file as a LazyFrame, its types inferred from the whole of it: that costs several times what reading does."""
     import polars as pl
 
-    if types is None:
-        return pl.scan_csv(path, infer_schema_length=None, try_parse_dates=True)
-    return pl.scan_csv(path, schema_overrides=dict(types), infer_schema=False)
+    return pl.scan_csv(path, infer_schema_length=None, try_parse_dates=True)
+
+
+def frames(path: Path, types: "Mapping[str, pl.DataType]", names: Sequence[str]) -> "Iterator[pl.DataFrame]":
+    """The named columns, chunk by chunk; columns without a type are texts. polars' own batches would hold several times
+    as much of the file in memory."""
+    import polars as pl
+
+    columns = header(path)
+    schema = {name: types.get(name, pl.String()) for name in columns}
+    positions = [columns.index(name) for name in names]
+    for chunk in _whole_rows(path):
+        frame = pl.read_csv(chunk, has_header=False, schema=schema, columns=positions, raise_if_empty=False)
+        yield frame.select(names)
+
+
+def _whole_rows(path: Path) -> Iterator[bytes]:
+    """The file after its header in chunks that end where a row ends: at a line's end outside of quotes."""
+    with path.open("rb") as file:
+        file.readline()
+        while chunk := file.read(ROWS_CHUNK):
+            chunk += file.readline()
+            while chunk.count(b'"') % 2 and (more := file.readline()):
+                chunk += more
+            yield chunk
 
 
 def check(path: Path) -> None:

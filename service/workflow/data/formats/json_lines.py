@@ -1,22 +1,31 @@
 """JSON Lines: one object a line; a name that an object lacks is a missing value."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
 
+from service.workflow.data.schema import BATCH_ROWS
 from service.workflow.errors import InvalidData
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-def scan(path: Path, types: "Mapping[str, pl.DataType] | None") -> "pl.LazyFrame":
-    """The file as a LazyFrame; types not given are inferred from the whole file."""
+def scan(path: Path) -> "pl.LazyFrame":
+    """The file as a LazyFrame, its types inferred from the whole of it."""
     import polars as pl
 
-    return pl.scan_ndjson(path, schema_overrides=dict(types or {}), infer_schema_length=None)
+    return pl.scan_ndjson(path, infer_schema_length=None)
+
+
+def frames(path: Path, types: "Mapping[str, pl.DataType]", names: Sequence[str]) -> "Iterator[pl.DataFrame]":
+    """The named columns, batch by batch."""
+    import polars as pl
+
+    scanned = pl.scan_ndjson(path, schema_overrides=dict(types), infer_schema_length=None)
+    yield from scanned.select(names).collect_batches(chunk_size=BATCH_ROWS, maintain_order=True)
 
 
 def check(path: Path) -> None:

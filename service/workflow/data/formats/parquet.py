@@ -1,19 +1,25 @@
 """Parquet."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from service.workflow.data.schema import BATCH_ROWS
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-def scan(path: Path, types: "Mapping[str, pl.DataType] | None") -> "pl.LazyFrame":
-    """The file as a LazyFrame, the given columns cast."""
+def scan(path: Path) -> "pl.LazyFrame":
+    """The file as a LazyFrame."""
     import polars as pl
 
-    frame = pl.scan_parquet(path, glob=False)
-    return frame.with_columns(pl.col(name).cast(dtype) for name, dtype in (types or {}).items())
+    return pl.scan_parquet(path, glob=False)
+
+
+def frames(path: Path, types: "Mapping[str, pl.DataType]", names: Sequence[str]) -> "Iterator[pl.DataFrame]":
+    """The named columns, batch by batch, as the file has them."""
+    yield from scan(path).select(names).collect_batches(chunk_size=BATCH_ROWS, maintain_order=True)
 
 
 def check(path: Path) -> None:
