@@ -161,11 +161,11 @@ def test_large_integers_and_means_are_exact(tmp_path: Path) -> None:
 
 def test_a_csv_file_of_many_chunks_is_cut_between_rows(tmp_path: Path) -> None:
     path, count = tmp_path / "data", 240_000
-    text = ['"a, ""quoted""\nword of several lines\n\n' + "x" * 300 + '"', "plain", "", '"\n"']
+    text = ['"a, ""quoted""\nword of several lines\n\n' + "x" * 600 + '"', "plain", "", '"\n"']
     with path.open("w") as file:
         file.write("i,w\r\n")
         file.writelines(f"{i},{text[i % len(text)]}\n" for i in range(count))
     assert path.stat().st_size > 2 * csv.ROWS_CHUNK
     table = values(read(path, "text/csv", count, {"i": Wanted("number", exact=True), "w": Wanted("category")}))
     assert table["i"] == list(range(count))
-    assert table["w"][-4:] == ['a, "quoted"\nword of several lines\n\n' + "x" * 300, "plain", None, "\n"]
+    assert table["w"][-4:] == ['a, "quoted"\nword of several lines\n\n' + "x" * 600, "plain", None, "\n"]
