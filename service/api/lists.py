@@ -15,6 +15,11 @@ def page(data: Sequence[Any], has_more: bool) -> dict[str, Any]:
     return {"data": list(data), "has_more": has_more}
 
 
+def newest_first(numbers: Sequence[int], after: int | None, limit: int) -> tuple[Sequence[int], bool]:
+    """The page of rising version numbers, turned round, that follows `after`, and whether there are more."""
+    return cut([number for number in reversed(numbers) if after is None or number < after], limit)
+
+
 def cut(items: Sequence[T], limit: int) -> tuple[Sequence[T], bool]:
     """The first so many items, and whether there are more."""
     return items[:limit], len(items) > limit

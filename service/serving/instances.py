@@ -9,7 +9,7 @@ import torch
 
 from service.workflow.data.values import MISSING, convert, from_text, texts
 from service.workflow.encode import raw_features
-from service.workflow.errors import Fault, InvalidInstances
+from service.workflow.errors import Fault, InvalidInstances, step
 from service.workflow.signature import Signature
 from service.workflow.specification import nearest
 
@@ -27,7 +27,7 @@ def from_body(signature: Signature, body: object, missing_allowed: bool) -> torc
         raise _invalid("", 'expected an object: {"instances": [[…], …]} or {"inputs": {name: […]}}')
     unknown = [name for name in body if name not in ("instances", "inputs")]
     if unknown:
-        raise _invalid(f"/{_escaped(unknown[0])}", f"unknown field; {nearest(unknown[0], ['instances', 'inputs'])}")
+        raise _invalid(step(unknown[0]), f"unknown field; {nearest(unknown[0], ['instances', 'inputs'])}")
     if ("instances" in body) == ("inputs" in body):
         raise _invalid("", "exactly one of `instances` (rows) and `inputs` (columns) is expected")
     reader = _Reader(signature, missing_allowed)
@@ -76,11 +76,11 @@ class _Reader:
         for name, values in zip(names, lists, strict=True):
             if len(values) != count:
                 message = f"has {len(values)} values and {names[0]!r} has {count}; every column needs one for each row"
-                raise _invalid(f"{at}/{_escaped(name)}", message)
+                raise _invalid(f"{at}{step(name)}", message)
         if not count:
             raise _invalid(at, "expected at least one row")
         _check_count(count)
-        places = [f"{at}/{_escaped(name)}" for name in names]
+        places = [f"{at}{step(name)}" for name in names]
         read = [
             [self._value(k, values[i], place, i) for k, (values, place) in enumerate(zip(lists, places, strict=True))]
             for i in range(count)
@@ -112,13 +112,11 @@ class _Reader:
         known = {*names, *(each.name for each in self.signature.outputs)}
         for name in given:
             if name not in known:
-                self.faults.append(
-                    Fault(f"{at}/{_escaped(name)}", f"is no input of this model; {nearest(name, names)}")
-                )
+                self.faults.append(Fault(f"{at}{step(name)}", f"is no input of this model; {nearest(name, names)}"))
         for name in names:
             if name not in given:
                 message = "is absent; name every input, with null for a missing value"
-                self.faults.append(Fault(f"{at}/{_escaped(name)}", message))
+                self.faults.append(Fault(f"{at}{step(name)}", message))
 
     def _value(self, position: int, value: Any, at: str, last: int | str | None) -> Any:
         """The value of the input at this position as its column keeps it; `at` and the `last` step point at it."""
@@ -133,7 +131,7 @@ class _Reader:
             return None if kind == "category" else MISSING
         except ValueError as error:
             if len(self.faults) < MOST_FAULTS:
-                pointer = at if last is None else f"{at}/{_escaped(str(last))}"
+                pointer = at if last is None else f"{at}{step(last)}"
                 self.faults.append(Fault(pointer, str(error)))
             return MISSING
 
@@ -160,7 +158,3 @@ def _check_count(count: int) -> None:
 
 def _invalid(at: str, message: str) -> InvalidInstances:
     return InvalidInstances(Fault(at, message))
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")

@@ -11,6 +11,11 @@ class Fault:
     message: str
 
 
+def step(name: object) -> str:
+    """A name, or a position, as one step of an RFC 6901 pointer, the slash before it included."""
+    return "/" + str(name).replace("~", "~0").replace("/", "~1")
+
+
 class WorkflowError(Exception):
     """The workflow cannot go on."""
 

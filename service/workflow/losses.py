@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
 from service.workflow.data.values import as_text
-from service.workflow.errors import Fault, InvalidSpec
+from service.workflow.errors import Fault, InvalidSpec, step
 from service.workflow.signature import Signature
 from service.workflow.specification import nearest, shown
 from service.workflow.tasks import Task
@@ -156,7 +156,7 @@ def check_weights(loss: BaseModel, signature: Signature) -> None:
             if name not in known:
                 what = "label" if signature.task is Task.MULTILABEL else "class"
                 raise InvalidSpec(
-                    Fault(f"/loss/{argument}/{name}", f"there is no {what} {shown(name)}; {nearest(name, known)}")
+                    Fault(f"/loss/{argument}{step(name)}", f"there is no {what} {shown(name)}; {nearest(name, known)}")
                 )
 
 

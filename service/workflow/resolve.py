@@ -7,7 +7,7 @@ from service.workflow import losses, optimizers, training
 from service.workflow.data.columns import Feature
 from service.workflow.data.schema import Column, Schema
 from service.workflow.encode import MOST_CATEGORIES
-from service.workflow.errors import Fault, InvalidSpec
+from service.workflow.errors import Fault, InvalidSpec, step
 from service.workflow.models import DEFAULT_FOR_TABLES, LinearRegressionSpec, ModelKind
 from service.workflow.preprocessing import PreprocessingSpec, layout
 from service.workflow.signature import Input, Output, Signature
@@ -106,7 +106,9 @@ def _taken(spec: TrainingSpec) -> set[str]:
 
 def _input(spec: TrainingSpec, schema: Schema, name: str, position: int) -> Input:
     given = spec.data.features
-    pointer = "/data/features" if given is None else f"/data/features/{position if isinstance(given, list) else name}"
+    pointer = (
+        "/data/features" if given is None else "/data/features" + step(position if isinstance(given, list) else name)
+    )
     column = schema.column(name)
     if column is None:
         raise InvalidSpec(Fault(pointer, f"there is no column {shown(name)}; {nearest(name, schema.names)}"))

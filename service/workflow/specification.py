@@ -7,7 +7,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from service.workflow.errors import Fault
+from service.workflow.errors import Fault, step
 
 
 class Specification(BaseModel):
@@ -77,18 +77,18 @@ def _tag(each: Any) -> str:
 
 def _fault(each: Any, value: Any, at: str) -> Fault:
     pointer, inside, tagged = at, value, False
-    for step in each["loc"]:
+    for name in each["loc"]:
         # pydantic puts the tag of a discriminated union into the path; the client's document has no such step.
-        if pointer == f"{at}/data" and not tagged and isinstance(inside, dict) and step == inside.get("kind"):
+        if pointer == f"{at}/data" and not tagged and isinstance(inside, dict) and name == inside.get("kind"):
             tagged = True
             continue
         # And the branch of a plain union that it tried.
-        if not isinstance(inside, dict) and not (isinstance(inside, list) and isinstance(step, int)):
+        if not isinstance(inside, dict) and not (isinstance(inside, list) and isinstance(name, int)):
             continue
-        if isinstance(step, str) and step.startswith("<") and step not in inside:
+        if isinstance(name, str) and name.startswith("<") and name not in inside:
             continue
-        pointer += "/" + str(step).replace("~", "~0").replace("/", "~1")
-        inside = _child(inside, step)
+        pointer += step(name)
+        inside = _child(inside, name)
     if each["type"] in ("union_tag_invalid", "union_tag_not_found"):
         pointer += "/kind"
     return Fault(pointer, each["msg"])

@@ -13,7 +13,7 @@ from service.api.bodies import body_on_disk, media_type
 from service.api.documents import PROBLEMS, file_body
 from service.api.errors import UnsupportedMediaType
 from service.api.json import json_response
-from service.api.lists import After, Limit, cut, page
+from service.api.lists import After, Limit, cut, newest_first, page
 from service.api.parts import Service
 from service.use_cases.delete_dataset import delete
 from service.use_cases.upload_dataset import HEAD, upload
@@ -66,8 +66,7 @@ def versions(
     service: Service, name: str, after: Annotated[int | None, Query(ge=1)] = None, limit: Limit = 20
 ) -> Response:
     """Every version, newest first."""
-    numbers = [number for number in reversed(service.store.datasets.numbers(name)) if after is None or number < after]
-    shown, more = cut(numbers, limit)
+    shown, more = newest_first(service.store.datasets.numbers(name), after, limit)
     return json_response(page([_document(service.store.datasets.get(name, number)) for number in shown], more))
 
 

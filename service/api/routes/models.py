@@ -12,7 +12,7 @@ from service.api import documents
 from service.api.accept import choose
 from service.api.documents import PROBLEMS, file_answer
 from service.api.json import json_response
-from service.api.lists import After, Limit, cut, page
+from service.api.lists import After, Limit, cut, newest_first, page
 from service.api.parts import Parts, Service
 from service.use_cases.open_model import STATE_DICT
 from service.use_cases.predict import warm
@@ -63,8 +63,7 @@ def versions(
     service: Service, name: str, after: Annotated[int | None, Query(ge=1)] = None, limit: Limit = 20
 ) -> Response:
     """Every version with its metrics and the aliases that point at it."""
-    numbers = [number for number in reversed(service.store.models.numbers(name)) if after is None or number < after]
-    shown, more = cut(numbers, limit)
+    shown, more = newest_first(service.store.models.numbers(name), after, limit)
     aliases = _aliases(service.store, name)
     found = [_version_if_there(service.store, name, number, aliases) for number in shown]
     return json_response(page([each for each in found if each is not None], more))

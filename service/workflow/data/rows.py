@@ -12,7 +12,7 @@ from service.workflow.data.columns import Columns
 from service.workflow.data.schema import MOST_VALUES_KEPT, Column, Scalar, Schema
 from service.workflow.data.table import Table, Wanted
 from service.workflow.data.values import InvalidValue, column
-from service.workflow.errors import Fault, InvalidData, InvalidSpec
+from service.workflow.errors import Fault, InvalidData, InvalidSpec, step
 from service.workflow.specification import shown
 
 Value = bool | int | float | str | None
@@ -69,7 +69,7 @@ def _column(name: str, values: Sequence[Value]) -> Column:
     if len(kinds) > 1:
         odd = next(i for i, value in enumerate(values) if value is not None and _kind(value) != _kind(present[0]))
         message = f"{shown(values[odd])} is no {_kind(present[0])}, and the values of {name!r} before it are"
-        raise InvalidSpec(Fault(f"/data/records/{odd}/{name.replace('~', '~0').replace('/', '~1')}", message))
+        raise InvalidSpec(Fault(f"/data/records/{odd}{step(name)}", message))
     kind = kinds.pop()
     distinct: list[Scalar] = sorted(set(present))
     if kind == "number":

@@ -67,10 +67,11 @@ def check(path: Path) -> None:
     names = header(path)
     if len(names) == 1:
         return  # an empty line is a missing value, and any other is one field
-    commas = sum(chunk.count(b",") for chunk in _chunks(path))
-    lines = sum(chunk.count(b"\n") for chunk in _chunks(path)) + _ends_without_newline(path)
-    quoted = any(b'"' in chunk for chunk in _chunks(path))
-    if quoted or commas != lines * (len(names) - 1):
+    commas, lines, quotes, last = 0, 0, 0, b""
+    for last in _chunks(path):
+        commas, lines, quotes = commas + last.count(b","), lines + last.count(b"\n"), quotes + last.count(b'"')
+    lines += not last.endswith(b"\n")
+    if quotes or commas != lines * (len(names) - 1):
         _check_each_row(path, len(names))
 
 
@@ -145,9 +146,3 @@ def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             yield chunk
-
-
-def _ends_without_newline(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, 2)
-        return file.read(1) != b"\n"
