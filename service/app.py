@@ -14,13 +14,14 @@ from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import uvicorn
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
+from sqlalchemy import Engine
 
 from model_store import Store
 from service import __version__
@@ -30,15 +31,21 @@ from service.api.parts import Parts
 from service.api.routes import aliases, bundles, datasets, health, models, predictions, training_jobs
 from service.jobs.bell import Bell
 from service.jobs.database import open_database
+from service.jobs.destinations import Destinations
+from service.jobs.errors import WebhooksMisconfigured
 from service.jobs.journal import Journal
 from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
+from service.jobs.signing import Signer
 from service.serving.warm_models import WarmModels
 from service.settings import Settings
 from service.use_cases.draw_plot import Plots
 from service.use_cases.submit_training import Limits, plan
 from service.workflow.models import install as install_models
 from service.workflow.spec import EXAMPLE, parse
+
+if TYPE_CHECKING:
+    from service.jobs.webhooks import Webhooks
 
 LEFT_FOR = 86_400.0  # seconds after which a temporary file belongs to nobody
 DESCRIPTION = "POST a config, get a model."
@@ -48,8 +55,13 @@ ROUTERS = (health, training_jobs, datasets, models, aliases, bundles, prediction
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application. Its parts come to life with its lifespan."""
+    """The application. Its parts come to life with its lifespan.
 
+    Raises:
+        WebhooksMisconfigured: their settings are not right.
+    """
+    destinations = Destinations.parse(settings.webhook_hosts or "")
+    signer = Signer(settings.webhook_secret) if destinations.allowed else None
     kinds = [each.value for each in entry_points(group="modelwright.models")]
     install_models(kinds)
 
@@ -59,9 +71,18 @@ def create_app(settings: Settings) -> FastAPI:
         home = settings.home.resolve()
         home.mkdir(parents=True, exist_ok=True)
         store, bell, ownership = Store.open(home / "store"), Bell(), Ownership(home / "owners")
-        journal = Journal(open_database(f"sqlite:///{home / 'journal.sqlite'}"), changed=bell.ring)
+        engine = open_database(f"sqlite:///{home / 'journal.sqlite'}")
+        webhooks = _webhooks(engine, signer, destinations) if signer is not None else None
+
+        def changed(job_id: str) -> None:
+            bell.ring(job_id)
+            if webhooks is not None:
+                webhooks.wake()
+
+        journal = Journal(engine, changed=changed)
         runner = _runner(settings, home, journal, ownership, kinds)
-        limits = Limits(settings.max_parameters, settings.max_memory_bytes or _memory_bytes() * 4 // 5)
+        memory_bytes = settings.max_memory_bytes or _memory_bytes() * 4 // 5
+        limits = Limits(settings.max_parameters, memory_bytes, destinations)
         app.state.parts = Parts(
             store=store,
             journal=journal,
@@ -74,6 +95,8 @@ def create_app(settings: Settings) -> FastAPI:
             limits=limits,
         )
         runner.start()
+        if webhooks is not None:
+            webhooks.start()
         loop = asyncio.get_running_loop()
         behind = [
             loop.run_in_executor(None, _warm_up, store, limits),
@@ -84,6 +107,8 @@ def create_app(settings: Settings) -> FastAPI:
             await asyncio.gather(*behind)
         finally:
             runner.stop()
+            if webhooks is not None:
+                webhooks.stop()
             ownership.close()
 
     app = FastAPIOffline(
@@ -108,7 +133,11 @@ def serve(settings: Settings) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: None)  # uvicorn stops at them, then sends them again: the exit status stays 0
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    app = create_app(settings)
+    os.environ.pop("MODELWRIGHT_WEBHOOK_SECRET", None)  # no trainer is to inherit it
+    try:
+        app = create_app(settings)
+    except WebhooksMisconfigured as error:
+        sys.exit(f"Error: {error}")
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -167,6 +196,13 @@ def _runner(settings: Settings, home: Path, journal: Journal, ownership: Ownersh
         slots=settings.slots,
         surroundings={"store": str(home / "store"), "threads": settings.threads, "kinds": kinds},
     )
+
+
+def _webhooks(engine: Engine, signer: Signer, destinations: Destinations) -> "Webhooks":
+    from service.jobs.outbox import Outbox
+    from service.jobs.webhooks import Webhooks  # brings httpx, which nothing else here needs
+
+    return Webhooks(Outbox(engine), signer, destinations, training_jobs.document)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -34,3 +34,12 @@ class Settings(BaseSettings):
         description="bytes that a training may be expected to need; four fifths of the machine's if not set",
     )
     warm_model_bytes: int = Field(default=2**30, ge=0, description="bytes of models kept in memory for predictions")
+
+    # Who is told
+    webhook_hosts: str | None = Field(
+        default=None,
+        description="where webhooks may go: `host` (any port) or `host:port`, comma-separated; nowhere if not set",
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None, description="signs webhooks: `whsec_` and base64, or a text, of at least 24 bytes"
+    )
