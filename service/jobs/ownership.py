@@ -29,6 +29,8 @@ class Ownership:
         except BlockingIOError:
             return True
         else:
+            if not os.fstat(descriptor).st_nlink:  # somebody else has removed it; the owner may have begun anew
+                return self.alive(owner)
             path.unlink(missing_ok=True)
             return False
         finally:

@@ -114,12 +114,14 @@ class Runner:
     @property
     def ready(self) -> bool:
         """Whether the trainer server has loaded what it needs."""
-        return self._trainers is not None and self._trainers.ready
+        trainers = self._trainers  # looked at once: another thread may lose it at any moment
+        return trainers is not None and trainers.ready
 
     @property
     def trainer_pid(self) -> int | None:
         """The trainer server's process id, while there is one."""
-        return None if self._trainers is None else self._trainers.pid
+        trainers = self._trainers
+        return None if trainers is None else trainers.pid
 
     def _loop(self) -> None:
         looked = 0.0
@@ -262,7 +264,7 @@ class Runner:
         elif "message" in message:
             self._journal.message(running.job, message["message"])
         elif "may_publish" in message:
-            allowed = self._journal.may_publish(running.job)
+            allowed = not running.killed and self._journal.may_publish(running.job)
             with contextlib.suppress(OSError):  # it has ended meanwhile, which is heard soon
                 running.lines.send({"publish": allowed})
         else:

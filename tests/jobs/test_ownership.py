@@ -1,6 +1,10 @@
+import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from service.jobs.ownership import Ownership
 
@@ -35,6 +39,29 @@ def test_one_that_gave_up_its_name_is_not_alive(tmp_path: Path) -> None:
     assert not ours.alive(other.owner)
     ours.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_begins_while_somebody_looks_is_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = Ownership(tmp_path)
+    path = tmp_path / "0123456789abcdef"
+    path.touch()
+    held: list[int] = []
+    real = fcntl.flock
+
+    def late(descriptor: int, operation: int) -> None:
+        if (
+            not held
+        ):  # between the look at the file and its lock another look has removed it, and its owner made it anew
+            monkeypatch.undo()
+            path.unlink()
+            held.append(Ownership._hold(path))
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    assert ours.alive(path.name)
+    assert path.exists()
+    os.close(held[0])
+    ours.close()
 
 
 def test_a_start_removes_what_the_dead_have_left_and_nothing_else(tmp_path: Path) -> None:
