@@ -176,14 +176,18 @@ def main() -> None:
             posted = median([until_succeeded(client) for _ in range(20)])
             by_hand = median([seconds_of(BY_HAND) for _ in range(RUNS)])
             beside = f"`python script.py` by hand {by_hand:.2f} s"
-            say(f"| POST to `succeeded`, the line, 1000 epochs | {posted:.2f} s | {beside} | {by_hand / posted:.1f} | ≥ 5 |\n")
+            say(
+                f"| POST to `succeeded`, the line, 1000 epochs | {posted:.2f} s | {beside} | {by_hand / posted:.1f} | ≥ 5 |\n"
+            )
             jobs, inside = [], []
             for _ in range(3):
                 inside.append(seconds_inside(JOBS))
                 jobs.append(seconds_of_many(client))
             beside = f"back to back in one process {median(inside):.1f} s"
             ratio = median(inside) / median(jobs)
-            say(f"| {JOBS} jobs of the line, 1000 epochs, 2 slots | {median(jobs):.1f} s | {beside} | {ratio:.2f} | ≥ 0.8 |\n")
+            say(
+                f"| {JOBS} jobs of the line, 1000 epochs, 2 slots | {median(jobs):.1f} s | {beside} | {ratio:.2f} | ≥ 0.8 |\n"
+            )
             idle, busy = predictions(client)
             say(
                 f"| predictions' p99 while both slots train | {busy * 1000:.2f} ms | idle {idle * 1000:.2f} ms "
@@ -198,7 +202,9 @@ def main() -> None:
         text = f"{median(speeds['with']):,.0f} samples/s"
         say(f"| a training that saves as often as it may | {text} | {beside} | {saved:.3f} | ≥ 0.95 |\n")
         middle, slow = listing(Path(folder) / "listed")
-        say(f"| `GET /v1/training-jobs` among {LISTED:,} jobs, p99 | {slow * 1000:.1f} ms | p50 {middle * 1000:.1f} ms | | < 10 ms |\n")
+        say(
+            f"| `GET /v1/training-jobs` among {LISTED:,} jobs, p99 | {slow * 1000:.1f} ms | p50 {middle * 1000:.1f} ms | | < 10 ms |\n"
+        )
 
 
 if __name__ == "__main__":
