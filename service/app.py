@@ -21,6 +21,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
+from sqlalchemy import Engine
 
 from model_store import Store
 from service import __version__
@@ -47,8 +48,13 @@ TRAINING_NEEDS = ["torchmetrics.functional.classification", "torchmetrics.functi
 ROUTERS = (health, training_jobs, datasets, models, aliases, bundles, predictions)
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The application. Its parts come to life with its lifespan."""
+def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
+    """The application. Its parts come to life with its lifespan.
+
+    Args:
+        settings: what it shall be like.
+        engine: of its journal, to whoever has opened it already; closed at the end.
+    """
 
     kinds = [each.value for each in entry_points(group="modelwright.models")]
     install_models(kinds)
@@ -59,7 +65,8 @@ def create_app(settings: Settings) -> FastAPI:
         home = settings.home.resolve()
         home.mkdir(parents=True, exist_ok=True)
         store, bell, ownership = Store.open(home / "store"), Bell(), Ownership(home / "owners")
-        journal = Journal(open_database(f"sqlite:///{home / 'journal.sqlite'}"), changed=bell.ring)
+        opened = engine or open_journal(settings)
+        journal = Journal(opened, changed=bell.ring)
         runner = _runner(settings, home, journal, ownership, kinds)
         limits = Limits(settings.max_parameters, settings.max_memory_bytes or _memory_bytes() * 4 // 5)
         app.state.parts = Parts(
@@ -85,6 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
         finally:
             runner.stop()
             ownership.close()
+            opened.dispose()
 
     app = FastAPIOffline(
         title="Modelwright",
@@ -102,13 +110,31 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
+def open_journal(settings: Settings) -> Engine:
+    """The journal's database: the one of the settings, or the SQLite file in the home.
+
+    Raises:
+        JournalNotOpened: it is not to be had.
+    """
+    if settings.database_url is not None:
+        return open_database(settings.database_url.get_secret_value())
+    home = settings.home.resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    return open_database(f"sqlite:///{home / 'journal.sqlite'}")
+
+
 def serve(settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT."""
+    """Serves until SIGTERM or SIGINT.
+
+    Raises:
+        JournalNotOpened: its database is not to be had; nothing was started.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    engine = open_journal(settings)  # before uvicorn, which would wrap what goes wrong in a traceback
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: None)  # uvicorn stops at them, then sends them again: the exit status stays 0
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    app = create_app(settings)
+    app = create_app(settings, engine)
     config = uvicorn.Config(
         app,
         host=settings.host,
