@@ -18,6 +18,7 @@ from service.jobs.errors import (
 from service.jobs.job import FINAL, MOVES, Job, Status
 from service.jobs.journal import MOST_CRASHES, Journal
 
+ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 SPEC: dict[str, Any] = {"data": {"kind": "line"}}
 
 
@@ -48,9 +49,9 @@ def test_a_job_comes_back_as_it_was_submitted(journal: Journal) -> None:
         journal.get("nope")
 
 
-def test_what_was_acknowledged_is_there_after_a_restart(journal: Journal, engine: Engine, tmp_path: Path) -> None:
+def test_what_was_acknowledged_is_there_after_a_restart(journal: Journal, engine: Engine) -> None:
     job = submit(journal)
-    again = open_database(f"sqlite:///{tmp_path / 'journal.sqlite'}")
+    again = open_database(engine.url.render_as_string(hide_password=False))
     assert Journal(again).get(job.id) == job
     again.dispose()
 
@@ -272,6 +273,7 @@ def test_who_listens_is_told_after_the_commit(engine: Engine) -> None:
     assert seen == [(job.id, "queued"), (job.id, "running"), (job.id, "succeeded")]
 
 
+@ON_SQLITE
 def test_a_full_disk_changes_nothing_and_passes(journal: Journal, engine: Engine) -> None:
     job = claimed(journal)
     with engine.connect() as connection:
@@ -290,6 +292,7 @@ def test_a_full_disk_changes_nothing_and_passes(journal: Journal, engine: Engine
     assert journal.list_jobs() == ([job], False)
 
 
+@ON_SQLITE
 def test_a_locked_journal_is_an_error_of_its_own(journal: Journal, engine: Engine, tmp_path: Path) -> None:
     job = submit(journal)
     other = open_database(f"sqlite:///{tmp_path / 'journal.sqlite'}")

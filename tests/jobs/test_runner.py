@@ -22,6 +22,8 @@ from service.jobs.runner import Runner
 from service.jobs.trainers import Trainers
 
 Start = Callable[..., Runner]
+# How a runner minds its processes has nothing to do with the database; story/test_postgres.py has one on PostgreSQL.
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 WAYS = pytest.mark.parametrize("forks", [pytest.param(True, id="forked"), pytest.param(False, id="spawned")])
 
 
