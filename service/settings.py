@@ -11,7 +11,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Each field is read from `MODELWRIGHT_` and its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="MODELWRIGHT_", frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="MODELWRIGHT_",
+        env_ignore_empty=True,  # a compose file hands on what is not set as empty
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+    )
 
     @classmethod
     def read(cls, **given: Any) -> Self:
