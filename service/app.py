@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
 import shutil
 import signal
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import psutil
 import torch
 import uvicorn
 from fastapi import FastAPI
@@ -31,7 +31,10 @@ from service.api.parts import Parts
 from service.api.routes import aliases, bundles, datasets, health, models, predictions, training_jobs
 from service.jobs.bell import Bell
 from service.jobs.database import open_database
+from service.jobs.dispatch import Dispatch
+from service.jobs.housekeeping import Housekeeping
 from service.jobs.journal import Journal
+from service.jobs.limits import AttemptLimits
 from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
 from service.serving.warm_models import WarmModels
@@ -41,10 +44,13 @@ from service.use_cases.submit_training import Limits, plan
 from service.workflow.models import install as install_models
 from service.workflow.spec import EXAMPLE, parse
 
+BETWEEN_ROUNDS = 600.0  # seconds between two rounds of housekeeping
 LEFT_FOR = 86_400.0  # seconds after which a temporary file belongs to nobody
 DESCRIPTION = "POST a config, get a model."
 TRAINING_ENTRY = "service.use_cases.train:train"
 TRAINING_NEEDS = ["torchmetrics.functional.classification", "torchmetrics.functional.regression", "torch._dynamo"]
+log = logging.getLogger(__name__)
+
 ROUTERS = (health, training_jobs, datasets, models, aliases, bundles, predictions)
 
 
@@ -53,7 +59,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
 
     Args:
         settings: what it shall be like.
-        engine: of its journal, to whoever has opened it already; closed at the end.
+        engine: its journal's database, where that has been opened already; closed at the end.
     """
 
     kinds = [each.value for each in entry_points(group="modelwright.models")]
@@ -66,9 +72,9 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
         home.mkdir(parents=True, exist_ok=True)
         store, bell, ownership = Store.open(home / "store"), Bell(), Ownership(home / "owners")
         opened = engine or open_journal(settings)
-        journal = Journal(opened, changed=bell.ring)
-        runner = _runner(settings, home, journal, ownership, kinds)
-        limits = Limits(settings.max_parameters, settings.max_memory_bytes or _memory_bytes() * 4 // 5)
+        journal, dispatch = Journal(opened, changed=bell.ring), Dispatch(opened, changed=bell.ring)
+        runner = _runner(settings, home, dispatch, ownership, kinds)
+        limits = Limits(settings.max_parameters, _memory_limit(settings))
         app.state.parts = Parts(
             store=store,
             journal=journal,
@@ -81,14 +87,12 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
             limits=limits,
         )
         runner.start()
-        loop = asyncio.get_running_loop()
-        behind = [
-            loop.run_in_executor(None, _warm_up, store, limits),
-            loop.run_in_executor(None, _sweep, store, home / "tmp"),
-        ]
+        warming = asyncio.create_task(asyncio.to_thread(_warm_up, store, limits))
+        tidying = asyncio.create_task(_tidy(settings, home, store, Housekeeping(opened)))
         try:
             yield
-            await asyncio.gather(*behind)
+            tidying.cancel()
+            await warming
         finally:
             runner.stop()
             ownership.close()
@@ -153,7 +157,8 @@ def serve(settings: Settings) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Lets those who wait for a job go as soon as it is asked to stop: it would otherwise wait for them."""
+    """As soon as it is asked to stop, lets those go who wait for a job, and has the trainings save where they stand: it
+    would otherwise wait for them, and they for it."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
@@ -163,6 +168,23 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
         if hasattr(self._app.state, "parts"):
             self._app.state.parts.bell.close()
+            self._app.state.parts.runner.drain()
+
+
+async def _tidy(settings: Settings, home: Path, store: Store, housekeeping: Housekeeping) -> None:
+    """Keeps house, now and again."""
+
+    def once() -> None:
+        housekeeping.forget_old(settings.keep_events_days)
+        housekeeping.sweep(home / "tmp" / "attempts", home / "checkpoints")
+        _sweep(store, home / "tmp")
+
+    while True:
+        try:
+            await asyncio.to_thread(once)
+        except Exception:
+            log.exception("the housekeeping met an error; the next round is in %.0f s", BETWEEN_ROUNDS)
+        await asyncio.sleep(BETWEEN_ROUNDS)
 
 
 def _sweep(store: Store, temporary: Path) -> None:
@@ -174,8 +196,9 @@ def _sweep(store: Store, temporary: Path) -> None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _memory_bytes() -> int:
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+def _memory_limit(settings: Settings) -> int:
+    """Bytes that one training may take: four fifths of the machine's if nobody has said."""
+    return settings.max_memory_bytes or psutil.virtual_memory().total * 4 // 5
 
 
 def _warm_up(store: Store, limits: Limits) -> None:
@@ -183,15 +206,22 @@ def _warm_up(store: Store, limits: Limits) -> None:
     plan(store, parse(EXAMPLE), limits)
 
 
-def _runner(settings: Settings, home: Path, journal: Journal, ownership: Ownership, kinds: list[str]) -> Runner:
+def _runner(settings: Settings, home: Path, dispatch: Dispatch, ownership: Ownership, kinds: list[str]) -> Runner:
     return Runner(
-        journal,
+        dispatch,
         ownership,
         entry=TRAINING_ENTRY,
         preload=TRAINING_NEEDS,
         temporary=home / "tmp",
+        checkpoints=home / "checkpoints",
         slots=settings.slots,
-        surroundings={"store": str(home / "store"), "threads": settings.threads, "kinds": kinds},
+        limits=AttemptLimits(_memory_limit(settings), settings.max_training_seconds),
+        surroundings={
+            "store": str(home / "store"),
+            "threads": settings.threads,
+            "kinds": kinds,
+            "checkpoint_seconds": settings.checkpoint_seconds,
+        },
     )
 
 

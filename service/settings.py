@@ -42,6 +42,15 @@ class Settings(BaseSettings):
     max_memory_bytes: int | None = Field(
         default=None,
         ge=1,
-        description="bytes that a training may be expected to need; four fifths of the machine's if not set",
+        description="bytes of memory that a training may take; four fifths of the machine's if not set",
+    )
+    max_training_seconds: float | None = Field(
+        default=None, gt=0, description="seconds that an attempt at a training may take; no limit if not set"
+    )
+    keep_events_days: float = Field(
+        default=30.0, ge=0, description="days for which the events of a job are kept after its end"
+    )
+    checkpoint_seconds: float = Field(
+        default=10.0, ge=0, description="seconds between two checkpoints of a training, at least"
     )
     warm_model_bytes: int = Field(default=2**30, ge=0, description="bytes of models kept in memory for predictions")

@@ -1,4 +1,5 @@
-"""Which services are alive: each holds a lock on a file of its own, which the system takes back however it ends."""
+"""Which services on this home are dead: each holds a lock on a file of its own, which the system takes back however it
+ends."""
 
 import fcntl
 import os
@@ -7,36 +8,40 @@ from pathlib import Path
 
 
 class Ownership:
-    """This service's name, held alive until `close` or the end of the process."""
+    """This service's name, held until `close` or the end of the process."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        for other in folder.iterdir():
-            self.alive(other.name)  # removes what dead services have left
         self.owner = secrets.token_hex(8)
         self._descriptor = self._hold(folder / self.owner)
 
-    def alive(self, owner: str) -> bool:
-        """Whether the service of that name still runs on this machine. The file of a dead one is removed."""
-        path = self._folder / owner
+    def others(self) -> list[str]:
+        """The names that other services have left here, dead or alive."""
+        return [path.name for path in self._folder.iterdir() if path.name != self.owner]
+
+    def dead(self, owner: str) -> bool:
+        """Whether the service of that name has certainly ended. Of one that runs elsewhere nothing is known here."""
         try:
-            descriptor = os.open(path, os.O_RDWR)
+            descriptor = os.open(self._folder / owner, os.O_RDWR)
         except FileNotFoundError:
             return False
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return True
-        else:
-            path.unlink(missing_ok=True)
             return False
+        else:
+            return True
         finally:
             os.close(descriptor)
 
+    def forget(self, owner: str) -> None:
+        """Removes what a dead service has left, once nothing in the journal names it any more."""
+        (self._folder / owner).unlink(missing_ok=True)
+
     def close(self) -> None:
         """Gives the name up."""
-        (self._folder / self.owner).unlink(missing_ok=True)
+        self.forget(self.owner)
         os.close(self._descriptor)
 
     @staticmethod

@@ -8,7 +8,11 @@ import pytest
 from sqlalchemy import Engine
 
 from service.jobs.database import open_database
+from service.jobs.dispatch import Dispatch
 from service.jobs.journal import Journal
+from tests.jobs.runners import start
+
+__all__ = ["start"]
 
 if TYPE_CHECKING:
     from tests.postgres import Postgres
@@ -41,3 +45,8 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 @pytest.fixture
 def journal(engine: Engine) -> Journal:
     return Journal(engine)
+
+
+@pytest.fixture
+def dispatch(engine: Engine) -> Dispatch:
+    return Dispatch(engine)

@@ -4,6 +4,7 @@ import sqlite3
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -195,9 +196,8 @@ def test_a_file_that_is_no_journal_is_told(tmp_path: Path) -> None:
 
 def test_a_server_that_is_starting_is_waited_for(postgres: "Postgres") -> None:
     name = ".s.PGSQL.5432"
-    with postgres.database() as url:
-        folder = postgres.socket / "starting"
-        folder.mkdir()
+    with postgres.database() as url, tempfile.TemporaryDirectory() as temporary:  # a socket's path must be short
+        folder = Path(temporary)
         opened: list[Engine] = []
         with starting_up(folder / "fake") as answered:
             url = url.replace(str(postgres.socket), str(folder))
