@@ -19,11 +19,12 @@ class Attempt:
         self._lines = lines
         self._series: dict[str, list[Any]] = {}
         self._began = self._reported = 0.0
-        self._epochs = self._samples = 0
+        self._epochs = self._samples = self._before = 0
+        self._leaves = False
 
-    def expect(self, epochs: int, samples: int) -> None:
-        """How many epochs are to come, of how many samples each."""
-        self._epochs, self._samples = epochs, samples
+    def expect(self, epochs: int, samples: int, done: int = 0) -> None:
+        """How many epochs there are to be, of how many samples each, and how many an attempt before has done."""
+        self._epochs, self._samples, self._before = epochs, samples, done
         self._began = time.monotonic()
 
     def epoch(self, number: int, values: dict[str, float]) -> None:
@@ -47,6 +48,18 @@ class Attempt:
         """A line for whoever follows the job."""
         self._lines.send({"message": text})
 
+    def saved(self, epoch: int) -> None:
+        """From now on a later attempt would go on after this epoch."""
+        self._lines.send({"saved": epoch})
+
+    def asked_to_leave(self) -> bool:
+        """Whether the attempt is to save where it stands, and to end; also when the service is gone. Does not wait."""
+        try:
+            self._leaves = self._leaves or any("leave" in each for each in self._lines.arrived())
+        except EOFError:
+            self._leaves = True
+        return self._leaves
+
     def ask_to_publish(self) -> None:
         """Returns once the job's result may be made visible.
 
@@ -56,20 +69,22 @@ class Attempt:
         self.flush()
         self._lines.send({"may_publish": True})
         try:
-            allowed = self._lines.one()["publish"]
+            while "publish" not in (answer := self._lines.one()):
+                pass  # it was asked to leave when it had nothing left to do
+            allowed = answer["publish"]
         except EOFError:
             allowed = False
         if not allowed:
             raise AttemptSuperseded
 
     def _progress(self, done: int) -> dict[str, Any]:
-        took = max(time.monotonic() - self._began, 1e-9)
+        took, ours = max(time.monotonic() - self._began, 1e-9), done - self._before
         return {
             "epoch": done,
             "epochs": self._epochs,
             "fraction": done / self._epochs,
-            "samples_per_second": round(done * self._samples / took, 1),
-            "eta_seconds": round(took / done * (self._epochs - done), 3),
+            "samples_per_second": round(ours * self._samples / took, 1),
+            "eta_seconds": round(took / ours * (self._epochs - done), 3),
         }
 
 

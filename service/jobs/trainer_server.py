@@ -21,7 +21,7 @@ from pathlib import Path
 import orjson
 
 from service.jobs.attempt import Attempt, Work
-from service.jobs.errors import AttemptFailed, AttemptSuperseded
+from service.jobs.errors import AttemptFailed, AttemptLeft, AttemptSuperseded
 from service.jobs.lines import CHUNK, Lines
 
 NICENESS = 10  # trainings give way to predictions
@@ -136,6 +136,8 @@ def run(work: Work, stream: socket.socket) -> int:
             answer: dict[str, object] = {"result": work(attempt)}
         except AttemptFailed as error:
             answer = {"error": {"code": error.code, "detail": error.detail}}
+        except AttemptLeft:
+            answer = {"left": True}
         attempt.flush()
         lines.send(answer)
     except (AttemptSuperseded, BrokenPipeError, EOFError):
