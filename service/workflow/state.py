@@ -66,11 +66,10 @@ def _named(tensor: Tensor, tensors: dict[str, Tensor], storages: set[int]) -> di
     if tensor.layout is not torch.strided or tensor.dtype not in DTYPES:
         raise TypeError(f"a tensor of {tensor.layout}, {tensor.dtype} cannot be part of a training's state")
     name, dense = str(len(tensors)), tensor.detach().cpu()
-    told: dict[str, Any] = {"tensor": name}
     if not dense.is_contiguous():
         dense = dense.clone(memory_format=torch.preserve_format)
-        told["strides"] = list(dense.stride())
-        dense = dense.contiguous()
+    told = {"tensor": name, "strides": list(dense.stride())}
+    dense = dense.contiguous()
     if dense.untyped_storage().data_ptr() in storages:
         dense = dense.clone()
     storages.add(dense.untyped_storage().data_ptr())
@@ -92,7 +91,5 @@ def _unpacked(value: Any, tensors: dict[str, Tensor]) -> Any:
             return Counter({key: _unpacked(each, tensors) for key, each in items})
         case {"tensor": name, "strides": strides}:
             return torch.empty_strided(tensors[name].shape, strides, dtype=tensors[name].dtype).copy_(tensors[name])
-        case {"tensor": name}:
-            return tensors[name].clone()
         case _:
             raise ValueError("a training's state holds what no state is made of")
