@@ -49,7 +49,7 @@ class Checkpoints:
         saved = found.state
         if saved is None:
             return None
-        if (saved.get("format"), saved.get("torch")) != (FORMAT, torch.__version__):
+        if (saved.get("format"), saved.get("torch")) != (FORMAT, str(torch.__version__)):
             self._attempt.message("the checkpoint is of another version of the software; the training starts anew")
             return None
         torch.set_num_threads(saved["threads"])
@@ -90,7 +90,7 @@ class Checkpoints:
         folder.save(
             {
                 "format": FORMAT,
-                "torch": torch.__version__,
+                "torch": str(torch.__version__),
                 "threads": torch.get_num_threads(),
                 "seconds": self.seconds,
                 "history": self.history.state(),

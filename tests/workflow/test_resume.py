@@ -39,7 +39,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "early stopping": spec("kind", optimizer=MOMENTUM, training={"early_stopping": STOPPING, "epochs": 40}),
     "average of the weights": spec("price", model=NETWORK, training={"ema": {"decay": 0.9}, "batch_size": 16}),
     "average and early stopping": spec(
-        "price", training={"ema": {"decay": 0.8}, "early_stopping": STOPPING, "epochs": 30}
+        "kind", optimizer=MOMENTUM, training={"ema": {"decay": 0.8}, "early_stopping": STOPPING, "epochs": 60}
     ),
     "accumulation": spec("price", model=NETWORK, training={"accumulation_steps": 3, "batch_size": 10}),
     "the default network": spec("price", model={"kind": "tabm", "width": 16, "members": 4}),
@@ -102,6 +102,15 @@ def undisturbed(name: str) -> tuple[Lesson, int]:
     with tempfile.TemporaryDirectory() as folder:
         life = Life(Path(folder), every=sys.maxsize)
         return train(CONFIGURATIONS[name], life.after_step), life.steps
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_killed_shortly_before_its_end_it_ends_with_the_same_bits(tmp_path: Path, name: str) -> None:
+    whole, steps = undisturbed(name)
+    if "early" in name:
+        settings = whole.resolved.spec.training
+        assert len(whole.losses) < (settings.epochs or 0)
+    check(CONFIGURATIONS[name], whole, tmp_path, [(1, steps - 1)])
 
 
 @pytest.mark.parametrize("point", range(KILL_POINTS))
