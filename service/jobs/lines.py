@@ -43,6 +43,26 @@ class Lines:
         self._unfinished = [others[-1]]
         return [orjson.loads(line) for line in whole]
 
+    def arrived(self) -> list[Any]:
+        """The values that are there already; does not wait.
+
+        Raises:
+            EOFError: the stream has ended.
+        """
+        while True:
+            try:
+                chunk = self.socket.recv(CHUNK, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                break
+            except ConnectionError:
+                chunk = b""
+            if not chunk:
+                raise EOFError
+            self._waiting.extend(self.feed(chunk))
+        arrived = list(self._waiting)
+        self._waiting.clear()
+        return arrived
+
     def one(self) -> Any:
         """Waits for one value.
 
