@@ -78,13 +78,13 @@ class Attempt:
             raise AttemptSuperseded
 
     def _progress(self, done: int) -> dict[str, Any]:
-        took, ours = max(time.monotonic() - self._began, 1e-9), done - self._before
+        took, ours = max(time.monotonic() - self._began, 1e-9), max(done - self._before, 0)
         return {
             "epoch": done,
             "epochs": self._epochs,
             "fraction": done / self._epochs,
             "samples_per_second": round(ours * self._samples / took, 1),
-            "eta_seconds": round(took / ours * (self._epochs - done), 3),
+            "eta_seconds": round(took / ours * (self._epochs - done), 3) if ours else None,
         }
 
 

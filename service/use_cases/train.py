@@ -35,6 +35,7 @@ from service.workflow.state import State
 
 POINTS = "points.json"
 HISTORY = "history.json"
+DRAWN = 2000  # epochs of a version's learning curve
 NOT_THE_MODELS = {"model_name", "webhook"}  # of a spec: who shares a version does not share these
 DATA = "data"
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -103,6 +104,9 @@ def _learn(
     def go_on(saved: State | None) -> Learned:
         rows = attempt.job["context"]["rows"]["train"]
         attempt.expect(spec.training.epochs or 0, rows, done=checkpoints.history.epochs)
+        # What the attempt before has said last may have been lost with the service that heard it.
+        for epoch, losses in checkpoints.history.after(attempt.job.get("reported", 0)):
+            attempt.epoch(epoch, losses)
         return learn(spec, signature, table, report, initial, after_step=checkpoints.after_step, saved=saved)
 
     try:
@@ -144,7 +148,7 @@ def _write(folder: Path, learned: Learned, history: History) -> dict[str, Path]:
     files = {name: folder / name for name in (STATE_DICT, POINTS, HISTORY)}
     save(learned.model, files[STATE_DICT])
     files[POINTS].write_text(learned.points.model_dump_json())
-    files[HISTORY].write_bytes(orjson.dumps(history.series()))
+    files[HISTORY].write_bytes(orjson.dumps(history.series(DRAWN)))
     return files
 
 

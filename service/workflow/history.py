@@ -1,10 +1,12 @@
 """The losses of a training's epochs, thinned so that they stay few however many epochs there are."""
 
+from collections.abc import Iterator
+
 import torch
 
 from service.workflow.state import State
 
-MOST = 2000  # epochs kept, and the last beside them
+MOST = 9_999  # epochs kept, and the last beside them
 
 
 class History:
@@ -28,11 +30,22 @@ class History:
                 self._stride *= 2
                 self._kept = {name: values[::2] for name, values in self._kept.items()}
 
-    def series(self) -> dict[str, list[float]]:
-        """The epochs and each of their losses, from the first to the last epoch."""
-        if self._kept["epoch"][-1:] in ([], [self.epochs]):
-            return {name: list(values) for name, values in self._kept.items()}
-        return {name: [*values, self._last[name]] for name, values in self._kept.items()}
+    def series(self, most: int = MOST) -> dict[str, list[float]]:
+        """The epochs and each of their losses, from the first to the last epoch; so many, and the last, at most."""
+        step = 1
+        while len(self._kept["epoch"][::step]) > most:
+            step *= 2
+        series = {name: values[::step] for name, values in self._kept.items()}
+        if series["epoch"][-1:] in ([], [self.epochs]):
+            return series
+        return {name: [*values, self._last[name]] for name, values in series.items()}
+
+    def after(self, epoch: int) -> Iterator[tuple[int, dict[str, float]]]:
+        """The epochs that are kept from the one after this on, and their losses."""
+        series = self.series()
+        for place, number in enumerate(series["epoch"]):
+            if number > epoch:
+                yield int(number), {name: values[place] for name, values in series.items() if name != "epoch"}
 
     def state(self) -> State:
         """What `load` takes."""

@@ -175,11 +175,12 @@ def test_an_attempt_that_left_and_one_that_went_on_publish_what_one_alone_does(t
     assert (status, first.all("left"), first.all("result")) == (0, [True], [])
     (reached,) = first.all("saved")[-1:]
     assert 0 <= reached < 400
-    status, second = attempt_at(parted, tmp_path / "job.json")
+    heard = max(reached - 2, 0)  # the last epochs were told to a service that died before it wrote them down
+    status, second = attempt_at(parted | {"reported": heard}, tmp_path / "job.json")
     assert second.all("message") == [f"goes on after epoch {reached}"]
-    assert second.all("series")[0]["epoch"][0] == reached + 1
+    assert second.all("series")[0]["epoch"][0] == heard + 1
     assert second.all("saved")
-    assert all(0 < each["fraction"] <= 1 and each["samples_per_second"] > 0 for each in second.all("progress"))
+    assert all(0 < each["fraction"] <= 1 and each["samples_per_second"] >= 0 for each in second.all("progress"))
     assert [each["version"] for each in second.all("result")] == [1]
     attempt_at(whole, tmp_path / "job.json")
     ours, theirs = (Store.open(tmp_path / name / "store").models for name in ("parted", "whole"))

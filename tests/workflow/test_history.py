@@ -33,3 +33,9 @@ def test_it_is_bounded_keeps_both_ends_and_survives_interruptions(epochs: int, m
     assert all(series["train_loss"][i] == 1 / epoch for i, epoch in enumerate(kept))
     if epochs <= most:
         assert kept == list(range(1, epochs + 1))
+    few = whole.series(most // 2)
+    assert len(few["epoch"]) <= most // 2 + 1
+    assert set(few["epoch"]) <= set(kept)
+    assert few["epoch"][:1] + few["epoch"][-1:] == kept[:1] + kept[-1:]
+    for heard in stops:
+        assert list(whole.after(heard)) == [(epoch, losses(epoch)) for epoch in kept if epoch > heard]
