@@ -38,4 +38,4 @@ def test_it_is_bounded_keeps_both_ends_and_survives_interruptions(epochs: int, m
     assert set(few["epoch"]) <= set(kept)
     assert few["epoch"][:1] + few["epoch"][-1:] == kept[:1] + kept[-1:]
     for heard in stops:
-        assert list(whole.after(heard)) == [(epoch, losses(epoch)) for epoch in kept if epoch > heard]
+        assert list(whole.after(heard)) == [(int(epoch), losses(int(epoch))) for epoch in kept if epoch > heard]
