@@ -243,7 +243,7 @@ def _runner(settings: Settings, home: Path, dispatch: Dispatch, ownership: Owner
         limits=AttemptLimits(_memory_limit(settings), settings.max_training_seconds),
         surroundings={
             "store": str(home / "store"),
-            "threads": settings.threads,
+            "threads": settings.threads or max(1, ((os.cpu_count() or 2) - 1) // settings.slots),
             "kinds": kinds,
             "checkpoint_seconds": settings.checkpoint_seconds,
         },

@@ -36,7 +36,11 @@ class Settings(BaseSettings):
 
     # How much
     slots: int = Field(default=max(1, (os.cpu_count() or 2) - 1), ge=1, description="trainings at a time")
-    threads: int = Field(default=1, ge=1, description="CPU threads of each training")
+    threads: int | None = Field(
+        default=None,
+        ge=1,
+        description="CPU threads of each training; the slots share all processors but one if not set",
+    )
     max_upload_bytes: int = Field(default=10 * 2**30, ge=1, description="bytes of a data set or a bundle at most")
     max_parameters: int = Field(default=100_000_000, ge=1, description="parameters of a model at most")
     max_memory_bytes: int | None = Field(

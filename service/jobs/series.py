@@ -23,7 +23,7 @@ def append(connection: Connection, row: RowMapping, series: Series) -> dict[str,
     kept = _thin(series, stride)
     points += len(kept["epoch"])
     if points > MOST_POINTS:
-        while points > MOST_POINTS // 2:
+        while points > MOST_POINTS:
             stride *= 2
             points = (points + 1) // 2
         whole = _thin(_join([*read(connection, seq), kept]), stride)

@@ -25,17 +25,18 @@ class Server:
 
     Args:
         home: its state; what it says goes to `home`.log beside it.
+        log: the name of the file for what it says, if not that of its home.
         settings: `MODELWRIGHT_` settings without the prefix, in small letters.
     """
 
-    def __init__(self, home: Path, **settings: object) -> None:
+    def __init__(self, home: Path, *, log: str | None = None, **settings: object) -> None:
         self.home = home
+        self.log = home.with_name(f"{log or home.name}.log")
         self.settings = settings
         self.start()
 
     def start(self) -> None:
         """Starts it, again after it has ended, and waits until it can predict."""
-        self.log = self.home.with_suffix(".log")
         told = self.log.stat().st_size if self.log.exists() else 0
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MODELWRIGHT_")}
         environment |= {f"MODELWRIGHT_{name.upper()}": str(value) for name, value in self.settings.items()}
@@ -79,6 +80,10 @@ class Server:
     def children(self) -> list[int]:
         """The trainer server, if it runs."""
         return children(self.process.pid)
+
+    def attempts(self) -> list[int]:
+        """The processes of the attempts that run in it."""
+        return [attempt for trainer in self.children() for attempt in children(trainer)]
 
     def _forget(self) -> None:
         self.http.close()

@@ -38,10 +38,6 @@ def running(server: Server, job_id: str) -> dict[str, Any]:
     return job
 
 
-def attempts(server: Server) -> list[int]:
-    return [attempt for trainer in server.children() for attempt in children(trainer)]
-
-
 def test_events_come_live_and_are_replayed(server: Server) -> None:
     job_id = server.client.train(line(300, name="events"))["id"]
     live = stream(server, job_id)
@@ -60,11 +56,11 @@ def test_events_come_live_and_are_replayed(server: Server) -> None:
 def test_cancel_ends_a_training_within_two_seconds_and_leaves_nothing(server: Server) -> None:
     job_id = server.client.train(line(LONG, name="cancelled"))["id"]
     running(server, job_id)
-    assert attempts(server)
+    assert server.attempts()
     began = time.monotonic()
     assert server.client.cancel(job_id)["status"] == "cancelled"
     assert time.monotonic() - began < 2
-    assert attempts(server) == []
+    assert server.attempts() == []
     assert server.client.cancel(job_id)["status"] == "cancelled"
     assert server.http.get("/v1/models/cancelled").status_code == 404
     assert stream(server, job_id)[-1]["data"]["status"] == "cancelled"
@@ -104,7 +100,7 @@ def test_a_hundred_parallel_posts_of_one_key_make_one_job(server: Server) -> Non
 def test_a_killed_training_is_tried_again(server: Server) -> None:
     job_id = server.client.train(line(3000, name="killed"))["id"]
     running(server, job_id)
-    for pid in attempts(server):
+    for pid in server.attempts():
         os.kill(pid, 9)
     job = server.client.wait(job_id)
     assert job["attempt"] == 2
@@ -116,7 +112,7 @@ def test_a_training_that_is_killed_again_and_again_fails(server: Server) -> None
     job_id = server.client.train(line(LONG, name="doomed"))["id"]
 
     def struck() -> Any:
-        for pid in attempts(server):
+        for pid in server.attempts():
             os.kill(pid, 9)
         job = server.client.job(job_id)
         return job if job["status"] == "failed" else None
@@ -136,5 +132,5 @@ def test_a_killed_trainer_server_is_replaced_and_its_job_ends(server: Server) ->
     job = server.client.wait(job_id)
     assert job["attempt"] == 2
     assert server.children() != [trainer]
-    assert not set(left) & set(attempts(server))
+    assert not set(left) & set(server.attempts())
     assert [version["version"] for version in server.client.versions("orphaned")] == [1]

@@ -1,0 +1,89 @@
+"""Two services on one journal and one home: each tells what the other does, and goes on where the other ends."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.story.server import Server, line, until, verify
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[tuple[Server, Server]]:
+    """The first trains, one job at a time; the second would train whatever the first leaves."""
+    with Server(tmp_path / "home", slots=1, checkpoint_seconds=0.1) as first:
+        job = first.client.train(line(0, name="warm"))
+        first.client.wait(job["id"])  # its trainer server has loaded: it will be the quicker one
+        with Server(tmp_path / "home", log="second", slots=1, checkpoint_seconds=0.1) as second:
+            yield first, second
+
+
+def test_each_tells_what_the_other_does(pair: tuple[Server, Server]) -> None:
+    jobs = [pair[0].client.train(line(3000, name=f"line{number}"))["id"] for number in range(4)]
+    for server in pair:
+        for job_id in jobs:
+            events = list(server.client.events(job_id))
+            assert [event["id"] for event in events] == sorted({event["id"] for event in events})
+            assert events[-1]["data"]["status"] == "succeeded"
+            middle = events[len(events) // 2]["id"]
+            assert list(server.client.events(job_id, last_event_id=middle)) == [e for e in events if e["id"] > middle]
+    for job_id in jobs:
+        assert pair[0].client.job(job_id) == pair[1].client.job(job_id)
+        assert pair[0].client.job(job_id)["attempt"] == 1
+    names = [f"line{number}" for number in range(4)]
+    assert [[version["version"] for version in pair[1].client.versions(name)] for name in names] == [[1]] * 4
+
+
+def test_the_job_of_a_killed_service_goes_on_in_the_other_to_the_same_bits(pair: tuple[Server, Server]) -> None:
+    first, second = pair
+    undisturbed = first.client.wait(first.client.train(line(12_000, name="whole"))["id"])
+    job_id = first.client.train(line(12_000, name="parted"))["id"]
+    until(lambda: saved(first, job_id))
+    owner = first if first.attempts() else second
+    other = second if owner is first else first
+    owner.kill()
+    job = other.client.wait(job_id)
+    assert job["attempt"] == 2
+    assert [attempt["status"] for attempt in other.client.attempts(job_id)] == ["queued", "succeeded"]
+    assert other.client.attempts(job_id)[0]["cause"]["code"] == "lease_lost"
+    assert any("goes on after epoch" in text for text in messages(other, job_id))
+    assert digest(other, "parted") == digest(other, "whole")
+    assert other.client.metrics(job_id)["epoch"] == other.client.metrics(undisturbed["id"])["epoch"]
+    verify(other.home)
+
+
+def test_a_service_that_stands_still_loses_its_jobs_and_does_no_harm_when_it_wakes(pair: tuple[Server, Server]) -> None:
+    first, second = pair
+    job_id = first.client.train(line(30_000, name="parted"))["id"]
+    until(lambda: saved(first, job_id))
+    owner = first if first.attempts() else second
+    other = second if owner is first else first
+    owner.process.send_signal(signal.SIGSTOP)
+    try:
+        until(lambda: other.client.job(job_id)["attempt"] == 2)
+    finally:
+        owner.process.send_signal(signal.SIGCONT)
+    assert other.client.wait(job_id)["attempt"] == 2
+    assert owner.client.job(job_id)["status"] == "succeeded"
+    assert [version["version"] for version in owner.client.versions("parted")] == [1]
+    for server in pair:
+        assert server.stop() == 0
+
+
+def saved(server: Server, job_id: str) -> list[Path]:
+    """The checkpoints of a job."""
+    return list((server.home / "checkpoints" / job_id).glob("*.safetensors"))
+
+
+def messages(server: Server, job_id: str) -> list[str]:
+    """What the attempts have said."""
+    events: list[dict[str, Any]] = list(server.client.events(job_id))
+    return [event["data"]["text"] for event in events if event["type"] == "message"]
+
+
+def digest(server: Server, name: str) -> str:
+    """Of the parameters of a model's only version."""
+    sha256: str = server.client.manifest(name, 1)["files"]["state_dict.safetensors"]["sha256"]
+    return sha256
