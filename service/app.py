@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import shutil
 import signal
 import sys
@@ -13,7 +14,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import torch
@@ -31,18 +32,24 @@ from service.api.parts import Parts
 from service.api.routes import aliases, bundles, datasets, health, models, predictions, training_jobs
 from service.jobs.bell import Bell
 from service.jobs.database import open_database
+from service.jobs.destinations import Destinations
 from service.jobs.dispatch import Dispatch
+from service.jobs.errors import WebhooksMisconfigured
 from service.jobs.housekeeping import Housekeeping
 from service.jobs.journal import Journal
 from service.jobs.limits import AttemptLimits
 from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
+from service.jobs.signing import Signer
 from service.serving.warm_models import WarmModels
 from service.settings import Settings
 from service.use_cases.draw_plot import Plots
 from service.use_cases.submit_training import Limits, plan
 from service.workflow.models import install as install_models
 from service.workflow.spec import EXAMPLE, parse
+
+if TYPE_CHECKING:
+    from service.jobs.webhooks import Webhooks
 
 BETWEEN_ROUNDS = 600.0  # seconds between two rounds of housekeeping
 LEFT_FOR = 86_400.0  # seconds after which a temporary file belongs to nobody
@@ -60,8 +67,12 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
     Args:
         settings: what it shall be like.
         engine: its journal's database, where that has been opened already; closed at the end.
-    """
 
+    Raises:
+        WebhooksMisconfigured: their settings are not right.
+    """
+    destinations = Destinations.parse(settings.webhook_hosts or "")
+    signer = Signer(settings.webhook_secret) if destinations.allowed else None
     kinds = [each.value for each in entry_points(group="modelwright.models")]
     install_models(kinds)
 
@@ -72,9 +83,16 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
         home.mkdir(parents=True, exist_ok=True)
         store, bell, ownership = Store.open(home / "store"), Bell(), Ownership(home / "owners")
         opened = engine or open_journal(settings)
-        journal, dispatch = Journal(opened, changed=bell.ring), Dispatch(opened, changed=bell.ring)
+        webhooks = _webhooks(opened, signer, destinations) if signer is not None else None
+
+        def changed(job_id: str) -> None:
+            bell.ring(job_id)
+            if webhooks is not None:
+                webhooks.wake()
+
+        journal, dispatch = Journal(opened, changed=changed), Dispatch(opened, changed=changed)
         runner = _runner(settings, home, dispatch, ownership, kinds)
-        limits = Limits(settings.max_parameters, _memory_limit(settings))
+        limits = Limits(settings.max_parameters, _memory_limit(settings), destinations)
         app.state.parts = Parts(
             store=store,
             journal=journal,
@@ -87,6 +105,8 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
             limits=limits,
         )
         runner.start()
+        if webhooks is not None:
+            webhooks.start()
         warming = asyncio.create_task(asyncio.to_thread(_warm_up, store, limits))
         tidying = asyncio.create_task(_tidy(settings, home, store, Housekeeping(opened)))
         try:
@@ -95,6 +115,8 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
             await warming
         finally:
             runner.stop()
+            if webhooks is not None:
+                webhooks.stop()
             ownership.close()
             opened.dispose()
 
@@ -138,7 +160,12 @@ def serve(settings: Settings) -> None:
     engine = open_journal(settings)  # before uvicorn, which would wrap what goes wrong in a traceback
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: None)  # uvicorn stops at them, then sends them again: the exit status stays 0
-    app = create_app(settings, engine)
+    for name in ("MODELWRIGHT_DATABASE_URL", "MODELWRIGHT_WEBHOOK_SECRET"):
+        os.environ.pop(name, None)  # no trainer is to inherit them
+    try:
+        app = create_app(settings, engine)
+    except WebhooksMisconfigured as error:
+        sys.exit(f"Error: {error}")
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -223,6 +250,13 @@ def _runner(settings: Settings, home: Path, dispatch: Dispatch, ownership: Owner
             "checkpoint_seconds": settings.checkpoint_seconds,
         },
     )
+
+
+def _webhooks(engine: Engine, signer: Signer, destinations: Destinations) -> "Webhooks":
+    from service.jobs.outbox import Outbox
+    from service.jobs.webhooks import Webhooks  # brings httpx, which nothing else here needs
+
+    return Webhooks(Outbox(engine), signer, destinations, training_jobs.document)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -54,3 +54,12 @@ class Settings(BaseSettings):
         default=10.0, ge=0, description="seconds between two checkpoints of a training, at least"
     )
     warm_model_bytes: int = Field(default=2**30, ge=0, description="bytes of models kept in memory for predictions")
+
+    # Who is told
+    webhook_hosts: str | None = Field(
+        default=None,
+        description="where webhooks may go: `host` (any port) or `host:port`, comma-separated; nowhere if not set",
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None, description="signs webhooks: `whsec_` and base64, or a text, of at least 24 bytes"
+    )

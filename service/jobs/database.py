@@ -14,6 +14,7 @@ from service.jobs.errors import InvalidDatabaseUrl, JournalNotOpened, JournalToo
 
 HEAD = "0002"
 MIGRATIONS = Path(__file__).parent / "migrations"
+MOST_SECONDS_LOCKED = 10.0  # how long anybody waits for another's transaction
 
 DRIVERS = {
     "sqlite": "sqlite",
@@ -229,8 +230,24 @@ def _sqlstate(error: DBAPIError) -> str | None:
 def _configure_sqlite(connection: Any, record: object) -> None:
     # FULL: in WAL mode NORMAL may lose a committed transaction when the power goes.
     connection.isolation_level = None  # we say BEGIN ourselves, below
-    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    connection.execute(f"PRAGMA busy_timeout={MOST_SECONDS_LOCKED * 1000:.0f}")
+    _write_ahead(connection)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _write_ahead(connection: Any) -> None:
+    # Where several open a new file at once, SQLite turns all but one away here without waiting for busy_timeout.
+    deadline = time.monotonic() + MOST_SECONDS_LOCKED
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

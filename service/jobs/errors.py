@@ -59,3 +59,11 @@ class AttemptSuperseded(JobsError):
 
 class AttemptLeft(JobsError):
     """The attempt was asked to leave, and has saved where it stands."""
+
+
+class WebhooksMisconfigured(JobsError):
+    """The settings of the webhooks are not right."""
+
+
+class AddressRefused(JobsError):
+    """The host's address is one that no webhook goes to."""

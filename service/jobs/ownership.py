@@ -22,27 +22,35 @@ class Ownership:
 
     def dead(self, owner: str) -> bool:
         """Whether the service of that name has certainly ended. Of one that runs elsewhere nothing is known here."""
+        return self._look(owner, removes=False)
+
+    def forget(self, owner: str) -> None:
+        """Removes what a dead service has left, once nothing in the journal names it any more."""
+        self._look(owner, removes=True)
+
+    def close(self) -> None:
+        """Gives the name up."""
+        (self._folder / self.owner).unlink(missing_ok=True)
+        os.close(self._descriptor)
+
+    def _look(self, owner: str, *, removes: bool) -> bool:
+        path = self._folder / owner
         try:
-            descriptor = os.open(self._folder / owner, os.O_RDWR)
+            descriptor = os.open(path, os.O_RDWR)
         except FileNotFoundError:
             return False
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            os.close(descriptor)
             return False
-        else:
-            return True
+        try:
+            there = os.fstat(descriptor).st_nlink > 0
+            if there and removes:  # with its lock in hand: one that begins just now will notice
+                path.unlink()
+            return there
         finally:
             os.close(descriptor)
-
-    def forget(self, owner: str) -> None:
-        """Removes what a dead service has left, once nothing in the journal names it any more."""
-        (self._folder / owner).unlink(missing_ok=True)
-
-    def close(self) -> None:
-        """Gives the name up."""
-        self.forget(self.owner)
-        os.close(self._descriptor)
 
     @staticmethod
     def _hold(path: Path) -> int:

@@ -25,7 +25,7 @@ def write_down(dispatch: Dispatch, running: Running, message: dict[str, Any]) ->
     elif "saved" in message:
         dispatch.saved(running.job, message["saved"])
     elif "may_publish" in message:
-        allowed = dispatch.may_publish(running.job)
+        allowed = not running.killed and dispatch.may_publish(running.job)
         with contextlib.suppress(OSError):  # it has ended meanwhile, which is heard soon
             running.lines.send({"publish": allowed})
     elif "left" in message:

@@ -132,12 +132,14 @@ class Runner:
     @property
     def ready(self) -> bool:
         """Whether the trainer server has loaded what it needs."""
-        return self._trainers is not None and self._trainers.ready
+        trainers = self._trainers  # looked at once: another thread may lose it at any moment
+        return trainers is not None and trainers.ready
 
     @property
     def trainer_pid(self) -> int | None:
         """The trainer server's process id, while there is one."""
-        return None if self._trainers is None else self._trainers.pid
+        trainers = self._trainers
+        return None if trainers is None else trainers.pid
 
     def _loop(self) -> None:
         looked = 0.0

@@ -80,7 +80,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def until(reached: Callable[[], Any], seconds: float = 20.0) -> Any:
+def until(reached: Callable[[], Any], seconds: float = 120.0) -> Any:
     deadline = time.monotonic() + seconds
     while not (value := reached()):
         assert time.monotonic() < deadline, "it did not happen in time"

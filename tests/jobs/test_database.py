@@ -7,6 +7,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,8 +84,21 @@ def test_many_processes_may_start_at_once(empty: str) -> None:
     for process in processes:
         assert process.stdin is not None
         process.stdin.close()  # the start signal, once all have been started
-    assert [process.wait(60) for process in processes] == [0] * 6
+    assert [process.wait(120) for process in processes] == [0] * 6
     open_database(empty).dispose()
+
+
+def test_a_start_waits_for_another_that_has_only_just_made_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # in the mode of a new file, which the pragma for another cannot wait for
+    with ThreadPoolExecutor(1) as pool:
+        opening = pool.submit(open_database, f"sqlite:///{path}")
+        with pytest.raises(TimeoutError):
+            opening.result(0.2)
+        other.execute("COMMIT")
+        other.close()
+        opening.result(60).dispose()
 
 
 # What is asked of a connection

@@ -1,6 +1,10 @@
+import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from service.jobs.ownership import Ownership
 
@@ -44,4 +48,31 @@ def test_one_that_gives_up_its_name_leaves_nothing(tmp_path: Path) -> None:
     assert ours.others() == [other.owner]
     other.close()
     assert ours.others() == []
+    ours.close()
+
+
+def test_one_that_begins_while_somebody_clears_up_keeps_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = Ownership(tmp_path)
+    path = tmp_path / "0123456789abcdef"
+    path.touch()
+    held: list[int] = []
+    real = fcntl.flock
+
+    def late(descriptor: int, operation: int) -> None:
+        if (
+            not held
+        ):  # between the look at the file and its lock somebody else has removed it, and its owner made it anew
+            monkeypatch.undo()
+            path.unlink()
+            held.append(Ownership._hold(path))
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    ours.forget(path.name)
+    assert path.exists()
+    assert not ours.dead(path.name)
+    os.close(held[0])
+    assert ours.dead(path.name)
     ours.close()
