@@ -160,8 +160,8 @@ def serve(settings: Settings) -> None:
     engine = open_journal(settings)  # before uvicorn, which would wrap what goes wrong in a traceback
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: None)  # uvicorn stops at them, then sends them again: the exit status stays 0
-    for name in ("MODELWRIGHT_DATABASE_URL", "MODELWRIGHT_WEBHOOK_SECRET"):
-        os.environ.pop(name, None)  # no trainer is to inherit them
+    for secret in ("MODELWRIGHT_DATABASE_URL", "MODELWRIGHT_WEBHOOK_SECRET"):
+        os.environ.pop(secret, None)  # no trainer is to inherit them
     try:
         app = create_app(settings, engine)
     except WebhooksMisconfigured as error:
