@@ -14,13 +14,15 @@ from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import psutil
 import torch
 import uvicorn
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
+from sqlalchemy import Engine
 
 from model_store import Store
 from service import __version__
@@ -30,9 +32,15 @@ from service.api.parts import Parts
 from service.api.routes import aliases, bundles, datasets, health, models, predictions, training_jobs
 from service.jobs.bell import Bell
 from service.jobs.database import open_database
+from service.jobs.destinations import Destinations
+from service.jobs.dispatch import Dispatch
+from service.jobs.errors import WebhooksMisconfigured
+from service.jobs.housekeeping import Housekeeping
 from service.jobs.journal import Journal
+from service.jobs.limits import AttemptLimits
 from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
+from service.jobs.signing import Signer
 from service.serving.warm_models import WarmModels
 from service.settings import Settings
 from service.use_cases.draw_plot import Plots
@@ -40,16 +48,27 @@ from service.use_cases.submit_training import Limits, plan
 from service.workflow.models import install as install_models
 from service.workflow.spec import EXAMPLE, parse
 
+if TYPE_CHECKING:
+    from service.jobs.webhooks import Webhooks
+
+BETWEEN_ROUNDS = 600.0  # seconds between two rounds of housekeeping
 LEFT_FOR = 86_400.0  # seconds after which a temporary file belongs to nobody
 DESCRIPTION = "POST a config, get a model."
 TRAINING_ENTRY = "service.use_cases.train:train"
 TRAINING_NEEDS = ["torchmetrics.functional.classification", "torchmetrics.functional.regression", "torch._dynamo"]
+log = logging.getLogger(__name__)
+
 ROUTERS = (health, training_jobs, datasets, models, aliases, bundles, predictions)
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application. Its parts come to life with its lifespan."""
+    """The application. Its parts come to life with its lifespan.
 
+    Raises:
+        WebhooksMisconfigured: their settings are not right.
+    """
+    destinations = Destinations.parse(settings.webhook_hosts or "")
+    signer = Signer(settings.webhook_secret) if destinations.allowed else None
     kinds = [each.value for each in entry_points(group="modelwright.models")]
     install_models(kinds)
 
@@ -59,9 +78,17 @@ def create_app(settings: Settings) -> FastAPI:
         home = settings.home.resolve()
         home.mkdir(parents=True, exist_ok=True)
         store, bell, ownership = Store.open(home / "store"), Bell(), Ownership(home / "owners")
-        journal = Journal(open_database(f"sqlite:///{home / 'journal.sqlite'}"), changed=bell.ring)
-        runner = _runner(settings, home, journal, ownership, kinds)
-        limits = Limits(settings.max_parameters, settings.max_memory_bytes or _memory_bytes() * 4 // 5)
+        engine = open_database(f"sqlite:///{home / 'journal.sqlite'}")
+        webhooks = _webhooks(engine, signer, destinations) if signer is not None else None
+
+        def changed(job_id: str) -> None:
+            bell.ring(job_id)
+            if webhooks is not None:
+                webhooks.wake()
+
+        journal, dispatch = Journal(engine, changed=changed), Dispatch(engine, changed=changed)
+        runner = _runner(settings, home, dispatch, ownership, kinds)
+        limits = Limits(settings.max_parameters, _memory_limit(settings), destinations)
         app.state.parts = Parts(
             store=store,
             journal=journal,
@@ -74,16 +101,18 @@ def create_app(settings: Settings) -> FastAPI:
             limits=limits,
         )
         runner.start()
-        loop = asyncio.get_running_loop()
-        behind = [
-            loop.run_in_executor(None, _warm_up, store, limits),
-            loop.run_in_executor(None, _sweep, store, home / "tmp"),
-        ]
+        if webhooks is not None:
+            webhooks.start()
+        warming = asyncio.create_task(asyncio.to_thread(_warm_up, store, limits))
+        tidying = asyncio.create_task(_tidy(settings, home, store, Housekeeping(engine)))
         try:
             yield
-            await asyncio.gather(*behind)
+            tidying.cancel()
+            await warming
         finally:
             runner.stop()
+            if webhooks is not None:
+                webhooks.stop()
             ownership.close()
 
     app = FastAPIOffline(
@@ -108,7 +137,11 @@ def serve(settings: Settings) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: None)  # uvicorn stops at them, then sends them again: the exit status stays 0
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    app = create_app(settings)
+    os.environ.pop("MODELWRIGHT_WEBHOOK_SECRET", None)  # no trainer is to inherit it
+    try:
+        app = create_app(settings)
+    except WebhooksMisconfigured as error:
+        sys.exit(f"Error: {error}")
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -127,7 +160,8 @@ def serve(settings: Settings) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Lets those who wait for a job go as soon as it is asked to stop: it would otherwise wait for them."""
+    """As soon as it is asked to stop, lets those go who wait for a job, and has the trainings save where they stand: it
+    would otherwise wait for them, and they for it."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
@@ -137,6 +171,23 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
         if hasattr(self._app.state, "parts"):
             self._app.state.parts.bell.close()
+            self._app.state.parts.runner.drain()
+
+
+async def _tidy(settings: Settings, home: Path, store: Store, housekeeping: Housekeeping) -> None:
+    """Keeps house, now and again."""
+
+    def once() -> None:
+        housekeeping.forget_old(settings.keep_events_days)
+        housekeeping.sweep(home / "tmp" / "attempts", home / "checkpoints")
+        _sweep(store, home / "tmp")
+
+    while True:
+        try:
+            await asyncio.to_thread(once)
+        except Exception:
+            log.exception("the housekeeping met an error; the next round is in %.0f s", BETWEEN_ROUNDS)
+        await asyncio.sleep(BETWEEN_ROUNDS)
 
 
 def _sweep(store: Store, temporary: Path) -> None:
@@ -148,8 +199,9 @@ def _sweep(store: Store, temporary: Path) -> None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _memory_bytes() -> int:
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+def _memory_limit(settings: Settings) -> int:
+    """Bytes that one training may take: four fifths of the machine's if nobody has said."""
+    return settings.max_memory_bytes or psutil.virtual_memory().total * 4 // 5
 
 
 def _warm_up(store: Store, limits: Limits) -> None:
@@ -157,16 +209,30 @@ def _warm_up(store: Store, limits: Limits) -> None:
     plan(store, parse(EXAMPLE), limits)
 
 
-def _runner(settings: Settings, home: Path, journal: Journal, ownership: Ownership, kinds: list[str]) -> Runner:
+def _runner(settings: Settings, home: Path, dispatch: Dispatch, ownership: Ownership, kinds: list[str]) -> Runner:
     return Runner(
-        journal,
+        dispatch,
         ownership,
         entry=TRAINING_ENTRY,
         preload=TRAINING_NEEDS,
         temporary=home / "tmp",
+        checkpoints=home / "checkpoints",
         slots=settings.slots,
-        surroundings={"store": str(home / "store"), "threads": settings.threads, "kinds": kinds},
+        limits=AttemptLimits(_memory_limit(settings), settings.max_training_seconds),
+        surroundings={
+            "store": str(home / "store"),
+            "threads": settings.threads,
+            "kinds": kinds,
+            "checkpoint_seconds": settings.checkpoint_seconds,
+        },
     )
+
+
+def _webhooks(engine: Engine, signer: Signer, destinations: Destinations) -> "Webhooks":
+    from service.jobs.outbox import Outbox
+    from service.jobs.webhooks import Webhooks  # brings httpx, which nothing else here needs
+
+    return Webhooks(Outbox(engine), signer, destinations, training_jobs.document)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

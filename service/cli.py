@@ -276,6 +276,20 @@ def cancel(job: JobId, url: Url = URL) -> None:
         show(client.cancel(job))
 
 
+@jobs.command()
+def pause(job: JobId, url: Url = URL) -> None:
+    """Pause a job: it saves a checkpoint and frees its slot."""
+    with connect(url) as client:
+        show(client.pause(job))
+
+
+@jobs.command()
+def resume(job: JobId, url: Url = URL) -> None:
+    """Resume a paused job from its checkpoint."""
+    with connect(url) as client:
+        show(client.resume(job))
+
+
 # Data sets
 
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -31,6 +31,24 @@ class Settings(BaseSettings):
     max_memory_bytes: int | None = Field(
         default=None,
         ge=1,
-        description="bytes that a training may be expected to need; four fifths of the machine's if not set",
+        description="bytes of memory that a training may take; four fifths of the machine's if not set",
+    )
+    max_training_seconds: float | None = Field(
+        default=None, gt=0, description="seconds that an attempt at a training may take; no limit if not set"
+    )
+    keep_events_days: float = Field(
+        default=30.0, ge=0, description="days for which the events of a job are kept after its end"
+    )
+    checkpoint_seconds: float = Field(
+        default=10.0, ge=0, description="seconds between two checkpoints of a training, at least"
     )
     warm_model_bytes: int = Field(default=2**30, ge=0, description="bytes of models kept in memory for predictions")
+
+    # Who is told
+    webhook_hosts: str | None = Field(
+        default=None,
+        description="where webhooks may go: `host` (any port) or `host:port`, comma-separated; nowhere if not set",
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None, description="signs webhooks: `whsec_` and base64, or a text, of at least 24 bytes"
+    )

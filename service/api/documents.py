@@ -59,6 +59,22 @@ class Job(Document):
     error: dict[str, Any] | None
 
 
+class Attempt(Document):
+    """One attempt at a job. `status` is what the job became when it ended, `cause` why, if it was no success."""
+
+    attempt: int
+    started_at: str
+    ended_at: str | None
+    status: str | None
+    cause: dict[str, Any] | None
+
+
+class Attempts(Document):
+    """The attempts at a job, rising."""
+
+    data: list[Attempt]
+
+
 class Event(Document):
     """Something that happened to a job: `type` is status, metrics or message."""
 

@@ -78,6 +78,22 @@ class Operations:
         """Ends a job without a model."""
         return (yield from _json(Call("POST", _job(job_id, "cancel"))))
 
+    @operation
+    def pause(self, job_id: str) -> Steps[Json]:
+        """Lets a job save a checkpoint and stand still, its slot free for others."""
+        return (yield from _json(Call("POST", _job(job_id, "pause"))))
+
+    @operation
+    def resume(self, job_id: str) -> Steps[Json]:
+        """Lets a paused job go on from its checkpoint."""
+        return (yield from _json(Call("POST", _job(job_id, "resume"))))
+
+    @operation
+    def attempts(self, job_id: str) -> Steps[list[Json]]:
+        """The attempts at a job, rising: when each ran, what the job became, and why."""
+        attempts: list[Json] = (yield from _json(Call("GET", _job(job_id, "attempts"))))["data"]
+        return attempts
+
     @stream
     def events(self, job_id: str, last_event_id: int | str | None = None) -> Stream[Json]:
         """What happens to a job, live, until it has ended; after a broken connection it goes on where it was."""

@@ -1,6 +1,7 @@
 """The trainer's side of one attempt: what the work reports to the runner, and asks of it."""
 
 import math
+import select
 import time
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -19,11 +20,12 @@ class Attempt:
         self._lines = lines
         self._series: dict[str, list[Any]] = {}
         self._began = self._reported = 0.0
-        self._epochs = self._samples = 0
+        self._epochs = self._samples = self._done_before = 0
+        self._asked_to_leave = False
 
-    def expect(self, epochs: int, samples: int) -> None:
-        """How many epochs are to come, of how many samples each."""
-        self._epochs, self._samples = epochs, samples
+    def expect(self, epochs: int, samples: int, done: int = 0) -> None:
+        """How many epochs there are, of how many samples each, and how many of them attempts before have done."""
+        self._epochs, self._samples, self._done_before = epochs, samples, done
         self._began = time.monotonic()
 
     def epoch(self, number: int, values: dict[str, float]) -> None:
@@ -47,6 +49,17 @@ class Attempt:
         """A line for whoever follows the job."""
         self._lines.send({"message": text})
 
+    def asked_to_leave(self) -> bool:
+        """Whether the runner wants this attempt to save where it stands and to end. Never waits."""
+        while not self._asked_to_leave and select.select([self._lines.socket], [], [], 0)[0]:
+            self._asked_to_leave = bool(self._lines.one().get("leave"))
+        return self._asked_to_leave
+
+    def saved(self, epoch: int) -> None:
+        """There is a new checkpoint, made in this epoch; the next attempt goes on from there."""
+        self.flush()
+        self._lines.send({"saved": epoch})
+
     def ask_to_publish(self) -> None:
         """Returns once the job's result may be made visible.
 
@@ -56,20 +69,21 @@ class Attempt:
         self.flush()
         self._lines.send({"may_publish": True})
         try:
-            allowed = self._lines.one()["publish"]
+            while "publish" not in (answer := self._lines.one()):
+                pass  # asked to leave: too late, it is done
         except EOFError:
-            allowed = False
-        if not allowed:
+            raise AttemptSuperseded from None
+        if not answer["publish"]:
             raise AttemptSuperseded
 
     def _progress(self, done: int) -> dict[str, Any]:
-        took = max(time.monotonic() - self._began, 1e-9)
+        took, now_done = max(time.monotonic() - self._began, 1e-9), done - self._done_before
         return {
             "epoch": done,
             "epochs": self._epochs,
             "fraction": done / self._epochs,
-            "samples_per_second": round(done * self._samples / took, 1),
-            "eta_seconds": round(took / done * (self._epochs - done), 3),
+            "samples_per_second": round(now_done * self._samples / took, 1),
+            "eta_seconds": round(took / max(now_done, 1) * (self._epochs - done), 3),
         }
 
 

@@ -43,3 +43,15 @@ class AttemptFailed(JobsError):
 
 class AttemptSuperseded(JobsError):
     """The job is no longer this attempt's: it was cancelled, or another service took it over."""
+
+
+class AttemptLeft(JobsError):
+    """The attempt was asked to leave, and has saved where it stands."""
+
+
+class WebhooksMisconfigured(JobsError):
+    """The settings of the webhooks are not right."""
+
+
+class AddressRefused(JobsError):
+    """The host's address is one that no webhook goes to."""

@@ -61,3 +61,14 @@ class Event:
     type: str
     created_at: str
     data: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class AttemptRecord:
+    """One attempt at a job: `status` is what the job became when it ended, `cause` why, if it was no success."""
+
+    number: int
+    started_at: str
+    ended_at: str | None
+    status: Status | None
+    cause: dict[str, Any] | None

@@ -1,55 +1,23 @@
-"""The journal: every job, its events and its metrics, committed before anybody is told."""
+"""The journal as clients see it: every job, its events and its metrics, committed before anybody is told."""
 
 import secrets
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-from sqlalchemy import Connection, Engine, RowMapping, delete, insert, select, update
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as NoConnection
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
 
-from service.jobs import tables
-from service.jobs.errors import (
-    AttemptSuperseded,
-    IllegalMove,
-    JobNotFound,
-    JournalFull,
-    JournalUnavailable,
-)
+from service.jobs import series, tables
+from service.jobs.book import Book, change, found
+from service.jobs.errors import IllegalMove
 from service.jobs.idempotency import recall, remember
-from service.jobs.job import FINAL, MOVES, Event, Job, Status
-from service.jobs.rows import event_of, job_of, json_text, time_text
+from service.jobs.job import AttemptRecord, Event, Job, Status
+from service.jobs.rows import attempt_of, event_of, job_of, json_text
 
-MOST_CRASHES = 3
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """The time, in UTC."""
-    return datetime.now(UTC)
+Idempotency = tuple[str, str]  # a client's key, and the digest of the request that came with it
 
 
-class Journal:
-    """All jobs, over one database that several processes may share.
-
-    Every method may raise JournalUnavailable, and has then changed nothing.
-
-    Args:
-        engine: from `open_database`.
-        clock: tells the time; another one in tests.
-        changed: called with a job's id after each commit that changed it.
-    """
-
-    def __init__(
-        self, engine: Engine, *, clock: Clock = utc_now, changed: Callable[[str], None] = lambda _: None
-    ) -> None:
-        self._engine = engine
-        self._clock = clock
-        self._changed = changed
+class Journal(Book):
+    """All jobs: asked about, submitted, cancelled, paused and resumed."""
 
     # Asking
 
@@ -60,7 +28,7 @@ class Journal:
             JobNotFound: there is none with this id.
         """
         with self._read() as connection:
-            return job_of(_row(connection, job_id))
+            return job_of(found(connection, job_id))
 
     def list_jobs(
         self, *, status: Status | None = None, model_name: str | None = None, after: str | None = None, limit: int = 20
@@ -74,17 +42,17 @@ class Journal:
         if status is not None:
             query = query.where(tables.jobs.c.status == status)
         if model_name is not None:
-            query = query.where(tables.jobs.c.model_name == model_name)
+            query = query.where(tables.jobs.c.model_name == model_name.replace("\0", ""))
         with self._read() as connection:
             if after is not None:
-                query = query.where(tables.jobs.c.seq < _row(connection, after)["seq"])
+                query = query.where(tables.jobs.c.seq < found(connection, after)["seq"])
             rows = connection.execute(query).mappings().all()
         return [job_of(row) for row in rows[:limit]], len(rows) > limit
 
     def events(self, job_id: str, *, after: int = 0, limit: int = 1000) -> list[Event]:
         """The job's events numbered above `after`, rising."""
         with self._read() as connection:
-            seq = _row(connection, job_id)["seq"]
+            seq = found(connection, job_id)["seq"]
             query = (
                 select(tables.events)
                 .where(tables.events.c.job_seq == seq, tables.events.c.number > after)
@@ -94,21 +62,24 @@ class Journal:
             rows = connection.execute(query).mappings().all()
         return [event_of(row) for row in rows]
 
-    def metrics(self, job_id: str) -> dict[str, list[float | None]]:
-        """The series of all epochs, `epoch` first. A job without any epoch has empty ones."""
+    def attempts(self, job_id: str) -> list[AttemptRecord]:
+        """The attempts at the job, rising."""
         with self._read() as connection:
-            seq = _row(connection, job_id)["seq"]
-            query = (
-                select(tables.metrics.c.series)
-                .where(tables.metrics.c.job_seq == seq)
-                .order_by(tables.metrics.c.first_epoch)
-            )
-            chunks = [orjson.loads(each) for each in connection.execute(query).scalars()]
-        series: dict[str, list[float | None]] = {"epoch": [], "train_loss": []}
-        for chunk in chunks:
-            for name, values in chunk.items():
-                series.setdefault(name, []).extend(values)
-        return series
+            seq = found(connection, job_id)["seq"]
+            query = select(tables.attempts).where(tables.attempts.c.job_seq == seq).order_by(tables.attempts.c.number)
+            return [attempt_of(row) for row in connection.execute(query).mappings()]
+
+    def metrics(self, job_id: str) -> dict[str, list[float | None]]:
+        """The series of the epochs, `epoch` first, thinned where they are more than 10,000. A job without any has empty
+        ones."""
+        with self._read() as connection:
+            return series.whole(connection, found(connection, job_id))
+
+    def waiting(self) -> list[Job]:
+        """Every queued or paused job."""
+        query = select(tables.jobs).where(tables.jobs.c.status.in_([Status.QUEUED, Status.PAUSED]))
+        with self._read() as connection:
+            return [job_of(row) for row in connection.execute(query).mappings()]
 
     # Submitting
 
@@ -119,39 +90,44 @@ class Journal:
         context: dict[str, Any],
         *,
         priority: int = 0,
-        idempotency: tuple[str, str] | None = None,
+        idempotency: Idempotency | None = None,
     ) -> tuple[Job, bool]:
         """A new queued job, and True; or False and the job that this idempotency (key, digest of the request) made.
 
         Raises:
             IdempotencyMismatch: the key was used with another digest.
         """
+        row = {
+            "id": secrets.token_hex(12),
+            "status": Status.QUEUED,
+            "model_name": model_name,
+            "spec": json_text(spec),
+            "context": json_text(context),
+            "priority": priority,
+            "attempt": 0,
+            "crashes": 0,
+            "progress": "{}",
+            "metrics": "{}",
+            "publishing": 0,
+            "last_event": 0,
+        }
+        try:
+            job, new = self._submit(row, idempotency)
+        except IntegrityError:  # the same key came twice at once, and the other was first
+            job, new = self._submit(row, idempotency)
+        if new:
+            self._changed(job.id)
+        return job, new
+
+    def _submit(self, row: dict[str, Any], idempotency: Idempotency | None) -> tuple[Job, bool]:
         with self._write() as connection:
-            if idempotency is not None and (known := recall(connection, *idempotency, self._clock())) is not None:
-                return job_of(_row(connection, known)), False
-            job_id = secrets.token_hex(12)
-            row = {
-                "id": job_id,
-                "status": Status.QUEUED,
-                "model_name": model_name,
-                "spec": json_text(spec),
-                "context": json_text(context),
-                "priority": priority,
-                "created_at": self._now(),
-                "attempt": 0,
-                "crashes": 0,
-                "progress": "{}",
-                "metrics": "{}",
-                "publishing": 0,
-                "last_event": 0,
-            }
-            connection.execute(insert(tables.jobs).values(row))
             if idempotency is not None:
-                remember(connection, *idempotency, job_id, self._clock())
-            self._append(connection, job_id, "status", {"status": Status.QUEUED})
-            job = job_of(_row(connection, job_id))
-        self._changed(job_id)
-        return job, True
+                if (known := recall(connection, *idempotency, self._clock())) is not None:
+                    return job_of(found(connection, known)), False
+                remember(connection, *idempotency, row["id"], self._clock())
+            connection.execute(insert(tables.jobs).values(created_at=self._now(), **row))
+            self._note(connection, found(connection, row["id"]), "status", {"status": Status.QUEUED})
+            return job_of(found(connection, row["id"])), True
 
     def recall(self, key: str, digest: str) -> Job | None:
         """The job that this idempotency key made, if any.
@@ -161,7 +137,7 @@ class Journal:
         """
         with self._read() as connection:
             job_id = recall(connection, key, digest, self._clock())
-            return None if job_id is None else job_of(_row(connection, job_id))
+            return None if job_id is None else job_of(found(connection, job_id))
 
     # Asked for by a client
 
@@ -169,217 +145,69 @@ class Journal:
         """Cancels a waiting job at once; asks the runner of a running one to.
 
         Raises:
-            IllegalMove: the job has ended otherwise.
+            IllegalMove: the job has ended otherwise, or may have published its model.
+        """
+        return self._ask(job_id, Status.CANCELLED, "cancel")
+
+    def pause(self, job_id: str) -> Job:
+        """Pauses a waiting job at once; asks the runner of a running one to, which saves a checkpoint first.
+
+        Raises:
+            IllegalMove: the job has ended, is publishing its model, or is being cancelled.
+        """
+        return self._ask(job_id, Status.PAUSED, "pause")
+
+    def resume(self, job_id: str) -> Job:
+        """Puts a paused job back into the queue; takes back the request to pause a running one.
+
+        Raises:
+            IllegalMove: the job has ended, or is being cancelled.
         """
         with self._write() as connection:
-            job = job_of(row := _row(connection, job_id))
-            if job.status is Status.CANCELLED or job.requested == "cancel":
-                return job
-            if row["publishing"]:
-                raise IllegalMove("the job is publishing its model, and can no longer be cancelled")
-            if Status.CANCELLED not in MOVES[job.status]:
-                raise IllegalMove(f"the job has {job.status}, and a job that has ended cannot be cancelled")
-            if job.status is Status.RUNNING:
-                self._set(connection, job_id, requested="cancel")
-            else:
-                self._move(connection, job, Status.CANCELLED)
-            job = job_of(_row(connection, job_id))
+            row = found(connection, job_id, lock=True)
+            job = job_of(row)
+            if job.final or job.requested == "cancel":
+                raise IllegalMove(f"{_state(job)}, and cannot go on")
+            if job.status is Status.PAUSED:
+                row = self._move(connection, row, Status.QUEUED)
+            elif job.requested == "pause":
+                change(connection, job_id, requested=None)
+            job = job_of(found(connection, job_id))
         self._changed(job_id)
         return job
 
-    def waiting(self) -> list[Job]:
-        """Every queued or paused job."""
-        query = select(tables.jobs).where(tables.jobs.c.status.in_([Status.QUEUED, Status.PAUSED]))
-        with self._read() as connection:
-            return [job_of(row) for row in connection.execute(query).mappings()]
+    def _ask(self, job_id: str, to: Status, request: str) -> Job:
+        with self._write() as connection:
+            row = found(connection, job_id, lock=True)
+            job = job_of(row)
+            if job.status is to or job.requested == request:
+                return job
+            if row["publishing"]:
+                raise IllegalMove("the job is publishing its model, and can no longer be stopped")
+            if job.final or job.requested == "cancel":
+                raise IllegalMove(f"{_state(job)}, and can no longer be {to}")
+            if job.status is Status.RUNNING:
+                change(connection, job_id, requested=request)
+            else:
+                self._move(connection, row, to)
+            job = job_of(found(connection, job_id))
+        self._changed(job_id)
+        return job
 
     def fail_waiting(self, job_id: str, error: dict[str, Any]) -> Job:
-        """Fails a job that has not begun.
+        """Fails a job that does not run.
 
         Raises:
             IllegalMove: it runs, or has ended.
         """
         with self._write() as connection:
-            job = job_of(_row(connection, job_id))
-            if job.status is Status.RUNNING:
+            row = found(connection, job_id, lock=True)
+            if row["status"] == Status.RUNNING:
                 raise IllegalMove("the job runs")
-            self._set(connection, job_id, error=json_text(error))
-            job = self._move(connection, job, Status.FAILED, error=error)
+            job = job_of(self._move(connection, row, Status.FAILED, error=error))
         self._changed(job_id)
         return job
 
-    # The runner's
 
-    def claim(self, owner: str) -> Job | None:
-        """The next queued job, now running for this owner; None when there is none."""
-        order = (tables.jobs.c.priority.desc(), tables.jobs.c.seq)
-        query = select(tables.jobs).where(tables.jobs.c.status == Status.QUEUED).order_by(*order).limit(1)
-        with self._read() as connection:
-            if connection.execute(query).first() is None:
-                return None  # without taking the lock
-        with self._write() as connection:
-            row = connection.execute(query).mappings().one_or_none()
-            if row is None:
-                return None
-            attempt = row["attempt"] + 1
-            self._set(connection, row["id"], attempt=attempt, owner=owner, started_at=row["started_at"] or self._now())
-            job = self._move(connection, job_of(row), Status.RUNNING, attempt=attempt)
-        self._changed(job.id)
-        return job
-
-    def running(self, owner: str) -> list[Job]:
-        """The jobs that this owner runs."""
-        query = select(tables.jobs).where(tables.jobs.c.status == Status.RUNNING, tables.jobs.c.owner == owner)
-        with self._read() as connection:
-            return [job_of(row) for row in connection.execute(query).mappings()]
-
-    def owners(self) -> set[str]:
-        """Who runs jobs."""
-        query = select(tables.jobs.c.owner).where(tables.jobs.c.status == Status.RUNNING).distinct()
-        with self._read() as connection:
-            return set(connection.execute(query).scalars())
-
-    def record(
-        self, job: Job, *, progress: dict[str, Any], latest: dict[str, Any], series: dict[str, list[Any]]
-    ) -> None:
-        """Epochs of a running attempt: its progress, its latest metrics, and the series of the epochs since the last
-        record. They take the place of what an attempt before has recorded from the first of them on.
-
-        Raises:
-            AttemptSuperseded: the job is no longer this attempt's.
-        """
-        with self._write() as connection:
-            row = self._own(connection, job)
-            self._set(connection, job.id, progress=json_text(progress), metrics=json_text(latest))
-            seq, first = row["seq"], series["epoch"][0]
-            chunks = tables.metrics.c
-            connection.execute(delete(tables.metrics).where(chunks.job_seq == seq, chunks.first_epoch >= first))
-            chunk = {"job_seq": seq, "first_epoch": first, "series": json_text(series)}
-            connection.execute(insert(tables.metrics).values(chunk))
-            self._append(connection, job.id, "metrics", {"epoch": progress["epoch"], **latest, "progress": progress})
-        self._changed(job.id)
-
-    def message(self, job: Job, text: str) -> None:
-        """A line that a running attempt has to say."""
-        with self._write() as connection:
-            self._own(connection, job)
-            self._append(connection, job.id, "message", {"text": text})
-        self._changed(job.id)
-
-    def may_publish(self, job: Job) -> bool:
-        """Whether this attempt may make its result visible. From a yes on, the job can no longer be cancelled."""
-        with self._write() as connection:
-            try:
-                row = self._own(connection, job)
-            except AttemptSuperseded:
-                return False
-            if row["requested"] is not None:
-                return False
-            self._set(connection, job.id, publishing=1)
-            return True
-
-    def finish(
-        self,
-        job: Job,
-        status: Status,
-        *,
-        result: dict[str, Any] | None = None,
-        error: dict[str, Any] | None = None,
-    ) -> Job:
-        """Moves a running attempt's job on: to its end, or back into the queue; to `cancelled` in place of anything but
-        success when that was asked for.
-
-        Raises:
-            AttemptSuperseded: the job is no longer this attempt's.
-        """
-        with self._write() as connection:
-            job = self._leave(connection, self._own(connection, job), status, result=result, error=error)
-        self._changed(job.id)
-        return job
-
-    def crash(self, job: Job, detail: str) -> Job:
-        """A running attempt has ended without saying how: the job is queued again, or failed after too many such ends.
-
-        Raises:
-            AttemptSuperseded: the job is no longer this attempt's.
-        """
-        with self._write() as connection:
-            row = self._own(connection, job)
-            crashes = row["crashes"] + 1
-            self._set(connection, job.id, crashes=crashes)
-            status = Status.FAILED if crashes >= MOST_CRASHES else Status.QUEUED
-            job = self._leave(connection, row, status, error={"code": "crashed", "detail": detail})
-        self._changed(job.id)
-        return job
-
-    def release(self, owner: str, detail: str) -> list[Job]:
-        """Puts every job that this owner ran back into the queue: the owner is dead, or stops."""
-        released = []
-        for job in self.running(owner):
-            try:
-                released.append(self.finish(job, Status.QUEUED, error={"code": "crashed", "detail": detail}))
-            except AttemptSuperseded:
-                continue
-        return released
-
-    # Beneath
-
-    def _read(self) -> AbstractContextManager[Connection]:
-        return self._transaction(write=False)
-
-    def _write(self) -> AbstractContextManager[Connection]:
-        return self._transaction(write=True)
-
-    @contextmanager
-    def _transaction(self, *, write: bool) -> Iterator[Connection]:
-        try:
-            with self._engine.connect().execution_options(write=write) as connection, connection.begin():
-                yield connection
-        except OperationalError as error:
-            full = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-            raise (JournalFull if full else JournalUnavailable) from error
-        except NoConnection as error:
-            raise JournalUnavailable from error
-
-    def _own(self, connection: Connection, job: Job) -> RowMapping:
-        row = _row(connection, job.id)
-        if row["status"] != Status.RUNNING or row["attempt"] != job.attempt:
-            raise AttemptSuperseded
-        return row
-
-    def _leave(self, connection: Connection, row: RowMapping, to: Status, **about: dict[str, Any] | None) -> Job:
-        """The end of an attempt. A job that somebody has asked to cancel meanwhile does not go on without it."""
-        if row["requested"] == "cancel" and to is not Status.SUCCEEDED:
-            to, about = Status.CANCELLED, {}
-        said = {name: value for name, value in about.items() if value is not None}
-        kept = {name: json_text(value) for name, value in said.items()} if to in FINAL else {}
-        self._set(connection, row["id"], owner=None, publishing=0, **kept)
-        return self._move(connection, job_of(row), to, **said)
-
-    def _move(self, connection: Connection, job: Job, to: Status, **about: Any) -> Job:
-        """The one place where a status changes."""
-        if to not in MOVES[job.status]:
-            raise IllegalMove(f"the job is {job.status} and cannot become {to}")
-        self._set(connection, job.id, status=to, requested=None, finished_at=self._now() if to in FINAL else None)
-        self._append(connection, job.id, "status", {"status": to, **about})
-        return job_of(_row(connection, job.id))
-
-    def _append(self, connection: Connection, job_id: str, kind: str, data: dict[str, Any]) -> None:
-        row = _row(connection, job_id)
-        number = row["last_event"] + 1
-        self._set(connection, job_id, last_event=number)
-        event = {"number": number, "type": kind, "created_at": self._now(), "data": json_text(data)}
-        connection.execute(insert(tables.events).values(job_seq=row["seq"], **event))
-
-    def _set(self, connection: Connection, job_id: str, **values: Any) -> None:
-        connection.execute(update(tables.jobs).where(tables.jobs.c.id == job_id).values(values))
-
-    def _now(self) -> str:
-        return time_text(self._clock())
-
-
-def _row(connection: Connection, job_id: str) -> RowMapping:
-    row = connection.execute(select(tables.jobs).where(tables.jobs.c.id == job_id)).mappings().one_or_none()
-    if row is None:
-        raise JobNotFound
-    return row
+def _state(job: Job) -> str:
+    return "the job is being cancelled" if job.requested == "cancel" else f"the job has {job.status}"

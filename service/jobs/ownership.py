@@ -1,4 +1,5 @@
-"""Which services are alive: each holds a lock on a file of its own, which the system takes back however it ends."""
+"""Which services on this home are dead: each holds a lock on a file of its own, which the system takes back however it
+ends."""
 
 import fcntl
 import os
@@ -7,18 +8,32 @@ from pathlib import Path
 
 
 class Ownership:
-    """This service's name, held alive until `close` or the end of the process."""
+    """This service's name, held until `close` or the end of the process."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        for other in folder.iterdir():
-            self.alive(other.name)  # removes what dead services have left
         self.owner = secrets.token_hex(8)
         self._descriptor = self._hold(folder / self.owner)
 
-    def alive(self, owner: str) -> bool:
-        """Whether the service of that name still runs on this machine. The file of a dead one is removed."""
+    def others(self) -> list[str]:
+        """The names that other services have left here, dead or alive."""
+        return [path.name for path in self._folder.iterdir() if path.name != self.owner]
+
+    def dead(self, owner: str) -> bool:
+        """Whether the service of that name has certainly ended. Of one that runs elsewhere nothing is known here."""
+        return self._look(owner, removes=False)
+
+    def forget(self, owner: str) -> None:
+        """Removes what a dead service has left, once nothing in the journal names it any more."""
+        self._look(owner, removes=True)
+
+    def close(self) -> None:
+        """Gives the name up."""
+        (self._folder / self.owner).unlink(missing_ok=True)
+        os.close(self._descriptor)
+
+    def _look(self, owner: str, *, removes: bool) -> bool:
         path = self._folder / owner
         try:
             descriptor = os.open(path, os.O_RDWR)
@@ -27,19 +42,15 @@ class Ownership:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return True
-        else:
-            if not os.fstat(descriptor).st_nlink:  # somebody else has removed it; the owner may have begun anew
-                return self.alive(owner)
-            path.unlink(missing_ok=True)
+            os.close(descriptor)
             return False
+        try:
+            there = os.fstat(descriptor).st_nlink > 0
+            if there and removes:  # with its lock in hand: one that begins just now will notice
+                path.unlink()
+            return there
         finally:
             os.close(descriptor)
-
-    def close(self) -> None:
-        """Gives the name up."""
-        (self._folder / self.owner).unlink(missing_ok=True)
-        os.close(self._descriptor)
 
     @staticmethod
     def _hold(path: Path) -> int:

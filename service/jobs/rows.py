@@ -1,11 +1,12 @@
 """The journal's rows as values, and values as the text that its columns keep."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 from sqlalchemy import RowMapping
 
-from service.jobs.job import Event, Job, Status
+from service.jobs.job import AttemptRecord, Event, Job, Status
 
 
 def job_of(row: RowMapping) -> Job:
@@ -34,9 +35,25 @@ def event_of(row: RowMapping) -> Event:
     return Event(row["number"], row["type"], row["created_at"], orjson.loads(row["data"]))
 
 
+def attempt_of(row: RowMapping) -> AttemptRecord:
+    """The attempt that a row of `attempts` keeps."""
+    return AttemptRecord(
+        number=row["number"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        status=None if row["status"] is None else Status(row["status"]),
+        cause=orjson.loads(row["cause"]) if row["cause"] else None,
+    )
+
+
 def json_text(value: object) -> str:
     """A value as JSON."""
     return orjson.dumps(value).decode()
+
+
+def json_value(text: str) -> Any:
+    """The value that a column keeps as JSON."""
+    return orjson.loads(text)
 
 
 def time_text(time: datetime) -> str:

@@ -20,18 +20,22 @@ from typing import Any
 
 import orjson
 
-from service.jobs.errors import AttemptSuperseded, JobNotFound, JournalUnavailable
+from service.jobs.dispatch import Dispatch
+from service.jobs.errors import AttemptSuperseded, JournalUnavailable
 from service.jobs.job import Job, Status
-from service.jobs.journal import Journal
+from service.jobs.leases import Leases
+from service.jobs.limits import AttemptLimits
+from service.jobs.output import Output
 from service.jobs.ownership import Ownership
+from service.jobs.reports import conclude, stopped, write_down
 from service.jobs.running import Running
 from service.jobs.trainers import Trainers
 
 TICK = 0.5  # seconds between looks at what other processes may have asked for
+GRACE = 8.0  # seconds in which attempts may save where they stand when the service stops
 BETWEEN_RESTARTS = 1.0  # seconds before a trainer server that died is started again
 MOST_BETWEEN_RESTARTS = 60.0  # the same when it has died again and again before it was ready
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-WAKER, TRAINERS = 0, 1  # what the selector hears besides the attempts, which have their tickets
 
 log = logging.getLogger(__name__)
 
@@ -40,42 +44,50 @@ class Runner:
     """Runs the journal's jobs in `slots` processes at a time.
 
     Args:
-        journal: where the jobs are.
+        dispatch: where the jobs are.
         ownership: this service's name among those that share the journal.
         entry: dotted name `package.module:function` of the work; it is loaded in the trainers, never here.
         preload: modules that the trainer server loads beforehand.
         temporary: a folder for what an attempt leaves lying about.
+        checkpoints: where each job has a folder for its checkpoints, until it has ended.
         slots: how many attempts may run at a time.
+        limits: what each may take.
         surroundings: what every attempt is told besides its job.
         forks: whether attempts are forked from the trainer server; elsewhere than on Linux that is not safe.
     """
 
     def __init__(
         self,
-        journal: Journal,
+        dispatch: Dispatch,
         ownership: Ownership,
         *,
         entry: str,
         preload: list[str],
         temporary: Path,
+        checkpoints: Path,
         slots: int,
         surroundings: dict[str, Any],
+        limits: AttemptLimits = AttemptLimits(),  # noqa: B008 - frozen
         forks: bool = sys.platform == "linux",
     ) -> None:
-        self._journal = journal
+        self._dispatch = dispatch
+        self._ownership = ownership
         self._owner = ownership.owner
-        self._alive = ownership.alive
+        self._leases = Leases(dispatch, ownership)
         self._start_trainers = partial(Trainers, entry, preload, temporary, forks=forks)
         self._temporary = temporary
+        self._checkpoints = checkpoints
         self._slots = slots
+        self._limits = limits
         self._surroundings = surroundings
         self._running: dict[int, Running] = {}
-        self._tickets = itertools.count(TRAINERS + 1)
+        self._tickets = itertools.count(1)
         self._selector = selectors.DefaultSelector()
         self._woken, self._waker = socket.socketpair()
         self._trainers: Trainers | None = None
         self._restart_at = 0.0
         self._patience = BETWEEN_RESTARTS
+        self._leave_by: float | None = None  # set once the service stops
         self._stopping = False
         self._thread = threading.Thread(target=self._loop, name="runner", daemon=True)
 
@@ -83,8 +95,8 @@ class Runner:
         """Starts the trainer server and begins with the jobs that wait."""
         self._woken.setblocking(False)
         self._waker.setblocking(False)
-        self._selector.register(self._woken, selectors.EVENT_READ, WAKER)
-        self._sweep()
+        self._selector.register(self._woken, selectors.EVENT_READ, self._hear_waker)
+        self._take_over_from_the_dead()
         self._launch()  # from the thread that lives as long as the process: the trainers die with it
         self._thread.start()
 
@@ -93,18 +105,24 @@ class Runner:
         with contextlib.suppress(OSError):  # it is full of calls already, or the runner has stopped
             self._waker.send(b"!")
 
+    def drain(self) -> None:
+        """Begins no job any more, and asks those under way to save where they stand. From a signal handler, too."""
+        if self._leave_by is None:
+            self._leave_by = time.monotonic() + GRACE
+        self.wake()
+
     def stop(self) -> None:
         """Ends the trainers and puts their jobs back into the queue."""
+        self.drain()
         self._stopping = True
         self.wake()
         self._thread.join()
         if self._trainers is not None:
             self._trainers.close()
         for running in self._running.values():
-            running.lines.close()
-            shutil.rmtree(running.folder, ignore_errors=True)
+            running.close()
         try:
-            self._journal.release(self._owner, "the service was stopped; the job waits for its next start")
+            self._dispatch.release(self._owner, stopped("the service was stopped; the job waits for its next start"))
         except JournalUnavailable:
             log.warning("the jobs under way could not be put back into the queue; the next start does it")
         self._selector.close()
@@ -125,10 +143,12 @@ class Runner:
 
     def _loop(self) -> None:
         looked = 0.0
-        while not self._stopping:
+        while not self._done():
             try:
                 for key, _ in self._selector.select(TICK):
-                    self._hear(key.data)
+                    key.data()
+                if self._running:
+                    self._renew()
                 if time.monotonic() - looked >= TICK:
                     looked = time.monotonic()
                     self._look_around()
@@ -140,19 +160,19 @@ class Runner:
                 log.exception("the runner met an error and goes on")
                 time.sleep(TICK)
 
+    def _done(self) -> bool:
+        if not self._stopping or self._leave_by is None:
+            return False
+        return not self._running or time.monotonic() > self._leave_by
+
     # What comes in
 
-    def _hear(self, ticket: int) -> None:
-        if ticket == WAKER:
-            with contextlib.suppress(BlockingIOError):
-                while self._woken.recv(4096):
-                    pass
-            if self._running:
-                self._heed_requests(self._journal.running(self._owner))
-        elif ticket == TRAINERS:
-            self._hear_trainers()
-        else:
-            self._hear_attempt(ticket)
+    def _hear_waker(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._woken.recv(4096):
+                pass
+        if self._running:
+            self._heed_requests(self._dispatch.running(self._owner))
 
     def _hear_trainers(self) -> None:
         assert self._trainers is not None  # noqa: S101 - it has just spoken
@@ -176,57 +196,93 @@ class Runner:
                 running.unheeded.extend(messages)
         self._advance(ticket)
 
+    def _hear_output(self, running: Running) -> None:
+        if not running.output.read():
+            self._selector.unregister(running.output.descriptor)
+            running.prints = False
+
+    # What no message tells
+
+    def _renew(self) -> None:
+        """Says in time that this service lives, and so may its attempts."""
+        if (until := self._leases.renew()) is not None and self._trainers is not None:
+            with contextlib.suppress(OSError):  # it is gone, which is heard soon
+                self._trainers.live_until(until)
+
     def _look_around(self) -> None:
-        """What no message tells: requests made through another process, dead services, a trainer server to restart."""
+        """Requests made through another process, attempts past their limits, dead services, a trainer server to restart."""
         if self._trainers is None and time.monotonic() >= self._restart_at:
             self._restart_at = time.monotonic() + self._patience
             self._launch()
-        ours = self._journal.running(self._owner)
+        ours = self._dispatch.running(self._owner)
         self._heed_requests(ours)
         known = {running.job.id for running in self._running.values()}
         for job in ours:
             if job.id not in known:  # an error came between the claim and its beginning
                 self._give_back(job, "the attempt could not be started")
-        for ticket in list(self._running):
+        for ticket, running in list(self._running.items()):
+            self._hold_to_limits(ticket, running)
             self._advance(ticket)  # what could not be written down before
-        for owner in self._journal.owners() - {self._owner}:
-            if not self._alive(owner):
-                for job in self._journal.release(owner, "the service that ran it ended; it starts again"):
-                    shutil.rmtree(self._folder(job), ignore_errors=True)
+        self._take_over_from_the_dead()
 
     def _heed_requests(self, ours: list[Job]) -> None:
-        wanted = {job.id for job in ours if job.requested == "cancel"}
+        asked = {(job.id, job.attempt): job.requested for job in ours}
         for ticket, running in self._running.items():
-            if running.job.id in wanted and not running.killed:
+            job = (running.job.id, running.job.attempt)
+            if job not in asked or asked[job] == "cancel":  # lost to another service, or not wanted any more
                 self._kill(ticket)
+            elif asked[job] == "pause" or self._leave_by is not None:
+                running.ask_to_leave()
+
+    def _hold_to_limits(self, ticket: int, running: Running) -> None:
+        if running.killed or running.result is not None or self._trainers is None:
+            return
+        error = self._limits.exceeded(running, self._trainers.pids.get(ticket))
+        if error is not None:
+            running.error = error
+            self._kill(ticket)
+
+    def _take_over_from_the_dead(self) -> None:
+        lost = {"code": "lease_lost", "detail": "the service that ran it is gone; the job goes on elsewhere"}
+        dead = [owner for owner in self._ownership.others() if self._ownership.dead(owner)]
+        for owner in self._leases.expired():
+            log.warning("service %s is gone; its jobs go back into the queue", owner)
+            for job in self._dispatch.release(owner, lost):
+                shutil.rmtree(self._folder(job), ignore_errors=True)
+        for owner in dead:
+            if not self._dispatch.running(owner):
+                self._ownership.forget(owner)
 
     # Attempts, from their beginning to their end
 
     def _fill_slots(self) -> None:
-        while self.ready and len(self._running) < self._slots and not self._stopping:
-            job = self._journal.claim(self._owner)
+        while self.ready and len(self._running) < self._slots and self._leave_by is None:
+            job = self._dispatch.claim(self._owner)
             if job is None:
                 return
+            self._renew()  # before it begins: what it is told here is for how long it may live
             self._begin(job)
 
     def _begin(self, job: Job) -> None:
         assert self._trainers is not None  # noqa: S101 - ready says so
         folder, ticket = self._folder(job), next(self._tickets)
         about = {"id": job.id, "spec": job.spec, "context": job.context, "attempt": job.attempt}
+        about |= {"folder": str(folder), "checkpoints": str(self._checkpoints / job.id)}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "job.json").write_bytes(orjson.dumps(self._surroundings | about | {"folder": str(folder)}))
-            lines = self._trainers.start_attempt(ticket, folder / "job.json")
+            (folder / "job.json").write_bytes(orjson.dumps(self._surroundings | about))
+            lines, output = self._trainers.start_attempt(ticket, folder / "job.json")
         except OSError as error:
             shutil.rmtree(folder, ignore_errors=True)
             if error.errno not in NO_SPACE:
                 self._give_back(job, "the attempt could not be started")
                 raise  # so that a while passes before the next try
             no_space = {"code": "no_space", "detail": "no space is left to train in"}
-            self._journal.finish(job, Status.FAILED, error=no_space)
+            self._dispatch.finish(job, Status.FAILED, error=no_space)
             return
-        self._running[ticket] = Running(job, lines, folder)
-        self._selector.register(lines.socket, selectors.EVENT_READ, ticket)
+        running = self._running[ticket] = Running(job, lines, Output(job.id, output), folder)
+        self._selector.register(lines.socket, selectors.EVENT_READ, partial(self._hear_attempt, ticket))
+        self._selector.register(output, selectors.EVENT_READ, partial(self._hear_output, running))
 
     def _advance(self, ticket: int) -> None:
         """Writes down what an attempt has said and, once it is over, moves its job on.
@@ -234,10 +290,12 @@ class Runner:
         Raises:
             JournalUnavailable: not now; nothing is lost, and the next call goes on from there.
         """
-        running = self._running[ticket]
+        running = self._running.get(ticket)
+        if running is None:
+            return
         while running.unheeded:
             try:
-                self._write_down(running, running.unheeded[0])
+                write_down(self._dispatch, running, running.unheeded[0])
             except JournalUnavailable:
                 raise
             except AttemptSuperseded:
@@ -246,67 +304,42 @@ class Runner:
                 log.exception("job %s said what cannot be written down; its attempt is ended", running.job.id)
                 self._kill(ticket)
             running.unheeded.popleft()
-        if not running.over:
-            return
+        if running.over:
+            self._end(ticket, running)
+
+    def _end(self, ticket: int, running: Running) -> None:
         try:
-            self._conclude(running)
+            job = conclude(self._dispatch, running)
         except AttemptSuperseded:
             log.warning("job %s had moved on before its attempt %d ended", running.job.id, running.job.attempt)
+        else:
+            if job.final:
+                shutil.rmtree(self._checkpoints / job.id, ignore_errors=True)
         del self._running[ticket]
-        running.lines.close()
-        shutil.rmtree(running.folder, ignore_errors=True)
-
-    def _write_down(self, running: Running, message: dict[str, Any]) -> None:
-        if "series" in message:
-            series = message["series"]
-            latest = {name: values[-1] for name, values in series.items() if name != "epoch"}
-            self._journal.record(running.job, progress=message["progress"], latest=latest, series=series)
-        elif "message" in message:
-            self._journal.message(running.job, message["message"])
-        elif "may_publish" in message:
-            allowed = not running.killed and self._journal.may_publish(running.job)
-            with contextlib.suppress(OSError):  # it has ended meanwhile, which is heard soon
-                running.lines.send({"publish": allowed})
-        else:
-            running.result, running.error = message.get("result"), message.get("error")
-
-    def _conclude(self, running: Running) -> None:
-        if running.result is not None:
-            self._journal.finish(running.job, Status.SUCCEEDED, result=running.result)
-        elif running.error is not None:
-            self._journal.finish(running.job, Status.FAILED, error=running.error)
-        else:
-            self._journal.crash(running.job, f"the trainer process ended unexpectedly ({running.end})")
+        if running.prints:
+            self._selector.unregister(running.output.descriptor)
+        running.close()
 
     def _give_back(self, job: Job, detail: str) -> None:
         log.warning("job %s goes back into the queue: %s", job.id, detail)
         with contextlib.suppress(AttemptSuperseded):
-            self._journal.finish(job, Status.QUEUED, error={"code": "crashed", "detail": detail})
+            self._dispatch.finish(job, Status.QUEUED, error={"code": "crashed", "detail": detail})
 
     def _kill(self, ticket: int) -> None:
-        self._running[ticket].killed = True
-        if self._trainers is not None:
-            self._trainers.kill(ticket)
+        running = self._running[ticket]
+        if not running.killed:
+            running.killed = True
+            if self._trainers is not None:
+                self._trainers.kill(ticket)
 
     def _folder(self, job: Job) -> Path:
         return self._temporary / "attempts" / f"{job.id}-{job.attempt}"
-
-    def _sweep(self) -> None:
-        """Removes what attempts have left whose service could not."""
-        self._temporary.mkdir(parents=True, exist_ok=True)
-        for folder in self._temporary.glob("attempts/*-*"):
-            try:
-                job = self._journal.get(folder.name.partition("-")[0])
-            except JobNotFound:
-                job = None
-            if job is None or job.status is not Status.RUNNING or folder != self._folder(job):
-                shutil.rmtree(folder, ignore_errors=True)
 
     # The trainer server
 
     def _launch(self) -> None:
         self._trainers = self._start_trainers()
-        self._selector.register(self._trainers.lines.socket, selectors.EVENT_READ, TRAINERS)
+        self._selector.register(self._trainers.lines.socket, selectors.EVENT_READ, self._hear_trainers)
 
     def _lose_trainers(self, lost: Trainers) -> None:
         """The trainer server is gone, and its children with it. What they said before is still to be heard."""

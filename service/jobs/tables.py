@@ -19,19 +19,34 @@ jobs = Table(
     Column("started_at", String(32)),
     Column("finished_at", String(32)),
     Column("attempt", Integer, nullable=False),
-    Column("crashes", Integer, nullable=False),  # attempts that ended without saying how
+    Column("crashes", Integer, nullable=False),  # attempts in a row that ended without saying how, and got no further
     Column("progress", Text, nullable=False),
     Column("metrics", Text, nullable=False),
     Column("result", Text),
     Column("error", Text),
     Column("owner", String(64)),  # the service that runs it
-    Column(
-        "publishing", Integer, nullable=False
-    ),  # 1 once the attempt may publish: from then on it cannot be cancelled
+    Column("publishing", Integer, nullable=False),  # 1 once an attempt may have published: it cannot be cancelled then
     Column("last_event", Integer, nullable=False),
+    Column("not_before", String(32)),  # no attempt begins earlier: the back-off after a crash
+    Column("saved_epoch", Integer, nullable=False, server_default="0"),  # the epoch of its newest checkpoint
+    Column("stride", Integer, nullable=False, server_default="1"),  # of its epochs, each so-many-th stays in `metrics`
+    Column("points", Integer, nullable=False, server_default="0"),  # how many epochs `metrics` has of it
     Index("jobs_by_status", "status", "priority", "seq"),
+    Index("jobs_newest", "status", "seq"),
     Index("jobs_by_model_name", "model_name", "seq"),
     sqlite_autoincrement=True,
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("job_seq", ForeignKey("jobs.seq"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("started_at", String(32), nullable=False),
+    Column("ended_at", String(32)),
+    Column("status", String(16)),  # what the job became when it ended
+    Column("cause", Text),  # {"code", "detail"} of an end that was no success
 )
 
 events = Table(
@@ -52,6 +67,24 @@ metrics = Table(
     Column("series", Text, nullable=False),  # {"epoch": […], "train_loss": […], …} of the epochs of one report
 )
 
+owners = Table(
+    "owners",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("beat", Integer, nullable=False),  # rises while the service lives and runs something
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("job_seq", ForeignKey("jobs.seq"), primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_at", String(32)),  # of the next try; null once it was delivered or given up
+    Column("outcome", Text),  # how the last try went
+    Index("deliveries_due", "next_at"),
+)
+
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
@@ -59,4 +92,5 @@ idempotency_keys = Table(
     Column("digest", String(64), nullable=False),
     Column("job_id", String(64), nullable=False),
     Column("created_at", String(32), nullable=False),
+    Index("idempotency_keys_by_age", "created_at"),
 )

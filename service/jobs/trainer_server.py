@@ -1,7 +1,9 @@
 """The trainer server: a small process that has loaded what every training needs, and forks a child for each attempt.
 
 It talks JSON lines over the socket it was started with. `{"run": ticket}` comes with the descriptor of the attempt's
-own socket; it answers `{"ready": true}` once, `{"started": ticket, "pid": …}` and `{"ended": ticket, "status": …}`.
+own socket and of the pipe for its output; it answers `{"ready": true}` once, `{"started": ticket, "pid": …}` and
+`{"ended": ticket, "status": …}`. `{"until": moment}` says how long the attempts may live, by the monotonic clock: if
+the service cannot say so again in time, perhaps because it stands still, another may take its jobs over.
 Where fork is not safe (macOS, or a library that has started a thread) each attempt is a freshly started interpreter
 instead: slower, the same otherwise.
 """
@@ -9,11 +11,13 @@ instead: slower, the same otherwise.
 import contextlib
 import ctypes
 import importlib
+import math
 import os
 import selectors
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections import deque
 from pathlib import Path
@@ -21,11 +25,13 @@ from pathlib import Path
 import orjson
 
 from service.jobs.attempt import Attempt, Work
-from service.jobs.errors import AttemptFailed, AttemptSuperseded
+from service.jobs.errors import AttemptFailed, AttemptLeft, AttemptSuperseded
 from service.jobs.lines import CHUNK, Lines
 
 NICENESS = 10  # trainings give way to predictions
 NOT_STARTED = 71  # the exit status of an attempt that found no room for a process: EX_OSERR
+FENCED = 75  # the status told of an attempt that was ended because nobody said that it may live: EX_TEMPFAIL
+LOOK = 0.5  # seconds between looks at whether the attempts may live
 PR_SET_PDEATHSIG = 1
 
 
@@ -40,6 +46,8 @@ class TrainerServer:
         self._forks = forks
         self._descriptors: deque[int] = deque()
         self._tickets: dict[int, int] = {}
+        self._until = math.inf
+        self._fenced: set[int] = set()
         self._selector = selectors.DefaultSelector()
         self._woken, self._waker = socket.socketpair()
 
@@ -51,15 +59,18 @@ class TrainerServer:
         self._lines.send({"ready": True})
         try:
             while self._hear():
+                self._fence()
                 for pid, status in _reap():
-                    self._lines.send({"ended": self._tickets.pop(pid), "status": status})
+                    told = FENCED if pid in self._fenced else status
+                    self._fenced.discard(pid)
+                    self._lines.send({"ended": self._tickets.pop(pid), "status": told})
         finally:
             for pid in self._tickets:  # on Linux they die with us anyway
                 os.kill(pid, signal.SIGKILL)
 
     def _hear(self) -> bool:
         """Waits for something to do and does it; False once there is nobody to do it for."""
-        for key, _ in self._selector.select():
+        for key, _ in self._selector.select(LOOK if self._tickets else None):
             if key.fileobj is self._woken:
                 self._woken.recv(CHUNK)
                 continue
@@ -70,12 +81,23 @@ class TrainerServer:
                 os.set_inheritable(descriptor, False)
             self._descriptors.extend(received)
             for message in self._lines.feed(chunk):
-                self._begin(message["run"], self._descriptors.popleft())
+                if "until" in message:
+                    self._until = message["until"]
+                else:
+                    self._begin(message["run"], self._descriptors.popleft(), self._descriptors.popleft())
         return True
 
-    def _begin(self, ticket: int, descriptor: int) -> None:
+    def _fence(self) -> None:
+        """Ends the attempts when the time that they were given is over."""
+        if time.monotonic() > self._until:
+            for pid in self._tickets.keys() - self._fenced:
+                self._fenced.add(pid)
+                os.kill(pid, signal.SIGKILL)
+
+    def _begin(self, ticket: int, descriptor: int, output: int) -> None:
         try:
-            pid = self._fork(descriptor) if self._forks and threads() == 1 else self._spawn(descriptor)
+            forks = self._forks and threads() == 1
+            pid = self._fork(descriptor, output) if forks else self._spawn(descriptor, output)
         except OSError:  # no room for a process: this attempt cannot be, all others go on
             traceback.print_exc()
             self._lines.send({"ended": ticket, "status": NOT_STARTED})
@@ -84,8 +106,9 @@ class TrainerServer:
             self._lines.send({"started": ticket, "pid": pid})
         finally:
             os.close(descriptor)
+            os.close(output)
 
-    def _fork(self, descriptor: int) -> int:
+    def _fork(self, descriptor: int, output: int) -> int:
         parent = os.getpid()
         if pid := os.fork():
             return pid
@@ -98,8 +121,7 @@ class TrainerServer:
             for other in self._descriptors:
                 os.close(other)
             die_with(parent)
-            os.nice(NICENESS)
-            status = run(self._work, socket.socket(fileno=descriptor))
+            status = run(self._work, socket.socket(fileno=descriptor), output)
         except BaseException:
             traceback.print_exc()
         finally:
@@ -108,9 +130,11 @@ class TrainerServer:
                 sys.stderr.flush()
             os._exit(status)
 
-    def _spawn(self, descriptor: int) -> int:
-        os.set_inheritable(descriptor, True)
-        command = [sys.executable, "-m", "service.jobs.trainer_server", "attempt", str(descriptor), self._entry]
+    def _spawn(self, descriptor: int, output: int) -> int:
+        passed = [str(descriptor), str(output)]
+        for each in (descriptor, output):
+            os.set_inheritable(each, True)
+        command = [sys.executable, "-m", "service.jobs.trainer_server", "attempt", *passed, self._entry]
         return os.posix_spawn(sys.executable, command, os.environ)
 
     def _wake_on_child_exit(self) -> None:
@@ -127,8 +151,12 @@ def load(entry: str) -> Work:
     return work
 
 
-def run(work: Work, stream: socket.socket) -> int:
+def run(work: Work, stream: socket.socket, output: int) -> int:
     """One attempt, in its own process: reads the job, works, and tells how it went. Returns the exit status."""
+    give_way()
+    for standard in (1, 2):
+        os.dup2(output, standard)
+    os.close(output)
     lines = Lines(stream)
     try:
         attempt = Attempt(lines, orjson.loads(Path(lines.one()["job"]).read_bytes()))
@@ -136,6 +164,8 @@ def run(work: Work, stream: socket.socket) -> int:
             answer: dict[str, object] = {"result": work(attempt)}
         except AttemptFailed as error:
             answer = {"error": {"code": error.code, "detail": error.detail}}
+        except AttemptLeft:
+            answer = {"left": True}
         attempt.flush()
         lines.send(answer)
     except (AttemptSuperseded, BrokenPipeError, EOFError):
@@ -146,6 +176,13 @@ def run(work: Work, stream: socket.socket) -> int:
             lines.send({"error": {"code": "crashed", "detail": "the training stopped at an error of the software"}})
         return 1
     return 0
+
+
+def give_way() -> None:
+    """Predictions go before trainings; and when memory runs out, the system shall take a training and not the service."""
+    os.nice(NICENESS)
+    with contextlib.suppress(OSError):  # not Linux
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def die_with(parent: int) -> None:
@@ -175,17 +212,18 @@ def _reap() -> list[tuple[int, int]]:
 
 
 def main(arguments: list[str]) -> int:
-    """`fork|spawn DESCRIPTOR ENTRY PRELOAD…` serves; `attempt DESCRIPTOR ENTRY` is one spawned attempt."""
+    """`fork|spawn DESCRIPTOR ENTRY PRELOAD…` serves; `attempt DESCRIPTOR OUTPUT ENTRY` is one spawned attempt."""
     for each in (signal.SIGINT, signal.SIGTERM):
         # A terminal's Ctrl-C reaches the whole group, a supervisor's SIGTERM perhaps too: the service decides.
         signal.signal(each, signal.SIG_IGN)
     die_with(os.getppid())
-    command, descriptor, entry, *preload = arguments
+    command, descriptor, *others = arguments
     os.set_inheritable(int(descriptor), False)
     stream = socket.socket(fileno=int(descriptor))
     if command == "attempt":
-        os.nice(NICENESS)
-        return run(load(entry), stream)
+        output, entry = others
+        return run(load(entry), stream, int(output))
+    entry, *preload = others
     for name in preload:
         importlib.import_module(name)
     TrainerServer(stream, entry, forks=command == "fork").serve()

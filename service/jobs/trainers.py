@@ -45,27 +45,40 @@ class Trainers:
             ours.close()
             raise
         self.lines = Lines(ours)
-        self._pids: dict[int, int] = {}
+        self.pids: dict[int, int] = {}
         self._unwanted: set[int] = set()
         self.ready = False
 
-    def start_attempt(self, ticket: int, job: Path) -> Lines:
-        """Asks for an attempt at the job in this file, under a number of its own; our end of its socket.
+    def start_attempt(self, ticket: int, job: Path) -> tuple[Lines, int]:
+        """Asks for an attempt at the job in this file, under a number of its own; our end of its socket, and the end of
+        the pipe that its output comes from.
 
         Raises:
             OSError: the trainer server is gone, or has no room for another.
         """
         ours, theirs = socket.socketpair()
         lines = Lines(ours)
+        reading, writing = os.pipe()
         try:
             with theirs:
                 # A path, never the job itself: a long line would keep us waiting for somebody to read it.
                 lines.send({"job": str(job)})
-                socket.send_fds(self.lines.socket, [b'{"run":%d}\n' % ticket], [theirs.fileno()])
+                socket.send_fds(self.lines.socket, [b'{"run":%d}\n' % ticket], [theirs.fileno(), writing])
         except BaseException:
             lines.close()
+            os.close(reading)
             raise
-        return lines
+        finally:
+            os.close(writing)
+        return lines, reading
+
+    def live_until(self, moment: float) -> None:
+        """The attempts may go on until then, by the monotonic clock; if nothing else is heard, they end.
+
+        Raises:
+            OSError: the trainer server is gone.
+        """
+        self.lines.send({"until": moment})
 
     def hear(self) -> list[tuple[int, int]] | None:
         """The attempts that have ended, each with its exit status; None when the trainer server itself is gone."""
@@ -77,17 +90,17 @@ class Trainers:
             if "ready" in message:
                 self.ready = True
             elif "started" in message:
-                self._pids[message["started"]] = message["pid"]
+                self.pids[message["started"]] = message["pid"]
             else:
-                self._pids.pop(message["ended"], None)
+                self.pids.pop(message["ended"], None)
                 ended.append((message["ended"], message["status"]))
-        for ticket in self._unwanted & self._pids.keys():
+        for ticket in self._unwanted & self.pids.keys():
             self.kill(ticket)
         return ended
 
     def kill(self, ticket: int) -> None:
         """Ends an attempt at once; one whose process is not known yet, as soon as it is."""
-        pid = self._pids.get(ticket)
+        pid = self.pids.get(ticket)
         if pid is None:
             self._unwanted.add(ticket)
             return
@@ -102,7 +115,7 @@ class Trainers:
 
     def close(self) -> int:
         """Ends the trainer server, and with it every attempt; its exit status."""
-        for pid in self._pids.values():  # before their parent: on Linux they die with it, elsewhere they would not
+        for pid in self.pids.values():  # before their parent: on Linux they die with it, elsewhere they would not
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._process.kill()

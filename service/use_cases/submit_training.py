@@ -9,6 +9,7 @@ import orjson
 from model_store import Store, Version
 from model_store.errors import InvalidName, NotFound, VersionNotFound
 from model_store.names import check_name
+from service.jobs.destinations import NOWHERE, Destinations
 from service.jobs.job import Job
 from service.jobs.journal import Journal
 from service.use_cases.open_model import open_model
@@ -43,6 +44,7 @@ class Limits:
 
     parameters: int
     memory_bytes: int
+    webhooks: Destinations = NOWHERE
 
 
 def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
@@ -52,6 +54,7 @@ def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
         InvalidSpec: what is wrong, and what would be right.
     """
     _check_model_name(spec.model_name)
+    _check_webhook(spec, limits.webhooks)
     spec, schema = _pin(store, spec)
     found = resolve(spec, schema)
     network = draft_network(found.spec, found.signature, found.columns)
@@ -94,6 +97,14 @@ def _check_model_name(name: str) -> None:
         check_name(name)
     except InvalidName as error:
         raise InvalidSpec(Fault("/model_name", str(error))) from None
+
+
+def _check_webhook(spec: TrainingSpec, allowed: Destinations) -> None:
+    if spec.webhook is not None and not allowed.allow(spec.webhook.url):
+        known = f"the hosts that this service's operator allows: {allowed}"
+        none = "this service sends no webhooks; its operator allows hosts with MODELWRIGHT_WEBHOOK_HOSTS"
+        message = f"the URL's host is not one of {known}" if allowed.allowed else none
+        raise InvalidSpec(Fault("/webhook/url", message))
 
 
 def _pin(store: Store, spec: TrainingSpec) -> tuple[TrainingSpec, Schema]:

@@ -33,6 +33,7 @@ from service.workflow.split import columns as split_columns
 
 POINTS = "points.json"
 HISTORY = "history.json"
+NOT_THE_MODELS = {"model_name", "webhook"}  # of a spec: who shares a version does not share these
 DATA = "data"
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
@@ -140,7 +141,7 @@ def _manifest(spec: TrainingSpec, learned: Learned) -> dict[str, Any]:
     digests = learned.split.digests()
     return {
         "format": 1,
-        "spec": {name: value for name, value in spec.to_json().items() if name != "model_name"},
+        "spec": {name: value for name, value in spec.to_json().items() if name not in NOT_THE_MODELS},
         "signature": learned.signature.model_dump(mode="json", exclude_none=True),
         "metrics": learned.evaluation.metrics,
         "confusion": learned.evaluation.confusion,

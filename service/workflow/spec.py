@@ -16,6 +16,7 @@ from service.workflow.schedulers import Scheduler
 from service.workflow.specification import Specification, faults
 from service.workflow.split import SplitSpec
 from service.workflow.training import TrainingSettings
+from service.workflow.webhook import WebhookSpec
 
 Data = Annotated[LineData | RowsData | DatasetData, Field(discriminator="kind")]
 
@@ -48,6 +49,7 @@ class TrainingSpec(Specification):
         description='the version to start from: its weights and fitted preprocessing, as "houses@3"',
     )
     priority: int = Field(default=0, ge=-1000, le=1000, description="a higher one starts first")
+    webhook: WebhookSpec | None = None
     notes: str | None = Field(default=None, max_length=10_000)
 
     def to_json(self) -> dict[str, Any]:

@@ -18,14 +18,16 @@ ADDRESS = re.compile(r"running on (http://127\.0\.0\.1:\d+)\D")  # to its end: t
 
 
 class LiveServer:
-    """`python -m service serve` in a process of its own."""
+    """`python -m service serve` in a process of its own, with these settings of the environment."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
         self._log = home.with_suffix(".log")
         command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", str(home)]
         with self._log.open("wb") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - our own command
+            self.process = subprocess.Popen(  # noqa: S603 - our own command
+                command, env=os.environ | settings, stdout=log, stderr=log
+            )
         self.url = self._address()
 
     def log(self) -> str:

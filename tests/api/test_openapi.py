@@ -37,7 +37,7 @@ def test_every_operation_says_what_it_does(operations: list[Operation]) -> None:
 
 def test_every_body_has_an_example_and_every_answer_a_form(operations: list[Operation]) -> None:
     for method, path, told in operations:
-        if method in ("post", "put") and not path.endswith(("/cancel", "/rollback")):
+        if method in ("post", "put") and not path.endswith(("/cancel", "/pause", "/resume", "/rollback")):
             for media_type, content in told["requestBody"]["content"].items():
                 assert content["example"] and content["schema"], (method, path, media_type)
         assert any(status.startswith("2") for status in told["responses"]), (method, path)
@@ -140,7 +140,9 @@ def test_the_examples_work_in_the_order_of_the_story(operations: list[Operation]
     send("delete", "/v1/datasets/{name}")
     job = http.post("/v1/training-jobs", json={**second, "training": {**second["training"], "epochs": 10**7}}).json()
     values["job_id"] = job["id"]
-    send("post", "/v1/training-jobs/{job_id}/cancel")
+    for path in ("pause", "resume", "cancel"):
+        send("post", f"/v1/training-jobs/{{job_id}}/{path}")
+    send("get", "/v1/training-jobs/{job_id}/attempts")
     assert left == set()
 
 

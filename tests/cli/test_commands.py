@@ -111,6 +111,8 @@ def test_jobs(run: Run, typed: None, spec: Path) -> None:
     assert run("jobs", "watch", job).out.splitlines()[-1] == "typed@1"
     spec.write_text(json.dumps({**LINE, "model_name": "endless", "training": {"epochs": 10**7}}))
     endless = run("train", spec, "--no-wait").out.strip()
+    assert json.loads(run("jobs", "pause", endless).out)["status"] == "paused"
+    assert json.loads(run("jobs", "resume", endless).out)["status"] in ("queued", "running")
     assert json.loads(run("jobs", "cancel", endless).out)["status"] == "cancelled"
     assert run("jobs", "watch", endless).status == 1
 

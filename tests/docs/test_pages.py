@@ -23,6 +23,7 @@ from service.workflow.specification import Specification
 from service.workflow.split import SplitSpec
 from service.workflow.tasks import Task
 from service.workflow.training import EMA, EarlyStopping, TrainingSettings
+from service.workflow.webhook import WebhookSpec
 from tests.docs.pages import PAGES, ROOT, name, prose
 
 README = (ROOT / "README.md").read_text()
@@ -76,7 +77,7 @@ def test_every_name_a_spec_may_use_is_in_the_docs() -> None:
         PreprocessingSpec,
         *KINDS.values(),
     ]
-    parts += [TrainingSettings, EarlyStopping, EMA]
+    parts += [TrainingSettings, EarlyStopping, EMA, WebhookSpec]
     fields = {field for part in parts for field in part.model_fields}
     assert (families | fields | set(Task) | set(get_args(Activation))) - told == set()
 

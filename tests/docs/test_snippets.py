@@ -44,7 +44,7 @@ def test_snippets_run(page: Path, address: str, tmp_path: Path) -> None:
 
 
 def run(snippet: Snippet, address: str, work: Path) -> "subprocess.CompletedProcess[str]":
-    assert WRITTEN in snippet.code or "modelwright " in snippet.code
+    assert WRITTEN in snippet.code or "modelwright " in snippet.code or "://" not in snippet.code
     code = snippet.code.replace(WRITTEN, address)
     command = ["bash", "-c", PREAMBLE + code] if snippet.language == "bash" else [sys.executable, "-c", code]
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}

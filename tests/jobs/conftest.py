@@ -7,7 +7,11 @@ import pytest
 from sqlalchemy import Engine
 
 from service.jobs.database import open_database
+from service.jobs.dispatch import Dispatch
 from service.jobs.journal import Journal
+from tests.jobs.runners import start
+
+__all__ = ["start"]
 
 
 @pytest.fixture
@@ -20,3 +24,8 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def journal(engine: Engine) -> Journal:
     return Journal(engine)
+
+
+@pytest.fixture
+def dispatch(engine: Engine) -> Dispatch:
+    return Dispatch(engine)

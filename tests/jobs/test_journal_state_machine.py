@@ -2,7 +2,9 @@
 
 import contextlib
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from service.jobs.database import open_database
+from service.jobs.dispatch import MOST_CRASHES, Dispatch
 from service.jobs.errors import AttemptSuperseded, IllegalMove
 from service.jobs.job import FINAL, MOVES, Job, Status
-from service.jobs.journal import MOST_CRASHES, Journal
+from service.jobs.journal import Journal
 
 OWNERS = st.sampled_from(["ann", "bob"])
 
@@ -29,6 +32,8 @@ class Known:
     owner: str | None = None
     attempt: int = 0
     crashes: int = 0
+    saved: int = 0
+    not_before: datetime | None = None
     requested: str | None = None
     publishing: bool = False
     events: int = 1
@@ -40,8 +45,10 @@ class Known:
     def move(self, to: Status) -> None:
         if self.status is Status.RUNNING and self.requested == "cancel" and to is not Status.SUCCEEDED:
             to = Status.CANCELLED
+        elif self.status is Status.RUNNING and self.requested == "pause" and to is Status.QUEUED:
+            to = Status.PAUSED
         self.history.append(to)
-        self.requested, self.publishing = None, False
+        self.requested, self.publishing = None, self.publishing and to not in FINAL
         self.owner = self.owner if to is Status.RUNNING else None
         self.events += 1
 
@@ -57,6 +64,8 @@ class JournalMachine(RuleBasedStateMachine):
         engine = open_database(f"sqlite:///{folder / 'journal.sqlite'}")
         self.cleanup.callback(engine.dispose)
         self.journal = Journal(engine)
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+        self.dispatch = Dispatch(engine, clock=lambda: self.now)
         self.known: dict[str, Known] = {}
 
     def teardown(self) -> None:
@@ -75,8 +84,12 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(target=attempts, owner=OWNERS)
     def claim(self, owner: str) -> Job | None:
-        waiting = {job_id: each for job_id, each in self.known.items() if each.status is Status.QUEUED}
-        job = self.journal.claim(owner)
+        waiting = {
+            job_id: each
+            for job_id, each in self.known.items()
+            if each.status is Status.QUEUED and (each.not_before is None or each.not_before <= self.now)
+        }
+        job = self.dispatch.claim(owner)
         if not waiting:
             assert job is None
             return None
@@ -85,23 +98,46 @@ class JournalMachine(RuleBasedStateMachine):
         known = self.known[job.id]
         known.attempt += 1
         known.move(Status.RUNNING)
-        known.owner = owner
+        known.owner, known.not_before = owner, None
         return job
+
+    @rule(seconds=st.integers(1, 5))
+    def time_passes(self, seconds: int) -> None:
+        self.now += timedelta(seconds=seconds)
 
     @rule(job_id=jobs)
     def cancel(self, job_id: str) -> None:
+        self.ask(job_id, self.journal.cancel, Status.CANCELLED, "cancel")
+
+    @rule(job_id=jobs)
+    def pause(self, job_id: str) -> None:
+        self.ask(job_id, self.journal.pause, Status.PAUSED, "pause")
+
+    def ask(self, job_id: str, call: Callable[[str], Job], to: Status, request: str) -> None:
         known = self.known[job_id]
-        if known.status is Status.CANCELLED or known.requested:
-            self.journal.cancel(job_id)
-        elif known.publishing or Status.CANCELLED not in MOVES[known.status]:
+        if known.status is to or known.requested == request:
+            call(job_id)
+        elif known.publishing or known.status in FINAL or known.requested == "cancel":
             with pytest.raises(IllegalMove):
-                self.journal.cancel(job_id)
+                call(job_id)
         else:
-            self.journal.cancel(job_id)
+            call(job_id)
             if known.status is Status.RUNNING:
-                known.requested = "cancel"
+                known.requested = request
             else:
-                known.move(Status.CANCELLED)
+                known.move(to)
+
+    @rule(job_id=jobs)
+    def resume(self, job_id: str) -> None:
+        known = self.known[job_id]
+        if known.status in FINAL or known.requested == "cancel":
+            with pytest.raises(IllegalMove):
+                self.journal.resume(job_id)
+            return
+        self.journal.resume(job_id)
+        known.requested = None
+        if known.status is Status.PAUSED:
+            known.move(Status.QUEUED)
 
     @rule(job_id=jobs)
     def fail_waiting(self, job_id: str) -> None:
@@ -115,40 +151,48 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(job=attempts, to=st.sampled_from(sorted(MOVES[Status.RUNNING])))
     def finish(self, job: Job | None, to: Status) -> None:
-        if job is not None and self.fenced(job, lambda: self.journal.finish(job, to)):
+        if job is not None and self.fenced(job, lambda: self.dispatch.finish(job, to)):
             self.known[job.id].move(to)
 
-    @rule(job=attempts, to=st.sampled_from(sorted(MOVES[Status.RUNNING])))
-    def cancel_and_finish(self, job: Job | None, to: Status) -> None:
+    @rule(job=attempts, to=st.sampled_from(sorted(MOVES[Status.RUNNING])), cancels=st.booleans())
+    def ask_and_finish(self, job: Job | None, to: Status, cancels: bool) -> None:
         """So often one right after the other that it is tried with every end."""
         if job is not None:
-            self.cancel(job.id)
+            (self.cancel if cancels else self.pause)(job.id)
             self.finish(job, to)
+
+    @rule(job=attempts, epoch=st.integers(1, 3))
+    def save(self, job: Job | None, epoch: int) -> None:
+        if job is not None and self.fenced(job, lambda: self.dispatch.saved(job, epoch)):
+            known = self.known[job.id]
+            if epoch > known.saved:
+                known.saved, known.crashes = epoch, 0
 
     @rule(job=attempts)
     def crash(self, job: Job | None) -> None:
-        if job is not None and self.fenced(job, lambda: self.journal.crash(job, "gone")):
+        if job is not None and self.fenced(job, lambda: self.dispatch.crash(job, "gone")):
             known = self.known[job.id]
             known.crashes += 1
+            known.not_before = self.now + timedelta(seconds=2 ** (known.crashes - 1))
             known.move(Status.FAILED if known.crashes >= MOST_CRASHES else Status.QUEUED)
 
     @rule(job=attempts)
     def message(self, job: Job | None) -> None:
-        if job is not None and self.fenced(job, lambda: self.journal.message(job, "hello")):
+        if job is not None and self.fenced(job, lambda: self.dispatch.message(job, "hello")):
             self.known[job.id].events += 1
 
     @rule(job=attempts)
     def may_publish(self, job: Job | None) -> None:
         if job is not None:
             known = self.known[job.id]
-            allowed = self.runs(job) and known.requested is None
-            assert self.journal.may_publish(job) is allowed
+            allowed = self.runs(job) and known.requested != "cancel"
+            assert self.dispatch.may_publish(job) is allowed
             known.publishing = known.publishing or allowed
 
     @rule(owner=OWNERS)
     def release(self, owner: str) -> None:
         theirs = {job_id for job_id, known in self.known.items() if known.owner == owner}
-        assert {job.id for job in self.journal.release(owner, "dead")} == theirs
+        assert {job.id for job in self.dispatch.release(owner, {"code": "lease_lost", "detail": "dead"})} == theirs
         for job_id in theirs:
             self.known[job_id].move(Status.QUEUED)
 
@@ -175,7 +219,7 @@ class JournalMachine(RuleBasedStateMachine):
             said = [event.data["status"] for event in events if event.type == "status"]
             assert said == known.history
             assert all(Status(b) in MOVES[Status(a)] for a, b in pairwise(said))
-        assert self.journal.owners() == {known.owner for known in self.known.values() if known.owner}
+        assert set(self.dispatch.beats()) == {known.owner for known in self.known.values() if known.owner}
 
 
 JournalMachine.TestCase.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)

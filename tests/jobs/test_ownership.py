@@ -23,25 +23,37 @@ def test_a_killed_process_is_seen_at_once(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, cwd=ROOT) as process:  # noqa: S603 - our own code
         assert process.stdout is not None
         theirs = process.stdout.readline().decode().strip()
-        assert ours.alive(theirs)
+        assert not ours.dead(theirs)
         process.kill()
         process.wait()
-        assert not ours.alive(theirs)
-    assert not (tmp_path / theirs).exists()
-    assert not ours.alive(theirs)
-    ours.close()
-
-
-def test_one_that_gave_up_its_name_is_not_alive(tmp_path: Path) -> None:
-    ours, other = Ownership(tmp_path), Ownership(tmp_path)
-    assert ours.alive(other.owner)
-    other.close()
-    assert not ours.alive(other.owner)
+        assert ours.dead(theirs)
+    assert ours.others() == [theirs]
+    ours.forget(theirs)
+    assert not ours.dead(theirs)
     ours.close()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_one_that_begins_while_somebody_looks_is_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_service_that_never_was_here_nothing_is_known(tmp_path: Path) -> None:
+    ours, other = Ownership(tmp_path), Ownership(tmp_path / "elsewhere")
+    assert not ours.dead(other.owner)
+    other.close()
+    assert not ours.dead(other.owner)
+    assert not ours.dead(ours.owner)
+    ours.close()
+
+
+def test_one_that_gives_up_its_name_leaves_nothing(tmp_path: Path) -> None:
+    ours, other = Ownership(tmp_path), Ownership(tmp_path)
+    assert ours.others() == [other.owner]
+    other.close()
+    assert ours.others() == []
+    ours.close()
+
+
+def test_one_that_begins_while_somebody_clears_up_keeps_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ours = Ownership(tmp_path)
     path = tmp_path / "0123456789abcdef"
     path.touch()
@@ -51,23 +63,16 @@ def test_one_that_begins_while_somebody_looks_is_alive(tmp_path: Path, monkeypat
     def late(descriptor: int, operation: int) -> None:
         if (
             not held
-        ):  # between the look at the file and its lock another look has removed it, and its owner made it anew
+        ):  # between the look at the file and its lock somebody else has removed it, and its owner made it anew
             monkeypatch.undo()
             path.unlink()
             held.append(Ownership._hold(path))
         real(descriptor, operation)
 
     monkeypatch.setattr(fcntl, "flock", late)
-    assert ours.alive(path.name)
+    ours.forget(path.name)
     assert path.exists()
+    assert not ours.dead(path.name)
     os.close(held[0])
-    ours.close()
-
-
-def test_a_start_removes_what_the_dead_have_left_and_nothing_else(tmp_path: Path) -> None:
-    living = Ownership(tmp_path)
-    (tmp_path / "0123456789abcdef").touch()
-    ours = Ownership(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {living.owner, ours.owner}
-    living.close()
+    assert ours.dead(path.name)
     ours.close()

@@ -1,107 +1,21 @@
 import logging
 import os
 import socket
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
-from service.jobs import runner as runner_module
 from service.jobs.attempt import BETWEEN_REPORTS
-from service.jobs.database import open_database
+from service.jobs.dispatch import Dispatch
 from service.jobs.errors import IllegalMove
 from service.jobs.job import Job, Status
 from service.jobs.journal import Journal
-from service.jobs.ownership import Ownership
-from service.jobs.runner import Runner
 from service.jobs.trainers import Trainers
-
-Start = Callable[..., Runner]
-WAYS = pytest.mark.parametrize("forks", [pytest.param(True, id="forked"), pytest.param(False, id="spawned")])
-
-
-@pytest.fixture
-def start(journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Starts a runner; what it has opened must be closed again at the end, and its processes gone."""
-    monkeypatch.setattr(runner_module, "TICK", 0.05)
-    monkeypatch.setattr(runner_module, "BETWEEN_RESTARTS", 0.05)
-    before = set(os.listdir("/proc/self/fd")) if sys.platform == "linux" else set()  # noqa: PTH208 - names only
-    pids: set[int] = set()
-    with ExitStack() as cleanup:
-
-        def start(*, entry: str = "tests.jobs.work:work", slots: int = 2, **more: Any) -> Runner:
-            ownership = Ownership(tmp_path / "owners")
-            runner = Runner(
-                journal,
-                ownership,
-                entry=entry,
-                preload=[],
-                temporary=tmp_path / "tmp",
-                slots=slots,
-                surroundings={"told": "so"},
-                **more,
-            )
-            runner.start()
-            pids.add(runner.trainer_pid or 0)
-            cleanup.callback(ownership.close)
-            cleanup.callback(stop_once, runner)
-            return runner
-
-        yield start
-    assert not [pid for pid in pids if alive(pid)]
-    assert list((tmp_path / "tmp" / "attempts").glob("*")) == []
-    if sys.platform == "linux":
-        journal_files = {str(tmp_path / "journal.sqlite") + end for end in ("", "-wal", "-shm")}
-        opened = {fd: target(fd) for fd in set(os.listdir("/proc/self/fd")) - before}  # noqa: PTH208 - names only
-        assert not {fd: to for fd, to in opened.items() if to and to not in journal_files}
-
-
-def stop_once(runner: Runner) -> None:
-    if runner._thread.is_alive():
-        runner.stop()
-
-
-def target(descriptor: str) -> str | None:
-    try:
-        return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - no path
-    except OSError:
-        return None
-
-
-def alive(pid: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def until(reached: Callable[[], Any], seconds: float = 120.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := reached()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
-    return value
-
-
-def submit(journal: Journal, runner: Runner | None, do: str, **more: Any) -> str:
-    job, _ = journal.submit("line", {"do": do} | more, {})
-    if runner is not None:
-        runner.wake()
-    return job.id
-
-
-def ended(journal: Journal, job_id: str) -> Job:
-    return until(lambda: job if (job := journal.get(job_id)).final else None)  # type: ignore[no-any-return]
-
-
-def messages(journal: Journal, job_id: str) -> list[str]:
-    return [event.data["text"] for event in journal.events(job_id) if event.type == "message"]
+from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit, until
 
 
 @WAYS
@@ -138,14 +52,15 @@ def test_a_failure_keeps_its_code_and_what_came_before(start: Start, journal: Jo
 
 
 def test_an_error_of_the_software_fails_the_job_at_once(
-    start: Start, journal: Journal, capfd: pytest.CaptureFixture[str]
+    start: Start, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    job = ended(journal, submit(journal, start(), "raises"))
+    with caplog.at_level(logging.INFO, "service.jobs.output"):
+        job = ended(journal, submit(journal, start(), "raises"))
     assert (job.status, job.attempt) == ("failed", 1)
     assert job.error is not None
     assert job.error["code"] == "crashed"
     assert job.id not in job.error["detail"]
-    assert "ValueError" in capfd.readouterr().err
+    assert f"job {job.id} prints: ValueError" in caplog.text
 
 
 @WAYS
@@ -164,8 +79,16 @@ def test_a_crash_that_does_not_come_again_is_got_over(start: Start, journal: Jou
     assert journal.metrics(job.id)["epoch"] == [1, 2, 3]
 
 
-def test_what_work_prints_does_no_harm(start: Start, journal: Journal) -> None:
-    assert ended(journal, submit(journal, start(), "prints")).result == {"printed": True}
+def test_what_work_prints_is_logged_up_to_a_limit(
+    start: Start, journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "service.jobs.output"):
+        job = ended(journal, submit(journal, start(), "prints"))
+    assert job.result == {"printed": True}
+    printed = [record.getMessage() for record in caplog.records]
+    assert f"job {job.id} prints: {'x' * 100}" in printed
+    assert sum(map(len, printed)) < 4 * 65_536
+    assert any("the rest is dropped" in each for each in printed)
 
 
 @WAYS
@@ -231,124 +154,6 @@ def test_a_job_that_publishes_is_not_cancelled_any_more(start: Start, journal: J
     assert ended(journal, job_id).status is Status.SUCCEEDED
 
 
-@WAYS
-def test_a_killed_trainer_server_gives_its_jobs_to_the_next(start: Start, journal: Journal, forks: bool) -> None:
-    runner = start(slots=2, forks=forks)
-    flags = [submit(journal, runner, "slow") for _ in range(2)]
-    pids = [int(until(lambda: messages(journal, job_id))[0]) for job_id in flags]  # noqa: B023 - used at once
-    lost = runner.trainer_pid
-    assert lost is not None
-    os.kill(lost, 9)
-    until(lambda: all(len(messages(journal, job_id)) == 2 for job_id in flags))
-    assert runner.trainer_pid not in (lost, None)
-    # Killed with their parent, and gone as soon as the system gets round to it.
-    until(lambda: not any(map(alive, pids)))
-    assert [journal.get(job_id).attempt for job_id in flags] == [2, 2]
-    for job_id in flags:
-        journal.cancel(job_id)
-    runner.wake()
-    assert {ended(journal, job_id).status for job_id in flags} == {Status.CANCELLED}
-
-
-def test_a_job_handed_to_a_dying_trainer_server_is_not_blamed(start: Start, journal: Journal) -> None:
-    runner = start(slots=1)
-    for _ in range(6):  # more often than a job may crash
-        until(lambda: runner.ready)
-        pid = runner.trainer_pid
-        assert pid is not None
-        os.kill(pid, 9)
-        job_id = submit(journal, runner, "quick")  # races with the news of its death
-        assert ended(journal, job_id).status is Status.SUCCEEDED
-
-
-def test_a_trainer_server_that_cannot_load_is_tried_more_and_more_seldom(
-    start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(Trainers, "ready", property(lambda _: False, lambda *_: None), raising=False)
-    with caplog.at_level(logging.ERROR, "service.jobs.runner"):
-        runner = start(entry="tests.jobs.work:no_such_function")
-        job_id = submit(journal, runner, "quick")
-        until(lambda: len(caplog.records) >= 3)
-    assert journal.get(job_id).status is Status.QUEUED
-    waits = [record.args[1] for record in caplog.records if isinstance(record.args, tuple)]
-    assert waits[:3] == [2 * 0.05, 4 * 0.05, 8 * 0.05]
-
-
-def test_stop_puts_the_jobs_back_and_the_next_runner_ends_them(start: Start, journal: Journal, tmp_path: Path) -> None:
-    flag = tmp_path / "flag"
-    flag.touch()
-    runner = start()
-    slow = submit(journal, runner, "slow")
-    silent = submit(journal, runner, "silent", **{"while": str(flag)})
-    waiting = submit(journal, runner, "silent", **{"while": str(flag)})  # not over before the stop, should it begin
-    pid = int(until(lambda: messages(journal, slow))[0])
-    until(lambda: journal.get(silent).status is Status.RUNNING)
-    journal.cancel(slow)
-    runner.stop()
-    until(lambda: not alive(pid))  # killed, and gone as soon as the system has got round to it
-    assert [journal.get(job_id).status for job_id in (slow, silent, waiting)] == ["cancelled", "queued", "queued"]
-    flag.unlink()
-    start()
-    assert [ended(journal, job_id).status for job_id in (silent, waiting)] == ["succeeded", "succeeded"]
-
-
-def test_stop_while_the_trainer_server_still_loads(start: Start, journal: Journal) -> None:
-    runner = start(entry="tests.jobs.never_loaded:work")
-    job_id = submit(journal, runner, "quick")
-    runner.stop()
-    runner.wake()  # a request that comes late does no harm
-    assert journal.get(job_id).status is Status.QUEUED
-
-
-def test_two_services_share_the_work_and_never_do_it_twice(start: Start, journal: Journal) -> None:
-    runners = [start(slots=1), start(slots=1)]
-    jobs = [submit(journal, None, "quick") for _ in range(20)]
-    for runner in runners:
-        runner.wake()
-    done = [ended(journal, job_id) for job_id in jobs]
-    assert {(job.status, job.attempt) for job in done} == {(Status.SUCCEEDED, 1)}
-
-
-def test_the_job_of_a_dead_service_is_taken_over(start: Start, journal: Journal, tmp_path: Path) -> None:
-    job_id = submit(journal, None, "quick")
-    claimed = journal.claim("0123456789abcdef")
-    assert claimed is not None
-    left = tmp_path / "tmp" / "attempts" / f"{job_id}-1"
-    left.mkdir(parents=True)
-    start()
-    job = ended(journal, job_id)
-    assert (job.status, job.attempt) == ("succeeded", 2)
-    assert not left.exists()
-
-
-def test_what_dead_services_have_left_is_swept_at_the_start(start: Start, journal: Journal, tmp_path: Path) -> None:
-    for name in ("nobody-1", f"{submit(journal, None, 'quick')}-7"):
-        (tmp_path / "tmp" / "attempts" / name).mkdir(parents=True)
-    start()
-    assert not (tmp_path / "tmp" / "attempts" / "nobody-1").exists()
-
-
-def test_a_locked_journal_delays_and_loses_nothing(start: Start, engine: Engine) -> None:
-    runner = start()
-    event.listen(engine, "checkout", lambda connection, *_: connection.execute("PRAGMA busy_timeout=10"))
-    until(lambda: runner.ready)
-    other = open_database(str(engine.url))
-    client = Journal(other)  # waits as long as usual, so that the runner's haste does not fail what the test asks
-    jobs = [submit(client, None, do) for do in ("many", "fails", "dies", "quick")]
-    until(lambda: client.get(jobs[0]).status is not Status.QUEUED)
-    for _ in range(8):
-        with other.connect().execution_options(write=True) as connection, connection.begin():
-            time.sleep(0.1)
-        time.sleep(0.02)
-    many, fails, dies, quick = (ended(client, job_id) for job_id in jobs)
-    assert [job.status for job in (many, fails, dies, quick)] == ["succeeded", "failed", "failed", "succeeded"]
-    assert [job.attempt for job in (many, fails, dies, quick)][:2] == [1, 1]
-    assert dies.attempt == 3
-    assert client.metrics(many.id)["epoch"] == list(range(1, 301))
-    assert client.metrics(fails.id)["epoch"] == [1, 2]
-    other.dispose()
-
-
 def test_a_descriptor_shortage_costs_no_job(start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     runner = start(slots=1)
     until(lambda: runner.ready)
@@ -385,12 +190,12 @@ def test_a_claim_without_a_beginning_is_given_back(
 
 @pytest.mark.parametrize("quick", [True, False])
 def test_a_message_that_nobody_can_write_down_ends_the_attempt(
-    start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch, quick: bool
+    start: Start, journal: Journal, dispatch: Dispatch, monkeypatch: pytest.MonkeyPatch, quick: bool
 ) -> None:
     def broken(*_: object, **__: object) -> None:
         raise KeyError("epoch")
 
-    monkeypatch.setattr(journal, "record", broken)
+    monkeypatch.setattr(dispatch, "record", broken)
     if not quick:  # as when the kill comes late, for its process was not known yet: it may not publish meanwhile
         monkeypatch.setattr(Trainers, "kill", lambda *_: None)
     job = ended(journal, submit(journal, start(), "quick"))

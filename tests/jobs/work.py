@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from service.jobs.attempt import Attempt
-from service.jobs.errors import AttemptFailed
+from service.jobs.errors import AttemptFailed, AttemptLeft
 
 
 def work(attempt: Attempt) -> dict[str, Any]:
@@ -101,3 +101,33 @@ def many(attempt: Attempt) -> dict[str, Any]:
         attempt.epoch(epoch, {"train_loss": 1 / epoch})
         time.sleep(0.001)
     return {"seconds": time.monotonic() - began}
+
+
+def leaves(attempt: Attempt) -> dict[str, Any]:
+    """Works in its first attempt until it is asked to leave; the second is short."""
+    if attempt.job["attempt"] > 1:
+        return {"came back": True}
+    attempt.message("here")
+    while not attempt.asked_to_leave():
+        time.sleep(0.01)
+    attempt.saved(1)
+    raise AttemptLeft
+
+
+def swells(attempt: Attempt) -> dict[str, Any]:
+    """Takes more and more memory, and really uses it."""
+    taken = []
+    while True:
+        taken.append(bytes(range(256)) * (16 * 2**12))
+        time.sleep(0.005)
+
+
+def saves_and_dies_once(attempt: Attempt) -> dict[str, Any]:
+    """Leaves a checkpoint in its first attempt, and tells in the second what it has found."""
+    folder = Path(attempt.job["checkpoints"])
+    if attempt.job["attempt"] == 1:
+        folder.mkdir(parents=True)
+        (folder / "there").touch()
+        attempt.saved(1)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"found": [path.name for path in folder.iterdir()]}

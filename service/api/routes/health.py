@@ -3,6 +3,8 @@
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
+from service.api.parts import Service
+
 router = APIRouter(tags=["service"])
 
 
@@ -13,8 +15,10 @@ async def livez() -> Response:
 
 
 @router.get("/readyz", summary="Whether predictions can be answered", response_class=PlainTextResponse)
-async def readyz() -> Response:
-    """200 once predictions can be answered; the trainers may still be warming up."""
+async def readyz(service: Service) -> Response:
+    """200 once predictions can be answered; the trainers may still be warming up. 503 from the moment it is to stop."""
+    if service.bell.closed:
+        return PlainTextResponse("stopping\n", 503, {"Retry-After": "5"})
     return PlainTextResponse("ok\n")
 
 

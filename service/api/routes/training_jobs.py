@@ -1,4 +1,4 @@
-"""Training jobs: submit, follow, cancel."""
+"""Training jobs: submit, follow, cancel, pause, resume."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"], responses
 
 ASK_AGAIN = 0.5  # seconds after which another process's changes are looked for
 HEARTBEAT = 15.0  # seconds of silence after which an event stream says that it is alive
-TIME_TO_CANCEL = 5.0
+TIME_TO_STOP = 5.0
 EVENT_STREAM = "text/event-stream"
 LARGEST_ID = 10**18
 Body = Annotated[Any, Depends(read_json)]
@@ -91,7 +91,39 @@ async def cancel(service: Service, job_id: str) -> Response:
     """The cancelled job; after 5 s the running one with `requested`."""
     await run_in_threadpool(service.journal.cancel, job_id)
     service.runner.wake()
-    return json_response(document(await _until(service, job_id, lambda job: job.final, TIME_TO_CANCEL)))
+    return json_response(document(await _until(service, job_id, lambda job: job.final, TIME_TO_STOP)))
+
+
+@router.post("/{job_id}/pause", summary="Pause a training job", response_model=documents.Job)
+async def pause(service: Service, job_id: str) -> Response:
+    """The paused job, its checkpoint saved and its slot free; after 5 s the running one with `requested`."""
+    await run_in_threadpool(service.journal.pause, job_id)
+    service.runner.wake()
+    return json_response(document(await _until(service, job_id, _stands_still, TIME_TO_STOP)))
+
+
+@router.post("/{job_id}/resume", summary="Resume a paused training job", response_model=documents.Job)
+def resume(service: Service, job_id: str) -> Response:
+    """The job, queued again: it goes on from its checkpoint."""
+    job = service.journal.resume(job_id)
+    service.runner.wake()
+    return json_response(document(job))
+
+
+@router.get("/{job_id}/attempts", summary="The attempts at a training job", response_model=documents.Attempts)
+def attempts(service: Service, job_id: str) -> Response:
+    """Each attempt, rising: when it ran, what the job became when it ended, and why."""
+    found = [
+        {
+            "attempt": each.number,
+            "started_at": each.started_at,
+            "ended_at": each.ended_at,
+            "status": each.status,
+            "cause": each.cause,
+        }
+        for each in service.journal.attempts(job_id)
+    ]
+    return json_response({"data": found})
 
 
 @router.get(
@@ -135,6 +167,10 @@ async def events(
         return Response(status_code=204)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_stream(service, job_id, after), media_type=EVENT_STREAM, headers=headers)
+
+
+def _stands_still(job: Job) -> bool:
+    return job.requested != "pause"
 
 
 def document(job: Job) -> dict[str, Any]:

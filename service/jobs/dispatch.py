@@ -1,0 +1,202 @@
+"""The journal as runners see it: jobs are claimed, reported on, and moved on, each by one attempt at a time."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, or_, select, update
+
+from service.jobs import series, tables
+from service.jobs.book import Book, change, found
+from service.jobs.errors import AttemptSuperseded
+from service.jobs.job import Job, Status
+from service.jobs.rows import job_of, json_text, time_text
+
+MOST_CRASHES = 3  # in a row, without getting any further
+FIRST_BACK_OFF = 1.0  # seconds before the attempt after a crash; twice as many after the next
+LONGEST_BACK_OFF = 60.0
+
+
+class Dispatch(Book):
+    """What runners do with jobs. A job is its attempt's only as long as no other attempt has begun."""
+
+    def claim(self, owner: str) -> Job | None:
+        """The next queued job, now running for this owner; None when there is none that may begin."""
+        with self._read() as connection:
+            if connection.execute(self._next()).first() is None:
+                return None  # without taking the lock
+        with self._write() as connection:
+            row = connection.execute(self._next().with_for_update(skip_locked=True)).mappings().one_or_none()
+            if row is None:
+                return None
+            attempt, now = row["attempt"] + 1, self._now()
+            mark = {"attempt": attempt, "owner": owner, "started_at": row["started_at"] or now, "not_before": None}
+            change(connection, row["id"], **mark)
+            begun = {"job_seq": row["seq"], "number": attempt, "owner": owner, "started_at": now}
+            connection.execute(insert(tables.attempts).values(begun))
+            job = job_of(self._move(connection, row, Status.RUNNING, attempt=attempt))
+        self._changed(job.id)
+        return job
+
+    def _next(self) -> Any:
+        """The oldest of the most urgent jobs that may begin now."""
+        jobs, now = tables.jobs.c, self._clock()
+        # A moment further away than any back-off was written before the clock jumped: it is not waited for.
+        ripe: ColumnElement[bool] = or_(
+            jobs.not_before.is_(None),
+            jobs.not_before <= time_text(now),
+            jobs.not_before > time_text(now + timedelta(seconds=LONGEST_BACK_OFF)),
+        )
+        queued = (jobs.status == Status.QUEUED) & ripe
+        urgent = select(jobs.priority).where(queued).order_by(jobs.priority.desc()).limit(1).scalar_subquery()
+        return select(tables.jobs).where(queued, jobs.priority == urgent).order_by(jobs.seq).limit(1)
+
+    def running(self, owner: str) -> list[Job]:
+        """The jobs that this owner runs."""
+        query = select(tables.jobs).where(tables.jobs.c.status == Status.RUNNING, tables.jobs.c.owner == owner)
+        with self._read() as connection:
+            return [job_of(row) for row in connection.execute(query).mappings()]
+
+    # Leases
+
+    def beat(self, owner: str) -> None:
+        """This owner lives, and goes on with its jobs."""
+        owners = tables.owners
+        with self._write() as connection:
+            risen = update(owners).where(owners.c.owner == owner).values(beat=owners.c.beat + 1)
+            if not connection.execute(risen).rowcount:
+                connection.execute(insert(owners).values(owner=owner, beat=1))
+
+    def beats(self) -> dict[str, int]:
+        """Who runs jobs, and how often each has said that it lives."""
+        jobs, owners = tables.jobs.c, tables.owners.c
+        query = (
+            select(jobs.owner, owners.beat)
+            .distinct()
+            .select_from(tables.jobs.outerjoin(tables.owners, jobs.owner == owners.owner))
+            .where(jobs.status == Status.RUNNING)
+        )
+        with self._read() as connection:
+            return {owner: beat or 0 for owner, beat in connection.execute(query)}
+
+    def release(self, owner: str, cause: dict[str, Any]) -> list[Job]:
+        """Puts every job that this owner ran back into the queue: the owner is dead, or stops."""
+        released = []
+        for job in self.running(owner):
+            try:
+                released.append(self.finish(job, Status.QUEUED, error=cause))
+            except AttemptSuperseded:
+                continue
+        with self._write() as connection:
+            connection.execute(delete(tables.owners).where(tables.owners.c.owner == owner))
+        return released
+
+    # What a running attempt reports
+
+    def record(self, job: Job, *, progress: dict[str, Any], latest: dict[str, Any], epochs: series.Series) -> None:
+        """Epochs of a running attempt: its progress, its latest metrics, and the series of the epochs since the last
+        record. They take the place of what an attempt before has recorded from the first of them on.
+
+        Raises:
+            AttemptSuperseded: the job is no longer this attempt's.
+        """
+        with self._write() as connection:
+            row = self._own(connection, job)
+            counts = series.append(connection, row, epochs)
+            values = {"progress": json_text(progress), "metrics": json_text(latest), "publishing": 0, **counts}
+            data = {"epoch": progress["epoch"], **latest, "progress": progress}
+            self._note(connection, row, "metrics", data, **values)
+        self._changed(job.id)
+
+    def message(self, job: Job, text: str) -> None:
+        """A line that a running attempt has to say.
+
+        Raises:
+            AttemptSuperseded: the job is no longer this attempt's.
+        """
+        with self._write() as connection:
+            self._note(connection, self._own(connection, job), "message", {"text": text})
+        self._changed(job.id)
+
+    def saved(self, job: Job, epoch: int) -> None:
+        """The attempt has a new checkpoint, in this epoch. One that gets further than all before may crash anew.
+
+        Raises:
+            AttemptSuperseded: the job is no longer this attempt's.
+        """
+        with self._write() as connection:
+            row = self._own(connection, job)
+            if epoch > row["saved_epoch"]:
+                change(connection, job.id, saved_epoch=epoch, crashes=0)
+
+    def may_publish(self, job: Job) -> bool:
+        """Whether this attempt may make its result visible. From a yes on, the job can no longer be cancelled."""
+        with self._write() as connection:
+            try:
+                row = self._own(connection, job)
+            except AttemptSuperseded:
+                return False
+            if row["requested"] == "cancel":
+                return False
+            change(connection, job.id, publishing=1)
+            return True
+
+    # How an attempt ends
+
+    def finish(
+        self,
+        job: Job,
+        status: Status,
+        *,
+        result: dict[str, Any] | None = None,
+        error: dict[str, Any] | None = None,
+    ) -> Job:
+        """Moves a running attempt's job on: to its end, or back into the queue; to what was asked for meanwhile in place
+        of that: `cancelled` of anything but success, `paused` of the queue.
+
+        Raises:
+            AttemptSuperseded: the job is no longer this attempt's.
+        """
+        with self._write() as connection:
+            job = self._leave(connection, self._own(connection, job), status, result=result, error=error)
+        self._changed(job.id)
+        return job
+
+    def crash(self, job: Job, detail: str) -> Job:
+        """A running attempt has ended without saying how: the job is queued again, to wait longer each time; or failed
+        after too many such ends.
+
+        Raises:
+            AttemptSuperseded: the job is no longer this attempt's.
+        """
+        with self._write() as connection:
+            row = self._own(connection, job)
+            crashes = row["crashes"] + 1
+            wait = min(FIRST_BACK_OFF * 2 ** (crashes - 1), LONGEST_BACK_OFF)
+            not_before = time_text(self._clock() + timedelta(seconds=wait))
+            change(connection, job.id, crashes=crashes, not_before=not_before)
+            status = Status.FAILED if crashes >= MOST_CRASHES else Status.QUEUED
+            job = self._leave(connection, row, status, error={"code": "crashed", "detail": detail})
+        self._changed(job.id)
+        return job
+
+    def _own(self, connection: Connection, job: Job) -> RowMapping:
+        row = found(connection, job.id, lock=True)
+        if row["status"] != Status.RUNNING or row["attempt"] != job.attempt:
+            raise AttemptSuperseded
+        return row
+
+    def _leave(self, connection: Connection, row: RowMapping, to: Status, **about: dict[str, Any] | None) -> Job:
+        """The end of an attempt. Its cause stays with it, whatever becomes of the job."""
+        cause = about.get("error")
+        if row["requested"] == "cancel" and to is not Status.SUCCEEDED:
+            to, about = Status.CANCELLED, {}
+        elif row["requested"] == "pause" and to is Status.QUEUED:
+            to, about = Status.PAUSED, {}
+        attempts = tables.attempts
+        ended = {"ended_at": self._now(), "status": to, "cause": None if cause is None else json_text(cause)}
+        mine = (attempts.c.job_seq == row["seq"]) & (attempts.c.number == row["attempt"])
+        connection.execute(update(attempts).where(mine).values(ended))
+        # What may have been published stays so until an attempt has looked.
+        publishing = row["publishing"] if to in (Status.QUEUED, Status.PAUSED) else 0
+        change(connection, row["id"], owner=None, publishing=publishing)
+        return job_of(self._move(connection, row, to, **about))

@@ -1,0 +1,96 @@
+"""Housekeeping: what nobody will ask for again is removed.
+
+| what | when it goes |
+|---|---|
+| events, and deliveries of webhooks | so many days after their job has ended |
+| metric events of one job beyond the newest 10,000 | at the next round; its series stay |
+| idempotency keys | after a day |
+| checkpoints | when their job has ended |
+| folders of attempts | when the attempt does not run any more |
+
+Jobs themselves, their attempts and their series stay.
+"""
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import delete, func, select
+
+from service.jobs import idempotency, tables
+from service.jobs.book import Book, found
+from service.jobs.errors import JobNotFound
+from service.jobs.job import FINAL, Status
+from service.jobs.rows import time_text
+
+MOST_METRIC_EVENTS = 10_000
+AT_ONCE = 200  # jobs in one transaction: nobody shall wait long for its lock
+
+
+class Housekeeping(Book):
+    """One round at a time; several services may make theirs at once."""
+
+    def forget_old(self, days: float) -> None:
+        """Removes old events, deliveries and idempotency keys from the journal."""
+        self._forget_keys()
+        while self._forget_events(days):
+            pass
+        self._shorten_histories()
+
+    def sweep(self, attempts: Path, checkpoints: Path) -> None:
+        """Removes the folders of attempts that do not run, and of the checkpoints of jobs that have ended."""
+        for folder in attempts.glob("*-*"):
+            job_id, _, attempt = folder.name.rpartition("-")
+            if not attempt.isdigit() or not self._runs(job_id, int(attempt)):
+                shutil.rmtree(folder, ignore_errors=True)
+        for folder in checkpoints.glob("*"):
+            if self._status(folder.name) in {None, *FINAL}:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _forget_keys(self) -> None:
+        keys = tables.idempotency_keys
+        with self._write() as connection:
+            connection.execute(delete(keys).where(keys.c.created_at < time_text(self._clock() - idempotency.KEPT)))
+
+    def _forget_events(self, days: float) -> bool:
+        """Of some jobs; whether there may be more."""
+        before = time_text(self._clock() - timedelta(days=days))
+        jobs, events, deliveries = tables.jobs.c, tables.events, tables.deliveries
+        query = select(events.c.job_seq).distinct().join(tables.jobs).where(jobs.finished_at < before).limit(AT_ONCE)
+        with self._read() as connection:
+            old = list(connection.execute(query).scalars())
+        if old:
+            with self._write() as connection:
+                connection.execute(delete(events).where(events.c.job_seq.in_(old)))
+                connection.execute(delete(deliveries).where(deliveries.c.job_seq.in_(old)))
+        return len(old) == AT_ONCE
+
+    def _shorten_histories(self) -> None:
+        events = tables.events.c
+        of_metrics = events.type == "metrics"
+        query = (
+            select(events.job_seq).where(of_metrics).group_by(events.job_seq).having(func.count() > MOST_METRIC_EVENTS)
+        )
+        with self._read() as connection:
+            long = list(connection.execute(query).scalars())
+        for seq in long:
+            newest = select(events.number).where(events.job_seq == seq, of_metrics).order_by(events.number.desc())
+            with self._write() as connection:
+                oldest_kept = connection.execute(newest.offset(MOST_METRIC_EVENTS - 1).limit(1)).scalar_one()
+                old = (events.job_seq == seq) & of_metrics & (events.number < oldest_kept)
+                connection.execute(delete(tables.events).where(old))
+
+    def _runs(self, job_id: str, attempt: int) -> bool:
+        try:
+            with self._read() as connection:
+                row = found(connection, job_id)
+        except JobNotFound:
+            return False
+        return (row["status"], row["attempt"]) == (Status.RUNNING, attempt)
+
+    def _status(self, job_id: str) -> Status | None:
+        try:
+            with self._read() as connection:
+                return Status(found(connection, job_id)["status"])
+        except JobNotFound:
+            return None

@@ -1,0 +1,35 @@
+"""What the operator allows an attempt to take while it runs."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+
+from service.jobs.running import Running
+
+
+@dataclass(frozen=True)
+class AttemptLimits:
+    """Bytes of resident memory, and seconds, of one attempt; None for no limit."""
+
+    memory_bytes: int | None = None
+    seconds: float | None = None
+
+    def exceeded(self, running: Running, pid: int | None) -> dict[str, Any] | None:
+        """The error of an attempt that has taken more; None while it has not."""
+        if self.seconds is not None and time.monotonic() - running.began > self.seconds:
+            return {"code": "time_limit", "detail": f"the training ran for longer than the {self.seconds:g} s it may"}
+        if self.memory_bytes is not None and pid is not None and (taken := resident(pid)) > self.memory_bytes:
+            detail = f"the training took {taken} bytes of memory; this service allows {self.memory_bytes}"
+            return {"code": "out_of_memory", "detail": detail}
+        return None
+
+
+def resident(pid: int) -> int:
+    """The bytes of memory that a process has in use; 0 when it has ended."""
+    try:
+        taken: int = psutil.Process(pid).memory_info().rss
+    except psutil.Error:
+        return 0
+    return taken

@@ -1,0 +1,182 @@
+"""Webhooks: tells whoever asked that a job has ended, at least once, until they have heard it or a day has passed."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import httpx
+import orjson
+from pydantic_core import Url
+
+from service.jobs.destinations import Destinations
+from service.jobs.errors import AddressRefused, JournalUnavailable
+from service.jobs.job import Job
+from service.jobs.outbox import Delivery, Outbox
+from service.jobs.posting import open_transport, post
+from service.jobs.signing import Signer
+
+# Seconds between one try and the next: eleven tries in about a day.
+SCHEDULE = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 14_400.0, 28_800.0, 28_800.0)
+TIMEOUT = 10.0  # seconds for all of one try
+LEASE = 30.0  # seconds after which a try that was never settled is done again
+LOOK = 1.0  # seconds between looks when nothing rings
+PAUSE = 0.1  # seconds between looks at least
+GRACE = 1.0  # seconds that the tries under way have left when the service stops
+MOST_AT_ONCE = 16
+GONE = 410  # the receiver wants no more of these
+
+log = logging.getLogger(__name__)
+
+
+class Webhooks:
+    """A thread that delivers what is due in the outbox, several at a time.
+
+    Args:
+        document: makes of a job what a receiver is shown.
+        schedule, timeout, lease: see above; other ones in tests.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        signer: Signer,
+        destinations: Destinations,
+        document: Callable[[Job], dict[str, Any]],
+        *,
+        schedule: Sequence[float] = SCHEDULE,
+        timeout: float = TIMEOUT,
+        lease: float = LEASE,
+    ) -> None:
+        self._outbox = outbox
+        self._signer = signer
+        self._destinations = destinations
+        self._document = document
+        self._schedule = schedule
+        self._timeout = timeout
+        self._lease = lease
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._rung = asyncio.Event()
+        self._stopping = False
+        self._troubled = False
+        self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
+
+    def start(self) -> None:
+        """Begins to deliver."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Something may have become due. From any thread."""
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: it was the last look
+                self._loop.call_soon_threadsafe(self._rung.set)
+
+    def stop(self) -> None:
+        """Gives the tries under way a moment, and puts back what has not ended by then."""
+        self._stopping = True
+        self.wake()
+        self._thread.join(2 * GRACE)
+        if self._thread.is_alive():
+            log.warning("the webhooks did not stop in time; what was under way is delivered again")
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except Exception:
+            log.exception("the webhooks have stopped; they go on when the service is started again")
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        tries: set[asyncio.Task[None]] = set()
+        async with open_transport() as transport:
+            while not self._stopping:
+                self._rung.clear()
+                self._begin(transport, tries)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._rung.wait(), LOOK)
+                    if not self._stopping:
+                        await asyncio.sleep(PAUSE)
+            if tries:
+                await asyncio.wait(tries, timeout=GRACE)
+            for each in tries:
+                each.cancel()
+            await asyncio.gather(*tries, return_exceptions=True)
+
+    def _begin(self, transport: httpx.AsyncHTTPTransport, tries: set[asyncio.Task[None]]) -> None:
+        """Claims what is due, while there is room for it."""
+
+        def ended(task: asyncio.Task[None]) -> None:
+            tries.discard(task)
+            self._rung.set()
+
+        try:
+            while len(tries) < MOST_AT_ONCE:
+                delivery = self._outbox.claim(lease=self._lease, longest=max((self._lease, *self._schedule)))
+                self._troubled = False
+                if delivery is None:
+                    return
+                task = asyncio.create_task(self._deliver(transport, delivery))
+                tries.add(task)
+                task.add_done_callback(ended)
+        except Exception as error:
+            if not self._troubled:  # told once, not each second
+                self._troubled = True
+                log.warning("the webhooks cannot read the journal: %s", error, exc_info=not _expected(error))
+
+    async def _deliver(self, transport: httpx.AsyncHTTPTransport, delivery: Delivery) -> None:
+        """One try, and what becomes of it. What is not settled is tried again after its lease."""
+        try:
+            outcome, done = await self._try(transport, delivery)
+        except asyncio.CancelledError:
+            self._settle(delivery, "stopped", 0.0)
+            raise
+        again = None if done or delivery.tries > len(self._schedule) else self._schedule[delivery.tries - 1]
+        self._settle(delivery, outcome, again)
+        if outcome.startswith("2"):
+            log.info("webhook of job %s: delivered", delivery.job.id)
+        else:
+            after = "given up" if again is None else f"again in {again:g} s"
+            log.warning("webhook of job %s: try %d: %s; %s", delivery.job.id, delivery.tries, outcome, after)
+
+    async def _try(self, transport: httpx.AsyncHTTPTransport, delivery: Delivery) -> tuple[str, bool]:
+        """The status or what went wrong, and whether that was the last word. Neither holds anything of the answer's body."""
+        try:
+            url = Url(delivery.url)
+            if not self._destinations.allow(url):
+                return "host not allowed", True
+            body = self._body(delivery.job)
+            headers = self._signer.headers(delivery.job.id, int(delivery.began.timestamp()), body)
+            status = await post(transport, url, headers, body, self._timeout)
+        except AddressRefused:
+            return "address refused", True
+        except (httpx.HTTPError, OSError) as error:  # TimeoutError is an OSError
+            return _innermost(error), False
+        except Exception as error:
+            log.exception("webhook of job %s", delivery.job.id)
+            return type(error).__name__, False
+        return str(status), 200 <= status < 300 or status == GONE
+
+    def _body(self, job: Job) -> bytes:
+        about = {"type": f"training_job.{job.status}", "timestamp": job.finished_at, "data": self._document(job)}
+        return orjson.dumps(about)
+
+    def _settle(self, delivery: Delivery, outcome: str, again: float | None) -> None:
+        try:
+            self._outbox.settle(delivery, outcome, again=again)
+        except Exception as error:
+            log.warning("webhook of job %s: %s was not noted: %s", delivery.job.id, outcome, error)
+
+
+def _expected(error: Exception) -> bool:
+    return isinstance(error, JournalUnavailable)
+
+
+def _innermost(error: Exception) -> str:
+    """The class of what lies at the bottom: `ConnectionRefusedError` says more than `ConnectError`."""
+    deepest, each = error, error.__cause__ or error.__context__
+    while isinstance(each, Exception):
+        deepest = each if isinstance(each, OSError) else deepest
+        each = each.__cause__ or each.__context__
+    return type(deepest).__name__

@@ -1,0 +1,42 @@
+"""Webhook: where the end of the job is told to."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import Url
+
+from service.workflow.specification import Specification
+
+LONGEST = 2048
+_ABSOLUTE = re.compile(r"https?://[^/?#@]+(?:[/?]|\Z)", re.IGNORECASE)
+
+
+def _normalised(text: str) -> str:
+    """The URL as it was understood. From here on nobody sees another form, so nobody can understand it otherwise."""
+    if not text.isprintable() or " " in text or "\\" in text:
+        raise ValueError("a URL has no white space, control characters or backslashes; escape them with %")
+    if "#" in text:
+        raise ValueError("a webhook's URL has no fragment: leave out the # and what follows")
+    if _ABSOLUTE.match(text) is None:
+        raise ValueError(
+            'must be an absolute http or https URL without user and password, as "https://example.com/trained"'
+        )
+    try:
+        url = str(Url(text))
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"].removeprefix("Input should be a valid URL, ")) from None
+    if len(url) > LONGEST:
+        raise ValueError(f"the URL, once escaped, has more than {LONGEST} characters")
+    return url
+
+
+class WebhookSpec(Specification):
+    """Tells another service when the job has ended, however it did: a signed POST of the job."""
+
+    url: Annotated[str, AfterValidator(_normalised)] = Field(
+        min_length=1,
+        max_length=LONGEST,
+        description="an absolute http or https URL; its host must be one that the service's operator allows",
+        examples=["https://hooks.example.com/trained"],
+    )

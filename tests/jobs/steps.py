@@ -1,0 +1,28 @@
+"""First steps that tests of the journal begin with."""
+
+from typing import Any
+
+from service.jobs.dispatch import Dispatch
+from service.jobs.job import Job
+from service.jobs.journal import Journal
+
+DEAD = {"code": "lease_lost", "detail": "dead"}
+SPEC: dict[str, Any] = {"data": {"kind": "line"}}
+
+
+def submit(journal: Journal, name: str = "line", **more: Any) -> Job:
+    return journal.submit(name, SPEC, {}, **more)[0]
+
+
+def claimed(journal: Journal, dispatch: Dispatch) -> Job:
+    submit(journal)
+    job = dispatch.claim("me")
+    assert job is not None
+    return job
+
+
+def record(dispatch: Dispatch, job: Job, epochs: list[int], losses: list[float | None]) -> None:
+    latest = {"train_loss": losses[-1]}
+    dispatch.record(
+        job, progress={"epoch": epochs[-1]}, latest=latest, epochs={"epoch": epochs, "train_loss": list(losses)}
+    )

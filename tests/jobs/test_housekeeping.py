@@ -1,0 +1,83 @@
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, insert
+
+from service.jobs import housekeeping as housekeeping_module
+from service.jobs import tables
+from service.jobs.dispatch import Dispatch
+from service.jobs.housekeeping import Housekeeping
+from service.jobs.job import Status
+from service.jobs.journal import Journal
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_only_old_events_of_ended_jobs_go(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(housekeeping_module, "AT_ONCE", 2)
+    now = START
+    journal, dispatch = Journal(engine, clock=lambda: now), Dispatch(engine, clock=lambda: now)
+    ended = [journal.submit("line", {}, {})[0].id for _ in range(5)]
+    for job_id in ended[:4]:
+        journal.cancel(job_id)
+    now += timedelta(days=31)
+    journal.cancel(ended[4])
+    waiting = journal.submit("line", {}, {})[0].id
+    dispatch.claim("me")
+    now += timedelta(days=29)
+    Housekeeping(engine, clock=lambda: now).forget_old(days=30)
+    assert [len(journal.events(job_id)) for job_id in [*ended, waiting]] == [0, 0, 0, 0, 2, 2]
+    assert [job.status for job in journal.list_jobs()[0]] == ["running"] + ["cancelled"] * 5
+
+
+def test_a_key_is_forgotten_after_a_day(engine: Engine) -> None:
+    journal = Journal(engine, clock=lambda: START)
+    journal.submit("line", {}, {}, idempotency=("key", "digest"))
+    for hours, known in ((23, True), (25, False)):
+        Housekeeping(engine, clock=lambda: START + timedelta(hours=hours)).forget_old(days=30)  # noqa: B023 - used at once
+        assert (journal.recall("key", "digest") is not None) is known
+
+
+def test_a_job_that_reports_for_weeks_keeps_its_newest_events_and_all_else(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping_module, "MOST_METRIC_EVENTS", 10)
+    journal, dispatch = Journal(engine), Dispatch(engine)
+    journal.submit("line", {}, {})
+    job = dispatch.claim("me")
+    assert job is not None
+    dispatch.message(job, "hello")
+    for epoch in range(1, 31):
+        dispatch.record(job, progress={"epoch": epoch}, latest={}, epochs={"epoch": [epoch]})
+    Housekeeping(engine).forget_old(days=30)
+    events = journal.events(job.id)
+    assert [event.type for event in events] == ["status", "status", "message"] + ["metrics"] * 10
+    assert [event.data["epoch"] for event in events[3:]] == list(range(21, 31))
+    assert journal.metrics(job.id)["epoch"] == list(range(1, 31))
+
+
+def test_deliveries_go_with_the_events(engine: Engine) -> None:
+    journal = Journal(engine, clock=lambda: START)
+    job = journal.submit("line", {"webhook": {"url": "http://localhost/"}}, {})[0]
+    journal.cancel(job.id)
+    Housekeeping(engine, clock=lambda: START + timedelta(days=31)).forget_old(days=30)
+    with engine.begin() as connection:  # there is room for another of the same job
+        connection.execute(insert(tables.deliveries).values(job_seq=1, url="http://localhost/", tries=0))
+
+
+def test_folders_of_what_is_over_are_removed_and_no_others(engine: Engine, tmp_path: Path) -> None:
+    journal, dispatch = Journal(engine), Dispatch(engine)
+    ended, paused, running = (journal.submit("line", {}, {})[0].id for _ in range(3))
+    journal.cancel(ended)
+    journal.pause(paused)
+    claimed = dispatch.claim("me")
+    assert claimed is not None and (claimed.id, claimed.status) == (running, Status.RUNNING)
+    for name in (f"{ended}-1", f"{paused}-1", f"{running}-1", f"{running}-0", "nobody-1", "a-b"):
+        (tmp_path / "attempts" / name).mkdir(parents=True)
+    for name in (ended, paused, running, "nobody"):
+        (tmp_path / "checkpoints" / name).mkdir(parents=True)
+    Housekeeping(engine).sweep(tmp_path / "attempts", tmp_path / "checkpoints")
+    assert [path.name for path in (tmp_path / "attempts").iterdir()] == [f"{running}-1"]
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {paused, running}
+    Housekeeping(engine).sweep(tmp_path / "nowhere", tmp_path / "nowhere")
