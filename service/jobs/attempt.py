@@ -1,7 +1,6 @@
 """The trainer's side of one attempt: what the work reports to the runner, and asks of it."""
 
 import math
-import select
 import time
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -51,7 +50,7 @@ class Attempt:
 
     def asked_to_leave(self) -> bool:
         """Whether the runner wants this attempt to save where it stands and to end. Never waits."""
-        while not self._asked_to_leave and select.select([self._lines.socket], [], [], 0)[0]:
+        while not self._asked_to_leave and self._lines.any():
             self._asked_to_leave = bool(self._lines.one().get("leave"))
         return self._asked_to_leave
 

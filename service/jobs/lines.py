@@ -1,5 +1,6 @@
 """JSON values over a stream socket, one a line: how the service, the trainer server and the attempts talk."""
 
+import select
 import socket
 from collections import deque
 from typing import Any
@@ -55,6 +56,10 @@ class Lines:
                 raise EOFError
             self._waiting.extend(values)
         return self._waiting.popleft()
+
+    def any(self) -> bool:
+        """Whether `one` would have something to take. Never waits."""
+        return bool(self._waiting) or bool(select.select([self.socket], [], [], 0)[0])
 
     def close(self) -> None:
         """Closes the socket."""
