@@ -65,10 +65,12 @@ def ours(
 ) -> float:
     """Seconds that our training loop takes, deterministic as by default."""
     from service.workflow import losses, optimizers
+    from service.workflow.batches import Examples
     from service.workflow.device import make_deterministic
+    from service.workflow.learner import Learner
     from service.workflow.schedulers import Schedule
     from service.workflow.training import TrainingSettings
-    from service.workflow.training_loop import Examples, Learner, train
+    from service.workflow.training_loop import train
 
     make_deterministic(True)
     made = optimizers.build(optimizers.FAMILY.parse(optimizer), network)

@@ -34,7 +34,6 @@ from service.jobs.bell import Bell
 from service.jobs.database import open_database
 from service.jobs.destinations import Destinations
 from service.jobs.dispatch import Dispatch
-from service.jobs.errors import WebhooksMisconfigured
 from service.jobs.housekeeping import Housekeeping
 from service.jobs.journal import Journal
 from service.jobs.limits import AttemptLimits
@@ -61,8 +60,13 @@ log = logging.getLogger(__name__)
 ROUTERS = (health, training_jobs, datasets, models, aliases, bundles, predictions)
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
     """The application. Its parts come to life with its lifespan.
+
+    Args:
+        settings: what it shall be like.
+        engine: its journal's database, where that has been opened already; closed at the end.
+
 
     Raises:
         WebhooksMisconfigured: their settings are not right.
@@ -78,15 +82,15 @@ def create_app(settings: Settings) -> FastAPI:
         home = settings.home.resolve()
         home.mkdir(parents=True, exist_ok=True)
         store, bell, ownership = Store.open(home / "store"), Bell(), Ownership(home / "owners")
-        engine = open_database(f"sqlite:///{home / 'journal.sqlite'}")
-        webhooks = _webhooks(engine, signer, destinations) if signer is not None else None
+        opened = engine or open_journal(settings)
+        webhooks = _webhooks(opened, signer, destinations) if signer is not None else None
 
         def changed(job_id: str) -> None:
             bell.ring(job_id)
             if webhooks is not None:
                 webhooks.wake()
 
-        journal, dispatch = Journal(engine, changed=changed), Dispatch(engine, changed=changed)
+        journal, dispatch = Journal(opened, changed=changed), Dispatch(opened, changed=changed)
         runner = _runner(settings, home, dispatch, ownership, kinds)
         limits = Limits(settings.max_parameters, _memory_limit(settings), destinations)
         app.state.parts = Parts(
@@ -104,7 +108,7 @@ def create_app(settings: Settings) -> FastAPI:
         if webhooks is not None:
             webhooks.start()
         warming = asyncio.create_task(asyncio.to_thread(_warm_up, store, limits))
-        tidying = asyncio.create_task(_tidy(settings, home, store, Housekeeping(engine)))
+        tidying = asyncio.create_task(_tidy(settings, home, store, Housekeeping(opened)))
         try:
             yield
             tidying.cancel()
@@ -114,6 +118,7 @@ def create_app(settings: Settings) -> FastAPI:
             if webhooks is not None:
                 webhooks.stop()
             ownership.close()
+            opened.dispose()
 
     app = FastAPIOffline(
         title="Modelwright",
@@ -131,17 +136,34 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
+def open_journal(settings: Settings) -> Engine:
+    """The journal's database: the one of the settings, or the SQLite file in the home.
+
+    Raises:
+        JournalNotOpened: it is not to be had.
+    """
+    if settings.database_url is not None:
+        return open_database(settings.database_url.get_secret_value())
+    home = settings.home.resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    return open_database(f"sqlite:///{home / 'journal.sqlite'}")
+
+
 def serve(settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT."""
+    """Serves until SIGTERM or SIGINT.
+
+    Raises:
+        JournalNotOpened: its database is not to be had; nothing was started.
+        WebhooksMisconfigured: their settings are not right; nothing was started.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    engine = open_journal(settings)  # before uvicorn, which would wrap what goes wrong in a traceback
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: None)  # uvicorn stops at them, then sends them again: the exit status stays 0
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    os.environ.pop("MODELWRIGHT_WEBHOOK_SECRET", None)  # no trainer is to inherit it
-    try:
-        app = create_app(settings)
-    except WebhooksMisconfigured as error:
-        sys.exit(f"Error: {error}")
+    for secret in ("MODELWRIGHT_WEBHOOK_SECRET", "MODELWRIGHT_DATABASE_URL"):
+        os.environ.pop(secret, None)  # nobody is to inherit them
+    app = create_app(settings, engine)
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -40,8 +40,9 @@ def main() -> None:
         app()
     except Exception as error:
         from service.client import ModelwrightError
+        from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
 
-        if not isinstance(error, ModelwrightError | OSError):
+        if not isinstance(error, ModelwrightError | JournalNotOpened | WebhooksMisconfigured | OSError):
             raise
         Console(stderr=True).print(f"[red]Error:[/red] {escape(told(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)

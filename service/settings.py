@@ -11,7 +11,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Each field is read from `MODELWRIGHT_` and its name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="MODELWRIGHT_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="MODELWRIGHT_",
+        env_ignore_empty=True,  # a compose file hands on what is not set as empty
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+    )
 
     @classmethod
     def read(cls, **given: Any) -> Self:
@@ -22,6 +28,11 @@ class Settings(BaseSettings):
     home: Path = Field(default=Path("modelwright-home"), description="the folder that all state lives under")
     host: str = Field(default="127.0.0.1", description="the address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="the port to listen on; 0 for a free one")
+
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="the journal's database, `postgresql://user:password@host/name`; a SQLite file in the home if not set",
+    )
 
     # How much
     slots: int = Field(default=max(1, (os.cpu_count() or 2) - 1), ge=1, description="trainings at a time")

@@ -1,11 +1,16 @@
-"""One real server for each test process, shared by all who only talk to it."""
+"""One real server of each kind for each test process, shared by all who only talk to it."""
 
+import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.api.live_server import LiveServer
+
+if TYPE_CHECKING:
+    from tests.postgres import Postgres
 
 # How long an example takes says nothing of the code where others share the machine, or where it is the first to import.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -21,3 +26,26 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     finally:
         assert started.stop() == 0
         assert "ERROR" not in started.log(), started.log()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> "Iterator[Postgres]":
+    """A PostgreSQL server. Who asks for it is skipped where there is none, and fails with POSTGRES_TESTS=required."""
+    try:
+        from tests.postgres import NoPostgres, Postgres
+    except ModuleNotFoundError as error:
+        _without(str(error))
+    try:
+        started = Postgres()
+    except NoPostgres as error:
+        _without(str(error))
+    try:
+        yield started
+    finally:
+        started.stop()
+
+
+def _without(reason: str) -> NoReturn:
+    if os.environ.get("POSTGRES_TESTS") == "required":
+        pytest.fail(reason)
+    pytest.skip(reason)

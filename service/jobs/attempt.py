@@ -19,12 +19,12 @@ class Attempt:
         self._lines = lines
         self._series: dict[str, list[Any]] = {}
         self._began = self._reported = 0.0
-        self._epochs = self._samples = self._done_before = 0
-        self._asked_to_leave = False
+        self._epochs = self._samples = self._before = 0
+        self._leaves = False
 
     def expect(self, epochs: int, samples: int, done: int = 0) -> None:
-        """How many epochs there are, of how many samples each, and how many of them attempts before have done."""
-        self._epochs, self._samples, self._done_before = epochs, samples, done
+        """How many epochs there are to be, of how many samples each, and how many an attempt before has done."""
+        self._epochs, self._samples, self._before = epochs, samples, done
         self._began = time.monotonic()
 
     def epoch(self, number: int, values: dict[str, float]) -> None:
@@ -48,16 +48,17 @@ class Attempt:
         """A line for whoever follows the job."""
         self._lines.send({"message": text})
 
-    def asked_to_leave(self) -> bool:
-        """Whether the runner wants this attempt to save where it stands and to end. Never waits."""
-        while not self._asked_to_leave and self._lines.any():
-            self._asked_to_leave = bool(self._lines.one().get("leave"))
-        return self._asked_to_leave
-
     def saved(self, epoch: int) -> None:
-        """There is a new checkpoint, made in this epoch; the next attempt goes on from there."""
-        self.flush()
+        """From now on a later attempt would go on after this epoch."""
         self._lines.send({"saved": epoch})
+
+    def asked_to_leave(self) -> bool:
+        """Whether the attempt is to save where it stands, and to end; also when the service is gone. Does not wait."""
+        try:
+            self._leaves = self._leaves or any("leave" in each for each in self._lines.arrived())
+        except EOFError:
+            self._leaves = True
+        return self._leaves
 
     def ask_to_publish(self) -> None:
         """Returns once the job's result may be made visible.
@@ -69,20 +70,21 @@ class Attempt:
         self._lines.send({"may_publish": True})
         try:
             while "publish" not in (answer := self._lines.one()):
-                pass  # asked to leave: too late, it is done
+                pass  # it was asked to leave when it had nothing left to do
+            allowed = answer["publish"]
         except EOFError:
-            raise AttemptSuperseded from None
-        if not answer["publish"]:
+            allowed = False
+        if not allowed:
             raise AttemptSuperseded
 
     def _progress(self, done: int) -> dict[str, Any]:
-        took, now_done = max(time.monotonic() - self._began, 1e-9), done - self._done_before
+        took, ours = max(time.monotonic() - self._began, 1e-9), max(done - self._before, 0)
         return {
             "epoch": done,
             "epochs": self._epochs,
             "fraction": done / self._epochs,
-            "samples_per_second": round(now_done * self._samples / took, 1),
-            "eta_seconds": round(took / max(now_done, 1) * (self._epochs - done), 3),
+            "samples_per_second": round(ours * self._samples / took, 1),
+            "eta_seconds": round(took / ours * (self._epochs - done), 3) if ours else None,
         }
 
 

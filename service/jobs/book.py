@@ -1,16 +1,16 @@
 """The book that jobs are kept in: transactions over the database, and the one place where a job's status changes."""
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, insert, select, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from service.jobs import tables
+from service.jobs.database import is_full, is_unavailable
 from service.jobs.errors import IllegalMove, JobNotFound, JournalFull, JournalUnavailable
 from service.jobs.job import FINAL, MOVES, Status
 from service.jobs.rows import json_text, json_value, time_text
@@ -52,9 +52,10 @@ class Book:
         try:
             with self._engine.connect().execution_options(write=write) as connection, connection.begin():
                 yield connection
-        except OperationalError as error:
-            full = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-            raise (JournalFull if full else JournalUnavailable) from error
+        except DBAPIError as error:
+            if not is_unavailable(error):
+                raise
+            raise (JournalFull if is_full(error) else JournalUnavailable) from error
         except NoConnection as error:
             raise JournalUnavailable from error
 

@@ -1,30 +1,102 @@
-"""The journal's database: opened with what durability asks for, and brought to the newest schema."""
+"""The journal's database, SQLite or PostgreSQL: opened with what durability asks for, brought to the newest schema, and
+what its errors mean."""
 
+import logging
 import sqlite3
 import time
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
-from service.jobs.errors import JournalTooNew
+from service.jobs.errors import InvalidDatabaseUrl, JournalNotOpened, JournalTooNew, PostgresNotInstalled
 
 HEAD = "0002"
 MIGRATIONS = Path(__file__).parent / "migrations"
 MOST_SECONDS_LOCKED = 10.0  # how long anybody waits for another's transaction
 
+DRIVERS = {
+    "sqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",  # as some hosts still write it
+}
+START_SECONDS = 15.0  # how long a server may take to answer when both start at once
+BETWEEN_TRIES = 0.25
+# What waiting cannot mend, as PostgreSQL says it: while a connection is made its messages come without their codes. In
+# another language they are waited for like the rest.
+FOR_GOOD = ("authentication failed", "no password supplied", "no pg_hba.conf entry", "does not exist")
+
+# For libpq; an address may say otherwise. Without them a connection whose other end is gone is noticed after hours.
+REACH = {
+    "application_name": "modelwright",
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,  # ms
+}
+# For the server, said after connecting: a pooler in between (PgBouncer) refuses them in the connection's own options.
+SESSION = {
+    "synchronous_commit": "on",  # what is acknowledged is on the disk, whatever the server's default
+    "lock_timeout": "10s",  # SQLite's busy_timeout
+    "statement_timeout": "60s",
+    "idle_in_transaction_session_timeout": "60s",  # a service that hangs lets its locks go
+}
+MIGRATION_LOCK = 0x4D57_4A4F_5552  # known to all who start: "MWJOUR"
+
+# SQLite's primary result codes that mean "not now". SQLITE_ERROR, a wrong statement, is not among them.
+SQLITE_UNAVAILABLE = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_READONLY,
+}
+# PostgreSQL's SQLSTATE codes that mean it, or their first letters.
+POSTGRES_FULL = "53100"
+POSTGRES_UNAVAILABLE = (
+    "08",  # the connection
+    "25006",  # read-only: a standby, before or after a fail-over
+    "25P03",  # idle in a transaction for too long
+    "25P04",  # a transaction that took too long
+    "40",  # rolled back by the server: deadlock, serialization
+    "53",  # disk, memory or connections used up
+    "55P03",  # lock_timeout
+    "57",  # shut down, starting up, statement_timeout
+    "58",  # its own disk
+)
+
+log = logging.getLogger(__name__)
+
 
 def open_database(url: str) -> Engine:
-    """The engine, its schema up to date.
+    """The engine, its schema up to date. A PostgreSQL server that does not answer yet is waited for.
 
     Raises:
+        InvalidDatabaseUrl: this is no address of a database that a journal can be on.
         JournalTooNew: a newer version of the software has written it.
+        PostgresNotInstalled: there is no driver for it.
+        JournalNotOpened: it cannot be reached, or not be written.
     """
-    engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _configure_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    migrate(engine)
+    address = _address(url)
+    local = address.drivername == "sqlite"
+    engine = _sqlite(address) if local else _postgres(address)
+    try:
+        if not local:
+            _wait_for(engine)
+        migrate(engine)
+    except DBAPIError as error:
+        engine.dispose()
+        raise JournalNotOpened(f"The journal {_shown(address)} cannot be opened: {_reason(error)}") from error
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 
@@ -41,6 +113,11 @@ def migrate(engine: Engine) -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     with engine.connect().execution_options(write=True) as connection, connection.begin():
+        if connection.dialect.name == "postgresql":
+            # A large journal may take its time, and so may whoever migrates it while we wait.
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            connection.execute(text("SET LOCAL lock_timeout = '10min'"))
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         revision = _revision(connection)
         if revision is not None and revision not in known:
             raise JournalTooNew
@@ -48,11 +125,106 @@ def migrate(engine: Engine) -> None:
         command.upgrade(config, "head")
 
 
+def is_full(error: DBAPIError) -> bool:
+    """Whether the database has no space left."""
+    return _sqlite_code(error) == sqlite3.SQLITE_FULL or _sqlstate(error) == POSTGRES_FULL
+
+
+def is_unavailable(error: DBAPIError) -> bool:
+    """Whether the same call may succeed later: locked, full, disconnected, shut down or starting. Else it is a bug."""
+    if error.connection_invalidated:
+        return True
+    if (code := _sqlite_code(error)) is not None:
+        return code in SQLITE_UNAVAILABLE
+    if (state := _sqlstate(error)) is not None:
+        return state.startswith(POSTGRES_UNAVAILABLE)
+    return isinstance(error, OperationalError)  # no code at all: the connection could not be made, or broke
+
+
+# Beneath
+
+
+def _address(url: str) -> URL:
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError):
+        raise InvalidDatabaseUrl from None  # the cause may quote a part of the password
+    # An @ in a password would make its end a part of the host, and be shown.
+    if address.drivername not in DRIVERS or "@" in (address.host or ""):
+        raise InvalidDatabaseUrl
+    return address.set(drivername=DRIVERS[address.drivername])
+
+
+def _sqlite(address: URL) -> Engine:
+    engine = create_engine(address)
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _postgres(address: URL) -> Engine:
+    reach = {name: value for name, value in REACH.items() if name not in address.query}
+    try:
+        engine = create_engine(
+            address,
+            connect_args=reach,
+            isolation_level="READ COMMITTED",  # whatever the server's default: the journal's locks are made for it
+            pool_pre_ping=True,  # a server that was restarted is noticed before a call, not in it
+            pool_size=5,
+            max_overflow=10,
+            pool_timeout=10,
+        )
+    except ImportError:
+        raise PostgresNotInstalled from None
+    event.listen(engine, "connect", _configure_postgres)
+    return engine
+
+
+def _wait_for(engine: Engine) -> None:
+    """Returns when the server answers: it may have been started together with us."""
+    deadline = time.monotonic() + START_SECONDS
+    said = False
+    while True:
+        try:
+            engine.connect().close()
+        except OperationalError as error:
+            if any(each in str(error.orig) for each in FOR_GOOD) or time.monotonic() > deadline:
+                raise
+            if not said:
+                log.info("waiting for the journal %s: %s", _shown(engine.url), _reason(error))
+                said = True
+            time.sleep(BETWEEN_TRIES)
+        else:
+            return
+
+
 def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
     revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return revision
+
+
+def _shown(address: URL) -> str:
+    """An address for people: without user, password and options."""
+    return URL.create(
+        address.get_backend_name(), host=address.host, port=address.port, database=address.database
+    ).render_as_string()
+
+
+def _reason(error: DBAPIError) -> str:
+    """The driver's own words, on one line. Neither driver puts a password into them."""
+    return " ".join(str(error.orig).split())
+
+
+def _sqlite_code(error: DBAPIError) -> int | None:
+    code: int | None = getattr(error.orig, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF  # the rest says more than we ask
+
+
+def _sqlstate(error: DBAPIError) -> str | None:
+    state: str | None = getattr(error.orig, "sqlstate", None)
+    return state
 
 
 def _configure_sqlite(connection: Any, record: object) -> None:
@@ -82,3 +254,8 @@ def _begin_sqlite(connection: Connection) -> None:
     # A transaction that will write takes the lock at once: one that upgrades later could not wait for it.
     writes = connection.get_execution_options().get("write")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _configure_postgres(connection: Any, record: object) -> None:
+    connection.execute("; ".join(f"SET SESSION {name} = '{value}'" for name, value in SESSION.items()))
+    connection.commit()  # a rollback would take them back

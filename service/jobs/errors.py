@@ -28,8 +28,20 @@ class JournalFull(JournalUnavailable):
     """No space is left to write to the journal."""
 
 
-class JournalTooNew(JobsError):
-    """The journal was written by a newer version of Modelwright; start that version, or give another home."""
+class JournalNotOpened(JobsError):
+    """The journal's database cannot be opened."""
+
+
+class JournalTooNew(JournalNotOpened):
+    """The journal was written by a newer version of Modelwright; start that version, or give another home or database."""
+
+
+class InvalidDatabaseUrl(JournalNotOpened):
+    """MODELWRIGHT_DATABASE_URL is sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME, an @ in the password as %40."""
+
+
+class PostgresNotInstalled(JournalNotOpened):
+    """A journal on PostgreSQL needs psycopg: pip install "modelwright[postgres]"."""
 
 
 class AttemptFailed(JobsError):

@@ -27,7 +27,12 @@ def recall(connection: Connection, key: str, digest: str, now: datetime) -> str 
 
 
 def remember(connection: Connection, key: str, digest: str, job_id: str, now: datetime) -> None:
-    """Notes which job the key has made, in place of what it made long ago."""
-    connection.execute(delete(keys).where(keys.c.key == key))
+    """Notes which job the key has made, in place of what it made long ago.
+
+    Raises:
+        IntegrityError: another transaction has just noted one.
+    """
+    # Only an old one: what another has noted since this transaction's look must stay.
+    connection.execute(delete(keys).where(keys.c.key == key, keys.c.created_at < time_text(now - KEPT)))
     values = {"key": key, "digest": digest, "job_id": job_id, "created_at": time_text(now)}
     connection.execute(insert(keys).values(values))

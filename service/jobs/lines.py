@@ -1,6 +1,5 @@
 """JSON values over a stream socket, one a line: how the service, the trainer server and the attempts talk."""
 
-import select
 import socket
 from collections import deque
 from typing import Any
@@ -44,6 +43,26 @@ class Lines:
         self._unfinished = [others[-1]]
         return [orjson.loads(line) for line in whole]
 
+    def arrived(self) -> list[Any]:
+        """The values that are there already; does not wait.
+
+        Raises:
+            EOFError: the stream has ended.
+        """
+        while True:
+            try:
+                chunk = self.socket.recv(CHUNK, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                break
+            except ConnectionError:
+                chunk = b""
+            if not chunk:
+                raise EOFError
+            self._waiting.extend(self.feed(chunk))
+        arrived = list(self._waiting)
+        self._waiting.clear()
+        return arrived
+
     def one(self) -> Any:
         """Waits for one value.
 
@@ -56,10 +75,6 @@ class Lines:
                 raise EOFError
             self._waiting.extend(values)
         return self._waiting.popleft()
-
-    def any(self) -> bool:
-        """Whether `one` would have something to take. Never waits."""
-        return bool(self._waiting) or bool(select.select([self.socket], [], [], 0)[0])
 
     def close(self) -> None:
         """Closes the socket."""

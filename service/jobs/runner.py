@@ -268,6 +268,7 @@ class Runner:
         folder, ticket = self._folder(job), next(self._tickets)
         about = {"id": job.id, "spec": job.spec, "context": job.context, "attempt": job.attempt}
         about |= {"folder": str(folder), "checkpoints": str(self._checkpoints / job.id)}
+        about |= {"reported": job.progress.get("epoch", 0)}  # the epoch up to which its metrics are in the journal
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "job.json").write_bytes(orjson.dumps(self._surroundings | about))

@@ -121,7 +121,9 @@ class TrainerServer:
             for other in self._descriptors:
                 os.close(other)
             die_with(parent)
-            status = run(self._work, socket.socket(fileno=descriptor), output)
+            give_way()
+            print_to(output)
+            status = run(self._work, socket.socket(fileno=descriptor))
         except BaseException:
             traceback.print_exc()
         finally:
@@ -151,12 +153,8 @@ def load(entry: str) -> Work:
     return work
 
 
-def run(work: Work, stream: socket.socket, output: int) -> int:
+def run(work: Work, stream: socket.socket) -> int:
     """One attempt, in its own process: reads the job, works, and tells how it went. Returns the exit status."""
-    give_way()
-    for standard in (1, 2):
-        os.dup2(output, standard)
-    os.close(output)
     lines = Lines(stream)
     try:
         attempt = Attempt(lines, orjson.loads(Path(lines.one()["job"]).read_bytes()))
@@ -183,6 +181,13 @@ def give_way() -> None:
     os.nice(NICENESS)
     with contextlib.suppress(OSError):  # not Linux
         Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def print_to(output: int) -> None:
+    """Lets all that this process prints go there."""
+    for standard in (1, 2):
+        os.dup2(output, standard)
+    os.close(output)
 
 
 def die_with(parent: int) -> None:
@@ -222,7 +227,9 @@ def main(arguments: list[str]) -> int:
     stream = socket.socket(fileno=int(descriptor))
     if command == "attempt":
         output, entry = others
-        return run(load(entry), stream, int(output))
+        give_way()
+        print_to(int(output))
+        return run(load(entry), stream)
     entry, *preload = others
     for name in preload:
         importlib.import_module(name)

@@ -3,7 +3,6 @@
 import errno
 import os
 import platform
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,15 @@ from model_store.errors import NoSpace, NotFound
 from service import __version__
 from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptFailed
+from service.use_cases.checkpoints import Checkpoints
 from service.use_cases.open_model import STATE_DICT, open_model
 from service.workflow import inspection
 from service.workflow.data.dataset import DatasetData
 from service.workflow.data.read import read
 from service.workflow.data.schema import Schema
 from service.workflow.data.table import Table
-from service.workflow.errors import InvalidData, TrainingDiverged
+from service.workflow.errors import CheckpointUnfit, InvalidData, TrainingDiverged
+from service.workflow.history import History
 from service.workflow.learn import Learned, learn
 from service.workflow.model import Model
 from service.workflow.models import install as install_models
@@ -30,12 +31,14 @@ from service.workflow.signature import Signature
 from service.workflow.spec import TrainingSpec, parse
 from service.workflow.split import PARTS
 from service.workflow.split import columns as split_columns
+from service.workflow.state import State
 
 POINTS = "points.json"
 HISTORY = "history.json"
+DRAWN = 2000  # epochs of a version's learning curve
 NOT_THE_MODELS = {"model_name", "webhook"}  # of a spec: who shares a version does not share these
 DATA = "data"
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def train(attempt: Attempt) -> dict[str, Any]:
@@ -44,6 +47,7 @@ def train(attempt: Attempt) -> dict[str, Any]:
     Raises:
         AttemptFailed: with the code and detail that the job will show.
         AttemptSuperseded: the job was taken from this attempt before it published.
+        AttemptLeft: it was asked to leave; another attempt goes on where it has saved.
     """
     try:
         return _train(attempt)
@@ -69,27 +73,47 @@ def _train(attempt: Attempt) -> dict[str, Any]:
     if (done := store.models.published(spec.model_name, job["id"], since=since)) is not None:
         return {"model_name": spec.model_name, "version": done.number}  # the attempt before died after publishing
     torch.set_num_threads(job["threads"])
-    began = time.monotonic()
+    checkpoints = Checkpoints(attempt)
     table, data = _load(store, spec, signature)
-    history: dict[str, list[float]] = {"epoch": []}
-
-    def report(epoch: int, losses: dict[str, float]) -> None:
-        history["epoch"].append(epoch)
-        for name, value in losses.items():
-            history.setdefault(name, []).append(value)
-        attempt.epoch(epoch, losses)
-
-    attempt.expect(spec.training.epochs or 0, job["context"]["rows"]["train"])
-    learned = learn(spec, signature, table, report, _initial(store, spec))
-    files = _write(Path(job["folder"]), learned, history)
+    learned = _learn(attempt, checkpoints, spec, signature, table, _initial(store, spec))
+    files = _write(Path(job["folder"]), learned, checkpoints.history)
     manifest = _manifest(spec, learned) | {
         "data": {"rows": len(table), **data},
-        "training": {"epochs": len(history["epoch"]), "seconds": round(time.monotonic() - began, 3)},
+        "training": {"epochs": checkpoints.history.epochs, "seconds": round(checkpoints.seconds, 3)},
         "job": job["id"],
     }
     attempt.ask_to_publish()
     version = store.models.publish(spec.model_name, manifest, files, key=job["id"], since=since)
     return {"model_name": version.name, "version": version.number}
+
+
+def _learn(
+    attempt: Attempt,
+    checkpoints: Checkpoints,
+    spec: TrainingSpec,
+    signature: Signature,
+    table: Table,
+    initial: Model | None,
+) -> Learned:
+    """Learns, from where an attempt before has saved if there was one."""
+
+    def report(epoch: int, losses: dict[str, float]) -> None:
+        checkpoints.history.add(epoch, losses)
+        attempt.epoch(epoch, losses)
+
+    def go_on(saved: State | None) -> Learned:
+        rows = attempt.job["context"]["rows"]["train"]
+        attempt.expect(spec.training.epochs or 0, rows, done=checkpoints.history.epochs)
+        # What the attempt before has said last may have been lost with the service that heard it.
+        for epoch, losses in checkpoints.history.after(attempt.job.get("reported", 0)):
+            attempt.epoch(epoch, losses)
+        return learn(spec, signature, table, report, initial, after_step=checkpoints.after_step, saved=saved)
+
+    try:
+        return go_on(checkpoints.resume())
+    except CheckpointUnfit:
+        checkpoints.forget()
+        return go_on(None)
 
 
 def _load(store: Store, spec: TrainingSpec, signature: Signature) -> tuple[Table, dict[str, Any]]:
@@ -120,21 +144,12 @@ def _initial(store: Store, spec: TrainingSpec) -> Model | None:
         raise AttemptFailed("invalid_data", f"{spec.initial}, which this training starts from, was deleted") from None
 
 
-def _write(folder: Path, learned: Learned, history: dict[str, list[float]]) -> dict[str, Path]:
+def _write(folder: Path, learned: Learned, history: History) -> dict[str, Path]:
     files = {name: folder / name for name in (STATE_DICT, POINTS, HISTORY)}
     save(learned.model, files[STATE_DICT])
     files[POINTS].write_text(learned.points.model_dump_json())
-    files[HISTORY].write_bytes(orjson.dumps(_thinned(history)))
+    files[HISTORY].write_bytes(orjson.dumps(history.series(DRAWN)))
     return files
-
-
-def _thinned(history: dict[str, list[float]], most: int = 2000) -> dict[str, list[float]]:
-    """At most so many epochs, the first and the last kept."""
-    count = len(history["epoch"])
-    if count <= most:
-        return history
-    kept = [round(i * (count - 1) / (most - 1)) for i in range(most)]
-    return {name: [values[i] for i in kept] for name, values in history.items()}
 
 
 def _manifest(spec: TrainingSpec, learned: Learned) -> dict[str, Any]:

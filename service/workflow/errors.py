@@ -47,5 +47,9 @@ class TrainingDiverged(WorkflowError):
     """The loss became NaN or infinite."""
 
 
+class CheckpointUnfit(WorkflowError):
+    """The checkpoint is not of this training."""
+
+
 class NotAvailable(WorkflowError):
     """This model has no such thing."""

@@ -6,10 +6,12 @@ from typing import Any
 import torch
 
 from service.workflow import losses, optimizers, preprocessing
+from service.workflow.batches import Examples
 from service.workflow.data.table import Table
 from service.workflow.device import choose_device, make_deterministic
 from service.workflow.encode import fit_categories, raw_features, raw_targets
 from service.workflow.evaluation import Evaluation, evaluate
+from service.workflow.learner import Learner
 from service.workflow.look.points import Points
 from service.workflow.look.sampling import sample
 from service.workflow.model import Model, build_network
@@ -17,7 +19,8 @@ from service.workflow.schedulers import Schedule
 from service.workflow.signature import Signature
 from service.workflow.spec import TrainingSpec
 from service.workflow.split import PARTS, Split, split
-from service.workflow.training_loop import Examples, Learner, Report, train
+from service.workflow.state import State
+from service.workflow.training_loop import AfterStep, Report, train
 
 
 @dataclass(frozen=True)
@@ -32,15 +35,24 @@ class Learned:
 
 
 def learn(
-    spec: TrainingSpec, signature: Signature, table: Table, report: Report, initial: Model | None = None
+    spec: TrainingSpec,
+    signature: Signature,
+    table: Table,
+    report: Report,
+    initial: Model | None = None,
+    *,
+    after_step: AfterStep | None = None,
+    saved: State | None = None,
 ) -> Learned:
     """Data → split → model → loss and optimizer → training loop → evaluate, for a resolved spec.
 
-    Seeds torch's global generator, so it wants a process of its own. `initial` gives its weights and preprocessing.
+    Seeds torch's global generator, so it wants a process of its own. `initial` gives its weights and preprocessing;
+    `saved` is a state that `after_step` was once offered (see `train`).
 
     Raises:
         InvalidData: the data cannot be learned from.
         TrainingDiverged: a loss became NaN or infinite.
+        CheckpointUnfit: `saved` is of another training.
     """
     made: Any = spec  # resolved: every part is there
     make_deterministic(made.training.deterministic)
@@ -63,7 +75,7 @@ def learn(
         schedule=Schedule(made.scheduler, chosen),
         settings=made.training,
     )
-    train(learner, examples, report)
+    train(learner, examples, report, after_step, saved)
     model.to("cpu").eval()
     answers = predict(model, features)
     return Learned(

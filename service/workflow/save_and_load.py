@@ -4,17 +4,22 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from service.workflow.errors import InvalidData
 from service.workflow.model import Model, restore
 from service.workflow.signature import Signature
 from service.workflow.spec import TrainingSpec
+from service.workflow.tensor_file import write
 
 
 def save(model: Model, path: Path) -> None:
-    """Writes the model's tensors."""
-    save_file({name: tensor.contiguous() for name, tensor in model.tensors().items()}, path)
+    """Writes the model's tensors.
+
+    Raises:
+        OSError: it cannot be written; on a full disk with the errno that says so.
+    """
+    write({name: tensor.contiguous() for name, tensor in model.tensors().items()}, path)
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from torch import nn
 from torch.optim import Optimizer, lr_scheduler
 
+from service.workflow.state import State
 from service.workflow.torch_classes import Family, arguments_of
 
 NAMES = ["ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR", "ExponentialLR", "LinearLR"]
@@ -78,6 +79,17 @@ class Schedule:
         """To be called after each epoch, with the loss to be watched."""
         if not self._by_step:
             self._advance(loss)
+
+    def state(self) -> list[State]:
+        """What `load` takes."""
+        return [each.state_dict() for each in self.schedulers]
+
+    def load(self, states: list[State]) -> None:
+        """Goes back to where another schedule of the same spec was. The optimizers, whose learning rates a new schedule
+        has set, are to be loaded after it."""
+        for scheduler, state in zip(self.schedulers, states, strict=True):
+            scheduler.load_state_dict(state)
+            scheduler.optimizer._opt_called = True  # else torch warns that no step came before the scheduler's first
 
     def _advance(self, loss: float | None) -> None:
         for scheduler in self.schedulers:

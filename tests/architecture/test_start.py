@@ -3,7 +3,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SLOW = {"torchmetrics", "polars", "altair", "vl_convert"}
+SLOW = {"torchmetrics", "polars", "altair", "vl_convert", "psycopg"}
 START = """
 import asyncio, os, sys
 from pathlib import Path

@@ -1,7 +1,8 @@
-"""A journal of its own for each test."""
+"""A journal of its own for each test, on each database that a journal can be on."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import Engine
@@ -13,12 +14,32 @@ from tests.jobs.runners import start
 
 __all__ = ["start"]
 
+if TYPE_CHECKING:
+    from tests.postgres import Postgres
+
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
+def sqlite_engine(tmp_path: Path) -> Iterator[Engine]:
+    """For tests that look into the file, or that need not run twice."""
     engine = open_database(f"sqlite:///{tmp_path / 'journal.sqlite'}")
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def postgres_engine(postgres: "Postgres") -> Iterator[Engine]:
+    """For tests of what only PostgreSQL does."""
+    with postgres.database() as url:
+        engine = open_database(url)
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """For everybody else, and beneath `journal`; `parametrize("engine", ["sqlite"], indirect=True)` chooses."""
+    found: Engine = request.getfixturevalue(f"{request.param}_engine")
+    return found
 
 
 @pytest.fixture

@@ -1,59 +1,91 @@
+import os
+import socket
 import sqlite3
+import struct
 import subprocess
 import sys
+import tempfile
+import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, insert, select, text, update
+from sqlalchemy.exc import DBAPIError
 
-from service.jobs import tables
-from service.jobs.database import HEAD, open_database
-from service.jobs.errors import JournalTooNew
+from service.jobs import database, tables
+from service.jobs.database import HEAD, is_full, is_unavailable, open_database
+from service.jobs.errors import InvalidDatabaseUrl, JournalNotOpened, JournalTooNew
+
+if TYPE_CHECKING:
+    from tests.postgres import Postgres
 
 ROOT = Path(__file__).parents[2]
 OPEN = "import sys; from service.jobs.database import open_database; sys.stdin.read(1); open_database(sys.argv[1])"
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database that nobody has opened yet."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'journal.sqlite'}"
+    else:
+        with request.getfixturevalue("postgres").database(migrated=False) as url:
+            yield url
+
+
+@contextmanager
+def plain(url: str) -> Iterator[Engine]:
+    """An engine without what `open_database` does."""
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    yield engine
+    engine.dispose()
+
+
+def error_of(engine: Engine, *statements: str) -> DBAPIError:
+    """What goes wrong with the last one."""
+    with engine.connect() as connection:
+        for each in statements[:-1]:
+            connection.execute(text(each))
+        with pytest.raises(DBAPIError) as caught:
+            connection.execute(text(statements[-1]))
+    return caught.value
+
+
+# The schema
+
+
 def test_the_revisions_make_the_tables(engine: Engine) -> None:
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, tables.metadata) == []
         assert context.get_current_revision() == HEAD
 
 
-def test_what_is_acknowledged_is_on_the_disk(engine: Engine) -> None:
-    with engine.connect() as connection:
-        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
-        assert connection.execute(text("PRAGMA synchronous")).scalar() == 2  # FULL
-        assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
-
-
-def test_a_newer_journal_is_left_alone(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'journal.sqlite'}"
-    plain = create_engine(url)
-    with plain.begin() as connection:
+def test_a_newer_journal_is_left_alone(empty: str) -> None:
+    with plain(empty) as engine, engine.begin() as connection:
         connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
         connection.execute(text("INSERT INTO alembic_version VALUES ('9999')"))
-    plain.dispose()
-    before = (tmp_path / "journal.sqlite").stat().st_size
     with pytest.raises(JournalTooNew, match="newer version"):
-        open_database(url)
-    assert (tmp_path / "journal.sqlite").stat().st_size == before
+        open_database(empty)
+    with plain(empty) as engine, engine.connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["9999"]
+        assert not engine.dialect.has_table(connection, "jobs")
 
 
-def test_many_processes_may_start_at_once(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'journal.sqlite'}"
-    command = [sys.executable, "-c", OPEN, url]
+def test_many_processes_may_start_at_once(empty: str) -> None:
+    command = [sys.executable, "-c", OPEN, empty]
     processes = [subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT) for _ in range(6)]  # noqa: S603 - our own code
     for process in processes:
         assert process.stdin is not None
         process.stdin.close()  # the start signal, once all have been started
     assert [process.wait(120) for process in processes] == [0] * 6
-    engine = open_database(url)
-    engine.dispose()
+    open_database(empty).dispose()
 
 
 def test_a_start_waits_for_another_that_has_only_just_made_the_file(tmp_path: Path) -> None:
@@ -67,3 +99,231 @@ def test_a_start_waits_for_another_that_has_only_just_made_the_file(tmp_path: Pa
         other.execute("COMMIT")
         other.close()
         opening.result(60).dispose()
+
+
+# What is asked of a connection
+
+
+def test_what_is_acknowledged_is_on_the_disk(sqlite_engine: Engine) -> None:
+    with sqlite_engine.connect() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == 2  # FULL
+        assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
+
+
+def test_a_session_on_postgres_is_durable_and_waits_for_nothing_for_ever(postgres: "Postgres") -> None:
+    with postgres.database() as url:
+        with plain(url) as engine, engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            name = engine.url.database
+            connection.execute(text(f"ALTER DATABASE {name} SET synchronous_commit = off"))
+            connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'"))
+        engine = open_database(url)
+        for _ in range(2):  # a rollback takes nothing back
+            with engine.connect() as connection:
+                assert {name: connection.execute(text(f"SHOW {name}")).scalar() for name in database.SESSION} == {
+                    "synchronous_commit": "on",
+                    "lock_timeout": "10s",
+                    "statement_timeout": "1min",
+                    "idle_in_transaction_session_timeout": "1min",
+                }
+                assert connection.execute(text("SHOW transaction_isolation")).scalar() == "read committed"
+                assert connection.execute(text("SHOW application_name")).scalar() == "modelwright"
+        engine.dispose()
+
+
+def test_an_address_may_say_more(postgres: "Postgres") -> None:
+    with postgres.database() as url:
+        engine = open_database(f"{url}&application_name=mine".replace("postgresql:", "postgres:"))
+        with engine.connect() as connection:
+            assert connection.execute(text("SHOW application_name")).scalar() == "mine"
+        engine.dispose()
+
+
+def test_connections_that_the_server_has_closed_are_replaced(postgres_engine: Engine) -> None:
+    others = "datname = current_database() AND pid <> pg_backend_pid()"
+    close = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"  # noqa: S608 - our own
+    with postgres_engine.connect(), postgres_engine.connect(), postgres_engine.connect():
+        pass
+    with postgres_engine.connect() as connection:
+        assert connection.execute(text(close)).scalars().all() == [True, True]
+    for _ in range(3):
+        with postgres_engine.connect(), postgres_engine.connect() as connection:
+            assert connection.execute(text("SELECT 1")).scalar() == 1
+
+
+# When there is none
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "journal.sqlite",
+        "postgresql://ann:s3cret",
+        "postgresql://ann:s3cret@host:port/name",
+        "postgresql://ann:p@s3cret@host/name",
+        "mysql://ann:s3cret@host/name",
+        "postgresql+asyncpg://ann:s3cret@host/name",
+    ],
+)
+def test_what_is_no_address_is_refused_without_being_shown(url: str) -> None:
+    with pytest.raises(InvalidDatabaseUrl, match="sqlite:///FILE or postgresql://") as caught:
+        open_database(url)
+    assert "s3cret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_server_that_does_not_answer_is_given_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("psycopg")
+    monkeypatch.setattr(database, "START_SECONDS", 0.5)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        port = taken.getsockname()[1]
+        with pytest.raises(JournalNotOpened) as caught:
+            open_database(f"postgresql://ann:s3cret@127.0.0.1:{port}/name?sslmode=disable")
+    assert str(caught.value).startswith(f"The journal postgresql://127.0.0.1:{port}/name cannot be opened: ")
+    assert "\n" not in str(caught.value)
+    assert "s3cret" not in str(caught.value) + str(caught.value.__cause__)
+
+
+def test_what_waiting_cannot_mend_is_not_waited_for(postgres: "Postgres", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "START_SECONDS", 1000)
+    with pytest.raises(JournalNotOpened, match='database "nowhere" does not exist'):
+        open_database(postgres.url("nowhere"))
+
+
+def test_who_may_not_make_tables_is_told(postgres: "Postgres") -> None:
+    with postgres.database(migrated=False) as url:
+        with plain(url) as engine, engine.begin() as connection:
+            connection.execute(text("CREATE ROLE guest LOGIN"))
+            connection.execute(text("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))  # as since PostgreSQL 15
+        with pytest.raises(JournalNotOpened, match="permission denied for schema public"):
+            open_database(url.replace("//test@", "//guest@"))
+        with plain(url) as engine, engine.begin() as connection:
+            connection.execute(text("DROP ROLE guest"))
+
+
+def test_a_file_that_is_no_journal_is_told(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite").write_text("something else" * 100)
+    with pytest.raises(JournalNotOpened, match=r"journal\.sqlite cannot be opened: file is not a database"):
+        open_database(f"sqlite:///{tmp_path / 'journal.sqlite'}")
+
+
+def test_a_server_that_is_starting_is_waited_for(postgres: "Postgres", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "START_SECONDS", 120)
+    name = ".s.PGSQL.5432"
+    with postgres.database() as url, tempfile.TemporaryDirectory() as temporary:  # a socket's path must be short
+        folder = Path(temporary)
+        opened: list[Engine] = []
+        with starting_up(folder / "fake") as answered:
+            url = url.replace(str(postgres.socket), str(folder))
+            thread = threading.Thread(target=lambda: opened.append(open_database(url)))
+            thread.start()  # finds nobody
+            (folder / name).symlink_to("fake")
+            assert answered.wait(120)
+        (folder / "real").symlink_to(postgres.socket / name)
+        (folder / "real").replace(folder / name)
+        thread.join(120)
+        assert len(opened) == 1
+        opened[0].dispose()
+
+
+@contextmanager
+def starting_up(path: Path) -> Iterator[threading.Event]:
+    """What a server says while it starts; the event is set when somebody has heard it."""
+    fields = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0"
+    heard = threading.Event()
+
+    def answer() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1000)
+            connection.sendall(b"E" + struct.pack("!i", 4 + len(fields)) + fields)
+        heard.set()
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.fspath(path))
+        listener.listen()
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield heard
+        thread.join()
+
+
+# What the errors mean
+
+
+@pytest.mark.parametrize(
+    ("state", "unavailable"),
+    [
+        ("53100", True),  # disk_full
+        ("53300", True),  # too_many_connections
+        ("55P03", True),  # lock_not_available
+        ("40P01", True),  # deadlock_detected
+        ("40001", True),  # serialization_failure
+        ("57P01", True),  # admin_shutdown
+        ("57014", True),  # query_canceled: statement_timeout
+        ("25006", True),  # read_only_sql_transaction
+        ("08006", True),  # connection_failure
+        ("42P01", False),  # undefined_table
+        ("23505", False),  # unique_violation
+        ("22003", False),  # numeric_value_out_of_range
+        ("XX000", False),  # internal_error
+    ],
+)
+def test_what_postgres_says(postgres_engine: Engine, state: str, unavailable: bool) -> None:
+    error = error_of(postgres_engine, f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{state}'; END $$")
+    assert is_unavailable(error) is unavailable
+    assert is_full(error) is (state == "53100")
+
+
+def test_a_lock_that_is_not_to_be_had(postgres_engine: Engine) -> None:
+    with postgres_engine.begin() as connection:
+        connection.execute(insert(tables.owners).values(owner="ann", beat=1))
+    with postgres_engine.begin() as connection:
+        connection.execute(update(tables.owners).values(beat=2))
+        error = error_of(postgres_engine, "SET LOCAL lock_timeout = '50ms'", "UPDATE owners SET beat = 3")
+    assert is_unavailable(error)
+    with postgres_engine.connect() as connection:
+        assert connection.execute(select(tables.owners.c.beat)).scalar() == 2
+
+
+def test_a_connection_that_breaks(postgres_engine: Engine) -> None:
+    error = error_of(postgres_engine, "SELECT pg_terminate_backend(pg_backend_pid())")
+    assert is_unavailable(error)
+    assert not is_full(error)
+
+
+def test_a_server_that_is_gone(postgres: "Postgres") -> None:
+    with plain(f"postgresql://test@/name?host={postgres.socket / 'nowhere'}") as engine:
+        with pytest.raises(DBAPIError) as caught:
+            engine.connect()
+        assert is_unavailable(caught.value)
+
+
+def test_a_locked_file(sqlite_engine: Engine) -> None:
+    with plain(str(sqlite_engine.url)) as other, other.connect() as connection:
+        connection.execute(text("PRAGMA busy_timeout = 10"))
+        with sqlite_engine.connect().execution_options(write=True) as holder, holder.begin():
+            with pytest.raises(DBAPIError) as caught:
+                connection.execute(insert(tables.owners).values(owner="ann", beat=1))
+            assert is_unavailable(caught.value)
+            assert not is_full(caught.value)
+
+
+def test_a_full_disk(sqlite_engine: Engine) -> None:
+    error = error_of(
+        sqlite_engine, "PRAGMA max_page_count = 1", "INSERT INTO owners VALUES (hex(zeroblob(1000000)), 1)"
+    )
+    assert is_full(error)
+    assert is_unavailable(error)
+
+
+def test_a_wrong_statement_is_no_outage(engine: Engine) -> None:
+    assert not is_unavailable(error_of(engine, "SELECT * FROM nothing"))
+    error = error_of(engine, "INSERT INTO owners VALUES ('ann', 1)", "INSERT INTO owners VALUES ('ann', 2)")
+    assert not is_unavailable(error)
+
+
+def test_the_codes_of_sqlite_are_primary_ones() -> None:
+    assert sqlite3.SQLITE_BUSY_SNAPSHOT & 0xFF in database.SQLITE_UNAVAILABLE
+    assert sqlite3.SQLITE_ERROR not in database.SQLITE_UNAVAILABLE

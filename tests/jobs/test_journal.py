@@ -18,6 +18,8 @@ from service.jobs.job import Status
 from service.jobs.journal import Journal
 from tests.jobs.steps import SPEC, claimed, submit
 
+ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
 
 def test_a_job_comes_back_as_it_was_submitted(journal: Journal) -> None:
     job, new = journal.submit("line", SPEC, {"since": 3}, priority=2)
@@ -28,9 +30,9 @@ def test_a_job_comes_back_as_it_was_submitted(journal: Journal) -> None:
         journal.get("nope")
 
 
-def test_what_was_acknowledged_is_there_after_a_restart(journal: Journal, engine: Engine, tmp_path: Path) -> None:
+def test_what_was_acknowledged_is_there_after_a_restart(journal: Journal, engine: Engine) -> None:
     job = submit(journal)
-    again = open_database(f"sqlite:///{tmp_path / 'journal.sqlite'}")
+    again = open_database(engine.url.render_as_string(hide_password=False))
     assert Journal(again).get(job.id) == job
     again.dispose()
 
@@ -149,6 +151,7 @@ def test_only_waiting_jobs_are_failed_from_outside(journal: Journal, dispatch: D
         assert journal.get(job.id) == before
 
 
+@ON_SQLITE
 def test_a_full_disk_changes_nothing_and_passes(journal: Journal, dispatch: Dispatch, engine: Engine) -> None:
     job = claimed(journal, dispatch)
     with engine.connect() as connection:
@@ -167,6 +170,7 @@ def test_a_full_disk_changes_nothing_and_passes(journal: Journal, dispatch: Disp
     assert journal.list_jobs() == ([job], False)
 
 
+@ON_SQLITE
 def test_a_locked_journal_is_an_error_of_its_own(journal: Journal, engine: Engine, tmp_path: Path) -> None:
     job = submit(journal)
     other = open_database(f"sqlite:///{tmp_path / 'journal.sqlite'}")

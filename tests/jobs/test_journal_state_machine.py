@@ -12,8 +12,17 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import Engine
 
+from service.jobs import tables
 from service.jobs.database import open_database
 from service.jobs.dispatch import MOST_CRASHES, Dispatch
 from service.jobs.errors import AttemptSuperseded, IllegalMove
@@ -60,13 +69,18 @@ class JournalMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.cleanup = contextlib.ExitStack()
-        folder = Path(self.cleanup.enter_context(tempfile.TemporaryDirectory()))
-        engine = open_database(f"sqlite:///{folder / 'journal.sqlite'}")
-        self.cleanup.callback(engine.dispose)
+        engine = self.empty()
         self.journal = Journal(engine)
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.dispatch = Dispatch(engine, clock=lambda: self.now)
         self.known: dict[str, Known] = {}
+
+    def empty(self) -> Engine:
+        """A database without jobs."""
+        folder = Path(self.cleanup.enter_context(tempfile.TemporaryDirectory()))
+        engine = open_database(f"sqlite:///{folder / 'journal.sqlite'}")
+        self.cleanup.callback(engine.dispose)
+        return engine
 
     def teardown(self) -> None:
         self.cleanup.close()
@@ -224,3 +238,14 @@ class JournalMachine(RuleBasedStateMachine):
 
 JournalMachine.TestCase.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
 TestJournalMachine = JournalMachine.TestCase
+
+
+def test_on_postgres_too(postgres_engine: Engine) -> None:
+    class OnPostgres(JournalMachine):
+        def empty(self) -> Engine:
+            with postgres_engine.begin() as connection:
+                for table in reversed(tables.metadata.sorted_tables):
+                    connection.execute(table.delete())
+            return postgres_engine
+
+    run_state_machine_as_test(OnPostgres, settings=settings(JournalMachine.TestCase.settings, max_examples=5))

@@ -18,6 +18,9 @@ from service.jobs.ownership import Ownership
 from service.jobs.trainers import Trainers
 from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit, until
 
+# As in test_runner.py.
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
 
 @WAYS
 def test_a_killed_trainer_server_gives_its_jobs_to_the_next(start: Start, journal: Journal, forks: bool) -> None:

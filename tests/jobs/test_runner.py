@@ -17,6 +17,9 @@ from service.jobs.journal import Journal
 from service.jobs.trainers import Trainers
 from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit, until
 
+# How a runner minds its processes has nothing to do with the database; story/test_postgres.py has one on PostgreSQL.
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
 
 @WAYS
 def test_an_attempt_runs_in_its_own_process_and_all_it_says_is_kept(

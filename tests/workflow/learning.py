@@ -10,6 +10,8 @@ from service.workflow.learn import Learned, learn
 from service.workflow.resolve import Resolved, resolve
 from service.workflow.spec import parse
 from service.workflow.split import columns
+from service.workflow.state import State
+from service.workflow.training_loop import AfterStep
 
 FEATURES = {
     "size": {"type": "number"},
@@ -61,7 +63,7 @@ def spec(target: str | list[str], **parts: Any) -> dict[str, Any]:
     return {"model_name": "m", "data": data, "model": {"kind": "mlp", "hidden": [16]}, "training": training} | parts
 
 
-def train(value: dict[str, Any]) -> Lesson:
+def train(value: dict[str, Any], after_step: AfterStep | None = None, saved: State | None = None) -> Lesson:
     """Trains as the trainer's process does."""
     torch.set_num_threads(1)
     parsed = parse(value)
@@ -71,5 +73,12 @@ def train(value: dict[str, Any]) -> Lesson:
     wanted = columns(resolved.spec.split, schema) | resolved.signature.wanted()  # type: ignore[arg-type] # resolved
     losses: list[dict[str, float]] = []
     table = again.data.load(wanted)  # type: ignore[union-attr] # no stored data set here
-    learned = learn(again, resolved.signature, table, lambda _, values: losses.append(values))
+    learned = learn(
+        again,
+        resolved.signature,
+        table,
+        lambda _, values: losses.append(values),
+        after_step=after_step,
+        saved=saved,
+    )
     return Lesson(resolved, learned, losses)

@@ -1,0 +1,43 @@
+"""Early stopping: the best weights, and how long better ones have been waited for."""
+
+import math
+
+from torch import Tensor, nn
+
+from service.workflow.state import State
+from service.workflow.training import EarlyStopping
+
+
+class Watch:
+    """Remembers the best weights, and says when waiting for better ones has been long enough."""
+
+    def __init__(self, settings: EarlyStopping | None) -> None:
+        self._settings = settings
+        self._best = math.inf
+        self._waited = 0
+        self._weights: dict[str, Tensor] | None = None
+
+    def ends(self, losses: dict[str, float], judged: nn.Module) -> bool:
+        """To be asked after each epoch."""
+        if self._settings is None:
+            return False
+        value = losses.get(self._settings.monitor, losses["train_loss"])
+        if value < self._best - self._settings.min_delta:
+            self._best, self._waited = value, 0
+            self._weights = {name: tensor.clone() for name, tensor in judged.state_dict().items()}
+        else:
+            self._waited += 1
+        return self._waited >= self._settings.patience
+
+    def restore_best(self, network: nn.Module) -> None:
+        """Goes back to the best weights, if there were any."""
+        if self._weights is not None:
+            network.load_state_dict(self._weights)
+
+    def state(self) -> State:
+        """What `load` takes; the weights are not copied."""
+        return {"best": self._best, "waited": self._waited, "weights": self._weights}
+
+    def load(self, state: State) -> None:
+        """Goes back to where a watch once was."""
+        self._best, self._waited, self._weights = state["best"], state["waited"], state["weights"]

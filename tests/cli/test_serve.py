@@ -1,0 +1,51 @@
+"""A service that cannot open its journal says why in one line, and does not start."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import create_engine, text
+
+if TYPE_CHECKING:
+    from tests.postgres import Postgres
+
+ROOT = Path(__file__).parents[2]
+
+
+def refused(home: Path, url: str | None = None, *, path: Path | None = None) -> str:
+    """The one line."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MODELWRIGHT_")}
+    if url is not None:
+        environment["MODELWRIGHT_DATABASE_URL"] = url
+    if path is not None:
+        environment["PYTHONPATH"] = str(path)
+    command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", str(home)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)  # noqa: S603 - our own
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    assert "s3cret" not in done.stderr
+    return done.stderr
+
+
+def test_a_journal_of_a_newer_version(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'journal.sqlite'}")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+        connection.execute(text("INSERT INTO alembic_version VALUES ('9999')"))
+    engine.dispose()
+    assert "a newer version of Modelwright" in refused(tmp_path)
+
+
+def test_no_such_database(tmp_path: Path, postgres: "Postgres") -> None:
+    said = refused(tmp_path, f"postgresql://test:s3cret@/nowhere?host={postgres.socket}")
+    assert 'database "nowhere" does not exist' in said
+
+
+def test_no_driver(tmp_path: Path) -> None:
+    (tmp_path / "psycopg.py").write_text("raise ImportError('no libpq')")
+    said = refused(tmp_path, "postgresql://ann:s3cret@localhost/name", path=tmp_path)
+    assert 'pip install "modelwright[postgres]"' in said

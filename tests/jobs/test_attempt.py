@@ -1,0 +1,80 @@
+"""What an attempt says and asks over its socket."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.jobs.attempt import Attempt
+from service.jobs.errors import AttemptLeft, AttemptSuperseded
+from service.jobs.lines import Lines
+from service.jobs.trainer_server import run
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Lines, Attempt]]:
+    ours, theirs = socket.socketpair()
+    yield Lines(ours), Attempt(Lines(theirs), {})
+    ours.close()
+    theirs.close()
+
+
+def test_it_sees_without_waiting_that_it_is_asked_to_leave(ends: tuple[Lines, Attempt]) -> None:
+    runner, attempt = ends
+    assert not attempt.asked_to_leave()
+    runner.socket.sendall(b'{"lea')
+    assert not attempt.asked_to_leave()
+    runner.socket.sendall(b've": true}\n')
+    assert attempt.asked_to_leave()
+    assert attempt.asked_to_leave()
+
+
+def test_without_a_runner_it_is_to_leave(ends: tuple[Lines, Attempt]) -> None:
+    runner, attempt = ends
+    runner.close()
+    assert attempt.asked_to_leave()
+    assert attempt.asked_to_leave()
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_it_may_publish_although_it_was_asked_to_leave_too_late(ends: tuple[Lines, Attempt], allowed: bool) -> None:
+    runner, attempt = ends
+    runner.send({"leave": True})
+    runner.send({"publish": allowed})
+    if allowed:
+        attempt.ask_to_publish()
+    else:
+        with pytest.raises(AttemptSuperseded):
+            attempt.ask_to_publish()
+
+
+def test_progress_counts_the_epochs_of_before_and_the_time_of_now(ends: tuple[Lines, Attempt]) -> None:
+    runner, attempt = ends
+    attempt.expect(1000, 10, done=998)
+    attempt.saved(998)
+    attempt.epoch(999, {"train_loss": 1.0})
+    saved, told = runner.one(), runner.one()
+    assert saved == {"saved": 998}
+    assert (told["progress"]["epoch"], told["progress"]["fraction"]) == (999, 0.999)
+    took = 10 / told["progress"]["samples_per_second"]  # for the one epoch, and so for the one to come
+    assert told["progress"]["eta_seconds"] == pytest.approx(took, rel=0.1, abs=0.001)
+
+
+def test_one_that_left_says_so_after_all_its_epochs(tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair()
+    (tmp_path / "job.json").write_text("{}")
+
+    def work(attempt: Attempt) -> dict[str, object]:
+        attempt.expect(9, 10)
+        attempt.epoch(1, {"train_loss": 1.0})
+        attempt.epoch(2, {"train_loss": 0.5})
+        raise AttemptLeft
+
+    runner = Lines(ours)
+    runner.send({"job": str(tmp_path / "job.json")})
+    assert run(work, theirs) == 0
+    assert [runner.one()["series"]["epoch"], runner.one()["series"]["epoch"]] == [[1], [2]]
+    assert runner.one() == {"left": True}
+    ours.close()
+    theirs.close()

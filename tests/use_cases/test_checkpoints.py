@@ -1,0 +1,246 @@
+"""When a training saves, that it leaves when it is asked to, and that what it publishes does not tell."""
+
+import errno
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import torch
+
+from model_store import Store
+from service.jobs import trainer_server
+from service.jobs.attempt import Attempt
+from service.jobs.errors import AttemptFailed, AttemptLeft
+from service.jobs.lines import Lines
+from service.use_cases.checkpoints import BETWEEN_LOOKS, Checkpoints
+from service.use_cases.train import HISTORY, train
+from service.workflow import checkpoint
+from service.workflow.resolve import resolve
+from service.workflow.spec import parse
+from service.workflow.state import State
+from tests.workflow.learning import spec
+
+MLP = {"kind": "mlp", "hidden": [16], "dropout": 0.2}
+
+
+class Runner:
+    """The other end of an attempt's socket: notes what it is told, and lets everything be published."""
+
+    def __init__(self, stream: socket.socket) -> None:
+        self.lines = Lines(stream)
+        self.heard: list[dict[str, Any]] = []
+        self._thread = threading.Thread(target=self._listen)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        while (messages := self.lines.receive()) is not None:
+            self.heard += messages
+            if any("may_publish" in each for each in messages):
+                self.lines.send({"publish": True})
+        self.lines.close()
+
+    def all(self, name: str) -> list[Any]:
+        """What was told under a name; only when the attempt has closed its end."""
+        self._thread.join()
+        return [each[name] for each in self.heard if name in each]
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    yield ours, theirs
+    ours.close()
+    theirs.close()
+
+
+class Clock:
+    """Time that passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def state() -> State:
+    return {"epoch": 1}
+
+
+def told(runner: Lines) -> list[Any]:
+    """The numbers of the saves that the runner has heard of."""
+    return [each["saved"] for each in runner.arrived() if "saved" in each]
+
+
+def test_it_saves_by_the_clock_and_less_often_when_a_save_takes_long(
+    ends: tuple[socket.socket, socket.socket], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, runner, took = Clock(), Lines(ends[0]), 0.1
+    attempt = Attempt(Lines(ends[1]), {"checkpoints": str(tmp_path / "c"), "checkpoint_seconds": 10.0})
+    checkpoints = Checkpoints(attempt, clock=clock)
+    save = checkpoint.Checkpoints.save
+
+    def slow(folder: checkpoint.Checkpoints, tree: State) -> None:
+        save(folder, tree)
+        clock.now += took
+
+    monkeypatch.setattr(checkpoint.Checkpoints, "save", slow)
+    for seconds, saves in ((9.9, 0), (0.2, 1), (9.8, 0), (0.3, 1)):
+        clock.now += seconds
+        checkpoints.after_step(state)
+        assert len(told(runner)) == saves
+    took = 2.0
+    clock.now += 10.1
+    checkpoints.after_step(state)
+    assert told(runner) == [0]
+    for seconds, saves in ((37.9, 0), (0.2, 1)):  # 19 × 2 s
+        clock.now += seconds
+        checkpoints.after_step(state)
+        assert len(told(runner)) == saves
+
+
+def test_between_its_looks_a_step_costs_a_look_at_the_clock_and_no_more(
+    ends: tuple[socket.socket, socket.socket], tmp_path: Path
+) -> None:
+    clock = Clock()
+    attempt = Attempt(Lines(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 0.0})
+    checkpoints = Checkpoints(attempt, clock=clock)
+    ends[0].sendall(b'{"leave": true}\n')
+    clock.now += BETWEEN_LOOKS * 0.9
+    checkpoints.after_step(lambda: pytest.fail("nothing is to be saved yet"))
+    clock.now += BETWEEN_LOOKS * 0.2
+    with pytest.raises(AttemptLeft):
+        checkpoints.after_step(state)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_without_a_service_it_saves_and_leaves(ends: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:
+    clock = Clock()
+    attempt = Attempt(Lines(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 1000.0})
+    checkpoints = Checkpoints(attempt, clock=clock)
+    assert not attempt.asked_to_leave()
+    ends[0].close()
+    clock.now += 1
+    with pytest.raises(BrokenPipeError):
+        checkpoints.after_step(state)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def job(home: Path, number: int, **more: Any) -> dict[str, Any]:
+    """A job as the runner hands it over."""
+    value = spec("price", model=MLP, training={"epochs": 3000, "batch_size": 28})
+    parsed = parse(value)
+    resolved = resolve(parsed, parsed.data.schema_of_table())  # type: ignore[union-attr] # no stored data set here
+    Store.open(home / "store")
+    folder = home / f"attempt{number}"
+    folder.mkdir(exist_ok=True)
+    signature = resolved.signature.model_dump(mode="json")
+    return {
+        "kinds": [],
+        "spec": resolved.spec.to_json(),
+        "context": {"signature": signature, "since": 0, "rows": resolved.rows},
+        "store": str(home / "store"),
+        "id": str(home.name),
+        "threads": 1,
+        "folder": str(folder),
+        "checkpoints": str(home / "checkpoints"),
+        "checkpoint_seconds": 0.0,
+    } | more
+
+
+def attempt_at(described: dict[str, Any], path: Path, leave: bool = False) -> tuple[int, Runner]:
+    """One attempt as the trainer server makes it, here and now: its exit status, and what it told."""
+    ours, theirs = socket.socketpair()
+    path.write_bytes(orjson.dumps(described))
+    runner = Runner(ours)
+    runner.lines.send({"job": str(path)})
+    if leave:
+        runner.lines.send({"leave": True})
+    status = trainer_server.run(train, theirs)
+    theirs.close()
+    return status, runner
+
+
+def test_an_attempt_that_left_and_one_that_went_on_publish_what_one_alone_does(tmp_path: Path) -> None:
+    for name in ("whole", "parted"):
+        (tmp_path / name).mkdir()
+    parted, whole = job(tmp_path / "parted", 1), job(tmp_path / "whole", 1, checkpoints=None)
+    for each in (parted, whole):
+        each["spec"]["training"]["epochs"] = 400
+    status, first = attempt_at(parted, tmp_path / "job.json", leave=True)
+    assert (status, first.all("left"), first.all("result")) == (0, [True], [])
+    (reached,) = first.all("saved")[-1:]
+    assert 0 <= reached < 400
+    heard = max(reached - 2, 0)  # the last epochs were told to a service that died before it wrote them down
+    status, second = attempt_at(parted | {"reported": heard}, tmp_path / "job.json")
+    assert second.all("message") == [f"goes on after epoch {reached}"]
+    assert second.all("series")[0]["epoch"][0] == heard + 1
+    assert second.all("saved")
+    assert all(0 < each["fraction"] <= 1 and each["samples_per_second"] >= 0 for each in second.all("progress"))
+    assert [each["version"] for each in second.all("result")] == [1]
+    attempt_at(whole, tmp_path / "job.json")
+    ours, theirs = (Store.open(tmp_path / name / "store").models for name in ("parted", "whole"))
+    for file in ("state_dict.safetensors", HISTORY, "points.json"):
+        assert ours.path(ours.get("m", 1), file).read_bytes() == theirs.path(theirs.get("m", 1), file).read_bytes()
+    seen = [epoch for each in first.all("series") + second.all("series") for epoch in each["epoch"]]
+    assert set(seen) == set(range(1, 401))
+
+
+def test_the_threads_are_those_it_began_with(ends: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:
+    described = {"checkpoints": str(tmp_path), "checkpoint_seconds": 0.0, "threads": 1}
+    clock = Clock()
+    try:
+        torch.set_num_threads(2)
+        checkpoints = Checkpoints(Attempt(Lines(ends[1]), described), clock=clock)
+        clock.now += 1
+        checkpoints.after_step(state)
+        torch.set_num_threads(1)
+        resumed = Checkpoints(Attempt(Lines(ends[1]), described), clock=clock)
+        assert resumed.resume() == state()
+        assert torch.get_num_threads() == 2
+        resumed.forget()
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("what", ["format", "torch", "training"])
+def test_a_checkpoint_that_does_not_fit_is_told_and_passed_over(tmp_path: Path, what: str) -> None:
+    described = job(tmp_path, 1)
+    described["spec"]["training"]["epochs"] = 3
+    saved = {"format": 1, "torch": str(torch.__version__), "threads": 1, "seconds": 1.0, "training": {"epoch": 2}}
+    history = {"epochs": 2, "stride": 1, "kept": {"epoch": torch.tensor([1.0, 2.0])}, "last": {}}
+    checkpoint.Checkpoints(tmp_path / "checkpoints").save({**saved, "history": history, what: {}})
+    status, runner = attempt_at(described, tmp_path / "job.json")
+    assert status == 0
+    assert "starts anew" in runner.all("message")[-1]
+    assert runner.all("series")[0]["epoch"][0] == 1
+    assert runner.all("result")
+    models = Store.open(tmp_path / "store").models
+    assert orjson.loads(models.path(models.get("m", 1), HISTORY).read_bytes())["epoch"] == [1, 2, 3]
+
+
+def test_damaged_checkpoints_are_told(ends: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:
+    checkpoint.Checkpoints(tmp_path).save(state())
+    next(tmp_path.iterdir()).write_bytes(b"")
+    attempt = Attempt(Lines(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 1.0})
+    assert Checkpoints(attempt).resume() is None
+    assert Lines(ends[0]).one() == {"message": "damaged checkpoints passed over: 1"}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_fails_the_job_with_no_space(
+    ends: tuple[socket.socket, socket.socket], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(number, "full")
+
+    monkeypatch.setattr("service.workflow.checkpoint.write", full)
+    with pytest.raises(AttemptFailed) as failure:
+        train(Attempt(Lines(ends[1]), job(tmp_path, 1)))
+    assert failure.value.code == "no_space"
+    assert list((tmp_path / "checkpoints").iterdir()) == []

@@ -1,0 +1,146 @@
+"""The folder of checkpoints: whole or not there, and never without the one before."""
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from service.workflow import checkpoint
+from service.workflow.checkpoint import NAME, Checkpoints, Found
+from service.workflow.tensor_file import write
+
+
+def state(number: int) -> dict[str, Any]:
+    return {"number": number, "weights": {"w": torch.full((3,), float(number))}}
+
+
+def number(found: Found) -> int | None:
+    return None if found.state is None else found.state["number"]
+
+
+def newest(folder: Path) -> Path:
+    return max(folder.iterdir())
+
+
+def test_the_newest_is_found_and_the_two_newest_are_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "not" / "yet" / "there"
+    assert Checkpoints(folder).load() == Found(None, 0)
+    assert not (tmp_path / "not").exists()
+    for each in range(1, 6):
+        Checkpoints(folder).save(state(each))
+        assert number(Checkpoints(folder).load()) == each
+        names = [NAME.fullmatch(path.name) for path in folder.iterdir()]
+        assert sorted(int(name["number"]) for name in names if name) == list(range(max(1, each - 1), each + 1))
+        assert all(names)
+
+
+def test_one_cut_short_at_any_length_is_passed_over(tmp_path: Path) -> None:
+    folder = Checkpoints(tmp_path)
+    folder.save(state(1))
+    folder.save(state(2))
+    path = newest(tmp_path)
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        found = folder.load()
+        assert (number(found), found.damaged) == (1, 1), length
+        assert not path.exists()
+    path.write_bytes(whole)
+    assert number(folder.load()) == 2
+
+
+def test_one_with_a_flipped_bit_anywhere_is_passed_over(tmp_path: Path) -> None:
+    folder = Checkpoints(tmp_path)
+    folder.save(state(1))
+    folder.save(state(2))
+    path = newest(tmp_path)
+    whole = bytearray(path.read_bytes())
+    for position in range(len(whole)):
+        whole[position] ^= 1 << position % 8
+        path.write_bytes(whole)
+        whole[position] ^= 1 << position % 8
+        found = folder.load()
+        assert (number(found), found.damaged) == (1, 1), position
+
+
+def test_a_damaged_one_does_not_count_among_those_kept(tmp_path: Path) -> None:
+    folder = Checkpoints(tmp_path)
+    for each in (1, 2):
+        folder.save(state(each))
+    newest(tmp_path).write_bytes(b"")
+    assert number(folder.load()) == 1
+    folder.save(state(3))
+    newest(tmp_path).write_bytes(b"")
+    assert number(folder.load()) == 1
+
+
+def test_with_all_damaged_there_is_none(tmp_path: Path) -> None:
+    folder = Checkpoints(tmp_path)
+    for each in (1, 2):
+        folder.save(state(each))
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"x" * 1000)
+    assert folder.load() == Found(None, 2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_another_software_wrote_is_passed_over(tmp_path: Path) -> None:
+    folder = Checkpoints(tmp_path)
+    folder.save(state(1))
+    for metadata in ({"state": '{"set": []}'}, {"state": "{"}, {}, {"state": '{"tensor": "1", "strides": [1]}'}):
+        write({"0": torch.zeros(1)}, tmp_path / "new", metadata)
+        digest = checkpoint._digest(tmp_path / "new")
+        (tmp_path / "new").rename(tmp_path / f"00000002-{digest}.safetensors")
+        found = folder.load()
+        assert (number(found), found.damaged) == (1, 1)
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
+    folder = Checkpoints(tmp_path)
+    folder.save(state(1))
+    (tmp_path / "abc.tmp").write_bytes(b"half")
+    (tmp_path / ".tmpXyz").write_bytes(b"half")
+    assert number(folder.load()) == 1
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@contextmanager
+def files_of_at_most(count: int) -> Iterator[None]:
+    """No file of this process can grow beyond so many bytes: as near to a full disk as a test without root comes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (count, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_without_space_the_one_before_stays_and_nothing_lies_about(tmp_path: Path) -> None:
+    folder = Checkpoints(tmp_path)
+    folder.save(state(1))
+    with files_of_at_most(10_000), pytest.raises(OSError, match="File too large"):
+        folder.save({"number": 2, "weights": torch.zeros(100_000)})
+    assert len(list(tmp_path.iterdir())) == 1
+    assert number(folder.load()) == 1
+
+
+@pytest.mark.parametrize("failing", ["fsync", "rename"])
+def test_a_failed_write_is_an_error_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    folder = Checkpoints(tmp_path)
+    folder.save(state(1))
+
+    def fail(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync" if failing == "fsync" else "pathlib.Path.rename", fail)
+        with pytest.raises(OSError, match="No space left"):
+            folder.save(state(2))
+    assert [path.name[:8] for path in tmp_path.iterdir()] == ["00000001"]
+    assert number(folder.load()) == 1

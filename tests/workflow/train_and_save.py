@@ -1,0 +1,36 @@
+"""A training to be killed: `python -m tests.workflow.train_and_save CHECKPOINTS RESULT` goes on from the folder's newest
+checkpoint, saves every few milliseconds, and in the end writes its state_dict, and beside it the epoch it began in."""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from service.workflow.checkpoint import Checkpoints
+from service.workflow.save_and_load import save
+from service.workflow.state import State
+from tests.workflow.learning import spec, train
+
+NETWORK = {"kind": "mlp", "hidden": [16, 8], "dropout": 0.2, "normalization": "BatchNorm1d"}
+BETWEEN_SAVES = 0.01  # seconds
+
+
+def main(folder: Path, result: Path) -> None:
+    """Trains for a few seconds."""
+    checkpoints, saved_at = Checkpoints(folder), 0.0
+
+    def after_step(make: Callable[[], State]) -> None:
+        nonlocal saved_at
+        if time.monotonic() - saved_at >= BETWEEN_SAVES:
+            checkpoints.save(make())
+            saved_at = time.monotonic()
+
+    saved = checkpoints.load().state
+    value = spec("price", model=NETWORK, training={"epochs": 100, "batch_size": 16, "ema": {"decay": 0.99}})
+    lesson = train(value, after_step, saved)
+    save(lesson.learned.model, result)
+    result.with_suffix(".began").write_text(str(1 if saved is None else saved["epoch"]))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
