@@ -5,11 +5,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.api.live_server import LiveServer
 
 if TYPE_CHECKING:
     from tests.postgres import Postgres
+
+# How long an example takes says nothing of the code where others share the machine, or where it is the first to import.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

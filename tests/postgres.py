@@ -17,8 +17,8 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from service.jobs.database import open_database
 
-START_SECONDS = 60.0
-STOP_SECONDS = 30.0
+START_SECONDS = 180.0
+STOP_SECONDS = 90.0
 # The end of its input is the end of this process, however it came: the server goes at once, then the folder.
 GUARD = """
 folder=$1; shift

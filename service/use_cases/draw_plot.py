@@ -77,12 +77,17 @@ class Plots:
 
     async def _draw(self, store: Store, version: Version, plot: str, stem: str) -> None:
         async with self._seats:
+            if await asyncio.to_thread(self._is_drawn, stem):
+                return  # it became so between the look at what is kept and this task
             request = await asyncio.to_thread(_request, store, version, plot)
             with storage_errors():
                 self._temporary.mkdir(parents=True, exist_ok=True)
                 with tempfile.TemporaryDirectory(dir=self._temporary, ignore_cleanup_errors=True) as folder:
                     await _render(request, Path(folder))
                     await asyncio.to_thread(self._keep, stem, Path(folder))
+
+    def _is_drawn(self, stem: str) -> bool:
+        return all((self._folder / f"{stem}.{form}").exists() for form in FORMS)
 
     def _keep(self, stem: str, drawn: Path) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

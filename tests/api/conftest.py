@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.live_server import LiveServer
+from tests.api.live_server import LiveServer, until
 
 LINE: dict[str, Any] = {
     "data": {"kind": "line", "weight": 0.4, "bias": 0.6, "start": 0, "end": 1, "step": 0.02},
@@ -30,8 +30,19 @@ def train(http: httpx.Client, name: str, **about: Any) -> dict[str, Any]:
     """A model of that name, trained on the line unless the spec says otherwise: the job that has succeeded."""
     accepted = http.post("/v1/training-jobs", json={**LINE, "model_name": name, **about})
     assert accepted.status_code == 202, accepted.text
-    job: dict[str, Any] = http.get(f"{accepted.headers['Location']}?wait=60").json()
+    job = ended(http, accepted.json()["id"])
     assert job["status"] == "succeeded", job
+    return job
+
+
+def ended(http: httpx.Client, job_id: str) -> dict[str, Any]:
+    """The job once it has ended; the first one waits for a trainer server that still loads."""
+
+    def look() -> dict[str, Any] | None:
+        job: dict[str, Any] = http.get(f"/v1/training-jobs/{job_id}?wait=20").json()
+        return None if job["status"] in ("queued", "running") else job
+
+    job: dict[str, Any] = until(look, 300)
     return job
 
 

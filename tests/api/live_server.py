@@ -6,13 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 
-START_SECONDS = 60
-STOP_SECONDS = 30
-ADDRESS = re.compile(r"running on (http://127\.0\.0\.1:\d+)")
+START_SECONDS = 180
+STOP_SECONDS = 90
+ADDRESS = re.compile(r"running on (http://127\.0\.0\.1:\d+)\D")  # to its end: the line may still be on its way
 
 
 class LiveServer:
@@ -34,11 +36,12 @@ class LiveServer:
 
     def client(self) -> httpx.Client:
         """A client that believes no proxy of the environment."""
-        return httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        return httpx.Client(base_url=self.url, timeout=120, trust_env=False)
 
     def temporary_files(self) -> list[Path]:
         """What lies about under the home's folder for temporary files."""
-        return [path for path in (self.home / "tmp").rglob("*") if path.is_file()]
+        walk = os.walk(self.home / "tmp")  # which takes it calmly that a folder goes while it looks
+        return [Path(folder) / name for folder, _, names in walk for name in names]
 
     def stop(self) -> int:
         """SIGTERM, and the exit status."""
@@ -59,3 +62,12 @@ class LiveServer:
         self.process.kill()
         self.process.wait()
         raise AssertionError(f"the service did not start:\n{self.log()}")
+
+
+def until(reached: Callable[[], Any], seconds: float = 120.0) -> Any:
+    """The first true value of `reached`, asked again and again."""
+    deadline = time.monotonic() + seconds
+    while not (value := reached()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+    return value

@@ -9,6 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from service.api import documents
+from tests.api.conftest import ended
 
 Operation = tuple[str, str, dict[str, Any]]
 
@@ -106,6 +107,7 @@ def test_the_examples_work_in_the_order_of_the_story(operations: list[Operation]
     send("get", "/livez"), send("get", "/readyz")
     send("post", "/v1/training-jobs/validate")
     values["job_id"] = send("post", "/v1/training-jobs").json()["id"]
+    ended(http, values["job_id"])
     assert send("get", "/v1/training-jobs/{job_id}", "?wait=60").json()["status"] == "succeeded"
     send("get", "/v1/training-jobs")
     send("get", "/v1/training-jobs/{job_id}/metrics")
@@ -124,7 +126,7 @@ def test_the_examples_work_in_the_order_of_the_story(operations: list[Operation]
     send("put", "/v1/models/{name}/aliases/{alias}")
     second = {**http.get("/v1/training-jobs/" + values["job_id"]).json()["spec"], "model_name": "story"}
     job = http.post("/v1/training-jobs", json={**second, "training": {**second["training"], "epochs": 0}}).json()
-    assert http.get(f"/v1/training-jobs/{job['id']}?wait=60").json()["result"]["version"] == 2
+    assert ended(http, job["id"])["result"]["version"] == 2
     http.put("/v1/models/story/aliases/production", json={"version": 2})
     assert send("post", "/v1/models/{name}/aliases/{alias}/rollback").json()["version"] == 1
     for path in ("", "/{alias}", "/{alias}/history"):

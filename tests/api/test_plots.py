@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,33 @@ def test_many_who_ask_at_once_have_it_drawn_once(store: Store, tmp_path: Path, m
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+def test_who_looks_just_before_it_is_drawn_does_not_have_it_drawn_again(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once, version = stand_in(monkeypatch), store.models.get("line", 1)
+    looked, drawn = threading.Event(), threading.Event()
+    real = Plots._kept
+
+    def late(self: Plots, stem: str, form: str) -> bytes | None:
+        found = real(self, stem, form)
+        if form == "svg" and not looked.is_set():
+            looked.set()
+            assert drawn.wait(60)
+        return found
+
+    async def ask() -> None:
+        plots = Plots(tmp_path / "kept", tmp_path / "tmp")
+        second = asyncio.create_task(plots.draw(store, version, "data", "svg"))
+        await asyncio.to_thread(looked.wait, 60)
+        await plots.draw(store, version, "data", "png")
+        drawn.set()
+        assert await second == b"data"
+
+    monkeypatch.setattr(Plots, "_kept", late)
+    asyncio.run(ask())
+    assert len(at_once) == 1
+
+
 def test_the_longest_unused_are_given_up(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(monkeypatch)
     version = store.models.get("line", 1)
@@ -115,12 +143,22 @@ def test_the_longest_unused_are_given_up(store: Store, tmp_path: Path, monkeypat
 
 def test_so_many_may_wait_and_no_more(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(monkeypatch)
+    render = draw_plot._render
     monkeypatch.setattr(draw_plot, "MOST_WAITING", 2)
     version = store.models.get("line", 1)
 
     async def ask() -> list[Any]:
+        refused = asyncio.Event()
+
+        async def render_then(request: bytes, folder: Path) -> None:
+            await refused.wait()  # nothing is drawn before all have asked
+            await render(request, folder)
+
+        monkeypatch.setattr(draw_plot, "_render", render_then)
         plots = Plots(tmp_path / "kept", tmp_path / "tmp")
-        asked = [plots.draw(store, version, plot, "png") for plot in PLOTS[:3]]
+        asked = [asyncio.create_task(plots.draw(store, version, plot, "png")) for plot in PLOTS[:3]]
+        await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        refused.set()
         return await asyncio.gather(*asked, return_exceptions=True)
 
     assert [type(each) for each in asyncio.run(ask())].count(TooManyDrawings) == 1

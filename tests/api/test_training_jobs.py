@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.conftest import LINE, train
+from tests.api.conftest import LINE, ended, train
 
 EVENTS = {"Accept": "text/event-stream"}
 LONG = {**LINE["training"], "epochs": 10_000_000}
@@ -32,10 +32,11 @@ def test_a_job_is_accepted_with_its_address(http: httpx.Client) -> None:
     assert accepted.status_code == 202
     assert accepted.headers["Location"] == f"/v1/training-jobs/{job['id']}"
     assert job["spec"]["split"]["train"] == 0.8 and job["spec"]["model"] == {"kind": "linear_regression"}
-    ended = http.get(accepted.headers["Location"], params={"wait": 60}).json()
-    assert (ended["status"], ended["result"]) == ("succeeded", {"model_name": "accepted", "version": 1})
-    assert ended["created_at"] <= ended["started_at"] <= ended["finished_at"]
-    assert ended["progress"]["fraction"] == 1 and ended["attempt"] == 1
+    ended(http, job["id"])
+    done = http.get(accepted.headers["Location"], params={"wait": 60}).json()
+    assert (done["status"], done["result"]) == ("succeeded", {"model_name": "accepted", "version": 1})
+    assert done["created_at"] <= done["started_at"] <= done["finished_at"]
+    assert done["progress"]["fraction"] == 1 and done["attempt"] == 1
 
 
 def test_waiting_ends_with_the_job_or_with_the_time(http: httpx.Client, line: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ def refused(home: Path, url: str | None = None, *, path: Path | None = None) -> 
     if path is not None:
         environment["PYTHONPATH"] = str(path)
     command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", str(home)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)  # noqa: S603 - our own
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)  # noqa: S603 - our own
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith("Error: ")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.docs.pages import ROOT
 
-ADDRESS = re.compile(r"http://127\.0\.0\.1:[1-9]\d*")
+ADDRESS = re.compile(r"(http://127\.0\.0\.1:[1-9]\d*)\D")  # to its end: the line may still be on its way
 
 
 @pytest.fixture
@@ -22,14 +22,14 @@ def address(tmp_path: Path) -> Iterator[str]:
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)  # noqa: S603 - our own command
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while not (found := ADDRESS.search(log.read_text())):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.05)
-        yield found[0]
+        yield found[1]
         process.terminate()
-        assert process.wait(30) == 0, log.read_text()
+        assert process.wait(90) == 0, log.read_text()
     finally:
         process.kill()
         process.wait()

@@ -18,7 +18,7 @@ RUN = {"bash", "python"}
 PREAMBLE = """set -euo pipefail
 modelwright() { "$PYTHON" -m service "$@"; }
 python3() { "$PYTHON" "$@"; }
-curl() { command curl --max-time 60 --noproxy '*' $FAIL "$@"; }
+curl() { command curl --max-time 300 --noproxy '*' $FAIL "$@"; }
 """
 
 
@@ -51,7 +51,7 @@ def run(snippet: Snippet, address: str, work: Path) -> "subprocess.CompletedProc
     environment |= {"PYTHON": sys.executable, "PYTHONPATH": str(ROOT), "MODELWRIGHT_URL": address}
     environment["FAIL"] = "" if "did you mean" in code else "--fail-with-body"
     return subprocess.run(  # noqa: S603 - our own documentation
-        command, cwd=work, env=environment, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=work, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
 
 

@@ -92,7 +92,7 @@ class Receiver:
         self._server.server_close()
 
 
-def until(reached: Callable[[], bool], seconds: float = 10.0) -> None:
+def until(reached: Callable[[], bool], seconds: float = 120.0) -> None:
     """Waits until it is so."""
     deadline = time.monotonic() + seconds
     while not reached():

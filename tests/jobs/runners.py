@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from service.jobs import dispatch as dispatch_module
+from service.jobs import leases as leases_module
 from service.jobs import runner as runner_module
 from service.jobs.dispatch import Dispatch
 from service.jobs.job import Job
@@ -29,6 +30,8 @@ def start(dispatch: Dispatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(runner_module, "BETWEEN_RESTARTS", 0.05)
     monkeypatch.setattr(runner_module, "GRACE", 1.0)
     monkeypatch.setattr(dispatch_module, "FIRST_BACK_OFF", 0.05)
+    for patience in ("ALLOWED", "EXPIRED"):  # a busy machine may stand still for some seconds, and nobody is dead
+        monkeypatch.setattr(leases_module, patience, 600.0)
     before = set(os.listdir("/proc/self/fd")) if sys.platform == "linux" else set()  # noqa: PTH208 - names only
     pids: set[int] = set()
     with ExitStack() as cleanup:

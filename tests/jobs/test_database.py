@@ -208,7 +208,8 @@ def test_a_file_that_is_no_journal_is_told(tmp_path: Path) -> None:
         open_database(f"sqlite:///{tmp_path / 'journal.sqlite'}")
 
 
-def test_a_server_that_is_starting_is_waited_for(postgres: "Postgres") -> None:
+def test_a_server_that_is_starting_is_waited_for(postgres: "Postgres", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "START_SECONDS", 120)
     name = ".s.PGSQL.5432"
     with postgres.database() as url, tempfile.TemporaryDirectory() as temporary:  # a socket's path must be short
         folder = Path(temporary)
@@ -218,10 +219,10 @@ def test_a_server_that_is_starting_is_waited_for(postgres: "Postgres") -> None:
             thread = threading.Thread(target=lambda: opened.append(open_database(url)))
             thread.start()  # finds nobody
             (folder / name).symlink_to("fake")
-            assert answered.wait(10)
+            assert answered.wait(120)
         (folder / "real").symlink_to(postgres.socket / name)
         (folder / "real").replace(folder / name)
-        thread.join(10)
+        thread.join(120)
         assert len(opened) == 1
         opened[0].dispose()
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.jobs.attempt import Attempt
 from service.jobs.lines import Lines
 
 JSON = st.recursive(
@@ -37,6 +38,14 @@ def test_one_keeps_what_came_with_it() -> None:
         theirs.close()
         with pytest.raises(EOFError):
             ours.one()
+
+
+def test_a_request_that_came_with_the_job_is_not_overlooked() -> None:
+    ours, theirs = map(Lines, socket.socketpair())
+    with closing(ours), closing(theirs):
+        theirs.socket.sendall(b'{"job":"job.json"}\n{"leave":true}\n')  # paused before the attempt has read its job
+        attempt = Attempt(ours, ours.one())
+        assert attempt.asked_to_leave()
 
 
 def test_a_half_line_is_no_value() -> None:

@@ -61,9 +61,7 @@ def test_one_that_begins_while_somebody_clears_up_keeps_its_name(
     real = fcntl.flock
 
     def late(descriptor: int, operation: int) -> None:
-        if (
-            not held
-        ):  # between the look at the file and its lock somebody else has removed it, and its owner made it anew
+        if not held:  # between the look at the file and its lock it was removed, and its owner made it anew
             monkeypatch.undo()
             path.unlink()
             held.append(Ownership._hold(path))

@@ -2,6 +2,7 @@ import logging
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import Engine, event
@@ -13,6 +14,7 @@ from service.jobs.job import Status
 from service.jobs.journal import Journal
 from service.jobs.leases import Leases
 from service.jobs.limits import AttemptLimits
+from service.jobs.ownership import Ownership
 from service.jobs.trainers import Trainers
 from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit, until
 
@@ -121,29 +123,42 @@ def test_the_job_of_a_service_that_died_here_is_taken_over_at_once(
 def test_the_job_of_a_service_elsewhere_is_taken_over_once_it_has_been_silent_for_long(
     start: Start, journal: Journal, dispatch: Dispatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leases, "EXPIRED", 1.0)
+    monkeypatch.setattr(leases, "EXPIRED", 0.3)
     job_id = submit(journal, None, "quick")
     dispatch.claim("elsewhere")
     start()
-    for _ in range(3):  # it lives, for longer than anybody waits for the silent
-        seen = time.monotonic()
-        dispatch.beat("elsewhere")
-        until(lambda: time.monotonic() > seen + 0.5)  # noqa: B023 - used at once
-        assert journal.get(job_id).attempt == 1
     assert ended(journal, job_id).attempt == 2
+
+
+def test_a_service_elsewhere_that_says_again_and_again_that_it_lives_is_not_expired(
+    journal: Journal, dispatch: Dispatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(leases, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    submit(journal, None, "quick")
+    dispatch.claim("elsewhere")
+    ownership = Ownership(tmp_path / "owners")
+    ours = Leases(dispatch, ownership)
+    for _ in range(3):  # together for longer than anybody waits for the silent
+        dispatch.beat("elsewhere")
+        assert ours.expired() == []
+        now[0] += 0.9 * leases.EXPIRED
+        assert ours.expired() == []
+    now[0] += 0.2 * leases.EXPIRED
+    assert ours.expired() == ["elsewhere"]
+    ownership.close()
 
 
 def test_attempts_end_before_others_may_take_their_jobs_over(start: Start, journal: Journal, tmp_path: Path) -> None:
     """A service that stands still cannot say that it lives. Its trainer server sees to it."""
-    monkeypatch = pytest.MonkeyPatch()
-    with monkeypatch.context() as patch:
-        patch.setattr(leases, "ALLOWED", 0.5)
-        runner = start()
-        job_id = submit(journal, runner, "slow")
-        pid = int(until(lambda: messages(journal, job_id))[0])
-        patch.setattr(Leases, "renew", lambda _: None)
+    runner = start()
+    job_id = submit(journal, runner, "slow")
+    pid = int(until(lambda: messages(journal, job_id))[0])
+    last_words = [time.monotonic() + 0.5]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Leases, "renew", lambda _: last_words.pop() if last_words else None)
         until(lambda: not alive(pid))
-    job = until(lambda: job if (job := journal.get(job_id)).attempt == 2 else None)
+    job = until(lambda: job if (job := journal.get(job_id)).attempt > 1 else None)
     assert (journal.attempts(job_id)[0].cause or {})["code"] == "lease_lost"
     journal.cancel(job.id)
     runner.wake()

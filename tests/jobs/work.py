@@ -115,10 +115,11 @@ def leaves(attempt: Attempt) -> dict[str, Any]:
 
 
 def swells(attempt: Attempt) -> dict[str, Any]:
-    """Takes more and more memory, and really uses it."""
-    taken = []
+    """Takes more and more memory, and really uses it; but never so much that the machine would suffer."""
+    taken: list[bytes] = []
     while True:
-        taken.append(bytes(range(256)) * (16 * 2**12))
+        if len(taken) < 48:
+            taken.append(bytes(range(256)) * (16 * 2**12))
         time.sleep(0.005)
 
 

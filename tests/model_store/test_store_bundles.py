@@ -26,7 +26,9 @@ def bundle_of(models: Collection, version: Version) -> bytes:
     return target.getvalue()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     manifest=st.dictionaries(st.text(), JSON, max_size=4),
     files=st.dictionaries(FILE_NAMES, st.binary(max_size=3000), max_size=4),

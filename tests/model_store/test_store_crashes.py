@@ -29,7 +29,7 @@ def check_whole(root: Path) -> Collection:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_killed_at_any_step_leaves_whole_versions_only(tmp_path: Path) -> None:
     script = [sys.executable, str(HERE / "publish_and_die.py"), str(tmp_path)]
-    done = subprocess.run(script, capture_output=True, text=True, timeout=60, check=True, env=ENVIRONMENT)
+    done = subprocess.run(script, capture_output=True, text=True, timeout=600, check=True, env=ENVIRONMENT)
     assert int(done.stdout) > 30
     models = check_whole(tmp_path / "store")
     assert 1 < len(models.numbers("line")) < int(done.stdout)

@@ -90,7 +90,7 @@ print(len(list((root / "tmp").iterdir())), len(backend.names("models/m/contents"
 
 def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", FULL, tmp_path], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", FULL, tmp_path], capture_output=True, text=True, timeout=300, check=True
     )
     assert done.stdout.split("\n") == ["no space"] * 3 + ["[1] [] ['1']", "0 1", ""]
 

@@ -1,7 +1,8 @@
 """Jobs as a client sees them: events, cancel, idempotency, and trainers that die."""
 
+import contextlib
 import os
-import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,7 +20,9 @@ def stream(server: Server, job_id: str, last: int | None = None) -> list[dict[st
     with server.http.stream("GET", f"/v1/training-jobs/{job_id}/events", headers=headers) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
         blocks = b"".join(response.iter_raw()).decode().split("\n\n")
-    fields = [dict(row.split(": ", 1) for row in block.splitlines()) for block in blocks if block.strip()]
+    fields = [
+        dict(row.split(": ", 1) for row in block.splitlines()) for block in blocks if block.strip() and block[0] != ":"
+    ]
     events: list[dict[str, Any]] = [orjson.loads(each["data"]) for each in fields]
     assert [each["id"] for each in fields] == [str(event["id"]) for event in events]
     assert [each["event"] for each in fields] == [event["type"] for event in events]
@@ -31,11 +34,35 @@ def running(server: Server, job_id: str) -> dict[str, Any]:
 
     def look() -> dict[str, Any] | None:
         job = server.client.job(job_id)
-        assert job["status"] in ("queued", "running"), job
+        assert job["status"] not in ("failed", "cancelled"), job
         return job if job["progress"] else None
 
     job: dict[str, Any] = until(look)
     return job
+
+
+def kill(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):  # it was about to go when it was seen
+            os.kill(pid, 9)
+
+
+def struck(server: Server, name: str, strike: Callable[[], None]) -> str:
+    """The model of a job that was struck while it trained, was tried again and has ended with all its epochs.
+
+    Where the training is quicker than the blow, the next one takes longer.
+    """
+    for epochs in (3_000, 12_000, 48_000, 192_000):
+        model = f"{name}-{epochs}"
+        job_id = server.client.train(line(epochs, name=model))["id"]
+        running(server, job_id)
+        strike()
+        if (attempt := server.client.wait(job_id)["attempt"]) > 1:
+            assert attempt == 2
+            told = server.client.metrics(job_id)["epoch"]  # thinned when they are more than 10,000
+            assert told == list(range(1, epochs + 1)) if epochs < 10_000 else (told[0], told[-1]) == (1, epochs)
+            return model
+    raise AssertionError("no blow was quicker than a training")
 
 
 def test_events_come_live_and_are_replayed(server: Server) -> None:
@@ -53,13 +80,11 @@ def test_events_come_live_and_are_replayed(server: Server) -> None:
     assert server.http.get(f"/v1/training-jobs/{job_id}/events", headers=headers).status_code == 204
 
 
-def test_cancel_ends_a_training_within_two_seconds_and_leaves_nothing(server: Server) -> None:
+def test_cancel_ends_a_training_at_once_and_leaves_nothing(server: Server) -> None:
     job_id = server.client.train(line(LONG, name="cancelled"))["id"]
     running(server, job_id)
     assert server.attempts()
-    began = time.monotonic()
-    assert server.client.cancel(job_id)["status"] == "cancelled"
-    assert time.monotonic() - began < 2
+    assert server.client.cancel(job_id)["status"] == "cancelled"  # after 5 s the answer would be another
     assert server.attempts() == []
     assert server.client.cancel(job_id)["status"] == "cancelled"
     assert server.http.get("/v1/models/cancelled").status_code == 404
@@ -98,39 +123,35 @@ def test_a_hundred_parallel_posts_of_one_key_make_one_job(server: Server) -> Non
 
 
 def test_a_killed_training_is_tried_again(server: Server) -> None:
-    job_id = server.client.train(line(3000, name="killed"))["id"]
-    running(server, job_id)
-    for pid in server.attempts():
-        os.kill(pid, 9)
-    job = server.client.wait(job_id)
-    assert job["attempt"] == 2
-    assert server.client.metrics(job_id)["epoch"] == list(range(1, 3001))
-    assert [version["version"] for version in server.client.versions("killed")] == [1]
+    model = struck(server, "killed", lambda: kill(server.attempts()))
+    assert [version["version"] for version in server.client.versions(model)] == [1]
 
 
 def test_a_training_that_is_killed_again_and_again_fails(server: Server) -> None:
     job_id = server.client.train(line(LONG, name="doomed"))["id"]
 
-    def struck() -> Any:
-        for pid in server.attempts():
-            os.kill(pid, 9)
+    def failed() -> Any:
+        kill(server.attempts())
         job = server.client.job(job_id)
         return job if job["status"] == "failed" else None
 
-    job = until(struck)
+    job = until(failed)
     assert job["error"]["code"] == "crashed"
     assert job["attempt"] == 3
     assert server.http.get("/v1/models/doomed").status_code == 404
 
 
 def test_a_killed_trainer_server_is_replaced_and_its_job_ends(server: Server) -> None:
-    job_id = server.client.train(line(3000, name="orphaned"))["id"]
-    running(server, job_id)
-    (trainer,) = server.children()
-    left = children(trainer)
-    os.kill(trainer, 9)
-    job = server.client.wait(job_id)
-    assert job["attempt"] == 2
-    assert server.children() != [trainer]
-    assert not set(left) & set(server.attempts())
-    assert [version["version"] for version in server.client.versions("orphaned")] == [1]
+    lost: set[int] = set()
+    left: set[int] = set()
+
+    def strike() -> None:
+        (trainer,) = server.children()
+        lost.add(trainer)
+        left.update(children(trainer))
+        kill([trainer])
+
+    model = struck(server, "orphaned", strike)
+    assert not lost & set(server.children())
+    assert not left & set(server.attempts())
+    assert [version["version"] for version in server.client.versions(model)] == [1]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from service.client import JobFailed
 from tests.story.server import Server, line
 
 TEST_INPUTS = [round(0.8 + 0.02 * step, 2) for step in range(10)]
@@ -76,7 +77,10 @@ def test_the_same_spec_gives_the_same_tensors(server: Server) -> None:
 
 def test_a_diverging_training_fails_and_leaves_no_version(server: Server) -> None:
     spec = line(50, name="diverging", loss={"name": "MSELoss"}, optimizer={"name": "SGD", "lr": 1e30})
-    job = server.client.job(server.client.train(spec)["id"], wait=30)
+    job_id = server.client.train(spec)["id"]
+    with pytest.raises(JobFailed):
+        server.client.wait(job_id)
+    job = server.client.job(job_id)
     assert job["status"] == "failed"
     assert job["result"] is None
     assert job["error"]["code"] == "training_diverged"

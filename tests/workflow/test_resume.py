@@ -200,11 +200,11 @@ def test_a_training_that_was_over_when_it_was_killed_does_no_step_more(tmp_path:
 
 def test_seconds_go_on_where_they_were(tmp_path: Path) -> None:
     value = spec("price", training={"epochs": 10_000_000, "max_seconds": 0.2})
-    train(value, Life(tmp_path, every=20).after_step)
+    train(value, Life(tmp_path, every=1).after_step)  # however few steps it comes to
     life = Life(tmp_path, every=sys.maxsize)
     began = time.monotonic()
     train(value, life.after_step, Checkpoints(tmp_path).load().state)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60  # and not for ten million epochs
     state = Checkpoints(tmp_path).load().state
     assert state is not None
     assert state["budget"]["seconds"] < 0.2
