@@ -13,6 +13,8 @@ from service.jobs.idempotency import recall, remember
 from service.jobs.job import AttemptRecord, Event, Job, Status
 from service.jobs.rows import attempt_of, event_of, job_of, json_text
 
+LARGEST_NUMBER = 2**31 - 1  # of an event: what PostgreSQL's integer holds
+
 Idempotency = tuple[str, str]  # a client's key, and the digest of the request that came with it
 
 
@@ -42,7 +44,9 @@ class Journal(Book):
         if status is not None:
             query = query.where(tables.jobs.c.status == status)
         if model_name is not None:
-            query = query.where(tables.jobs.c.model_name == model_name.replace("\0", ""))
+            if "\0" in model_name:  # which PostgreSQL would not even compare
+                return [], False
+            query = query.where(tables.jobs.c.model_name == model_name)
         with self._read() as connection:
             if after is not None:
                 query = query.where(tables.jobs.c.seq < found(connection, after)["seq"])
@@ -55,7 +59,7 @@ class Journal(Book):
             seq = found(connection, job_id)["seq"]
             query = (
                 select(tables.events)
-                .where(tables.events.c.job_seq == seq, tables.events.c.number > after)
+                .where(tables.events.c.job_seq == seq, tables.events.c.number > min(after, LARGEST_NUMBER))
                 .order_by(tables.events.c.number)
                 .limit(limit)
             )

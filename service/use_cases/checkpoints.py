@@ -86,7 +86,7 @@ class Checkpoints:
 
     def _save(self, folder: checkpoint.Checkpoints, training: State) -> None:
         began = self._clock()
-        self._attempt.flush()  # the epochs that this state has behind it are not reported again
+        self._attempt.flush()  # the epochs that this state has behind it
         folder.save(
             {
                 "format": FORMAT,

@@ -76,6 +76,8 @@ def test_pages_are_newest_first_and_whole(journal: Journal) -> None:
     journal.cancel(made[2])
     assert [job.id for job in journal.list_jobs(status=Status.CANCELLED)[0]] == [made[2]]
     assert journal.list_jobs(after=made[0]) == ([], False)
+    assert journal.list_jobs(model_name="m1\0") == ([], False)
+    assert journal.events(made[0], after=10**18) == []
     with pytest.raises(JobNotFound):
         journal.list_jobs(after="nope")
 
