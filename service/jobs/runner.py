@@ -146,7 +146,8 @@ class Runner:
         while not self._done():
             try:
                 for key, _ in self._selector.select(TICK):
-                    key.data()
+                    if self._selector.get_map().get(key.fd) is key:  # one heard before it may have ended it
+                        key.data()
                 if self._running:
                     self._renew()
                 if time.monotonic() - looked >= TICK:
