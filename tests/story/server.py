@@ -37,17 +37,32 @@ class Server:
 
     def start(self) -> None:
         """Starts it, again after it has ended, and waits until it can predict."""
-        told = len(self.said()) if self.log.exists() else 0
+        self.launch()
+        self.reach()
+
+    def launch(self) -> None:
+        """Starts it and waits for nothing."""
+        self._told = self.log.stat().st_size if self.log.exists() else 0
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MODELWRIGHT_")}
         environment |= {f"MODELWRIGHT_{name.upper()}": str(value) for name, value in self.settings.items()}
         command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", str(self.home)]
         with self.log.open("ab") as output:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)  # noqa: S603 - our own
+            self.process = subprocess.Popen(  # noqa: S603 - our own
+                command,
+                cwd=ROOT,
+                env=environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # so that what it leaves behind can be told from all else
+            )
+
+    def reach(self) -> None:
+        """Waits until it can predict."""
         deadline = time.monotonic() + START_SECONDS
-        while not (address := ADDRESS.search(self.said()[told:])):
+        while not (address := ADDRESS.search(self.said(self._told))):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.end()
-                raise AssertionError(f"the service did not start; it said:\n{self.said()[told:]}")
+                raise AssertionError(f"the service did not start; it said:\n{self.said(self._told)}")
             time.sleep(0.01)
         self.url = address[0]
         # A transport of its own leaves proxies of the environment aside.
@@ -55,9 +70,11 @@ class Server:
         self.client = Client(self.url, transport=httpx.HTTPTransport())
         until(self.client.ready, START_SECONDS)
 
-    def said(self) -> str:
-        """Its output so far."""
-        return self.log.read_text(errors="replace")
+    def said(self, since: int = 0) -> str:
+        """Its output so far, from that byte on."""
+        with self.log.open("rb") as file:
+            file.seek(since)
+            return file.read().decode(errors="replace")
 
     def kill(self) -> None:
         """`kill -9`."""
@@ -86,8 +103,9 @@ class Server:
         return [attempt for trainer in self.children() for attempt in children(trainer)]
 
     def _forget(self) -> None:
-        self.http.close()
-        self.client.close()
+        if hasattr(self, "http"):  # else it was ended before it could be reached
+            self.http.close()
+            self.client.close()
 
     def __enter__(self) -> Self:
         return self

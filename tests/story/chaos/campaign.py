@@ -1,0 +1,172 @@
+"""A campaign against a real service: it is struck again and again while it is used, and afterwards everything that it has
+ever promised is compared with what is there. `scripts/chaos` runs it, `scripts/test` a short one.
+"""
+
+import argparse
+import itertools
+import random
+import secrets
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.story.chaos import oracle
+from tests.story.chaos.ledger import Ledger, Reference
+from tests.story.chaos.moments import MOMENTS, wait_for
+from tests.story.chaos.recipes import HOUSES, RECIPES, rows_for, table
+from tests.story.chaos.site import Site
+from tests.story.chaos.strikes import STRIKES, bearable, recover
+from tests.story.chaos.visitors import Customer, Keeper, Reader, Visitor, undisturbed
+from tests.story.server import Server
+
+READY_WITHIN = 5.0  # seconds: the promise, on a machine with nothing else to do
+HARD_LIMIT = 30.0  # the same on one that is shared
+CALM = 1.5  # seconds between two strikes, on the average: some strikes must find work well under way
+TO_END = 180.0  # seconds in which all jobs have to end after the last strike
+
+
+@dataclass
+class Course:
+    """What a campaign is to do, and the same again from the same seed as far as clocks allow."""
+
+    strikes: int
+    seed: int
+    seconds: float
+    recipes: list[str]
+
+
+@dataclass
+class Blow:
+    """One strike as it happened."""
+
+    kind: str
+    moment: str
+    ready: float
+
+
+def run(home: Path, course: Course) -> Ledger:
+    """The whole campaign on this home; `findings` of what it returns is empty when all promises were kept."""
+    ledger, dice = Ledger(), random.Random(course.seed)  # noqa: S311 - no secret
+    deadline = time.monotonic() + course.seconds
+    say(f"seed {course.seed}")
+    with Server(home, slots=2, checkpoint_seconds=0.2) as server:
+        site = Site(server, ledger)
+        _train_undisturbed(site, course.recipes)
+        visitors: list[Visitor] = [
+            Customer(site, dice.getrandbits(32), 0.2, course.recipes),
+            Reader(site, dice.getrandbits(32), 0.1),
+            Keeper(site, dice.getrandbits(32), 1),
+        ]
+        for visitor in visitors:
+            visitor.start()
+        try:
+            blows = _strike_all(site, course, dice, deadline)
+        finally:
+            site.over = True
+            site.open.set()
+        for visitor in visitors:
+            visitor.join(oracle.PATIENCE)
+            ledger.expect(not visitor.is_alive(), f"{visitor.name} still waits for an answer")
+        oracle.all_ended(site, TO_END)
+        oracle.judge(site)
+        oracle.leaves_nothing(site)
+    _report(blows, ledger, course)
+    return ledger
+
+
+def _train_undisturbed(site: Site, recipes: list[str]) -> None:
+    client = site.server.client
+    client.upload_dataset(HOUSES, table(), "text/csv")
+    jobs = {name: client.train(RECIPES[name] | {"model_name": undisturbed(name)})["id"] for name in recipes}
+    for name, job_id in jobs.items():
+        began = client.wait(job_id)["attempt"]
+        site.ledger.expect(began == 1, f"the undisturbed {name} took {began} attempts")
+        digest = client.manifest(undisturbed(name), 1)["files"]["state_dict.safetensors"]["sha256"]
+        predictions = client.predict(undisturbed(name), rows_for(name), version=1)["predictions"]
+        site.ledger.references[name] = Reference(digest, client.metrics(job_id), predictions)
+    say(f"undisturbed: {', '.join(recipes)}")
+
+
+def _strike_all(site: Site, course: Course, dice: random.Random, deadline: float) -> list[Blow]:
+    began, blows = time.monotonic(), list[Blow]()
+    for number, (kind, moment) in enumerate(itertools.islice(_turns(dice), course.strikes), 1):
+        if time.monotonic() > deadline:
+            say(f"the time is over after {len(blows)} of {course.strikes} strikes")
+            break
+        time.sleep(dice.expovariate(1 / CALM))
+        moment = wait_for(moment, site, dice)
+        kind = bearable(kind, site)
+        struck = time.monotonic() - began
+        STRIKES[kind](site, dice)
+        blow = Blow(kind, moment, recover(site))
+        site.ledger.expect(blow.ready <= HARD_LIMIT, f"strike {number}: ready again only after {blow.ready:.1f} s")
+        oracle.all_there(site)
+        blows.append(blow)
+        say(f"{number:4} {struck:7.1f} s  {kind:16} at {moment:10} ready again in {blow.ready:5.2f} s")
+    return blows
+
+
+def _turns(dice: random.Random) -> itertools.chain[tuple[str, str]]:
+    """Every strike has its turn before one has another, and so has every moment."""
+
+    def shuffled(names: list[str]) -> list[str]:
+        return dice.sample(names, len(names))
+
+    kinds = itertools.chain.from_iterable(shuffled(list(STRIKES)) for _ in itertools.count())
+    moments = itertools.chain.from_iterable(shuffled(list(MOMENTS)) for _ in itertools.count())
+    return itertools.chain(zip(kinds, moments, strict=False))
+
+
+def _report(blows: list[Blow], ledger: Ledger, course: Course) -> None:
+    times = defaultdict(list)
+    for blow in blows:
+        times[blow.kind].append(blow.ready)
+    say(f"\n{'strike':17} times   ready again: median   most")
+    for kind, ready in sorted(times.items()):
+        say(f"{kind:17} {len(ready):5} {statistics.median(ready):19.2f} {max(ready):6.2f} s")
+    late = sum(blow.ready > READY_WITHIN for blow in blows)
+    say(f"ready again within {READY_WITHIN:.0f} s: {len(blows) - late} of {len(blows)}\n")
+    orders = ledger.acknowledged()
+    again = sum(order.tries - 1 for order in orders)
+    say(f"acknowledged jobs: {len(orders)}, POSTs that were repeated: {again}")
+    say(", ".join(f"{what}: {count}" for what, count in sorted(ledger.counts.items()) if count))
+    for finding in ledger.findings:
+        say(f"FOUND: {finding}")
+    say("all promises kept" if not ledger.findings else f"{len(ledger.findings)} findings; seed {course.seed}")
+
+
+def say(text: str) -> None:
+    """At once: a campaign may be watched, or be cut short."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Exit status 0 when every promise was kept."""
+    parser = argparse.ArgumentParser(prog="scripts/chaos", description="Kills a service of its own again and again.")
+    parser.add_argument("--strikes", type=int, default=30, help="how often it is struck (30)")
+    parser.add_argument("--seed", type=int, default=secrets.randbits(32), help="a campaign to be tried again")
+    parser.add_argument("--seconds", type=float, help="after which it is struck no more (60, and 20 for each strike)")
+    parser.add_argument("--keep", action="store_true", help="leave its home for a look, also when nothing was found")
+    given = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="modelwright-chaos-"))
+    seconds = given.seconds or 60 + 20 * given.strikes
+    kept = True
+    try:
+        ledger = run(folder / "home", Course(given.strikes, given.seed, seconds, list(RECIPES)))
+        kept = given.keep or bool(ledger.findings)
+    finally:
+        if kept:
+            say(f"its home and log are in {folder}")
+        else:
+            shutil.rmtree(folder)
+    return 1 if ledger.findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""What a strike hits. Only processes that the campaign has started itself, each by its id."""
+
+import contextlib
+import random
+import signal
+import time
+from collections.abc import Callable
+
+import psutil
+
+from tests.story.chaos.site import Site
+from tests.story.server import until
+
+Strike = Callable[[Site, random.Random], None]
+FORGIVEN = 2  # crashes without a newer checkpoint, after which a job would fail the next time
+
+
+def service(site: Site, dice: random.Random) -> None:
+    """`kill -9`."""
+    site.close()
+    site.server.kill()
+
+
+def service_twice(site: Site, dice: random.Random) -> None:
+    """And again while it starts."""
+    service(site, dice)
+    site.launch()
+    time.sleep(dice.uniform(0, 3))
+    site.server.kill()
+
+
+def stop(site: Site, dice: random.Random) -> None:
+    """SIGTERM, at which nothing may be left to chance."""
+    site.stopping = True
+    ran = site.query("SELECT seq, attempt FROM jobs WHERE status = 'running'")
+    status = site.server.stop()
+    site.close()
+    site.ledger.expect(status == 0, f"SIGTERM ended it with status {status}")
+    site.ledger.expect(not site.owners(), "a job is running though the service was stopped")
+    for seq, attempt in ran:
+        ended = site.query(f"SELECT ended_at FROM attempts WHERE job_seq = {seq} AND number = {attempt}")  # noqa: S608 - integers
+        site.ledger.expect(ended[0][0], f"attempt {attempt} of job {seq} has not ended though the service was stopped")
+
+
+def trainer_server(site: Site, dice: random.Random) -> None:
+    """The process that forks the trainers; they die with it."""
+    server = site.trainer_server()
+    _kill([server] if server else [])
+
+
+def trainer(site: Site, dice: random.Random) -> None:
+    """One training."""
+    _kill(_one(site, dice))
+
+
+def trainer_halted(site: Site, dice: random.Random) -> None:
+    """One that stands still for a moment before it dies."""
+    chosen = _one(site, dice)
+    with contextlib.suppress(psutil.Error):
+        for each in chosen:
+            each.send_signal(signal.SIGSTOP)
+            time.sleep(dice.uniform(0.1, 1))
+    _kill(chosen)
+
+
+def trainer_and_service(site: Site, dice: random.Random) -> None:
+    """One shortly after the other."""
+    trainer(site, dice)
+    time.sleep(dice.uniform(0, 0.3))
+    service(site, dice)
+
+
+STRIKES: dict[str, Strike] = {
+    "service": service,
+    "trainer": trainer,
+    "service, twice": service_twice,
+    "trainer server": trainer_server,
+    "stop": stop,
+    "trainer, halted": trainer_halted,
+    "trainer, service": trainer_and_service,
+}
+ON_TRAINERS = {"trainer", "trainer server", "trainer, halted"}
+
+
+def bearable(name: str, site: Site) -> str:
+    """This strike, or one of the service in its place where a job would rightly fail: three crashes in a row."""
+    crashes = site.query("SELECT max(crashes) FROM jobs WHERE status IN ('running', 'queued')")[0][0] or 0
+    return "service" if name in ON_TRAINERS and crashes >= FORGIVEN else name
+
+
+def recover(site: Site) -> float:
+    """Seconds until the service can predict, started again if it has to be; the oldest of its jobs are its own by then."""
+    before, gone = site.owners(), site.server.process.poll() is not None
+    began = time.monotonic()
+    if gone:
+        site.launch()
+        site.server.reach()
+    else:
+        until(site.server.client.ready, 60)
+    took = time.monotonic() - began
+    site.reopen()
+    if gone:
+        orphans = _settled(lambda: not site.left_alive(site.sessions[:-1]))
+        site.ledger.expect(orphans, "processes have outlived their service")
+        taken_over = _settled(lambda: not before & site.owners())
+        site.ledger.expect(taken_over, "a job is running whose service is gone")
+    return took
+
+
+def _settled(reached: Callable[[], object], seconds: float = 20.0) -> bool:
+    with contextlib.suppress(AssertionError):
+        until(reached, seconds)
+        return True
+    return False
+
+
+def _one(site: Site, dice: random.Random) -> list[psutil.Process]:
+    trainers = site.trainers()
+    return [dice.choice(trainers)] if trainers else []
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.kill()

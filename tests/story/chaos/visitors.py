@@ -1,0 +1,224 @@
+"""Those who use the service while it is struck: they keep asking until they are answered, and remember what they were told.
+
+Each is a thread of its own. None stops in the middle of something: at the end of a campaign every question is answered.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from tests.story.chaos.ledger import Order
+from tests.story.chaos.recipes import RECIPES, rows_for
+from tests.story.chaos.site import Site
+
+MOST_QUEUED = 5  # jobs that wait: enough for both slots, few enough to be done soon after the last strike
+FINAL = ("succeeded", "failed", "cancelled")
+SCRATCH = "scratch"
+IMPORTED = "imported"
+
+
+class Visitor(threading.Thread):
+    """Does one of its actions after another.
+
+    Args:
+        pause: seconds between two of them, on the average.
+    """
+
+    def __init__(self, site: Site, seed: int, pause: float) -> None:
+        super().__init__(daemon=True, name=type(self).__name__)
+        self.site = site
+        self.ledger = site.ledger
+        self.dice = random.Random(seed)  # noqa: S311 - no secret
+        self._pause = pause
+        self.http = httpx.Client(transport=httpx.HTTPTransport())
+
+    def run(self) -> None:
+        """Until the campaign is over."""
+        try:
+            while not self.site.over:
+                self.dice.choice(self.actions())()
+                time.sleep(self.dice.expovariate(1 / self._pause))
+        except Exception as error:
+            self.ledger.find(f"{self.name} met what it did not expect: {error!r}")
+            raise
+        finally:
+            self.http.close()
+
+    def actions(self) -> list[Callable[[], None]]:
+        """What it may do."""
+        raise NotImplementedError
+
+    def ask(self, method: str, path: str, **more: Any) -> httpx.Response | None:
+        """Asks once."""
+        return self.site.call(self.http, method, path, **more)
+
+    def insist(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """Asks until there is an answer; for what may be asked twice."""
+        while (answer := self.ask(method, path, **more)) is None:
+            self.ledger.count("unanswered requests")
+        return answer
+
+
+class Customer(Visitor):
+    """Asks for trainings."""
+
+    def __init__(self, site: Site, seed: int, pause: float, recipes: list[str]) -> None:
+        super().__init__(site, seed, pause)
+        self._recipes = recipes
+
+    def actions(self) -> list[Callable[[], None]]:
+        return [self.order]
+
+    def order(self) -> None:
+        """A job; under the same key again when nobody has answered, and now and then for no reason."""
+        queued = self.insist("GET", "/v1/training-jobs?status=queued&limit=10").json()["data"]
+        if len(queued) >= MOST_QUEUED:
+            return
+        recipe = self.dice.choice(self._recipes)
+        order = Order(f"{self.dice.getrandbits(64):x}", recipe)
+        self.ledger.orders.append(order)
+        self._post(order)
+        if self.dice.random() < 0.2:
+            self._post(order)
+
+    def _post(self, order: Order) -> None:
+        body = RECIPES[order.recipe] | {"model_name": order.recipe}
+        answer = None
+        while answer is None:
+            order.tries += 1
+            self.site.posting.set()
+            answer = self.ask("POST", "/v1/training-jobs", json=body, headers={"Idempotency-Key": order.key})
+        told = answer.json().get("id", "")
+        self.ledger.expect(answer.status_code == 202, f"POST was answered {answer.status_code}: {answer.text[:200]}")
+        self.ledger.expect(order.job_id in ("", told), f"one key has made two jobs: {order.job_id} and {told}")
+        order.job_id = told
+
+
+class Reader(Visitor):
+    """Uses models: predicts, promotes, exports and imports; uploads tables."""
+
+    def actions(self) -> list[Callable[[], None]]:
+        return [self.predict, self.predict, self.predict, self.promote, self.import_one, self.upload]
+
+    def predict(self) -> None:
+        """The undisturbed models answer as they did on the first day."""
+        recipe, reference = self.dice.choice(list(self.ledger.references.items()))
+        path = f"/v1/models/{undisturbed(recipe)}/versions/1/predictions"
+        answer = self.ask("POST", path, json={"instances": rows_for(recipe)})
+        if answer is not None:
+            self.ledger.count("predictions")
+            same = answer.status_code == 200 and answer.json()["predictions"] == reference.predictions
+            self.ledger.expect(same, f"{undisturbed(recipe)} predicts otherwise: {answer.text[:200]}")
+
+    def promote(self) -> None:
+        """Lets `production` stand for some version. One that nobody has confirmed may hold or not."""
+        model = self.dice.choice(list(RECIPES))
+        answer = self.ask("GET", f"/v1/models/{model}/versions?limit=1000")
+        if answer is None or answer.status_code == 404:
+            return
+        version = self.dice.choice(answer.json()["data"])["version"]
+        possible = self.ledger.aliases.setdefault(model, set())
+        possible.add(version)
+        answer = self.ask("PUT", f"/v1/models/{model}/aliases/production", json={"version": version})
+        if answer is not None:
+            self.ledger.expect(answer.is_success, f"promoting {model}@{version}: {answer.text[:200]}")
+            possible.clear()
+            possible.add(version)
+            self.ledger.count("promotions")
+
+    def import_one(self) -> None:
+        """A bundle goes out and comes in again under another name; the next import removes it."""
+        self._remove_imported()
+        recipe = self.dice.choice(list(self.ledger.references))
+        got = self.ask("GET", f"/v1/models/{undisturbed(recipe)}/versions/1/bundle")
+        if got is None:
+            return
+        headers = {"Content-Type": "application/zip"}
+        answer = self.insist("POST", f"/v1/models/{IMPORTED}/versions", content=got.content, headers=headers)
+        self.ledger.expect(answer.status_code in (200, 201), f"an import: {answer.status_code} {answer.text[:200]}")
+        self.ledger.imported.add(answer.json()["digest"])
+        self.ledger.count("imports")
+
+    def _remove_imported(self) -> None:
+        listed = self.ask("GET", f"/v1/models/{IMPORTED}/versions?limit=1000")
+        if listed is None or listed.status_code == 404 or len(listed.json()["data"]) < 3:
+            return
+        oldest = listed.json()["data"][-1]
+        answer = self.insist("DELETE", f"/v1/models/{IMPORTED}/versions/{oldest['version']}")
+        self.ledger.expect(answer.status_code in (204, 404), f"a deletion: {answer.status_code} {answer.text[:200]}")
+        self.ledger.imported.discard(oldest["digest"])
+        self.ledger.count("deletions")
+
+    def upload(self) -> None:
+        """A new version of a data set that nobody trains on."""
+        rows = [f"{self.dice.random()},{self.dice.random()}" for _ in range(200)]
+        headers = {"Content-Type": "text/csv"}
+        answer = self.ask("PUT", f"/v1/datasets/{SCRATCH}", content="\n".join(["a,b", *rows]), headers=headers)
+        if answer is not None:
+            self.ledger.expect(answer.status_code == 201, f"an upload: {answer.status_code} {answer.text[:200]}")
+            self.ledger.tables[answer.json()["version"]] = answer.json()["digest"]
+            self.ledger.count("uploads")
+
+
+class Keeper(Visitor):
+    """Looks after jobs: lets them stand still and go on, and now and then does not want one any more."""
+
+    def actions(self) -> list[Callable[[], None]]:
+        return [self.pause, self.resume, self.cancel]
+
+    def pause(self) -> None:
+        """Some job stands still until somebody lets it go on."""
+        if (order := self._some(paused=False)) is None:
+            return
+        order.paused = True
+        answer = self.ask("POST", f"/v1/training-jobs/{order.job_id}/pause")
+        if answer is not None and answer.status_code == 409:
+            order.paused = False
+            self._look(order)
+        elif answer is not None:
+            self.ledger.expect(answer.status_code == 200, f"pausing {order.job_id}: {answer.text[:200]}")
+            self.ledger.count("pauses")
+
+    def resume(self) -> None:
+        """Lets a paused job go on."""
+        if (order := self._some(paused=True)) is not None:
+            self.let_go_on(order)
+
+    def let_go_on(self, order: Order) -> None:
+        """Until it is certain that it is not paused any more."""
+        answer = self.insist("POST", f"/v1/training-jobs/{order.job_id}/resume")
+        known = answer.status_code in (200, 409)  # 409: it has ended, or is being cancelled
+        self.ledger.expect(known, f"resuming {order.job_id}: {answer.status_code} {answer.text[:200]}")
+        order.paused = False
+
+    def cancel(self) -> None:
+        """Seldom: what is cancelled proves little."""
+        order = self._some(paused=False)
+        if order is None or self.dice.random() > 1 / 4:
+            return
+        order.cancel = "asked"
+        answer = self.ask("POST", f"/v1/training-jobs/{order.job_id}/cancel")
+        if answer is not None and answer.status_code == 409:
+            order.cancel = ""
+            self._look(order)
+        elif answer is not None:
+            self.ledger.expect(answer.status_code == 200, f"cancelling {order.job_id}: {answer.text[:200]}")
+            order.cancel = "done"
+
+    def _some(self, *, paused: bool) -> Order | None:
+        orders = [each for each in self.ledger.acknowledged() if not each.ended and each.paused is paused]
+        orders = [each for each in orders if not each.cancel]
+        return self.dice.choice(orders[-12:]) if orders else None
+
+    def _look(self, order: Order) -> None:
+        answer = self.ask("GET", f"/v1/training-jobs/{order.job_id}")
+        order.ended = answer is not None and answer.json()["status"] in FINAL
+
+
+def undisturbed(recipe: str) -> str:
+    """The name of the model that a recipe has made before the first strike."""
+    return f"{recipe}-undisturbed"
