@@ -41,6 +41,22 @@ def test_a_killed_trainer_server_gives_its_jobs_to_the_next(start: Start, journa
     assert {ended(journal, job_id).status for job_id in flags} == {Status.CANCELLED}
 
 
+def test_what_a_dying_trainer_server_leaves_behind_is_not_listened_to(
+    start: Start, journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    runner = start(slots=2, forks=True)
+    for _ in range(3):  # each time all of them fall silent at once: its own socket, those of its attempts, their output
+        jobs = [submit(journal, runner, "slow") for _ in range(2)]
+        until(lambda: all(messages(journal, job_id) for job_id in jobs))  # noqa: B023 - used at once
+        os.kill(runner.trainer_pid or 0, 9)
+        until(lambda: all(len(messages(journal, job_id)) == 2 for job_id in jobs))  # noqa: B023 - used at once
+        for job_id in jobs:
+            journal.cancel(job_id)
+        runner.wake()
+        assert {ended(journal, job_id).status for job_id in jobs} == {Status.CANCELLED}
+    assert "met an error" not in caplog.text
+
+
 def test_a_job_handed_to_a_dying_trainer_server_is_not_blamed(start: Start, journal: Journal) -> None:
     runner = start(slots=1)
     for _ in range(6):  # more often than a job may crash
