@@ -102,7 +102,8 @@ def _strike_all(site: Site, course: Course, dice: random.Random, deadline: float
         moment = wait_for(moment, site, dice)
         kind = bearable(kind, site)
         struck = time.monotonic() - began
-        STRIKES[kind](site, dice)
+        if not STRIKES[kind](site, dice):
+            moment = "no target"
         blow = Blow(kind, moment, recover(site))
         site.ledger.expect(blow.ready <= HARD_LIMIT, f"strike {number}: ready again only after {blow.ready:.1f} s")
         oracle.all_there(site)

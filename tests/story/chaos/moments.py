@@ -9,7 +9,8 @@ from pathlib import Path
 from tests.story.chaos.site import Site
 
 LOOK = 0.002  # seconds between looks; what is waited for takes a few milliseconds
-PATIENCE = 6.0  # seconds after which the strike falls anyway: jobs may be paused, or wait after a crash
+PATIENCE = 6.0  # seconds after which the strike falls anyway: what is under way may be long
+TRAINERS_WITHIN = 30.0  # seconds until a trainer is at work again: after a start it takes some, after a crash too
 
 # What has to happen, and within how many seconds after it the strike falls.
 MOMENTS: dict[str, float] = {
@@ -24,6 +25,10 @@ MOMENTS: dict[str, float] = {
 
 def wait_for(moment: str, site: Site, dice: random.Random) -> str:
     """Returns at such a moment; its name, or "late" when nothing of the kind has happened."""
+    if moment not in ("any", "submit"):
+        deadline = time.monotonic() + TRAINERS_WITHIN
+        while not site.trainers() and time.monotonic() < deadline:
+            time.sleep(0.05)
     begun = BEGINNINGS[moment](site)
     deadline = time.monotonic() + PATIENCE
     while not (reached := begun()) and time.monotonic() < deadline:

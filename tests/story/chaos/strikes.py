@@ -11,25 +11,27 @@ import psutil
 from tests.story.chaos.site import Site
 from tests.story.server import until
 
-Strike = Callable[[Site, random.Random], None]
+Strike = Callable[[Site, random.Random], bool]  # whether it has hit anything
 FORGIVEN = 2  # crashes without a newer checkpoint, after which a job would fail the next time
 
 
-def service(site: Site, dice: random.Random) -> None:
+def service(site: Site, dice: random.Random) -> bool:
     """`kill -9`."""
     site.close()
     site.server.kill()
+    return True
 
 
-def service_twice(site: Site, dice: random.Random) -> None:
+def service_twice(site: Site, dice: random.Random) -> bool:
     """And again while it starts."""
     service(site, dice)
     site.launch()
     time.sleep(dice.uniform(0, 3))
     site.server.kill()
+    return True
 
 
-def stop(site: Site, dice: random.Random) -> None:
+def stop(site: Site, dice: random.Random) -> bool:
     """SIGTERM, at which nothing may be left to chance."""
     site.stopping = True
     ran = site.query("SELECT seq, attempt FROM jobs WHERE status = 'running'")
@@ -40,34 +42,35 @@ def stop(site: Site, dice: random.Random) -> None:
     for seq, attempt in ran:
         ended = site.query(f"SELECT ended_at FROM attempts WHERE job_seq = {seq} AND number = {attempt}")  # noqa: S608 - integers
         site.ledger.expect(ended[0][0], f"attempt {attempt} of job {seq} has not ended though the service was stopped")
+    return True
 
 
-def trainer_server(site: Site, dice: random.Random) -> None:
+def trainer_server(site: Site, dice: random.Random) -> bool:
     """The process that forks the trainers; they die with it."""
     server = site.trainer_server()
-    _kill([server] if server else [])
+    return _kill([server] if server else [])
 
 
-def trainer(site: Site, dice: random.Random) -> None:
+def trainer(site: Site, dice: random.Random) -> bool:
     """One training."""
-    _kill(_one(site, dice))
+    return _kill(_one(site, dice))
 
 
-def trainer_halted(site: Site, dice: random.Random) -> None:
+def trainer_halted(site: Site, dice: random.Random) -> bool:
     """One that stands still for a moment before it dies."""
     chosen = _one(site, dice)
     with contextlib.suppress(psutil.Error):
         for each in chosen:
             each.send_signal(signal.SIGSTOP)
             time.sleep(dice.uniform(0.1, 1))
-    _kill(chosen)
+    return _kill(chosen)
 
 
-def trainer_and_service(site: Site, dice: random.Random) -> None:
+def trainer_and_service(site: Site, dice: random.Random) -> bool:
     """One shortly after the other."""
     trainer(site, dice)
     time.sleep(dice.uniform(0, 0.3))
-    service(site, dice)
+    return service(site, dice)
 
 
 STRIKES: dict[str, Strike] = {
@@ -119,7 +122,9 @@ def _one(site: Site, dice: random.Random) -> list[psutil.Process]:
     return [dice.choice(trainers)] if trainers else []
 
 
-def _kill(processes: list[psutil.Process]) -> None:
+def _kill(processes: list[psutil.Process]) -> bool:
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.kill()
+            return True
+    return False
