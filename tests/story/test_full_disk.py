@@ -1,0 +1,128 @@
+"""A full disk: what needs space is refused or fails with the reason, everything else goes on, and so does the service once
+there is space again.
+"""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.client import ApiError
+from tests.story.server import Server, line, until, verify
+from tests.workflow.learning import spec
+
+SIZE = 96 * 2**20  # two checkpoints of the wide network and one that is being written
+JOURNAL_NEEDS = 3 * 2**20  # left free where a job is to fail for want of space and the journal is to say so
+WIDE = {"kind": "mlp", "hidden": [1200, 1000]}  # five megabytes: more than that
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A folder with a small file system of its own."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    except FileNotFoundError:
+        pytest.skip("there is no mount here")
+    if done.returncode != 0:
+        pytest.skip(f"mounting a small file system is not permitted here: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S603, S607 - our own
+
+
+class Ballast:
+    """Takes up the space of a file system."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "ballast"
+
+    def leave(self, free: int) -> None:
+        """So many bytes, about; the service goes on writing meanwhile."""
+        with self._path.open("ab") as file:
+            while (missing := self._available() - free) > 0:
+                with contextlib.suppress(OSError):  # somebody was faster
+                    os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, missing)
+
+    def _available(self) -> int:
+        status = os.statvfs(self._path.parent)
+        return status.f_bavail * status.f_frsize
+
+    def drop(self) -> None:
+        """All of it."""
+        self._path.unlink()
+
+
+def test_a_training_that_finds_no_space_fails_and_says_so(small: Path) -> None:
+    ballast = Ballast(small)
+    with Server(small / "home", slots=1, checkpoint_seconds=0.2) as server:
+        server.client.wait(server.client.train(line(20))["id"])
+        job = server.client.train(wide(epochs=300))
+        until(lambda: server.client.job(job["id"])["progress"])
+        ballast.leave(JOURNAL_NEEDS)  # too little for its next checkpoint, and for its version
+        assert failure(server, job["id"]) == "no_space"
+        until(lambda: not list((small / "home" / "checkpoints").glob("*")))  # which makes room that is not to be there
+        ballast.leave(JOURNAL_NEEDS)
+        assert failure(server, server.client.train(wide(epochs=1))["id"]) == "no_space"
+        assert server.client.predict("line", inputs={"x": [0.5]})["model_version"] == 1
+        ballast.drop()
+        assert server.client.wait(server.client.train(wide(epochs=1))["id"])["result"]["version"] == 1
+        assert server.stop() == 0
+    verify(small / "home")
+    assert not list((small / "home" / "checkpoints").glob("*"))
+
+
+def test_a_full_disk_is_told_and_got_over_without_a_restart(small: Path) -> None:
+    ballast = Ballast(small)
+    with Server(small / "home", slots=1) as server:
+        server.client.wait(server.client.train(line(20))["id"])
+        before = server.client.predict("line", inputs={"x": [0.1, 0.9]})
+        pid, running = server.process.pid, server.client.train(line(9_000, name="running"))["id"]
+        until(lambda: server.client.job(running)["progress"])
+        ballast.leave(0)
+        accepted, refused = submit_until_full(server)
+        assert (refused.status, refused.code) == (507, "no_space")
+        with pytest.raises(ApiError) as upload:
+            server.client.upload_dataset("table", b"a,b\n" + b"1,2\n" * 50_000, "text/csv")
+        with pytest.raises(ApiError) as promotion:
+            server.client.set_alias("line", "production", 1)
+        assert [(told.value.status, told.value.code) for told in (upload, promotion)] == [(507, "no_space")] * 2
+        assert server.client.predict("line", inputs={"x": [0.1, 0.9]}) == before
+        assert server.client.ready()
+        assert server.client.job(running)["status"] in ("running", "failed")
+        ballast.drop()
+        again = server.client.train(line(20))["id"]
+        assert [server.client.wait(job_id)["status"] for job_id in (*accepted, again)]
+        ended = server.client.job(running, wait=60)  # it was full when its end came, or not yet
+        assert ended["status"] == "succeeded" or ended["error"]["code"] == "no_space"
+        server.client.set_alias("line", "production", 1)
+        assert server.process.pid == pid
+        assert server.stop() == 0
+    verify(small / "home")
+
+
+def wide(epochs: int) -> dict[str, Any]:
+    return spec("price", model=WIDE, training={"epochs": epochs}) | {"model_name": "wide"}
+
+
+def failure(server: Server, job_id: str) -> str:
+    job = until(lambda: ended if (ended := server.client.job(job_id, wait=10))["status"] == "failed" else None, 90)
+    return str(job["error"]["code"])
+
+
+def submit_until_full(server: Server) -> tuple[list[str], ApiError]:
+    """The jobs that were accepted, and how the first that was not was answered. The journal's log may have room for some."""
+    accepted: list[str] = []
+    for _ in range(400):
+        try:
+            accepted.append(server.client.train(line(1))["id"])
+        except ApiError as error:
+            return accepted, error
+    raise AssertionError("a full disk takes jobs without end")
