@@ -85,6 +85,10 @@ class Server:
     def stop(self) -> int:
         """SIGTERM; its exit status."""
         self.process.terminate()
+        return self.wait()
+
+    def wait(self) -> int:
+        """Its exit status, once it has ended of its own accord."""
         status = self.process.wait(STOP_SECONDS)
         self._forget()
         return status

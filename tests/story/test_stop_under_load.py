@@ -1,0 +1,108 @@
+"""SIGTERM while trainings are asked for and predictions made: what was accepted is there afterwards."""
+
+import contextlib
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.story.server import Server, line, until, verify
+
+NOT_READY_WITHIN = 2.0  # seconds after SIGTERM; at once, but for a machine that has others to serve
+GRACE = 30.0
+INPUTS = {"x": [0.1, 0.9]}
+
+
+class Load:
+    """Clients that ask and ask until nobody answers any more, and what they were told."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.jobs: list[str] = []
+        self.predictions: list[Any] = []
+        self.statuses: set[int] = set()
+        self.broke_off: list[float] = []  # when, by the monotonic clock
+        self._threads = [threading.Thread(target=each) for each in (self._train, self._train, *[self._predict] * 3)]
+        for thread in self._threads:
+            thread.start()
+
+    def join(self) -> None:
+        """Once the service is gone."""
+        for thread in self._threads:
+            thread.join(GRACE)
+            assert not thread.is_alive(), "a client still waits for an answer"
+
+    def _train(self) -> None:
+        for answer in self._answers("/v1/training-jobs", line(5, name="asked"), 0.02):
+            if answer.status_code == 202:
+                self.jobs.append(answer.json()["id"])
+
+    def _predict(self) -> None:
+        for answer in self._answers("/v1/models/line/versions/1/predictions", {"inputs": INPUTS}, 0):
+            if answer.status_code == 200:
+                self.predictions.append(answer.json()["predictions"])
+
+    def _answers(self, path: str, body: dict[str, Any], pause: float) -> Iterator[httpx.Response]:
+        with httpx.Client(base_url=self.url, transport=httpx.HTTPTransport(), timeout=60) as http:
+            with contextlib.suppress(httpx.TransportError):
+                while True:
+                    answer = http.post(path, json=body)
+                    self.statuses.add(answer.status_code)
+                    yield answer
+                    time.sleep(pause)
+            self.broke_off.append(time.monotonic())
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> Iterator[Server]:
+    """A service with two slots, and something to predict with."""
+    with Server(tmp_path / "home", slots=2) as server:
+        server.client.wait(server.client.train(line(20))["id"])
+        yield server
+
+
+def test_a_stop_under_load_loses_nothing_that_was_accepted(busy: Server) -> None:
+    expected = busy.client.predict("line", inputs=INPUTS)["predictions"]
+    running = [busy.client.train(line(2_000_000, name="long", priority=1))["id"] for _ in range(2)]
+    until(lambda: all(busy.client.job(job_id)["progress"] for job_id in running))
+    load = Load(busy.url)
+    until(lambda: len(load.jobs) >= 10 and len(load.predictions) >= 10)
+    told = time.monotonic()
+    busy.process.terminate()
+    until(lambda: not ready(busy.url), NOT_READY_WITHIN)
+    assert busy.wait() == 0
+    load.join()
+    assert min(load.broke_off) >= told, "a client was cut off before the service was asked to stop"
+    assert load.statuses <= {200, 202, 503}
+    assert all(each == expected for each in load.predictions)
+    journal = states(busy.home)
+    assert {job_id: journal.get(job_id, ("lost",))[0] for job_id in load.jobs} == dict.fromkeys(load.jobs, "queued")
+    assert {job_id: journal[job_id] for job_id in running} == dict.fromkeys(running, ("queued", "stopped"))
+    busy.start()
+    until(lambda: all(busy.client.job(job_id)["attempt"] == 2 for job_id in running))
+    assert {*load.jobs, *running} <= {job["id"] for job in busy.client.jobs()}
+    assert busy.stop() == 0
+    verify(busy.home)
+
+
+def ready(url: str) -> bool:
+    """Asked on a connection of its own, as one that balances load would."""
+    try:
+        return httpx.get(f"{url}/readyz", timeout=GRACE, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def states(home: Path) -> dict[str, tuple[str, str | None]]:
+    """Each job's status, and why its last attempt has ended."""
+    query = """SELECT jobs.id, jobs.status, attempts.cause FROM jobs
+               LEFT JOIN attempts ON attempts.job_seq = jobs.seq AND attempts.number = jobs.attempt"""
+    with contextlib.closing(sqlite3.connect(home / "journal.sqlite")) as connection:
+        rows = connection.execute(query).fetchall()
+    return {job_id: (status, json.loads(cause)["code"] if cause else None) for job_id, status, cause in rows}
