@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import examples  # noqa: F401 - whose profile holds for all
 from tests.api.live_server import LiveServer
 
 if TYPE_CHECKING:

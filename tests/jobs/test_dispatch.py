@@ -16,6 +16,7 @@ from service.jobs.errors import (
 )
 from service.jobs.job import FINAL, MOVES, Status
 from service.jobs.journal import Journal
+from tests.examples import examples
 from tests.jobs.steps import DEAD, claimed, record, submit
 
 
@@ -207,7 +208,7 @@ def test_an_attempt_that_goes_on_in_the_middle_writes_over_what_comes_after(
 
 
 @given(sizes=st.lists(st.integers(1, 60), min_size=1, max_size=40), most=st.integers(4, 40), back=st.integers(1, 10**4))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_a_long_history_is_thinned_evenly_and_keeps_its_first_and_last(sizes: list[int], most: int, back: int) -> None:
     engine = open_database("sqlite://")
     journal, dispatch = Journal(engine), Dispatch(engine)

@@ -28,6 +28,7 @@ from service.jobs.dispatch import MOST_CRASHES, Dispatch
 from service.jobs.errors import AttemptSuperseded, IllegalMove
 from service.jobs.job import FINAL, MOVES, Job, Status
 from service.jobs.journal import Journal
+from tests.examples import examples
 
 OWNERS = st.sampled_from(["ann", "bob"])
 
@@ -236,7 +237,7 @@ class JournalMachine(RuleBasedStateMachine):
         assert set(self.dispatch.beats()) == {known.owner for known in self.known.values() if known.owner}
 
 
-JournalMachine.TestCase.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+JournalMachine.TestCase.settings = settings(max_examples=examples(20), stateful_step_count=25, deadline=None)
 TestJournalMachine = JournalMachine.TestCase
 
 
@@ -248,4 +249,4 @@ def test_on_postgres_too(postgres_engine: Engine) -> None:
                     connection.execute(table.delete())
             return postgres_engine
 
-    run_state_machine_as_test(OnPostgres, settings=settings(JournalMachine.TestCase.settings, max_examples=5))
+    run_state_machine_as_test(OnPostgres, settings=settings(JournalMachine.TestCase.settings, max_examples=examples(5)))

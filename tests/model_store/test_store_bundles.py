@@ -10,6 +10,7 @@ from model_store import Collection, Version, read_bundle, write_bundle
 from model_store.backends.local import LocalBackend
 from model_store.backends.memory import MemoryBackend
 from model_store.errors import VersionCorrupt
+from tests.examples import examples
 from tests.model_store.source_files import source_files
 
 FILE_NAMES = st.from_regex(r"[A-Za-z0-9][a-z._-]{0,8}(/[0-9][A-Z._-]{0,8})?", fullmatch=True)
@@ -27,7 +28,9 @@ def bundle_of(models: Collection, version: Version) -> bytes:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     manifest=st.dictionaries(st.text(), JSON, max_size=4),

@@ -22,6 +22,7 @@ from model_store.errors import (
     VersionInUse,
     VersionNotFound,
 )
+from tests.examples import examples
 from tests.model_store.source_files import source_files
 
 NAMES = st.sampled_from(["a", "b"])
@@ -165,10 +166,10 @@ class LocalStoreMachine(StoreMachine):
 
 
 def test_in_memory() -> None:
-    thorough = settings(max_examples=100, stateful_step_count=40, deadline=None, database=None)
+    thorough = settings(max_examples=examples(100), stateful_step_count=40, deadline=None, database=None)
     run_state_machine_as_test(StoreMachine, settings=thorough)
 
 
 def test_on_disk() -> None:
-    short = settings(max_examples=20, stateful_step_count=25, deadline=None, database=None)
+    short = settings(max_examples=examples(20), stateful_step_count=25, deadline=None, database=None)
     run_state_machine_as_test(LocalStoreMachine, settings=short)

@@ -16,6 +16,7 @@ from service.workflow.data.rows import RowsData
 from service.workflow.data.survey import survey
 from service.workflow.data.table import Table, Texts, Wanted
 from service.workflow.errors import InvalidData
+from tests.examples import examples
 
 RECORDS: list[dict[str, Any]] = [
     {"n": 1.5, "i": 3, "c": "red", "b": True, "t": "2024-01-01T10:00:00"},
@@ -87,7 +88,7 @@ def test_every_format_gives_the_table_that_rows_give(tmp_path: Path, media_type:
         max_size=30,
     )
 )
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 def test_csv_round_trip(tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, Any]]) -> None:
     path = tmp_path_factory.mktemp("csv") / "data"
     pl.DataFrame(records, schema={"x": pl.Float32, "w": pl.String}).write_csv(path)

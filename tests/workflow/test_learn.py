@@ -13,6 +13,7 @@ from service.workflow.errors import InvalidSpec, TrainingDiverged
 from service.workflow.models.tabm import TabM, TabMSpec
 from service.workflow.save_and_load import load, save
 from service.workflow.spec import EXAMPLE
+from tests.examples import examples
 from tests.workflow.learning import FEATURES, Lesson, houses, spec, train
 
 DEFAULTED = ("model", "training")
@@ -132,7 +133,7 @@ def test_several_numbers_at_once() -> None:
 
 
 @given(st.integers(1, 4), st.integers(1, 5), st.integers(1, 3), st.integers(1, 6))
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 def test_an_ensembles_loss_is_the_mean_of_its_members(members: int, rows: int, outputs: int, features: int) -> None:
     network = TabM(features, outputs, 8, 2, members, 0.0, None)
     x, y = torch.randn(rows, features), torch.randn(rows, outputs)

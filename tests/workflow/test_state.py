@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from service.workflow.checkpoint import Checkpoints
 from service.workflow.state import DTYPES, flatten, unflatten
+from tests.examples import examples
 
 
 def same(ours: Any, theirs: Any) -> bool:
@@ -64,13 +65,13 @@ TREES = st.recursive(
 
 
 @given(TREES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_a_tree_comes_back_as_it_was(tree: Any) -> None:
     assert same(unflatten(*flatten(tree)), tree)
 
 
 @given(st.dictionaries(st.text(), TREES, max_size=3))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_a_tree_comes_back_from_a_file_as_it_was(tmp_path_factory: pytest.TempPathFactory, tree: Any) -> None:
     folder = Checkpoints(tmp_path_factory.mktemp("checkpoints"))
     folder.save(tree)
