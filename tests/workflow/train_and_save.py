@@ -1,5 +1,5 @@
 """A training to be killed: `python -m tests.workflow.train_and_save CHECKPOINTS RESULT` goes on from the folder's newest
-checkpoint, saves every few milliseconds, and in the end writes its state_dict, and beside it the epoch it went on in, 0 if none."""
+checkpoint, saves every few milliseconds, and in the end writes its state_dict, and beside it the epoch it began in, 0 if anew."""
 
 import sys
 import time
