@@ -238,8 +238,8 @@ def test_after_a_real_kill_it_ends_with_the_same_bits(tmp_path: Path) -> None:
     subprocess.run([*command, str(tmp_path / "resumed")], check=True, timeout=240)  # noqa: S603
     train_and_save.main(tmp_path / "other", tmp_path / "undisturbed")
     assert (tmp_path / "resumed").read_bytes() == (tmp_path / "undisturbed").read_bytes()
-    assert int((tmp_path / "resumed.began").read_text()) > 1
-    assert (tmp_path / "undisturbed.began").read_text() == "1"
+    assert int((tmp_path / "resumed.began").read_text()) > 0  # where three saves take long, still in the first epoch
+    assert (tmp_path / "undisturbed.began").read_text() == "0"
 
 
 def _numbers(folder: Path) -> list[int]:

@@ -1,5 +1,5 @@
 """A training to be killed: `python -m tests.workflow.train_and_save CHECKPOINTS RESULT` goes on from the folder's newest
-checkpoint, saves every few milliseconds, and in the end writes its state_dict, and beside it the epoch it began in."""
+checkpoint, saves every few milliseconds, and in the end writes its state_dict, and beside it the epoch it began in, 0 if anew."""
 
 import sys
 import time
@@ -29,7 +29,7 @@ def main(folder: Path, result: Path) -> None:
     value = spec("price", model=NETWORK, training={"epochs": 100, "batch_size": 16, "ema": {"decay": 0.99}})
     lesson = train(value, after_step, saved)
     save(lesson.learned.model, result)
-    result.with_suffix(".began").write_text(str(1 if saved is None else saved["epoch"]))
+    result.with_suffix(".began").write_text(str(0 if saved is None else saved["epoch"]))
 
 
 if __name__ == "__main__":
