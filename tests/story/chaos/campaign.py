@@ -26,7 +26,6 @@ from tests.story.server import Server
 
 READY_WITHIN = 5.0  # seconds: the promise, on a machine with nothing else to do
 HARD_LIMIT = 30.0  # the same on one that is shared
-CALM = 1.5  # seconds between two strikes, on the average: some strikes must find work well under way
 TO_END = 180.0  # seconds in which all jobs have to end after the last strike
 
 
@@ -38,6 +37,8 @@ class Course:
     seed: int
     seconds: float
     recipes: list[str]
+    calm: float = 1.5  # seconds between two strikes, on the average: some must find work well under way
+    most_queued: int = 5  # jobs that wait: enough for both slots, few enough to be done soon after the last strike
 
 
 @dataclass
@@ -58,7 +59,7 @@ def run(home: Path, course: Course) -> Ledger:
         site = Site(server, ledger)
         _train_undisturbed(site, course.recipes)
         visitors: list[Visitor] = [
-            Customer(site, dice.getrandbits(32), 0.2, course.recipes),
+            Customer(site, dice.getrandbits(32), 0.2, course.recipes, course.most_queued),
             Reader(site, dice.getrandbits(32), 0.1),
             Keeper(site, dice.getrandbits(32), 1),
         ]
@@ -72,7 +73,9 @@ def run(home: Path, course: Course) -> Ledger:
         for visitor in visitors:
             visitor.join(oracle.PATIENCE)
             ledger.expect(not visitor.is_alive(), f"{visitor.name} still waits for an answer")
+        say("every question is answered")
         oracle.all_ended(site, TO_END)
+        say("every job has ended")
         oracle.judge(site)
         oracle.leaves_nothing(site)
     _report(blows, ledger, course)
@@ -98,7 +101,7 @@ def _strike_all(site: Site, course: Course, dice: random.Random, deadline: float
         if time.monotonic() > deadline:
             say(f"the time is over after {len(blows)} of {course.strikes} strikes")
             break
-        time.sleep(dice.expovariate(1 / CALM))
+        time.sleep(dice.expovariate(1 / course.calm))
         moment = wait_for(moment, site, dice)
         kind = bearable(kind, site)
         struck = time.monotonic() - began

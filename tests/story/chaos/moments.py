@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.story.chaos.site import Site
 
 LOOK = 0.002  # seconds between looks; what is waited for takes a few milliseconds
-PATIENCE = 6.0  # seconds after which the strike falls anyway: what is under way may be long
+PATIENCE = 4.0  # seconds after which the strike falls anyway: what is under way may be long
 TRAINERS_WITHIN = 30.0  # seconds until a trainer is at work again: after a start it takes some, after a crash too
 
 # What has to happen, and within how many seconds after it the strike falls.

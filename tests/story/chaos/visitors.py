@@ -15,7 +15,6 @@ from tests.story.chaos.ledger import Order
 from tests.story.chaos.recipes import RECIPES, rows_for
 from tests.story.chaos.site import Site
 
-MOST_QUEUED = 5  # jobs that wait: enough for both slots, few enough to be done soon after the last strike
 FINAL = ("succeeded", "failed", "cancelled")
 SCRATCH = "scratch"
 IMPORTED = "imported"
@@ -66,9 +65,10 @@ class Visitor(threading.Thread):
 class Customer(Visitor):
     """Asks for trainings."""
 
-    def __init__(self, site: Site, seed: int, pause: float, recipes: list[str]) -> None:
+    def __init__(self, site: Site, seed: int, pause: float, recipes: list[str], most_queued: int) -> None:
         super().__init__(site, seed, pause)
         self._recipes = recipes
+        self._most_queued = most_queued
 
     def actions(self) -> list[Callable[[], None]]:
         return [self.order]
@@ -76,7 +76,7 @@ class Customer(Visitor):
     def order(self) -> None:
         """A job; under the same key again when nobody has answered, and now and then for no reason."""
         queued = self.insist("GET", "/v1/training-jobs?status=queued&limit=10").json()["data"]
-        if len(queued) >= MOST_QUEUED:
+        if len(queued) >= self._most_queued:
             return
         recipe = self.dice.choice(self._recipes)
         order = Order(f"{self.dice.getrandbits(64):x}", recipe)
