@@ -16,7 +16,6 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import torch
 import uvicorn
 from fastapi import FastAPI
@@ -36,7 +35,7 @@ from service.jobs.destinations import Destinations
 from service.jobs.dispatch import Dispatch
 from service.jobs.housekeeping import Housekeeping
 from service.jobs.journal import Journal
-from service.jobs.limits import AttemptLimits
+from service.jobs.limits import AttemptLimits, memory_there_is
 from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
 from service.jobs.signing import Signer
@@ -223,7 +222,7 @@ def _sweep(store: Store, temporary: Path) -> None:
 
 def _memory_limit(settings: Settings) -> int:
     """Bytes that one training may take: four fifths of the machine's if nobody has said."""
-    return settings.max_memory_bytes or psutil.virtual_memory().total * 4 // 5
+    return settings.max_memory_bytes or memory_there_is() * 4 // 5
 
 
 def _warm_up(store: Store, limits: Limits) -> None:

@@ -1,7 +1,9 @@
 """What the operator allows an attempt to take while it runs."""
 
+import contextlib
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -24,6 +26,14 @@ class AttemptLimits:
             detail = f"the training took {taken} bytes of memory; this service allows {self.memory_bytes}"
             return {"code": "out_of_memory", "detail": detail}
         return None
+
+
+def memory_there_is(limit: Path = Path("/sys/fs/cgroup/memory.max")) -> int:
+    """The bytes of memory of the machine, or of the container if it was given less (cgroup v2)."""
+    total: int = psutil.virtual_memory().total
+    with contextlib.suppress(OSError, ValueError):  # no container, or none with a limit: `max`
+        return min(total, int(limit.read_text()))
+    return total
 
 
 def resident(pid: int) -> int:
