@@ -48,7 +48,9 @@ def test_what_a_dying_trainer_server_leaves_behind_is_not_listened_to(
     for _ in range(3):  # each time all of them fall silent at once: its own socket, those of its attempts, their output
         jobs = [submit(journal, runner, "slow") for _ in range(2)]
         until(lambda: all(messages(journal, job_id) for job_id in jobs))  # noqa: B023 - used at once
-        os.kill(runner.trainer_pid or 0, 9)
+        pid = runner.trainer_pid
+        assert pid is not None
+        os.kill(pid, 9)
         until(lambda: all(len(messages(journal, job_id)) == 2 for job_id in jobs))  # noqa: B023 - used at once
         for job_id in jobs:
             journal.cancel(job_id)

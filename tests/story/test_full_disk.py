@@ -113,7 +113,7 @@ def wide(epochs: int) -> dict[str, Any]:
 
 
 def failure(server: Server, job_id: str) -> str:
-    job = until(lambda: ended if (ended := server.client.job(job_id, wait=10))["status"] == "failed" else None, 90)
+    job = until(lambda: ended if (ended := server.client.job(job_id, wait=10))["status"] == "failed" else None, 300)
     return str(job["error"]["code"])
 
 

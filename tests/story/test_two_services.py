@@ -37,39 +37,47 @@ def test_each_tells_what_the_other_does(pair: tuple[Server, Server]) -> None:
 
 
 def test_the_job_of_a_killed_service_goes_on_in_the_other_to_the_same_bits(pair: tuple[Server, Server]) -> None:
-    first, second = pair
-    undisturbed = first.client.wait(first.client.train(line(12_000, name="whole"))["id"])
-    job_id = first.client.train(line(12_000, name="parted"))["id"]
-    until(lambda: saved(first, job_id))
-    owner = first if first.attempts() else second
-    other = second if owner is first else first
-    owner.kill()
-    job = other.client.wait(job_id)
+    for epochs in (12_000, 48_000, 192_000):
+        owner, other, job_id = half_way(pair, epochs)
+        owner.kill()
+        if (job := other.client.wait(job_id))["attempt"] > 1:
+            break
+        owner.start()  # the training was quicker than the blow
+    undisturbed = other.client.wait(other.client.train(job["spec"] | {"model_name": "whole"})["id"])
     assert job["attempt"] == 2
     assert [attempt["status"] for attempt in other.client.attempts(job_id)] == ["queued", "succeeded"]
     assert other.client.attempts(job_id)[0]["cause"]["code"] == "lease_lost"
     assert any("goes on after epoch" in text for text in messages(other, job_id))
-    assert digest(other, "parted") == digest(other, "whole")
+    assert digest(other, job) == digest(other, undisturbed)
     assert other.client.metrics(job_id)["epoch"] == other.client.metrics(undisturbed["id"])["epoch"]
     verify(other.home)
 
 
 def test_a_service_that_stands_still_loses_its_jobs_and_does_no_harm_when_it_wakes(pair: tuple[Server, Server]) -> None:
-    first, second = pair
-    job_id = first.client.train(line(30_000, name="parted"))["id"]
-    until(lambda: saved(first, job_id))
-    owner = first if first.attempts() else second
-    other = second if owner is first else first
+    owner, other, job_id = half_way(pair, 30_000)
     owner.process.send_signal(signal.SIGSTOP)
     try:
         until(lambda: other.client.job(job_id)["attempt"] == 2)
     finally:
         owner.process.send_signal(signal.SIGCONT)
-    assert other.client.wait(job_id)["attempt"] == 2
+    job = other.client.wait(job_id)
+    assert job["attempt"] == 2
     assert owner.client.job(job_id)["status"] == "succeeded"
-    assert [version["version"] for version in owner.client.versions("parted")] == [1]
+    assert [version["version"] for version in owner.client.versions(job["result"]["model_name"])] == [1]
     for server in pair:
         assert server.stop() == 0
+
+
+def half_way(pair: tuple[Server, Server], epochs: int) -> tuple[Server, Server, str]:
+    """Who runs a training that has saved a checkpoint, the other, and the job: of so many epochs, or of more of them where
+    it was over before anybody had looked."""
+    for times in (1, 4, 16):
+        job = pair[0].client.train(line(epochs * times, name=f"parted-{epochs * times}"))
+        until(lambda: saved(pair[0], job["id"]) or pair[0].client.job(job["id"])["status"] == "succeeded")  # noqa: B023
+        for owner, other in (pair, pair[::-1]):
+            if owner.attempts():
+                return owner, other, job["id"]
+    raise AssertionError("every training was over before anybody had looked")
 
 
 def saved(server: Server, job_id: str) -> list[Path]:
@@ -83,7 +91,9 @@ def messages(server: Server, job_id: str) -> list[str]:
     return [event["data"]["text"] for event in events if event["type"] == "message"]
 
 
-def digest(server: Server, name: str) -> str:
-    """Of the parameters of a model's only version."""
-    sha256: str = server.client.manifest(name, 1)["files"]["state_dict.safetensors"]["sha256"]
+def digest(server: Server, job: dict[str, Any]) -> str:
+    """Of the parameters that a job has come to."""
+    made = job["result"]
+    files = server.client.manifest(made["model_name"], made["version"])["files"]
+    sha256: str = files["state_dict.safetensors"]["sha256"]
     return sha256

@@ -99,7 +99,7 @@ def recover(site: Site) -> float:
         site.launch()
         site.server.reach()
     else:
-        until(site.server.client.ready, 60)
+        until(site.server.client.ready)
     took = time.monotonic() - began
     site.reopen()
     if gone:
@@ -110,7 +110,7 @@ def recover(site: Site) -> float:
     return took
 
 
-def _settled(reached: Callable[[], object], seconds: float = 20.0) -> bool:
+def _settled(reached: Callable[[], object], seconds: float = 120.0) -> bool:
     with contextlib.suppress(AssertionError):
         until(reached, seconds)
         return True
