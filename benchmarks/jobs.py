@@ -42,8 +42,8 @@ LONG = {
 
 
 @contextmanager
-def service(home: Path, **settings: object) -> Iterator[Client]:
-    """A service with two slots, its trainer server loaded."""
+def service(home: Path, **settings: object) -> Iterator[tuple[Client, str]]:
+    """A client of a service with two slots, its trainer server loaded; and the address."""
     log = home.with_suffix(".log")
     environment = os.environ | {"MODELWRIGHT_SLOTS": "2"}
     environment |= {f"MODELWRIGHT_{name.upper()}": str(value) for name, value in settings.items()}
@@ -57,7 +57,7 @@ def service(home: Path, **settings: object) -> Iterator[Client]:
             while not client.ready():
                 time.sleep(0.01)
             client.wait(client.train(EXAMPLE)["id"])
-            yield client
+            yield client, address[0]
     finally:
         process.terminate()
         process.wait()
@@ -102,9 +102,9 @@ def seconds_inside(count: int) -> float:
     return time.perf_counter() - began
 
 
-def latencies(client: Client, path: str, seconds: float) -> list[float]:
+def latencies(url: str, path: str, seconds: float) -> list[float]:
     """Seconds of each GET of one client that asks again and again."""
-    address = urlsplit(client.url)
+    address = urlsplit(url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port)
     taken, end = [], time.perf_counter() + seconds
     while time.perf_counter() < end:
@@ -124,16 +124,16 @@ def p99(values: list[float]) -> float:
     return sorted(values)[int(len(values) * 0.99)]
 
 
-def predictions(client: Client) -> tuple[float, float]:
+def predictions(client: Client, url: str) -> tuple[float, float]:
     """p99 of predictions while nothing trains, and while both slots do; by turns, medians."""
     idle, busy = [], []
     path = "/v1/models/line/versions/1/predictions?x=0.5"
     for _ in range(RUNS):
-        idle.append(p99(latencies(client, path, 4)))
+        idle.append(p99(latencies(url, path, 4)))
         jobs = [client.train(LONG)["id"] for _ in range(2)]
         while not all(client.job(job)["progress"] for job in jobs):
             time.sleep(0.05)
-        busy.append(p99(latencies(client, path, 4)))
+        busy.append(p99(latencies(url, path, 4)))
         for job in jobs:
             client.cancel(job)
     return median(idle), median(busy)
@@ -141,7 +141,7 @@ def predictions(client: Client) -> tuple[float, float]:
 
 def samples_per_second(home: Path, **settings: object) -> float:
     """How fast one long training goes."""
-    with service(home, **settings) as client:
+    with service(home, **settings) as (client, _):
         job = client.train(LONG)["id"]
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
@@ -153,7 +153,7 @@ def samples_per_second(home: Path, **settings: object) -> float:
 
 def listing(home: Path) -> tuple[float, float]:
     """Median and p99 of the first page of a list of very many jobs."""
-    with service(home) as client:
+    with service(home) as (client, _):
         made = client.job(next(iter(client.jobs()))["id"])
     engine = open_database(f"sqlite:///{home / 'journal.sqlite'}")
     with engine.connect().execution_options(write=True) as connection, connection.begin():
@@ -161,8 +161,8 @@ def listing(home: Path) -> tuple[float, float]:
         row.pop("seq")
         connection.execute(insert(tables.jobs), [row | {"id": f"{number:024x}"} for number in range(LISTED)])
     engine.dispose()
-    with service(home) as client:
-        taken = latencies(client, "/v1/training-jobs", 5) + latencies(client, "/v1/training-jobs?status=succeeded", 5)
+    with service(home) as (_, url):
+        taken = latencies(url, "/v1/training-jobs", 5) + latencies(url, "/v1/training-jobs?status=succeeded", 5)
     return median(taken), p99(taken)
 
 
@@ -171,7 +171,7 @@ def main() -> None:
     say: Callable[[str], object] = sys.stdout.write
     say("| what | measured | beside it | ratio | must hold |\n|---|---|---|---|---|\n")
     with tempfile.TemporaryDirectory() as folder:
-        with service(Path(folder) / "home") as client:
+        with service(Path(folder) / "home") as (client, url):
             first = [until_first_epoch(client) for _ in range(20)]
             say(f"| POST to the first epoch's event, p50 of 20 | {median(first) * 1000:.0f} ms | | | ≤ 100 ms |\n")
             posted = median([until_succeeded(client) for _ in range(20)])
@@ -189,7 +189,7 @@ def main() -> None:
             say(
                 f"| {JOBS} jobs of the line, 1000 epochs, 2 slots | {median(jobs):.1f} s | {beside} | {ratio:.2f} | ≥ 0.8 |\n"
             )
-            idle, busy = predictions(client)
+            idle, busy = predictions(client, url)
             say(
                 f"| predictions' p99 while both slots train | {busy * 1000:.2f} ms | idle {idle * 1000:.2f} ms "
                 f"| {busy / idle:.2f} | ≤ 2 |\n"
