@@ -181,7 +181,7 @@ def serve(settings: Settings) -> None:
         os.environ.pop(secret, None)  # nobody is to inherit them
     app = create_app(settings, engine)
     config = uvicorn.Config(
-        app,
+        Front(app, app.state),  # before FastAPI's own entry, too, which looks at the environment for each request
         host=settings.host,
         port=settings.port,
         loop="uvloop",

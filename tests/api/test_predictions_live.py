@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from model_store import Store
 from tests.api.conftest import train
 from tests.api.live_server import LiveServer, until
 
@@ -84,25 +85,35 @@ def test_a_change_of_this_process_is_seen_at_once(http: httpx.Client, model: str
 def test_a_damaged_version_is_refused_and_the_one_before_goes_on(
     server: LiveServer, http: httpx.Client, model: str, tmp_path: Path
 ) -> None:
-    """Its tensors are damaged before this process first reads them: another service on the home has published it."""
+    """Another process publishes it, and this one finds it when it looks."""
     path = f"/v1/models/{model}"
-    http.post(f"{path}/predictions", json=ROWS)
-    bundle = http.get(f"{path}/versions/1/bundle").content
-    other = LiveServer(tmp_path / "home")
-    try:
-        with other.client() as elsewhere:
-            train(elsewhere, "other", training={"epochs": 0, "seed": 5})
-            bundle = elsewhere.get("/v1/models/other/versions/1/bundle").content
-    finally:
-        other.stop()
-    headers = {"Content-Type": "application/zip"}
-    idle = f"{model}-two"  # nobody asks for it here, so nothing of it is warm
-    assert http.post(f"/v1/models/{idle}/versions", content=bundle, headers=headers).status_code == 201
-    for tensors in (server.home / "store/models" / idle).rglob("state_dict*"):
-        tensors.chmod(0o644)
-        tensors.write_bytes(b"x" + tensors.read_bytes()[1:])
-    assert http.post(f"/v1/models/{idle}/predictions", json=ROWS).json()["code"] == "version_corrupt"
+    assert http.post(f"{path}/predictions", json=ROWS).status_code == 200
+    models = Store.open(server.home / "store").models
+    files = {}
+    for name in models.get(model, 1).manifest["files"]:
+        files[name] = tmp_path / name
+        files[name].write_bytes(b"these are no tensors")
+    manifest = {name: value for name, value in models.get(model, 1).manifest.items() if name != "files"}
+    assert models.publish(model, manifest, files).number == 2
+    over = time.monotonic() + 1.5
+    while time.monotonic() < over:
+        assert http.post(f"{path}/predictions", json=ROWS).headers["Model-Version"] == "1"
+    answer = http.post(f"{path}/versions/2/predictions", json=ROWS)
+    assert (answer.status_code, answer.json()["code"]) == (503, "version_corrupt")
     assert http.post(f"{path}/predictions", json=ROWS).headers["Model-Version"] == "1"
+
+
+def test_another_process_s_change_is_followed_within_a_second(
+    server: LiveServer, http: httpx.Client, model: str
+) -> None:
+    train(http, model, training={"epochs": 0, "seed": 1})
+    path = f"/v1/models/{model}/predictions"
+    assert http.post(path, json=ROWS).headers["Model-Version"] == "2"
+    aliases = Store.open(server.home / "store").aliases
+    for number in (1, 2, 1):
+        aliases.set(model, "production", number)
+        time.sleep(1)
+        assert http.post(path, json=ROWS).headers["Model-Version"] == str(number)
 
 
 def test_unknown_names_are_asked_for_anew(http: httpx.Client) -> None:

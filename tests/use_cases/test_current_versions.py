@@ -8,7 +8,7 @@ import pytest
 from model_store import Store, Version
 from model_store.errors import NameNotFound, StoreError, Unavailable, VersionCorrupt, VersionNotFound
 from service.serving.warm_models import WarmModels
-from service.use_cases import current_versions
+from service.use_cases import current_versions, predict
 from service.use_cases.current_versions import AGAIN, FRESH, MOST, CurrentVersions
 
 KEY = ("m", None)
@@ -25,13 +25,12 @@ class World:
         self.away = False
         self.models = WarmModels(10**6)
         self.current = CurrentVersions(self.store, self.models, now=lambda: self.time)
-        real = current_versions.choose
 
         def choose(store: Store, name: str, reference: str | None) -> Version:
             self.looks += 1
             if self.away:
                 raise Unavailable
-            return real(store, name, reference)
+            return predict.choose(store, name, reference)
 
         def warm(store: Store, models: WarmModels, version: Version) -> Any:
             if version.number in self.corrupt:
@@ -108,10 +107,10 @@ def test_this_process_s_own_changes_are_followed_at_once(world: World) -> None:
 
 def test_a_look_that_began_before_a_change_cannot_undo_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.current.look(KEY)
-    real, once = current_versions.choose, []
+    once: list[int] = []
 
     def slow(store: Store, name: str, reference: str | None) -> Version:
-        found = real(store, name, reference)
+        found = predict.choose(store, name, reference)
         if not once:
             once.append(1)
             world.publish()
