@@ -26,21 +26,27 @@ from sqlalchemy import Engine
 from model_store import Store
 from service import __version__
 from service.api import documents, problems
+from service.api.front import Front
 from service.api.head import AnswerHead
 from service.api.parts import Parts
-from service.api.routes import aliases, bundles, datasets, health, models, predictions, training_jobs
+from service.api.predictions import Predictions, measure
+from service.api.routes import aliases, bundles, datasets, health, metrics, models, predictions, training_jobs
 from service.jobs.bell import Bell
 from service.jobs.database import open_database
 from service.jobs.destinations import Destinations
 from service.jobs.dispatch import Dispatch
 from service.jobs.housekeeping import Housekeeping
+from service.jobs.job import Job
 from service.jobs.journal import Journal
 from service.jobs.limits import AttemptLimits, memory_there_is
 from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
 from service.jobs.signing import Signer
+from service.serving.batches import Batches
 from service.serving.warm_models import WarmModels
 from service.settings import Settings
+from service.telemetry.predictions import PredictionFigures
+from service.use_cases.current_versions import ROUND, CurrentVersions
 from service.use_cases.draw_plot import Plots
 from service.use_cases.submit_training import Limits, plan
 from service.workflow.models import install as install_models
@@ -56,7 +62,7 @@ TRAINING_ENTRY = "service.use_cases.train:train"
 TRAINING_NEEDS = ["torchmetrics.functional.classification", "torchmetrics.functional.regression", "torch._dynamo"]
 log = logging.getLogger(__name__)
 
-ROUTERS = (health, training_jobs, datasets, models, aliases, bundles, predictions)
+ROUTERS = (health, training_jobs, datasets, models, aliases, bundles, predictions, metrics)
 
 
 def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
@@ -82,7 +88,9 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
         home.mkdir(parents=True, exist_ok=True)
         store, bell, ownership = Store.open(home / "store"), Bell(), Ownership(home / "owners")
         opened = engine or open_journal(settings)
-        webhooks = _webhooks(opened, signer, destinations) if signer is not None else None
+        warm = WarmModels(settings.warm_model_bytes)
+        current = CurrentVersions(store, warm)
+        webhooks = _webhooks(opened, signer, destinations, current) if signer is not None else None
 
         def changed(job_id: str) -> None:
             bell.ring(job_id)
@@ -97,22 +105,27 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
             journal=journal,
             bell=bell,
             runner=runner,
-            warm=WarmModels(settings.warm_model_bytes),
+            warm=warm,
+            current=current,
             temporary=home / "tmp",
             plots=Plots(home / "cache" / "plots", home / "tmp"),
             max_upload_bytes=settings.max_upload_bytes,
             limits=limits,
         )
+        answering = _predictions(settings, store, warm, current, app)
         runner.start()
         if webhooks is not None:
             webhooks.start()
         warming = asyncio.create_task(asyncio.to_thread(_warm_up, store, limits))
         tidying = asyncio.create_task(_tidy(settings, home, store, Housekeeping(opened)))
+        following = asyncio.create_task(_follow(current))
         try:
             yield
             tidying.cancel()
+            following.cancel()
             await warming
         finally:
+            answering.close()
             runner.stop()
             if webhooks is not None:
                 webhooks.stop()
@@ -131,6 +144,9 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
     problems.install(app)
     for each in ROUTERS:
         app.include_router(each.router)
+    framework = app.build_middleware_stack
+    # Before its middleware and router, which take several times as long as a prediction does.
+    app.build_middleware_stack = lambda: Front(framework(), app.state)  # type: ignore[method-assign]
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's own way to extend it
     return app
 
@@ -164,7 +180,7 @@ def serve(settings: Settings) -> None:
         os.environ.pop(secret, None)  # nobody is to inherit them
     app = create_app(settings, engine)
     config = uvicorn.Config(
-        app,
+        Front(app, app.state),  # before FastAPI's own entry, too, which looks at the environment for each request
         host=settings.host,
         port=settings.port,
         loop="uvloop",
@@ -193,6 +209,36 @@ class _Server(uvicorn.Server):
         if hasattr(self._app.state, "parts"):
             self._app.state.parts.bell.close()
             self._app.state.parts.runner.drain()
+
+
+def _predictions(
+    settings: Settings, store: Store, warm: WarmModels, current: CurrentVersions, app: FastAPI
+) -> Predictions:
+    def gauges() -> list[tuple[str, str, float]]:
+        return [
+            ("modelwright_warm_models", "Models in memory.", len(warm)),
+            ("modelwright_warm_model_bytes", "Bytes of the models in memory.", warm.bytes),
+            ("modelwright_warm_model_hits_total", "Predictions that found their model in memory.", warm.hits),
+            ("modelwright_warm_model_loads_total", "Models that were loaded into memory.", warm.loads),
+            ("modelwright_predictions_waiting", "Predictions that wait for a thread.", batches.waiting),
+        ]
+
+    figures = app.state.figures = PredictionFigures(gauges)
+    batches = Batches(
+        light=settings.light_predictions,
+        threads=settings.prediction_threads,
+        most_waiting=settings.waiting_predictions,
+        measure=measure(figures),
+    )
+    made = app.state.predictions = Predictions(store, warm, current, batches, figures, settings.waiting_predictions)
+    return made
+
+
+async def _follow(current: CurrentVersions) -> None:
+    """Looks again and again for what other processes have changed."""
+    while True:
+        await asyncio.to_thread(current.round)
+        await asyncio.sleep(ROUND)
 
 
 async def _tidy(settings: Settings, home: Path, store: Store, housekeeping: Housekeeping) -> None:
@@ -249,11 +295,14 @@ def _runner(settings: Settings, home: Path, dispatch: Dispatch, ownership: Owner
     )
 
 
-def _webhooks(engine: Engine, signer: Signer, destinations: Destinations) -> "Webhooks":
+def _webhooks(engine: Engine, signer: Signer, destinations: Destinations, current: CurrentVersions) -> "Webhooks":
     from service.jobs.outbox import Outbox
     from service.jobs.webhooks import Webhooks  # brings httpx, which nothing else here needs
 
-    return Webhooks(Outbox(engine), signer, destinations, training_jobs.document)
+    def document(job: Job) -> dict[str, Any]:
+        return training_jobs.document(training_jobs.followed(current, job))
+
+    return Webhooks(Outbox(engine), signer, destinations, document)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -59,6 +59,16 @@ class Settings(BaseSettings):
     )
     warm_model_bytes: int = Field(default=2**30, ge=0, description="bytes of models kept in memory for predictions")
 
+    light_predictions: int = Field(
+        default=10_000_000,
+        ge=0,
+        description="parameters times rows up to which a prediction is computed in the event loop, not in a thread",
+    )
+    prediction_threads: int = Field(default=1, ge=1, description="predictions computed in threads at a time")
+    waiting_predictions: int = Field(
+        default=128, ge=1, description="predictions that may wait for a thread; more are refused with 429"
+    )
+
     # Who is told
     webhook_hosts: str | None = Field(
         default=None,

@@ -11,6 +11,7 @@ from service.jobs.bell import Bell
 from service.jobs.journal import Journal
 from service.jobs.runner import Runner
 from service.serving.warm_models import WarmModels
+from service.use_cases.current_versions import CurrentVersions
 from service.use_cases.draw_plot import Plots
 from service.use_cases.submit_training import Limits
 
@@ -24,6 +25,7 @@ class Parts:
     bell: Bell
     runner: Runner
     warm: WarmModels
+    current: CurrentVersions
     temporary: Path
     plots: Plots
     max_upload_bytes: int

@@ -15,6 +15,7 @@ from model_store import errors as store
 from service.api import errors as edge
 from service.api.documents import PROBLEM
 from service.jobs import errors as jobs
+from service.serving import errors as serving
 from service.use_cases.draw_plot import DrawingFailed, TooManyDrawings
 from service.workflow import errors as workflow
 from service.workflow.errors import Fault
@@ -49,6 +50,9 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     workflow.InvalidData: (422, "invalid_data"),
     workflow.NotAvailable: (404, "not_available"),
     workflow.WorkflowError: (422, "invalid_spec"),
+    serving.Overloaded: (429, "overloaded"),
+    serving.DeadlineExceeded: (504, "deadline_exceeded"),
+    serving.ServingError: (500, "prediction_failed"),
     DrawingFailed: (503, "unavailable"),
     TooManyDrawings: (429, "overloaded"),
 }
@@ -101,10 +105,18 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unknown)
 
 
-async def _known(request: Request, error: Exception) -> Response:
-    status, code = answer_for(error)
+def answer_to(error: Exception) -> Response:
+    """The answer to any error, for what is answered before the framework is asked."""
+    try:
+        status, code = answer_for(error)
+    except KeyError:
+        return _unforeseen(error)
     faults: Sequence[Fault] = getattr(error, "faults", ())
     return problem(status, code, _told(faults) if faults else str(error), faults)
+
+
+async def _known(request: Request, error: Exception) -> Response:
+    return answer_to(error)
 
 
 def _told(faults: Sequence[Fault]) -> str:
@@ -145,5 +157,9 @@ async def _parameters(request: Request, error: Exception) -> Response:
 
 
 async def _unknown(request: Request, error: Exception) -> Response:
+    return _unforeseen(error)
+
+
+def _unforeseen(error: Exception) -> Response:
     log.error("an error that nobody foresaw", exc_info=error)
     return problem(500, "internal", "the service met an error that nobody foresaw; its log says more")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from service.workflow.data.values import MISSING, convert, from_text, texts
+from service.workflow.data.values import FLOAT32_MAX, MISSING, convert, from_text, texts
 from service.workflow.encode import raw_features
 from service.workflow.errors import Fault, InvalidInstances, step
 from service.workflow.signature import Signature
@@ -15,6 +15,7 @@ from service.workflow.specification import nearest
 
 MOST_ROWS = 1_000_000
 MOST_FAULTS = 20
+NUMBERS = frozenset((int, float))  # and not bool, which is an int
 
 
 def from_body(signature: Signature, body: object, missing_allowed: bool) -> torch.Tensor:
@@ -32,6 +33,22 @@ def from_body(signature: Signature, body: object, missing_allowed: bool) -> torc
         raise _invalid("", "exactly one of `instances` (rows) and `inputs` (columns) is expected")
     reader = _Reader(signature, missing_allowed)
     return reader.rows(body["instances"]) if "instances" in body else reader.columns(body["inputs"], "/inputs")
+
+
+def plain_rows(body: object, width: int) -> list[list[float]] | None:
+    """The rows of `{"instances": [[…], …]}` with so many numbers in each, good as they are; None for whatever needs a
+    closer look."""
+    if type(body) is not dict or len(body) != 1:
+        return None
+    rows = body.get("instances")
+    if type(rows) is not list or not 0 < len(rows) <= MOST_ROWS:
+        return None
+    for row in rows:
+        if type(row) is not list or len(row) != width or not NUMBERS.issuperset(map(type, row)):
+            return None
+        if max(row) > FLOAT32_MAX or min(row) < -FLOAT32_MAX:
+            return None
+    return rows
 
 
 def from_texts(signature: Signature, texts: Mapping[str, Sequence[str]], missing_allowed: bool) -> torch.Tensor:

@@ -1,12 +1,29 @@
 """Models kept in memory, the least recently used given up first."""
 
+import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
+from functools import cached_property
 
+import orjson
+
+from service.workflow.encode import slots
 from service.workflow.model import Model
 from service.workflow.signature import Signature
+
+
+class Served:
+    """A version by the name it is asked for: two names may share one warm model. `opening` is how its JSON begins."""
+
+    __slots__ = ("headers", "name", "number", "opening")
+
+    def __init__(self, name: str, number: int) -> None:
+        self.name = name
+        self.number = number
+        self.headers = [(b"model-name", name.encode()), (b"model-version", b"%d" % number)]
+        self.opening = b'{"model_name":%b,"model_version":%d,"predictions":' % (orjson.dumps(name), number)
 
 
 @dataclass(frozen=True)
@@ -16,21 +33,78 @@ class Warm:
     model: Model
     signature: Signature
 
-    @property
+    @cached_property
     def bytes(self) -> int:
         """What its tensors take."""
         return sum(tensor.nbytes for tensor in self.model.tensors().values())
 
+    @cached_property
+    def parameters(self) -> int:
+        """How many numbers a forward of one row goes through."""
+        return sum(tensor.numel() for tensor in self.model.tensors().values())
+
+    @cached_property
+    def width(self) -> int:
+        """How many values a row has, and how many slots when all of them are numbers."""
+        return len(self.signature.inputs)
+
+    @cached_property
+    def slots(self) -> int:
+        """How many slots a raw row has."""
+        return slots(self.signature.inputs)
+
+    @cached_property
+    def only_numbers(self) -> bool:
+        """Whether a row of plain numbers is a raw row as it stands."""
+        return all(each.type == "number" for each in self.signature.inputs)
+
+    @cached_property
+    def has_categories(self) -> bool:
+        """Whether a row can hold a category that the model does not know."""
+        return any(each.type == "category" for each in self.signature.inputs)
+
+    @cached_property
+    def one_number(self) -> bool:
+        """Whether the answer to a row is one number."""
+        return (
+            not self.signature.classifies and self.signature.task != "multilabel" and len(self.signature.outputs) == 1
+        )
+
+    @cached_property
+    def _served(self) -> dict[tuple[str, int], Served]:
+        return {}
+
+    def served(self, name: str, number: int) -> Served:
+        """This model as that version; the same object for as long as the model is warm."""
+        known = self._served.get((name, number))
+        return known if known is not None else self._served.setdefault((name, number), Served(name, number))
+
 
 class WarmModels:
-    """Warm models by their version's digest, `most_bytes` of them at most; the newest one always stays."""
+    """Warm models by their version's digest, `most_bytes` of them at most; the newest one always stays, and one that is
+    pinned goes only when no other is left."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
-        self._bytes = 0
+        self.bytes = 0
+        self.hits = 0
+        self.loads = 0
         self._models: OrderedDict[str, Warm] = OrderedDict()
+        self._pinned: Set[str] = frozenset()
         self._lock = threading.Lock()
         self._loading: dict[str, threading.Lock] = {}
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    def known(self, digest: str) -> Warm | None:
+        """The model if it is warm. Takes no lock: the event loop must not wait for one who loads."""
+        known = self._models.get(digest)
+        if known is not None:
+            self.hits += 1
+            with contextlib.suppress(KeyError):  # given up just now; it lives as long as it is used
+                self._models.move_to_end(digest)
+        return known
 
     def get(self, digest: str, load: Callable[[], Warm]) -> Warm:
         """The model, loaded when it is not warm yet. One given up while it is in use lives until that use ends.
@@ -38,27 +112,35 @@ class WarmModels:
         However many ask for it at once, it is loaded once; loading one holds up none that are warm.
         """
         with self._lock:
-            if (known := self._recall(digest)) is not None:
+            if (known := self.known(digest)) is not None:
                 return known
             loading = self._loading.setdefault(digest, threading.Lock())
         with loading:
             with self._lock:
-                if (known := self._recall(digest)) is not None:
+                if (known := self.known(digest)) is not None:
                     return known
-            loaded = load()
+            try:
+                loaded = load()
+            except BaseException:
+                with self._lock:
+                    self._loading.pop(digest, None)  # names that cannot be loaded must not pile up
+                raise
             with self._lock:
+                self.loads += 1
                 self._keep(digest, loaded)
                 self._loading.pop(digest, None)
             return loaded
 
-    def _recall(self, digest: str) -> Warm | None:
-        if digest in self._models:
-            self._models.move_to_end(digest)
-        return self._models.get(digest)
+    def pin(self, digests: Set[str]) -> None:
+        """From now on keeps these as long as there are others to give up."""
+        self._pinned = digests
 
     def _keep(self, digest: str, loaded: Warm) -> None:
+        if (before := self._models.pop(digest, None)) is not None:
+            self.bytes -= before.bytes
         self._models[digest] = loaded
-        self._bytes += loaded.bytes
-        while self._bytes > self._most_bytes and len(self._models) > 1:
-            _, given_up = self._models.popitem(last=False)
-            self._bytes -= given_up.bytes
+        self.bytes += loaded.bytes
+        while self.bytes > self._most_bytes and len(self._models) > 1:
+            oldest = [each for each in self._models if each != digest]
+            given_up = next((each for each in oldest if each not in self._pinned), oldest[0])
+            self.bytes -= self._models.pop(given_up).bytes

@@ -1,11 +1,17 @@
 """Predict: from a version in the store to a warm model."""
 
+import logging
+
+import torch
+
 from model_store import Store, Version
 from model_store.errors import AliasNotFound, NotFound
+from service.serving.answers import forward
 from service.serving.warm_models import Warm, WarmModels
 from service.use_cases.open_model import open_model
 
 PRODUCTION = "production"
+log = logging.getLogger(__name__)
 
 
 def choose(store: Store, name: str, reference: str | None) -> Version:
@@ -29,4 +35,14 @@ def warm(store: Store, models: WarmModels, version: Version) -> Warm:
     Raises:
         VersionCorrupt: its files are not what its manifest says.
     """
-    return models.get(version.digest, lambda: Warm(*open_model(store, version)))
+    return models.get(version.digest, lambda: _loaded(store, version))
+
+
+def _loaded(store: Store, version: Version) -> Warm:
+    """The model after a dry run: what torch makes on a first use is made before the first client waits for it."""
+    loaded = Warm(*open_model(store, version))
+    try:
+        forward(loaded, torch.zeros(1, loaded.slots))
+    except Exception:
+        log.exception("the dry run of %s, version %d, failed", version.name, version.number)
+    return loaded

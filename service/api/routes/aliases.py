@@ -65,6 +65,7 @@ def put(
     entry = service.store.aliases.set(
         name, alias, version, expected=_expected(if_match), absent=if_none_match is not None
     )
+    service.current.follow(name)
     return _answer(alias, entry)
 
 
@@ -73,6 +74,7 @@ def remove(service: Service, name: str, alias: str, if_match: IfMatch = None) ->
     """The alias goes; its history stays."""
     _check_model(service, name)
     service.store.aliases.delete(name, alias, expected=_expected(if_match))
+    service.current.follow(name)
     return Response(status_code=204)
 
 
@@ -80,7 +82,9 @@ def remove(service: Service, name: str, alias: str, if_match: IfMatch = None) ->
 def rollback(service: Service, name: str, alias: str, if_match: IfMatch = None) -> Response:
     """A new entry with the version of the entry before the newest."""
     _check_model(service, name)
-    return _answer(alias, service.store.aliases.rollback(name, alias, expected=_expected(if_match)))
+    entry = service.store.aliases.rollback(name, alias, expected=_expected(if_match))
+    service.current.follow(name)
+    return _answer(alias, entry)
 
 
 def _check_model(service: Parts, name: str) -> None:

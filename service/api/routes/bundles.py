@@ -64,6 +64,7 @@ async def take(request: Request, service: Service, name: str) -> Response:
         raise UnsupportedMediaType(f"expected Content-Type: {ZIP}")
     async with body_on_disk(request, service.temporary, service.max_upload_bytes) as path:
         version, new = await run_in_threadpool(import_bundle, service.store, name, path, service.max_upload_bytes)
+    await run_in_threadpool(service.current.follow_publish, name, version.number)
     answer = {"name": name, "version": version.number, "digest": version.digest, "created_at": version.created_at}
     location = {"Location": f"/v1/models/{name}/versions/{version.number}"}
     return json_response(answer, 201 if new else 200, location)

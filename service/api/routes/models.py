@@ -50,7 +50,10 @@ def show(service: Service, name: str) -> Response:
 @router.delete("/{name}", status_code=204, summary="Delete a model")
 def remove(service: Service, name: str) -> Response:
     """The model's aliases and every version go. The numbers are not used again."""
-    service.store.delete_model(name)
+    try:
+        service.store.delete_model(name)
+    finally:
+        service.current.follow(name)  # a deletion that was cut short has taken some versions, too
     return Response(status_code=204)
 
 
@@ -80,6 +83,7 @@ def manifest(service: Service, name: str, version: str) -> Response:
 def remove_version(service: Service, name: str, version: str) -> Response:
     """The version goes; 409 while an alias points at it. Its number is not used again."""
     service.store.delete_version(name, service.store.resolve(name, version).number)
+    service.current.follow(name)
     return Response(status_code=204)
 
 

@@ -18,6 +18,7 @@ from service.api.json import json_response
 from service.api.lists import After, Limit, page
 from service.api.parts import Parts, Service
 from service.jobs.job import Event, Job, Status
+from service.use_cases.current_versions import CurrentVersions
 from service.use_cases.submit_training import plan, submit
 from service.workflow.spec import parse
 
@@ -73,7 +74,7 @@ def index(
 ) -> Response:
     """Training jobs, newest first."""
     jobs, more = service.journal.list_jobs(status=status, model_name=model_name, after=after, limit=limit)
-    return json_response(page([document(job) for job in jobs], more))
+    return json_response(page([document(followed(service.current, job)) for job in jobs], more))
 
 
 @router.get("/{job_id}", summary="Show a training job", response_model=documents.Job)
@@ -156,7 +157,7 @@ async def events(
 ) -> Response:
     """A JSON list, rising; with `Accept: text/event-stream` the events so far, then live, until the job has ended."""
     if choose(accept, ["application/json", EVENT_STREAM]) != EVENT_STREAM:
-        found = await run_in_threadpool(service.journal.events, job_id, after=after, limit=limit + 1)
+        found = await run_in_threadpool(_events, service, job_id, after, limit + 1)
         return json_response(page([_event(each) for each in found[:limit]], len(found) > limit))
     if last_event_id is not None:
         if not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= 18):
@@ -192,6 +193,24 @@ def document(job: Job) -> dict[str, Any]:
     }
 
 
+def followed(current: CurrentVersions, job: Job) -> Job:
+    """The job, which may be shown now: when it has succeeded, `latest` means its version in this process, too."""
+    if job.status == "succeeded" and job.result is not None:
+        current.follow_publish(job.result["model_name"], job.result["version"])
+    return job
+
+
+def _job(service: Parts, job_id: str) -> Job:
+    return followed(service.current, service.journal.get(job_id))
+
+
+def _events(service: Parts, job_id: str, after: int, limit: int | None = None) -> list[Event]:
+    found = service.journal.events(job_id, after=after, **({} if limit is None else {"limit": limit}))
+    if any(each.type == "status" and each.data.get("status") == "succeeded" for each in found):
+        _job(service, job_id)
+    return found
+
+
 def _event(event: Event) -> dict[str, Any]:
     return {"id": event.id, "type": event.type, "created_at": event.created_at, "data": event.data}
 
@@ -203,7 +222,7 @@ async def _until(service: Parts, job_id: str, reached: Any, seconds: float) -> J
     with service.bell.listen(job_id) as rung:
         while True:
             rung.clear()
-            job = await run_in_threadpool(service.journal.get, job_id)
+            job = await run_in_threadpool(_job, service, job_id)
             left = deadline - loop.time()
             if reached(job) or left <= 0 or service.bell.closed:
                 return job
@@ -216,7 +235,7 @@ async def _stream(service: Parts, job_id: str, after: int) -> AsyncIterator[byte
         while True:
             rung.clear()
             job = await run_in_threadpool(service.journal.get, job_id)
-            found = await run_in_threadpool(service.journal.events, job_id, after=after)
+            found = await run_in_threadpool(_events, service, job_id, after)
             for event in found:
                 after, silent = event.id, 0.0
                 yield b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, event.type.encode(), orjson.dumps(_event(event)))

@@ -1,0 +1,275 @@
+"""Requests for predictions, from their bytes to the bytes of the answer."""
+
+import asyncio
+import contextlib
+import hashlib
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import orjson
+from starlette.datastructures import QueryParams
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+from model_store import Store, Version
+from service.api.accept import choose
+from service.api.bodies import MOST_JSON_BYTES
+from service.api.errors import InvalidRequest, TooLarge
+from service.api.prediction_forms import JSON, WRITERS, Rows, reader
+from service.api.problems import answer_to
+from service.serving.batches import Ask, Batches
+from service.serving.errors import DeadlineExceeded, Overloaded
+from service.serving.instances import from_texts
+from service.serving.warm_models import Served, Warm, WarmModels
+from service.telemetry.predictions import PredictionFigures
+from service.use_cases.current_versions import CurrentVersions, Key
+from service.use_cases.predict import warm as load
+from service.workflow.encode import unknown_categories
+
+LARGE = 65_536  # bytes of a body from which on the event loop does not read it itself
+PATIENCE = 1.0  # seconds after which a store that does not answer is not waited for, if there is a last known version
+OFFERED = tuple(WRITERS)
+FOR_EVER = b"public, max-age=31536000, immutable"
+NO_VERSION = Served("", 0)
+T = TypeVar("T")
+
+
+@dataclass
+class _Request:
+    """What is known of a request so far."""
+
+    key: Key
+    receive: Receive
+    headers: dict[bytes, bytes]
+    query: bytes
+    method: str
+    began: float = field(default_factory=time.perf_counter)
+    deadline: float | None = None
+    served: Served = NO_VERSION
+    told: list[tuple[bytes, bytes]] = field(default_factory=list)  # headers of the answer beside the usual ones
+
+
+class Predictions:
+    """Answers them. What is warm is answered in the event loop and from memory alone; what may take long (a cold model, a
+    store that must be asked, a large body) is done in threads, for at most `most_waiting` requests at a time."""
+
+    def __init__(
+        self,
+        store: Store,
+        models: WarmModels,
+        current: CurrentVersions,
+        batches: Batches,
+        figures: PredictionFigures,
+        most_waiting: int,
+    ) -> None:
+        self._store = store
+        self._models = models
+        self._current = current
+        self._batches = batches
+        self._figures = figures
+        self._most_waiting = most_waiting
+        self._waiting = 0
+        self._threads = ThreadPoolExecutor(4, "prediction")
+        self._looks: dict[Key, tuple[float, asyncio.Future[Version]]] = {}
+
+    def close(self) -> None:
+        """Begins nothing new."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._batches.close()
+
+    async def __call__(self, key: Key, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request; HEAD as GET, the server leaves the body away."""
+        headers = {name: value for name, value in reversed(scope["headers"])}  # noqa: C416 - of several the first counts
+        request = _Request(key, receive, headers, scope["query_string"], scope["method"])
+        try:
+            if b"request-timeout" in headers:
+                request.deadline = request.began + _seconds(headers[b"request-timeout"])
+            if request.method == "POST":
+                status, body = 200, await self._post(request)
+            else:
+                status, body = await self._get(request)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            refused = answer_to(error)
+            self._figures.answered(request.served.name, request.served.number, refused.status_code)
+            await refused(scope, receive, send)
+            return
+        served = request.served
+        about = [*served.headers, *request.told] if status == 200 else request.told
+        if status == 200:
+            about += [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": status, "headers": about})
+        await send({"type": "http.response.body", "body": body})
+        self._figures.answered(served.name, served.number, status)
+
+    async def _post(self, request: _Request) -> bytes:
+        headers = request.headers
+        decode, read = reader(headers.get(b"content-type", b"").decode("latin-1"))
+        body = await _body(request, MOST_JSON_BYTES)
+        large = len(body) > LARGE
+        began = time.perf_counter()
+        decoded = await self._apart(request, lambda: decode(body)) if large else decode(body)
+        write = WRITERS[_form(headers)]
+        version, warm = await self._warm(request)
+        rows = await self._apart(request, lambda: read(warm, decoded)) if large else read(warm, decoded)
+        ask = Ask(warm.served(version.name, version.number), warm, rows, write, deadline=request.deadline)
+        self._tell_unknown(request, warm, rows)
+        self._figures.observe(version.name, version.number, "parse", ask.since - began)
+        return await self._answer(request, ask)
+
+    async def _get(self, request: _Request) -> tuple[int, bytes]:
+        form = _form(request.headers)
+        began = time.perf_counter()
+        version = await self._version(request)
+        query = QueryParams(request.query)
+        columns: dict[str, list[str]] = {name: query.getlist(name) for name in sorted(query)}
+        # The order of names says nothing, that of rows does.
+        etag = f'"{hashlib.sha256(orjson.dumps([version.digest, form, columns])).hexdigest()}"'
+        keep = FOR_EVER if (request.key[1] or "").isdecimal() else b"no-cache"
+        request.told = [(b"etag", etag.encode()), (b"cache-control", keep), (b"vary", b"Accept")]
+        known = request.headers.get(b"if-none-match", b"").decode("latin-1")
+        if known.strip() == "*" or etag in _etags(known):
+            return 304, b""
+        warm = await self._model(request, version)
+        rows = from_texts(warm.signature, columns, warm.model.fills_missing)
+        self._tell_unknown(request, warm, rows)
+        ask = Ask(request.served, warm, rows, WRITERS[form], deadline=request.deadline, alone=True)
+        self._figures.observe(version.name, version.number, "parse", ask.since - began)
+        return 200, await self._answer(request, ask)
+
+    async def _answer(self, request: _Request, ask: Ask) -> bytes:
+        future = self._batches.submit(ask)
+        if self._batches.is_light(ask):
+            return await future
+        try:
+            return await self._patiently(request, future)
+        finally:
+            if not future.done():
+                self._batches.withdraw(ask)
+
+    async def _warm(self, request: _Request) -> tuple[Version, Warm]:
+        version = self._current.known(request.key) or await self._version(request)
+        return version, await self._model(request, version)
+
+    async def _model(self, request: _Request, version: Version) -> Warm:
+        warm = self._models.known(version.digest)
+        if warm is None:
+            warm = await self._apart(request, lambda: load(self._store, self._models, version))
+        request.served = warm.served(version.name, version.number)
+        return warm
+
+    async def _version(self, request: _Request) -> Version:
+        """By memory; else by the store, which is asked once for all who wait for the same."""
+        key = request.key
+        if (known := self._current.known(key)) is not None:
+            return known
+        last, now = self._current.last_known(key), time.perf_counter()
+        if key not in self._looks:
+            self._let_in()
+            look = asyncio.get_running_loop().run_in_executor(self._threads, self._current.look, key)
+            self._looks[key] = (now, look)
+            self._waiting += 1
+            look.add_done_callback(lambda _: self._looked(key))
+        began, look = self._looks[key]
+        if last is None:
+            return await self._patiently(request, asyncio.shield(look))
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(asyncio.shield(look), max(0.0, began + PATIENCE - now))
+        return last
+
+    def _looked(self, key: Key) -> None:
+        self._waiting -= 1
+        look = self._looks.pop(key)[1]
+        if not look.cancelled():
+            look.exception()  # those who waited have it; without them nobody would, and asyncio would complain
+
+    async def _apart(self, request: _Request, work: Callable[[], T]) -> T:
+        """Work in a thread, within the bound of those who wait."""
+        self._let_in()
+        self._waiting += 1
+        done = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        try:
+            return await self._patiently(request, done)
+        finally:
+            self._waiting -= 1
+
+    def _let_in(self) -> None:
+        if self._waiting >= self._most_waiting:
+            raise Overloaded
+
+    async def _patiently(self, request: _Request, future: asyncio.Future[T]) -> T:
+        """What comes of it, unless the client goes away or its time is over before."""
+        left = None if request.deadline is None else request.deadline - time.perf_counter()
+        gone = asyncio.ensure_future(_gone(request.receive))
+        try:
+            await asyncio.wait((future, gone), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if future.done():
+                return future.result()
+            raise ClientDisconnect if gone.done() else DeadlineExceeded
+        finally:
+            gone.cancel()
+            if not future.done():
+                future.cancel()
+
+    def _tell_unknown(self, request: _Request, warm: Warm, rows: Rows) -> None:
+        if warm.has_categories and not isinstance(rows, list):
+            unknown = unknown_categories(warm.signature.inputs, rows)
+            if unknown:
+                request.told.append((b"unknown-categories", b"%d" % unknown))
+
+
+async def _body(request: _Request, most: int) -> bytes:
+    declared = request.headers.get(b"content-length", b"")
+    if declared.isdigit() and int(declared[:18]) > most:
+        raise TooLarge(f"the body has {declared.decode()} bytes; at most {most} are taken here")
+    message = await request.receive()
+    chunks: list[bytes] = []
+    total = 0
+    while True:
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body: bytes = message.get("body", b"")
+        total += len(body)
+        if total > most:
+            raise TooLarge(f"the body has more than {most} bytes, the most that is taken here")
+        if not message.get("more_body", False):
+            return b"".join([*chunks, body]) if chunks else body
+        chunks.append(body)
+        message = await request.receive()
+
+
+async def _gone(receive: Receive) -> None:
+    """Returns when the client has closed the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        await asyncio.sleep(0)  # a body that nobody reads; a server that goes on giving it must not stop the loop
+
+
+def _form(headers: dict[bytes, bytes]) -> str:
+    """The media type of the answer."""
+    accept = headers.get(b"accept", b"*/*")
+    return JSON if accept in (b"*/*", b"application/json") else choose(accept.decode("latin-1"), OFFERED)
+
+
+def _seconds(given: bytes) -> float:
+    """The seconds of Request-Timeout."""
+    try:
+        seconds = float(given) if b"_" not in given else math.nan
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise InvalidRequest("Request-Timeout must be a number of seconds, such as 0.5")
+    return seconds
+
+
+def _etags(header: str) -> set[str]:
+    return {each.strip().removeprefix("W/") for each in header.split(",")}
+
+
+def measure(figures: PredictionFigures) -> Callable[[Served, str, float, int], Any]:
+    """How batches tell what they measure."""
+    return lambda served, stage, value, times: figures.observe(served.name, served.number, stage, value, times)

@@ -1,0 +1,240 @@
+"""Micro-batches: requests that wait already share one forward. Nobody waits in order that others may come."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from service.serving.answers import Array, forward
+from service.serving.errors import DeadlineExceeded, Overloaded, PredictionFailed
+from service.serving.warm_models import Served, Warm
+from service.workflow.errors import WorkflowError
+
+MOST_ROWS = 1024  # of several requests in one forward; one request may bring more
+LEAST_PARAMETERS = 10_000  # that a model counts for: its rows are read and written, too
+
+Writer = Callable[[Served, Warm, Array, Sequence[int]], list[bytes]]
+Measure = Callable[[Served, str, float, int], None]  # a stage, its seconds, how many requests had it
+Result = bytes | Exception
+log = logging.getLogger(__name__)
+
+
+class Ask:
+    """What one request wants to know. Its rows are a raw tensor, or plain lists of numbers, which become one together
+    with those of others."""
+
+    __slots__ = ("alone", "count", "deadline", "future", "raw", "rows", "served", "since", "warm", "work", "write")
+
+    def __init__(
+        self,
+        served: Served,
+        warm: Warm,
+        given: torch.Tensor | list[Any],
+        write: Writer,
+        *,
+        deadline: float | None = None,
+        alone: bool = False,
+    ) -> None:
+        self.served = served
+        self.warm = warm
+        self.raw: torch.Tensor | None = given if isinstance(given, torch.Tensor) else None
+        self.rows: list[Any] | None = None if isinstance(given, torch.Tensor) else given
+        self.count = len(given)
+        self.work = max(warm.parameters, LEAST_PARAMETERS) * self.count
+        self.write = write
+        self.deadline = deadline
+        self.alone = alone
+        self.since = time.perf_counter()
+        self.future: asyncio.Future[bytes]
+
+
+class Batches:
+    """Runs what is asked: light work in the event loop, heavy work in `threads` threads, with at most `most_waiting`
+    requests waiting for one.
+
+    Light is what has at most `light` parameters times rows. Only the event loop calls this.
+    """
+
+    def __init__(self, *, light: int, threads: int, most_waiting: int, measure: Measure) -> None:
+        self._light = light
+        self._free = threads
+        self._most_waiting = most_waiting
+        self._measure = measure
+        self._pool = ThreadPoolExecutor(threads, "forward")
+        self._gathered: dict[Served, list[Ask]] = {}
+        self._heavy: OrderedDict[Served, list[Ask]] = OrderedDict()
+        self.waiting = 0
+        self._called = False
+
+    def submit(self, ask: Ask) -> asyncio.Future[bytes]:
+        """The answer to come. Raises Overloaded."""
+        loop = asyncio.get_running_loop()
+        ask.future = loop.create_future()
+        if ask.work <= self._light:
+            self._gathered.setdefault(ask.served, []).append(ask)
+        elif self.waiting >= self._most_waiting:
+            raise Overloaded
+        else:
+            self._heavy.setdefault(ask.served, []).append(ask)
+            self.waiting += 1
+        if not self._called:
+            # After the requests that the same turn of the loop has read: they are in the queue before this is called.
+            self._called = True
+            loop.call_soon(self._turn)
+        return ask.future
+
+    def is_light(self, ask: Ask) -> bool:
+        """Whether the answer comes with the next turn of the loop."""
+        return ask.work <= self._light
+
+    def withdraw(self, ask: Ask) -> None:
+        """Nobody waits for it any more: it leaves its place in the queue."""
+        ask.future.cancel()
+        waiting = self._heavy.get(ask.served, [])
+        with contextlib.suppress(ValueError):
+            waiting.remove(ask)
+            self.waiting -= 1
+        if not waiting:
+            self._heavy.pop(ask.served, None)
+
+    def close(self) -> None:
+        """Takes no more; what runs comes to its end."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _turn(self) -> None:
+        """One light batch, so that the loop gets to its other work in between, and a heavy one for each free thread."""
+        self._called = False
+        if self._gathered:
+            served = next(iter(self._gathered))
+            waiting = self._gathered[served]
+            asks = _take(waiting, self._light)
+            if not waiting:
+                del self._gathered[served]
+            self._begin(asks)
+            self._end(asks, compute(asks, self._measure))
+        while self._heavy and self._free:
+            served, waiting = self._heavy.popitem(last=False)
+            asks = _take(waiting, None)
+            self.waiting -= len(asks)
+            if waiting:
+                self._heavy[served] = waiting  # behind the other models
+            if self._begin(asks):
+                self._free -= 1
+                loop = asyncio.get_running_loop()
+                done = self._pool.submit(compute, asks, self._measure)
+                done.add_done_callback(partial(_tell, loop, self._heavy_end, asks))
+        if self._gathered and not self._called:
+            self._called = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _begin(self, asks: list[Ask]) -> list[Ask]:
+        """Leaves those away that nobody waits for, or not any longer."""
+        now = time.perf_counter()
+        for ask in list(asks):
+            if ask.deadline is not None and now > ask.deadline and not ask.future.done():
+                ask.future.set_exception(DeadlineExceeded())
+            if ask.future.done():
+                asks.remove(ask)
+            else:
+                self._measure(ask.served, "queue", now - ask.since, 1)
+        return asks
+
+    def _end(self, asks: Sequence[Ask], results: Sequence[Result]) -> None:
+        now = time.perf_counter()
+        for ask, result in zip(asks, results, strict=True):
+            if ask.future.done():
+                continue
+            if ask.deadline is not None and now > ask.deadline:
+                ask.future.set_exception(DeadlineExceeded())
+            elif isinstance(result, bytes):
+                ask.future.set_result(result)
+            else:
+                ask.future.set_exception(result)
+
+    def _heavy_end(self, asks: list[Ask], done: Future[list[Result]]) -> None:
+        self._free += 1
+        self._end(asks, done.result())
+        self._turn()
+
+
+def _tell(
+    loop: asyncio.AbstractEventLoop,
+    ended: Callable[[list[Ask], Future[list[Result]]], None],
+    asks: list[Ask],
+    done: Future[list[Result]],
+) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop has ended, and with it all who waited
+        loop.call_soon_threadsafe(ended, asks, done)
+
+
+def _take(waiting: list[Ask], most_work: int | None) -> list[Ask]:
+    """The asks of the next batch, taken out of those that wait: the first one, and what may go with it."""
+    first = waiting[0]
+    taken, rows, work = 1, first.count, first.work
+    while taken < len(waiting) and not first.alone and not waiting[taken].alone:
+        rows, work = rows + waiting[taken].count, work + waiting[taken].work
+        if rows > MOST_ROWS or (most_work is not None and work > most_work):
+            break
+        taken += 1
+    asks = waiting[:taken]
+    del waiting[:taken]
+    return asks
+
+
+def compute(asks: Sequence[Ask], measure: Measure) -> list[Result]:
+    """The answers to asks of one version: by one forward, or one by one when that fails, so that none suffers for
+    another. Runs in any thread."""
+    if not asks:
+        return []
+    try:
+        return list(_together(asks, measure))
+    except WorkflowError as error:
+        if len(asks) == 1:
+            return [error]
+    except Exception as error:
+        if len(asks) == 1:
+            log.exception("a prediction of %s, version %d, failed", asks[0].served.name, asks[0].served.number)
+            failed = PredictionFailed()
+            failed.__cause__ = error
+            return [failed]
+    return [result for ask in asks for result in compute([ask], measure)]
+
+
+def _together(asks: Sequence[Ask], measure: Measure) -> list[bytes]:
+    first, counts = asks[0], [ask.count for ask in asks]
+    began = time.perf_counter()
+    raw = _raw(asks)
+    answers = forward(first.warm, raw)
+    computed = time.perf_counter()
+    if len({ask.write for ask in asks}) == 1:
+        bodies = first.write(first.served, first.warm, answers, counts)
+    else:
+        bodies, start = [], 0
+        for ask in asks:
+            bodies += ask.write(ask.served, ask.warm, answers[start : start + ask.count], [ask.count])
+            start += ask.count
+    measure(first.served, "forward", computed - began, len(asks))
+    measure(first.served, "render", time.perf_counter() - computed, len(asks))
+    measure(first.served, "batch", len(raw), 1)
+    return bodies
+
+
+def _raw(asks: Sequence[Ask]) -> torch.Tensor:
+    """The rows of all, in order; those that are plain lists become a tensor at once."""
+    if len(asks) == 1 and asks[0].raw is not None:
+        return asks[0].raw
+    if all(ask.rows is not None for ask in asks):
+        return _tensor([row for ask in asks for row in ask.rows or ()])
+    return torch.cat([_tensor(ask.rows or []) if ask.raw is None else ask.raw for ask in asks])
+
+
+def _tensor(rows: list[list[float]]) -> torch.Tensor:
+    return torch.from_numpy(np.array(rows, dtype=np.float64).astype(np.float32))

@@ -1,0 +1,162 @@
+"""Micro-batches: who waits already shares a forward, nobody suffers for another, and no more wait than may."""
+
+import asyncio
+import time
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from service.serving.answers import json_bodies
+from service.serving.batches import MOST_ROWS, Ask, Batches
+from service.serving.errors import DeadlineExceeded, Overloaded, PredictionFailed
+from service.serving.warm_models import Served, Warm
+from service.workflow.losses import Output as Form
+from service.workflow.model import Model
+from service.workflow.signature import Input, Output, Signature
+from service.workflow.tasks import Task
+
+ROWS = st.lists(st.lists(st.floats(-1e6, 1e6, width=32), min_size=3, max_size=3), min_size=1, max_size=8)
+
+
+class Network(nn.Module):
+    """An MLP that refuses rows above a bound, counts its forwards, and takes its time."""
+
+    def __init__(self, seconds: float = 0.0, bound: float = 1e9) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 1))
+        self.seconds, self.bound = seconds, bound
+        self.forwards: list[int] = []
+
+    def forward(self, raw: torch.Tensor) -> torch.Tensor:
+        self.forwards.append(len(raw))
+        time.sleep(self.seconds)
+        if raw.max() > self.bound:
+            raise RuntimeError("too much")
+        answer: torch.Tensor = self.layers(raw)
+        return answer
+
+
+def warm(network: nn.Module) -> Warm:
+    inputs = [Input(name=f"x{i}", type="number") for i in range(3)]
+    signature = Signature(task=Task("regression"), inputs=inputs, outputs=[Output(name="y", type="number")])
+    return Warm(Model(network, None, None, Form.VALUE, Task("regression")), signature)
+
+
+def batches(*, light: int = 10**9, most_waiting: int = 100) -> Batches:
+    return Batches(light=light, threads=1, most_waiting=most_waiting, measure=lambda *_: None)
+
+
+def ask(model: Warm, rows: Any, **about: Any) -> Ask:
+    return Ask(model.served("m", 1), model, rows, json_bodies, **about)
+
+
+def numbers(body: bytes) -> Any:
+    return orjson.loads(body)["predictions"]
+
+
+async def answers(run: Batches, asks: list[Ask]) -> list[Any]:
+    try:
+        return await asyncio.gather(*[run.submit(each) for each in asks], return_exceptions=True)
+    finally:
+        run.close()
+
+
+@settings(deadline=None)
+@given(st.lists(ROWS, min_size=1, max_size=6))
+def test_a_shared_forward_answers_as_one_alone_does(requests: list[Any]) -> None:
+    model = warm(network := Network())
+    together = asyncio.run(answers(batches(), [ask(model, rows) for rows in requests]))
+    assert len(network.forwards) == 1
+    alone = [numbers(asyncio.run(answers(batches(), [ask(model, rows)]))[0]) for rows in requests]
+    magnitude = max(1.0, max(abs(value) for rows in alone for value in rows))
+    for body, expected in zip(together, alone, strict=True):
+        assert np.allclose(numbers(body), expected, rtol=0, atol=1e-5 * magnitude)
+        assert orjson.loads(body).keys() == {"model_name", "model_version", "predictions"}
+
+
+def test_one_that_fails_takes_no_other_with_it() -> None:
+    model = warm(Network(bound=10))
+    good, bad, other = asyncio.run(
+        answers(batches(), [ask(model, [[1.0] * 3]), ask(model, [[99.0] * 3]), ask(model, [[2.0] * 3])])
+    )
+    assert isinstance(bad, PredictionFailed)
+    assert len(numbers(good)) == len(numbers(other)) == 1
+
+
+def test_a_request_that_must_stay_alone_does() -> None:
+    model = warm(network := Network())
+    asks = [ask(model, torch.ones(2, 3)), ask(model, torch.ones(1, 3), alone=True), ask(model, [[1.0] * 3])]
+    asyncio.run(answers(batches(), asks))
+    assert network.forwards == [2, 1, 1]
+
+
+def test_the_rows_of_a_request_stay_together_and_a_batch_is_bounded() -> None:
+    model = warm(network := Network())
+    sizes = [MOST_ROWS + 5, 600, 600, 3]
+    given = asyncio.run(answers(batches(), [ask(model, torch.ones(size, 3)) for size in sizes]))
+    assert [len(numbers(body)) for body in given] == sizes
+    assert network.forwards == [MOST_ROWS + 5, 600, 603]
+
+
+def test_heavy_work_leaves_the_loop_free_and_what_waits_meanwhile_shares_the_next_forward() -> None:
+    async def story() -> list[int]:
+        model = warm(network := Network(seconds=0.2))
+        run = batches(light=0)
+        first = run.submit(ask(model, [[0.0] * 3]))
+        await asyncio.sleep(0.05)
+        rest = [run.submit(ask(model, [[0.0] * 3])) for _ in range(5)]
+        began = time.perf_counter()
+        await asyncio.sleep(0)
+        assert time.perf_counter() - began < 0.1 and not first.done()
+        await asyncio.gather(first, *rest)
+        run.close()
+        return network.forwards
+
+    assert asyncio.run(story()) == [1, 5]
+
+
+def test_more_than_may_wait_are_refused_at_once_and_a_withdrawn_one_frees_its_place() -> None:
+    async def story() -> None:
+        model = warm(Network(seconds=0.3))
+        run = batches(light=0, most_waiting=2)
+        running = run.submit(ask(model, [[0.0] * 3]))
+        await asyncio.sleep(0.05)
+        asks = [ask(model, [[0.0] * 3]) for _ in range(2)]
+        waiting = [run.submit(each) for each in asks]
+        with pytest.raises(Overloaded):
+            run.submit(ask(model, [[0.0] * 3]))
+        run.withdraw(asks[0])
+        assert run.waiting == 1
+        last = run.submit(ask(model, [[0.0] * 3]))
+        await asyncio.gather(running, waiting[1], last)
+        assert run.waiting == 0
+        run.close()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("light", [0, 10**9])
+def test_a_deadline_holds_in_the_queue_and_in_the_forward(light: int) -> None:
+    now = time.perf_counter()
+    model = warm(network := Network(seconds=0.05))
+    late, during, good = asyncio.run(
+        answers(
+            batches(light=light), [ask(model, [[0.0] * 3], deadline=each) for each in (now - 1, now + 0.03, now + 60)]
+        )
+    )
+    assert isinstance(late, DeadlineExceeded) and isinstance(during, DeadlineExceeded)
+    assert len(numbers(good)) == 1 and network.forwards == [2]
+
+
+def test_numbers_that_json_cannot_hold_are_null_in_a_shared_batch() -> None:
+    model = warm(Network())
+    rows = np.array([[float("nan")], [2.0], [float("inf")]], dtype=np.float32)
+    bodies = json_bodies(Served("m", 1), model, rows, [1, 2])
+    assert [numbers(body) for body in bodies] == [[None], [2.0, None]]
