@@ -14,11 +14,15 @@ HOLDS = 0.5  # the probability above which a label holds
 
 @torch.inference_mode()
 def predictions(warm: Warm, raw: torch.Tensor) -> Any:
-    """The predictions for raw features [n, slots], one for each row: a number, a list of numbers for several targets,
+    """The predictions for raw features [n, slots], as `told` has them."""
+    return told(warm, warm.model(raw).numpy())
+
+
+def told(warm: Warm, answers: np.ndarray[Any, Any]) -> Any:
+    """The predictions for a model's answers [n, outputs], one for each row: a number, a list of numbers for several targets,
     `{label, probabilities}` for a classification, `{labels, probabilities}` for several labels. The numbers are a NumPy
     array, which the edge writes as JSON, with null for NaN and infinities; a label whose probabilities are not known is
     None."""
-    answers = warm.model(raw).numpy()
     if warm.signature.classifies:
         return _labelled(warm, answers)
     if warm.signature.task is Task.MULTILABEL:
