@@ -43,12 +43,14 @@ def from_frame(
     Raises:
         InvalidInstances: what is wrong, by column and row.
     """
-    check_names(signature, dict.fromkeys(frame.columns))
+    schema = frame.schema  # made anew each time it is asked for
+    check_names(signature, schema)
     check_rows(frame.height)
     names = [each.name for each in signature.inputs]
-    types = [frame.schema[name] for name in names]
+    types = {schema[name] for name in names}
     if all(each.type == "number" for each in signature.inputs) and all(map(_is_number, types)):
-        return from_matrix(signature, frame.select(names).to_numpy(order="c"), missing_allowed)
+        ordered = frame if frame.columns == names else frame.select(names)
+        return from_matrix(signature, ordered.to_numpy(order="c"), missing_allowed)
     faults: list[Fault] = []
     columns: dict[str, Numbers | Texts] = {}
     for each in signature.inputs:
