@@ -1,37 +1,84 @@
 """The forms of predictions: which reader turns a body into rows, and which writer turns answers into a body. A format is
-one line in each table that it belongs in."""
+one line in each table of `service/serving/formats/`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from service.api.errors import UnsupportedMediaType
 from service.api.json import decode_json
-from service.serving.answers import json_bodies
+from service.serving import formats
+from service.serving.answers import Array, json_bodies
 from service.serving.batches import Writer
+from service.serving.fast_json import WORTH_IT, fast
 from service.serving.instances import from_body, plain_rows
-from service.serving.warm_models import Warm
+from service.serving.warm_models import Served, Warm
 
 JSON = "application/json"
+JSON_LINES = "application/x-ndjson"
+IN_THE_LOOP = frozenset({JSON, "application/x-npy", JSON_LINES})  # the others import and use polars
 
 Rows = torch.Tensor | list[list[float]]  # a raw tensor, or rows of numbers that become one with those of others
-Decode = Callable[[bytes], Any]  # what can be said about a body without a model
-Read = Callable[[Warm, Any], Rows]  # what was decoded, as this model takes it
 
 
-def read_json(warm: Warm, decoded: Any) -> Rows:
+@dataclass(frozen=True)
+class Reader:
+    """How a body becomes rows. `decode` says what can be said without a model, `read` goes on from there; `apart` when it
+    takes so long that the event loop had better not do it."""
+
+    decode: Callable[[bytes], Any]
+    read: Callable[[Warm, Any], Rows]
+    apart: bool = False
+
+
+@dataclass(frozen=True)
+class Form:
+    """How answers become a body."""
+
+    media_type: str
+    write: Writer
+    apart: bool = False
+
+
+def _decode(body: bytes) -> Any:
+    """JSON, decoded; but a large body stays as it is, because it can perhaps be read faster."""
+    return decode_json(body) if len(body) < WORTH_IT else body
+
+
+def _read_json(warm: Warm, decoded: Any) -> Rows:
     """Rows of plain numbers as they are; all else checked value by value."""
+    if isinstance(decoded, bytes):
+        if (raw := fast(decoded, warm.signature)) is not None:
+            return raw
+        decoded = decode_json(decoded)
     if warm.only_numbers and (rows := plain_rows(decoded, warm.width)) is not None:
         return rows
     return from_body(warm.signature, decoded, warm.model.fills_missing)
 
 
-READERS: dict[str, tuple[Decode, Read]] = {JSON: (decode_json, read_json)}
-WRITERS: dict[str, Writer] = {JSON: json_bodies}
+def _reader(media_type: str, read: formats.Read) -> Reader:
+    return Reader(
+        decode=lambda body: body,
+        read=lambda warm, body: read(body, warm.signature, warm.model.fills_missing),
+        apart=media_type not in IN_THE_LOOP,
+    )
 
 
-def reader(content_type: str) -> tuple[Decode, Read]:
+def _form(media_type: str, write: formats.Write) -> Form:
+    def bodies(served: Served, warm: Warm, answers: Array, counts: Sequence[int]) -> list[bytes]:
+        ends = [sum(counts[: place + 1]) for place in range(len(counts))]
+        return [write(warm, answers[end - count : end]) for end, count in zip(ends, counts, strict=True)]
+
+    return Form(media_type, bodies, apart=media_type not in IN_THE_LOOP)
+
+
+READERS = {JSON: Reader(_decode, _read_json)} | {each: _reader(each, read) for each, read in formats.READERS.items()}
+FORMS = {JSON: Form(JSON, json_bodies)} | {each: _form(each, write) for each, write in formats.WRITERS.items()}
+
+
+def reader(content_type: str) -> Reader:
     """How to read a body of this Content-Type.
 
     Raises:
@@ -42,5 +89,5 @@ def reader(content_type: str) -> tuple[Decode, Read]:
         given = content_type.split(";", 1)[0].strip().lower()
         found = READERS[JSON] if not given or given.endswith("+json") else READERS.get(given)
         if found is None:
-            raise UnsupportedMediaType("expected Content-Type: application/json")
+            raise UnsupportedMediaType(f"expected Content-Type: {', '.join(READERS)}")
     return found

@@ -4,13 +4,15 @@ import asyncio
 import contextlib
 import hashlib
 import math
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import orjson
+import torch
 from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
@@ -19,11 +21,14 @@ from model_store import Store, Version
 from service.api.accept import choose
 from service.api.bodies import MOST_JSON_BYTES
 from service.api.errors import InvalidRequest, TooLarge
-from service.api.prediction_forms import JSON, WRITERS, Rows, reader
+from service.api.prediction_forms import FORMS, JSON, JSON_LINES, Form, Rows, reader
 from service.api.problems import answer_to
+from service.serving.answers import Array, forward
 from service.serving.batches import Ask, Batches
+from service.serving.content_coding import decompress
 from service.serving.errors import DeadlineExceeded, Overloaded
 from service.serving.instances import from_texts
+from service.serving.stream import Stream
 from service.serving.warm_models import Served, Warm, WarmModels
 from service.telemetry.predictions import PredictionFigures
 from service.use_cases.current_versions import CurrentVersions, Key
@@ -32,7 +37,7 @@ from service.workflow.encode import unknown_categories
 
 LARGE = 65_536  # bytes of a body from which on the event loop does not read it itself
 PATIENCE = 1.0  # seconds after which a store that does not answer is not waited for, if there is a last known version
-OFFERED = tuple(WRITERS)
+OFFERED = tuple(FORMS)
 FOR_EVER = b"public, max-age=31536000, immutable"
 NO_VERSION = Served("", 0)
 T = TypeVar("T")
@@ -50,6 +55,7 @@ class _Request:
     began: float = field(default_factory=time.perf_counter)
     deadline: float | None = None
     served: Served = NO_VERSION
+    form: Form = FORMS[JSON]  # of the answer
     told: list[tuple[bytes, bytes]] = field(default_factory=list)  # headers of the answer beside the usual ones
 
 
@@ -88,6 +94,9 @@ class Predictions:
         try:
             if b"request-timeout" in headers:
                 request.deadline = request.began + _seconds(headers[b"request-timeout"])
+            if request.method == "POST" and _streams(headers):
+                await self._stream(request, send)
+                return
             if request.method == "POST":
                 status, body = 200, await self._post(request)
             else:
@@ -102,34 +111,58 @@ class Predictions:
         served = request.served
         about = [*served.headers, *request.told] if status == 200 else request.told
         if status == 200:
-            about += [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
+            about += [(b"content-length", b"%d" % len(body)), (b"content-type", request.form.media_type.encode())]
         await send({"type": "http.response.start", "status": status, "headers": about})
         await send({"type": "http.response.body", "body": body})
         self._figures.answered(served.name, served.number, status)
 
     async def _post(self, request: _Request) -> bytes:
         headers = request.headers
-        decode, read = reader(headers.get(b"content-type", b"").decode("latin-1"))
+        by = reader(headers.get(b"content-type", b"").decode("latin-1"))
+        request.form = _form(headers)
         body = await _body(request, MOST_JSON_BYTES)
-        large = len(body) > LARGE
+        apart = by.apart or len(body) > LARGE
         began = time.perf_counter()
-        decoded = await self._apart(request, lambda: decode(body)) if large else decode(body)
-        write = WRITERS[_form(headers)]
+        decoded = await self._apart(request, lambda: by.decode(body)) if apart else by.decode(body)
         version, warm = await self._warm(request)
-        rows = await self._apart(request, lambda: read(warm, decoded)) if large else read(warm, decoded)
-        ask = Ask(warm.served(version.name, version.number), warm, rows, write, deadline=request.deadline)
+        rows = await self._apart(request, lambda: by.read(warm, decoded)) if apart else by.read(warm, decoded)
+        ask = Ask(request.served, warm, rows, request.form.write, deadline=request.deadline, apart=request.form.apart)
         self._tell_unknown(request, warm, rows)
         self._figures.observe(version.name, version.number, "parse", ask.since - began)
         return await self._answer(request, ask)
 
+    async def _stream(self, request: _Request, send: Send) -> None:
+        """Row after row in, answer after answer out; never more than a batch of them in memory."""
+        request.form = FORMS[JSON_LINES]
+        version, warm = await self._warm(request)
+        coding = request.headers.get(b"content-encoding", b"").decode("latin-1")
+        chunks = decompress(_bounded(request.receive, sys.maxsize), coding, sys.maxsize)
+
+        async def predict(raw: torch.Tensor) -> Array:
+            if request.deadline is not None and time.perf_counter() > request.deadline:
+                raise DeadlineExceeded
+            return await asyncio.get_running_loop().run_in_executor(self._threads, forward, warm, raw)
+
+        self._let_in()
+        self._waiting += 1
+        try:
+            answers = Stream(warm, warm.model.fills_missing, predict).answers(chunks)
+            first = await anext(answers)  # a fault in the first batch is an ordinary answer of its own
+            headers = [*request.served.headers, (b"content-type", JSON_LINES.encode())]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await _send_on(send, first, answers)
+        finally:
+            self._waiting -= 1
+        self._figures.answered(version.name, version.number, 200)
+
     async def _get(self, request: _Request) -> tuple[int, bytes]:
-        form = _form(request.headers)
+        form = request.form = _form(request.headers)
         began = time.perf_counter()
         version = await self._version(request)
         query = QueryParams(request.query)
         columns: dict[str, list[str]] = {name: query.getlist(name) for name in sorted(query)}
         # The order of names says nothing, that of rows does.
-        etag = f'"{hashlib.sha256(orjson.dumps([version.digest, form, columns])).hexdigest()}"'
+        etag = f'"{hashlib.sha256(orjson.dumps([version.digest, form.media_type, columns])).hexdigest()}"'
         keep = FOR_EVER if (request.key[1] or "").isdecimal() else b"no-cache"
         request.told = [(b"etag", etag.encode()), (b"cache-control", keep), (b"vary", b"Accept")]
         known = request.headers.get(b"if-none-match", b"").decode("latin-1")
@@ -138,7 +171,7 @@ class Predictions:
         warm = await self._model(request, version)
         rows = from_texts(warm.signature, columns, warm.model.fills_missing)
         self._tell_unknown(request, warm, rows)
-        ask = Ask(request.served, warm, rows, WRITERS[form], deadline=request.deadline, alone=True)
+        ask = Ask(request.served, warm, rows, form.write, deadline=request.deadline, alone=True, apart=form.apart)
         self._figures.observe(version.name, version.number, "parse", ask.since - began)
         return 200, await self._answer(request, ask)
 
@@ -223,24 +256,51 @@ class Predictions:
                 request.told.append((b"unknown-categories", b"%d" % unknown))
 
 
+async def _send_on(send: Send, first: bytes, others: AsyncIterator[bytes]) -> None:
+    """The answers of a stream that has begun. One that cannot go on ends with a line that says why, and without the end
+    that HTTP gives a whole answer: no client takes it for one."""
+    await send({"type": "http.response.body", "body": first, "more_body": True})
+    try:
+        async for lines in others:
+            await send({"type": "http.response.body", "body": lines, "more_body": True})
+    except ClientDisconnect:
+        return
+    except Exception as error:
+        line = b'{"error":%b}\n' % bytes(answer_to(error).body)
+        await send({"type": "http.response.body", "body": line, "more_body": True})
+        return
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _streams(headers: dict[bytes, bytes]) -> bool:
+    """Whether rows come and answers are wanted line by line."""
+    given = headers.get(b"content-type", b"").split(b";", 1)[0].strip().lower()
+    return given == JSON_LINES.encode() and _form(headers, JSON_LINES).media_type == JSON_LINES
+
+
 async def _body(request: _Request, most: int) -> bytes:
     declared = request.headers.get(b"content-length", b"")
     if declared.isdigit() and int(declared[:18]) > most:
         raise TooLarge(f"the body has {declared.decode()} bytes; at most {most} are taken here")
-    message = await request.receive()
-    chunks: list[bytes] = []
-    total = 0
-    while True:
+    coding = request.headers.get(b"content-encoding")
+    chunks = _bounded(request.receive, most)
+    if coding is None:
+        return b"".join([chunk async for chunk in chunks])
+    return b"".join([piece async for piece in decompress(chunks, coding.decode("latin-1"), most)])
+
+
+async def _bounded(receive: Receive, most: int) -> AsyncIterator[bytes]:
+    total, more = 0, True
+    while more:
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         body: bytes = message.get("body", b"")
         total += len(body)
         if total > most:
             raise TooLarge(f"the body has more than {most} bytes, the most that is taken here")
-        if not message.get("more_body", False):
-            return b"".join([*chunks, body]) if chunks else body
-        chunks.append(body)
-        message = await request.receive()
+        yield body
+        more = message.get("more_body", False)
 
 
 async def _gone(receive: Receive) -> None:
@@ -249,10 +309,12 @@ async def _gone(receive: Receive) -> None:
         await asyncio.sleep(0)  # a body that nobody reads; a server that goes on giving it must not stop the loop
 
 
-def _form(headers: dict[bytes, bytes]) -> str:
-    """The media type of the answer."""
+def _form(headers: dict[bytes, bytes], first: str = JSON) -> Form:
+    """The form of the answer; the first one for who takes anything."""
     accept = headers.get(b"accept", b"*/*")
-    return JSON if accept in (b"*/*", b"application/json") else choose(accept.decode("latin-1"), OFFERED)
+    if accept in (b"*/*", first.encode()):
+        return FORMS[first]
+    return FORMS[choose(accept.decode("latin-1"), OFFERED)]
 
 
 def _seconds(given: bytes) -> float:

@@ -15,6 +15,7 @@ from model_store import errors as store
 from service.api import errors as edge
 from service.api.documents import PROBLEM
 from service.jobs import errors as jobs
+from service.serving import content_coding
 from service.serving import errors as serving
 from service.use_cases.draw_plot import DrawingFailed, TooManyDrawings
 from service.workflow import errors as workflow
@@ -28,6 +29,9 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     edge.TooLarge: (413, "too_large"),
     edge.UnsupportedMediaType: (415, "unsupported_media_type"),
     edge.RequestError: (400, "invalid_request"),
+    content_coding.ContentTooLarge: (413, "too_large"),
+    content_coding.UnknownCoding: (415, "unsupported_media_type"),
+    content_coding.InvalidCoding: (400, "invalid_request"),
     jobs.JobNotFound: (404, "job_not_found"),
     jobs.IllegalMove: (409, "illegal_transition"),
     jobs.IdempotencyMismatch: (422, "idempotency_mismatch"),

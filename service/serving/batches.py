@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -42,13 +43,14 @@ class Ask:
         *,
         deadline: float | None = None,
         alone: bool = False,
+        apart: bool = False,
     ) -> None:
         self.served = served
         self.warm = warm
         self.raw: torch.Tensor | None = given if isinstance(given, torch.Tensor) else None
         self.rows: list[Any] | None = None if isinstance(given, torch.Tensor) else given
         self.count = len(given)
-        self.work = max(warm.parameters, LEAST_PARAMETERS) * self.count
+        self.work = math.inf if apart else max(warm.parameters, LEAST_PARAMETERS) * self.count
         self.write = write
         self.deadline = deadline
         self.alone = alone

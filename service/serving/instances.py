@@ -60,6 +60,28 @@ def from_texts(signature: Signature, texts: Mapping[str, Sequence[str]], missing
     return _Reader(signature, missing_allowed, texts=True).columns(texts, "")
 
 
+def from_rows(signature: Signature, rows: Sequence[object], missing_allowed: bool, first: int) -> torch.Tensor:
+    """Raw features [n, slots] from rows, each as in `instances`; the first of them is that with this number.
+
+    Raises:
+        InvalidInstances: what is wrong, by row and column.
+    """
+    reader = _Reader(signature, missing_allowed)
+    return reader.read(rows, "", first)
+
+
+def check_names(signature: Signature, given: Mapping[str, Any]) -> None:
+    """Every input is named, and nothing else but the targets.
+
+    Raises:
+        InvalidInstances: which name is absent or unknown; the nearest right ones are named.
+    """
+    reader = _Reader(signature, missing_allowed=True)
+    reader.check_names(reader.names, given, "")
+    if reader.faults:
+        raise InvalidInstances(*reader.faults[:MOST_FAULTS])
+
+
 @dataclass
 class _Reader:
     """Reads values and gathers what is wrong with them, at most about `MOST_FAULTS` of it."""
@@ -78,15 +100,19 @@ class _Reader:
         if not isinstance(instances, list) or not instances:
             raise _invalid("/instances", "expected a list of at least one row")
         _check_count(len(instances))
+        return self.read(instances, "/instances", 0)
+
+    def read(self, rows: Sequence[object], at: str, first: int) -> torch.Tensor:
+        """From rows whose number starts at `first`."""
         names = self.names
-        return self._tensor([self._row(names, each, f"/instances/{i}") for i, each in enumerate(instances)])
+        return self._tensor([self._row(names, each, f"{at}/{i}") for i, each in enumerate(rows, start=first)])
 
     def columns(self, columns: object, at: str) -> torch.Tensor:
         """From columns by name, all of one length; what is no list is a column of one."""
         if not isinstance(columns, dict):
             raise _invalid(at, "expected an object of columns: {name: [values]}")
         names = self.names
-        self._check_names(names, columns, at)
+        self.check_names(names, columns, at)
         self._raise()
         lists = [value if isinstance(value, list) else [value] for value in (columns[name] for name in names)]
         count = len(lists[0])
@@ -110,7 +136,7 @@ class _Reader:
         if isinstance(instance, dict):
             if instance.keys() != set(names):
                 before = len(self.faults)
-                self._check_names(names, instance, at)
+                self.check_names(names, instance, at)
                 if len(self.faults) > before:
                     return []
             return [self._value(k, instance[name], at, name) for k, name in enumerate(names)]
@@ -125,7 +151,8 @@ class _Reader:
         self.faults.append(Fault(at, f"expected a list of {len(names)} values or an object with the inputs' names"))
         return []
 
-    def _check_names(self, names: list[str], given: Mapping[str, Any], at: str) -> None:
+    def check_names(self, names: list[str], given: Mapping[str, Any], at: str) -> None:
+        """Gathers what is wrong with the names of columns."""
         known = {*names, *(each.name for each in self.signature.outputs)}
         for name in given:
             if name not in known:

@@ -31,7 +31,7 @@ def read(path: Path, media_type: str, rows: int, wanted: Mapping[str, Wanted]) -
         for name, filled in numbers.items():
             filled[done:upto] = _numbers(batch[name])
         for name, filled in codes.items():
-            filled[done:upto] = _codes(batch[name], known[name])
+            filled[done:upto] = text_codes(batch[name], known[name])
         done = upto
     if done != rows:
         raise InvalidData(f"the file has {done} rows, and had {rows} when it was uploaded")
@@ -104,7 +104,7 @@ def _numbers(series: "pl.Series") -> Numbers:
     return series.fill_null(float("nan")).to_numpy() if series.null_count() else series.to_numpy()
 
 
-def _codes(series: "pl.Series", known: dict[str, int]) -> Numbers:
+def text_codes(series: "pl.Series", known: dict[str, int]) -> Numbers:
     """Positions among the known texts, which grow by those that are new."""
     import polars as pl
 

@@ -4,7 +4,7 @@ import csv
 import mmap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
 from service.workflow.data.schema import MOST_COLUMNS
 from service.workflow.errors import InvalidData
@@ -17,6 +17,13 @@ LONGEST_HEADER = 4 * 2**20
 BOM = b"\xef\xbb\xbf"
 CHUNK = 2**20
 ROWS_CHUNK = 16 * 2**20
+
+
+class Content(Protocol):
+    """What can be opened and read: a file, or the body of a request."""
+
+    def open(self, mode: Literal["rb"], /) -> BinaryIO:
+        """From its start."""
 
 
 def scan(path: Path) -> "pl.LazyFrame":
@@ -58,7 +65,7 @@ def _line_end(content: mmap.mmap, position: int) -> int:
     return content.find(b"\n", min(position, len(content) - 1)) + 1 or len(content)
 
 
-def check(path: Path) -> None:
+def check(path: Content) -> None:
     """What polars would read without a word, or not say clearly.
 
     Raises:
@@ -75,7 +82,7 @@ def check(path: Path) -> None:
         _check_each_row(path, len(names))
 
 
-def header(path: Path) -> list[str]:
+def header(path: Content) -> list[str]:
     """The names in the first line.
 
     Raises:
@@ -110,7 +117,7 @@ def header(path: Path) -> list[str]:
     return names
 
 
-def _check_each_row(path: Path, fields: int) -> None:
+def _check_each_row(path: Content, fields: int) -> None:
     """Row by row with Python's reader: slower, but it knows quotes and can name the line."""
     csv.field_size_limit(2**24)
     reader = csv.reader(_lines(path))
@@ -123,7 +130,7 @@ def _check_each_row(path: Path, fields: int) -> None:
         raise InvalidData(f"line {reader.line_num} cannot be read as CSV: {error}") from None
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _lines(path: Content) -> Iterator[str]:
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:
@@ -132,7 +139,7 @@ def _lines(path: Path) -> Iterator[str]:
                 raise InvalidData(f"line {number} is not UTF-8 text; one encoding, UTF-8, is expected") from None
 
 
-def check_encoding(path: Path) -> None:
+def check_encoding(path: Content) -> None:
     """Names the first line that is not UTF-8.
 
     Raises:
@@ -142,7 +149,7 @@ def check_encoding(path: Path) -> None:
         pass
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
+def _chunks(path: Content) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             yield chunk

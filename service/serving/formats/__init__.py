@@ -1,0 +1,34 @@
+"""How each media type becomes a tensor, and how a model's answers are written: one file a format, one line in each table.
+
+JSON is not among them: its body is read by `service.serving.fast_json`, or strictly by the edge and `instances`, and
+its answer has the model's name in it. polars is imported only when a format that needs it is used.
+"""
+
+from collections.abc import Callable
+
+import torch
+
+from service.serving.formats import arrow, csv, json_lines, npy, parquet
+from service.serving.formats.tables import Array
+from service.serving.warm_models import Warm
+from service.workflow.signature import Signature
+
+Read = Callable[[bytes, Signature, bool], torch.Tensor]  # body, signature, whether values may be missing
+Write = Callable[[Warm, Array], bytes]  # the model, its answers [n, outputs]
+
+READERS: dict[str, Read] = {
+    "text/csv": csv.read,
+    "application/x-ndjson": json_lines.read,
+    "application/vnd.apache.arrow.stream": arrow.read_stream,
+    "application/vnd.apache.arrow.file": arrow.read_file,
+    "application/vnd.apache.parquet": parquet.read,
+    "application/x-npy": npy.read,
+}
+WRITERS: dict[str, Write] = {
+    "text/csv": csv.write,
+    "application/x-ndjson": json_lines.write,
+    "application/vnd.apache.arrow.stream": arrow.write_stream,
+    "application/vnd.apache.arrow.file": arrow.write_file,
+    "application/vnd.apache.parquet": parquet.write,
+    "application/x-npy": npy.write,
+}

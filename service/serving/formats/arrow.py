@@ -1,0 +1,62 @@
+"""Arrow IPC, as a stream and as a file."""
+
+import io
+
+import torch
+
+from service.serving.formats import arrow_messages
+from service.serving.formats.columns import from_frame, invalid
+from service.serving.formats.tables import Array, answers_frame
+from service.serving.warm_models import Warm
+from service.workflow.signature import Signature
+
+
+def read_stream(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
+    """Raw features [n, slots].
+
+    Raises:
+        InvalidInstances: what is wrong, by column and row.
+    """
+    import polars as pl
+
+    # polars believes what the messages tell of their sizes.
+    arrow_messages.check_stream(body)
+    try:
+        frame = pl.read_ipc_stream(body)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError):
+        raise invalid(arrow_messages.BROKEN) from None
+    return from_frame(signature, frame, missing_allowed)
+
+
+def read_file(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
+    """Raw features [n, slots].
+
+    Raises:
+        InvalidInstances: what is wrong, by column and row.
+    """
+    import polars as pl
+
+    arrow_messages.check_file(body)
+    try:
+        frame = pl.read_ipc(body)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError):
+        raise invalid(arrow_messages.BROKEN) from None
+    return from_frame(signature, frame, missing_allowed)
+
+
+def write_stream(warm: Warm, answers: Array) -> bytes:
+    """The answers as a stream, in types that every Arrow library knows."""
+    import polars as pl
+
+    file = io.BytesIO()
+    answers_frame(warm.signature, answers).write_ipc_stream(file, compat_level=pl.CompatLevel.oldest())
+    return file.getvalue()
+
+
+def write_file(warm: Warm, answers: Array) -> bytes:
+    """The answers as a file."""
+    import polars as pl
+
+    file = io.BytesIO()
+    answers_frame(warm.signature, answers).write_ipc(file, compat_level=pl.CompatLevel.oldest())
+    return file.getvalue()

@@ -1,0 +1,83 @@
+"""NPY: one array of numbers [rows, inputs] in the order of the signature, NaN for a missing value."""
+
+import ast
+import functools
+import io
+import math
+
+import numpy as np
+import torch
+
+from service.serving.formats.columns import check_rows, from_matrix, invalid
+from service.serving.formats.tables import Array
+from service.serving.warm_models import Warm
+from service.workflow.signature import Signature
+from service.workflow.specification import shown
+
+MAGIC = b"\x93NUMPY"
+LONGEST_HEADER = 4096
+_NATIVE = {np.dtype(each).str: each for each in (np.float32, np.float64)}  # anything else becomes float64
+
+
+def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
+    """Raw features [n, slots].
+
+    Raises:
+        InvalidInstances: what is wrong, by column and row.
+    """
+    width = len(signature.inputs)
+    for each in signature.inputs:
+        if each.type not in ("number", "boolean"):
+            raise invalid(f"the input {shown(each.name)} is a {each.type}, and NPY holds numbers; send another format")
+    start, dtype, fortran, shape = _header(body)
+    if len(shape) == 1 and width == 1:
+        shape = (*shape, 1)
+    if len(shape) != 2 or shape[1] != width:
+        raise invalid(f"the array has the shape {list(shape)}; [rows, {width}] is expected, a column for each input")
+    # The header's word is held against the bytes that are there before anything is made of it.
+    if math.prod(shape) * dtype.itemsize != len(body) - start:
+        message = (
+            f"the header tells of {math.prod(shape) * dtype.itemsize} bytes of numbers; {len(body) - start} follow"
+        )
+        raise invalid(message)
+    check_rows(shape[0])
+    if dtype.kind == "b" and any(each.type != "boolean" for each in signature.inputs):
+        raise invalid("the array holds booleans; numbers are expected")
+    matrix = np.frombuffer(body, dtype, offset=start).reshape(shape, order="F" if fortran else "C")
+    return from_matrix(signature, matrix.astype(_NATIVE.get(dtype.str, np.float64), copy=False), missing_allowed)
+
+
+def _header(body: bytes) -> tuple[int, "np.dtype[np.generic]", bool, tuple[int, ...]]:
+    wide = body[6:7] in (b"\x02", b"\x03")
+    start = 12 if wide else 10
+    if not body.startswith(MAGIC) or body[6:7] not in (b"\x01", b"\x02", b"\x03") or len(body) < start:
+        raise invalid("this is no NPY file of version 1, 2 or 3")
+    end = start + int.from_bytes(body[8:start], "little")
+    if end > min(len(body), LONGEST_HEADER):
+        raise invalid(f"the header ends past the body, or is longer than {LONGEST_HEADER} bytes")
+    return end, *_parsed(body[start:end])
+
+
+@functools.lru_cache(maxsize=256)  # the same for every request of the same shape
+def _parsed(header: bytes) -> tuple["np.dtype[np.generic]", bool, tuple[int, ...]]:
+    try:
+        told = ast.literal_eval(header.decode("latin-1").strip())
+        descr, fortran, shape = told["descr"], told["fortran_order"], told["shape"]
+        dtype = np.dtype(descr) if isinstance(descr, str) else None  # a list would be of a structure
+    except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError):
+        raise invalid("the header cannot be read") from None
+    if dtype is None or dtype.kind not in "fiub" or dtype.itemsize > 8:
+        raise invalid(f"the array holds {shown(descr)}; floats, integers or booleans are expected")
+    if not isinstance(shape, tuple) or not all(type(each) is int and each >= 0 for each in shape):
+        raise invalid("the header has no shape of whole numbers")
+    return dtype, fortran is True, shape
+
+
+def write(warm: Warm, answers: Array) -> bytes:
+    """The answers as an array: [n] for one target, [n, k] for several, [n, classes] of probabilities in sorted order, NaN
+    for what is not known."""
+    column = answers.shape[1] == 1 and not warm.signature.classifies
+    made = np.where(np.isfinite(answers), answers, np.float32(np.nan)).astype("<f4", copy=False)
+    file = io.BytesIO()
+    np.lib.format.write_array(file, made[:, 0] if column else made, version=(1, 0), allow_pickle=False)
+    return file.getvalue()

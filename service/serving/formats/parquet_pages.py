@@ -1,0 +1,146 @@
+"""What the pages of a Parquet file tell of their sizes, held against what is taken in one request.
+
+A few bytes can stand for gigabytes in it: by a compressed page, by a page that repeats one value, by texts that share
+their beginning with the one before. Of https://parquet.apache.org/docs/file-format/ only what tells a size is read.
+"""
+
+from typing import Any
+
+from service.serving.formats.columns import invalid
+from service.serving.instances import MOST_ROWS
+
+MARK = b"PAR1"
+MOST_BYTES = 256 * 2**20  # of all pages, decompressed
+MOST_DEPTH = 8
+# PLAIN, PLAIN_DICTIONARY, RLE, BIT_PACKED, DELTA_BINARY_PACKED, DELTA_LENGTH_BYTE_ARRAY, RLE_DICTIONARY and
+# BYTE_STREAM_SPLIT; not DELTA_BYTE_ARRAY, by which a megabyte of text can be repeated with two bytes.
+ENCODINGS = frozenset((0, 2, 3, 4, 5, 6, 8, 9))
+REPEATED = 2
+
+
+def check(body: bytes) -> None:
+    """The file holds no more than is taken, and its columns are flat.
+
+    Raises:
+        InvalidInstances: it does not.
+    """
+    size = int.from_bytes(body[-8:-4], "little")
+    start = len(body) - 8 - size
+    if not (body.startswith(MARK) and body.endswith(MARK) and start >= 4):
+        raise invalid("this is no Parquet file, or it is cut short")
+    try:
+        _check_columns(body, _Thrift(body, start, len(body) - 8).struct())
+    except (IndexError, KeyError, TypeError, ValueError, AttributeError):
+        raise invalid(
+            "the Parquet file is broken, or has columns in columns or an encoding that is not taken"
+        ) from None
+
+
+def _check_columns(body: bytes, footer: dict[int, Any]) -> None:
+    root, *leaves = footer[2]
+    if root.get(5, 0) != len(leaves) or any(each.get(5) or each.get(3) == REPEATED for each in leaves):
+        raise ValueError
+    rows, size = 0, 0
+    for group in footer[4]:
+        if len(group[1]) != len(leaves) or group[3] < 0:
+            raise ValueError
+        rows += group[3]
+        for column in group[1]:
+            size += _decompressed(body, column[3], group[3])
+            if rows > MOST_ROWS or size > MOST_BYTES:
+                raise invalid(f"holds more than is taken: {MOST_ROWS} rows, {MOST_BYTES} bytes once decompressed")
+    if rows != footer[3]:
+        raise ValueError
+
+
+def _decompressed(body: bytes, column: dict[int, Any], rows: int) -> int:
+    """How many bytes the pages of a column tell that they become."""
+    start = column.get(11, column[9])
+    end = start + column[7]
+    if not (4 <= start <= column[9] <= end <= len(body)) or column[5] != rows:
+        raise ValueError
+    size = values = 0
+    while start < end:
+        thrift = _Thrift(body, start, end)
+        page = thrift.struct()
+        header: Any = page.get(5) or page.get(7) or page.get(8)
+        encoding = header[4 if 8 in page else 2]
+        if page[2] < 0 or page[3] < 0 or header[1] < 0 or encoding not in ENCODINGS:
+            raise ValueError
+        size += int(page[2])
+        if 7 not in page:
+            values += header[1]
+        elif header[1] > MOST_ROWS:
+            raise ValueError
+        start = thrift.position + page[3]
+        if size > MOST_BYTES:
+            return size
+    if start != end or values != rows:
+        raise ValueError
+    return size
+
+
+class _Thrift:
+    """Thrift's compact protocol, as far as Parquet's footer and page headers use it. What it makes is bounded by the
+    bytes it reads: a count that they cannot fill ends in an IndexError."""
+
+    def __init__(self, data: bytes, position: int, end: int) -> None:
+        self._data, self.position, self._end = data, position, end
+
+    def struct(self, depth: int = 0) -> dict[int, Any]:
+        """A struct's fields by number."""
+        if depth > MOST_DEPTH:
+            raise ValueError
+        fields: dict[int, Any] = {}
+        number = 0
+        while head := self._byte():
+            number = number + (head >> 4) if head >> 4 else self._zigzag()
+            kind = head & 15
+            fields[number] = kind == 1 if kind in (1, 2) else self._value(kind, depth)
+        return fields
+
+    def _value(self, kind: int, depth: int) -> Any:
+        match kind:
+            case 3:
+                return self._byte()
+            case 4 | 5 | 6:
+                return self._zigzag()
+            case 7:
+                return self._bytes(8)
+            case 8:
+                return self._bytes(self._varint())
+            case 9 | 10:
+                head = self._byte()
+                count = head >> 4 if head >> 4 < 15 else self._varint()
+                inner = head & 15
+                return [self._byte() if inner in (1, 2) else self._value(inner, depth + 1) for _ in range(count)]
+            case 12:
+                return self.struct(depth + 1)
+        raise ValueError
+
+    def _byte(self) -> int:
+        if self.position >= self._end:
+            raise IndexError
+        self.position += 1
+        return self._data[self.position - 1]
+
+    def _bytes(self, count: int) -> bytes:
+        if count > self._end - self.position:
+            raise IndexError
+        self.position += count
+        return self._data[self.position - count : self.position]
+
+    def _varint(self) -> int:
+        value = shift = 0
+        while True:
+            byte = self._byte()
+            value |= (byte & 127) << shift
+            if byte < 128:
+                return value
+            shift += 7
+            if shift > 63:
+                raise ValueError
+
+    def _zigzag(self) -> int:
+        value = self._varint()
+        return (value >> 1) ^ -(value & 1)

@@ -1,0 +1,39 @@
+"""A model's answers as a table: one column for each number, with null for what is not known."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from service.serving.answers import HOLDS
+from service.workflow.data.values import as_text
+from service.workflow.signature import Signature
+from service.workflow.tasks import Task
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Array = np.ndarray[Any, Any]
+
+
+def answers_frame(signature: Signature, answers: Array) -> "pl.DataFrame":
+    """Answers [n, outputs]: a column for each target by its name; for classes `label` and `probability_<class>` for each;
+    for several labels `label_<name>` and `probability_<name>` for each."""
+    import polars as pl
+
+    known = np.isfinite(answers)
+    if signature.classifies:
+        names = [f"probability_{as_text(label)}" for label in signature.classes]
+        labels = pl.Series("label", signature.classes)
+        best = pl.Series(np.where(known.all(axis=1), answers.argmax(axis=1), -1))
+        label = labels.gather(best.replace(-1, None))
+        known = np.broadcast_to(known.all(axis=1, keepdims=True), answers.shape)
+        columns = [label.alias("label")]
+    else:
+        outputs = [each.name for each in signature.outputs]
+        names, columns = outputs, []
+        if signature.task is Task.MULTILABEL:
+            names = [f"probability_{name}" for name in outputs]
+            columns = [pl.Series(f"label_{name}", answers[:, at] > HOLDS) for at, name in enumerate(outputs)]
+    numbers = np.where(known, answers, np.nan).astype(np.float32, copy=False)
+    columns += [pl.Series(name, np.ascontiguousarray(numbers[:, at])).fill_nan(None) for at, name in enumerate(names)]
+    return pl.DataFrame(columns)

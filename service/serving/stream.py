@@ -1,0 +1,88 @@
+"""Rows that come in line by line and go out line by line, however many: never more than a few thousand in memory."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+import torch
+
+from service.serving.formats import json_lines
+from service.serving.formats.columns import invalid
+from service.serving.formats.tables import Array
+from service.serving.instances import MOST_FAULTS
+from service.serving.warm_models import Warm
+from service.workflow.errors import InvalidInstances
+
+BATCH_ROWS = 4096
+BATCH_BYTES = 4 * 2**20  # of rows that are long, fewer make a batch
+LONGEST_LINE = 2**20
+
+
+@dataclass(frozen=True)
+class Stream:
+    """How the rows of one request are predicted: `predict` is given raw features [n, slots] of a batch and gives the
+    model's answers [n, outputs]."""
+
+    warm: Warm
+    missing_allowed: bool
+    predict: Callable[[torch.Tensor], Awaitable[Array]]
+
+    async def answers(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+        """JSON Lines for JSON Lines, in order, a batch at a time; empty lines are left out.
+
+        The rows before a faulty one are answered, unless it stands in the first batch: then nothing has been sent, and
+        the request can still be refused as a whole.
+
+        Raises:
+            InvalidInstances: a row is wrong; rows count from 0 over the whole request.
+        """
+        done = 0
+        async for lines in _batches(chunks):
+            good, fault = self._read(lines, done)
+            if fault is not None and (not done or good is None):
+                raise fault
+            if good is not None:
+                yield json_lines.write(self.warm, await self.predict(good))
+            if fault is not None:
+                raise fault
+            done += len(lines)
+        if not done:
+            raise invalid("expected at least one row")
+
+    def _read(self, lines: list[bytes], first: int) -> tuple[torch.Tensor | None, InvalidInstances | None]:
+        """The rows of a batch; those before the first faulty one, and what is wrong with it."""
+        signature = self.warm.signature
+        try:
+            for at, line in enumerate(lines):
+                if len(line) > LONGEST_LINE:
+                    raise invalid(f"the line is longer than {LONGEST_LINE} bytes", f"/{first + at}")
+            return json_lines.rows(lines, signature, self.missing_allowed, first), None
+        except InvalidInstances as error:
+            row = min(int(fault.pointer.split("/")[1]) for fault in error.faults)
+            before = lines[: row - first]
+            faults = [fault for fault in error.faults[:MOST_FAULTS] if fault.pointer.split("/")[1] == str(row)]
+            # A line that is no JSON is found before the values of the lines above it are looked at.
+            good, earlier = self._read(before, first) if before else (None, None)
+            return good, earlier or InvalidInstances(*faults)
+
+
+async def _batches(chunks: AsyncIterable[bytes]) -> AsyncIterator[list[bytes]]:
+    """Lines gathered until they make a batch."""
+    lines: list[bytes] = []
+    size, rest = 0, b""
+    async for chunk in chunks:
+        start = 0
+        while (end := chunk.find(b"\n", start)) >= 0:
+            line, rest, start = (rest + chunk[start:end]).strip(), b"", end + 1
+            if line:
+                lines.append(line)
+                size += len(line)
+            if len(lines) >= BATCH_ROWS or size >= BATCH_BYTES:
+                yield lines
+                lines, size = [], 0
+        rest += chunk[start:]
+        if len(rest) > LONGEST_LINE:  # it is refused whatever follows
+            break
+    if rest.strip():
+        lines.append(rest.strip() if len(rest) <= LONGEST_LINE else rest)
+    if lines:
+        yield lines

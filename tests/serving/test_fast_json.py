@@ -1,0 +1,140 @@
+"""The fast way reads a body only where the strict way reads the same numbers out of it."""
+
+from typing import Any
+
+import orjson
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.api.errors import InvalidJson
+from service.api.json import decode_json
+from service.serving.fast_json import fast
+from service.serving.instances import from_body
+from service.workflow.errors import InvalidInstances
+from service.workflow.signature import Input, Output, Signature
+from service.workflow.tasks import Task
+
+
+def signature(*names: str, kind: Any = "number") -> Signature:
+    inputs = [Input(name=name, type=kind) for name in names]
+    return Signature(task=Task("regression"), inputs=inputs, outputs=[Output(name="y", type="number")])
+
+
+X, XZ = signature("x"), signature("x", "z")
+
+
+def check(body: bytes, described: Signature) -> bool:
+    """Whether the fast way read it; if so, that the strict way reads the same to the bit."""
+    found = fast(body, described)
+    if found is None:
+        return False
+    expected = from_body(described, decode_json(body), missing_allowed=False)
+    assert found.dtype == expected.dtype and found.shape == expected.shape
+    assert torch.equal(found.view(torch.int32), expected.view(torch.int32))
+    return True
+
+
+PLAIN = [
+    (X, b'{"instances":[[1]]}'),
+    (X, b'{"instances":[1,2.5,-0.0,-0]}'),
+    (X, b'{"instances":[9007199254740993,18446744073709551615,-9223372036854775808,1e-400,4.9e-324]}'),
+    (XZ, b' \r\n{ "instances" :\t[ [ 1 , 2 ] , [ 1E+2 , -3e-2 ] ] } \n'),
+    (XZ, b'{"inputs": {"z": [1, 2], "x": [0.1, 16777217]}}'),
+    (XZ, b'{"inputs": {"\\u0078": [1], "z": [2]}}'),
+    (X, b'{"instances":[[3.4028234663852886e38]]}'),
+]
+
+
+@pytest.mark.parametrize(("described", "body"), PLAIN)
+def test_plain_bodies_are_read(described: Signature, body: bytes) -> None:
+    assert check(body, described)
+
+
+UNUSUAL = [
+    b"", b"{}", b"[]", b"1", b'{"instances":[]}', b'{"instances":[[]]}', b'{"instances":[[1,2]}', b'{"instances":[[1,2]]',
+    b'{"instances":[[1,2],[3]]}', b'{"instances":[[1,2,3],[4]]}', b'{"instances":[[1],[2,3,4]]}', b'{"instances":[1,2]}',
+    b'{"instances":[[1,2],3,4]}', b'{"instances":[[[1,2]]]}', b'{"instances":[[1,[2]]]}', b'{"instances":[[1,2],[]]}',
+    b'{"instances":[[1,2],[3,true]]}', b'{"instances":[[1,2],[3,null]]}', b'{"instances":[[1,2],[3,"4"]]}',
+    b'{"instances":[[1,2],[3,{}]]}', b'{"instances":[[1,NaN]]}', b'{"instances":[[1,Infinity]]}',
+    b'{"instances":[[1,1e400]]}', b'{"instances":[[1,1e39]]}', b'{"instances":[[1,18446744073709551616]]}',
+    b'{"instances":[[1,2]]} x', b'{"instances":[[1,2]]}}', b'{"instances":[[1,2]],}', b'{"instances":[[1,2],]}',
+    b'\xef\xbb\xbf{"instances":[[1,2]]}', b'{"instances":[[1,2]]}\xff', b'{"instances":[[1,2]],"instances":[[1,2]]}',
+    b'{"instances":[[1,2]],"inputs":{}}', b'{"inst\\u0061nces":[[1,2]]}', b'{"instances":[[01,2]]}',
+    b'{"instances":[[1.,2]]}', b'{"instances":[[+1,2]]}', b'{"instances":[[1,2]]}\0', b'{"instances":[[1 1,2]]}',
+    b'{"instances":' + b"[" * 5000 + b"]" * 5000 + b"}", b'{"a":1,"instances":[[1,2]]}',
+    b'{"inputs":{"x":[1],"z":[1],"x":[1]}}', b'{"inputs":{"x":[1],"x":[1]}}', b'{"inputs":{"x":[1],"\\u0078":[1]}}',
+    b'{"inputs":{"x":[1],"z":[1,2]}}', b'{"inputs":{"x":[[1]],"z":1}}', b'{"inputs":{"x":1,"z":2}}', b'{"inputs":{}}',
+    b'{"inputs":{"x":[1],"\\ud800":[1]}}', b'{"inputs":{"x":[],"z":[]}}', b'{"inputs":{"x":[1],"z":[1]},"inputs":{}}',
+    b'{"inputs":{"x":[1],"z":[1],"y":[1]}}', b'{"inputs":{"x":[1],"z":[true]}}', b'{"inputs":[1]}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", UNUSUAL)
+def test_what_is_unusual_is_left_to_the_strict_way(body: bytes) -> None:
+    assert fast(body, XZ) is None
+
+
+def test_other_types_than_numbers() -> None:
+    assert fast(b'{"instances":[["a"]]}', signature("x", kind="category")) is None
+    assert fast(b'{"instances":[[1]]}', signature("x", kind="datetime")) is None
+    assert check(b'{"instances":[[1],[0],[-0.0]]}', signature("x", kind="boolean"))
+    assert fast(b'{"instances":[[2]]}', signature("x", kind="boolean")) is None
+    assert fast(b'{"instances":[[]]}', signature()) is None
+
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.integers() | st.sampled_from([2**53 + 1, -0.0, 1e-400])
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(NUMBERS, min_size=1, max_size=3), min_size=1, max_size=4), st.integers(1, 3))
+def test_rows_of_numbers(rows: list[list[Any]], width: int) -> None:
+    described = signature(*"xzw"[:width])
+    for body in ({"instances": rows}, {"inputs": dict(zip("xzw", rows, strict=False))}):
+        try:
+            written = orjson.dumps(body)
+        except TypeError:  # an integer beyond 64 bits
+            return
+        read = check(written, described)
+        regular = "instances" in body and all(len(row) == width for row in rows)
+        if regular and all(abs(each) < 3e38 for row in rows for each in row):
+            assert read
+
+
+PIECES = [
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    ":",
+    '"',
+    '"x"',
+    '"z"',
+    "1",
+    "-0",
+    "2.5",
+    "1e400",
+    "true",
+    "null",
+    " ",
+    "\\",
+    "é",
+    "NaN",
+]
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.data())
+def test_a_body_with_one_change(data: st.DataObject) -> None:
+    """Never is a body taken that the strict way refuses, however it was damaged."""
+    _, body = data.draw(st.sampled_from(PLAIN))
+    at = data.draw(st.integers(0, len(body)))
+    until = data.draw(st.integers(at, min(at + 4, len(body))))
+    damaged = body[:at] + "".join(data.draw(st.lists(st.sampled_from(PIECES), max_size=4))).encode() + body[until:]
+    for described in (X, XZ):
+        try:
+            check(damaged, described)
+        except (InvalidJson, InvalidInstances) as error:
+            raise AssertionError(f"{damaged!r} was taken, and is refused: {error}") from error

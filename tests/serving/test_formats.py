@@ -1,0 +1,261 @@
+"""Instances and answers in every format: the same tensor as by way of JSON, the same values as in memory."""
+
+import io
+import math
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import numpy as np
+import orjson
+import polars as pl
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.serving.answers import told
+from service.serving.formats import READERS, WRITERS
+from service.serving.instances import from_body
+from service.serving.warm_models import Warm
+from service.workflow.errors import InvalidInstances
+from service.workflow.model import Model
+from service.workflow.signature import Input, Output, Signature
+from service.workflow.tasks import Task
+
+CSV, LINES, PARQUET, NPY = "text/csv", "application/x-ndjson", "application/vnd.apache.parquet", "application/x-npy"
+STREAM, FILE = "application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file"
+TABLES = (CSV, STREAM, FILE, PARQUET)
+Y = [Output(name="y", type="number")]
+MIXED = Signature(
+    task=Task("regression"),
+    inputs=[
+        Input(name="n", type="number"),
+        Input(name="c", type="category", categories=["a", "b", 'ü, "']),
+        Input(name="t", type="datetime"),
+        Input(name="b", type="boolean"),
+    ],
+    outputs=Y,
+)
+
+
+def numbers(*names: str) -> Signature:
+    return Signature(task=Task("regression"), inputs=[Input(name=name, type="number") for name in names], outputs=Y)
+
+
+XZ = numbers("x", "z")
+
+
+def written(frame: pl.DataFrame, media_type: str) -> bytes:
+    file = io.BytesIO()
+    if media_type == CSV:
+        frame.write_csv(file)
+    elif media_type == STREAM:
+        frame.write_ipc_stream(file)
+    elif media_type == FILE:
+        frame.write_ipc(file)
+    elif media_type == PARQUET:
+        frame.write_parquet(file)
+    else:
+        frame.write_ndjson(file)
+    return file.getvalue()
+
+
+def same(one: torch.Tensor, other: torch.Tensor) -> None:
+    assert one.dtype == other.dtype == torch.float32
+    np.testing.assert_array_equal(one.numpy(), other.numpy())
+    assert np.array_equal(np.signbit(one.numpy()), np.signbit(other.numpy())) or bool(one.isnan().any())
+    one += 0  # its memory is its own
+
+
+def npy(array: Any) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+FLOATS = st.floats(-3e38, 3e38) | st.integers(-(2**63), 2**63 - 1).map(float) | st.just(-0.0)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(FLOATS, FLOATS), min_size=1, max_size=6))
+def test_numbers(rows: list[tuple[float, float]]) -> None:
+    expected = from_body(XZ, {"instances": [list(row) for row in rows]}, False)
+    frame = pl.DataFrame(rows, schema={"z": pl.Float64, "x": pl.Float64}, orient="row").select(x="z", z="x")
+    for media_type in TABLES:
+        same(READERS[media_type](written(frame, media_type), XZ, False), expected)
+    for array in (np.array(rows), np.array(rows, ">f8"), np.asfortranarray(rows)):
+        same(READERS[NPY](npy(array), XZ, False), expected)
+    lines = b"\n".join(orjson.dumps(row) for row in rows)
+    same(READERS[LINES](lines, XZ, False), expected)
+    same(READERS[LINES](b"\n\r\n" + lines + b"\r\n", XZ, False), expected)
+
+
+TIMES = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds
+ROWS = st.fixed_dictionaries(
+    {
+        "n": st.none() | FLOATS,
+        "c": st.none() | st.sampled_from(["a", "b", 'ü, "', "new", "two\nlines"]),
+        "t": st.none() | TIMES,
+        "b": st.none() | st.booleans(),
+    }
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(ROWS, min_size=1, max_size=6))
+def test_every_type(rows: list[dict[str, Any]]) -> None:
+    instances = [{**row, "t": row["t"] and row["t"].isoformat()} for row in rows]
+    expected = from_body(MIXED, {"instances": instances}, True)
+    types: Any = {"n": pl.Float64, "c": pl.String, "t": pl.Datetime("us", "UTC"), "b": pl.Boolean}
+    frame = pl.DataFrame(rows, schema=types).with_columns(y=1)
+    for media_type in (STREAM, FILE, PARQUET):
+        same(READERS[media_type](written(frame, media_type), MIXED, True), expected)
+        coded = frame.with_columns(pl.col("c").cast(pl.Categorical))
+        same(READERS[media_type](written(coded, media_type), MIXED, True), expected)
+    texts = pl.DataFrame(instances, schema={**types, "t": pl.String})
+    same(READERS[CSV](written(texts, CSV), MIXED, True), expected)
+    same(READERS[LINES](b"\n".join(map(orjson.dumps, instances)), MIXED, True), expected)
+
+
+def test_integers_round_by_way_of_float64() -> None:
+    number = 2**53 + 2**29 + 1
+    expected = from_body(XZ, {"instances": [[number, 1]]}, False)
+    frame = pl.DataFrame({"x": [number], "z": [1]})
+    for media_type in TABLES:
+        same(READERS[media_type](written(frame, media_type), XZ, False), expected)
+    same(READERS[NPY](npy(np.array([[number, 1]])), XZ, False), expected)
+    same(READERS[NPY](npy(np.array([1, 2], np.int8)), numbers("x"), False), torch.tensor([[1.0], [2.0]]))
+
+
+def pointers(media_type: str, body: bytes, signature: Signature = XZ, missing_allowed: bool = False) -> list[str]:
+    with pytest.raises(InvalidInstances) as caught:
+        READERS[media_type](body, signature, missing_allowed)
+    assert all(0 < len(fault.message) < 400 for fault in caught.value.faults)
+    return [fault.pointer for fault in caught.value.faults]
+
+
+@pytest.mark.parametrize("media_type", TABLES)
+def test_faults_in_tables_have_column_and_row(media_type: str) -> None:
+    assert pointers(media_type, written(pl.DataFrame({"x": [1.0], "Z": [1.0]}), media_type)) == ["/Z", "/z"]
+    frame = pl.DataFrame({"x": [1.0, None, 1e39], "z": [1.0, 2.0, 3.0]})
+    assert pointers(media_type, written(frame, media_type)) == ["/x/1", "/x/2"]
+    assert pointers(media_type, written(frame.clear(), media_type)) == [""]
+    frame = pl.DataFrame({"x": [1.0, 2.0, 3.0], "z": ["1", "?", "3"]})
+    assert "/z/1" in pointers(media_type, written(frame, media_type))
+    wrong = pl.DataFrame({"n": [1, 2], "c": ["a", "b"], "t": ["2020-01-01", "soon"], "b": ["true", "perhaps"]})
+    assert {"/t/1", "/b/1"} <= set(pointers(media_type, written(wrong, media_type), MIXED))
+    if media_type != CSV:
+        nested = pl.DataFrame({"x": [[1.0]], "z": [1.0]})
+        assert len(pointers(media_type, written(nested, media_type))) == 1
+
+
+BAD_CSV = [b"", b"x,z\n", b"x,z", b"x,z\n1\n", b"x,z\n1,2,3\n", b"x,x\n1,2\n", b"x,z\n1,\xff\n", b"\xff\xfex\0", b"x,z\n1,nan\n",
+           b"x,z\n1,inf\n", b"x,z\n1,1e400\n", b"x,z\n1,1_0\n", b'x,z\n1,"2\n', b"x,z\n1,0x1\n", b"x,z\n1,\n",
+           b"1,2\n3,4\n"]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", BAD_CSV)
+def test_bad_csv(body: bytes) -> None:
+    assert pointers(CSV, body)
+
+
+def test_good_csv() -> None:
+    for body in (
+        b"x,z\n1,2\n",
+        b"x,z\r\n1,2\r\n",
+        b"\xef\xbb\xbfx,z\n1,2",
+        b'z,x\n"2","1"\n',
+        b"x,y,z\n1,9,2\n",
+        b"x,z\n 1,2 \n",
+    ):
+        same(READERS[CSV](body, XZ, False), torch.tensor([[1.0, 2.0]]))
+    assert READERS[CSV](b"x,z\n1,\n", XZ, True).isnan().tolist() == [[False, True]]
+
+
+BAD_LINES = [(b"", ""), (b"[1,2]\n[1]", "/1"), (b"[1,2],[3,4]", "/0"), (b"[1,2],[3\n4]", "/0"), (b"[1,2]\n[1,2],[3,4]\n", "/1"),
+             (b'{"x":1,"z":2}\n{"x":1,"X":2}', "/1/X"), (b'{"x":1,"z":2,"x":1}', "/0"), (b"[1,2]\n[1,NaN]", "/1"),
+             (b"[1,2]\n[1,null]", "/1/1"), (b"\xef\xbb\xbf[1,2]", "/0"), (b'{"x":{"x":1},"z":2}', "/0")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "first"), BAD_LINES)
+def test_bad_lines(body: bytes, first: str) -> None:
+    assert pointers(LINES, body)[0] == first
+
+
+def header(text: str, rest: bytes = b"") -> bytes:
+    return b"\x93NUMPY\x01\0" + len(text).to_bytes(2, "little") + text.encode() + rest
+
+
+BAD_NPY = [
+    b"", b"\x93NUMPY", b"\x93NUMPY\x01\0\xff\xff", b"\x93NUMPY\x02\0\xff\xff\xff\xff", npy(np.ones((2, 3))), npy(np.ones(2)),
+    npy(np.ones((2, 2)))[:-1], npy(np.ones((2, 2))) + b"x", npy(np.ones((0, 2))), npy(np.ones((1, 2), complex)),
+    npy(np.ones((1, 2), bool)), npy(np.array([["a", "b"]])), npy(np.array([[1.0, math.nan]])), npy(np.array([[1.0, math.inf]])),
+    npy(np.array([[1.0, 1e39]])), npy(np.zeros(2, [("x", "f4"), ("z", "f4")])),
+    header("{'descr': '|O', 'fortran_order': False, 'shape': (1, 2)}", b"\x80\x04N." * 4),
+    header("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000000, 2)}"),
+    header("{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 2)}"), header("(" * 900), header("[1"), header("1"),
+    header("{'descr': '<f4', 'fortran_order': False, 'shape': (True, 2)}", b"\0" * 8), header("__import__('os')"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", BAD_NPY)
+def test_bad_npy(body: bytes) -> None:
+    assert pointers(NPY, body)
+
+
+def test_npy_holds_numbers_only() -> None:
+    assert pointers(NPY, npy(np.ones((1, 4))), MIXED) == [""]
+    switch = Signature(task=Task("regression"), inputs=[Input(name="b", type="boolean")], outputs=Y)
+    assert READERS[NPY](npy(np.array([True, False])), switch, False).tolist() == [[1.0], [0.0]]
+    assert pointers(NPY, npy(np.array([1, 2])), switch) == ["/b/1"]
+    assert READERS[NPY](npy(np.array([1.0, math.nan])), switch, True).isnan().tolist() == [[False], [True]]
+
+
+def answering(task: str, outputs: list[Output]) -> Warm:
+    return Warm(cast(Model, None), Signature(task=Task(task), inputs=[], outputs=outputs))
+
+
+def read_back(body: bytes, media_type: str) -> pl.DataFrame:
+    match media_type:
+        case "text/csv":
+            return pl.read_csv(body, infer_schema_length=None)
+        case "application/vnd.apache.parquet":
+            return pl.read_parquet(io.BytesIO(body))
+    return (pl.read_ipc_stream if media_type == STREAM else pl.read_ipc)(io.BytesIO(body))
+
+
+@pytest.mark.parametrize("media_type", TABLES)
+def test_answers_in_tables(media_type: str) -> None:
+    two = answering("regression", [Output(name="y", type="number"), Output(name="z", type="number")])
+    answers = np.array([[0.1, 2], [math.nan, 3], [math.inf, -4]], np.float32)
+    frame = read_back(WRITERS[media_type](two, answers), media_type)
+    assert frame.columns == ["y", "z"] and frame["y"].null_count() == 2 and frame["z"].to_list() == [2, 3, -4]
+    assert frame["y"].cast(pl.Float32).to_numpy()[0] == answers[0, 0]
+    cases: list[list[Any]] = [["no", "yes"], [1, 2], [False, True], [0.5, 1]]
+    for classes in cases:
+        labels = answering("binary", [Output(name="y", type="class", classes=classes)])
+        answers = np.array([[0.25, 0.75], [0.5, 0.5], [math.nan, 0.5]], np.float32)
+        frame = read_back(WRITERS[media_type](labels, answers), media_type)
+        rows = [
+            dict(zip(told(labels, answers)[0]["probabilities"], each, strict=True)) for each in answers[:2].tolist()
+        ]
+        assert frame["label"].to_list() == [classes[1], classes[0], None]
+        assert frame.columns[1:] == [f"probability_{name}" for name in rows[0]]
+        assert frame.rows()[0][1:] == (0.25, 0.75) and frame.rows()[2][1:] == (None, None)
+    marks = answering("multilabel", [Output(name=name, type="label") for name in ("a", "b")])
+    frame = read_back(WRITERS[media_type](marks, np.array([[0.25, 0.75]], np.float32)), media_type)
+    assert frame.to_dicts() == [{"label_a": False, "label_b": True, "probability_a": 0.25, "probability_b": 0.75}]
+
+
+def test_answers_in_lines_and_arrays() -> None:
+    one, two = answering("regression", Y), answering("regression", Y * 2)
+    answers = np.array([[0.1, 2], [math.nan, math.inf]], np.float32)
+    assert WRITERS[LINES](one, answers[:, :1]) == b"0.1\nnull\n"
+    assert WRITERS[LINES](two, answers) == b"[0.1,2.0]\n[null,null]\n"
+    labels = answering("binary", [Output(name="y", type="class", classes=["no", "yes"])])
+    lines = WRITERS[LINES](labels, np.array([[0.25, 0.75], [0.5, math.nan]], np.float32)).splitlines()
+    assert orjson.loads(lines[0]) == {"label": "yes", "probabilities": {"no": 0.25, "yes": 0.75}}
+    assert orjson.loads(lines[1])["label"] is None
+    for warm, each, shape in ((one, answers[:, :1], (2,)), (two, answers, (2, 2)), (labels, answers, (2, 2))):
+        found = np.load(io.BytesIO(WRITERS[NPY](warm, each)), allow_pickle=False)
+        assert found.shape == shape and found.dtype == np.float32 and not np.isinf(found).any()
