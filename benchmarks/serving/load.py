@@ -34,7 +34,7 @@ end
 
 @dataclass(frozen=True)
 class Request:
-    """A POST."""
+    """A POST, or a GET if it has no body."""
 
     path: str
     body: bytes
