@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +21,7 @@ import numpy as np
 import polars
 import torch
 
+from benchmarks.serving.flips import Flips, flip
 from benchmarks.serving.load import Closed, Open, Request, closed_loop, open_loop, percentile
 from benchmarks.serving.peers.network import network, rows
 from benchmarks.serving.servers import BY_HAND, PEERS, NotMeasured, Ours, Server, bare
@@ -31,9 +32,10 @@ SECONDS = int(os.environ.get("SECONDS_EACH", "6"))  # of each closed loop
 OVERLOAD = float(os.environ.get("OVERLOAD_SECONDS", "60"))
 BIG = int(os.environ.get("BIG_MODELS", "50"))  # models of 1 MB
 SMALL = int(os.environ.get("SMALL_MODELS", "20"))  # models of 100 kB
+FLIPS = int(os.environ.get("FLIPS", "1000"))
 ONLY = os.environ.get("PEERS")  # titles, comma-separated; all if not set
 MOST_OFFERED = 3000.0  # requests a second in the open loop
-HEAVY_HIDDEN, HEAVY_ROWS = [1024, 1024, 1024], 64  # so many rows that sharing a forward makes it hardly cheaper
+HEAVY_HIDDEN, HEAVY_ROWS = [1024, 1024, 1024], 112  # so many rows that sharing a forward makes it hardly cheaper
 BIG_HIDDEN, SMALL_HIDDEN = [507, 507], [153, 153]
 ONE, ALONE, MANY, NPY, ARROW = "1 row", "1 row, 1 connection", "1000 rows JSON", "1000 rows NPY", "1000 rows Arrow IPC"
 CONNECTIONS = {ONE: 32, ALONE: 1, MANY: 32, NPY: 32, ARROW: 32}
@@ -75,6 +77,7 @@ class Benchmark:
         self.offered: list[tuple[float, float]] = []  # a second, and in times of the capacity
         self.memory: list[float] = []  # bytes of RSS for each byte of weights
         self.cold: list[float] = []
+        self.flips: list[Flips] = []
 
     # The load
 
@@ -130,6 +133,7 @@ class Benchmark:
         self.round_of_overload()
         self.round_of_memory()
         self.round_of_cold_loads()
+        self.round_of_flips()
 
     def round_of_ours(self, requests: dict[str, Request]) -> dict[str, tuple[Request, httpx.Response]]:
         """Every closed loop against us; the requests that we know how to answer, with our answers."""
@@ -190,6 +194,13 @@ class Benchmark:
                 client.post(request.path, content=request.body, headers=dict(request.headers)).raise_for_status()
                 self.cold.append(time.perf_counter() - began)
 
+    def round_of_flips(self) -> None:
+        """An alias that moves between two versions while clients ask."""
+        told("flips")
+        request = self.ours.request(rows(1).tolist(), "flipped")
+        with self.ours.serve(self.core, request) as server:
+            self.flips.append(flip(server.port, "flipped", request, FLIPS))
+
     # The models
 
     def publish(self) -> None:
@@ -204,6 +215,8 @@ class Benchmark:
             jobs = [client.train(spec(name, hidden, seed))["id"] for seed, (name, hidden) in enumerate(named.items())]
             for job in jobs:
                 client.wait(job)
+            for seed in (1, 2):  # one after the other: versions 1 and 2
+                client.wait(client.train(spec("flipped", [64, 64], seed))["id"])
 
     # The table
 
@@ -248,6 +261,13 @@ class Benchmark:
         for what in FORMATS:
             yield self.format(what)
         yield from self.never_overrun()
+        asked = sum(sum(each.answers.values()) for each in self.flips)
+        failures = sum((each.failures for each in self.flips), Counter())
+        shown = f"{failures.total()} of {asked + failures.total()} {dict(failures) or ''}".strip()
+        work = (
+            f"{FLIPS} alias flips, {1e3 * median(each.seconds for each in self.flips):.1f} ms each: wrong or no answer"
+        )
+        yield figure(work, shown, "0", not failures)
         grown = median(self.memory)
         yield figure("RSS for each further 1 MB model", f"{grown:.2f} MB", "≤ 1.3 MB", grown <= 1.3)
         cold = median(self.cold)
