@@ -31,7 +31,6 @@ QUIET = {  # each server has one core, and calls nobody
     "DO_NOT_TRACK": "1",
     "BENTOML_DO_NOT_TRACK": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "PYTRITON_NO_TELEMETRY": "1",
 }
 
 
