@@ -28,7 +28,7 @@ from service.jobs.attempt import Attempt, Work
 from service.jobs.errors import AttemptFailed, AttemptLeft, AttemptSuperseded
 from service.jobs.lines import CHUNK, Lines
 
-NICENESS = 10  # trainings give way to predictions
+NICENESS = 19  # trainings give way to predictions as far as they can
 NOT_STARTED = 71  # the exit status of an attempt that found no room for a process: EX_OSERR
 FENCED = 75  # the status told of an attempt that was ended because nobody said that it may live: EX_TEMPFAIL
 LOOK = 0.5  # seconds between looks at whether the attempts may live

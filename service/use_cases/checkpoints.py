@@ -80,11 +80,11 @@ class Checkpoints:
             return
         leaves = self._attempt.asked_to_leave()
         if leaves or now >= self._save_at:
-            self._save(self._folder, make())
+            self._save(self._folder, make)
         if leaves:
             raise AttemptLeft
 
-    def _save(self, folder: checkpoint.Checkpoints, training: State) -> None:
+    def _save(self, folder: checkpoint.Checkpoints, make: Callable[[], State]) -> None:
         began = self._clock()
         self._attempt.flush()  # the epochs that this state has behind it
         folder.save(
@@ -94,9 +94,9 @@ class Checkpoints:
                 "threads": torch.get_num_threads(),
                 "seconds": self.seconds,
                 "history": self.history.state(),
-                "training": training,
+                "training": make(),
             }
         )
+        self._attempt.saved(self.history.epochs)
         ended = self._clock()
         self._save_at = ended + max(self._interval, SHARE * (ended - began))
-        self._attempt.saved(self.history.epochs)
