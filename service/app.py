@@ -72,7 +72,6 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
         settings: what it shall be like.
         engine: its journal's database, where that has been opened already; closed at the end.
 
-
     Raises:
         WebhooksMisconfigured: their settings are not right.
     """

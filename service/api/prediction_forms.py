@@ -3,6 +3,7 @@ one line in each table of `service/serving/formats/`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -68,7 +69,7 @@ def _reader(media_type: str, read: formats.Read) -> Reader:
 
 def _form(media_type: str, write: formats.Write) -> Form:
     def bodies(served: Served, warm: Warm, answers: Array, counts: Sequence[int]) -> list[bytes]:
-        ends = [sum(counts[: place + 1]) for place in range(len(counts))]
+        ends = accumulate(counts)
         return [write(warm, answers[end - count : end]) for end, count in zip(ends, counts, strict=True)]
 
     return Form(media_type, bodies, apart=media_type not in IN_THE_LOOP)

@@ -1,6 +1,9 @@
 """Arrow IPC, as a stream and as a file."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -17,14 +20,10 @@ def read_stream(body: bytes, signature: Signature, missing_allowed: bool) -> tor
     Raises:
         InvalidInstances: what is wrong, by column and row.
     """
-    import polars as pl
-
     # polars believes what the messages tell of their sizes.
     arrow_messages.check_stream(body)
-    try:
-        frame = pl.read_ipc_stream(body)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError):
-        raise invalid(arrow_messages.BROKEN) from None
+    with _polars() as polars:
+        frame = polars.read_ipc_stream(body)
     return from_frame(signature, frame, missing_allowed)
 
 
@@ -34,14 +33,21 @@ def read_file(body: bytes, signature: Signature, missing_allowed: bool) -> torch
     Raises:
         InvalidInstances: what is wrong, by column and row.
     """
-    import polars as pl
-
     arrow_messages.check_file(body)
-    try:
-        frame = pl.read_ipc(body)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError):
-        raise invalid(arrow_messages.BROKEN) from None
+    with _polars() as polars:
+        frame = polars.read_ipc(body)
     return from_frame(signature, frame, missing_allowed)
+
+
+@contextmanager
+def _polars() -> Iterator[Any]:
+    """polars, imported when it is first needed; what it raises at a broken body becomes InvalidInstances."""
+    import polars
+
+    try:
+        yield polars
+    except (polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError, ValueError):
+        raise invalid(arrow_messages.BROKEN) from None
 
 
 def write_stream(warm: Warm, answers: Array) -> bytes:

@@ -6,6 +6,7 @@ Each is a thread of its own. None stops in the middle of something: at the end o
 import random
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +21,7 @@ SCRATCH = "scratch"
 IMPORTED = "imported"
 
 
-class Visitor(threading.Thread):
+class Visitor(threading.Thread, ABC):
     """Does one of its actions after another.
 
     Args:
@@ -47,9 +48,9 @@ class Visitor(threading.Thread):
         finally:
             self.http.close()
 
+    @abstractmethod
     def actions(self) -> list[Callable[[], None]]:
         """What it may do."""
-        raise NotImplementedError
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response | None:
         """Asks once."""
