@@ -25,12 +25,13 @@ from sqlalchemy import Engine
 
 from model_store import Store
 from service import __version__
-from service.api import documents, problems
+from service.api import access_log, documents, problems
 from service.api.front import Front
 from service.api.head import AnswerHead
 from service.api.parts import Parts
 from service.api.predictions import Predictions, measure
 from service.api.routes import aliases, bundles, datasets, health, metrics, models, predictions, training_jobs
+from service.api.watched import Watched, WatchedPredictions
 from service.jobs.bell import Bell
 from service.jobs.database import open_database
 from service.jobs.destinations import Destinations
@@ -45,6 +46,11 @@ from service.jobs.signing import Signer
 from service.serving.batches import Batches
 from service.serving.warm_models import WarmModels
 from service.settings import Settings
+from service.telemetry import logs
+from service.telemetry.gauges import Gauges, Value
+from service.telemetry.jobs import JobFigures, JournalFigures
+from service.telemetry.metrics import Metrics
+from service.telemetry.open_traces import open_traces
 from service.telemetry.predictions import PredictionFigures
 from service.use_cases.current_versions import ROUND, CurrentVersions
 from service.use_cases.draw_plot import Plots
@@ -54,6 +60,7 @@ from service.workflow.spec import EXAMPLE, parse
 
 if TYPE_CHECKING:
     from service.jobs.webhooks import Webhooks
+    from service.telemetry.traces import Traces
 
 BETWEEN_ROUNDS = 600.0  # seconds between two rounds of housekeeping
 LEFT_FOR = 86_400.0  # seconds after which a temporary file belongs to nobody
@@ -82,6 +89,9 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        measured = app.state.metrics = Metrics()
+        traces = app.state.traces = open_traces(lambda job_id: journal.attempts(job_id))
+        watchers: list[JobFigures | Traces] = [measured.jobs] if traces is None else [measured.jobs, traces]
         torch.set_num_threads(1)  # many small forwards: a pool of threads would only wait for itself
         home = settings.home.resolve()
         home.mkdir(parents=True, exist_ok=True)
@@ -96,7 +106,16 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
             if webhooks is not None:
                 webhooks.wake()
 
-        journal, dispatch = Journal(opened, changed=changed), Dispatch(opened, changed=changed)
+        def moved(job: Job, end: str | None) -> None:
+            for each in watchers:
+                each.moved(job, end)
+
+        def stage(job: Job, name: str, began: float, ended: float) -> None:
+            for each in watchers:
+                each.stage(job, name, began, ended)
+
+        journal = Journal(opened, changed=changed, moved=moved)
+        dispatch = Dispatch(opened, changed=changed, moved=moved, stage=stage)
         runner = _runner(settings, home, dispatch, ownership, kinds)
         limits = Limits(settings.max_parameters, _memory_limit(settings), destinations)
         app.state.parts = Parts(
@@ -111,6 +130,8 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
             max_upload_bytes=settings.max_upload_bytes,
             limits=limits,
         )
+        measured.add(JournalFigures(journal.counts))
+        measured.add(_gauges(settings, home, runner))
         answering = _predictions(settings, store, warm, current, app)
         runner.start()
         if webhooks is not None:
@@ -128,6 +149,8 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
             runner.stop()
             if webhooks is not None:
                 webhooks.stop()
+            if traces is not None:
+                traces.close()
             ownership.close()
             opened.dispose()
 
@@ -145,7 +168,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
         app.include_router(each.router)
     framework = app.build_middleware_stack
     # Before its middleware and router, which take several times as long as a prediction does.
-    app.build_middleware_stack = lambda: Front(framework(), app.state)  # type: ignore[method-assign]
+    app.build_middleware_stack = lambda: Front(Watched(framework(), app.state), app.state)  # type: ignore[method-assign]
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's own way to extend it
     return app
 
@@ -170,8 +193,8 @@ def serve(settings: Settings) -> None:
         JournalNotOpened: its database is not to be had; nothing was started.
         WebhooksMisconfigured: their settings are not right; nothing was started.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logs.configure(settings.log_level)
+    access_log.log.disabled = settings.access_log == "none"
     engine = open_journal(settings)  # before uvicorn, which would wrap what goes wrong in a traceback
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: None)  # uvicorn stops at them, then sends them again: the exit status stays 0
@@ -179,8 +202,6 @@ def serve(settings: Settings) -> None:
         os.environ.pop(secret, None)  # nobody is to inherit them
     # What trainings report is written down by another thread; predictions shall not wait 5 ms until it lets the interpreter go.
     sys.setswitchinterval(0.0002)
-    # A stream that cannot go on is broken off on purpose, and uvicorn takes that for a mistake.
-    logging.getLogger("uvicorn.error").addFilter(lambda said: "without completing response" not in said.getMessage())
     app = create_app(settings, engine)
     config = uvicorn.Config(
         Front(app, app.state),  # before FastAPI's own entry, too, which looks at the environment for each request
@@ -226,15 +247,28 @@ def _predictions(
             ("modelwright_predictions_waiting", "Predictions that wait for a thread.", batches.waiting),
         ]
 
-    figures = app.state.figures = PredictionFigures(gauges)
+    figures = PredictionFigures(gauges)
+    app.state.metrics.add(figures)
     batches = Batches(
         light=settings.light_predictions,
         threads=settings.prediction_threads,
         most_waiting=settings.waiting_predictions,
         measure=measure(figures),
     )
-    made = app.state.predictions = Predictions(store, warm, current, batches, figures, settings.waiting_predictions)
+    made = Predictions(store, warm, current, batches, figures, settings.waiting_predictions)
+    traces, log_all = app.state.traces, settings.access_log == "all"
+    watched = traces is not None or log_all
+    app.state.predictions = WatchedPredictions(made, traces, log_all=log_all) if watched else made
     return made
+
+
+def _gauges(settings: Settings, home: Path, runner: Runner) -> Gauges:
+    values: list[Value] = [
+        ("modelwright_trainer_server_ready", "Whether trainings can begin.", lambda: runner.ready),
+        ("modelwright_training_slots", "Trainings that may run at a time.", lambda: settings.slots),
+        ("modelwright_training_slots_in_use", "Trainings that run.", lambda: runner.busy),
+    ]
+    return Gauges(values, home, {"modelwright": __version__, "torch": torch.__version__})
 
 
 async def _follow(current: CurrentVersions) -> None:

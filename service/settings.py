@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -67,6 +67,15 @@ class Settings(BaseSettings):
     prediction_threads: int = Field(default=1, ge=1, description="predictions computed in threads at a time")
     waiting_predictions: int = Field(
         default=128, ge=1, description="predictions that may wait for a thread; more are refused with 429"
+    )
+
+    # What is seen
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="what is logged: `debug`, `info`, `warning` or `error` and above"
+    )
+    access_log: Literal["all", "usual", "none"] = Field(
+        default="usual",
+        description="requests in the log: `all`, all but successful predictions (`usual`), or `none`",
     )
 
     # Who is told

@@ -26,7 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         yield started
     finally:
         assert started.stop() == 0
-        assert "ERROR" not in started.log(), started.log()
+        assert '"level":"error"' not in started.log(), started.log()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.predictions import Predictions
+from service.api.watched import WatchedPredictions
 from service.use_cases.current_versions import Key
 
 START, END = "/v1/models/", "/predictions"
@@ -21,7 +22,7 @@ class Front:
         if scope["type"] == "http" and scope["method"] in ("POST", "GET", "HEAD"):
             key = meant(scope["path"])
             if key is not None:
-                predictions: Predictions = self._state.predictions
+                predictions: Predictions | WatchedPredictions = self._state.predictions
                 await predictions(key, scope, receive, send)
                 return
         await self._app(scope, receive, send)

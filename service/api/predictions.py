@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from model_store import Store, Version
+from service.api import access_log
 from service.api.accept import choose
 from service.api.bodies import MOST_JSON_BYTES
 from service.api.errors import InvalidRequest, TooLarge
@@ -106,6 +107,7 @@ class Predictions:
         except Exception as error:
             refused = answer_to(error)
             self._figures.answered(request.served.name, request.served.number, refused.status_code)
+            access_log.write(scope, refused.status_code, time.perf_counter() - request.began)
             await refused(scope, receive, send)
             return
         served = request.served

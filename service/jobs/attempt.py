@@ -23,6 +23,15 @@ class Attempt:
         self._began = self._reported = 0.0
         self._epochs = self._samples = self._before = 0
         self._leaves = False
+        self._stage: tuple[str, float, float] | None = None  # its name, and when it began by both clocks
+
+    def stage(self, name: str | None) -> None:
+        """The work is in this stage from now on; what it was in before is over, and the runner hears how long it took."""
+        if self._stage is not None:
+            before, began, ticks = self._stage
+            # By the clock that nobody sets, so that no stage ends before it has begun.
+            self._lines.send({"stage": before, "began": began, "ended": began + time.monotonic() - ticks})
+        self._stage = None if name is None else (name, time.time(), time.monotonic())
 
     def expect(self, epochs: int, samples: int, done: int = 0) -> None:
         """How many epochs there are to be, of how many samples each, and how many an attempt before has done."""

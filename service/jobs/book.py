@@ -12,10 +12,11 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 from service.jobs import tables
 from service.jobs.database import is_full, is_unavailable
 from service.jobs.errors import IllegalMove, JobNotFound, JournalFull, JournalUnavailable
-from service.jobs.job import FINAL, MOVES, Status
+from service.jobs.job import FINAL, MOVES, Job, Status
 from service.jobs.rows import json_text, json_value, time_text
 
 Clock = Callable[[], datetime]
+Moved = Callable[[Job, str | None], None]  # the job, and how its attempt ended where one did
 
 
 def utc_now() -> datetime:
@@ -32,14 +33,21 @@ class Book:
         engine: from `open_database`.
         clock: tells the time; another one in tests.
         changed: called with a job's id after each commit that changed it.
+        moved: called after each commit that began or ended an attempt, or ended a job.
     """
 
     def __init__(
-        self, engine: Engine, *, clock: Clock = utc_now, changed: Callable[[str], None] = lambda _: None
+        self,
+        engine: Engine,
+        *,
+        clock: Clock = utc_now,
+        changed: Callable[[str], None] = lambda _: None,
+        moved: Moved = lambda *_: None,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._changed = changed
+        self._moved = moved
 
     def _read(self) -> AbstractContextManager[Connection]:
         return self._transaction(write=False)

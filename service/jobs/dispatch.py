@@ -1,9 +1,10 @@
 """The journal as runners see it: jobs are claimed, reported on, and moved on, each by one attempt at a time."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, delete, insert, or_, select, update
 
 from service.jobs import series, tables
 from service.jobs.book import Book, change, found
@@ -15,9 +16,19 @@ MOST_CRASHES = 3  # in a row, without getting any further
 FIRST_BACK_OFF = 1.0  # seconds before the attempt after a crash; twice as many after the next
 LONGEST_BACK_OFF = 60.0
 
+Stage = Callable[[Job, str, float, float], None]
+
 
 class Dispatch(Book):
-    """What runners do with jobs. A job is its attempt's only as long as no other attempt has begun."""
+    """What runners do with jobs. A job is its attempt's only as long as no other attempt has begun.
+
+    Args:
+        stage: called with each stage that an attempt has left, and when it began and ended; the rest is for any book.
+    """
+
+    def __init__(self, engine: Engine, *, stage: Stage = lambda *_: None, **book: Any) -> None:
+        super().__init__(engine, **book)
+        self._stage = stage
 
     def claim(self, owner: str) -> Job | None:
         """The next queued job, now running for this owner; None when there is none that may begin."""
@@ -35,6 +46,7 @@ class Dispatch(Book):
             connection.execute(insert(tables.attempts).values(begun))
             job = job_of(self._move(connection, row, Status.RUNNING, attempt=attempt))
         self._changed(job.id)
+        self._moved(job, None)
         return job
 
     def _next(self) -> Any:
@@ -117,6 +129,10 @@ class Dispatch(Book):
             self._note(connection, self._own(connection, job), "message", {"text": text})
         self._changed(job.id)
 
+    def went_through(self, job: Job, stage: str, began: float, ended: float) -> None:
+        """The attempt has left a stage of its work. Not written down: only who measures is told."""
+        self._stage(job, stage, began, ended)
+
     def saved(self, job: Job, epoch: int) -> None:
         """The attempt has a new checkpoint, in this epoch. One that gets further than all before may crash anew.
 
@@ -159,6 +175,7 @@ class Dispatch(Book):
         with self._write() as connection:
             job = self._leave(connection, self._own(connection, job), status, result=result, error=error)
         self._changed(job.id)
+        self._moved(job, _end(job, error))
         return job
 
     def crash(self, job: Job, detail: str) -> Job:
@@ -175,8 +192,10 @@ class Dispatch(Book):
             not_before = time_text(self._clock() + timedelta(seconds=wait))
             change(connection, job.id, crashes=crashes, not_before=not_before)
             status = Status.FAILED if crashes >= MOST_CRASHES else Status.QUEUED
-            job = self._leave(connection, row, status, error={"code": "crashed", "detail": detail})
+            error = {"code": "crashed", "detail": detail}
+            job = self._leave(connection, row, status, error=error)
         self._changed(job.id)
+        self._moved(job, _end(job, error))
         return job
 
     def _own(self, connection: Connection, job: Job) -> RowMapping:
@@ -200,3 +219,10 @@ class Dispatch(Book):
         publishing = row["publishing"] if to in (Status.QUEUED, Status.PAUSED) else 0
         change(connection, row["id"], owner=None, publishing=publishing)
         return job_of(self._move(connection, row, to, **about))
+
+
+def _end(job: Job, error: dict[str, Any] | None) -> str:
+    """How an attempt ended whose job stands so now: in what was asked for, or by the code of what stopped it."""
+    if error is None or job.status in (Status.CANCELLED, Status.PAUSED):
+        return str(job.status)
+    return str(error["code"])

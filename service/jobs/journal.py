@@ -3,7 +3,7 @@
 import secrets
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from service.jobs import series, tables
@@ -78,6 +78,13 @@ class Journal(Book):
         ones."""
         with self._read() as connection:
             return series.whole(connection, found(connection, job_id))
+
+    def counts(self) -> dict[Status, int]:
+        """How many jobs there are of each status; by an index alone."""
+        status = tables.jobs.c.status
+        with self._read() as connection:
+            rows = connection.execute(select(status, func.count()).group_by(status)).all()
+        return {Status(each): count for each, count in rows}
 
     def waiting(self) -> list[Job]:
         """Every queued or paused job."""
@@ -196,6 +203,8 @@ class Journal(Book):
                 self._move(connection, row, to)
             job = job_of(found(connection, job_id))
         self._changed(job_id)
+        if job.final:
+            self._moved(job, None)
         return job
 
     def fail_waiting(self, job_id: str, error: dict[str, Any]) -> Job:
@@ -210,6 +219,7 @@ class Journal(Book):
                 raise IllegalMove("the job runs")
             job = job_of(self._move(connection, row, Status.FAILED, error=error))
         self._changed(job_id)
+        self._moved(job, None)
         return job
 
 

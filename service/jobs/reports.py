@@ -22,6 +22,8 @@ def write_down(dispatch: Dispatch, running: Running, message: dict[str, Any]) ->
         dispatch.record(running.job, progress=message["progress"], latest=latest, epochs=series)
     elif "message" in message:
         dispatch.message(running.job, message["message"])
+    elif "stage" in message:
+        dispatch.went_through(running.job, message["stage"], message["began"], message["ended"])
     elif "saved" in message:
         dispatch.saved(running.job, message["saved"])
     elif "may_publish" in message:

@@ -136,6 +136,11 @@ class Runner:
         return trainers is not None and trainers.ready
 
     @property
+    def busy(self) -> int:
+        """How many slots are in use."""
+        return len(self._running)
+
+    @property
     def trainer_pid(self) -> int | None:
         """The trainer server's process id, while there is one."""
         trainers = self._trainers

@@ -164,6 +164,7 @@ def run(work: Work, stream: socket.socket) -> int:
             answer = {"error": {"code": error.code, "detail": error.detail}}
         except AttemptLeft:
             answer = {"left": True}
+        attempt.stage(None)
         attempt.flush()
         lines.send(answer)
     except (AttemptSuperseded, BrokenPipeError, EOFError):

@@ -16,6 +16,7 @@ import torch
 
 from service.serving.answers import Array, forward
 from service.serving.errors import DeadlineExceeded, Overloaded, PredictionFailed
+from service.serving.stages import seen
 from service.serving.warm_models import Served, Warm
 from service.workflow.errors import WorkflowError
 
@@ -32,7 +33,20 @@ class Ask:
     """What one request wants to know. Its rows are a raw tensor, or plain lists of numbers, which become one together
     with those of others."""
 
-    __slots__ = ("alone", "count", "deadline", "future", "raw", "rows", "served", "since", "warm", "work", "write")
+    __slots__ = (
+        "alone",
+        "count",
+        "deadline",
+        "future",
+        "raw",
+        "rows",
+        "seen",
+        "served",
+        "since",
+        "warm",
+        "work",
+        "write",
+    )
 
     def __init__(
         self,
@@ -55,6 +69,7 @@ class Ask:
         self.deadline = deadline
         self.alone = alone
         self.since = time.perf_counter()
+        self.seen = seen.get()
         self.future: asyncio.Future[bytes]
 
 
@@ -147,6 +162,8 @@ class Batches:
                 asks.remove(ask)
             else:
                 self._measure(ask.served, "queue", now - ask.since, 1)
+                if ask.seen is not None:
+                    ask.seen("queue", now - ask.since)
         return asks
 
     def _end(self, asks: Sequence[Ask], results: Sequence[Result]) -> None:
@@ -223,8 +240,13 @@ def _together(asks: Sequence[Ask], measure: Measure) -> list[bytes]:
         for ask in asks:
             bodies += ask.write(ask.served, ask.warm, answers[start : start + ask.count], [ask.count])
             start += ask.count
+    rendered = time.perf_counter()
     measure(first.served, "forward", computed - began, len(asks))
-    measure(first.served, "render", time.perf_counter() - computed, len(asks))
+    measure(first.served, "render", rendered - computed, len(asks))
+    for ask in asks:
+        if ask.seen is not None:
+            ask.seen("forward", computed - began)
+            ask.seen("render", rendered - computed)
     measure(first.served, "batch", len(raw), 1)
     return bodies
 

@@ -3,7 +3,6 @@
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -62,8 +61,6 @@ class PredictionFigures(Collector):
         self._answers: dict[tuple[str, int, int], int] = {}
         self._versions: set[tuple[str, int]] = set()
         self._gauges = gauges
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
 
     def observe(self, name: str, number: int, stage: str, value: float, times: int = 1) -> None:
         """A stage of a prediction took so many seconds; a batch had so many rows."""
@@ -79,10 +76,6 @@ class PredictionFigures(Collector):
         if key not in self._answers:
             key = (*self._told_apart(name, number), status)
         self._answers[key] = self._answers.get(key, 0) + 1
-
-    def text(self) -> bytes:
-        """All figures, in Prometheus' own text format."""
-        return generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
         """All figures, as the Prometheus client wants them."""

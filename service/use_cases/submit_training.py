@@ -67,8 +67,17 @@ def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
     return Plan(found.spec, found.signature, found.rows, parameters, _warnings(found, schema))
 
 
-def submit(store: Store, journal: Journal, value: object, *, key: str | None, limits: Limits) -> tuple[Job, bool]:
+def submit(
+    store: Store,
+    journal: Journal,
+    value: object,
+    *,
+    key: str | None,
+    limits: Limits,
+    traceparent: str | None = None,
+) -> tuple[Job, bool]:
     """A queued job for the spec, and whether it is new: the same idempotency key and spec give the same job again.
+    `traceparent` leads to the request that asked for it, if there are traces.
 
     Raises:
         InvalidSpec: what is wrong, and what would be right.
@@ -87,6 +96,8 @@ def submit(store: Store, journal: Journal, value: object, *, key: str | None, li
         "since": _newest(store, spec.model_name),
         "rows": planned.rows,
     }
+    if traceparent is not None:
+        context["traceparent"] = traceparent
     return journal.submit(
         spec.model_name, planned.spec.to_json(), context, priority=spec.priority, idempotency=idempotency
     )

@@ -74,8 +74,10 @@ def _train(attempt: Attempt) -> dict[str, Any]:
         return {"model_name": spec.model_name, "version": done.number}  # the attempt before died after publishing
     torch.set_num_threads(job["threads"])
     checkpoints = Checkpoints(attempt)
+    attempt.stage("load_data")
     table, data = _load(store, spec, signature)
     learned = _learn(attempt, checkpoints, spec, signature, table, _initial(store, spec))
+    attempt.stage("publish")
     files = _write(Path(job["folder"]), learned, checkpoints.history)
     manifest = _manifest(spec, learned) | {
         "data": {"rows": len(table), **data},
@@ -107,7 +109,8 @@ def _learn(
         # What the attempt before has said last may have been lost with the service that heard it.
         for epoch, losses in checkpoints.history.after(attempt.job.get("reported", 0)):
             attempt.epoch(epoch, losses)
-        return learn(spec, signature, table, report, initial, after_step=checkpoints.after_step, saved=saved)
+        after_step, stage = checkpoints.after_step, attempt.stage
+        return learn(spec, signature, table, report, initial, after_step=after_step, saved=saved, stage=stage)
 
     try:
         return go_on(checkpoints.resume())

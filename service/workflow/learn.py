@@ -1,5 +1,6 @@
 """The whole story, from data to an evaluated model."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,11 +44,12 @@ def learn(
     *,
     after_step: AfterStep | None = None,
     saved: State | None = None,
+    stage: Callable[[str], None] = lambda _: None,
 ) -> Learned:
     """Data → split → model → loss and optimizer → training loop → evaluate, for a resolved spec.
 
     Seeds torch's global generator, so it wants a process of its own. `initial` gives its weights and preprocessing;
-    `saved` is a state that `after_step` was once offered (see `train`).
+    `saved` is a state that `after_step` was once offered (see `train`); `stage` is told the name of each that begins.
 
     Raises:
         InvalidData: the data cannot be learned from.
@@ -55,6 +57,7 @@ def learn(
         CheckpointUnfit: `saved` is of another training.
     """
     made: Any = spec  # resolved: every part is there
+    stage("prepare")
     make_deterministic(made.training.deterministic)
     parts = split(made.split, table)
     if initial is None:
@@ -75,7 +78,9 @@ def learn(
         schedule=Schedule(made.scheduler, chosen),
         settings=made.training,
     )
+    stage("train")
     train(learner, examples, report, after_step, saved)
+    stage("evaluate")
     model.to("cpu").eval()
     answers = predict(model, features)
     return Learned(

@@ -29,7 +29,7 @@ def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         yield started
     finally:
         assert started.stop() == 0
-        assert "ERROR" not in started.log(), started.log()
+        assert '"level":"error"' not in started.log(), started.log()
         assert SECRET not in started.log()
 
 

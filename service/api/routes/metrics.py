@@ -3,13 +3,13 @@
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from service.telemetry.predictions import PredictionFigures
+from service.telemetry.metrics import Metrics
 
 router = APIRouter(tags=["service"])
 
 
 @router.get("/metrics", include_in_schema=False)
-async def metrics(request: Request) -> Response:
-    """Latencies by model, version and stage, batch sizes, warm models, answers by status."""
-    figures: PredictionFigures = request.app.state.figures
-    return Response(figures.text(), media_type=CONTENT_TYPE_LATEST)
+def metrics(request: Request) -> Response:
+    """Everything that docs/operations.md lists."""
+    measured: Metrics = request.app.state.metrics
+    return Response(measured.text(), media_type=CONTENT_TYPE_LATEST)

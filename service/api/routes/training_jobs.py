@@ -34,6 +34,7 @@ Body = Annotated[Any, Depends(read_json)]
 
 @router.post("", status_code=202, summary="Train a model", response_model=documents.Job, openapi_extra=spec_body())
 def create(
+    request: Request,
     service: Service,
     body: Body,
     idempotency_key: Annotated[
@@ -43,7 +44,11 @@ def create(
     """Queues a training and answers at once. Follow it at `Location`."""
     if idempotency_key == "":
         raise InvalidRequest("an Idempotency-Key must not be empty")
-    job, _ = submit(service.store, service.journal, body, key=idempotency_key, limits=service.limits)
+    traceparent = getattr(request.state, "traceparent", None)
+    job, _ = submit(
+        service.store, service.journal, body, key=idempotency_key, limits=service.limits, traceparent=traceparent
+    )
+    request.state.job_id = job.id  # for the access log, and the trace
     service.runner.wake()
     return json_response(document(job), 202, {"Location": f"/v1/training-jobs/{job.id}"})
 

@@ -1,0 +1,103 @@
+"""Figures of jobs: what happened to them here, and how many there are in the journal."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from service.jobs.errors import JobsError
+from service.jobs.job import Job, Status
+
+SECONDS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0)
+STAGE_SECONDS = (0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0, 3600.0, 86_400.0)
+KEPT = 1.0  # seconds for which the journal is not asked again
+
+
+class JobFigures:
+    """What this service has done. Told of it by the journal, after it is committed."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._attempts = Counter(
+            "modelwright_attempts_total", "Attempts at trainings that ended, by how.", ["end"], registry=registry
+        )
+        self._waited = Histogram(
+            "modelwright_job_queue_seconds",
+            "Seconds that jobs waited for their first attempt.",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._took = Histogram(
+            "modelwright_job_seconds",
+            "Seconds from a job's submission to its end.",
+            ["status"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._stages = Histogram(
+            "modelwright_training_stage_seconds",
+            "Seconds that attempts spent in a stage of their training.",
+            ["stage"],
+            buckets=STAGE_SECONDS,
+            registry=registry,
+        )
+
+    def moved(self, job: Job, end: str | None) -> None:
+        """A job's status has changed; `end` is how its attempt ended, if one did."""
+        if end is not None:
+            self._attempts.labels(end).inc()
+        elif job.status is Status.RUNNING and job.attempt == 1:
+            self._waited.observe(_between(job.created_at, job.started_at))
+        if job.final:
+            self._took.labels(job.status).observe(_between(job.created_at, job.finished_at))
+
+    def stage(self, job: Job, name: str, began: float, ended: float) -> None:
+        """An attempt has gone through a stage."""
+        self._stages.labels(name).observe(ended - began)
+
+
+class JournalFigures(Collector):
+    """How many jobs there are. Two services on one journal tell the same.
+
+    Args:
+        count: asks the journal.
+    """
+
+    def __init__(self, count: Callable[[], Mapping[Status, int]]) -> None:
+        self._count = count
+        self._lock = threading.Lock()
+        self._asked = -KEPT
+        self._known: Mapping[Status, int] | None = None
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauges; without those of jobs while the journal cannot be read."""
+        known = self._counts()
+        yield GaugeMetricFamily("modelwright_journal_up", "Whether the journal can be read.", float(known is not None))
+        jobs = GaugeMetricFamily("modelwright_jobs", "Jobs in the journal, by status.", labels=["status"])
+        for status in Status if known is not None else ():
+            jobs.add_metric([status], (known or {}).get(status, 0))
+        yield jobs
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing beforehand: the client would otherwise collect at once."""
+        return iter(())
+
+    def _counts(self) -> Mapping[Status, int] | None:
+        with self._lock:  # of several who scrape at once, one asks
+            if time.monotonic() - self._asked >= KEPT:
+                try:
+                    self._known = self._count()
+                except JobsError:
+                    self._known = None
+                self._asked = time.monotonic()
+            return self._known
+
+
+def _between(began: str, ended: str | None) -> float:
+    """Seconds between two moments of the journal; none where a clock was set back."""
+    if ended is None:
+        return 0.0
+    return max(0.0, (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds())

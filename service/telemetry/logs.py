@@ -1,0 +1,72 @@
+"""Log lines, of our own loggers and of everybody else's: one JSON object a line, or text for people at a terminal."""
+
+import json
+import logging
+import sys
+import threading
+from types import TracebackType
+from typing import Any
+
+import structlog
+from structlog.contextvars import bind_contextvars, merge_contextvars
+from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
+from structlog.typing import EventDict, Processor
+
+FIRST = ("timestamp", "level", "logger", "event")
+# What a record may carry as `extra`; of libraries' own additions nothing is told.
+TOLD = ("request_id", "trace_id", "job_id", "method", "path", "status", "seconds", "key")
+
+log = logging.getLogger(__name__)
+
+
+def configure(level: str) -> None:
+    """Sends every record of this level and above to stderr. Called once, by the process that serves."""
+    shared: list[Processor] = [
+        merge_contextvars,
+        add_log_level,
+        add_logger_name,
+        ExtraAdder(TOLD),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[ProcessorFormatter.remove_processors_meta, *_render(people=sys.stderr.isatty())],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # A stream that cannot go on is broken off on purpose, and uvicorn takes that for a mistake.
+    logging.getLogger("uvicorn.error").addFilter(lambda said: "without completing response" not in said.getMessage())
+    logging.captureWarnings(True)
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+
+
+def bind(**about: str) -> None:
+    """What every line of this request says from now on."""
+    bind_contextvars(**about)
+
+
+def _render(*, people: bool) -> list[Processor]:
+    if people:
+        # Not rich's tracebacks: they show the values of variables, and some of those are secrets.
+        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    as_json = structlog.processors.JSONRenderer(serializer=json.dumps, separators=(",", ":"))
+    return [structlog.processors.format_exc_info, _in_order, as_json]
+
+
+def _in_order(logger: Any, method: str, event: EventDict) -> EventDict:
+    """What all lines have comes first."""
+    return {**{name: event[name] for name in FIRST}, **event}
+
+
+def _uncaught(kind: type[BaseException], error: BaseException | None, where: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt) or error is None:
+        sys.__excepthook__(kind, error or kind(), where)
+    else:
+        log.critical("an error that nobody caught", exc_info=(kind, error, where))
