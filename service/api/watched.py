@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.api import access_log
 from service.api.predictions import Predictions
 from service.serving.stages import seen
-from service.telemetry.logs import bind
+from service.telemetry.logs import begin
 from service.use_cases.current_versions import Key
 
 if TYPE_CHECKING:
@@ -41,10 +41,8 @@ class Watched:
         state = scope.setdefault("state", {})
         answer = _Answer(send, self._state.metrics.requests.streams)
         with _span(traces, scope) as span:
-            if state.get("request_id") is not None:
-                bind(request_id=state["request_id"])
+            begin(request_id=state.get("request_id"), trace_id=None if traces is None else traces.trace_id(span))
             if traces is not None:
-                bind(trace_id=traces.trace_id(span))
                 state["traceparent"] = traces.traceparent(span)
             try:
                 await self._app(scope, receive, answer)
@@ -75,7 +73,10 @@ class WatchedPredictions:
         """Answers as they do, and looks. A failure has been logged by them."""
         answer = _Answer(send)
         with _span(self._traces, scope) as span:
-            token = seen.set(partial(self._stage, span, answer)) if self._traces is not None else None
+            token = None
+            if self._traces is not None:
+                begin(request_id=scope.get("state", {}).get("request_id"), trace_id=self._traces.trace_id(span))
+                token = seen.set(partial(self._stage, span, answer))
             try:
                 await self._predictions(key, scope, receive, answer)
             finally:

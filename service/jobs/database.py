@@ -156,7 +156,7 @@ def _address(url: str) -> URL:
 
 
 def _sqlite(address: URL) -> Engine:
-    engine = create_engine(address)
+    engine = create_engine(address, hide_parameters=True)  # errors go to the log, and specs are none of its business
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -168,6 +168,7 @@ def _postgres(address: URL) -> Engine:
         engine = create_engine(
             address,
             connect_args=reach,
+            hide_parameters=True,
             isolation_level="READ COMMITTED",  # whatever the server's default: the journal's locks are made for it
             pool_pre_ping=True,  # a server that was restarted is noticed before a call, not in it
             pool_size=5,

@@ -1,21 +1,27 @@
-"""What an attempt prints: its first lines go to the service's log under the job's name, the rest is dropped."""
+"""What trainers print: the first lines go to the service's log under the job's name, the rest is dropped."""
 
 import logging
 import os
 
-MOST = 1 << 16  # bytes of an attempt that are logged
+MOST = 1 << 16  # bytes of a process that are logged
 CHUNK = 1 << 16
 
 log = logging.getLogger(__name__)
 
 
 class Output:
-    """The reading end of an attempt's standard output and error."""
+    """The reading end of a process's standard output and error.
 
-    def __init__(self, job_id: str, descriptor: int) -> None:
+    Args:
+        descriptor: of the pipe.
+        job_id: of the attempt's job; none where it is the trainer server.
+    """
+
+    def __init__(self, descriptor: int, job_id: str | None = None) -> None:
         os.set_blocking(descriptor, False)
         self.descriptor = descriptor
-        self._job_id = job_id
+        self._who = "the trainer server" if job_id is None else f"job {job_id}"
+        self._about = {} if job_id is None else {"job_id": job_id}
         self._left = MOST
         self._unfinished = b""
 
@@ -30,7 +36,7 @@ class Output:
         for line in lines:
             self._log(line)
         if was and not self._left:
-            log.warning("job %s prints more than %d bytes; the rest is dropped", self._job_id, MOST)
+            log.warning("%s prints more than %d bytes; the rest is dropped", self._who, MOST, extra=self._about)
         return bool(chunk)
 
     def close(self) -> None:
@@ -45,4 +51,4 @@ class Output:
             text = "".join(
                 each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line.decode(errors="replace")
             )
-            log.info("job %s prints: %s", self._job_id, text)
+            log.info("%s prints: %s", self._who, text, extra=self._about)

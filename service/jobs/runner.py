@@ -202,6 +202,10 @@ class Runner:
                 running.unheeded.extend(messages)
         self._advance(ticket)
 
+    def _hear_trainers_output(self, output: Output) -> None:
+        if not output.read():
+            self._selector.unregister(output.descriptor)
+
     def _hear_output(self, running: Running) -> None:
         if not running.output.read():
             self._selector.unregister(running.output.descriptor)
@@ -287,7 +291,7 @@ class Runner:
             no_space = {"code": "no_space", "detail": "no space is left to train in"}
             self._dispatch.finish(job, Status.FAILED, error=no_space)
             return
-        running = self._running[ticket] = Running(job, lines, Output(job.id, output), folder)
+        running = self._running[ticket] = Running(job, lines, Output(output, job.id), folder)
         self._selector.register(lines.socket, selectors.EVENT_READ, partial(self._hear_attempt, ticket))
         self._selector.register(output, selectors.EVENT_READ, partial(self._hear_output, running))
 
@@ -308,17 +312,21 @@ class Runner:
             except AttemptSuperseded:
                 self._kill(ticket)
             except Exception:
-                log.exception("job %s said what cannot be written down; its attempt is ended", running.job.id)
+                said = "job %s said what cannot be written down; its attempt is ended"
+                log.exception(said, running.job.id, extra={"job_id": running.job.id})
                 self._kill(ticket)
             running.unheeded.popleft()
         if running.over:
             self._end(ticket, running)
 
     def _end(self, ticket: int, running: Running) -> None:
+        about = {"job_id": running.job.id}
         try:
             job = conclude(self._dispatch, running)
         except AttemptSuperseded:
-            log.warning("job %s had moved on before its attempt %d ended", running.job.id, running.job.attempt)
+            log.warning(
+                "job %s had moved on before its attempt %d ended", running.job.id, running.job.attempt, extra=about
+            )
         else:
             if job.final:
                 shutil.rmtree(self._checkpoints / job.id, ignore_errors=True)
@@ -328,7 +336,7 @@ class Runner:
         running.close()
 
     def _give_back(self, job: Job, detail: str) -> None:
-        log.warning("job %s goes back into the queue: %s", job.id, detail)
+        log.warning("job %s goes back into the queue: %s", job.id, detail, extra={"job_id": job.id})
         with contextlib.suppress(AttemptSuperseded):
             self._dispatch.finish(job, Status.QUEUED, error={"code": "crashed", "detail": detail})
 
@@ -347,11 +355,15 @@ class Runner:
     def _launch(self) -> None:
         self._trainers = self._start_trainers()
         self._selector.register(self._trainers.lines.socket, selectors.EVENT_READ, self._hear_trainers)
+        output = self._trainers.output
+        self._selector.register(output.descriptor, selectors.EVENT_READ, partial(self._hear_trainers_output, output))
 
     def _lose_trainers(self, lost: Trainers) -> None:
         """The trainer server is gone, and its children with it. What they said before is still to be heard."""
         self._trainers = None
         self._selector.unregister(lost.lines.socket)
+        with contextlib.suppress(KeyError):  # its output may have ended before
+            self._selector.unregister(lost.output.descriptor)
         status = lost.close()
         # One that cannot even load, perhaps for want of memory, is tried more and more seldom.
         self._patience = BETWEEN_RESTARTS if lost.ready else min(2 * self._patience, MOST_BETWEEN_RESTARTS)

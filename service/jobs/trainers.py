@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from service.jobs.lines import Lines
+from service.jobs.output import Output
 
 # What a trainer may know of the service's environment: nothing that could be a secret.
 PASSED_ON = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "LD_LIBRARY_PATH"}
@@ -33,6 +34,7 @@ class Trainers:
         command = [sys.executable, "-m", "service.jobs.trainer_server", "fork" if forks else "spawn"]
         ours, theirs = socket.socketpair()
         descriptor = theirs.fileno()
+        reading, writing = os.pipe()
         try:
             with theirs:
                 self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
@@ -40,11 +42,17 @@ class Trainers:
                     env=environment,
                     pass_fds=[descriptor],
                     stdin=subprocess.DEVNULL,
+                    stdout=writing,
+                    stderr=writing,
                 )
         except BaseException:
             ours.close()
+            os.close(reading)
             raise
+        finally:
+            os.close(writing)
         self.lines = Lines(ours)
+        self.output = Output(reading)
         self.pids: dict[int, int] = {}
         self._unwanted: set[int] = set()
         self.ready = False
@@ -120,4 +128,6 @@ class Trainers:
                 os.kill(pid, signal.SIGKILL)
         self._process.kill()
         self.lines.close()
-        return self._process.wait()
+        status = self._process.wait()
+        self.output.close()
+        return status

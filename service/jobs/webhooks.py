@@ -134,11 +134,14 @@ class Webhooks:
             raise
         again = None if done or delivery.tries > len(self._schedule) else self._schedule[delivery.tries - 1]
         self._settle(delivery, outcome, again)
+        about = {"job_id": delivery.job.id}
         if outcome.startswith("2"):
-            log.info("webhook of job %s: delivered", delivery.job.id)
+            log.info("webhook of job %s: delivered", delivery.job.id, extra=about)
         else:
             after = "given up" if again is None else f"again in {again:g} s"
-            log.warning("webhook of job %s: try %d: %s; %s", delivery.job.id, delivery.tries, outcome, after)
+            log.warning(
+                "webhook of job %s: try %d: %s; %s", delivery.job.id, delivery.tries, outcome, after, extra=about
+            )
 
     async def _try(self, transport: httpx.AsyncHTTPTransport, delivery: Delivery) -> tuple[str, bool]:
         """The status or what went wrong, and whether that was the last word. Neither holds anything of the answer's body."""
@@ -154,7 +157,7 @@ class Webhooks:
         except (httpx.HTTPError, OSError) as error:  # TimeoutError is an OSError
             return _innermost(error), False
         except Exception as error:
-            log.exception("webhook of job %s", delivery.job.id)
+            log.exception("webhook of job %s", delivery.job.id, extra={"job_id": delivery.job.id})
             return type(error).__name__, False
         return str(status), 200 <= status < 300 or status == GONE
 
@@ -166,7 +169,8 @@ class Webhooks:
         try:
             self._outbox.settle(delivery, outcome, again=again)
         except Exception as error:
-            log.warning("webhook of job %s: %s was not noted: %s", delivery.job.id, outcome, error)
+            about = {"job_id": delivery.job.id}
+            log.warning("webhook of job %s: %s was not noted: %s", delivery.job.id, outcome, error, extra=about)
 
 
 def _expected(error: Exception) -> bool:

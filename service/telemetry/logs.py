@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any
 
 import structlog
-from structlog.contextvars import bind_contextvars, merge_contextvars
+from structlog.contextvars import bind_contextvars, clear_contextvars, merge_contextvars
 from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
 from structlog.typing import EventDict, Processor
 
@@ -47,9 +47,10 @@ def configure(level: str) -> None:
     threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
 
 
-def bind(**about: str) -> None:
-    """What every line of this request says from now on."""
-    bind_contextvars(**about)
+def begin(**about: str | None) -> None:
+    """What every line of this request says from now on, and nothing of the request before on its connection."""
+    clear_contextvars()
+    bind_contextvars(**{name: value for name, value in about.items() if value is not None})
 
 
 def _render(*, people: bool) -> list[Processor]:

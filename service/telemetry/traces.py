@@ -29,6 +29,7 @@ from service.jobs.job import Status as JobStatus
 
 TRACEPARENT = "traceparent"
 CARRIED = (b"traceparent", b"tracestate")
+LONGEST = 1000  # characters of a path
 PATIENCE = 2.0  # seconds that the service's stop waits for the last spans to be sent
 Attributes = dict[str, str | int | float]
 
@@ -65,7 +66,7 @@ class Traces:
     def request(self, method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> Iterator[Span]:
         """The span of a request, in the trace that its client has begun, if any."""
         carrier = {name.decode(): value.decode("latin-1") for name, value in headers if name in CARRIED}
-        about: Attributes = {"http.request.method": method, "url.path": path, "url.scheme": "http"}
+        about: Attributes = {"http.request.method": method, "url.path": path[:LONGEST], "url.scheme": "http"}
         with self._tracer.start_as_current_span(
             method,
             self._propagator.extract(carrier, Context()),

@@ -1,0 +1,71 @@
+"""A line for each request that was answered; of predictions by default only for those that were refused."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.conftest import train
+from tests.api.live_server import LiveServer, until
+
+PREDICTIONS = "/v1/models/line/predictions"
+
+
+@contextmanager
+def serving(home: Path, access_log: str) -> Iterator[tuple[LiveServer, httpx.Client]]:
+    server = LiveServer(home, MODELWRIGHT_ACCESS_LOG=access_log)
+    try:
+        with server.client() as http:
+            train(http, "line", training={"epochs": 0})
+            yield server, http
+    finally:
+        assert server.stop() == 0
+
+
+def answered(server: LiveServer) -> list[dict[str, Any]]:
+    """The lines of the access log. Every other line must be JSON, too."""
+    found = [json.loads(line) for line in server.log().split("\n")[:-1]]
+    return [each for each in found if each["logger"] == "service.api.access_log"]
+
+
+def ask(http: httpx.Client) -> None:
+    assert http.get(PREDICTIONS + "?x=0.5").status_code == 200
+    assert http.get(PREDICTIONS + "?x=secret").status_code == 422
+    assert http.get("/v1/models/line%0a%7b%7d%1b?secret=1", headers={"Authorization": "secret"}).status_code == 422
+    assert http.get("/last/" + "x" * 5000).status_code == 404
+
+
+def told(server: LiveServer) -> list[tuple[str, str, int]]:
+    """What was asked, from the first prediction on to the last request."""
+    until(lambda: "/last/" in server.log())
+    lines = answered(server)
+    assert all(0 <= each["seconds"] < 100 and each["level"] == "info" for each in lines)
+    asked = [(each["method"], each["path"], each["status"]) for each in lines]
+    assert "secret" not in server.log()
+    return [each for each in asked if "training-jobs" not in each[1]]
+
+
+SHOWN = [
+    ("GET", PREDICTIONS, 422),
+    ("GET", "/v1/models/line\ufffd{}\ufffd", 422),
+    ("GET", "/last/" + "x" * 194 + "…", 404),
+]
+
+
+@pytest.mark.parametrize(("setting", "first"), [("usual", []), ("all", [("GET", PREDICTIONS, 200)])])
+def test_what_is_told(tmp_path: Path, setting: str, first: list[tuple[str, str, int]]) -> None:
+    with serving(tmp_path / "home", setting) as (server, http):
+        ask(http)
+        assert told(server) == first + SHOWN
+        submitted = next(each for each in answered(server) if each["method"] == "POST")
+        assert len(submitted["job_id"]) == 24
+
+
+def test_none(tmp_path: Path) -> None:
+    with serving(tmp_path / "home", "none") as (server, http):
+        ask(http)
+        assert answered(server) == []

@@ -1,0 +1,103 @@
+"""Whatever is logged, by whom and with what in it: one line, which is one JSON object."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HOSTILE = 'a\nb\r\u2028c\x1b[31m\x00\ud800"}\n{"level":"error"'
+BEGINNING = f"""
+import logging, threading, warnings
+from service.telemetry import logs
+logs.configure("info")
+log = logging.getLogger("some.library")
+HOSTILE = {HOSTILE!r}
+"""
+
+
+def run(code: str, **streams: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", BEGINNING + code]
+    return subprocess.run(command, cwd=ROOT, text=True, timeout=120, check=False, **streams)  # noqa: S603 - our own
+
+
+def lines(code: str) -> list[dict[str, Any]]:
+    """What it logs: nothing else is on stderr."""
+    said = run(code, capture_output=True).stderr
+    found = [json.loads(line) for line in said.split("\n")[:-1]]
+    for each in found:
+        assert list(each)[:4] == ["timestamp", "level", "logger", "event"]
+        assert each["timestamp"].endswith("Z")
+        assert datetime.fromisoformat(each["timestamp"]).tzinfo is not None
+    return found
+
+
+def test_a_line_of_any_library_is_a_json_object() -> None:
+    (line,) = lines("log.warning('%d of %s', 2, HOSTILE, extra={'job_id': 'j1', 'color_message': 'x', 'secret': 's'})")
+    assert {name: line[name] for name in ("level", "logger", "event", "job_id")} == {
+        "level": "warning",
+        "logger": "some.library",
+        "event": f"2 of {HOSTILE}",
+        "job_id": "j1",
+    }
+    assert not {"color_message", "secret"} & line.keys()
+
+
+def test_an_exception_is_text_in_its_line_and_shows_no_values() -> None:
+    (line,) = lines("""
+def fail():
+    password = "s3" + "cret"
+    raise ValueError(HOSTILE)
+try:
+    fail()
+except ValueError:
+    log.exception("it failed")
+""")
+    assert line["exception"].startswith("Traceback (most recent call last):\n")
+    assert line["exception"].endswith(f"ValueError: {HOSTILE}")
+    assert "s3cret" not in json.dumps(line)
+
+
+@pytest.mark.parametrize(
+    ("code", "level", "word"),
+    [
+        ("warnings.warn('old')", "warning", "old"),
+        ("threading.Thread(target=lambda: 1 / 0).start()", "critical", "ZeroDivisionError"),
+        ("1 / 0", "critical", "ZeroDivisionError"),
+    ],
+)
+def test_what_python_itself_has_to_say_is_a_line_too(code: str, level: str, word: str) -> None:
+    (line,) = lines(code)
+    assert line["level"] == level
+    assert word in line.get("exception", line["event"])
+
+
+def test_what_is_bound_is_in_every_line_until_the_next_request() -> None:
+    first, second = lines("logs.begin(request_id='r1', trace_id=None); log.info('a'); logs.begin(); log.info('b')")
+    assert first["request_id"] == "r1"
+    assert not {"request_id", "trace_id"} & second.keys() and "trace_id" not in first
+
+
+def test_below_the_level_there_is_nothing() -> None:
+    assert [
+        line["event"] for line in lines("log.debug('no'); logs.configure('error'); log.info('no'); log.error('yes')")
+    ] == ["yes"]
+
+
+def test_at_a_terminal_it_is_text() -> None:
+    ours, theirs = pty.openpty()
+    try:
+        run("log.warning('watch out', extra={'job_id': 'j1'})", stderr=theirs)
+        os.close(theirs)
+        said = os.read(ours, 65_536).decode()
+    finally:
+        os.close(ours)
+    assert "watch out" in said
+    assert "j1" in said
+    assert "{" not in said
