@@ -51,7 +51,9 @@ def test_every_family_is_in_the_guide_and_is_what_it_says(http: httpx.Client) ->
     http.post("/v1/models/line/predictions", json={"instances": [[0.5]]})
     told = {
         name: (kind, labels)
-        for name, kind, labels in re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) \|", GUIDE.read_text().partition("## Metrics")[2], re.MULTILINE)
+        for name, kind, labels in re.findall(
+            r"^\| `(\w+)` \| (\w+) \| (.*?) \|", GUIDE.read_text().partition("## Metrics")[2], re.MULTILINE
+        )
     }
     found = {}
     for family in families(http.get("/metrics").text).values():
