@@ -27,7 +27,8 @@ class Collector:
             self.services.add(about["service.name"])
             for scope in of_service.scope_spans:
                 self.spans.extend(scope.spans)
-        return ExportTraceServiceResponse().SerializeToString()
+        answer: bytes = ExportTraceServiceResponse().SerializeToString()
+        return answer
 
     def named(self, name: str, job_id: str | None = None) -> list[Span]:
         """The spans of this name, of this job if one is said."""
