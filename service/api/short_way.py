@@ -1,7 +1,7 @@
 """The short way of a prediction: from the parser of HTTP straight into a micro-batch, and from there to the socket.
 
 What uvicorn does for each request (a scope, a task, two events for an answer) takes as long as all the rest of a prediction
-of a small model. So a small POST for predictions is gathered first and looked at when it is whole. If it is plain it is
+of a small model. So a small POST for predictions that comes in one piece is looked at when it is whole. If it is plain it is
 answered without all that. If anything about it is unusual or wrong it goes the long way, as if it had never been here.
 """
 
@@ -93,6 +93,12 @@ class ShortWay(HttpToolsProtocol):
         self._key: Key = ("", None)
         self._told: dict[bytes, bytes] = {}
 
+    def data_received(self, data: bytes) -> None:
+        """What has not come whole by its end goes the long way: nothing is half gathered between two reads."""
+        super().data_received(data)
+        if self._gathered is not None:
+            self._go_the_long_way()
+
     def on_message_begin(self) -> None:
         """A scope is only made for what goes the long way."""
         self.url = b""
@@ -125,12 +131,6 @@ class ShortWay(HttpToolsProtocol):
         else:
             self._go_the_long_way()
             super().on_message_complete()
-
-    def shutdown(self) -> None:
-        """A request whose head is here is answered before the connection closes."""
-        if self._gathered is not None:
-            self._go_the_long_way()
-        super().shutdown()
 
     def _small(self) -> bool:
         """Whether nothing about the head wants more than the body that follows, and that is small. Each name stands once."""
