@@ -50,8 +50,9 @@ class Protocol(HttpToolsProtocol):
             self.let_last()
 
     def let_last(self) -> None:
-        """Lets the newest request be the connection's last."""
-        if self.cycle is not None and not self.cycle.response_complete:
+        """Lets the newest request be the connection's last, unless the head of its reply has been sent and says nothing
+        of it: then it is the next one, or none."""
+        if self.cycle is not None and not self.cycle.response_started:
             self.cycle.keep_alive = False
 
     def shutdown(self) -> None:
@@ -97,6 +98,7 @@ class Server(uvicorn.Server):
         self._stopping = stopping
         self._alone = alone
         self._stop_at: float | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         # A stream that cannot go on is broken off on purpose, and uvicorn takes that for a mistake.
         logging.getLogger("uvicorn.error").addFilter(
             lambda said: "without completing response" not in said.getMessage()
@@ -114,10 +116,14 @@ class Server(uvicorn.Server):
         """Says that it stops, and goes on serving: until it is asked to stop."""
         if not self._state.stopping:
             self._state.stopping = True
-            for connection in list(self.server_state.connections):
-                if isinstance(connection, Protocol):
-                    connection.let_last()
             self._stopping()
+            if self._loop is not None:  # not here: a signal may come in the middle of a reply
+                self._loop.call_soon_threadsafe(self._let_last)
+
+    def _let_last(self) -> None:
+        for connection in self.server_state.connections:
+            if isinstance(connection, Protocol):
+                connection.let_last()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal asks it to stop. It is not raised again at the end, as uvicorn would: the exit status stays 0."""
@@ -136,6 +142,7 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Brings the application to life, begins to accept, and says where."""
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         if self._alone:
             for each in sockets or []:
