@@ -150,7 +150,8 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stops listening, and waits for the requests under way."""
-        if self._alone and not self.force_exit:
-            take_no_more(sockets or [])
+        if not self.force_exit:
+            if self._alone:  # else the supervisor has done it, for all
+                take_no_more(sockets or [])
             await asyncio.sleep(SETTLE)
         await super().shutdown(sockets)
