@@ -135,7 +135,7 @@ class Supervisor:
             began = time.monotonic()
             status = await self._run(name, role, descriptors or [])
             if self._stop.is_set():
-                self._failed |= status != 0
+                self._failed |= status not in (0, -signal.SIGTERM)  # the latter if it had hardly begun
                 return
             if not self._ready[name].is_set():  # the service has never worked, and trying again would not help
                 log.error("%s did not start (status %d)", name, status)

@@ -37,21 +37,23 @@ class Wire:
 
     def __init__(self, stream: socket.socket) -> None:
         self._stream = stream
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._numbers = itertools.count(1)
         self._sums: dict[int, asyncio.Future[Any]] = {}
         self.heed: dict[str, Callable[[Any], object]] = {"sum": self._heed_sum}
 
     async def open(self) -> None:
         """Says that this process works now, and begins to listen."""
-        self._loop = asyncio.get_running_loop()
         reader, self._writer = await asyncio.open_connection(sock=self._stream, limit=LONGEST_LINE)
+        self._loop = asyncio.get_running_loop()
         self._listening = asyncio.create_task(self._listen(reader))
         self.say("ready")
 
     def say(self, kind: str, value: Any = None) -> None:
         """Sends a message. From any thread, and never waits."""
-        with suppress(RuntimeError, AttributeError):  # the loop is closed, or was not opened yet: it was only a hint
-            self._loop.call_soon_threadsafe(self._writer.write, line_of(kind, value))
+        if self._loop is not None:  # else nobody has opened it yet, and it was only a hint
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._writer.write, line_of(kind, value))
 
     async def figures(self, seconds: float) -> Any:
         """What all processes have counted.
