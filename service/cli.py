@@ -63,13 +63,21 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
     home: Home = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that answer.")] = None,
 ) -> None:
     """Start the service."""
-    from service.app import serve
     from service.settings import Settings
 
-    given = {"host": host, "port": port, "home": home}
-    serve(Settings.read(**{name: value for name, value in given.items() if value is not None}))
+    given = {"host": host, "port": port, "home": home, "workers": workers}
+    settings = Settings.read(**{name: value for name, value in given.items() if value is not None})
+    if settings.workers > 1:
+        from service.supervisor import supervise
+
+        supervise(settings)
+    else:
+        from service.app import serve
+
+        serve(settings)
 
 
 @app.command()

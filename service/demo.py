@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import shutil
 import signal
@@ -35,10 +36,11 @@ class Service:
     def __init__(self, home: Path, log: Path) -> None:
         self.home, self.log, self.address = home, log, ""
         command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", str(home)]
+        environment = {"MODELWRIGHT_STOP_DELAY_SECONDS": "0"} | os.environ  # nobody balances load here
         with log.open("wb") as output:
             # Its own session: it outlives this command with --keep, and Ctrl-C reaches it through `stop` only.
             self.process = subprocess.Popen(  # noqa: S603 - our own command
-                command, cwd=_package_folder(), stdout=output, stderr=output, start_new_session=True
+                command, cwd=_package_folder(), env=environment, stdout=output, stderr=output, start_new_session=True
             )
 
     def client(self) -> Client:

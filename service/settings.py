@@ -34,6 +34,15 @@ class Settings(BaseSettings):
         description="the journal's database, `postgresql://user:password@host/name`; a SQLite file in the home if not set",
     )
 
+    workers: int = Field(
+        default=1, ge=1, le=64, description="processes that answer; with several, one more process runs the trainings"
+    )
+    stop_delay_seconds: float = Field(
+        default=2.0,
+        ge=0,
+        description="seconds for which it still listens when it is asked to stop, so that load balancers notice",
+    )
+
     # How much
     slots: int = Field(default=max(1, (os.cpu_count() or 2) - 1), ge=1, description="trainings at a time")
     threads: int | None = Field(
@@ -77,3 +86,9 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(
         default=None, description="signs webhooks: `whsec_` and base64, or a text, of at least 24 bytes"
     )
+
+
+def forget_secrets() -> None:
+    """Takes the secrets out of the environment once they were read: nobody is to inherit them."""
+    for secret in ("MODELWRIGHT_WEBHOOK_SECRET", "MODELWRIGHT_DATABASE_URL"):
+        os.environ.pop(secret, None)

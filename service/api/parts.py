@@ -1,5 +1,6 @@
 """The parts that routes work with, put together in `service/app.py` and reached through the request."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,6 @@ from fastapi import Depends, Request
 from model_store import Store
 from service.jobs.bell import Bell
 from service.jobs.journal import Journal
-from service.jobs.runner import Runner
 from service.serving.warm_models import WarmModels
 from service.use_cases.current_versions import CurrentVersions
 from service.use_cases.draw_plot import Plots
@@ -23,7 +23,7 @@ class Parts:
     store: Store
     journal: Journal
     bell: Bell
-    runner: Runner
+    wake: Callable[[], None]  # whoever runs trainings, in this process or another
     warm: WarmModels
     current: CurrentVersions
     temporary: Path

@@ -37,6 +37,7 @@ class Exchange:
         "response_complete",
     )
     answered: Callable[[int], None]  # is told the status
+    more_body = False
 
     def __init__(self, protocol: "ShortWay", key: Key, headers: dict[bytes, bytes], body: bytes) -> None:
         self._protocol = protocol
@@ -74,6 +75,11 @@ class Exchange:
         protocol.on_response_complete()
 
     @property
+    def response_started(self) -> bool:
+        """Whether the head of the answer has been sent, which goes with its body."""
+        return self.response_complete
+
+    @property
     def message_event(self) -> "Exchange":
         """What uvicorn rings when a connection is lost; nobody listens."""
         return self
@@ -82,11 +88,14 @@ class Exchange:
         """Rings it."""
 
 
+Answer = Callable[[Exchange], bool]
+
+
 class ShortWay(HttpToolsProtocol):
     """uvicorn's protocol, which first offers small POSTs for predictions to `answer`. That one returns False where the long
     way must be gone; after True it will call the exchange's `set_result` or `set_exception`."""
 
-    def __init__(self, *arguments: Any, answer: Callable[[Exchange], bool], **named: Any) -> None:
+    def __init__(self, *arguments: Any, answer: Answer, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._answer = answer
         self._gathered: list[bytes] | None = None  # the body of a request that may go the short way
@@ -132,6 +141,11 @@ class ShortWay(HttpToolsProtocol):
             self._go_the_long_way()
             super().on_message_complete()
 
+    @property
+    def closing(self) -> bool:
+        """Whether answers are to be the last ones on their connections; then all requests go the long way."""
+        return False
+
     def _small(self) -> bool:
         """Whether nothing about the head wants more than the body that follows, and that is small. Each name stands once."""
         told = self._told = dict(self.headers)
@@ -146,6 +160,7 @@ class ShortWay(HttpToolsProtocol):
             and self.limit_concurrency is None
             and self.parser.get_http_version() == "1.1"
             and not self.parser.should_upgrade()
+            and not self.closing
         )
 
     def _begin_the_long_way(self) -> None:

@@ -14,6 +14,7 @@ from service.api.accept import choose
 from service.api.bodies import read_json
 from service.api.documents import PROBLEMS, spec_body
 from service.api.errors import InvalidRequest
+from service.api.job_document import document
 from service.api.json import json_response
 from service.api.lists import After, Limit, page
 from service.api.parts import Parts, Service
@@ -44,7 +45,7 @@ def create(
     if idempotency_key == "":
         raise InvalidRequest("an Idempotency-Key must not be empty")
     job, _ = submit(service.store, service.journal, body, key=idempotency_key, limits=service.limits)
-    service.runner.wake()
+    service.wake()
     return json_response(document(job), 202, {"Location": f"/v1/training-jobs/{job.id}"})
 
 
@@ -91,7 +92,7 @@ async def show(
 async def cancel(service: Service, job_id: str) -> Response:
     """The cancelled job; after 5 s the running one with `requested`."""
     await run_in_threadpool(service.journal.cancel, job_id)
-    service.runner.wake()
+    service.wake()
     return json_response(document(await _until(service, job_id, lambda job: job.final, TIME_TO_STOP)))
 
 
@@ -99,7 +100,7 @@ async def cancel(service: Service, job_id: str) -> Response:
 async def pause(service: Service, job_id: str) -> Response:
     """The paused job, its checkpoint saved and its slot free; after 5 s the running one with `requested`."""
     await run_in_threadpool(service.journal.pause, job_id)
-    service.runner.wake()
+    service.wake()
     return json_response(document(await _until(service, job_id, _stands_still, TIME_TO_STOP)))
 
 
@@ -107,7 +108,7 @@ async def pause(service: Service, job_id: str) -> Response:
 def resume(service: Service, job_id: str) -> Response:
     """The job, queued again: it goes on from its checkpoint."""
     job = service.journal.resume(job_id)
-    service.runner.wake()
+    service.wake()
     return json_response(document(job))
 
 
@@ -172,25 +173,6 @@ async def events(
 
 def _stands_still(job: Job) -> bool:
     return job.requested != "pause"
-
-
-def document(job: Job) -> dict[str, Any]:
-    """A job as the API shows it."""
-    return {
-        "id": job.id,
-        "status": job.status,
-        "requested": job.requested,
-        "model_name": job.model_name,
-        "spec": job.spec,
-        "created_at": job.created_at,
-        "started_at": job.started_at,
-        "finished_at": job.finished_at,
-        "attempt": job.attempt,
-        "progress": job.progress,
-        "metrics": job.metrics,
-        "result": job.result,
-        "error": job.error,
-    }
 
 
 def followed(current: CurrentVersions, job: Job) -> Job:

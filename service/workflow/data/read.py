@@ -102,8 +102,9 @@ def _as_wanted(name: str, wanted: Wanted, dtype: "pl.DataType") -> "pl.Expr":
 
 def seconds_of(microseconds: "pl.Series") -> "pl.Series":
     """Divides as JSON's times are divided. polars multiplies by 1e-6, which is another number in the last place."""
-    divided: pl.Series = np.divide(microseconds, 1e6)
-    return divided
+    import polars as pl
+
+    return pl.Series(microseconds.name, np.divide(microseconds, 1e6))
 
 
 def _numbers(series: "pl.Series") -> Numbers:
