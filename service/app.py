@@ -28,7 +28,7 @@ from service.jobs.bell import Bell
 from service.jobs.job import Job
 from service.jobs.journal import Journal
 from service.listening import open_listeners
-from service.server import Server
+from service.server import Protocol, Server
 from service.serving.batches import Batches
 from service.serving.warm_models import WarmModels
 from service.settings import Settings, forget_secrets
@@ -108,7 +108,7 @@ def serve(settings: Settings, listeners: list[socket.socket] | None = None, wire
     front = Front(app, app.state)  # before FastAPI's own entry, too, which looks at the environment for each request
     server = Server(
         front,
-        short=front.short,
+        http=partial(Protocol, answer=front.short),
         delay=settings.stop_delay_seconds,
         stopping=lambda: app.state.stopping() if hasattr(app.state, "stopping") else None,
         alone=wire is None,

@@ -14,15 +14,16 @@ import sys
 import termios
 import time
 from collections.abc import Callable
-from functools import partial
 from types import FrameType
 from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
-from service.api.short_way import Answer, ShortWay
+from service.api.short_way import ShortWay
 from service.listening import BACKLOG, address_of, take_no_more
 
 MOST_SECONDS_TO_STOP = 20  # for the requests under way, once the listener is closed
@@ -41,19 +42,31 @@ class State(ServerState):
 class Protocol(ShortWay):
     """One connection. Once the service stops, the reply to the last request that was read from it is its last reply."""
 
-    @property
-    def closing(self) -> bool:
-        """Whether the service stops."""
-        return cast(State, self.server_state).stopping
+    def keeps_alive(self) -> bool:
+        """Whether another request may come."""
+        return not self._stopping and super().keeps_alive()
 
     def on_headers_complete(self) -> None:
-        """Another request has come."""
+        """Another request has come. One before it that has no reply yet is the last no more."""
         before = self.cycle
         super().on_headers_complete()
-        if self.closing:
-            if before is not None and before is not self.cycle and not before.response_started:
-                before.keep_alive = True  # one that waits behind it is to be answered, too
+        if self._stopping and before is not None and before is not self.cycle and not before.response_started:
+            before.keep_alive = True
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        super().on_message_complete()
+        if self._stopping:
             self.let_last()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if self._stopping and cycle is self.cycle:
+            cycle.keep_alive = False
+        super()._start_asgi_task(cycle, app)
+
+    @property
+    def _stopping(self) -> bool:
+        return cast(State, self.server_state).stopping
 
     def let_last(self) -> None:
         """Lets the newest request be the connection's last, unless the head of its reply has been sent and says nothing
@@ -82,17 +95,25 @@ class Server(uvicorn.Server):
 
     Args:
         app: what answers.
-        short: what answers small predictions, the short way.
+        http: makes a connection's protocol, a `Protocol`.
         delay: seconds between the word that it stops and the end of listening.
         stopping: called as soon as it is asked to stop, once, perhaps from a signal handler.
         alone: whether nobody else listens on the sockets.
     """
 
-    def __init__(self, app: ASGIApp, short: Answer, *, delay: float, stopping: Callable[[], None], alone: bool) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        http: Callable[..., Protocol],
+        delay: float,
+        stopping: Callable[[], None],
+        alone: bool,
+    ) -> None:
         config = uvicorn.Config(
             app,
             loop="uvloop",
-            http=partial(Protocol, answer=short),  # type: ignore[arg-type] # it is called, and nothing else
+            http=http,  # type: ignore[arg-type] # it is called, and nothing else
             proxy_headers=False,  # nothing here believes them
             backlog=BACKLOG,
             log_config=None,

@@ -37,7 +37,6 @@ class Exchange:
         "response_complete",
     )
     answered: Callable[[int], None]  # is told the status
-    more_body = False
 
     def __init__(self, protocol: "ShortWay", key: Key, headers: dict[bytes, bytes], body: bytes) -> None:
         self._protocol = protocol
@@ -45,7 +44,7 @@ class Exchange:
         self.headers = headers
         self.body = body
         self.about = b""  # lines of the answer's head
-        self.keep_alive = protocol.parser.should_keep_alive()
+        self.keep_alive = protocol.keeps_alive()
         self.disconnected = False
         self.response_complete = False
 
@@ -76,7 +75,7 @@ class Exchange:
 
     @property
     def response_started(self) -> bool:
-        """Whether the head of the answer has been sent, which goes with its body."""
+        """It is sent as a whole."""
         return self.response_complete
 
     @property
@@ -88,19 +87,20 @@ class Exchange:
         """Rings it."""
 
 
-Answer = Callable[[Exchange], bool]
-
-
 class ShortWay(HttpToolsProtocol):
     """uvicorn's protocol, which first offers small POSTs for predictions to `answer`. That one returns False where the long
     way must be gone; after True it will call the exchange's `set_result` or `set_exception`."""
 
-    def __init__(self, *arguments: Any, answer: Answer, **named: Any) -> None:
+    def __init__(self, *arguments: Any, answer: Callable[[Exchange], bool], **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._answer = answer
         self._gathered: list[bytes] | None = None  # the body of a request that may go the short way
         self._key: Key = ("", None)
         self._told: dict[bytes, bytes] = {}
+
+    def keeps_alive(self) -> bool:
+        """Whether another request may come after the one that is whole now."""
+        return bool(self.parser.should_keep_alive())
 
     def data_received(self, data: bytes) -> None:
         """What has not come whole by its end goes the long way: nothing is half gathered between two reads."""
@@ -141,11 +141,6 @@ class ShortWay(HttpToolsProtocol):
             self._go_the_long_way()
             super().on_message_complete()
 
-    @property
-    def closing(self) -> bool:
-        """Whether answers are to be the last ones on their connections; then all requests go the long way."""
-        return False
-
     def _small(self) -> bool:
         """Whether nothing about the head wants more than the body that follows, and that is small. Each name stands once."""
         told = self._told = dict(self.headers)
@@ -160,7 +155,6 @@ class ShortWay(HttpToolsProtocol):
             and self.limit_concurrency is None
             and self.parser.get_http_version() == "1.1"
             and not self.parser.should_upgrade()
-            and not self.closing
         )
 
     def _begin_the_long_way(self) -> None:
