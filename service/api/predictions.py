@@ -39,6 +39,7 @@ LARGE = 65_536  # bytes of a body from which on the event loop does not read it 
 PATIENCE = 1.0  # seconds after which a store that does not answer is not waited for, if there is a last known version
 OFFERED = tuple(FORMS)
 FOR_EVER = b"public, max-age=31536000, immutable"
+PRIVATE = FOR_EVER.replace(b"public", b"private")  # what needed a key is no other's to be given from a shared cache
 NO_VERSION = Served("", 0)
 T = TypeVar("T")
 
@@ -163,7 +164,8 @@ class Predictions:
         columns: dict[str, list[str]] = {name: query.getlist(name) for name in sorted(query)}
         # The order of names says nothing, that of rows does.
         etag = f'"{hashlib.sha256(orjson.dumps([version.digest, form.media_type, columns])).hexdigest()}"'
-        keep = FOR_EVER if (request.key[1] or "").isdecimal() else b"no-cache"
+        for_ever = PRIVATE if b"authorization" in request.headers else FOR_EVER
+        keep = for_ever if (request.key[1] or "").isdecimal() else b"no-cache"
         request.told = [(b"etag", etag.encode()), (b"cache-control", keep), (b"vary", b"Accept")]
         known = request.headers.get(b"if-none-match", b"").decode("latin-1")
         if known.strip() == "*" or etag in _etags(known):
