@@ -19,18 +19,34 @@ from typing import TYPE_CHECKING, Any
 import torch
 import uvicorn
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 from sqlalchemy import Engine
+from starlette.types import ASGIApp
 
 from model_store import Store
 from service import __version__
-from service.api import documents, problems
+from service.access.audit import Audit
+from service.access.keyring import Keyring
+from service.access.opening import open_keyring
+from service.api import problems
+from service.api.edge import Edge
 from service.api.front import Front
 from service.api.head import AnswerHead
+from service.api.openapi import describe
 from service.api.parts import Parts
 from service.api.predictions import Predictions, measure
-from service.api.routes import aliases, bundles, datasets, health, metrics, models, predictions, training_jobs
+from service.api.routes import (
+    aliases,
+    audit,
+    bundles,
+    datasets,
+    health,
+    keys,
+    metrics,
+    models,
+    predictions,
+    training_jobs,
+)
 from service.jobs.bell import Bell
 from service.jobs.database import open_database
 from service.jobs.destinations import Destinations
@@ -62,7 +78,7 @@ TRAINING_ENTRY = "service.use_cases.train:train"
 TRAINING_NEEDS = ["torchmetrics.functional.classification", "torchmetrics.functional.regression", "torch._dynamo"]
 log = logging.getLogger(__name__)
 
-ROUTERS = (health, training_jobs, datasets, models, aliases, bundles, predictions, metrics)
+ROUTERS = (health, training_jobs, datasets, models, aliases, bundles, predictions, metrics, keys, audit)
 
 
 def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
@@ -74,7 +90,9 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
 
     Raises:
         WebhooksMisconfigured: their settings are not right.
+        AccessError: its keys are not right, or there are none where there must be.
     """
+    keyring, changes = _keyring(settings), Audit(settings.home.resolve() / "audit")
     destinations = Destinations.parse(settings.webhook_hosts or "")
     signer = Signer(settings.webhook_secret) if destinations.allowed else None
     kinds = [each.value for each in entry_points(group="modelwright.models")]
@@ -110,13 +128,16 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
             plots=Plots(home / "cache" / "plots", home / "tmp"),
             max_upload_bytes=settings.max_upload_bytes,
             limits=limits,
+            keyring=keyring,
+            audit=changes,
         )
         answering = _predictions(settings, store, warm, current, app)
+        keyring.follow()
         runner.start()
         if webhooks is not None:
             webhooks.start()
         warming = asyncio.create_task(asyncio.to_thread(_warm_up, store, limits))
-        tidying = asyncio.create_task(_tidy(settings, home, store, Housekeeping(opened)))
+        tidying = asyncio.create_task(_tidy(settings, home, store, Housekeeping(opened), changes))
         following = asyncio.create_task(_follow(current))
         try:
             yield
@@ -128,6 +149,8 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
             runner.stop()
             if webhooks is not None:
                 webhooks.stop()
+            keyring.close()
+            changes.close()
             ownership.close()
             opened.dispose()
 
@@ -145,9 +168,27 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
         app.include_router(each.router)
     framework = app.build_middleware_stack
     # Before its middleware and router, which take several times as long as a prediction does.
-    app.build_middleware_stack = lambda: Front(framework(), app.state)  # type: ignore[method-assign]
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's own way to extend it
+    app.build_middleware_stack = lambda: entry(app, framework())  # type: ignore[method-assign]
+    app.openapi = lambda: describe(app, keys_on=keyring.on)  # type: ignore[method-assign] # FastAPI's own way to extend it
+    app.state.keyring, app.state.audit, app.state.insecure = keyring, changes, settings.insecure
     return app
+
+
+def entry(app: FastAPI, inner: ASGIApp) -> ASGIApp:
+    """What stands before all of the app, or before a part of it: who may ask, then predictions."""
+    state = app.state
+    return Edge(Front(inner, state), state.keyring, state.audit, any_host=state.insecure)
+
+
+def _keyring(settings: Settings) -> Keyring:
+    return open_keyring(
+        settings.home.resolve() / "access",
+        given=None if settings.admin_key is None else settings.admin_key.get_secret_value(),
+        first=settings.first_key,
+        host=settings.host,
+        insecure=settings.insecure,
+        tell=lambda text: print(text, flush=True),  # noqa: T201 - not by the log, whose lines go further
+    )
 
 
 def open_journal(settings: Settings) -> Engine:
@@ -169,13 +210,14 @@ def serve(settings: Settings) -> None:
     Raises:
         JournalNotOpened: its database is not to be had; nothing was started.
         WebhooksMisconfigured: their settings are not right; nothing was started.
+        AccessError: keys are missing or not right; nothing was started.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     engine = open_journal(settings)  # before uvicorn, which would wrap what goes wrong in a traceback
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: None)  # uvicorn stops at them, then sends them again: the exit status stays 0
-    for secret in ("MODELWRIGHT_WEBHOOK_SECRET", "MODELWRIGHT_DATABASE_URL"):
+    for secret in ("MODELWRIGHT_WEBHOOK_SECRET", "MODELWRIGHT_DATABASE_URL", "MODELWRIGHT_ADMIN_KEY"):
         os.environ.pop(secret, None)  # nobody is to inherit them
     # What trainings report is written down by another thread; predictions shall not wait 5 ms until it lets the interpreter go.
     sys.setswitchinterval(0.0002)
@@ -183,7 +225,7 @@ def serve(settings: Settings) -> None:
     logging.getLogger("uvicorn.error").addFilter(lambda said: "without completing response" not in said.getMessage())
     app = create_app(settings, engine)
     config = uvicorn.Config(
-        Front(app, app.state),  # before FastAPI's own entry, too, which looks at the environment for each request
+        entry(app, app),  # before FastAPI's own entry, too, which looks at the environment for each request
         host=settings.host,
         port=settings.port,
         loop="uvloop",
@@ -224,6 +266,11 @@ def _predictions(
             ("modelwright_warm_model_hits_total", "Predictions that found their model in memory.", warm.hits),
             ("modelwright_warm_model_loads_total", "Models that were loaded into memory.", warm.loads),
             ("modelwright_predictions_waiting", "Predictions that wait for a thread.", batches.waiting),
+            (
+                "modelwright_keys_required",
+                "0 while whoever reaches the service may do everything.",
+                app.state.keyring.on,
+            ),
         ]
 
     figures = app.state.figures = PredictionFigures(gauges)
@@ -244,13 +291,14 @@ async def _follow(current: CurrentVersions) -> None:
         await asyncio.sleep(ROUND)
 
 
-async def _tidy(settings: Settings, home: Path, store: Store, housekeeping: Housekeeping) -> None:
+async def _tidy(settings: Settings, home: Path, store: Store, housekeeping: Housekeeping, changes: Audit) -> None:
     """Keeps house, now and again."""
 
     def once() -> None:
         housekeeping.forget_old(settings.keep_events_days)
         housekeeping.sweep(home / "tmp" / "attempts", home / "checkpoints")
         _sweep(store, home / "tmp")
+        changes.forget_old(settings.keep_audit_days)
 
     while True:
         try:
@@ -306,11 +354,3 @@ def _webhooks(engine: Engine, signer: Signer, destinations: Destinations, curren
         return training_jobs.document(training_jobs.followed(current, job))
 
     return Webhooks(Outbox(engine), signer, destinations, document)
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        schema.setdefault("components", {}).setdefault("schemas", {}).update(documents.schemas())
-        app.openapi_schema = schema
-    return app.openapi_schema

@@ -38,7 +38,8 @@ class Settings(BaseSettings):
 
     # Who may ask
     admin_key: SecretStr | None = Field(
-        default=None, description="a key that may do everything, of 32 visible characters at least, beside those of the home"
+        default=None,
+        description="a key that may do everything, of 32 visible characters at least, beside those of the home",
     )
     first_key: bool = Field(
         default=False, description="make a first key at the first start, scope `admin`, and print it once"

@@ -4,7 +4,7 @@
 |---|---|
 | when is a line written | when the change is made, before its answer is sent |
 | when is it on the disk | before the answer too, if something was changed; refused attempts are left to the system |
-| what if it cannot be written | the change stands and is answered as what it is; the line goes to the service's own log, as an error |
+| what if it cannot be written | the change stands, and so does its answer; the line goes to the service's own log, as an error |
 | who writes | any process of the home: a line is one `write` at the end of the file |
 | how many | all changes; of attempts that came to nothing 60 a minute for each who, the next line says how many were left out |
 | how long | `MODELWRIGHT_KEEP_AUDIT_DAYS`, by the housekeeping of any process |

@@ -189,10 +189,12 @@ class Keyring:
         temporary = self._folder / "keys.new"
         temporary.unlink(missing_ok=True)  # of one that was killed; we have the lock
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
+        try:
+            with os.fdopen(descriptor, "wb", closefd=False) as file:
+                file.write(text.encode())
             os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         temporary.replace(self._file)
         folder = os.open(self._folder, os.O_RDONLY)
         try:

@@ -91,5 +91,7 @@ class Edge:
 def _refusal(error: AccessError) -> Response:
     response = answer_to(error)
     if isinstance(error, Unauthorized):
-        response.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if isinstance(error, UnknownKey) else "Bearer"
+        response.headers["WWW-Authenticate"] = (
+            'Bearer error="invalid_token"' if isinstance(error, UnknownKey) else "Bearer"
+        )
     return response
