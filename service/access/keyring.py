@@ -1,7 +1,6 @@
 """The keys of a home: in one file, which every process keeps a copy of in memory and looks at twice a second."""
 
 import fcntl
-import json
 import logging
 import os
 import threading
@@ -10,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+
+import orjson
 
 from model_store.clock import Clock, rfc3339, utc_now
 from model_store.os_errors import storage_errors
@@ -155,7 +156,7 @@ class Keyring:
 
     def _read(self) -> list[Key]:
         try:
-            return [Key.from_json(each) for each in json.loads(self._file.read_bytes())["keys"]]
+            return [Key.from_json(each) for each in orjson.loads(self._file.read_bytes())["keys"]]
         except FileNotFoundError:
             return []
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -185,13 +186,13 @@ class Keyring:
                 os.close(lock)
 
     def _write(self, keys: list[Key]) -> None:
-        text = json.dumps({"keys": [each.to_json() for each in keys]}, indent=1)
+        data = orjson.dumps({"keys": [each.to_json() for each in keys]}, option=orjson.OPT_INDENT_2)
         temporary = self._folder / "keys.new"
         temporary.unlink(missing_ok=True)  # of one that was killed; we have the lock
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         try:
             with os.fdopen(descriptor, "wb", closefd=False) as file:
-                file.write(text.encode())
+                file.write(data)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
