@@ -17,7 +17,7 @@ from service.access.keyring import Keyring
 from service.access.scopes import Scope
 
 ROOT = Path(__file__).parents[2]
-SECRET = "correct-horse-battery-staple-and-more"
+SECRET = "correct-horse-battery-staple-and-more"  # noqa: S105 - of no service
 
 
 def bearer(secret: str) -> bytes:

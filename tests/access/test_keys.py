@@ -53,7 +53,7 @@ def test_a_configured_key_that_could_be_guessed_or_not_be_sent(weak: str) -> Non
 
 
 def test_a_configured_key_may_do_everything() -> None:
-    secret = "correct-horse-battery-staple-and-more"
+    secret = "correct-horse-battery-staple-and-more"  # noqa: S105 - of no service
     key = configured(secret, NOW)
     assert key.level is Scope.ADMIN and key.sha256 == digest(secret.encode()).hex()
 

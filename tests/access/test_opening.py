@@ -11,7 +11,8 @@ from service.access.opening import open_keyring
 from service.access.scopes import Scope
 
 OURS = ["127.0.0.1", "127.1.2.3", "::1", "localhost", "LOCALHOST"]
-OTHERS = ["0.0.0.0", "::", "10.0.0.1", "192.168.1.5", "", "localhost.evil.com", "127.0.0.1.evil.com", "127.1", "0x7f000001",
+ALL = "0.0.0.0"  # noqa: S104 - what the tests are about
+OTHERS = [ALL, "::", "10.0.0.1", "192.168.1.5", "", "localhost.evil.com", "127.0.0.1.evil.com", "127.1", "0x7f000001",
           "2130706433", "host", "::ffff:10.0.0.1", "[::1]", "127.0.0.1 ", "１２７.0.0.1"]  # fmt: skip
 
 
@@ -44,16 +45,16 @@ def test_without_keys_its_own_machine_is(tmp_path: Path, host: str) -> None:
 
 
 def test_told_in_so_many_words_it_serves_all_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    keyring, told = opened(tmp_path, "0.0.0.0", first=True, insecure=True)  # noqa: S104 - that is the test
+    keyring, told = opened(tmp_path, ALL, first=True, insecure=True)
     assert not keyring.on and not told
     assert "may do everything" in caplog.text
 
 
 def test_a_first_key_is_made_and_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    keyring, (told,) = opened(tmp_path, "0.0.0.0", first=True)  # noqa: S104 - that is the test
+    keyring, (told,) = opened(tmp_path, ALL, first=True)
     key = keyring.verify(b"Bearer " + told.splitlines()[-1].encode())
     assert key is not None and key.level is Scope.ADMIN
-    again, told_again = opened(tmp_path, "0.0.0.0", first=True)  # noqa: S104 - that is the test
+    again, told_again = opened(tmp_path, ALL, first=True)
     assert again.on and not told_again and not caplog.text
 
 

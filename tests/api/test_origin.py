@@ -11,7 +11,7 @@ from service.api.origin import check_neighbour
 from tests.api.live_server import LiveServer
 from tests.api.test_edge import problem
 
-REBOUND = ["evil.com", "evil.com:8000", "localhost.evil.com", "127.0.0.1.evil.com", "127.0.0.1@evil.com", "0.0.0.0", "[::]",
+REBOUND = ["evil.com", "evil.com:8000", "localhost.evil.com", "127.0.0.1.evil.com", "127.0.0.1@evil.com", "0.0.0.0:1", "[::]",
            "169.254.169.254", "10.0.0.1:8000", "127.0.0.1:8000:1", "127.1", "2130706433", "localhost:", "localhost:a",
            "[::1", "::1", "localhost,evil.com", "localhost evil.com", "a" * 5000]  # fmt: skip
 OURS = [
