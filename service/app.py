@@ -11,22 +11,38 @@ from typing import Any, cast
 
 import torch
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 from sqlalchemy import Engine
+from starlette.types import ASGIApp
 
 from model_store import Store
 from service import __version__
-from service.api import documents, problems
+from service.access.audit import Audit
+from service.access.keyring import Keyring
+from service.api import problems
+from service.api.edge import Edge
 from service.api.front import Front
 from service.api.head import AnswerHead
 from service.api.job_document import document
+from service.api.openapi import describe
 from service.api.parts import Parts
 from service.api.predictions import Predictions, measure
-from service.api.routes import aliases, bundles, datasets, health, metrics, models, predictions, training_jobs
+from service.api.routes import (
+    aliases,
+    audit,
+    bundles,
+    datasets,
+    health,
+    keys,
+    metrics,
+    models,
+    predictions,
+    training_jobs,
+)
 from service.jobs.bell import Bell
 from service.jobs.job import Job
 from service.jobs.journal import Journal
+from service.keys import open_keys
 from service.listening import open_listeners
 from service.server import Protocol, Server
 from service.serving.batches import Batches
@@ -46,7 +62,7 @@ DESCRIPTION = "POST a config, get a model."
 MOST_SECONDS_FOR_FIGURES = 5.0  # of all processes; the supervisor waits for none longer than one
 Metrics = Callable[[], Awaitable[bytes]]
 
-ROUTERS = (health, training_jobs, datasets, models, aliases, bundles, predictions, metrics)
+ROUTERS = (health, training_jobs, datasets, models, aliases, bundles, predictions, metrics, keys, audit)
 
 
 def create_app(settings: Settings, engine: Engine | None = None, wire: Wire | None = None) -> FastAPI:
@@ -59,7 +75,9 @@ def create_app(settings: Settings, engine: Engine | None = None, wire: Wire | No
 
     Raises:
         WebhooksMisconfigured: their settings are not right.
+        AccessError: its keys are not right, or there are none where there must be.
     """
+    keyring, audit_log = open_keys(settings), Audit(settings.home.resolve() / "audit")
     webhook_settings(settings)
     install_models(plug_in_kinds())
 
@@ -82,9 +100,17 @@ def create_app(settings: Settings, engine: Engine | None = None, wire: Wire | No
         app.include_router(each.router)
     framework = app.build_middleware_stack
     # Before its middleware and router, which take several times as long as a prediction does.
-    app.build_middleware_stack = lambda: Front(framework(), app.state)  # type: ignore[method-assign]
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's own way to extend it
+    app.build_middleware_stack = lambda: entry(app, framework())  # type: ignore[method-assign]
+    app.openapi = lambda: describe(app, keys_on=keyring.on)  # type: ignore[method-assign] # FastAPI's own way to extend it
+    app.state.keyring, app.state.audit, app.state.insecure = keyring, audit_log, settings.insecure
     return app
+
+
+def entry(app: FastAPI, inner: ASGIApp) -> Edge:
+    """What stands before all of the app, or before a part of it: who may ask, then predictions."""
+    state = app.state
+    front = Front(inner, state)
+    return Edge(front, state.keyring, state.audit, short=front.short, any_host=state.insecure)
 
 
 def serve(settings: Settings, listeners: list[socket.socket] | None = None, wire: Wire | None = None) -> None:
@@ -99,16 +125,17 @@ def serve(settings: Settings, listeners: list[socket.socket] | None = None, wire
         JournalNotOpened: its database is not to be had; nothing was started.
         WebhooksMisconfigured: their settings are not right; nothing was started.
         OSError: it cannot listen there; nothing was started.
+        AccessError: keys are missing or not right; nothing was started.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     engine = open_journal(settings)  # before uvicorn, which would wrap what goes wrong in a traceback
     forget_secrets()
     app = create_app(settings, engine, wire)
-    front = Front(app, app.state)  # before FastAPI's own entry, too, which looks at the environment for each request
+    first = entry(app, app)  # before FastAPI's own entry, too, which looks at the environment for each request
     server = Server(
-        front,
-        http=partial(Protocol, answer=front.short),
+        first,
+        http=partial(Protocol, answer=first.short),
         delay=settings.stop_delay_seconds,
         stopping=lambda: app.state.stopping() if hasattr(app.state, "stopping") else None,
         alone=wire is None,
@@ -155,9 +182,12 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
         plots=Plots(home / "cache" / "plots", home / "tmp"),
         max_upload_bytes=settings.max_upload_bytes,
         limits=limits,
+        keyring=app.state.keyring,
+        audit=app.state.audit,
     )
+    app.state.keyring.follow()
     app.state.stopping = stopping
-    app.state.predictions, figures = _predictions(settings, store, warm, current)
+    app.state.predictions, figures = _predictions(settings, store, warm, current, app.state.keyring)
     app.state.metrics = _metrics(figures, wire)
     warming = asyncio.create_task(asyncio.to_thread(_warm_up, store, limits))
     at_work = [asyncio.create_task(_follow(current))]
@@ -175,6 +205,8 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
         await warming
     finally:
         app.state.predictions.close()
+        app.state.keyring.close()
+        app.state.audit.close()
         if trainings is not None:
             trainings.stop()
         if wire is not None:
@@ -203,7 +235,7 @@ def _metrics(figures: PredictionFigures, wire: Wire | None) -> Metrics:
 
 
 def _predictions(
-    settings: Settings, store: Store, warm: WarmModels, current: CurrentVersions
+    settings: Settings, store: Store, warm: WarmModels, current: CurrentVersions, keyring: Keyring
 ) -> tuple[Predictions, PredictionFigures]:
     def gauges() -> list[tuple[str, str, float]]:
         return [
@@ -212,6 +244,11 @@ def _predictions(
             ("modelwright_warm_model_hits_total", "Predictions that found their model in memory.", warm.hits),
             ("modelwright_warm_model_loads_total", "Models that were loaded into memory.", warm.loads),
             ("modelwright_predictions_waiting", "Predictions that wait for a thread.", batches.waiting),
+            (
+                "modelwright_keys_required",
+                "0 while whoever reaches the service may do everything.",
+                keyring.on,
+            ),
         ]
 
     figures = PredictionFigures(gauges)
@@ -234,11 +271,3 @@ async def _follow(current: CurrentVersions) -> None:
 def _warm_up(store: Store, limits: Limits) -> None:
     """Plans a training once, so that what torch loads on first use is loaded before the first client waits for it."""
     plan(store, parse(EXAMPLE), limits)
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        schema.setdefault("components", {}).setdefault("schemas", {}).update(documents.schemas())
-        app.openapi_schema = schema
-    return app.openapi_schema

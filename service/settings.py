@@ -22,6 +22,8 @@ class Settings(BaseSettings):
     @classmethod
     def read(cls, **given: Any) -> Self:
         """The settings of the environment, but for those given here."""
+        if os.environ.get("MODELWRIGHT_ADMIN_KEY") == "":
+            given.setdefault("admin_key", "")  # who sets an empty key is mistaken, and shall not be served without one
         return cls(**given)
 
     # Where
@@ -42,6 +44,18 @@ class Settings(BaseSettings):
         ge=0,
         description="seconds for which it still listens when it is asked to stop, so that load balancers notice",
     )
+    # Who may ask
+    admin_key: SecretStr | None = Field(
+        default=None,
+        description="a key that may do everything, of 32 visible characters at least, beside those of the home",
+    )
+    first_key: bool = Field(
+        default=False, description="make a first key at the first start, scope `admin`, and print it once"
+    )
+    insecure: bool = Field(
+        default=False, description="without keys, let whoever reaches the address do everything, on any address"
+    )
+    keep_audit_days: float = Field(default=365.0, ge=0, description="days for which the audit log is kept")
 
     # How much
     slots: int = Field(default=max(1, (os.cpu_count() or 2) - 1), ge=1, description="trainings at a time")
@@ -90,5 +104,5 @@ class Settings(BaseSettings):
 
 def forget_secrets() -> None:
     """Takes the secrets out of the environment once they were read: nobody is to inherit them."""
-    for secret in ("MODELWRIGHT_WEBHOOK_SECRET", "MODELWRIGHT_DATABASE_URL"):
+    for secret in ("MODELWRIGHT_WEBHOOK_SECRET", "MODELWRIGHT_DATABASE_URL", "MODELWRIGHT_ADMIN_KEY"):
         os.environ.pop(secret, None)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine
 
 from model_store import Store
+from service.access.audit import Audit
 from service.jobs.database import open_database
 from service.jobs.destinations import Destinations
 from service.jobs.dispatch import Dispatch
@@ -65,6 +66,7 @@ class Trainings:
         self._ownership = Ownership(self._home / "owners")
         self._webhooks = _webhooks(settings, engine, document)
         self._housekeeping = Housekeeping(engine)
+        self._audit = Audit(self._home / "audit")
 
         def told(job_id: str) -> None:
             changed(job_id)
@@ -111,6 +113,7 @@ class Trainings:
         self._housekeeping.forget_old(self._settings.keep_events_days)
         self._housekeeping.sweep(self._home / "tmp" / "attempts", self._home / "checkpoints")
         _sweep(self._store, self._home / "tmp")
+        self._audit.forget_old(self._settings.keep_audit_days)
 
 
 def open_journal(settings: Settings) -> Engine:

@@ -11,6 +11,7 @@ import socket
 import sys
 
 from model_store import Store
+from service.access.errors import AccessError
 from service.api.job_document import document
 from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
 from service.jobs.trainer_server import die_with
@@ -29,7 +30,7 @@ def main(arguments: list[str]) -> int:
             answer(settings, to_others, [socket.socket(fileno=int(each)) for each in listeners])
         else:
             asyncio.run(train(settings, to_others))
-    except (JournalNotOpened, WebhooksMisconfigured, OSError) as error:
+    except (AccessError, JournalNotOpened, WebhooksMisconfigured, OSError) as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201 - as the command line tells it
         return 1
     return 0

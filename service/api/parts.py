@@ -8,6 +8,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from model_store import Store
+from service.access.audit import Audit
+from service.access.keyring import Keyring
 from service.jobs.bell import Bell
 from service.jobs.journal import Journal
 from service.serving.warm_models import WarmModels
@@ -30,6 +32,8 @@ class Parts:
     plots: Plots
     max_upload_bytes: int
     limits: Limits
+    keyring: Keyring
+    audit: Audit
 
 
 def parts_of(request: Request) -> Parts:

@@ -44,6 +44,7 @@ ANY = b"*/*"
 PLAIN = (ANY, JSON.encode())  # what most clients accept
 UNUSUAL = frozenset((b"request-timeout", b"content-encoding"))  # headers that the short way does not know
 FOR_EVER = b"public, max-age=31536000, immutable"
+PRIVATE = FOR_EVER.replace(b"public", b"private")  # what needed a key is no other's to be given from a shared cache
 NO_VERSION = Served("", 0)
 T = TypeVar("T")
 
@@ -195,7 +196,8 @@ class Predictions:
         columns: dict[str, list[str]] = {name: query.getlist(name) for name in sorted(query)}
         # The order of names says nothing, that of rows does.
         etag = f'"{hashlib.sha256(orjson.dumps([version.digest, form.media_type, columns])).hexdigest()}"'
-        keep = FOR_EVER if (request.key[1] or "").isdecimal() else b"no-cache"
+        for_ever = PRIVATE if b"authorization" in request.headers else FOR_EVER
+        keep = for_ever if (request.key[1] or "").isdecimal() else b"no-cache"
         request.told = [(b"etag", etag.encode()), (b"cache-control", keep), (b"vary", b"Accept")]
         known = request.headers.get(b"if-none-match", b"").decode("latin-1")
         if known.strip() == "*" or etag in _etags(known):

@@ -34,6 +34,7 @@ class Exchange:
         "headers",
         "keep_alive",
         "key",
+        "request_id",
         "response_complete",
     )
     answered: Callable[[int], None]  # is told the status
@@ -44,6 +45,7 @@ class Exchange:
         self.headers = headers
         self.body = body
         self.about = b""  # lines of the answer's head
+        self.request_id = b""
         self.keep_alive = protocol.keeps_alive()
         self.disconnected = False
         self.response_complete = False
@@ -66,7 +68,8 @@ class Exchange:
         protocol = self._protocol
         close = b"" if self.keep_alive else b"connection: close\r\n"
         head = b"%b%b%b%b" % (STATUS_LINE[status], _common(protocol.server_state.default_headers), about, close)
-        protocol.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
+        rest = (head, self.request_id, len(body), body)
+        protocol.transport.write(b"%brequest-id: %b\r\ncontent-length: %d\r\n\r\n%b" % rest)
         self.answered(status)
         self.response_complete = True
         if not self.keep_alive:
@@ -87,11 +90,14 @@ class Exchange:
         """Rings it."""
 
 
+Answer = Callable[[Exchange], bool]
+
+
 class ShortWay(HttpToolsProtocol):
     """uvicorn's protocol, which first offers small POSTs for predictions to `answer`. That one returns False where the long
     way must be gone; after True it will call the exchange's `set_result` or `set_exception`."""
 
-    def __init__(self, *arguments: Any, answer: Callable[[Exchange], bool], **named: Any) -> None:
+    def __init__(self, *arguments: Any, answer: Answer, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._answer = answer
         self._gathered: list[bytes] | None = None  # the body of a request that may go the short way

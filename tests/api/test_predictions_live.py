@@ -146,7 +146,7 @@ def test_more_than_may_wait_are_refused_fast_and_those_who_leave_free_their_plac
         small = {"instances": [[0.1] * 4]}
         assert http.post("/v1/models/wide/predictions", json=small).status_code == 200
         request = http.build_request("POST", "/v1/models/wide/predictions", json=rows)
-        head = f"POST /v1/models/wide/predictions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(request.content)}\r\n\r\n"
+        head = f"POST /v1/models/wide/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(request.content)}\r\n\r\n"
         connections: list[socket.socket] = []
 
         def both_places_taken() -> bool:

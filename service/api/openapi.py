@@ -1,0 +1,35 @@
+"""The OpenAPI document: FastAPI's, with what no route names for it to find, and with the scope that each call needs."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from service.api import documents
+from service.api.needed_scope import needed
+
+SCHEME = {"type": "http", "scheme": "bearer", "description": "A key: `modelwright keys create`, or `POST /v1/keys`."}
+
+
+def describe(app: FastAPI, *, keys_on: bool) -> dict[str, Any]:
+    """The document. A service without keys asks for none, and says so."""
+    if app.openapi_schema is None:
+        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        parts = schema.setdefault("components", {})
+        parts.setdefault("schemas", {}).update(documents.schemas())
+        parts["securitySchemes"] = {"key": SCHEME}
+        app.openapi_schema = schema
+    return _secured(app.openapi_schema) if keys_on else app.openapi_schema
+
+
+def _secured(schema: dict[str, Any]) -> dict[str, Any]:
+    paths = {
+        path: {method: told | {"security": _security(method.upper(), path)} for method, told in item.items()}
+        for path, item in schema["paths"].items()
+    }
+    return schema | {"paths": paths}
+
+
+def _security(method: str, path: str) -> list[dict[str, list[str]]]:
+    scope, _ = needed(method, path)  # a parameter in braces is one part of a path like any other
+    return [] if scope is None else [{"key": [scope.word]}]
