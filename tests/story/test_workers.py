@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import httpx
 import psutil
@@ -36,7 +37,9 @@ class Service(Server):
         """The processes beside the supervisor, each with its role."""
         found = {}
         for pid in children(self.process.pid):
-            with contextlib.suppress(psutil.Error, IndexError):
+            with contextlib.suppress(
+                psutil.Error, ValueError
+            ):  # one that begins, or has just ended, is none yet or any more
                 command = psutil.Process(pid).cmdline()
                 found[pid] = command[command.index("service.worker") + 1]
         return found
@@ -159,17 +162,16 @@ def test_a_killed_process_is_started_again_and_nothing_is_lost(tmp_path: Path, r
         server.client.wait(server.client.train(line())["id"])
         job_id = server.client.train(line(30_000, name="long"))["id"]
         until(lambda: list((server.home / "checkpoints" / job_id).glob("*.safetensors")))
-        asking = Asking(server.url)
-        until(lambda: asking.answered > 50)
-        killed = server.answering()[0] if role == "answer" else server.training()
-        os.kill(killed, signal.SIGKILL)
-        told = time.monotonic()
-        until(lambda: killed not in server.processes() and len(server.processes()) == 3)
-        started = time.monotonic() - told
-        job = server.client.wait(job_id)
-        answered = asking.answered
-        until(lambda: asking.answered > answered + 50)
-        asking.stop()
+        with Asking(server.url) as asking:
+            until(lambda: asking.answered > 50)
+            killed = server.answering()[0] if role == "answer" else server.training()
+            os.kill(killed, signal.SIGKILL)
+            told = time.monotonic()
+            until(lambda: killed not in server.processes() and len(server.processes()) == 3)
+            started = time.monotonic() - told
+            job = server.client.wait(job_id)
+            answered = asking.answered
+            until(lambda: asking.answered > answered + 50)
         assert asking.refused == 0, "a new connection was refused though the other worker listens"
         assert asking.cut_off <= (Asking.CLIENTS if role == "answer" else 0)
         assert (job["status"], job["attempt"]) == ("succeeded", 1 if role == "answer" else 2)
@@ -226,8 +228,10 @@ class Asking:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        """Asks no more."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._over = True
         for thread in self._threads:
             thread.join()
