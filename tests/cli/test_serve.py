@@ -1,11 +1,13 @@
 """A service that cannot open its journal says why in one line, and does not start."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from sqlalchemy import create_engine, text
 
 if TYPE_CHECKING:
@@ -14,14 +16,14 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 
 
-def refused(home: Path, url: str | None = None, *, path: Path | None = None) -> str:
+def refused(home: Path, url: str | None = None, *more: str, path: Path | None = None) -> str:
     """The one line."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MODELWRIGHT_")}
     if url is not None:
         environment["MODELWRIGHT_DATABASE_URL"] = url
     if path is not None:
         environment["PYTHONPATH"] = str(path)
-    command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", str(home)]
+    command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", str(home), *more]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)  # noqa: S603 - our own
     assert done.returncode == 1
     assert done.stdout == ""
@@ -38,6 +40,14 @@ def test_a_journal_of_a_newer_version(tmp_path: Path) -> None:
         connection.execute(text("INSERT INTO alembic_version VALUES ('9999')"))
     engine.dispose()
     assert "a newer version of Modelwright" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_port_in_use(tmp_path: Path, workers: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        said = refused(tmp_path, None, "--port", port, "--workers", workers)
+    assert said == f"Error: Cannot listen on 127.0.0.1, port {port}: Address already in use\n"
 
 
 def test_no_such_database(tmp_path: Path, postgres: "Postgres") -> None:
