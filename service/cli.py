@@ -67,6 +67,7 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
     home: Home = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that answer.")] = None,
     first_key: Annotated[
         bool | None, typer.Option("--first-key", help="Where there are no keys, make one and print it.")
     ] = None,
@@ -75,11 +76,22 @@ def serve(
     ] = None,
 ) -> None:
     """Start the service."""
-    from service.app import serve
     from service.settings import Settings
 
-    given = {"host": host, "port": port, "home": home, "first_key": first_key, "insecure": insecure}
-    serve(Settings.read(**{name: value for name, value in given.items() if value is not None}))
+    given = {"host": host, "port": port, "home": home, "workers": workers, "first_key": first_key, "insecure": insecure}
+    settings = Settings.read(**{name: value for name, value in given.items() if value is not None})
+    if settings.workers > 1:
+        from service.keys import open_keys
+        from service.supervisor import supervise
+
+        open_keys(
+            settings
+        ).close()  # a first one is made once for all, and what is wrong is told before anything begins
+        supervise(settings)
+    else:
+        from service.app import serve
+
+        serve(settings)
 
 
 @app.command()

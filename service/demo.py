@@ -37,8 +37,9 @@ class Service:
     def __init__(self, home: Path, log: Path) -> None:
         self.home, self.log, self.address = home, log, ""
         command = [sys.executable, "-m", "service", "serve", "--host", "127.0.0.1", "--port", "0", "--home", str(home)]
-        # It answers nobody but this command, which needs no key for it.
+        # It answers nobody but this command, which needs no key for it. And nobody balances load here.
         environment = {name: value for name, value in os.environ.items() if name not in _KEYS}
+        environment = {"MODELWRIGHT_STOP_DELAY_SECONDS": "0"} | environment
         with log.open("wb") as output:
             # Its own session: it outlives this command with --keep, and Ctrl-C reaches it through `stop` only.
             self.process = subprocess.Popen(  # noqa: S603 - our own command

@@ -36,6 +36,14 @@ class Settings(BaseSettings):
         description="the journal's database, `postgresql://user:password@host/name`; a SQLite file in the home if not set",
     )
 
+    workers: int = Field(
+        default=1, ge=1, le=64, description="processes that answer; with several, one more process runs the trainings"
+    )
+    stop_delay_seconds: float = Field(
+        default=2.0,
+        ge=0,
+        description="seconds for which it still listens when it is asked to stop, so that load balancers notice",
+    )
     # Who may ask
     admin_key: SecretStr | None = Field(
         default=None,
@@ -92,3 +100,9 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(
         default=None, description="signs webhooks: `whsec_` and base64, or a text, of at least 24 bytes"
     )
+
+
+def forget_secrets() -> None:
+    """Takes the secrets out of the environment once they were read: nobody is to inherit them."""
+    for secret in ("MODELWRIGHT_WEBHOOK_SECRET", "MODELWRIGHT_DATABASE_URL", "MODELWRIGHT_ADMIN_KEY"):
+        os.environ.pop(secret, None)

@@ -14,6 +14,7 @@ from service.api.audited import Attempt
 from service.api.needed_scope import needed
 from service.api.origin import check_neighbour
 from service.api.problems import answer_to
+from service.api.short_way import Answer, Exchange
 from service.telemetry.request import REQUEST_ID, request_id
 
 CALLER = "modelwright.caller"  # in the ASGI scope: the key that a request came with, None where it needed none
@@ -30,14 +31,23 @@ class Edge:
         app: what answers.
         keyring: the keys.
         audit: where changes, and attempts at them, are written down.
+        short: what answers small predictions, the short way.
         any_host: without keys, let Host be what it likes.
     """
 
-    def __init__(self, app: ASGIApp, keyring: Keyring, audit: Audit, *, any_host: bool = False) -> None:
+    def __init__(self, app: ASGIApp, keyring: Keyring, audit: Audit, *, short: Answer, any_host: bool = False) -> None:
         self._app = app
+        self._short = short
         self._keyring = keyring
         self._audit = audit
         self._any_host = any_host
+
+    def short(self, exchange: Exchange) -> bool:
+        """Whether a small prediction that may be asked is answered the short way. What may not be is refused by the long one."""
+        if self._let_in(KeyScope.PREDICT, "POST", exchange.headers)[1] is not None:
+            return False
+        exchange.request_id = request_id(exchange.headers).encode()
+        return self._short(exchange)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes on what may be asked, refuses the rest."""

@@ -1,5 +1,6 @@
 """The parts that routes work with, put together in `service/app.py` and reached through the request."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,6 @@ from service.access.audit import Audit
 from service.access.keyring import Keyring
 from service.jobs.bell import Bell
 from service.jobs.journal import Journal
-from service.jobs.runner import Runner
 from service.serving.warm_models import WarmModels
 from service.use_cases.current_versions import CurrentVersions
 from service.use_cases.draw_plot import Plots
@@ -25,7 +25,7 @@ class Parts:
     store: Store
     journal: Journal
     bell: Bell
-    runner: Runner
+    wake: Callable[[], None]  # whoever runs trainings, in this process or another
     warm: WarmModels
     current: CurrentVersions
     temporary: Path

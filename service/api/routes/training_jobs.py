@@ -15,6 +15,7 @@ from service.api.accept import choose
 from service.api.bodies import read_json
 from service.api.documents import PROBLEMS, spec_body
 from service.api.errors import InvalidRequest
+from service.api.job_document import document
 from service.api.json import json_response
 from service.api.lists import After, Limit, page
 from service.api.parts import Parts, Service
@@ -47,7 +48,7 @@ def create(
     job, new = submit(service.store, service.journal, body, key=idempotency_key, limits=service.limits)
     if new:
         note("job.created", job.id, after=job.model_name)
-    service.runner.wake()
+    service.wake()
     return json_response(document(job), 202, {"Location": f"/v1/training-jobs/{job.id}"})
 
 
@@ -94,7 +95,7 @@ async def show(
 async def cancel(service: Service, job_id: str) -> Response:
     """The cancelled job; after 5 s the running one with `requested`."""
     await run_in_threadpool(_asked, service, service.journal.cancel, "job.cancelled", job_id)
-    service.runner.wake()
+    service.wake()
     return json_response(document(await _until(service, job_id, lambda job: job.final, TIME_TO_STOP)))
 
 
@@ -102,7 +103,7 @@ async def cancel(service: Service, job_id: str) -> Response:
 async def pause(service: Service, job_id: str) -> Response:
     """The paused job, its checkpoint saved and its slot free; after 5 s the running one with `requested`."""
     await run_in_threadpool(_asked, service, service.journal.pause, "job.paused", job_id)
-    service.runner.wake()
+    service.wake()
     return json_response(document(await _until(service, job_id, _stands_still, TIME_TO_STOP)))
 
 
@@ -110,7 +111,7 @@ async def pause(service: Service, job_id: str) -> Response:
 def resume(service: Service, job_id: str) -> Response:
     """The job, queued again: it goes on from its checkpoint."""
     job = _asked(service, service.journal.resume, "job.resumed", job_id)
-    service.runner.wake()
+    service.wake()
     return json_response(document(job))
 
 
@@ -183,25 +184,6 @@ def _asked(service: Parts, ask: Callable[[str], Job], what: str, job_id: str) ->
 
 def _stands_still(job: Job) -> bool:
     return job.requested != "pause"
-
-
-def document(job: Job) -> dict[str, Any]:
-    """A job as the API shows it."""
-    return {
-        "id": job.id,
-        "status": job.status,
-        "requested": job.requested,
-        "model_name": job.model_name,
-        "spec": job.spec,
-        "created_at": job.created_at,
-        "started_at": job.started_at,
-        "finished_at": job.finished_at,
-        "attempt": job.attempt,
-        "progress": job.progress,
-        "metrics": job.metrics,
-        "result": job.result,
-        "error": job.error,
-    }
 
 
 def followed(current: CurrentVersions, job: Job) -> Job:
