@@ -39,7 +39,7 @@ def test_keys_from_the_first_to_one_that_is_taken_back(tmp_path: Path) -> None:
         bob = made.stdout.strip()
         with (
             client(one, first) as admin,
-            Server(home, log="second", first_key="true") as two,
+            Server(home, log="second", first_key="true", workers=2) as two,
             client(two, bob) as other,
         ):
             assert "mw_" not in two.said()
@@ -52,7 +52,8 @@ def test_keys_from_the_first_to_one_that_is_taken_back(tmp_path: Path) -> None:
             assert modelwright("predict", "line", "x=0.5", key=bob, url=two.url).returncode == 0
 
             ann = admin.create_key("ann", ["train"], expires_in_days=1)
-            assert [key["name"] for key in admin.keys()] == ["first", "bob", "ann"]
+            listed = list(admin.keys())
+            assert [each["name"] for each in listed] == ["first", "bob", "ann"]
             with client(one, ann["key"]) as colleague:
                 assert colleague.state_dict("line", 1)
 
