@@ -84,9 +84,7 @@ def serve(
         from service.keys import open_keys
         from service.supervisor import supervise
 
-        open_keys(
-            settings
-        ).close()  # a first one is made once for all, and what is wrong is told before anything begins
+        open_keys(settings)  # a first one is made once for all, and what is wrong is told before anything begins
         supervise(settings)
     else:
         from service.app import serve

@@ -44,6 +44,7 @@ class Settings(BaseSettings):
         ge=0,
         description="seconds for which it still listens when it is asked to stop, so that load balancers notice",
     )
+
     # Who may ask
     admin_key: SecretStr | None = Field(
         default=None,

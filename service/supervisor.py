@@ -54,7 +54,11 @@ def supervise(settings: Settings) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     listeners = open_listeners(settings.host, settings.port)
-    environment = os.environ | {"MODELWRIGHT_HOME": str(settings.home.absolute())}
+    environment = os.environ | {  # what the command line may have said
+        "MODELWRIGHT_HOME": str(settings.home.absolute()),
+        "MODELWRIGHT_HOST": settings.host,
+        "MODELWRIGHT_INSECURE": str(settings.insecure),
+    }
     forget_secrets()
     status = asyncio.run(Supervisor(settings, listeners, environment).serve())
     sys.exit(status)

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.api.prediction_paths import meant
 from service.api.problems import answer_to
+from service.telemetry.request import REQUEST_ID
 from service.use_cases.current_versions import Key
 
 LARGEST = 65_536  # bytes of a body that may go this way
@@ -60,6 +61,7 @@ class Exchange:
 
     def set_exception(self, error: Exception) -> None:
         """Sends what the one table of errors has for it."""
+        REQUEST_ID.set(self.request_id.decode())
         refused: Response = answer_to(error)
         lines = [line for line in refused.raw_headers if line[0] != b"content-length"]
         self._send(refused.status_code, rendered(lines), bytes(refused.body))
