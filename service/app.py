@@ -30,6 +30,7 @@ from service.api.front import Front
 from service.api.head import AnswerHead
 from service.api.parts import Parts
 from service.api.predictions import Predictions, measure
+from service.api.protocol import Connection
 from service.api.routes import aliases, bundles, datasets, health, metrics, models, predictions, training_jobs
 from service.jobs.bell import Bell
 from service.jobs.database import open_database
@@ -187,7 +188,7 @@ def serve(settings: Settings) -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=Connection,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -19,7 +19,6 @@ from starlette.types import Receive, Scope, Send
 
 from model_store import Store, Version
 from service.api.accept import choose
-from service.api.bodies import MOST_JSON_BYTES
 from service.api.errors import InvalidRequest, TooLarge
 from service.api.prediction_forms import FORMS, JSON, JSON_LINES, Form, Rows, reader
 from service.api.problems import answer_to
@@ -120,7 +119,7 @@ class Predictions:
         headers = request.headers
         by = reader(headers.get(b"content-type", b"").decode("latin-1"))
         request.form = _form(headers)
-        body = await _body(request, MOST_JSON_BYTES)
+        body = await _body(request, by.most)
         apart = by.apart or len(body) > LARGE
         began = time.perf_counter()
         decoded = await self._apart(request, lambda: by.decode(body)) if apart else by.decode(body)
