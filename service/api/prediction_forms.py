@@ -77,7 +77,9 @@ def _form(media_type: str, write: formats.Write) -> Form:
     return Form(media_type, bodies, apart=media_type not in IN_THE_LOOP)
 
 
-READERS = {JSON: Reader(_decode, _read_json, most=MOST_JSON_BYTES)} | {each: _reader(each, read) for each, read in formats.READERS.items()}
+READERS = {JSON: Reader(_decode, _read_json, most=MOST_JSON_BYTES)} | {
+    each: _reader(each, read) for each, read in formats.READERS.items()
+}
 FORMS = {JSON: Form(JSON, json_bodies)} | {each: _form(each, write) for each, write in formats.WRITERS.items()}
 
 

@@ -61,7 +61,9 @@ class Connection(HttpToolsProtocol):
     _deaf = False  # what comes is thrown away
     _discarded = 0
     _lingers = False
-    _waits_for: object = None  # what was waited for at the last look, by something that is new each time; and since when
+    _waits_for: object = (
+        None  # what was waited for at the last look, by something that is new each time; and since when
+    )
     _since = 0.0
     _unsent = 0
     _pace: deque[tuple[float, int]] = deque()

@@ -27,7 +27,9 @@ def check_head(url: bytes, headers: list[tuple[bytes, bytes]], version: str) -> 
         Refused: it is too long, or says something twice or in two ways.
     """
     if len(headers) > MOST_HEADERS:
-        raise Refused(431, "invalid_request", f"the request has {len(headers)} headers; at most {MOST_HEADERS} are taken")
+        raise Refused(
+            431, "invalid_request", f"the request has {len(headers)} headers; at most {MOST_HEADERS} are taken"
+        )
     if len(url) > MOST_URL_BYTES:
         raise Refused(414, "invalid_request", f"the address has {len(url)} bytes; at most {MOST_URL_BYTES} are taken")
     hosts, length, chunked, upgrade = 0, 0, False, False

@@ -115,7 +115,9 @@ def test_requests_in_a_row_are_answered_in_order_and_not_without_end(server: Liv
     assert 10 < len(many.statuses) < 100 and set(many.statuses) == {200} and many.ended
 
 
-@pytest.mark.parametrize("host", [b"localhost", b"127.0.0.1:8000", b"[::1]:80", b"a-b.c_d.example", b"xn--bcher-kva.ch", b""])
+@pytest.mark.parametrize(
+    "host", [b"localhost", b"127.0.0.1:8000", b"[::1]:80", b"a-b.c_d.example", b"xn--bcher-kva.ch", b""]
+)
 def test_hosts_that_are_right(server: LiveServer, host: bytes) -> None:
     heard = exchange(server, b"GET /livez HTTP/1.1\r\nConnection: close\r\nHost: " + host + b"\r\n\r\n")
     assert heard.statuses == [200]

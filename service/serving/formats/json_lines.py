@@ -25,7 +25,7 @@ def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tens
     Raises:
         InvalidInstances: what is wrong, by row and column.
     """
-    lines = [line for line in body.split(b"\n") if line.strip()]
+    lines = [line for line in body.split(b"\n") if line.strip(b" \t\r")]
     check_rows(len(lines))
     return rows(lines, signature, missing_allowed, 0)
 
