@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 import uvicorn
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 from sqlalchemy import Engine
 
 from model_store import Store
 from service import __version__
-from service.api import documents, problems
+from service.api import problems
 from service.api.front import Front
 from service.api.head import AnswerHead
+from service.api.openapi import openapi
 from service.api.parts import Parts
 from service.api.predictions import Predictions, measure
 from service.api.protocol import Connection
@@ -147,7 +147,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
     framework = app.build_middleware_stack
     # Before its middleware and router, which take several times as long as a prediction does.
     app.build_middleware_stack = lambda: Front(framework(), app.state)  # type: ignore[method-assign]
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's own way to extend it
+    app.openapi = lambda: openapi(app)  # type: ignore[method-assign] # FastAPI's own way to extend it
     return app
 
 
@@ -307,11 +307,3 @@ def _webhooks(engine: Engine, signer: Signer, destinations: Destinations, curren
         return training_jobs.document(training_jobs.followed(current, job))
 
     return Webhooks(Outbox(engine), signer, destinations, document)
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        schema.setdefault("components", {}).setdefault("schemas", {}).update(documents.schemas())
-        app.openapi_schema = schema
-    return app.openapi_schema

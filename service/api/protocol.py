@@ -30,14 +30,14 @@ PIECE = 32 * 2**10  # bytes that are parsed before anything is counted again
 MOST_PIPELINED = 16  # requests that may wait for the answer to one before them
 LINGER_BYTES = 64 * 2**10  # of a body that are still read once its request has been answered
 
-# A look comes every half second and begins to count when it first sees a connection wait: all of these are a second later
+# A look comes every half second and begins to count when it first sees a connection wait: all of these are up to a second later
 # at the latest. So nothing that is to end within 10 seconds lasts longer.
 BETWEEN_LOOKS = 0.5
-IDLE_SECONDS = 9.0  # between two requests, and before the first
-HEAD_SECONDS = 9.0  # from the first byte of a request to the end of its head
-BODY_SECONDS = 9.0  # over which a body must come at
+IDLE_SECONDS = 8.5  # between two requests, and before the first
+HEAD_SECONDS = 8.5  # from the first byte of a request to the end of its head
+BODY_SECONDS = 8.5  # over which a body must come at
 LEAST_RATE = 1024  # bytes a second
-UNREAD_SECONDS = 9.0  # in which nothing of an answer that waits arrives
+UNREAD_SECONDS = 8.5  # in which nothing of an answer that waits arrives
 LINGER_SECONDS = 2.0  # for a client to read why it was turned away
 LOOKED_AT_ONCE = 250  # connections that are looked at before others have their turn
 
@@ -66,7 +66,7 @@ class Connection(HttpToolsProtocol):
     )
     _since = 0.0
     _unsent = 0
-    _pace: deque[tuple[float, int]] = deque()
+    _pace: deque[tuple[float, int]]  # of a body that does not come at once: how many bytes were there, and when
 
     def __init__(
         self,

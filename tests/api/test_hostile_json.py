@@ -65,12 +65,13 @@ def test_p01_what_each_reader_decides_is_never_an_error_of_the_server(
 
 
 def test_p01_rows_that_are_no_json(http: httpx.Client, line: dict[str, Any]) -> None:
-    """As lines, and as a table of lines."""
+    """As lines; and some as a table of lines, each of which costs a process of its own."""
     rows = [("POST", "/v1/models/line/predictions")]
     for method, path, name, answer in answers(http, rows, json_cases.none(), "application/x-ndjson"):
         assert answer.status_code in WRONG or _is_two_rows(name, answer), (method, path, name, answer.text)
     tables = [("PUT", "/v1/datasets/strict")]
-    told = answers(http, tables, json_cases.none() | json_cases.some(), "application/x-ndjson")
+    some = {name: body for name, body in json_cases.none().items() if name.startswith("own document")}
+    told = answers(http, tables, dict(list(some.items())[::2]), "application/x-ndjson")
     assert [each[:3] for each in told if each[3].status_code >= 500] == []
 
 
