@@ -23,11 +23,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from service.api.problems import problem
-from service.api.request_head import Refused, check_head, framed_late
+from service.api.request_head import Refused, check_head
 
 MOST_HEAD_BYTES = 64 * 2**10  # of the request line and all headers
 PIECE = 32 * 2**10  # bytes that are parsed before anything is counted again
 MOST_PIPELINED = 16  # requests that may wait for the answer to one before them
+LATE = 64 * 2**10  # bytes of a body from which on its end is not waited for when its request is answered early
 LINGER_BYTES = 64 * 2**10  # of a body that are still read once its request has been answered
 
 # A look comes every half second and begins to count when it first sees a connection wait: all of these are up to a second later
@@ -57,6 +58,7 @@ class Connection(HttpToolsProtocol):
     _part = _NOTHING
     _received = 0  # bytes in all
     _unframed = 0  # bytes since a head, or a piece of a body, was whole
+    _late = False  # whether a body is awaited that is long, or of unknown length
     _keeps_alive = True  # as the client has asked, while the body may still fail
     _deaf = False  # what comes is thrown away
     _discarded = 0
@@ -88,15 +90,16 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parsed in small pieces, so that nothing grows unseen."""
+        size = len(data)
         if self._deaf:
-            self._discard(len(data))
+            self._discard(size)
             return
-        self._received += len(data)
-        if len(data) <= PIECE:
+        self._received += size
+        if size <= PIECE:
             self._parse(data)
             return
         view = memoryview(data)
-        for start in range(0, len(data), PIECE):
+        for start in range(0, size, PIECE):
             self._parse(view[start : start + PIECE])
             if self._deaf:
                 return
@@ -124,15 +127,14 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole: the request is let in, or not."""
-        parser, headers = self.parser, self.headers
-        cycle = self.cycle
-        if cycle is not None and not cycle.response_complete and len(self.pipeline) >= MOST_PIPELINED:
+        if len(self.pipeline) >= MOST_PIPELINED:
             raise _TooManyPipelined
-        length = check_head(self.url, headers, parser.get_http_version())
+        length = check_head(self.url, self.headers, self.parser.get_http_version)
         super().on_headers_complete()
         self._part, self._unframed = _BODY, 0
-        if framed_late(length):
+        if length is None or length > LATE:
             # Until the body is there, an answer is the last one on this connection.
+            self._late = True
             self._keeps_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
             self.cycle.transport = _Parting(self)  # type: ignore[assignment]
             self.headers = _Trailers()
@@ -154,8 +156,10 @@ class Connection(HttpToolsProtocol):
         cycle = self.cycle
         if cycle.response_complete:
             return
-        if not cycle.response_started and isinstance(cycle.transport, _Parting):
-            cycle.keep_alive = self._keeps_alive
+        if self._late:
+            self._late = False
+            if not cycle.response_started:
+                cycle.keep_alive = self._keeps_alive
         cycle.more_body = False
         cycle.message_event.set()
 

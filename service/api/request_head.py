@@ -1,10 +1,11 @@
 """What the head of a request must be like beyond what the parser asks for: nothing in it may be read in two ways."""
 
 import re
+from collections.abc import Callable
+from functools import lru_cache
 
 MOST_HEADERS = 100
 MOST_URL_BYTES = 32 * 2**10
-LATE = 64 * 2**10  # bytes of a body from which on its end is not waited for when it is answered early
 
 _TOLD = frozenset({b"host", b"content-length", b"transfer-encoding", b"upgrade"})
 # A name or an address, and perhaps a port (RFC 9110, 7.2); empty where a client has none to tell.
@@ -20,7 +21,7 @@ class Refused(Exception):
         self.code = code
 
 
-def check_head(url: bytes, headers: list[tuple[bytes, bytes]], version: str) -> int | None:
+def check_head(url: bytes, headers: list[tuple[bytes, bytes]], version: Callable[[], str]) -> int | None:
     """The bytes that the body will have; None when it comes in chunks.
 
     Raises:
@@ -34,30 +35,29 @@ def check_head(url: bytes, headers: list[tuple[bytes, bytes]], version: str) -> 
         raise Refused(414, "invalid_request", f"the address has {len(url)} bytes; at most {MOST_URL_BYTES} are taken")
     hosts, length, chunked, upgrade = 0, 0, False, False
     for name, value in headers:
-        if name in _TOLD:
-            if name == b"host":
-                hosts += 1
-                if _HOST.fullmatch(value) is None:
-                    raise Refused(400, "invalid_request", "Host is not a host with, perhaps, a port")
-            elif name == b"content-length":
-                length = int(value)  # the parser lets digits through only, and one such header
-            elif name == b"upgrade":
-                upgrade = True
-            elif chunked or value.lower() != b"chunked":
-                raise Refused(400, "invalid_request", "the only Transfer-Encoding that is taken is chunked")
-            else:
-                chunked = True
-    if version not in ("1.1", "1.0"):
-        raise Refused(505, "invalid_request", "HTTP/1.1 and HTTP/1.0 are spoken here")
-    if hosts > 1 or (not hosts and version == "1.1"):
+        if name not in _TOLD:
+            continue
+        if name == b"host":
+            hosts += 1
+            if not _is_host(value):
+                raise Refused(400, "invalid_request", "Host is not a host with, perhaps, a port")
+        elif name == b"content-length":
+            length = int(value)  # the parser lets digits through only, and one such header
+        elif name == b"upgrade":
+            upgrade = True
+        elif value.lower() != b"chunked":
+            raise Refused(400, "invalid_request", "the only Transfer-Encoding that is taken is chunked")
+        else:
+            chunked = True  # twice is an error of the parser's, which comes later
+    if hosts != 1 and (hosts or version() == "1.1"):
         raise Refused(400, "invalid_request", "a request must have one Host")
-    if chunked and version == "1.0":
-        raise Refused(400, "invalid_request", "HTTP/1.0 knows no Transfer-Encoding")
+    if chunked and version() != "1.1":
+        raise Refused(400, "invalid_request", "only HTTP/1.1 knows Transfer-Encoding")
     if upgrade and (chunked or length):
         raise Refused(400, "invalid_request", "a request with a body cannot ask for another protocol")
     return None if chunked else length
 
 
-def framed_late(length: int | None) -> bool:
-    """Whether a body is so long, or of a length so unknown, that who answers early does not wait for its end."""
-    return length is None or length > LATE
+@lru_cache(256)  # most clients say the same again and again
+def _is_host(value: bytes) -> bool:
+    return _HOST.fullmatch(value) is not None
