@@ -15,7 +15,7 @@ import orjson
 import torch
 from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from model_store import Store, Version
 from service.api.accept import choose
@@ -133,9 +133,10 @@ class Predictions:
     async def _stream(self, request: _Request, send: Send) -> None:
         """Row after row in, answer after answer out; never more than a batch of them in memory."""
         request.form = FORMS[JSON_LINES]
+        receive, request.receive = request.receive, _nothing  # the wait for a cold model must not eat the first rows
         version, warm = await self._warm(request)
         coding = request.headers.get(b"content-encoding", b"").decode("latin-1")
-        chunks = decompress(_bounded(request.receive, sys.maxsize), coding, sys.maxsize)
+        chunks = decompress(_bounded(receive, sys.maxsize), coding, sys.maxsize)
 
         async def predict(raw: torch.Tensor) -> Array:
             if request.deadline is not None and time.perf_counter() > request.deadline:
@@ -300,6 +301,11 @@ async def _bounded(receive: Receive, most: int) -> AsyncIterator[bytes]:
             raise TooLarge(f"the body has more than {most} bytes, the most that is taken here")
         yield body
         more = message.get("more_body", False)
+
+
+async def _nothing() -> Message:
+    """Never comes."""
+    return await asyncio.Future()
 
 
 async def _gone(receive: Receive) -> None:

@@ -3,6 +3,7 @@
 import gzip
 import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -46,24 +47,32 @@ def pour(server: LiveServer, start: bytes, piece: bytes, most: int) -> tuple[Hea
         return listen(connection, 20), sent
 
 
-@pytest.mark.parametrize(("method", "path", "media_type", "most"), BODIES)
-def test_p04_a_body_that_says_it_is_too_large_is_not_read(
-    server: LiveServer, line: dict[str, Any], method: str, path: str, media_type: str, most: int
-) -> None:
-    start = head(method, path, media_type, f"Content-Length: {most + 1}")
-    heard, sent = pour(server, start, b" " * MIB, 4 * BUFFERS)
-    assert heard.statuses == [413] and heard.ended and b"connection: close" in heard.text
-    assert sent < BUFFERS
+def pour_all(server: LiveServer, pours: list[tuple[bytes, bytes, int]]) -> list[tuple[Heard, int]]:
+    """All at the same time: each ends in seconds in which nothing happens."""
+    with ThreadPoolExecutor(len(pours)) as threads:
+        return list(threads.map(lambda each: pour(server, *each), pours))
 
 
-@pytest.mark.parametrize(("method", "path", "media_type", "most"), UNDECLARED)
-def test_p04_a_body_that_does_not_is_read_no_further_than_its_cap(
-    server: LiveServer, line: dict[str, Any], method: str, path: str, media_type: str, most: int
-) -> None:
-    start = head(method, path, media_type, "Transfer-Encoding: chunked")
-    heard, sent = pour(server, start, b"100000\r\n" + b" " * MIB + b"\r\n", most + 4 * BUFFERS)
-    assert heard.statuses == [413] and heard.ended
-    assert most <= sent < most + BUFFERS
+def test_p04_a_body_that_says_it_is_too_large_is_not_read(server: LiveServer, line: dict[str, Any]) -> None:
+    starts = [head(method, path, given, f"Content-Length: {most + 1}") for method, path, given, most in BODIES]
+    told = pour_all(server, [(start, b" " * MIB, 4 * BUFFERS) for start in starts])
+    for (heard, sent), about in zip(told, BODIES, strict=True):
+        assert heard.statuses == [413] and heard.ended and b"connection: close" in heard.text, about
+        assert sent < BUFFERS, about
+
+
+def test_p04_a_body_that_does_not_is_read_no_further_than_its_cap(server: LiveServer, line: dict[str, Any]) -> None:
+    piece = b"100000\r\n" + b" " * MIB + b"\r\n"
+    told = pour_all(
+        server,
+        [
+            (head(method, path, given, "Transfer-Encoding: chunked"), piece, most + 4 * BUFFERS)
+            for method, path, given, most in UNDECLARED
+        ],
+    )
+    for (heard, sent), about in zip(told, UNDECLARED, strict=True):
+        assert heard.statuses == [413] and heard.ended, about
+        assert about[3] <= sent < about[3] + BUFFERS, about
 
 
 @pytest.mark.parametrize(("method", "path", "media_type", "most"), UNDECLARED)
@@ -157,19 +166,19 @@ ENDLESS = {
 }
 
 
-@pytest.mark.parametrize("name", ENDLESS)
-def test_p04_what_is_around_a_body_has_an_end(server: LiveServer, line: dict[str, Any], name: str) -> None:
-    start, piece = ENDLESS[name]
-    heard, sent = pour(server, head("POST", PREDICT, JSON, "Transfer-Encoding: chunked") + start, piece, 4 * BUFFERS)
-    assert heard.statuses == [400] and heard.ended and sent < BUFFERS
+def test_p04_what_is_around_a_body_has_an_end(server: LiveServer, line: dict[str, Any]) -> None:
+    start = head("POST", PREDICT, JSON, "Transfer-Encoding: chunked")
+    told = pour_all(server, [(start + first, piece, 4 * BUFFERS) for first, piece in ENDLESS.values()])
+    for (heard, sent), name in zip(told, ENDLESS, strict=True):
+        assert heard.statuses == [400] and heard.ended and sent < BUFFERS, name
 
 
-@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/models/line", "/livez", "/v1/training-jobs/nobody/cancel"])
-def test_a_body_that_nobody_asked_for_is_not_read(server: LiveServer, path: str) -> None:
+def test_a_body_that_nobody_asked_for_is_not_read(server: LiveServer) -> None:
     """Whatever the answer is, it comes at once, and the connection ends."""
-    start = head("POST", path, JSON, f"Content-Length: {2**40}")
-    heard, sent = pour(server, start, b" " * MIB, 4 * BUFFERS)
-    assert len(heard.statuses) == 1 and heard.statuses[0] in (404, 405) and heard.ended and sent < BUFFERS
+    paths = ("/v1/nothing", "/v1/models/line", "/livez", "/v1/training-jobs/nobody/cancel")
+    starts = [head("POST", path, JSON, f"Content-Length: {2**40}") for path in paths]
+    for heard, sent in pour_all(server, [(start, b" " * MIB, 4 * BUFFERS) for start in starts]):
+        assert heard.statuses in ([404], [405]) and heard.ended and sent < BUFFERS
 
 
 def test_a_small_body_that_is_refused_leaves_the_connection(server: LiveServer) -> None:
