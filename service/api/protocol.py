@@ -40,7 +40,7 @@ BODY_SECONDS = 8.5  # over which a body must come at
 LEAST_RATE = 1024  # bytes a second
 UNREAD_SECONDS = 8.5  # in which nothing of an answer that waits arrives
 LINGER_SECONDS = 2.0  # for a client to read why it was turned away
-LOOKED_AT_ONCE = 250  # connections that are looked at before others have their turn
+LOOKED_AT_ONCE = 25  # connections that are looked at, and perhaps closed, before others have their turn
 
 _NOTHING, _HEAD, _BODY = 0, 1, 2  # the part of a request that has begun and not ended
 _UNREAD, _LINGERING, _NEW = object(), object(), object()
@@ -63,10 +63,8 @@ class Connection(HttpToolsProtocol):
     _deaf = False  # what comes is thrown away
     _discarded = 0
     _lingers = False
-    _waits_for: object = (
-        None  # what was waited for at the last look, by something that is new each time; and since when
-    )
-    _since = 0.0
+    _waits_for: object = None  # what was waited for at the last look: something that is new with each wait
+    _since = 0.0  # when that was first seen
     _unsent = 0
     _pace: deque[tuple[float, int]]  # of a body that does not come at once: how many bytes were there, and when
 
