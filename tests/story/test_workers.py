@@ -147,8 +147,9 @@ def test_figures_are_those_of_all_workers_whoever_is_asked_and_whoever_dies(tmp_
             assert predictions_counted(client) == 7
             assert sum_of(figures(client), "modelwright_batch_rows_bucket", le="1.0") == 7
             assert sum_of(figures(client), "modelwright_warm_models", process="worker-1") == 1
-        os.kill(next(iter(clients)), signal.SIGKILL)
-        assert predictions_counted(server.client) == 7
+        killed, left = clients
+        os.kill(killed, signal.SIGKILL)
+        assert predictions_counted(clients[left]) == 7
         until(lambda: len(server.answering()) == 2 and sorted(server.answering()) != sorted(clients))
         for number, client in enumerate(server.each().values(), 8):
             client.predict("line", version=1, inputs={"x": [1.0]})
