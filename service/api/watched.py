@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api import access_log
 from service.api.predictions import Predictions
+from service.api.short_way import Exchange
 from service.serving.stages import seen
 from service.telemetry.logs import begin
 from service.use_cases.current_versions import Key
@@ -41,8 +42,8 @@ class Watched:
         state = scope.setdefault("state", {})
         answer = _Answer(send, self._state.metrics.requests.streams)
         with _span(traces, scope) as span:
-            begin(request_id=state.get("request_id"), trace_id=None if traces is None else traces.trace_id(span))
             if traces is not None:
+                begin(traces.trace_id(span))
                 state["traceparent"] = traces.traceparent(span)
             try:
                 await self._app(scope, receive, answer)
@@ -61,6 +62,13 @@ class Watched:
             self._state.traces.answered(span, scope["method"], route, answer.status, state["job_id"])
 
 
+def refused(state: State, scope: Scope, status: int, seconds: float) -> None:
+    """Tells of a request that was refused before anybody else saw it. It is in no trace."""
+    begin(None)
+    access_log.write(scope, status, seconds)
+    state.metrics.requests.answered(scope["method"], None, status, seconds)
+
+
 class WatchedPredictions:
     """Around predictions, only where there are traces or where every request is logged: it takes its time of each."""
 
@@ -69,13 +77,17 @@ class WatchedPredictions:
         self._traces = traces
         self._log_all = log_all
 
+    def short(self, exchange: Exchange) -> bool:
+        """Never the short way: nothing would be seen there."""
+        return False
+
     async def __call__(self, key: Key, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers as they do, and looks. A failure has been logged by them."""
         answer = _Answer(send)
         with _span(self._traces, scope) as span:
             token = None
             if self._traces is not None:
-                begin(request_id=scope.get("state", {}).get("request_id"), trace_id=self._traces.trace_id(span))
+                begin(self._traces.trace_id(span))
                 token = seen.set(partial(self._stage, span, answer))
             try:
                 await self._predictions(key, scope, receive, answer)

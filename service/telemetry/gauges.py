@@ -12,23 +12,35 @@ Value = tuple[str, str, Callable[[], float]]  # a name, what it is, and who know
 
 
 class Gauges(Collector):
-    """Some values of the running service.
+    """Some values of a running process."""
 
-    Args:
-        values: what they are, and who knows them.
-        home: the folder whose free space is told.
-        versions: of the software, by name.
-    """
-
-    def __init__(self, values: list[Value], home: Path, versions: dict[str, str]) -> None:
+    def __init__(self, values: list[Value]) -> None:
         self._values = values
-        self._home = home
-        self._versions = versions | {"python": platform.python_version()}
 
     def collect(self) -> Iterator[Metric]:
         """Each as it is now."""
         for name, about, value in self._values:
             yield GaugeMetricFamily(name, about, float(value()))
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing beforehand: the client would otherwise collect at once."""
+        return iter(())
+
+
+class Surroundings(Collector):
+    """What is the same for all processes of a service.
+
+    Args:
+        home: the folder whose free space is told.
+        versions: of the software, by name.
+    """
+
+    def __init__(self, home: Path, versions: dict[str, str]) -> None:
+        self._home = home
+        self._versions = versions | {"python": platform.python_version()}
+
+    def collect(self) -> Iterator[Metric]:
+        """As it is now."""
         try:
             disk = shutil.disk_usage(self._home)
         except OSError:

@@ -12,6 +12,8 @@ from structlog.contextvars import bind_contextvars, clear_contextvars, merge_con
 from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
 from structlog.typing import EventDict, Processor
 
+from service.telemetry.request import REQUEST_ID
+
 FIRST = ("timestamp", "level", "logger", "event")
 # What a record may carry as `extra`; of libraries' own additions nothing is told.
 TOLD = ("request_id", "trace_id", "job_id", "method", "path", "status", "seconds", "key")
@@ -20,9 +22,10 @@ log = logging.getLogger(__name__)
 
 
 def configure(level: str) -> None:
-    """Sends every record of this level and above to stderr. Called once, by the process that serves."""
+    """Sends every record of this level and above to stderr. Called once, by each process of the service."""
     shared: list[Processor] = [
         merge_contextvars,
+        _of_request,
         add_log_level,
         add_logger_name,
         ExtraAdder(TOLD),
@@ -40,17 +43,23 @@ def configure(level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    # A stream that cannot go on is broken off on purpose, and uvicorn takes that for a mistake.
-    logging.getLogger("uvicorn.error").addFilter(lambda said: "without completing response" not in said.getMessage())
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
     threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
 
 
-def begin(**about: str | None) -> None:
-    """What every line of this request says from now on, and nothing of the request before on its connection."""
+def begin(trace_id: str | None) -> None:
+    """Every line of this request says from now on in which trace it is, if in any, and nothing of the request before."""
     clear_contextvars()
-    bind_contextvars(**{name: value for name, value in about.items() if value is not None})
+    if trace_id is not None:
+        bind_contextvars(trace_id=trace_id)
+
+
+def _of_request(logger: Any, method: str, event: EventDict) -> EventDict:
+    """During a request, its id."""
+    if request_id := REQUEST_ID.get():
+        event["request_id"] = request_id
+    return event
 
 
 def _render(*, people: bool) -> list[Processor]:

@@ -1,26 +1,29 @@
-"""All that is measured, in the one place that Prometheus asks."""
+"""What a process measures, in the one place where it is asked for."""
 
-from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 from prometheus_client.registry import Collector
 
 from service.telemetry.jobs import JobFigures
 from service.telemetry.requests import RequestFigures
 
 
-class Metrics:
-    """The figures of requests, of jobs and of the process; others join them with `add`."""
+class Counted:
+    """The figures of jobs and of the process itself; others join them with `add`."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each, which nobody reads
-        self._registry = CollectorRegistry()
-        self.requests = RequestFigures(self._registry)
-        self.jobs = JobFigures(self._registry)
-        ProcessCollector(registry=self._registry)
+        self.registry = CollectorRegistry()
+        self.jobs = JobFigures(self.registry)
+        ProcessCollector(registry=self.registry)
 
     def add(self, collector: Collector) -> None:
         """More figures."""
-        self._registry.register(collector)
+        self.registry.register(collector)
 
-    def text(self) -> bytes:
-        """All of it, in Prometheus' own text format. May wait for the journal and the disk."""
-        return generate_latest(self._registry)
+
+class Metrics(Counted):
+    """The same of a process that answers: its figures of requests, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests = RequestFigures(self.registry)

@@ -79,9 +79,13 @@ def test_what_python_itself_has_to_say_is_a_line_too(code: str, level: str, word
 
 
 def test_what_is_bound_is_in_every_line_until_the_next_request() -> None:
-    first, second = lines("logs.begin(request_id='r1', trace_id=None); log.info('a'); logs.begin(); log.info('b')")
-    assert first["request_id"] == "r1"
-    assert not {"request_id", "trace_id"} & second.keys() and "trace_id" not in first
+    first, second = lines("""
+from service.telemetry.request import REQUEST_ID
+token = REQUEST_ID.set("r1"); logs.begin("t1"); log.info("a")
+REQUEST_ID.reset(token); logs.begin(None); log.info("b")
+""")
+    assert (first["request_id"], first["trace_id"]) == ("r1", "t1")
+    assert not {"request_id", "trace_id"} & second.keys()
 
 
 def test_below_the_level_there_is_nothing() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client import generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import create_engine
@@ -153,7 +154,7 @@ def test_jobs_that_end_here_are_counted_once(tmp_path: Path) -> None:
     assert job is not None
     dispatch.finish(job, Status.SUCCEEDED, result={})
     engine.dispose()
-    text = metrics.text().decode()
+    text = generate_latest(metrics.registry).decode()
     for line in (
         'modelwright_attempts_total{end="stopped"} 2.0',
         'modelwright_attempts_total{end="paused"} 1.0',
