@@ -15,7 +15,7 @@ import orjson
 import torch
 from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from model_store import Store, Version
 from service.api.accept import choose
@@ -134,9 +134,11 @@ class Predictions:
     async def _stream(self, request: _Request, send: Send) -> None:
         """Row after row in, answer after answer out; never more than a batch of them in memory."""
         request.form = FORMS[JSON_LINES]
+        # Who waits for a cold model looks whether the client has left, and would take the rows off for that.
+        receive, request.receive = request.receive, _nothing
         version, warm = await self._warm(request)
         coding = request.headers.get(b"content-encoding", b"").decode("latin-1")
-        chunks = decompress(_bounded(request.receive, sys.maxsize), coding, sys.maxsize)
+        chunks = decompress(_bounded(receive, sys.maxsize), coding, sys.maxsize)
 
         async def predict(raw: torch.Tensor) -> Array:
             if request.deadline is not None and time.perf_counter() > request.deadline:
@@ -307,6 +309,11 @@ async def _gone(receive: Receive) -> None:
     """Returns when the client has closed the connection."""
     while (await receive())["type"] != "http.disconnect":
         await asyncio.sleep(0)  # a body that nobody reads; a server that goes on giving it must not stop the loop
+
+
+async def _nothing() -> Message:
+    """Never comes."""
+    return await asyncio.Future()
 
 
 def _form(headers: dict[bytes, bytes], first: str = JSON) -> Form:

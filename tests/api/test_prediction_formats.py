@@ -139,6 +139,13 @@ def rows(count: int, *, bad: int | None = None) -> Iterator[bytes]:
         yield b"".join(b'["half"]\n' if place == bad else b"[%f]\n" % (place % 4) for place in places)
 
 
+def test_a_stream_to_a_model_that_is_cold_loses_no_row(http: httpx.Client, model: str) -> None:
+    lines = b"".join(rows(10))
+    for path in (f"/v1/models/{model}/versions/1/predictions", f"/v1/models/{model}/predictions"):
+        answer = http.post(path, content=lines, headers=LINES, timeout=20)
+        assert (answer.status_code, len(answer.text.splitlines())) == (200, 10)
+
+
 def test_a_stream_with_a_fault_at_its_beginning_is_refused(http: httpx.Client, line: dict[str, Any]) -> None:
     answer = http.post(PATH, content=rows(9000, bad=7), headers=LINES)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/7/0")
