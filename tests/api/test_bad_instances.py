@@ -248,7 +248,7 @@ def test_a_query_that_is_too_long(http: httpx.Client) -> None:
     assert ask(http, as_query(GOOD)).status_code == 200
 
 
-LIES = {
+LIES: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "npy that tells of more": ("npy", lambda body: body.replace(b"(3, 2)", b"(9, 2)")),
     "npy that tells of far more": ("npy", lambda body: body.replace(b"(3, 2), }      ", b"(3000000, 2), }")),
     "parquet whose footer is longer than it": (
