@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import FrameType
@@ -32,6 +33,7 @@ from service.api.head import AnswerHead
 from service.api.parts import Parts
 from service.api.predictions import Predictions, measure
 from service.api.routes import aliases, bundles, datasets, health, metrics, models, predictions, training_jobs
+from service.api.short_way import ShortWay
 from service.jobs.bell import Bell
 from service.jobs.database import open_database
 from service.jobs.destinations import Destinations
@@ -183,12 +185,14 @@ def serve(settings: Settings) -> None:
     # A stream that cannot go on is broken off on purpose, and uvicorn takes that for a mistake.
     logging.getLogger("uvicorn.error").addFilter(lambda said: "without completing response" not in said.getMessage())
     app = create_app(settings, engine)
+    front = Front(app, app.state)  # before FastAPI's own entry, too, which looks at the environment for each request
     config = uvicorn.Config(
-        Front(app, app.state),  # before FastAPI's own entry, too, which looks at the environment for each request
+        front,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=partial(ShortWay, answer=front.short),  # type: ignore[arg-type] # it is called, and nothing else
+        proxy_headers=False,  # nothing here believes them
         log_config=None,
         access_log=False,
         server_header=False,
