@@ -21,8 +21,10 @@ import numpy as np
 import polars
 import torch
 
+from benchmarks.serving import crowd
 from benchmarks.serving.flips import Flips, flip
 from benchmarks.serving.load import Closed, Open, Request, closed_loop, open_loop, percentile
+from benchmarks.serving.models import spec, weights
 from benchmarks.serving.peers.network import network, rows
 from benchmarks.serving.servers import BY_HAND, PEERS, NotMeasured, Ours, Server, bare
 from service.client import Client
@@ -32,6 +34,8 @@ SECONDS = int(os.environ.get("SECONDS_EACH", "6"))  # of each closed loop
 OVERLOAD = float(os.environ.get("OVERLOAD_SECONDS", "60"))
 BIG = int(os.environ.get("BIG_MODELS", "50"))  # models of 1 MB
 SMALL = int(os.environ.get("SMALL_MODELS", "20"))  # models of 100 kB
+CROWD = int(os.environ.get("CROWD_MODELS", "1000"))  # models of 100 kB behind one process
+FEW_BYTES = 20_000_000  # of warm models, where they shall not all stay
 FLIPS = int(os.environ.get("FLIPS", "1000"))
 ONLY = os.environ.get("PEERS")  # titles, comma-separated; all if not set
 MOST_OFFERED = 3000.0  # requests a second in the open loop
@@ -77,6 +81,8 @@ class Benchmark:
         self.offered: list[tuple[float, float]] = []  # a second, and in times of the capacity
         self.memory: list[float] = []  # bytes of RSS for each byte of weights
         self.cold: list[float] = []
+        self.crowds: list[crowd.Crowd] = []
+        self.bounded: list[crowd.Crowd] = []
         self.flips: list[Flips] = []
 
     # The load
@@ -133,6 +139,7 @@ class Benchmark:
         self.round_of_overload()
         self.round_of_memory()
         self.round_of_cold_loads()
+        self.round_of_a_crowd()
         self.round_of_flips()
 
     def round_of_ours(self, requests: dict[str, Request]) -> dict[str, tuple[Request, httpx.Response]]:
@@ -194,6 +201,16 @@ class Benchmark:
                 client.post(request.path, content=request.body, headers=dict(request.headers)).raise_for_status()
                 self.cold.append(time.perf_counter() - began)
 
+    def round_of_a_crowd(self) -> None:
+        """Many models behind one process: with room for all, and with room for few."""
+        told("a crowd")
+        warm = self.ours.request(rows(1).tolist())
+        requests = [self.ours.request(rows(1).tolist(), f"crowd-{i}") for i in range(CROWD)]
+        few = Ours(self.ours.home, self.ours.settings | {"MODELWRIGHT_WARM_MODEL_BYTES": str(FEW_BYTES)})
+        for ours, seen in ((self.ours, self.crowds), (few, self.bounded)):
+            with ours.serve(self.core, warm) as server:
+                seen.append(crowd.ask(server, requests))
+
     def round_of_flips(self) -> None:
         """An alias that moves between two versions while clients ask."""
         told("flips")
@@ -217,6 +234,7 @@ class Benchmark:
                 client.wait(job)
             for seed in (1, 2):  # one after the other: versions 1 and 2
                 client.wait(client.train(spec("flipped", [64, 64], seed))["id"])
+        crowd.publish(self.ours.home, "small-0", [f"crowd-{i}" for i in range(CROWD)])
 
     # The table
 
@@ -272,6 +290,22 @@ class Benchmark:
         yield figure("RSS for each further 1 MB model", f"{grown:.2f} MB", "≤ 1.3 MB", grown <= 1.3)
         cold = median(self.cold)
         yield figure("cold load of a 100 kB model", f"{1e3 * cold:.1f} ms", "≤ 20 ms", cold <= 0.02)
+        yield from self.behind_one_process()
+
+    def behind_one_process(self) -> Iterator[str]:
+        """The crowd."""
+        work, wrong = f"{CROWD} models of 100 kB behind one process", max(each.wrong for each in self.crowds)
+        yield figure(f"{work}: wrong or no answer", str(wrong), "0", not wrong)
+        cold = [seconds for each in self.crowds for seconds in each.cold]
+        shown = f"{1e3 * median(cold):.1f} ms, p99 {1e3 * percentile(cold, 99):.1f} ms"
+        yield figure("the same: first answer", shown, "≤ 20 ms", median(cold) <= 0.02)
+        yield figure(
+            "the same: RSS each", f"{median(each.grown for each in self.crowds) / CROWD / 1e6:.2f} MB", "", None
+        )
+        wrong, grown = max(each.wrong for each in self.bounded), median(each.grown for each in self.bounded)
+        shown = f"{grown / 1e6:.0f} MB, {wrong} wrong"
+        work = f"the same with room for {FEW_BYTES / 1e6:.0f} MB: RSS"
+        yield figure(work, shown, f"≤ {1.3 * FEW_BYTES / 1e6:.0f} MB", not wrong and grown <= 1.3 * FEW_BYTES)
 
     def faster(self, what: str, than: str, least: float) -> str:
         """How many times the rate of another we reach."""
@@ -332,24 +366,6 @@ def body(what: str) -> bytes:
     else:
         polars.DataFrame({f"x{i}": values[:, i] for i in range(8)}).write_ipc_stream(out)
     return out.getvalue()
-
-
-def spec(name: str, hidden: list[int], seed: int) -> dict[str, object]:
-    """8 columns → these layers → one number, on a few generated rows."""
-    drawn = np.random.default_rng(seed).standard_normal((20, 9)).round(3).tolist()
-    records = [{**{f"x{i}": row[i] for i in range(8)}, "y": row[8]} for row in drawn]
-    return {
-        "model_name": name,
-        "data": {"kind": "rows", "records": records, "target": "y"},
-        "model": {"kind": "mlp", "hidden": hidden},
-        "training": {"epochs": 0, "seed": seed},
-    }
-
-
-def weights(hidden: list[int]) -> int:
-    """Bytes of the weights of such a model."""
-    widths = [8, *hidden, 1]
-    return 4 * sum(a * b + b for a, b in pairwise(widths))
 
 
 def told(what: str) -> None:

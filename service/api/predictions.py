@@ -166,7 +166,8 @@ class Predictions:
     async def _stream(self, request: _Request, send: Send) -> None:
         """Row after row in, answer after answer out; never more than a batch of them in memory."""
         request.form = FORMS[JSON_LINES]
-        receive, request.receive = request.receive, _nothing  # the wait for a cold model must not eat the first rows
+        # Who waits for a cold model looks whether the client has left, and would take the rows off for that.
+        receive, request.receive = request.receive, _nothing
         version, warm = await self._warm(request)
         coding = request.headers.get(b"content-encoding", b"").decode("latin-1")
         chunks = decompress(_bounded(receive, sys.maxsize), coding, sys.maxsize)
@@ -337,15 +338,15 @@ async def _bounded(receive: Receive, most: int) -> AsyncIterator[bytes]:
         more = message.get("more_body", False)
 
 
-async def _nothing() -> Message:
-    """Never comes."""
-    return await asyncio.Future()
-
-
 async def _gone(receive: Receive) -> None:
     """Returns when the client has closed the connection."""
     while (await receive())["type"] != "http.disconnect":
         await asyncio.sleep(0)  # a body that nobody reads; a server that goes on giving it must not stop the loop
+
+
+async def _nothing() -> Message:
+    """Never comes."""
+    return await asyncio.Future()
 
 
 def _form(headers: dict[bytes, bytes], first: str = JSON) -> Form:

@@ -80,6 +80,15 @@ class PredictionFigures(Collector):
             key = (*self._told_apart(name, number), status)
         self._answers[key] = self._answers.get(key, 0) + 1
 
+    def forget(self, gone: Callable[[str, int], bool]) -> None:
+        """The figures of versions that have gone go, too, and make room for others."""
+        lost = {each for each in list(self._versions) if gone(*each)}
+        for stage in [key for key in list(self._stages) if key[:2] in lost]:
+            self._stages.pop(stage, None)
+        for status in [key for key in list(self._answers) if key[:2] in lost]:
+            self._answers.pop(status, None)
+        self._versions -= lost
+
     def text(self) -> bytes:
         """All figures, in Prometheus' own text format."""
         return generate_latest(self.registry)
