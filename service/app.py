@@ -24,8 +24,10 @@ from fastapi_offline import FastAPIOffline
 from sqlalchemy import Engine
 
 from model_store import Store
+from model_store.errors import StoreError
 from service import __version__
 from service.api import documents, problems
+from service.api.dialects import spoken
 from service.api.front import Front
 from service.api.head import AnswerHead
 from service.api.parts import Parts
@@ -46,8 +48,10 @@ from service.serving.batches import Batches
 from service.serving.warm_models import WarmModels
 from service.settings import Settings
 from service.telemetry.predictions import PredictionFigures
-from service.use_cases.current_versions import ROUND, CurrentVersions
+from service.use_cases.current_versions import ROUND, CurrentVersions, Key
 from service.use_cases.draw_plot import Plots
+from service.use_cases.predict import choose
+from service.use_cases.predict import warm as load
 from service.use_cases.submit_training import Limits, plan
 from service.workflow.models import install as install_models
 from service.workflow.spec import EXAMPLE, parse
@@ -62,7 +66,7 @@ TRAINING_ENTRY = "service.use_cases.train:train"
 TRAINING_NEEDS = ["torchmetrics.functional.classification", "torchmetrics.functional.regression", "torch._dynamo"]
 log = logging.getLogger(__name__)
 
-ROUTERS = (health, training_jobs, datasets, models, aliases, bundles, predictions, metrics)
+ROUTERS = (health, training_jobs, datasets, models, aliases, bundles, predictions, metrics, *spoken.ROUTERS)
 
 
 def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
@@ -117,7 +121,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
             webhooks.start()
         warming = asyncio.create_task(asyncio.to_thread(_warm_up, store, limits))
         tidying = asyncio.create_task(_tidy(settings, home, store, Housekeeping(opened)))
-        following = asyncio.create_task(_follow(current))
+        following = asyncio.create_task(_follow(store, warm, current, app.state.default_model))
         try:
             yield
             tidying.cancel()
@@ -141,6 +145,8 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
     )
     app.add_middleware(AnswerHead)
     problems.install(app)
+    spoken.install(app)
+    app.state.default_model = _reference(settings.default_model)
     for each in ROUTERS:
         app.include_router(each.router)
     framework = app.build_middleware_stack
@@ -237,10 +243,18 @@ def _predictions(
     return made
 
 
-async def _follow(current: CurrentVersions) -> None:
-    """Looks again and again for what other processes have changed."""
+async def _follow(store: Store, models: WarmModels, current: CurrentVersions, default: Key | None) -> None:
+    """Looks again and again for what other processes have changed, and for the default model until it is in memory."""
+
+    def look() -> None:
+        current.round()
+        if default is not None and current.last_known(default) is None:
+            with contextlib.suppress(StoreError):  # it is not there yet, or cannot be read
+                load(store, models, choose(store, *default))
+                current.look(default)
+
     while True:
-        await asyncio.to_thread(current.round)
+        await asyncio.to_thread(look)
         await asyncio.sleep(ROUND)
 
 
@@ -267,6 +281,14 @@ def _sweep(store: Store, temporary: Path) -> None:
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > LEFT_FOR:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _reference(model: str | None) -> Key | None:
+    """A model by its name, or by its name and a version: `houses`, `houses@3`, `houses@production`."""
+    if model is None:
+        return None
+    name, _, reference = model.partition("@")
+    return name, reference or None
 
 
 def _memory_limit(settings: Settings) -> int:
