@@ -74,9 +74,9 @@ def values(signature: Signature, answers: Array) -> list[Values]:
         classes: Sequence[Any] = signature.classes
         if label_datatype(signature.classes) == BYTES:
             classes = [as_text(each) for each in classes]
-        known = np.isfinite(answers).all(axis=1).tolist()
-        best = answers.argmax(axis=1).tolist()
-        labels = [classes[at] if sure else None for at, sure in zip(best, known, strict=True)]
+        known: Array = np.isfinite(answers).all(axis=1)
+        best: Array = answers.argmax(axis=1)
+        labels = [classes[at] if sure else None for at, sure in zip(best.tolist(), known.tolist(), strict=True)]
         return [labels, answers.reshape(-1)]
     if signature.task is Task.MULTILABEL:
         return [(answers > HOLDS).reshape(-1), answers.reshape(-1)]
@@ -88,7 +88,8 @@ def rows(signature: Signature, answers: Array) -> Values:
     named = by_name(signature, answers)
     columns: list[Any] = list(named.values())
     if len(columns) == 1:
-        return columns[0]
+        only: Values = columns[0]
+        return only
     together: Iterator[tuple[Any, ...]] = zip(*columns, strict=True)
     return [dict(zip(named, row, strict=True)) for row in together]
 
