@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ from service.use_cases.predict import choose
 
 START, END = "/v1/models/", ":predict"
 SIGNATURE = "serving_default"  # the one that there is
+_OWN = re.compile(r"/v1/models/[^/]+(?:(?:/(?:versions|labels)/[^/]+)?(?::predict|/metadata)|/labels/[^/]+)")
 DTYPES = {"FP32": "DT_FLOAT", "FP64": "DT_DOUBLE", "INT64": "DT_INT64", "BOOL": "DT_BOOL", "BYTES": "DT_STRING"}
 router = APIRouter(prefix="/v1/models/{name}", tags=["dialects"], responses=described("error"))
 
@@ -47,7 +49,7 @@ def asked(path: str) -> Key | None:
 
 def is_its_own(path: str) -> bool:
     """Whether only clients of this dialect ask for this path; what they share with others is told as to those."""
-    return path.startswith(START) and (path.endswith((END, "/metadata")) or path.partition("/labels/")[1] != "")
+    return _OWN.fullmatch(path) is not None
 
 
 @dataclass(frozen=True, slots=True)
