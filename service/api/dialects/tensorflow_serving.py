@@ -41,10 +41,10 @@ def asked(path: str) -> Key | None:
     name, *rest = path[len(START) : -len(END)].split("/")
     if not rest:
         return (name, None) if name else None
-    if len(rest) != 2 or not name or not rest[1]:
+    if len(rest) != 2 or rest[0] not in ("versions", "labels") or not name or not rest[1]:
         return None
-    is_label = rest[0] == "labels" and not rest[1].isdecimal()
-    return (name, rest[1]) if is_label or rest[0] == "versions" else None
+    # Digits are no label; with what stands before them they are no version either, and so are not found.
+    return name, "/".join(rest) if rest[0] == "labels" and rest[1].isdecimal() else rest[1]
 
 
 def is_its_own(path: str) -> bool:
