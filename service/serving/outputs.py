@@ -74,7 +74,7 @@ def values(signature: Signature, answers: Array) -> list[Values]:
         classes: Sequence[Any] = signature.classes
         if label_datatype(signature.classes) == BYTES:
             classes = [as_text(each) for each in classes]
-        known: Array = np.isfinite(answers).all(axis=1)
+        known: Array = np.asarray(np.isfinite(answers).all(axis=1))
         best: Array = answers.argmax(axis=1)
         labels = [classes[at] if sure else None for at, sure in zip(best.tolist(), known.tolist(), strict=True)]
         return [labels, answers.reshape(-1)]

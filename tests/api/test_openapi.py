@@ -42,7 +42,7 @@ def test_every_body_has_an_example_and_every_answer_a_form(operations: list[Oper
                 assert content["example"] and content["schema"], (method, path, media_type)
         assert any(status.startswith("2") for status in told["responses"]), (method, path)
         for status, answer in told["responses"].items():
-            if status in ("200", "201", "202"):
+            if status in ("200", "201", "202") and not path.endswith(("/load", "/unload")):  # which answer nothing
                 assert answer["content"], (method, path)
                 for media_type, content in answer["content"].items():
                     is_shaped = content.get("schema") or "plots" in path

@@ -104,7 +104,7 @@ def test_nested_or_flat_and_by_column(http: httpx.Client, models: dict[str, str]
 
 
 def test_texts_and_booleans(http: httpx.Client, models: dict[str, str]) -> None:
-    given = [["left", True], ["right", False], ["never seen", True]]
+    given: list[Any] = [["left", True], ["right", False], ["never seen", True]]
     document: dict[str, Any] = {
         "inputs": [
             {"name": "a", "shape": [3, 1], "datatype": "BYTES", "data": [row[0] for row in given]},
@@ -199,7 +199,8 @@ def test_the_repository(http: httpx.Client, model: str) -> None:
         assert (answer.status_code, answer.content) == (200, b"")
 
     before = loads()
-    act("unload"), act("unload")
+    act("unload")
+    act("unload")  # what is not there cannot leave
     assert http.get(f"/v2/models/{model}/ready").status_code == 200
     act("load")
     infer(http, model, matrix([[0.5]]))
@@ -231,6 +232,30 @@ def refused(http: httpx.Client, model: str, body: bytes, headers: dict[str, str]
 
 
 TENSOR: dict[str, Any] = {"name": "input-0", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}
+OF_THE_TENSOR: list[dict[str, Any]] = [
+    {"shape": [2**4, 2**60 + 2]},
+    {"shape": [-1, 2]},
+    {"shape": [0, 2]},
+    {"shape": [True, 2]},
+    {"shape": [10**18, 2]},
+    {"shape": [1] * 10_000},
+    {"shape": []},
+    {"shape": [2]},
+    {"shape": [1, 3]},
+    {"shape": [2, 2]},
+    {"data": [[1], [2]]},
+    {"data": [1, "2"]},
+    {"data": [1, [2]]},
+    {"data": [1, 1e300]},
+    {"data": {}},
+    {"data": None},
+    {"datatype": "FP16"},
+    {"datatype": "COMPLEX64"},
+    {"datatype": []},
+    {"name": 3},
+    {"parameters": {"binary_data_size": 8}},
+    {"parameters": {"shared_memory_region": "x"}, "data": []},
+]
 LIES: list[Any] = [
     None,
     1,
@@ -248,33 +273,7 @@ LIES: list[Any] = [
     {"inputs": [TENSOR], "parameters": []},
     {"inputs": [TENSOR], "parameters": {"binary_data_output": "yes"}},
     {"inputs": [TENSOR, TENSOR]},
-    *(
-        {"inputs": [{**TENSOR, **lie}]}
-        for lie in (
-            {"shape": [2**4, 2**60 + 2]},
-            {"shape": [-1, 2]},
-            {"shape": [0, 2]},
-            {"shape": [True, 2]},
-            {"shape": [10**18, 2]},
-            {"shape": [1] * 10_000},
-            {"shape": []},
-            {"shape": [2]},
-            {"shape": [1, 3]},
-            {"shape": [2, 2]},
-            {"data": [[1], [2]]},
-            {"data": [1, "2"]},
-            {"data": [1, [2]]},
-            {"data": [1, 1e300]},
-            {"data": {}},
-            {"data": None},
-            {"datatype": "FP16"},
-            {"datatype": "COMPLEX64"},
-            {"datatype": []},
-            {"name": 3},
-            {"parameters": {"binary_data_size": 8}},
-            {"parameters": {"shared_memory_region": "x"}, "data": []},
-        )
-    ),
+    *({"inputs": [TENSOR | lie]} for lie in OF_THE_TENSOR),
 ]
 
 
