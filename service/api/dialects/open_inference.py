@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import torch
 
+from service.api.dialects.paths import parts
 from service.api.dialects.refusals import with_error
 from service.api.errors import InvalidRequest, UnsupportedMediaType
 from service.api.json import decode_json
@@ -63,12 +64,8 @@ RAW = _Document(None, (), None, binary=True)
 
 def asked(path: str) -> Key | None:
     """The model and the version that an inference is asked of; None for every other path."""
-    if not (path.endswith(END) and path.startswith(START)):
-        return None
-    name, *rest = path[len(START) : -len(END)].split("/")
-    if not rest:
-        return (name, None) if name else None
-    return (name, rest[1]) if len(rest) == 2 and rest[0] == "versions" and name and rest[1] else None
+    found = parts(path, START, END)
+    return (found[0], found[2] or None) if found is not None and found[1] in ("", "versions") else None
 
 
 def _reader(headers: Headers) -> Reader:

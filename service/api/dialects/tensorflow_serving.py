@@ -12,6 +12,7 @@ from fastapi import APIRouter, Response
 
 from model_store import Store, Version
 from model_store.errors import VersionNotFound
+from service.api.dialects.paths import parts
 from service.api.dialects.refusals import described, with_error
 from service.api.documents import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, json_body
 from service.api.errors import UnsupportedMediaType
@@ -36,15 +37,12 @@ router = APIRouter(prefix="/v1/models/{name}", tags=["dialects"], responses=desc
 
 def asked(path: str) -> Key | None:
     """The model and the version or label that a prediction is asked of; None for every other path."""
-    if not (path.endswith(END) and path.startswith(START)):
+    found = parts(path, START, END)
+    if found is None or found[1] not in ("", "versions", "labels"):
         return None
-    name, *rest = path[len(START) : -len(END)].split("/")
-    if not rest:
-        return (name, None) if name else None
-    if len(rest) != 2 or rest[0] not in ("versions", "labels") or not name or not rest[1]:
-        return None
+    name, place, reference = found
     # Digits are no label; with what stands before them they are no version either, and so are not found.
-    return name, "/".join(rest) if rest[0] == "labels" and rest[1].isdecimal() else rest[1]
+    return name, f"labels/{reference}" if place == "labels" and reference.isdecimal() else reference or None
 
 
 def is_its_own(path: str) -> bool:

@@ -59,8 +59,8 @@ def test_classes_and_bytes(http: httpx.Client, models: dict[str, str]) -> None:
     told, wanted = predict(http, models["texts"], {"instances": ROWS})["predictions"], ours(http, models["texts"], ROWS)
     assert [each["label"] for each in told] == [each["label"] for each in wanted]
     for each, right in zip(told, wanted, strict=True):
-        exact = [np.array(p, np.float32) for p in (each["probabilities"], list(right["probabilities"].values()))]
-        assert np.array_equal(*exact)
+        exact = np.array(list(right["probabilities"].values()), np.float32)
+        assert np.array_equal(np.array(each["probabilities"], np.float32), exact)
     left = {"b64": base64.b64encode(b"left").decode()}
     for instances in ([[left, True]], [{"a": left, "b": True}], [{"a": [left], "b": [True]}]):
         assert predict(http, models["mixed"], {"instances": instances})["predictions"] == ours(
