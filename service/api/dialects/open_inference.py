@@ -202,15 +202,15 @@ def _write(
     _: Sequence[int],  # each request has a writer of its own, and so the answers are all its own
 ) -> list[bytes]:
     listed: list[dict[str, Any]] = []
-    parts: list[bytes] = []
+    bodies: list[bytes] = []
     described = outputs.outputs(warm.signature)
     for each, values in zip(described, outputs.values(warm.signature, answers), strict=True):
         if document.wanted is not None and each.name not in document.wanted:
             continue
         tensor: dict[str, Any] = {"name": each.name, "datatype": each.datatype, "shape": each.shape(len(answers))}
         if document.binary if document.wanted is None else document.wanted[each.name]:
-            parts.append(to_bytes(each.datatype, values))
-            tensor["parameters"] = {"binary_data_size": len(parts[-1])}
+            bodies.append(to_bytes(each.datatype, values))
+            tensor["parameters"] = {"binary_data_size": len(bodies[-1])}
         else:
             tensor["data"] = values
         listed.append(tensor)
@@ -218,8 +218,8 @@ def _write(
     if document.id is not None:
         head["id"] = document.id
     written = orjson.dumps(head | {"outputs": listed}, option=NUMPY)
-    told[:] = [(LENGTH, b"%d" % len(written))] if parts else []
-    return [b"".join([written, *parts])]
+    told[:] = [(LENGTH, b"%d" % len(written))] if bodies else []
+    return [b"".join([written, *bodies])]
 
 
 OPEN_INFERENCE = Dialect(_reader, _form, with_error)
