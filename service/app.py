@@ -23,6 +23,7 @@ from service import __version__
 from service.access.audit import Audit
 from service.access.keyring import Keyring
 from service.api import problems
+from service.api.dialects import spoken
 from service.api.edge import Edge
 from service.api.front import Front
 from service.api.head import AnswerHead
@@ -54,8 +55,10 @@ from service.settings import Settings, forget_secrets
 from service.telemetry.exposition import families, text
 from service.telemetry.predictions import PredictionFigures
 from service.trainings import BETWEEN_ROUNDS, Trainings, memory_limit, open_journal, plug_in_kinds, webhook_settings
-from service.use_cases.current_versions import ROUND, CurrentVersions
+from service.use_cases.current_versions import ROUND, CurrentVersions, Key
 from service.use_cases.draw_plot import Plots
+from service.use_cases.predict import choose
+from service.use_cases.predict import warm as load
 from service.use_cases.submit_training import Limits, plan
 from service.wire import Wire
 from service.workflow.models import install as install_models
@@ -65,7 +68,19 @@ DESCRIPTION = "POST a config, get a model."
 MOST_SECONDS_FOR_FIGURES = 5.0  # of all processes; the supervisor waits for none longer than one
 Metrics = Callable[[], Awaitable[bytes]]
 
-ROUTERS = (health, training_jobs, datasets, models, aliases, bundles, predictions, metrics, keys, audit)
+ROUTERS = (
+    health,
+    training_jobs,
+    datasets,
+    models,
+    aliases,
+    bundles,
+    predictions,
+    metrics,
+    keys,
+    audit,
+    *spoken.ROUTERS,
+)
 
 
 def create_app(settings: Settings, engine: Engine | None = None, wire: Wire | None = None) -> FastAPI:
@@ -99,6 +114,8 @@ def create_app(settings: Settings, engine: Engine | None = None, wire: Wire | No
     )
     app.add_middleware(AnswerHead)
     problems.install(app)
+    spoken.install(app)
+    app.state.default_model = _reference(settings.default_model)
     for each in ROUTERS:
         app.include_router(each.router)
     framework = app.build_middleware_stack
@@ -194,7 +211,8 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
     app.state.metrics = _metrics(figures, wire)
     warming = asyncio.create_task(asyncio.to_thread(_warm_up, store, limits))
     app.state.figures = figures
-    at_work = [asyncio.create_task(_follow(current)), asyncio.create_task(_forget_figures(store, figures))]
+    following = _follow(store, warm, current, app.state.default_model)
+    at_work = [asyncio.create_task(following), asyncio.create_task(_forget_figures(store, figures))]
     if trainings is not None:
         trainings.start()
         at_work.append(asyncio.create_task(trainings.tidy()))
@@ -265,10 +283,18 @@ def _predictions(
     return Predictions(store, warm, current, batches, figures, settings.waiting_predictions), figures
 
 
-async def _follow(current: CurrentVersions) -> None:
-    """Looks again and again for what other processes have changed."""
+async def _follow(store: Store, models: WarmModels, current: CurrentVersions, default: Key | None) -> None:
+    """Looks again and again for what other processes have changed, and for the default model until it is in memory."""
+
+    def look() -> None:
+        current.round()
+        if default is not None and current.last_known(default) is None:
+            with contextlib.suppress(StoreError):  # it is not there yet, or cannot be read
+                load(store, models, choose(store, *default))
+                current.look(default)
+
     while True:
-        await asyncio.to_thread(current.round)
+        await asyncio.to_thread(look)
         await asyncio.sleep(ROUND)
 
 
@@ -278,6 +304,14 @@ async def _forget_figures(store: Store, figures: PredictionFigures) -> None:
         with contextlib.suppress(StoreError):
             await asyncio.to_thread(figures.forget, lambda name, number: not store.models.has(name, number))
         await asyncio.sleep(BETWEEN_ROUNDS)
+
+
+def _reference(model: str | None) -> Key | None:
+    """A model by its name, or by its name and a version: `houses`, `houses@3`, `houses@production`."""
+    if model is None:
+        return None
+    name, _, reference = model.partition("@")
+    return name, reference or None
 
 
 def _warm_up(store: Store, limits: Limits) -> None:

@@ -4,6 +4,7 @@ The server has one core, the load another. Each of `RUNS` rounds starts every se
 """
 
 import io
+import json
 import os
 import sys
 import tempfile
@@ -42,8 +43,9 @@ MOST_OFFERED = 3000.0  # requests a second in the open loop
 HEAVY_HIDDEN, HEAVY_ROWS = [1024, 1024, 1024], 112  # so many rows that sharing a forward makes it hardly cheaper
 BIG_HIDDEN, SMALL_HIDDEN = [507, 507], [153, 153]
 ONE, ALONE, MANY, NPY, ARROW = "1 row", "1 row, 1 connection", "1000 rows JSON", "1000 rows NPY", "1000 rows Arrow IPC"
-CONNECTIONS = {ONE: 32, ALONE: 1, MANY: 32, NPY: 32, ARROW: 32}
-FORMATS = {NPY: "application/x-npy", ARROW: "application/vnd.apache.arrow.stream"}
+OIP = "1000 rows OIP binary"
+CONNECTIONS = {ONE: 32, ALONE: 1, MANY: 32, NPY: 32, ARROW: 32, OIP: 32}
+FORMATS = {NPY: "application/x-npy", ARROW: "application/vnd.apache.arrow.stream", OIP: "application/octet-stream"}
 
 
 @dataclass
@@ -147,6 +149,7 @@ class Benchmark:
         answers = {}
         path = next(iter(requests.values())).path
         binary = {what: Request(path, body(what), {"Content-Type": kind}) for what, kind in FORMATS.items()}
+        binary[OIP] = open_inference(binary[OIP].body)
         with self.ours.serve(self.core, requests[ONE]) as server:
             for what, request in (requests | binary).items():
                 answer = server.ask(request)
@@ -278,6 +281,7 @@ class Benchmark:
         yield self.faster(MANY, BY_HAND.title, 12)
         for what in FORMATS:
             yield self.format(what)
+        yield self.against_json(OIP, "PyTriton", 4)
         yield from self.never_overrun()
         asked = sum(sum(each.answers.values()) for each in self.flips)
         failures = sum((each.failures for each in self.flips), Counter())
@@ -315,6 +319,14 @@ class Benchmark:
             return figure(work, f"no {named} in this run", f"≥ {least:g} × {named}", None)
         times = median(self.seen["ours", what].rate) / median(self.seen[than, what].rate)
         return figure(work, f"{times:.2f} × {named}", f"≥ {least:g} × {named}", times >= least)
+
+    def against_json(self, what: str, than: str, least: float) -> str:
+        """How many times the rate that another reaches with as many rows in JSON."""
+        must = f"≥ {least:g} × {than}'s JSON"
+        if what in self.absent or than in self.absent or not self.seen[than, MANY].rate:
+            return figure(f"{what}, req/s", f"no {than} in this run", must, None)
+        times = median(self.seen["ours", what].rate) / median(self.seen[than, MANY].rate)
+        return figure(f"{what}, req/s", f"{times:.2f} × {than}'s JSON", must, times >= least)
 
     def format(self, what: str) -> str:
         """A binary format beside the least that it could cost: seconds of a request where the server never waits."""
@@ -358,9 +370,19 @@ def figure(work: str, measured: str, must: str, holds: bool | None) -> str:
     return f"| {work} | {measured} | {must} | {'' if holds is None else 'yes' if holds else '**no**'} |\n"
 
 
+def open_inference(tensor: bytes) -> Request:
+    """1000 rows as the Open Inference Protocol sends and wants them in bytes."""
+    about = {"name": "input-0", "shape": [1000, 8], "datatype": "FP32", "parameters": {"binary_data_size": len(tensor)}}
+    head = json.dumps({"inputs": [about], "parameters": {"binary_data_output": True}}).encode()
+    headers = {"Content-Type": FORMATS[OIP], "Inference-Header-Content-Length": str(len(head))}
+    return Request("/v2/models/m/infer", head + tensor, headers)
+
+
 def body(what: str) -> bytes:
     """1000 rows in a binary format."""
     values, out = rows(1000).numpy(), io.BytesIO()
+    if what == OIP:
+        return values.tobytes()
     if what == NPY:
         np.save(out, values)
     else:

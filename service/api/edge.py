@@ -11,6 +11,7 @@ from service.access.keyring import Keyring
 from service.access.keys import Key
 from service.access.scopes import Scope as KeyScope
 from service.api.audited import Attempt
+from service.api.dialects.spoken import spoken_at
 from service.api.needed_scope import needed
 from service.api.origin import check_neighbour
 from service.api.problems import answer_to
@@ -80,7 +81,7 @@ class Edge:
             return
         if changes:
             attempt.refused(answer_to(refused).status_code)
-        await _refusal(refused)(scope, receive, reply)
+        await spoken_at(scope["path"]).refuse(_refusal(refused))(scope, receive, reply)
 
     def _let_in(
         self, need: KeyScope | None, method: str, headers: Mapping[bytes, bytes]

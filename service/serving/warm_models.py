@@ -149,6 +149,12 @@ class WarmModels:
                 self._loading.pop(digest, None)
             return loaded
 
+    def drop(self, digest: str) -> None:
+        """Gives this one up, if it is warm; whoever asks for it next loads it again."""
+        with self._lock:
+            if (dropped := self._models.pop(digest, None)) is not None:
+                self.bytes -= dropped.bytes
+
     def pin(self, digests: Set[str]) -> None:
         """From now on keeps these as long as there are others to give up."""
         self._pinned = digests

@@ -89,6 +89,18 @@ class PredictionFigures(Collector):
             self._answers.pop(status, None)
         self._versions -= lost
 
+    def versions(self) -> list[tuple[str, int]]:
+        """The versions that have been asked, as far as they are told apart."""
+        return sorted(self._versions)
+
+    def stage(self, name: str, number: int, stage: str) -> Histogram:
+        """What a stage of a version has taken so far."""
+        return self._stages.get((name, number, stage)) or Histogram(())
+
+    def answers(self, name: str, number: int) -> dict[int, int]:
+        """How many answers a version has given, by status."""
+        return {status: count for (*of, status), count in list(self._answers.items()) if of == [name, number]}
+
     def text(self) -> bytes:
         """All figures, in Prometheus' own text format."""
         return generate_latest(self.registry)
