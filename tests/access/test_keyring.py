@@ -27,7 +27,7 @@ def bearer(secret: str) -> bytes:
 
 def test_who_is_let_in(tmp_path: Path) -> None:
     keyring = Keyring(tmp_path / "access")
-    assert not keyring.on and keyring.verify(None) is None
+    assert (keyring.on, keyring.verify(None)) == (False, None)
     key, secret = keyring.create("ann", [Scope.PREDICT])
     assert keyring.on and keyring.verify(bearer(secret)) == key
     assert keyring.verify(b"bearer  " + secret.encode()) == key

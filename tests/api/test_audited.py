@@ -87,7 +87,8 @@ def test_every_kind_of_change(keyed: KeyedServer, csv: Path) -> None:
 
 def audit(http: httpx.Client) -> list[Any]:
     """The whole log."""
-    lines, after = [], {}
+    lines: list[Any] = []
+    after: dict[str, str] = {}
     while True:
         page = http.get("/v1/audit", params={"limit": 100, **after}).json()
         lines += page["data"]

@@ -24,7 +24,7 @@ def test_that_of_the_client_is_taken(http: httpx.Client, name: str, given: str) 
 
 @pytest.mark.parametrize("given", ["", "a b", "a" * 129, "a\tb", "é", "a" * 50_000])
 def test_that_is_not_sane_is_not(http: httpx.Client, given: str) -> None:
-    answer = http.get("/livez", headers={"Request-Id": given.encode("latin-1")})
+    answer = http.get("/livez", headers={b"Request-Id": given.encode("latin-1")})
     assert answer.status_code == 400 or MADE.fullmatch(answer.headers["Request-Id"])
 
 
