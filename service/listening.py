@@ -21,7 +21,10 @@ def open_listeners(host: str, port: int) -> list[socket.socket]:
     Raises:
         OSError: there is no such address here, or it is in use.
     """
-    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise OSError(f"Cannot listen on {host}: {error.strerror}") from error
     listeners: list[socket.socket] = []
     failed: OSError | None = None
     for family, where in dict.fromkeys((family, address[0]) for family, _, _, _, address in found):
@@ -39,8 +42,8 @@ def open_listeners(host: str, port: int) -> list[socket.socket]:
             return listeners
     for listener in listeners:
         listener.close()
-    code = 0 if failed is None else failed.errno or 0
-    raise OSError(code, f"cannot listen on {host}, port {port}: {os.strerror(code)}") from failed
+    why = os.strerror(failed.errno) if failed is not None and failed.errno else "it has no address"
+    raise OSError(f"Cannot listen on {host}, port {port}: {why}") from failed
 
 
 def address_of(listener: socket.socket) -> str:

@@ -1,4 +1,4 @@
-"""Bodies of requests, bounded: never more in memory or on disk than a route allows."""
+"""Bodies of requests, bounded: never more in memory or on disk than a route allows, once decompressed."""
 
 import tempfile
 from collections.abc import AsyncIterator
@@ -12,8 +12,10 @@ from starlette.concurrency import run_in_threadpool
 from model_store.os_errors import storage_errors
 from service.api.errors import TooLarge, UnsupportedMediaType
 from service.api.json import decode_json
+from service.serving.content_coding import decompress
 
 MOST_JSON_BYTES = 16 * 2**20
+LARGE = 64 * 2**10  # bytes of JSON from which on the event loop does not decode it itself
 BLOCK = 2**20  # bytes that are written at a time
 
 
@@ -26,19 +28,20 @@ async def read_json(request: Request) -> Any:
     """The decoded body.
 
     Raises:
-        UnsupportedMediaType, TooLarge, InvalidJson: it is no JSON that this service takes.
+        UnsupportedMediaType, TooLarge, InvalidCoding, InvalidJson: it is no JSON that this service takes.
     """
     given = media_type(request)
     if given not in ("", "application/json") and not given.endswith("+json"):
         raise UnsupportedMediaType("expected Content-Type: application/json")
-    return decode_json(await read_body(request, MOST_JSON_BYTES))
+    body = await read_body(request, MOST_JSON_BYTES)
+    return decode_json(body) if len(body) <= LARGE else await run_in_threadpool(decode_json, body)
 
 
 async def read_body(request: Request, most: int) -> bytes:
     """The whole body, at most so many bytes.
 
     Raises:
-        TooLarge: there are more.
+        TooLarge, InvalidCoding: there are more, or they are not what Content-Encoding says.
     """
     chunks = [chunk async for chunk in _bounded(request, most)]
     return b"".join(chunks)
@@ -49,7 +52,7 @@ async def body_on_disk(request: Request, folder: Path, most: int) -> AsyncIterat
     """The body in a file of its own folder below `folder`; the folder and all in it are gone afterwards.
 
     Raises:
-        TooLarge: there are more bytes than `most`.
+        TooLarge, InvalidCoding: there are more bytes than `most`, or they are not what Content-Encoding says.
         NoSpace: the disk is full.
     """
     with ExitStack() as cleanup:
@@ -70,9 +73,5 @@ async def _bounded(request: Request, most: int) -> AsyncIterator[bytes]:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > most:
         raise TooLarge(f"the body has {declared} bytes; at most {most} are taken here")
-    total = 0
-    async for chunk in request.stream():
-        total += len(chunk)
-        if total > most:
-            raise TooLarge(f"the body has more than {most} bytes, the most that is taken here")
-        yield chunk
+    async for piece in decompress(request.stream(), request.headers.get("content-encoding", ""), most):
+        yield piece

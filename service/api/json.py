@@ -6,10 +6,15 @@ from typing import Any
 import orjson
 from fastapi import Response
 
-from service.api.errors import InvalidJson
+from service.api.errors import InvalidJson, TooLarge
 
 DEEPEST = 100
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Brackets that open, a million rows and some more: each list or object takes many times its two bytes in memory. Those in
+# strings count, too: to leave them out first would take as much.
+MOST_BRACKETS = 1_100_000
+# Possessive: they remember nothing on their way.
+_STRING = re.compile(rb'"(?>[^"\\]+|\\.)*+"', re.DOTALL)
+_PORTION = re.compile(rb'(?>[^"]+|"(?>[^"\\]+|\\.)*+"){1,20000}+', re.DOTALL)
 
 
 def decode_json(body: bytes) -> Any:
@@ -20,16 +25,19 @@ def decode_json(body: bytes) -> Any:
 
     Raises:
         InvalidJson: it is none, it is too deep, or an object has a name twice.
+        TooLarge: it has too many lists and objects.
     """
+    if len(body) > MOST_BRACKETS and _brackets(body) > MOST_BRACKETS:
+        raise TooLarge(f"the JSON has more than {MOST_BRACKETS} lists and objects, the most that is taken here")
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise InvalidJson(f"The body is not valid JSON: {error}.") from None
     # One colon makes one member, and as many brackets no deeper nest: most bodies need no closer look.
-    if body.count(b":") <= 1 and body.count(b"[") + body.count(b"{") <= DEEPEST:
+    if body.count(b":") <= 1 and _brackets(body) <= DEEPEST:
         return value
     # Outside of strings every colon stands for one member, so a lost one shows in the count.
-    if _STRING.sub(b"", body).count(b":") != _members(value):
+    if _colons(body) != _members(value):
         raise InvalidJson("The body is not valid JSON: an object has the same name twice.")
     return value
 
@@ -40,16 +48,29 @@ def json_response(value: object, status: int = 200, headers: dict[str, str] | No
     return Response(body, status, headers, media_type="application/json")
 
 
+def _brackets(body: bytes) -> int:
+    return body.count(b"[") + body.count(b"{")
+
+
+def _colons(body: bytes) -> int:
+    """How many stand outside of strings in valid JSON."""
+    count, at = 0, 0
+    while (portion := _PORTION.match(body, at)) is not None:  # one at a time, for each copies what is left of it
+        count += _STRING.sub(b"", portion[0]).count(b":")
+        at = portion.end()
+    return count
+
+
 def _members(value: Any) -> int:
     """How many members all objects in a value have together."""
-    count, left = 0, [(value, 1)]
-    while left:
-        each, depth = left.pop()
-        if depth > DEEPEST:
+    count, depth, level = 0, 0, [value]
+    while level:
+        if depth == DEEPEST and any(isinstance(each, dict | list) for each in level):
             raise InvalidJson(f"The body is not valid JSON for this service: it is nested deeper than {DEEPEST}.")
-        if isinstance(each, dict):
-            count += len(each)
-            left.extend((inner, depth + 1) for inner in each.values() if isinstance(inner, dict | list))
-        elif isinstance(each, list):
-            left.extend((inner, depth + 1) for inner in each if isinstance(inner, dict | list))
+        depth += 1
+        objects = [each for each in level if isinstance(each, dict)]
+        lists = [each for each in level if isinstance(each, list)]
+        count += sum(map(len, objects))
+        level = [inner for each in objects for inner in each.values() if isinstance(inner, dict | list)]
+        level += [inner for each in lists for inner in each if isinstance(inner, dict | list)]
     return count

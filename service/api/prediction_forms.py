@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from service.api.bodies import MOST_JSON_BYTES
 from service.api.errors import UnsupportedMediaType
 from service.api.json import decode_json
 from service.serving import formats
@@ -27,11 +28,12 @@ Rows = torch.Tensor | list[list[float]]  # a raw tensor, or rows of numbers that
 @dataclass(frozen=True)
 class Reader:
     """How a body becomes rows. `decode` says what can be said without a model, `read` goes on from there; `apart` when it
-    takes so long that the event loop had better not do it."""
+    takes so long that the event loop had better not do it; `most` bytes of it are taken, once decompressed."""
 
     decode: Callable[[bytes], Any]
     read: Callable[[Warm, Any], Rows]
     apart: bool = False
+    most: int = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,9 @@ def _form(media_type: str, write: formats.Write) -> Form:
     return Form(media_type, bodies, apart=media_type not in IN_THE_LOOP)
 
 
-READERS = {JSON: Reader(_decode, _read_json)} | {each: _reader(each, read) for each, read in formats.READERS.items()}
+READERS = {JSON: Reader(_decode, _read_json, most=MOST_JSON_BYTES)} | {
+    each: _reader(each, read) for each, read in formats.READERS.items()
+}
 FORMS = {JSON: Form(JSON, json_bodies)} | {each: _form(each, write) for each, write in formats.WRITERS.items()}
 
 

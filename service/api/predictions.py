@@ -16,11 +16,10 @@ import orjson
 import torch
 from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from model_store import Store, Version
 from service.api.accept import choose
-from service.api.bodies import MOST_JSON_BYTES
 from service.api.errors import InvalidRequest, TooLarge
 from service.api.prediction_forms import FORMS, JSON, JSON_LINES, READERS, Form, Rows, reader
 from service.api.problems import answer_to
@@ -152,7 +151,7 @@ class Predictions:
         headers = request.headers
         by = reader(headers.get(b"content-type", b"").decode("latin-1"))
         request.form = _form(headers)
-        body = await _body(request, MOST_JSON_BYTES)
+        body = await _body(request, by.most)
         apart = by.apart or len(body) > LARGE
         began = time.perf_counter()
         decoded = await self._apart(request, lambda: by.decode(body)) if apart else by.decode(body)
@@ -167,9 +166,10 @@ class Predictions:
     async def _stream(self, request: _Request, send: Send) -> None:
         """Row after row in, answer after answer out; never more than a batch of them in memory."""
         request.form = FORMS[JSON_LINES]
+        receive, request.receive = request.receive, _nothing  # the wait for a cold model must not eat the first rows
         version, warm = await self._warm(request)
         coding = request.headers.get(b"content-encoding", b"").decode("latin-1")
-        chunks = decompress(_bounded(request.receive, sys.maxsize), coding, sys.maxsize)
+        chunks = decompress(_bounded(receive, sys.maxsize), coding, sys.maxsize)
 
         async def predict(raw: torch.Tensor) -> Array:
             if request.deadline is not None and time.perf_counter() > request.deadline:
@@ -335,6 +335,11 @@ async def _bounded(receive: Receive, most: int) -> AsyncIterator[bytes]:
             raise TooLarge(f"the body has more than {most} bytes, the most that is taken here")
         yield body
         more = message.get("more_body", False)
+
+
+async def _nothing() -> Message:
+    """Never comes."""
+    return await asyncio.Future()
 
 
 async def _gone(receive: Receive) -> None:

@@ -10,10 +10,11 @@ from functools import lru_cache
 from typing import Any
 
 from starlette.responses import Response
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from service.api.prediction_paths import meant
 from service.api.problems import answer_to
+from service.api.protocol import NOTHING, Connection
 from service.telemetry.request import REQUEST_ID
 from service.use_cases.current_versions import Key
 
@@ -39,6 +40,7 @@ class Exchange:
         "response_complete",
     )
     answered: Callable[[int], None]  # is told the status
+    more_body = False
 
     def __init__(self, protocol: "ShortWay", key: Key, headers: dict[bytes, bytes], body: bytes) -> None:
         self._protocol = protocol
@@ -95,8 +97,8 @@ class Exchange:
 Answer = Callable[[Exchange], bool]
 
 
-class ShortWay(HttpToolsProtocol):
-    """uvicorn's protocol, which first offers small POSTs for predictions to `answer`. That one returns False where the long
+class ShortWay(Connection):
+    """A connection that first offers small POSTs for predictions to `answer`. That one returns False where the long
     way must be gone; after True it will call the exchange's `set_result` or `set_exception`."""
 
     def __init__(self, *arguments: Any, answer: Answer, **named: Any) -> None:
@@ -104,6 +106,7 @@ class ShortWay(HttpToolsProtocol):
         self._answer = answer
         self._gathered: list[bytes] | None = None  # the body of a request that may go the short way
         self._key: Key = ("", None)
+        self._length: int | None = None
         self._told: dict[bytes, bytes] = {}
 
     def keeps_alive(self) -> bool:
@@ -116,25 +119,21 @@ class ShortWay(HttpToolsProtocol):
         if self._gathered is not None:
             self._go_the_long_way()
 
-    def on_message_begin(self) -> None:
-        """A scope is only made for what goes the long way."""
-        self.url = b""
-        self.headers = []
-        self.expect_100_continue = False
-
     def on_headers_complete(self) -> None:
         """Begins to gather, or goes the long way."""
+        length = self.checked()
         key = _asked(self.url) if self.parser.get_method() == b"POST" else None
-        if key is not None and (self.cycle is None or self.cycle.response_complete) and self._small():
-            self._key, self._gathered = key, []
+        if key is not None and (self.cycle is None or self.cycle.response_complete) and self._small(length):
+            self._key, self._length, self._gathered = key, length, []
         else:
-            self._begin_the_long_way()
+            self.let_in(length)
 
     def on_body(self, body: bytes) -> None:
         """Gathers."""
         if self._gathered is None:
             super().on_body(body)
         else:
+            self._unframed = 0
             self._gathered.append(body)
 
     def on_message_complete(self) -> None:
@@ -145,19 +144,18 @@ class ShortWay(HttpToolsProtocol):
         exchange = Exchange(self, self._key, self._told, b"".join(self._gathered))
         if self._answer(exchange):
             self._gathered, self.cycle = None, exchange  # type: ignore[assignment]
+            self._part = NOTHING
         else:
             self._go_the_long_way()
             super().on_message_complete()
 
-    def _small(self) -> bool:
+    def _small(self, length: int | None) -> bool:
         """Whether nothing about the head wants more than the body that follows, and that is small. Each name stands once."""
         told = self._told = dict(self.headers)
-        length = told.get(b"content-length", b"")
         return (
-            len(told) == len(self.headers)
-            and length.isdigit()
-            and len(length) < 6
-            and int(length) <= LARGEST
+            length is not None
+            and length <= LARGEST
+            and len(told) == len(self.headers)
             and not self.expect_100_continue
             and not self.flow.write_paused
             and self.limit_concurrency is None
@@ -165,16 +163,9 @@ class ShortWay(HttpToolsProtocol):
             and not self.parser.should_upgrade()
         )
 
-    def _begin_the_long_way(self) -> None:
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
-        super().on_message_begin()
-        self.url, self.expect_100_continue = url, expects
-        self.headers.extend(headers)
-        super().on_headers_complete()
-
     def _go_the_long_way(self) -> None:
         gathered, self._gathered = self._gathered or [], None
-        self._begin_the_long_way()
+        self.let_in(self._length)
         for each in gathered:
             super().on_body(each)
 

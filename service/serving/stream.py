@@ -15,6 +15,7 @@ from service.workflow.errors import InvalidInstances
 BATCH_ROWS = 4096
 BATCH_BYTES = 4 * 2**20  # of rows that are long, fewer make a batch
 LONGEST_LINE = 2**20
+SPACE = b" \t\r\n"  # as JSON has it; Python's own has more
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ async def _batches(chunks: AsyncIterable[bytes]) -> AsyncIterator[list[bytes]]:
     async for chunk in chunks:
         start = 0
         while (end := chunk.find(b"\n", start)) >= 0:
-            line, rest, start = (rest + chunk[start:end]).strip(), b"", end + 1
+            line, rest, start = (rest + chunk[start:end]).strip(SPACE), b"", end + 1
             if line:
                 lines.append(line)
                 size += len(line)
@@ -82,7 +83,7 @@ async def _batches(chunks: AsyncIterable[bytes]) -> AsyncIterator[list[bytes]]:
         rest += chunk[start:]
         if len(rest) > LONGEST_LINE:  # it is refused whatever follows
             break
-    if rest.strip():
-        lines.append(rest.strip() if len(rest) <= LONGEST_LINE else rest)
+    if rest.strip(SPACE):
+        lines.append(rest.strip(SPACE) if len(rest) <= LONGEST_LINE else rest)
     if lines:
         yield lines

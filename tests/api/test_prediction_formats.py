@@ -169,3 +169,12 @@ def test_a_stream_with_a_fault_further_on_says_so_and_is_broken_off(http: httpx.
 def test_a_stream_of_an_unknown_model(http: httpx.Client) -> None:
     answer = http.post("/v1/models/nobody/predictions", content=b"[0]\n", headers=LINES)
     assert (answer.status_code, answer.json()["code"]) == (404, "model_not_found")
+
+
+def test_a_stream_to_a_model_that_is_not_in_memory_loses_no_row(http: httpx.Client, model: str) -> None:
+    """While the model is loaded nobody takes rows for a sign that the client is still there."""
+    rows = b"".join(b"[%d]\n" % each for each in range(20_000))
+    answer = http.post(
+        f"/v1/models/{model}/predictions", content=rows, headers={"Content-Type": "application/x-ndjson"}
+    )
+    assert answer.status_code == 200 and len(answer.text.split()) == 20_000

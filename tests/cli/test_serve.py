@@ -2,6 +2,7 @@
 does not start."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,14 @@ def test_a_journal_of_a_newer_version(tmp_path: Path) -> None:
         connection.execute(text("INSERT INTO alembic_version VALUES ('9999')"))
     engine.dispose()
     assert "a newer version of Modelwright" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_port_in_use(tmp_path: Path, workers: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        said = refused(tmp_path, None, "--port", port, "--workers", workers)
+    assert said == f"Error: Cannot listen on 127.0.0.1, port {port}: Address already in use\n"
 
 
 def test_no_such_database(tmp_path: Path, postgres: "Postgres") -> None:

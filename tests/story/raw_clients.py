@@ -9,7 +9,7 @@ from collections.abc import Callable
 PATIENCE = 60.0
 BODY = b'{"inputs": {"x": [0.1, 0.9]}}'
 HEAD = (
-    b"POST /v1/models/line/versions/1/predictions HTTP/1.1\r\nHost: service\r\n"
+    b"POST /v1/models/line/versions/1/predictions HTTP/1.1\r\nHost: localhost\r\n"
     b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY)
 )
 

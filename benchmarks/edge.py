@@ -1,0 +1,190 @@
+"""`benchmarks/run edge`: what hostile clients cost the others. Each attack goes on beside 8 connections that predict one row
+each; told are how long the attacker was borne, how much memory he took, and what became of the others' slowest percent."""
+
+import os
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from statistics import mean
+
+import httpx
+import psutil
+
+from benchmarks.serving.load import Closed, Request, closed_loop
+from benchmarks.serving.servers import Ours, Server
+from service.client import Client
+from service.workflow.spec import EXAMPLE
+
+SECONDS_EACH = int(os.environ.get("SECONDS_EACH", "5"))
+IDLE = int(os.environ.get("IDLE", "10000"))
+SLOW = 500  # connections of each kind of slow client
+BEARABLE = 20.0
+HEAD = b"POST /v1/training-jobs/validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+ROW = Request("/v1/models/line/predictions", b'{"instances": [[0.5]]}')
+
+# On this port; says when it has begun in full, and for how many seconds it was borne.
+Attack = Callable[[int, threading.Event], float]
+
+
+def connect(port: int) -> socket.socket:
+    """A connection."""
+    return socket.create_connection(("127.0.0.1", port), timeout=BEARABLE)
+
+
+def until_closed(connections: list[socket.socket]) -> float:
+    """Seconds until the server has ended the last of them."""
+    began = time.monotonic()
+    for each in connections:
+        with suppress(ConnectionError):
+            while each.recv(65_536):
+                pass
+        each.close()
+    return time.monotonic() - began
+
+
+def send(port: int, head: bytes, piece: bytes, times: int) -> float:
+    """A request that is longer than anybody takes, until it is refused."""
+    with connect(port) as connection:
+        began = time.monotonic()
+        with suppress(ConnectionError):
+            connection.sendall(head)
+            for _ in range(times):
+                connection.sendall(piece)
+        until_closed([connection])
+        return time.monotonic() - began
+
+
+def declared_body(port: int, begun: threading.Event) -> float:
+    """300 MiB of JSON that say so."""
+    begun.set()
+    return send(port, HEAD + b"Content-Length: 314572800\r\n\r\n", b"[" * 2**20, 300)
+
+
+def chunked_body(port: int, begun: threading.Event) -> float:
+    """300 MiB of JSON in chunks."""
+    begun.set()
+    return send(port, HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"100000\r\n" + b"[" * 2**20 + b"\r\n", 300)
+
+
+def long_header(port: int, begun: threading.Event) -> float:
+    """A header of 1 MB."""
+    begun.set()
+    return send(port, b"GET / HTTP/1.1\r\nHost: x\r\nA: ", b"a" * 1000, 1000)
+
+
+def many_headers(port: int, begun: threading.Event) -> float:
+    """20,000 headers."""
+    begun.set()
+    return send(port, b"GET / HTTP/1.1\r\nHost: x\r\n", b"A: b\r\n", 20_000)
+
+
+def slow_clients(port: int, begun: threading.Event) -> float:
+    """Half heads, and bodies that come byte by byte."""
+    starts = [b"GET / HTTP/1.1\r\nHost: x\r\n", HEAD + b"Content-Length: 100000\r\n\r\n"] * SLOW
+    connections = [connect(port) for _ in starts]
+    began = time.monotonic()
+    for each, start in zip(connections, starts, strict=True):
+        each.sendall(start)
+    begun.set()
+    while time.monotonic() - began < 8:
+        for each in connections[1::2]:
+            each.sendall(b" ")
+        time.sleep(1)
+    until_closed(connections)
+    return time.monotonic() - began
+
+
+def idle_connections(port: int, begun: threading.Event) -> float:
+    """Connections that say nothing."""
+    connections = [connect(port) for _ in range(IDLE)]
+    begun.set()
+    return until_closed(connections)
+
+
+@contextmanager
+def highest_memory(server: Server) -> Iterator[list[int]]:
+    """The most bytes that the service itself has held, looked at again and again."""
+    over, highest = threading.Event(), [0]
+
+    def look() -> None:
+        while not over.wait(0.1):
+            highest[0] = max(highest[0], server.process.memory_info().rss)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield highest
+    finally:
+        over.set()
+        watcher.join()
+
+
+def under(server: Server, attack: Attack, core: int, seconds: int, again: bool) -> tuple[float, int, Closed]:
+    """The attack beside the load: the longest that one was borne, the most bytes, and how the others fared."""
+    borne: list[float] = []
+    begun, over = threading.Event(), threading.Event()
+
+    def go() -> None:
+        # It shares the load's core: what is measured is the service, not how the two get along.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        while not over.is_set():
+            borne.append(attack(server.port, begun))
+            if not again or over.wait(1):
+                return
+
+    attacker = threading.Thread(target=go)
+    with highest_memory(server) as highest:
+        attacker.start()
+        begun.wait()
+        seen = closed_loop(core, server.port, ROW, 8, seconds)
+        over.set()
+        attacker.join()
+    return max(borne), highest[0], seen
+
+
+ATTACKS: list[tuple[str, Attack, bool]] = [
+    ("300 MiB of JSON, declared; one a second", declared_body, True),
+    ("300 MiB of JSON in chunks; one a second", chunked_body, True),
+    ("a header of 1 MB; one a second", long_header, True),
+    ("20,000 headers; one a second", many_headers, True),
+    (f"{SLOW} half heads and {SLOW} bodies of a byte a second", slow_clients, False),
+    (f"{IDLE:,} idle connections", idle_connections, False),
+]
+
+
+def main() -> None:
+    """Prints the table as Markdown."""
+    cores = sorted(os.sched_getaffinity(0))
+    with tempfile.TemporaryDirectory() as folder, Ours(Path(folder) / "home").serve(cores[0]) as server:
+        with Client(f"http://127.0.0.1:{server.port}", transport=httpx.HTTPTransport()) as client:
+            client.wait(client.train(EXAMPLE | {"model_name": "line"})["id"])
+        psutil.Process().cpu_affinity(cores[1:])  # attackers and load share what the service leaves them
+        closed_loop(cores[-1], server.port, ROW, 8, 2)
+        before = closed_loop(cores[-1], server.port, ROW, 8, SECONDS_EACH)
+        memory = server.process.memory_info().rss
+        seen = [
+            (name, *under(server, attack, cores[-1], SECONDS_EACH if again else 11, again))
+            for name, attack, again in ATTACKS
+        ]
+        after = closed_loop(cores[-1], server.port, ROW, 8, SECONDS_EACH)
+    alone, rate = mean((before.p99, after.p99)), mean((before.rate, after.rate))
+    sys.stdout.write(
+        "| attack | borne for at most | memory | others' p99 | others' rate | failed |\n|---|---|---|---|---|---|\n"
+    )
+    sys.stdout.write(f"| none, before and after | | | {before.p99 * 1e3:.2f} and {after.p99 * 1e3:.2f} ms | | |\n")
+    for name, seconds, highest, others in seen:
+        failed = others.refused + others.broken
+        sys.stdout.write(
+            f"| {name} | {seconds:.2f} s | {max(0, highest - memory) / 2**20:+.0f} MiB "
+            f"| {others.p99 / alone - 1:+.0%} | {others.rate / rate - 1:+.0%} | {failed} |\n"
+        )
+    sys.stdout.write("| must hold | ≤ 10 s | ≤ +96 MiB | ≤ +10% | | 0 |\n")
+
+
+if __name__ == "__main__":
+    main()

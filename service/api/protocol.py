@@ -1,0 +1,387 @@
+"""A connection: what a client may send before anybody looks at what it asks, and for how long it may take.
+
+uvicorn's protocol has no limits of its own. A client that sends slowly, never reads, or sends what two readers would take for
+different requests is turned away here. Time is looked at twice a second for all connections together, so that a request
+costs no timer.
+"""
+
+import array
+import asyncio
+import fcntl
+import resource
+import socket
+import termios
+from collections import deque
+from http import HTTPStatus
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from service.api.problems import problem
+from service.api.request_head import Refused, check_head
+
+MOST_HEAD_BYTES = 64 * 2**10  # of the request line and all headers
+PIECE = 32 * 2**10  # bytes that are parsed before anything is counted again
+MOST_PIPELINED = 16  # requests that may wait for the answer to one before them
+LATE = 64 * 2**10  # bytes of a body from which on its end is not waited for when its request is answered early
+LINGER_BYTES = 64 * 2**10  # of a body that are still read once its request has been answered
+
+# A look comes every half second and begins to count when it first sees a connection wait: all of these are up to a second later
+# at the latest. So nothing that is to end within 10 seconds lasts longer.
+BETWEEN_LOOKS = 0.5
+IDLE_SECONDS = 8.5  # between two requests, and before the first
+HEAD_SECONDS = 8.5  # from the first byte of a request to the end of its head
+BODY_SECONDS = 8.5  # over which a body must come at
+LEAST_RATE = 1024  # bytes a second
+UNREAD_SECONDS = 8.5  # in which nothing of an answer that waits arrives
+LINGER_SECONDS = 2.0  # for a client to read why it was turned away
+LOOKED_AT_ONCE = 25  # connections that are looked at, and perhaps closed, before others have their turn
+
+NOTHING, _HEAD, _BODY = 0, 1, 2  # the part of a request that has begun and not ended
+_UNREAD, _LINGERING, _NEW = object(), object(), object()
+
+
+def most_connections() -> int:
+    """As many as leave files enough for the service itself: past the system's limit even its journal could not be opened."""
+    return max(64, min(16_384, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 512))
+
+
+class Connection(HttpToolsProtocol):
+    """One connection, given to uvicorn as its `http`."""
+
+    # Most connections never leave these values, and need no place of their own for them.
+    _part = NOTHING
+    _received = 0  # bytes in all
+    _unframed = 0  # bytes since a head, or a piece of a body, was whole
+    _late = False  # whether a body is awaited that is long, or of unknown length
+    _keeps_alive = True  # as the client has asked, while the body may still fail
+    _deaf = False  # what comes is thrown away
+    _discarded = 0
+    _lingers = False
+    _waits_for: object = None  # what was waited for at the last look: something that is new with each wait
+    _since = 0.0  # when that was first seen
+    _unsent = 0
+    _pace: deque[tuple[float, int]]  # of a body that does not come at once: how many bytes were there, and when
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.ws_protocol_class = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Turned away when there are too many."""
+        super().connection_made(transport)
+        watch = _watch(self.server_state, self.loop)
+        watch.start()
+        if len(self.connections) > watch.most:
+            self._refuse(503, "overloaded", f"there are {watch.most} connections, the most that are held at a time")
+
+    def data_received(self, data: bytes) -> None:
+        """Parsed in small pieces, so that nothing grows unseen."""
+        size = len(data)
+        if self._deaf:
+            self._discard(size)
+            return
+        self._received += size
+        if size <= PIECE:
+            self._parse(data)
+            return
+        view = memoryview(data)
+        for start in range(0, size, PIECE):
+            self._parse(view[start : start + PIECE])
+            if self._deaf:
+                return  # type: ignore[unreachable] # what was parsed may have ended it
+
+    def _parse(self, data: bytes | memoryview) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:  # the request is answered as if it had not asked for it
+            self._hear_no_more()
+            return
+        except httptools.HttpParserError as error:
+            self._broken(error.__context__)
+            return
+        if self._part:
+            self._unframed += len(data)
+            if self._unframed > MOST_HEAD_BYTES + PIECE:
+                self._endless()
+
+    # What the parser finds
+
+    def on_message_begin(self) -> None:
+        """A request begins. Its scope is only made when it is let in."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self._part, self._unframed = _HEAD, 0
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: the request is let in, or not."""
+        self.let_in(self.checked())
+
+    def checked(self) -> int | None:
+        """The bytes that the body will have; None when it comes in chunks.
+
+        Raises:
+            Refused, _TooManyPipelined: the request is not let in.
+        """
+        if len(self.pipeline) >= MOST_PIPELINED:
+            raise _TooManyPipelined
+        return check_head(self.url, self.headers, self.parser.get_http_version)
+
+    def let_in(self, length: int | None) -> None:
+        """The application gets the request, whose body will have so many bytes."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(headers)
+        super().on_headers_complete()
+        self._part, self._unframed = _BODY, 0
+        if length is None or length > LATE:
+            # Until the body is there, an answer is the last one on this connection.
+            self._late = True
+            self._keeps_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
+            self.cycle.transport = _Parting(self)  # type: ignore[assignment]
+            self.headers = _Trailers()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body; what nobody reads any more is dropped."""
+        self._unframed = 0
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._part = NOTHING
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        if self._late:
+            self._late = False
+            if not cycle.response_started:
+                cycle.keep_alive = self._keeps_alive
+        cycle.more_body = False
+        cycle.message_event.set()
+
+    def on_response_complete(self) -> None:
+        """The next request that waits begins. An idle connection is left to the looks, and needs no timer."""
+        self.server_state.total_requests += 1
+        if self._lingers or self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+
+    # Turning away
+
+    def _broken(self, cause: BaseException | None) -> None:
+        """What came is no request."""
+        if isinstance(cause, _TooManyPipelined):
+            self._hear_no_more()
+        elif isinstance(cause, Refused):
+            self._give_up(cause.status, cause.code, str(cause))
+        else:
+            self._give_up(400, "invalid_request", "what was sent is not HTTP/1.1")
+
+    def _endless(self) -> None:
+        if self._part == _BODY:
+            self._give_up(400, "invalid_request", "the framing of the body has more bytes than a chunk may have")
+        elif self.headers:
+            self._give_up(431, "invalid_request", f"the head of the request has more than {MOST_HEAD_BYTES} bytes")
+        else:
+            self._give_up(414, "invalid_request", f"the address has more than {MOST_HEAD_BYTES} bytes")
+
+    def _hear_no_more(self) -> None:
+        """The requests that were let in are answered, and the connection closes after the last of them."""
+        self._deaf = True
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    def _give_up(self, status: int, code: str, detail: str) -> None:
+        """Ends the request that is on its way, with this answer if it has none. The answer never stands in the place of another
+        that the client waits for."""
+        cycle = self.cycle
+        if self._part == _BODY:
+            cycle.disconnected = True
+            cycle.message_event.set()
+            if cycle.response_started:
+                self._deaf = True
+                self.transport.close()
+                return
+        elif cycle is not None and not cycle.response_complete:
+            self._hear_no_more()
+            return
+        self._refuse(status, code, detail)
+
+    def _refuse(self, status: int, code: str, detail: str) -> None:
+        answer = problem(status, code, detail)
+        headers = [*self.server_state.default_headers, *answer.raw_headers, (b"connection", b"close")]
+        lines = [b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode())]
+        lines += [b"%b: %b" % each for each in headers]
+        self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + bytes(answer.body))
+        self.part()
+
+    def part(self) -> None:
+        """Says that nothing more comes, and gives the client a moment to read what came: closed at once, a connection with
+        unread bytes would take its last answer with it."""
+        if self.transport.is_closing():
+            return
+        self._deaf = self._lingers = True
+        self.flow.resume_reading()
+        self.transport.write_eof()
+
+    @property
+    def awaits_body(self) -> bool:
+        """Whether a request is on its way whose head was let in."""
+        return self._part == _BODY
+
+    def _discard(self, size: int) -> None:
+        self._discarded += size
+        if self._discarded > LINGER_BYTES:
+            self.flow.pause_reading()
+
+    # Time
+
+    def look(self, now: float) -> None:
+        """Ends what has waited for its client too long."""
+        if self.parser is None:
+            return  # type: ignore[unreachable] # it was lost while others were looked at
+        unsent, cycle = self.transport.get_write_buffer_size(), self.cycle
+        if unsent:
+            unsent += _on_its_way(self.transport)
+            if unsent < self._unsent:
+                self._waits_for = None
+            self._unsent = unsent
+            if self._too_long(_UNREAD, now, UNREAD_SECONDS):
+                self.transport.abort()
+        elif self._lingers:
+            if self._too_long(_LINGERING, now, LINGER_SECONDS):
+                self.transport.abort()
+        elif cycle is not None and not cycle.response_complete:
+            if cycle.more_body:
+                self._look_at_body(now)
+            else:
+                self._waits_for = None  # the service is at work
+        elif self._part == _HEAD:
+            if self._too_long(self.headers, now, HEAD_SECONDS):
+                self._give_up(408, "invalid_request", "the head of the request took longer than 10 seconds")
+        elif self._too_long(_NEW if cycle is None else cycle.message_event, now, IDLE_SECONDS):
+            self.transport.close()
+
+    def _too_long(self, what: object, now: float, seconds: float) -> bool:
+        if self._waits_for is not what:
+            self._waits_for, self._since = what, now
+            return False
+        return now - self._since >= seconds
+
+    def _look_at_body(self, now: float) -> None:
+        cycle = self.cycle
+        if self._waits_for is not cycle or cycle.body or self.flow.read_paused or cycle.waiting_for_100_continue:
+            self._waits_for, self._pace = cycle, deque()  # it is the service that has something to read
+        pace = self._pace
+        pace.append((now, self._received))
+        while len(pace) > 1 and pace[1][0] <= now - BODY_SECONDS:
+            pace.popleft()
+        began, before = pace[0]
+        if now - began >= BODY_SECONDS and self._received - before < LEAST_RATE * (now - began):
+            self._give_up(408, "invalid_request", f"the body came slower than {LEAST_RATE} bytes a second")
+
+    def resume_writing(self) -> None:
+        """The client has read."""
+        super().resume_writing()
+        self._waits_for = None
+
+
+def _on_its_way(transport: asyncio.Transport) -> int:
+    """Bytes that the system holds until the client has them. What it takes from us comes in pieces of hundreds of kilobytes, in
+    which a slow reader's progress would not show."""
+    sent: socket.socket = transport.get_extra_info("socket")
+    waiting = array.array("i", [0])
+    try:
+        fcntl.ioctl(sent.fileno(), termios.TIOCOUTQ, waiting)
+    except OSError:
+        return 0
+    return waiting[0]
+
+
+class _TooManyPipelined(Exception):
+    """The client may send its further requests again."""
+
+
+class _Parting:
+    """The transport of a request whose body may not be all there when its answer is: then it must not be closed at once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.write = connection.transport.write
+        self.is_closing = connection.transport.is_closing
+
+    def close(self) -> None:
+        """Closes, or parts."""
+        if self._connection.awaits_body:
+            self._connection.part()
+        else:
+            self._connection.transport.close()
+
+
+class _Trailers(list[tuple[bytes, bytes]]):
+    """Headers after a body. They are nobody's: the request has begun without them."""
+
+    def append(self, _: tuple[bytes, bytes]) -> None:
+        """Drops it."""
+
+
+class _Watch:
+    """Looks at every connection of a server, again and again while there are any."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, connections: set[Any]) -> None:
+        self.most = most_connections()
+        self._loop = loop
+        self._connections = connections
+        self._looks = False
+
+    def start(self) -> None:
+        """Begins, if it does not look already."""
+        if not self._looks:
+            self._looks = True
+            self._loop.call_later(BETWEEN_LOOKS, self._round)
+
+    def _round(self) -> None:
+        if self._connections:
+            self._look(list(self._connections))
+        else:
+            self._looks = False
+
+    def _look(self, left: list[Connection]) -> None:
+        now = self._loop.time()
+        for each in left[-LOOKED_AT_ONCE:]:
+            each.look(now)
+        del left[-LOOKED_AT_ONCE:]
+        if left:
+            self._loop.call_soon(self._look, left)
+        else:
+            self._loop.call_later(BETWEEN_LOOKS, self._round)
+
+
+_watches: WeakKeyDictionary[ServerState, _Watch] = WeakKeyDictionary()
+
+
+def _watch(state: ServerState, loop: asyncio.AbstractEventLoop) -> _Watch:
+    if state not in _watches:
+        _watches[state] = _Watch(loop, state.connections)
+    return _watches[state]

@@ -1,0 +1,135 @@
+"""P-01, P-03: whatever a body is, every endpoint that takes one answers in words of its own, and soon."""
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from service.app import create_app
+from service.settings import Settings
+from tests.api import json_cases
+from tests.api.live_server import LiveServer
+from tests.api.raw_socket import exchange
+
+WRONG = {400, 415, 422}
+PARAMETERS = {"version": "1", "alias": "strict"}  # all others are the model `line`
+
+
+@pytest.fixture(scope="module")
+def endpoints(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
+    """Every method and path of the app that declares a body; paths with their parameters filled in."""
+    app = create_app(Settings.read(home=tmp_path_factory.mktemp("unused")))
+    found = []
+    for path, item in app.openapi()["paths"].items():
+        filled = re.sub(r"\{(\w+)[^}]*\}", lambda name: PARAMETERS.get(name[1], "line"), path)
+        found += [(method.upper(), filled) for method, told in item.items() if "requestBody" in told]
+    assert len(found) >= 7
+    return found
+
+
+def answers(
+    http: httpx.Client, endpoints: list[tuple[str, str]], bodies: dict[str, bytes], media_type: str
+) -> list[tuple[str, str, str, httpx.Response]]:
+    headers = {"Content-Type": media_type}
+    return [
+        (method, path, name, http.request(method, path, content=body, headers=headers))
+        for method, path in endpoints
+        for name, body in bodies.items()
+    ]
+
+
+def test_p01_what_is_no_json_is_refused_everywhere(
+    http: httpx.Client, line: dict[str, Any], endpoints: list[tuple[str, str]]
+) -> None:
+    told = answers(http, endpoints, json_cases.none(), "application/json")
+    assert [each[:3] for each in told if each[3].status_code not in WRONG] == []
+    assert {each[3].headers["Content-Type"] for each in told} == {"application/problem+json"}
+
+
+def test_p01_what_is_json_is_never_an_error_of_the_server_nor_of_its_form(
+    http: httpx.Client, line: dict[str, Any], endpoints: list[tuple[str, str]]
+) -> None:
+    told = answers(http, endpoints, json_cases.some(), "application/json")
+    assert [each[:3] for each in told if each[3].status_code >= 500 or b'"invalid_json"' in each[3].content] == []
+
+
+def test_p01_what_each_reader_decides_is_never_an_error_of_the_server(
+    http: httpx.Client, line: dict[str, Any], endpoints: list[tuple[str, str]]
+) -> None:
+    told = answers(http, endpoints, json_cases.open_questions(), "application/json")
+    assert [each[:3] for each in told if each[3].status_code >= 500] == []
+
+
+def test_p01_rows_that_are_no_json(http: httpx.Client, line: dict[str, Any]) -> None:
+    """As lines; and some as a table of lines, each of which costs a process of its own."""
+    rows = [("POST", "/v1/models/line/predictions")]
+    for method, path, name, answer in answers(http, rows, json_cases.none(), "application/x-ndjson"):
+        assert answer.status_code in WRONG or _is_two_rows(name, answer), (method, path, name, answer.text)
+    tables = [("PUT", "/v1/datasets/strict")]
+    some = {name: body for name, body in json_cases.none().items() if name.startswith("own document")}
+    told = answers(http, tables, dict(list(some.items())[::2]), "application/x-ndjson")
+    assert [each[:3] for each in told if each[3].status_code >= 500] == []
+
+
+def _is_two_rows(name: str, answer: httpx.Response) -> bool:
+    """`1` and `2` on a line each are no JSON, but are JSON Lines."""
+    return answer.status_code == 200 and len(answer.text.splitlines()) == 2
+
+
+def test_p03_deep_and_long_bodies_cost_no_time(
+    server: LiveServer, http: httpx.Client, line: dict[str, Any], endpoints: list[tuple[str, str]]
+) -> None:
+    """250,000 lists in lists, 5,000 digits, 70,000 chunks of a byte: refused, within 50 ms of processor each on average."""
+    bodies = {"deep": b"[" * 250_000, "digits": b"[" + b"1" * 5000 + b"]"}
+    headers = "Host: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    bytewise = b"1\r\n[\r\n" * 70_000 + b"0\r\n\r\n"
+    own, times = psutil.Process(server.process.pid), 5
+    for method, path in endpoints:
+        before = sum(own.cpu_times()[:2])
+        for _ in range(times):
+            for body in bodies.values():
+                answer = http.request(method, path, content=body, headers={"Content-Type": "application/json"})
+                assert answer.status_code in WRONG
+            heard = exchange(server, f"{method} {path} HTTP/1.1\r\n{headers}".encode(), bytewise)
+            assert heard.statuses[0] in WRONG and len(heard.statuses) == 1
+        spent = sum(own.cpu_times()[:2]) - before
+        assert spent / (3 * times) < 0.05, (method, path)
+
+
+def test_p03_a_body_of_many_small_parts_takes_no_more_memory_than_its_cap(
+    server: LiveServer, http: httpx.Client, line: dict[str, Any]
+) -> None:
+    """16 MiB can hold five million lists, which would take some 700 MB; and one text can be all escapes."""
+    assert http.get("/livez").status_code == 200
+    before = psutil.Process(server.process.pid).memory_info().rss
+    few = 2**20
+    for body in (b"[" + b"[]," * (4 * few) + b"[]]", b'[{"a":1,"b":"' + b"\\n" * (7 * few) + b'"}]'):
+        for path in ("/v1/training-jobs/validate", "/v1/models/line/predictions"):
+            answer = http.post(path, content=body, headers={"Content-Type": "application/json"})
+            assert answer.status_code in (413, 422), answer.text
+    assert _peak(server.process.pid) - before < 160 * 2**20  # some copies of the body itself
+
+
+def _peak(pid: int) -> int:
+    line = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert line is not None
+    return int(line[1]) * 1024
+
+
+def test_p03_a_large_body_holds_up_nobody(server: LiveServer, http: httpx.Client, line: dict[str, Any]) -> None:
+    """It is read beside the event loop."""
+    body = (
+        b'{"model_name": "a", "data": {"kind": "rows", "target": "y", "records": ['
+        + b'{"y": 1},' * 900_000
+        + b'{"y": 1}]}}'
+    )
+    head = f"POST /v1/training-jobs/validate HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+    heard = exchange(server, head.encode(), body[: 2**20], patience=0.1)  # its head is let in
+    assert heard.statuses == []
+    began = time.monotonic()
+    assert http.get("/livez").status_code == 200
+    assert time.monotonic() - began < 1

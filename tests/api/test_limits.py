@@ -1,0 +1,191 @@
+"""P-04: requests that are larger than anybody takes are refused before they are read to their end, whatever is large in them."""
+
+import gzip
+import re
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.live_server import LiveServer
+from tests.api.raw_socket import Heard, connect, exchange, listen
+
+MIB = 2**20
+JSON = "application/json"
+BUFFERS = 12 * MIB  # what the system takes from a sender on its way to a reader that reads nothing
+PREDICT = "/v1/models/line/predictions"
+BODIES = [  # method, path, media type, and how many bytes are taken
+    ("POST", "/v1/training-jobs", JSON, 16 * MIB),
+    ("POST", "/v1/training-jobs/validate", JSON, 16 * MIB),
+    ("PUT", "/v1/models/line/aliases/limits", JSON, 16 * MIB),
+    ("POST", PREDICT, JSON, 16 * MIB),
+    ("POST", PREDICT, "text/csv", 64 * MIB),
+    ("POST", PREDICT, "application/x-npy", 64 * MIB),
+    ("POST", PREDICT, "application/vnd.apache.parquet", 64 * MIB),
+    ("PUT", "/v1/datasets/limits", "text/csv", 10 * 2**30),
+    ("POST", "/v1/models/limits/versions", "application/zip", 10 * 2**30),
+]
+UNDECLARED = [each for each in BODIES if each[3] <= 64 * MIB]
+
+
+def head(method: str, path: str, media_type: str, *more: str) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Type: {media_type}", *more]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n"
+
+
+def pour(server: LiveServer, start: bytes, piece: bytes, most: int) -> tuple[Heard, int]:
+    """Sends the piece again and again, without looking at what comes back; and how many bytes went out."""
+    with connect(server) as connection:
+        sent = 0
+        with suppress(ConnectionError):
+            connection.sendall(start)
+            while sent < most:
+                sent += connection.send(piece)
+        return listen(connection, 20), sent
+
+
+def pour_all(server: LiveServer, pours: list[tuple[bytes, bytes, int]]) -> list[tuple[Heard, int]]:
+    """All at the same time: each ends in seconds in which nothing happens."""
+    with ThreadPoolExecutor(len(pours)) as threads:
+        return list(threads.map(lambda each: pour(server, *each), pours))
+
+
+def test_p04_a_body_that_says_it_is_too_large_is_not_read(server: LiveServer, line: dict[str, Any]) -> None:
+    starts = [head(method, path, given, f"Content-Length: {most + 1}") for method, path, given, most in BODIES]
+    told = pour_all(server, [(start, b" " * MIB, 4 * BUFFERS) for start in starts])
+    for (heard, sent), about in zip(told, BODIES, strict=True):
+        assert heard.statuses == [413] and heard.ended and b"connection: close" in heard.text, about
+        assert sent < BUFFERS, about
+
+
+def test_p04_a_body_that_does_not_is_read_no_further_than_its_cap(server: LiveServer, line: dict[str, Any]) -> None:
+    piece = b"100000\r\n" + b" " * MIB + b"\r\n"
+    told = pour_all(
+        server,
+        [
+            (head(method, path, given, "Transfer-Encoding: chunked"), piece, most + 4 * BUFFERS)
+            for method, path, given, most in UNDECLARED
+        ],
+    )
+    for (heard, sent), about in zip(told, UNDECLARED, strict=True):
+        assert heard.statuses == [413] and heard.ended, about
+        assert about[3] <= sent < about[3] + BUFFERS, about
+
+
+@pytest.mark.parametrize(("method", "path", "media_type", "most"), UNDECLARED)
+def test_p04_what_comes_out_of_a_compressed_body_counts(
+    http: httpx.Client, line: dict[str, Any], method: str, path: str, media_type: str, most: int
+) -> None:
+    """1000:1."""
+    body = gzip.compress(b" " * (most + 1), 9)
+    assert len(body) < most / 900
+    answer = http.request(method, path, content=body, headers={"Content-Type": media_type, "Content-Encoding": "gzip"})
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+def test_compressed_bodies_are_taken_everywhere(http: httpx.Client, line: dict[str, Any]) -> None:
+    spec = (
+        b'{"model_name": "packed", "data": {"kind": "line", "weight": 1, "bias": 0, "start": 0, "end": 1, "step": 0.1}}'
+    )
+    table = b"x,y\n" + b"1,2\n2,3\n" * 20
+    for method, path, media_type, body in (
+        ("POST", "/v1/training-jobs/validate", JSON, spec),
+        ("PUT", "/v1/datasets/packed", "text/csv", table),
+    ):
+        headers = {"Content-Type": media_type, "Content-Encoding": "gzip"}
+        answer = http.request(method, path, content=gzip.compress(body), headers=headers)
+        assert answer.status_code in (200, 201), answer.text
+        assert http.request(method, path, content=body, headers=headers).status_code == 400
+        other = http.request(method, path, content=body, headers={**headers, "Content-Encoding": "br"})
+        assert (other.status_code, other.json()["code"]) == (415, "unsupported_media_type")
+    assert http.get("/v1/datasets/packed").json()["bytes"] == len(table)
+
+
+def test_lines_may_be_without_end_but_not_long(server: LiveServer, http: httpx.Client, line: dict[str, Any]) -> None:
+    """More in all than any other body may have; and one line that is too long."""
+    headers = {"Content-Type": "application/x-ndjson"}
+    row = b"[0.5" + b" " * 200_000 + b"]\n"
+    answer = http.post(PREDICT, content=(row for _ in range(400)), headers=headers)
+    assert answer.status_code == 200 and len(answer.text.split()) == 400
+    start = head("POST", PREDICT, headers["Content-Type"], "Transfer-Encoding: chunked")
+    heard, sent = pour(server, start, b"100000\r\n" + b" " * (MIB - 1) + b"1\r\n", 4 * BUFFERS)
+    assert heard.statuses == [422] and heard.ended and sent < BUFFERS
+
+
+@pytest.mark.parametrize(("method", "path", "media_type", "most"), BODIES)
+def test_p04_forms_are_not_taken(
+    http: httpx.Client, line: dict[str, Any], method: str, path: str, media_type: str, most: int
+) -> None:
+    """10,000 fields."""
+    field = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'
+    body = field * 10_000 + b"--b--\r\n"
+    answer = http.request(method, path, content=body, headers={"Content-Type": "multipart/form-data; boundary=b"})
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+
+
+LARGE_HEADS = {
+    "a header of 1 MB": (b"GET /livez HTTP/1.1\r\nHost: localhost\r\nA: ", b"a" * 1000, 1000, 431),
+    "the name of a header of 1 MB": (b"GET /livez HTTP/1.1\r\nHost: localhost\r\n", b"a" * 1000, 1000, 431),
+    "20,000 headers": (b"GET /livez HTTP/1.1\r\nHost: localhost\r\n", b"A: b\r\n", 20_000, 431),
+    "101 headers": (b"GET /livez HTTP/1.1\r\nHost: localhost\r\n", b"A: b\r\n", 100, 431),
+    "an address of 1 MB": (b"GET /", b"a" * 1000, 1000, 414),
+    "an address of 40 kB": (b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\nHost: localhost", b"\r\n", 1, 414),
+    "a method of 1 MB": (b"", b"A" * 1000, 1000, 400),
+}
+
+
+@pytest.mark.parametrize("name", LARGE_HEADS)
+def test_p04_large_heads(server: LiveServer, name: str) -> None:
+    start, piece, times, status = LARGE_HEADS[name]
+    heard = exchange(server, start, *[piece] * times, b"\r\n\r\n")
+    assert heard.statuses == [status] and heard.ended and b"application/problem+json" in heard.text
+
+
+def test_p04_a_large_head_at_once(server: LiveServer) -> None:
+    """In one piece for the server, too, as far as the system lets it."""
+    heard = exchange(server, b"GET /livez HTTP/1.1\r\nHost: localhost\r\nA: " + b"a" * MIB + b"\r\n\r\n")
+    assert heard.statuses == [431] and heard.ended
+
+
+def test_what_a_head_may_have(server: LiveServer) -> None:
+    lines = b"".join(b"A-%d: %b\r\n" % (each, b"b" * 500) for each in range(97))
+    heard = exchange(
+        server, b"GET /livez?" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + lines + b"\r\n"
+    )
+    assert heard.statuses == [200]
+
+
+ENDLESS = {
+    "the extension of a chunk": (b"2;a=", b"a" * 1000),
+    "the zeros of a chunk's size": (b"", b"0" * 1000),
+    "a trailer": (b"0\r\nA: ", b"a" * 1000),
+    "trailers": (b"0\r\n", b"A: b\r\n" * 100),
+}
+
+
+def test_p04_what_is_around_a_body_has_an_end(server: LiveServer, line: dict[str, Any]) -> None:
+    start = head("POST", PREDICT, JSON, "Transfer-Encoding: chunked")
+    told = pour_all(server, [(start + first, piece, 4 * BUFFERS) for first, piece in ENDLESS.values()])
+    for (heard, sent), name in zip(told, ENDLESS, strict=True):
+        assert heard.statuses == [400] and heard.ended and sent < BUFFERS, name
+
+
+def test_a_body_that_nobody_asked_for_is_not_read(server: LiveServer) -> None:
+    """Whatever the answer is, it comes at once, and the connection ends."""
+    paths = ("/v1/nothing", "/v1/models/line", "/livez", "/v1/training-jobs/nobody/cancel")
+    starts = [head("POST", path, JSON, f"Content-Length: {2**40}") for path in paths]
+    for heard, sent in pour_all(server, [(start, b" " * MIB, 4 * BUFFERS) for start in starts]):
+        assert heard.statuses in ([404], [405]) and heard.ended and sent < BUFFERS
+
+
+def test_a_small_body_that_is_refused_leaves_the_connection(server: LiveServer) -> None:
+    start = head("POST", "/v1/training-jobs", "text/plain", "Content-Length: 30000")
+    with connect(server) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(start + b" " * 10_000)
+        assert re.match(rb"HTTP/1.1 415 ", connection.recv(65_536))
+        connection.sendall(b" " * 20_000 + b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert listen(connection, 20).statuses == [200]
