@@ -153,7 +153,8 @@ def test_p04_a_large_head_at_once(server: LiveServer) -> None:
 def test_what_a_head_may_have(server: LiveServer) -> None:
     lines = b"".join(b"A-%d: %b\r\n" % (each, b"b" * 500) for each in range(97))
     heard = exchange(
-        server, b"GET /livez?" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + lines + b"\r\n"
+        server,
+        b"GET /livez?" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + lines + b"\r\n",
     )
     assert heard.statuses == [200]
 
