@@ -34,11 +34,13 @@ FROM python:3.11-slim
 RUN groupadd --gid 10001 modelwright \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/modelwright --shell /usr/sbin/nologin modelwright \
  && install --directory --owner 10001 --group 10001 /var/lib/modelwright
+# Without a key it would not listen on 0.0.0.0: the first start on a volume makes one and prints it, once.
 # Everything that is written lies under the home, so that the root file system can be read-only.
 ENV PATH=/opt/modelwright/bin:$PATH \
     HOME=/var/lib/modelwright \
     TMPDIR=/var/lib/modelwright \
     MODELWRIGHT_HOME=/var/lib/modelwright \
+    MODELWRIGHT_FIRST_KEY=true \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 USER 10001:10001

@@ -63,6 +63,12 @@ class Aliases:
             raise AliasNotFound(name, alias)
         return [self._read(name, alias, number) for number in numbers]
 
+    def entry(self, name: str, alias: str, number: int) -> Entry:
+        """The entry with that number, which there must be."""
+        check_name(name)
+        check_alias(alias)
+        return self._read(name, alias, number)
+
     def set(self, name: str, alias: str, version: int, *, expected: int | None = None, absent: bool = False) -> Entry:
         """Point the alias at `version`, with `absent` only when there is no such alias; the entry then in force.
 

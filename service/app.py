@@ -1,136 +1,90 @@
 """The composition root: chooses the parts, joins them, and serves."""
 
 import asyncio
-import contextlib
 import logging
-import os
-import shutil
-import signal
+import socket
 import sys
-import tempfile
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from importlib.metadata import entry_points
-from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any, cast
 
 import torch
-import uvicorn
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from sqlalchemy import Engine
+from starlette.types import ASGIApp
 
 from model_store import Store
 from service import __version__
+from service.access.audit import Audit
+from service.access.keyring import Keyring
 from service.api import problems
+from service.api.edge import Edge
 from service.api.front import Front
 from service.api.head import AnswerHead
-from service.api.openapi import openapi
+from service.api.job_document import document
+from service.api.openapi import describe
 from service.api.parts import Parts
 from service.api.predictions import Predictions, measure
-from service.api.protocol import Connection
-from service.api.routes import aliases, bundles, datasets, health, metrics, models, predictions, training_jobs
+from service.api.routes import (
+    aliases,
+    audit,
+    bundles,
+    datasets,
+    health,
+    keys,
+    metrics,
+    models,
+    predictions,
+    training_jobs,
+)
 from service.jobs.bell import Bell
-from service.jobs.database import open_database
-from service.jobs.destinations import Destinations
-from service.jobs.dispatch import Dispatch
-from service.jobs.housekeeping import Housekeeping
 from service.jobs.job import Job
 from service.jobs.journal import Journal
-from service.jobs.limits import AttemptLimits, memory_there_is
-from service.jobs.ownership import Ownership
-from service.jobs.runner import Runner
-from service.jobs.signing import Signer
+from service.keys import open_keys
+from service.listening import open_listeners
+from service.server import Protocol, Server
 from service.serving.batches import Batches
 from service.serving.warm_models import WarmModels
-from service.settings import Settings
+from service.settings import Settings, forget_secrets
+from service.telemetry.exposition import families, text
 from service.telemetry.predictions import PredictionFigures
+from service.trainings import Trainings, memory_limit, open_journal, plug_in_kinds, webhook_settings
 from service.use_cases.current_versions import ROUND, CurrentVersions
 from service.use_cases.draw_plot import Plots
 from service.use_cases.submit_training import Limits, plan
+from service.wire import Wire
 from service.workflow.models import install as install_models
 from service.workflow.spec import EXAMPLE, parse
 
-if TYPE_CHECKING:
-    from service.jobs.webhooks import Webhooks
-
-BETWEEN_ROUNDS = 600.0  # seconds between two rounds of housekeeping
-LEFT_FOR = 86_400.0  # seconds after which a temporary file belongs to nobody
 DESCRIPTION = "POST a config, get a model."
-TRAINING_ENTRY = "service.use_cases.train:train"
-TRAINING_NEEDS = ["torchmetrics.functional.classification", "torchmetrics.functional.regression", "torch._dynamo"]
-log = logging.getLogger(__name__)
+MOST_SECONDS_FOR_FIGURES = 5.0  # of all processes; the supervisor waits for none longer than one
+Metrics = Callable[[], Awaitable[bytes]]
 
-ROUTERS = (health, training_jobs, datasets, models, aliases, bundles, predictions, metrics)
+ROUTERS = (health, training_jobs, datasets, models, aliases, bundles, predictions, metrics, keys, audit)
 
 
-def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
+def create_app(settings: Settings, engine: Engine | None = None, wire: Wire | None = None) -> FastAPI:
     """The application. Its parts come to life with its lifespan.
 
     Args:
         settings: what it shall be like.
         engine: its journal's database, where that has been opened already; closed at the end.
+        wire: to the other processes of the service, if there are any; one of them runs the trainings, else this one does.
 
     Raises:
         WebhooksMisconfigured: their settings are not right.
+        AccessError: its keys are not right, or there are none where there must be.
     """
-    destinations = Destinations.parse(settings.webhook_hosts or "")
-    signer = Signer(settings.webhook_secret) if destinations.allowed else None
-    kinds = [each.value for each in entry_points(group="modelwright.models")]
-    install_models(kinds)
+    keyring, audit_log = open_keys(settings), Audit(settings.home.resolve() / "audit")
+    webhook_settings(settings)
+    install_models(plug_in_kinds())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        torch.set_num_threads(1)  # many small forwards: a pool of threads would only wait for itself
-        home = settings.home.resolve()
-        home.mkdir(parents=True, exist_ok=True)
-        store, bell, ownership = Store.open(home / "store"), Bell(), Ownership(home / "owners")
-        opened = engine or open_journal(settings)
-        warm = WarmModels(settings.warm_model_bytes)
-        current = CurrentVersions(store, warm)
-        webhooks = _webhooks(opened, signer, destinations, current) if signer is not None else None
-
-        def changed(job_id: str) -> None:
-            bell.ring(job_id)
-            if webhooks is not None:
-                webhooks.wake()
-
-        journal, dispatch = Journal(opened, changed=changed), Dispatch(opened, changed=changed)
-        runner = _runner(settings, home, dispatch, ownership, kinds)
-        limits = Limits(settings.max_parameters, _memory_limit(settings), destinations)
-        app.state.parts = Parts(
-            store=store,
-            journal=journal,
-            bell=bell,
-            runner=runner,
-            warm=warm,
-            current=current,
-            temporary=home / "tmp",
-            plots=Plots(home / "cache" / "plots", home / "tmp"),
-            max_upload_bytes=settings.max_upload_bytes,
-            limits=limits,
-        )
-        answering = _predictions(settings, store, warm, current, app)
-        runner.start()
-        if webhooks is not None:
-            webhooks.start()
-        warming = asyncio.create_task(asyncio.to_thread(_warm_up, store, limits))
-        tidying = asyncio.create_task(_tidy(settings, home, store, Housekeeping(opened)))
-        following = asyncio.create_task(_follow(current))
-        try:
+        async with _alive(app, settings, engine or open_journal(settings), wire):
             yield
-            tidying.cancel()
-            following.cancel()
-            await warming
-        finally:
-            answering.close()
-            runner.stop()
-            if webhooks is not None:
-                webhooks.stop()
-            ownership.close()
-            opened.dispose()
 
     app = FastAPIOffline(
         title="Modelwright",
@@ -146,78 +100,143 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
         app.include_router(each.router)
     framework = app.build_middleware_stack
     # Before its middleware and router, which take several times as long as a prediction does.
-    app.build_middleware_stack = lambda: Front(framework(), app.state)  # type: ignore[method-assign]
-    app.openapi = lambda: openapi(app)  # type: ignore[method-assign] # FastAPI's own way to extend it
+    app.build_middleware_stack = lambda: entry(app, framework())  # type: ignore[method-assign]
+    app.openapi = lambda: describe(app, keys_on=keyring.on)  # type: ignore[method-assign] # FastAPI's own way to extend it
+    app.state.keyring, app.state.audit, app.state.insecure = keyring, audit_log, settings.insecure
     return app
 
 
-def open_journal(settings: Settings) -> Engine:
-    """The journal's database: the one of the settings, or the SQLite file in the home.
-
-    Raises:
-        JournalNotOpened: it is not to be had.
-    """
-    if settings.database_url is not None:
-        return open_database(settings.database_url.get_secret_value())
-    home = settings.home.resolve()
-    home.mkdir(parents=True, exist_ok=True)
-    return open_database(f"sqlite:///{home / 'journal.sqlite'}")
+def entry(app: FastAPI, inner: ASGIApp) -> Edge:
+    """What stands before all of the app, or before a part of it: who may ask, then predictions."""
+    state = app.state
+    front = Front(inner, state)
+    return Edge(front, state.keyring, state.audit, short=front.short, any_host=state.insecure)
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, listeners: list[socket.socket] | None = None, wire: Wire | None = None) -> None:
     """Serves until SIGTERM or SIGINT.
+
+    Args:
+        settings: what it shall be like.
+        listeners: the sockets to serve on, where the supervisor has opened them.
+        wire: to the supervisor and the other processes.
 
     Raises:
         JournalNotOpened: its database is not to be had; nothing was started.
         WebhooksMisconfigured: their settings are not right; nothing was started.
+        OSError: it cannot listen there; nothing was started.
+        AccessError: keys are missing or not right; nothing was started.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     engine = open_journal(settings)  # before uvicorn, which would wrap what goes wrong in a traceback
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: None)  # uvicorn stops at them, then sends them again: the exit status stays 0
-    for secret in ("MODELWRIGHT_WEBHOOK_SECRET", "MODELWRIGHT_DATABASE_URL"):
-        os.environ.pop(secret, None)  # nobody is to inherit them
-    # What trainings report is written down by another thread; predictions shall not wait 5 ms until it lets the interpreter go.
-    sys.setswitchinterval(0.0002)
-    # A stream that cannot go on is broken off on purpose, and uvicorn takes that for a mistake.
-    logging.getLogger("uvicorn.error").addFilter(lambda said: "without completing response" not in said.getMessage())
-    app = create_app(settings, engine)
-    config = uvicorn.Config(
-        Front(app, app.state),  # before FastAPI's own entry, too, which looks at the environment for each request
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http=Connection,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=20,
+    forget_secrets()
+    app = create_app(settings, engine, wire)
+    first = entry(app, app)  # before FastAPI's own entry, too, which looks at the environment for each request
+    server = Server(
+        first,
+        http=partial(Protocol, answer=first.short),
+        delay=settings.stop_delay_seconds,
+        stopping=lambda: app.state.stopping() if hasattr(app.state, "stopping") else None,
+        alone=wire is None,
     )
-    server = _Server(config, app)
-    server.run()
+    if wire is not None:
+        wire.heed["stop"] = lambda _: server.announce()
+    server.serve_on(listeners or open_listeners(settings.host, settings.port))
     if not server.started:
         sys.exit(1)
 
 
-class _Server(uvicorn.Server):
-    """As soon as it is asked to stop, lets those go who wait for a job, and has the trainings save where they stand: it
-    would otherwise wait for them, and they for it."""
+@asynccontextmanager
+async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | None) -> AsyncIterator[None]:
+    """The parts, joined and at work."""
+    torch.set_num_threads(1)  # many small forwards: a pool of threads would only wait for itself
+    home = settings.home.resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    store, bell = Store.open(home / "store"), Bell()
+    warm = WarmModels(settings.warm_model_bytes)
+    current = CurrentVersions(store, warm)
+    trainings = None if wire is not None else _trainings(settings, engine, store, bell, current)
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
-        super().__init__(config)
-        self._app = app
+    def changed(job_id: str) -> None:
+        bell.ring(job_id)
+        if trainings is not None:
+            trainings.changed()
+        if wire is not None:
+            wire.say("job", job_id)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        super().handle_exit(sig, frame)
-        if hasattr(self._app.state, "parts"):
-            self._app.state.parts.bell.close()
-            self._app.state.parts.runner.drain()
+    def stopping() -> None:  # lets those go who wait for a job: the server would wait for them, and they for it
+        bell.close()
+        if trainings is not None:
+            trainings.drain()
+
+    limits = Limits(settings.max_parameters, memory_limit(settings), webhook_settings(settings)[0])
+    app.state.parts = Parts(
+        store=store,
+        journal=Journal(engine, changed=changed),
+        bell=bell,
+        wake=trainings.wake if trainings is not None else partial(cast(Wire, wire).say, "wake"),
+        warm=warm,
+        current=current,
+        temporary=home / "tmp",
+        plots=Plots(home / "cache" / "plots", home / "tmp"),
+        max_upload_bytes=settings.max_upload_bytes,
+        limits=limits,
+        keyring=app.state.keyring,
+        audit=app.state.audit,
+    )
+    app.state.keyring.follow()
+    app.state.stopping = stopping
+    app.state.predictions, figures = _predictions(settings, store, warm, current, app.state.keyring)
+    app.state.metrics = _metrics(figures, wire)
+    warming = asyncio.create_task(asyncio.to_thread(_warm_up, store, limits))
+    at_work = [asyncio.create_task(_follow(current))]
+    if trainings is not None:
+        trainings.start()
+        at_work.append(asyncio.create_task(trainings.tidy()))
+    if wire is not None:
+        wire.heed["job"] = bell.ring
+        wire.heed["tell"] = lambda _: wire.say("told", families(figures.registry))
+        await wire.open()
+    try:
+        yield
+        for each in at_work:
+            each.cancel()
+        await warming
+    finally:
+        app.state.predictions.close()
+        app.state.keyring.close()
+        app.state.audit.close()
+        if trainings is not None:
+            trainings.stop()
+        if wire is not None:
+            wire.close()
+        engine.dispose()
+
+
+def _trainings(settings: Settings, engine: Engine, store: Store, bell: Bell, current: CurrentVersions) -> Trainings:
+    def shown(job: Job) -> dict[str, Any]:
+        return document(training_jobs.followed(current, job))
+
+    return Trainings(settings, engine, store, bell.ring, shown)
+
+
+def _metrics(figures: PredictionFigures, wire: Wire | None) -> Metrics:
+    """What `/metrics` answers: what this process has counted, or what all have."""
+
+    async def of_all() -> bytes:
+        assert wire is not None  # noqa: S101 - else `of_one` is taken
+        return text(await wire.figures(MOST_SECONDS_FOR_FIGURES))
+
+    async def of_one() -> bytes:
+        return figures.text()
+
+    return of_one if wire is None else of_all
 
 
 def _predictions(
-    settings: Settings, store: Store, warm: WarmModels, current: CurrentVersions, app: FastAPI
-) -> Predictions:
+    settings: Settings, store: Store, warm: WarmModels, current: CurrentVersions, keyring: Keyring
+) -> tuple[Predictions, PredictionFigures]:
     def gauges() -> list[tuple[str, str, float]]:
         return [
             ("modelwright_warm_models", "Models in memory.", len(warm)),
@@ -225,17 +244,21 @@ def _predictions(
             ("modelwright_warm_model_hits_total", "Predictions that found their model in memory.", warm.hits),
             ("modelwright_warm_model_loads_total", "Models that were loaded into memory.", warm.loads),
             ("modelwright_predictions_waiting", "Predictions that wait for a thread.", batches.waiting),
+            (
+                "modelwright_keys_required",
+                "0 while whoever reaches the service may do everything.",
+                keyring.on,
+            ),
         ]
 
-    figures = app.state.figures = PredictionFigures(gauges)
+    figures = PredictionFigures(gauges)
     batches = Batches(
         light=settings.light_predictions,
         threads=settings.prediction_threads,
         most_waiting=settings.waiting_predictions,
         measure=measure(figures),
     )
-    made = app.state.predictions = Predictions(store, warm, current, batches, figures, settings.waiting_predictions)
-    return made
+    return Predictions(store, warm, current, batches, figures, settings.waiting_predictions), figures
 
 
 async def _follow(current: CurrentVersions) -> None:
@@ -245,65 +268,6 @@ async def _follow(current: CurrentVersions) -> None:
         await asyncio.sleep(ROUND)
 
 
-async def _tidy(settings: Settings, home: Path, store: Store, housekeeping: Housekeeping) -> None:
-    """Keeps house, now and again."""
-
-    def once() -> None:
-        housekeeping.forget_old(settings.keep_events_days)
-        housekeeping.sweep(home / "tmp" / "attempts", home / "checkpoints")
-        _sweep(store, home / "tmp")
-
-    while True:
-        try:
-            await asyncio.to_thread(once)
-        except Exception:
-            log.exception("the housekeeping met an error; the next round is in %.0f s", BETWEEN_ROUNDS)
-        await asyncio.sleep(BETWEEN_ROUNDS)
-
-
-def _sweep(store: Store, temporary: Path) -> None:
-    """Removes what processes that were killed have left lying: unfinished publishes, uploads and drawings, a day old."""
-    store.sweep(LEFT_FOR)
-    for path in temporary.glob(f"{tempfile.template}*"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > LEFT_FOR:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _memory_limit(settings: Settings) -> int:
-    """Bytes that one training may take: four fifths of the machine's if nobody has said."""
-    return settings.max_memory_bytes or memory_there_is() * 4 // 5
-
-
 def _warm_up(store: Store, limits: Limits) -> None:
     """Plans a training once, so that what torch loads on first use is loaded before the first client waits for it."""
     plan(store, parse(EXAMPLE), limits)
-
-
-def _runner(settings: Settings, home: Path, dispatch: Dispatch, ownership: Ownership, kinds: list[str]) -> Runner:
-    return Runner(
-        dispatch,
-        ownership,
-        entry=TRAINING_ENTRY,
-        preload=TRAINING_NEEDS,
-        temporary=home / "tmp",
-        checkpoints=home / "checkpoints",
-        slots=settings.slots,
-        limits=AttemptLimits(_memory_limit(settings), settings.max_training_seconds),
-        surroundings={
-            "store": str(home / "store"),
-            "threads": settings.threads or max(1, ((os.cpu_count() or 2) - 1) // settings.slots),
-            "kinds": kinds,
-            "checkpoint_seconds": settings.checkpoint_seconds,
-        },
-    )
-
-
-def _webhooks(engine: Engine, signer: Signer, destinations: Destinations, current: CurrentVersions) -> "Webhooks":
-    from service.jobs.outbox import Outbox
-    from service.jobs.webhooks import Webhooks  # brings httpx, which nothing else here needs
-
-    def document(job: Job) -> dict[str, Any]:
-        return training_jobs.document(training_jobs.followed(current, job))
-
-    return Webhooks(Outbox(engine), signer, destinations, document)

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from service.cli_keys import Home, keys
 from service.printing import console, prediction_text, show, table
 
 if TYPE_CHECKING:
@@ -20,11 +21,11 @@ models = typer.Typer(help="The models of a service and their versions.", no_args
 jobs = typer.Typer(help="Training jobs.", no_args_is_help=True)
 datasets = typer.Typer(help="Data sets.", no_args_is_help=True)
 store = typer.Typer(help="The model store on this machine.", no_args_is_help=True)
-for name, group in {"models": models, "jobs": jobs, "datasets": datasets, "store": store}.items():
+groups = {"models": models, "jobs": jobs, "datasets": datasets, "store": store, "keys": keys}
+for name, group in groups.items():
     app.add_typer(group, name=name)
 
 Url = Annotated[str, typer.Option(envvar="MODELWRIGHT_URL", help="Address of the service.")]
-Home = Annotated[Path | None, typer.Option(help="Folder of the service's state [env: MODELWRIGHT_HOME].")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Model = Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Version: a number, an alias or latest.")]
@@ -39,10 +40,13 @@ def main() -> None:
     try:
         app()
     except Exception as error:
+        from model_store.errors import StoreError
+        from service.access.errors import AccessError
         from service.client import ModelwrightError
         from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
 
-        if not isinstance(error, ModelwrightError | JournalNotOpened | WebhooksMisconfigured | OSError):
+        known = ModelwrightError | JournalNotOpened | WebhooksMisconfigured | AccessError | StoreError | OSError
+        if not isinstance(error, known):
             raise
         Console(stderr=True).print(f"[red]Error:[/red] {escape(told(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
@@ -63,13 +67,29 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
     home: Home = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that answer.")] = None,
+    first_key: Annotated[
+        bool | None, typer.Option("--first-key", help="Where there are no keys, make one and print it.")
+    ] = None,
+    insecure: Annotated[
+        bool | None, typer.Option("--insecure", help="Without keys, let whoever reaches the address do everything.")
+    ] = None,
 ) -> None:
     """Start the service."""
-    from service.app import serve
     from service.settings import Settings
 
-    given = {"host": host, "port": port, "home": home}
-    serve(Settings.read(**{name: value for name, value in given.items() if value is not None}))
+    given = {"host": host, "port": port, "home": home, "workers": workers, "first_key": first_key, "insecure": insecure}
+    settings = Settings.read(**{name: value for name, value in given.items() if value is not None})
+    if settings.workers > 1:
+        from service.keys import open_keys
+        from service.supervisor import supervise
+
+        open_keys(settings)  # a first one is made once for all, and what is wrong is told before anything begins
+        supervise(settings)
+    else:
+        from service.app import serve
+
+        serve(settings)
 
 
 @app.command()

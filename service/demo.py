@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import shutil
 import signal
@@ -22,6 +23,7 @@ from service.progress import follow
 
 _START_SECONDS = 120
 _STOP_SECONDS = 30
+_KEYS = ("MODELWRIGHT_FIRST_KEY", "MODELWRIGHT_ADMIN_KEY")
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:[1-9]\d*")
 
 
@@ -34,11 +36,14 @@ class Service:
 
     def __init__(self, home: Path, log: Path) -> None:
         self.home, self.log, self.address = home, log, ""
-        command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", str(home)]
+        command = [sys.executable, "-m", "service", "serve", "--host", "127.0.0.1", "--port", "0", "--home", str(home)]
+        # It answers nobody but this command, which needs no key for it. And nobody balances load here.
+        environment = {name: value for name, value in os.environ.items() if name not in _KEYS}
+        environment = {"MODELWRIGHT_STOP_DELAY_SECONDS": "0"} | environment
         with log.open("wb") as output:
             # Its own session: it outlives this command with --keep, and Ctrl-C reaches it through `stop` only.
             self.process = subprocess.Popen(  # noqa: S603 - our own command
-                command, cwd=_package_folder(), stdout=output, stderr=output, start_new_session=True
+                command, cwd=_package_folder(), env=environment, stdout=output, stderr=output, start_new_session=True
             )
 
     def client(self) -> Client:
@@ -47,7 +52,8 @@ class Service:
         while time.monotonic() < deadline and self.process.poll() is None:
             if address := _ADDRESS.search(self.log.read_text(errors="replace")):
                 # A transport of our own leaves proxies from the environment aside: this is the loopback.
-                client = Client(address[0], transport=httpx.HTTPTransport())
+                key = os.environ.get("MODELWRIGHT_API_KEY")  # a home that was used before may have keys
+                client = Client(address[0], api_key=key, transport=httpx.HTTPTransport())
                 if client.ready():
                     self.address = address[0]
                     return client

@@ -22,6 +22,8 @@ class Settings(BaseSettings):
     @classmethod
     def read(cls, **given: Any) -> Self:
         """The settings of the environment, but for those given here."""
+        if os.environ.get("MODELWRIGHT_ADMIN_KEY") == "":
+            given.setdefault("admin_key", "")  # who sets an empty key is mistaken, and shall not be served without one
         return cls(**given)
 
     # Where
@@ -33,6 +35,28 @@ class Settings(BaseSettings):
         default=None,
         description="the journal's database, `postgresql://user:password@host/name`; a SQLite file in the home if not set",
     )
+
+    workers: int = Field(
+        default=1, ge=1, le=64, description="processes that answer; with several, one more process runs the trainings"
+    )
+    stop_delay_seconds: float = Field(
+        default=2.0,
+        ge=0,
+        description="seconds for which it still listens when it is asked to stop, so that load balancers notice",
+    )
+
+    # Who may ask
+    admin_key: SecretStr | None = Field(
+        default=None,
+        description="a key that may do everything, of 32 visible characters at least, beside those of the home",
+    )
+    first_key: bool = Field(
+        default=False, description="make a first key at the first start, scope `admin`, and print it once"
+    )
+    insecure: bool = Field(
+        default=False, description="without keys, let whoever reaches the address do everything, on any address"
+    )
+    keep_audit_days: float = Field(default=365.0, ge=0, description="days for which the audit log is kept")
 
     # How much
     slots: int = Field(default=max(1, (os.cpu_count() or 2) - 1), ge=1, description="trainings at a time")
@@ -77,3 +101,9 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(
         default=None, description="signs webhooks: `whsec_` and base64, or a text, of at least 24 bytes"
     )
+
+
+def forget_secrets() -> None:
+    """Takes the secrets out of the environment once they were read: nobody is to inherit them."""
+    for secret in ("MODELWRIGHT_WEBHOOK_SECRET", "MODELWRIGHT_DATABASE_URL", "MODELWRIGHT_ADMIN_KEY"):
+        os.environ.pop(secret, None)

@@ -18,11 +18,12 @@ class Document(BaseModel):
 
 
 class Problem(Document):
-    """An error (RFC 9457): a stable `code`, what is wrong, and for each fault the JSON pointer to it."""
+    """An error (RFC 9457): a stable `code`, what is wrong, and for each fault the JSON pointer to it. `request_id` is that
+    of the reply's header `Request-Id`."""
 
     model_config = ConfigDict(json_schema_extra={"example": {
         "type": "about:blank", "title": "Unprocessable Entity", "status": 422, "code": "invalid_spec",
-        "detail": "/optimizer/name: unknown optimizer 'sdg'; did you mean 'SGD'?",
+        "detail": "/optimizer/name: unknown optimizer 'sdg'; did you mean 'SGD'?", "request_id": "3f0c9a7be51d4286",
         "errors": [{"pointer": "/optimizer/name", "message": "unknown optimizer 'sdg'; did you mean 'SGD'?"}],
     }})  # fmt: skip
 
@@ -31,6 +32,7 @@ class Problem(Document):
     status: int
     code: str
     detail: str
+    request_id: str
     errors: list[dict[str, str]] = []  # only where single faults can be pointed at
 
 
@@ -179,6 +181,44 @@ class Alias(Document):
     created_at: str
 
 
+class Key(Document):
+    """A key, without what only its holder has. Times are null where there is none."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+
+
+class NewKey(Key):
+    """A key that was just made. `key` is what its holder sends; it is told this once."""
+
+    key: str
+
+
+class AuditLine(Document):
+    """An attempt at a change: by whom, when, with which request, how it was answered, and what was changed."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {
+        "id": "2026-11-23:412", "at": "2026-11-23T10:15:00.000000Z", "who": "ann", "key_id": "5f1c09aa27d3",
+        "request_id": "3f0c9a7be51d4286", "method": "PUT", "path": "/v1/models/line/aliases/production", "status": 200,
+        "changes": [{"what": "alias.moved", "on": "line/production", "from": 2, "to": 3}],
+    }})  # fmt: skip
+
+    id: str
+    at: str
+    who: str | None
+    key_id: str | None
+    request_id: str | None
+    method: str | None
+    path: str | None
+    status: int | None
+    changes: list[dict[str, Any]]
+    left_out: int = 0  # only where attempts before this one, by the same, have no line of their own
+
+
 class Predictions(Document):
     """One prediction for each instance."""
 
@@ -211,6 +251,17 @@ ALIAS_SCHEMA = {
     "type": "object",
     "properties": {"version": {"type": "integer", "minimum": 1}},
     "required": ["version"],
+    "additionalProperties": False,
+}
+KEY_EXAMPLE = {"name": "scraper", "scopes": ["predict"], "expires_in_days": 90}
+KEY_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "scopes": {"type": "array", "items": {"enum": ["predict", "train", "admin"]}, "minItems": 1},
+        "expires_in_days": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 36500},
+    },
+    "required": ["name", "scopes"],
     "additionalProperties": False,
 }
 FILE_EXAMPLES = {

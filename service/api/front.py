@@ -3,10 +3,9 @@
 from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.api.prediction_paths import meant
 from service.api.predictions import Predictions
-from service.use_cases.current_versions import Key
-
-START, END = "/v1/models/", "/predictions"
+from service.api.short_way import Exchange
 
 
 class Front:
@@ -15,6 +14,11 @@ class Front:
     def __init__(self, app: ASGIApp, state: State) -> None:
         self._app = app
         self._state = state
+
+    def short(self, exchange: Exchange) -> bool:
+        """Whether a small prediction is answered the short way."""
+        predictions: Predictions = self._state.predictions
+        return predictions.short(exchange)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, or passes on. A method that is not for predictions is the framework's to refuse."""
@@ -25,15 +29,3 @@ class Front:
                 await predictions(key, scope, receive, send)
                 return
         await self._app(scope, receive, send)
-
-
-def meant(path: str) -> Key | None:
-    """The model and the reference that a path asks for predictions of; None for every other path."""
-    if not (path.endswith(END) and path.startswith(START)):
-        return None
-    name, *rest = path[len(START) : -len(END)].split("/")
-    if not rest:
-        return (name, None) if name else None
-    if len(rest) == 2 and rest[0] == "versions" and name and rest[1]:
-        return name, rest[1]
-    return None

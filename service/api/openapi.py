@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's, with what it cannot know."""
+"""The OpenAPI document: FastAPI's, with what no route names for it to find, and with the scope that each call needs."""
 
 from typing import Any
 
@@ -6,7 +6,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from service.api import documents
+from service.api.needed_scope import needed
 
+SCHEME = {"type": "http", "scheme": "bearer", "description": "A key: `modelwright keys create`, or `POST /v1/keys`."}
 # As `model_store/names.py` has them; only there they are checked.
 _DEVICE = r"(con|prn|aux|nul|com[1-9]|lpt[1-9])(\.|$)"
 PATTERNS = {
@@ -15,18 +17,20 @@ PATTERNS = {
 }
 
 
-def openapi(app: FastAPI) -> dict[str, Any]:
-    """The document of this app, made once."""
+def describe(app: FastAPI, *, keys_on: bool) -> dict[str, Any]:
+    """The document. A service without keys asks for none, and says so."""
     if app.openapi_schema is None:
         made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        made.setdefault("components", {}).setdefault("schemas", {}).update(documents.schemas())
+        parts = made.setdefault("components", {})
+        parts.setdefault("schemas", {}).update(documents.schemas())
+        parts["securitySchemes"] = {"key": SCHEME}
         for item in made["paths"].values():
             for operation in item.values():
                 operation["parameters"] = [
                     _parameter(each) for each in operation.get("parameters", ()) if each["name"].lower() != "accept"
                 ]
         app.openapi_schema = made
-    return app.openapi_schema
+    return _secured(app.openapi_schema) if keys_on else app.openapi_schema
 
 
 def _parameter(told: dict[str, Any]) -> dict[str, Any]:
@@ -38,3 +42,16 @@ def _parameter(told: dict[str, Any]) -> dict[str, Any]:
     if len(kinds) == 1:
         return {**told, "schema": {name: value for name, value in schema.items() if name != "anyOf"} | kinds[0]}
     return told
+
+
+def _secured(schema: dict[str, Any]) -> dict[str, Any]:
+    paths = {
+        path: {method: told | {"security": _security(method.upper(), path)} for method, told in item.items()}
+        for path, item in schema["paths"].items()
+    }
+    return schema | {"paths": paths}
+
+
+def _security(method: str, path: str) -> list[dict[str, list[str]]]:
+    scope, _ = needed(method, path)  # a parameter in braces is one part of a path like any other
+    return [] if scope is None else [{"key": [scope.word]}]

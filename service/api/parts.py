@@ -1,5 +1,6 @@
 """The parts that routes work with, put together in `service/app.py` and reached through the request."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -7,9 +8,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from model_store import Store
+from service.access.audit import Audit
+from service.access.keyring import Keyring
 from service.jobs.bell import Bell
 from service.jobs.journal import Journal
-from service.jobs.runner import Runner
 from service.serving.warm_models import WarmModels
 from service.use_cases.current_versions import CurrentVersions
 from service.use_cases.draw_plot import Plots
@@ -23,13 +25,15 @@ class Parts:
     store: Store
     journal: Journal
     bell: Bell
-    runner: Runner
+    wake: Callable[[], None]  # whoever runs trainings, in this process or another
     warm: WarmModels
     current: CurrentVersions
     temporary: Path
     plots: Plots
     max_upload_bytes: int
     limits: Limits
+    keyring: Keyring
+    audit: Audit
 
 
 def parts_of(request: Request) -> Parts:

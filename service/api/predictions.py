@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import orjson
@@ -20,9 +21,10 @@ from starlette.types import Message, Receive, Scope, Send
 from model_store import Store, Version
 from service.api.accept import choose
 from service.api.errors import InvalidRequest, TooLarge
-from service.api.prediction_forms import FORMS, JSON, JSON_LINES, Form, Rows, reader
+from service.api.prediction_forms import FORMS, JSON, JSON_LINES, READERS, Form, Rows, reader
 from service.api.problems import answer_to
-from service.serving.answers import Array, forward
+from service.api.short_way import Exchange
+from service.serving.answers import Array, forward, json_bodies
 from service.serving.batches import Ask, Batches
 from service.serving.content_coding import decompress
 from service.serving.errors import DeadlineExceeded, Overloaded
@@ -37,7 +39,11 @@ from service.workflow.encode import unknown_categories
 LARGE = 65_536  # bytes of a body from which on the event loop does not read it itself
 PATIENCE = 1.0  # seconds after which a store that does not answer is not waited for, if there is a last known version
 OFFERED = tuple(FORMS)
+ANY = b"*/*"
+PLAIN = (ANY, JSON.encode())  # what most clients accept
+UNUSUAL = frozenset((b"request-timeout", b"content-encoding"))  # headers that the short way does not know
 FOR_EVER = b"public, max-age=31536000, immutable"
+PRIVATE = FOR_EVER.replace(b"public", b"private")  # what needed a key is no other's to be given from a shared cache
 NO_VERSION = Served("", 0)
 T = TypeVar("T")
 
@@ -115,6 +121,32 @@ class Predictions:
         await send({"type": "http.response.body", "body": body})
         self._figures.answered(served.name, served.number, status)
 
+    def short(self, exchange: Exchange) -> bool:
+        """Takes a whole and plain POST to a warm model, to be answered with the next turn of the event loop. False for all
+        else, whatever the reason: `__call__` finds the words."""
+        headers = exchange.headers
+        by = READERS.get(headers.get(b"content-type", b"").decode("latin-1"))
+        if by is None or by.apart or not UNUSUAL.isdisjoint(headers) or headers.get(b"accept", ANY) not in PLAIN:
+            return False
+        version = self._current.known(exchange.key)
+        warm = None if version is None else self._models.known(version.digest)
+        if version is None or warm is None:
+            return False
+        began = time.perf_counter()
+        try:
+            rows = by.read(warm, by.decode(exchange.body))
+        except Exception:
+            return False
+        served = warm.served(version.name, version.number)
+        ask = Ask(served, warm, rows, json_bodies, exchange)
+        if not self._batches.is_light(ask) or (warm.has_categories and not isinstance(rows, list)):
+            return False
+        exchange.about = served.about_json
+        exchange.answered = partial(self._figures.answered, version.name, version.number)
+        self._batches.submit(ask)
+        self._figures.observe(version.name, version.number, "parse", ask.since - began)
+        return True
+
     async def _post(self, request: _Request) -> bytes:
         headers = request.headers
         by = reader(headers.get(b"content-type", b"").decode("latin-1"))
@@ -125,10 +157,11 @@ class Predictions:
         decoded = await self._apart(request, lambda: by.decode(body)) if apart else by.decode(body)
         version, warm = await self._warm(request)
         rows = await self._apart(request, lambda: by.read(warm, decoded)) if apart else by.read(warm, decoded)
-        ask = Ask(request.served, warm, rows, request.form.write, deadline=request.deadline, apart=request.form.apart)
+        write, waiter = request.form.write, asyncio.get_running_loop().create_future()
+        ask = Ask(request.served, warm, rows, write, waiter, deadline=request.deadline, apart=request.form.apart)
         self._tell_unknown(request, warm, rows)
         self._figures.observe(version.name, version.number, "parse", ask.since - began)
-        return await self._answer(request, ask)
+        return await self._answer(request, ask, waiter)
 
     async def _stream(self, request: _Request, send: Send) -> None:
         """Row after row in, answer after answer out; never more than a batch of them in memory."""
@@ -163,7 +196,8 @@ class Predictions:
         columns: dict[str, list[str]] = {name: query.getlist(name) for name in sorted(query)}
         # The order of names says nothing, that of rows does.
         etag = f'"{hashlib.sha256(orjson.dumps([version.digest, form.media_type, columns])).hexdigest()}"'
-        keep = FOR_EVER if (request.key[1] or "").isdecimal() else b"no-cache"
+        for_ever = PRIVATE if b"authorization" in request.headers else FOR_EVER
+        keep = for_ever if (request.key[1] or "").isdecimal() else b"no-cache"
         request.told = [(b"etag", etag.encode()), (b"cache-control", keep), (b"vary", b"Accept")]
         known = request.headers.get(b"if-none-match", b"").decode("latin-1")
         if known.strip() == "*" or etag in _etags(known):
@@ -171,19 +205,19 @@ class Predictions:
         warm = await self._model(request, version)
         rows = from_texts(warm.signature, columns, warm.model.fills_missing)
         self._tell_unknown(request, warm, rows)
-        ask = Ask(request.served, warm, rows, form.write, deadline=request.deadline, alone=True, apart=form.apart)
+        write, waiter, until = form.write, asyncio.get_running_loop().create_future(), request.deadline
+        ask = Ask(request.served, warm, rows, write, waiter, deadline=until, alone=True, apart=form.apart)
         self._figures.observe(version.name, version.number, "parse", ask.since - began)
-        return 200, await self._answer(request, ask)
+        return 200, await self._answer(request, ask, waiter)
 
-    async def _answer(self, request: _Request, ask: Ask) -> bytes:
-        future = self._batches.submit(ask)
+    async def _answer(self, request: _Request, ask: Ask, waiter: asyncio.Future[bytes]) -> bytes:
+        self._batches.submit(ask)
         if self._batches.is_light(ask):
-            return await future
+            return await waiter
         try:
-            return await self._patiently(request, future)
+            return await self._patiently(request, waiter)
         finally:
-            if not future.done():
-                self._batches.withdraw(ask)
+            self._batches.withdraw(ask)
 
     async def _warm(self, request: _Request) -> tuple[Version, Warm]:
         version = self._current.known(request.key) or await self._version(request)

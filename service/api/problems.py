@@ -12,11 +12,13 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from model_store import errors as store
+from service.access import errors as access
 from service.api import errors as edge
 from service.api.documents import PROBLEM
 from service.jobs import errors as jobs
 from service.serving import content_coding
 from service.serving import errors as serving
+from service.telemetry.request import REQUEST_ID
 from service.use_cases.draw_plot import DrawingFailed, TooManyDrawings
 from service.workflow import errors as workflow
 from service.workflow.errors import Fault
@@ -33,6 +35,12 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     edge.TooSlow: (408, "invalid_request"),
     edge.TooManyConnections: (503, "overloaded"),
     edge.RequestError: (400, "invalid_request"),
+    access.Unauthorized: (401, "unauthorized"),
+    access.Forbidden: (403, "forbidden"),
+    access.KeyNotFound: (404, "key_not_found"),
+    access.KeyExists: (409, "key_exists"),
+    access.InvalidKey: (422, "invalid_request"),
+    access.AccessError: (503, "unavailable"),
     content_coding.ContentTooLarge: (413, "too_large"),
     content_coding.UnknownCoding: (415, "unsupported_media_type"),
     content_coding.InvalidCoding: (400, "invalid_request"),
@@ -94,6 +102,7 @@ def problem(status: int, code: str, detail: str, faults: Sequence[Fault] = ()) -
         "status": status,
         "code": code,
         "detail": detail[:LONGEST],
+        "request_id": REQUEST_ID.get(),
     }
     if faults:
         document["errors"] = [

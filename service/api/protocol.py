@@ -50,7 +50,7 @@ UNREAD_SECONDS = 8.5  # in which nothing of an answer that waits arrives
 LINGER_SECONDS = 2.0  # for a client to read why it was turned away
 LOOKED_AT_ONCE = 25  # connections that are looked at, and perhaps closed, before others have their turn
 
-_NOTHING, _HEAD, _BODY = 0, 1, 2  # the part of a request that has begun and not ended
+NOTHING, _HEAD, _BODY = 0, 1, 2  # the part of a request that has begun and not ended
 _UNREAD, _LINGERING, _NEW = object(), object(), object()
 
 
@@ -63,7 +63,7 @@ class Connection(HttpToolsProtocol):
     """One connection, given to uvicorn as its `http`."""
 
     # Most connections never leave these values, and need no place of their own for them.
-    _part = _NOTHING
+    _part = NOTHING
     _received = 0  # bytes in all
     _unframed = 0  # bytes since a head, or a piece of a body, was whole
     _late = False  # whether a body is awaited that is long, or of unknown length
@@ -129,15 +129,32 @@ class Connection(HttpToolsProtocol):
     # What the parser finds
 
     def on_message_begin(self) -> None:
-        """A request begins."""
-        super().on_message_begin()
+        """A request begins. Its scope is only made when it is let in."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
         self._part, self._unframed = _HEAD, 0
 
     def on_headers_complete(self) -> None:
         """The head is whole: the request is let in, or not."""
+        self.let_in(self.checked())
+
+    def checked(self) -> int | None:
+        """The bytes that the body will have; None when it comes in chunks.
+
+        Raises:
+            RequestError, asyncio.QueueFull: the request is not let in.
+        """
         if len(self.pipeline) >= MOST_PIPELINED:
             raise asyncio.QueueFull
-        length = check_head(self.url, self.headers, self.parser.get_http_version)
+        return check_head(self.url, self.headers, self.parser.get_http_version)
+
+    def let_in(self, length: int | None) -> None:
+        """The application gets the request, whose body will have so many bytes."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(headers)
         super().on_headers_complete()
         self._part, self._unframed = _BODY, 0
         if length is None or length > LATE:
@@ -160,7 +177,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        self._part = _NOTHING
+        self._part = NOTHING
         cycle = self.cycle
         if cycle.response_complete:
             return
@@ -269,7 +286,7 @@ class Connection(HttpToolsProtocol):
             else:
                 self._waits_for = None  # the service is at work
         elif self._part == _HEAD:
-            if self._too_long(self.scope, now, HEAD_SECONDS):
+            if self._too_long(self.headers, now, HEAD_SECONDS):
                 self._give_up(TooSlow("the head of the request took longer than 10 seconds"))
         elif self._too_long(_NEW if cycle is None else cycle.message_event, now, IDLE_SECONDS):
             self.transport.close()

@@ -234,6 +234,30 @@ class Operations:
         """Adds a bundle as the model's next version; a version with the same digest is returned as it is."""
         return (yield from _json(_upload("POST", _path("models", name, "versions"), path, "application/zip")))
 
+    # Who may ask
+
+    @stream
+    def keys(self) -> Stream[Json]:
+        """All keys, the oldest first; not what their holders send."""
+        for key in (yield from _json(Call("GET", "/v1/keys")))["data"]:
+            yield Item(key)
+
+    @operation
+    def create_key(self, name: str, scopes: Sequence[str], expires_in_days: float | None = None) -> Steps[Json]:
+        """Makes a key; its member `key` is what its holder sends, told this once."""
+        wanted = {"name": name, "scopes": list(scopes), "expires_in_days": expires_in_days}
+        return (yield from _json(Call("POST", "/v1/keys", json=wanted)))
+
+    @operation
+    def revoke_key(self, key: str) -> Steps[None]:
+        """Ends a key, by its name or id."""
+        yield Call("DELETE", _path("keys", key))
+
+    @stream
+    def audit(self) -> Stream[Json]:
+        """The audit log from its beginning: who changed what, and who tried to."""
+        yield from _pages("/v1/audit", "id")
+
     # Predictions and the service itself
 
     @operation

@@ -7,6 +7,7 @@
 | idempotency keys | after a day |
 | checkpoints | when their job has ended |
 | folders of attempts | when the attempt does not run any more |
+| days of the audit log | so many days after (`service/access/audit.py`) |
 
 Jobs themselves, their attempts and their series stay.
 """

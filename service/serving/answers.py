@@ -17,9 +17,9 @@ Array = np.ndarray[Any, Any]
 
 
 @torch.inference_mode()
-def forward(warm: Warm, raw: torch.Tensor) -> Array:
-    """The model's answers [n, outputs] to raw features [n, slots]."""
-    answers: Array = warm.model(raw).numpy()
+def forward(warm: Warm, raw: torch.Tensor, *, whole: bool = False) -> Array:
+    """The model's answers [n, outputs] to raw features [n, slots]; `whole` if it is known that no value is missing."""
+    answers: Array = (warm.forward_of_whole if whole else warm.forward)(raw).numpy()
     return answers
 
 

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -28,11 +28,24 @@ Result = bytes | Exception
 log = logging.getLogger(__name__)
 
 
+class Waiter(Protocol):
+    """Who waits for an answer: an `asyncio.Future`, or whoever behaves like one."""
+
+    def done(self) -> bool:
+        """Whether nobody waits any more."""
+
+    def set_result(self, result: bytes) -> None:
+        """The answer."""
+
+    def set_exception(self, exception: Exception) -> None:
+        """Why there is none."""
+
+
 class Ask:
     """What one request wants to know. Its rows are a raw tensor, or plain lists of numbers, which become one together
     with those of others."""
 
-    __slots__ = ("alone", "count", "deadline", "future", "raw", "rows", "served", "since", "warm", "work", "write")
+    __slots__ = ("alone", "count", "deadline", "raw", "rows", "served", "since", "waiter", "warm", "work", "write")
 
     def __init__(
         self,
@@ -40,6 +53,7 @@ class Ask:
         warm: Warm,
         given: torch.Tensor | list[Any],
         write: Writer,
+        waiter: Waiter,
         *,
         deadline: float | None = None,
         alone: bool = False,
@@ -52,10 +66,10 @@ class Ask:
         self.count = len(given)
         self.work = math.inf if apart else max(warm.parameters, LEAST_PARAMETERS) * self.count
         self.write = write
+        self.waiter: Waiter = waiter
         self.deadline = deadline
         self.alone = alone
         self.since = time.perf_counter()
-        self.future: asyncio.Future[bytes]
 
 
 class Batches:
@@ -76,10 +90,8 @@ class Batches:
         self.waiting = 0
         self._called = False
 
-    def submit(self, ask: Ask) -> asyncio.Future[bytes]:
-        """The answer to come. Raises Overloaded."""
-        loop = asyncio.get_running_loop()
-        ask.future = loop.create_future()
+    def submit(self, ask: Ask) -> None:
+        """Its waiter will be told. Raises Overloaded."""
         if ask.work <= self._light:
             self._gathered.setdefault(ask.served, []).append(ask)
         elif self.waiting >= self._most_waiting:
@@ -90,8 +102,7 @@ class Batches:
         if not self._called:
             # After the requests that the same turn of the loop has read: they are in the queue before this is called.
             self._called = True
-            loop.call_soon(self._turn)
-        return ask.future
+            asyncio.get_running_loop().call_soon(self._turn)
 
     def is_light(self, ask: Ask) -> bool:
         """Whether the answer comes with the next turn of the loop."""
@@ -99,7 +110,6 @@ class Batches:
 
     def withdraw(self, ask: Ask) -> None:
         """Nobody waits for it any more: it leaves its place in the queue."""
-        ask.future.cancel()
         waiting = self._heavy.get(ask.served, [])
         with contextlib.suppress(ValueError):
             waiting.remove(ask)
@@ -141,9 +151,9 @@ class Batches:
         """Leaves those away that nobody waits for, or not any longer."""
         now = time.perf_counter()
         for ask in list(asks):
-            if ask.deadline is not None and now > ask.deadline and not ask.future.done():
-                ask.future.set_exception(DeadlineExceeded())
-            if ask.future.done():
+            if ask.deadline is not None and now > ask.deadline and not ask.waiter.done():
+                ask.waiter.set_exception(DeadlineExceeded())
+            if ask.waiter.done():
                 asks.remove(ask)
             else:
                 self._measure(ask.served, "queue", now - ask.since, 1)
@@ -152,14 +162,14 @@ class Batches:
     def _end(self, asks: Sequence[Ask], results: Sequence[Result]) -> None:
         now = time.perf_counter()
         for ask, result in zip(asks, results, strict=True):
-            if ask.future.done():
+            if ask.waiter.done():
                 continue
             if ask.deadline is not None and now > ask.deadline:
-                ask.future.set_exception(DeadlineExceeded())
+                ask.waiter.set_exception(DeadlineExceeded())
             elif isinstance(result, bytes):
-                ask.future.set_result(result)
+                ask.waiter.set_result(result)
             else:
-                ask.future.set_exception(result)
+                ask.waiter.set_exception(result)
 
     def _heavy_end(self, asks: list[Ask], done: Future[list[Result]]) -> None:
         self._free += 1
@@ -213,8 +223,7 @@ def compute(asks: Sequence[Ask], measure: Measure) -> list[Result]:
 def _together(asks: Sequence[Ask], measure: Measure) -> list[bytes]:
     first, counts = asks[0], [ask.count for ask in asks]
     began = time.perf_counter()
-    raw = _raw(asks)
-    answers = forward(first.warm, raw)
+    answers = _answers(asks)
     computed = time.perf_counter()
     if len({ask.write for ask in asks}) == 1:
         bodies = first.write(first.served, first.warm, answers, counts)
@@ -225,18 +234,21 @@ def _together(asks: Sequence[Ask], measure: Measure) -> list[bytes]:
             start += ask.count
     measure(first.served, "forward", computed - began, len(asks))
     measure(first.served, "render", time.perf_counter() - computed, len(asks))
-    measure(first.served, "batch", len(raw), 1)
+    measure(first.served, "batch", len(answers), 1)
     return bodies
 
 
-def _raw(asks: Sequence[Ask]) -> torch.Tensor:
-    """The rows of all, in order; those that are plain lists become a tensor at once."""
-    if len(asks) == 1 and asks[0].raw is not None:
-        return asks[0].raw
+def _answers(asks: Sequence[Ask]) -> Array:
+    """The answers to the rows of all, in order; those that are plain lists become a tensor at once."""
+    warm = asks[0].warm
+    if len(asks) == 1:
+        return (
+            forward(warm, asks[0].raw) if asks[0].raw is not None else forward(warm, _tensor(asks[0].rows), whole=True)
+        )
     if all(ask.rows is not None for ask in asks):
-        return _tensor([row for ask in asks for row in ask.rows or ()])
-    return torch.cat([_tensor(ask.rows or []) if ask.raw is None else ask.raw for ask in asks])
+        return forward(warm, _tensor([row for ask in asks for row in ask.rows or ()]), whole=True)
+    return forward(warm, torch.cat([_tensor(ask.rows) if ask.raw is None else ask.raw for ask in asks]))
 
 
-def _tensor(rows: list[list[float]]) -> torch.Tensor:
-    return torch.from_numpy(np.array(rows, dtype=np.float64).astype(np.float32))
+def _tensor(rows: list[list[float]] | None) -> torch.Tensor:
+    return torch.from_numpy(np.array(rows, dtype=np.float32))

@@ -62,8 +62,8 @@ class PredictionFigures(Collector):
         self._answers: dict[tuple[str, int, int], int] = {}
         self._versions: set[tuple[str, int]] = set()
         self._gauges = gauges
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
+        self.registry = CollectorRegistry()
+        self.registry.register(self)
 
     def observe(self, name: str, number: int, stage: str, value: float, times: int = 1) -> None:
         """A stage of a prediction took so many seconds; a batch had so many rows."""
@@ -82,7 +82,7 @@ class PredictionFigures(Collector):
 
     def text(self) -> bytes:
         """All figures, in Prometheus' own text format."""
-        return generate_latest(self._registry)
+        return generate_latest(self.registry)
 
     def collect(self) -> Iterator[Metric]:
         """All figures, as the Prometheus client wants them."""

@@ -38,9 +38,9 @@ class Model(nn.Module):
         encoded: torch.Tensor = raw if self.preprocessing is None else self.preprocessing(raw)
         return encoded
 
-    def forward(self, raw: torch.Tensor) -> torch.Tensor:
-        """Preprocessing, network, and back to the target's units or to probabilities."""
-        values = losses.answers(self.output, self.network(self.encode(raw)))
+    def answer(self, values: torch.Tensor) -> torch.Tensor:
+        """From what the network puts out to the target's units or to probabilities."""
+        values = losses.answers(self.output, values)
         if self.members > 1:
             values = values.unflatten(0, (self.members, -1)).mean(dim=0)
         if self.target is not None:
@@ -48,6 +48,10 @@ class Model(nn.Module):
         if self.task is Task.BINARY and values.shape[1] == 1:
             values = losses.both_classes(values)
         return values
+
+    def forward(self, raw: torch.Tensor) -> torch.Tensor:
+        """Preprocessing, network, and back to the target's units or to probabilities."""
+        return self.answer(self.network(self.encode(raw)))
 
     @property
     def fills_missing(self) -> bool:

@@ -83,18 +83,30 @@ class Preprocessing(nn.Module):
 
     def forward(self, raw: torch.Tensor) -> torch.Tensor:
         """Fill, normalize, indicate, spread the categories."""
-        of = self.layout
-        numbers = raw if of.plain else raw[:, of.numbers]
-        encoded = torch.where(numbers.isnan(), self.fill, numbers)
-        if self.mean is not None and self.std is not None:
-            encoded = (encoded - self.mean) / self.std
-        parts = [encoded]
-        if len(self.indicated):
-            parts.append(raw[:, self.indicated].isnan().to(encoded.dtype))
-        for slot, size in of.categories:
-            codes = raw[:, slot].nan_to_num(0.0).to(torch.int64)
-            parts.append(nn.functional.one_hot(codes, size + 1)[:, 1:].to(encoded.dtype))
-        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        return encode(raw, of=self.layout, fill=self.fill, indicated=self.indicated, mean=self.mean, std=self.std)
+
+
+def encode(
+    raw: torch.Tensor,
+    *,
+    of: Layout,
+    fill: torch.Tensor,
+    indicated: torch.Tensor,
+    mean: torch.Tensor | None,
+    std: torch.Tensor | None,
+) -> torch.Tensor:
+    """What `Preprocessing` computes, as a function of its buffers."""
+    numbers = raw if of.plain else raw[:, of.numbers]
+    encoded = torch.where(numbers.isnan(), fill, numbers)
+    if mean is not None and std is not None:
+        encoded = (encoded - mean) / std
+    parts = [encoded]
+    if len(indicated):
+        parts.append(raw[:, indicated].isnan().to(encoded.dtype))
+    for slot, size in of.categories:
+        codes = raw[:, slot].nan_to_num(0.0).to(torch.int64)
+        parts.append(nn.functional.one_hot(codes, size + 1)[:, 1:].to(encoded.dtype))
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
 def fit(of: Layout, train: torch.Tensor, normalize: bool) -> Preprocessing | None:

@@ -24,9 +24,10 @@ class LiveServer:
         self.home = home
         self._log = home.with_suffix(".log")
         command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", str(home)]
+        environment = os.environ | {"MODELWRIGHT_STOP_DELAY_SECONDS": "0"} | settings  # nobody balances load here
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(  # noqa: S603 - our own command
-                command, env=os.environ | settings, stdout=log, stderr=log
+                command, env=environment, stdout=log, stderr=log
             )
         self.url = self._address()
 

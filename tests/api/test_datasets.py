@@ -77,9 +77,7 @@ def test_a_name_that_is_none(http: httpx.Client, name: str) -> None:
 def test_an_upload_that_breaks_off_leaves_nothing(server: LiveServer, http: httpx.Client) -> None:
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as connection:
-        head = (
-            "PUT /v1/datasets/broken-off HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: 1000000\r\n"
-        )
+        head = "PUT /v1/datasets/broken-off HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: 1000000\r\n"
         connection.sendall(f"{head}\r\nx,y\n".encode() + b"1,2\n" * 50_000)
         until(lambda: server.temporary_files() != [])
     until(lambda: server.temporary_files() == [])

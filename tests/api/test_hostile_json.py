@@ -85,7 +85,9 @@ def test_p03_deep_and_long_bodies_cost_no_time(
 ) -> None:
     """250,000 lists in lists, 5,000 digits, 70,000 chunks of a byte: refused, within 50 ms of processor each on average."""
     bodies = {"deep": b"[" * 250_000, "digits": b"[" + b"1" * 5000 + b"]"}
-    headers = "Host: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    headers = (
+        "Host: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    )
     bytewise = b"1\r\n[\r\n" * 70_000 + b"0\r\n\r\n"
     own, times = psutil.Process(server.process.pid), 5
     for method, path in endpoints:
@@ -127,7 +129,7 @@ def test_p03_a_large_body_holds_up_nobody(server: LiveServer, http: httpx.Client
         + b'{"y": 1},' * 900_000
         + b'{"y": 1}]}}'
     )
-    head = f"POST /v1/training-jobs/validate HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST /v1/training-jobs/validate HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
     heard = exchange(server, head.encode(), body[: 2**20], patience=0.1)  # its head is let in
     assert heard.statuses == []
     began = time.monotonic()

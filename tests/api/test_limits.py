@@ -32,7 +32,7 @@ UNDECLARED = [each for each in BODIES if each[3] <= 64 * MIB]
 
 
 def head(method: str, path: str, media_type: str, *more: str) -> bytes:
-    lines = [f"{method} {path} HTTP/1.1", "Host: x", f"Content-Type: {media_type}", *more]
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Type: {media_type}", *more]
     return "\r\n".join(lines).encode() + b"\r\n\r\n"
 
 
@@ -127,12 +127,12 @@ def test_p04_forms_are_not_taken(
 
 
 LARGE_HEADS = {
-    "a header of 1 MB": (b"GET /livez HTTP/1.1\r\nHost: x\r\nA: ", b"a" * 1000, 1000, 431),
-    "the name of a header of 1 MB": (b"GET /livez HTTP/1.1\r\nHost: x\r\n", b"a" * 1000, 1000, 431),
-    "20,000 headers": (b"GET /livez HTTP/1.1\r\nHost: x\r\n", b"A: b\r\n", 20_000, 431),
-    "101 headers": (b"GET /livez HTTP/1.1\r\nHost: x\r\n", b"A: b\r\n", 100, 431),
+    "a header of 1 MB": (b"GET /livez HTTP/1.1\r\nHost: localhost\r\nA: ", b"a" * 1000, 1000, 431),
+    "the name of a header of 1 MB": (b"GET /livez HTTP/1.1\r\nHost: localhost\r\n", b"a" * 1000, 1000, 431),
+    "20,000 headers": (b"GET /livez HTTP/1.1\r\nHost: localhost\r\n", b"A: b\r\n", 20_000, 431),
+    "101 headers": (b"GET /livez HTTP/1.1\r\nHost: localhost\r\n", b"A: b\r\n", 100, 431),
     "an address of 1 MB": (b"GET /", b"a" * 1000, 1000, 414),
-    "an address of 40 kB": (b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\nHost: x", b"\r\n", 1, 414),
+    "an address of 40 kB": (b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\nHost: localhost", b"\r\n", 1, 414),
     "a method of 1 MB": (b"", b"A" * 1000, 1000, 400),
 }
 
@@ -146,14 +146,15 @@ def test_p04_large_heads(server: LiveServer, name: str) -> None:
 
 def test_p04_a_large_head_at_once(server: LiveServer) -> None:
     """In one piece for the server, too, as far as the system lets it."""
-    heard = exchange(server, b"GET /livez HTTP/1.1\r\nHost: x\r\nA: " + b"a" * MIB + b"\r\n\r\n")
+    heard = exchange(server, b"GET /livez HTTP/1.1\r\nHost: localhost\r\nA: " + b"a" * MIB + b"\r\n\r\n")
     assert heard.statuses == [431] and heard.ended
 
 
 def test_what_a_head_may_have(server: LiveServer) -> None:
     lines = b"".join(b"A-%d: %b\r\n" % (each, b"b" * 500) for each in range(97))
     heard = exchange(
-        server, b"GET /livez?" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + lines + b"\r\n"
+        server,
+        b"GET /livez?" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + lines + b"\r\n",
     )
     assert heard.statuses == [200]
 
@@ -187,5 +188,5 @@ def test_a_small_body_that_is_refused_leaves_the_connection(server: LiveServer) 
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sendall(start + b" " * 10_000)
         assert re.match(rb"HTTP/1.1 415 ", connection.recv(65_536))
-        connection.sendall(b" " * 20_000 + b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        connection.sendall(b" " * 20_000 + b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert listen(connection, 20).statuses == [200]

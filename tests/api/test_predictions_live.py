@@ -146,17 +146,19 @@ def test_more_than_may_wait_are_refused_fast_and_those_who_leave_free_their_plac
         small = {"instances": [[0.1] * 4]}
         assert http.post("/v1/models/wide/predictions", json=small).status_code == 200
         request = http.build_request("POST", "/v1/models/wide/predictions", json=rows)
-        head = f"POST /v1/models/wide/predictions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(request.content)}\r\n\r\n"
-        connections = [socket.create_connection((host, int(port))) for _ in range(4)]
-        for each in connections:
-            each.sendall(head.encode() + request.content)
-            time.sleep(0.3)
+        head = f"POST /v1/models/wide/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(request.content)}\r\n\r\n"
+        connections: list[socket.socket] = []
 
-        def refused() -> httpx.Response | None:
-            answer = http.post("/v1/models/wide/predictions", json=small, headers={"Request-Timeout": "0.05"})
-            return answer if answer.status_code == 429 else None
+        def both_places_taken() -> bool:
+            if "modelwright_predictions_waiting 2.0" in http.get("/metrics").text:
+                return True
+            connections.append(socket.create_connection((host, int(port))))
+            connections[-1].sendall(head.encode() + request.content)
+            return False
 
-        answer = until(refused, 20)
+        until(both_places_taken, 20)
+        answer = http.post("/v1/models/wide/predictions", json=small, headers={"Request-Timeout": "5"})
+        assert answer.status_code == 429
         assert answer.json()["code"] == "overloaded" and answer.headers["Retry-After"]
         began = time.perf_counter()
         assert http.get("/livez").status_code == 200

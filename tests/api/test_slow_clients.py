@@ -19,12 +19,12 @@ from tests.api.raw_socket import Heard, connect, listen, silent
 
 LIMIT = 10.0
 SLACK = 1.5  # seconds by which a busy machine may be late
-GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
-CHUNKED = b"Host: x\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n"
+GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+CHUNKED = b"Host: localhost\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n"
 VALIDATE = b"POST /v1/training-jobs/validate HTTP/1.1\r\n"
 PREDICT = b"POST /v1/models/line/predictions HTTP/1.1\r\n"
 LARGE = (  # its answer has more bytes than the system holds for a client
-    b"GET /v1/models/large/versions/1/state_dict HTTP/1.1\r\nHost: x\r\nAccept: application/x-safetensors\r\n\r\n"
+    b"GET /v1/models/large/versions/1/state_dict HTTP/1.1\r\nHost: localhost\r\nAccept: application/x-safetensors\r\n\r\n"
 )
 Client = Callable[[socket.socket], Heard]
 
@@ -62,7 +62,7 @@ def half_a_second_head(connection: socket.socket) -> Heard:
 
 
 def no_body(connection: socket.socket) -> Heard:
-    return wait(connection, VALIDATE + b"Host: x\r\nContent-Length: 100\r\n\r\n")
+    return wait(connection, VALIDATE + b"Host: localhost\r\nContent-Length: 100\r\n\r\n")
 
 
 def a_slow_body(connection: socket.socket) -> Heard:
@@ -167,7 +167,7 @@ def test_p24_who_waits_for_the_service_is_not_slow(server: LiveServer, http: htt
     job = http.post("/v1/training-jobs", json={**spec, "training": {"epochs": 10**7}}).json()["id"]
     assert http.post(f"/v1/training-jobs/{job}/pause").json()["status"] == "paused"
     with connect(server) as connection:
-        head = f"GET /v1/training-jobs/{job}/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"
+        head = f"GET /v1/training-jobs/{job}/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
         connection.sendall(head.encode())
         began = time.monotonic()
         assert http.get(f"/v1/training-jobs/{job}?wait={LIMIT + 2}").json()["status"] == "paused"

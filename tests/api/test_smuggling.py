@@ -7,7 +7,7 @@ import pytest
 from tests.api.live_server import LiveServer
 from tests.api.raw_socket import connect, exchange, listen
 
-SECOND = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"  # what must never be answered beside the first
+SECOND = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"  # what must never be answered beside the first
 
 
 def get(headers: bytes) -> bytes:
@@ -15,7 +15,7 @@ def get(headers: bytes) -> bytes:
 
 
 def post(headers: bytes, body: bytes) -> bytes:
-    return b"POST /v1/training-jobs/validate HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n" + body + SECOND
+    return b"POST /v1/training-jobs/validate HTTP/1.1\r\nHost: localhost\r\n" + headers + b"\r\n" + body + SECOND
 
 
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
@@ -44,23 +44,23 @@ TWO_WAYS = {
     "a chunk of -2": post(CHUNKED, b"-2\r\n{}\r\n0\r\n\r\n"),
     "a chunk of 0x2": post(CHUNKED, b"0x2\r\n{}\r\n0\r\n\r\n"),
     "a chunk beyond 64 bits": post(CHUNKED, b"fffffffffffffffff2\r\n{}\r\n0\r\n\r\n"),
-    "a folded header": get(b"Host: x\r\nA: b\r\n c\r\n"),
-    "a folded first header": get(b" Host: x\r\n"),
-    "bare LF after the request": get(b"Host: x\r\n").replace(b"\r\n", b"\n", 1),
-    "bare LF after a header": get(b"Host: x\nA: b\r\n"),
-    "bare CR after a header": get(b"Host: x\rA: b\r\n"),
-    "NUL in a header": get(b"Host: x\r\nA: \x00\r\n"),
+    "a folded header": get(b"Host: localhost\r\nA: b\r\n c\r\n"),
+    "a folded first header": get(b" Host: localhost\r\n"),
+    "bare LF after the request": get(b"Host: localhost\r\n").replace(b"\r\n", b"\n", 1),
+    "bare LF after a header": get(b"Host: localhost\nA: b\r\n"),
+    "bare CR after a header": get(b"Host: localhost\rA: b\r\n"),
+    "NUL in a header": get(b"Host: localhost\r\nA: \x00\r\n"),
     "no Host": get(b"A: b\r\n"),
-    "two Hosts": get(b"Host: x\r\nHost: y\r\n"),
-    "the same Host twice": get(b"Host: x\r\nHost: x\r\n"),
+    "two Hosts": get(b"Host: localhost\r\nHost: y\r\n"),
+    "the same Host twice": get(b"Host: localhost\r\nHost: localhost\r\n"),
     "Host with a space": get(b"Host: a b\r\n"),
     "Host with a user": get(b"Host: a@b\r\n"),
     "Host with a scheme": get(b"Host: http://a\r\n"),
     "Host with a word for its port": get(b"Host: a:b\r\n"),
-    "a space in the address": b"GET /livez x HTTP/1.1\r\nHost: x\r\n\r\n" + SECOND,
-    "a byte beyond ASCII in the address": b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n" + SECOND,
-    "a proxy's CONNECT": b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n" + SECOND,
-    "a method that nobody knows": b"STEAL / HTTP/1.1\r\nHost: x\r\n\r\n" + SECOND,
+    "a space in the address": b"GET /livez x HTTP/1.1\r\nHost: localhost\r\n\r\n" + SECOND,
+    "a byte beyond ASCII in the address": b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n" + SECOND,
+    "a proxy's CONNECT": b"CONNECT x:80 HTTP/1.1\r\nHost: localhost\r\n\r\n" + SECOND,
+    "a method that nobody knows": b"STEAL / HTTP/1.1\r\nHost: localhost\r\n\r\n" + SECOND,
     "another protocol, with a body": post(
         b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: %d\r\n" % len(SECOND), b""
     ),
@@ -78,7 +78,7 @@ def test_p15_one_400_then_close(server: LiveServer, name: str) -> None:
 def test_p15_a_bad_chunk_after_the_answer_gets_no_second_one(server: LiveServer) -> None:
     """It is answered by its head alone; what follows is broken."""
     with connect(server) as connection:
-        connection.sendall(b"POST /v1/nothing HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.sendall(b"POST /v1/nothing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
         assert connection.recv(65_536).startswith(b"HTTP/1.1 404 ")
         connection.sendall(b"2\r\n{}XX0\r\n\r\n" + SECOND)
         heard = listen(connection, 20)
@@ -92,14 +92,14 @@ def test_p15_what_is_broken_behind_a_good_request_takes_nothing_from_its_answer(
 
 @pytest.mark.parametrize("upgrade", [b"h2c", b"websocket"])
 def test_p15_after_an_upgrade_nothing_is_taken_for_a_request(server: LiveServer, upgrade: bytes) -> None:
-    asked = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: " + upgrade + b"\r\n\r\n"
+    asked = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: " + upgrade + b"\r\n\r\n"
     heard = exchange(server, asked, SECOND)
     assert heard.statuses == [200] and heard.ended
 
 
 def test_p15_trailers_are_no_headers(server: LiveServer) -> None:
     """A body is judged by the head that came before it."""
-    head = b"POST /v1/training-jobs/validate HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + CHUNKED
+    head = b"POST /v1/training-jobs/validate HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + CHUNKED
     body = b"\r\n1\r\n{\r\n"
     with connect(server) as connection:
         connection.sendall(head + body)

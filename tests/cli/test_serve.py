@@ -1,11 +1,14 @@
-"""A service that cannot open its journal says why in one line, and does not start."""
+"""A service that cannot open its journal, or would have to serve others without a key (P-11, P-13), says why in one line and
+does not start."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from sqlalchemy import create_engine, text
 
 if TYPE_CHECKING:
@@ -14,14 +17,16 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 
 
-def refused(home: Path, url: str | None = None, *, path: Path | None = None) -> str:
+def refused(home: Path, url: str | None = None, *options: str, path: Path | None = None, key: str | None = None) -> str:
     """The one line."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MODELWRIGHT_")}
     if url is not None:
         environment["MODELWRIGHT_DATABASE_URL"] = url
+    if key is not None:
+        environment["MODELWRIGHT_ADMIN_KEY"] = key
     if path is not None:
         environment["PYTHONPATH"] = str(path)
-    command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", str(home)]
+    command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", str(home), *options]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)  # noqa: S603 - our own
     assert done.returncode == 1
     assert done.stdout == ""
@@ -40,6 +45,14 @@ def test_a_journal_of_a_newer_version(tmp_path: Path) -> None:
     assert "a newer version of Modelwright" in refused(tmp_path)
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_port_in_use(tmp_path: Path, workers: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        said = refused(tmp_path, None, "--port", port, "--workers", workers)
+    assert said == f"Error: Cannot listen on 127.0.0.1, port {port}: Address already in use\n"
+
+
 def test_no_such_database(tmp_path: Path, postgres: "Postgres") -> None:
     said = refused(tmp_path, f"postgresql://test:s3cret@/nowhere?host={postgres.socket}")
     assert 'database "nowhere" does not exist' in said
@@ -49,3 +62,20 @@ def test_no_driver(tmp_path: Path) -> None:
     (tmp_path / "psycopg.py").write_text("raise ImportError('no libpq')")
     said = refused(tmp_path, "postgresql://ann:s3cret@localhost/name", path=tmp_path)
     assert 'pip install "modelwright[postgres]"' in said
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])  # noqa: S104 - that is the test
+def test_without_a_key_it_serves_no_other_machine(tmp_path: Path, host: str) -> None:
+    said = refused(tmp_path, None, "--host", host)
+    assert host in said and "keys create" in said and "--insecure" in said
+
+
+@pytest.mark.parametrize("key", ["", "x", "   ", " " * 40, "changeme", "a" * 64])
+def test_a_key_that_could_be_guessed(tmp_path: Path, key: str) -> None:
+    assert "MODELWRIGHT_ADMIN_KEY" in refused(tmp_path, None, "--insecure", key=key)
+
+
+def test_keys_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "access").mkdir()
+    (tmp_path / "access" / "keys.json").write_text("{")
+    assert "keys" in refused(tmp_path, None, "--insecure")

@@ -50,6 +50,13 @@ def test_compose_publishes_on_the_loopback_only() -> None:
     assert ports == ["127.0.0.1:8000:8000"]
 
 
+def test_the_image_asks_for_a_key_and_makes_the_first_one() -> None:
+    assert re.search(r"ENV .*MODELWRIGHT_FIRST_KEY=true\b", FINAL)
+    assert "MODELWRIGHT_INSECURE" not in DOCKERFILE + COMPOSE
+    # Without a value: what is not set stays away, and what is set to nothing is refused by the service.
+    assert re.search(r"^      MODELWRIGHT_ADMIN_KEY: #", COMPOSE, re.MULTILINE)
+
+
 @pytest.mark.parametrize("script", sorted((ROOT / "scripts").iterdir()), ids=lambda script: str(script.name))
 def test_scripts_can_be_read_and_run(script: Path) -> None:
     assert script.stat().st_mode & 0o111

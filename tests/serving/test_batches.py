@@ -24,6 +24,19 @@ from service.workflow.tasks import Task
 ROWS = st.lists(st.lists(st.floats(-1e6, 1e6, width=32), min_size=3, max_size=3), min_size=1, max_size=8)
 
 
+class Nobody:
+    """Waits until `submit` puts a future of the running loop in its place."""
+
+    def done(self) -> bool:
+        raise AssertionError("not submitted yet")
+
+    def set_result(self, result: bytes) -> None:
+        raise AssertionError("not submitted yet")
+
+    def set_exception(self, exception: Exception) -> None:
+        raise AssertionError("not submitted yet")
+
+
 class Network(nn.Module):
     """An MLP that refuses rows above a bound, counts its forwards, and takes its time."""
 
@@ -54,7 +67,13 @@ def batches(*, light: int = 10**9, most_waiting: int = 100) -> Batches:
 
 
 def ask(model: Warm, rows: Any, **about: Any) -> Ask:
-    return Ask(model.served("m", 1), model, rows, json_bodies, **about)
+    return Ask(model.served("m", 1), model, rows, json_bodies, Nobody(), **about)
+
+
+def submit(run: Batches, each: Ask) -> "asyncio.Future[bytes]":
+    waiter = each.waiter = asyncio.get_running_loop().create_future()
+    run.submit(each)
+    return waiter
 
 
 def numbers(body: bytes) -> Any:
@@ -63,7 +82,7 @@ def numbers(body: bytes) -> Any:
 
 async def answers(run: Batches, asks: list[Ask]) -> list[Any]:
     try:
-        return await asyncio.gather(*[run.submit(each) for each in asks], return_exceptions=True)
+        return await asyncio.gather(*[submit(run, each) for each in asks], return_exceptions=True)
     finally:
         run.close()
 
@@ -109,9 +128,9 @@ def test_heavy_work_leaves_the_loop_free_and_what_waits_meanwhile_shares_the_nex
     async def story() -> list[int]:
         model = warm(network := Network(seconds=0.2))
         run = batches(light=0)
-        first = run.submit(ask(model, [[0.0] * 3]))
+        first = submit(run, ask(model, [[0.0] * 3]))
         await asyncio.sleep(0.05)
-        rest = [run.submit(ask(model, [[0.0] * 3])) for _ in range(5)]
+        rest = [submit(run, ask(model, [[0.0] * 3])) for _ in range(5)]
         began = time.perf_counter()
         await asyncio.sleep(0)
         assert time.perf_counter() - began < 0.1 and not first.done()
@@ -126,15 +145,15 @@ def test_more_than_may_wait_are_refused_at_once_and_a_withdrawn_one_frees_its_pl
     async def story() -> None:
         model = warm(Network(seconds=0.3))
         run = batches(light=0, most_waiting=2)
-        running = run.submit(ask(model, [[0.0] * 3]))
+        running = submit(run, ask(model, [[0.0] * 3]))
         await asyncio.sleep(0.05)
         asks = [ask(model, [[0.0] * 3]) for _ in range(2)]
-        waiting = [run.submit(each) for each in asks]
+        waiting = [submit(run, each) for each in asks]
         with pytest.raises(Overloaded):
-            run.submit(ask(model, [[0.0] * 3]))
+            submit(run, ask(model, [[0.0] * 3]))
         run.withdraw(asks[0])
         assert run.waiting == 1
-        last = run.submit(ask(model, [[0.0] * 3]))
+        last = submit(run, ask(model, [[0.0] * 3]))
         await asyncio.gather(running, waiting[1], last)
         assert run.waiting == 0
         run.close()

@@ -10,7 +10,7 @@ import orjson
 import polars as pl
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from service.serving.answers import told
@@ -103,6 +103,7 @@ ROWS = st.fixed_dictionaries(
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(ROWS, min_size=1, max_size=6))
+@example([{"n": None, "c": None, "t": datetime(2000, 1, 1, 5, 59, 13, 244, tzinfo=UTC), "b": None}])
 def test_every_type(rows: list[dict[str, Any]]) -> None:
     instances = [{**row, "t": row["t"] and row["t"].isoformat()} for row in rows]
     expected = from_body(MIXED, {"instances": instances}, True)

@@ -44,7 +44,8 @@ class Server:
         """Starts it and waits for nothing."""
         self._told = self.log.stat().st_size if self.log.exists() else 0
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MODELWRIGHT_")}
-        environment |= {f"MODELWRIGHT_{name.upper()}": str(value) for name, value in self.settings.items()}
+        settings = {"stop_delay_seconds": 0, **self.settings}  # nobody balances load here, unless a test says so
+        environment |= {f"MODELWRIGHT_{name.upper()}": str(value) for name, value in settings.items()}
         command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", str(self.home)]
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(  # noqa: S603 - our own

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import sqlite3
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.story.raw_clients import BODY, HEAD, Clients, Connection
 from tests.story.server import Server, line, until, verify
 
 NOT_READY_WITHIN = 30.0  # seconds after SIGTERM; at once, but for a machine that has others to serve
@@ -89,6 +91,32 @@ def test_a_stop_under_load_loses_nothing_that_was_accepted(busy: Server) -> None
     assert {*load.jobs, *running} <= {job["id"] for job in busy.client.jobs()}
     assert busy.stop() == 0
     verify(busy.home)
+
+
+WORKERS = [1 + number % 2 for number in range(int(os.environ.get("STOPS", "3")))]
+
+
+@pytest.mark.parametrize("workers", WORKERS, ids=[f"{number}-workers{each}" for number, each in enumerate(WORKERS)])
+def test_a_stop_under_load_drops_no_request(tmp_path: Path, workers: int) -> None:
+    with Server(tmp_path / "home", workers=workers, stop_delay_seconds=1) as server:
+        server.client.wait(server.client.train(line())["id"])
+        url = httpx.URL(server.url)
+        idle = Connection((url.host, url.port or 0))
+        idle.send(HEAD + BODY)
+        assert idle.answer()[0] == 200
+        clients = Clients((url.host, url.port or 0))
+        until(lambda: clients.answered > 300)
+        server.process.terminate()
+        until(lambda: not ready(server.url), NOT_READY_WITHIN)
+        noticed, before = time.monotonic(), clients.answered
+        with contextlib.closing(idle):
+            assert idle.closed()
+        assert server.wait() == 0
+        clients.join()
+    assert clients.dropped == []
+    assert clients.answered > before, "nobody was answered once it had said that it stops"
+    assert max(clients.not_last) < noticed, "a reply after that was not its connection's last"
+    assert "ERROR" not in server.said()
 
 
 def ready(url: str) -> bool:

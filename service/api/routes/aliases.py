@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Response
 
 from model_store import Entry
-from model_store.errors import AliasNotFound
+from model_store.errors import AliasNotFound, StoreError
+from service.access.audit import note
 from service.api import documents
 from service.api.bodies import read_json
 from service.api.documents import ALIAS_EXAMPLE, ALIAS_SCHEMA, PROBLEMS, json_body
@@ -62,9 +63,12 @@ def put(
         raise InvalidRequest('expected {"version": <the number of a version>}')
     if if_none_match not in (None, "*"):
         raise InvalidRequest("If-None-Match can only be *")
+    was = _number(service, name, alias)
     entry = service.store.aliases.set(
         name, alias, version, expected=_expected(if_match), absent=if_none_match is not None
     )
+    if entry.number != was:
+        _note(service, name, alias, entry)
     service.current.follow(name)
     return _answer(alias, entry)
 
@@ -73,7 +77,7 @@ def put(
 def remove(service: Service, name: str, alias: str, if_match: IfMatch = None) -> Response:
     """The alias goes; its history stays."""
     _check_model(service, name)
-    service.store.aliases.delete(name, alias, expected=_expected(if_match))
+    _note(service, name, alias, service.store.aliases.delete(name, alias, expected=_expected(if_match)))
     service.current.follow(name)
     return Response(status_code=204)
 
@@ -83,6 +87,7 @@ def rollback(service: Service, name: str, alias: str, if_match: IfMatch = None) 
     """A new entry with the version of the entry before the newest."""
     _check_model(service, name)
     entry = service.store.aliases.rollback(name, alias, expected=_expected(if_match))
+    _note(service, name, alias, entry)
     service.current.follow(name)
     return _answer(alias, entry)
 
@@ -90,6 +95,23 @@ def rollback(service: Service, name: str, alias: str, if_match: IfMatch = None) 
 def _check_model(service: Parts, name: str) -> None:
     """Without the model it is the model that is not found, not its alias."""
     service.store.models.latest_number(name)
+
+
+def _number(service: Parts, name: str, alias: str) -> int:
+    """Of the entry in force; 0 where there is none, or none that can be read."""
+    try:
+        return service.store.aliases.get(name, alias).number
+    except StoreError:
+        return 0
+
+
+def _note(service: Parts, name: str, alias: str, entry: Entry) -> None:
+    """Tells the audit log of the new entry, and of the one before, whoever has made that."""
+    try:
+        before = service.store.aliases.entry(name, alias, entry.number - 1).version if entry.number > 1 else None
+    except StoreError:
+        before = None  # it is damaged; the change was made all the same
+    note("alias.moved" if entry.version is not None else "alias.deleted", f"{name}/{alias}", before, entry.version)
 
 
 def _expected(if_match: str | None) -> int | None:

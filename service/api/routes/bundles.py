@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from model_store import write_bundle
 from model_store.names import check_name
 from model_store.os_errors import storage_errors
+from service.access.audit import note
 from service.api import documents
 from service.api.bodies import body_on_disk, media_type
 from service.api.documents import PROBLEMS, file_answer, file_body
@@ -64,6 +65,8 @@ async def take(request: Request, service: Service, name: str) -> Response:
         raise UnsupportedMediaType(f"expected Content-Type: {ZIP}")
     async with body_on_disk(request, service.temporary, service.max_upload_bytes) as path:
         version, new = await run_in_threadpool(import_bundle, service.store, name, path, service.max_upload_bytes)
+    if new:
+        note("version.imported", f"{name}/{version.number}", after=version.digest)
     await run_in_threadpool(service.current.follow_publish, name, version.number)
     answer = {"name": name, "version": version.number, "digest": version.digest, "created_at": version.created_at}
     location = {"Location": f"/v1/models/{name}/versions/{version.number}"}

@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from model_store import Version
 from model_store.names import check_name
+from service.access.audit import note
 from service.api import documents
 from service.api.bodies import body_on_disk, media_type
 from service.api.documents import PROBLEMS, file_body
@@ -40,6 +41,8 @@ async def put(request: Request, service: Service, name: str) -> Response:
         raise UnsupportedMediaType(f"expected Content-Type: {' or '.join(MEDIA_TYPES)}")
     async with body_on_disk(request, service.temporary, service.max_upload_bytes) as path:
         version, new = await run_in_threadpool(upload, service.store, name, path, given)
+    if new:
+        note("dataset.uploaded", f"{name}/{version.number}", after=version.manifest["digest"])
     return json_response(_document(version), 201 if new else 200, {"Location": f"/v1/datasets/{name}"})
 
 
@@ -82,6 +85,7 @@ def rows(service: Service, name: str, limit: Limit = 20) -> Response:
 def remove(service: Service, name: str) -> Response:
     """Every version goes. Jobs that wait for it fail; running ones go on."""
     delete(service.store, service.journal, name)
+    note("dataset.deleted", name)
     return Response(status_code=204)
 
 

@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from model_store import Store, Version
 from model_store.errors import Corrupt, NotFound
+from service.access.audit import note
 from service.api import documents
 from service.api.accept import choose
 from service.api.documents import PROBLEMS, file_answer
@@ -52,6 +53,7 @@ def remove(service: Service, name: str) -> Response:
     """The model's aliases and every version go. The numbers are not used again."""
     try:
         service.store.delete_model(name)
+        note("model.deleted", name)
     finally:
         service.current.follow(name)  # a deletion that was cut short has taken some versions, too
     return Response(status_code=204)
@@ -82,7 +84,9 @@ def manifest(service: Service, name: str, version: str) -> Response:
 @router.delete("/{name}/versions/{version}", status_code=204, summary="Delete a version")
 def remove_version(service: Service, name: str, version: str) -> Response:
     """The version goes; 409 while an alias points at it. Its number is not used again."""
-    service.store.delete_version(name, service.store.resolve(name, version).number)
+    found = service.store.resolve(name, version)
+    service.store.delete_version(name, found.number)
+    note("version.deleted", f"{name}/{found.number}", before=found.digest)
     service.current.follow(name)
     return Response(status_code=204)
 

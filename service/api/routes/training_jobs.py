@@ -1,7 +1,7 @@
 """Training jobs: submit, follow, cancel, pause, resume."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
 import orjson
@@ -9,11 +9,13 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from service.access.audit import note
 from service.api import documents
 from service.api.accept import choose
 from service.api.bodies import read_json
 from service.api.documents import PROBLEMS, spec_body
 from service.api.errors import InvalidRequest
+from service.api.job_document import document
 from service.api.json import json_response
 from service.api.lists import After, Limit, page
 from service.api.parts import Parts, Service
@@ -43,8 +45,10 @@ def create(
     """Queues a training and answers at once. Follow it at `Location`."""
     if idempotency_key == "":
         raise InvalidRequest("an Idempotency-Key must not be empty")
-    job, _ = submit(service.store, service.journal, body, key=idempotency_key, limits=service.limits)
-    service.runner.wake()
+    job, new = submit(service.store, service.journal, body, key=idempotency_key, limits=service.limits)
+    if new:
+        note("job.created", job.id, after=job.model_name)
+    service.wake()
     return json_response(document(job), 202, {"Location": f"/v1/training-jobs/{job.id}"})
 
 
@@ -90,24 +94,24 @@ async def show(
 @router.post("/{job_id}/cancel", summary="Cancel a training job", response_model=documents.Job)
 async def cancel(service: Service, job_id: str) -> Response:
     """The cancelled job; after 5 s the running one with `requested`."""
-    await run_in_threadpool(service.journal.cancel, job_id)
-    service.runner.wake()
+    await run_in_threadpool(_asked, service, service.journal.cancel, "job.cancelled", job_id)
+    service.wake()
     return json_response(document(await _until(service, job_id, lambda job: job.final, TIME_TO_STOP)))
 
 
 @router.post("/{job_id}/pause", summary="Pause a training job", response_model=documents.Job)
 async def pause(service: Service, job_id: str) -> Response:
     """The paused job, its checkpoint saved and its slot free; after 5 s the running one with `requested`."""
-    await run_in_threadpool(service.journal.pause, job_id)
-    service.runner.wake()
+    await run_in_threadpool(_asked, service, service.journal.pause, "job.paused", job_id)
+    service.wake()
     return json_response(document(await _until(service, job_id, _stands_still, TIME_TO_STOP)))
 
 
 @router.post("/{job_id}/resume", summary="Resume a paused training job", response_model=documents.Job)
 def resume(service: Service, job_id: str) -> Response:
     """The job, queued again: it goes on from its checkpoint."""
-    job = service.journal.resume(job_id)
-    service.runner.wake()
+    job = _asked(service, service.journal.resume, "job.resumed", job_id)
+    service.wake()
     return json_response(document(job))
 
 
@@ -170,27 +174,16 @@ async def events(
     return StreamingResponse(_stream(service, job_id, after), media_type=EVENT_STREAM, headers=headers)
 
 
+def _asked(service: Parts, ask: Callable[[str], Job], what: str, job_id: str) -> Job:
+    """Asks something of a job; the audit log is told if that changed it."""
+    was, job = service.journal.get(job_id), ask(job_id)
+    if (job.status, job.requested) != (was.status, was.requested):
+        note(what, job_id, before=was.status, after=f"{job.requested} requested" if job.requested else job.status)
+    return job
+
+
 def _stands_still(job: Job) -> bool:
     return job.requested != "pause"
-
-
-def document(job: Job) -> dict[str, Any]:
-    """A job as the API shows it."""
-    return {
-        "id": job.id,
-        "status": job.status,
-        "requested": job.requested,
-        "model_name": job.model_name,
-        "spec": job.spec,
-        "created_at": job.created_at,
-        "started_at": job.started_at,
-        "finished_at": job.finished_at,
-        "attempt": job.attempt,
-        "progress": job.progress,
-        "metrics": job.metrics,
-        "result": job.result,
-        "error": job.error,
-    }
 
 
 def followed(current: CurrentVersions, job: Job) -> Job:

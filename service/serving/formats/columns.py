@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from service.serving.instances import MOST_FAULTS, MOST_ROWS, check_names
-from service.workflow.data.read import text_codes
+from service.workflow.data.read import seconds_of, text_codes
 from service.workflow.data.table import Numbers, Texts
 from service.workflow.data.values import FLOAT32_MAX, convert, from_text, texts
 from service.workflow.encode import raw_features
@@ -111,7 +111,7 @@ def _column(
     if series.dtype.is_float():
         series = series.fill_nan(None)
     if series.dtype.is_temporal() and each.type == "datetime" and series.dtype.base_type() in (pl.Date, pl.Datetime):
-        seconds = series.cast(pl.Datetime("us")).dt.epoch("us").cast(pl.Float64) / 1e6
+        seconds = seconds_of(series.cast(pl.Datetime("us")).dt.epoch("us").cast(pl.Float64))
         codes: Numbers = np.where(series.is_null().to_numpy(), -1, 0)
         column: Numbers | Texts = seconds.fill_null(np.nan).to_numpy()
     elif (each.type == "number" and _is_number(series.dtype)) or (each.type == "number" and series.dtype.is_decimal()):

@@ -91,13 +91,20 @@ def _as_wanted(name: str, wanted: Wanted, dtype: "pl.DataType") -> "pl.Expr":
             if dtype == pl.String:
                 dates = column.str.to_date(strict=False).cast(pl.Datetime("us", "UTC"))
                 column = column.str.to_datetime(time_unit="us", time_zone="UTC", strict=False).fill_null(dates)
-            return column.dt.epoch("us").cast(pl.Float64) / 1e6
+            return column.dt.epoch("us").cast(pl.Float64).map_batches(seconds_of, return_dtype=pl.Float64)
         case "boolean":
             if dtype == pl.String:
                 column = column.str.to_lowercase().replace_strict({"true": True, "false": False})
             return column.cast(pl.Boolean).cast(pl.Float64 if wanted.exact else pl.Float32)
         case "number":
             return column.cast(pl.Float64 if wanted.exact else pl.Float32)
+
+
+def seconds_of(microseconds: "pl.Series") -> "pl.Series":
+    """Divides as JSON's times are divided. polars multiplies by 1e-6, which is another number in the last place."""
+    import polars as pl
+
+    return pl.Series(microseconds.name, np.divide(microseconds, 1e6))
 
 
 def _numbers(series: "pl.Series") -> Numbers:

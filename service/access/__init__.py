@@ -1,0 +1,1 @@
+"""Who may do what: keys and their scopes, and the log of who changed what."""

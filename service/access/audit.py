@@ -1,0 +1,202 @@
+"""The audit log: who changed what, when, from what to what; and who tried to. Lines of JSON, a file a day, only ever appended.
+
+| question | answer |
+|---|---|
+| when is a line written | when the change is made, before its answer is sent |
+| when is it on the disk | before the answer too, if something was changed; refused attempts are left to the system |
+| what if it cannot be written | the change stands, and so does its answer; the line goes to the service's own log, as an error |
+| who writes | any process of the home: a line is one `write` at the end of the file |
+| how many | all changes; of attempts that came to nothing 60 a minute for each who, the next line says how many were left out |
+| how long | `MODELWRIGHT_KEEP_AUDIT_DAYS`, by the housekeeping of any process |
+"""
+
+import errno
+import json
+import logging
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from model_store.clock import Clock, rfc3339, utc_now
+from model_store.os_errors import storage_errors
+from service.access.keys import Key
+
+MINUTE = 60.0
+MOST_A_MINUTE = 60
+AT_ONCE = 2**20  # bytes that are read at a time
+_ID = re.compile(r"(\d{4}-\d\d-\d\d):(\d{1,18})")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something that was changed."""
+
+    what: str
+    on: str
+    before: Any
+    after: Any
+
+    def to_json(self) -> dict[str, Any]:
+        """As a line has it."""
+        return {"what": self.what, "on": self.on, "from": self.before, "to": self.after}
+
+
+_noted: ContextVar[list[Change] | None] = ContextVar("noted", default=None)
+
+
+def noting() -> list[Change]:
+    """The list that `note` appends to, in this context and those that come out of it, threads included."""
+    changes: list[Change] = []
+    _noted.set(changes)
+    return changes
+
+
+def note(what: str, on: str, before: Any = None, after: Any = None) -> None:
+    """Says that something was changed just now; who did it, the edge knows."""
+    changes = _noted.get()
+    if changes is not None:
+        changes.append(Change(what, on, before, after))
+
+
+class Audit:
+    """The log of one home."""
+
+    def __init__(self, folder: Path, now: Clock = utc_now) -> None:
+        self._folder = folder
+        self._now = now
+        self._lock = threading.Lock()
+        self._minute: dict[str, tuple[float, int, int]] = {}  # when it began, lines written, attempts left out
+        self._later = ThreadPoolExecutor(1, "audit")
+
+    def append(self, who: Key | str | None, changes: list[Change], **about: Any) -> None:
+        """Writes a line. Never fails: what cannot be written is told to the service's log.
+
+        Args:
+            who: a key; words for who needs none; None for who has none.
+            changes: what was changed; nothing where it was refused.
+            about: what else is known of the attempt.
+        """
+        if (line := self._line(who, changes, about)) is not None:
+            self._put(line, durable=bool(changes))
+
+    def append_later(self, who: Key | str | None, **about: Any) -> None:
+        """The same for an attempt that was refused: a thread of its own writes the line, and nobody waits for the disk."""
+        if (line := self._line(who, [], about)) is not None:
+            self._later.submit(self._put, line, durable=False)
+
+    def close(self) -> None:
+        """What is still to be written is."""
+        self._later.shutdown()
+
+    def read(self, after: str | None, limit: int) -> tuple[list[dict[str, Any]], bool]:
+        """Lines that come after that id, rising, and whether there are more. An id is a day and where in its file the line
+        ends.
+
+        Raises:
+            ValueError: that is no id.
+        """
+        found: list[dict[str, Any]] = []
+        with storage_errors():
+            for line in self._lines(after):
+                if len(found) == limit:
+                    return found, True
+                found.append(line)
+        return found, False
+
+    def forget_old(self, days: float) -> None:
+        """Removes the files of days that are over for so many days."""
+        oldest = self._of(self._now() - timedelta(days=days))
+        for path in self._folder.glob("*.jsonl"):
+            if path < oldest:
+                path.unlink(missing_ok=True)
+
+    def _of(self, moment: datetime) -> Path:
+        return self._folder / f"{moment.astimezone(UTC):%Y-%m-%d}.jsonl"
+
+    def _line(self, who: Key | str | None, changes: list[Change], about: dict[str, Any]) -> dict[str, Any] | None:
+        """None where there have been too many attempts of theirs."""
+        name, key_id = (who.name, who.id) if isinstance(who, Key) else (who, None)
+        left_out = 0 if changes else self._left_out(key_id or name or "")
+        if left_out is None:
+            return None
+        line = {"at": rfc3339(self._now()), "who": name, "key_id": key_id, **about}
+        line["changes"] = [each.to_json() for each in changes]
+        return line | {"left_out": left_out} if left_out else line
+
+    def _left_out(self, who: str) -> int | None:
+        """How many attempts of theirs had no line since the last one; None where this one is to have none either."""
+        now = time.monotonic()
+        with self._lock:
+            began, lines, left_out = self._minute.get(who, (now, 0, 0))
+            if now - began >= MINUTE:
+                began, lines = now, 0
+            if lines >= MOST_A_MINUTE:
+                self._minute[who] = (began, lines, left_out + 1)
+                return None
+            self._minute[who] = (began, lines + 1, 0)
+            return left_out
+
+    def _put(self, line: dict[str, Any], *, durable: bool) -> None:
+        text = json.dumps(line)
+        try:
+            self._write(self._of(self._now()), text, durable=durable)
+        except OSError as error:
+            log.error("the audit log could not be written (%s): %s", error.strerror, text)
+
+    def _write(self, path: Path, line: str, *, durable: bool) -> None:
+        # The newline before keeps this line apart from one that a full disk has cut off.
+        data = f"\n{line}\n".encode()
+        new = not path.exists()
+        if new:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o600)
+        try:
+            if os.write(descriptor, data) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if durable:
+                os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
+        if new and durable:
+            folder = os.open(self._folder, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    def _lines(self, after: str | None) -> Iterator[dict[str, Any]]:
+        day, start = "", 0
+        if after is not None:
+            parts = _ID.fullmatch(after)
+            if parts is None:
+                raise ValueError(after)
+            day, start = parts[1], int(parts[2])
+        for path in sorted(self._folder.glob("*.jsonl")):
+            if path.stem >= day:
+                yield from _lines_of(path, start if path.stem == day else 0)
+
+
+def _lines_of(path: Path, start: int) -> Iterator[dict[str, Any]]:
+    """The whole lines of a file that begin at that byte or later."""
+    with path.open("rb") as file:
+        if start:
+            file.seek(start - 1)
+            file.readline()  # up to the end of a line that `start` may stand within
+        for text in iter(lambda: file.readline(AT_ONCE), b""):
+            if not text.endswith(b"\n"):
+                continue  # it is being written, or was cut off
+            try:
+                line = json.loads(text)
+            except ValueError:
+                continue  # empty, or cut off
+            yield {"id": f"{path.stem}:{file.tell()}", **line}

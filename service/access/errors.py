@@ -1,0 +1,40 @@
+"""What can go wrong with access. The docstring of each class is its default message."""
+
+
+class AccessError(Exception):
+    """Access could not be decided."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__)
+
+
+class Unauthorized(AccessError):
+    """A key is needed: Authorization: Bearer <key>."""
+
+
+class UnknownKey(Unauthorized):
+    """The key in Authorization is not one of this service, has expired or was revoked."""
+
+
+class Forbidden(AccessError):
+    """This is not allowed."""
+
+
+class KeyNotFound(AccessError):
+    """There is no key with this name or id that was not revoked."""
+
+
+class KeyExists(AccessError):
+    """There is a key of this name; revoke it first, or choose another name."""
+
+
+class InvalidKey(AccessError):
+    """A key that is made with these settings would not be right."""
+
+
+class KeysCorrupt(AccessError):
+    """The file of keys in the home cannot be read; nobody is let in by guessing what it said."""
+
+
+class KeysNeeded(AccessError):
+    """There are no keys."""

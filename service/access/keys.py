@@ -1,0 +1,115 @@
+"""A key: 256 random bits for who holds it, their SHA-256 and what they are good for in the home."""
+
+import hashlib
+import secrets
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, Self
+
+from model_store.clock import from_rfc3339, rfc3339
+from model_store.names import check_name
+from service.access.errors import InvalidKey
+from service.access.scopes import WORDS, Scope
+
+PREFIX = "mw_"  # so that people, and scanners of repositories, recognise one
+MOST_DAYS = 36_500
+SHORTEST, LONGEST = 32, 128  # characters of a key that somebody else has made
+LEAST_DIFFERENT = 10  # characters that such a key must have: a row of the same one is no secret
+_VISIBLE = frozenset(string.ascii_letters + string.digits + string.punctuation)
+
+
+@dataclass(frozen=True)
+class Key:
+    """What is kept of a key. Times are RFC 3339 in UTC."""
+
+    id: str
+    name: str
+    scopes: tuple[Scope, ...]
+    sha256: str
+    created_at: str
+    expires_at: str | None = None
+    revoked_at: str | None = None
+
+    @cached_property
+    def level(self) -> Scope:
+        """The widest of its scopes, which includes the others."""
+        return max(self.scopes)
+
+    @cached_property
+    def ends(self) -> float:
+        """The time (Unix) from which on it is not valid any more."""
+        return float("inf") if self.expires_at is None else from_rfc3339(self.expires_at).timestamp()
+
+    @classmethod
+    def from_json(cls, kept: dict[str, Any]) -> Self:
+        """Out of the file.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is not one.
+        """
+        key = cls(**kept | {"scopes": tuple(WORDS[word] for word in kept["scopes"])})
+        if not key.scopes or len(bytes.fromhex(key.sha256)) != hashlib.sha256().digest_size:
+            raise ValueError("not a key")
+        key.ends  # noqa: B018 - a time that cannot be read is found now
+        return key
+
+    def to_json(self) -> dict[str, Any]:
+        """Into the file."""
+        return {**self.shown(), "sha256": self.sha256}
+
+    def shown(self) -> dict[str, Any]:
+        """What may be told of it."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "scopes": [scope.word for scope in self.scopes],
+            "created_at": self.created_at,
+            "expires_at": self.expires_at,
+            "revoked_at": self.revoked_at,
+        }
+
+
+def digest(secret: bytes) -> bytes:
+    """What stands for a key. It holds 256 random bits, so there is nothing to guess that a slow hash would have to slow
+    down."""
+    return hashlib.sha256(secret).digest()
+
+
+def make(name: str, scopes: Sequence[Scope], now: datetime, days: float | None = None) -> tuple[Key, str]:
+    """A new key: what is kept of it, and the key itself, which is nowhere else.
+
+    Raises:
+        InvalidName: it cannot be called that.
+        InvalidKey: it would be good for nothing, or never valid.
+    """
+    check_name(name)
+    if not scopes:
+        raise InvalidKey(f"a key needs one scope at least of {', '.join(WORDS)}")
+    if days is not None and not 0 < days <= MOST_DAYS:
+        raise InvalidKey(f"a key expires after more than 0 and at most {MOST_DAYS} days")
+    secret = PREFIX + secrets.token_urlsafe(32)
+    ends = None if days is None else rfc3339(now + timedelta(days=days))
+    made = Key(secrets.token_hex(6), name, tuple(sorted(set(scopes))), _hex(secret), rfc3339(now), ends)
+    return made, secret
+
+
+def configured(secret: str, now: datetime) -> Key:
+    """The key that the configuration gives, which may do everything.
+
+    Raises:
+        InvalidKey: it could be guessed, or could not be sent in a header.
+    """
+    long = SHORTEST <= len(secret) <= LONGEST
+    if not (long and set(secret) <= _VISIBLE and len(set(secret)) >= LEAST_DIFFERENT):
+        raise InvalidKey(
+            f"The key in MODELWRIGHT_ADMIN_KEY is not one: it takes {SHORTEST} to {LONGEST} visible ASCII characters without "
+            f"spaces, {LEAST_DIFFERENT} different ones at least; `openssl rand -hex 32` makes a good one."
+        )
+    return Key("configured", "configured", (Scope.ADMIN,), _hex(secret), rfc3339(now))
+
+
+def _hex(secret: str) -> str:
+    return digest(secret.encode()).hex()

@@ -1,0 +1,107 @@
+"""The edge: who may ask is decided here, before anything is routed, and every request gets its id."""
+
+from collections.abc import Awaitable, Mapping
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.access.audit import Audit
+from service.access.errors import AccessError, Forbidden, Unauthorized, UnknownKey
+from service.access.keyring import Keyring
+from service.access.keys import Key
+from service.access.scopes import Scope as KeyScope
+from service.api.audited import Attempt
+from service.api.needed_scope import needed
+from service.api.origin import check_neighbour
+from service.api.problems import answer_to
+from service.api.short_way import Answer, Exchange
+from service.telemetry.request import REQUEST_ID, request_id
+
+CALLER = "modelwright.caller"  # in the ASGI scope: the key that a request came with, None where it needed none
+
+
+class Edge:
+    """An ASGI application around another.
+
+    With keys, a request needs one with the scope of its method and path. Without any, whoever reaches the loopback address
+    may do everything, and what needs a guard is a browser on this machine: the Host must be the loopback, too, and
+    what changes something must not come from another site's page.
+
+    Args:
+        app: what answers.
+        keyring: the keys.
+        audit: where changes, and attempts at them, are written down.
+        short: what answers small predictions, the short way.
+        any_host: without keys, let Host be what it likes.
+    """
+
+    def __init__(self, app: ASGIApp, keyring: Keyring, audit: Audit, *, short: Answer, any_host: bool = False) -> None:
+        self._app = app
+        self._short = short
+        self._keyring = keyring
+        self._audit = audit
+        self._any_host = any_host
+
+    def short(self, exchange: Exchange) -> bool:
+        """Whether a small prediction that may be asked is answered the short way. What may not be is refused by the long one."""
+        if self._let_in(KeyScope.PREDICT, "POST", exchange.headers)[1] is not None:
+            return False
+        exchange.request_id = request_id(exchange.headers).encode()
+        return self._short(exchange)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes on what may be asked, refuses the rest."""
+        if scope["type"] == "websocket":  # there is nothing here for one
+            await send({"type": "websocket.close"})
+            return
+        if scope["type"] != "http" or CALLER in scope:
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        name = request_id(headers)
+        REQUEST_ID.set(name)
+        told = (b"request-id", name.encode())
+
+        def reply(message: Message) -> Awaitable[None]:
+            # No coroutine of its own: that costs more than all else here.
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), told]
+            return send(message)
+
+        need, changes = needed(scope["method"], scope["path"])
+        key, refused = self._let_in(need, scope["method"], headers)
+        scope[CALLER] = key
+        if refused is None and not changes:
+            await self._app(scope, receive, reply)
+            return
+        attempt = Attempt(self._audit, scope, key or (None if self._keyring.on else "anonymous"), name)
+        if refused is None:
+            await attempt.answered_by(self._app, scope, receive, reply)
+            return
+        if changes:
+            attempt.refused(answer_to(refused).status_code)
+        await _refusal(refused)(scope, receive, reply)
+
+    def _let_in(
+        self, need: KeyScope | None, method: str, headers: Mapping[bytes, bytes]
+    ) -> tuple[Key | None, AccessError | None]:
+        if need is None:
+            return None, None
+        if not self._keyring.on:
+            return None, check_neighbour(method, headers, any_host=self._any_host)
+        given = headers.get(b"authorization")
+        key = self._keyring.verify(given)
+        if key is None:
+            return None, Unauthorized() if given is None else UnknownKey()
+        if key.level < need:
+            return key, Forbidden(f"This needs a key with the scope {need.word}; this one has {key.level.word}.")
+        return key, None
+
+
+def _refusal(error: AccessError) -> Response:
+    response = answer_to(error)
+    if isinstance(error, Unauthorized):
+        response.headers["WWW-Authenticate"] = (
+            'Bearer error="invalid_token"' if isinstance(error, UnknownKey) else "Bearer"
+        )
+    return response

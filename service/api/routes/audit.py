@@ -1,0 +1,28 @@
+"""The audit log: who changed what."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from service.api import documents
+from service.api.documents import PROBLEMS
+from service.api.errors import InvalidRequest
+from service.api.json import json_response
+from service.api.lists import Limit, page
+from service.api.parts import Service
+
+router = APIRouter(prefix="/v1/audit", tags=["access"], responses=PROBLEMS)
+
+
+@router.get("", summary="Who changed what", response_model=documents.Page[documents.AuditLine])
+def index(
+    service: Service,
+    after: Annotated[str | None, Query(max_length=64, description="the last line's id of the page before")] = None,
+    limit: Limit = 20,
+) -> Response:
+    """Attempts at changes, rising, by all processes on this home; `changes` is empty where nothing came of one."""
+    try:
+        lines, more = service.audit.read(after, limit)
+    except ValueError:
+        raise InvalidRequest("after must be the id of a line of this log, such as 2026-11-23:412") from None
+    return json_response(page(lines, more))

@@ -1,0 +1,192 @@
+"""The short way of a prediction: from the parser of HTTP straight into a micro-batch, and from there to the socket.
+
+What uvicorn does for each request (a scope, a task, two events for an answer) takes as long as all the rest of a prediction
+of a small model. So a small POST for predictions that comes in one piece is looked at when it is whole. If it is plain it is
+answered without all that. If anything about it is unusual or wrong it goes the long way, as if it had never been here.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from starlette.responses import Response
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from service.api.prediction_paths import meant
+from service.api.problems import answer_to
+from service.api.protocol import NOTHING, Connection
+from service.telemetry.request import REQUEST_ID
+from service.use_cases.current_versions import Key
+
+LARGEST = 65_536  # bytes of a body that may go this way
+
+Lines = list[tuple[bytes, bytes]]
+
+
+class Exchange:
+    """A small POST for predictions that is whole, and its answer to come. For uvicorn it is what it calls a cycle, for a
+    micro-batch the one who waits."""
+
+    __slots__ = (
+        "_protocol",
+        "about",
+        "answered",
+        "body",
+        "disconnected",
+        "headers",
+        "keep_alive",
+        "key",
+        "request_id",
+        "response_complete",
+    )
+    answered: Callable[[int], None]  # is told the status
+    more_body = False
+
+    def __init__(self, protocol: "ShortWay", key: Key, headers: dict[bytes, bytes], body: bytes) -> None:
+        self._protocol = protocol
+        self.key = key
+        self.headers = headers
+        self.body = body
+        self.about = b""  # lines of the answer's head
+        self.request_id = b""
+        self.keep_alive = protocol.keeps_alive()
+        self.disconnected = False
+        self.response_complete = False
+
+    def done(self) -> bool:
+        """Whether nobody waits any more."""
+        return self.disconnected or self._protocol.transport.is_closing()
+
+    def set_result(self, body: bytes) -> None:
+        """Sends the answer."""
+        self._send(200, self.about, body)
+
+    def set_exception(self, error: Exception) -> None:
+        """Sends what the one table of errors has for it."""
+        REQUEST_ID.set(self.request_id.decode())
+        refused: Response = answer_to(error)
+        lines = [line for line in refused.raw_headers if line[0] != b"content-length"]
+        self._send(refused.status_code, rendered(lines), bytes(refused.body))
+
+    def _send(self, status: int, about: bytes, body: bytes) -> None:
+        protocol = self._protocol
+        close = b"" if self.keep_alive else b"connection: close\r\n"
+        head = b"%b%b%b%b" % (STATUS_LINE[status], _common(protocol.server_state.default_headers), about, close)
+        rest = (head, self.request_id, len(body), body)
+        protocol.transport.write(b"%brequest-id: %b\r\ncontent-length: %d\r\n\r\n%b" % rest)
+        self.answered(status)
+        self.response_complete = True
+        if not self.keep_alive:
+            protocol.transport.close()
+        protocol.on_response_complete()
+
+    @property
+    def response_started(self) -> bool:
+        """It is sent as a whole."""
+        return self.response_complete
+
+    @property
+    def message_event(self) -> "Exchange":
+        """What uvicorn rings when a connection is lost; nobody listens."""
+        return self
+
+    def set(self) -> None:
+        """Rings it."""
+
+
+Answer = Callable[[Exchange], bool]
+
+
+class ShortWay(Connection):
+    """A connection that first offers small POSTs for predictions to `answer`. That one returns False where the long
+    way must be gone; after True it will call the exchange's `set_result` or `set_exception`."""
+
+    def __init__(self, *arguments: Any, answer: Answer, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._answer = answer
+        self._gathered: list[bytes] | None = None  # the body of a request that may go the short way
+        self._key: Key = ("", None)
+        self._length: int | None = None
+        self._told: dict[bytes, bytes] = {}
+
+    def keeps_alive(self) -> bool:
+        """Whether another request may come after the one that is whole now."""
+        return bool(self.parser.should_keep_alive())
+
+    def data_received(self, data: bytes) -> None:
+        """What has not come whole by its end goes the long way: nothing is half gathered between two reads."""
+        super().data_received(data)
+        if self._gathered is not None:
+            self._go_the_long_way()
+
+    def on_headers_complete(self) -> None:
+        """Begins to gather, or goes the long way."""
+        length = self.checked()
+        key = _asked(self.url) if self.parser.get_method() == b"POST" else None
+        if key is not None and (self.cycle is None or self.cycle.response_complete) and self._small(length):
+            self._key, self._length, self._gathered = key, length, []
+        else:
+            self.let_in(length)
+
+    def on_body(self, body: bytes) -> None:
+        """Gathers."""
+        if self._gathered is None:
+            super().on_body(body)
+        else:
+            self._unframed = 0
+            self._gathered.append(body)
+
+    def on_message_complete(self) -> None:
+        """Offers what is whole."""
+        if self._gathered is None:
+            super().on_message_complete()
+            return
+        exchange = Exchange(self, self._key, self._told, b"".join(self._gathered))
+        if self._answer(exchange):
+            self._gathered, self.cycle = None, exchange  # type: ignore[assignment]
+            self._part = NOTHING
+        else:
+            self._go_the_long_way()
+            super().on_message_complete()
+
+    def _small(self, length: int | None) -> bool:
+        """Whether nothing about the head wants more than the body that follows, and that is small. Each name stands once."""
+        told = self._told = dict(self.headers)
+        return (
+            length is not None
+            and length <= LARGEST
+            and len(told) == len(self.headers)
+            and not self.expect_100_continue
+            and not self.flow.write_paused
+            and self.limit_concurrency is None
+            and self.parser.get_http_version() == "1.1"
+            and not self.parser.should_upgrade()
+        )
+
+    def _go_the_long_way(self) -> None:
+        gathered, self._gathered = self._gathered or [], None
+        self.let_in(self._length)
+        for each in gathered:
+            super().on_body(each)
+
+
+def rendered(lines: Lines) -> bytes:
+    """Lines of a head."""
+    return b"".join(b"%b: %b\r\n" % line for line in lines)
+
+
+@lru_cache(maxsize=4096)
+def _asked(url: bytes) -> Key | None:
+    """The model and the reference of a plain path; None for every other URL."""
+    return None if b"%" in url or b"?" in url else meant(url.decode("latin-1"))
+
+
+_last: tuple[Lines, bytes] = ([], b"")
+
+
+def _common(lines: Lines) -> bytes:
+    """The lines that every answer has; uvicorn makes a new list each second."""
+    global _last
+    if _last[0] is not lines:
+        _last = lines, rendered(lines)
+    return _last[1]

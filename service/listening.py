@@ -1,0 +1,67 @@
+"""The sockets that the service listens on: opened once, and shared by all processes that answer."""
+
+import contextlib
+import ctypes
+import errno
+import os
+import socket
+import struct
+import sys
+from collections.abc import Iterable
+
+BACKLOG = 2048  # connections that may wait to be accepted
+SO_ATTACH_FILTER = 26
+# A classic BPF program (code, jump if true, jump if false, constant) over a TCP header: lets all pass but SYN.
+NO_SYN = ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
+
+
+def open_listeners(host: str, port: int) -> list[socket.socket]:
+    """A listening socket for each address that the host's name stands for. From now on clients may connect.
+
+    Raises:
+        OSError: there is no such address here, or it is in use.
+    """
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise OSError(f"Cannot listen on {host}: {error.strerror}") from error
+    listeners: list[socket.socket] = []
+    failed: OSError | None = None
+    for family, where in dict.fromkeys((family, address[0]) for family, _, _, _, address in found):
+        try:
+            listener = socket.create_server((where, port), family=family, backlog=BACKLOG)
+        except OSError as error:
+            failed = error
+            if error.errno == errno.EADDRNOTAVAIL:  # `localhost` also stands for ::1 where there is no IPv6
+                continue
+            break
+        listeners.append(listener)
+        port = listener.getsockname()[1]  # the same for all, where any free one will do
+    else:
+        if listeners:
+            return listeners
+    for listener in listeners:
+        listener.close()
+    why = os.strerror(failed.errno) if failed is not None and failed.errno else "it has no address"
+    raise OSError(f"Cannot listen on {host}, port {port}: {why}") from failed
+
+
+def address_of(listener: socket.socket) -> str:
+    """Where it listens, for people."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def take_no_more(listeners: Iterable[socket.socket]) -> None:
+    """Lets no new connection begin, while those that have begun are still accepted.
+
+    Closing alone would reset who is connected but not accepted yet, his request on the way. Whoever begins now is not
+    answered until the socket is closed, and is refused then. For every process that shares the socket; only Linux can.
+    """
+    if sys.platform != "linux":
+        return
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *each) for each in NO_SYN))
+    filter_ = struct.pack("HP", len(NO_SYN), ctypes.addressof(program))
+    for listener in listeners:
+        with contextlib.suppress(OSError):
+            listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filter_)

@@ -1,0 +1,186 @@
+"""The HTTP server: uvicorn, and how it stops without dropping anybody.
+
+Asked to stop, it says so first: `/readyz` is 503 and every reply is its connection's last one, while new connections are
+still taken for some seconds, in which those who balance load notice. Then no new connection begins, those that have are
+accepted, the listener is closed, and whoever's request has been read is answered.
+"""
+
+import asyncio
+import fcntl
+import logging
+import signal
+import socket
+import sys
+import termios
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import cast
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.server import ServerState
+
+from service.api.short_way import ShortWay
+from service.listening import BACKLOG, address_of, take_no_more
+
+MOST_SECONDS_TO_STOP = 20  # for the requests under way, once the listener is closed
+SETTLE = 0.2  # seconds in which connections that have begun are accepted, and their requests arrive
+INTERPRETER_TURN = 0.0002  # seconds until a thread that wants the interpreter gets it
+
+log = logging.getLogger(__name__)
+
+
+class State(ServerState):
+    """What the connections of a server have in common."""
+
+    stopping = False
+
+
+class Protocol(ShortWay):
+    """One connection. Once the service stops, the reply to the last request that was read from it is its last reply."""
+
+    def keeps_alive(self) -> bool:
+        """Whether another request may come."""
+        return not self._stopping and super().keeps_alive()
+
+    def on_headers_complete(self) -> None:
+        """Another request has come. One before it that has no reply yet is the last no more."""
+        before = self.cycle
+        super().on_headers_complete()
+        if self._stopping and before is not None and before is not self.cycle and not before.response_started:
+            before.keep_alive = True
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        super().on_message_complete()
+        if self._stopping:
+            self.let_last()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if self._stopping and cycle is self.cycle:
+            cycle.keep_alive = False
+        super()._start_asgi_task(cycle, app)
+
+    @property
+    def _stopping(self) -> bool:
+        return cast(State, self.server_state).stopping
+
+    def let_last(self) -> None:
+        """Lets the newest request be the connection's last, unless the head of its reply has been sent and says nothing
+        of it: then it is the next one, or none."""
+        if self.cycle is not None and not self.cycle.response_started:
+            self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """Closes the connection: at once where nothing is under way and nothing has arrived that nobody has read."""
+        if self._unread():
+            self.loop.call_later(SETTLE, super().shutdown)
+        else:
+            super().shutdown()
+
+    def _unread(self) -> bool:
+        """Whether bytes wait to be read."""
+        connection = self.transport.get_extra_info("socket")
+        if connection is None or self.transport.is_closing():
+            return False
+        count = fcntl.ioctl(connection.fileno(), termios.FIONREAD, b"\0" * 4)
+        return int.from_bytes(count, sys.byteorder) > 0
+
+
+class Server(uvicorn.Server):
+    """Serves until SIGTERM or SIGINT; a second SIGINT waits for nobody.
+
+    Args:
+        app: what answers.
+        http: makes a connection's protocol, a `Protocol`.
+        delay: seconds between the word that it stops and the end of listening.
+        stopping: called as soon as it is asked to stop, once, perhaps from a signal handler.
+        alone: whether nobody else listens on the sockets.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        http: Callable[..., Protocol],
+        delay: float,
+        stopping: Callable[[], None],
+        alone: bool,
+    ) -> None:
+        config = uvicorn.Config(
+            app,
+            loop="uvloop",
+            http=http,  # type: ignore[arg-type] # it is called, and nothing else
+            proxy_headers=False,  # nothing here believes them
+            backlog=BACKLOG,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=MOST_SECONDS_TO_STOP,
+        )
+        super().__init__(config)
+        self.server_state = self._state = State()
+        self._delay = delay
+        self._stopping = stopping
+        self._alone = alone
+        self._stop_at: float | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        # A stream that cannot go on is broken off on purpose, and uvicorn takes that for a mistake.
+        logging.getLogger("uvicorn.error").addFilter(
+            lambda said: "without completing response" not in said.getMessage()
+        )
+
+    def serve_on(self, listeners: list[socket.socket]) -> None:
+        """Serves there until it is asked to stop, and closes them."""
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: sys.exit(0))  # before it serves and afterwards; meanwhile `handle_exit`
+        # What trainings report is written down by another thread; predictions shall not wait 5 ms until it lets go.
+        sys.setswitchinterval(INTERPRETER_TURN)
+        self.run(listeners)
+
+    def announce(self) -> None:
+        """Says that it stops, and goes on serving: until it is asked to stop."""
+        if not self._state.stopping:
+            self._state.stopping = True
+            self._stopping()
+            if self._loop is not None:  # not here: a signal may come in the middle of a reply
+                self._loop.call_soon_threadsafe(self._let_last)
+
+    def _let_last(self) -> None:
+        for connection in self.server_state.connections:
+            if isinstance(connection, Protocol):
+                connection.let_last()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal asks it to stop. It is not raised again at the end, as uvicorn would: the exit status stays 0."""
+        if self._stop_at is not None and sig == signal.SIGINT:
+            self.should_exit = self.force_exit = True
+        if self._stop_at is None:
+            announced = self._state.stopping
+            self.announce()
+            self._stop_at = time.monotonic() + (0.0 if announced else self._delay)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether it is time to stop listening."""
+        if self._stop_at is not None and time.monotonic() >= self._stop_at:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Brings the application to life, begins to accept, and says where."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        if self._alone:
+            for each in sockets or []:
+                log.info("running on %s (Ctrl-C stops)", address_of(each))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stops listening, and waits for the requests under way."""
+        if not self.force_exit:
+            if self._alone:  # else the supervisor has done it, for all
+                take_no_more(sockets or [])
+            await asyncio.sleep(SETTLE)
+        await super().shutdown(sockets)

@@ -1,0 +1,74 @@
+"""One process of a service of several, started by the supervisor: `answer WIRE LISTENER…` or `train WIRE`.
+
+What each needs is imported when it is known what it is: the one that trains loads neither torch nor the framework.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+
+from model_store import Store
+from service.access.errors import AccessError
+from service.api.job_document import document
+from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
+from service.jobs.trainer_server import die_with
+from service.settings import Settings, forget_secrets
+from service.trainings import Trainings, open_journal
+from service.wire import Wire
+
+
+def main(arguments: list[str]) -> int:
+    """Does its part until the supervisor says that it is enough; the exit status."""
+    die_with(os.getppid())
+    role, wire, *listeners = arguments
+    settings, to_others = Settings.read(), Wire(socket.socket(fileno=int(wire)))
+    try:
+        if role == "answer":
+            answer(settings, to_others, [socket.socket(fileno=int(each)) for each in listeners])
+        else:
+            asyncio.run(train(settings, to_others))
+    except (AccessError, JournalNotOpened, WebhooksMisconfigured, OSError) as error:
+        print(f"Error: {error}", file=sys.stderr)  # noqa: T201 - as the command line tells it
+        return 1
+    return 0
+
+
+def answer(settings: Settings, wire: Wire, listeners: list[socket.socket]) -> None:
+    """Answers requests, on sockets that others answer on, too."""
+    from service.app import serve
+
+    serve(settings, listeners, wire)
+
+
+async def train(settings: Settings, wire: Wire) -> None:
+    """Runs the trainings, for all."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    stop = asyncio.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    engine = open_journal(settings)
+    forget_secrets()
+    store = Store.open(settings.home.resolve() / "store")
+    trainings = Trainings(settings, engine, store, lambda job_id: wire.say("job", job_id), document)
+    wire.heed |= {
+        "wake": lambda _: trainings.wake(),
+        "job": lambda _: trainings.changed(),
+        "stop": lambda _: trainings.drain(),
+        "tell": lambda _: wire.say("told", []),
+    }
+    trainings.start()
+    tidying = asyncio.create_task(trainings.tidy())
+    await wire.open()
+    await stop.wait()
+    tidying.cancel()
+    trainings.stop()
+    wire.close()
+    engine.dispose()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,172 @@
+"""The keys of a home, as several processes share them."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from service.access import keyring as keyrings
+from service.access.errors import InvalidKey, KeyExists, KeyNotFound, KeysCorrupt
+from service.access.keyring import Keyring
+from service.access.scopes import Scope
+
+ROOT = Path(__file__).parents[2]
+SECRET = "correct-horse-battery-staple-and-more"  # noqa: S105 - of no service
+
+
+def bearer(secret: str) -> bytes:
+    """The header that holds a key."""
+    return b"Bearer " + secret.encode()
+
+
+def test_who_is_let_in(tmp_path: Path) -> None:
+    keyring = Keyring(tmp_path / "access")
+    assert (keyring.on, keyring.verify(None)) == (False, None)
+    key, secret = keyring.create("ann", [Scope.PREDICT])
+    assert keyring.on and keyring.verify(bearer(secret)) == key
+    assert keyring.verify(b"bearer  " + secret.encode()) == key
+    good = secret.encode()
+    wrong = [None, b"", b"Bearer", b"Bearer ", good, b"Basic " + good, b"Bearer" + good, b"Bearer " + good[:-1]]
+    wrong += [b"Bearer " + good + b"A", b"Bearer " + good.swapcase(), b"Bearer " + key.sha256.encode(), b"Bearer \xff"]
+    wrong += [b"Bearer " + b"a" * 100_000, b"Bearer " + bytes.fromhex(key.sha256), b"Bearer eyJhbGciOiJub25lIn0.e30."]
+    for header in wrong:
+        assert keyring.verify(header) is None, header
+    assert secret not in (tmp_path / "access" / "keys.json").read_text()
+    for path in (tmp_path / "access").iterdir():
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_another_keyring_on_the_home_follows(tmp_path: Path) -> None:
+    one, other = Keyring(tmp_path), Keyring(tmp_path)
+    other.follow()
+    try:
+        _, secret = one.create("ann", [Scope.ADMIN])
+        assert within_a_second(lambda: other.verify(bearer(secret)) is not None)
+        one.revoke("ann")
+        assert one.verify(bearer(secret)) is None
+        assert within_a_second(lambda: other.verify(bearer(secret)) is None)
+    finally:
+        other.close()
+
+
+def within_a_second(reached: Callable[[], bool]) -> bool:
+    end = time.monotonic() + 1.0
+    while not (there := reached()) and time.monotonic() < end:
+        time.sleep(0.01)
+    return there
+
+
+def test_it_expires(tmp_path: Path) -> None:
+    keyring = Keyring(tmp_path)
+    _, secret = keyring.create("ann", [Scope.ADMIN], days=0.4 / 86_400)
+    assert keyring.verify(bearer(secret)) is not None
+    assert within_a_second(lambda: keyring.verify(bearer(secret)) is None)
+
+
+def test_revoking_and_losing_the_file_opens_nothing(tmp_path: Path) -> None:
+    keyring = Keyring(tmp_path)
+    keyring.create("ann", [Scope.ADMIN])
+    keyring.revoke("ann")
+    assert Keyring(tmp_path).on
+    (tmp_path / "keys.json").unlink()
+    keyring.look()
+    assert keyring.on
+
+
+def test_a_disk_that_fails_keeps_nobody_out(tmp_path: Path) -> None:
+    keyring = Keyring(tmp_path / "access")
+    _, secret = keyring.create("ann", [Scope.ADMIN])
+    (tmp_path / "access" / "keys.json").write_text("{")
+    with pytest.raises(KeysCorrupt):
+        keyring.look()
+    assert keyring.verify(bearer(secret)) is not None
+    with pytest.raises(KeysCorrupt):
+        Keyring(tmp_path / "access")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "null", '{"keys": 1}', '{"keys": [1]}', '{"keys": [{}]}', "\x00", "[" * 99_999]
+)
+def test_a_file_that_is_none_lets_nobody_in(tmp_path: Path, text: str) -> None:
+    (tmp_path / "keys.json").write_text(text)
+    with pytest.raises(KeysCorrupt):
+        Keyring(tmp_path)
+
+
+def test_names(tmp_path: Path) -> None:
+    keyring = Keyring(tmp_path)
+    first, _ = keyring.create("ann", [Scope.ADMIN])
+    with pytest.raises(KeyExists):
+        keyring.create("ann", [Scope.PREDICT])
+    assert keyring.revoke(first.id).name == "ann"
+    for gone in ("ann", first.id, "nobody"):
+        with pytest.raises(KeyNotFound):
+            keyring.revoke(gone)
+    second, _ = keyring.create("ann", [Scope.PREDICT])
+    assert [key.id for key in keyring.all()] == [first.id, second.id]
+    assert [key.revoked_at is None for key in keyring.all()] == [False, True]
+
+
+def test_the_key_of_the_configuration(tmp_path: Path) -> None:
+    keyring = Keyring(tmp_path / "access", SECRET)
+    assert keyring.on and not (tmp_path / "access").exists()
+    _, secret = keyring.create("ann", [Scope.PREDICT])
+    for valid in (SECRET, secret):
+        assert keyring.verify(bearer(valid)) is not None
+    assert [key.name for key in keyring.all()] == ["configured", "ann"]
+    assert SECRET not in (tmp_path / "access" / "keys.json").read_text()
+    with pytest.raises(KeyNotFound):
+        keyring.revoke("configured")
+    assert Keyring(tmp_path / "access").verify(bearer(SECRET)) is None
+
+
+def test_there_is_a_bound_and_ended_keys_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyrings, "MOST", 3)
+    keyring = Keyring(tmp_path)
+    for name in "abc":
+        keyring.create(name, [Scope.PREDICT])
+    with pytest.raises(InvalidKey, match="revoke one first"):
+        keyring.create("d", [Scope.PREDICT])
+    keyring.revoke("b")
+    keyring.create("d", [Scope.PREDICT])
+    assert [key.name for key in keyring.all()] == ["a", "c", "d"]
+
+
+def test_many_at_once_lose_nothing(tmp_path: Path) -> None:
+    rings = [Keyring(tmp_path) for _ in range(4)]
+    with ThreadPoolExecutor(8) as threads:
+        secrets = [each[1] for each in threads.map(lambda n: rings[n % 4].create(f"k{n}", [Scope.PREDICT]), range(40))]
+    late = Keyring(tmp_path)
+    assert all(late.verify(bearer(secret)) for secret in secrets)
+
+
+FIRST = """
+import sys
+from pathlib import Path
+from service.access.keyring import Keyring
+print(Keyring(Path(sys.argv[1])).first())
+"""
+
+
+def test_of_several_who_start_at_once_one_makes_the_first_key(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FIRST, str(tmp_path)]
+    started = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(4)]  # noqa: S603 - our own
+    said = [process.communicate(timeout=120)[0].strip() for process in started]
+    (secret,) = [each for each in said if each != "None"]
+    key = Keyring(tmp_path).verify(bearer(secret))
+    assert key is not None and key.level is Scope.ADMIN
+
+
+def test_times_are_told_by_the_clock_that_it_is_given(tmp_path: Path) -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    keyring = Keyring(tmp_path, now=lambda: moment)
+    key, secret = keyring.create("ann", [Scope.ADMIN], days=1)
+    assert key.created_at.startswith("2026-01-01T00:00:00") and key.expires_at is not None
+    assert keyring.verify(bearer(secret)) is None  # that day is over
+    assert json.loads((tmp_path / "keys.json").read_text())["keys"][0]["id"] == key.id

@@ -1,0 +1,30 @@
+"""A server with keys of every kind, made on its home before it starts."""
+
+from pathlib import Path
+
+import httpx
+
+from service.access.keyring import Keyring
+from service.access.scopes import Scope
+from tests.api.live_server import LiveServer
+
+DAY = 86_400
+
+
+class KeyedServer(LiveServer):
+    """`keys` has one for each scope, and those that are good for nothing any more."""
+
+    def __init__(self, home: Path, **settings: str) -> None:
+        keyring = Keyring(home / "access")
+        self.keys = {scope.word: keyring.create(scope.word, [scope])[1] for scope in Scope}
+        self.keys["expired"] = keyring.create("expired", [Scope.ADMIN], days=0.001 / DAY)[1]
+        self.keys["revoked"] = keyring.create("revoked", [Scope.ADMIN])[1]
+        keyring.revoke("revoked")
+        self.keys["made-up"] = "mw_" + "A" * 43
+        super().__init__(home, **settings)
+
+    def as_(self, key: str) -> httpx.Client:
+        """A client with that key."""
+        client = self.client()
+        client.headers["Authorization"] = f"Bearer {self.keys[key]}"
+        return client

@@ -1,0 +1,205 @@
+"""Who may ask (P-12, P-13): every route of the app and of the front with every kind of key, on a real server."""
+
+import base64
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from service.access.keyring import Keyring
+from service.access.scopes import Scope
+from service.api.documents import NewKey
+from service.api.needed_scope import OPEN, needed
+from tests.api.conftest import train
+from tests.api.keyed import KeyedServer
+from tests.api.live_server import until
+from tests.api.test_edge import problem
+from tests.api.test_needed_scope import ADDRESSES, ROUTES
+
+LONG_ENOUGH = "correct-horse-battery-staple-and-more"
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyedServer]:
+    """A server with keys, and with a model and its alias."""
+    started = KeyedServer(tmp_path_factory.mktemp("keyed") / "home", MODELWRIGHT_ADMIN_KEY=LONG_ENOUGH)
+    try:
+        with started.as_("train") as http:
+            train(http, "line", training={"epochs": 0})
+        with started.as_("admin") as http:
+            assert http.put("/v1/models/line/aliases/production", json={"version": 1}).status_code == 200
+        yield started
+    finally:
+        assert started.stop() == 0
+        assert "ERROR" not in started.log(), started.log()
+        for secret in [*started.keys.values(), LONG_ENOUGH]:
+            assert secret not in started.log()
+            for path in started.home.rglob("*"):
+                assert path.is_dir() or secret.encode() not in path.read_bytes(), path
+
+
+def asked() -> list[tuple[str, str]]:
+    """Each method and path that a route answers, or the table of scopes names; what stands for a name is one."""
+    found = {(method, route.path) for route in ROUTES for method in getattr(route, "methods", {"GET"})}
+    values = {"name": "line", "version": "1", "alias": "production"}
+    return sorted((m, re.sub(r"\{(\w+)\}", lambda p: values.get(p[1], "x"), path)) for m, path in [*found, *ADDRESSES])
+
+
+ASKED = asked()
+# What the ways around a check look like; `%2e` is a dot and `%2f` a slash.
+WAYS = ["//{}", "/{}/", "/./{}", "/%2e/{}", "/%2e%2e/{}", "/livez/../{}", "/livez/%2e%2e/{}", "/{}%2f", "/{}?x=1", "/{}%0a",
+        "/{}%00", "/{};a", "/{}%20", "/livez%2f..%2f{}", "/v2/health/../../{}"]  # fmt: skip
+
+
+def send(http: httpx.Client, method: str, path: str, **about: Any) -> httpx.Response:
+    """The path as it is written here: httpx would put it in order."""
+    url = http.base_url.copy_with(raw_path=path.encode())
+    return http.send(http.build_request(method, url, **about))
+
+
+def test_there_is_much_to_walk() -> None:
+    assert len(ASKED) > 90 and len({path for _, path in ASKED}) > 60
+
+
+@pytest.mark.parametrize("key", [None, "made-up", "expired", "revoked"])
+def test_no_route_answers_without_a_key_that_is_valid(keyed: KeyedServer, key: str | None) -> None:
+    with keyed.client() if key is None else keyed.as_(key) as http:
+        for path in {path for _, path in ASKED}:
+            for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
+                answer = send(http, method, path, json={} if method in ("POST", "PUT") else None)
+                if path in OPEN and method in ("GET", "HEAD"):
+                    assert answer.status_code in (200, 404), (method, path)  # the dialects' own may not be there
+                    continue
+                assert answer.status_code == 401, (method, path)
+                challenge = "Bearer" if key is None else 'Bearer error="invalid_token"'
+                assert answer.headers["WWW-Authenticate"] == challenge
+                if method != "HEAD":
+                    assert problem(answer) == (401, "unauthorized")
+
+
+def test_no_key_reaches_beyond_its_scope(keyed: KeyedServer) -> None:
+    for key in ("predict", "train"):
+        with keyed.as_(key) as http:
+            for method, path in ASKED:
+                need, _ = needed(method, path)
+                if need is not None and need > Scope[key.upper()]:
+                    answer = send(http, method, path)
+                    assert answer.status_code == 403, (method, path)
+                    assert method == "HEAD" or problem(answer) == (403, "forbidden")
+
+
+def test_within_its_scope_a_key_is_let_in(keyed: KeyedServer) -> None:
+    for scope in Scope:
+        with keyed.as_(scope.word) as http:
+            for method, path in ASKED:
+                need, _ = needed(method, path)
+                if method in ("GET", "HEAD") and need is not None and need <= scope:
+                    answer = send(http, method, path)
+                    assert answer.status_code not in (401, 403), (method, path, answer.status_code)
+            assert http.get("/v1/models/line/predictions?x=1").status_code == 200
+            assert http.post("/v1/models/line/predictions", json={"instances": [1]}).status_code == 200
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_way_around(keyed: KeyedServer, way: str) -> None:
+    with keyed.client() as http:
+        for method, path in ASKED:
+            if path in OPEN or (around := way.format(path[1:])) in OPEN:
+                continue
+            answer = send(http, method, around)
+            assert answer.status_code == 401, (method, around)
+    with keyed.as_("predict") as http:
+        for path in ("/v1/keys", "/v1/audit", "/v1/training-jobs", "/v1/datasets"):
+            answer = send(http, "GET", way.format(path[1:]))
+            assert answer.status_code == 403, way
+
+
+def test_headers_that_hold_no_key(keyed: KeyedServer) -> None:
+    good = keyed.keys["admin"]
+    with keyed.client() as http:
+        for scheme in ("Bearer", "bearer", "BEARER"):
+            assert http.get("/v1/keys", headers={"Authorization": f"{scheme} {good}"}).status_code == 200
+        basic = base64.b64encode(f"admin:{good}".encode()).decode()
+        jwts = ["eyJhbGciOiJub25lIn0.eyJzY29wZSI6ImFkbWluIn0.", "eyJhbGciOiJIUzI1NiIsImtpZCI6Ii4uLy4uIn0.e30.AAAA"]
+        for value in ("", "Bearer", f"Bearer{good}", good, f"Token {good}", f"Basic {basic}", "Bearer null",
+                      f"Bearer {good[:-1]}", f"Bearer {good} x", f'Bearer "{good}"', "Bearer " + "a" * 50_000,
+                      *(f"Bearer {each}" for each in jwts)):  # fmt: skip
+            answer = http.get("/v1/keys", headers={"Authorization": value})
+            assert answer.status_code == 401, value
+            assert good not in answer.text
+        for elsewhere in (f"/v1/keys?key={good}", f"/v1/keys?access_token={good}", f"/v1/keys?api_key={good}"):
+            assert http.get(elsewhere).status_code == 401
+        assert http.get("/v1/keys", headers={"X-Api-Key": good, "Cookie": f"key={good}"}).status_code == 401
+
+
+def test_the_configured_key_may_do_everything(keyed: KeyedServer) -> None:
+    with keyed.client() as http:
+        http.headers["Authorization"] = f"Bearer {LONG_ENOUGH}"
+        assert "configured" in [key["name"] for key in http.get("/v1/keys").json()["data"]]
+
+
+def test_keys_are_made_and_revoked_over_http(keyed: KeyedServer) -> None:
+    with keyed.as_("admin") as http, keyed.client() as other:
+        document = http.get("/openapi.json").json()["paths"]["/v1/keys"]["post"]
+        wanted = document["requestBody"]["content"]["application/json"]["example"]
+        made = http.post("/v1/keys", json=wanted)
+        NewKey.model_validate(made.json(), strict=True)
+        assert made.status_code == 201 and made.headers["Cache-Control"] == "no-store"
+        other.headers["Authorization"] = f"Bearer {made.json()['key']}"
+        assert other.get("/metrics").status_code == 200
+        assert problem(http.post("/v1/keys", json=wanted)) == (409, "key_exists")
+        listed = {key["name"]: key for key in http.get("/v1/keys").json()["data"]}
+        assert listed["scraper"]["expires_at"] > listed["scraper"]["created_at"]
+        assert "key" not in listed["scraper"] and "sha256" not in listed["scraper"]
+        assert http.delete("/v1/keys/scraper").status_code == 204
+        assert other.get("/metrics").status_code == 401
+        assert problem(http.delete("/v1/keys/scraper")) == (404, "key_not_found")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, [], {"name": "x"}, {"name": 1, "scopes": ["predict"]}, {"name": "x", "scopes": "predict"}, {"name": "x", "scopes": []},
+     {"name": "x", "scopes": ["root"]}, {"name": "x", "scopes": [1]}, {"name": "x", "scopes": ["predict"], "key": "mine"},
+     {"name": "x", "scopes": ["predict"], "expires_in_days": "1"}, {"name": "x", "scopes": ["predict"], "expires_in_days": True},
+     {"name": "x", "scopes": ["predict"], "expires_in_days": 0}, {"name": "x", "scopes": ["predict"], "expires_in_days": 1e300},
+     {"name": "../x", "scopes": ["predict"]}, {"name": "x" * 1000, "scopes": ["predict"]}],
+)  # fmt: skip
+def test_keys_that_nobody_makes(keyed: KeyedServer, body: Any) -> None:
+    with keyed.as_("admin") as http:
+        assert problem(http.post("/v1/keys", json=body))[0] == 422
+
+
+def test_the_document_says_which_scope_a_call_needs(keyed: KeyedServer) -> None:
+    with keyed.as_("predict") as http:
+        document = http.get("/openapi.json").json()
+    assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    told = {(m.upper(), path): call["security"] for path, item in document["paths"].items() for m, call in item.items()}
+    assert told["GET", "/livez"] == []
+    assert told["POST", "/v1/models/{name}/predictions"] == [{"key": ["predict"]}]
+    assert told["POST", "/v1/training-jobs"] == [{"key": ["train"]}]
+    assert told["DELETE", "/v1/keys/{key}"] == [{"key": ["admin"]}]
+
+
+def test_answers_that_needed_a_key_are_for_private_caches(keyed: KeyedServer) -> None:
+    with keyed.as_("predict") as http:
+        kept = http.get("/v1/models/line/versions/1/predictions?x=1").headers["Cache-Control"]
+    assert kept == "private, max-age=31536000, immutable"
+
+
+def test_a_key_made_and_revoked_elsewhere_counts_within_a_second(keyed: KeyedServer) -> None:
+    keyring = Keyring(keyed.home / "access")
+    _, secret = keyring.create("passing", [Scope.PREDICT])
+    with keyed.client() as http:
+        http.headers["Authorization"] = f"Bearer {secret}"
+
+        def let_in() -> bool:
+            return http.get("/v1/models/line/predictions?x=1").status_code == 200
+
+        until(let_in, 1.0)
+        keyring.revoke("passing")
+        began = time.monotonic()
+        until(lambda: not let_in(), 1.0)
+        assert time.monotonic() - began < 1.0

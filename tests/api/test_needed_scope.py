@@ -1,0 +1,130 @@
+"""The table of scopes against the routes there are: whatever is asked, the answer is never wider than the route it comes to."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.routing import Match
+
+from service.access.scopes import Scope
+from service.api.needed_scope import CHANGING, OPEN, TABLE, needed
+from service.app import create_app
+from service.settings import Settings
+
+ADDRESSES = [tuple(address.split(" ")) for addresses in TABLE.values() for address in addresses]
+
+
+def routes(app: Any) -> Iterator[Any]:
+    """Every route of the app, those of its routers too."""
+    for route in app.routes:
+        inner = getattr(route, "original_router", None)
+        yield from routes(inner) if inner is not None else [route]
+
+
+ROUTES = list(routes(create_app(Settings(home=Path("nowhere")))))
+TEMPLATES = sorted({route.path for route in ROUTES} | {path for _, path in ADDRESSES} | OPEN)
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "get", "BREW"]
+PART = st.one_of(
+    st.sampled_from(["line", "1", "latest", "predictions", "versions", "aliases", "rollback", "infer", "ready", "index", "..",
+                     ".", "%2e", "%2f", "a:predict", ":predict", "predict", "validate", "bundle", "keys", "audit", " ", ""]),
+    st.text(min_size=1, max_size=8),
+)  # fmt: skip
+TAILS = ["", "/", "\n", "//", "/.", "/..", "?", "#", "%2f", ";", " ", "\x00", ":predict", "/predictions", "/infer"]
+
+
+@st.composite
+def paths(draw: st.DrawFn) -> str:
+    """Paths like those of the routes, with parts that somebody has chosen, and what may be put before and after them."""
+    template = draw(st.sampled_from(TEMPLATES))
+    path = re.sub(r"\{[\w:]+\}", lambda _: draw(PART), template)
+    return (
+        draw(st.sampled_from(["", "", "", "/", "/.", "//", "/v1/.."])) + path + draw(st.sampled_from(["", "", *TAILS]))
+    )
+
+
+def at_least(scope: Scope | None) -> int:
+    return 0 if scope is None else scope
+
+
+@given(st.sampled_from(METHODS), paths())
+def test_no_route_is_reached_with_less_than_it_needs(method: str, path: str) -> None:
+    scope = {"type": "http", "method": method, "path": path, "root_path": "", "headers": []}
+    for route in ROUTES:
+        if hasattr(route, "methods") and route.matches(dict(scope))[0] is Match.FULL:
+            named = next(iter(route.methods - {"HEAD"})) if method == "HEAD" else method
+            # A part may hold what the names of the route do not: it is the same address all the same.
+            assert at_least(needed(method, path)[0]) >= at_least(needed(named, route.path)[0]), route.path
+
+
+@given(st.sampled_from(METHODS), st.one_of(paths(), st.text(max_size=300)))
+def test_what_does_not_stand_in_the_table_needs_admin(method: str, path: str) -> None:
+    scope, _ = needed(method, path)
+    asked = "GET" if method == "HEAD" else method
+    known = any(asked == m and re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(p)), path) for m, p in ADDRESSES)
+    assert (scope is None) == (path in OPEN and asked == "GET")
+    assert scope is None or (scope is Scope.ADMIN) == (not known)
+
+
+@given(st.sampled_from(METHODS), paths())
+def test_head_is_get_and_asking_changes_nothing(method: str, path: str) -> None:
+    assert needed("HEAD", path) == needed("GET", path)
+    assert needed(method, path) == needed(method, path)
+    scope, changes = needed(method, path)
+    assert not changes or (method in CHANGING and scope in (Scope.TRAIN, Scope.ADMIN))
+
+
+@given(
+    st.sampled_from(METHODS), st.sampled_from([p for _, p in ADDRESSES if p != "/"]), st.sampled_from(["/", "//", "/."])
+)
+def test_slashes_more_or_less_open_nothing(method: str, template: str, more: str) -> None:
+    path = re.sub(r"\{\w+\}", "x", template)
+    for other in (f"/{path}", path + more, path.replace("/", "//"), path.removeprefix("/"), path.upper()):
+        if other not in {p for _, p in ADDRESSES}:
+            assert needed(method, other)[0] is Scope.ADMIN
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "/v1/models/predictions"),
+        ("DELETE", "/v1/models/line/versions/predictions"),
+        ("PUT", "/v1/models/line/aliases/predictions"),
+        ("DELETE", "/v1/models/line/predictions"),
+        ("POST", "/v1/models/line/versions"),
+        ("POST", "/v1/models/line/aliases/production/rollback"),
+        ("POST", "/v2/repository/models/line/load"),
+        ("POST", "/v2/repository/models/line/unload"),
+        ("POST", "/v2/repository/any/models/line/load"),
+        ("DELETE", "/v1/datasets/iris"),
+        ("GET", "/v1/keys"),
+        ("GET", "/v1/audit"),
+        ("POST", "/livez"),
+        ("OPTIONS", "/livez"),
+        ("GET", "/livez\n"),
+        ("GET", "/livez/"),
+    ],
+)
+def test_what_is_for_admins(method: str, path: str) -> None:
+    assert needed(method, path)[0] is Scope.ADMIN
+
+
+def test_long_paths_are_not_remembered_and_judged_alike() -> None:
+    long = "/v1/models/" + "a" * 10_000
+    assert needed("GET", long) == (Scope.PREDICT, False)
+    assert needed("DELETE", long) == (Scope.ADMIN, True)
+
+
+def test_every_route_stands_in_the_table_or_is_for_admins_on_purpose() -> None:
+    meant = {"/v1/keys", "/v1/keys/{key}", "/v1/audit", "/docs/oauth2-redirect", "/static-offline-docs"}
+    admin = set()
+    for route in ROUTES:
+        for method in getattr(route, "methods", {"GET"}) - {"HEAD"}:
+            if needed(method, route.path)[0] is Scope.ADMIN:
+                admin.add((method, route.path))
+    assert {path for method, path in admin if method == "GET"} == meant - {"/v1/keys/{key}"}
+    changing = {(m, p) for m, p in admin if m != "GET" and p not in meant}
+    assert all("aliases" in p or m == "DELETE" or (m, p) == ("POST", "/v1/models/{name}/versions") for m, p in changing)

@@ -1,0 +1,81 @@
+"""A service without keys is for its own machine: what browsers on it may be made to send is refused (P-14)."""
+
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.api.origin import check_neighbour
+from tests.api.live_server import LiveServer
+from tests.api.test_edge import problem
+
+REBOUND = ["evil.com", "evil.com:8000", "localhost.evil.com", "127.0.0.1.evil.com", "127.0.0.1@evil.com", "0.0.0.0:1", "[::]",
+           "169.254.169.254", "10.0.0.1:8000", "127.0.0.1:8000:1", "127.1", "2130706433", "localhost:", "localhost:a",
+           "[::1", "::1", "localhost,evil.com", "localhost evil.com", "a" * 5000]  # fmt: skip
+OURS = [
+    "localhost",
+    "localhost:{}",
+    "LocalHost:1",
+    "127.0.0.1:{}",
+    "127.0.0.2",
+    "[::1]",
+    "[::1]:{}",
+    "[0:0:0:0:0:0:0:1]:1",
+]
+FOREIGN = [
+    "http://evil.com",
+    "https://127.0.0.1",
+    "null",
+    "http://localhost:1",
+    "file://",
+    "",
+    "http://127.0.0.1.evil.com",
+]
+
+
+@pytest.mark.parametrize("host", REBOUND)
+def test_a_name_that_was_made_to_point_here(http: httpx.Client, host: str) -> None:
+    for method, path in (("GET", "/v1/models"), ("POST", "/v1/models/line/predictions"), ("DELETE", "/v1/models/x"),
+                         ("GET", "/docs"), ("GET", "/metrics")):  # fmt: skip
+        assert problem(http.request(method, path, headers={"Host": host})) == (403, "forbidden")
+    assert http.get("/livez", headers={"Host": host}).status_code == 200  # which tells nothing but its state
+
+
+@pytest.mark.parametrize("host", OURS)
+def test_names_of_the_loopback(http: httpx.Client, server: LiveServer, host: str) -> None:
+    port = server.url.rpartition(":")[2]
+    assert http.get("/v1/models", headers={"Host": host.format(port)}).status_code == 200
+
+
+@pytest.mark.parametrize("origin", FOREIGN)
+@pytest.mark.parametrize("kind", ["text/plain", "application/json", "application/x-www-form-urlencoded"])
+def test_pages_of_other_sites_change_nothing(http: httpx.Client, line: dict[str, Any], origin: str, kind: str) -> None:
+    before = http.get("/v1/training-jobs").json()
+    for method, path in (("POST", "/v1/training-jobs"), ("POST", "/v1/models/line/predictions"), ("DELETE", "/v1/models/line"),
+                         ("PUT", "/v1/models/line/aliases/blue"), ("POST", "/v1/keys")):  # fmt: skip
+        answer = http.request(method, path, content=b"{}", headers={"Origin": origin, "Content-Type": kind})
+        assert problem(answer) == (403, "forbidden")
+        assert not any(name.lower().startswith("access-control") for name in answer.headers)
+    assert http.get("/v1/training-jobs").json() == before
+    assert http.get("/v1/models/line").status_code == 200
+
+
+def test_its_own_page_may(http: httpx.Client, server: LiveServer, line: dict[str, Any]) -> None:
+    answer = http.post("/v1/models/line/predictions", json={"instances": [1]}, headers={"Origin": server.url})
+    assert answer.status_code == 200
+    assert http.options("/v1/models", headers={"Origin": "http://evil.com"}).status_code == 405
+
+
+@given(st.binary(max_size=40), st.sampled_from(["GET", "POST", "DELETE"]), st.booleans())
+def test_whatever_stands_there_is_judged(value: bytes, method: str, any_host: bool) -> None:
+    """No bytes are an error, and only names of the loopback pass."""
+    host = check_neighbour(method, {b"host": value}, any_host=any_host)
+    assert any_host or host is not None or value.lower().lstrip(b"[").startswith((b"localhost", b"127.", b"::1", b"0:"))
+    origin = check_neighbour(method, {b"host": b"localhost", b"origin": value}, any_host=any_host)
+    assert (origin is None) == (method == "GET" or value.lower().endswith(b"://localhost"))
+
+
+def test_without_a_host_nobody_is_let_in() -> None:
+    assert check_neighbour("GET", {}, any_host=False) is not None

@@ -1,0 +1,150 @@
+"""The short way of a prediction answers as the long one does, byte for byte, and keeps to HTTP."""
+
+import json
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from tests.api.conftest import train
+from tests.api.live_server import LiveServer
+
+PATH = "/v1/models/line/versions/1/predictions"
+LONG = {"Request-Timeout": "60"}  # a header that the short way does not know
+ONE = b'{"instances":[[0.5]]}'
+
+
+def npy(values: Any) -> bytes:
+    import io
+
+    out = io.BytesIO()
+    np.save(out, np.asarray(values, dtype=np.float32))
+    return out.getvalue()
+
+
+BODIES: list[tuple[str, bytes]] = [
+    ("application/json", ONE),
+    ("application/json", b'{"instances":[0.5,0.25]}'),
+    ("application/json", b'{"instances":[{"x":0.5},{"x":0.25}]}'),
+    ("application/json", b'{"inputs":{"x":[0.5]}}'),
+    ("application/json; charset=utf-8", ONE),
+    ("application/json", json.dumps({"instances": [[i / 7] for i in range(2000)]}).encode()),
+    ("application/json", b'{"instances":[[1e39]]}'),
+    ("application/json", b'{"instances":[[1,2]]}'),
+    ("application/json", b'{"instances":[["half"]]}'),
+    ("application/json", b'{"instances":[[null]]}'),
+    ("application/json", b'{"instances":[]}'),
+    ("application/json", b'{"instances":[[0.5]],"instances":[[0.6]]}'),
+    ("application/json", b'{"instances":[[NaN]]}'),
+    ("application/json", b'{"instances"'),
+    ("application/json", b""),
+    ("application/x-npy", npy([[0.5], [0.25]])),
+    ("application/x-npy", npy([[0.5, 0.25]])),
+    ("application/x-npy", npy([[0.5]])[:-1]),
+    ("text/csv", b"x\n0.5\n"),
+    ("text/plain", ONE),
+]
+
+
+@pytest.mark.parametrize(("kind", "body"), BODIES)
+def test_the_same_answer_as_the_long_way(http: httpx.Client, line: dict[str, Any], kind: str, body: bytes) -> None:
+    for path in (PATH, "/v1/models/line/predictions", "/v1/models/nobody/predictions"):
+        short = http.post(path, content=body, headers={"Content-Type": kind})
+        long = http.post(path, content=body, headers={"Content-Type": kind, **LONG})
+        assert (short.status_code, comparable(short)) == (long.status_code, comparable(long))
+        assert {name.lower(): value for name, value in told(short)} == {
+            name.lower(): value for name, value in told(long)
+        }
+
+
+def comparable(answer: httpx.Response) -> bytes:
+    """The body, without what is each request's own."""
+    return re.sub(rb'"request_id":"[^"]*",?', b"", answer.content)
+
+
+def told(answer: httpx.Response) -> Iterator[tuple[str, str]]:
+    """The headers, without what is each request's own."""
+    return ((n, v) for n, v in answer.headers.items() if n.lower() not in ("date", "content-length", "request-id"))
+
+
+def post(body: bytes, *lines: str, path: str = PATH) -> bytes:
+    head = [
+        f"POST {path} HTTP/1.1",
+        "Host: 127.0.0.1",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+    ]
+    return "\r\n".join([*head, *lines, "", ""]).encode() + body
+
+
+def connected(server: LiveServer) -> "closing[socket.socket]":
+    host, port = server.url.removeprefix("http://").split(":")
+    return closing(socket.create_connection((host, int(port)), timeout=30))
+
+
+def until_closed(connection: socket.socket) -> bytes:
+    """All that comes until the server closes."""
+    return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+
+def test_requests_on_one_connection_are_answered_in_their_order(server: LiveServer, line: dict[str, Any]) -> None:
+    asked = [post(b'{"instances":[[%d]]}' % number) for number in range(14)]
+    long = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    with connected(server) as connection:
+        connection.sendall(b"".join([*asked[:5], long, *asked[5:9], post(b"{", "Accept: */*"), *asked[9:13]]))
+        connection.sendall(post(b'{"instances":[[13]]}', "Connection: close"))
+        answers = until_closed(connection)
+    statuses = re.findall(rb"HTTP/1.1 (\d{3})", answers)
+    assert statuses == [b"200"] * 10 + [b"400"] + [b"200"] * 5
+    numbers = [float(each) for each in re.findall(rb'"predictions":\[([^\]]+)\]', answers)]
+    assert len(numbers) == 14 and numbers == sorted(numbers)
+    assert answers.count(b"connection: close") == 1
+
+
+def test_a_body_in_pieces(server: LiveServer, line: dict[str, Any]) -> None:
+    whole = post(ONE, "Connection: close")
+    with connected(server) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in whole:
+            connection.sendall(bytes([byte]))
+        assert until_closed(connection).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Expect: 100-continue"],
+        ["X-Twice: 1", "X-Twice: 2"],
+        ["Accept: text/csv"],
+        ["Accept: image/png"],
+    ],
+)
+def test_what_is_unusual_is_answered_too(server: LiveServer, line: dict[str, Any], lines: list[str]) -> None:
+    with connected(server) as connection:
+        connection.sendall(post(ONE, *lines) + post(ONE, "Connection: close"))
+        answers = until_closed(connection)
+    status = b"406" if "image" in lines[0] else b"200"
+    final = [each for each in re.findall(rb"HTTP/1.1 (\d{3})", answers) if each != b"100"]
+    assert final == [status, b"200"]
+
+
+def test_http_1_0_gets_one_answer_and_the_end(server: LiveServer, line: dict[str, Any]) -> None:
+    with connected(server) as connection:
+        connection.sendall(post(ONE).replace(b"HTTP/1.1", b"HTTP/1.0"))
+        assert until_closed(connection).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_one_that_leaves_in_the_middle_of_its_body_harms_nobody(server: LiveServer, http: httpx.Client) -> None:
+    train(http, "left", training={"epochs": 0})
+    path = "/v1/models/left/predictions"
+    for cut in (10, 1):
+        with connected(server) as connection:
+            connection.sendall(post(ONE, path=path)[:-cut])
+    with connected(server) as connection:  # and one that leaves before its answer
+        connection.sendall(post(ONE, path=path))
+    assert http.post(path, content=ONE, headers={"Content-Type": "application/json"}).status_code == 200

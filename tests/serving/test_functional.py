@@ -1,0 +1,84 @@
+"""A model as a function: the bits of the module, for every kind of model and layer."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from service.serving.functional import functional
+from service.workflow.losses import Output
+from service.workflow.model import Model
+from service.workflow.models.mlp import Residual
+from service.workflow.models.tabm import TabM
+from service.workflow.preprocessing import Layout, fit, fit_target
+from service.workflow.tasks import Task
+
+PLAIN = Layout([0, 1, 2], [], [0, 1, 2])
+WITH_CATEGORY = Layout([0, 1], [(2, 3)], [0, 1, 2])
+
+
+def table(rows: int = 64, *, missing: bool = False) -> torch.Tensor:
+    drawn = torch.randn(rows, 3, generator=torch.Generator().manual_seed(1)) * 10 + 3
+    drawn[:, 2] = drawn[:, 2].abs().clamp(max=3).floor()
+    if missing:
+        drawn[::3, 0] = torch.nan
+    return drawn
+
+
+def stack(*layers: nn.Module) -> nn.Module:
+    return nn.Sequential(*layers)
+
+
+NETWORKS: dict[str, Any] = {
+    "linear": lambda width: nn.Linear(width, 2),
+    "mlp": lambda width: stack(nn.Linear(width, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 2)),
+    "relu first": lambda width: stack(nn.ReLU(), nn.Linear(width, 2), nn.ReLU()),
+    "two in a row": lambda width: stack(
+        nn.Linear(width, 8), nn.ReLU(), nn.ReLU(), nn.Identity(), nn.ReLU(), nn.Linear(8, 2)
+    ),
+    "residual": lambda width: stack(nn.Linear(width, 8), Residual(nn.Linear(8, 8), nn.ReLU()), nn.Linear(8, 2)),
+    "norms": lambda width: stack(nn.Linear(width, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.LayerNorm(8), nn.Linear(8, 2)),
+    "nested": lambda width: stack(stack(nn.Linear(width, 8), stack(nn.ReLU())), nn.GELU(), nn.Linear(8, 2)),
+    "no bias": lambda width: stack(nn.Linear(width, 8, bias=False), nn.ReLU(), nn.Linear(8, 2)),
+    "tabm": lambda width: TabM(width, 2, 8, 2, 4, 0.1, None),
+}
+
+
+@pytest.mark.parametrize("output", list(Output))
+@pytest.mark.parametrize("of", [PLAIN, WITH_CATEGORY])
+@pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_same_bits_as_the_module(network: str, normalize: bool, of: Layout, output: Output) -> None:
+    torch.manual_seed(0)
+    for missing in (False, True):
+        preprocessing = fit(of, table(missing=missing), normalize)
+        width = of.width if preprocessing is None else preprocessing.width
+        target = fit_target(torch.randn(64, 1 if output is Output.VALUE_AND_VARIANCE else 2) * 5 + 2)
+        scaled = target if output in (Output.VALUE, Output.VALUE_AND_VARIANCE) else None
+        made = Model(NETWORKS[network](width), preprocessing, scaled, output, Task.REGRESSION)
+        model = made.eval().requires_grad_(False)
+        with torch.inference_mode():
+            for rows in (1, 5, 64):
+                raw = table(rows)
+                before, expected = raw.clone(), model(raw)
+                assert torch.equal(functional(model)(raw), expected)
+                assert torch.equal(functional(model, missing=False)(raw), expected)
+                assert torch.equal(raw, before), "the client's rows were written over"
+            if preprocessing is not None:
+                raw = table(missing=True)
+                assert torch.equal(functional(model)(raw), model(raw))
+
+
+def test_both_classes_of_a_binary_task() -> None:
+    model = Model(nn.Linear(3, 1), None, None, Output.LOGIT, Task.BINARY).eval().requires_grad_(False)
+    with torch.inference_mode():
+        assert torch.equal(functional(model)(table()), model(table()))
+
+
+def test_a_module_that_somebody_watches_is_called() -> None:
+    network, seen = nn.Sequential(nn.Linear(3, 1)), []
+    network[0].register_forward_hook(lambda *_: seen.append(1))
+    model = Model(network, None, None, Output.VALUE, Task.REGRESSION).eval().requires_grad_(False)
+    functional(model)(table())
+    assert seen

@@ -1,0 +1,294 @@
+"""A service of several processes is one service: whichever of them is asked, and whichever of them dies."""
+
+import contextlib
+import os
+import re
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+import httpx
+import psutil
+import pytest
+
+from service.client import ApiError, Client
+from tests.story.server import Server, children, line, until, verify
+
+SOON = 10.0  # seconds for what takes one at most, on a machine that has others to serve
+ROW = {"inputs": {"x": [1.0]}}
+SIZES = ("Rss", "Pss", "Private_Dirty")
+
+
+class Service(Server):
+    """One with two workers, each of which can be asked alone."""
+
+    def __init__(self, home: Path, **settings: object) -> None:
+        self._clients = contextlib.ExitStack()
+        super().__init__(home, **{"workers": 2, "slots": 1, "checkpoint_seconds": 0.1, **settings})  # type: ignore[arg-type]
+
+    def __exit__(self, *_: object) -> None:
+        self._clients.close()
+        super().__exit__()
+
+    def processes(self) -> dict[int, str]:
+        """The processes beside the supervisor, each with its role."""
+        found = {}
+        for pid in children(self.process.pid):
+            with contextlib.suppress(
+                psutil.Error, ValueError
+            ):  # one that begins, or has just ended, is none yet or any more
+                command = psutil.Process(pid).cmdline()
+                found[pid] = command[command.index("service.worker") + 1]
+        return found
+
+    def answering(self) -> list[int]:
+        """The workers that answer."""
+        return sorted(pid for pid, role in self.processes().items() if role == "answer")
+
+    def training(self) -> int:
+        """The process that runs trainings."""
+        return next(pid for pid, role in self.processes().items() if role == "train")
+
+    def attempts(self) -> list[int]:
+        """The trainings that run."""
+        return [attempt for trainer in children(self.training()) for attempt in children(trainer)]
+
+    def each(self) -> dict[int, Client]:
+        """For each worker that answers a client that is connected to it, until it has been silent for some seconds."""
+        found: dict[int, Client] = {}
+        while found.keys() != set(self.answering()):
+            client = self._clients.enter_context(Client(self.url, transport=httpx.HTTPTransport()))
+            before = self.connections()
+            assert client.ready()
+            for pid, ports in self.connections().items():
+                if ports - before.get(pid, set()):
+                    found.setdefault(pid, client)
+        return found
+
+    def both_ways(self) -> list[tuple[Client, Client]]:
+        """The two clients, and the other way round."""
+        first, second = self.each().values()
+        return [(first, second), (second, first)]
+
+    def connections(self) -> dict[int, set[int]]:
+        """The ports of those who are connected to each worker."""
+        return {
+            pid: {each.raddr.port for each in psutil.Process(pid).net_connections("tcp") if each.raddr}
+            for pid in self.answering()
+        }
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service with two workers."""
+    with Service(tmp_path_factory.mktemp("pair") / "home") as server:
+        yield server
+        assert server.stop() == 0
+        assert "ERROR" not in server.said(), server.said()
+
+
+def test_a_job_can_be_followed_and_stopped_from_any_worker(pair: Service) -> None:
+    for first, second in pair.both_ways():
+        job_id = first.train(line(2_000_000, name="long"))["id"]
+        # Live: it would not end for minutes.
+        assert any(event["type"] == "metrics" for event in second.events(job_id))
+        assert second.pause(job_id)["status"] == "paused"
+        assert first.resume(job_id)["status"] == "queued"
+        until(lambda: second.job(job_id)["attempt"] == 2)  # noqa: B023
+        assert second.cancel(job_id)["status"] == "cancelled"
+
+
+def test_all_workers_share_the_slots(pair: Service) -> None:
+    jobs = [
+        client.train(line(3000, name=f"slot{number}"))["id"] for number in range(2) for client in pair.each().values()
+    ]
+    while any(pair.client.job(job_id)["status"] != "succeeded" for job_id in jobs):
+        assert len(list(pair.client.jobs(status="running"))) <= 1
+        assert len(pair.attempts()) <= 2  # one of them may be about to end
+    assert all(pair.client.job(job_id)["attempt"] == 1 for job_id in jobs)
+
+
+def test_a_success_that_a_worker_shows_is_what_latest_means_there(pair: Service) -> None:
+    for number in range(1, 7):
+        first, second = pair.each().values()
+        for client in (first, second)[: number - 1]:
+            assert client.predict("followed", inputs={"x": [1.0]})["model_version"] == number - 1  # in use from now on
+        job_id = first.train(line(number, name="followed"))["id"]
+        assert second.wait(job_id)["status"] == "succeeded"
+        assert second.predict("followed", inputs={"x": [1.0]})["model_version"] == number
+        until(lambda: first.predict("followed", inputs={"x": [1.0]})["model_version"] == number, SOON)  # noqa: B023
+
+
+def test_an_alias_is_followed_by_all_workers(pair: Service) -> None:
+    for epochs in (1, 2):
+        pair.client.wait(pair.client.train(line(epochs, name="aliased"))["id"])
+    for first, second in pair.both_ways():
+        for version in (1, 2, 1):
+            for client in (first, second):
+                with contextlib.suppress(ApiError):
+                    client.predict("aliased", inputs={"x": [1.0]})
+            first.set_alias("aliased", "production", version)
+            assert first.predict("aliased", inputs={"x": [1.0]})["model_version"] == version
+            until(lambda: second.predict("aliased", inputs={"x": [1.0]})["model_version"] == version, SOON)  # noqa: B023
+
+
+def test_figures_are_those_of_all_workers_whoever_is_asked_and_whoever_dies(tmp_path: Path) -> None:
+    with Service(tmp_path / "home") as server:
+        server.client.wait(server.client.train(line())["id"])
+        clients = server.each()
+        for times, client in zip((3, 4), clients.values(), strict=True):
+            for _ in range(times):
+                client.predict("line", version=1, inputs={"x": [1.0]})
+        for client in clients.values():
+            assert predictions_counted(client) == 7
+            assert sum_of(figures(client), "modelwright_batch_rows_bucket", le="1.0") == 7
+            assert sum_of(figures(client), "modelwright_warm_models", process="worker-1") == 1
+        killed, left = clients
+        os.kill(killed, signal.SIGKILL)
+        assert predictions_counted(clients[left]) == 7
+        until(lambda: len(server.answering()) == 2 and sorted(server.answering()) != sorted(clients))
+        for number, client in enumerate(server.each().values(), 8):
+            client.predict("line", version=1, inputs={"x": [1.0]})
+            assert predictions_counted(client) == number
+        assert server.stop() == 0
+
+
+@pytest.mark.parametrize("role", ["answer", "train"])
+def test_a_killed_process_is_started_again_and_nothing_is_lost(tmp_path: Path, role: str) -> None:
+    with Service(tmp_path / "home") as server:
+        server.client.wait(server.client.train(line())["id"])
+        job_id = server.client.train(line(30_000, name="long"))["id"]
+        until(lambda: list((server.home / "checkpoints" / job_id).glob("*.safetensors")))
+        with Asking(server.url) as asking:
+            until(lambda: asking.answered > 50)
+            killed = server.answering()[0] if role == "answer" else server.training()
+            os.kill(killed, signal.SIGKILL)
+            told = time.monotonic()
+            until(lambda: killed not in server.processes() and len(server.processes()) == 3)
+            started = time.monotonic() - told
+            job = server.client.wait(job_id)
+            answered = asking.answered
+            until(lambda: asking.answered > answered + 50)
+        assert asking.refused == 0, "a new connection was refused though the other worker listens"
+        assert asking.cut_off <= (Asking.CLIENTS if role == "answer" else 0)
+        assert (job["status"], job["attempt"]) == ("succeeded", 1 if role == "answer" else 2)
+        if role == "train":
+            assert server.client.attempts(job_id)[0]["cause"]["code"] == "lease_lost"
+        assert started < SOON
+        assert server.stop() == 0
+    verify(server.home)
+
+
+def test_the_supervisor_takes_all_with_it(tmp_path: Path) -> None:
+    with Service(tmp_path / "home") as server:
+        pids = [*server.processes(), *(trainer for pid in server.processes() for trainer in children(pid))]
+        assert len(pids) == 4
+        server.kill()
+        until(lambda: not any(alive(pid) for pid in pids))
+
+
+def test_a_service_that_cannot_start_says_why_once(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    with contextlib.closing(sqlite3.connect(tmp_path / "home" / "journal.sqlite")) as journal:
+        journal.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+        journal.execute("INSERT INTO alembic_version VALUES ('9999')")
+        journal.commit()
+    with pytest.raises(AssertionError, match="did not start"):
+        Service(tmp_path / "home")
+    said = (tmp_path / "home.log").read_text()
+    assert said.count("Error: ") == 1
+    assert "a newer version of Modelwright" in said
+    assert "Traceback" not in said
+
+
+def test_workers_share_the_pages_of_weights(pair: Service) -> None:
+    spec = line(0, name="wide") | {"model": {"kind": "mlp", "hidden": [1024, 1024, 1024]}}
+    pair.client.wait(pair.client.train(spec)["id"])
+    for client in pair.each().values():
+        client.predict("wide", version=1, inputs={"x": [0.5]})
+    mapped = [weights(pid) for pid in pair.answering()]
+    for rss, pss, private_dirty in mapped:
+        assert rss > 8_000_000
+        assert pss < 0.7 * rss, mapped
+        assert private_dirty == 0, mapped
+
+
+class Asking:
+    """Clients that predict without a pause, and come back when they are cut off."""
+
+    CLIENTS = 4
+
+    def __init__(self, url: str) -> None:
+        self.answered = self.cut_off = self.refused = 0
+        self._url = url
+        self._over = False
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._ask) for _ in range(self.CLIENTS)]
+        for thread in self._threads:
+            thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over = True
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self) -> None:
+        while not self._over:
+            with httpx.Client(base_url=self._url, transport=httpx.HTTPTransport(), timeout=60) as http:
+                try:
+                    while not self._over:
+                        http.post("/v1/models/line/versions/1/predictions", json=ROW).raise_for_status()
+                        with self._lock:
+                            self.answered += 1
+                except httpx.ConnectError:
+                    self.refused += 1
+                except httpx.TransportError:
+                    self.cut_off += 1
+
+
+def figures(client: Client) -> str:
+    """What `/metrics` says to this client."""
+    return client._http.get("/metrics").raise_for_status().text
+
+
+def predictions_counted(client: Client) -> float:
+    """The predictions that the service says it has answered well."""
+    return sum_of(figures(client), "modelwright_predictions_total", status="200")
+
+
+def sum_of(text: str, name: str, **labels: str) -> float:
+    """The sum of these samples in what `/metrics` says."""
+    found = re.findall(rf"^{name}(?:{{(.*)}})? (\S+)$", text, re.MULTILINE)
+    wanted = {f'{label}="{value}"' for label, value in labels.items()}
+    return sum(float(value) for told, value in found if wanted <= set(told.split(",")))
+
+
+def weights(pid: int) -> tuple[int, int, int]:
+    """Of the largest file of weights that a process has mapped: its resident bytes, its share of them, and how many are
+    its own because it has changed them."""
+    about = Path(f"/proc/{pid}/smaps").read_text()
+    mapped: dict[str, list[int]] = {}
+    for each in re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", about):
+        if ".safetensors" in each.partition("\n")[0]:
+            name = each.partition("\n")[0].split()[-1]
+            sizes = [int(re.findall(rf"^{what}: +(\d+) kB", each, re.MULTILINE)[0]) for what in SIZES]
+            mapped[name] = [
+                so_far + 1024 * size for so_far, size in zip(mapped.get(name, [0, 0, 0]), sizes, strict=True)
+            ]
+    rss, pss, private_dirty = max(mapped.values())
+    return rss, pss, private_dirty
+
+
+def alive(pid: int) -> bool:
+    """Whether that process has not ended."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,59 @@
+"""The sockets that the service listens on."""
+
+import socket
+import sys
+
+import pytest
+
+from service.listening import address_of, open_listeners, take_no_more
+
+
+def test_a_name_of_several_addresses_has_one_port() -> None:
+    listeners = open_listeners("localhost", 0)
+    try:
+        assert len({listener.getsockname()[1] for listener in listeners}) == 1
+        for listener in listeners:
+            socket.create_connection(listener.getsockname()[:2]).close()
+    finally:
+        for listener in listeners:
+            listener.close()
+
+
+def test_an_address_for_people() -> None:
+    (listener,) = open_listeners("127.0.0.1", 0)
+    with listener:
+        assert address_of(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_a_port_in_use_is_said_in_words() -> None:
+    (listener,) = open_listeners("127.0.0.1", 0)
+    with (
+        listener,
+        pytest.raises(OSError, match=r"^Cannot listen on 127.0.0.1, port \d+: Address already in use$"),
+    ):
+        open_listeners("127.0.0.1", listener.getsockname()[1])
+
+
+def test_a_host_that_is_not_there() -> None:
+    with pytest.raises(OSError, match=r"^Cannot listen on nowhere.invalid: "):
+        open_listeners("nowhere.invalid", 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux filters what comes to a socket")
+def test_who_has_connected_is_still_accepted_and_nobody_new_is_let_in() -> None:
+    (listener,) = open_listeners("127.0.0.1", 0)
+    address = listener.getsockname()
+    with listener, socket.create_connection(address) as before:
+        before.sendall(b"asked")
+        take_no_more([listener])
+        with socket.socket() as late:
+            late.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                late.connect(address)
+        accepted, _ = listener.accept()
+        with accepted:
+            before.sendall(b" more")
+            assert accepted.recv(100) == b"asked more"
+            listener.close()
+            accepted.sendall(b"answered")
+            assert before.recv(100) == b"answered"
