@@ -1,6 +1,8 @@
 """The composition root: chooses the parts, joins them, and serves."""
 
 import asyncio
+import contextlib
+import gc
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,9 +19,11 @@ from sqlalchemy import Engine
 from starlette.types import ASGIApp
 
 from model_store import Store
+from model_store.errors import StoreError
 from service import __version__
 from service.access.audit import Audit
 from service.api import access_log, problems
+from service.api.dialects import spoken
 from service.api.edge import Edge
 from service.api.front import Front
 from service.api.head import AnswerHead
@@ -57,9 +61,11 @@ from service.telemetry.metrics import Metrics
 from service.telemetry.open_traces import open_traces
 from service.telemetry.predictions import PredictionFigures
 from service.telemetry.watchers import Watchers
-from service.trainings import Trainings, memory_limit, open_journal, plug_in_kinds, webhook_settings
-from service.use_cases.current_versions import ROUND, CurrentVersions
+from service.trainings import BETWEEN_ROUNDS, Trainings, memory_limit, open_journal, plug_in_kinds, webhook_settings
+from service.use_cases.current_versions import ROUND, CurrentVersions, Key
 from service.use_cases.draw_plot import Plots
+from service.use_cases.predict import choose
+from service.use_cases.predict import warm as load
 from service.use_cases.submit_training import Limits, plan
 from service.wire import Wire
 from service.workflow.models import install as install_models
@@ -68,7 +74,19 @@ from service.workflow.spec import EXAMPLE, parse
 DESCRIPTION = "POST a config, get a model."
 MOST_SECONDS_FOR_FIGURES = 5.0  # of all processes; the supervisor waits for none longer than one
 
-ROUTERS = (health, training_jobs, datasets, models, aliases, bundles, predictions, metrics, keys, audit)
+ROUTERS = (
+    health,
+    training_jobs,
+    datasets,
+    models,
+    aliases,
+    bundles,
+    predictions,
+    metrics,
+    keys,
+    audit,
+    *spoken.ROUTERS,
+)
 
 
 def create_app(settings: Settings, engine: Engine | None = None, wire: Wire | None = None) -> FastAPI:
@@ -102,6 +120,8 @@ def create_app(settings: Settings, engine: Engine | None = None, wire: Wire | No
     )
     app.add_middleware(AnswerHead)
     problems.install(app)
+    spoken.install(app)
+    app.state.default_model = _reference(settings.default_model)
     for each in ROUTERS:
         app.include_router(each.router)
     framework = app.build_middleware_stack
@@ -164,8 +184,8 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
     warm = WarmModels(settings.warm_model_bytes)
     current = CurrentVersions(store, warm)
     measured = app.state.metrics = Metrics()
-    traces = app.state.traces = open_traces(Journal(engine).attempts)
-    watchers = Watchers(measured.jobs, traces)
+    app.state.traces = open_traces(Journal(engine).attempts)
+    watchers = Watchers(measured.jobs, app.state.traces)
     trainings = None if wire is not None else _trainings(settings, engine, store, watchers, bell, current)
 
     def changed(job_id: str) -> None:
@@ -200,7 +220,8 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
     answering = _predictions(app, settings, store, warm, current)
     app.state.exposition = _exposition(app, home, wire)
     warming = asyncio.create_task(asyncio.to_thread(_warm_up, store, limits))
-    at_work = [asyncio.create_task(_follow(current))]
+    following = _follow(store, warm, current, app.state.default_model)
+    at_work = [asyncio.create_task(following), asyncio.create_task(_forget_figures(store, app.state.figures))]
     if trainings is not None:
         measured.add(trainings.gauges())
         trainings.start()
@@ -220,8 +241,7 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
         app.state.audit.close()
         if trainings is not None:
             trainings.stop()
-        if traces is not None:
-            traces.close()
+        watchers.close()
         if wire is not None:
             wire.close()
         engine.dispose()
@@ -271,7 +291,7 @@ def _predictions(
             ("modelwright_predictions_waiting", "Predictions that wait for a thread.", batches.waiting),
         ]
 
-    figures = PredictionFigures(gauges)
+    figures = app.state.figures = PredictionFigures(gauges)
     app.state.metrics.add(figures)
     batches = Batches(
         light=settings.light_predictions,
@@ -286,13 +306,40 @@ def _predictions(
     return made
 
 
-async def _follow(current: CurrentVersions) -> None:
-    """Looks again and again for what other processes have changed."""
+async def _follow(store: Store, models: WarmModels, current: CurrentVersions, default: Key | None) -> None:
+    """Looks again and again for what other processes have changed, and for the default model until it is in memory."""
+
+    def look() -> None:
+        current.round()
+        if default is not None and current.last_known(default) is None:
+            with contextlib.suppress(StoreError):  # it is not there yet, or cannot be read
+                load(store, models, choose(store, *default))
+                current.look(default)
+
     while True:
-        await asyncio.to_thread(current.round)
+        await asyncio.to_thread(look)
         await asyncio.sleep(ROUND)
+
+
+async def _forget_figures(store: Store, figures: PredictionFigures) -> None:
+    """Now and again, those of versions that other processes have deleted."""
+    while True:
+        with contextlib.suppress(StoreError):
+            await asyncio.to_thread(figures.forget, lambda name, number: not store.models.has(name, number))
+        await asyncio.sleep(BETWEEN_ROUNDS)
+
+
+def _reference(model: str | None) -> Key | None:
+    """A model by its name, or by its name and a version: `houses`, `houses@3`, `houses@production`."""
+    if model is None:
+        return None
+    name, _, reference = model.partition("@")
+    return name, reference or None
 
 
 def _warm_up(store: Store, limits: Limits) -> None:
     """Plans a training once, so that what torch loads on first use is loaded before the first client waits for it."""
     plan(store, parse(EXAMPLE), limits)
+    # All that is there now stays for ever. A full collection that walks through it stops every prediction for 0.3 s.
+    gc.collect()
+    gc.freeze()

@@ -93,6 +93,12 @@ class Settings(BaseSettings):
         default=128, ge=1, description="predictions that may wait for a thread; more are refused with 429"
     )
 
+    default_model: str | None = Field(
+        default=None,
+        pattern=r"^[^@]+(@[^@]+)?$",
+        description="the model that `/invocations` asks, `name` or `name@version`; none if not set",
+    )
+
     # What is seen
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="what is logged: `debug`, `info`, `warning` or `error` and above"

@@ -57,8 +57,8 @@ async def train(settings: Settings, wire: Wire) -> None:
     engine = open_journal(settings)
     forget_secrets()
     store = Store.open(settings.home.resolve() / "store")
-    counted, traces = Counted(), open_traces(Journal(engine).attempts)
-    watchers = Watchers(counted.jobs, traces)
+    counted = Counted()
+    watchers = Watchers(counted.jobs, open_traces(Journal(engine).attempts))
     trainings = Trainings(settings, engine, store, watchers, lambda job_id: wire.say("job", job_id), document)
     counted.add(trainings.gauges())
     wire.heed |= {
@@ -73,8 +73,7 @@ async def train(settings: Settings, wire: Wire) -> None:
     await stop.wait()
     tidying.cancel()
     trainings.stop()
-    if traces is not None:
-        traces.close()
+    watchers.close()
     wire.close()
     engine.dispose()
 

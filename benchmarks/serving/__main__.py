@@ -4,6 +4,7 @@ The server has one core, the load another. Each of `RUNS` rounds starts every se
 """
 
 import io
+import json
 import os
 import sys
 import tempfile
@@ -21,8 +22,10 @@ import numpy as np
 import polars
 import torch
 
+from benchmarks.serving import crowd
 from benchmarks.serving.flips import Flips, flip
 from benchmarks.serving.load import Closed, Open, Request, closed_loop, open_loop, percentile
+from benchmarks.serving.models import spec, weights
 from benchmarks.serving.peers.network import network, rows
 from benchmarks.serving.servers import BY_HAND, PEERS, NotMeasured, Ours, Server, bare
 from service.client import Client
@@ -32,14 +35,17 @@ SECONDS = int(os.environ.get("SECONDS_EACH", "6"))  # of each closed loop
 OVERLOAD = float(os.environ.get("OVERLOAD_SECONDS", "60"))
 BIG = int(os.environ.get("BIG_MODELS", "50"))  # models of 1 MB
 SMALL = int(os.environ.get("SMALL_MODELS", "20"))  # models of 100 kB
+CROWD = int(os.environ.get("CROWD_MODELS", "1000"))  # models of 100 kB behind one process
+FEW_BYTES = 20_000_000  # of warm models, where they shall not all stay
 FLIPS = int(os.environ.get("FLIPS", "1000"))
 ONLY = os.environ.get("PEERS")  # titles, comma-separated; all if not set
 MOST_OFFERED = 3000.0  # requests a second in the open loop
 HEAVY_HIDDEN, HEAVY_ROWS = [1024, 1024, 1024], 112  # so many rows that sharing a forward makes it hardly cheaper
 BIG_HIDDEN, SMALL_HIDDEN = [507, 507], [153, 153]
 ONE, ALONE, MANY, NPY, ARROW = "1 row", "1 row, 1 connection", "1000 rows JSON", "1000 rows NPY", "1000 rows Arrow IPC"
-CONNECTIONS = {ONE: 32, ALONE: 1, MANY: 32, NPY: 32, ARROW: 32}
-FORMATS = {NPY: "application/x-npy", ARROW: "application/vnd.apache.arrow.stream"}
+OIP = "1000 rows OIP binary"
+CONNECTIONS = {ONE: 32, ALONE: 1, MANY: 32, NPY: 32, ARROW: 32, OIP: 32}
+FORMATS = {NPY: "application/x-npy", ARROW: "application/vnd.apache.arrow.stream", OIP: "application/octet-stream"}
 
 
 @dataclass
@@ -77,6 +83,8 @@ class Benchmark:
         self.offered: list[tuple[float, float]] = []  # a second, and in times of the capacity
         self.memory: list[float] = []  # bytes of RSS for each byte of weights
         self.cold: list[float] = []
+        self.crowds: list[crowd.Crowd] = []
+        self.bounded: list[crowd.Crowd] = []
         self.flips: list[Flips] = []
 
     # The load
@@ -133,6 +141,7 @@ class Benchmark:
         self.round_of_overload()
         self.round_of_memory()
         self.round_of_cold_loads()
+        self.round_of_a_crowd()
         self.round_of_flips()
 
     def round_of_ours(self, requests: dict[str, Request]) -> dict[str, tuple[Request, httpx.Response]]:
@@ -140,6 +149,7 @@ class Benchmark:
         answers = {}
         path = next(iter(requests.values())).path
         binary = {what: Request(path, body(what), {"Content-Type": kind}) for what, kind in FORMATS.items()}
+        binary[OIP] = open_inference(binary[OIP].body)
         with self.ours.serve(self.core, requests[ONE]) as server:
             for what, request in (requests | binary).items():
                 answer = server.ask(request)
@@ -194,6 +204,16 @@ class Benchmark:
                 client.post(request.path, content=request.body, headers=dict(request.headers)).raise_for_status()
                 self.cold.append(time.perf_counter() - began)
 
+    def round_of_a_crowd(self) -> None:
+        """Many models behind one process: with room for all, and with room for few."""
+        told("a crowd")
+        warm = self.ours.request(rows(1).tolist())
+        requests = [self.ours.request(rows(1).tolist(), f"crowd-{i}") for i in range(CROWD)]
+        few = Ours(self.ours.home, self.ours.settings | {"MODELWRIGHT_WARM_MODEL_BYTES": str(FEW_BYTES)})
+        for ours, seen in ((self.ours, self.crowds), (few, self.bounded)):
+            with ours.serve(self.core, warm) as server:
+                seen.append(crowd.ask(server, requests))
+
     def round_of_flips(self) -> None:
         """An alias that moves between two versions while clients ask."""
         told("flips")
@@ -217,6 +237,7 @@ class Benchmark:
                 client.wait(job)
             for seed in (1, 2):  # one after the other: versions 1 and 2
                 client.wait(client.train(spec("flipped", [64, 64], seed))["id"])
+        crowd.publish(self.ours.home, "small-0", [f"crowd-{i}" for i in range(CROWD)])
 
     # The table
 
@@ -260,6 +281,7 @@ class Benchmark:
         yield self.faster(MANY, BY_HAND.title, 12)
         for what in FORMATS:
             yield self.format(what)
+        yield self.against_json(OIP, "PyTriton", 4)
         yield from self.never_overrun()
         asked = sum(sum(each.answers.values()) for each in self.flips)
         failures = sum((each.failures for each in self.flips), Counter())
@@ -272,6 +294,22 @@ class Benchmark:
         yield figure("RSS for each further 1 MB model", f"{grown:.2f} MB", "≤ 1.3 MB", grown <= 1.3)
         cold = median(self.cold)
         yield figure("cold load of a 100 kB model", f"{1e3 * cold:.1f} ms", "≤ 20 ms", cold <= 0.02)
+        yield from self.behind_one_process()
+
+    def behind_one_process(self) -> Iterator[str]:
+        """The crowd."""
+        work, wrong = f"{CROWD} models of 100 kB behind one process", max(each.wrong for each in self.crowds)
+        yield figure(f"{work}: wrong or no answer", str(wrong), "0", not wrong)
+        cold = [seconds for each in self.crowds for seconds in each.cold]
+        shown = f"{1e3 * median(cold):.1f} ms, p99 {1e3 * percentile(cold, 99):.1f} ms"
+        yield figure("the same: first answer", shown, "≤ 20 ms", median(cold) <= 0.02)
+        yield figure(
+            "the same: RSS each", f"{median(each.grown for each in self.crowds) / CROWD / 1e6:.2f} MB", "", None
+        )
+        wrong, grown = max(each.wrong for each in self.bounded), median(each.grown for each in self.bounded)
+        shown = f"{grown / 1e6:.0f} MB, {wrong} wrong"
+        work = f"the same with room for {FEW_BYTES / 1e6:.0f} MB: RSS"
+        yield figure(work, shown, f"≤ {1.3 * FEW_BYTES / 1e6:.0f} MB", not wrong and grown <= 1.3 * FEW_BYTES)
 
     def faster(self, what: str, than: str, least: float) -> str:
         """How many times the rate of another we reach."""
@@ -281,6 +319,14 @@ class Benchmark:
             return figure(work, f"no {named} in this run", f"≥ {least:g} × {named}", None)
         times = median(self.seen["ours", what].rate) / median(self.seen[than, what].rate)
         return figure(work, f"{times:.2f} × {named}", f"≥ {least:g} × {named}", times >= least)
+
+    def against_json(self, what: str, than: str, least: float) -> str:
+        """How many times the rate that another reaches with as many rows in JSON."""
+        must = f"≥ {least:g} × {than}'s JSON"
+        if what in self.absent or than in self.absent or not self.seen[than, MANY].rate:
+            return figure(f"{what}, req/s", f"no {than} in this run", must, None)
+        times = median(self.seen["ours", what].rate) / median(self.seen[than, MANY].rate)
+        return figure(f"{what}, req/s", f"{times:.2f} × {than}'s JSON", must, times >= least)
 
     def format(self, what: str) -> str:
         """A binary format beside the least that it could cost: seconds of a request where the server never waits."""
@@ -324,32 +370,24 @@ def figure(work: str, measured: str, must: str, holds: bool | None) -> str:
     return f"| {work} | {measured} | {must} | {'' if holds is None else 'yes' if holds else '**no**'} |\n"
 
 
+def open_inference(tensor: bytes) -> Request:
+    """1000 rows as the Open Inference Protocol sends and wants them in bytes."""
+    about = {"name": "input-0", "shape": [1000, 8], "datatype": "FP32", "parameters": {"binary_data_size": len(tensor)}}
+    head = json.dumps({"inputs": [about], "parameters": {"binary_data_output": True}}).encode()
+    headers = {"Content-Type": FORMATS[OIP], "Inference-Header-Content-Length": str(len(head))}
+    return Request("/v2/models/m/infer", head + tensor, headers)
+
+
 def body(what: str) -> bytes:
     """1000 rows in a binary format."""
     values, out = rows(1000).numpy(), io.BytesIO()
+    if what == OIP:
+        return values.tobytes()
     if what == NPY:
         np.save(out, values)
     else:
         polars.DataFrame({f"x{i}": values[:, i] for i in range(8)}).write_ipc_stream(out)
     return out.getvalue()
-
-
-def spec(name: str, hidden: list[int], seed: int) -> dict[str, object]:
-    """8 columns → these layers → one number, on a few generated rows."""
-    drawn = np.random.default_rng(seed).standard_normal((20, 9)).round(3).tolist()
-    records = [{**{f"x{i}": row[i] for i in range(8)}, "y": row[8]} for row in drawn]
-    return {
-        "model_name": name,
-        "data": {"kind": "rows", "records": records, "target": "y"},
-        "model": {"kind": "mlp", "hidden": hidden},
-        "training": {"epochs": 0, "seed": seed},
-    }
-
-
-def weights(hidden: list[int]) -> int:
-    """Bytes of the weights of such a model."""
-    widths = [8, *hidden, 1]
-    return 4 * sum(a * b + b for a, b in pairwise(widths))
 
 
 def told(what: str) -> None:

@@ -12,6 +12,7 @@ from service.access.keyring import Keyring
 from service.access.keys import Key
 from service.access.scopes import Scope as KeyScope
 from service.api.audited import Attempt
+from service.api.dialects.spoken import spoken_at
 from service.api.needed_scope import needed
 from service.api.origin import check_neighbour
 from service.api.problems import answer_to
@@ -95,6 +96,7 @@ class Edge:
         response = _refusal(refused)
         if changes:
             attempt.refused(response.status_code)
+        response = spoken_at(scope["path"]).refuse(response)
         await response(scope, receive, reply)
         self._told(scope, response.status_code, time.perf_counter() - began)
 

@@ -26,3 +26,23 @@ class UnsupportedMediaType(RequestError):
 
 class NotAcceptable(RequestError):
     """None of the media types in Accept can be answered."""
+
+
+class MalformedRequest(RequestError):
+    """What was sent is not HTTP/1.1, or could be read in two ways."""
+
+
+class HeadTooLarge(RequestError):
+    """The head of the request is larger than this service takes."""
+
+
+class AddressTooLong(RequestError):
+    """The address is longer than this service takes."""
+
+
+class TooSlow(RequestError):
+    """The request came too slowly."""
+
+
+class TooManyConnections(RequestError):
+    """There are as many connections as are held at a time."""

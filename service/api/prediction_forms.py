@@ -1,13 +1,15 @@
 """The forms of predictions: which reader turns a body into rows, and which writer turns answers into a body. A format is
-one line in each table of `service/serving/formats/`."""
+one line in each table of `service/serving/formats/`; another server's protocol is a dialect."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
 import torch
+from fastapi import Response
 
+from service.api.accept import choose
 from service.api.bodies import MOST_JSON_BYTES
 from service.api.errors import UnsupportedMediaType
 from service.api.json import decode_json
@@ -18,10 +20,12 @@ from service.serving.fast_json import WORTH_IT, fast
 from service.serving.instances import from_body, plain_rows
 from service.serving.warm_models import Served, Warm
 
+MOST_BYTES = 64 * 2**20
 JSON = "application/json"
 JSON_LINES = "application/x-ndjson"
 IN_THE_LOOP = frozenset({JSON, "application/x-npy", JSON_LINES})  # the others import and use polars
 
+Headers = dict[bytes, bytes]
 Rows = torch.Tensor | list[list[float]]  # a raw tensor, or rows of numbers that become one with those of others
 
 
@@ -33,7 +37,7 @@ class Reader:
     decode: Callable[[bytes], Any]
     read: Callable[[Warm, Any], Rows]
     apart: bool = False
-    most: int = 64 * 2**20
+    most: int = MOST_BYTES
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,17 @@ class Form:
     media_type: str
     write: Writer
     apart: bool = False
+    told: list[tuple[bytes, bytes]] = field(default_factory=list)  # headers that are known once it is written
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How one kind of client asks for predictions: by the headers, how its body is read; by what was decoded, how the
+    answer is written; and what it is told instead of a problem document."""
+
+    reader: Callable[[Headers], Reader]
+    form: Callable[[Headers, Any], Form]
+    refuse: Callable[[Response], Response]
 
 
 def _decode(body: bytes) -> Any:
@@ -96,3 +111,23 @@ def reader(content_type: str) -> Reader:
         if found is None:
             raise UnsupportedMediaType(f"expected Content-Type: {', '.join(READERS)}")
     return found
+
+
+def accepted(headers: Headers, first: str = JSON) -> Form:
+    """The form of the answer that a client accepts; the first one for who takes anything.
+
+    Raises:
+        NotAcceptable: it takes none that can be written.
+    """
+    accept = headers.get(b"accept", b"*/*")
+    if accept in (b"*/*", first.encode()):
+        return FORMS[first]
+    return FORMS[choose(accept.decode("latin-1"), OFFERED)]
+
+
+OFFERED = tuple(FORMS)
+NATIVE = Dialect(
+    reader=lambda headers: reader(headers.get(b"content-type", b"").decode("latin-1")),
+    form=lambda headers, _: accepted(headers),
+    refuse=lambda problem: problem,
+)

@@ -20,9 +20,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from model_store import Store, Version
 from service.api import access_log
-from service.api.accept import choose
 from service.api.errors import InvalidRequest, TooLarge
-from service.api.prediction_forms import FORMS, JSON, JSON_LINES, READERS, Form, Rows, reader
+from service.api.prediction_forms import FORMS, JSON, JSON_LINES, NATIVE, READERS, Dialect, Form, Rows, accepted
 from service.api.problems import answer_to
 from service.api.short_way import Exchange
 from service.serving.answers import Array, forward, json_bodies
@@ -40,7 +39,6 @@ from service.workflow.encode import unknown_categories
 
 LARGE = 65_536  # bytes of a body from which on the event loop does not read it itself
 PATIENCE = 1.0  # seconds after which a store that does not answer is not waited for, if there is a last known version
-OFFERED = tuple(FORMS)
 ANY = b"*/*"
 PLAIN = (ANY, JSON.encode())  # what most clients accept
 UNUSUAL = frozenset((b"request-timeout", b"content-encoding"))  # headers that the short way does not know
@@ -59,6 +57,7 @@ class _Request:
     headers: dict[bytes, bytes]
     query: bytes
     method: str
+    dialect: Dialect
     began: float = field(default_factory=time.perf_counter)
     deadline: float | None = None
     served: Served = NO_VERSION
@@ -94,14 +93,14 @@ class Predictions:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._batches.close()
 
-    async def __call__(self, key: Key, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, key: Key, scope: Scope, receive: Receive, send: Send, dialect: Dialect = NATIVE) -> None:
         """Answers one request; HEAD as GET, the server leaves the body away."""
         headers = {name: value for name, value in reversed(scope["headers"])}  # noqa: C416 - of several the first counts
-        request = _Request(key, receive, headers, scope["query_string"], scope["method"])
+        request = _Request(key, receive, headers, scope["query_string"], scope["method"], dialect)
         try:
             if b"request-timeout" in headers:
                 request.deadline = request.began + _seconds(headers[b"request-timeout"])
-            if request.method == "POST" and _streams(headers):
+            if request.method == "POST" and dialect is NATIVE and _streams(headers):
                 await self._stream(request, send)
                 return
             if request.method == "POST":
@@ -111,7 +110,7 @@ class Predictions:
         except ClientDisconnect:
             return
         except Exception as error:
-            refused = answer_to(error)
+            refused = dialect.refuse(answer_to(error))
             self._figures.answered(request.served.name, request.served.number, refused.status_code)
             access_log.write(scope, refused.status_code, time.perf_counter() - request.began)
             await refused(scope, receive, send)
@@ -120,6 +119,7 @@ class Predictions:
         about = [*served.headers, *request.told] if status == 200 else request.told
         if status == 200:
             about += [(b"content-length", b"%d" % len(body)), (b"content-type", request.form.media_type.encode())]
+            about += request.form.told
         await send({"type": "http.response.start", "status": status, "headers": about})
         await send({"type": "http.response.body", "body": body})
         self._figures.answered(served.name, served.number, status)
@@ -152,12 +152,12 @@ class Predictions:
 
     async def _post(self, request: _Request) -> bytes:
         headers = request.headers
-        by = reader(headers.get(b"content-type", b"").decode("latin-1"))
-        request.form = _form(headers)
+        by = request.dialect.reader(headers)
         body = await _body(request, by.most)
         apart = by.apart or len(body) > LARGE
         began = time.perf_counter()
         decoded = await self._apart(request, lambda: by.decode(body)) if apart else by.decode(body)
+        request.form = request.dialect.form(headers, decoded)
         version, warm = await self._warm(request)
         rows = await self._apart(request, lambda: by.read(warm, decoded)) if apart else by.read(warm, decoded)
         write, waiter = request.form.write, asyncio.get_running_loop().create_future()
@@ -170,7 +170,8 @@ class Predictions:
     async def _stream(self, request: _Request, send: Send) -> None:
         """Row after row in, answer after answer out; never more than a batch of them in memory."""
         request.form = FORMS[JSON_LINES]
-        receive, request.receive = request.receive, _nothing  # the wait for a cold model must not eat the first rows
+        # Who waits for a cold model looks whether the client has left, and would take the rows off for that.
+        receive, request.receive = request.receive, _nothing
         version, warm = await self._warm(request)
         coding = request.headers.get(b"content-encoding", b"").decode("latin-1")
         chunks = decompress(_bounded(receive, sys.maxsize), coding, sys.maxsize)
@@ -193,7 +194,7 @@ class Predictions:
         self._figures.answered(version.name, version.number, 200)
 
     async def _get(self, request: _Request) -> tuple[int, bytes]:
-        form = request.form = _form(request.headers)
+        form = request.form = accepted(request.headers)
         began = time.perf_counter()
         version = await self._version(request)
         query = QueryParams(request.query)
@@ -314,7 +315,7 @@ async def _send_on(send: Send, first: bytes, others: AsyncIterator[bytes]) -> No
 def _streams(headers: dict[bytes, bytes]) -> bool:
     """Whether rows come and answers are wanted line by line."""
     given = headers.get(b"content-type", b"").split(b";", 1)[0].strip().lower()
-    return given == JSON_LINES.encode() and _form(headers, JSON_LINES).media_type == JSON_LINES
+    return given == JSON_LINES.encode() and accepted(headers, JSON_LINES).media_type == JSON_LINES
 
 
 async def _body(request: _Request, most: int) -> bytes:
@@ -342,23 +343,15 @@ async def _bounded(receive: Receive, most: int) -> AsyncIterator[bytes]:
         more = message.get("more_body", False)
 
 
-async def _nothing() -> Message:
-    """Never comes."""
-    return await asyncio.Future()
-
-
 async def _gone(receive: Receive) -> None:
     """Returns when the client has closed the connection."""
     while (await receive())["type"] != "http.disconnect":
         await asyncio.sleep(0)  # a body that nobody reads; a server that goes on giving it must not stop the loop
 
 
-def _form(headers: dict[bytes, bytes], first: str = JSON) -> Form:
-    """The form of the answer; the first one for who takes anything."""
-    accept = headers.get(b"accept", b"*/*")
-    if accept in (b"*/*", first.encode()):
-        return FORMS[first]
-    return FORMS[choose(accept.decode("latin-1"), OFFERED)]
+async def _nothing() -> Message:
+    """Never comes."""
+    return await asyncio.Future()
 
 
 def _seconds(given: bytes) -> float:

@@ -22,8 +22,16 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from service.api.problems import problem
-from service.api.request_head import Refused, check_head
+from service.api.errors import (
+    AddressTooLong,
+    HeadTooLarge,
+    MalformedRequest,
+    RequestError,
+    TooManyConnections,
+    TooSlow,
+)
+from service.api.problems import answer_to
+from service.api.request_head import check_head
 
 MOST_HEAD_BYTES = 64 * 2**10  # of the request line and all headers
 PIECE = 32 * 2**10  # bytes that are parsed before anything is counted again
@@ -84,7 +92,7 @@ class Connection(HttpToolsProtocol):
         watch = _watch(self.server_state, self.loop)
         watch.start()
         if len(self.connections) > watch.most:
-            self._refuse(503, "overloaded", f"there are {watch.most} connections, the most that are held at a time")
+            self._refuse(TooManyConnections(f"there are {watch.most} connections, the most that are held at a time"))
 
     def data_received(self, data: bytes) -> None:
         """Parsed in small pieces, so that nothing grows unseen."""
@@ -98,23 +106,25 @@ class Connection(HttpToolsProtocol):
             return
         view = memoryview(data)
         for start in range(0, size, PIECE):
-            self._parse(view[start : start + PIECE])
-            if self._deaf:
-                return  # type: ignore[unreachable] # what was parsed may have ended it
+            if not self._parse(view[start : start + PIECE]):
+                return
 
-    def _parse(self, data: bytes | memoryview) -> None:
+    def _parse(self, data: bytes | memoryview) -> bool:
+        """Whether more may follow."""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:  # the request is answered as if it had not asked for it
             self._hear_no_more()
-            return
+            return False
         except httptools.HttpParserError as error:
             self._broken(error.__context__)
-            return
+            return False
         if self._part:
             self._unframed += len(data)
             if self._unframed > MOST_HEAD_BYTES + PIECE:
                 self._endless()
+                return False
+        return True
 
     # What the parser finds
 
@@ -133,10 +143,10 @@ class Connection(HttpToolsProtocol):
         """The bytes that the body will have; None when it comes in chunks.
 
         Raises:
-            Refused, _TooManyPipelined: the request is not let in.
+            RequestError, asyncio.QueueFull: the request is not let in.
         """
         if len(self.pipeline) >= MOST_PIPELINED:
-            raise _TooManyPipelined
+            raise asyncio.QueueFull
         return check_head(self.url, self.headers, self.parser.get_http_version)
 
     def let_in(self, length: int | None) -> None:
@@ -191,20 +201,18 @@ class Connection(HttpToolsProtocol):
 
     def _broken(self, cause: BaseException | None) -> None:
         """What came is no request."""
-        if isinstance(cause, _TooManyPipelined):
-            self._hear_no_more()
-        elif isinstance(cause, Refused):
-            self._give_up(cause.status, cause.code, str(cause))
+        if isinstance(cause, asyncio.QueueFull):
+            self._hear_no_more()  # the client may send the rest again
         else:
-            self._give_up(400, "invalid_request", "what was sent is not HTTP/1.1")
+            self._give_up(cause if isinstance(cause, RequestError) else MalformedRequest())
 
     def _endless(self) -> None:
         if self._part == _BODY:
-            self._give_up(400, "invalid_request", "the framing of the body has more bytes than a chunk may have")
+            self._give_up(MalformedRequest("there is more around the pieces of the body than may be"))
         elif self.headers:
-            self._give_up(431, "invalid_request", f"the head of the request has more than {MOST_HEAD_BYTES} bytes")
+            self._give_up(HeadTooLarge(f"the head of the request has more than {MOST_HEAD_BYTES} bytes"))
         else:
-            self._give_up(414, "invalid_request", f"the address has more than {MOST_HEAD_BYTES} bytes")
+            self._give_up(AddressTooLong(f"the address has more than {MOST_HEAD_BYTES} bytes"))
 
     def _hear_no_more(self) -> None:
         """The requests that were let in are answered, and the connection closes after the last of them."""
@@ -212,7 +220,7 @@ class Connection(HttpToolsProtocol):
         if self.cycle is not None:
             self.cycle.keep_alive = False
 
-    def _give_up(self, status: int, code: str, detail: str) -> None:
+    def _give_up(self, error: RequestError) -> None:
         """Ends the request that is on its way, with this answer if it has none. The answer never stands in the place of another
         that the client waits for."""
         cycle = self.cycle
@@ -226,12 +234,12 @@ class Connection(HttpToolsProtocol):
         elif cycle is not None and not cycle.response_complete:
             self._hear_no_more()
             return
-        self._refuse(status, code, detail)
+        self._refuse(error)
 
-    def _refuse(self, status: int, code: str, detail: str) -> None:
-        answer = problem(status, code, detail)
+    def _refuse(self, error: RequestError) -> None:
+        answer = answer_to(error)
         headers = [*self.server_state.default_headers, *answer.raw_headers, (b"connection", b"close")]
-        lines = [b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode())]
+        lines = [b"HTTP/1.1 %d %b" % (answer.status_code, HTTPStatus(answer.status_code).phrase.encode())]
         lines += [b"%b: %b" % each for each in headers]
         self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + bytes(answer.body))
         self.part()
@@ -259,8 +267,8 @@ class Connection(HttpToolsProtocol):
 
     def look(self, now: float) -> None:
         """Ends what has waited for its client too long."""
-        if self.parser is None:
-            return  # type: ignore[unreachable] # it was lost while others were looked at
+        if self not in self.connections:
+            return  # it was lost while others were looked at
         unsent, cycle = self.transport.get_write_buffer_size(), self.cycle
         if unsent:
             unsent += _on_its_way(self.transport)
@@ -279,7 +287,7 @@ class Connection(HttpToolsProtocol):
                 self._waits_for = None  # the service is at work
         elif self._part == _HEAD:
             if self._too_long(self.headers, now, HEAD_SECONDS):
-                self._give_up(408, "invalid_request", "the head of the request took longer than 10 seconds")
+                self._give_up(TooSlow("the head of the request took longer than 10 seconds"))
         elif self._too_long(_NEW if cycle is None else cycle.message_event, now, IDLE_SECONDS):
             self.transport.close()
 
@@ -299,7 +307,7 @@ class Connection(HttpToolsProtocol):
             pace.popleft()
         began, before = pace[0]
         if now - began >= BODY_SECONDS and self._received - before < LEAST_RATE * (now - began):
-            self._give_up(408, "invalid_request", f"the body came slower than {LEAST_RATE} bytes a second")
+            self._give_up(TooSlow(f"the body came slower than {LEAST_RATE} bytes a second"))
 
     def resume_writing(self) -> None:
         """The client has read."""
@@ -317,10 +325,6 @@ def _on_its_way(transport: asyncio.Transport) -> int:
     except OSError:
         return 0
     return waiting[0]
-
-
-class _TooManyPipelined(Exception):
-    """The client may send its further requests again."""
 
 
 class _Parting:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
+from service.api.errors import AddressTooLong, HeadTooLarge, MalformedRequest
+
 MOST_HEADERS = 100
 MOST_URL_BYTES = 32 * 2**10
 
@@ -12,27 +14,17 @@ _TOLD = frozenset({b"host", b"content-length", b"transfer-encoding", b"upgrade"}
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 
 
-class Refused(Exception):
-    """A head that is not taken, and the answer to it."""
-
-    def __init__(self, status: int, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.code = code
-
-
 def check_head(url: bytes, headers: list[tuple[bytes, bytes]], version: Callable[[], str]) -> int | None:
     """The bytes that the body will have; None when it comes in chunks.
 
     Raises:
-        Refused: it is too long, or says something twice or in two ways.
+        HeadTooLarge, AddressTooLong: it is more than is taken.
+        MalformedRequest: it says something twice, or in two ways.
     """
     if len(headers) > MOST_HEADERS:
-        raise Refused(
-            431, "invalid_request", f"the request has {len(headers)} headers; at most {MOST_HEADERS} are taken"
-        )
+        raise HeadTooLarge(f"the request has {len(headers)} headers; at most {MOST_HEADERS} are taken")
     if len(url) > MOST_URL_BYTES:
-        raise Refused(414, "invalid_request", f"the address has {len(url)} bytes; at most {MOST_URL_BYTES} are taken")
+        raise AddressTooLong(f"the address has {len(url)} bytes; at most {MOST_URL_BYTES} are taken")
     hosts, length, chunked, upgrade = 0, 0, False, False
     for name, value in headers:
         if name not in _TOLD:
@@ -40,21 +32,21 @@ def check_head(url: bytes, headers: list[tuple[bytes, bytes]], version: Callable
         if name == b"host":
             hosts += 1
             if not _is_host(value):
-                raise Refused(400, "invalid_request", "Host is not a host with, perhaps, a port")
+                raise MalformedRequest("Host is not a host with, perhaps, a port")
         elif name == b"content-length":
             length = int(value)  # the parser lets digits through only, and one such header
         elif name == b"upgrade":
             upgrade = True
         elif value.lower() != b"chunked":
-            raise Refused(400, "invalid_request", "the only Transfer-Encoding that is taken is chunked")
+            raise MalformedRequest("the only Transfer-Encoding that is taken is chunked")
         else:
             chunked = True  # twice is an error of the parser's, which comes later
     if hosts != 1 and (hosts or version() == "1.1"):
-        raise Refused(400, "invalid_request", "a request must have one Host")
+        raise MalformedRequest("a request must have one Host")
     if chunked and version() != "1.1":
-        raise Refused(400, "invalid_request", "only HTTP/1.1 knows Transfer-Encoding")
+        raise MalformedRequest("only HTTP/1.1 knows Transfer-Encoding")
     if upgrade and (chunked or length):
-        raise Refused(400, "invalid_request", "a request with a body cannot ask for another protocol")
+        raise MalformedRequest("a request with a body cannot ask for another protocol")
     return None if chunked else length
 
 

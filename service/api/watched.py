@@ -9,6 +9,7 @@ from starlette.datastructures import State
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api import access_log
+from service.api.prediction_forms import NATIVE, Dialect
 from service.api.predictions import Predictions
 from service.api.short_way import Exchange
 from service.serving.stages import seen
@@ -81,7 +82,7 @@ class WatchedPredictions:
         """Never the short way: nothing would be seen there."""
         return False
 
-    async def __call__(self, key: Key, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, key: Key, scope: Scope, receive: Receive, send: Send, dialect: Dialect = NATIVE) -> None:
         """Answers as they do, and looks. A failure has been logged by them."""
         answer = _Answer(send)
         with _span(self._traces, scope) as span:
@@ -90,14 +91,15 @@ class WatchedPredictions:
                 begin(self._traces.trace_id(span))
                 token = seen.set(partial(self._stage, span, answer))
             try:
-                await self._predictions(key, scope, receive, answer)
+                await self._predictions(key, scope, receive, answer, dialect)
             finally:
                 if token is not None:
                     seen.reset(token)
                 if self._log_all and answer.status < 400:
                     access_log.write(scope, answer.status, answer.until_now())
                 if self._traces is not None:
-                    route = PREDICTIONS if key[1] is None else PREDICTIONS_OF_VERSION
+                    own = PREDICTIONS if key[1] is None else PREDICTIONS_OF_VERSION
+                    route = own if dialect is NATIVE else None
                     self._traces.answered(span, scope["method"], route, answer.status)
 
     def _stage(self, span: Any, answer: "_Answer", stage: str, seconds: float) -> None:

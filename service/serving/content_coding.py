@@ -23,7 +23,7 @@ class InvalidCoding(Exception):
 
 
 class UnknownCoding(InvalidCoding):
-    """The Content-Encoding is not one that is taken here; gzip and zstd are."""
+    """The Content-Encoding is not one that is taken here; gzip, deflate and zstd are."""
 
 
 class ContentTooLarge(InvalidCoding):
@@ -41,9 +41,9 @@ class _Member(Protocol):
         """At most one piece of what is in the data and was left over before."""
 
 
-class _Gzip:
-    def __init__(self) -> None:
-        self._inner = zlib.decompressobj(wbits=31)
+class _Zlib:
+    def __init__(self, wbits: int) -> None:
+        self._inner = zlib.decompressobj(wbits=wbits)
         self._left = b""
 
     @property
@@ -78,7 +78,16 @@ class _Zstd:
         return self._inner.decompress(data, PIECE)
 
 
-CODINGS: dict[str, Callable[[], _Member]] = {"gzip": _Gzip, "x-gzip": _Gzip, "zstd": _Zstd}
+def _gzip() -> _Zlib:
+    return _Zlib(wbits=31)
+
+
+def _deflate() -> _Zlib:
+    """zlib's own format, as RFC 9110 has it, and as Triton's client sends it."""
+    return _Zlib(wbits=15)
+
+
+CODINGS: dict[str, Callable[[], _Member]] = {"gzip": _gzip, "x-gzip": _gzip, "deflate": _deflate, "zstd": _Zstd}
 
 
 async def decompress(chunks: AsyncIterable[bytes], encoding: str, most: int) -> AsyncIterator[bytes]:

@@ -13,6 +13,8 @@ from service.workflow.encode import slots
 from service.workflow.model import Model
 from service.workflow.signature import Signature
 
+BESIDE = 40_000  # bytes of a small model's modules and signature, beside its tensors; the tiniest are not free
+
 
 class Served:
     """A version by the name it is asked for: two names may share one warm model. `opening` is how its JSON begins."""
@@ -49,8 +51,8 @@ class Warm:
 
     @cached_property
     def bytes(self) -> int:
-        """What its tensors take."""
-        return sum(tensor.nbytes for tensor in self.model.tensors().values())
+        """What it takes in memory."""
+        return BESIDE + sum(tensor.nbytes for tensor in self.model.tensors().values())
 
     @cached_property
     def parameters(self) -> int:
@@ -146,6 +148,12 @@ class WarmModels:
                 self._keep(digest, loaded)
                 self._loading.pop(digest, None)
             return loaded
+
+    def drop(self, digest: str) -> None:
+        """Gives this one up, if it is warm; whoever asks for it next loads it again."""
+        with self._lock:
+            if (dropped := self._models.pop(digest, None)) is not None:
+                self.bytes -= dropped.bytes
 
     def pin(self, digests: Set[str]) -> None:
         """From now on keeps these as long as there are others to give up."""

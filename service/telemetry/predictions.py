@@ -77,6 +77,27 @@ class PredictionFigures(Collector):
             key = (*self._told_apart(name, number), status)
         self._answers[key] = self._answers.get(key, 0) + 1
 
+    def forget(self, gone: Callable[[str, int], bool]) -> None:
+        """The figures of versions that have gone go, too, and make room for others."""
+        lost = {each for each in list(self._versions) if gone(*each)}
+        for stage in [key for key in list(self._stages) if key[:2] in lost]:
+            self._stages.pop(stage, None)
+        for status in [key for key in list(self._answers) if key[:2] in lost]:
+            self._answers.pop(status, None)
+        self._versions -= lost
+
+    def versions(self) -> list[tuple[str, int]]:
+        """The versions that have been asked, as far as they are told apart."""
+        return sorted(self._versions)
+
+    def stage(self, name: str, number: int, stage: str) -> Histogram:
+        """What a stage of a version has taken so far."""
+        return self._stages.get((name, number, stage)) or Histogram(())
+
+    def answers(self, name: str, number: int) -> dict[int, int]:
+        """How many answers a version has given, by status."""
+        return {status: count for (*of, status), count in list(self._answers.items()) if of == [name, number]}
+
     def collect(self) -> Iterator[Metric]:
         """All figures, as the Prometheus client wants them."""
         labels = ["model", "version"]

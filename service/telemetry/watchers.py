@@ -13,7 +13,13 @@ class Watchers:
     """All of one process. Its methods are what a `Dispatch` wants to be given."""
 
     def __init__(self, figures: JobFigures, traces: "Traces | None") -> None:
+        self._traces = traces
         self._all: list[JobFigures | Traces] = [figures] if traces is None else [figures, traces]
+
+    def close(self) -> None:
+        """What is still to be told is, as far as somebody takes it now."""
+        if self._traces is not None:
+            self._traces.close()
 
     def moved(self, job: Job, end: str | None) -> None:
         """A job's status has changed; `end` is how its attempt ended, if one did."""

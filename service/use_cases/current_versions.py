@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from model_store import Store, Version
 from model_store.errors import NotFound, StoreError
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class _Pointer:
-    version: Version
+    version: Version  # without its manifest, which may be larger than its model
     ticket: int  # of the look that it comes from
     checked: float
     used: float
@@ -150,12 +150,14 @@ class CurrentVersions:
             if version is None:
                 self._forget(key)
             elif known is not None:
-                known.version, known.ticket, known.checked = version, ticket, checked
+                if moved:
+                    known.version = replace(version, manifest={})
+                known.ticket, known.checked = ticket, checked
             else:
                 if len(self._pointers) >= MOST:
                     for old in sorted(self._pointers, key=lambda each: self._pointers[each].used)[: MOST // 10]:
                         self._forget(old)
-                self._pointers[key] = _Pointer(version, ticket, checked, used=self._now())
+                self._pointers[key] = _Pointer(replace(version, manifest={}), ticket, checked, used=self._now())
                 self._of.setdefault(key[0], set()).add(key)
             if moved and not (key[1] or "").isdecimal():
                 self._pin()

@@ -25,3 +25,15 @@ def open_model(store: Store, version: Version) -> tuple[Model, Signature]:
         reason = "its manifest and its state_dict do not make a model"
         raise VersionCorrupt(version.name, version.number, STATE_DICT, reason) from error
     return model, signature
+
+
+def signature_of(version: Version) -> Signature:
+    """What the version's model takes and answers, without opening it.
+
+    Raises:
+        VersionCorrupt: its manifest does not say.
+    """
+    try:
+        return Signature.model_validate(version.manifest["signature"])
+    except (KeyError, ValueError) as error:
+        raise VersionCorrupt(version.name, version.number, "manifest.json", "it has no signature") from error

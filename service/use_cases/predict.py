@@ -30,12 +30,13 @@ def choose(store: Store, name: str, reference: str | None) -> Version:
 
 
 def warm(store: Store, models: WarmModels, version: Version) -> Warm:
-    """The version's model, in memory.
+    """The version's model, in memory. Its manifest is read again: who remembers a version need not keep that.
 
     Raises:
+        NameNotFound, VersionNotFound: it was deleted.
         VersionCorrupt: its files are not what its manifest says.
     """
-    return models.get(version.digest, lambda: _loaded(store, version))
+    return models.get(version.digest, lambda: _loaded(store, store.models.get(version.name, version.number)))
 
 
 def _loaded(store: Store, version: Version) -> Warm:

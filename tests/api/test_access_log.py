@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import train
+from tests.api.keyed import KeyedServer
 from tests.api.live_server import LiveServer, until
 
 PREDICTIONS = "/v1/models/line/predictions"
@@ -69,3 +70,45 @@ def test_none(tmp_path: Path) -> None:
     with serving(tmp_path / "home", "none") as (server, http):
         ask(http)
         assert answered(server) == []
+
+
+@pytest.mark.parametrize("setting", ["usual", "all"])
+def test_a_line_has_the_id_of_its_request_and_the_name_of_its_key(tmp_path: Path, setting: str) -> None:
+    server = KeyedServer(tmp_path / "home", MODELWRIGHT_ACCESS_LOG=setting)
+    try:
+        with server.as_("train") as http:
+            job = train(http, "line", training={"epochs": 0})
+        big = {"instances": [[1e39]]}  # more than a float32 holds
+        asked: list[tuple[str, str, str, Any, int]] = [
+            ("train", "GET", "/v1/models", None, 200),
+            ("predict", "GET", "/v1/models/nobody", None, 404),
+            ("predict", "POST", PREDICTIONS, {"instances": [["x"]]}, 422),
+            ("predict", "POST", PREDICTIONS, big, 422),
+            ("predict", "DELETE", "/v1/models/line", None, 403),
+            ("made-up", "POST", PREDICTIONS, {"instances": [[0.5]]}, 401),
+            ("predict", "POST", PREDICTIONS, {"instances": [[0.5]]}, 200),
+            ("admin", "GET", "/last/", None, 404),
+        ]
+        ids = []
+        for key, method, path, body, status in asked:
+            with server.as_(key) as http:
+                reply = http.request(method, path, json=body)
+            assert reply.status_code == status, reply.text
+            ids.append(reply.headers["request-id"])
+        until(lambda: "/last/" in server.log())
+        found = {each["request_id"]: each for each in answered(server)}
+        for name, (key, method, path, _, status) in zip(ids, asked, strict=True):
+            if status == 200 and path == PREDICTIONS and setting == "usual":
+                assert name not in found
+                continue
+            line = found[name]
+            assert (line["method"], line["path"], line["status"]) == (method, path, status)
+            assert line.get("key") == (None if key == "made-up" else key)
+        submitted = next(each for each in found.values() if each.get("job_id") == job["id"])
+        assert submitted["key"] == "train"
+        assert not [key for key in server.keys.values() if key in server.log()]
+        with server.as_("predict") as http:
+            text = http.get("/metrics").text
+        assert 'modelwright_http_requests_total{method="DELETE",route="other",status="403"} 1.0' in text
+    finally:
+        assert server.stop() == 0

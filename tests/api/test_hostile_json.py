@@ -71,7 +71,7 @@ def test_p01_rows_that_are_no_json(http: httpx.Client, line: dict[str, Any]) -> 
         assert answer.status_code in WRONG or _is_two_rows(name, answer), (method, path, name, answer.text)
     tables = [("PUT", "/v1/datasets/strict")]
     some = {name: body for name, body in json_cases.none().items() if name.startswith("own document")}
-    told = answers(http, tables, dict(list(some.items())[::2]), "application/x-ndjson")
+    told = answers(http, tables, dict(list(some.items())[2::5]), "application/x-ndjson")
     assert [each[:3] for each in told if each[3].status_code >= 500] == []
 
 

@@ -42,7 +42,7 @@ def test_every_body_has_an_example_and_every_answer_a_form(operations: list[Oper
                 assert content["example"] and content["schema"], (method, path, media_type)
         assert any(status.startswith("2") for status in told["responses"]), (method, path)
         for status, answer in told["responses"].items():
-            if status in ("200", "201", "202"):
+            if status in ("200", "201", "202") and not path.endswith(("/load", "/unload")):  # which answer nothing
                 assert answer["content"], (method, path)
                 for media_type, content in answer["content"].items():
                     is_shaped = content.get("schema") or "plots" in path
@@ -51,7 +51,7 @@ def test_every_body_has_an_example_and_every_answer_a_form(operations: list[Oper
 
 def test_errors_are_problems(operations: list[Operation], document: dict[str, Any]) -> None:
     for method, path, told in operations:
-        if not path.startswith("/v1"):
+        if not path.startswith("/v1") or "dialects" in told["tags"]:  # which have errors of their own
             continue
         for status in ("4XX", "5XX"):
             content = told["responses"][status]["content"]
@@ -120,6 +120,11 @@ def test_the_examples_work_in_the_order_of_the_story(operations: list[Operation]
         send("get", version + path)
     send("post", f"{version}/predictions"), send("post", "/v1/models/{name}/predictions")
     send("get", f"{version}/predictions", "?x=0.5"), send("get", "/v1/models/{name}/predictions", "?x=0.5")
+    values["label"] = "latest"
+    dialects = sorted(each for each in left if "dialects" in told[each]["tags"] and each[1] != "/invocations")
+    for method, path in dialects:
+        send(method, path)
+    left.remove(("post", "/invocations"))  # of the model that the settings name, and these name none
     bundle = send("get", f"{version}/bundle").content
     values["name"] = "story"
     values["version"] = str(send("post", "/v1/models/{name}/versions", content=bundle).json()["version"])

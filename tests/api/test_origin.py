@@ -11,9 +11,10 @@ from service.api.origin import check_neighbour
 from tests.api.live_server import LiveServer
 from tests.api.test_edge import problem
 
-REBOUND = ["evil.com", "evil.com:8000", "localhost.evil.com", "127.0.0.1.evil.com", "127.0.0.1@evil.com", "0.0.0.0:1", "[::]",
-           "169.254.169.254", "10.0.0.1:8000", "127.0.0.1:8000:1", "127.1", "2130706433", "localhost:", "localhost:a",
-           "[::1", "::1", "localhost,evil.com", "localhost evil.com", "a" * 5000]  # fmt: skip
+REBOUND = ["evil.com", "evil.com:8000", "localhost.evil.com", "127.0.0.1.evil.com", "0.0.0.0:1", "[::]", "169.254.169.254",
+           "10.0.0.1:8000", "127.1", "2130706433"]  # fmt: skip
+NO_HOST = ["127.0.0.1@evil.com", "127.0.0.1:8000:1", "localhost:", "localhost:a", "[::1", "::1", "localhost,evil.com",
+           "localhost evil.com", "a" * 5000]  # fmt: skip
 OURS = [
     "localhost",
     "localhost:{}",
@@ -41,6 +42,13 @@ def test_a_name_that_was_made_to_point_here(http: httpx.Client, host: str) -> No
                          ("GET", "/docs"), ("GET", "/metrics")):  # fmt: skip
         assert problem(http.request(method, path, headers={"Host": host})) == (403, "forbidden")
     assert http.get("/livez", headers={"Host": host}).status_code == 200  # which tells nothing but its state
+
+
+@pytest.mark.parametrize("host", NO_HOST)
+def test_what_is_no_host(http: httpx.Client, host: str) -> None:
+    """Whether it is told so by who reads the head or by who looks for the loopback, it comes no further."""
+    assert check_neighbour("GET", {b"host": host.encode()}, any_host=False) is not None
+    assert http.get("/v1/models", headers={"Host": host}).status_code in (400, 403)
 
 
 @pytest.mark.parametrize("host", OURS)

@@ -178,3 +178,20 @@ def test_what_is_measured(http: httpx.Client, line: dict[str, Any]) -> None:
     assert 'modelwright_batch_rows_bucket{le="1.0",model="line",version="1"}' in answer.text
     assert 'modelwright_predictions_total{model="",status="404",version=""}' in answer.text
     assert "modelwright_warm_models " in answer.text and "nobody" not in answer.text
+
+
+def test_the_figures_of_what_was_deleted_go_with_it(http: httpx.Client, model: str) -> None:
+    train(http, model, training={"epochs": 0, "seed": 1})
+    path = f"/v1/models/{model}"
+    for number in (1, 2):
+        assert http.post(f"{path}/versions/{number}/predictions", json=ROWS).status_code == 200
+
+    def versions() -> set[str]:
+        lines = [line for line in http.get("/metrics").text.splitlines() if f'model="{model}"' in line]
+        return {line.split('version="')[1].split('"')[0] for line in lines}
+
+    assert versions() == {"1", "2"}
+    http.delete(f"{path}/versions/2")
+    assert versions() == {"1"}
+    http.delete(path)
+    assert versions() == set()

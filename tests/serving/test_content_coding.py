@@ -14,7 +14,7 @@ from service.serving import content_coding
 from service.serving.content_coding import PIECE, ContentTooLarge, InvalidCoding, UnknownCoding, decompress
 
 zstd: Any = vars(content_coding)["zstd"]
-COMPRESS = {"gzip": gzip.compress, "zstd": zstd.compress}
+COMPRESS = {"gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstd.compress}
 CODINGS = sorted(COMPRESS)
 
 
@@ -85,6 +85,6 @@ def test_others() -> None:
     assert decompressed([b"ab", b"c"], "identity") == b"abc"
     with pytest.raises(ContentTooLarge):
         decompressed([b"abc"], "identity", 2)
-    for coding in ("br", "gzip, gzip", "deflate", "*"):
+    for coding in ("br", "gzip, gzip", "compress", "*"):
         with pytest.raises(UnknownCoding):
             decompressed([zlib.compress(b"")], coding)

@@ -171,6 +171,9 @@ def test_good_csv() -> None:
     ):
         same(READERS[CSV](body, XZ, False), torch.tensor([[1.0, 2.0]]))
     assert READERS[CSV](b"x,z\n1,\n", XZ, True).isnan().tolist() == [[False, True]]
+    for word in (b"nan", b"NaN", b"inf"):
+        with pytest.raises(InvalidInstances):
+            READERS[CSV](b"x,z\n1,2\n1,%b\n" % word, XZ, True)
 
 
 BAD_LINES = [(b"", ""), (b"[1,2]\n[1]", "/1"), (b"[1,2],[3,4]", "/0"), (b"[1,2],[3\n4]", "/0"), (b"[1,2]\n[1,2],[3,4]\n", "/1"),
@@ -246,6 +249,8 @@ def test_answers_in_tables(media_type: str) -> None:
     marks = answering("multilabel", [Output(name=name, type="label") for name in ("a", "b")])
     frame = read_back(WRITERS[media_type](marks, np.array([[0.25, 0.75]], np.float32)), media_type)
     assert frame.to_dicts() == [{"label_a": False, "label_b": True, "probability_a": 0.25, "probability_b": 0.75}]
+    frame = read_back(WRITERS[media_type](marks, np.array([[0.25, math.nan]], np.float32)), media_type)
+    assert frame.rows() == [(False, None, 0.25, None)]  # whether a label holds is not known either
 
 
 def test_answers_in_lines_and_arrays() -> None:

@@ -3,10 +3,11 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import torch
 from torch import nn
 
-from service.serving.warm_models import Warm, WarmModels
+from service.serving.warm_models import BESIDE, Warm, WarmModels
 from service.workflow.losses import Output as Form
 from service.workflow.model import Model
 from service.workflow.signature import Input, Output, Signature
@@ -22,8 +23,15 @@ SIGNATURE = Signature(
 def of(size: int) -> Warm:
     """A model of so many bytes."""
     network = nn.Module()
-    network.register_buffer("numbers", torch.zeros(size // 4))
+    network.register_buffer("numbers", torch.zeros((size - BESIDE) // 4))
     return Warm(Model(network, None, None, Form.VALUE, Task("regression")), SIGNATURE)
+
+
+def filled(size: int) -> Warm:
+    """The same, with ones: memory that was never written to is not there yet."""
+    made = of(size)
+    made.model.tensors()["numbers"].fill_(1)
+    return made
 
 
 def never() -> Warm:
@@ -31,27 +39,27 @@ def never() -> Warm:
 
 
 def test_the_longest_unused_is_given_up() -> None:
-    models = WarmModels(300)
-    one, two = models.get("1", lambda: of(100)), models.get("2", lambda: of(100))
+    models = WarmModels(300_000)
+    one, two = models.get("1", lambda: of(100_000)), models.get("2", lambda: of(100_000))
     assert models.get("1", never) is one
-    models.get("3", lambda: of(200))
+    models.get("3", lambda: of(200_000))
     assert models.get("1", never) is one
-    again = models.get("2", lambda: of(100))
+    again = models.get("2", lambda: of(100_000))
     assert again is not two
 
 
 def test_the_newest_stays_however_large_it_is() -> None:
     models = WarmModels(10)
-    large = models.get("large", lambda: of(1000))
+    large = models.get("large", lambda: of(1_000_000))
     assert models.get("large", never) is large
 
 
 def test_it_is_loaded_once_however_many_ask() -> None:
-    models, loaded, all_ask = WarmModels(1000), [], threading.Barrier(8)
+    models, loaded, all_ask = WarmModels(1_000_000), [], threading.Barrier(8)
 
     def load() -> Warm:
         loaded.append(1)
-        return of(100)
+        return of(100_000)
 
     def ask(_: int) -> Warm:
         all_ask.wait()
@@ -63,23 +71,23 @@ def test_it_is_loaded_once_however_many_ask() -> None:
 
 
 def test_loading_one_holds_up_no_other() -> None:
-    models, may_end = WarmModels(1000), threading.Event()
-    warm = models.get("warm", lambda: of(100))
+    models, may_end = WarmModels(1_000_000), threading.Event()
+    warm = models.get("warm", lambda: of(100_000))
 
     def slow() -> Warm:
         assert may_end.wait(20)
-        return of(100)
+        return of(100_000)
 
     with ThreadPoolExecutor(1) as pool:
         loading = pool.submit(models.get, "slow", slow)
         assert models.get("warm", never) is warm
-        assert models.get("other", lambda: of(100)).bytes == 100
+        assert models.get("other", lambda: of(100_000)).bytes == 100_000
         may_end.set()
-        assert loading.result(20).bytes == 100
+        assert loading.result(20).bytes == 100_000
 
 
 def test_a_load_that_fails_is_tried_again() -> None:
-    models = WarmModels(1000)
+    models = WarmModels(1_000_000)
 
     def fail() -> Warm:
         raise OSError
@@ -89,4 +97,29 @@ def test_a_load_that_fails_is_tried_again() -> None:
             models.get("1", fail)
         except OSError:
             continue
-    assert models.get("1", lambda: of(100)).bytes == 100
+    assert models.get("1", lambda: of(100_000)).bytes == 100_000
+
+
+def test_models_of_no_weight_are_bounded_too() -> None:
+    models = WarmModels(10 * BESIDE)
+    for digest in range(50):
+        models.get(str(digest), lambda: of(BESIDE))
+    assert len(models) == 10
+
+
+def test_memory_is_given_back() -> None:
+    models, process = WarmModels(50_000_000), psutil.Process()
+    models.get("large", lambda: filled(40_000_000))
+    before = process.memory_info().rss
+    for digest in "12":
+        models.get(digest, lambda: filled(10_000_000))
+    assert models.known("large") is None
+    assert process.memory_info().rss < before - 10_000_000
+
+
+def test_one_in_use_is_whole_until_its_use_ends() -> None:
+    models = WarmModels(100_000)
+    used = models.get("1", lambda: filled(100_000))
+    models.get("2", lambda: of(100_000))
+    assert models.known("1") is None
+    assert used.model.tensors()["numbers"].sum() == used.model.tensors()["numbers"].numel()

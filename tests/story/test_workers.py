@@ -1,6 +1,7 @@
 """A service of several processes is one service: whichever of them is asked, and whichever of them dies."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -155,6 +156,29 @@ def test_figures_are_those_of_all_workers_whoever_is_asked_and_whoever_dies(tmp_
             client.predict("line", version=1, inputs={"x": [1.0]})
             assert predictions_counted(client) == number
         assert server.stop() == 0
+
+
+def test_what_is_the_same_for_all_processes_is_told_once(tmp_path: Path) -> None:
+    with Service(tmp_path / "home") as server:
+        server.client.wait(server.client.train(line())["id"])
+        done = 'modelwright_jobs{status="succeeded"} 1.0'  # the journal is asked once a second
+        for client in server.each().values():
+            until(lambda: done in figures(client).splitlines(), SOON)  # noqa: B023
+            told = figures(client)
+            for name in ("journal_up", "home_free_bytes", "home_size_bytes", "build_info", "keys_required"):
+                (sample,) = re.findall(rf"^modelwright_{name}(?:{{.*}})? .*$", told, re.MULTILINE)
+                assert "process=" not in sample
+            assert len(re.findall(r'^modelwright_jobs{status="\w+"} ', told, re.MULTILINE)) == told.count(
+                "modelwright_jobs{"
+            )
+            assert sum_of(told, "modelwright_attempts_total", end="succeeded") == 1
+            assert sum_of(told, "modelwright_job_seconds_count", status="succeeded") == 1
+            assert sum_of(told, "modelwright_training_stage_seconds_count", stage="train") == 1
+            assert re.findall(r"^modelwright_training_slots{(.*)} 1.0$", told, re.MULTILINE) == ['process="trainings"']
+            assert told.count("process_resident_memory_bytes{") == 3
+        assert server.stop() == 0
+        lines = [json.loads(line) for line in server.said().splitlines()]
+        assert all({"timestamp", "level", "logger", "event"} <= each.keys() for each in lines)
 
 
 @pytest.mark.parametrize("role", ["answer", "train"])

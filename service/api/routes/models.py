@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -15,6 +15,7 @@ from service.api.documents import PROBLEMS, file_answer
 from service.api.json import json_response
 from service.api.lists import After, Limit, cut, newest_first, page
 from service.api.parts import Parts, Service
+from service.telemetry.predictions import PredictionFigures
 from service.use_cases.open_model import STATE_DICT
 from service.use_cases.predict import warm
 from service.workflow import inspection
@@ -49,13 +50,13 @@ def show(service: Service, name: str) -> Response:
 
 
 @router.delete("/{name}", status_code=204, summary="Delete a model")
-def remove(service: Service, name: str) -> Response:
+def remove(request: Request, service: Service, name: str) -> Response:
     """The model's aliases and every version go. The numbers are not used again."""
     try:
         service.store.delete_model(name)
         note("model.deleted", name)
     finally:
-        service.current.follow(name)  # a deletion that was cut short has taken some versions, too
+        _follow(request, service, name)  # a deletion that was cut short has taken some versions, too
     return Response(status_code=204)
 
 
@@ -82,12 +83,12 @@ def manifest(service: Service, name: str, version: str) -> Response:
 
 
 @router.delete("/{name}/versions/{version}", status_code=204, summary="Delete a version")
-def remove_version(service: Service, name: str, version: str) -> Response:
+def remove_version(request: Request, service: Service, name: str, version: str) -> Response:
     """The version goes; 409 while an alias points at it. Its number is not used again."""
     found = service.store.resolve(name, version)
     service.store.delete_version(name, found.number)
     note("version.deleted", f"{name}/{found.number}", before=found.digest)
-    service.current.follow(name)
+    _follow(request, service, name)
     return Response(status_code=204)
 
 
@@ -152,6 +153,13 @@ def exports(service: Service, name: str, version: str, export: str) -> Response:
     if export == "safetensors":
         return _safetensors(service, found)
     raise NotAvailable(f"only the safetensors export is there yet, of {', '.join(EXPORTS)}")
+
+
+def _follow(request: Request, service: Parts, name: str) -> None:
+    """Predictions follow a deletion, and figures of what has gone go, too."""
+    service.current.follow(name)
+    figures: PredictionFigures = request.app.state.figures
+    figures.forget(lambda each, number: each == name and not service.store.models.has(each, number))
 
 
 def _safetensors(service: Parts, version: Version) -> Response:

@@ -47,7 +47,9 @@ def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tens
     for schema in (parsed, text):
         try:
             frame = pl.read_csv(rows, has_header=False, schema=schema, infer_schema=False, raise_if_empty=False)
-            break
+            # `nan` is a number to polars, and here a text that is none: only an empty field is a missing value.
+            if schema is text or not any(frame[name].is_nan().any() for name in numbers & set(names)):
+                break
         except pl.exceptions.PolarsError as error:  # a text that is no number: read as texts, its row can be told
             if schema is text:
                 raise invalid(first_line(error)) from None

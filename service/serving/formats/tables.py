@@ -29,11 +29,10 @@ def answers_frame(signature: Signature, answers: Array) -> "pl.DataFrame":
         known = np.broadcast_to(known.all(axis=1, keepdims=True), answers.shape)
         columns = [label.alias("label")]
     else:
-        outputs = [each.name for each in signature.outputs]
-        names, columns = outputs, []
-        if signature.task is Task.MULTILABEL:
-            names = [f"probability_{name}" for name in outputs]
-            columns = [pl.Series(f"label_{name}", answers[:, at] > HOLDS) for at, name in enumerate(outputs)]
+        names, columns = [each.name for each in signature.outputs], []
     numbers = np.where(known, answers, np.nan).astype(np.float32, copy=False)
-    columns += [pl.Series(name, np.ascontiguousarray(numbers[:, at])).fill_nan(None) for at, name in enumerate(names)]
-    return pl.DataFrame(columns)
+    told = [pl.Series(name, np.ascontiguousarray(numbers[:, at])).fill_nan(None) for at, name in enumerate(names)]
+    if signature.task is Task.MULTILABEL:
+        columns = [(each > HOLDS).alias(f"label_{each.name}") for each in told]
+        told = [each.alias(f"probability_{each.name}") for each in told]
+    return pl.DataFrame([*columns, *told])

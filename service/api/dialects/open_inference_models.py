@@ -1,0 +1,287 @@
+"""What clients of the Open Inference Protocol ask beside an inference: health, metadata, the repository, statistics."""
+
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from model_store import Store, Version
+from model_store.errors import Corrupt, NotFound
+from service import __version__
+from service.api.bodies import MOST_JSON_BYTES, read_body
+from service.api.dialects.refusals import described
+from service.api.documents import json_body
+from service.api.errors import InvalidRequest
+from service.api.json import decode_json, json_response
+from service.api.parts import Parts, Service
+from service.serving import outputs
+from service.telemetry.predictions import BATCH, Histogram, PredictionFigures
+from service.use_cases.open_model import signature_of
+from service.use_cases.predict import choose, warm
+
+EXTENSIONS = ["binary_tensor_data", "model_repository", "model_configuration", "statistics"]
+PLATFORM = "modelwright_pytorch"
+TYPES = {"BYTES": "TYPE_STRING"}  # of a configuration, where they are not TYPE_ and the datatype
+STAGES = {"queue": "queue", "compute_input": "parse", "compute_infer": "forward", "compute_output": "render"}
+INFERENCE_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "inputs": {"type": "array", "minItems": 1, "items": {"type": "object"}},
+        "outputs": {"type": "array", "items": {"type": "object"}},
+        "parameters": {"type": "object"},
+    },
+    "required": ["inputs"],
+}
+INFERENCE_EXAMPLE = {"inputs": [{"name": "x", "shape": [2, 1], "datatype": "FP32", "data": [0.5, 0.9]}]}
+BODY = json_body(INFERENCE_SCHEMA, INFERENCE_EXAMPLE)
+INDEX_BODY = json_body({"type": "object", "properties": {"ready": {"type": "boolean"}}}, {"ready": True})
+LOAD_BODY = json_body({"type": "object", "properties": {"parameters": {"type": "object"}}}, {"parameters": {}})
+router = APIRouter(prefix="/v2", tags=["dialects"], responses=described("error"))
+
+
+@router.get("", summary="Describe the server", response_model=dict[str, Any])
+@router.get("/", include_in_schema=False)
+async def server() -> Response:
+    """Its name, version and extensions of the protocol."""
+    return json_response({"name": "modelwright", "version": __version__, "extensions": EXTENSIONS})
+
+
+@router.get("/health/live", summary="Whether the service lives, for Triton and KServe", response_model=dict[str, bool])
+async def live() -> Response:
+    """200 while it runs."""
+    return json_response({"live": True})
+
+
+@router.get("/health/ready", summary="Whether it can answer, for Triton and KServe", response_model=dict[str, bool])
+async def ready(service: Service) -> Response:
+    """200 once predictions can be answered, 503 from the moment it is to stop."""
+    if service.bell.closed:
+        return json_response({"error": "stopping"}, 503, {"Retry-After": "5"})
+    return json_response({"ready": True})
+
+
+@router.get("/models", summary="List models, for KServe", response_model=dict[str, list[str]])
+def models(service: Service) -> Response:
+    """Their names."""
+    return json_response({"models": service.store.models.names()})
+
+
+@router.get("/models/stats", summary="Statistics of all that was predicted", response_model=dict[str, Any])
+def all_statistics(request: Request) -> Response:
+    """Of every version that has answered since the service started."""
+    figures: PredictionFigures = request.app.state.figures
+    return json_response({"model_stats": [_statistics(figures, *each) for each in sorted(figures.versions())]})
+
+
+@router.get("/models/{name}", summary="Describe a model's tensors", response_model=dict[str, Any])
+def metadata(service: Service, name: str) -> Response:
+    """Its versions, its inputs and its outputs."""
+    numbers = service.store.models.numbers(name)
+    return json_response(_metadata(choose(service.store, name, None), numbers))
+
+
+@router.get("/models/{name}/versions/{version}", summary="Describe a version's tensors", response_model=dict[str, Any])
+def metadata_of(service: Service, name: str, version: str) -> Response:
+    """Its inputs and its outputs."""
+    found = service.store.resolve(name, version)
+    return json_response(_metadata(found, [found.number]))
+
+
+@router.get("/models/{name}/ready", summary="Whether a model can answer", response_model=dict[str, Any])
+def model_ready(service: Service, name: str) -> Response:
+    """200 if it is there. It need not be in memory: its first inference loads it."""
+    choose(service.store, name, None)
+    return json_response({"name": name, "ready": True})
+
+
+@router.get(
+    "/models/{name}/versions/{version}/ready", summary="Whether a version can answer", response_model=dict[str, Any]
+)
+def version_ready(service: Service, name: str, version: str) -> Response:
+    """200 if it is there. It need not be in memory: its first inference loads it."""
+    service.store.resolve(name, version)
+    return json_response({"name": name, "ready": True})
+
+
+@router.get("/models/{name}/config", summary="A model's configuration, for Triton", response_model=dict[str, Any])
+def configuration(service: Service, name: str) -> Response:
+    """The tensors once more, as Triton's own configuration has them."""
+    return json_response(_configuration(choose(service.store, name, None)))
+
+
+@router.get(
+    "/models/{name}/versions/{version}/config",
+    summary="A version's configuration, for Triton",
+    response_model=dict[str, Any],
+)
+def configuration_of(service: Service, name: str, version: str) -> Response:
+    """The same, of that version."""
+    return json_response(_configuration(service.store.resolve(name, version)))
+
+
+@router.get("/models/{name}/stats", summary="Statistics of a model", response_model=dict[str, Any])
+def statistics(service: Service, request: Request, name: str) -> Response:
+    """Of each of its versions, since the service started."""
+    numbers = service.store.models.numbers(name)
+    figures: PredictionFigures = request.app.state.figures
+    return json_response({"model_stats": [_statistics(figures, name, number) for number in numbers]})
+
+
+@router.get("/models/{name}/versions/{version}/stats", summary="Statistics of a version", response_model=dict[str, Any])
+def statistics_of(service: Service, request: Request, name: str, version: str) -> Response:
+    """Of that version, since the service started."""
+    found = service.store.resolve(name, version)
+    return json_response({"model_stats": [_statistics(request.app.state.figures, name, found.number)]})
+
+
+@router.post("/models/{name}/infer", summary="Infer", response_model=dict[str, Any], openapi_extra=BODY)
+def infer(name: str) -> None:
+    """By the version that a prediction without one is by. `service/api/front.py` takes these requests."""
+
+
+@router.post(
+    "/models/{name}/versions/{version}/infer",
+    summary="Infer with one version",
+    response_model=dict[str, Any],
+    openapi_extra=BODY,
+)
+def infer_with(name: str, version: str) -> None:
+    """By that version: a number, or an alias or `latest`, which other servers do not know."""
+
+
+@router.post(
+    "/repository/index",
+    summary="List every version, for Triton",
+    response_model=list[dict[str, str]],
+    openapi_extra=INDEX_BODY,
+)
+async def index(service: Service, request: Request) -> Response:
+    """Each with its state: READY, or UNAVAILABLE where it is damaged; with `{"ready": true}` only the first."""
+    only_ready = (await _document(request)).get("ready", False)
+    if not isinstance(only_ready, bool):
+        raise InvalidRequest("/ready: expected true or false")
+    listed = await run_in_threadpool(_index, service.store)
+    return json_response([each for each in listed if each["state"] == "READY" or not only_ready])
+
+
+@router.post(
+    "/repository/models/{name}/load", summary="Load a model now", response_class=Response, openapi_extra=LOAD_BODY
+)
+async def load(service: Service, request: Request, name: str) -> Response:
+    """The version that a prediction without one is by comes into memory, so that the next one need not wait for it."""
+    parameters = (await _document(request)).get("parameters") or {}
+    if parameters:
+        raise InvalidRequest("/parameters: a model is loaded as it was published, and nothing is laid over it")
+
+    def loaded() -> None:
+        warm(service.store, service.warm, choose(service.store, name, None))
+
+    await run_in_threadpool(loaded)
+    return Response()
+
+
+@router.post(
+    "/repository/models/{name}/unload",
+    summary="Take a model out of memory",
+    response_class=Response,
+    openapi_extra=LOAD_BODY,
+)
+async def unload(service: Service, request: Request, name: str) -> Response:
+    """Each of its versions leaves the memory. It stays ready: the next inference loads it again."""
+    await _document(request)
+    await run_in_threadpool(_unload, service, name)
+    return Response()
+
+
+async def _document(request: Request) -> dict[str, Any]:
+    """The body, which may be absent."""
+    body = await read_body(request, MOST_JSON_BYTES)
+    document = decode_json(body) if body else {}
+    if not isinstance(document, dict):
+        raise InvalidRequest("expected an object, or no body")
+    return document
+
+
+def _unload(service: Parts, name: str) -> None:
+    for number in service.store.models.numbers(name):
+        try:
+            service.warm.drop(service.store.models.get(name, number).digest)
+        except (NotFound, Corrupt):  # deleted meanwhile, or never in memory
+            continue
+
+
+def _index(store: Store) -> list[dict[str, str]]:
+    listed = []
+    for name in store.models.names():
+        for number in store.models.numbers(name):
+            state, reason = "READY", ""
+            try:
+                store.models.get(name, number)
+            except NotFound:  # deleted meanwhile
+                continue
+            except Corrupt as error:
+                state, reason = "UNAVAILABLE", str(error)
+            listed.append({"name": name, "version": str(number), "state": state, "reason": reason})
+    return listed
+
+
+def _metadata(version: Version, numbers: list[int]) -> dict[str, Any]:
+    signature = signature_of(version)
+    told = {
+        "name": version.name,
+        "versions": [str(number) for number in numbers],
+        "platform": PLATFORM,
+        "inputs": [_tensor(each) for each in outputs.inputs(signature)],
+        "outputs": [_tensor(each) for each in outputs.outputs(signature)],
+    }
+    columns = {"inputs": [each.name for each in signature.inputs], "probabilities": outputs.columns(signature)}
+    # Values of this object are texts: the columns of the tensors that have several are lists in JSON.
+    return told | {"properties": {name: orjson.dumps(each).decode() for name, each in columns.items() if each}}
+
+
+def _tensor(each: outputs.Described) -> dict[str, Any]:
+    return {"name": each.name, "datatype": each.datatype, "shape": each.shape()}
+
+
+def _configuration(version: Version) -> dict[str, Any]:
+    signature = signature_of(version)
+
+    def told(each: outputs.Described) -> dict[str, Any]:
+        return {"name": each.name, "data_type": TYPES.get(each.datatype, f"TYPE_{each.datatype}"), "dims": each.shape()}
+
+    return {
+        "name": version.name,
+        "platform": PLATFORM,
+        "backend": "modelwright",
+        "max_batch_size": 0,  # the first dimension is part of the shapes
+        "input": [told(each) for each in outputs.inputs(signature)],
+        "output": [told(each) for each in outputs.outputs(signature)],
+    }
+
+
+def _statistics(figures: PredictionFigures, name: str, number: int) -> dict[str, Any]:
+    stages = {told: _duration(figures.stage(name, number, stage)) for told, stage in STAGES.items()}
+    answers = figures.answers(name, number)
+    good = sum(count for status, count in answers.items() if status < 400)
+    batches = figures.stage(name, number, BATCH)
+    nothing = {"count": 0, "ns": 0}
+    return {
+        "name": name,
+        "version": str(number),
+        "inference_count": int(batches.total),
+        "execution_count": sum(batches.counts),
+        "inference_stats": {
+            "success": {"count": good, "ns": sum(each["ns"] for each in stages.values())},
+            "fail": {"count": sum(answers.values()) - good, "ns": 0},
+            **stages,
+            "cache_hit": nothing,
+            "cache_miss": nothing,
+        },
+        "batch_stats": [],
+    }
+
+
+def _duration(histogram: Histogram) -> dict[str, int]:
+    return {"count": sum(histogram.counts), "ns": round(1e9 * histogram.total)}

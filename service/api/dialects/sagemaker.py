@@ -1,0 +1,132 @@
+"""SageMaker's container contract: `/ping` and `/invocations`, for the one model that the settings name. The same path takes
+what MLflow's scoring server takes, and errors are told as MLflow tells them; SageMaker only looks at the status."""
+
+import csv
+import io
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+
+from service.api.bodies import MOST_JSON_BYTES
+from service.api.dialects.refusals import described, with_error_code
+from service.api.dialects.tensorflow_serving import ROWS, plain
+from service.api.documents import json_body
+from service.api.errors import UnsupportedMediaType
+from service.api.json import decode_json
+from service.api.parts import Service
+from service.api.prediction_forms import JSON, JSON_LINES, READERS, Dialect, Form, Headers, Reader, Rows, accepted
+from service.serving.formats.columns import invalid
+from service.serving.warm_models import Warm
+from service.use_cases.current_versions import Key
+from service.workflow.errors import NotAvailable
+from service.workflow.specification import nearest
+
+INVOCATIONS, PING = "/invocations", "/ping"
+CSV = "text/csv"
+LONGEST_HEADER = 2**20
+OTHER_NAMES = {"application/csv": CSV, "application/jsonlines": JSON_LINES}
+KEYS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+SPLIT = ("columns", "index", "data")
+router = APIRouter(tags=["dialects"], responses=described("error_code", "message"))
+
+
+def _reader(headers: Headers) -> Reader:
+    kind, *parameters = (
+        each.strip().lower() for each in headers.get(b"content-type", b"").decode("latin-1").split(";")
+    )
+    if any(each.startswith("charset=") and each.strip('charset="') not in ("utf-8", "utf8") for each in parameters):
+        raise UnsupportedMediaType("the one charset that is taken is utf-8")
+    kind = OTHER_NAMES.get(kind, kind)
+    if kind == CSV:
+        return Reader(lambda body: body, _read_csv, apart=True)
+    if kind in ("", JSON) or kind.endswith("+json"):
+        return Reader(_decode, _read, most=MOST_JSON_BYTES)
+    if kind not in READERS:
+        raise UnsupportedMediaType(f"expected Content-Type: {', '.join(READERS)}")
+    return READERS[kind]
+
+
+def _decode(body: bytes) -> Any:
+    """Rows as `from_body` takes them, whichever way they came."""
+    given = decode_json(body)
+    if not isinstance(given, dict):
+        raise invalid(f"expected an object with exactly one of {', '.join(KEYS)}")
+    if given.get("params"):
+        raise invalid("this model takes no params", "/params")
+    given = {name: value for name, value in given.items() if name != "params"}
+    if len(given) != 1 or not given.keys() <= set(KEYS):
+        unknown = next((each for each in given if each not in KEYS), None)
+        hint = f"; {nearest(unknown[:60], KEYS)}" if unknown is not None else ""
+        raise invalid(f"exactly one of {', '.join(KEYS)} is expected{hint}")
+    if "dataframe_records" in given:
+        return {"instances": given["dataframe_records"]}
+    if "dataframe_split" in given:
+        return _split(given["dataframe_split"])
+    return plain(given).body
+
+
+def _split(frame: Any) -> dict[str, Any]:
+    at = "/dataframe_split"
+    if not isinstance(frame, dict) or not frame.keys() <= set(SPLIT) or not isinstance(frame.get("data"), list):
+        raise invalid(f"expected an object of {', '.join(SPLIT)} with rows in `data`", at)
+    rows, names = frame["data"], frame.get("columns")
+    if names is None:
+        return {"instances": rows}
+    if not isinstance(names, list) or not all(isinstance(each, str) for each in names) or len(set(names)) < len(names):
+        raise invalid("expected a list of names, each once", f"{at}/columns")
+    for i, row in enumerate(rows):
+        if not isinstance(row, list) or len(row) != len(names):
+            raise invalid(f"expected a list of {len(names)} values, one for each column", f"{at}/data/{i}")
+    return {"inputs": {name: [row[i] for row in rows] for i, name in enumerate(names)}}
+
+
+def _read(warm: Warm, body: Any) -> Rows:
+    return READERS[JSON].read(warm, body)
+
+
+def _read_csv(warm: Warm, body: bytes) -> Rows:
+    """With a header, as MLflow sends it, or without one, as SageMaker does: then the columns are in the signature's order."""
+    names = [each.name for each in warm.signature.inputs]
+    first = body.split(b"\n", 1)[0][:LONGEST_HEADER].decode("utf-8", "replace")
+    if set(next(csv.reader([first.strip("\ufeff\r")]), ())).isdisjoint(names):
+        header = io.StringIO()
+        csv.writer(header, lineterminator="\n").writerow(names)
+        body = header.getvalue().encode() + body
+    return READERS[CSV].read(warm, body)
+
+
+def _form(headers: Headers, _: Any) -> Form:
+    form = accepted(headers)
+    return ROWS if form.media_type == JSON else form
+
+
+SAGEMAKER = Dialect(_reader, _form, with_error_code)
+
+
+def default_model(request: Request) -> Key | None:
+    """The model that `/invocations` asks, if the settings name one."""
+    key: Key | None = request.app.state.default_model
+    return key
+
+
+@router.get(PING, summary="Whether the service can answer, for SageMaker", response_class=PlainTextResponse)
+async def ping(request: Request, service: Service) -> Response:
+    """200 once the model that the settings name is in memory; at once if they name none."""
+    key = default_model(request)
+    ready = not service.bell.closed and (key is None or service.current.last_known(key) is not None)
+    return PlainTextResponse("\n", 200 if ready else 503)
+
+
+@router.post(
+    INVOCATIONS,
+    summary="Predict, for clients of SageMaker and MLflow",
+    response_model=dict[str, Any],
+    openapi_extra=json_body(
+        {"type": "object", "properties": {each: {} for each in KEYS}, "minProperties": 1},
+        {"dataframe_split": {"columns": ["x"], "data": [[0.5], [0.9]]}},
+    ),
+)
+def invocations() -> Response:
+    """By the model that `MODELWRIGHT_DEFAULT_MODEL` names; also `text/csv`, with a header or without one."""
+    raise NotAvailable("no model is named for this path; MODELWRIGHT_DEFAULT_MODEL says which one it is")

@@ -1,0 +1,102 @@
+"""What a model takes and answers, as tensors with names: for the protocols that know a model by these."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from service.serving.answers import HOLDS, Array
+from service.serving.tensors import BOOL, BYTES, Values, takes_a_matrix
+from service.workflow.data.schema import Scalar
+from service.workflow.data.values import as_text
+from service.workflow.signature import Signature
+from service.workflow.tasks import Task
+
+MATRIX = "input-0"  # the name of the one tensor of a model whose inputs are all numbers or booleans
+DATATYPES = {"number": "FP32", "boolean": BOOL, "category": BYTES, "datetime": BYTES}
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A tensor without values: [rows], or [rows, columns]."""
+
+    name: str
+    datatype: str
+    columns: int | None
+
+    def shape(self, rows: int = -1) -> list[int]:
+        """Its shape with so many rows; -1 stands for any number."""
+        return [rows] if self.columns is None else [rows, self.columns]
+
+
+def inputs(signature: Signature) -> list[Described]:
+    """The form that clients are told: one tensor of numbers where that holds all, else one for each input."""
+    if takes_a_matrix(signature):
+        return [Described(MATRIX, "FP32", len(signature.inputs))]
+    return [Described(each.name, DATATYPES[each.type], 1) for each in signature.inputs]
+
+
+def outputs(signature: Signature) -> list[Described]:
+    """A number for each target by its name; for classes `label` and `probabilities`, for several labels `labels` and
+    `probabilities`."""
+    if signature.classifies:
+        return [
+            Described("label", label_datatype(signature.classes), None),
+            Described("probabilities", "FP32", len(signature.classes)),
+        ]
+    if signature.task is Task.MULTILABEL:
+        count = len(signature.outputs)
+        return [Described("labels", BOOL, count), Described("probabilities", "FP32", count)]
+    return [Described(each.name, "FP32", None) for each in signature.outputs]
+
+
+def columns(signature: Signature) -> list[str]:
+    """What the columns of `probabilities` stand for; nothing for numbers."""
+    if signature.task is Task.MULTILABEL:
+        return [each.name for each in signature.outputs]
+    return [as_text(each) for each in signature.classes]
+
+
+def label_datatype(classes: Sequence[Scalar]) -> str:
+    """The datatype of the classes as they stand in the data."""
+    types = {type(each) for each in classes}
+    if types == {bool}:
+        return BOOL
+    if types == {int} and all(-(2**63) <= each < 2**63 for each in classes if isinstance(each, int)):
+        return "INT64"
+    return "FP64" if types and types <= {int, float} else BYTES
+
+
+def values(signature: Signature, answers: Array) -> list[Values]:
+    """The values of each output for a model's answers [rows, outputs], flat; a label that is not known is None."""
+    if signature.classifies:
+        classes: Sequence[Any] = signature.classes
+        if label_datatype(signature.classes) == BYTES:
+            classes = [as_text(each) for each in classes]
+        known: Array = np.asarray(np.isfinite(answers).all(axis=1))
+        best: Array = answers.argmax(axis=1)
+        labels = [classes[at] if sure else None for at, sure in zip(best.tolist(), known.tolist(), strict=True)]
+        return [labels, answers.reshape(-1)]
+    if signature.task is Task.MULTILABEL:
+        return [(answers > HOLDS).reshape(-1), answers.reshape(-1)]
+    return [np.ascontiguousarray(answers[:, at]) for at in range(answers.shape[1])]
+
+
+def rows(signature: Signature, answers: Array) -> Values:
+    """The outputs row by row: a value where there is one output, else objects by name."""
+    named = by_name(signature, answers)
+    columns: list[Any] = list(named.values())
+    if len(columns) == 1:
+        only: Values = columns[0]
+        return only
+    together: Iterator[tuple[Any, ...]] = zip(*columns, strict=True)
+    return [dict(zip(named, row, strict=True)) for row in together]
+
+
+def by_name(signature: Signature, answers: Array) -> dict[str, Values]:
+    """The outputs by name, each in its shape; a label that is not known is None."""
+    found: dict[str, Values] = {}
+    for each, flat in zip(outputs(signature), values(signature, answers), strict=True):
+        found[each.name] = flat if each.columns is None else np.asarray(flat).reshape(-1, each.columns)
+    return found

@@ -1,0 +1,223 @@
+"""Tensors as the Open Inference Protocol has them: a name, a datatype, a shape, and values in JSON or in bytes."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import torch
+
+from service.serving.answers import Array
+from service.serving.formats.columns import check_rows, from_matrix, invalid
+from service.serving.instances import check_names, from_body
+from service.workflow.errors import step
+from service.workflow.signature import Signature
+from service.workflow.specification import nearest, shown
+
+BOOL, BYTES, BF16, FP16 = "BOOL", "BYTES", "BF16", "FP16"
+INTEGERS = {f"{sign}INT{bits}": f"<{sign.lower() or 'i'}{bits // 8}" for sign in ("", "U") for bits in (8, 16, 32, 64)}
+FLOATS = {FP16: "<f2", BF16: "<u2", "FP32": "<f4", "FP64": "<f8"}  # NumPy has no BF16: the upper half of a float32
+DTYPES = {name: np.dtype(code) for name, code in ({BOOL: "u1"} | INTEGERS | FLOATS).items()}
+_NATIVE = frozenset(map(np.dtype, ("<f4", "<f8")))  # any other number becomes a float64
+_HOLDS: dict[str, tuple[frozenset[type], str]] = {  # what JSON may hold for each
+    BYTES: (frozenset({str}), "texts"),
+    BOOL: (frozenset({bool, int}), "true or false"),
+    **{each: (frozenset({int}), "whole numbers") for each in INTEGERS},
+    **{each: (frozenset({int, float}), "numbers") for each in FLOATS},
+}
+
+Values = Array | list[Any]  # flat, in row-major order; BYTES as texts, None for what is missing
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor of a request: [rows] or [rows, columns]."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    values: Values
+
+    @property
+    def columns(self) -> int:
+        """How many values each row has."""
+        return self.shape[1] if len(self.shape) == 2 else 1
+
+
+def check_shape(shape: object, at: str) -> tuple[int, ...]:
+    """The shape that a client tells of: so far only its word, and nothing is allocated by it.
+
+    Raises:
+        InvalidInstances: it is none that a table can have.
+    """
+    if not isinstance(shape, list) or not all(type(each) is int and each >= 0 for each in shape):
+        raise invalid("expected a list of whole numbers, such as [2, 4]", at)
+    if len(shape) not in (1, 2):
+        raise invalid(f"has {len(shape)} dimensions; [rows] or [rows, columns] is expected", at)
+    check_rows(shape[0])
+    return tuple(shape)
+
+
+def from_json(datatype: str, shape: tuple[int, ...], data: object, at: str) -> Values:
+    """The values of a tensor in JSON: nested as its shape is, or flat.
+
+    Raises:
+        InvalidInstances: they are not what the datatype or the shape says.
+    """
+    if datatype in (FP16, BF16):
+        raise invalid(f"{datatype} cannot be sent as JSON; send its bytes, or FP32", at)
+    flat = _flat(data, shape, at)
+    if len(flat) != math.prod(shape):
+        raise invalid(f"has {len(flat)} values; the shape {list(shape)} has {math.prod(shape)}", at)
+    types = set(map(type, flat))
+    missing = type(None) in types
+    types -= {type(None)}
+    wanted, what = _HOLDS[datatype]
+    if not types <= wanted:
+        odd = next(each for each in flat if each is not None and type(each) not in wanted)
+        raise invalid(f"{datatype} holds {what}, not {shown(odd)}", at)
+    if datatype == BYTES:
+        return flat
+    known = [each for each in flat if each is not None] if missing else flat
+    lowest, highest = _range(datatype)
+    if known and (min(known) < lowest or max(known) > highest):
+        raise invalid(f"holds a value beyond {datatype}: {lowest} to {highest}", at)
+    if missing:
+        return np.array([math.nan if each is None else each for each in flat], np.float64)
+    return np.array(flat, np.bool_ if datatype == BOOL else np.float64 if datatype in FLOATS else DTYPES[datatype])
+
+
+def from_bytes(datatype: str, shape: tuple[int, ...], data: memoryview, at: str) -> Values:
+    """The values of a tensor whose bytes are these.
+
+    Raises:
+        InvalidInstances: they are not what the datatype or the shape says.
+    """
+    count = math.prod(shape)
+    if datatype == BYTES:
+        return _texts(data, count, at)
+    dtype = DTYPES[datatype]
+    if count * dtype.itemsize != len(data):
+        message = f"{datatype} of the shape {list(shape)} takes {count * dtype.itemsize} bytes; {len(data)} are there"
+        raise invalid(message, at)
+    values = np.frombuffer(data, dtype)
+    if datatype == BOOL:
+        if (values > 1).any():
+            raise invalid("BOOL is a byte 0 or 1 for each value", at)
+        return values.view(np.bool_)
+    return (values.astype("<u4") << 16).view("<f4") if datatype == BF16 else values
+
+
+def to_bytes(datatype: str, values: Values) -> bytes:
+    """The bytes of a tensor. What is not known is an empty text, 0 or false: only floats have a NaN."""
+    if datatype == BYTES:
+        texts = [b"" if each is None else each.encode() for each in values]
+        return b"".join(part for text in texts for part in (len(text).to_bytes(4, "little"), text))
+    given = [0 if each is None else each for each in values] if isinstance(values, list) else values
+    return np.asarray(given).astype(DTYPES[datatype], copy=False).tobytes()
+
+
+def raw_rows(signature: Signature, tensors: Sequence[Tensor], missing_allowed: bool) -> torch.Tensor:
+    """Raw features [n, slots] from one tensor [rows, inputs], whatever its name, where all inputs are numbers or
+    booleans; or else from a tensor [rows] or [rows, 1] for each input, by its name.
+
+    Raises:
+        InvalidInstances: what is wrong, by tensor and row.
+    """
+    plain = takes_a_matrix(signature)
+    width = len(signature.inputs)
+    if plain and len(tensors) == 1:
+        only = tensors[0]
+        if only.columns == width:
+            return from_matrix(signature, _numbers(signature, only).reshape(only.shape[0], width), missing_allowed)
+        if only.name not in {each.name for each in signature.inputs}:
+            raise invalid(f"has the shape {list(only.shape)}; [rows, {width}] is expected", step(only.name))
+    by_name = {each.name: each for each in tensors}
+    if len(by_name) < len(tensors):
+        raise invalid("two tensors have the same name")
+    check_names(signature, by_name)
+    used = [by_name[each.name] for each in signature.inputs]
+    for each in used:
+        if each.columns != 1 or each.shape[0] != used[0].shape[0]:
+            expected = f"[{used[0].shape[0]}] or [{used[0].shape[0]}, 1]"
+            raise invalid(
+                f"has the shape {list(each.shape)}; {expected} is expected, as of every input", step(each.name)
+            )
+    if plain:
+        return from_matrix(signature, np.stack([_numbers(signature, each) for each in used], axis=1), missing_allowed)
+    return from_body(signature, {"inputs": {each.name: _listed(each.values) for each in used}}, missing_allowed)
+
+
+def takes_a_matrix(signature: Signature) -> bool:
+    """Whether all inputs fit into one tensor of numbers."""
+    return all(each.type in ("number", "boolean") for each in signature.inputs)
+
+
+def check_datatype(datatype: object, at: str) -> str:
+    """The datatype, if there is such a one.
+
+    Raises:
+        InvalidInstances: there is none.
+    """
+    if not isinstance(datatype, str) or (datatype != BYTES and datatype not in DTYPES):
+        raise invalid(f"unknown datatype; {nearest(str(datatype)[:20], [*DTYPES, BYTES])}", at)
+    return datatype
+
+
+def _range(datatype: str) -> tuple[float, float]:
+    if datatype in INTEGERS:
+        limits = np.iinfo(DTYPES[datatype])
+        return int(limits.min), int(limits.max)
+    return (0, 1) if datatype == BOOL else (-math.inf, math.inf)
+
+
+def _flat(data: object, shape: tuple[int, ...], at: str) -> list[Any]:
+    if not isinstance(data, list):
+        raise invalid("expected a list of values", at)
+    if len(shape) == 1 or not data or not isinstance(data[0], list):
+        return data
+    if len(data) != shape[0] or not all(isinstance(row, list) and len(row) == shape[1] for row in data):
+        raise invalid(f"is not nested as the shape {list(shape)} says", at)
+    return list(chain.from_iterable(data))
+
+
+def _texts(data: memoryview, count: int, at: str) -> list[str]:
+    """Each text is four bytes that tell its length, and its UTF-8."""
+    found: list[str] = []
+    start = 0
+    while start < len(data) and len(found) < count:
+        end = start + 4 + int.from_bytes(data[start : start + 4], "little")
+        if end > len(data):
+            break
+        try:
+            found.append(str(data[start + 4 : end], "utf-8"))
+        except UnicodeDecodeError:
+            raise invalid(f"the text {len(found)} is not UTF-8", at) from None
+        start = end
+    if len(found) != count or start != len(data):
+        raise invalid(f"{count} texts with their lengths do not make up these {len(data)} bytes", at)
+    return found
+
+
+def _numbers(signature: Signature, tensor: Tensor) -> Array:
+    """The flat numbers of a tensor, for inputs that are numbers or booleans."""
+    values = tensor.values
+    if isinstance(values, list):
+        raise invalid("holds texts; numbers are expected", step(tensor.name))
+    if values.dtype == np.bool_:
+        of_it = [
+            each for each in signature.inputs if tensor.columns > 1 or each.name == tensor.name
+        ] or signature.inputs
+        if any(each.type != "boolean" for each in of_it):
+            raise invalid("holds booleans; numbers are expected", step(tensor.name))
+    return values if values.dtype in _NATIVE else values.astype(np.float64)
+
+
+def _listed(values: Values) -> list[Any]:
+    """As JSON would hold them."""
+    if isinstance(values, list):
+        return values
+    listed: list[Any] = values.tolist()
+    return [None if each != each else each for each in listed]

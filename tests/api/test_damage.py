@@ -1,0 +1,198 @@
+"""A bit that flips on the disk, a forward that raises or takes too long, answers that are no numbers: what suffers, and
+what does not."""
+
+import io
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import polars
+import pytest
+from safetensors.torch import load_file, save_file
+
+from model_store import Store
+from service.api.prediction_forms import FORMS
+from tests.api.conftest import train
+from tests.api.live_server import LiveServer
+
+ROWS = {"instances": [[0.5]]}
+KIND = '''
+import time
+from typing import ClassVar, Literal
+
+import torch
+from torch import nn
+
+from service.workflow.models.kind import ModelKind
+from service.workflow.tasks import Task
+
+
+class MoodySpec(ModelKind):
+    """Raises at what is negative, and takes its time for what is above ten."""
+
+    tasks: ClassVar = frozenset({Task.REGRESSION})
+    heads: ClassVar = False
+
+    kind: Literal["moody"] = "moody"
+
+    def build(self, features: int, outputs: int, head: nn.Module | None) -> nn.Module:
+        return Moody(features, outputs)
+
+
+class Moody(nn.Linear):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if (x < 0).any():
+            raise RuntimeError("negative")
+        if (x > 10).any():
+            time.sleep(1)
+        return super().forward(x)
+'''
+
+
+def tensors(server: LiveServer, model: str) -> list[Path]:
+    """The files of its versions, the oldest first."""
+    return sorted((server.home / "store/models" / model).rglob("state_dict*"), key=lambda each: each.stat().st_mtime)
+
+
+def flip(path: Path) -> None:
+    """The last bit, which is one of a number: the file remains one of tensors."""
+    body = bytearray(path.read_bytes())
+    body[-1] ^= 1
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.write(body)
+
+
+def test_a_flipped_bit_is_that_version_s_alone(tmp_path: Path) -> None:
+    """Version 1 goes on under the running service that finds version 2 damaged. After a start the newest is refused, the
+    others are served."""
+    server = LiveServer(tmp_path / "home")
+    try:
+        with server.client() as http:
+            path = "/v1/models/line"
+            for seed in range(2):
+                train(http, "line", training={"epochs": 0, "seed": seed})
+            train(http, "other", training={"epochs": 0})
+            http.put(f"{path}/aliases/production", json={"version": 1})
+            assert http.post(f"{path}/predictions", json=ROWS).headers["Model-Version"] == "1"
+            flip(tensors(server, "line")[1])
+            http.put(f"{path}/aliases/production", json={"version": 2})
+            for _ in range(3):
+                answer = http.post(f"{path}/predictions", json=ROWS)
+                assert (answer.status_code, answer.headers["Model-Version"]) == (200, "1")
+            answer = http.post(f"{path}/versions/2/predictions", json=ROWS)
+            assert (answer.status_code, answer.json()["code"]) == (503, "version_corrupt")
+    finally:
+        assert server.stop() == 0
+    server = LiveServer(tmp_path / "home")
+    try:
+        with server.client() as http:
+            for reference in ("versions/2/", "versions/latest/", ""):
+                answer = http.post(f"{path}/{reference}predictions", json=ROWS)
+                assert (answer.status_code, answer.json()["code"]) == (503, "version_corrupt")
+            assert http.post(f"{path}/versions/1/predictions", json=ROWS).status_code == 200
+            assert http.post("/v1/models/other/predictions", json=ROWS).status_code == 200
+            http.put(f"{path}/aliases/production", json={"version": 1})
+            assert http.post(f"{path}/predictions", json=ROWS).headers["Model-Version"] == "1"
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def moody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A service with a kind of model that fails, computed in a thread, and a line beside it."""
+    home = tmp_path_factory.mktemp("moody") / "home"
+    site = home.with_name("site")
+    about = site / "moody-1.0.0.dist-info"
+    about.mkdir(parents=True)
+    (site / "moody.py").write_text(KIND)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: moody\nVersion: 1.0.0\n")
+    (about / "entry_points.txt").write_text("[modelwright.models]\nmoody = moody:MoodySpec\n")
+    paths = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
+    server = LiveServer(
+        home, PYTHONPATH=paths, MODELWRIGHT_LIGHT_PREDICTIONS="30000", MODELWRIGHT_PREDICTION_THREADS="1"
+    )
+    try:
+        with server.client() as http:
+            train(http, "moody", model={"kind": "moody"}, optimizer={"name": "SGD"}, training={"epochs": 0})
+            train(http, "line", training={"epochs": 0})
+            yield http
+    finally:
+        server.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def test_a_forward_that_raises_fails_its_own_request(moody: httpx.Client) -> None:
+    for body in ({"instances": [[-1.0]]}, {"instances": [[-1.0]] * 50}):  # in the event loop, and in a thread
+        answer = moody.post("/v1/models/moody/predictions", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (500, "prediction_failed")
+        assert moody.post("/v1/models/moody/predictions", json=ROWS).status_code == 200
+        assert moody.post("/v1/models/line/predictions", json=ROWS).status_code == 200
+
+
+def test_a_forward_that_outlives_its_deadline_fails_its_own_request(moody: httpx.Client) -> None:
+    began = time.perf_counter()
+    answer = moody.post(
+        "/v1/models/moody/predictions", json={"instances": [[11.0]] * 50}, headers={"Request-Timeout": "0.1"}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (504, "deadline_exceeded")
+    assert time.perf_counter() - began < 0.9  # and not only once the forward has ended
+    assert moody.post("/v1/models/line/predictions", json=ROWS).status_code == 200
+    assert moody.post("/v1/models/moody/predictions", json={"instances": [[1.0]] * 50}).status_code == 200
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("form", [*FORMS, "stream"])
+def test_an_answer_that_is_no_number(server: LiveServer, http: httpx.Client, form: str, value: float) -> None:
+    """null, an empty field, or in NPY NaN."""
+    path = f"/v1/models/{without_number(server, http, value)}/predictions"
+    if form == "stream":
+        answer = http.post(path, content=b"[1]\n[2]\n", headers={"Content-Type": "application/x-ndjson"})
+    else:
+        answer = http.post(path, json={"instances": [1, 2]}, headers={"Accept": form})
+    assert answer.status_code == 200, answer.text
+    body = io.BytesIO(answer.content)
+    match answer.headers["Content-Type"]:
+        case "application/json":
+            assert answer.json()["predictions"] == [None, None]
+        case "application/x-ndjson":
+            assert answer.text == "null\nnull\n"
+        case "text/csv":
+            assert answer.text.splitlines()[0] == "y" and polars.read_csv(
+                body, schema={"y": polars.Float64}
+            ).rows() == [
+                (None,),
+                (None,),
+            ]
+        case "application/x-npy":
+            assert np.isnan(np.load(body, allow_pickle=False)).all()
+        case "application/vnd.apache.parquet":
+            assert polars.read_parquet(body)["y"].to_list() == [None, None]
+        case "application/vnd.apache.arrow.stream":
+            assert polars.read_ipc_stream(body)["y"].to_list() == [None, None]
+        case "application/vnd.apache.arrow.file":
+            assert polars.read_ipc(body)["y"].to_list() == [None, None]
+        case other:
+            raise AssertionError(other)
+
+
+def without_number(server: LiveServer, http: httpx.Client, value: float) -> str:
+    """The name of a line whose bias is no number, as a training that went astray would leave it."""
+    name = f"astray-{value}"
+    if http.get(f"/v1/models/{name}").status_code == 404:
+        train(http, name, training={"epochs": 0})
+        models = Store.open(server.home / "store").models
+        version, files = models.get(name, 1), {}
+        for file in version.manifest["files"]:
+            files[file] = server.home / "tmp" / f"{name}-{file}"
+            shutil.copy(models.path(version, file), files[file])
+        weights: dict[str, Any] = load_file(files["state_dict.safetensors"])
+        weights["bias"] = weights["bias"] * 0 + value
+        save_file(weights, files["state_dict.safetensors"])
+        models.publish(name, {key: each for key, each in version.manifest.items() if key != "files"}, files)
+    return f"{name}/versions/2"

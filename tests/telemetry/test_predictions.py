@@ -1,0 +1,53 @@
+"""Figures of predictions: as many series as are bounded, however many models there are, and none of what has gone."""
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from service.telemetry.predictions import BATCH, MOST_VERSIONS, PredictionFigures
+
+STAGES = ("parse", "queue", "forward", "render", BATCH)
+
+
+def text(figures: PredictionFigures) -> str:
+    """What Prometheus reads."""
+    registry = CollectorRegistry()
+    registry.register(figures)
+    return generate_latest(registry).decode()
+
+
+def counted(figures: PredictionFigures) -> set[str]:
+    """The models that have figures."""
+    lines = text(figures).splitlines()
+    return {line.split('model="')[1].split('"')[0] for line in lines if 'model="' in line}
+
+
+def predict(figures: PredictionFigures, name: str, number: int = 1) -> None:
+    for stage in STAGES:
+        figures.observe(name, number, stage, 0.001)
+    figures.answered(name, number, 200)
+
+
+def test_a_thousand_models_have_bounded_figures() -> None:
+    figures = PredictionFigures()
+    for model in range(MOST_VERSIONS):
+        predict(figures, f"m-{model}")
+    size = len(text(figures))
+    for model in range(1000):
+        predict(figures, f"m-{model}")
+    assert counted(figures) == {f"m-{model}" for model in range(MOST_VERSIONS)} | {"other"}
+    assert len(text(figures)) < size * 1.02
+    assert f'modelwright_predictions_total{{model="other",status="200",version=""}} {1000 - MOST_VERSIONS}.0' in (
+        text(figures)
+    )
+
+
+def test_what_has_gone_makes_room() -> None:
+    figures = PredictionFigures()
+    for model in range(MOST_VERSIONS):
+        predict(figures, f"m-{model}")
+    predict(figures, "m-0", 2)
+    figures.forget(lambda name, number: name in ("m-1", "m-2") and number == 1)
+    assert counted(figures) == {f"m-{model}" for model in range(MOST_VERSIONS)} - {"m-1", "m-2"} | {"other"}
+    predict(figures, "m-0", 2)
+    predict(figures, "m-1")
+    assert 'modelwright_batch_rows_count{model="m-0",version="2"} 1.0' in text(figures)
+    assert 'modelwright_batch_rows_count{model="m-1",version="1"} 1.0' in text(figures)
