@@ -129,7 +129,9 @@ class Predictions:
         else, whatever the reason: `__call__` finds the words."""
         headers = exchange.headers
         by = READERS.get(headers.get(b"content-type", b"").decode("latin-1"))
-        if by is None or by.apart or not UNUSUAL.isdisjoint(headers) or headers.get(b"accept", ANY) not in PLAIN:
+        if by is None or by.apart or by is READERS[JSON_LINES]:  # lines are answered by lines
+            return False
+        if not UNUSUAL.isdisjoint(headers) or headers.get(b"accept", ANY) not in PLAIN:
             return False
         version = self._current.known(exchange.key)
         warm = None if version is None else self._models.known(version.digest)

@@ -22,6 +22,7 @@ from service.telemetry.request import REQUEST_ID
 from service.use_cases.current_versions import Key
 
 LARGEST = 65_536  # bytes of a body that may go this way
+LONGEST_URL = 256  # bytes; those that went this way are remembered
 
 Lines = list[tuple[bytes, bytes]]
 
@@ -138,7 +139,7 @@ class ShortWay(Connection):
     def on_headers_complete(self) -> None:
         """Begins to gather, or goes the long way."""
         length = self.checked()
-        key = _asked(self.url) if self.parser.get_method() == b"POST" else None
+        key = _asked(self.url) if self.parser.get_method() == b"POST" and len(self.url) <= LONGEST_URL else None
         if key is not None and (self.cycle is None or self.cycle.response_complete) and self._small(length):
             self._key, self._length, self._gathered = key, length, []
         else:

@@ -15,7 +15,7 @@ from tests.api.raw_socket import Heard, connect, exchange, listen
 
 MIB = 2**20
 JSON = "application/json"
-BUFFERS = 12 * MIB  # what the system takes from a sender on its way to a reader that reads nothing
+BUFFERS = 24 * MIB  # what the system takes from a sender on its way to a reader that reads nothing
 PREDICT = "/v1/models/line/predictions"
 BODIES = [  # method, path, media type, and how many bytes are taken
     ("POST", "/v1/training-jobs", JSON, 16 * MIB),
