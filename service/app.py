@@ -65,6 +65,7 @@ from service.workflow.models import install as install_models
 from service.workflow.spec import EXAMPLE, parse
 
 DESCRIPTION = "POST a config, get a model."
+APART = 8  # requests that wait for something else than a forward, for each place before one
 MOST_SECONDS_FOR_FIGURES = 5.0  # of all processes; the supervisor waits for none longer than one
 Metrics = Callable[[], Awaitable[bytes]]
 
@@ -277,10 +278,10 @@ def _predictions(
     batches = Batches(
         light=settings.light_predictions,
         threads=settings.prediction_threads,
-        most_waiting=settings.waiting_predictions,
+        places=settings.waiting_predictions,
         measure=measure(figures),
     )
-    return Predictions(store, warm, current, batches, figures, settings.waiting_predictions), figures
+    return Predictions(store, warm, current, batches, figures, APART * settings.waiting_predictions), figures
 
 
 async def _follow(store: Store, models: WarmModels, current: CurrentVersions, default: Key | None) -> None:
