@@ -72,6 +72,7 @@ from service.workflow.models import install as install_models
 from service.workflow.spec import EXAMPLE, parse
 
 DESCRIPTION = "POST a config, get a model."
+APART = 8  # requests that wait for something else than a forward, for each place before one
 MOST_SECONDS_FOR_FIGURES = 5.0  # of all processes; the supervisor waits for none longer than one
 
 ROUTERS = (
@@ -296,10 +297,10 @@ def _predictions(
     batches = Batches(
         light=settings.light_predictions,
         threads=settings.prediction_threads,
-        most_waiting=settings.waiting_predictions,
+        places=settings.waiting_predictions,
         measure=measure(figures),
     )
-    made = Predictions(store, warm, current, batches, figures, settings.waiting_predictions)
+    made = Predictions(store, warm, current, batches, figures, APART * settings.waiting_predictions)
     traces, log_all = app.state.traces, settings.access_log == "all"
     # Nothing is around them that nobody has asked for.
     app.state.predictions = WatchedPredictions(made, traces, log_all=log_all) if traces is not None or log_all else made

@@ -90,7 +90,9 @@ class Settings(BaseSettings):
     )
     prediction_threads: int = Field(default=1, ge=1, description="predictions computed in threads at a time")
     waiting_predictions: int = Field(
-        default=128, ge=1, description="predictions that may wait for a thread; more are refused with 429"
+        default=12,
+        ge=1,
+        description="places for predictions that wait for a thread, of which a small one takes an eighth; more get 429",
     )
 
     default_model: str | None = Field(

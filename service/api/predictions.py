@@ -21,7 +21,7 @@ from starlette.types import Message, Receive, Scope, Send
 from model_store import Store, Version
 from service.api import access_log
 from service.api.errors import InvalidRequest, TooLarge
-from service.api.prediction_forms import FORMS, JSON, JSON_LINES, NATIVE, READERS, Dialect, Form, Rows, accepted
+from service.api.prediction_forms import FORMS, JSON, JSON_LINES, NATIVE, READERS, Dialect, Form, Reader, Rows, accepted
 from service.api.problems import answer_to
 from service.api.short_way import Exchange
 from service.serving.answers import Array, forward, json_bodies
@@ -137,7 +137,11 @@ class Predictions:
         warm = None if version is None else self._models.known(version.digest)
         if version is None or warm is None:
             return False
-        began = time.perf_counter()
+        exchange.answered = partial(self._figures.answered, version.name, version.number)
+        exchange.began = began = time.perf_counter()
+        if not self._has_room(warm, by, exchange.body):
+            exchange.set_exception(Overloaded())
+            return True
         try:
             rows = by.read(warm, by.decode(exchange.body))
         except Exception:
@@ -146,16 +150,25 @@ class Predictions:
         ask = Ask(served, warm, rows, json_bodies, exchange)
         if not self._batches.is_light(ask) or (warm.has_categories and not isinstance(rows, list)):
             return False
-        exchange.began, exchange.about = began, served.about_json
-        exchange.answered = partial(self._figures.answered, version.name, version.number)
+        exchange.about = served.about_json
         self._batches.submit(ask)
         self._figures.observe(version.name, version.number, "parse", ask.since - began)
         return True
+
+    def _has_room(self, warm: Warm, by: Reader, body: bytes) -> bool:
+        """Whether so many rows would be taken, as far as a glance tells: nobody's rows are read in order to be refused."""
+        if not self._batches.waiting:
+            return True
+        rows = max(body.count(b"["), body.count(b"{")) - 1 if by is READERS[JSON] else 1
+        return self._batches.has_room(warm, rows)
 
     async def _post(self, request: _Request) -> bytes:
         headers = request.headers
         by = request.dialect.reader(headers)
         body = await _body(request, by.most)
+        known = self._current.known(request.key)
+        if known is not None and (warm := self._models.known(known.digest)) and not self._has_room(warm, by, body):
+            raise Overloaded
         apart = by.apart or len(body) > LARGE
         began = time.perf_counter()
         decoded = await self._apart(request, lambda: by.decode(body)) if apart else by.decode(body)

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import contextvars
 import logging
-import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -23,6 +22,8 @@ from service.workflow.errors import WorkflowError
 
 MOST_ROWS = 1024  # of several requests in one forward; one request may bring more
 LEAST_PARAMETERS = 10_000  # that a model counts for: its rows are read and written, too
+MUCH = 250_000_000  # parameters times rows of a request that takes a whole place in the queue: some 5 ms of one core
+LEAST_PLACE = 1 / 8  # that a small one takes
 
 Writer = Callable[[Served, Warm, Array, Sequence[int]], list[bytes]]
 Measure = Callable[[Served, str, float, int], None]  # a stage, its seconds, how many requests had it
@@ -49,6 +50,7 @@ class Ask:
 
     __slots__ = (
         "alone",
+        "apart",
         "count",
         "deadline",
         "raw",
@@ -80,7 +82,8 @@ class Ask:
         self.raw: torch.Tensor | None = given if isinstance(given, torch.Tensor) else None
         self.rows: list[Any] | None = None if isinstance(given, torch.Tensor) else given
         self.count = len(given)
-        self.work = math.inf if apart else max(warm.parameters, LEAST_PARAMETERS) * self.count
+        self.work = max(warm.parameters, LEAST_PARAMETERS) * self.count
+        self.apart = apart
         self.write = write
         self.waiter: Waiter = waiter
         self.deadline = deadline
@@ -88,18 +91,24 @@ class Ask:
         self.since = time.perf_counter()
         self.seen = seen
 
+    @property
+    def place(self) -> float:
+        """What it takes of the queue: by its work, so that nobody who is let in waits for long."""
+        return min(1.0, max(LEAST_PLACE, self.work / MUCH))
+
 
 class Batches:
-    """Runs what is asked: light work in the event loop, heavy work in `threads` threads, with at most `most_waiting`
-    requests waiting for one.
+    """Runs what is asked: light work in the event loop, heavy work in `threads` threads, before which there are so many
+    `places` for those who wait.
 
     Light is what has at most `light` parameters times rows. Only the event loop calls this.
     """
 
-    def __init__(self, *, light: int, threads: int, most_waiting: int, measure: Measure) -> None:
+    def __init__(self, *, light: int, threads: int, places: int, measure: Measure) -> None:
         self._light = light
         self._free = threads
-        self._most_waiting = most_waiting
+        self._places = places
+        self._taken = 0.0
         self._measure = measure
         self._pool = ThreadPoolExecutor(threads, "forward")
         self._gathered: dict[Served, list[Ask]] = {}
@@ -111,13 +120,13 @@ class Batches:
 
     def submit(self, ask: Ask) -> None:
         """Its waiter will be told. Raises Overloaded."""
-        if ask.work <= self._light:
+        if self.is_light(ask):
             self._gathered.setdefault(ask.served, []).append(ask)
-        elif self.waiting >= self._most_waiting:
+        elif self._taken + ask.place > self._places:
             raise Overloaded
         else:
             self._heavy.setdefault(ask.served, []).append(ask)
-            self.waiting += 1
+            self._count(1, ask.place)
         if not self._called:
             # After the requests that the same turn of the loop has read: they are in the queue before this is called.
             self._called = True
@@ -125,16 +134,25 @@ class Batches:
 
     def is_light(self, ask: Ask) -> bool:
         """Whether the answer comes with the next turn of the loop."""
-        return ask.work <= self._light
+        return ask.work <= self._light and not ask.apart
+
+    def has_room(self, warm: Warm, rows: int) -> bool:
+        """Whether a request of so many rows would be taken; to be asked before its rows are read."""
+        work = max(warm.parameters, LEAST_PARAMETERS) * rows
+        return work <= self._light or self._taken + min(1.0, work / MUCH) <= self._places
 
     def withdraw(self, ask: Ask) -> None:
         """Nobody waits for it any more: it leaves its place in the queue."""
         waiting = self._heavy.get(ask.served, [])
         with contextlib.suppress(ValueError):
             waiting.remove(ask)
-            self.waiting -= 1
+            self._count(-1, -ask.place)
         if not waiting:
             self._heavy.pop(ask.served, None)
+
+    def _count(self, requests: int, places: float) -> None:
+        self.waiting += requests
+        self._taken = self._taken + places if self.waiting else 0.0  # nothing is left of what was rounded
 
     def close(self) -> None:
         """Takes no more; what runs comes to its end."""
@@ -153,8 +171,8 @@ class Batches:
             self._end(asks, compute(asks, self._measure))
         while self._heavy and self._free:
             served, waiting = self._heavy.popitem(last=False)
-            asks = _take(waiting, None)
-            self.waiting -= len(asks)
+            asks = _take(waiting, MUCH)
+            self._count(-len(asks), -sum(ask.place for ask in asks))
             if waiting:
                 self._heavy[served] = waiting  # behind the other models
             if self._begin(asks):
@@ -208,13 +226,13 @@ def _tell(
         loop.call_soon_threadsafe(ended, asks, done)
 
 
-def _take(waiting: list[Ask], most_work: int | None) -> list[Ask]:
+def _take(waiting: list[Ask], most_work: int) -> list[Ask]:
     """The asks of the next batch, taken out of those that wait: the first one, and what may go with it."""
     first = waiting[0]
     taken, rows, work = 1, first.count, first.work
     while taken < len(waiting) and not first.alone and not waiting[taken].alone:
         rows, work = rows + waiting[taken].count, work + waiting[taken].work
-        if rows > MOST_ROWS or (most_work is not None and work > most_work):
+        if rows > MOST_ROWS or work > most_work:
             break
         taken += 1
     asks = waiting[:taken]

@@ -36,7 +36,7 @@ def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyedServer]:
         yield started
     finally:
         assert started.stop() == 0
-        assert "ERROR" not in started.log(), started.log()
+        assert '"level":"error"' not in started.log(), started.log()
         for secret in [*started.keys.values(), LONG_ENOUGH]:
             assert secret not in started.log()
             for path in started.home.rglob("*"):

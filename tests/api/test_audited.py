@@ -109,6 +109,6 @@ def test_neither_keys_nor_the_log_on_the_disk_keep_anybody_from_anything(keyed: 
         assert problem(http.post("/v1/keys", json={"name": "x", "scopes": ["predict"]})) == (503, "unavailable")
         assert http.put("/v1/models/line/aliases/green", json={"version": 1}).status_code == 200
         assert http.get("/v1/models/line/aliases/green").json()["version"] == 1
-        until(lambda: '"on": "line/green"' in keyed.log(), 10)
+        until(lambda: r"\"on\": \"line/green\"" in keyed.log(), 10)
         http.headers.pop("Authorization")
         assert http.get("/v1/models/line/predictions?x=1").status_code == 401

@@ -23,9 +23,7 @@ MOST_GROWTH = 64 * 2**20
 
 def send(connection: socket.socket) -> None:
     """The rows, as a body whose length nobody knows beforehand."""
-    head = (
-        f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
-    )
+    head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
     connection.sendall(head.encode())
     for start in range(0, ROWS, AT_ONCE):
         lines = LINES[: 4 * min(AT_ONCE, ROWS - start)]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from service.serving.answers import json_bodies
-from service.serving.batches import MOST_ROWS, Ask, Batches
+from service.serving.batches import LEAST_PARAMETERS, MOST_ROWS, MUCH, Ask, Batches
 from service.serving.errors import DeadlineExceeded, Overloaded, PredictionFailed
 from service.serving.warm_models import Served, Warm
 from service.workflow.losses import Output as Form
@@ -62,8 +62,8 @@ def warm(network: nn.Module) -> Warm:
     return Warm(Model(network, None, None, Form.VALUE, Task("regression")), signature)
 
 
-def batches(*, light: int = 10**9, most_waiting: int = 100) -> Batches:
-    return Batches(light=light, threads=1, most_waiting=most_waiting, measure=lambda *_: None)
+def batches(*, light: int = 10**9, places: int = 100) -> Batches:
+    return Batches(light=light, threads=1, places=places, measure=lambda *_: None)
 
 
 def ask(model: Warm, rows: Any, **about: Any) -> Ask:
@@ -144,21 +144,39 @@ def test_heavy_work_leaves_the_loop_free_and_what_waits_meanwhile_shares_the_nex
 def test_more_than_may_wait_are_refused_at_once_and_a_withdrawn_one_frees_its_place() -> None:
     async def story() -> None:
         model = warm(Network(seconds=0.3))
-        run = batches(light=0, most_waiting=2)
+        run = batches(light=0, places=1)
         running = submit(run, ask(model, [[0.0] * 3]))
         await asyncio.sleep(0.05)
-        asks = [ask(model, [[0.0] * 3]) for _ in range(2)]
+        asks = [ask(model, [[0.0] * 3]) for _ in range(8)]  # small ones, which take an eighth of a place each
         waiting = [submit(run, each) for each in asks]
+        assert not run.has_room(model, 1)
         with pytest.raises(Overloaded):
             submit(run, ask(model, [[0.0] * 3]))
         run.withdraw(asks[0])
-        assert run.waiting == 1
+        assert run.waiting == 7 and run.has_room(model, 1)
         last = submit(run, ask(model, [[0.0] * 3]))
-        await asyncio.gather(running, waiting[1], last)
+        await asyncio.gather(running, *waiting[1:], last)
         assert run.waiting == 0
         run.close()
 
     asyncio.run(story())
+
+
+def test_a_large_request_takes_a_whole_place_and_shares_its_forward_with_no_other() -> None:
+    async def story() -> list[int]:
+        model = warm(network := Network(seconds=0.2))
+        run = batches(light=0, places=2)
+        large = torch.zeros(MUCH // LEAST_PARAMETERS, 3)
+        running = submit(run, ask(model, large))
+        await asyncio.sleep(0.05)
+        waiting = [submit(run, ask(model, large)) for _ in range(2)]
+        with pytest.raises(Overloaded):
+            submit(run, ask(model, [[0.0] * 3]))
+        await asyncio.gather(running, *waiting)
+        run.close()
+        return network.forwards
+
+    assert asyncio.run(story()) == [MUCH // LEAST_PARAMETERS] * 3
 
 
 @pytest.mark.parametrize("light", [0, 10**9])

@@ -116,7 +116,7 @@ def test_a_stop_under_load_drops_no_request(tmp_path: Path, workers: int) -> Non
     assert clients.dropped == []
     assert clients.answered > before, "nobody was answered once it had said that it stops"
     assert max(clients.not_last) < noticed, "a reply after that was not its connection's last"
-    assert "ERROR" not in server.said()
+    assert '"level":"error"' not in server.said()
 
 
 def ready(url: str) -> bool:

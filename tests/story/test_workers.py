@@ -89,7 +89,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with Service(tmp_path_factory.mktemp("pair") / "home") as server:
         yield server
         assert server.stop() == 0
-        assert "ERROR" not in server.said(), server.said()
+        assert '"level":"error"' not in server.said(), server.said()
 
 
 def test_a_job_can_be_followed_and_stopped_from_any_worker(pair: Service) -> None:

@@ -32,7 +32,7 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
             yield client
     finally:
         assert server.stop() == 0
-        assert "ERROR" not in server.log(), server.log()
+        assert '"level":"error"' not in server.log(), server.log()
 
 
 @pytest.fixture(scope="module")
