@@ -1,6 +1,7 @@
 """The forms of predictions: which reader turns a body into rows, and which writer turns answers into a body. A format is
 one line in each table of `service/serving/formats/`; another server's protocol is a dialect."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -23,7 +24,10 @@ from service.serving.warm_models import Served, Warm
 MOST_BYTES = 64 * 2**20
 JSON = "application/json"
 JSON_LINES = "application/x-ndjson"
-IN_THE_LOOP = frozenset({JSON, "application/x-npy", JSON_LINES})  # the others import and use polars
+NPY = "application/x-npy"
+ARROW = ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file")
+IN_THE_LOOP = frozenset({JSON, NPY, JSON_LINES})  # the others import and use polars
+QUICK = 262_144  # bytes of a body
 
 Headers = dict[bytes, bytes]
 Rows = torch.Tensor | list[list[float]]  # a raw tensor, or rows of numbers that become one with those of others
@@ -32,12 +36,15 @@ Rows = torch.Tensor | list[list[float]]  # a raw tensor, or rows of numbers that
 @dataclass(frozen=True)
 class Reader:
     """How a body becomes rows. `decode` says what can be said without a model, `read` goes on from there; `apart` when it
-    takes so long that the event loop had better not do it; `most` bytes of it are taken, once decompressed."""
+    takes so long that the event loop had better not do it; `most` bytes of it are taken, once decompressed. `quick` is for
+    bodies of up to `QUICK` bytes, which the event loop reads itself if it can do so in less time than a change of threads
+    takes; None if it cannot."""
 
     decode: Callable[[bytes], Any]
     read: Callable[[Warm, Any], Rows]
     apart: bool = False
     most: int = MOST_BYTES
+    quick: Callable[[Warm, bytes], Rows | None] = lambda warm, body: None
 
 
 @dataclass(frozen=True)
@@ -77,11 +84,17 @@ def _read_json(warm: Warm, decoded: Any) -> Rows:
 
 
 def _reader(media_type: str, read: formats.Read) -> Reader:
-    return Reader(
-        decode=lambda body: body,
-        read=lambda warm, body: read(body, warm.signature, warm.model.fills_missing),
-        apart=media_type not in IN_THE_LOOP,
-    )
+    def rows(warm: Warm, body: bytes) -> Rows:
+        return read(body, warm.signature, warm.model.fills_missing)
+
+    def quick(warm: Warm, body: bytes) -> Rows | None:
+        loaded = media_type not in ARROW or "polars" in sys.modules  # whose first import takes a while
+        return rows(warm, body) if loaded else None
+
+    apart = media_type not in IN_THE_LOOP
+    if media_type in (NPY, *ARROW):
+        return Reader(lambda body: body, rows, apart=apart, quick=quick)
+    return Reader(lambda body: body, rows, apart=apart)
 
 
 def _form(media_type: str, write: formats.Write) -> Form:
@@ -92,9 +105,9 @@ def _form(media_type: str, write: formats.Write) -> Form:
     return Form(media_type, bodies, apart=media_type not in IN_THE_LOOP)
 
 
-READERS = {JSON: Reader(_decode, _read_json, most=MOST_JSON_BYTES)} | {
-    each: _reader(each, read) for each, read in formats.READERS.items()
-}
+READERS = {
+    JSON: Reader(_decode, _read_json, most=MOST_JSON_BYTES, quick=lambda warm, body: fast(body, warm.signature))
+} | {each: _reader(each, read) for each, read in formats.READERS.items()}
 FORMS = {JSON: Form(JSON, json_bodies)} | {each: _form(each, write) for each, write in formats.WRITERS.items()}
 
 

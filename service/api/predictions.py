@@ -21,7 +21,19 @@ from starlette.types import Message, Receive, Scope, Send
 from model_store import Store, Version
 from service.api import access_log
 from service.api.errors import InvalidRequest, TooLarge
-from service.api.prediction_forms import FORMS, JSON, JSON_LINES, NATIVE, READERS, Dialect, Form, Reader, Rows, accepted
+from service.api.prediction_forms import (
+    FORMS,
+    JSON,
+    JSON_LINES,
+    NATIVE,
+    QUICK,
+    READERS,
+    Dialect,
+    Form,
+    Reader,
+    Rows,
+    accepted,
+)
 from service.api.problems import answer_to
 from service.api.short_way import Exchange
 from service.serving.answers import Array, forward, json_bodies
@@ -166,15 +178,19 @@ class Predictions:
         headers = request.headers
         by = request.dialect.reader(headers)
         body = await _body(request, by.most)
-        known = self._current.known(request.key)
-        if known is not None and (warm := self._models.known(known.digest)) and not self._has_room(warm, by, body):
+        began, known = time.perf_counter(), self._current.known(request.key)
+        warm = None if known is None else self._models.known(known.digest)
+        if warm is not None and not self._has_room(warm, by, body):
             raise Overloaded
         apart = by.apart or len(body) > LARGE
-        began = time.perf_counter()
-        decoded = await self._apart(request, lambda: by.decode(body)) if apart else by.decode(body)
+        rows = by.quick(warm, body) if apart and warm is not None and len(body) <= QUICK else None
+        decoded = None
+        if rows is None:
+            decoded = await self._apart(request, lambda: by.decode(body)) if apart else by.decode(body)
         request.form = request.dialect.form(headers, decoded)
         version, warm = await self._warm(request)
-        rows = await self._apart(request, lambda: by.read(warm, decoded)) if apart else by.read(warm, decoded)
+        if rows is None:
+            rows = await self._apart(request, lambda: by.read(warm, decoded)) if apart else by.read(warm, decoded)
         write, waiter = request.form.write, asyncio.get_running_loop().create_future()
         until, aside = request.deadline, request.form.apart
         ask = Ask(request.served, warm, rows, write, waiter, deadline=until, apart=aside, seen=seen.get())

@@ -2,16 +2,21 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from service.serving.answers import MANY, forward
 from service.serving.functional import functional
+from service.serving.warm_models import Warm
 from service.workflow.losses import Output
 from service.workflow.model import Model
 from service.workflow.models.mlp import Residual
 from service.workflow.models.tabm import TabM
 from service.workflow.preprocessing import Layout, fit, fit_target
+from service.workflow.signature import Input, Signature
+from service.workflow.signature import Output as Target
 from service.workflow.tasks import Task
 
 PLAIN = Layout([0, 1, 2], [], [0, 1, 2])
@@ -82,3 +87,18 @@ def test_a_module_that_somebody_watches_is_called() -> None:
     model = Model(network, None, None, Output.VALUE, Task.REGRESSION).eval().requires_grad_(False)
     functional(model)(table())
     assert seen
+
+
+@pytest.mark.parametrize("rows", [1, MANY - 1, MANY, 200])
+@pytest.mark.parametrize("missing", [False, True])
+def test_what_is_missing_is_filled_in_however_many_rows_there_are(rows: int, missing: bool) -> None:
+    preprocessing = fit(PLAIN, table(), True)
+    model = Model(nn.Linear(3, 1), preprocessing, None, Output.VALUE, Task.REGRESSION).eval().requires_grad_(False)
+    inputs = [Input(name=name, type="number") for name in "abc"]
+    signature = Signature(task=Task.REGRESSION, inputs=inputs, outputs=[Target(name="y", type="number")])
+    raw = table(rows)
+    if missing:
+        raw[-1, 1] = torch.nan
+    with torch.inference_mode():
+        expected = model(raw).numpy()
+    assert np.array_equal(forward(Warm(model, signature), raw), expected) and not np.isnan(expected).any()
