@@ -1,6 +1,7 @@
 """A line for each request that was answered; of predictions by default only for those that were refused."""
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from service.api import access_log
 from tests.api.conftest import train
 from tests.api.keyed import KeyedServer
 from tests.api.live_server import LiveServer, until
@@ -112,3 +114,13 @@ def test_a_line_has_the_id_of_its_request_and_the_name_of_its_key(tmp_path: Path
         assert 'modelwright_http_requests_total{method="DELETE",route="other",status="403"} 1.0' in text
     finally:
         assert server.stop() == 0
+
+
+def test_of_those_that_find_no_room_one_a_second_has_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    scope = {"method": "POST", "path": "/v1/models/line/predictions"}
+    with caplog.at_level(logging.INFO, access_log.log.name):
+        for _ in range(1000):
+            access_log.write(scope, 429, 0.001)
+        access_log.write(scope, 503, 0.001)
+    told = [record.getMessage() for record in caplog.records]
+    assert len([each for each in told if each.endswith("429")]) <= 2 and told[-1].endswith("503")
