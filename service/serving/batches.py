@@ -21,6 +21,7 @@ from service.serving.warm_models import Served, Warm
 from service.workflow.errors import WorkflowError
 
 MOST_ROWS = 1024  # of several requests in one forward; one request may bring more
+FULL = 512  # rows from which on a light request waits for none to share with
 LEAST_PARAMETERS = 10_000  # that a model counts for: its rows are read and written, too
 MUCH = 250_000_000  # parameters times rows of a request that takes a whole place in the queue: some 5 ms of one core
 LEAST_PLACE = 1 / 8  # that a small one takes
@@ -120,6 +121,10 @@ class Batches:
 
     def submit(self, ask: Ask) -> None:
         """Its waiter will be told. Raises Overloaded."""
+        if self.is_light(ask) and ask.count >= FULL:
+            asks = self._begin([ask])  # at once, while its rows are still in the processor's caches
+            self._end(asks, compute(asks, self._measure))
+            return
         if self.is_light(ask):
             self._gathered.setdefault(ask.served, []).append(ask)
         elif self._taken + ask.place > self._places:

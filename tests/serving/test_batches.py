@@ -118,10 +118,10 @@ def test_a_request_that_must_stay_alone_does() -> None:
 
 def test_the_rows_of_a_request_stay_together_and_a_batch_is_bounded() -> None:
     model = warm(network := Network())
-    sizes = [MOST_ROWS + 5, 600, 600, 3]
+    sizes = [MOST_ROWS + 5, 400, 400, 300, 3]
     given = asyncio.run(answers(batches(), [ask(model, torch.ones(size, 3)) for size in sizes]))
     assert [len(numbers(body)) for body in given] == sizes
-    assert network.forwards == [MOST_ROWS + 5, 600, 603]
+    assert network.forwards == [MOST_ROWS + 5, 800, 303]  # one that fills a batch alone waits for none
 
 
 def test_heavy_work_leaves_the_loop_free_and_what_waits_meanwhile_shares_the_next_forward() -> None:
