@@ -16,11 +16,12 @@ import orjson
 import torch
 from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from model_store import Store, Version
 from service.api import access_log
-from service.api.errors import InvalidRequest, TooLarge
+from service.api.errors import InvalidRequest
+from service.api.prediction_bodies import bounded, gone, nothing, whole_body
 from service.api.prediction_forms import (
     FORMS,
     JSON,
@@ -177,7 +178,7 @@ class Predictions:
     async def _post(self, request: _Request) -> bytes:
         headers = request.headers
         by = request.dialect.reader(headers)
-        body = await _body(request, by.most)
+        body = await whole_body(headers, request.receive, by.most)
         began, known = time.perf_counter(), self._current.known(request.key)
         warm = None if known is None else self._models.known(known.digest)
         if warm is not None and not self._has_room(warm, by, body):
@@ -202,10 +203,10 @@ class Predictions:
         """Row after row in, answer after answer out; never more than a batch of them in memory."""
         request.form = FORMS[JSON_LINES]
         # Who waits for a cold model looks whether the client has left, and would take the rows off for that.
-        receive, request.receive = request.receive, _nothing
+        receive, request.receive = request.receive, nothing
         version, warm = await self._warm(request)
         coding = request.headers.get(b"content-encoding", b"").decode("latin-1")
-        chunks = decompress(_bounded(receive, sys.maxsize), coding, sys.maxsize)
+        chunks = decompress(bounded(receive, sys.maxsize), coding, sys.maxsize)
 
         async def predict(raw: torch.Tensor) -> Array:
             if request.deadline is not None and time.perf_counter() > request.deadline:
@@ -309,14 +310,14 @@ class Predictions:
     async def _patiently(self, request: _Request, future: asyncio.Future[T]) -> T:
         """What comes of it, unless the client goes away or its time is over before."""
         left = None if request.deadline is None else request.deadline - time.perf_counter()
-        gone = asyncio.ensure_future(_gone(request.receive))
+        leaves = asyncio.ensure_future(gone(request.receive))
         try:
-            await asyncio.wait((future, gone), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((future, leaves), timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if future.done():
                 return future.result()
-            raise ClientDisconnect if gone.done() else DeadlineExceeded
+            raise ClientDisconnect if leaves.done() else DeadlineExceeded
         finally:
-            gone.cancel()
+            leaves.cancel()
             if not future.done():
                 future.cancel()
 
@@ -347,42 +348,6 @@ def _streams(headers: dict[bytes, bytes]) -> bool:
     """Whether rows come and answers are wanted line by line."""
     given = headers.get(b"content-type", b"").split(b";", 1)[0].strip().lower()
     return given == JSON_LINES.encode() and accepted(headers, JSON_LINES).media_type == JSON_LINES
-
-
-async def _body(request: _Request, most: int) -> bytes:
-    declared = request.headers.get(b"content-length", b"")
-    if declared.isdigit() and int(declared[:18]) > most:
-        raise TooLarge(f"the body has {declared.decode()} bytes; at most {most} are taken here")
-    coding = request.headers.get(b"content-encoding")
-    chunks = _bounded(request.receive, most)
-    if coding is None:
-        return b"".join([chunk async for chunk in chunks])
-    return b"".join([piece async for piece in decompress(chunks, coding.decode("latin-1"), most)])
-
-
-async def _bounded(receive: Receive, most: int) -> AsyncIterator[bytes]:
-    total, more = 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        body: bytes = message.get("body", b"")
-        total += len(body)
-        if total > most:
-            raise TooLarge(f"the body has more than {most} bytes, the most that is taken here")
-        yield body
-        more = message.get("more_body", False)
-
-
-async def _gone(receive: Receive) -> None:
-    """Returns when the client has closed the connection."""
-    while (await receive())["type"] != "http.disconnect":
-        await asyncio.sleep(0)  # a body that nobody reads; a server that goes on giving it must not stop the loop
-
-
-async def _nothing() -> Message:
-    """Never comes."""
-    return await asyncio.Future()
 
 
 def _seconds(given: bytes) -> float:
