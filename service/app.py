@@ -138,7 +138,15 @@ def entry(app: FastAPI, inner: ASGIApp) -> Edge:
     state = app.state
     front = Front(inner, state)
     told = partial(refused, state)
-    return Edge(front, state.keyring, state.audit, short=front.short, told=told, any_host=state.insecure)
+    return Edge(
+        front,
+        state.keyring,
+        state.audit,
+        asked=front.asked_before,
+        short=front.short,
+        told=told,
+        any_host=state.insecure,
+    )
 
 
 def serve(settings: Settings, listeners: list[socket.socket] | None = None, wire: Wire | None = None) -> None:
@@ -163,7 +171,7 @@ def serve(settings: Settings, listeners: list[socket.socket] | None = None, wire
     first = entry(app, app)  # before FastAPI's own entry, too, which looks at the environment for each request
     server = Server(
         first,
-        http=partial(Protocol, answer=first.short),
+        http=partial(Protocol, asked=first.asked, answer=first.short),
         delay=settings.stop_delay_seconds,
         stopping=lambda: app.state.stopping() if hasattr(app.state, "stopping") else None,
         alone=wire is None,

@@ -16,7 +16,7 @@ from service.api.dialects.spoken import spoken_at
 from service.api.needed_scope import needed
 from service.api.origin import check_neighbour
 from service.api.problems import answer_to
-from service.api.short_way import Answer, Exchange
+from service.api.short_way import Answer, Asked, Exchange
 from service.telemetry.request import REQUEST_ID, request_id
 
 CALLER = "modelwright.caller"  # in the ASGI scope: the key that a request came with, None where it needed none
@@ -33,7 +33,8 @@ class Edge:
         app: what answers.
         keyring: the keys.
         audit: where changes, and attempts at them, are written down.
-        short: what answers small predictions, the short way.
+        asked: what knows the paths of predictions.
+        short: what answers predictions the short way.
         told: is told of what was refused here: the request, the answer's status, and the seconds that it took.
         any_host: without keys, let Host be what it likes.
     """
@@ -44,11 +45,13 @@ class Edge:
         keyring: Keyring,
         audit: Audit,
         *,
+        asked: Callable[[str], Asked | None],
         short: Answer,
         told: Callable[[Scope, int, float], None],
         any_host: bool = False,
     ) -> None:
         self._app = app
+        self.asked = asked
         self._short = short
         self._told = told
         self._keyring = keyring
@@ -56,7 +59,7 @@ class Edge:
         self._any_host = any_host
 
     def short(self, exchange: Exchange) -> bool:
-        """Whether a small prediction that may be asked is answered the short way. What may not be is refused by the long one."""
+        """Whether a prediction that may be asked is answered the short way. What may not be is refused by the long one."""
         exchange.caller, refused = self._let_in(KeyScope.PREDICT, "POST", exchange.headers)
         if refused is not None:
             return False

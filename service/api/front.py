@@ -1,13 +1,17 @@
 """What stands before the framework: requests for predictions are answered here, all others go on to it."""
 
+from functools import lru_cache
+
 from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.dialects.spoken import asked
+from service.api.prediction_forms import NATIVE, Dialect
 from service.api.prediction_paths import meant
 from service.api.predictions import Predictions
 from service.api.short_way import Exchange
 from service.api.watched import WatchedPredictions
+from service.use_cases.current_versions import Key
 
 
 class Front:
@@ -16,24 +20,24 @@ class Front:
     def __init__(self, app: ASGIApp, state: State) -> None:
         self._app = app
         self._state = state
+        self.asked_before = lru_cache(maxsize=4096)(self.asked)  # for paths that are not long
+
+    def asked(self, path: str) -> tuple[Key, Dialect] | None:
+        """Who a POST to this path asks for a prediction, and in which dialect; None for every other path."""
+        key = meant(path)
+        return (key, NATIVE) if key is not None else asked(path, self._state.default_model)
 
     def short(self, exchange: Exchange) -> bool:
-        """Whether a small prediction is answered the short way."""
+        """Whether a prediction is answered the short way."""
         predictions: Predictions | WatchedPredictions = self._state.predictions
         return predictions.short(exchange)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, or passes on. A method that is not for predictions is the framework's to refuse."""
         if scope["type"] == "http" and scope["method"] in ("POST", "GET", "HEAD"):
-            path = scope["path"]
-            key = meant(path)
-            if key is not None:
+            found = self.asked(scope["path"])
+            if found is not None and (scope["method"] == "POST" or found[1] is NATIVE):
                 predictions: Predictions | WatchedPredictions = self._state.predictions
-                await predictions(key, scope, receive, send)
-                return
-            if scope["method"] == "POST" and (found := asked(path, self._state.default_model)) is not None:
-                predictions = self._state.predictions
-                key, dialect = found
-                await predictions(key, scope, receive, send, dialect)
+                await predictions(found[0], scope, receive, send, found[1])
                 return
         await self._app(scope, receive, send)

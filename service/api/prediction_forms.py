@@ -26,8 +26,9 @@ JSON = "application/json"
 JSON_LINES = "application/x-ndjson"
 NPY = "application/x-npy"
 ARROW = ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file")
-IN_THE_LOOP = frozenset({JSON, NPY, JSON_LINES})  # the others import and use polars
-QUICK = 262_144  # bytes of a body
+IN_LOOP = frozenset({JSON, NPY, JSON_LINES})  # are written by the event loop; the others import and use polars
+SMALL = 65_536  # bytes of a body that the event loop reads itself, whatever stands in it
+QUICK = 262_144  # bytes of a body that it reads itself if that takes less time than a change of threads
 
 Headers = dict[bytes, bytes]
 Rows = torch.Tensor | list[list[float]]  # a raw tensor, or rows of numbers that become one with those of others
@@ -35,16 +36,29 @@ Rows = torch.Tensor | list[list[float]]  # a raw tensor, or rows of numbers that
 
 @dataclass(frozen=True)
 class Reader:
-    """How a body becomes rows. `decode` says what can be said without a model, `read` goes on from there; `apart` when it
-    takes so long that the event loop had better not do it; `most` bytes of it are taken, once decompressed. `quick` is for
-    bodies of up to `QUICK` bytes, which the event loop reads itself if it can do so in less time than a change of threads
-    takes; None if it cannot."""
+    """How a body becomes rows. `decode` says what can be said without a model, `read` goes on from there; the event loop does
+    both itself for a body of up to `in_loop` bytes. Up to `QUICK` bytes it reads what was decoded by `quick`, if there is
+    that and does not come to None. `most` bytes are taken, once decompressed."""
 
     decode: Callable[[bytes], Any]
     read: Callable[[Warm, Any], Rows]
-    apart: bool = False
+    in_loop: int = SMALL
+    quick: Callable[[Warm, Any], Rows | None] | None = None
     most: int = MOST_BYTES
-    quick: Callable[[Warm, bytes], Rows | None] = lambda warm, body: None
+
+    def at_once(self, warm: Warm, body: bytes) -> tuple[Any, Rows | None]:
+        """What was decoded, and its rows, read by the event loop; no rows where that would take too long.
+
+        Raises:
+            RequestError, WorkflowError: the body is wrong.
+        """
+        if len(body) <= self.in_loop:
+            decoded = self.decode(body)
+            return decoded, self.read(warm, decoded)
+        if self.quick is None or len(body) > QUICK:
+            return None, None
+        decoded = self.decode(body)
+        return decoded, self.quick(warm, decoded)
 
 
 @dataclass(frozen=True)
@@ -87,14 +101,12 @@ def _reader(media_type: str, read: formats.Read) -> Reader:
     def rows(warm: Warm, body: bytes) -> Rows:
         return read(body, warm.signature, warm.model.fills_missing)
 
-    def quick(warm: Warm, body: bytes) -> Rows | None:
-        loaded = media_type not in ARROW or "polars" in sys.modules  # whose first import takes a while
-        return rows(warm, body) if loaded else None
+    def once_loaded(warm: Warm, body: bytes) -> Rows | None:
+        return rows(warm, body) if "polars" in sys.modules else None  # whose first import takes a while
 
-    apart = media_type not in IN_THE_LOOP
-    if media_type in (NPY, *ARROW):
-        return Reader(lambda body: body, rows, apart=apart, quick=quick)
-    return Reader(lambda body: body, rows, apart=apart)
+    if media_type == NPY:
+        return Reader(lambda body: body, rows, in_loop=QUICK)
+    return Reader(lambda body: body, rows, in_loop=0, quick=once_loaded if media_type in ARROW else None)
 
 
 def _form(media_type: str, write: formats.Write) -> Form:
@@ -102,11 +114,11 @@ def _form(media_type: str, write: formats.Write) -> Form:
         ends = accumulate(counts)
         return [write(warm, answers[end - count : end]) for end, count in zip(ends, counts, strict=True)]
 
-    return Form(media_type, bodies, apart=media_type not in IN_THE_LOOP)
+    return Form(media_type, bodies, apart=media_type not in IN_LOOP)
 
 
 READERS = {
-    JSON: Reader(_decode, _read_json, most=MOST_JSON_BYTES, quick=lambda warm, body: fast(body, warm.signature))
+    JSON: Reader(_decode, _read_json, quick=lambda warm, body: fast(body, warm.signature), most=MOST_JSON_BYTES)
 } | {each: _reader(each, read) for each, read in formats.READERS.items()}
 FORMS = {JSON: Form(JSON, json_bodies)} | {each: _form(each, write) for each, write in formats.WRITERS.items()}
 

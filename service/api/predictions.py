@@ -27,7 +27,6 @@ from service.api.prediction_forms import (
     JSON,
     JSON_LINES,
     NATIVE,
-    QUICK,
     READERS,
     Dialect,
     Form,
@@ -37,7 +36,7 @@ from service.api.prediction_forms import (
 )
 from service.api.problems import answer_to
 from service.api.short_way import Exchange
-from service.serving.answers import Array, forward, json_bodies
+from service.serving.answers import Array, forward
 from service.serving.batches import Ask, Batches
 from service.serving.content_coding import decompress
 from service.serving.errors import DeadlineExceeded, Overloaded
@@ -50,10 +49,7 @@ from service.use_cases.current_versions import CurrentVersions, Key
 from service.use_cases.predict import warm as load
 from service.workflow.encode import unknown_categories
 
-LARGE = 65_536  # bytes of a body from which on the event loop does not read it itself
 PATIENCE = 1.0  # seconds after which a store that does not answer is not waited for, if there is a last known version
-ANY = b"*/*"
-PLAIN = (ANY, JSON.encode())  # what most clients accept
 UNUSUAL = frozenset((b"request-timeout", b"content-encoding"))  # headers that the short way does not know
 FOR_EVER = b"public, max-age=31536000, immutable"
 PRIVATE = FOR_EVER.replace(b"public", b"private")  # what needed a key is no other's to be given from a shared cache
@@ -140,33 +136,38 @@ class Predictions:
     def short(self, exchange: Exchange) -> bool:
         """Takes a whole and plain POST to a warm model, to be answered with the next turn of the event loop. False for all
         else, whatever the reason: `__call__` finds the words."""
-        headers = exchange.headers
-        by = READERS.get(headers.get(b"content-type", b"").decode("latin-1"))
-        if by is None or by.apart or by is READERS[JSON_LINES]:  # lines are answered by lines
-            return False
-        if not UNUSUAL.isdisjoint(headers) or headers.get(b"accept", ANY) not in PLAIN:
-            return False
         version = self._current.known(exchange.key)
         warm = None if version is None else self._models.known(version.digest)
-        if version is None or warm is None:
+        if version is None or warm is None or not UNUSUAL.isdisjoint(exchange.headers):
             return False
         exchange.answered = partial(self._figures.answered, version.name, version.number)
         exchange.began = began = time.perf_counter()
-        if not self._has_room(warm, by, exchange.body):
-            exchange.set_exception(Overloaded())
-            return True
         try:
-            rows = by.read(warm, by.decode(exchange.body))
+            rows = self._at_once(exchange, warm)
+        except Overloaded as error:
+            exchange.set_exception(error)
+            return True
         except Exception:
             return False
-        served = warm.served(version.name, version.number)
-        ask = Ask(served, warm, rows, json_bodies, exchange)
+        if rows is None:
+            return False
+        served = exchange.served = warm.served(version.name, version.number)
+        ask = Ask(served, warm, rows, exchange.form.write, exchange, apart=exchange.form.apart)
         if not self._batches.is_light(ask) or (warm.has_categories and not isinstance(rows, list)):
             return False
-        exchange.about = served.about_json
         self._batches.submit(ask)
         self._figures.observe(version.name, version.number, "parse", ask.since - began)
         return True
+
+    def _at_once(self, exchange: Exchange, warm: Warm) -> Rows | None:
+        """The rows, and the form that their answer will have; None where they had better be read in a thread."""
+        by = exchange.dialect.reader(exchange.headers)
+        if not self._has_room(warm, by, exchange.body):
+            raise Overloaded
+        decoded, rows = by.at_once(warm, exchange.body)
+        if rows is not None:
+            exchange.form = exchange.dialect.form(exchange.headers, decoded)
+        return rows
 
     def _has_room(self, warm: Warm, by: Reader, body: bytes) -> bool:
         """Whether so many rows would be taken, as far as a glance tells: nobody's rows are read in order to be refused."""
@@ -183,15 +184,11 @@ class Predictions:
         warm = None if known is None else self._models.known(known.digest)
         if warm is not None and not self._has_room(warm, by, body):
             raise Overloaded
-        apart = by.apart or len(body) > LARGE
-        rows = by.quick(warm, body) if apart and warm is not None and len(body) <= QUICK else None
-        decoded = None
-        if rows is None:
-            decoded = await self._apart(request, lambda: by.decode(body)) if apart else by.decode(body)
+        apart = len(body) > by.in_loop
+        decoded = await self._apart(request, lambda: by.decode(body)) if apart else by.decode(body)
         request.form = request.dialect.form(headers, decoded)
         version, warm = await self._warm(request)
-        if rows is None:
-            rows = await self._apart(request, lambda: by.read(warm, decoded)) if apart else by.read(warm, decoded)
+        rows = await self._apart(request, lambda: by.read(warm, decoded)) if apart else by.read(warm, decoded)
         write, waiter = request.form.write, asyncio.get_running_loop().create_future()
         until, aside = request.deadline, request.form.apart
         ask = Ask(request.served, warm, rows, write, waiter, deadline=until, apart=aside, seen=seen.get())

@@ -1,13 +1,12 @@
 """The short way of a prediction: from the parser of HTTP straight into a micro-batch, and from there to the socket.
 
 What uvicorn does for each request (a scope, a task, two events for an answer) takes as long as all the rest of a prediction
-of a small model. So a small POST for predictions that comes in one piece is looked at when it is whole. If it is plain it is
-answered without all that. If anything about it is unusual or wrong it goes the long way, as if it had never been here.
+of a small model. So a POST for predictions that is not too large is looked at when it is whole. If it is plain it is answered
+without all that. If anything about it is unusual or wrong it goes the long way, as if it had never been here.
 """
 
 import time
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from starlette.responses import Response
@@ -15,49 +14,52 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from service.access.keys import Key as ApiKey
 from service.api import access_log
-from service.api.prediction_paths import meant
+from service.api.prediction_forms import QUICK, Dialect, Form
 from service.api.problems import answer_to
 from service.api.protocol import NOTHING, Connection
+from service.serving.warm_models import Served
 from service.telemetry.request import REQUEST_ID
 from service.use_cases.current_versions import Key
 
-LARGEST = 65_536  # bytes of a body that may go this way
 LONGEST_URL = 256  # bytes; those that went this way are remembered
 
 Lines = list[tuple[bytes, bytes]]
 
 
 class Exchange:
-    """A small POST for predictions that is whole, and its answer to come. For uvicorn it is what it calls a cycle, for a
+    """A POST for predictions that is whole, and its answer to come. For uvicorn it is what it calls a cycle, for a
     micro-batch the one who waits."""
 
     __slots__ = (
         "_protocol",
-        "about",
         "answered",
         "began",
         "body",
         "caller",
+        "dialect",
         "disconnected",
+        "form",
         "headers",
         "keep_alive",
         "key",
         "request_id",
         "response_complete",
+        "served",
         "url",
     )
     answered: Callable[[int], None]  # is told the status
     began: float
     caller: ApiKey | None  # who asks
+    form: Form  # of the answer
+    served: Served
     more_body = False
 
-    def __init__(self, protocol: "ShortWay", key: Key, headers: dict[bytes, bytes], body: bytes) -> None:
+    def __init__(self, protocol: "ShortWay", asked: "Asked", headers: dict[bytes, bytes], body: bytes) -> None:
         self._protocol = protocol
         self.url = protocol.url
-        self.key = key
+        self.key, self.dialect = asked
         self.headers = headers
         self.body = body
-        self.about = b""  # lines of the answer's head
         self.request_id = b""
         self.keep_alive = protocol.keeps_alive()
         self.disconnected = False
@@ -69,14 +71,14 @@ class Exchange:
 
     def set_result(self, body: bytes) -> None:
         """Sends the answer."""
-        self._send(200, self.about, body)
+        self._send(200, self.served.about(self.form.media_type) + rendered(self.form.told), body)
 
     def set_exception(self, error: Exception) -> None:
         """Sends what the one table of errors has for it, and writes it into the access log."""
         request_id = self.request_id.decode()
         token = REQUEST_ID.set(request_id)
         try:
-            refused: Response = answer_to(error)
+            refused: Response = self.dialect.refuse(answer_to(error))
             lines = [line for line in refused.raw_headers if line[0] != b"content-length"]
             self._send(refused.status_code, rendered(lines), bytes(refused.body))
             state = {"request_id": request_id, "key": self.caller and self.caller.name}
@@ -111,18 +113,21 @@ class Exchange:
         """Rings it."""
 
 
+Asked = tuple[Key, Dialect]
 Answer = Callable[[Exchange], bool]
 
 
 class ShortWay(Connection):
-    """A connection that first offers small POSTs for predictions to `answer`. That one returns False where the long
-    way must be gone; after True it will call the exchange's `set_result` or `set_exception`."""
+    """A connection that first offers POSTs to `answer`, if their path is one where `asked` knows a model. `answer` returns
+    False where the long way must be gone; after True it will call the exchange's `set_result` or `set_exception`."""
 
-    def __init__(self, *arguments: Any, answer: Answer, **named: Any) -> None:
+    _asked: Asked
+
+    def __init__(self, *arguments: Any, asked: Callable[[str], Asked | None], answer: Answer, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self._asks = asked
         self._answer = answer
         self._gathered: list[bytes] | None = None  # the body of a request that may go the short way
-        self._key: Key = ("", None)
         self._length: int | None = None
         self._told: dict[bytes, bytes] = {}
 
@@ -130,20 +135,15 @@ class ShortWay(Connection):
         """Whether another request may come after the one that is whole now."""
         return bool(self.parser.should_keep_alive())
 
-    def data_received(self, data: bytes) -> None:
-        """What has not come whole by its end goes the long way: nothing is half gathered between two reads."""
-        super().data_received(data)
-        if self._gathered is not None:
-            self._go_the_long_way()
-
     def on_headers_complete(self) -> None:
         """Begins to gather, or goes the long way."""
         length = self.checked()
-        key = _asked(self.url) if self.parser.get_method() == b"POST" and len(self.url) <= LONGEST_URL else None
-        if key is not None and (self.cycle is None or self.cycle.response_complete) and self._small(length):
-            self._key, self._length, self._gathered = key, length, []
-        else:
-            self.let_in(length)
+        if self.parser.get_method() == b"POST" and self._is_plain(length):
+            asked = self._asks(self.url.decode("latin-1"))
+            if asked is not None and (self.cycle is None or self.cycle.response_complete):
+                self._asked, self._length, self._gathered = asked, length, []
+                return
+        self.let_in(length)
 
     def on_body(self, body: bytes) -> None:
         """Gathers."""
@@ -158,7 +158,7 @@ class ShortWay(Connection):
         if self._gathered is None:
             super().on_message_complete()
             return
-        exchange = Exchange(self, self._key, self._told, b"".join(self._gathered))
+        exchange = Exchange(self, self._asked, self._told, b"".join(self._gathered))
         if self._answer(exchange):
             self._gathered, self.cycle = None, exchange  # type: ignore[assignment]
             self._part = NOTHING
@@ -166,13 +166,30 @@ class ShortWay(Connection):
             self._go_the_long_way()
             super().on_message_complete()
 
-    def _small(self, length: int | None) -> bool:
-        """Whether nothing about the head wants more than the body that follows, and that is small. Each name stands once."""
+    def look(self, now: float) -> None:
+        """A body that is not whole yet goes the long way: there it is known how long a body may take, and how much of it may
+        wait."""
+        if self._gathered is not None:
+            self._go_the_long_way()
+        super().look(now)
+
+    def shutdown(self) -> None:
+        """A request whose body is on its way will be answered."""
+        if self._gathered is not None:
+            self._go_the_long_way()
+        super().shutdown()
+
+    def _is_plain(self, length: int | None) -> bool:
+        """Whether nothing about the head wants more than the body that follows, and that is not large. Each name stands
+        once."""
         told = self._told = dict(self.headers)
         return (
             length is not None
-            and length <= LARGEST
+            and length <= QUICK
             and len(told) == len(self.headers)
+            and len(self.url) <= LONGEST_URL
+            and b"%" not in self.url
+            and b"?" not in self.url
             and not self.expect_100_continue
             and not self.flow.write_paused
             and self.limit_concurrency is None
@@ -190,12 +207,6 @@ class ShortWay(Connection):
 def rendered(lines: Lines) -> bytes:
     """Lines of a head."""
     return b"".join(b"%b: %b\r\n" % line for line in lines)
-
-
-@lru_cache(maxsize=4096)
-def _asked(url: bytes) -> Key | None:
-    """The model and the reference of a plain path; None for every other URL."""
-    return None if b"%" in url or b"?" in url else meant(url.decode("latin-1"))
 
 
 _last: tuple[Lines, bytes] = ([], b"")

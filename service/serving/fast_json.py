@@ -5,6 +5,7 @@ so nothing here may accept what that refuses, or read another number out of it.
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import simdjson
 import torch
 
 from service.serving.instances import MOST_ROWS
-from service.workflow.data.values import FLOAT32_MAX
+from service.workflow.data.values import fit_float32
 from service.workflow.signature import Signature
 
 WORTH_IT = 1024  # bytes; below, orjson and one array for the whole micro-batch are as fast
@@ -32,7 +33,7 @@ def fast(body: bytes, signature: Signature) -> torch.Tensor | None:
         return None
     try:
         if (start := _INSTANCES.match(body)) is not None:
-            found = _rows(body, start.end(), len(signature.inputs))
+            found = _rows(body, start.group(), len(signature.inputs))
         elif _INPUTS.match(body) is not None:
             found = _columns(body, [each.name for each in signature.inputs])
         else:
@@ -44,18 +45,24 @@ def fast(body: bytes, signature: Signature) -> torch.Tensor | None:
     return _tensor(found, [at for at, each in enumerate(signature.inputs) if each.type == "boolean"])
 
 
-def _rows(body: bytes, start: int, width: int) -> Array | None:
+def _rows(body: bytes, opening: bytes, width: int) -> Array | None:
     """Rows in lists; bare numbers where there is one input."""
     document: Any = simdjson.Parser().parse(body)
     # It flattens lists in lists, and raises at anything but a number in them.
     values = np.frombuffer(document["instances"].as_buffer(of_type="d"))
     rows = len(values) // width
     # What is left of the text without its numbers says how long each list is, and that nothing comes after the last.
-    punctuation = body[start:].translate(None, _NUMBERS)
-    listed = (b"[" + b"," * (width - 1) + b"],") * rows
-    if punctuation != listed[:-1] + b"]}" and (width > 1 or punctuation != b"," * (rows - 1) + b"]}"):
+    listed = body.translate(None, _NUMBERS)
+    if listed != _listed(opening, rows, width) and (width > 1 or listed != _listed(opening, rows, 0)):
         return None
     return values.reshape(rows, width)
+
+
+@lru_cache(maxsize=16)  # of a few kilobytes each
+def _listed(opening: bytes, rows: int, width: int) -> bytes:
+    """What is left of the text of so many rows; with width 0 of as many bare numbers."""
+    row = b"[" + b"," * (width - 1) + b"]," if width else b","
+    return opening.translate(None, _NUMBERS) + (row * rows)[:-1] + b"]}"
 
 
 def _columns(body: bytes, names: list[str]) -> Array | None:
@@ -74,8 +81,6 @@ def _columns(body: bytes, names: list[str]) -> Array | None:
 
 
 def _tensor(values: Array, booleans: list[int]) -> torch.Tensor | None:
-    if values.max() > FLOAT32_MAX or values.min() < -FLOAT32_MAX:
-        return None
     if booleans and not np.isin(values[:, booleans], (0, 1)).all():
         return None
-    return torch.from_numpy(values.astype(np.float32))
+    return torch.from_numpy(values.astype(np.float32)) if fit_float32(values) else None

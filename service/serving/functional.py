@@ -50,15 +50,25 @@ def _encoding(by: Preprocessing | None, missing: bool) -> Iterator[Step]:
 
 def _network(network: nn.Module) -> Iterator[Step]:
     """The steps of a module; of a stack, those of its layers."""
-    own = False  # whether the values are this forward's own, and may be written over
+    flat = True  # whether the values are still [n, …] and no more
+    own = False  # whether they are this forward's own, and may be written over
     for layer in _layers(network):
         if type(layer) is nn.Linear:
-            yield partial(nn.functional.linear, weight=layer.weight, bias=layer.bias)
+            yield _linear(layer, flat)
         elif type(layer) is nn.ReLU:
             yield torch.relu_ if own else torch.relu
         elif type(layer) not in NOTHING:
             yield layer
+            flat = False
         own = type(layer) is nn.Linear
+
+
+def _linear(layer: nn.Linear, flat: bool) -> Step:
+    weight, bias = layer.weight, layer.bias
+    if not flat or bias is None:
+        return lambda values: nn.functional.linear(values, weight, bias)
+    turned, addmm = weight.t(), torch.addmm  # what `linear` itself comes to for such values, after some looking
+    return lambda values: addmm(bias, values, turned)
 
 
 def _layers(network: nn.Module) -> Iterator[nn.Module]:

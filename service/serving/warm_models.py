@@ -19,17 +19,18 @@ BESIDE = 40_000  # bytes of a small model's modules and signature, beside its te
 class Served:
     """A version by the name it is asked for: two names may share one warm model. `opening` is how its JSON begins."""
 
-    __slots__ = ("about_json", "headers", "name", "number", "opening")
+    __slots__ = ("_lines", "headers", "name", "number", "opening")
 
     def __init__(self, name: str, number: int) -> None:
         self.name = name
         self.number = number
         self.headers = [(b"model-name", name.encode()), (b"model-version", b"%d" % number)]
-        self.about_json = b"model-name: %b\r\nmodel-version: %d\r\ncontent-type: application/json\r\n" % (
-            name.encode(),
-            number,
-        )
+        self._lines = b"model-name: %b\r\nmodel-version: %d\r\n" % (name.encode(), number)
         self.opening = b'{"model_name":%b,"model_version":%d,"predictions":' % (orjson.dumps(name), number)
+
+    def about(self, media_type: str) -> bytes:
+        """Lines of the head of an answer of this media type."""
+        return b"%bcontent-type: %b\r\n" % (self._lines, media_type.encode())
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,21 @@ from service.api.dialects.paths import parts
 from service.api.dialects.refusals import with_error
 from service.api.errors import InvalidRequest, UnsupportedMediaType
 from service.api.json import decode_json
-from service.api.prediction_forms import JSON, MOST_BYTES, Dialect, Form, Headers, Reader
+from service.api.prediction_forms import JSON, Dialect, Form, Headers, Reader
 from service.serving import outputs
 from service.serving.answers import NUMPY, Array
 from service.serving.formats.columns import invalid
 from service.serving.outputs import MATRIX
-from service.serving.tensors import Tensor, check_datatype, check_shape, from_bytes, from_json, raw_rows, to_bytes
+from service.serving.tensors import (
+    BYTES,
+    Tensor,
+    check_datatype,
+    check_shape,
+    from_bytes,
+    from_json,
+    raw_rows,
+    to_bytes,
+)
 from service.serving.warm_models import Served, Warm
 from service.use_cases.current_versions import Key
 from service.workflow.specification import nearest
@@ -53,11 +62,10 @@ class _Document:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A request; its tensors are None where the body is nothing but the bytes of the one input."""
+    """A request: what its document says, and the bytes that follow it."""
 
     document: _Document
-    tensors: list[Tensor] | None
-    body: bytes
+    rest: memoryview
 
 
 RAW = _Document(None, (), None, binary=True)
@@ -74,8 +82,11 @@ def _reader(headers: Headers) -> Reader:
     if kind not in ("", JSON, OCTETS) and not kind.endswith("+json"):
         raise UnsupportedMediaType(f"expected Content-Type: {JSON}, or {OCTETS} where tensors follow as bytes")
     length = headers.get(LENGTH)
-    most = MOST_JSON_BYTES if length is None else MOST_BYTES
-    return Reader(functools.partial(_decode, length), _read, most=most)
+    decode = functools.partial(_decode, length)
+    if length is None:
+        return Reader(decode, _read, most=MOST_JSON_BYTES)
+    brief = length.isdigit() and int(length[:18]) <= REMEMBERED
+    return Reader(decode, _read, quick=_read_numbers if brief else None)
 
 
 def _decode(length: bytes | None, body: bytes) -> _Asked:
@@ -86,10 +97,10 @@ def _decode(length: bytes | None, body: bytes) -> _Asked:
     else:
         end = int(length)
     if length is not None and end == 0:
-        return _Asked(RAW, None, body)
+        return _Asked(RAW, memoryview(body))
     head = body[:end]
     document = _remembered(head) if end <= REMEMBERED else _document(head)
-    return _Asked(document, _tensors(document, memoryview(body)[end:]), body)
+    return _Asked(document, memoryview(body)[end:])
 
 
 def _document(head: bytes) -> _Document:
@@ -177,17 +188,23 @@ def _read(warm: Warm, given: _Asked) -> torch.Tensor:
         for name in given.document.wanted:
             if name not in names:
                 raise invalid(f"{name[:60]!r} is no output of this model; {nearest(name[:60], names)}", "/outputs")
-    return raw_rows(signature, given.tensors or [_only(warm, given.body)], warm.model.fills_missing)
+    tensors = [_only(warm, given.rest)] if given.document is RAW else _tensors(given.document, given.rest)
+    return raw_rows(signature, tensors, warm.model.fills_missing)
 
 
-def _only(warm: Warm, body: bytes) -> Tensor:
+def _read_numbers(warm: Warm, given: _Asked) -> torch.Tensor | None:
+    """The same, where every tensor is taken as its bytes are; None where there are texts."""
+    return None if any(each.datatype == BYTES for each in given.document.inputs) else _read(warm, given)
+
+
+def _only(warm: Warm, body: memoryview) -> Tensor:
     """A body that is nothing but the bytes of the one input."""
     wanted = outputs.inputs(warm.signature)
     if len(wanted) > 1 or wanted[0].name != MATRIX:
         raise invalid("without a JSON document only a model with one tensor of numbers can be asked")
     rows = len(body) // (4 * warm.width)
     shape = check_shape([rows, warm.width], "")
-    return Tensor(MATRIX, "FP32", shape, from_bytes("FP32", shape, memoryview(body), ""))
+    return Tensor(MATRIX, "FP32", shape, from_bytes("FP32", shape, body, ""))
 
 
 def _form(_: Headers, given: _Asked) -> Form:

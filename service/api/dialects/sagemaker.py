@@ -39,7 +39,7 @@ def _reader(headers: Headers) -> Reader:
         raise UnsupportedMediaType("the one charset that is taken is utf-8")
     kind = OTHER_NAMES.get(kind, kind)
     if kind == CSV:
-        return Reader(lambda body: body, _read_csv, apart=True)
+        return Reader(lambda body: body, _read_csv, in_loop=0)
     if kind in ("", JSON) or kind.endswith("+json"):
         return Reader(_decode, _read, most=MOST_JSON_BYTES)
     if kind not in READERS:

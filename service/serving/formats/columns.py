@@ -8,7 +8,7 @@ import torch
 from service.serving.instances import MOST_FAULTS, MOST_ROWS, check_names
 from service.workflow.data.read import seconds_of, text_codes
 from service.workflow.data.table import Numbers, Texts
-from service.workflow.data.values import FLOAT32_MAX, convert, from_text, texts
+from service.workflow.data.values import FLOAT32_MAX, convert, fit_float32, from_text, texts
 from service.workflow.encode import raw_features
 from service.workflow.errors import Fault, InvalidInstances, step
 from service.workflow.signature import Input, Signature
@@ -66,6 +66,15 @@ def from_matrix(signature: Signature, matrix: Numbers, missing_allowed: bool) ->
     Raises:
         InvalidInstances: what is wrong, by column and row.
     """
+    # By way of float64 as everywhere: a large integer may round to another float32 straight away.
+    wide = matrix if matrix.dtype.kind == "f" else matrix.astype(np.float64)
+    if not (fit_float32(wide) and all(each.type == "number" for each in signature.inputs)):
+        _check(signature, wide, missing_allowed)
+    return torch.from_numpy(np.array(wide, np.float32, order="C"))  # its own copy: what came may be read-only
+
+
+def _check(signature: Signature, matrix: Numbers, missing_allowed: bool) -> None:
+    """Value by value."""
     faults: list[Fault] = []
     usable = np.isfinite(matrix) if matrix.dtype == np.float32 else np.abs(matrix) <= FLOAT32_MAX
     if not usable.all():
@@ -80,10 +89,6 @@ def from_matrix(signature: Signature, matrix: Numbers, missing_allowed: bool) ->
         faults += [Fault(f"{step(name)}/{row}", "expected 0 or 1") for row in np.flatnonzero(wrong)[:MOST_FAULTS]]
     if faults:
         raise InvalidInstances(*faults[:MOST_FAULTS])
-    # By way of float64 as everywhere: a large integer may round to another float32 straight away.
-    wide = matrix if matrix.dtype.kind == "f" else matrix.astype(np.float64)
-    narrow = np.array(wide, np.float32, order="C")  # its own copy: what came may be read-only
-    return torch.from_numpy(narrow)
 
 
 def _fault(value: float, missing_allowed: bool) -> str:

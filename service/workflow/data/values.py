@@ -41,6 +41,12 @@ def column(values: Sequence[Any], wanted: Wanted) -> Numbers | Texts:
     return np.array([MISSING if value is None else value for value in converted], wanted.dtype)
 
 
+def fit_float32(numbers: Numbers) -> bool:
+    """Whether each of them is finite and fits into a float32."""
+    least, greatest = np.minimum.reduce(numbers, axis=None), np.maximum.reduce(numbers, axis=None)
+    return bool(least >= -FLOAT32_MAX and greatest <= FLOAT32_MAX)  # NaN is on neither side
+
+
 def texts(values: Sequence[str | None]) -> Texts:
     """A column of texts, None for a missing one."""
     known: dict[str, int] = {}
