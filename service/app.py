@@ -23,6 +23,7 @@ from model_store.errors import StoreError
 from service import __version__
 from service.access.audit import Audit
 from service.api import access_log, problems
+from service.api.busy_poll import BusyPoll
 from service.api.dialects import spoken
 from service.api.edge import Edge
 from service.api.front import Front
@@ -171,7 +172,7 @@ def serve(settings: Settings, listeners: list[socket.socket] | None = None, wire
     first = entry(app, app)  # before FastAPI's own entry, too, which looks at the environment for each request
     server = Server(
         first,
-        http=partial(Protocol, asked=first.asked, answer=first.short),
+        http=partial(Protocol, asked=first.asked, answer=first.short, poll=BusyPoll()),
         delay=settings.stop_delay_seconds,
         stopping=lambda: app.state.stopping() if hasattr(app.state, "stopping") else None,
         alone=wire is None,

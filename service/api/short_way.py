@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from service.access.keys import Key as ApiKey
 from service.api import access_log
+from service.api.busy_poll import BusyPoll
 from service.api.prediction_forms import QUICK, Dialect, Form
 from service.api.problems import answer_to
 from service.api.protocol import NOTHING, Connection
@@ -98,6 +99,7 @@ class Exchange:
         if not self.keep_alive:
             protocol.transport.close()
         protocol.on_response_complete()
+        protocol.poll.answered(protocol.loop)
 
     @property
     def response_started(self) -> bool:
@@ -123,10 +125,18 @@ class ShortWay(Connection):
 
     _asked: Asked
 
-    def __init__(self, *arguments: Any, asked: Callable[[str], Asked | None], answer: Answer, **named: Any) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        asked: Callable[[str], Asked | None],
+        answer: Answer,
+        poll: BusyPoll,
+        **named: Any,
+    ) -> None:
         super().__init__(*arguments, **named)
         self._asks = asked
         self._answer = answer
+        self.poll = poll
         self._gathered: list[bytes] | None = None  # the body of a request that may go the short way
         self._length: int | None = None
         self._told: dict[bytes, bytes] = {}
@@ -159,6 +169,7 @@ class ShortWay(Connection):
             super().on_message_complete()
             return
         exchange = Exchange(self, self._asked, self._told, b"".join(self._gathered))
+        self.poll.asked()
         if self._answer(exchange):
             self._gathered, self.cycle = None, exchange  # type: ignore[assignment]
             self._part = NOTHING

@@ -2,17 +2,21 @@
 
 import json
 import re
+import signal
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
+import polars
 import pytest
 
 from tests.api.conftest import train
-from tests.api.live_server import LiveServer
+from tests.api.live_server import LiveServer, until
 
 PATH = "/v1/models/line/versions/1/predictions"
 LONG = {"Request-Timeout": "60"}  # a header that the short way does not know
@@ -26,6 +30,18 @@ def npy(values: Any) -> bytes:
     np.save(out, np.asarray(values, dtype=np.float32))
     return out.getvalue()
 
+
+def arrow(values: dict[str, Any]) -> bytes:
+    import io
+
+    out = io.BytesIO()
+    polars.DataFrame(values).write_ipc_stream(out)
+    return out.getvalue()
+
+
+MANY = [[i / 7] for i in range(8000)]  # more bytes than are read without a second look
+LARGE = json.dumps({"instances": MANY}).encode()
+ARROW = "application/vnd.apache.arrow.stream"
 
 BODIES: list[tuple[str, bytes]] = [
     ("application/json", ONE),
@@ -48,7 +64,56 @@ BODIES: list[tuple[str, bytes]] = [
     ("application/x-npy", npy([[0.5]])[:-1]),
     ("text/csv", b"x\n0.5\n"),
     ("text/plain", ONE),
+    ("application/json", LARGE),
+    ("application/json", LARGE.replace(b"[[", b"[[1,", 1)),
+    ("application/json", LARGE[:-1]),
+    ("application/json", json.dumps({"instances": [{"x": i} for i in range(8000)]}).encode()),
+    ("application/json", b" " * 262_145 + ONE),
+    ("application/x-npy", npy(np.repeat(MANY, 4, axis=0))),
+    (ARROW, arrow({"x": [0.5, 0.25]})),
+    (ARROW, arrow({"x": [each for (each,) in MANY]})),
+    (ARROW, arrow({"x": ["half"] * 10})),
 ]
+
+
+def tensor(rows: int, datatype: str, size: int | None = None) -> dict[str, Any]:
+    """An OIP tensor without its values."""
+    told: dict[str, Any] = {"name": "x", "shape": [rows, 1], "datatype": datatype}
+    return told if size is None else told | {"parameters": {"binary_data_size": size}}
+
+
+def oip(rows: int, datatype: str = "FP32", *, cut: int = 0, binary: bool = True) -> tuple[str, bytes, dict[str, str]]:
+    """Path, body and headers of an inference whose numbers follow the document."""
+    values = np.arange(rows, dtype=np.float32).tobytes()
+    document = {"inputs": [tensor(rows, datatype, len(values))], "parameters": {"binary_data_output": binary}}
+    head = json.dumps(document).encode()
+    headers = {"Inference-Header-Content-Length": str(len(head)), "Content-Type": "application/octet-stream"}
+    return "/v2/models/line/infer", head + values[: len(values) - cut], headers
+
+
+TYPED = {"Content-Type": "application/json"}
+IN_DIALECTS: dict[str, tuple[str, bytes, dict[str, str]]] = {
+    "bytes": oip(3),
+    "many bytes": oip(30_000),
+    "bytes in, JSON out": oip(300, binary=False),
+    "bytes that are cut short": oip(30_000, cut=4),
+    "bytes that are said to be texts": oip(30_000, "BYTES"),
+    "a version": ("/v2/models/line/versions/1/infer", *oip(3)[1:]),
+    "no such model": ("/v2/models/nobody/infer", *oip(3)[1:]),
+    "in JSON": (
+        "/v2/models/line/infer",
+        json.dumps({"id": "7", "inputs": [tensor(2, "FP32") | {"data": [0.5, 0.25]}]}).encode(),
+        TYPED,
+    ),
+    "wrong in JSON": (
+        "/v2/models/line/infer",
+        json.dumps({"inputs": [tensor(2, "FP32") | {"data": [0.5]}]}).encode(),
+        TYPED,
+    ),
+    "an unknown type": ("/v2/models/line/infer", ONE, {"Content-Type": "text/csv"}),
+    "TensorFlow Serving": ("/v1/models/line:predict", ONE, TYPED),
+    "TensorFlow Serving, wrong": ("/v1/models/line/versions/1:predict", b'{"instances":[["half"]]}', TYPED),
+}
 
 
 @pytest.mark.parametrize(("kind", "body"), BODIES)
@@ -57,9 +122,16 @@ def test_the_same_answer_as_the_long_way(http: httpx.Client, line: dict[str, Any
         short = http.post(path, content=body, headers={"Content-Type": kind})
         long = http.post(path, content=body, headers={"Content-Type": kind, **LONG})
         assert (short.status_code, comparable(short)) == (long.status_code, comparable(long))
-        assert {name.lower(): value for name, value in told(short)} == {
-            name.lower(): value for name, value in told(long)
-        }
+        assert dict(told(short)) == dict(told(long))
+
+
+@pytest.mark.parametrize("said", IN_DIALECTS)
+def test_the_same_answer_as_the_long_way_in_dialects(http: httpx.Client, line: dict[str, Any], said: str) -> None:
+    path, body, headers = IN_DIALECTS[said]
+    short = http.post(path, content=body, headers=headers)
+    long = http.post(path, content=body, headers=headers | LONG)
+    assert (short.status_code, comparable(short)) == (long.status_code, comparable(long))
+    assert dict(told(short)) == dict(told(long))
 
 
 def comparable(answer: httpx.Response) -> bytes:
@@ -69,7 +141,9 @@ def comparable(answer: httpx.Response) -> bytes:
 
 def told(answer: httpx.Response) -> Iterator[tuple[str, str]]:
     """The headers, without what is each request's own."""
-    return ((n, v) for n, v in answer.headers.items() if n.lower() not in ("date", "content-length", "request-id"))
+    return (
+        (n.lower(), v) for n, v in answer.headers.items() if n.lower() not in ("date", "content-length", "request-id")
+    )
 
 
 def post(body: bytes, *lines: str, path: str = PATH) -> bytes:
@@ -115,6 +189,19 @@ def test_a_body_in_pieces(server: LiveServer, line: dict[str, Any]) -> None:
         assert until_closed(connection).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
+@pytest.mark.parametrize("pause", [0.0, 1.2])  # the second is longer than a body is gathered for
+def test_a_large_body_in_pieces(server: LiveServer, line: dict[str, Any], pause: float) -> None:
+    first, second = post(LARGE), post(LARGE, "Connection: close")
+    with connected(server) as connection:
+        for whole in (first, second):
+            connection.sendall(whole[:100_000])
+            time.sleep(pause)
+            connection.sendall(whole[100_000:])
+        answers = until_closed(connection)
+    told = re.findall(rb'"predictions":(\[[^\]]+\])', answers)
+    assert answers.count(b"HTTP/1.1 200 OK\r\n") == 2 and [len(json.loads(each)) for each in told] == [len(MANY)] * 2
+
+
 @pytest.mark.parametrize(
     "lines",
     [
@@ -148,3 +235,28 @@ def test_one_that_leaves_in_the_middle_of_its_body_harms_nobody(server: LiveServ
     with connected(server) as connection:  # and one that leaves before its answer
         connection.sendall(post(ONE, path=path))
     assert http.post(path, content=ONE, headers={"Content-Type": "application/json"}).status_code == 200
+
+
+def test_a_stop_waits_for_a_body_that_is_gathered(tmp_path: Path) -> None:
+    stopping, whole = LiveServer(tmp_path / "home"), post(LARGE)
+    try:
+        with stopping.client() as http:
+            train(http, "line")
+        with connected(stopping) as connection:
+            connection.sendall(whole[:100_000])
+            stopping.process.send_signal(signal.SIGTERM)
+            until(lambda: not listens(stopping))
+            connection.sendall(whole[100_000:])
+            answer = until_closed(connection)
+        assert stopping.process.wait(30) == 0
+    finally:
+        stopping.process.kill()
+        stopping.process.wait()
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n") and b"connection: close" in answer
+
+
+def listens(server: LiveServer) -> bool:
+    """Whether new connections are taken."""
+    with suppress(ConnectionError), connected(server):
+        return True
+    return False

@@ -23,6 +23,7 @@ GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 CHUNKED = b"Host: localhost\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n"
 VALIDATE = b"POST /v1/training-jobs/validate HTTP/1.1\r\n"
 PREDICT = b"POST /v1/models/line/predictions HTTP/1.1\r\n"
+ROWS = b"Host: localhost\r\nContent-Length: 100000\r\nContent-Type: application/json\r\n\r\n"
 LARGE = (  # its answer has more bytes than the system holds for a client
     b"GET /v1/models/large/versions/1/state_dict HTTP/1.1\r\nHost: localhost\r\nAccept: application/x-safetensors\r\n\r\n"
 )
@@ -65,6 +66,14 @@ def no_body(connection: socket.socket) -> Heard:
     return wait(connection, VALIDATE + b"Host: localhost\r\nContent-Length: 100\r\n\r\n")
 
 
+def no_body_of_rows(connection: socket.socket) -> Heard:
+    return wait(connection, PREDICT + ROWS)
+
+
+def half_a_body_of_rows(connection: socket.socket) -> Heard:
+    return wait(connection, PREDICT + ROWS + b'{"instances":')
+
+
 def a_slow_body(connection: socket.socket) -> Heard:
     return wait(connection, VALIDATE + CHUNKED, b"40\r\n" + b" " * 64 + b"\r\n")
 
@@ -80,6 +89,18 @@ def a_slow_body_that_is_fast_enough(connection: socket.socket) -> Heard:
         connection.sendall(b"800\r\n" + b" " * 2048 + b"\r\n")
         time.sleep(1)
     connection.sendall(b'13\r\n{"instances": [[1]]\r\n1\r\n}\r\n0\r\n\r\n')
+    heard = listen(connection, 1)
+    return Heard(heard.text, heard.ended, time.monotonic() - began)
+
+
+def a_body_of_rows_that_is_fast_enough(connection: socket.socket) -> Heard:
+    """Its length is told, and it is short enough to be gathered, if it came at once."""
+    rows = b'{"instances": [[1]' + b" " * 2048 * int(LIMIT + 3) + b"]}"
+    began = time.monotonic()
+    connection.sendall(PREDICT + ROWS.replace(b"100000", b"%d" % len(rows)))
+    for start in range(0, len(rows), 2048):
+        connection.sendall(rows[start : start + 2048])
+        time.sleep(1)
     heard = listen(connection, 1)
     return Heard(heard.text, heard.ended, time.monotonic() - began)
 
@@ -121,11 +142,17 @@ SLOW: dict[Client, list[int]] = {
     a_head_byte_by_byte: [408],
     half_a_second_head: [200, 408],
     no_body: [408],
+    no_body_of_rows: [408],
+    half_a_body_of_rows: [408],
     a_slow_body: [408],
     a_slow_body_of_rows: [408],
     an_answer_that_nobody_reads: [],
 }
-PATIENT: tuple[Client, ...] = (a_slow_body_that_is_fast_enough, an_answer_that_is_read_slowly)
+PATIENT: tuple[Client, ...] = (
+    a_slow_body_that_is_fast_enough,
+    a_body_of_rows_that_is_fast_enough,
+    an_answer_that_is_read_slowly,
+)
 
 
 @pytest.fixture(scope="module")
