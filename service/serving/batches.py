@@ -122,8 +122,7 @@ class Batches:
     def submit(self, ask: Ask) -> None:
         """Its waiter will be told. Raises Overloaded."""
         if self.is_light(ask) and ask.count >= FULL:
-            asks = self._begin([ask])  # at once, while its rows are still in the processor's caches
-            self._end(asks, compute(asks, self._measure))
+            self._answer(self._begin([ask]))  # at once, while its rows are still in the processor's caches
             return
         if self.is_light(ask):
             self._gathered.setdefault(ask.served, []).append(ask)
@@ -172,8 +171,7 @@ class Batches:
             asks = _take(waiting, self._light)
             if not waiting:
                 del self._gathered[served]
-            self._begin(asks)
-            self._end(asks, compute(asks, self._measure))
+            self._answer(self._begin(asks))
         while self._heavy and self._free:
             served, waiting = self._heavy.popitem(last=False)
             asks = _take(waiting, MUCH)
@@ -202,6 +200,13 @@ class Batches:
                 if ask.seen is not None:
                     ask.seen("queue", now - ask.since)
         return asks
+
+    def _answer(self, asks: list[Ask]) -> None:
+        """A light batch. Who waits is told first, and then what was measured."""
+        figures: list[tuple[Served, str, float, int]] = []
+        self._end(asks, compute(asks, lambda *figure: figures.append(figure)))
+        for figure in figures:
+            self._measure(*figure)
 
     def _end(self, asks: Sequence[Ask], results: Sequence[Result]) -> None:
         now = time.perf_counter()
