@@ -240,15 +240,15 @@ PEERS = [
 
 
 @contextmanager
-def bare(core: int, request: Request, answer: httpx.Response) -> Iterator[Server]:
-    """The bare ASGI application, with this answer's headers and body."""
+def bare(core: int, request: Request, answer: httpx.Response, *work: str) -> Iterator[Server]:
+    """The bare ASGI application, with this answer's headers and body; and with that work, if any, as `bare.py` knows it."""
     own = {"date", "server"}  # uvicorn adds them
     headers = [(name, value) for name, value in answer.headers.multi_items() if name not in own]
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump({"headers": headers, "body": b64encode(answer.content).decode()}, file)
         file.flush()
         program = str(HERE / "peers" / "bare.py")
-        with running(core, lambda port: [sys.executable, program, str(port), file.name], request) as server:
+        with running(core, lambda port: [sys.executable, program, str(port), file.name, *work], request) as server:
             yield server
 
 

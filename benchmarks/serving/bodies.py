@@ -1,0 +1,33 @@
+"""1000 rows in the formats that are not JSON."""
+
+import io
+import json
+
+import numpy as np
+import polars
+
+from benchmarks.serving.load import Request
+from benchmarks.serving.peers.network import rows
+
+NPY, ARROW, OIP = "1000 rows NPY", "1000 rows Arrow IPC", "1000 rows OIP binary"
+FORMATS = {NPY: "application/x-npy", ARROW: "application/vnd.apache.arrow.stream", OIP: "application/octet-stream"}
+
+
+def open_inference(tensor: bytes) -> Request:
+    """1000 rows as the Open Inference Protocol sends and wants them in bytes."""
+    about = {"name": "input-0", "shape": [1000, 8], "datatype": "FP32", "parameters": {"binary_data_size": len(tensor)}}
+    head = json.dumps({"inputs": [about], "parameters": {"binary_data_output": True}}).encode()
+    headers = {"Content-Type": FORMATS[OIP], "Inference-Header-Content-Length": str(len(head))}
+    return Request("/v2/models/m/infer", head + tensor, headers)
+
+
+def body(what: str) -> bytes:
+    """1000 rows in a binary format."""
+    values, out = rows(1000).numpy(), io.BytesIO()
+    if what == OIP:
+        return values.tobytes()
+    if what == NPY:
+        np.save(out, values)
+    else:
+        polars.DataFrame({f"x{i}": values[:, i] for i in range(8)}).write_ipc_stream(out)
+    return out.getvalue()
