@@ -50,6 +50,11 @@ def test_compose_publishes_on_the_loopback_only() -> None:
     assert ports == ["127.0.0.1:8000:8000"]
 
 
+def test_compose_takes_every_setting_and_the_bounds_of_the_container_from_outside() -> None:
+    assert "env_file:\n      - path: modelwright.env\n        required: false" in COMPOSE
+    assert re.findall(r"^    (mem_limit|cpus): \$\{\w+:-\S+\}$", COMPOSE, re.MULTILINE) == ["mem_limit", "cpus"]
+
+
 def test_the_image_asks_for_a_key_and_makes_the_first_one() -> None:
     assert re.search(r"ENV .*MODELWRIGHT_FIRST_KEY=true\b", FINAL)
     assert "MODELWRIGHT_INSECURE" not in DOCKERFILE + COMPOSE
