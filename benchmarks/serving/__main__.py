@@ -292,8 +292,8 @@ class Benchmark:
         slower = median(self.seen["ours", ALONE].p50) / median(self.seen["bare", ALONE].p50)
         yield figure("1 row, 1 connection, p50", f"{slower:.2f} × bare ASGI", "≤ 2 ×", slower <= 2)
         yield self.faster(MANY, "MLServer", 2.5)
-        others = {who: median(seen.rate) for (who, what), seen in self.seen.items() if what == MANY and seen.rate}
-        others = {who: rate for who, rate in others.items() if who not in ("bare", "ours", BY_HAND.title)}
+        others = {peer.title: self.seen[peer.title, MANY].rate for peer in PEERS if peer is not BY_HAND}
+        others = {title: median(rate) for title, rate in others.items() if rate}
         if others and (best := max(others, key=lambda who: others[who])) != "MLServer":
             yield self.faster(MANY, best, 2.5)
         yield self.faster(MANY, BY_HAND.title, 12)

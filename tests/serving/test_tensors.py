@@ -1,4 +1,4 @@
-"""Tensors of every datatype: what was put in comes out, in bytes and in JSON, and what lies is refused before it costs."""
+"""P-02: tensors of every datatype. What was put in comes out, in bytes and in JSON, and what lies is refused before it costs."""
 
 import math
 import struct
