@@ -18,6 +18,7 @@ from service.api.dialects.refusals import described, with_error
 from service.api.documents import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, json_body
 from service.api.errors import UnsupportedMediaType
 from service.api.json import decode_json, json_response
+from service.api.nouns import noun
 from service.api.parts import Service
 from service.api.prediction_forms import JSON, READERS, Dialect, Form, Headers, Reader, Rows
 from service.serving import outputs
@@ -177,7 +178,7 @@ def predict_labelled(name: str, label: str) -> None:
     """By the version that the alias of this name points at."""
 
 
-@router.get("/labels/{label}", summary="Whether a label's version is available", response_model=dict[str, Any])
+@router.get(f"/labels/{noun('label')}", summary="Whether a label's version is available", response_model=dict[str, Any])
 def status(service: Service, name: str, label: str) -> Response:
     """Its number and its state, as TensorFlow Serving tells it."""
     found = _labelled(service.store, name, label)
