@@ -227,6 +227,12 @@ class Predictions(Document):
     predictions: list[Any]
 
 
+# As `model_store/names.py` has them; only there they are checked.
+_DEVICE = r"(con|prn|aux|nul|com[1-9]|lpt[1-9])(\.|$)"
+PATTERNS = {
+    "name": rf"^(?!{_DEVICE})(?!.*\.\.)[a-z0-9]([a-z0-9._-]{{0,62}}[a-z0-9])?$",
+    "alias": r"^(?!latest$)[a-z][a-z0-9_-]{0,62}$",
+}
 PROBLEM_CONTENT = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {"content": PROBLEM_CONTENT, "description": "What is wrong with the request, and what would be right."},
@@ -246,10 +252,11 @@ INSTANCES_SCHEMA = {
     },
     "additionalProperties": False,
 }
+LARGEST_VERSION = 10**18
 ALIAS_EXAMPLE = {"version": 1}
 ALIAS_SCHEMA = {
     "type": "object",
-    "properties": {"version": {"type": "integer", "minimum": 1}},
+    "properties": {"version": {"type": "integer", "minimum": 1, "maximum": LARGEST_VERSION}},
     "required": ["version"],
     "additionalProperties": False,
 }
@@ -257,7 +264,7 @@ KEY_EXAMPLE = {"name": "scraper", "scopes": ["predict"], "expires_in_days": 90}
 KEY_SCHEMA = {
     "type": "object",
     "properties": {
-        "name": {"type": "string"},
+        "name": {"type": "string", "pattern": PATTERNS["name"]},
         "scopes": {"type": "array", "items": {"enum": ["predict", "train", "admin"]}, "minItems": 1},
         "expires_in_days": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 36500},
     },

@@ -41,7 +41,8 @@ def create(
     service: Service,
     body: Body,
     idempotency_key: Annotated[
-        str | None, Header(max_length=255, description="repeats of it make no second job")
+        str | None,
+        Header(max_length=255, description="repeats of it make no second job", json_schema_extra={"minLength": 1}),
     ] = None,
 ) -> Response:
     """Queues a training and answers at once. Follow it at `Location`."""
