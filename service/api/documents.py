@@ -240,7 +240,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 INSTANCES_EXAMPLE = {"instances": [[0.5], [0.9]]}
-INSTANCES_SCHEMA = {
+INSTANCES_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "instances": {
@@ -251,6 +251,8 @@ INSTANCES_SCHEMA = {
         "inputs": {"type": "object", "description": "columns by name"},
     },
     "additionalProperties": False,
+    "minProperties": 1,
+    "maxProperties": 1,
 }
 LARGEST_VERSION = 10**18
 ALIAS_EXAMPLE = {"version": 1}
@@ -281,10 +283,15 @@ FILE_EXAMPLES = {
 }
 
 
-def json_body(schema: dict[str, Any], example: object) -> dict[str, Any]:
+def json_body(schema: dict[str, Any], example: object, *, required: bool = True) -> dict[str, Any]:
     """A JSON request body for `openapi_extra`."""
     content = {"application/json": {"schema": schema, "example": example}}
-    return {"requestBody": {"required": True, "content": content}}
+    return {"requestBody": {"required": required, "content": content}}
+
+
+def exactly_one(*names: str) -> list[dict[str, Any]]:
+    """For `oneOf`: an object has one of these, and only one."""
+    return [{"required": [name]} for name in names]
 
 
 def spec_body() -> dict[str, Any]:
@@ -297,6 +304,11 @@ def file_body(*media_types: str) -> dict[str, Any]:
     schema = {"type": "string", "format": "binary"}
     content = {media_type: {"schema": schema, "example": FILE_EXAMPLES[media_type]} for media_type in media_types}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def plain_refusal(description: str) -> dict[int | str, dict[str, Any]]:
+    """A 503 in plain text, for `responses`."""
+    return {503: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": description}}
 
 
 def file_answer(description: str, *media_types: str) -> dict[int | str, dict[str, Any]]:
