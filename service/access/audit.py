@@ -32,7 +32,8 @@ from service.access.keys import Key
 MINUTE = 60.0
 MOST_A_MINUTE = 60
 AT_ONCE = 2**20  # bytes that are read at a time
-_ID = re.compile(r"(\d{4}-\d\d-\d\d):(\d{1,18})")
+ID = r"([0-9]{4}-[0-9]{2}-[0-9]{2}):([0-9]{1,18})"  # of a line: its day, and where in the day's file it ends
+_ID = re.compile(ID)
 
 log = logging.getLogger(__name__)
 

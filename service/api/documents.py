@@ -227,6 +227,12 @@ class Predictions(Document):
     predictions: list[Any]
 
 
+# As `model_store/names.py` has them; only there they are checked.
+_DEVICE = r"(con|prn|aux|nul|com[1-9]|lpt[1-9])(\.|$)"
+PATTERNS = {
+    "name": rf"^(?!{_DEVICE})(?!.*\.\.)[a-z0-9]([a-z0-9._-]{{0,62}}[a-z0-9])?$",
+    "alias": r"^(?!latest$)[a-z][a-z0-9_-]{0,62}$",
+}
 PROBLEM_CONTENT = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {"content": PROBLEM_CONTENT, "description": "What is wrong with the request, and what would be right."},
@@ -234,7 +240,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 INSTANCES_EXAMPLE = {"instances": [[0.5], [0.9]]}
-INSTANCES_SCHEMA = {
+INSTANCES_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "instances": {
@@ -245,11 +251,14 @@ INSTANCES_SCHEMA = {
         "inputs": {"type": "object", "description": "columns by name"},
     },
     "additionalProperties": False,
+    "minProperties": 1,
+    "maxProperties": 1,
 }
+LARGEST_VERSION = 10**18
 ALIAS_EXAMPLE = {"version": 1}
 ALIAS_SCHEMA = {
     "type": "object",
-    "properties": {"version": {"type": "integer", "minimum": 1}},
+    "properties": {"version": {"type": "integer", "minimum": 1, "maximum": LARGEST_VERSION}},
     "required": ["version"],
     "additionalProperties": False,
 }
@@ -257,7 +266,7 @@ KEY_EXAMPLE = {"name": "scraper", "scopes": ["predict"], "expires_in_days": 90}
 KEY_SCHEMA = {
     "type": "object",
     "properties": {
-        "name": {"type": "string"},
+        "name": {"type": "string", "pattern": PATTERNS["name"]},
         "scopes": {"type": "array", "items": {"enum": ["predict", "train", "admin"]}, "minItems": 1},
         "expires_in_days": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 36500},
     },
@@ -274,10 +283,15 @@ FILE_EXAMPLES = {
 }
 
 
-def json_body(schema: dict[str, Any], example: object) -> dict[str, Any]:
+def json_body(schema: dict[str, Any], example: object, *, required: bool = True) -> dict[str, Any]:
     """A JSON request body for `openapi_extra`."""
     content = {"application/json": {"schema": schema, "example": example}}
-    return {"requestBody": {"required": True, "content": content}}
+    return {"requestBody": {"required": required, "content": content}}
+
+
+def exactly_one(*names: str) -> list[dict[str, Any]]:
+    """For `oneOf`: an object has one of these, and only one."""
+    return [{"required": [name]} for name in names]
 
 
 def spec_body() -> dict[str, Any]:
@@ -290,6 +304,11 @@ def file_body(*media_types: str) -> dict[str, Any]:
     schema = {"type": "string", "format": "binary"}
     content = {media_type: {"schema": schema, "example": FILE_EXAMPLES[media_type]} for media_type in media_types}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def plain_refusal(description: str) -> dict[int | str, dict[str, Any]]:
+    """A 503 in plain text, for `responses`."""
+    return {503: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": description}}
 
 
 def file_answer(description: str, *media_types: str) -> dict[int | str, dict[str, Any]]:

@@ -9,12 +9,6 @@ from service.api import documents
 from service.api.needed_scope import needed
 
 SCHEME = {"type": "http", "scheme": "bearer", "description": "A key: `modelwright keys create`, or `POST /v1/keys`."}
-# As `model_store/names.py` has them; only there they are checked.
-_DEVICE = r"(con|prn|aux|nul|com[1-9]|lpt[1-9])(\.|$)"
-PATTERNS = {
-    "name": rf"^(?!{_DEVICE})(?!.*\.\.)[a-z0-9]([a-z0-9._-]{{0,62}}[a-z0-9])?$",
-    "alias": r"^(?!latest$)[a-z][a-z0-9_-]{0,62}$",
-}
 
 
 def describe(app: FastAPI, *, keys_on: bool) -> dict[str, Any]:
@@ -36,8 +30,8 @@ def describe(app: FastAPI, *, keys_on: bool) -> dict[str, Any]:
 def _parameter(told: dict[str, Any]) -> dict[str, Any]:
     """A parameter as it is sent. One that is left out is not null, and Accept is told by the answers, says OpenAPI."""
     schema = told["schema"]
-    if told["in"] == "path" and told["name"] in PATTERNS:
-        return {**told, "schema": {**schema, "pattern": PATTERNS[told["name"]]}}
+    if told["in"] == "path" and told["name"] in documents.PATTERNS:
+        return {**told, "schema": {**schema, "pattern": documents.PATTERNS[told["name"]]}}
     kinds = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
     if len(kinds) == 1:
         return {**told, "schema": {name: value for name, value in schema.items() if name != "anyOf"} | kinds[0]}

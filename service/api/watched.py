@@ -53,7 +53,7 @@ class Watched:
 
     def _tell(self, scope: Scope, answer: "_Answer", span: Any) -> None:
         took = answer.end()
-        route = getattr(scope.get("route"), "path", None)
+        route = getattr(scope.get("route"), "path_format", None)
         state = scope["state"]
         state.setdefault("job_id", scope.get("path_params", {}).get("job_id"))
         began_after = took if answer.began_after is None else answer.began_after

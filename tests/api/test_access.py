@@ -45,7 +45,7 @@ def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyedServer]:
 
 def asked() -> list[tuple[str, str]]:
     """Each method and path that a route answers, or the table of scopes names; what stands for a name is one."""
-    found = {(method, route.path) for route in ROUTES for method in getattr(route, "methods", {"GET"})}
+    found = {(method, route.path_format) for route in ROUTES for method in getattr(route, "methods", {"GET"})}
     values = {"name": "line", "version": "1", "alias": "production"}
     return sorted((m, re.sub(r"\{(\w+)\}", lambda p: values.get(p[1], "x"), path)) for m, path in [*found, *ADDRESSES])
 

@@ -47,7 +47,8 @@ def test_who_changed_what_is_written_down(keyed: KeyedServer) -> None:
         assert lines[0]["request_id"] == lines[1]["request_id"] == "try-1"
         assert "s3cret" not in str(audit(http))
         assert "validate" not in str([each["path"] for each in audit(http)])
-        assert problem(http.get("/v1/audit?after=x")) == (422, "invalid_request")
+        for after in ("x", "2026-11-23:", "2026-11-23:\N{ARABIC-INDIC DIGIT FOUR}"):
+            assert problem(http.get("/v1/audit", params={"after": after})) == (422, "invalid_request")
 
 
 def test_every_kind_of_change(keyed: KeyedServer, csv: Path) -> None:

@@ -206,6 +206,15 @@ def test_a_method_that_is_not_there_says_which_are(http: httpx.Client, line: dic
     assert http.put("/v1/training-jobs").headers["Allow"] == "GET, HEAD, POST"
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS"])
+def test_what_has_an_address_of_its_own_is_nothing_else(http: httpx.Client, line: dict[str, Any], method: str) -> None:
+    """A verb is no model, version, label or job that another route could find under its name."""
+    verbs = [f"/v1/models/line{part}:predict" for part in ("", "/versions/1", "/labels/blue")]
+    for path in [*verbs, "/v1/training-jobs/validate"]:
+        answer = http.request(method, path)
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "POST"), path
+
+
 def test_a_wrong_spec_names_each_fault_and_what_is_right(http: httpx.Client) -> None:
     spec = {**LINE, "model_name": "line", "optimiser": {}, "optimizer": {"name": "sdg"}, "training": {"epochs": -1}}
     answer = http.post("/v1/training-jobs", json=spec)

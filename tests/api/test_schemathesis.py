@@ -17,15 +17,30 @@ from tests.api.live_server import LiveServer
 
 ROOT = Path(__file__).parents[2]
 CONFIG = Path(__file__).parent / "fuzz" / "schemathesis.toml"
+KEY = "fuzzed-with-a-key-that-nobody-can-revoke"
+BEARER = f"Bearer {KEY}"
+SETTINGS = {
+    "MODELWRIGHT_ADMIN_KEY": KEY,
+    "MODELWRIGHT_DEFAULT_MODEL": "line",  # so that `/invocations` asks one
+    "MODELWRIGHT_MAX_TRAINING_SECONDS": "20",  # a spec of a million epochs must not keep all others waiting
+}
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveServer, str]]:
-    """A server that may be filled with anything, and the job that has made the model `line` in it."""
-    server = LiveServer(tmp_path_factory.mktemp("fuzzed") / "home")
+    """A server that may be filled with anything, and the job that has made the model `line` in it. It has a key from the
+    start: else the first one that is made, by one of the cases, would lock out all cases after it. That key is of the
+    configuration, for any other is revoked by one of the cases."""
+    server = LiveServer(tmp_path_factory.mktemp("fuzzed") / "home", **SETTINGS)
     try:
         with server.client() as http:
-            yield server, train(http, "line")["id"]
+            http.headers["Authorization"] = BEARER
+            job = train(http, "line")["id"]
+            http.put("/v1/models/line/aliases/production", json={"version": 1}).raise_for_status()
+            http.put(
+                "/v1/datasets/table", content="x,y\n0,1\n1,2\n", headers={"Content-Type": "text/csv"}
+            ).raise_for_status()
+            yield server, job
     finally:
         server.stop()
 
@@ -35,6 +50,7 @@ def test_the_service_is_as_its_document_says(own: tuple[LiveServer, str], tmp_pa
     command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG), "run"]
     command += [f"{server.url}/openapi.json", "--no-color", "--phases", os.environ.get("PHASES", "examples,fuzzing")]
     command += ["--max-examples", os.environ.get("CASES", "20"), "--continue-on-failure"]
+    command += ["--header", f"Authorization: {BEARER}"]
     done = subprocess.run(  # noqa: S603 - our own
         command,
         cwd=tmp_path,  # it leaves a cache there
@@ -45,3 +61,5 @@ def test_the_service_is_as_its_document_says(own: tuple[LiveServer, str], tmp_pa
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ERROR" not in server.log(), server.log()
+    with server.client() as http:  # nobody has revoked the key, and so every case had it
+        assert http.get("/v1/keys", headers={"Authorization": BEARER}).status_code == 200

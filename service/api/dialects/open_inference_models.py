@@ -10,12 +10,14 @@ from model_store import Store, Version
 from model_store.errors import Corrupt, NotFound
 from service import __version__
 from service.api.bodies import MOST_JSON_BYTES, read_body
+from service.api.dialects.open_inference import OCTETS
 from service.api.dialects.refusals import described
-from service.api.documents import json_body
+from service.api.documents import file_answer, json_body
 from service.api.errors import InvalidRequest
 from service.api.json import decode_json, json_response
 from service.api.parts import Parts, Service
 from service.serving import outputs
+from service.serving.tensors import BYTES, DTYPES
 from service.telemetry.predictions import BATCH, Histogram, PredictionFigures
 from service.use_cases.open_model import signature_of
 from service.use_cases.predict import choose, warm
@@ -24,20 +26,58 @@ EXTENSIONS = ["binary_tensor_data", "model_repository", "model_configuration", "
 PLATFORM = "modelwright_pytorch"
 TYPES = {"BYTES": "TYPE_STRING"}  # of a configuration, where they are not TYPE_ and the datatype
 STAGES = {"queue": "queue", "compute_input": "parse", "compute_infer": "forward", "compute_output": "render"}
+# What may be left out may be null, too: that is how MLServer's own types write it.
+INPUT_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1, "maxItems": 2},
+        "datatype": {"enum": [*DTYPES, BYTES]},
+        "data": {"type": "array", "description": "nested as the shape is, or flat"},
+        "parameters": {
+            "type": ["object", "null"],
+            "properties": {"binary_data_size": {"type": ["integer", "null"], "minimum": 0}},
+            "description": "`binary_data_size` in place of `data`: so many bytes follow the JSON",
+        },
+    },
+    "required": ["name", "shape", "datatype"],
+}
+OUTPUT_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "parameters": {"type": ["object", "null"], "properties": {"binary_data": {"type": "boolean"}}},
+    },
+    "required": ["name"],
+}
 INFERENCE_SCHEMA = {
     "type": "object",
     "properties": {
-        "id": {"type": "string"},
-        "inputs": {"type": "array", "minItems": 1, "items": {"type": "object"}},
-        "outputs": {"type": "array", "items": {"type": "object"}},
-        "parameters": {"type": "object"},
+        "id": {"type": ["string", "null"]},
+        "inputs": {"type": "array", "minItems": 1, "items": INPUT_SCHEMA},
+        "outputs": {"type": ["array", "null"], "items": OUTPUT_SCHEMA},
+        "parameters": {"type": ["object", "null"], "properties": {"binary_data_output": {"type": "boolean"}}},
     },
     "required": ["inputs"],
 }
 INFERENCE_EXAMPLE = {"inputs": [{"name": "x", "shape": [2, 1], "datatype": "FP32", "data": [0.5, 0.9]}]}
 BODY = json_body(INFERENCE_SCHEMA, INFERENCE_EXAMPLE)
-INDEX_BODY = json_body({"type": "object", "properties": {"ready": {"type": "boolean"}}}, {"ready": True})
-LOAD_BODY = json_body({"type": "object", "properties": {"parameters": {"type": "object"}}}, {"parameters": {}})
+TENSORS = file_answer("The outputs; those that are wanted as bytes follow the JSON.", "application/json", OCTETS)
+PARAMETERS = {"type": ["object", "null"]}
+# Triton's client sends no body where it has nothing to say.
+INDEX_BODY = json_body(
+    {"type": "object", "properties": {"ready": {"type": "boolean"}}}, {"ready": True}, required=False
+)
+LOAD_BODY = json_body(
+    {"type": "object", "properties": {"parameters": {**PARAMETERS, "maxProperties": 0}}},
+    {"parameters": {}},
+    required=False,
+)
+UNLOAD_BODY = json_body(
+    {"type": "object", "properties": {"parameters": PARAMETERS}},
+    {"parameters": {"unload_dependents": False}},
+    required=False,
+)
 router = APIRouter(prefix="/v2", tags=["dialects"], responses=described("error"))
 
 
@@ -136,7 +176,13 @@ def statistics_of(service: Service, request: Request, name: str, version: str) -
     return json_response({"model_stats": [_statistics(request.app.state.figures, name, found.number)]})
 
 
-@router.post("/models/{name}/infer", summary="Infer", response_model=dict[str, Any], openapi_extra=BODY)
+@router.post(
+    "/models/{name}/infer",
+    summary="Infer",
+    response_model=dict[str, Any],
+    responses=TENSORS,
+    openapi_extra=BODY,
+)
 def infer(name: str) -> None:
     """By the version that a prediction without one is by. `service/api/front.py` takes these requests."""
 
@@ -145,6 +191,7 @@ def infer(name: str) -> None:
     "/models/{name}/versions/{version}/infer",
     summary="Infer with one version",
     response_model=dict[str, Any],
+    responses=TENSORS,
     openapi_extra=BODY,
 )
 def infer_with(name: str, version: str) -> None:
@@ -171,8 +218,7 @@ async def index(service: Service, request: Request) -> Response:
 )
 async def load(service: Service, request: Request, name: str) -> Response:
     """The version that a prediction without one is by comes into memory, so that the next one need not wait for it."""
-    parameters = (await _document(request)).get("parameters") or {}
-    if parameters:
+    if _parameters(await _document(request)):
         raise InvalidRequest("/parameters: a model is loaded as it was published, and nothing is laid over it")
 
     def loaded() -> None:
@@ -186,11 +232,11 @@ async def load(service: Service, request: Request, name: str) -> Response:
     "/repository/models/{name}/unload",
     summary="Take a model out of memory",
     response_class=Response,
-    openapi_extra=LOAD_BODY,
+    openapi_extra=UNLOAD_BODY,
 )
 async def unload(service: Service, request: Request, name: str) -> Response:
     """Each of its versions leaves the memory. It stays ready: the next inference loads it again."""
-    await _document(request)
+    _parameters(await _document(request))
     await run_in_threadpool(_unload, service, name)
     return Response()
 
@@ -202,6 +248,13 @@ async def _document(request: Request) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise InvalidRequest("expected an object, or no body")
     return document
+
+
+def _parameters(document: dict[str, Any]) -> dict[str, Any]:
+    parameters = document.get("parameters")
+    if parameters is not None and not isinstance(parameters, dict):
+        raise InvalidRequest("/parameters: expected an object")
+    return parameters or {}
 
 
 def _unload(service: Parts, name: str) -> None:

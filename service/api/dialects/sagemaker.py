@@ -11,7 +11,7 @@ from fastapi.responses import PlainTextResponse
 from service.api.bodies import MOST_JSON_BYTES
 from service.api.dialects.refusals import described, with_error_code
 from service.api.dialects.tensorflow_serving import ROWS, plain
-from service.api.documents import json_body
+from service.api.documents import exactly_one, json_body, plain_refusal
 from service.api.errors import UnsupportedMediaType
 from service.api.json import decode_json
 from service.api.parts import Service
@@ -28,6 +28,25 @@ LONGEST_HEADER = 2**20
 OTHER_NAMES = {"application/csv": CSV, "application/jsonlines": JSON_LINES}
 KEYS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 SPLIT = ("columns", "index", "data")
+ROWS_SCHEMA = {"type": "array", "minItems": 1}
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "dataframe_split": {
+            "type": "object",
+            "properties": {"columns": {"type": ["array", "null"]}, "index": {}, "data": ROWS_SCHEMA},
+            "required": ["data"],
+            "additionalProperties": False,
+        },
+        "dataframe_records": ROWS_SCHEMA,
+        "instances": ROWS_SCHEMA,
+        "inputs": {"type": ["object", "array"]},
+        "params": {"type": ["object", "null"], "maxProperties": 0},
+    },
+    "oneOf": exactly_one(*KEYS),
+    "additionalProperties": False,
+}
+EXAMPLE = {"dataframe_split": {"columns": ["x"], "data": [[0.5], [0.9]]}}
 router = APIRouter(tags=["dialects"], responses=described("error_code", "message"))
 
 
@@ -52,7 +71,7 @@ def _decode(body: bytes) -> Any:
     given = decode_json(body)
     if not isinstance(given, dict):
         raise invalid(f"expected an object with exactly one of {', '.join(KEYS)}")
-    if given.get("params"):
+    if given.get("params") not in (None, {}):
         raise invalid("this model takes no params", "/params")
     given = {name: value for name, value in given.items() if name != "params"}
     if len(given) != 1 or not given.keys() <= set(KEYS):
@@ -110,7 +129,12 @@ def default_model(request: Request) -> Key | None:
     return key
 
 
-@router.get(PING, summary="Whether the service can answer, for SageMaker", response_class=PlainTextResponse)
+@router.get(
+    PING,
+    summary="Whether the service can answer, for SageMaker",
+    response_class=PlainTextResponse,
+    responses=plain_refusal("The model is not in memory yet, or the service is about to stop."),
+)
 async def ping(request: Request, service: Service) -> Response:
     """200 once the model that the settings name is in memory; at once if they name none."""
     key = default_model(request)
@@ -122,10 +146,7 @@ async def ping(request: Request, service: Service) -> Response:
     INVOCATIONS,
     summary="Predict, for clients of SageMaker and MLflow",
     response_model=dict[str, Any],
-    openapi_extra=json_body(
-        {"type": "object", "properties": {each: {} for each in KEYS}, "minProperties": 1},
-        {"dataframe_split": {"columns": ["x"], "data": [[0.5], [0.9]]}},
-    ),
+    openapi_extra=json_body(SCHEMA, EXAMPLE),
 )
 def invocations() -> Response:
     """By the model that `MODELWRIGHT_DEFAULT_MODEL` names; also `text/csv`, with a header or without one."""

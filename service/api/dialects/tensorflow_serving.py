@@ -15,9 +15,10 @@ from model_store.errors import VersionNotFound
 from service.api.bodies import MOST_JSON_BYTES
 from service.api.dialects.paths import parts
 from service.api.dialects.refusals import described, with_error
-from service.api.documents import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, json_body
+from service.api.documents import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, exactly_one, json_body
 from service.api.errors import UnsupportedMediaType
 from service.api.json import decode_json, json_response
+from service.api.nouns import noun
 from service.api.parts import Service
 from service.api.prediction_forms import JSON, READERS, Dialect, Form, Headers, Reader, Rows
 from service.serving import outputs
@@ -150,7 +151,17 @@ def _write_columns(_: Served, warm: Warm, answers: Array, counts: Sequence[int])
 
 ROWS, COLUMNS = Form(JSON, _write_rows), Form(JSON, _write_columns)
 TENSORFLOW_SERVING = Dialect(_reader, lambda _, given: COLUMNS if given.columns else ROWS, with_error)
-BODY = json_body(INSTANCES_SCHEMA, INSTANCES_EXAMPLE)
+PREDICT_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "signature_name": {"enum": [SIGNATURE, "", None]},
+        "instances": INSTANCES_SCHEMA["properties"]["instances"],
+        "inputs": {"type": ["object", "array"], "description": "columns by name; a list is rows, as KServe has it"},
+    },
+    "oneOf": exactly_one("instances", "inputs"),
+    "additionalProperties": False,
+}
+BODY = json_body(PREDICT_SCHEMA, INSTANCES_EXAMPLE)
 
 
 @router.post(
@@ -177,7 +188,7 @@ def predict_labelled(name: str, label: str) -> None:
     """By the version that the alias of this name points at."""
 
 
-@router.get("/labels/{label}", summary="Whether a label's version is available", response_model=dict[str, Any])
+@router.get(f"/labels/{noun('label')}", summary="Whether a label's version is available", response_model=dict[str, Any])
 def status(service: Service, name: str, label: str) -> Response:
     """Its number and its state, as TensorFlow Serving tells it."""
     found = _labelled(service.store, name, label)

@@ -1,5 +1,6 @@
 """Aliases: names that point at a version, moved by compare-and-swap, with their history."""
 
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Response
@@ -9,15 +10,21 @@ from model_store.errors import AliasNotFound, StoreError
 from service.access.audit import note
 from service.api import documents
 from service.api.bodies import read_json
-from service.api.documents import ALIAS_EXAMPLE, ALIAS_SCHEMA, PROBLEMS, json_body
+from service.api.documents import ALIAS_EXAMPLE, ALIAS_SCHEMA, LARGEST_VERSION, PROBLEMS, json_body
 from service.api.errors import InvalidRequest
 from service.api.json import json_response
 from service.api.parts import Parts, Service
 
 router = APIRouter(prefix="/v1/models/{name}/aliases", tags=["aliases"], responses=PROBLEMS)
 
-IfMatch = Annotated[str | None, Header(description="the ETag that the alias must still have")]
-IfNoneMatch = Annotated[str | None, Header(description="`*`: only when there is no such alias")]
+ETAG = '"?([0-9]{1,18})"?'
+IfMatch = Annotated[
+    str | None,
+    Header(description="the ETag that the alias must still have", json_schema_extra={"pattern": f"^{ETAG}$"}),
+]
+IfNoneMatch = Annotated[
+    str | None, Header(description="`*`: only when there is no such alias", json_schema_extra={"const": "*"})
+]
 
 
 @router.get("", summary="List a model's aliases", response_model=documents.Page[documents.Alias])
@@ -59,7 +66,7 @@ def put(
 ) -> Response:
     """Moves the alias, or makes it."""
     version = body.get("version") if isinstance(body, dict) and set(body) == {"version"} else None
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+    if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= LARGEST_VERSION:
         raise InvalidRequest('expected {"version": <the number of a version>}')
     if if_none_match not in (None, "*"):
         raise InvalidRequest("If-None-Match can only be *")
@@ -117,10 +124,10 @@ def _note(service: Parts, name: str, alias: str, entry: Entry) -> None:
 def _expected(if_match: str | None) -> int | None:
     if if_match is None:
         return None
-    text = if_match.strip().strip('"')
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+    etag = re.fullmatch(ETAG, if_match.strip())
+    if etag is None:
         raise InvalidRequest("If-Match must be the ETag of an alias, a whole number in quotes")
-    return int(text)
+    return int(etag[1])
 
 
 def _answer(alias: str, entry: Entry) -> Response:

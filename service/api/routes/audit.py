@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from service.access.audit import ID
 from service.api import documents
 from service.api.documents import PROBLEMS
 from service.api.errors import InvalidRequest
@@ -14,10 +15,16 @@ from service.api.parts import Service
 router = APIRouter(prefix="/v1/audit", tags=["access"], responses=PROBLEMS)
 
 
+After = Annotated[
+    str | None,
+    Query(max_length=64, description="the last line's id of the page before", json_schema_extra={"pattern": f"^{ID}$"}),
+]
+
+
 @router.get("", summary="Who changed what", response_model=documents.Page[documents.AuditLine])
 def index(
     service: Service,
-    after: Annotated[str | None, Query(max_length=64, description="the last line's id of the page before")] = None,
+    after: After = None,
     limit: Limit = 20,
 ) -> Response:
     """Attempts at changes, rising, by all processes on this home; `changes` is empty where nothing came of one."""

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
+from service.api.documents import plain_refusal
 from service.api.parts import Service
 
 router = APIRouter(tags=["service"])
@@ -14,7 +15,12 @@ async def livez() -> Response:
     return PlainTextResponse("ok\n")
 
 
-@router.get("/readyz", summary="Whether predictions can be answered", response_class=PlainTextResponse)
+@router.get(
+    "/readyz",
+    summary="Whether predictions can be answered",
+    response_class=PlainTextResponse,
+    responses=plain_refusal("It is about to stop."),
+)
 async def readyz(service: Service) -> Response:
     """200 once predictions can be answered; the trainers may still be warming up. 503 from the moment it is to stop."""
     if service.bell.closed:

@@ -14,6 +14,7 @@ from service.api.accept import choose
 from service.api.documents import PROBLEMS, file_answer
 from service.api.json import json_response
 from service.api.lists import After, Limit, cut, newest_first, page
+from service.api.nouns import noun
 from service.api.parts import Parts, Service
 from service.telemetry.predictions import PredictionFigures
 from service.use_cases.open_model import STATE_DICT
@@ -38,7 +39,7 @@ def index(service: Service, after: After = None, limit: Limit = 20) -> Response:
     return json_response(page(found, more) | {"models": [each["name"] for each in found]})
 
 
-@router.get("/{name}", summary="Show a model", response_model=documents.ShownModel)
+@router.get(f"/{noun('name')}", summary="Show a model", response_model=documents.ShownModel)
 def show(service: Service, name: str) -> Response:
     """The model's latest version, its versions and aliases."""
     document = _model(service.store, name)
@@ -49,7 +50,7 @@ def show(service: Service, name: str) -> Response:
     return json_response(document | {"ready": True, "model_version_status": status})
 
 
-@router.delete("/{name}", status_code=204, summary="Delete a model")
+@router.delete(f"/{noun('name')}", status_code=204, summary="Delete a model")
 def remove(request: Request, service: Service, name: str) -> Response:
     """The model's aliases and every version go. The numbers are not used again."""
     try:
@@ -75,14 +76,16 @@ def versions(
     return json_response(page([each for each in found if each is not None], more))
 
 
-@router.get("/{name}/versions/{version}", summary="Show a version's manifest", response_model=documents.Manifest)
+@router.get(
+    f"/{{name}}/versions/{noun('version')}", summary="Show a version's manifest", response_model=documents.Manifest
+)
 def manifest(service: Service, name: str, version: str) -> Response:
     """The manifest, with the version's name, number, digest and aliases beside it."""
     found = service.store.resolve(name, version)
     return json_response({**found.manifest, **_version(found, _aliases(service.store, name))})
 
 
-@router.delete("/{name}/versions/{version}", status_code=204, summary="Delete a version")
+@router.delete(f"/{{name}}/versions/{noun('version')}", status_code=204, summary="Delete a version")
 def remove_version(request: Request, service: Service, name: str, version: str) -> Response:
     """The version goes; 409 while an alias points at it. Its number is not used again."""
     found = service.store.resolve(name, version)

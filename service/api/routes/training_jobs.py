@@ -18,6 +18,7 @@ from service.api.errors import InvalidRequest
 from service.api.job_document import document
 from service.api.json import json_response
 from service.api.lists import After, Limit, page
+from service.api.nouns import JOB_ID
 from service.api.parts import Parts, Service
 from service.jobs.job import Event, Job, Status
 from service.use_cases.current_versions import CurrentVersions
@@ -40,7 +41,8 @@ def create(
     service: Service,
     body: Body,
     idempotency_key: Annotated[
-        str | None, Header(max_length=255, description="repeats of it make no second job")
+        str | None,
+        Header(max_length=255, description="repeats of it make no second job", json_schema_extra={"minLength": 1}),
     ] = None,
 ) -> Response:
     """Queues a training and answers at once. Follow it at `Location`."""
@@ -86,7 +88,7 @@ def index(
     return json_response(page([document(followed(service.current, job)) for job in jobs], more))
 
 
-@router.get("/{job_id}", summary="Show a training job", response_model=documents.Job)
+@router.get(f"/{JOB_ID}", summary="Show a training job", response_model=documents.Job)
 async def show(
     service: Service,
     job_id: str,

@@ -211,6 +211,16 @@ def test_the_repository(http: httpx.Client, model: str) -> None:
     assert over.status_code == 400 and "as it was published" in over.json()["error"]
 
 
+@pytest.mark.parametrize("what", ["load", "unload"])
+def test_what_the_repository_is_told(http: httpx.Client, model: str, what: str) -> None:
+    path = f"/v2/repository/models/{model}/{what}"
+    for body in (b"", b"{}", b'{"parameters":null}', b'{"parameters":{}}'):  # clients differ in how they say nothing
+        assert http.post(path, content=body).status_code == 200, body
+    for parameters in ("0", '""', "[]", "false"):
+        answer = http.post(path, content=f'{{"parameters":{parameters}}}')
+        assert (answer.status_code, list(answer.json())) == (400, ["error"]), parameters
+
+
 def test_statistics(http: httpx.Client, model: str) -> None:
     infer(http, model, matrix([[0.5], [0.6], [0.7]]))
     infer(http, model, matrix([[0.5]]))
