@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -10,8 +11,20 @@ from pydantic import TypeAdapter
 
 from service.api import documents
 from tests.api.conftest import ended
+from tests.api.live_server import LiveServer
 
 Operation = tuple[str, str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of a server of its own: the examples train the model `line`, which others count on."""
+    server = LiveServer(tmp_path_factory.mktemp("documented") / "home")
+    try:
+        with server.client() as client:
+            yield client
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="module")
