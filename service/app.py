@@ -44,7 +44,7 @@ from service.api.routes import (
     predictions,
     training_jobs,
 )
-from service.api.watched import Watched, WatchedPredictions, refused
+from service.api.watched import Watched, WatchedPredictions, refused, turned_away
 from service.jobs.bell import Bell
 from service.jobs.job import Job
 from service.jobs.journal import Journal
@@ -172,7 +172,13 @@ def serve(settings: Settings, listeners: list[socket.socket] | None = None, wire
     first = entry(app, app)  # before FastAPI's own entry, too, which looks at the environment for each request
     server = Server(
         first,
-        http=partial(Protocol, asked=first.asked, answer=first.short, poll=BusyPoll()),
+        http=partial(
+            Protocol,
+            asked=first.asked,
+            answer=first.short,
+            poll=BusyPoll(),
+            told=partial(turned_away, app.state),
+        ),
         delay=settings.stop_delay_seconds,
         stopping=lambda: app.state.stopping() if hasattr(app.state, "stopping") else None,
         alone=wire is None,

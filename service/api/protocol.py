@@ -12,6 +12,7 @@ import resource
 import socket
 import termios
 from collections import deque
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -50,6 +51,10 @@ UNREAD_SECONDS = 8.5  # in which nothing of an answer that waits arrives
 LINGER_SECONDS = 2.0  # for a client to read why it was turned away
 LOOKED_AT_ONCE = 25  # connections that are looked at, and perhaps closed, before others have their turn
 
+TurnedAway = Callable[
+    [str, str, int], None
+]  # is told the method and the path, `-` where it is not known, and the status
+
 NOTHING, _HEAD, _BODY = 0, 1, 2  # the part of a request that has begun and not ended
 _UNREAD, _LINGERING, _NEW = object(), object(), object()
 
@@ -69,11 +74,10 @@ class Connection(HttpToolsProtocol):
     _late = False  # whether a body is awaited that is long, or of unknown length
     _keeps_alive = True  # as the client has asked, while the body may still fail
     _deaf = False  # what comes is thrown away
-    _discarded = 0
     _lingers = False
     _waits_for: object = None  # what was waited for at the last look: something that is new with each wait
     _since = 0.0  # when that was first seen
-    _unsent = 0
+    _unsent = _discarded = 0  # bytes
     _pace: deque[tuple[float, int]]  # of a body that does not come at once: how many bytes were there, and when
 
     def __init__(
@@ -82,9 +86,12 @@ class Connection(HttpToolsProtocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        told: TurnedAway,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.ws_protocol_class = None
+        self._tell = told
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Turned away when there are too many."""
@@ -239,10 +246,12 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, error: RequestError) -> None:
         answer = answer_to(error)
         headers = [*self.server_state.default_headers, *answer.raw_headers, (b"connection", b"close")]
-        lines = [b"HTTP/1.1 %d %b" % (answer.status_code, HTTPStatus(answer.status_code).phrase.encode())]
-        lines += [b"%b: %b" % each for each in headers]
+        first = b"HTTP/1.1 %d %b" % (answer.status_code, HTTPStatus(answer.status_code).phrase.encode())
+        lines = [first, *(b"%b: %b" % each for each in headers)]
         self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + bytes(answer.body))
         self.part()
+        url = self.url.partition(b"?")[0].decode("latin-1") if self._part else ""
+        self._tell(self.parser.get_method().decode() if self._part == _BODY else "-", url or "-", answer.status_code)
 
     def part(self) -> None:
         """Says that nothing more comes, and gives the client a moment to read what came: closed at once, a connection with

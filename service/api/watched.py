@@ -70,6 +70,13 @@ def refused(state: State, scope: Scope, status: int, seconds: float) -> None:
     state.metrics.requests.answered(scope["method"], None, status, seconds)
 
 
+def turned_away(state: State, method: str, path: str, status: int) -> None:
+    """Tells of a connection that was ended before its request was whole."""
+    begin(None)
+    access_log.turned_away(method, path, status)
+    state.metrics.requests.answered(method, None, status, 0.0)
+
+
 class WatchedPredictions:
     """Around predictions, only where there are traces or where every request is logged: it takes its time of each."""
 

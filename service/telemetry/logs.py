@@ -16,7 +16,7 @@ from service.telemetry.request import REQUEST_ID
 
 FIRST = ("timestamp", "level", "logger", "event")
 # What a record may carry as `extra`; of libraries' own additions nothing is told.
-TOLD = ("request_id", "trace_id", "job_id", "method", "path", "status", "seconds", "key")
+TOLD = ("request_id", "trace_id", "job_id", "method", "path", "status", "seconds", "key", "left_out")
 
 log = logging.getLogger(__name__)
 

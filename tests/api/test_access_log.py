@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from service.api import access_log
 from tests.api.conftest import train
 from tests.api.keyed import KeyedServer
 from tests.api.live_server import LiveServer, until
+from tests.api.raw_socket import connect
 
 PREDICTIONS = "/v1/models/line/predictions"
 
@@ -124,3 +126,23 @@ def test_of_those_that_find_no_room_one_a_second_has_a_line(caplog: pytest.LogCa
         access_log.write(scope, 503, 0.001)
     told = [record.getMessage() for record in caplog.records]
     assert len([each for each in told if each.endswith("429")]) <= 2 and told[-1].endswith("503")
+
+
+def test_a_connection_that_is_turned_away_has_a_line(tmp_path: Path) -> None:
+    with serving(tmp_path / "home", "usual") as (server, http):
+        for _ in range(20):
+            with connect(server) as connection:
+                connection.sendall(b"GET /livez?secret=1 HTTP/1.1\r\nHost: a b\r\n\r\n")
+                assert connection.recv(65_536).startswith(b"HTTP/1.1 400")
+        with connect(server) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\n" + b"a: secret\r\n" * 101 + b"\r\n")
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 431")
+        metrics = http.get("/metrics").text
+        assert http.get("/last/").status_code == 404
+        until(lambda: "/last/" in server.log())
+        lines = [each for each in answered(server) if each["status"] in (400, 431)]
+        assert "secret" not in server.log()
+    assert (lines[0]["method"], lines[0]["path"], lines[0]["left_out"]) == ("-", "/livez", 0)
+    assert 2 <= len(lines) < 12  # one a second of each status
+    counted = r'modelwright_http_requests_total\{method="(\w+)",route="other",status="(\d+)"\} (\d+)'
+    assert {("other", "400", "20"), ("other", "431", "1")} <= set(re.findall(counted, metrics))
