@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from service.serving.formats import arrow_messages
-from service.serving.formats.columns import from_frame, invalid
+from service.serving.formats import arrow_messages, plain_arrow
+from service.serving.formats.columns import from_frame, from_matrix, invalid
 from service.serving.formats.tables import Array, answers_frame
 from service.serving.warm_models import Warm
 from service.workflow.signature import Signature
@@ -20,10 +20,15 @@ def read_stream(body: bytes, signature: Signature, missing_allowed: bool) -> tor
     Raises:
         InvalidInstances: what is wrong, by column and row.
     """
+    numbers = all(each.type == "number" for each in signature.inputs)
+    plain = plain_arrow.matrix(body, tuple(each.name.encode() for each in signature.inputs)) if numbers else None
+    if plain is not None:
+        return from_matrix(signature, plain, missing_allowed)
     # polars believes what the messages tell of their sizes.
     arrow_messages.check_stream(body)
     with _polars() as polars:
         frame = polars.read_ipc_stream(body)
+    plain_arrow.learn(body)
     return from_frame(signature, frame, missing_allowed)
 
 

@@ -1,7 +1,7 @@
 """What the messages of an Arrow stream tell of their sizes, held against the bytes that are there.
 
-A reader allocates what a message tells; one that lies would take all memory, or end the process. Of the FlatBuffers of
-https://arrow.apache.org/docs/format/Columnar.html only the few fields are read that tell a size.
+A reader allocates what a message tells; one that lies would take all memory, or end the process. Of what
+https://arrow.apache.org/docs/format/Columnar.html describes only the few fields are read that tell a size.
 """
 
 import functools
@@ -9,6 +9,7 @@ import struct
 from dataclasses import dataclass
 
 from service.serving.formats.columns import invalid
+from service.serving.formats.flat_buffers import Table, read
 from service.serving.instances import MOST_ROWS
 
 MOST_BYTES = 256 * 2**20  # of what was compressed
@@ -63,7 +64,7 @@ def check_file(file: bytes) -> None:
     total = _Total()
     try:
         footer = file[start:-10]
-        root = _Table(footer, _read("<I", footer, 0))
+        root = Table(footer, read("<I", footer, 0))
         if (schema := root.table(1)) is None:
             raise ValueError
         check_flat(schema)
@@ -73,7 +74,7 @@ def check_file(file: bytes) -> None:
                 position, length, body = struct.unpack_from("<qi4xq", footer, first + 24 * each)
                 # A block's length counts what stands before the message, too.
                 before = 8 if file[position : position + 4] == CONTINUED else 4
-                told = _read("<i", file, position + before - 4)
+                told = read("<i", file, position + before - 4)
                 if not 0 < told <= length or total.add(file, position + before, told) > start or body < 0:
                     raise ValueError
     except (struct.error, ValueError, IndexError):
@@ -94,53 +95,15 @@ class _Total:
         position += length
         if not 0 <= message.length <= len(data) - position:
             raise ValueError
-        self._size += sum(max(_read("<q", data, position + start), 0) for start in message.compressed)
+        self._size += sum(max(read("<q", data, position + start), 0) for start in message.compressed)
         self._rows += message.rows
         if self._rows > MOST_ROWS or self._size > MOST_BYTES:
             raise invalid(f"holds more than is taken: {MOST_ROWS} rows, {MOST_BYTES} bytes once decompressed")
         return position + message.length
 
 
-class _Table:
-    """A table of a FlatBuffer: fields by number, each perhaps absent."""
-
-    def __init__(self, data: bytes, position: int) -> None:
-        self.data, self._start = data, position
-        self._fields = position - _read("<i", data, position)
-        self._size = _read("<H", data, self._fields)
-
-    def at(self, field: int) -> int | None:
-        """Where a field stands."""
-        entry = 4 + 2 * field
-        offset = _read("<H", self.data, self._fields + entry) if entry + 2 <= self._size else 0
-        return self._start + offset if offset else None
-
-    def number(self, field: int, form: str) -> int:
-        where = self.at(field)
-        return 0 if where is None else _read(form, self.data, where)
-
-    def table(self, field: int) -> "_Table | None":
-        where = self.at(field)
-        return None if where is None else _Table(self.data, where + _read("<I", self.data, where))
-
-    def vector(self, field: int) -> tuple[int, int]:
-        """How many elements, and where the first stands."""
-        where = self.at(field)
-        if where is None:
-            return 0, 0
-        start = where + _read("<I", self.data, where)
-        return _read("<I", self.data, start), start + 4
-
-
-def _read(form: str, data: bytes, position: int) -> int:
-    if position < 0:  # struct would count from the end
-        raise ValueError
-    found: int = struct.unpack_from(form, data, position)[0]
-    return found
-
-
 def _message(metadata: bytes) -> _Message:
-    message = _Table(metadata, _read("<I", metadata, 0))
+    message = Table(metadata, read("<I", metadata, 0))
     kind, header, length = message.number(1, "<B"), message.table(2), message.number(3, "<q")
     if header is None or kind not in (SCHEMA, DICTIONARY, BATCH):
         raise ValueError
@@ -152,13 +115,13 @@ def _message(metadata: bytes) -> _Message:
         raise ValueError
     rows = batch.number(0, "<q")
     count, nodes = batch.vector(1)
-    told = [_read("<q", metadata, nodes + 16 * each) for each in range(min(count, MOST_COLUMNS + 1))]
+    told = [read("<q", metadata, nodes + 16 * each) for each in range(min(count, MOST_COLUMNS + 1))]
     if count > MOST_COLUMNS or not all(0 <= each <= MOST_ROWS for each in (rows, *told)):
         raise invalid(f"a batch tells of more than {MOST_ROWS} rows or {MOST_COLUMNS} columns")
     return _Message(kind, rows if kind == BATCH else 0, length, _buffers(batch, length))
 
 
-def _buffers(batch: _Table, length: int) -> tuple[int, ...]:
+def _buffers(batch: Table, length: int) -> tuple[int, ...]:
     """Checks that the buffers are in the body; where those start that are compressed."""
     count, first = batch.vector(2)
     if count > 3 * MOST_COLUMNS:
@@ -173,7 +136,7 @@ def _buffers(batch: _Table, length: int) -> tuple[int, ...]:
     return tuple(starts) if batch.at(3) is not None else ()
 
 
-def check_flat(schema: _Table) -> None:
+def check_flat(schema: Table) -> None:
     """No column is made of columns: readers follow them as deep as they go.
 
     Raises:
@@ -184,7 +147,7 @@ def check_flat(schema: _Table) -> None:
         raise ValueError
     for each in range(count):
         where = first + 4 * each
-        if _Table(schema.data, where + _read("<I", schema.data, where)).vector(5)[0]:
+        if Table(schema.data, where + read("<I", schema.data, where)).vector(5)[0]:
             raise ValueError
 
 

@@ -43,8 +43,9 @@ def column(values: Sequence[Any], wanted: Wanted) -> Numbers | Texts:
 
 def fit_float32(numbers: Numbers) -> bool:
     """Whether each of them is finite and fits into a float32."""
-    least, greatest = np.minimum.reduce(numbers, axis=None), np.maximum.reduce(numbers, axis=None)
-    return bool(least >= -FLOAT32_MAX and greatest <= FLOAT32_MAX)  # NaN is on neither side
+    # As Python's floats: a float16 would take the limit for infinity.
+    least, greatest = (float(end.reduce(numbers, axis=None)) for end in (np.minimum, np.maximum))
+    return least >= -FLOAT32_MAX and greatest <= FLOAT32_MAX  # NaN is on neither side
 
 
 def texts(values: Sequence[str | None]) -> Texts:

@@ -1,0 +1,56 @@
+"""FlatBuffers, as far as Arrow's messages need them: https://flatbuffers.dev/internals/. Whatever is read is held against the
+bytes that are there."""
+
+import struct
+
+
+class Table:
+    """A table of a FlatBuffer: fields by number, each perhaps absent."""
+
+    def __init__(self, data: bytes, position: int) -> None:
+        self.data, self._start = data, position
+        self._fields = position - read("<i", data, position)
+        self._size = read("<H", data, self._fields)
+
+    def at(self, field: int) -> int | None:
+        """Where a field stands."""
+        entry = 4 + 2 * field
+        offset = read("<H", self.data, self._fields + entry) if entry + 2 <= self._size else 0
+        return self._start + offset if offset else None
+
+    def number(self, field: int, form: str) -> int:
+        """The number there, 0 if it is absent; `form` as `struct` has it."""
+        where = self.at(field)
+        return 0 if where is None else read(form, self.data, where)
+
+    def table(self, field: int) -> "Table | None":
+        """The table there."""
+        where = self.at(field)
+        return None if where is None else Table(self.data, where + read("<I", self.data, where))
+
+    def vector(self, field: int) -> tuple[int, int]:
+        """How many elements, and where the first stands."""
+        where = self.at(field)
+        if where is None:
+            return 0, 0
+        start = where + read("<I", self.data, where)
+        return read("<I", self.data, start), start + 4
+
+    def text(self, field: int) -> bytes:
+        """The text there, empty if it is absent."""
+        size, start = self.vector(field)
+        if start + size > len(self.data):
+            raise ValueError
+        return self.data[start : start + size]
+
+
+def read(form: str, data: bytes, position: int) -> int:
+    """A number, `form` as `struct` has it.
+
+    Raises:
+        ValueError, struct.error: it is not in the data.
+    """
+    if position < 0:  # struct would count from the end
+        raise ValueError
+    found: int = struct.unpack_from(form, data, position)[0]
+    return found
