@@ -28,13 +28,13 @@ class Outbox(Book):
     def claim(self, *, lease: float, longest: float) -> Delivery | None:
         """A delivery that is due, now this caller's for `lease` seconds; None when there is none.
 
-        One whose time is further away than `longest` seconds, which nobody could have meant, is due as well: the clock
-        was turned back.
+        One whose time is further away than twice `longest` seconds, which nobody could have meant, is due as well: the
+        clock was turned back. Not once: another service may have claimed it since we looked at ours.
         """
         due, jobs = tables.deliveries.c, tables.jobs
         while True:
             now = self._clock()
-            soon, never = time_text(now), time_text(now + timedelta(seconds=longest))
+            soon, never = time_text(now), time_text(now + timedelta(seconds=2 * longest))
             query = (
                 select(due.job_seq, due.url, due.tries, due.next_at)
                 .where(or_(due.next_at <= soon, due.next_at > never))

@@ -294,6 +294,14 @@ def test_a_clock_that_was_turned_back_stalls_nothing(engine: Engine) -> None:
     assert datetime.fromisoformat(delivery(engine, job)["next_at"]) < now() + timedelta(seconds=31)
 
 
+def test_what_another_has_claimed_a_moment_later_is_not_due(engine: Engine) -> None:
+    """Who has looked at the clock and then waited for the journal finds a lease that ends after the longest one."""
+    end_job(engine, "http://127.0.0.1/", now() - timedelta(seconds=60))
+    waited = Outbox(engine, clock=lambda: now() - timedelta(seconds=10))
+    assert Outbox(engine).claim(lease=300, longest=300) is not None
+    assert waited.claim(lease=300, longest=300) is None
+
+
 def test_only_who_has_the_lease_settles(engine: Engine) -> None:
     job = end_job(engine, "http://127.0.0.1/", now())
     early = Outbox(engine).claim(lease=-1, longest=60)
