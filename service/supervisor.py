@@ -1,5 +1,5 @@
-"""The supervisor of a service of several processes: opens the sockets, starts the processes, starts anew what dies, and
-passes on what they say to each other. It loads neither torch nor the framework, and does nothing else that could fail.
+"""The supervisor of a service of several processes: opens the sockets, starts the processes, starts anew what dies or hangs,
+and passes on what they say to each other. It loads neither torch nor the framework, and does nothing else that could fail.
 
 One process trains, the others answer; all share the home, the journal and the sockets. On Linux they die with it.
 """
@@ -26,6 +26,8 @@ MOST_PATIENCE = 60.0
 STEADY = 10.0  # seconds after which a process has not died early
 MOST_SECONDS_TO_STOP = 27.0  # after which what still runs is killed
 MOST_UNREAD = 1 << 20  # bytes that wait for a process; one that reads no hints gets none
+BETWEEN_QUESTIONS = 3.0  # seconds; each process is asked what it has counted, to see that it still answers
+MOST_UNANSWERED = 5  # questions; after that a process hangs, and is killed
 MOST_SECONDS_TO_TELL = 1.0  # for a process to say what it has counted; then what it said before counts
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,7 @@ class Process:
     writer: asyncio.StreamWriter
     ready: bool = False
     figures: list[Family] = field(default_factory=list)  # what it has counted, as it last said
+    unanswered: int = 0  # questions since it last said anything
 
     def send(self, line: bytes) -> None:
         """Lets it know, unless it has not read for long."""
@@ -98,7 +101,7 @@ class Supervisor:
         if not self._stop.is_set():
             for listener in self._listeners:
                 log.info("%d workers running on %s (Ctrl-C stops)", len(self._answering), address_of(listener))
-        await self._stop.wait()
+        await self._watch()
         await self._end()
         _, unstopped = await asyncio.wait(keeping, timeout=MOST_SECONDS_TO_STOP)
         for process in self._processes.values():
@@ -180,6 +183,20 @@ class Supervisor:
         self._forget(process)
         return status
 
+    async def _watch(self) -> None:
+        """Kills what hangs, until the service is to stop. Questions are counted, not seconds: a machine that stood still
+        has asked none."""
+        while not self._stop.is_set():
+            for process in self._processes.values():
+                if process.unanswered >= MOST_UNANSWERED:
+                    log.error("%s hangs and is killed", process.name)
+                    process.child.kill()
+                elif process.ready:
+                    process.unanswered += 1
+                    process.send(line_of("tell"))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), BETWEEN_QUESTIONS)
+
     def _forget(self, process: Process) -> None:
         process.writer.close()
         del self._processes[process.name]
@@ -192,6 +209,7 @@ class Supervisor:
         """Until it has ended."""
         with suppress(ConnectionError):
             while line := await reader.readline():
+                process.unanswered = 0
                 kind, value = json.loads(line)
                 if kind == "ready":
                     process.ready = True

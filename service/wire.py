@@ -7,7 +7,7 @@
 | `["job", id]` | all | all others | that job has changed |
 | `["stop", null]` | supervisor | all | the service is about to stop |
 | `["ask", number]` | an answering process | supervisor | what has been counted? |
-| `["tell", null]` | supervisor | all | what have you counted? |
+| `["tell", null]` | supervisor | all | what have you counted? Asked every 3 s, too: who never answers hangs |
 | `["told", figures]` | all | supervisor | this |
 | `["sum", [number, figures]]` | supervisor | who has asked | all together |
 

@@ -207,6 +207,18 @@ def test_a_killed_process_is_started_again_and_nothing_is_lost(tmp_path: Path, r
     verify(server.home)
 
 
+def test_a_process_that_hangs_is_replaced(tmp_path: Path) -> None:
+    with Service(tmp_path / "home") as server:
+        hangs = server.answering()[0]
+        os.kill(hangs, signal.SIGSTOP)
+        until(lambda: hangs not in server.processes() and len(server.answering()) == 2, 90)
+        assert "hangs and is killed" in server.log.read_text()
+        server.client.wait(server.client.train(line())["id"])
+        for client in server.each().values():
+            assert client.predict("line", version=1, inputs={"x": [1.0]})["model_version"] == 1
+        assert server.stop() == 0
+
+
 def test_the_supervisor_takes_all_with_it(tmp_path: Path) -> None:
     with Service(tmp_path / "home") as server:
         pids = [*server.processes(), *(trainer for pid in server.processes() for trainer in children(pid))]
