@@ -72,7 +72,8 @@ class Exchange:
 
     def set_result(self, body: bytes) -> None:
         """Sends the answer."""
-        self._send(200, self.served.about(self.form.media_type) + rendered(self.form.told), body)
+        about, told = self.served.about(self.form.media_type), self.form.told
+        self._send(200, about + rendered(told) if told else about, body)
 
     def set_exception(self, error: Exception) -> None:
         """Sends what the one table of errors has for it, and writes it into the access log."""
