@@ -12,7 +12,6 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -23,9 +22,10 @@ import torch
 from benchmarks.serving import crowd
 from benchmarks.serving.bodies import ARROW, FORMATS, NPY, OIP, body, open_inference
 from benchmarks.serving.flips import Flips, flip
-from benchmarks.serving.load import Closed, Open, Request, closed_loop, open_loop, percentile
+from benchmarks.serving.load import Open, Request, closed_loop, open_loop, percentile
 from benchmarks.serving.models import spec, weights
 from benchmarks.serving.peers.network import network, rows
+from benchmarks.serving.results import Seen, figure
 from benchmarks.serving.servers import BY_HAND, PEERS, NotMeasured, Ours, Server, bare
 from service.client import Client
 
@@ -43,23 +43,6 @@ HEAVY_HIDDEN, HEAVY_ROWS = [1024, 1024, 1024], 224  # so many rows that sharing 
 BIG_HIDDEN, SMALL_HIDDEN = [507, 507], [153, 153]
 ONE, ALONE, MANY = "1 row", "1 row, 1 connection", "1000 rows JSON"
 CONNECTIONS = {ONE: 32, ALONE: 1, MANY: 32, NPY: 32, ARROW: 32, OIP: 32}
-
-
-@dataclass
-class Seen:
-    """What one server showed in one workload, a value for each round."""
-
-    rate: list[float] = field(default_factory=list)
-    p50: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)  # seconds a request
-    failures: int = 0
-
-    def add(self, closed: Closed, cpu: float) -> None:
-        """One round."""
-        self.rate.append(closed.rate)
-        self.p50.append(closed.p50)
-        self.cpu.append(cpu / max(1, closed.answered))
-        self.failures += closed.refused + closed.broken
 
 
 class Benchmark:
@@ -393,11 +376,6 @@ class Benchmark:
             "the same: p99 of a refusal", f"{1e3 * refused:.1f} ms", "≤ 10 ms", refused <= 0.01 if refusals else None
         )
         yield figure("the same: p99 of how late the load itself was", f"{1e3 * late:.1f} ms", "", None)
-
-
-def figure(work: str, measured: str, must: str, holds: bool | None) -> str:
-    """A line of the table."""
-    return f"| {work} | {measured} | {must} | {'' if holds is None else 'yes' if holds else '**no**'} |\n"
 
 
 def told(what: str) -> None:

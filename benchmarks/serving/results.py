@@ -1,0 +1,27 @@
+"""What was seen, and how it stands in the table."""
+
+from dataclasses import dataclass, field
+
+from benchmarks.serving.load import Closed
+
+
+@dataclass
+class Seen:
+    """What one server showed in one workload, a value for each round."""
+
+    rate: list[float] = field(default_factory=list)
+    p50: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)  # seconds a request
+    failures: int = 0
+
+    def add(self, closed: Closed, cpu: float) -> None:
+        """One round."""
+        self.rate.append(closed.rate)
+        self.p50.append(closed.p50)
+        self.cpu.append(cpu / max(1, closed.answered))
+        self.failures += closed.refused + closed.broken
+
+
+def figure(work: str, measured: str, must: str, holds: bool | None) -> str:
+    """A line of the table."""
+    return f"| {work} | {measured} | {must} | {'' if holds is None else 'yes' if holds else '**no**'} |\n"
