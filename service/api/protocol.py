@@ -51,9 +51,7 @@ UNREAD_SECONDS = 8.5  # in which nothing of an answer that waits arrives
 LINGER_SECONDS = 2.0  # for a client to read why it was turned away
 LOOKED_AT_ONCE = 25  # connections that are looked at, and perhaps closed, before others have their turn
 
-TurnedAway = Callable[
-    [str, str, int], None
-]  # is told the method and the path, `-` where it is not known, and the status
+TurnedAway = Callable[[str, str, int], None]  # is told method and path, `-` for what is not known, and the status
 
 NOTHING, _HEAD, _BODY = 0, 1, 2  # the part of a request that has begun and not ended
 _UNREAD, _LINGERING, _NEW = object(), object(), object()

@@ -2,6 +2,7 @@
 bytes that are there."""
 
 import struct
+from collections.abc import Iterator
 
 
 class Table:
@@ -35,6 +36,18 @@ class Table:
             return 0, 0
         start = where + read("<I", self.data, where)
         return read("<I", self.data, start), start + 4
+
+    def tables(self, field: int, most: int) -> "Iterator[Table]":
+        """The tables of a vector there.
+
+        Raises:
+            ValueError: there are more than `most`.
+        """
+        count, first = self.vector(field)
+        if count > most:
+            raise ValueError
+        for where in range(first, first + 4 * count, 4):
+            yield Table(self.data, where + read("<I", self.data, where))
 
     def text(self, field: int) -> bytes:
         """The text there, empty if it is absent."""

@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from service.serving.formats.arrow_messages import BATCH, CONTINUED, SCHEMA
 from service.serving.formats.flat_buffers import Table, read
 from service.serving.instances import MOST_ROWS
 
-CONTINUED = b"\xff\xff\xff\xff"
 END = CONTINUED + b"\0\0\0\0"
-SCHEMA, BATCH = 1, 3  # kinds of messages
 FLOATING_POINT = 3  # a kind of type
 FLOATS: "dict[int, np.dtype[Any]]" = {1: np.dtype("<f4"), 2: np.dtype("<f8")}  # by their precision
 MOST_BYTES = 16 * 2**10  # of the two messages together
@@ -67,7 +66,10 @@ def matrix(stream: bytes, names: tuple[bytes, ...]) -> Array | None:
     except _BROKEN:
         return None
     layout = _learned.get(stream[:start]) if start <= MOST_BYTES else None
-    if layout is None or len(stream) < start + layout.size or stream[start + layout.size :] not in (END, b""):
+    if layout is None:
+        return None
+    end = start + layout.size
+    if len(stream) < end or stream[end : end + len(END) + 1] not in (END, b""):
         return None
     if layout.names == names:
         starts = layout.starts
@@ -114,11 +116,9 @@ def _header(metadata: bytes, kind: int) -> tuple[Table, int]:
 
 def _fields(schema: Table) -> Iterator[tuple[bytes, "np.dtype[Any]"]]:
     """Name and type of each column; only floats are plain."""
-    count, first = schema.vector(1)
-    if schema.number(0, "<h") or not 0 < count <= MOST_COLUMNS:  # big-endian
+    if schema.number(0, "<h"):  # big-endian
         raise ValueError
-    for where in range(first, first + 4 * count, 4):
-        field = Table(schema.data, where + read("<I", schema.data, where))
+    for field in schema.tables(1, MOST_COLUMNS):
         kind = field.table(3)
         if kind is None or field.number(2, "<B") != FLOATING_POINT or field.at(4) is not None or field.vector(5)[0]:
             raise ValueError
