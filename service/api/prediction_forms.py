@@ -26,7 +26,7 @@ JSON = "application/json"
 JSON_LINES = "application/x-ndjson"
 NPY = "application/x-npy"
 ARROW = ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file")
-IN_LOOP = frozenset({JSON, NPY, JSON_LINES})  # are written by the event loop; the others import and use polars
+WITHOUT_POLARS = frozenset({NPY, JSON_LINES})  # is written what is of these types; the others need it
 SMALL = 65_536  # bytes of a body that the event loop reads itself, whatever stands in it
 QUICK = 262_144  # bytes of a body that it reads itself if that takes less time than a change of threads
 
@@ -67,8 +67,13 @@ class Form:
 
     media_type: str
     write: Writer
-    apart: bool = False
     told: list[tuple[bytes, bytes]] = field(default_factory=list)  # headers that are known once it is written
+    by_polars: bool = False
+
+    @property
+    def apart(self) -> bool:
+        """Whether it had better be written in a thread, however small."""
+        return self.by_polars and not _polars_is_loaded()
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ def _reader(media_type: str, read: formats.Read) -> Reader:
         return read(body, warm.signature, warm.model.fills_missing)
 
     def once_loaded(warm: Warm, body: bytes) -> Rows | None:
-        return rows(warm, body) if "polars" in sys.modules else None  # whose first import takes a while
+        return rows(warm, body) if _polars_is_loaded() else None
 
     if media_type == NPY:
         return Reader(lambda body: body, rows, in_loop=QUICK)
@@ -114,7 +119,13 @@ def _form(media_type: str, write: formats.Write) -> Form:
         ends = accumulate(counts)
         return [write(warm, answers[end - count : end]) for end, count in zip(ends, counts, strict=True)]
 
-    return Form(media_type, bodies, apart=media_type not in IN_LOOP)
+    return Form(media_type, bodies, by_polars=media_type not in WITHOUT_POLARS)
+
+
+def _polars_is_loaded() -> bool:
+    """Its first import takes a while; who asks for it while another thread is at it waits as long."""
+    found = sys.modules.get("polars")
+    return found is not None and not getattr(found.__spec__, "_initializing", False)
 
 
 READERS = {
@@ -144,10 +155,10 @@ def accepted(headers: Headers, first: str = JSON) -> Form:
     Raises:
         NotAcceptable: it takes none that can be written.
     """
-    accept = headers.get(b"accept", b"*/*")
-    if accept in (b"*/*", first.encode()):
+    accept = headers.get(b"accept", b"*/*").decode("latin-1")
+    if accept == "*/*":
         return FORMS[first]
-    return FORMS[choose(accept.decode("latin-1"), OFFERED)]
+    return FORMS.get(accept) or FORMS[choose(accept, OFFERED)]
 
 
 OFFERED = tuple(FORMS)

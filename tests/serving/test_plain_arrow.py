@@ -1,7 +1,7 @@
 """Arrow without a table between: what is read is what polars reads, and nothing is read that it refuses."""
 
 import io
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -11,8 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from service.serving.formats import plain_arrow
-from service.serving.formats.arrow import read_stream
+from service.serving.formats.arrow import read_stream, write_stream
+from service.serving.warm_models import Warm
 from service.workflow.errors import InvalidInstances
+from service.workflow.model import Model
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.tasks import Task
 
@@ -127,3 +129,22 @@ def test_what_is_learned_is_bounded() -> None:
     for rows in range(1, plain_arrow.MOST_LEARNED + 20):
         outcome(stream(pl.DataFrame({name: np.zeros(rows, np.float32) for name in NAMES})))
     assert len(plain_arrow._learned) <= plain_arrow.MOST_LEARNED
+
+
+@given(st.integers(1, 20), st.integers(1, 3), st.data())
+def test_what_is_written_is_what_polars_writes(rows: int, columns: int, data: st.DataObject) -> None:
+    outputs = [Output(name=name, type="number") for name in NAMES[:columns]]
+    warm = Warm(cast(Model, None), SIGNATURE.model_copy(update={"outputs": outputs}))
+    drawn = st.lists(st.lists(FLOATS, min_size=columns, max_size=columns), min_size=rows, max_size=rows)
+    for _ in range(3):  # the second time by what was learned the first, unless something was not finite
+        answers = np.array(data.draw(drawn), np.float32)
+        written = write_stream(warm, answers)
+        frame = pl.read_ipc_stream(io.BytesIO(written))
+        known = np.where(np.isfinite(answers), answers, np.nan)
+        assert np.array_equal(frame.fill_null(np.nan).to_numpy(), known, equal_nan=True)
+        assert frame.columns == list(NAMES[:columns]) and sum(frame.null_count().row(0)) == np.isnan(known).sum()
+    plain_arrow._frames.clear()
+    finite = np.arange(rows * columns, dtype=np.float32).reshape(rows, columns)
+    by_polars = write_stream(warm, finite)
+    assert plain_arrow.stream(NAMES[:columns], finite) == by_polars
+    assert plain_arrow.stream(NAMES[:columns], finite + 1) == write_stream(warm, finite + 1)

@@ -76,8 +76,17 @@ def _parsed(header: bytes) -> tuple["np.dtype[np.generic]", bool, tuple[int, ...
 def write(warm: Warm, answers: Array) -> bytes:
     """The answers as an array: [n] for one target, [n, k] for several, [n, classes] of probabilities in sorted order, NaN
     for what is not known."""
-    column = answers.shape[1] == 1 and not warm.signature.classifies
-    made = np.where(np.isfinite(answers), answers, np.float32(np.nan)).astype("<f4", copy=False)
+    made = answers.astype("<f4")  # a copy in the order of C
+    known = np.isfinite(made)
+    if not known.all():
+        made[~known] = np.nan
+    column = made.shape[1] == 1 and not warm.signature.classifies
+    return _head(made.shape[:1] if column else made.shape) + made.tobytes()
+
+
+@functools.lru_cache(maxsize=256)
+def _head(shape: tuple[int, ...]) -> bytes:
+    """What stands before so many float32."""
     file = io.BytesIO()
-    np.lib.format.write_array(file, made[:, 0] if column else made, version=(1, 0), allow_pickle=False)
+    np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
     return file.getvalue()

@@ -1,7 +1,8 @@
-"""Arrow streams that hold one batch of floats and nothing else, from their bytes to an array without a table between.
+"""Arrow streams that hold one batch of floats and nothing else, from their bytes to an array without a table between, and back.
 
 Only what polars has read before is read here: a stream whose messages are, byte for byte, those of one that it took. What
-they say of the columns is remembered; the numbers are new. https://arrow.apache.org/docs/format/Columnar.html
+they say of the columns is remembered; the numbers are new. So it is with what is written: all but the numbers was written by
+polars. https://arrow.apache.org/docs/format/Columnar.html
 """
 
 import struct
@@ -39,24 +40,67 @@ class _Layout:
     size: int  # of the body
 
 
+@dataclass(frozen=True)
+class _Frame:
+    """A stream without its numbers."""
+
+    head: bytes  # both messages
+    layout: _Layout
+    tail: bytes
+
+    def around(self, numbers: Array) -> bytes:
+        """The stream with these numbers [rows, columns]."""
+        body = bytearray(self.layout.size)
+        for column, at in enumerate(self.layout.starts):
+            np.frombuffer(body, self.layout.dtype, self.layout.rows, at)[:] = numbers[:, column]
+        return b"".join((self.head, body, self.tail))
+
+
 _learned: OrderedDict[bytes, _Layout] = OrderedDict()  # by the bytes of both messages
-_learning = threading.Lock()
+_frames: OrderedDict[tuple[tuple[str, ...], int], _Frame] = OrderedDict()  # by the columns' names and how many rows
+_learning = threading.Lock()  # streams are read and written in threads, too
 
 
 def learn(stream: bytes) -> None:
     """Remembers what the messages of this stream say, if that is plain. polars must have read it."""
+    found = _looked_at(stream)
+    if found is not None:
+        _remember(_learned, *found)
+
+
+def learn_to_write(names: tuple[str, ...], numbers: Array, stream: bytes) -> None:
+    """Remembers how polars has written these numbers [rows, columns], if that is plain."""
+    found = _looked_at(stream)
+    if found is not None:
+        head, layout = found
+        frame = _Frame(head, layout, stream[len(head) + layout.size :])
+        if frame.around(numbers) == stream:  # nothing is in it that we do not know of
+            _remember(_frames, (names, len(numbers)), frame)
+
+
+def stream(names: tuple[str, ...], numbers: Array) -> bytes | None:
+    """These numbers [rows, columns] as a stream; None if it is not known how one of so many rows is written."""
+    frame = _frames.get((names, len(numbers)))
+    return None if frame is None else frame.around(numbers)
+
+
+def _remember(known: OrderedDict[Any, Any], key: object, value: object) -> None:
+    with _learning:
+        known[key] = value
+        if len(known) > MOST_LEARNED:
+            known.popitem(last=False)
+
+
+def _looked_at(stream: bytes) -> tuple[bytes, _Layout] | None:
+    """Both messages of a stream and what they say; None if that is not plain."""
     try:
         schema = _message_end(stream, 0)
         start = _message_end(stream, schema)
         if start > MOST_BYTES:
-            return
-        layout = _layout(stream[8:schema], stream[schema + 8 : start])
+            return None
+        return stream[:start], _layout(stream[8:schema], stream[schema + 8 : start])
     except _BROKEN:
-        return
-    with _learning:  # streams are read in threads, too
-        _learned[stream[:start]] = layout
-        if len(_learned) > MOST_LEARNED:
-            _learned.popitem(last=False)
+        return None
 
 
 def matrix(stream: bytes, names: tuple[bytes, ...]) -> Array | None:
