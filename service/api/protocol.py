@@ -1,26 +1,26 @@
 """A connection: what a client may send before anybody looks at what it asks, and for how long it may take.
 
 uvicorn's protocol has no limits of its own. A client that sends slowly, never reads, or sends what two readers would take for
-different requests is turned away here. Time is looked at twice a second for all connections together, so that a request
-costs no timer.
+different requests is turned away here.
 """
 
 import array
 import asyncio
 import fcntl
-import resource
 import socket
 import termios
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import httptools
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from service.api.errors import (
@@ -31,35 +31,31 @@ from service.api.errors import (
     TooManyConnections,
     TooSlow,
 )
+from service.api.looks import Looks
 from service.api.problems import answer_to
 from service.api.request_head import check_head
+from service.api.turns import Turns
 
 MOST_HEAD_BYTES = 64 * 2**10  # of the request line and all headers
 PIECE = 32 * 2**10  # bytes that are parsed before anything is counted again
 MOST_PIPELINED = 16  # requests that may wait for the answer to one before them
 LATE = 64 * 2**10  # bytes of a body from which on its end is not waited for when its request is answered early
+ENOUGH = 4 * 2**10  # of a body, for which whoever reads it is woken before it is whole
 LINGER_BYTES = 64 * 2**10  # of a body that are still read once its request has been answered
 
 # A look comes every half second and begins to count when it first sees a connection wait: all of these are up to a second later
 # at the latest. So nothing that is to end within 10 seconds lasts longer.
-BETWEEN_LOOKS = 0.5
 IDLE_SECONDS = 8.5  # between two requests, and before the first
 HEAD_SECONDS = 8.5  # from the first byte of a request to the end of its head
 BODY_SECONDS = 8.5  # over which a body must come at
 LEAST_RATE = 1024  # bytes a second
 UNREAD_SECONDS = 8.5  # in which nothing of an answer that waits arrives
 LINGER_SECONDS = 2.0  # for a client to read why it was turned away
-LOOKED_AT_ONCE = 25  # connections that are looked at, and perhaps closed, before others have their turn
 
 TurnedAway = Callable[[str, str, int], None]  # is told method and path, `-` for what is not known, and the status
 
 NOTHING, _HEAD, _BODY = 0, 1, 2  # the part of a request that has begun and not ended
 _UNREAD, _LINGERING, _NEW = object(), object(), object()
-
-
-def most_connections() -> int:
-    """As many as leave files enough for the service itself: past the system's limit even its journal could not be opened."""
-    return max(64, min(16_384, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 512))
 
 
 class Connection(HttpToolsProtocol):
@@ -69,6 +65,7 @@ class Connection(HttpToolsProtocol):
     _part = NOTHING
     _received = 0  # bytes in all
     _unframed = 0  # bytes since a head, or a piece of a body, was whole
+    _by_lines = False  # whether each piece of the body is wanted as it comes
     _late = False  # whether a body is awaited that is long, or of unknown length
     _keeps_alive = True  # as the client has asked, while the body may still fail
     _deaf = False  # what comes is thrown away
@@ -94,10 +91,10 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Turned away when there are too many."""
         super().connection_made(transport)
-        watch = _watch(self.server_state, self.loop)
-        watch.start()
-        if len(self.connections) > watch.most:
-            self._refuse(TooManyConnections(f"there are {watch.most} connections, the most that are held at a time"))
+        looks, self._turns = _shared_by(self.server_state, self.loop)
+        looks.start()
+        if len(self.connections) > looks.most:
+            self._refuse(TooManyConnections(f"there are {looks.most} connections, the most that are held at a time"))
 
     def data_received(self, data: bytes) -> None:
         """Parsed in small pieces, so that nothing grows unseen."""
@@ -131,6 +128,9 @@ class Connection(HttpToolsProtocol):
                 return False
         return True
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._turns.begin(partial(super()._start_asgi_task, cycle, app))
+
     # What the parser finds
 
     def on_message_begin(self) -> None:
@@ -162,6 +162,7 @@ class Connection(HttpToolsProtocol):
         self.headers.extend(headers)
         super().on_headers_complete()
         self._part, self._unframed = _BODY, 0
+        self._by_lines = any(name == b"content-type" and b"ndjson" in value.lower() for name, value in headers)
         if length is None or length > LATE:
             # Until the body is there, an answer is the last one on this connection.
             self._late = True
@@ -176,9 +177,11 @@ class Connection(HttpToolsProtocol):
         if cycle.response_complete:
             return
         cycle.body += body
-        if len(cycle.body) > HIGH_WATER_LIMIT:
+        size = len(cycle.body)
+        if size > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
-        cycle.message_event.set()
+        if size >= ENOUGH or self._by_lines:
+            cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """The request is whole."""
@@ -306,7 +309,8 @@ class Connection(HttpToolsProtocol):
 
     def _look_at_body(self, now: float) -> None:
         cycle = self.cycle
-        if self._waits_for is not cycle or cycle.body or self.flow.read_paused or cycle.waiting_for_100_continue:
+        to_read = cycle.message_event.is_set()
+        if self._waits_for is not cycle or to_read or self.flow.read_paused or cycle.waiting_for_100_continue:
             self._waits_for, self._pace = cycle, deque()  # it is the service that has something to read
         pace = self._pace
         pace.append((now, self._received))
@@ -357,42 +361,11 @@ class _Trailers(list[tuple[bytes, bytes]]):
         """Drops it."""
 
 
-class _Watch:
-    """Looks at every connection of a server, again and again while there are any."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, connections: set[Any]) -> None:
-        self.most = most_connections()
-        self._loop = loop
-        self._connections = connections
-        self._looks = False
-
-    def start(self) -> None:
-        """Begins, if it does not look already."""
-        if not self._looks:
-            self._looks = True
-            self._loop.call_later(BETWEEN_LOOKS, self._round)
-
-    def _round(self) -> None:
-        if self._connections:
-            self._look(list(self._connections))
-        else:
-            self._looks = False
-
-    def _look(self, left: list[Connection]) -> None:
-        now = self._loop.time()
-        for each in left[-LOOKED_AT_ONCE:]:
-            each.look(now)
-        del left[-LOOKED_AT_ONCE:]
-        if left:
-            self._loop.call_soon(self._look, left)
-        else:
-            self._loop.call_later(BETWEEN_LOOKS, self._round)
+_shared: WeakKeyDictionary[ServerState, tuple[Looks, Turns]] = WeakKeyDictionary()
 
 
-_watches: WeakKeyDictionary[ServerState, _Watch] = WeakKeyDictionary()
-
-
-def _watch(state: ServerState, loop: asyncio.AbstractEventLoop) -> _Watch:
-    if state not in _watches:
-        _watches[state] = _Watch(loop, state.connections)
-    return _watches[state]
+def _shared_by(state: ServerState, loop: asyncio.AbstractEventLoop) -> tuple[Looks, Turns]:
+    """What the connections of a server have in common."""
+    if state not in _shared:
+        _shared[state] = Looks(loop, state.connections), Turns(loop)
+    return _shared[state]

@@ -1,0 +1,34 @@
+"""Turns: all begin, in their order, and few in each turn of the event loop."""
+
+import asyncio
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.api.turns import AT_ONCE, Turns
+
+
+@given(st.lists(st.integers(0, 3 * AT_ONCE), min_size=1, max_size=6))
+def test_all_begin_in_their_order_and_few_at_a_time(comes: list[int]) -> None:
+    begun: list[tuple[int, int]] = []  # in which turn of the loop, and who
+    turn, number = 0, 0
+
+    async def main() -> None:
+        nonlocal turn, number
+        turns = Turns(asyncio.get_running_loop())
+        for count in comes:  # so many with each turn
+            for _ in range(count):
+                turns.begin(lambda number=number: begun.append((turn, number)))  # type: ignore[misc]
+                number += 1
+            turn += 1
+            await asyncio.sleep(0)
+        while len(begun) < number:
+            turn += 1
+            await asyncio.sleep(0)
+
+    asyncio.run(asyncio.wait_for(main(), 10))
+    assert [each for _, each in begun] == list(range(sum(comes)))
+    assert all(count <= AT_ONCE for count in Counter(at for at, _ in begun).values())
+    if comes[0] <= AT_ONCE:
+        assert sum(at == 0 for at, _ in begun) == comes[0]  # those who come alone wait for nothing
