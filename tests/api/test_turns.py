@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from functools import partial
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,12 +15,15 @@ def test_all_begin_in_their_order_and_few_at_a_time(comes: list[int]) -> None:
     begun: list[tuple[int, int]] = []  # in which turn of the loop, and who
     turn, number = 0, 0
 
+    def begin(who: int) -> None:
+        begun.append((turn, who))
+
     async def main() -> None:
         nonlocal turn, number
         turns = Turns(asyncio.get_running_loop())
         for count in comes:  # so many with each turn
             for _ in range(count):
-                turns.begin(lambda number=number: begun.append((turn, number)))  # type: ignore[misc]
+                turns.begin(partial(begin, number))
                 number += 1
             turn += 1
             await asyncio.sleep(0)
