@@ -45,7 +45,7 @@ def _encoding(by: Preprocessing | None, missing: bool) -> Iterator[Step]:
         yield partial(encode, of=by.layout, fill=by.fill, indicated=by.indicated, mean=by.mean, std=by.std)
     elif by.mean is not None and by.std is not None:
         mean, std = by.mean, by.std
-        yield lambda raw: (raw - mean) / std
+        yield lambda raw: (raw - mean).div_(std)
 
 
 def _network(network: nn.Module) -> Iterator[Step]:
@@ -84,4 +84,4 @@ def _answering(model: Model) -> Iterator[Step]:
         yield model.answer
     elif model.target is not None:
         mean, std = model.target.mean, model.target.std
-        yield lambda values: values * std + mean
+        yield lambda values: (values * std).add_(mean)
