@@ -21,12 +21,9 @@ settings.load_profile("patient")
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A real server."""
-    started = LiveServer(tmp_path_factory.mktemp("server") / "home")
-    try:
+    with LiveServer(tmp_path_factory.mktemp("server") / "home") as started:
         yield started
-    finally:
-        assert started.stop() == 0
-        assert '"level":"error"' not in started.log(), started.log()
+    assert '"level":"error"' not in started.log(), started.log()
 
 
 @pytest.fixture(scope="session")

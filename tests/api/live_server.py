@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -18,7 +18,7 @@ ADDRESS = re.compile(r"running on (http://127\.0\.0\.1:\d+)\D")  # to its end: t
 
 
 class LiveServer:
-    """`python -m service serve` in a process of its own, with these settings of the environment."""
+    """`python -m service serve` in a process of its own, with these settings of the environment; `with` ends it."""
 
     def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
@@ -53,6 +53,12 @@ class LiveServer:
             self.process.kill()
             self.process.wait()
             raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.stop() == 0
 
     def _address(self) -> str:
         deadline = time.monotonic() + START_SECONDS

@@ -27,20 +27,17 @@ LONG_ENOUGH = "correct-horse-battery-staple-and-more"
 @pytest.fixture(scope="module")
 def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyedServer]:
     """A server with keys, and with a model and its alias."""
-    started = KeyedServer(tmp_path_factory.mktemp("keyed") / "home", MODELWRIGHT_ADMIN_KEY=LONG_ENOUGH)
-    try:
+    with KeyedServer(tmp_path_factory.mktemp("keyed") / "home", MODELWRIGHT_ADMIN_KEY=LONG_ENOUGH) as started:
         with started.as_("train") as http:
             train(http, "line", training={"epochs": 0})
         with started.as_("admin") as http:
             assert http.put("/v1/models/line/aliases/production", json={"version": 1}).status_code == 200
         yield started
-    finally:
-        assert started.stop() == 0
-        assert '"level":"error"' not in started.log(), started.log()
-        for secret in [*started.keys.values(), LONG_ENOUGH]:
-            assert secret not in started.log()
-            for path in started.home.rglob("*"):
-                assert path.is_dir() or secret.encode() not in path.read_bytes(), path
+    assert '"level":"error"' not in started.log(), started.log()
+    for secret in [*started.keys.values(), LONG_ENOUGH]:
+        assert secret not in started.log()
+        for path in started.home.rglob("*"):
+            assert path.is_dir() or secret.encode() not in path.read_bytes(), path
 
 
 def asked() -> list[tuple[str, str]]:

@@ -22,13 +22,9 @@ PREDICTIONS = "/v1/models/line/predictions"
 
 @contextmanager
 def serving(home: Path, access_log: str) -> Iterator[tuple[LiveServer, httpx.Client]]:
-    server = LiveServer(home, MODELWRIGHT_ACCESS_LOG=access_log)
-    try:
-        with server.client() as http:
-            train(http, "line", training={"epochs": 0})
-            yield server, http
-    finally:
-        assert server.stop() == 0
+    with LiveServer(home, MODELWRIGHT_ACCESS_LOG=access_log) as server, server.client() as http:
+        train(http, "line", training={"epochs": 0})
+        yield server, http
 
 
 def answered(server: LiveServer) -> list[dict[str, Any]]:
@@ -78,8 +74,7 @@ def test_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("setting", ["usual", "all"])
 def test_a_line_has_the_id_of_its_request_and_the_name_of_its_key(tmp_path: Path, setting: str) -> None:
-    server = KeyedServer(tmp_path / "home", MODELWRIGHT_ACCESS_LOG=setting)
-    try:
+    with KeyedServer(tmp_path / "home", MODELWRIGHT_ACCESS_LOG=setting) as server:
         with server.as_("train") as http:
             job = train(http, "line", training={"epochs": 0})
         big = {"instances": [[1e39]]}  # more than a float32 holds
@@ -114,8 +109,6 @@ def test_a_line_has_the_id_of_its_request_and_the_name_of_its_key(tmp_path: Path
         with server.as_("predict") as http:
             text = http.get("/metrics").text
         assert 'modelwright_http_requests_total{method="DELETE",route="other",status="403"} 1.0' in text
-    finally:
-        assert server.stop() == 0
 
 
 def test_of_those_that_find_no_room_one_a_second_has_a_line(caplog: pytest.LogCaptureFixture) -> None:

@@ -16,13 +16,10 @@ from tests.api.test_edge import problem
 @pytest.fixture
 def keyed(tmp_path: Path) -> Iterator[KeyedServer]:
     """A server with keys, and with a model."""
-    started = KeyedServer(tmp_path / "home")
-    try:
+    with KeyedServer(tmp_path / "home") as started:
         with started.as_("train") as http:
             train(http, "line", training={"epochs": 0})
         yield started
-    finally:
-        assert started.stop() == 0
 
 
 def test_who_changed_what_is_written_down(keyed: KeyedServer) -> None:

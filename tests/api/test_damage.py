@@ -71,36 +71,28 @@ def flip(path: Path) -> None:
 def test_a_flipped_bit_is_that_version_s_alone(tmp_path: Path) -> None:
     """Version 1 goes on under the running service that finds version 2 damaged. After a start the newest is refused, the
     others are served."""
-    server = LiveServer(tmp_path / "home")
-    try:
-        with server.client() as http:
-            path = "/v1/models/line"
-            for seed in range(2):
-                train(http, "line", training={"epochs": 0, "seed": seed})
-            train(http, "other", training={"epochs": 0})
-            http.put(f"{path}/aliases/production", json={"version": 1})
-            assert http.post(f"{path}/predictions", json=ROWS).headers["Model-Version"] == "1"
-            flip(tensors(server, "line")[1])
-            http.put(f"{path}/aliases/production", json={"version": 2})
-            for _ in range(3):
-                answer = http.post(f"{path}/predictions", json=ROWS)
-                assert (answer.status_code, answer.headers["Model-Version"]) == (200, "1")
-            answer = http.post(f"{path}/versions/2/predictions", json=ROWS)
+    with LiveServer(tmp_path / "home") as server, server.client() as http:
+        path = "/v1/models/line"
+        for seed in range(2):
+            train(http, "line", training={"epochs": 0, "seed": seed})
+        train(http, "other", training={"epochs": 0})
+        http.put(f"{path}/aliases/production", json={"version": 1})
+        assert http.post(f"{path}/predictions", json=ROWS).headers["Model-Version"] == "1"
+        flip(tensors(server, "line")[1])
+        http.put(f"{path}/aliases/production", json={"version": 2})
+        for _ in range(3):
+            answer = http.post(f"{path}/predictions", json=ROWS)
+            assert (answer.status_code, answer.headers["Model-Version"]) == (200, "1")
+        answer = http.post(f"{path}/versions/2/predictions", json=ROWS)
+        assert (answer.status_code, answer.json()["code"]) == (503, "version_corrupt")
+    with LiveServer(tmp_path / "home") as server, server.client() as http:
+        for reference in ("versions/2/", "versions/latest/", ""):
+            answer = http.post(f"{path}/{reference}predictions", json=ROWS)
             assert (answer.status_code, answer.json()["code"]) == (503, "version_corrupt")
-    finally:
-        assert server.stop() == 0
-    server = LiveServer(tmp_path / "home")
-    try:
-        with server.client() as http:
-            for reference in ("versions/2/", "versions/latest/", ""):
-                answer = http.post(f"{path}/{reference}predictions", json=ROWS)
-                assert (answer.status_code, answer.json()["code"]) == (503, "version_corrupt")
-            assert http.post(f"{path}/versions/1/predictions", json=ROWS).status_code == 200
-            assert http.post("/v1/models/other/predictions", json=ROWS).status_code == 200
-            http.put(f"{path}/aliases/production", json={"version": 1})
-            assert http.post(f"{path}/predictions", json=ROWS).headers["Model-Version"] == "1"
-    finally:
-        server.stop()
+        assert http.post(f"{path}/versions/1/predictions", json=ROWS).status_code == 200
+        assert http.post("/v1/models/other/predictions", json=ROWS).status_code == 200
+        http.put(f"{path}/aliases/production", json={"version": 1})
+        assert http.post(f"{path}/predictions", json=ROWS).headers["Model-Version"] == "1"
 
 
 @pytest.fixture(scope="module")
@@ -114,17 +106,12 @@ def moody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: moody\nVersion: 1.0.0\n")
     (about / "entry_points.txt").write_text("[modelwright.models]\nmoody = moody:MoodySpec\n")
     paths = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
-    server = LiveServer(
-        home, PYTHONPATH=paths, MODELWRIGHT_LIGHT_PREDICTIONS="30000", MODELWRIGHT_PREDICTION_THREADS="1"
-    )
-    try:
-        with server.client() as http:
-            train(http, "moody", model={"kind": "moody"}, optimizer={"name": "SGD"}, training={"epochs": 0})
-            train(http, "line", training={"epochs": 0})
-            yield http
-    finally:
-        server.stop()
-        shutil.rmtree(home, ignore_errors=True)
+    limits = {"MODELWRIGHT_LIGHT_PREDICTIONS": "30000", "MODELWRIGHT_PREDICTION_THREADS": "1"}
+    with LiveServer(home, PYTHONPATH=paths, **limits) as server, server.client() as http:
+        train(http, "moody", model={"kind": "moody"}, optimizer={"name": "SGD"}, training={"epochs": 0})
+        train(http, "line", training={"epochs": 0})
+        yield http
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def test_a_forward_that_raises_fails_its_own_request(moody: httpx.Client) -> None:

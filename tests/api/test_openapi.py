@@ -19,12 +19,8 @@ Operation = tuple[str, str, dict[str, Any]]
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A client of a server of its own: the examples train the model `line`, which others count on."""
-    server = LiveServer(tmp_path_factory.mktemp("documented") / "home")
-    try:
-        with server.client() as client:
-            yield client
-    finally:
-        server.stop()
+    with LiveServer(tmp_path_factory.mktemp("documented") / "home") as server, server.client() as client:
+        yield client
 
 
 @pytest.fixture(scope="module")

@@ -22,14 +22,12 @@ ROWS = {"instances": [[0.5]]}
 def heavy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server that computes every prediction in one thread, with places for two to wait."""
     settings = {"MODELWRIGHT_LIGHT_PREDICTIONS": "0", "MODELWRIGHT_WAITING_PREDICTIONS": "2"}
-    server = LiveServer(tmp_path_factory.mktemp("heavy") / "home", **settings)
-    with server.client() as http:
+    with LiveServer(tmp_path_factory.mktemp("heavy") / "home", **settings) as server, server.client() as http:
         records = [{**{f"x{i}": float(i + row) for i in range(4)}, "y": float(row)} for row in range(20)]
         wide = {"kind": "mlp", "hidden": [2048, 2048]}
         data = {"kind": "rows", "records": records, "target": "y", "task": "regression"}
         train(http, "wide", data=data, model=wide, training={"epochs": 0})
-    yield server
-    server.stop()
+        yield server
 
 
 def test_every_answer_is_that_of_the_version_it_names_while_an_alias_moves(http: httpx.Client, model: str) -> None:

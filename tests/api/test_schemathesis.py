@@ -31,18 +31,14 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveServer, 
     """A server that may be filled with anything, and the job that has made the model `line` in it. It has a key from the
     start: else the first one that is made, by one of the cases, would lock out all cases after it. That key is of the
     configuration, for any other is revoked by one of the cases."""
-    server = LiveServer(tmp_path_factory.mktemp("fuzzed") / "home", **SETTINGS)
-    try:
-        with server.client() as http:
-            http.headers["Authorization"] = BEARER
-            job = train(http, "line")["id"]
-            http.put("/v1/models/line/aliases/production", json={"version": 1}).raise_for_status()
-            http.put(
-                "/v1/datasets/table", content="x,y\n0,1\n1,2\n", headers={"Content-Type": "text/csv"}
-            ).raise_for_status()
-            yield server, job
-    finally:
-        server.stop()
+    with LiveServer(tmp_path_factory.mktemp("fuzzed") / "home", **SETTINGS) as server, server.client() as http:
+        http.headers["Authorization"] = BEARER
+        job = train(http, "line")["id"]
+        http.put("/v1/models/line/aliases/production", json={"version": 1}).raise_for_status()
+        http.put(
+            "/v1/datasets/table", content="x,y\n0,1\n1,2\n", headers={"Content-Type": "text/csv"}
+        ).raise_for_status()
+        yield server, job
 
 
 def test_the_service_is_as_its_document_says(own: tuple[LiveServer, str], tmp_path: Path) -> None:

@@ -238,8 +238,8 @@ def test_one_that_leaves_in_the_middle_of_its_body_harms_nobody(server: LiveServ
 
 
 def test_a_stop_waits_for_a_body_that_is_gathered(tmp_path: Path) -> None:
-    stopping, whole = LiveServer(tmp_path / "home"), post(LARGE)
-    try:
+    whole = post(LARGE)
+    with LiveServer(tmp_path / "home") as stopping:
         with stopping.client() as http:
             train(http, "line")
         with connected(stopping) as connection:
@@ -249,9 +249,6 @@ def test_a_stop_waits_for_a_body_that_is_gathered(tmp_path: Path) -> None:
             connection.sendall(whole[100_000:])
             answer = until_closed(connection)
         assert stopping.process.wait(30) == 0
-    finally:
-        stopping.process.kill()
-        stopping.process.wait()
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n") and b"connection: close" in answer
 
 

@@ -207,12 +207,9 @@ def test_p24_who_waits_for_the_service_is_not_slow(server: LiveServer, http: htt
 @pytest.fixture
 def narrow(tmp_path: Path) -> Iterator[LiveServer]:
     """A server that may open few files, and so holds few connections."""
-    started = LiveServer(tmp_path / "home")
-    resource.prlimit(started.process.pid, resource.RLIMIT_NOFILE, (640, 640))
-    try:
+    with LiveServer(tmp_path / "home") as started:
+        resource.prlimit(started.process.pid, resource.RLIMIT_NOFILE, (640, 640))
         yield started
-    finally:
-        started.stop()
 
 
 def test_p21_more_connections_than_there_may_be_are_told_so(narrow: LiveServer) -> None:

@@ -24,13 +24,10 @@ SECRET = "a secret that nobody else knows"  # noqa: S105 - of this test
 def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A service that may send webhooks to this machine."""
     hosts = {"MODELWRIGHT_WEBHOOK_HOSTS": "127.0.0.1, hooks.example.com:8443", "MODELWRIGHT_WEBHOOK_SECRET": SECRET}
-    started = LiveServer(tmp_path_factory.mktemp("telling") / "home", **hosts)
-    try:
+    with LiveServer(tmp_path_factory.mktemp("telling") / "home", **hosts) as started:
         yield started
-    finally:
-        assert started.stop() == 0
-        assert '"level":"error"' not in started.log(), started.log()
-        assert SECRET not in started.log()
+    assert '"level":"error"' not in started.log(), started.log()
+    assert SECRET not in started.log()
 
 
 def test_the_end_of_a_job_is_told(telling: LiveServer) -> None:

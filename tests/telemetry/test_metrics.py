@@ -39,12 +39,8 @@ def value(http: httpx.Client, sample: str, **labels: str) -> float:
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A client of a server that nobody else asks."""
-    server = LiveServer(tmp_path_factory.mktemp("measured") / "home")
-    try:
-        with server.client() as client:
-            yield client
-    finally:
-        assert server.stop() == 0
+    with LiveServer(tmp_path_factory.mktemp("measured") / "home") as server, server.client() as client:
+        yield client
 
 
 def test_every_family_is_in_the_guide_and_is_what_it_says(http: httpx.Client) -> None:

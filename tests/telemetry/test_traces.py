@@ -30,11 +30,8 @@ def collector() -> Iterator[Collector]:
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[LiveServer]:
     home = tmp_path_factory.mktemp("traced") / "home"
-    started = LiveServer(home, OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint, OTEL_BSP_SCHEDULE_DELAY="50")
-    try:
+    with LiveServer(home, OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint, OTEL_BSP_SCHEDULE_DELAY="50") as started:
         yield started
-    finally:
-        assert started.stop() == 0
     assert '"level":"error"' not in started.log(), started.log()
 
 
@@ -151,23 +148,19 @@ def test_a_collector_that_is_away_holds_nobody_up(tmp_path: Path, listens: bool)
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         if not listens:
             silent.close()
-        queue = {
+        settings = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "1",
             "OTEL_BSP_MAX_QUEUE_SIZE": "20",
             "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "10",
             "OTEL_BSP_SCHEDULE_DELAY": "20",
         }
-        server = LiveServer(
-            tmp_path / "home", OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, OTEL_EXPORTER_OTLP_TIMEOUT="1", **queue
-        )
-        try:
-            with server.client() as http:
-                assert [http.get("/livez").status_code for _ in range(200)] == [200] * 200
-                assert train(http, "line")["status"] == "succeeded"
-                until(lambda: LOOK in server.log())
-                assert [http.get("/livez").status_code for _ in range(200)] == [200] * 200
-        finally:
+        with LiveServer(tmp_path / "home", **settings) as server, server.client() as http:
+            assert [http.get("/livez").status_code for _ in range(200)] == [200] * 200
+            assert train(http, "line")["status"] == "succeeded"
+            until(lambda: LOOK in server.log())
+            assert [http.get("/livez").status_code for _ in range(200)] == [200] * 200
             began = time.monotonic()
-            assert server.stop() == 0
         assert time.monotonic() - began < 15  # of that the service itself takes some; a retry of the SDK's alone 30
     assert server.log().count(LOOK) == 1
     assert "opentelemetry" not in server.log()

@@ -21,18 +21,15 @@ MISSING = {"a": float, "b": lambda i: i % 5 / 2}
 @pytest.fixture(scope="module")
 def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A service whose default model is version 1 of `chosen`; version 2 answers otherwise."""
-    server = LiveServer(tmp_path_factory.mktemp("named") / "home", MODELWRIGHT_DEFAULT_MODEL="chosen@1")
-    try:
-        with server.client() as client:
-            assert client.get("/ping").status_code == 503  # it is not there yet
-            spec = table(rows(**MISSING, y=lambda i: 2.5 * i), "y")
-            for seed in (1, 2):
-                train(client, "chosen", **spec | {"training": {"epochs": 0, "seed": seed}})
-            until(lambda: client.get("/ping").status_code == 200, 30)
-            yield client
-    finally:
-        assert server.stop() == 0
-        assert '"level":"error"' not in server.log(), server.log()
+    home = tmp_path_factory.mktemp("named") / "home"
+    with LiveServer(home, MODELWRIGHT_DEFAULT_MODEL="chosen@1") as server, server.client() as client:
+        assert client.get("/ping").status_code == 503  # it is not there yet
+        spec = table(rows(**MISSING, y=lambda i: 2.5 * i), "y")
+        for seed in (1, 2):
+            train(client, "chosen", **spec | {"training": {"epochs": 0, "seed": seed}})
+        until(lambda: client.get("/ping").status_code == 200, 30)
+        yield client
+    assert '"level":"error"' not in server.log(), server.log()
 
 
 @pytest.fixture(scope="module")
