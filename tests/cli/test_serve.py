@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.postgres import Postgres
 
 ROOT = Path(__file__).parents[2]
+TWO = ("--workers", "2")  # their supervisor looks at the keys, too, and has not loaded torch for it
 
 
 def refused(home: Path, url: str | None = None, *options: str, path: Path | None = None, key: str | None = None) -> str:
@@ -66,16 +67,17 @@ def test_no_driver(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])  # noqa: S104 - that is the test
 def test_without_a_key_it_serves_no_other_machine(tmp_path: Path, host: str) -> None:
-    said = refused(tmp_path, None, "--host", host)
+    said = refused(tmp_path, None, "--host", host, *TWO)
     assert host in said and "keys create" in said and "--insecure" in said
 
 
 @pytest.mark.parametrize("key", ["", "x", "   ", " " * 40, "changeme", "a" * 64])
 def test_a_key_that_could_be_guessed(tmp_path: Path, key: str) -> None:
-    assert "MODELWRIGHT_ADMIN_KEY" in refused(tmp_path, None, "--insecure", key=key)
+    assert "MODELWRIGHT_ADMIN_KEY" in refused(tmp_path, None, "--insecure", *TWO, key=key)
 
 
-def test_keys_that_cannot_be_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_keys_that_cannot_be_read(tmp_path: Path, workers: str) -> None:
     (tmp_path / "access").mkdir()
     (tmp_path / "access" / "keys.json").write_text("{")
-    assert "keys" in refused(tmp_path, None, "--insecure")
+    assert "keys" in refused(tmp_path, None, "--insecure", "--workers", workers)
