@@ -13,14 +13,17 @@ import pytest
 from tests.story.server import Server, line, until, verify
 
 
-@pytest.fixture
-def pair(tmp_path: Path) -> Iterator[tuple[Server, Server]]:
-    """The first trains, one job at a time; the second would train whatever the first leaves."""
-    with Server(tmp_path / "home", slots=1, checkpoint_seconds=0.1) as first:
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
+    """The first trains, one job at a time; the second would train whatever the first leaves. Who kills one starts it again."""
+    home = tmp_path_factory.mktemp("two") / "home"
+    with Server(home, slots=1, checkpoint_seconds=0.1) as first:
         job = first.client.train(line(0, name="warm"))
         first.client.wait(job["id"])  # its trainer server has loaded: it will be the quicker one
-        with Server(tmp_path / "home", log="second", slots=1, checkpoint_seconds=0.1) as second:
+        with Server(home, log="second", slots=1, checkpoint_seconds=0.1) as second:
             yield first, second
+            for server in (first, second):
+                assert server.stop() == 0
 
 
 def test_each_tells_what_the_other_does(pair: tuple[Server, Server]) -> None:
@@ -43,9 +46,10 @@ def test_the_job_of_a_killed_service_goes_on_in_the_other_to_the_same_bits(pair:
     for epochs in (12_000, 48_000, 192_000):
         owner, other, job_id = half_way(pair, epochs)
         owner.kill()
-        if (job := other.client.wait(job_id))["attempt"] > 1:
-            break
-        owner.start()  # the training was quicker than the blow
+        job = other.client.wait(job_id)
+        owner.start()
+        if job["attempt"] > 1:
+            break  # else the training was quicker than the blow
     undisturbed = other.client.wait(other.client.train(job["spec"] | {"model_name": "whole"})["id"])
     assert job["attempt"] == 2
     assert [attempt["status"] for attempt in other.client.attempts(job_id)] == ["queued", "succeeded"]
@@ -67,8 +71,6 @@ def test_a_service_that_stands_still_loses_its_jobs_and_does_no_harm_when_it_wak
     assert job["attempt"] == 2
     assert owner.client.job(job_id)["status"] == "succeeded"
     assert [version["version"] for version in owner.client.versions(job["result"]["model_name"])] == [1]
-    for server in pair:
-        assert server.stop() == 0
 
 
 def stand_still(server: Server) -> None:

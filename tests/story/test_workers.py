@@ -89,7 +89,28 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with Service(tmp_path_factory.mktemp("pair") / "home") as server:
         yield server
         assert server.stop() == 0
-        assert '"level":"error"' not in server.said(), server.said()
+        lines = [json.loads(line) for line in server.said().splitlines()]
+        assert all({"timestamp", "level", "logger", "event"} <= each.keys() for each in lines)
+        assert all(each["level"] != "error" for each in lines), server.said()
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One that has trained a line; no test trains another."""
+    with Service(tmp_path_factory.mktemp("counted") / "home") as server:
+        server.client.wait(server.client.train(line())["id"])
+        yield server
+        assert server.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def struck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One that has trained a line, and whose processes may be killed: it starts them again."""
+    with Service(tmp_path_factory.mktemp("struck") / "home") as server:
+        server.client.wait(server.client.train(line())["id"])
+        yield server
+        assert server.stop() == 0
+    verify(server.home)
 
 
 def test_a_job_can_be_followed_and_stopped_from_any_worker(pair: Service) -> None:
@@ -137,86 +158,72 @@ def test_an_alias_is_followed_by_all_workers(pair: Service) -> None:
             until(lambda: second.predict("aliased", inputs={"x": [1.0]})["model_version"] == version, SOON)  # noqa: B023
 
 
-def test_figures_are_those_of_all_workers_whoever_is_asked_and_whoever_dies(tmp_path: Path) -> None:
-    with Service(tmp_path / "home") as server:
-        server.client.wait(server.client.train(line())["id"])
-        clients = server.each()
-        for times, client in zip((3, 4), clients.values(), strict=True):
-            for _ in range(times):
-                client.predict("line", version=1, inputs={"x": [1.0]})
-        for client in clients.values():
-            assert predictions_counted(client) == 7
-            assert sum_of(figures(client), "modelwright_batch_rows_bucket", le="1.0") == 7
-            assert sum_of(figures(client), "modelwright_warm_models", process="worker-1") == 1
-        killed, left = clients
-        os.kill(killed, signal.SIGKILL)
-        assert predictions_counted(clients[left]) == 7
-        until(lambda: len(server.answering()) == 2 and sorted(server.answering()) != sorted(clients))
-        for number, client in enumerate(server.each().values(), 8):
+def test_figures_are_those_of_all_workers_whoever_is_asked_and_whoever_dies(counted: Service) -> None:
+    clients = counted.each()
+    for times, client in zip((3, 4), clients.values(), strict=True):
+        for _ in range(times):
             client.predict("line", version=1, inputs={"x": [1.0]})
-            assert predictions_counted(client) == number
-        assert server.stop() == 0
+    for client in clients.values():
+        assert predictions_counted(client) == 7
+        assert sum_of(figures(client), "modelwright_batch_rows_bucket", le="1.0") == 7
+        assert sum_of(figures(client), "modelwright_warm_models", process="worker-1") == 1
+    killed, left = clients
+    os.kill(killed, signal.SIGKILL)
+    assert predictions_counted(clients[left]) == 7
+    until(lambda: len(counted.answering()) == 2 and sorted(counted.answering()) != sorted(clients))
+    for number, client in enumerate(counted.each().values(), 8):
+        client.predict("line", version=1, inputs={"x": [1.0]})
+        assert predictions_counted(client) == number
 
 
-def test_what_is_the_same_for_all_processes_is_told_once(tmp_path: Path) -> None:
-    with Service(tmp_path / "home") as server:
-        server.client.wait(server.client.train(line())["id"])
-        done = 'modelwright_jobs{status="succeeded"} 1.0'  # the journal is asked once a second
-        for client in server.each().values():
-            until(lambda: done in figures(client).splitlines(), SOON)  # noqa: B023
-            told = figures(client)
-            for name in ("journal_up", "home_free_bytes", "home_size_bytes", "build_info", "keys_required"):
-                (sample,) = re.findall(rf"^modelwright_{name}(?:{{.*}})? .*$", told, re.MULTILINE)
-                assert "process=" not in sample
-            assert len(re.findall(r'^modelwright_jobs{status="\w+"} ', told, re.MULTILINE)) == told.count(
-                "modelwright_jobs{"
-            )
-            assert sum_of(told, "modelwright_attempts_total", end="succeeded") == 1
-            assert sum_of(told, "modelwright_job_seconds_count", status="succeeded") == 1
-            assert sum_of(told, "modelwright_training_stage_seconds_count", stage="train") == 1
-            assert re.findall(r"^modelwright_training_slots{(.*)} 1.0$", told, re.MULTILINE) == ['process="trainings"']
-            assert told.count("process_resident_memory_bytes{") == 3
-        assert server.stop() == 0
-        lines = [json.loads(line) for line in server.said().splitlines()]
-        assert all({"timestamp", "level", "logger", "event"} <= each.keys() for each in lines)
+def test_what_is_the_same_for_all_processes_is_told_once(counted: Service) -> None:
+    done = 'modelwright_jobs{status="succeeded"} 1.0'  # the journal is asked once a second
+    for client in counted.each().values():
+        until(lambda: done in figures(client).splitlines(), SOON)  # noqa: B023
+        told = figures(client)
+        for name in ("journal_up", "home_free_bytes", "home_size_bytes", "build_info", "keys_required"):
+            (sample,) = re.findall(rf"^modelwright_{name}(?:{{.*}})? .*$", told, re.MULTILINE)
+            assert "process=" not in sample
+        assert len(re.findall(r'^modelwright_jobs{status="\w+"} ', told, re.MULTILINE)) == told.count(
+            "modelwright_jobs{"
+        )
+        assert sum_of(told, "modelwright_attempts_total", end="succeeded") == 1
+        assert sum_of(told, "modelwright_job_seconds_count", status="succeeded") == 1
+        assert sum_of(told, "modelwright_training_stage_seconds_count", stage="train") == 1
+        assert re.findall(r"^modelwright_training_slots{(.*)} 1.0$", told, re.MULTILINE) == ['process="trainings"']
+        assert told.count("process_resident_memory_bytes{") == 3
 
 
 @pytest.mark.parametrize("role", ["answer", "train"])
-def test_a_killed_process_is_started_again_and_nothing_is_lost(tmp_path: Path, role: str) -> None:
-    with Service(tmp_path / "home") as server:
-        server.client.wait(server.client.train(line())["id"])
-        job_id = server.client.train(line(30_000, name="long"))["id"]
-        until(lambda: list((server.home / "checkpoints" / job_id).glob("*.safetensors")))
-        with Asking(server.url) as asking:
-            until(lambda: asking.answered > 50)
-            killed = server.answering()[0] if role == "answer" else server.training()
-            os.kill(killed, signal.SIGKILL)
-            told = time.monotonic()
-            until(lambda: killed not in server.processes() and len(server.processes()) == 3)
-            started = time.monotonic() - told
-            job = server.client.wait(job_id)
-            answered = asking.answered
-            until(lambda: asking.answered > answered + 50)
-        assert asking.refused == 0, "a new connection was refused though the other worker listens"
-        assert asking.cut_off <= (Asking.CLIENTS if role == "answer" else 0)
-        assert (job["status"], job["attempt"]) == ("succeeded", 1 if role == "answer" else 2)
-        if role == "train":
-            assert server.client.attempts(job_id)[0]["cause"]["code"] == "lease_lost"
-        assert started < SOON
-        assert server.stop() == 0
-    verify(server.home)
+def test_a_killed_process_is_started_again_and_nothing_is_lost(struck: Service, role: str) -> None:
+    job_id = struck.client.train(line(30_000, name="long"))["id"]
+    until(lambda: list((struck.home / "checkpoints" / job_id).glob("*.safetensors")))
+    with Asking(struck.url) as asking:
+        until(lambda: asking.answered > 50)
+        killed = struck.answering()[0] if role == "answer" else struck.training()
+        os.kill(killed, signal.SIGKILL)
+        told = time.monotonic()
+        until(lambda: killed not in struck.processes() and len(struck.processes()) == 3)
+        started = time.monotonic() - told
+        job = struck.client.wait(job_id)
+        answered = asking.answered
+        until(lambda: asking.answered > answered + 50)
+    assert asking.refused == 0, "a new connection was refused though the other worker listens"
+    assert asking.cut_off <= (Asking.CLIENTS if role == "answer" else 0)
+    assert (job["status"], job["attempt"]) == ("succeeded", 1 if role == "answer" else 2)
+    if role == "train":
+        assert struck.client.attempts(job_id)[0]["cause"]["code"] == "lease_lost"
+    assert started < SOON
 
 
-def test_a_process_that_hangs_is_replaced(tmp_path: Path) -> None:
-    with Service(tmp_path / "home") as server:
-        hangs = server.answering()[0]
-        os.kill(hangs, signal.SIGSTOP)
-        until(lambda: hangs not in server.processes() and len(server.answering()) == 2, 90)
-        assert "hangs and is killed" in server.log.read_text()
-        server.client.wait(server.client.train(line())["id"])
-        for client in server.each().values():
-            assert client.predict("line", version=1, inputs={"x": [1.0]})["model_version"] == 1
-        assert server.stop() == 0
+def test_a_process_that_hangs_is_replaced(struck: Service) -> None:
+    hangs = struck.answering()[0]
+    os.kill(hangs, signal.SIGSTOP)
+    until(lambda: hangs not in struck.processes() and len(struck.answering()) == 2, 90)
+    assert "hangs and is killed" in struck.log.read_text()
+    struck.client.wait(struck.client.train(line())["id"])
+    for client in struck.each().values():
+        assert client.predict("line", version=1, inputs={"x": [1.0]})["model_version"] == 1
 
 
 def test_the_supervisor_takes_all_with_it(tmp_path: Path) -> None:
