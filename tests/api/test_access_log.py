@@ -4,11 +4,9 @@ import json
 import logging
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
-import httpx
 import pytest
 
 from service.api import access_log
@@ -20,33 +18,39 @@ from tests.api.raw_socket import connect
 PREDICTIONS = "/v1/models/line/predictions"
 
 
-@contextmanager
-def serving(home: Path, access_log: str) -> Iterator[tuple[LiveServer, httpx.Client]]:
-    with LiveServer(home, MODELWRIGHT_ACCESS_LOG=access_log) as server, server.client() as http:
-        train(http, "line", training={"epochs": 0})
-        yield server, http
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, KeyedServer]]:
+    """One with each setting; each has a line."""
+    folder, started = tmp_path_factory.mktemp("logging"), {}
+    with ExitStack() as stack:
+        for setting in ("usual", "all", "none"):
+            started[setting] = stack.enter_context(KeyedServer(folder / setting, MODELWRIGHT_ACCESS_LOG=setting))
+            with started[setting].as_("train") as http:
+                train(http, "line", training={"epochs": 0})
+        yield started
 
 
-def answered(server: LiveServer) -> list[dict[str, Any]]:
+def answered(server: LiveServer, since: int = 0) -> list[dict[str, Any]]:
     """The lines of the access log. Every other line must be JSON, too."""
-    found = [json.loads(line) for line in server.log().split("\n")[:-1]]
+    found = [json.loads(line) for line in server.log()[since:].split("\n")[:-1]]
     return [each for each in found if each["logger"] == "service.api.access_log"]
 
 
-def ask(http: httpx.Client) -> None:
-    assert http.get(PREDICTIONS + "?x=0.5").status_code == 200
-    assert http.get(PREDICTIONS + "?x=secret").status_code == 422
-    assert http.get("/v1/models/line%0a%7b%7d%1b?secret=1", headers={"Authorization": "secret"}).status_code == 422
-    assert http.get("/last/" + "x" * 5000).status_code == 404
+def ask(server: KeyedServer) -> None:
+    with server.as_("admin") as http:
+        assert http.get(PREDICTIONS + "?x=0.5").status_code == 200
+        assert http.get(PREDICTIONS + "?x=secret").status_code == 422
+        assert http.get("/v1/models/line%0a%7b%7d%1b?secret=1", headers={"Cookie": "secret"}).status_code == 422
+        assert http.get("/last/" + "x" * 5000).status_code == 404
 
 
-def told(server: LiveServer) -> list[tuple[str, str, int]]:
-    """What was asked, from the first prediction on to the last request."""
-    until(lambda: "/last/" in server.log())
-    lines = answered(server)
+def told(server: LiveServer, since: int) -> list[tuple[str, str, int]]:
+    """What was asked since then, to the last request; whose trainings were asked for before may be told late."""
+    until(lambda: "/last/" in server.log()[since:])
+    lines = answered(server, since)
     assert all(0 <= each["seconds"] < 100 and each["level"] == "info" for each in lines)
-    asked = [(each["method"], each["path"], each["status"]) for each in lines]
     assert "secret" not in server.log()
+    asked = [(each["method"], each["path"], each["status"]) for each in lines]
     return [each for each in asked if "training-jobs" not in each[1]]
 
 
@@ -58,57 +62,60 @@ SHOWN = [
 
 
 @pytest.mark.parametrize(("setting", "first"), [("usual", []), ("all", [("GET", PREDICTIONS, 200)])])
-def test_what_is_told(tmp_path: Path, setting: str, first: list[tuple[str, str, int]]) -> None:
-    with serving(tmp_path / "home", setting) as (server, http):
-        ask(http)
-        assert told(server) == first + SHOWN
-        submitted = next(each for each in answered(server) if each["method"] == "POST")
-        assert len(submitted["job_id"]) == 24
+def test_what_is_told(servers: dict[str, KeyedServer], setting: str, first: list[tuple[str, str, int]]) -> None:
+    server = servers[setting]
+    since = len(server.log())
+    ask(server)
+    assert told(server, since) == first + SHOWN
+    submitted = next(each for each in answered(server) if each["method"] == "POST")
+    assert len(submitted["job_id"]) == 24
 
 
-def test_none(tmp_path: Path) -> None:
-    with serving(tmp_path / "home", "none") as (server, http):
-        ask(http)
-        assert answered(server) == []
+def test_none(servers: dict[str, KeyedServer]) -> None:
+    ask(servers["none"])
+    assert answered(servers["none"]) == []
 
 
 @pytest.mark.parametrize("setting", ["usual", "all"])
-def test_a_line_has_the_id_of_its_request_and_the_name_of_its_key(tmp_path: Path, setting: str) -> None:
-    with KeyedServer(tmp_path / "home", MODELWRIGHT_ACCESS_LOG=setting) as server:
-        with server.as_("train") as http:
-            job = train(http, "line", training={"epochs": 0})
-        big = {"instances": [[1e39]]}  # more than a float32 holds
-        asked: list[tuple[str, str, str, Any, int]] = [
-            ("train", "GET", "/v1/models", None, 200),
-            ("predict", "GET", "/v1/models/nobody", None, 404),
-            ("predict", "POST", PREDICTIONS, {"instances": [["x"]]}, 422),
-            ("predict", "POST", PREDICTIONS, big, 422),
-            ("predict", "DELETE", "/v1/models/line", None, 403),
-            ("made-up", "POST", PREDICTIONS, {"instances": [[0.5]]}, 401),
-            ("predict", "POST", PREDICTIONS, {"instances": [[0.5]]}, 200),
-            ("admin", "GET", "/last/", None, 404),
-        ]
-        ids = []
-        for key, method, path, body, status in asked:
-            with server.as_(key) as http:
-                reply = http.request(method, path, json=body)
-            assert reply.status_code == status, reply.text
-            ids.append(reply.headers["request-id"])
-        until(lambda: "/last/" in server.log())
-        found = {each["request_id"]: each for each in answered(server)}
-        for name, (key, method, path, _, status) in zip(ids, asked, strict=True):
-            if status == 200 and path == PREDICTIONS and setting == "usual":
-                assert name not in found
-                continue
-            line = found[name]
-            assert (line["method"], line["path"], line["status"]) == (method, path, status)
-            assert line.get("key") == (None if key == "made-up" else key)
-        submitted = next(each for each in found.values() if each.get("job_id") == job["id"])
-        assert submitted["key"] == "train"
-        assert not [key for key in server.keys.values() if key in server.log()]
-        with server.as_("predict") as http:
-            text = http.get("/metrics").text
-        assert 'modelwright_http_requests_total{method="DELETE",route="other",status="403"} 1.0' in text
+def test_a_line_has_the_id_of_its_request_and_the_name_of_its_key(
+    servers: dict[str, KeyedServer], setting: str
+) -> None:
+    server = servers[setting]
+    since = len(server.log())
+    with server.as_("train") as http:
+        job = train(http, "line", training={"epochs": 0})
+    big = {"instances": [[1e39]]}  # more than a float32 holds
+    asked: list[tuple[str, str, str, Any, int]] = [
+        ("train", "GET", "/v1/models", None, 200),
+        ("predict", "GET", "/v1/models/nobody", None, 404),
+        ("predict", "POST", PREDICTIONS, {"instances": [["x"]]}, 422),
+        ("predict", "POST", PREDICTIONS, big, 422),
+        ("predict", "DELETE", "/v1/models/line", None, 403),
+        ("made-up", "POST", PREDICTIONS, {"instances": [[0.5]]}, 401),
+        ("predict", "POST", PREDICTIONS, {"instances": [[0.5]]}, 200),
+        ("admin", "GET", "/last/", None, 404),
+    ]
+    ids = []
+    for key, method, path, body, status in asked:
+        with server.as_(key) as http:
+            reply = http.request(method, path, json=body)
+        assert reply.status_code == status, reply.text
+        ids.append(reply.headers["request-id"])
+    until(lambda: "/last/" in server.log()[since:])
+    found = {each["request_id"]: each for each in answered(server, since)}
+    for name, (key, method, path, _, status) in zip(ids, asked, strict=True):
+        if status == 200 and path == PREDICTIONS and setting == "usual":
+            assert name not in found
+            continue
+        line = found[name]
+        assert (line["method"], line["path"], line["status"]) == (method, path, status)
+        assert line.get("key") == (None if key == "made-up" else key)
+    submitted = next(each for each in found.values() if each.get("job_id") == job["id"])
+    assert submitted["key"] == "train"
+    assert not [key for key in server.keys.values() if key in server.log()]
+    with server.as_("predict") as http:
+        text = http.get("/metrics").text
+    assert 'modelwright_http_requests_total{method="DELETE",route="other",status="403"} 1.0' in text
 
 
 def test_of_those_that_find_no_room_one_a_second_has_a_line(caplog: pytest.LogCaptureFixture) -> None:
@@ -121,20 +128,22 @@ def test_of_those_that_find_no_room_one_a_second_has_a_line(caplog: pytest.LogCa
     assert len([each for each in told if each.endswith("429")]) <= 2 and told[-1].endswith("503")
 
 
-def test_a_connection_that_is_turned_away_has_a_line(tmp_path: Path) -> None:
-    with serving(tmp_path / "home", "usual") as (server, http):
-        for _ in range(20):
-            with connect(server) as connection:
-                connection.sendall(b"GET /livez?secret=1 HTTP/1.1\r\nHost: a b\r\n\r\n")
-                assert connection.recv(65_536).startswith(b"HTTP/1.1 400")
+def test_a_connection_that_is_turned_away_has_a_line(servers: dict[str, KeyedServer]) -> None:
+    server = servers["usual"]
+    since = len(server.log())
+    for _ in range(20):
         with connect(server) as connection:
-            connection.sendall(b"GET / HTTP/1.1\r\n" + b"a: secret\r\n" * 101 + b"\r\n")
-            assert connection.recv(65_536).startswith(b"HTTP/1.1 431")
+            connection.sendall(b"GET /livez?secret=1 HTTP/1.1\r\nHost: a b\r\n\r\n")
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 400")
+    with connect(server) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n" + b"a: secret\r\n" * 101 + b"\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 431")
+    with server.as_("admin") as http:
         metrics = http.get("/metrics").text
         assert http.get("/last/").status_code == 404
-        until(lambda: "/last/" in server.log())
-        lines = [each for each in answered(server) if each["status"] in (400, 431)]
-        assert "secret" not in server.log()
+    until(lambda: "/last/" in server.log()[since:])
+    lines = [each for each in answered(server, since) if each["status"] in (400, 431)]
+    assert "secret" not in server.log()
     assert (lines[0]["method"], lines[0]["path"], lines[0]["left_out"]) == ("-", "/livez", 0)
     assert 2 <= len(lines) < 12  # one a second of each status
     counted = r'modelwright_http_requests_total\{method="(\w+)",route="other",status="(\d+)"\} (\d+)'
