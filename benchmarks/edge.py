@@ -1,9 +1,11 @@
-"""`benchmarks/run edge`: what hostile clients cost the others. Each attack goes on beside 8 connections that predict one row
-each; told are how long the attacker was borne, how much memory he took, and what became of the others' slowest percent, looked
-at in windows of a second, because a shared machine stops for a moment now and then: their median, and the worst."""
+"""`benchmarks/run edge`: what hostile clients cost the others. Each attack goes on beside eight clients who predict one row each
+(`steady.py`); told are how long the attacker was borne, how much memory he took, and what became of the others' slowest
+percent, second by second: the median of those seconds, beside that of the seconds before and after, and the worst."""
 
+import json
 import os
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -12,21 +14,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import mean, median
+from typing import Any
 
 import httpx
 import psutil
 
-from benchmarks.serving.load import Closed, Request, closed_loop
 from benchmarks.serving.servers import Ours, Server
 from service.client import Client
 from service.workflow.spec import EXAMPLE
 
-SECONDS_EACH = int(os.environ.get("SECONDS_EACH", "5"))
+SECONDS_EACH = int(os.environ.get("SECONDS_EACH", "10"))  # of an attack that begins again and again
+USUAL = int(os.environ.get("USUAL", "8"))  # seconds before each attack, and after
 IDLE = int(os.environ.get("IDLE", "10000"))
 SLOW = 500  # connections of each kind of slow client
 BEARABLE = 20.0
 HEAD = b"POST /v1/training-jobs/validate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-ROW = Request("/v1/models/line/predictions", b'{"instances": [[0.5]]}')
+Second = dict[str, Any]  # what steady.py tells of it
 
 # On this port; says when it has begun in full, and for how many seconds it was borne.
 Attack = Callable[[int, threading.Event], float]
@@ -126,13 +129,20 @@ def highest_memory(server: Server) -> Iterator[list[int]]:
         watcher.join()
 
 
-def windows(port: int, core: int, seconds: int) -> list[Closed]:
-    """The load, a second at a time."""
-    return [closed_loop(core, port, ROW, 8, 1) for _ in range(seconds)]
+@contextmanager
+def steady(port: int, core: int) -> Iterator[list[Second]]:
+    """The others, and at the end what they saw."""
+    seen: list[Second] = []
+    command = ["taskset", "-c", str(core), sys.executable, str(Path(__file__).with_name("steady.py")), str(port)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as others:  # noqa: S603
+        yield seen
+        told, _ = others.communicate()
+    seen += map(json.loads, told.splitlines())
 
 
-def under(server: Server, attack: Attack, core: int, seconds: int, again: bool) -> tuple[float, int, list[Closed]]:
-    """The attack beside the load: the longest that one was borne, the most bytes, and how the others fared."""
+def under(server: Server, attack: Attack, core: int, again: bool) -> tuple[float, int, list[Second], list[Second]]:
+    """The attack beside the others: the longest that one was borne, the most bytes, and how they fared under it, and before and
+    after."""
     borne: list[float] = []
     begun, over = threading.Event(), threading.Event()
 
@@ -145,13 +155,21 @@ def under(server: Server, attack: Attack, core: int, seconds: int, again: bool) 
                 return
 
     attacker = threading.Thread(target=go)
-    with highest_memory(server) as highest:
+    with steady(server.port, core) as seen, highest_memory(server) as highest:
+        time.sleep(USUAL + 1)
+        started = time.monotonic()
         attacker.start()
         begun.wait()
-        seen = windows(server.port, core, seconds)
-        over.set()
+        since = time.monotonic()
+        if again:
+            over.wait(SECONDS_EACH)
+            over.set()
         attacker.join()
-    return max(borne), highest[0], seen
+        until = time.monotonic()
+        time.sleep(USUAL + 1)
+    # Not its very first and last second, which the others did not have for themselves, or not as a whole.
+    usual = [each for each in seen[1:-1] if each["began"] + 1 < started or each["began"] > until]
+    return max(borne), highest[0], [each for each in seen if since - 1 <= each["began"] <= until], usual
 
 
 ATTACKS: list[tuple[str, Attack, bool]] = [
@@ -171,29 +189,24 @@ def main() -> None:
         with Client(f"http://127.0.0.1:{server.port}", transport=httpx.HTTPTransport()) as client:
             client.wait(client.train(EXAMPLE | {"model_name": "line"})["id"])
         psutil.Process().cpu_affinity(cores[1:])  # attackers and load share what the service leaves them
-        windows(server.port, cores[-1], 2)
-        before = windows(server.port, cores[-1], SECONDS_EACH)
         memory = server.process.memory_info().rss
-        seen = [
-            (name, *under(server, attack, cores[-1], SECONDS_EACH if again else 10, again))
-            for name, attack, again in ATTACKS
-        ]
-        alone = before + windows(server.port, cores[-1], SECONDS_EACH)
-    usual, rate = median(each.p99 for each in alone), mean(each.rate for each in alone)
+        seen = [(name, *under(server, attack, cores[-1], again)) for name, attack, again in ATTACKS]
     sys.stdout.write(
         "The attackers share the load's core, at the lowest priority: what they take from the load itself is in the others' "
         "p99, too.\n\n"
-        "| attack | borne for at most | memory | others' p99 | its worst second | others' rate | failed |\n"
-        "|---|---|---|---|---|---|---|\n"
-        f"| none, before and after | | | {usual * 1e3:.2f} ms | {max(each.p99 for each in alone) * 1e3:.2f} ms | | |\n"
+        "| attack | borne for at most | memory | others' p99 | usual | | its worst second | usual | others' rate | failed |\n"
+        "|---|---|---|---|---|---|---|---|---|---|\n"
     )
-    for name, seconds, highest, others in seen:
+    for name, seconds, highest, others, usual in seen:
+        p99, before = ([each["p99"] for each in them] for them in (others, usual))
+        rate = mean(each["answered"] for each in others) / mean(each["answered"] for each in usual)
         sys.stdout.write(
             f"| {name} | {seconds:.2f} s | {max(0, highest - memory) / 2**20:+.0f} MiB "
-            f"| {median(each.p99 for each in others) / usual - 1:+.0%} | {max(each.p99 for each in others) * 1e3:.2f} ms "
-            f"| {mean(each.rate for each in others) / rate - 1:+.0%} | {sum(each.refused + each.broken for each in others)} |\n"
+            f"| {median(p99) * 1e3:.2f} ms | {median(before) * 1e3:.2f} ms | {median(p99) / median(before) - 1:+.0%} "
+            f"| {max(p99) * 1e3:.2f} ms | {max(before) * 1e3:.2f} ms "
+            f"| {rate - 1:+.0%} | {sum(each['failed'] for each in others + usual)} |\n"
         )
-    sys.stdout.write("| must hold | ≤ 10 s | ≤ +96 MiB | ≤ +10% | | | 0 |\n")
+    sys.stdout.write("| must hold | ≤ 10 s | ≤ +96 MiB | | | ≤ +10% | | | | 0 |\n")
 
 
 if __name__ == "__main__":

@@ -3,10 +3,22 @@ together, so that a request costs no timer."""
 
 import asyncio
 import resource
-from typing import Any
+from collections import OrderedDict
+from typing import Protocol
 
 BETWEEN_LOOKS = 0.5
-LOOKED_AT_ONCE = 5  # connections that are looked at, and perhaps closed, before others have their turn
+LOOKED_AT_ONCE = 10  # connections that are looked at, unless one is ended, before others have their turn
+SILENT_SECONDS = 8.5  # before the first byte
+
+
+class Patient(Protocol):
+    """Who waits for a client, but not for ever."""
+
+    def look(self, now: float) -> bool:
+        """Ends what has waited too long; whether it had. That takes as long as dozens of looks."""
+
+    def end_silence(self) -> None:
+        """Ends it: it has never heard anything."""
 
 
 def most_connections() -> int:
@@ -15,31 +27,50 @@ def most_connections() -> int:
 
 
 class Looks:
-    """At every connection of a server, as long as there are any: each has a method `look`, which is told the time."""
+    """At the connections of a server, as long as there are any. Those that have never heard anything only wait for their end,
+    in the order in which they came, and are not looked at before."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, connections: set[Any]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.most = most_connections()
         self._loop = loop
-        self._connections = connections
-        self._goes_on = False
+        self._silent: OrderedDict[Patient, float] = OrderedDict()  # and when each came
+        self._others: set[Patient] = set()
+        self._go_on = False
 
-    def start(self) -> None:
-        """Begins, if it does not look already."""
-        if not self._goes_on:
-            self._goes_on = True
+    def came(self, connection: Patient) -> None:
+        """A connection is there."""
+        self._silent[connection] = self._loop.time()
+        if not self._go_on:
+            self._go_on = True
             self._loop.call_later(BETWEEN_LOOKS, self._round)
 
-    def _round(self) -> None:
-        if self._connections:
-            self._look(list(self._connections))
-        else:
-            self._goes_on = False
+    def heard(self, connection: Patient) -> None:
+        """Something has come on it, or is waited for."""
+        self._silent.pop(connection, None)
+        self._others.add(connection)
 
-    def _look(self, left: list[Any]) -> None:
+    def lost(self, connection: Patient) -> None:
+        """It is there no more."""
+        self._silent.pop(connection, None)
+        self._others.discard(connection)
+
+    def _round(self) -> None:
+        self._go_on = bool(self._silent or self._others)
+        if self._go_on:
+            self._look(list(self._others))
+
+    def _look(self, left: list[Patient]) -> None:
         now = self._loop.time()
-        for each in left[-LOOKED_AT_ONCE:]:
-            each.look(now)
-        del left[-LOOKED_AT_ONCE:]
+        silent = next(iter(self._silent), None)
+        if silent is not None and now - self._silent[silent] >= SILENT_SECONDS:
+            del self._silent[silent]
+            silent.end_silence()
+            self._loop.call_soon(self._look, left)
+            return
+        for _ in range(min(LOOKED_AT_ONCE, len(left))):
+            connection = left.pop()
+            if connection in self._others and connection.look(now):
+                break
         if left:
             self._loop.call_soon(self._look, left)
         else:

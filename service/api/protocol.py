@@ -45,7 +45,7 @@ LINGER_BYTES = 64 * 2**10  # of a body that are still read once its request has 
 
 # A look comes every half second and begins to count when it first sees a connection wait: all of these are up to a second later
 # at the latest. So nothing that is to end within 10 seconds lasts longer.
-IDLE_SECONDS = 8.5  # between two requests, and before the first
+IDLE_SECONDS = 8.5  # between two requests
 HEAD_SECONDS = 8.5  # from the first byte of a request to the end of its head
 BODY_SECONDS = 8.5  # over which a body must come at
 LEAST_RATE = 1024  # bytes a second
@@ -91,10 +91,16 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Turned away when there are too many."""
         super().connection_made(transport)
-        looks, self._turns = _shared_by(self.server_state, self.loop)
-        looks.start()
-        if len(self.connections) > looks.most:
-            self._refuse(TooManyConnections(f"there are {looks.most} connections, the most that are held at a time"))
+        self._looks, self._turns = _shared_by(self.server_state, self.loop)
+        self._looks.came(self)
+        most = self._looks.most
+        if len(self.connections) > most:
+            self._refuse(TooManyConnections(f"there are {most} connections, the most that are held at a time"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """There is nobody any more."""
+        self._looks.lost(self)
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parsed in small pieces, so that nothing grows unseen."""
@@ -102,6 +108,8 @@ class Connection(HttpToolsProtocol):
         if self._deaf:
             self._discard(size)
             return
+        if not self._received:
+            self._looks.heard(self)
         self._received += size
         if size <= PIECE:
             self._parse(data)
@@ -260,6 +268,7 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._deaf = self._lingers = True
+        self._looks.heard(self)
         self.flow.resume_reading()
         self.transport.write_eof()
 
@@ -275,31 +284,40 @@ class Connection(HttpToolsProtocol):
 
     # Time
 
-    def look(self, now: float) -> None:
-        """Ends what has waited for its client too long."""
-        if self not in self.connections:
-            return  # it was lost while others were looked at
+    def look(self, now: float) -> bool:
+        """Ends what has waited for its client too long; whether it had."""
         unsent, cycle = self.transport.get_write_buffer_size(), self.cycle
         if unsent:
             unsent += _on_its_way(self.transport)
             if unsent < self._unsent:
                 self._waits_for = None
             self._unsent = unsent
-            if self._too_long(_UNREAD, now, UNREAD_SECONDS):
+            late = self._too_long(_UNREAD, now, UNREAD_SECONDS)
+            if late:
                 self.transport.abort()
         elif self._lingers:
-            if self._too_long(_LINGERING, now, LINGER_SECONDS):
+            late = self._too_long(_LINGERING, now, LINGER_SECONDS)
+            if late:
                 self.transport.abort()
         elif cycle is not None and not cycle.response_complete:
-            if cycle.more_body:
-                self._look_at_body(now)
-            else:
+            late = cycle.more_body and self._is_slow(now)
+            if late:
+                self._give_up(TooSlow(f"the body came slower than {LEAST_RATE} bytes a second"))
+            elif not cycle.more_body:
                 self._waits_for = None  # the service is at work
         elif self._part == _HEAD:
-            if self._too_long(self.headers, now, HEAD_SECONDS):
+            late = self._too_long(self.headers, now, HEAD_SECONDS)
+            if late:
                 self._give_up(TooSlow("the head of the request took longer than 10 seconds"))
-        elif self._too_long(_NEW if cycle is None else cycle.message_event, now, IDLE_SECONDS):
-            self.transport.close()
+        else:
+            late = self._too_long(_NEW if cycle is None else cycle.message_event, now, IDLE_SECONDS)
+            if late:
+                self.transport.close()
+        return late
+
+    def end_silence(self) -> None:
+        """Nothing has ever come."""
+        self.transport.close()
 
     def _too_long(self, what: object, now: float, seconds: float) -> bool:
         if self._waits_for is not what:
@@ -307,7 +325,8 @@ class Connection(HttpToolsProtocol):
             return False
         return now - self._since >= seconds
 
-    def _look_at_body(self, now: float) -> None:
+    def _is_slow(self, now: float) -> bool:
+        """Whether the body comes too slowly."""
         cycle = self.cycle
         to_read = cycle.message_event.is_set()
         if self._waits_for is not cycle or to_read or self.flow.read_paused or cycle.waiting_for_100_continue:
@@ -317,8 +336,7 @@ class Connection(HttpToolsProtocol):
         while len(pace) > 1 and pace[1][0] <= now - BODY_SECONDS:
             pace.popleft()
         began, before = pace[0]
-        if now - began >= BODY_SECONDS and self._received - before < LEAST_RATE * (now - began):
-            self._give_up(TooSlow(f"the body came slower than {LEAST_RATE} bytes a second"))
+        return now - began >= BODY_SECONDS and self._received - before < LEAST_RATE * (now - began)
 
     def resume_writing(self) -> None:
         """The client has read."""
@@ -367,5 +385,5 @@ _shared: WeakKeyDictionary[ServerState, tuple[Looks, Turns]] = WeakKeyDictionary
 def _shared_by(state: ServerState, loop: asyncio.AbstractEventLoop) -> tuple[Looks, Turns]:
     """What the connections of a server have in common."""
     if state not in _shared:
-        _shared[state] = Looks(loop, state.connections), Turns(loop)
+        _shared[state] = Looks(loop), Turns(loop)
     return _shared[state]

@@ -1,0 +1,63 @@
+"""`python steady.py PORT`: eight clients of one row each, on connections that stay, each with its next request as soon as it has
+its answer. When its input ends it tells what they saw: one line of JSON for each second."""
+
+import json
+import selectors
+import socket
+import sys
+import time
+from collections import Counter, defaultdict
+
+CLIENTS = 8
+BODY = b'{"instances": [[0.5]]}'
+HEAD = b"POST /v1/models/line/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+REQUEST = HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+OK = b"HTTP/1.1 200 "
+
+
+def main() -> None:
+    """Asks until it is told to stop."""
+    waits = selectors.DefaultSelector()
+    waits.register(sys.stdin, selectors.EVENT_READ)
+    asked: dict[socket.socket, float] = {}
+    took: dict[int, list[float]] = defaultdict(list)  # seconds, by the second in which they were asked
+    failed: Counter[int] = Counter()
+
+    def ask(connection: socket.socket) -> None:
+        connection.sendall(REQUEST)
+        asked[connection] = time.monotonic()
+
+    for _ in range(CLIENTS):
+        connection = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+        waits.register(connection, selectors.EVENT_READ)
+        ask(connection)
+    while True:
+        for key, _ in waits.select():
+            if key.fileobj is sys.stdin:
+                for second, seen in sorted(took.items()):
+                    seen.sort()
+                    told = {
+                        "began": second,
+                        "answered": len(seen),
+                        "p99": seen[len(seen) * 99 // 100],
+                        "slowest": seen[-1],
+                    }
+                    sys.stdout.write(json.dumps(told | {"failed": failed[second]}) + "\n")
+                return
+            connection = key.fileobj  # type: ignore[assignment]
+            try:
+                answer = connection.recv(65_536)  # of a few hundred bytes, and so it comes whole
+            except ConnectionError:
+                answer = b""
+            began = asked[connection]
+            took[int(began)].append(time.monotonic() - began)
+            if not answer.startswith(OK):
+                failed[int(began)] += 1
+            if answer:
+                ask(connection)
+            else:
+                waits.unregister(connection)
+
+
+if __name__ == "__main__":
+    main()
