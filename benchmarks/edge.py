@@ -41,9 +41,10 @@ def connect(port: int) -> socket.socket:
 
 
 def until_closed(connections: list[socket.socket]) -> float:
-    """Seconds until the server has ended the last of them."""
+    """Seconds until the server has ended the last of them. The newest first: while that is awaited, this takes no time from the
+    load."""
     began = time.monotonic()
-    for each in connections:
+    for each in reversed(connections):
         with suppress(ConnectionError):
             while each.recv(65_536):
                 pass

@@ -13,6 +13,23 @@ BODY = b'{"instances": [[0.5]]}'
 HEAD = b"POST /v1/models/line/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 REQUEST = HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
 OK = b"HTTP/1.1 200 "
+LENGTH = b"content-length: "
+
+
+def answered(connection: socket.socket) -> bytes:
+    """The whole answer; nothing if the connection has ended."""
+    answer = b""
+    while True:
+        try:
+            piece = connection.recv(65_536)
+        except ConnectionError:
+            piece = b""
+        if not piece:
+            return b""
+        answer += piece
+        head, end, body = answer.partition(b"\r\n\r\n")
+        if end and len(body) == int(head.partition(LENGTH)[2].partition(b"\r\n")[0]):
+            return answer
 
 
 def main() -> None:
@@ -45,10 +62,7 @@ def main() -> None:
                     sys.stdout.write(json.dumps(told | {"failed": failed[second]}) + "\n")
                 return
             connection = key.fileobj  # type: ignore[assignment]
-            try:
-                answer = connection.recv(65_536)  # of a few hundred bytes, and so it comes whole
-            except ConnectionError:
-                answer = b""
+            answer = answered(connection)
             began = asked[connection]
             took[int(began)].append(time.monotonic() - began)
             if not answer.startswith(OK):
