@@ -44,6 +44,7 @@ from service.api.routes import (
     predictions,
     training_jobs,
 )
+from service.api.silence import Silence
 from service.api.watched import Watched, WatchedPredictions, refused, turned_away
 from service.jobs.bell import Bell
 from service.jobs.job import Job
@@ -170,15 +171,11 @@ def serve(settings: Settings, listeners: list[socket.socket] | None = None, wire
     forget_secrets()
     app = create_app(settings, engine, wire)
     first = entry(app, app)  # before FastAPI's own entry, too, which looks at the environment for each request
+    told = partial(turned_away, app.state)
+    begin = partial(Protocol, asked=first.asked, answer=first.short, poll=BusyPoll(), told=told)
     server = Server(
         first,
-        http=partial(
-            Protocol,
-            asked=first.asked,
-            answer=first.short,
-            poll=BusyPoll(),
-            told=partial(turned_away, app.state),
-        ),
+        http=partial(Silence, begin=begin),
         delay=settings.stop_delay_seconds,
         stopping=lambda: app.state.stopping() if hasattr(app.state, "stopping") else None,
         alone=wire is None,

@@ -95,7 +95,7 @@ class Server(uvicorn.Server):
 
     Args:
         app: what answers.
-        http: makes a connection's protocol, a `Protocol`.
+        http: makes a connection's protocol: a `Protocol`, or what becomes one.
         delay: seconds between the word that it stops and the end of listening.
         stopping: called as soon as it is asked to stop, once, perhaps from a signal handler.
         alone: whether nobody else listens on the sockets.
@@ -105,7 +105,7 @@ class Server(uvicorn.Server):
         self,
         app: ASGIApp,
         *,
-        http: Callable[..., Protocol],
+        http: Callable[..., asyncio.Protocol],
         delay: float,
         stopping: Callable[[], None],
         alone: bool,

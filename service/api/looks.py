@@ -7,18 +7,23 @@ from collections import OrderedDict
 from typing import Protocol
 
 BETWEEN_LOOKS = 0.5
-LOOKED_AT_ONCE = 10  # connections that are looked at, unless one is ended, before others have their turn
+LOOKED_AT_ONCE = 10  # connections that are looked at before others have their turn
+ENDED_AT_ONCE = 4  # of them that are ended; this takes as long as dozens of looks
 SILENT_SECONDS = 8.5  # before the first byte
+
+
+class Silent(Protocol):
+    """Who has never heard anything."""
+
+    def end_silence(self) -> None:
+        """It has lasted too long."""
 
 
 class Patient(Protocol):
     """Who waits for a client, but not for ever."""
 
     def look(self, now: float) -> bool:
-        """Ends what has waited too long; whether it had. That takes as long as dozens of looks."""
-
-    def end_silence(self) -> None:
-        """Ends it: it has never heard anything."""
+        """Ends what has waited too long; whether it had."""
 
 
 def most_connections() -> int:
@@ -33,26 +38,32 @@ class Looks:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.most = most_connections()
         self._loop = loop
-        self._silent: OrderedDict[Patient, float] = OrderedDict()  # and when each came
+        self._silent: OrderedDict[Silent, float] = OrderedDict()  # and when each came
         self._others: set[Patient] = set()
         self._go_on = False
 
-    def came(self, connection: Patient) -> None:
+    def silent(self, connection: Silent) -> None:
         """A connection is there."""
         self._silent[connection] = self._loop.time()
-        if not self._go_on:
-            self._go_on = True
-            self._loop.call_later(BETWEEN_LOOKS, self._round)
+        self._begin()
 
-    def heard(self, connection: Patient) -> None:
-        """Something has come on it, or is waited for."""
-        self._silent.pop(connection, None)
+    def broken(self, silence: Silent) -> None:
+        """It is no longer silent, or no longer there."""
+        self._silent.pop(silence, None)
+
+    def watch(self, connection: Patient) -> None:
+        """A connection on which something has come."""
         self._others.add(connection)
+        self._begin()
 
     def lost(self, connection: Patient) -> None:
         """It is there no more."""
-        self._silent.pop(connection, None)
         self._others.discard(connection)
+
+    def _begin(self) -> None:
+        if not self._go_on:
+            self._go_on = True
+            self._loop.call_later(BETWEEN_LOOKS, self._round)
 
     def _round(self) -> None:
         self._go_on = bool(self._silent or self._others)
@@ -64,12 +75,14 @@ class Looks:
         silent = next(iter(self._silent), None)
         if silent is not None and now - self._silent[silent] >= SILENT_SECONDS:
             del self._silent[silent]
-            silent.end_silence()
+            silent.end_silence()  # these come and go by thousands: one at a time
             self._loop.call_soon(self._look, left)
             return
+        ended = 0
         for _ in range(min(LOOKED_AT_ONCE, len(left))):
             connection = left.pop()
-            if connection in self._others and connection.look(now):
+            ended += connection in self._others and connection.look(now)
+            if ended == ENDED_AT_ONCE:
                 break
         if left:
             self._loop.call_soon(self._look, left)

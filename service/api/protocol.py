@@ -46,8 +46,8 @@ LINGER_BYTES = 64 * 2**10  # of a body that are still read once its request has 
 # A look comes every half second and begins to count when it first sees a connection wait: all of these are up to a second later
 # at the latest. So nothing that is to end within 10 seconds lasts longer.
 IDLE_SECONDS = 8.5  # between two requests
-HEAD_SECONDS = 8.5  # from the first byte of a request to the end of its head
-BODY_SECONDS = 8.5  # over which a body must come at
+HEAD_SECONDS = 8.0  # from the first byte of a request to the end of its head
+BODY_SECONDS = 8.0  # over which a body must come at
 LEAST_RATE = 1024  # bytes a second
 UNREAD_SECONDS = 8.5  # in which nothing of an answer that waits arrives
 LINGER_SECONDS = 2.0  # for a client to read why it was turned away
@@ -59,7 +59,7 @@ _UNREAD, _LINGERING, _NEW = object(), object(), object()
 
 
 class Connection(HttpToolsProtocol):
-    """One connection, given to uvicorn as its `http`."""
+    """One connection. Something has come on it (`service/api/silence.py`), or it is one too many."""
 
     # Most connections never leave these values, and need no place of their own for them.
     _part = NOTHING
@@ -91,8 +91,8 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Turned away when there are too many."""
         super().connection_made(transport)
-        self._looks, self._turns = _shared_by(self.server_state, self.loop)
-        self._looks.came(self)
+        self._looks, self._turns = shared_by(self.server_state, self.loop)
+        self._looks.watch(self)
         most = self._looks.most
         if len(self.connections) > most:
             self._refuse(TooManyConnections(f"there are {most} connections, the most that are held at a time"))
@@ -108,8 +108,6 @@ class Connection(HttpToolsProtocol):
         if self._deaf:
             self._discard(size)
             return
-        if not self._received:
-            self._looks.heard(self)
         self._received += size
         if size <= PIECE:
             self._parse(data)
@@ -268,7 +266,6 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._deaf = self._lingers = True
-        self._looks.heard(self)
         self.flow.resume_reading()
         self.transport.write_eof()
 
@@ -314,10 +311,6 @@ class Connection(HttpToolsProtocol):
             if late:
                 self.transport.close()
         return late
-
-    def end_silence(self) -> None:
-        """Nothing has ever come."""
-        self.transport.close()
 
     def _too_long(self, what: object, now: float, seconds: float) -> bool:
         if self._waits_for is not what:
@@ -382,7 +375,7 @@ class _Trailers(list[tuple[bytes, bytes]]):
 _shared: WeakKeyDictionary[ServerState, tuple[Looks, Turns]] = WeakKeyDictionary()
 
 
-def _shared_by(state: ServerState, loop: asyncio.AbstractEventLoop) -> tuple[Looks, Turns]:
+def shared_by(state: ServerState, loop: asyncio.AbstractEventLoop) -> tuple[Looks, Turns]:
     """What the connections of a server have in common."""
     if state not in _shared:
         _shared[state] = Looks(loop), Turns(loop)

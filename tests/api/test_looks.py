@@ -67,12 +67,14 @@ def test_each_is_ended_looked_at_or_left_alone(given: list[tuple[float, str]], a
     for at, fate in sorted(given):
         clock.run_until(at)
         connections.append((at, fate, Connection(clock)))
-        looks.came(connections[-1][2])
+        looks.silent(connections[-1][2])
     clock.run_until(spoken := max(clock.now, after))
     for _, fate, connection in connections:
         if connection.ended is None and "heard" in fate:
-            looks.heard(connection)
+            looks.broken(connection)
+            looks.watch(connection)
         if connection.ended is None and "lost" in fate:
+            looks.broken(connection)
             looks.lost(connection)
             connection.ended = -1.0
     clock.run_until(20)
