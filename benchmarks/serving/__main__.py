@@ -19,8 +19,8 @@ from statistics import median
 import httpx
 import torch
 
-from benchmarks.serving import crowd
-from benchmarks.serving.bodies import ARROW, FORMATS, NPY, OIP, body, open_inference
+from benchmarks.serving import bodies, crowd
+from benchmarks.serving.bodies import FORMATS, OIP
 from benchmarks.serving.flips import Flips, flip
 from benchmarks.serving.load import Open, Request, closed_loop, open_loop, percentile
 from benchmarks.serving.models import spec, weights
@@ -42,7 +42,7 @@ MOST_OFFERED = 3000.0  # requests a second in the open loop
 HEAVY_HIDDEN, HEAVY_ROWS = [1024, 1024, 1024], 224  # so many rows that sharing a forward makes it hardly cheaper
 BIG_HIDDEN, SMALL_HIDDEN = [507, 507], [153, 153]
 ONE, ALONE, MANY = "1 row", "1 row, 1 connection", "1000 rows JSON"
-CONNECTIONS = {ONE: 32, ALONE: 1, MANY: 32, NPY: 32, ARROW: 32, OIP: 32}
+CONNECTIONS = {ONE: 32, ALONE: 1, MANY: 32} | dict.fromkeys(FORMATS, 32)
 
 
 class Benchmark:
@@ -131,9 +131,7 @@ class Benchmark:
     def round_of_ours(self, requests: dict[str, Request]) -> dict[str, tuple[Request, httpx.Response]]:
         """Every closed loop against us; the requests that we know how to answer, with our answers."""
         answers = {}
-        path = next(iter(requests.values())).path
-        binary = {what: Request(path, body(what), {"Content-Type": kind}) for what, kind in FORMATS.items()}
-        binary[OIP] = open_inference(binary[OIP].body)
+        binary = bodies.requests(requests[ONE].path)
         with self.ours.serve(self.core, requests[ONE]) as server:
             for what, request in (requests | binary).items():
                 answer = server.ask(request)
@@ -275,8 +273,8 @@ class Benchmark:
         slower = median(self.seen["ours", ALONE].p50) / median(self.seen["bare", ALONE].p50)
         yield figure("1 row, 1 connection, p50", f"{slower:.2f} × bare ASGI", "≤ 2 ×", slower <= 2)
         yield self.faster(MANY, "MLServer", 2.5)
-        others = {peer.title: self.seen[peer.title, MANY].rate for peer in PEERS if peer is not BY_HAND}
-        others = {title: median(rate) for title, rate in others.items() if rate}
+        rates = {peer.title: self.seen[peer.title, MANY].rate for peer in PEERS if peer is not BY_HAND}
+        others = {title: median(rate) for title, rate in rates.items() if rate}
         if others and (best := max(others, key=lambda who: others[who])) != "MLServer":
             yield self.faster(MANY, best, 2.5)
         yield self.faster(MANY, BY_HAND.title, 12)

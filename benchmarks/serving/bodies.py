@@ -10,14 +10,24 @@ from benchmarks.serving.load import Request
 from benchmarks.serving.peers.network import rows
 
 NPY, ARROW, OIP = "1000 rows NPY", "1000 rows Arrow IPC", "1000 rows OIP binary"
-FORMATS = {NPY: "application/x-npy", ARROW: "application/vnd.apache.arrow.stream", OIP: "application/octet-stream"}
+KINDS = {NPY: "application/x-npy", ARROW: "application/vnd.apache.arrow.stream", OIP: "application/octet-stream"}
+NPY_BACK, ARROW_BACK = f"{NPY}, answered in NPY", f"{ARROW}, answered in Arrow IPC"  # NPY and ARROW in JSON
+FORMATS = (NPY, NPY_BACK, ARROW, ARROW_BACK, OIP)
+
+
+def requests(path: str) -> dict[str, Request]:
+    """Each of them, for a path that is ours."""
+    made = {what: Request(path, body(what), {"Content-Type": KINDS[what]}) for what in (NPY, ARROW)}
+    for what, back in ((NPY, NPY_BACK), (ARROW, ARROW_BACK)):
+        made[back] = Request(path, made[what].body, {"Content-Type": KINDS[what], "Accept": KINDS[what]})
+    return made | {OIP: open_inference(body(OIP))}
 
 
 def open_inference(tensor: bytes) -> Request:
     """1000 rows as the Open Inference Protocol sends and wants them in bytes."""
     about = {"name": "input-0", "shape": [1000, 8], "datatype": "FP32", "parameters": {"binary_data_size": len(tensor)}}
     head = json.dumps({"inputs": [about], "parameters": {"binary_data_output": True}}).encode()
-    headers = {"Content-Type": FORMATS[OIP], "Inference-Header-Content-Length": str(len(head))}
+    headers = {"Content-Type": KINDS[OIP], "Inference-Header-Content-Length": str(len(head))}
     return Request("/v2/models/m/infer", head + tensor, headers)
 
 
