@@ -20,12 +20,12 @@ import httpx
 import torch
 
 from benchmarks.serving import bodies, crowd
-from benchmarks.serving.bodies import FORMATS, OIP
+from benchmarks.serving.bodies import FORMATS, NPY, OIP
 from benchmarks.serving.flips import Flips, flip
 from benchmarks.serving.load import Open, Request, closed_loop, open_loop, percentile
 from benchmarks.serving.models import spec, weights
 from benchmarks.serving.peers.network import network, rows
-from benchmarks.serving.results import Seen, figure
+from benchmarks.serving.results import Seen, figure, told
 from benchmarks.serving.servers import BY_HAND, PEERS, NotMeasured, Ours, Server, bare
 from service.client import Client
 
@@ -43,6 +43,7 @@ HEAVY_HIDDEN, HEAVY_ROWS = [1024, 1024, 1024], 224  # so many rows that sharing 
 BIG_HIDDEN, SMALL_HIDDEN = [507, 507], [153, 153]
 ONE, ALONE, MANY = "1 row", "1 row, 1 connection", "1000 rows JSON"
 CONNECTIONS = {ONE: 32, ALONE: 1, MANY: 32} | dict.fromkeys(FORMATS, 32)
+LEAST = {ONE: {}, ALONE: {}, MANY: {"least": "json"}, NPY: {"least": "forward", "sketch": "npy"}}  # work for bare.py
 
 
 class Benchmark:
@@ -107,9 +108,9 @@ class Benchmark:
         for what, (request, answer) in answers.items():
             with bare(self.core, request, answer) as server:
                 self.measure("bare", what, server, request)
-            if what not in (ONE, ALONE):
-                with bare(self.core, request, answer, "json" if what == MANY else "forward") as server:
-                    self.measure("least", what, server, request)
+            for who, work in LEAST.get(what, {"least": "forward"}).items():
+                with bare(self.core, request, answer, work) as server:
+                    self.measure(who, what, server, request)
         with torch.inference_mode():
             expected = network()(rows(1)).squeeze(1).tolist()
         for peer in PEERS:
@@ -346,6 +347,11 @@ class Benchmark:
         both = 1 / median(self.seen["least", what].rate)
         shown = f"{seconds / both:.2f} × ({1e6 * both:.0f} µs)"
         yield figure("the same, where one server does both under this load", shown, must, seconds <= 1.6 * both)
+        if self.seen["sketch", what].rate:
+            sketch = 1 / median(self.seen["sketch", what].rate)
+            yield figure(
+                "the same, bare ASGI + NumPy + one check + forward + orjson", f"{sketch / least:.2f} ×", "", None
+            )
 
     def never_overrun(self) -> Iterator[str]:
         """Overload. Latencies count from the moment when a request was due."""
@@ -374,11 +380,6 @@ class Benchmark:
             "the same: p99 of a refusal", f"{1e3 * refused:.1f} ms", "≤ 10 ms", refused <= 0.01 if refusals else None
         )
         yield figure("the same: p99 of how late the load itself was", f"{1e3 * late:.1f} ms", "", None)
-
-
-def told(what: str) -> None:
-    """Says on stderr what is going on."""
-    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {what}\n")
 
 
 def main() -> None:

@@ -1,5 +1,7 @@
 """What was seen, and how it stands in the table."""
 
+import sys
+import time
 from dataclasses import dataclass, field
 
 from benchmarks.serving.load import Closed
@@ -25,3 +27,8 @@ class Seen:
 def figure(work: str, measured: str, must: str, holds: bool | None) -> str:
     """A line of the table."""
     return f"| {work} | {measured} | {must} | {'' if holds is None else 'yes' if holds else '**no**'} |\n"
+
+
+def told(what: str) -> None:
+    """Says on stderr what is going on."""
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {what}\n")
