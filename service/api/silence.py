@@ -3,9 +3,9 @@ those who are answered as little as can be."""
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from service.api.protocol import Connection, shared_by
@@ -14,21 +14,13 @@ from service.api.protocol import Connection, shared_by
 class Silence(asyncio.Protocol):
     """Until the first byte. Then the connection begins, as if it had just been made."""
 
-    __slots__ = ("_begin", "_given", "_looks", "_transport")
+    __slots__ = ("_begin", "_connections", "_looks", "_transport")
     _transport: asyncio.Transport
 
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-        *,
-        begin: Callable[..., Connection],
-    ) -> None:
-        self._begin = begin
-        self._given = config, server_state, app_state, _loop
-        self._looks, _ = shared_by(server_state, _loop or asyncio.get_event_loop())
+    def __init__(self, *, begin: Callable[..., Connection], server_state: ServerState, **others: Any) -> None:
+        self._begin = partial(begin, server_state=server_state, **others)
+        self._connections: set[Any] = server_state.connections
+        self._looks, _ = shared_by(server_state, asyncio.get_running_loop())
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is there; one that is too many has to be told so."""
@@ -56,13 +48,9 @@ class Silence(asyncio.Protocol):
         """It has lasted too long."""
         self._transport.close()
 
-    @property
-    def _connections(self) -> set[Any]:
-        return self._given[1].connections
-
     def _end(self) -> Connection:
         self.connection_lost(None)
-        connection = self._begin(*self._given)
+        connection = self._begin()
         self._transport.set_protocol(connection)
         connection.connection_made(self._transport)
         return connection
