@@ -89,13 +89,15 @@ class Connection(HttpToolsProtocol):
         self._tell = told
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Turned away when there are too many."""
+        """Something has come on it, or is about to be said."""
         super().connection_made(transport)
         self._looks, self._turns = shared_by(self.server_state, self.loop)
         self._looks.watch(self)
+
+    def find_no_place(self) -> None:
+        """It is turned away: there are too many."""
         most = self._looks.most
-        if len(self.connections) > most:
-            self._refuse(TooManyConnections(f"there are {most} connections, the most that are held at a time"))
+        self._refuse(TooManyConnections(f"there are {most} connections, the most that are held at a time"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """There is nobody any more."""

@@ -27,7 +27,7 @@ class Silence(asyncio.Protocol):
         self._transport = transport  # type: ignore[assignment]
         self._connections.add(self)
         if len(self._connections) > self._looks.most:
-            self._end()
+            self._end().find_no_place()
         else:
             self._looks.silent(self)
 

@@ -226,6 +226,10 @@ def test_p21_more_connections_than_there_may_be_are_told_so(narrow: LiveServer) 
         held = [stack.enter_context(connect(narrow)) for _ in range(places)]
         held[-1].sendall(GET)
         assert listen(held[-1], 0.5).statuses == [200]
+        refused = [stack.enter_context(connect(narrow)) for _ in range(5)]
+        assert all(each.recv(12) == b"HTTP/1.1 503" for each in refused)
+        held[0].sendall(GET)  # it has said nothing yet, and those who came after it are still there
+        assert listen(held[0], 0.5).statuses == [200]
         for _ in range(2 * places):
             with connect(narrow) as one_more:
                 heard = listen(one_more, 5)
