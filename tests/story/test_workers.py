@@ -94,22 +94,27 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         assert all(each["level"] != "error" for each in lines), server.said()
 
 
-@pytest.fixture(scope="module")
-def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One that has trained a line; no test trains another."""
-    with Service(tmp_path_factory.mktemp("counted") / "home") as server:
+@contextlib.contextmanager
+def with_a_line(home: Path) -> Iterator[Service]:
+    """A service that has trained a line, and stops as it should."""
+    with Service(home) as server:
         server.client.wait(server.client.train(line())["id"])
         yield server
         assert server.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """No test trains another line with it."""
+    with with_a_line(tmp_path_factory.mktemp("counted") / "home") as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
 def struck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One that has trained a line, and whose processes may be killed: it starts them again."""
-    with Service(tmp_path_factory.mktemp("struck") / "home") as server:
-        server.client.wait(server.client.train(line())["id"])
+    """One whose processes may be killed: it starts them again."""
+    with with_a_line(tmp_path_factory.mktemp("struck") / "home") as server:
         yield server
-        assert server.stop() == 0
     verify(server.home)
 
 
