@@ -1,38 +1,30 @@
 """The command line. What a command needs is imported when it runs, so that `modelwright --help` is quick."""
 
 import json
-import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from service.cli_datasets import datasets
 from service.cli_keys import Home, keys
+from service.cli_options import URL, AsJson, Name, Url, Yes, confirm, connect
 from service.printing import console, prediction_text, show, table
-
-if TYPE_CHECKING:
-    from service.client import Client
 
 app = typer.Typer(help="POST a config, get a model.", no_args_is_help=True, pretty_exceptions_enable=False)
 models = typer.Typer(help="The models of a service and their versions.", no_args_is_help=True)
 jobs = typer.Typer(help="Training jobs.", no_args_is_help=True)
-datasets = typer.Typer(help="Data sets.", no_args_is_help=True)
 store = typer.Typer(help="The model store on this machine.", no_args_is_help=True)
 groups = {"models": models, "jobs": jobs, "datasets": datasets, "store": store, "keys": keys}
 for name, group in groups.items():
     app.add_typer(group, name=name)
 
-Url = Annotated[str, typer.Option(envvar="MODELWRIGHT_URL", help="Address of the service.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Model = Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Version: a number, an alias or latest.")]
-Name = Annotated[str, typer.Argument(metavar="NAME")]
 JobId = Annotated[str, typer.Argument(metavar="JOB")]
 Alias = Annotated[str, typer.Option(help="The alias.")]
-URL = "http://127.0.0.1:8000"
 
 
 def main() -> None:
@@ -311,51 +303,7 @@ def resume(job: JobId, url: Url = URL) -> None:
         show(client.resume(job))
 
 
-# Data sets
-
-
-@datasets.command("list")
-def list_datasets(as_json: AsJson = False, url: Url = URL) -> None:
-    """List the data sets."""
-    with connect(url) as client:
-        table(client.datasets(), ["name", "version", "rows", "bytes"], as_json)
-
-
-@datasets.command("show")
-def show_dataset(name: Name, url: Url = URL) -> None:
-    """Show a data set's columns."""
-    with connect(url) as client:
-        show(client.dataset(name))
-
-
-@datasets.command()
-def upload(name: Name, file: Path, as_json: AsJson = False, url: Url = URL) -> None:
-    """Upload a file as a new version of a data set."""
-    with connect(url) as client:
-        answer = client.upload_dataset(name, file)
-    if as_json:
-        show(answer)
-    else:
-        table(answer["columns"], ["name", "type", "missing"], as_json=False)
-
-
-@datasets.command("delete")
-def delete_dataset(name: Name, yes: Yes = False, url: Url = URL) -> None:
-    """Delete a data set."""
-    confirm(name, yes)
-    with connect(url) as client:
-        client.delete_dataset(name)
-    console.print(f"Deleted {name}.", highlight=False)
-
-
 # What the commands share
-
-
-def connect(url: str) -> "Client":
-    """A client for the service at this address."""
-    from service.client import Client
-
-    return Client(url, api_key=os.environ.get("MODELWRIGHT_API_KEY"))
 
 
 def reference(text: str) -> tuple[str, str | None]:
@@ -391,9 +339,3 @@ def read_json(path: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise typer.BadParameter(f"{path} is not a JSON object")
     return value
-
-
-def confirm(what: str, yes: bool) -> None:
-    """Asks before something is deleted."""
-    if not yes:
-        typer.confirm(f"Delete {what}?", abort=True)

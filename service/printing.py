@@ -41,8 +41,26 @@ def cell(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name}: {cell(inner)}" for name, inner in value.items())
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return ", ".join(value)
-    return value if isinstance(value, str) else json.dumps(value)
+        return ", ".join(map(printable, value))
+    return printable(value) if isinstance(value, str) else json.dumps(value)
+
+
+def printable(text: str) -> str:
+    """A text on one line, without what a terminal would take for a command."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def dataset(about: dict[str, Any]) -> None:
+    """Prints a data set: how it is read, what is worth knowing of that, and its columns."""
+    size = f"{about['rows']} rows, {about['bytes']} bytes, {about['media_type']}"
+    lines = [f"{about['name']}@{about['version']}: {size}"]
+    reading = {name: value for name, value in (about["reading"] or {}).items() if value not in (None, [], {}, 0)}
+    lines += [f"Read with {cell(reading)}"] if reading else []
+    lines += [f"Note: {note}" for note in about["notes"]]
+    for line in lines:
+        console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+    rows = ({**column, "why": column["reason"]} for column in about["columns"])
+    table(rows, ["name", "type", "missing", "distinct", "examples", "why"], as_json=False)
 
 
 def short(rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:

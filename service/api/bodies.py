@@ -1,8 +1,8 @@
 """Bodies of requests, bounded: never more in memory or on disk than a route allows, once decompressed."""
 
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from service.serving.content_coding import decompress
 MOST_JSON_BYTES = 16 * 2**20
 LARGE = 64 * 2**10  # bytes of JSON from which on the event loop does not decode it itself
 BLOCK = 2**20  # bytes that are written at a time
+BODY = "body"  # the name of the file
 
 
 def media_type(request: Request) -> str:
@@ -43,8 +44,18 @@ async def read_body(request: Request, most: int) -> bytes:
     Raises:
         TooLarge, InvalidCoding: there are more, or they are not what Content-Encoding says.
     """
-    chunks = [chunk async for chunk in _bounded(request, most)]
+    chunks = [chunk async for chunk in bounded(request, most)]
     return b"".join(chunks)
+
+
+@contextmanager
+def own_folder(folder: Path) -> Iterator[Path]:
+    """A new folder below `folder`; it and all that is in it are gone afterwards."""
+    with storage_errors():
+        folder.mkdir(parents=True, exist_ok=True)
+        made = tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True)
+    with made as own:
+        yield Path(own)
 
 
 @asynccontextmanager
@@ -55,21 +66,20 @@ async def body_on_disk(request: Request, folder: Path, most: int) -> AsyncIterat
         TooLarge, InvalidCoding: there are more bytes than `most`, or they are not what Content-Encoding says.
         NoSpace: the disk is full.
     """
-    with ExitStack() as cleanup:
-        with storage_errors():
-            folder.mkdir(parents=True, exist_ok=True)
-            own = cleanup.enter_context(tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True))
-            path = Path(own) / "body"
-            file = cleanup.enter_context(path.open("wb", buffering=BLOCK))
-        async for chunk in _bounded(request, most):
-            with storage_errors():
+    with own_folder(folder) as own:
+        path = own / BODY
+        with storage_errors(), path.open("wb", buffering=BLOCK) as file:
+            async for chunk in bounded(request, most):
                 await run_in_threadpool(file.write, chunk)  # a slow disk holds up nobody else
-        with storage_errors():
-            file.close()
         yield path
 
 
-async def _bounded(request: Request, most: int) -> AsyncIterator[bytes]:
+async def bounded(request: Request, most: int) -> AsyncIterator[bytes]:
+    """The body as it comes, decompressed.
+
+    Raises:
+        TooLarge, InvalidCoding: there are more bytes than `most`, or they are not what Content-Encoding says.
+    """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > most:
         raise TooLarge(f"the body has {declared} bytes; at most {most} are taken here")

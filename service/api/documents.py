@@ -9,6 +9,7 @@ from service.workflow.spec import EXAMPLE, TrainingSpec
 
 T = TypeVar("T")
 PROBLEM = "application/problem+json"
+FORM = "multipart/form-data"
 
 
 class Document(BaseModel):
@@ -95,8 +96,37 @@ class Plan(Document):
     warnings: list[str]
 
 
+class Reading(Document):
+    """How a file is read. `missing` are the words for a missing value, besides an empty cell; `separator` is null where the
+    format has none."""
+
+    compression: str | None
+    encoding: str
+    separator: str | None
+    decimal: str
+    missing: list[str]
+    skip_lines: int
+    sheet: str | None
+    date_formats: dict[str, str]
+
+
+class Column(Document):
+    """A column of a data set. `distinct` is how many values it has, null if they are too many to be counted; `reason` why it
+    has its type; `feature` whether it is learned from where a spec names no features."""
+
+    name: str
+    type: str
+    missing: int
+    distinct: int | None
+    examples: list[str]
+    reason: str
+    feature: bool
+    statistics: dict[str, Any]
+
+
 class Dataset(Document):
-    """A version of a data set. `digest` is the SHA-256 of its bytes."""
+    """A version of a data set. `digest` is the SHA-256 of its bytes, `notes` what is worth knowing of how it was read. A
+    version from before there were readings has none."""
 
     name: str
     version: int
@@ -105,7 +135,9 @@ class Dataset(Document):
     digest: str
     media_type: str
     created_at: str
-    columns: list[dict[str, Any]]
+    reading: Reading | None
+    notes: list[str]
+    columns: list[Column]
 
 
 class Model(Document):
@@ -273,8 +305,12 @@ KEY_SCHEMA = {
     "required": ["name", "scopes"],
     "additionalProperties": False,
 }
+TABLE_EXAMPLE = "x,y\n0.0,0.6\n0.5,0.8\n1.0,1.0\n"
 FILE_EXAMPLES = {
-    "text/csv": "x,y\n0.0,0.6\n0.5,0.8\n1.0,1.0\n",
+    "text/csv": TABLE_EXAMPLE,
+    "application/octet-stream": TABLE_EXAMPLE,
+    "application/json": '[{"x": 0.0, "y": 0.6}, {"x": 0.5, "y": 0.8}, {"x": 1.0, "y": 1.0}]',
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "(an Excel workbook, .xlsx)",
     "application/x-ndjson": '{"x": 0.0, "y": 0.6}\n{"x": 0.5, "y": 0.8}\n{"x": 1.0, "y": 1.0}\n',
     "application/vnd.apache.parquet": "(a Parquet file)",
     "application/vnd.apache.arrow.file": "(an Arrow IPC file)",

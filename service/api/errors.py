@@ -1,5 +1,7 @@
 """What can be wrong with a request before any use case sees it. The docstring of each class is its default message."""
 
+from service.workflow.errors import Fault
+
 
 class RequestError(Exception):
     """The request cannot be answered."""
@@ -14,6 +16,18 @@ class InvalidJson(RequestError):
 
 class InvalidRequest(RequestError):
     """The request is not valid."""
+
+
+class InvalidFields(InvalidRequest):
+    """Fields of the request are not valid."""
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("; ".join(f"{fault.pointer}: {fault.message}" for fault in faults))
+        self.faults = faults
+
+
+class MalformedForm(RequestError):
+    """The body is no form (multipart/form-data)."""
 
 
 class TooLarge(RequestError):

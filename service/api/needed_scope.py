@@ -65,6 +65,8 @@ TABLE: dict[Scope, tuple[str, ...]] = {
         "GET /v1/datasets/{name}/versions",
         "GET /v1/datasets/{name}/rows",
         "PUT /v1/datasets/{name}",
+        "POST /v1/datasets/{name}",
+        "PATCH /v1/datasets/{name}",
         "GET /v1/training-jobs",
         "POST /v1/training-jobs",
         "POST /v1/training-jobs/validate",

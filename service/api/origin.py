@@ -9,6 +9,7 @@ from service.access.errors import Forbidden
 from service.access.loopback import is_loopback
 from service.api.needed_scope import CHANGING
 
+OWN_SITE = (b"same-origin", b"none")  # none: what a person has typed or opened; same-site is another port, too
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([^\[\]:]{1,253}))(?::\d{1,5})?")
 
 
@@ -23,6 +24,8 @@ def check_neighbour(method: str, headers: Mapping[bytes, bytes], *, any_host: bo
     origin = headers.get(b"origin")
     if origin is not None and method in CHANGING and origin.partition(b"://")[2].lower() != host.lower():
         return Forbidden("This service has no keys and takes nothing from the pages of other sites (Origin).")
+    if method in CHANGING and headers.get(b"sec-fetch-site", b"none").strip().lower() not in OWN_SITE:
+        return Forbidden("This service has no keys and takes nothing from the pages of other sites (Sec-Fetch-Site).")
     return None
 
 

@@ -13,22 +13,23 @@ from fastapi import Response
 from service.api.accept import choose
 from service.api.bodies import MOST_JSON_BYTES
 from service.api.errors import UnsupportedMediaType
-from service.api.json import decode_json
+from service.api.json import count_brackets, decode_json
 from service.serving import formats
 from service.serving.answers import Array, json_bodies
 from service.serving.batches import Writer
 from service.serving.fast_json import WORTH_IT, fast
-from service.serving.instances import from_body, plain_rows
+from service.serving.input_values import greatest_of
+from service.serving.instances import from_body, from_document, plain_rows
 from service.serving.warm_models import Served, Warm
 
 MOST_BYTES = 64 * 2**20
 JSON = "application/json"
 JSON_LINES = "application/x-ndjson"
 NPY = "application/x-npy"
-ARROW = ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file")
 WITHOUT_POLARS = frozenset({NPY, JSON_LINES})  # is written what is of these types; the others need it
 SMALL = 65_536  # bytes of a body that the event loop reads itself, whatever stands in it
 QUICK = 262_144  # bytes of a body that it reads itself if that takes less time than a change of threads
+FEW = 16_384  # lists and objects in JSON of up to so many bytes that it reads itself, whatever stands in them
 
 Headers = dict[bytes, bytes]
 Rows = torch.Tensor | list[list[float]]  # a raw tensor, or rows of numbers that become one with those of others
@@ -38,12 +39,14 @@ Rows = torch.Tensor | list[list[float]]  # a raw tensor, or rows of numbers that
 class Reader:
     """How a body becomes rows. `decode` says what can be said without a model, `read` goes on from there; the event loop does
     both itself for a body of up to `in_loop` bytes. Up to `QUICK` bytes it reads what was decoded by `quick`, if there is
-    that and does not come to None. `most` bytes are taken, once decompressed."""
+    that and does not come to None; if `few`, only of JSON with few lists and objects. `most` bytes are taken, once
+    decompressed."""
 
     decode: Callable[[bytes], Any]
     read: Callable[[Warm, Any], Rows]
     in_loop: int = SMALL
     quick: Callable[[Warm, Any], Rows | None] | None = None
+    few: bool = False
     most: int = MOST_BYTES
 
     def at_once(self, warm: Warm, body: bytes) -> tuple[Any, Rows | None]:
@@ -55,7 +58,7 @@ class Reader:
         if len(body) <= self.in_loop:
             decoded = self.decode(body)
             return decoded, self.read(warm, decoded)
-        if self.quick is None or len(body) > QUICK:
+        if self.quick is None or len(body) > QUICK or (self.few and not _are_few(body)):
             return None, None
         decoded = self.decode(body)
         return decoded, self.quick(warm, decoded)
@@ -97,21 +100,43 @@ def _read_json(warm: Warm, decoded: Any) -> Rows:
         if (raw := fast(decoded, warm.signature)) is not None:
             return raw
         decoded = decode_json(decoded)
-    if warm.only_numbers and (rows := plain_rows(decoded, warm.width)) is not None:
-        return rows
-    return from_body(warm.signature, decoded, warm.model.fills_missing)
+    rows = _plain(warm, decoded)
+    return from_document(warm.signature, decoded, warm.model.fills_missing) if rows is None else rows
+
+
+def _read_json_quickly(warm: Warm, body: bytes) -> Rows | None:
+    """The same, where it does not take long."""
+    if (raw := fast(body, warm.signature)) is not None:
+        return raw
+    return _read_json(warm, decode_json(body)) if _are_few(body) else None
+
+
+def read_envelope(warm: Warm, document: Any) -> Rows:
+    """The rows of `{"instances": […]}` or `{"inputs": {…}}`, for the dialects."""
+    rows = _plain(warm, document)
+    return from_body(warm.signature, document, warm.model.fills_missing) if rows is None else rows
+
+
+def _plain(warm: Warm, document: Any) -> list[list[float]] | None:
+    return plain_rows(document, warm.width, greatest_of(warm.raw_dtype)) if warm.only_numbers else None
+
+
+def _are_few(body: bytes) -> bool:
+    return count_brackets(body) <= FEW
 
 
 def _reader(media_type: str, read: formats.Read) -> Reader:
     def rows(warm: Warm, body: bytes) -> Rows:
         return read(body, warm.signature, warm.model.fills_missing)
 
-    def once_loaded(warm: Warm, body: bytes) -> Rows | None:
-        return rows(warm, body) if _polars_is_loaded() else None
+    def quickly(warm: Warm, body: bytes) -> Rows | None:
+        if media_type not in WITHOUT_POLARS and not _polars_is_loaded():
+            return None
+        return formats.SMALL_READERS[media_type](body, warm.signature, warm.model.fills_missing)
 
     if media_type == NPY:
         return Reader(lambda body: body, rows, in_loop=QUICK)
-    return Reader(lambda body: body, rows, in_loop=0, quick=once_loaded if media_type in ARROW else None)
+    return Reader(lambda body: body, rows, in_loop=0, quick=quickly)
 
 
 def _form(media_type: str, write: formats.Write) -> Form:
@@ -128,9 +153,9 @@ def _polars_is_loaded() -> bool:
     return found is not None and not getattr(found.__spec__, "_initializing", False)
 
 
-READERS = {
-    JSON: Reader(_decode, _read_json, quick=lambda warm, body: fast(body, warm.signature), most=MOST_JSON_BYTES)
-} | {each: _reader(each, read) for each, read in formats.READERS.items()}
+READERS = {JSON: Reader(_decode, _read_json, quick=_read_json_quickly, most=MOST_JSON_BYTES)} | {
+    each: _reader(each, read) for each, read in formats.READERS.items()
+}
 FORMS = {JSON: Form(JSON, json_bodies)} | {each: _form(each, write) for each, write in formats.WRITERS.items()}
 
 
@@ -161,9 +186,14 @@ def accepted(headers: Headers, first: str = JSON) -> Form:
     return FORMS.get(accept) or FORMS[choose(accept, OFFERED)]
 
 
+def _kind(headers: Headers) -> str:
+    return headers.get(b"content-type", b"").decode("latin-1")
+
+
 OFFERED = tuple(FORMS)
 NATIVE = Dialect(
-    reader=lambda headers: reader(headers.get(b"content-type", b"").decode("latin-1")),
-    form=lambda headers, _: accepted(headers),
+    reader=lambda headers: reader(_kind(headers)),
+    # JSON Lines are answered in kind, unless something else is asked for.
+    form=lambda headers, _: accepted(headers, JSON_LINES if reader(_kind(headers)) is READERS[JSON_LINES] else JSON),
     refuse=lambda problem: problem,
 )

@@ -159,7 +159,7 @@ def _methods(request: Request) -> list[str]:
         asked = {**request.scope, "method": "GET" if method == "HEAD" else method}
         return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
 
-    return [method for method in ("DELETE", "GET", "HEAD", "POST", "PUT") if fits(method)]
+    return [method for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT") if fits(method)]
 
 
 async def _gone(request: Request, error: Exception) -> Response:

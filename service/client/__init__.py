@@ -13,7 +13,6 @@ from service.client.errors import (
     JobFailed,
     ModelwrightError,
     UnexpectedAnswer,
-    UnknownFormat,
     Unreachable,
     UnusableName,
 )
@@ -26,7 +25,6 @@ __all__ = [
     "JobFailed",
     "ModelwrightError",
     "UnexpectedAnswer",
-    "UnknownFormat",
     "Unreachable",
     "UnusableName",
 ]

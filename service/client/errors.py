@@ -41,7 +41,3 @@ class UnexpectedAnswer(ModelwrightError):
 
 class UnusableName(ModelwrightError, ValueError):
     """An empty name, "." and ".." cannot stand in an address."""
-
-
-class UnknownFormat(ModelwrightError, ValueError):
-    """The format cannot be told from the name: say which content type it is."""

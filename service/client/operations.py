@@ -1,5 +1,6 @@
 """Every call of the HTTP API, each written once as a generator of steps."""
 
+import json
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -9,7 +10,7 @@ from urllib.parse import quote
 import httpx
 
 from service.client.answers import Json, parse
-from service.client.errors import ApiError, JobFailed, UnknownFormat, Unreachable, UnusableName
+from service.client.errors import ApiError, JobFailed, Unreachable, UnusableName
 from service.client.events import EventParser
 from service.client.methods import operation, stream
 from service.client.steps import Call, Item, Pause, Read, Steps, Stream
@@ -18,18 +19,17 @@ Version: TypeAlias = int | str
 FilePath: TypeAlias = str | PathLike[str]
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
-CONTENT_TYPES = {
-    ".csv": "text/csv",
+BYTES = "application/octet-stream"  # whatever it is: the service looks at it
+MEDIA_TYPES = {
+    **dict.fromkeys((".csv", ".tsv", ".tab", ".txt", ".dat"), "text/csv"),
+    **dict.fromkeys((".jsonl", ".ndjson"), "application/x-ndjson"),
     ".json": "application/json",
-    ".jsonl": "application/x-ndjson",
-    ".ndjson": "application/x-ndjson",
-    ".parquet": "application/vnd.apache.parquet",
-    ".arrow": "application/vnd.apache.arrow.file",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    **dict.fromkeys((".parquet", ".pq"), "application/vnd.apache.parquet"),
+    **dict.fromkeys((".arrow", ".feather", ".ipc"), "application/vnd.apache.arrow.file"),
     ".arrows": "application/vnd.apache.arrow.stream",
-    ".npy": "application/x-npy",
-    ".npz": "application/x-npz",
-    ".zip": "application/zip",
 }
+_PACKED = (".gz", ".zip")
 _PAGE = 100
 _WAIT_SECONDS = 30
 _RECONNECTIONS = 8
@@ -126,9 +126,25 @@ class Operations:
     # Data sets
 
     @operation
-    def upload_dataset(self, name: str, data: FilePath | bytes, content_type: str | None = None) -> Steps[Json]:
-        """Makes a new version of a data set from a file, streamed, or from bytes."""
-        return (yield from _json(_upload("PUT", _path("datasets", name), data, content_type)))
+    def upload_dataset(
+        self, /, name: str, data: FilePath | bytes, media_type: str | None = None, **told: Any
+    ) -> Steps[Json]:
+        """Makes a new version of a data set from a file, streamed, or from bytes.
+
+        What the file is, is told by its suffix, or else by its bytes. How it is read is found out from it, but for what is
+        told: `separator`, `decimal`, `encoding`, `missing` (a list of words), `skip_lines`, `sheet`, `date_formats` and
+        `types` (by column).
+        """
+        query = {name: _in_query(value) for name, value in told.items() if value is not None}
+        return (yield from _json(_upload("PUT", _path("datasets", name), data, media_type, query)))
+
+    @operation
+    def change_dataset(self, name: str, reading: Json | None = None, types: Json | None = None) -> Steps[Json]:
+        """Makes a new version of a data set from the newest one's bytes, read in another way: `reading` as in
+        `upload_dataset`, `types` by column. None as a value takes back what was told before."""
+        wanted = {"reading": reading, "types": types}
+        changes = {name: value for name, value in wanted.items() if value is not None}
+        return (yield from _json(Call("PATCH", _path("datasets", name), json=changes)))
 
     @stream
     def datasets(self) -> Stream[Json]:
@@ -137,7 +153,7 @@ class Operations:
 
     @operation
     def dataset(self, name: str) -> Steps[Json]:
-        """The newest version of a data set: its columns, rows and digest."""
+        """The newest version of a data set: its columns, rows and digest, and how it is read."""
         return (yield from _json(Call("GET", _path("datasets", name))))
 
     @operation
@@ -325,13 +341,27 @@ def _open_events(job_id: str, last_event_id: str) -> Call:
     return Call("GET", _job(job_id, "events"), headers=headers, live=True)
 
 
-def _upload(method: str, path: str, data: FilePath | bytes, content_type: str | None) -> Call:
+def _upload(
+    method: str, path: str, data: FilePath | bytes, media_type: str | None, query: Mapping[str, Any] | None = None
+) -> Call:
     content = data if isinstance(data, bytes) else Path(data)
-    if content_type is None and isinstance(content, Path):
-        content_type = CONTENT_TYPES.get(content.suffix.lower())
-    if content_type is None:
-        raise UnknownFormat
-    return Call(method, path, headers={"Content-Type": content_type}, content=content)
+    if media_type is None:
+        media_type = BYTES if isinstance(content, bytes) else MEDIA_TYPES.get(_suffix(content), BYTES)
+    return Call(method, path, query=query or {}, headers={"Content-Type": media_type}, content=content)
+
+
+def _suffix(path: Path) -> str:
+    """Of the table, which may be packed."""
+    return (Path(path.stem) if path.suffix.lower() in _PACKED else path).suffix.lower()
+
+
+def _in_query(value: Any) -> Any:
+    """Objects as JSON; of words one that has a comma is not to be split."""
+    if isinstance(value, Mapping):
+        return json.dumps(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return value if len(value) > 1 else [*value, ""]
+    return value
 
 
 def _save(call: Call, path: FilePath) -> Steps[Path]:

@@ -9,7 +9,7 @@ import orjson
 import torch
 
 from service.serving.warm_models import Served, Warm
-from service.workflow.data.values import as_text
+from service.workflow.data.types.category import as_text
 from service.workflow.tasks import Task
 
 MANY = 64  # rows

@@ -297,12 +297,14 @@ def _answers(asks: Sequence[Ask]) -> Array:
     warm = asks[0].warm
     if len(asks) == 1:
         return (
-            forward(warm, asks[0].raw) if asks[0].raw is not None else forward(warm, _tensor(asks[0].rows), whole=True)
+            forward(warm, asks[0].raw)
+            if asks[0].raw is not None
+            else forward(warm, _tensor(warm, asks[0].rows), whole=True)
         )
     if all(ask.rows is not None for ask in asks):
-        return forward(warm, _tensor([row for ask in asks for row in ask.rows or ()]), whole=True)
-    return forward(warm, torch.cat([_tensor(ask.rows) if ask.raw is None else ask.raw for ask in asks]))
+        return forward(warm, _tensor(warm, [row for ask in asks for row in ask.rows or ()]), whole=True)
+    return forward(warm, torch.cat([_tensor(warm, ask.rows) if ask.raw is None else ask.raw for ask in asks]))
 
 
-def _tensor(rows: list[list[float]] | None) -> torch.Tensor:
-    return torch.from_numpy(np.array(rows, dtype=np.float32))
+def _tensor(warm: Warm, rows: list[list[float]] | None) -> torch.Tensor:
+    return torch.from_numpy(np.array(rows, dtype=warm.raw_dtype))

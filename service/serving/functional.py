@@ -41,7 +41,7 @@ def functional(model: Model, *, missing: bool = True) -> Step:
 def _encoding(by: Preprocessing | None, missing: bool) -> Iterator[Step]:
     if by is None:
         return
-    if missing or len(by.indicated) or not by.layout.plain:
+    if missing or len(by.indicated) or not by.layout.plain or by.fill.dtype is not torch.float32:
         yield partial(encode, of=by.layout, fill=by.fill, indicated=by.indicated, mean=by.mean, std=by.std)
     elif by.mean is not None and by.std is not None:
         mean, std = by.mean, by.std

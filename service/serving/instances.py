@@ -1,21 +1,50 @@
-"""From what a client sends to the tensor that a model takes: every value checked, every fault with row and column."""
+"""From what a client sends to the tensor that a model takes: every value checked, every fault with row and column.
 
-from collections.abc import Mapping, Sequence
+Rows become columns first, and each column an array: no Python code runs for each value where all are plain.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import torch
 
-from service.workflow.data.values import FLOAT32_MAX, MISSING, convert, from_text, texts
-from service.workflow.encode import raw_features
+from service.serving.input_values import MOST_FAULTS, Wrong, absent, block, block_of_texts, from_values, greatest
+from service.serving.input_values import from_texts as column_from_texts
+from service.workflow.data.table import Numbers, Texts
+from service.workflow.encode import raw_dtype, raw_features
 from service.workflow.errors import Fault, InvalidInstances, step
-from service.workflow.signature import Signature
+from service.workflow.signature import Input, Signature
 from service.workflow.specification import nearest
 
 MOST_ROWS = 1_000_000
-MOST_FAULTS = 20
+MOST_SEARCHES = 8  # for the nearest right name: each goes through all names
+LONGEST_NAME = 64  # characters of a name in a message
 NUMBERS = frozenset((int, float))  # and not bool, which is an int
+ENVELOPE = ("instances", "inputs")
+Column = Sequence[Any]
+Steps = tuple[int | str | None, ...]
+
+
+def from_document(signature: Signature, document: object, missing_allowed: bool) -> torch.Tensor:
+    """Raw features [n, slots] from a document as our own paths take it: `{"instances": […]}`, where one object may stand for
+    a list of one, or `{"inputs": {…}}`; and without that envelope a list of rows, or an object that is one row.
+
+    Raises:
+        InvalidInstances: what is wrong, by row and column.
+    """
+    reader = _Reader(signature, missing_allowed)
+    if isinstance(document, list):
+        return reader.rows(document, "")
+    if isinstance(document, dict) and document and document.keys().isdisjoint(ENVELOPE):
+        reader.others = ENVELOPE  # perhaps one of them was meant
+        return reader.read([document], lambda _: "")
+    if isinstance(document, dict) and len(document) == 1 and isinstance(document.get("instances"), dict):
+        return reader.read([document["instances"]], lambda _: "/instances")
+    return from_body(signature, document, missing_allowed)
 
 
 def from_body(signature: Signature, body: object, missing_allowed: bool) -> torch.Tensor:
@@ -26,18 +55,21 @@ def from_body(signature: Signature, body: object, missing_allowed: bool) -> torc
     """
     if not isinstance(body, dict):
         raise _invalid("", 'expected an object: {"instances": [[…], …]} or {"inputs": {name: […]}}')
-    unknown = [name for name in body if name not in ("instances", "inputs")]
+    unknown = [name for name in body if name not in ENVELOPE]
     if unknown:
-        raise _invalid(step(unknown[0]), f"unknown field; {nearest(unknown[0], ['instances', 'inputs'])}")
+        message = f"unknown field; {nearest(unknown[0][:LONGEST_NAME], ENVELOPE)}"
+        raise _invalid(step(unknown[0]), message)
     if ("instances" in body) == ("inputs" in body):
         raise _invalid("", "exactly one of `instances` (rows) and `inputs` (columns) is expected")
     reader = _Reader(signature, missing_allowed)
-    return reader.rows(body["instances"]) if "instances" in body else reader.columns(body["inputs"], "/inputs")
+    if "instances" in body:
+        return reader.rows(body["instances"], "/instances")
+    return reader.columns(body["inputs"], "/inputs")
 
 
-def plain_rows(body: object, width: int) -> list[list[float]] | None:
-    """The rows of `{"instances": [[…], …]}` with so many numbers in each, good as they are; None for whatever needs a
-    closer look."""
+def plain_rows(body: object, width: int, most: float) -> list[list[float]] | None:
+    """The rows of `{"instances": [[…], …]}` with so many numbers in each, none of them larger than `most`: good as they are.
+    None for whatever needs a closer look."""
     if type(body) is not dict or len(body) != 1:
         return None
     rows = body.get("instances")
@@ -46,13 +78,16 @@ def plain_rows(body: object, width: int) -> list[list[float]] | None:
     for row in rows:
         if type(row) is not list or len(row) != width or not NUMBERS.issuperset(map(type, row)):
             return None
-        if max(row) > FLOAT32_MAX or min(row) < -FLOAT32_MAX:
+        if max(row) > most or min(row) < -most:
             return None
     return rows
 
 
-def from_texts(signature: Signature, texts: Mapping[str, Sequence[str]], missing_allowed: bool) -> torch.Tensor:
-    """Raw features [n, slots] from text values by name, as in a query; an empty text is a missing value.
+def from_texts(
+    signature: Signature, texts: Mapping[str, Sequence[str] | Numbers], missing_allowed: bool
+) -> torch.Tensor:
+    """Raw features [n, slots] from text values by name, as in a query; an empty text is a missing value. An array has numbers
+    that are as they should be.
 
     Raises:
         InvalidInstances: what is wrong, by column and row.
@@ -66,8 +101,16 @@ def from_rows(signature: Signature, rows: Sequence[object], missing_allowed: boo
     Raises:
         InvalidInstances: what is wrong, by row and column.
     """
-    reader = _Reader(signature, missing_allowed)
-    return reader.read(rows, "", first)
+    return _Reader(signature, missing_allowed).read(rows, lambda row: f"/{first + row}")
+
+
+def from_columns(signature: Signature, columns: Mapping[str, Column | Numbers], missing_allowed: bool) -> torch.Tensor:
+    """Raw features [n, slots] from columns of one length by name; one that is an array has numbers, NaN for missing.
+
+    Raises:
+        InvalidInstances: what is wrong, by column and row, as in `inputs`.
+    """
+    return _Reader(signature, missing_allowed).columns(columns, "/inputs")
 
 
 def check_names(signature: Signature, given: Mapping[str, Any]) -> None:
@@ -76,128 +119,211 @@ def check_names(signature: Signature, given: Mapping[str, Any]) -> None:
     Raises:
         InvalidInstances: which name is absent or unknown; the nearest right ones are named.
     """
-    reader = _Reader(signature, missing_allowed=True)
-    reader.check_names(reader.names, given, "")
-    if reader.faults:
-        raise InvalidInstances(*reader.faults[:MOST_FAULTS])
+    _Reader(signature, missing_allowed=True).check_names(given, "")
 
 
 @dataclass
 class _Reader:
-    """Reads values and gathers what is wrong with them, at most about `MOST_FAULTS` of it."""
+    """Reads rows or columns, and says what is wrong with them: at most `MOST_FAULTS` of it."""
 
     signature: Signature
     missing_allowed: bool
     texts: bool = False  # whether values come as texts
-    faults: list[Fault] = field(default_factory=list)
+    others: Sequence[str] = ()  # names that may have been meant, beside those of the inputs
+    searches: int = field(default=0, init=False)
 
-    @property
-    def names(self) -> list[str]:
-        return [each.name for each in self.signature.inputs]
+    def __post_init__(self) -> None:
+        self.inputs = self.signature.inputs
+        self.names = [each.name for each in self.inputs]
+        self.known = {*self.names, *(each.name for each in self.signature.outputs), *(self.signature.ignored or ())}
+        self.most = greatest(self.inputs)
+        self.plain = all(each.type == "number" and not each.how.missing_numbers for each in self.inputs)
 
-    def rows(self, instances: object) -> torch.Tensor:
+    def rows(self, instances: object, at: str) -> torch.Tensor:
         """From rows: lists in the order of the signature, objects by name, or bare numbers for one input."""
         if not isinstance(instances, list) or not instances:
-            raise _invalid("/instances", "expected a list of at least one row")
-        _check_count(len(instances))
-        return self.read(instances, "/instances", 0)
+            raise _invalid(at, "expected a list of at least one row")
+        _check_count(len(instances), at)
+        return self.read(instances, lambda row: f"{at}/{row}")
 
-    def read(self, rows: Sequence[object], at: str, first: int) -> torch.Tensor:
-        """From rows whose number starts at `first`."""
-        names = self.names
-        return self._tensor([self._row(names, each, f"{at}/{i}") for i, each in enumerate(rows, start=first)])
+    def read(self, rows: Sequence[Any], at: Callable[[int], str]) -> torch.Tensor:
+        """From rows; `at` tells where each of them is."""
+        flat = self._flat(rows)
+        if flat is not None:
+            good, faults = list(range(len(rows))), list[tuple[int, int, Fault]]()
+        else:
+            flat, good, faults = self._row_by_row(rows, at)
+        width = len(self.names)
+        numbers = block("number", [flat], self.most) if self.plain and not faults else None
+        if numbers is not None and (self.missing_allowed or not np.isnan(numbers).any()):
+            return torch.from_numpy(numbers.reshape(-1, width).astype(raw_dtype(self.inputs)))
+        columns = [flat[k::width] for k in range(width)] if good else []
+        arrays, wrong = self._arrays(columns)
+        for k, each in enumerate(wrong):
+            for place, message in each.items():
+                row = good[place]
+                faults.append((row, k, Fault(at(row) + _last_step(rows[row], k, self.names[k]), message)))
+        _raise(faults)
+        return self._tensor(arrays)
+
+    def _flat(self, rows: Sequence[Any]) -> list[Any] | None:
+        """All values, row by row in the order of the inputs; None if not all rows are as they should be."""
+        kinds, width = set(map(type, rows)), len(self.names)
+        if kinds == {list}:
+            return list(chain.from_iterable(rows)) if set(map(len, rows)) == {width} else None
+        if kinds != {dict}:
+            return list(rows) if width == 1 and kinds.isdisjoint((list, dict)) else None
+        if set(map(len, rows)) != {width} and not self.known.issuperset(chain.from_iterable(rows)):
+            return None
+        try:
+            values: Iterable[Any] = map(itemgetter(*self.names), rows)
+            return list(values if width == 1 else chain.from_iterable(values))
+        except KeyError:
+            return None
+
+    def _row_by_row(
+        self, rows: Sequence[Any], at: Callable[[int], str]
+    ) -> tuple[list[Any], list[int], list[tuple[int, int, Fault]]]:
+        """The values of the rows that are as they should be, the places of these rows, and what is wrong with the others."""
+        flat: list[Any] = []
+        good: list[int] = []
+        faults: list[tuple[int, int, Fault]] = []
+        for place, row in enumerate(rows):
+            if (values := self._flat([row])) is not None:
+                flat += values
+                good.append(place)
+                continue
+            faults += [(place, -1, fault) for fault in self._faults_of_row(row, at(place))]
+            if len(faults) >= MOST_FAULTS:
+                break
+        return flat, good, faults
+
+    def _faults_of_row(self, row: object, at: str) -> list[Fault]:
+        """What is wrong with a row, apart from its values."""
+        if isinstance(row, dict):
+            return self._faults_of_names(row, at)
+        if isinstance(row, list):
+            known = ", ".join(self.names[:20]) + (", …" if len(self.names) > 20 else "")
+            return [Fault(at, f"has {len(row)} values; the model takes {len(self.names)}: {known}")]
+        return [Fault(at, f"expected a list of {len(self.names)} values or an object with the inputs' names")]
 
     def columns(self, columns: object, at: str) -> torch.Tensor:
         """From columns by name, all of one length; what is no list is a column of one."""
-        if not isinstance(columns, dict):
+        if not isinstance(columns, Mapping):
             raise _invalid(at, "expected an object of columns: {name: [values]}")
-        names = self.names
-        self.check_names(names, columns, at)
-        self._raise()
-        lists = [value if isinstance(value, list) else [value] for value in (columns[name] for name in names)]
+        self.check_names(columns, at)
+        given = (columns[name] for name in self.names)
+        lists = [value if isinstance(value, list | np.ndarray) else [value] for value in given]
         count = len(lists[0])
-        for name, values in zip(names, lists, strict=True):
+        for name, values in zip(self.names, lists, strict=True):
             if len(values) != count:
-                message = f"has {len(values)} values and {names[0]!r} has {count}; every column needs one for each row"
+                message = (
+                    f"has {len(values)} values and {self.names[0]!r} has {count}; every column needs one for each row"
+                )
                 raise _invalid(f"{at}{step(name)}", message)
         if not count:
             raise _invalid(at, "expected at least one row")
-        _check_count(count)
-        places = [f"{at}{step(name)}" for name in names]
-        read = [
-            [self._value(k, values[i], place, i) for k, (values, place) in enumerate(zip(lists, places, strict=True))]
-            for i in range(count)
-        ]
-        return self._tensor(read)
+        _check_count(count, "/instances")
+        arrays, wrong = self._arrays(lists)
+        _raise(
+            [
+                (row, k, Fault(f"{at}{step(self.names[k])}/{row}", message))
+                for k, each in enumerate(wrong)
+                for row, message in each.items()
+            ]
+        )
+        return self._tensor(arrays)
 
-    def _row(self, names: list[str], instance: object, at: str) -> list[Any]:
-        if len(self.faults) >= MOST_FAULTS:
-            return []
-        if isinstance(instance, dict):
-            if instance.keys() != set(names):
-                before = len(self.faults)
-                self.check_names(names, instance, at)
-                if len(self.faults) > before:
-                    return []
-            return [self._value(k, instance[name], at, name) for k, name in enumerate(names)]
-        if isinstance(instance, list):
-            if len(instance) == len(names):
-                return [self._value(i, value, at, i) for i, value in enumerate(instance)]
-            known = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
-            self.faults.append(Fault(at, f"has {len(instance)} values; the model takes {len(names)}: {known}"))
-            return []
-        if len(names) == 1:
-            return [self._value(0, instance, at, None)]
-        self.faults.append(Fault(at, f"expected a list of {len(names)} values or an object with the inputs' names"))
-        return []
+    def check_names(self, given: Mapping[str, Any], at: str) -> None:
+        """Every input is named, and nothing else but the targets.
 
-    def check_names(self, names: list[str], given: Mapping[str, Any], at: str) -> None:
-        """Gathers what is wrong with the names of columns."""
-        known = {*names, *(each.name for each in self.signature.outputs)}
+        Raises:
+            InvalidInstances: which name is absent or unknown.
+        """
+        if faults := self._faults_of_names(given, at):
+            raise InvalidInstances(*faults)
+
+    def _faults_of_names(self, given: Mapping[str, Any], at: str) -> list[Fault]:
+        faults: list[Fault] = []
         for name in given:
-            if name not in known:
-                self.faults.append(Fault(f"{at}{step(name)}", f"is no input of this model; {nearest(name, names)}"))
-        for name in names:
-            if name not in given:
-                message = "is absent; name every input, with null for a missing value"
-                self.faults.append(Fault(f"{at}{step(name)}", message))
+            if name not in self.known:
+                faults.append(Fault(f"{at}{step(name)}", f"is no input of this model{self._nearest(name)}"))
+                if len(faults) == MOST_FAULTS:
+                    return faults
+        absent = (name for name in self.names if name not in given)
+        message = "is absent; name every input, with null for a missing value"
+        faults += [Fault(f"{at}{step(name)}", message) for name in absent]
+        return faults[:MOST_FAULTS]
 
-    def _value(self, position: int, value: Any, at: str, last: int | str | None) -> Any:
-        """The value of the input at this position as its column keeps it; `at` and the `last` step point at it."""
-        kind = self.signature.inputs[position].type
-        try:
-            if self.texts:
-                value = from_text(value, kind)
-            if value is not None:
-                return convert(value, kind)
+    def _nearest(self, name: str) -> str:
+        self.searches += 1
+        if self.searches > MOST_SEARCHES:
+            return ""
+        return f"; {nearest(name[:LONGEST_NAME], [*self.names, *self.others])}"
+
+    def _arrays(self, columns: Sequence[Column | Numbers]) -> tuple[list[Numbers | Texts], list[Wrong]]:
+        """Each column as an array, and what is wrong with its values. Plain numbers are read together."""
+        arrays: dict[int, Numbers | Texts] = {}
+        wrong: list[Wrong] = [{} for _ in columns]
+        lists: dict[int, Column] = {}
+        for k, values in enumerate(columns):
+            if not isinstance(values, np.ndarray):
+                lists[k] = values
+            elif self.inputs[k].type == "number" and self._is_plain(values) and not self.inputs[k].how.missing_numbers:
+                # By way of float64 as everywhere: a large integer may round to another float32 straight away.
+                arrays[k] = values if values.dtype.kind == "f" else values.astype(np.float64)
+            else:
+                lists[k] = listed(values)
+        for kind in ("number",) if self.texts else ("number", "boolean"):
+            places = [k for k in lists if self.inputs[k].type == kind and self._is_usual(self.inputs[k])]
+            found = self._block(kind, [lists[k] for k in places]) if places else None
+            if found is not None and (self.missing_allowed or not np.isnan(found).any()):
+                arrays |= zip(places, found, strict=True)
+        read = column_from_texts if self.texts else from_values
+        for k in lists.keys() - arrays.keys():
+            arrays[k], wrong[k] = read(self.inputs[k], lists[k], self.most)
             if not self.missing_allowed:
-                raise ValueError("is missing, and this model was trained without missing values")
-            return None if kind == "category" else MISSING
-        except ValueError as error:
-            if len(self.faults) < MOST_FAULTS:
-                pointer = at if last is None else f"{at}{step(last)}"
-                self.faults.append(Fault(pointer, str(error)))
-            return MISSING
+                wrong[k] = absent(arrays[k], wrong[k])
+        return [arrays[k] for k in range(len(columns))], wrong
 
-    def _tensor(self, rows: list[list[Any]]) -> torch.Tensor:
-        self._raise()
-        inputs = self.signature.inputs
-        if all(each.type in ("number", "boolean") for each in inputs):
-            return torch.tensor(rows, dtype=torch.float32)
-        columns = {
-            each.name: texts(values) if each.type == "category" else np.array(values, dtype=np.float64)
-            for each, values in zip(inputs, zip(*rows, strict=True), strict=True)
-        }
-        return raw_features(inputs, columns)
+    def _is_usual(self, of: Input) -> bool:
+        """Whether numbers stand for this input's values as they do everywhere."""
+        return not of.how.missing_numbers and (not self.texts or of.decimal is None)
 
-    def _raise(self) -> None:
-        if self.faults:
-            raise InvalidInstances(*self.faults[:MOST_FAULTS])
+    def _block(self, kind: str, columns: Sequence[Column]) -> Numbers | None:
+        return block_of_texts(columns, self.most) if self.texts else block(kind, columns, self.most)
+
+    def _is_plain(self, numbers: Numbers) -> bool:
+        """Whether an array has nothing but numbers that are as they should be."""
+        if numbers.dtype.kind not in "fiu" or (np.abs(numbers.astype(np.float64)) > self.most).any():
+            return False
+        return self.missing_allowed or not np.isnan(numbers).any()
+
+    def _tensor(self, arrays: Sequence[Numbers | Texts]) -> torch.Tensor:
+        return raw_features(self.inputs, dict(zip(self.names, arrays, strict=True)))
 
 
-def _check_count(count: int) -> None:
+def listed(values: Numbers) -> list[Any]:
+    """Numbers as JSON would hold them."""
+    found: list[Any] = values.tolist()
+    return [None if each != each else each for each in found]
+
+
+def _last_step(row: object, position: int, name: str) -> str:
+    """Where the value of an input is in its row."""
+    return step(name) if isinstance(row, dict) else f"/{position}" if isinstance(row, list) else ""
+
+
+def _raise(faults: list[tuple[int, int, Fault]]) -> None:
+    """The first of them, by row and column."""
+    if faults:
+        first = sorted(faults, key=itemgetter(0, 1))[:MOST_FAULTS]
+        raise InvalidInstances(*(fault for _, _, fault in first))
+
+
+def _check_count(count: int, at: str) -> None:
     if count > MOST_ROWS:
-        raise _invalid("/instances", f"{count} rows are too many for one request; at most {MOST_ROWS}")
+        raise _invalid(at, f"{count} rows are too many for one request; at most {MOST_ROWS}")
 
 
 def _invalid(at: str, message: str) -> InvalidInstances:

@@ -9,12 +9,14 @@ import numpy as np
 from service.serving.answers import HOLDS, Array
 from service.serving.tensors import BOOL, BYTES, Values, takes_a_matrix
 from service.workflow.data.schema import Scalar
-from service.workflow.data.values import as_text
-from service.workflow.signature import Signature
+from service.workflow.data.types.category import as_text
+from service.workflow.encode import raw_dtype
+from service.workflow.signature import Input, Signature
 from service.workflow.tasks import Task
 
 MATRIX = "input-0"  # the name of the one tensor of a model whose inputs are all numbers or booleans
-DATATYPES = {"number": "FP32", "boolean": BOOL, "category": BYTES, "datetime": BYTES}
+DATATYPES = {"boolean": BOOL, "category": BYTES, "datetime": BYTES}
+FLOATS = {"float32": "FP32", "float64": "FP64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,8 @@ class Described:
 def inputs(signature: Signature) -> list[Described]:
     """The form that clients are told: one tensor of numbers where that holds all, else one for each input."""
     if takes_a_matrix(signature):
-        return [Described(MATRIX, "FP32", len(signature.inputs))]
-    return [Described(each.name, DATATYPES[each.type], 1) for each in signature.inputs]
+        return [Described(MATRIX, FLOATS[raw_dtype(signature.inputs).name], len(signature.inputs))]
+    return [Described(each.name, datatype(each), 1) for each in signature.inputs]
 
 
 def outputs(signature: Signature) -> list[Described]:
@@ -48,7 +50,7 @@ def outputs(signature: Signature) -> list[Described]:
     if signature.task is Task.MULTILABEL:
         count = len(signature.outputs)
         return [Described("labels", BOOL, count), Described("probabilities", "FP32", count)]
-    return [Described(each.name, "FP32", None) for each in signature.outputs]
+    return [Described(each.name, FLOATS[each.dtype or "float32"], None) for each in signature.outputs]
 
 
 def columns(signature: Signature) -> list[str]:
@@ -56,6 +58,11 @@ def columns(signature: Signature) -> list[str]:
     if signature.task is Task.MULTILABEL:
         return [each.name for each in signature.outputs]
     return [as_text(each) for each in signature.classes]
+
+
+def datatype(of: Input) -> str:
+    """The datatype of an input."""
+    return FLOATS[of.dtype or "float32"] if of.type == "number" else DATATYPES[of.type]
 
 
 def label_datatype(classes: Sequence[Scalar]) -> str:
@@ -80,7 +87,8 @@ def values(signature: Signature, answers: Array) -> list[Values]:
         return [labels, answers.reshape(-1)]
     if signature.task is Task.MULTILABEL:
         return [(answers > HOLDS).reshape(-1), answers.reshape(-1)]
-    return [np.ascontiguousarray(answers[:, at]) for at in range(answers.shape[1])]
+    # Each of its own type: beside a float64 all answers are one.
+    return [np.ascontiguousarray(answers[:, at], of.dtype or "float32") for at, of in enumerate(signature.outputs)]
 
 
 def rows(signature: Signature, answers: Array) -> Values:

@@ -9,7 +9,7 @@ import torch
 from service.serving.formats import json_lines
 from service.serving.formats.columns import invalid
 from service.serving.formats.tables import Array
-from service.serving.instances import MOST_FAULTS
+from service.serving.input_values import MOST_FAULTS
 from service.serving.warm_models import Warm
 from service.workflow.errors import InvalidInstances
 

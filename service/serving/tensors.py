@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from service.serving.answers import Array
+from service.serving.fast_json import NumberList
 from service.serving.formats.columns import check_rows, from_matrix, invalid
-from service.serving.instances import check_names, from_body
+from service.serving.instances import check_names, from_columns
 from service.workflow.errors import step
 from service.workflow.signature import Signature
 from service.workflow.specification import nearest, shown
@@ -68,6 +69,10 @@ def from_json(datatype: str, shape: tuple[int, ...], data: object, at: str) -> V
     """
     if datatype in (FP16, BF16):
         raise invalid(f"{datatype} cannot be sent as JSON; send its bytes, or FP32", at)
+    if isinstance(data, NumberList):
+        if datatype in FLOATS and data.shape in (shape, (math.prod(shape),)):
+            return data.values
+        data = data.as_json()
     flat = _flat(data, shape, at)
     if len(flat) != math.prod(shape):
         raise invalid(f"has {len(flat)} values; the shape {list(shape)} has {math.prod(shape)}", at)
@@ -80,13 +85,16 @@ def from_json(datatype: str, shape: tuple[int, ...], data: object, at: str) -> V
         raise invalid(f"{datatype} holds {what}, not {shown(odd)}", at)
     if datatype == BYTES:
         return flat
-    known = [each for each in flat if each is not None] if missing else flat
-    lowest, highest = _range(datatype)
-    if known and (min(known) < lowest or max(known) > highest):
-        raise invalid(f"holds a value beyond {datatype}: {lowest} to {highest}", at)
-    if missing:
-        return np.array([math.nan if each is None else each for each in flat], np.float64)
-    return np.array(flat, np.bool_ if datatype == BOOL else np.float64 if datatype in FLOATS else DTYPES[datatype])
+    dtype = np.bool_ if datatype == BOOL else np.float64 if datatype in FLOATS or missing else DTYPES[datatype]
+    if datatype not in FLOATS:
+        known = [each for each in flat if each is not None] if missing else flat
+        lowest, highest = _range(datatype)
+        if known and (min(known) < lowest or max(known) > highest):
+            raise invalid(f"holds a value beyond {datatype}: {lowest} to {highest}", at)
+    try:
+        return np.array(flat, np.float64 if missing else dtype)  # None becomes NaN
+    except OverflowError:
+        raise invalid(f"holds a value beyond {datatype}", at) from None
 
 
 def from_bytes(datatype: str, shape: tuple[int, ...], data: memoryview, at: str) -> Values:
@@ -147,7 +155,7 @@ def raw_rows(signature: Signature, tensors: Sequence[Tensor], missing_allowed: b
             )
     if plain:
         return from_matrix(signature, np.stack([_numbers(signature, each) for each in used], axis=1), missing_allowed)
-    return from_body(signature, {"inputs": {each.name: _listed(each.values) for each in used}}, missing_allowed)
+    return from_columns(signature, {each.name: each.values for each in used}, missing_allowed)
 
 
 def takes_a_matrix(signature: Signature) -> bool:
@@ -166,11 +174,11 @@ def check_datatype(datatype: object, at: str) -> str:
     return datatype
 
 
-def _range(datatype: str) -> tuple[float, float]:
-    if datatype in INTEGERS:
-        limits = np.iinfo(DTYPES[datatype])
-        return int(limits.min), int(limits.max)
-    return (0, 1) if datatype == BOOL else (-math.inf, math.inf)
+def _range(datatype: str) -> tuple[int, int]:
+    if datatype == BOOL:
+        return 0, 1
+    limits = np.iinfo(DTYPES[datatype])
+    return int(limits.min), int(limits.max)
 
 
 def _flat(data: object, shape: tuple[int, ...], at: str) -> list[Any]:
@@ -178,7 +186,7 @@ def _flat(data: object, shape: tuple[int, ...], at: str) -> list[Any]:
         raise invalid("expected a list of values", at)
     if len(shape) == 1 or not data or not isinstance(data[0], list):
         return data
-    if len(data) != shape[0] or not all(isinstance(row, list) and len(row) == shape[1] for row in data):
+    if len(data) != shape[0] or set(map(type, data)) != {list} or set(map(len, data)) != {shape[1]}:
         raise invalid(f"is not nested as the shape {list(shape)} says", at)
     return list(chain.from_iterable(data))
 
@@ -213,11 +221,3 @@ def _numbers(signature: Signature, tensor: Tensor) -> Array:
         if any(each.type != "boolean" for each in of_it):
             raise invalid("holds booleans; numbers are expected", step(tensor.name))
     return values if values.dtype in _NATIVE else values.astype(np.float64)
-
-
-def _listed(values: Values) -> list[Any]:
-    """As JSON would hold them."""
-    if isinstance(values, list):
-        return values
-    listed: list[Any] = values.tolist()
-    return [None if each != each else each for each in listed]

@@ -5,11 +5,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Set
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
+import numpy as np
 import orjson
+import torch
 
 from service.serving.functional import Step, functional
-from service.workflow.encode import slots
+from service.workflow.encode import answers_dtype, raw_dtype, slots
 from service.workflow.model import Model
 from service.workflow.signature import Signature
 
@@ -71,9 +74,23 @@ class Warm:
         return slots(self.signature.inputs)
 
     @cached_property
+    def raw_dtype(self) -> "np.dtype[Any]":
+        """Of raw rows: float32 or float64."""
+        return raw_dtype(self.signature.inputs)
+
+    @cached_property
+    def answers_dtype(self) -> "np.dtype[Any]":
+        """Of the answers: float32, or float64 if one of the outputs is."""
+        return answers_dtype(self.signature.outputs)
+
+    def blank_row(self) -> torch.Tensor:
+        """A raw row [1, slots] of zeros, to try the model with."""
+        return torch.from_numpy(np.zeros((1, self.slots), self.raw_dtype))
+
+    @cached_property
     def only_numbers(self) -> bool:
         """Whether a row of plain numbers is a raw row as it stands."""
-        return all(each.type == "number" for each in self.signature.inputs)
+        return not self.signature.has_missing_numbers and all(each.type == "number" for each in self.signature.inputs)
 
     @cached_property
     def has_categories(self) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Sized
 from pathlib import Path
 
-import torch
 from pydantic import TypeAdapter
 
 from model_store import Store, Version, read_bundle
@@ -13,7 +12,7 @@ from service.serving.answers import predictions
 from service.serving.warm_models import Warm
 from service.use_cases.open_model import STATE_DICT
 from service.use_cases.train import HISTORY, POINTS
-from service.workflow.encode import slots
+from service.workflow.encode import answers_dtype, raw_dtype
 from service.workflow.errors import InvalidSpec
 from service.workflow.look.points import Points
 from service.workflow.model import Model
@@ -44,12 +43,14 @@ def import_bundle(store: Store, name: str, path: Path, max_bytes: int) -> tuple[
     return store.models.publish(name, draft.manifest, draft.files), True
 
 
-def _check_types(model: Model) -> None:
-    """A tensor of another type would be multiplied all the same, and answer in that type."""
-    if any(parameter.dtype != torch.float32 for parameter in model.parameters()):
-        raise TypeError("a parameter is not float32")
-    if any(buffer.is_floating_point() and buffer.dtype != torch.float32 for buffer in model.buffers()):
-        raise TypeError("a buffer is not float32")
+def _check_types(model: Model, signature: Signature) -> None:
+    """A tensor of another type would be multiplied all the same, and answer in that type. float64 are only the scales of
+    inputs and outputs that the signature says are."""
+    scales = {"preprocessing": raw_dtype(signature.inputs), "target": answers_dtype(signature.outputs)}
+    for name, tensor in model.state_dict().items():
+        wanted = scales.get(name.partition(".")[0], "float32")
+        if tensor.is_floating_point() and str(tensor.dtype) != f"torch.{wanted}":
+            raise TypeError(f"{name} is not {wanted}")
 
 
 def _check_signature(signature: Signature) -> None:
@@ -72,8 +73,8 @@ def _check_model(manifest: object, files: dict[str, Path]) -> None:
         raise InvalidBundle("manifest.json", "its spec or signature is none of this software's") from error
     try:
         warm = Warm(load(spec, signature, files[STATE_DICT]), signature)
-        _check_types(warm.model)
-        predictions(warm, torch.zeros(1, slots(signature.inputs)))
+        _check_types(warm.model, signature)
+        predictions(warm, warm.blank_row())
     except Exception as error:  # whatever a foreign model may meet, it met it here and not in a prediction
         raise InvalidBundle(f"files/{STATE_DICT}", "its tensors are not those of the model in the manifest") from error
     try:

@@ -2,8 +2,6 @@
 
 import logging
 
-import torch
-
 from model_store import Store, Version
 from model_store.errors import AliasNotFound, NotFound
 from service.serving.answers import forward
@@ -43,7 +41,7 @@ def _loaded(store: Store, version: Version) -> Warm:
     """The model after a dry run: what torch makes on a first use is made before the first client waits for it."""
     loaded = Warm(*open_model(store, version))
     try:
-        forward(loaded, torch.zeros(1, loaded.slots))
+        forward(loaded, loaded.blank_row())
     except Exception:
         log.exception("the dry run of %s, version %d, failed", version.name, version.number)
     return loaded

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+import torch
+from torch import nn
 
 from model_store import Store, Version
 from model_store.errors import InvalidName, NotFound, VersionNotFound
@@ -13,18 +15,17 @@ from service.jobs.destinations import NOWHERE, Destinations
 from service.jobs.job import Job
 from service.jobs.journal import Journal
 from service.use_cases.open_model import open_model
+from service.use_cases.training_warnings import warnings
 from service.workflow import inspection, optimizers
 from service.workflow.data.dataset import DatasetData
 from service.workflow.data.schema import Schema
-from service.workflow.encode import MOST_CATEGORIES
+from service.workflow.encode import raw_dtype
 from service.workflow.errors import Fault, InvalidSpec
 from service.workflow.model import Model, draft_network
 from service.workflow.resolve import Resolved, resolve
 from service.workflow.signature import Signature
 from service.workflow.spec import TrainingSpec, parse
 from service.workflow.specification import nearest, shown
-
-ALL = range(MOST_CATEGORIES + 1)  # stands for values too many to have been kept
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,12 @@ def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
     network = draft_network(found.spec, found.signature, found.columns)
     parameters = inspection.count(network)
     _check_limits(found, parameters, limits)
+    _check_batches(found, network)
     if (reason := optimizers.fits(found.spec.optimizer, network)) is not None:
         raise InvalidSpec(Fault("/optimizer/name", reason))
     if found.spec.initial is not None:
         found = _continued(store, found, found.spec.initial)
-    return Plan(found.spec, found.signature, found.rows, parameters, _warnings(found, schema))
+    return Plan(found.spec, found.signature, found.rows, parameters, warnings(found, schema))
 
 
 def submit(
@@ -167,20 +169,37 @@ def _open_initial(store: Store, initial: str) -> tuple[Version, Model, Signature
 
 
 def _bare(signature: Signature) -> Signature:
-    """Without the categories, which only a training finds out."""
-    inputs = [each.model_copy(update={"categories": None}) for each in signature.inputs]
-    return signature.model_copy(update={"inputs": inputs})
+    """Without the categories, which only a training finds out, and without the types of its numbers, which are kept."""
+    inputs = [each.model_copy(update={"categories": None, "dtype": None}) for each in signature.inputs]
+    outputs = [each.model_copy(update={"dtype": None}) for each in signature.outputs]
+    return signature.model_copy(update={"inputs": inputs, "outputs": outputs})
 
 
 def _check_limits(found: Resolved, parameters: int, limits: Limits) -> None:
     if parameters > limits.parameters:
         message = f"the model would have {parameters} parameters; this service allows {limits.parameters}"
         raise InvalidSpec(Fault("/model", message))
-    # Raw and encoded features; weights, gradients and what most optimizers keep of them; all in float32.
-    needed = 4 * (2 * sum(found.rows.values()) * found.columns + 4 * parameters)
+    # Raw and encoded features; weights, gradients and what most optimizers keep of them; in float32, but for raw features.
+    raw = raw_dtype(found.signature.inputs).itemsize
+    needed = (raw + 4) * sum(found.rows.values()) * found.columns + 4 * 4 * parameters
     if needed > limits.memory_bytes:
         message = f"the training would need about {needed} bytes of memory; this service allows {limits.memory_bytes}"
         raise InvalidSpec(Fault("/data" if 16 * parameters < needed // 2 else "/model", message))
+
+
+def _check_batches(found: Resolved, network: nn.Module) -> None:
+    """That layers which compare the rows of a batch get more than one: a last row alone joins the batch before it."""
+    size = found.spec.training.batch_size
+    if found.rows["train"] > 1 and size != 1:
+        return
+    try:
+        network.train()(torch.zeros(1, found.columns, device="meta"))
+    except ValueError as error:  # torch's own word for it
+        at = "/training/batch_size" if size == 1 else "/split/train"
+        message = (
+            f"{str(error).splitlines()[0]}: a layer of this model compares the rows of a batch, and there is only one"
+        )
+        raise InvalidSpec(Fault(at, message)) from None
 
 
 def _newest(store: Store, name: str) -> int:
@@ -189,22 +208,3 @@ def _newest(store: Store, name: str) -> int:
         return store.models.latest_number(name)
     except NotFound:
         return 0
-
-
-def _warnings(found: Resolved, schema: Schema) -> list[str]:
-    made = []
-    spec, rows = found.spec, found.rows
-    if not rows["test"] and not rows["validation"]:
-        made.append("there is no test and no validation part: the metrics are those of the rows it learned from")
-    if spec.split is not None and spec.split.group is not None:
-        made.append("whole groups go to one part: the rows of each part are about so many")
-    if spec.training.max_seconds is not None:
-        made.append("with max_seconds the same spec need not give the same bits: it stops by the clock")
-    for each in found.signature.inputs:
-        column = schema.column(each.name)
-        if each.type == "category" and column is not None and len(column.values or ALL) > MOST_CATEGORIES:
-            text = f"{each.name!r} has more than {MOST_CATEGORIES} different values, and only the most frequent are told apart"
-            made.append(f"{text}; leave it out of `features` if it only names the rows")
-    if any(each.type == "category" for each in found.signature.inputs):
-        made.append("the parameters are those of all categories in the data; training rows without some give fewer")
-    return made

@@ -75,7 +75,7 @@ def _train(attempt: Attempt) -> dict[str, Any]:
     torch.set_num_threads(job["threads"])
     checkpoints = Checkpoints(attempt)
     attempt.stage("load_data")
-    table, data = _load(store, spec, signature)
+    table, data = _load(store, spec, signature, Path(job["folder"]))
     learned = _learn(attempt, checkpoints, spec, signature, table, _initial(store, spec))
     attempt.stage("publish")
     files = _write(Path(job["folder"]), learned, checkpoints.history)
@@ -119,7 +119,7 @@ def _learn(
         return go_on(None)
 
 
-def _load(store: Store, spec: TrainingSpec, signature: Signature) -> tuple[Table, dict[str, Any]]:
+def _load(store: Store, spec: TrainingSpec, signature: Signature, scratch: Path) -> tuple[Table, dict[str, Any]]:
     """The table, and what the manifest says of where it came from."""
     data = spec.data
     assert spec.split is not None  # noqa: S101 - a resolved spec has one
@@ -134,7 +134,7 @@ def _load(store: Store, spec: TrainingSpec, signature: Signature) -> tuple[Table
     schema = Schema.model_validate(version.manifest["schema"])
     wanted = split_columns(spec.split, schema) | signature.wanted()
     about = {"digest": version.manifest["digest"], "dataset": data.dataset, "version": version.number}
-    return read(path, version.manifest["media_type"], schema.rows, wanted), about
+    return read(path, version.manifest["media_type"], schema, wanted, scratch), about
 
 
 def _initial(store: Store, spec: TrainingSpec) -> Model | None:

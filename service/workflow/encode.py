@@ -1,31 +1,39 @@
 """From the columns of a table to the tensors that a model takes, the same for training and for predictions.
 
-A raw tensor has slots of float32: one for a number, a boolean (0, 1) or a category (0 for one that the model does not
-know, else its position from 1), several for a time; NaN where a value is missing.
+A raw tensor has slots of float32, or of float64 if a feature needs it: one for a number, a boolean (0, 1) or a category (0
+for one that the model does not know, else its position from 1), several for a time; NaN where a value is missing.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
 from service.workflow.data.schema import Scalar
 from service.workflow.data.table import Numbers, Table, Texts
+from service.workflow.data.types.category import as_text
+from service.workflow.data.types.kinds import KINDS
 from service.workflow.errors import InvalidData
 from service.workflow.signature import Input, Output
 from service.workflow.specification import shown
 
 MOST_CATEGORIES = 256  # of one feature; rarer ones count as unknown
-DAY = 86_400.0
-YEAR = 365.2425 * DAY
-WEEK = 7 * DAY
-MONDAY = 4 * DAY  # 1970-01-05, the first Monday after the epoch
-TIME_SLOTS = 7  # days since 2000, and the phase of the year, the week and the day, each as sine and cosine
 
 
 def slots(inputs: Sequence[Input]) -> int:
     """How many slots a raw row has."""
-    return sum(TIME_SLOTS if each.type == "datetime" else 1 for each in inputs)
+    return sum(KINDS[each.type].slots for each in inputs)
+
+
+def raw_dtype(inputs: Sequence[Input]) -> "np.dtype[Any]":
+    """Of a raw tensor: float64 if one of the inputs needs it, else float32."""
+    return np.dtype(np.float64 if any(each.dtype is not None for each in inputs) else np.float32)
+
+
+def answers_dtype(outputs: Sequence[Output]) -> "np.dtype[Any]":
+    """Of a model's answers: float64 if one of the outputs needs it, else float32."""
+    return np.dtype(np.float64 if any(each.dtype is not None for each in outputs) else np.float32)
 
 
 def fit_categories(inputs: Sequence[Input], table: Table, train: torch.Tensor) -> list[Input]:
@@ -35,19 +43,29 @@ def fit_categories(inputs: Sequence[Input], table: Table, train: torch.Tensor) -
 
 
 def raw_features(inputs: Sequence[Input], columns: Mapping[str, Numbers | Texts]) -> torch.Tensor:
-    """The features as float32 [n, slots]."""
-    parts = [part for each in inputs for part in _slots(each, columns[each.name])]
+    """The features [n, slots], of their `raw_dtype`."""
+    dtype = raw_dtype(inputs)
+    parts = [part for each in inputs for part in _slots(each, columns[each.name], dtype)]
     return torch.from_numpy(np.stack(parts, axis=1))
 
 
 def unknown_categories(inputs: Sequence[Input], raw: torch.Tensor) -> int:
     """How many values of a raw tensor are categories that the model does not know."""
-    start, count = 0, 0
+    start, count, values = 0, 0, raw.numpy()
     for each in inputs:
         if each.type == "category":
-            count += int((raw[:, start] == 0).sum())
+            count += int(np.count_nonzero(values[:, start] == 0))
         start += slots([each])
     return count
+
+
+def with_targets(outputs: Sequence[Output], table: Table) -> Table:
+    """The rows in which no target is missing: from the others there is nothing to learn."""
+    there = np.ones(len(table), bool)
+    for each in outputs:
+        column = table.columns[each.name]
+        there &= column.codes >= 0 if isinstance(column, Texts) else ~np.isnan(column)
+    return table if there.all() else table.rows(np.flatnonzero(there))
 
 
 def raw_targets(outputs: Sequence[Output], table: Table) -> torch.Tensor:
@@ -69,30 +87,8 @@ def _fit(each: Input, column: Numbers | Texts, train: torch.Tensor) -> Input:
     return each.model_copy(update={"categories": kept})
 
 
-def _slots(each: Input, column: Numbers | Texts) -> list[Numbers]:
-    if isinstance(column, Texts):
-        return [_positions(each.categories or [], column)]
-    if each.type == "datetime":
-        return _time_slots(column)
-    return [column.astype(np.float32, copy=False)]
-
-
-def _positions(categories: Sequence[str], column: Texts) -> Numbers:
-    known = {text: position for position, text in enumerate(categories, start=1)}
-    # The last entry stands for the code -1: missing.
-    positions = np.array([*(known.get(text, 0) for text in column.values), np.nan], dtype=np.float32)
-    found: Numbers = positions[column.codes]
-    return found
-
-
-def _time_slots(seconds: Numbers) -> list[Numbers]:
-    """Computed in float64: a float32 cannot hold today's seconds since 1970."""
-    days = (seconds - 30 * YEAR) / DAY
-    made = [days.astype(np.float32)]
-    for period, start in ((YEAR, 0.0), (WEEK, MONDAY), (DAY, 0.0)):
-        angle = 2 * np.pi * (((seconds - start) % period) / period)
-        made += [np.sin(angle).astype(np.float32), np.cos(angle).astype(np.float32)]
-    return made
+def _slots(each: Input, column: Numbers | Texts, dtype: "np.dtype[Any]") -> list[Numbers]:
+    return [slot.astype(dtype, copy=False) for slot in KINDS[each.type].encode(column, each.categories)]
 
 
 def _target(output: Output, column: Numbers | Texts) -> Numbers:
@@ -111,7 +107,9 @@ def _target(output: Output, column: Numbers | Texts) -> Numbers:
 
 
 def _class_positions(output: Output, values: Sequence[Scalar | None]) -> Numbers:
-    positions = {value: position for position, value in enumerate(output.classes or [])}
+    """By equality; texts by what JSON writes for a class: whole numbers are read as texts where floats would merge them."""
+    positions: dict[Scalar, int] = {value: position for position, value in enumerate(output.classes or [])}
+    positions |= {as_text(value): position for value, position in positions.items()}
     return np.array([np.nan if value is None else positions.get(value, np.nan) for value in values], dtype=np.float64)
 
 

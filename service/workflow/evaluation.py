@@ -1,4 +1,4 @@
-"""Step 8, evaluate: metrics of each part by torchmetrics, and a baseline's beside them."""
+"""Step 8, evaluate: metrics of each part, those of classes by torchmetrics, and a baseline's beside them."""
 
 import math
 import warnings
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from service.workflow.moments import power_of_two
 from service.workflow.signature import Signature
 from service.workflow.split import PARTS, Split
 from service.workflow.tasks import Task
@@ -44,7 +45,7 @@ def evaluate(signature: Signature, answers: Tensor, targets: Tensor, parts: Spli
 def _baseline(signature: Signature, train: Tensor, rows: int) -> Tensor:
     """The answers of who has only seen the training targets [n, t]: their mean, or how often each class comes."""
     if not signature.classifies:
-        return train.mean(dim=0).expand(rows, -1)
+        return _mean(train).expand(rows, -1)
     shares = torch.bincount(train[:, 0].long(), minlength=len(signature.classes)).to(torch.float64) / len(train)
     return shares.expand(rows, -1)
 
@@ -63,15 +64,31 @@ def _metrics(signature: Signature, answers: Tensor, truth: Tensor) -> Metrics:
 
 
 def _regression(answers: Tensor, truth: Tensor) -> dict[str, float]:
-    from torchmetrics.functional import mean_absolute_error, mean_squared_error, r2_score
-
+    """By their definitions, in float64 and at any scale. torchmetrics adds a constant to R² where the truth hardly varies
+    (https://github.com/Lightning-AI/torchmetrics/issues/3077)."""
     answers, truth = answers.to(torch.float64).contiguous(), truth.to(torch.float64).contiguous()
-    varies = len(truth) > 1 and bool((truth.amax(dim=0) > truth.amin(dim=0)).all())
+    errors = answers - truth
+    unit = power_of_two(errors.abs().amax())
     return {
-        "r2": r2_score(answers, truth).item() if varies else math.nan,
-        "mae": mean_absolute_error(answers, truth).item(),
-        "rmse": mean_squared_error(answers, truth).sqrt().item(),
+        "r2": _r2(errors, _mean(truth) - truth, truth),
+        "mae": ((errors / unit).abs().mean() * unit).item(),
+        "rmse": ((errors / unit).square().mean().sqrt() * unit).item(),
     }
+
+
+def _r2(errors: Tensor, of_the_mean: Tensor, truth: Tensor) -> float:
+    """1 - the squared errors / those of the mean: its mean over the targets [n, t]; NaN where a target does not vary."""
+    if not bool((truth.amax(dim=0) > truth.amin(dim=0)).all()):
+        return math.nan
+    unit = power_of_two(of_the_mean.abs().amax(dim=0))
+    left, all_of_it = ((each / unit).square().sum(dim=0) for each in (errors, of_the_mean))
+    return (1 - left / all_of_it).mean().item()
+
+
+def _mean(values: Tensor) -> Tensor:
+    """Of each column [n, d], whose sum may be beyond a float64."""
+    unit = power_of_two(values.abs().amax(dim=0))
+    return (values / unit).mean(dim=0) * unit
 
 
 def _classes(probabilities: Tensor, truth: Tensor) -> dict[str, float]:

@@ -4,13 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from service.workflow import losses, optimizers, preprocessing
 from service.workflow.batches import Examples
 from service.workflow.data.table import Table
 from service.workflow.device import choose_device, make_deterministic
-from service.workflow.encode import fit_categories, raw_features, raw_targets
+from service.workflow.encode import answers_dtype, fit_categories, raw_features, raw_targets, slots, with_targets
+from service.workflow.errors import InvalidData
 from service.workflow.evaluation import Evaluation, evaluate
 from service.workflow.learner import Learner
 from service.workflow.look.points import Points
@@ -22,6 +24,8 @@ from service.workflow.spec import TrainingSpec
 from service.workflow.split import PARTS, Split, split
 from service.workflow.state import State
 from service.workflow.training_loop import AfterStep, Report, train
+
+LEARNED_FROM = ("train", "validation")
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ def learn(
     made: Any = spec  # resolved: every part is there
     stage("prepare")
     make_deterministic(made.training.deterministic)
+    table = with_targets(signature.outputs, table)
     parts = split(made.split, table)
     if initial is None:
         inputs = fit_categories(signature.inputs, table, parts.train)
@@ -67,6 +72,8 @@ def learn(
     model = _draw(spec, signature, features[parts.train], targets[parts.train], initial)
     device = choose_device(made.training.device)
     examples = {name: _examples(spec, model, features, targets, parts.part(name), device) for name in PARTS}
+    for name in LEARNED_FROM:
+        _check_range(signature, examples[name])
     model.network.to(device)
     loss, sums = losses.build(made.loss, signature), losses.sums(made.loss)
     chosen = optimizers.build(made.optimizer, model.network)
@@ -108,7 +115,8 @@ def _draw(
     else:
         normalize = spec.preprocessing.normalize
         encoder = preprocessing.fit(preprocessing.layout(signature.inputs), features, normalize)
-        scaling = preprocessing.fit_target(targets) if normalize and losses.scales_target(output) else None
+        answers = torch.float64 if answers_dtype(signature.outputs) == np.float64 else torch.float32
+        scaling = preprocessing.fit_target(targets, answers) if normalize and losses.scales_target(output) else None
     width = features.shape[1] if encoder is None else encoder.width
     torch.manual_seed(spec.training.seed)
     network = build_network(spec, signature, width)
@@ -125,3 +133,28 @@ def _examples(
     wanted = targets[rows] if model.target is None else model.target.scale(targets[rows])
     encoded = losses.encode_target(spec.loss, wanted)
     return Examples(model.encode(features[rows]).to(device), encoded.to(device))
+
+
+def _check_range(signature: Signature, examples: Examples) -> None:
+    """That what the network sees fits into a float32: a number as it stands may not, nor one that is normalized by a
+    training part whose numbers are all much closer together.
+
+    Raises:
+        InvalidData: a number does not; its column is named.
+    """
+    targets = examples.targets.isinf()
+    infinite = [*zip(_names(signature), examples.features.isinf().any(dim=0).tolist(), strict=False)]
+    if targets.dim() == 2:  # numbers, and no classes
+        infinite += zip([each.name for each in signature.outputs], targets.any(dim=0).tolist(), strict=True)
+    for name, beyond in infinite:
+        if beyond:
+            raise InvalidData(
+                f"the column {name!r} holds a number that is beyond what a network can take (a float32): with `normalize` "
+                "that is one very far from those of the training part, without it one above 3.4e38"
+            )
+
+
+def _names(signature: Signature) -> list[str]:
+    """Of the inputs that the first encoded columns come from, which are those of numbers."""
+    numbers = [each for each in signature.inputs if each.type != "category"]
+    return [each.name for each in numbers for _ in range(slots([each]))]

@@ -9,7 +9,7 @@ import torch
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
-from service.workflow.data.values import as_text
+from service.workflow.data.types.category import as_text
 from service.workflow.errors import Fault, InvalidSpec, step
 from service.workflow.signature import Signature
 from service.workflow.specification import nearest, shown

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from service.workflow.encode import slots
+from service.workflow.moments import moments
 from service.workflow.signature import Input
 from service.workflow.specification import Specification
 
@@ -54,12 +55,13 @@ def layout(inputs: Sequence[Input]) -> Layout:
 
 
 class Preprocessing(nn.Module):
-    """From raw features [n, slots], NaN for missing, to encoded features [n, d]: the numbers filled (and normalized), one
-    column for each slot whose absence the model is told, and one column for each category. A category that the model
-    does not know has 0 in all its columns.
+    """From raw features [n, slots], NaN for missing, to encoded features float32 [n, d]: the numbers filled (and
+    normalized), one column for each slot whose absence the model is told, and one column for each category. A category
+    that the model does not know has 0 in all its columns.
 
     Buffers: `fill` [numbers] stands in for a missing number; `indicated` are the slots whose absence is told; `mean` and
-    `std` [numbers] only when the features are normalized.
+    `std` [numbers] only when the features are normalized. They are of the raw features' dtype, float32 or float64, which
+    is computed in.
     """
 
     fill: torch.Tensor
@@ -67,14 +69,14 @@ class Preprocessing(nn.Module):
     mean: torch.Tensor | None
     std: torch.Tensor | None
 
-    def __init__(self, of: Layout, indicated: int, normalize: bool) -> None:
+    def __init__(self, of: Layout, indicated: int, normalize: bool, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.layout = of
         count = len(of.numbers)
-        self.register_buffer("fill", torch.zeros(count))
+        self.register_buffer("fill", torch.zeros(count, dtype=dtype))
         self.register_buffer("indicated", torch.zeros(indicated, dtype=torch.int64))
-        self.register_buffer("mean", torch.zeros(count) if normalize else None)
-        self.register_buffer("std", torch.ones(count) if normalize else None)
+        self.register_buffer("mean", torch.zeros(count, dtype=dtype) if normalize else None)
+        self.register_buffer("std", torch.ones(count, dtype=dtype) if normalize else None)
 
     @property
     def width(self) -> int:
@@ -100,6 +102,8 @@ def encode(
     encoded = torch.where(numbers.isnan(), fill, numbers)
     if mean is not None and std is not None:
         encoded = (encoded - mean) / std
+    if encoded.dtype is not torch.float32:
+        encoded = encoded.to(torch.float32)
     parts = [encoded]
     if len(indicated):
         parts.append(raw[:, indicated].isnan().to(encoded.dtype))
@@ -110,18 +114,17 @@ def encode(
 
 
 def fit(of: Layout, train: torch.Tensor, normalize: bool) -> Preprocessing | None:
-    """Statistics of the training part [n, slots]; None when there is nothing to fit or to spread."""
+    """Statistics of the training part [n, slots]; None when there is nothing to fit, to spread or to round."""
     indicated = _indicated(of, train)
-    if not normalize and not len(indicated) and of.plain:
+    if not normalize and not len(indicated) and of.plain and train.dtype is torch.float32:
         return None
-    values = (train if of.plain else train[:, of.numbers]).to(torch.float64)
-    mean = values.nanmean(dim=0).nan_to_num(0.0)
-    fitted = Preprocessing(of, len(indicated), normalize)
+    mean, std = moments(train if of.plain else train[:, of.numbers], train.dtype)
+    fitted = Preprocessing(of, len(indicated), normalize, train.dtype)
     fitted.fill.copy_(mean)
     fitted.indicated.copy_(indicated)
     if normalize:
         fitted.get_buffer("mean").copy_(mean)
-        fitted.get_buffer("std").copy_(_spread(torch.where(values.isnan(), mean, values) - mean))
+        fitted.get_buffer("std").copy_(std)
     return fitted
 
 
@@ -131,22 +134,17 @@ def _indicated(of: Layout, train: torch.Tensor) -> torch.Tensor:
     return torch.tensor([slot for slot in of.firsts if missing[slot]], dtype=torch.int64)
 
 
-def _spread(centred: torch.Tensor) -> torch.Tensor:
-    """The standard deviation [d]; 1 for a constant column, so that nothing is divided by 0."""
-    std = centred.square().mean(dim=0).sqrt()
-    return torch.where(std > 1e-12, std, 1.0)
-
-
 class TargetScaling(nn.Module):
-    """Between the target's units and the trained scale. Buffers: `mean` and `std` [t]."""
+    """Between the target's units and the trained scale. Buffers: `mean` and `std` [t], float32 or float64, which is what
+    the answers are."""
 
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, targets: int) -> None:
+    def __init__(self, targets: int, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(targets))
-        self.register_buffer("std", torch.ones(targets))
+        self.register_buffer("mean", torch.zeros(targets, dtype=dtype))
+        self.register_buffer("std", torch.ones(targets, dtype=dtype))
 
     def scale(self, target: torch.Tensor) -> torch.Tensor:
         """From the target's units to the trained scale."""
@@ -157,9 +155,10 @@ class TargetScaling(nn.Module):
         return output * self.std + self.mean
 
 
-def fit_target(train: torch.Tensor) -> TargetScaling:
-    """Mean and standard deviation of the training part's targets [n, t]."""
-    fitted = TargetScaling(train.shape[1])
-    fitted.mean.copy_(train.mean(dim=0))
-    fitted.std.copy_(_spread(train - train.mean(dim=0)))
+def fit_target(train: torch.Tensor, dtype: torch.dtype = torch.float32) -> TargetScaling:
+    """Mean and standard deviation of the training part's targets [n, t], for answers of this dtype."""
+    fitted = TargetScaling(train.shape[1], dtype)
+    mean, std = moments(train, dtype)
+    fitted.mean.copy_(mean)
+    fitted.std.copy_(std)
     return fitted

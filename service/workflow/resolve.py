@@ -5,7 +5,8 @@ from typing import Any
 
 from service.workflow import losses, optimizers, training
 from service.workflow.data.columns import Feature
-from service.workflow.data.schema import Column, Schema
+from service.workflow.data.precision import needs_float64
+from service.workflow.data.schema import Column, ColumnType, Schema, how_of
 from service.workflow.encode import MOST_CATEGORIES
 from service.workflow.errors import Fault, InvalidSpec, step
 from service.workflow.models import DEFAULT_FOR_TABLES, LinearRegressionSpec, ModelKind
@@ -38,13 +39,20 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
     targets = [_target_column(schema, name, at) for name, at in _targets(spec)]
     inputs = _inputs(spec, schema)
     task = _task(spec, targets)
-    signature = Signature(task=task, inputs=inputs, outputs=[_output(column, task) for column in targets])
+    signature = Signature(
+        task=task,
+        inputs=inputs,
+        outputs=[_output(column, task) for column in targets],
+        ignored=_ignored(schema, [each.name for each in inputs]) or None,
+        encoding=None if schema.reading.encoding == "utf-8" else schema.reading.encoding,
+    )
     on_a_line = spec.data.kind == "line"
     model: ModelKind = spec.model or (LinearRegressionSpec() if on_a_line else DEFAULT_FOR_TABLES())
     loss = spec.loss or losses.default(task)
     _check_fit(model, loss, signature, targets)
-    split = resolve_split(spec.split, spec.training.seed, schema)
-    rows, columns = sizes(split, schema), _columns(inputs, schema)
+    usable = schema.model_copy(update={"rows": rows_with_targets(schema, targets)})
+    split = resolve_split(spec.split, spec.training.seed, usable)
+    rows, columns = sizes(split, usable), _columns(inputs, schema)
     model, defaults = model.sized(rows["train"], columns), model.training_defaults(rows["train"], columns)
     optimizer: Any = spec.optimizer or optimizers.FAMILY.parse(defaults.pop("optimizer", optimizers.DEFAULT))
     stops_early = model.stops_early and rows["validation"] > 0
@@ -81,27 +89,45 @@ def _target_column(schema: Schema, name: str, at: str) -> Column:
     column = schema.column(name)
     if column is None:
         raise InvalidSpec(Fault(at, f"there is no column {shown(name)}; {nearest(name, schema.names)}"))
-    if column.missing:
-        message = f"{column.missing} of {schema.rows} values of {name!r} are missing; a target needs one in every row"
-        raise InvalidSpec(Fault(at, message))
+    if column.type == "unsupported":
+        raise InvalidSpec(Fault(at, f"{shown(name)} {column.reason}; a model predicts numbers or classes"))
+    if column.type == "datetime":
+        message = f"{shown(name)} is a date or a time, and a model predicts numbers or classes"
+        raise InvalidSpec(
+            Fault(at, f"{message}; read the data set anew with another type for it, or name another column")
+        )
+    if column.missing * 2 > schema.rows:
+        message = f"{column.missing} of {schema.rows} values of {shown(name)} are missing"
+        raise InvalidSpec(Fault(at, f"{message}; a target needs one in half of the rows at least"))
     if column.values is not None and len(column.values) == 1 and schema.rows > 1:
         message = f"every value of {name!r} is {shown(column.values[0])}; there is nothing to learn from one value"
         raise InvalidSpec(Fault(at, message))
     return column
 
 
+def rows_with_targets(schema: Schema, targets: list[Column]) -> int:
+    """How many rows have every target: those without one are left out. Of several targets that miss some it is the most
+    that there can be."""
+    return schema.rows - max((column.missing for column in targets), default=0)
+
+
 def _inputs(spec: TrainingSpec, schema: Schema) -> list[Input]:
     named = spec.data.features
-    names = list(named) if named is not None else [name for name in schema.names if name not in _taken(spec)]
+    names = list(named) if named is not None else _default_features(spec, schema)
     if not names:
         raise InvalidSpec(Fault("/data/features", "there is no column to learn from beside the target"))
     return [_input(spec, schema, name, i) for i, name in enumerate(names)]
 
 
-def _taken(spec: TrainingSpec) -> set[str]:
-    """Columns that are no features unless they are named: the targets, and one that only says which part a row is in."""
+def _default_features(spec: TrainingSpec, schema: Schema) -> list[str]:
+    """All columns that say something, but for those that have another part in the training."""
     column = spec.split.column if spec.split is not None else None
-    return {*spec.data.targets, *([] if column is None else [column])}
+    taken = {*spec.data.targets, *([] if column is None else [column])}
+    return [each.name for each in schema.columns if each.name not in taken and each.is_feature(schema.rows)]
+
+
+def _ignored(schema: Schema, inputs: list[str]) -> list[str]:
+    return [each.name for each in schema.columns if not each.is_feature(schema.rows) and each.name not in inputs]
 
 
 def _input(spec: TrainingSpec, schema: Schema, name: str, position: int) -> Input:
@@ -114,13 +140,45 @@ def _input(spec: TrainingSpec, schema: Schema, name: str, position: int) -> Inpu
         raise InvalidSpec(Fault(pointer, f"there is no column {shown(name)}; {nearest(name, schema.names)}"))
     if name in spec.data.targets:
         raise InvalidSpec(Fault(pointer, f"{name!r} is the target; a model cannot learn from what it must predict"))
+    if column.type == "unsupported":
+        raise InvalidSpec(
+            Fault(pointer, f"{shown(name)} {column.reason}; numbers, texts, booleans and times are learned from")
+        )
     if column.missing == schema.rows:
         message = f"every value of {name!r} is missing: name the columns to learn from in `features`, without it"
         raise InvalidSpec(Fault(pointer, message))
     types: dict[str, Any] = (
         {} if given is None or isinstance(given, list) else {key: each.type for key, each in given.items()}
     )
-    return Input(name=name, type=types.get(name, column.type))
+    kind = types.get(name, column.type)
+    _check_type(column, kind, f"{pointer}/type")
+    reading = schema.reading
+    return Input(
+        name=name,
+        type=kind,
+        dtype="float64" if kind == "number" and needs_float64(column) else None,
+        date_format=how_of(schema, name).date_format if kind == "datetime" else None,
+        decimal="," if kind == "number" and reading.decimal == "," else None,
+        missing=list(reading.missing) or None,
+    )
+
+
+def _check_type(column: Column, kind: ColumnType, pointer: str) -> None:
+    """That every cell of a column can be read as this type."""
+    if kind in (column.type, "category"):
+        return
+    misfit = column.misfits.get(kind)
+    if misfit is None and kind == "boolean" and column.type == "number" and not set(column.values or (2,)) <= {0, 1}:
+        odd = next((value for value in column.values or () if value not in (0, 1)), column.statistics.get("max"))
+        raise InvalidSpec(Fault(pointer, f"{shown(column.name)} holds {shown(odd)}, which is neither 0 nor 1"))
+    if misfit is not None:
+        where = f"row {misfit.row + 1} holds {shown(misfit.cell)}" if misfit.cell else f"it {column.reason}"
+        raise InvalidSpec(Fault(pointer, f"{shown(column.name)} cannot be read as {kind}: {where}"))
+    if column.type == "number" and kind == "datetime":
+        message = (
+            f"{shown(column.name)} holds numbers: read the data set anew with date_formats, `seconds` or `milliseconds`"
+        )
+        raise InvalidSpec(Fault(pointer, message))
 
 
 def _columns(inputs: list[Input], schema: Schema) -> int:
@@ -158,9 +216,10 @@ def _check_classes(task: Task, targets: list[Column]) -> None:
     if len(targets) > 1:
         message = f"several targets can be numbers (task regression) or true and false (multilabel), not {task}"
         raise InvalidSpec(Fault("/data/target", message))
-    classes = targets[0].values
+    classes, _ = targets[0].target_values()
     if classes is None:
-        raise InvalidSpec(Fault("/data/target", f"{targets[0].name!r} has too many different values to be classes"))
+        message = f"{targets[0].name!r} has too many different values to be classes"
+        raise InvalidSpec(Fault("/data/target", f"{message}{about_numbers(targets[0])}"))
     if len(classes) < 2 or (task is Task.BINARY and len(classes) != 2):
         message = (
             f"{targets[0].name!r} has {len(classes)} classes; {task} needs {'2' if task is Task.BINARY else 'more'}"
@@ -168,20 +227,33 @@ def _check_classes(task: Task, targets: list[Column]) -> None:
         raise InvalidSpec(Fault("/data/task", message))
 
 
+def about_numbers(column: Column) -> str:
+    """Of a column of texts that are mostly numbers: which are not, and what can be done."""
+    misfit = column.misfits.get("number")
+    cells = misfit.of if misfit is not None else 0
+    if column.type != "category" or misfit is None or misfit.cells * 2 >= cells:
+        return ""
+    what = f"all but {misfit.cells} of its {cells} cells are numbers (row {misfit.row + 1} holds {shown(misfit.cell)})"
+    return f"; {what}: correct them, or name the words in `missing` and read the data set anew"
+
+
 def _inferred(targets: list[Column]) -> Task:
     if len(targets) > 1:
         return Task.MULTILABEL if all(column.type == "boolean" for column in targets) else Task.REGRESSION
     target = targets[0]
-    few = target.values is not None and len(target.values) <= MOST_CLASSES_OF_AN_INTEGER
+    values, _ = target.target_values()
+    few = values is not None and len(values) <= MOST_CLASSES_OF_AN_INTEGER
     if target.type == "number" and not (target.integer and few):
         return Task.REGRESSION
-    return Task.BINARY if target.values is not None and len(target.values) == 2 else Task.MULTICLASS
+    return Task.BINARY if values is not None and len(values) == 2 else Task.MULTICLASS
 
 
 def _output(column: Column, task: Task) -> Output:
     if task is Task.REGRESSION:
-        return Output(name=column.name, type="number")
-    return Output(name=column.name, type="label" if task is Task.MULTILABEL else "class", classes=column.values)
+        return Output(name=column.name, type="number", dtype="float64" if needs_float64(column) else None)
+    if task is Task.MULTILABEL:
+        return Output(name=column.name, type="label", classes=column.values)
+    return Output(name=column.name, type="class", classes=column.target_values()[0])
 
 
 def _check_fit(model: ModelKind, loss: Any, signature: Signature, targets: list[Column]) -> None:

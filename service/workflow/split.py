@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 
 from service.workflow.data.columns import Name
-from service.workflow.data.schema import Schema
+from service.workflow.data.schema import Column, Schema
 from service.workflow.data.table import Numbers, Table, Texts, Wanted
 from service.workflow.errors import Fault, InvalidData, InvalidSpec
 from service.workflow.specification import Specification, nearest, shown
@@ -173,6 +173,22 @@ def _by_column(column: Numbers | Texts, name: str) -> Split:
     return Split(*(torch.from_numpy(np.flatnonzero(texts == part)) for part in PARTS))
 
 
+def _check_times(column: Column) -> None:
+    """That every row has a time, or a number, to be split by."""
+    if column.missing:
+        where = "" if column.first_missing is None else f", first in row {column.first_missing + 1}"
+        message = f"{column.name!r} is missing in {column.missing} rows{where}; a split by time needs it in each"
+        raise InvalidSpec(Fault("/split/time", message))
+    misfit = column.misfits.get("datetime")
+    if column.type == "category" and misfit is not None:
+        message = f"{column.name!r} holds {shown(misfit.cell)} in row {misfit.row + 1}, which is no date or time"
+        raise InvalidSpec(Fault("/split/time", message))
+    if column.type == "unsupported":
+        raise InvalidSpec(
+            Fault("/split/time", f"{column.name!r} {column.reason}; a split by time needs times or numbers")
+        )
+
+
 def _counts(spec: SplitSpec, rows: int) -> dict[str, int]:
     named = {name: value for name in PARTS if (value := getattr(spec, name)) is not None}
     counted = any(value > 1 for value in named.values())
@@ -212,5 +228,7 @@ def _check_columns(spec: SplitSpec, schema: Schema) -> None:
             raise InvalidSpec(Fault("/split/stratify", f"{name!r} has too many different values to stratify by"))
         if by == "time" and column.type == "boolean":
             raise InvalidSpec(Fault("/split/time", f"{name!r} is a boolean; a split by time needs times or numbers"))
+        if by == "time":
+            _check_times(column)
         if by == "column" and (column.missing or not set(column.values or [""]) <= set(PARTS)):
             raise InvalidSpec(Fault("/split/column", f"{name!r} must say train, validation or test in every row"))

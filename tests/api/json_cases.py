@@ -106,7 +106,7 @@ _NO_VALUES = (
         '{"a":1}x',
         '{"a":"b":"c"}',
     ),
-    *("1//", "1/**/", "/**/1", "[1]#", "<1>", "*", "1;", "\u20601", "\u00a01", "\ufeff1", "1\x00", "\x0c1", "\\"),
+    *("1//", "1/**/", "/**/1", "[1]#", "<1>", "*", "1;", "\u20601", "\u00a01", "1\ufeff", "1\x00", "\x0c1", "\\"),
     *('{"a":1,"a":1}', '{"a":1,"\\u0061":2}', '[{"b":{"a":1,"a":[]}}]'),
 )
 _NO_BYTES = (
@@ -127,7 +127,7 @@ _NO_DOCUMENTS = (
         b" ",
         b"\n",
         b"\xef\xbb\xbf",
-        b"\xef\xbb\xbf{}",
+        b"{}\xef\xbb\xbf",
         b"\xef\xbb",
         b"{}{}",
         b"[][]",
@@ -192,6 +192,7 @@ _VALUES = (
         "\r\n\t{}\n",
     ),
 )
+_WITH_MARK = b"\xef\xbb\xbf{}"
 _DECIDED_BY_EACH = (b"[1e-400]", b"[123123e100000]", b"[1234567890123456789012345]", b"[" * 100 + b"]" * 100, b"[-0.0]")
 
 
@@ -205,6 +206,7 @@ def none() -> dict[str, bytes]:
 def some() -> dict[str, bytes]:
     """What is JSON, so that it is not the JSON that is wrong with it."""
     found = {f"own: {text!r}"[:40] + f" {at}": text for at, text in enumerate(_in_all(_VALUES, ()))}
+    found["own document with a byte order mark"] = _WITH_MARK
     return found | {name: text for name, text in _suite("y_").items() if "duplicated_key" not in name}
 
 

@@ -1,16 +1,46 @@
 """Data sets over HTTP: uploads of every kind of bad file, and what is left of them."""
 
+import gzip
 import hashlib
+import io
+import json
 import socket
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
+import polars as pl
 import pytest
 
+from service.workflow.data.sniff import MEDIA_TYPES
 from tests.api.conftest import LINE, train
 from tests.api.live_server import LiveServer, until
 
 CSV = {"Content-Type": "text/csv"}
+TABLE = pl.DataFrame({"x": [1.5, 2.5], "c": ["a", "b"]})
+
+
+def _written(write: Callable[[io.BytesIO], Any]) -> bytes:
+    file = io.BytesIO()
+    write(file)
+    return file.getvalue()
+
+
+def _zipped(file: io.BytesIO) -> None:
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("folder/table.csv", TABLE.write_csv())
+
+
+PACKED: dict[str, Callable[[], bytes]] = {
+    "csv": lambda: TABLE.write_csv().encode(),
+    "csv.gz": lambda: gzip.compress(TABLE.write_csv().encode(), mtime=0),
+    "json": lambda: json.dumps(TABLE.to_dicts()).encode(),
+    "xlsx": lambda: _written(TABLE.write_excel),
+    "parquet": lambda: _written(TABLE.write_parquet),
+    "zip": lambda: _written(_zipped),
+}
 
 
 def test_a_data_set_is_versioned_by_its_bytes(http: httpx.Client, csv: Path) -> None:
@@ -40,15 +70,9 @@ def test_a_data_set_is_versioned_by_its_bytes(http: httpx.Client, csv: Path) -> 
         b"\n",
         b"x,y\n",
         b"x,y",
-        b"x,x\n1,2\n",
-        b"x,\n1,2\n",
-        b"x,y\n1,2,3\n",
-        "x,y\n1,2\n".encode("utf-16"),
-        b"x,y\n\xff\xfe,2\n",
-        b"\xff,y\n1,2\n",
+        b"x,y\n1,2\n1,2,3,4\n",
         b"x,y\n1,2\n\x00\n",
-        b'"x\ny",z\n1,2\n',
-        b"x,y\r1,2\r",
+        b"Houses of 2020\n\nx,y\n1,2\n3,4\n",
         b"x" * 200_000 + b",y\n1,2\n",
         b"PK\x03\x04" + b"\x00" * 100,
     ],
@@ -61,11 +85,229 @@ def test_what_is_no_table(server: LiveServer, http: httpx.Client, content: bytes
     until(lambda: server.temporary_files() == [])  # a job that has just ended may be about to go
 
 
-@pytest.mark.parametrize("given", ["", "application/json", "application/octet-stream", "text/plain", "text/csv2"])
+@pytest.mark.parametrize("given", ["text/csv2", "image/png", "application/x-www-form-urlencoded", "multipart/mixed"])
 def test_another_type(http: httpx.Client, given: str) -> None:
     answer = http.put("/v1/datasets/typed", content=b"x,y\n1,2\n", headers={"Content-Type": given})
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
-    assert "text/csv" in answer.json()["detail"]
+    assert "text/csv" in answer.json()["detail"] and "multipart/form-data" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("given", MEDIA_TYPES)
+def test_every_type_that_is_taken(http: httpx.Client, given: str) -> None:
+    """A CSV file where the type says so or says nothing; else it is refused as what it is said to be."""
+    headers = {"Content-Type": given} if given else {}
+    answer = http.post("/v1/datasets/every-type", content=b"x;y\n1,5;2\n3,5;4\n", headers=headers)
+    if MEDIA_TYPES[given] in ("", "text/csv"):
+        assert answer.status_code in (200, 201), answer.text
+        assert (answer.json()["media_type"], answer.json()["reading"]["decimal"]) == ("text/csv", ",")
+    else:
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_data")
+
+
+def test_how_it_was_read_is_shown(http: httpx.Client) -> None:
+    content = b"id;size;kind\n1;1,5;a\n2;NA;b\n3;2,5;NA\n4;3,5;\n"
+    answer = http.put("/v1/datasets/shown", content=content)
+    assert answer.status_code == 201
+    about = answer.json()
+    assert about["reading"] == {
+        "compression": None, "encoding": "utf-8", "separator": ";", "decimal": ",", "missing": ["NA"], "skip_lines": 0,
+        "sheet": None, "date_formats": {},
+    }  # fmt: skip
+    assert any("NA" in note for note in about["notes"]) and any("id" in note for note in about["notes"])
+    rows, size, kind = about["columns"]
+    assert (rows["feature"], size["feature"], kind["feature"]) == (False, True, True)
+    assert (size["type"], size["missing"], size["distinct"]) == ("number", 1, 3)
+    assert (kind["type"], kind["missing"], kind["distinct"]) == ("category", 2, 2)
+    assert "1,5" in size["examples"] and size["reason"]
+    assert set(size) == {"name", "type", "missing", "distinct", "examples", "reason", "feature", "statistics"}
+    for again in (http.get("/v1/datasets/shown").json(), http.get("/v1/datasets/shown/versions").json()["data"][0]):
+        assert again == about
+
+
+def test_too_many_values_are_not_counted(http: httpx.Client) -> None:
+    content = b"x,y\n" + b"".join(b"%d.5,1\n" % number for number in range(2000))
+    columns = http.put("/v1/datasets/many-values", content=content).json()["columns"]
+    assert [each["distinct"] for each in columns] == [None, 1]
+
+
+def test_what_is_told_counts(http: httpx.Client) -> None:
+    path = "/v1/datasets/told"
+
+    def told(content: bytes, **query: Any) -> dict[str, Any]:
+        answer = http.put(path, params=query, content=content)
+        assert answer.status_code in (200, 201), answer.text
+        about: dict[str, Any] = answer.json()
+        return about
+
+    for tab in ("tab", "\\t", "\t", "TAB"):
+        assert told(b"a,b\tc\n1\t2\n", separator=tab)["reading"]["separator"] == "\t"
+    assert told(b"x\n-1\n3\n?\n", missing="-1,?")["reading"]["missing"] == ["-1", "?"]
+    assert told(b'x\ty\n"1,5"\t1\n2\t2\n', missing=["1,5", ""])["columns"][0]["missing"] == 1
+    assert told(b"x\nNA\n1\n", missing="")["columns"][0]["type"] == "category"
+    assert told("x,y\nä,1\n".encode("cp1250"), encoding="cp1250")["reading"]["encoding"] == "windows-1250"
+    assert told(b"title\nof two\nx,y\n1,2\n", skip_lines="2")["reading"]["skip_lines"] == 2
+    types = told(b"x,y\n1,2\n3,4\n", types='{"x": "category"}')
+    assert [each["type"] for each in types["columns"]] == ["category", "number"]
+    dates = told(b"x,y\n03/04/2020,2\n05/06/2020,4\n", date_formats='{"x": "%d/%m/%Y"}')
+    assert (dates["columns"][0]["type"], dates["reading"]["date_formats"]) == ("datetime", {"x": "%d/%m/%Y"})
+    by_header = http.put(
+        path, content="x,y\nÄ,1\n".encode("cp437"), headers={"Content-Type": 'text/csv; charset="cp437"'}
+    )
+    assert by_header.json()["reading"]["encoding"] == "cp437" and by_header.json()["columns"][0]["examples"] == ["Ä"]
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer", "said"),
+    [
+        ("seperator=;", "/seperator", "'separator'"),
+        ("a~b/c=1", "/a~0b~1c", "known"),
+        ("separator=;;", "/separator", "1 character"),
+        ("separator=", "/separator", "1 character"),
+        ("separator=x", "/separator", "expected one character such as"),
+        ("separator=;&separator=;", "/separator", "twice"),
+        ("decimal=x", "/decimal", "'.' or ','"),
+        ("encoding=nonsense", "/encoding", "windows-1252"),
+        ("encoding=zlib", "/encoding", "windows-1252"),
+        ("encoding=%00", "/encoding", "windows-1252"),
+        ("skip_lines=-1", "/skip_lines", "0 to 10000"),
+        ("skip_lines=1.0", "/skip_lines", "0 to 10000"),
+        ("skip_lines=%D9%A3", "/skip_lines", "0 to 10000"),
+        ("skip_lines=10001", "/skip_lines", "10000"),
+        ("skip_lines=" + "9" * 5000, "/skip_lines", "0 to 10000"),
+        ("types=x:number", "/types", "JSON object"),
+        ("types=[]", "/types", "JSON object"),
+        ("types=" + "[" * 3000, "/types", "JSON object"),
+        ('types={"x":"number","x":"category"}', "/types", "JSON object"),
+        ('types={"x":"text"}', "/types/x", "'number'"),
+        ('types={"x/y":null}', "/types/x~1y", "'number'"),
+        ('date_formats={"x":"%25Q"}', "/date_formats", "%d.%m.%Y"),
+        ("missing=" + "&missing=".join(map(str, range(101))), "/missing", "100"),
+        ("sheet=" + "a" * 257, "/sheet", "256"),
+    ],
+)
+def test_what_is_told_wrongly(http: httpx.Client, query: str, pointer: str, said: str) -> None:
+    for answer in (
+        http.put(f"/v1/datasets/wrong?{query}", content=b"x,y\n1,2\n", headers=CSV),
+        http.post(f"/v1/datasets/wrong?{query}", files={"file": ("a.csv", b"x,y\n1,2\n")}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), answer.text
+        [fault] = answer.json()["errors"]
+        assert fault["pointer"] == pointer and said in fault["message"]
+    assert http.get("/v1/datasets/wrong").status_code == 404
+
+
+def test_a_charset_that_is_none(http: httpx.Client) -> None:
+    for given in ("text/csv; charset=nonsense", "text/plain; charset=idna"):
+        answer = http.put("/v1/datasets/charset", content=b"x,y\n1,2\n", headers={"Content-Type": given})
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/encoding")
+    answer = http.put(
+        "/v1/datasets/charset", content=b"x,y\n1,2\n", headers={"Content-Type": "text/csv; charset=utf-16"}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_data") and "utf-16" in answer.text
+
+
+def test_the_same_bytes_read_in_another_way_are_a_new_version(http: httpx.Client) -> None:
+    path, content = "/v1/datasets/read-twice", b"x;y\n1,5;a\n2,5;b\n"
+    first = http.put(path, content=content, headers=CSV).json()
+    assert http.put(f"{path}?decimal=,", content=content).json() == first  # the same reading in other words
+    other = http.put(f"{path}?decimal=.", content=content, headers=CSV)
+    assert (other.status_code, other.json()["version"], other.json()["digest"]) == (201, 2, first["digest"])
+    assert [each["columns"][0]["type"] for each in (first, other.json())] == ["number", "category"]
+    again = http.put(f"{path}?decimal=.", content=content, headers=CSV)
+    assert (again.status_code, again.json()) == (200, other.json())
+
+
+def test_a_data_set_is_read_anew(server: LiveServer, http: httpx.Client) -> None:
+    path, content = "/v1/datasets/anew", b"zip;size\n10;1,5\n20;-\n30;3,5\n"
+    first = http.put(path, content=content).json()
+    assert [each["type"] for each in first["columns"]] == ["number", "number"]
+    changed = http.patch(path, json={"reading": {"decimal": "."}, "types": {"zip": "category"}})
+    assert (changed.status_code, changed.json()["version"], changed.headers["Location"]) == (201, 2, path)
+    assert changed.json()["digest"] == first["digest"]
+    assert [each["type"] for each in changed.json()["columns"]] == ["category", "category"]
+    # What is said joins what was said before, and null takes it back.
+    third = http.patch(path, json={"reading": {"decimal": None, "missing": []}})
+    assert third.json()["reading"]["decimal"] == "," and third.json()["reading"]["missing"] == []
+    assert [each["type"] for each in third.json()["columns"]] == ["category", "category"]
+    back = http.patch(path, json={"reading": {"missing": None}, "types": {"zip": None}})
+    assert (back.status_code, back.json()["version"], back.json()["columns"]) == (201, 4, first["columns"])
+    nothings: list[dict[str, Any]] = [{}, {"reading": {}}, {"types": {}}, {"types": {"zip": None}}]
+    for nothing in [*nothings, {"reading": {"decimal": None}}]:
+        same = http.patch(path, json=nothing)
+        assert (same.status_code, same.json()) == (200, back.json()), nothing
+    unreadable = http.patch(path, json={"types": {"size": "boolean"}})
+    assert (unreadable.status_code, unreadable.json()["code"]) == (422, "invalid_data") and "size" in unreadable.text
+    assert http.get(path).json() == back.json()
+    until(lambda: server.temporary_files() == [])
+
+
+@pytest.mark.parametrize(
+    ("document", "pointers"),
+    [
+        ([], [""]),
+        ("x", [""]),
+        ({"separator": ";"}, ["/separator"]),
+        ({"reading": None}, ["/reading"]),
+        ({"reading": [], "a": 1}, ["/a", "/reading"]),
+        ({"reading": {"types": {}}}, ["/reading/types"]),
+        ({"reading": {"seperator": None}}, ["/reading/seperator"]),
+        ({"reading": {"skip_lines": "1"}}, ["/reading/skip_lines"]),
+        ({"reading": {"skip_lines": True}}, ["/reading/skip_lines"]),
+        ({"reading": {"missing": "NA"}}, ["/reading/missing"]),
+        ({"reading": {"missing": ["NA", None]}}, ["/reading/missing/1"]),
+        ({"reading": {"date_formats": {"x": "%Q"}}}, ["/reading/date_formats"]),
+        ({"reading": {"decimal": ";", "encoding": "hex"}}, ["/reading/decimal", "/reading/encoding"]),
+        ({"types": []}, ["/types"]),
+        ({"types": {"x/y": "text", "z": None}}, ["/types/x~1y"]),
+    ],
+)
+def test_changes_that_are_none(http: httpx.Client, document: Any, pointers: list[str]) -> None:
+    http.put("/v1/datasets/unchanged", content=b"x,y\n1,2\n")
+    answer = http.patch("/v1/datasets/unchanged", json=document)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), answer.text
+    assert [each["pointer"] for each in answer.json()["errors"]] == pointers
+    assert http.get("/v1/datasets/unchanged").json()["version"] == 1
+
+
+def test_a_change_of_what_is_not_there(http: httpx.Client) -> None:
+    answer = http.patch("/v1/datasets/nobody", json={"reading": {"decimal": "."}})
+    assert (answer.status_code, answer.json()["code"]) == (404, "dataset_not_found")
+    assert http.patch("/v1/datasets/a..b", json={}).status_code == 422
+    http.put("/v1/datasets/unchanged", content=b"x,y\n1,2\n")
+    many = {f"{number}-" * 20: "number" for number in range(9000)}  # more than one argument of a process can hold
+    answer = http.patch("/v1/datasets/unchanged", json={"types": many})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_data") and "no such column" in answer.text
+    assert http.patch("/v1/datasets/unchanged", content=b"{bad").json()["code"] == "invalid_json"
+    headers = {"Content-Type": "text/csv"}
+    assert http.patch("/v1/datasets/unchanged", content=b"x,y\n", headers=headers).status_code == 415
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "json", "xlsx", "parquet", "zip"])
+def test_files_as_they_are_found(http: httpx.Client, suffix: str) -> None:
+    """As a body whose type nobody has told, and in a form by their names: the same version."""
+    content = PACKED[suffix]()
+    path = f"/v1/datasets/found-{suffix.replace('.', '-')}"
+    answer = http.put(path, content=content)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["bytes"] == len(content)
+    assert [(each["name"], each["type"]) for each in answer.json()["columns"]] == [("x", "number"), ("c", "category")]
+    again = http.post(path, files={"file": (f"table.{suffix}", content, "application/octet-stream")})
+    assert (again.status_code, again.json()) == (200, answer.json())
+
+
+def test_a_zip_file_with_two_tables(http: httpx.Client) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("a.csv", "x\n1\n")
+        archive.writestr("b.csv", "x\n1\n")
+    answer = http.put("/v1/datasets/two-tables", content=made.getvalue(), headers={"Content-Type": "application/zip"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_data") and "2 files" in answer.text
+
+
+@pytest.mark.parametrize("name", ["Houses", "a..b", "con", "-a", "a" * 65, "%20", "h%C3%A4user", "..%2fetc"])
+def test_a_form_to_a_name_that_is_none(http: httpx.Client, name: str) -> None:
+    answer = http.post(f"/v1/datasets/{name}", files={"file": ("a.csv", b"x,y\n1,2\n")})
+    assert (answer.status_code, answer.json()["code"]) in {(422, "invalid_name"), (404, "not_found")}
 
 
 @pytest.mark.parametrize("name", ["Houses", "a..b", "con", "-a", "a" * 65, "%20", "h%C3%A4user", "..%2fetc"])

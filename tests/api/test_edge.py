@@ -28,7 +28,7 @@ NO_JSON = {
     "a name twice": b'{"version": 1, "version": 1}',
     "a name twice, escaped once": b'{"version": 1, "\\u0076ersion": 1}',
     "a name twice, deep inside": b'{"data": [{"a": {"b": 1, "b": ":"}}]}',
-    "byte order mark": b'\xef\xbb\xbf{"version": 1}',
+    "byte order mark at the end": b'{"version": 1}\xef\xbb\xbf',
     "UTF-16": '{"version": 1}'.encode("utf-16"),
     "bad UTF-8": b'{"a": "\xff"}',
     "lone surrogate": b'{"a": "\\ud800"}',

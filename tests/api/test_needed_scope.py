@@ -114,6 +114,11 @@ def test_what_is_for_admins(method: str, path: str) -> None:
     assert needed(method, path)[0] is Scope.ADMIN
 
 
+@pytest.mark.parametrize("method", ["PUT", "POST", "PATCH"])
+def test_who_may_train_may_upload(method: str) -> None:
+    assert needed(method, "/v1/datasets/iris") == (Scope.TRAIN, True)
+
+
 def test_long_paths_are_not_remembered_and_judged_alike() -> None:
     long = "/v1/models/" + "a" * 10_000
     assert needed("GET", long) == (Scope.PREDICT, False)

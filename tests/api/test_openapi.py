@@ -46,7 +46,7 @@ def test_every_operation_says_what_it_does(operations: list[Operation]) -> None:
 
 def test_every_body_has_an_example_and_every_answer_a_form(operations: list[Operation]) -> None:
     for method, path, told in operations:
-        if method in ("post", "put") and not path.endswith(("/cancel", "/pause", "/resume", "/rollback")):
+        if method in ("post", "put", "patch") and not path.endswith(("/cancel", "/pause", "/resume", "/rollback")):
             for media_type, content in told["requestBody"]["content"].items():
                 assert content["example"] and content["schema"], (method, path, media_type)
         assert any(status.startswith("2") for status in told["responses"]), (method, path)
@@ -152,7 +152,8 @@ def test_the_examples_work_in_the_order_of_the_story(operations: list[Operation]
     send("delete", "/v1/models/{name}/aliases/{alias}")
     send("delete", version)
     send("delete", "/v1/models/{name}")
-    send("put", "/v1/datasets/{name}"), send("put", "/v1/datasets/{name}")
+    send("put", "/v1/datasets/{name}"), send("put", "/v1/datasets/{name}"), send("post", "/v1/datasets/{name}")
+    send("patch", "/v1/datasets/{name}"), send("patch", "/v1/datasets/{name}")
     for path in ("/v1/datasets", "/v1/datasets/{name}", "/v1/datasets/{name}/versions", "/v1/datasets/{name}/rows"):
         send("get", path)
     send("delete", "/v1/datasets/{name}")

@@ -70,9 +70,23 @@ def test_pages_of_other_sites_change_nothing(http: httpx.Client, line: dict[str,
     assert http.get("/v1/models/line").status_code == 200
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "Cross-Site", "", "nonsense"])
+def test_pages_of_other_sites_that_send_no_origin(http: httpx.Client, line: dict[str, Any], site: str) -> None:
+    for method, path in (("POST", "/v1/models/line/predictions"), ("DELETE", "/v1/models/line"), ("PATCH", "/v1/datasets/x"),
+                         ("PUT", "/v1/datasets/x"), ("POST", "/v1/datasets/x")):  # fmt: skip
+        answer = http.request(method, path, content=b"{}", headers={"Sec-Fetch-Site": site})
+        assert problem(answer) == (403, "forbidden")
+    assert http.get("/v1/models/line", headers={"Sec-Fetch-Site": site}).status_code == 200  # a link may lead here
+
+
 def test_its_own_page_may(http: httpx.Client, server: LiveServer, line: dict[str, Any]) -> None:
-    answer = http.post("/v1/models/line/predictions", json={"instances": [1]}, headers={"Origin": server.url})
-    assert answer.status_code == 200
+    for headers in (
+        {"Origin": server.url},
+        {"Origin": server.url, "Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+    ):
+        answer = http.post("/v1/models/line/predictions", json={"instances": [1]}, headers=headers)
+        assert answer.status_code == 200
     assert http.options("/v1/models", headers={"Origin": "http://evil.com"}).status_code == 405
 
 

@@ -129,6 +129,42 @@ def test_a_query_may_be_answered_in_any_format(http: httpx.Client, wanted: list[
     assert plain.headers["etag"] != table.headers["etag"]
 
 
+MARK = b"\xef\xbb\xbf"
+
+
+BARE = [b'{"instances": {"x": 0.25}}', b'{"x": 0.25}', b"[[0.25]]", b'[{"x": 0.25}]', b"[0.25]"]
+
+
+@pytest.mark.parametrize("body", [*BARE, MARK + b'{"instances": [[0.25]]}'])
+def test_rows_without_an_envelope(http: httpx.Client, wanted: list[float], body: bytes) -> None:
+    for given in (body, body + b" " * 2000, body + b" " * 300_000):  # small, in the event loop, in a thread
+        answer = http.post(PATH, content=given, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["predictions"] == pytest.approx(wanted[1:2], rel=1e-5)
+    refused = http.post(PATH, content=body.replace(b"0.25", b'"a"'), headers={"Content-Type": "application/json"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_instances")
+
+
+def test_lines_that_come_whole_are_answered_in_kind(http: httpx.Client, wanted: list[float]) -> None:
+    lines = b"".join(b'{"x": %b}\n' % str(each).encode() for each in XS)
+    for body in (lines, MARK + lines, lines.replace(b"\n", b"\r\n\n")):
+        answer = http.post(PATH, content=body, headers=LINES)
+        assert answer.headers["content-type"] == "application/x-ndjson"
+        assert answers(answer) == pytest.approx(wanted, rel=1e-5)
+        streamed = http.post(PATH, content=iter([body[:9], body[9:]]), headers=LINES)
+        assert streamed.content == answer.content
+        asked = http.post(PATH, content=body, headers={**LINES, "Accept": "application/json"})
+        assert asked.json()["predictions"] == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_date_that_no_calendar_has_is_refused(http: httpx.Client, line: dict[str, Any]) -> None:
+    """polars ends in a panic at it."""
+    file = io.BytesIO()
+    polars.DataFrame({"x": polars.Series([2**62], dtype=polars.Int64).cast(polars.Datetime("ms"))}).write_parquet(file)
+    answer = http.post(PATH, content=file.getvalue(), headers={"Content-Type": "application/vnd.apache.parquet"})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/x/0")
+
+
 LINES = {"Content-Type": "application/x-ndjson"}
 
 

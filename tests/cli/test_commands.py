@@ -1,5 +1,6 @@
 """Every command once, as a user types it; and what a user does wrong."""
 
+import gzip
 import json
 import shutil
 import subprocess
@@ -93,14 +94,53 @@ def test_datasets(run: Run, tmp_path: Path) -> None:
     table = tmp_path / "plants.csv"
     table.write_text("height,kind\n1,a\n2,b\n")
     uploaded = run("datasets", "upload", "plants", table)
-    assert [row.split() for row in uploaded.out.splitlines()[1:]] == [
-        ["height", "number", "0"],
-        ["kind", "category", "0"],
+    lines = uploaded.out.splitlines()
+    assert lines[0] == "plants@1: 2 rows, 20 bytes, text/csv"
+    assert [row.split()[:4] for row in lines[-3:]] == [
+        ["name", "type", "missing", "distinct"],
+        ["height", "number", "0", "2"],
+        ["kind", "category", "0", "2"],
     ]
+    assert "a, b" in lines[-1] and lines[-3].split()[4:] == ["examples", "why"]
     assert json.loads(run("datasets", "upload", "plants", table, "--json").out)["version"] == 1
     assert "plants" in run("datasets", "list").out
-    assert json.loads(run("datasets", "show", "plants").out)["rows"] == 2
+    assert json.loads(run("datasets", "show", "plants", "--json").out)["rows"] == 2
+    assert run("datasets", "show", "plants").out == uploaded.out
     assert run("datasets", "delete", "plants", "-y").out == "Deleted plants.\n"
+
+
+def test_how_a_data_set_is_read(run: Run, tmp_path: Path) -> None:
+    table = tmp_path / "houses.csv.gz"
+    table.write_bytes(gzip.compress("Houses\nsize|colour\n1,5|red\n-|bl\u00fce\x1b[2J\n".encode("windows-1252")))
+    options = (
+        "--separator",
+        "|",
+        "--decimal",
+        ",",
+        "--encoding",
+        "windows-1252",
+        "--missing",
+        "-,?",
+        "--skip-lines",
+        1,
+    )
+    uploaded = run("datasets", "upload", "houses-told", table, *options)
+    assert uploaded.status == 0, uploaded.err
+    assert uploaded.out.startswith("houses-told@1: 2 rows") and "separator: |" in uploaded.out
+    assert "encoding: windows-1252" in uploaded.out and "compression: gzip" in uploaded.out
+    assert any(line.startswith("Note: ") and "'-'" in line for line in uploaded.out.splitlines())
+    assert "\x1b" not in uploaded.out and "bl\u00fce\\x1b[2J" in uploaded.out
+    reread = run("datasets", "reread", "houses-told", "--missing", "red", "--type", "size=category", "--json")
+    about = json.loads(reread.out)
+    assert (about["version"], about["reading"]["missing"], about["reading"]["separator"]) == (2, ["red"], "|")
+    assert [(each["type"], each["missing"]) for each in about["columns"]] == [("category", 0), ("category", 1)]
+    tabs = tmp_path / "tabs.txt"
+    tabs.write_text("a,b\tborn\n1\t03/04/2020\n2\t05/06/2020\n")
+    assert run("datasets", "upload", "houses-tabs", tabs, "--separator", "tab").status == 0
+    dates = run("datasets", "reread", "houses-tabs", "--separator", "tab", "--date-format", "born=%d/%m/%Y")
+    assert "houses-tabs@" in dates.out and "date_formats: born: %d/%m/%Y" in dates.out and "separator: \\t" in dates.out
+    wrong = run("datasets", "reread", "houses-tabs", "--decimal", ";")
+    assert wrong.status == 1 and "/reading/decimal" in wrong.err
 
 
 def test_jobs(run: Run, typed: None, spec: Path) -> None:
@@ -147,7 +187,11 @@ WRONG: list[tuple[tuple[Any, ...], int, str]] = [
     (("jobs", "list", "--status", "lost"), 1, "'queued'"),
     (("models", "import-bundle", "typed", __file__), 1, "not a zip file"),
     (("models", "import-bundle", "typed", "/nothing"), 1, "No such file"),
-    (("datasets", "upload", "plants", __file__), 1, "format cannot be told"),
+    (("datasets", "upload", "plants", __file__), 1, "line"),
+    (("datasets", "upload", "plants", "/nothing.csv"), 1, "No such file"),
+    (("datasets", "upload", "plants", __file__, "--separator", "ab"), 1, "/separator"),
+    (("datasets", "reread", "nobody", "--type", "x=number"), 1, "'nobody'"),
+    (("datasets", "reread", "nobody", "--type", "x"), 2, "COLUMN="),
     (("models", "show", ".."), 1, "cannot stand in an address"),
     (("models", "frobnicate"), 2, "No such command"),
     (("models", "list", "--url", "http://127.0.0.1:9"), 1, "could not be reached"),

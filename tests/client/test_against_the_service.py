@@ -92,7 +92,13 @@ def test_data_sets(call: Caller, name: str, tmp_path: Path) -> None:
     table = tmp_path / "plants.csv"
     table.write_text("height,kind\n1,a\n2,b\n")
     assert call("upload_dataset", name, table)["version"] == 1
-    assert call("upload_dataset", name, table.read_bytes(), content_type="text/csv")["version"] == 1
+    assert call("upload_dataset", name, table.read_bytes(), media_type="text/csv")["version"] == 1
+    assert call("upload_dataset", name, table.read_bytes())["version"] == 1
+    told = call("upload_dataset", name, table, missing=["1"], types={"kind": "category"})
+    assert (told["version"], told["columns"][0]["missing"]) == (2, 1)
+    changed = call("change_dataset", name, {"missing": None}, {"height": "category"})
+    assert (changed["version"], [each["type"] for each in changed["columns"]]) == (3, ["category", "category"])
+    assert call("change_dataset", name)["version"] == 3
     assert name in [each["name"] for each in call("datasets")]
     assert call("dataset", name)["rows"] == 2
     call("delete_dataset", name)

@@ -3,8 +3,10 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -14,12 +16,14 @@ from service.client import (
     Client,
     JobFailed,
     UnexpectedAnswer,
-    UnknownFormat,
     Unreachable,
     UnusableName,
 )
+from service.workflow.data.formats import PARQUET
+from service.workflow.data.sniff import SUFFIXES
 from tests.client.conftest import Request, Service
 
+BYTES = "application/octet-stream"
 Run = Callable[[Service, Callable[[Any], Any]], Any]
 
 
@@ -174,11 +178,48 @@ def test_a_data_set_is_streamed_from_its_file(service: Service, run: Run, tmp_pa
     assert request.body == file.read_bytes()
 
 
-def test_a_format_that_cannot_be_told(service: Service, run: Run, tmp_path: Path) -> None:
-    with pytest.raises(UnknownFormat):
-        run(service, lambda client: client.upload_dataset("houses", tmp_path / "houses"))
-    with pytest.raises(UnknownFormat):
-        run(service, lambda client: client.upload_dataset("houses", b"x,y\n"))
+def test_what_a_file_is_is_told_by_its_suffix(service: Service, run: Run, tmp_path: Path) -> None:
+    service.answers = [gives({"version": 1}, 201)]
+    expected = [(f"houses{suffix}", media_type) for suffix, media_type in SUFFIXES.items()]
+    expected += [("houses.csv.gz", "text/csv"), ("houses.PARQUET.GZ", PARQUET), ("a.b.json.zip", "application/json")]
+    expected += [
+        ("houses", BYTES),
+        ("houses.data", BYTES),
+        ("houses.gz", BYTES),
+        ("houses.zip", BYTES),
+        (".csv", BYTES),
+    ]
+    for name, media_type in expected:
+        file = tmp_path / name
+        file.write_bytes(b"x")
+        run(service, methodcaller("upload_dataset", "houses", file))
+        assert service.requests[-1].headers["Content-Type"] == media_type, name
+    run(service, lambda client: client.upload_dataset("houses", b"x,y\n"))
+    assert service.requests[-1].headers["Content-Type"] == BYTES
+    run(service, lambda client: client.upload_dataset("houses", tmp_path / "houses.csv", "text/plain"))
+    assert service.requests[-1].headers["Content-Type"] == "text/plain"
+
+
+def test_how_a_file_is_read_is_told_in_the_query(service: Service, run: Run) -> None:
+    service.answers = [gives({"version": 1}, 201)]
+    told = {"separator": ";", "missing": ["1,5"], "skip_lines": 0, "sheet": None, "types": {"x": "category"}}
+    run(service, lambda client: client.upload_dataset("houses", b"x;y\n", **told))
+    query = parse_qsl(service.requests[0].path.partition("?")[2], keep_blank_values=True)
+    assert [each for each in query if each[0] != "types"] == [
+        ("separator", ";"), ("missing", "1,5"), ("missing", ""), ("skip_lines", "0")
+    ]  # fmt: skip
+    assert json.loads(dict(query)["types"]) == {"x": "category"}
+
+
+def test_a_data_set_is_changed(service: Service, run: Run) -> None:
+    service.answers = [gives({"version": 2}, 201)]
+    run(service, lambda client: client.change_dataset("houses", {"decimal": None}, types={"x": "category"}))
+    run(service, lambda client: client.change_dataset("houses", types={"x": None}))
+    assert [(each.command, each.path) for each in service.requests] == [("PATCH", "/v1/datasets/houses")] * 2
+    assert [json.loads(each.body) for each in service.requests] == [
+        {"reading": {"decimal": None}, "types": {"x": "category"}},
+        {"types": {"x": None}},
+    ]
 
 
 def test_a_bundle_is_saved_whole(service: Service, run: Run, tmp_path: Path) -> None:

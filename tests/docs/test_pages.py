@@ -14,6 +14,7 @@ from service.workflow import losses, optimizers, schedulers
 from service.workflow.data.dataset import DatasetData
 from service.workflow.data.formats import FORMATS
 from service.workflow.data.line import LineData
+from service.workflow.data.reading import Told
 from service.workflow.data.rows import RowsData
 from service.workflow.models import KINDS, layers
 from service.workflow.models.mlp import Activation
@@ -53,6 +54,11 @@ def test_every_route_is_in_the_docs(tmp_path: Path) -> None:
 def test_every_format_of_a_data_set_is_in_the_docs() -> None:
     told = set(re.findall(r"`([a-z.]+/[a-z.-]+)`", (DOCS / "http-api.md").read_text()))
     assert set(FORMATS) - told == set()
+
+
+def test_all_that_can_be_told_of_a_file_is_in_the_docs() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", (DOCS / "http-api.md").read_text(), re.MULTILINE)
+    assert set(Told.model_fields) - set(rows) == set()
 
 
 def test_every_code_of_a_problem_is_in_the_docs() -> None:

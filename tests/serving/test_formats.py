@@ -178,12 +178,112 @@ def test_good_csv() -> None:
 
 BAD_LINES = [(b"", ""), (b"[1,2]\n[1]", "/1"), (b"[1,2],[3,4]", "/0"), (b"[1,2],[3\n4]", "/0"), (b"[1,2]\n[1,2],[3,4]\n", "/1"),
              (b'{"x":1,"z":2}\n{"x":1,"X":2}', "/1/X"), (b'{"x":1,"z":2,"x":1}', "/0"), (b"[1,2]\n[1,NaN]", "/1"),
-             (b"[1,2]\n[1,null]", "/1/1"), (b"\xef\xbb\xbf[1,2]", "/0"), (b'{"x":{"x":1},"z":2}', "/0")]  # fmt: skip
+             (b"[1,2]\n[1,null]", "/1/1"), (b"[1,2]\n\xef\xbb\xbf[1,2]", "/1"),
+             (b'{"x":1,"z":2}\n{"x":1,"z":":"}', "/1/z"),
+             (b'{"x":1,"z":2,"x":3}\n{"x":":","z":1}', "/0"), (b'{"x":1},{"z":2}\n{"x":1,"z":[{}\n{}]}', "/0"),
+             (b'{"x":{"x":1},"z":2}', "/0")]  # fmt: skip
 
 
 @pytest.mark.parametrize(("body", "first"), BAD_LINES)
 def test_bad_lines(body: bytes, first: str) -> None:
     assert pointers(LINES, body)[0] == first
+
+
+def test_a_byte_order_mark_before_lines_is_none_of_them() -> None:
+    for body in (b"\xef\xbb\xbf[1,2]\n[1,2]\n", b'\xef\xbb\xbf{"x":1,"z":2}\r\n\r\n{"z":2,"x":1}'):
+        same(READERS[LINES](body, XZ, False), torch.tensor([[1.0, 2.0], [1.0, 2.0]]))
+
+
+def test_a_blank_line_in_csv_is_no_row() -> None:
+    for body in (
+        b"x,z\n1,2\n\n3,4\n",
+        b"x,z\r\n1,2\r\n \t\r\n3,4\r\n\r\n",
+        b'x,z\n\n"1",2\n\n3,"4"\n',
+        b"x,z\n\n1,2\n3,4",
+    ):
+        same(READERS[CSV](body, XZ, False), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    same(READERS[CSV](b"x\n1\n\n2\n", numbers("x"), False), torch.tensor([[1.0], [2.0]]))
+    assert READERS[CSV](b"x,z\n1,2\n,\n", XZ, True).isnan().tolist() == [[False, False], [True, True]]
+    assert pointers(CSV, b"x,z\n1,2\n\n3,x\n") == ["/z/1"]  # rows count as answers do
+
+
+CELLS = st.sampled_from(
+    ["", "1", "-0", "2.5", "1e5", "1e400", "3e39", " 7 ", "+1", ".5", "007", "nan", "[1]", "[", "true", "a", '"a"', "ä"]
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(st.lists(CELLS, min_size=2, max_size=2), min_size=1, max_size=4),
+    st.sampled_from(["\n", "\r\n", "\n\n"]),
+    st.booleans(),
+)
+def test_csv_is_read_alike_whether_or_not_it_is_plain(rows: list[list[str]], end: str, missing_allowed: bool) -> None:
+    """A quoted column that nobody asks for has the whole body read the slow way."""
+    described = Signature(
+        task=Task("regression"),
+        inputs=[MIXED.inputs[0], Input(name="c", type="category", categories=["a", "1"])],
+        outputs=Y,
+    )
+
+    def read(head: str, more: str) -> tuple[list[list[float]], list[str]]:
+        lines = [f"n,c{head}", *(",".join(row) + more for row in rows)]
+        try:
+            found = READERS[CSV]((end.join(lines) + end).encode(), described, missing_allowed)
+        except InvalidInstances as error:
+            return [], sorted(fault.pointer for fault in error.faults)
+        return found.nan_to_num(-1.5).tolist(), []
+
+    assert read("", "") == read(",y", ',"0"')
+
+
+DATES = [
+    pl.Series("t", [2**62], pl.Int64).cast(pl.Datetime("ms")), pl.Series("t", [-(2**62)], pl.Int64).cast(pl.Datetime("us")),
+    pl.Series("t", [2**31 - 1], pl.Int32).cast(pl.Date), pl.Series("t", [253_402_300_800_000], pl.Int64).cast(pl.Datetime("ms")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dates", DATES, ids=["ms", "us", "days", "the year 10000"])
+@pytest.mark.parametrize("media_type", [STREAM, FILE, PARQUET])
+@pytest.mark.parametrize("kind", ["datetime", "category", "number"])
+def test_dates_that_no_calendar_has(media_type: str, dates: pl.Series, kind: Any) -> None:
+    """polars ends in a panic at some of them, which is no `Exception`."""
+    described = Signature(task=Task("regression"), inputs=[Input(name="t", type=kind, categories=["a"])], outputs=Y)
+    body = written(dates.to_frame(), media_type)
+    if kind == "datetime":
+        assert pointers(media_type, body, described) == ["/t/0"]
+        return
+    try:
+        assert len(READERS[media_type](body, described, False)) == 1
+    except InvalidInstances as error:
+        assert error.faults[0].message
+
+
+SAME = [
+    ("1.0", [1, 1.0, "1", "1.0"]),
+    ("1", [1, 1.0, "1", "1.0"]),
+    ("True", [True, "true", "True"]),
+    ("true", [True, "true", "True"]),
+]
+
+
+@pytest.mark.parametrize(("known", "asked"), SAME)
+def test_numbers_and_texts_that_say_the_same_are_the_same_category(known: str, asked: list[Any]) -> None:
+    inputs = [Input(name="c", type="category", categories=["other", known]), Input(name="n", type="number")]
+    described = Signature(task=Task("regression"), inputs=inputs, outputs=Y)
+    for value in asked:
+        frame = pl.DataFrame({"c": [value], "n": [0.5]})
+        for media_type in TABLES:
+            assert READERS[media_type](written(frame, media_type), described, False)[0, 0] == 2, (value, media_type)
+        for body in (
+            {"instances": [[value, 0.5]]},
+            {"instances": [{"c": value, "n": 0.5}]},
+            {"inputs": {"c": [value], "n": [0.5]}},
+        ):
+            assert from_body(described, body, False)[0, 0] == 2, body
+            line = orjson.dumps({"c": value, "n": 0.5})
+            assert READERS[LINES](line, described, False)[0, 0] == 2
+    assert from_body(described, {"instances": [["01", 0.5]]}, False)[0, 0] == 0  # a code, and no number
 
 
 def header(text: str, rest: bytes = b"") -> bytes:

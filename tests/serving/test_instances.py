@@ -9,7 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.serving.instances import MOST_FAULTS, from_body, from_texts
+from service.serving.input_values import MOST_FAULTS
+from service.serving.instances import from_body, from_texts
 from service.workflow.errors import InvalidInstances
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.tasks import Task

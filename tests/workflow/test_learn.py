@@ -153,10 +153,44 @@ def test_the_default_networks_sizes_follow_the_formula(rows: int, columns: int) 
     assert TabMSpec(width=7, members=2, dropout=0.5).sized(rows, columns) == TabMSpec(width=7, members=2, dropout=0.5)
 
 
-def test_a_column_in_every_row_missing_is_named() -> None:
-    records = [{"x": float(i), "nothing": None, "y": float(i)} for i in range(30)]
+def test_a_column_in_every_row_missing_is_no_feature_unless_it_is_named() -> None:
+    records = [{"x": float(i), "nothing": None, "y": 0.5 * i} for i in range(30)]
+    data = {"kind": "rows", "records": records, "target": "y"}
+    lesson = train({"model_name": "m", "data": data, "training": {"epochs": 1}})
+    assert [each.name for each in lesson.learned.signature.inputs] == ["x"]
     with pytest.raises(InvalidSpec, match="'nothing' is missing"):
-        train({"model_name": "m", "data": {"kind": "rows", "records": records, "target": "y"}})
+        train({"model_name": "m", "data": data | {"features": ["x", "nothing"]}})
+
+
+def test_rows_without_a_target_are_left_out() -> None:
+    records = [{"x": float(i), "y": None if i % 4 == 1 else 0.5 * i} for i in range(40)]
+    lesson = train({"model_name": "m", "data": {"kind": "rows", "records": records, "target": "y"}})
+    assert sum(lesson.resolved.rows.values()) == 30
+    parts = lesson.learned.split
+    assert len(parts.train) + len(parts.validation) + len(parts.test) == 30
+    classes = [{"x": float(i), "y": None if i < 10 else "ab"[i % 2]} for i in range(40)]
+    lesson = train({"model_name": "m", "data": {"kind": "rows", "records": classes, "target": "y"}})
+    assert lesson.learned.signature.classes == ["a", "b"]
+
+
+def test_dates_words_for_missing_and_large_classes_in_rows() -> None:
+    large = [2**53, 2**53 + 1, 2**53 + 2]
+    records = [
+        {
+            "t": f"2024-01-{i % 28 + 1:02d}" + ("T05:00:00Z" if i % 3 else ""),
+            "n": "NA" if i == 2 else i,
+            "y": large[i % 3],
+        }
+        for i in range(30)
+    ]
+    lesson = train(
+        {"model_name": "m", "data": {"kind": "rows", "records": records, "target": "y"}, "training": {"epochs": 1}}
+    )
+    signature = lesson.learned.signature
+    assert [(each.name, each.type) for each in signature.inputs] == [("t", "datetime"), ("n", "number")]
+    assert signature.inputs[1].missing == ["NA"]
+    assert signature.classes == large
+    assert sorted(set(lesson.learned.points.truth)) == large
 
 
 @pytest.mark.parametrize(
@@ -164,7 +198,24 @@ def test_a_column_in_every_row_missing_is_named() -> None:
     [
         ([{"x": 1.0, "y": 2.0}] * 9, {}, "/data/target"),
         ([{"x": float(i), "y": "a"} for i in range(9)], {}, "/data/target"),
-        ([{"x": float(i), "y": None if i == 3 else 1.5 * i} for i in range(9)], {}, "/data/target"),
+        ([{"x": float(i), "y": None if i < 5 else 1.5 * i} for i in range(9)], {}, "/data/target"),
+        ([{"x": float(i), "y": f"2024-01-0{i + 1}"} for i in range(9)], {}, "/data/target"),
+        (
+            [{"x": "a" if i == 4 else i, "y": 0.5 * i} for i in range(9)],
+            {"features": {"x": {"type": "number"}}},
+            "/data/features/x/type",
+        ),
+        (
+            [{"x": "maybe" if i == 4 else "yes", "y": 0.5 * i} for i in range(9)],
+            {"features": {"x": {"type": "boolean"}}},
+            "/data/features/x/type",
+        ),
+        ([{"x": i, "y": 0.5 * i} for i in range(9)], {"features": {"x": {"type": "boolean"}}}, "/data/features/x/type"),
+        (
+            [{"x": i, "y": 0.5 * i} for i in range(9)],
+            {"features": {"x": {"type": "datetime"}}},
+            "/data/features/x/type",
+        ),
         ([{"x": float(i), "y": str(i)} for i in range(9)], {"task": "regression"}, "/data/target"),
         ([{"x": float(i), "y": i % 3} for i in range(9)], {"task": "binary"}, "/data/task"),
         ([{"x": float(i), "y": 0.5 * i} for i in range(9)], {"target": "z"}, "/data/target"),
@@ -180,7 +231,6 @@ def test_a_column_in_every_row_missing_is_named() -> None:
             "/data/features/x/type",
         ),
         ([{"y": 0.5 * i} for i in range(9)], {}, "/data/features"),
-        ([{"x": 1.0, "y": 1.0}, {"x": "one", "y": 2.0}], {}, "/data/records/1/x"),
         ([{"x": float(i), "y": i % 2 == 0, "z": float(i)} for i in range(9)], {"target": ["y", "z"]}, "/data/target"),
     ],
 )

@@ -17,10 +17,12 @@ from service.api.json import decode_json
 from service.api.prediction_forms import JSON, Dialect, Form, Headers, Reader
 from service.serving import outputs
 from service.serving.answers import NUMPY, Array
+from service.serving.fast_json import PLACE, WORTH_IT, without_lists
 from service.serving.formats.columns import invalid
 from service.serving.outputs import MATRIX
 from service.serving.tensors import (
     BYTES,
+    DTYPES,
     Tensor,
     check_datatype,
     check_shape,
@@ -84,7 +86,7 @@ def _reader(headers: Headers) -> Reader:
     length = headers.get(LENGTH)
     decode = functools.partial(_decode, length)
     if length is None:
-        return Reader(decode, _read, most=MOST_JSON_BYTES)
+        return Reader(decode, _read, quick=_read, few=True, most=MOST_JSON_BYTES)
     brief = length.isdigit() and int(length[:18]) <= REMEMBERED
     return Reader(decode, _read, quick=_read_numbers if brief else None)
 
@@ -105,7 +107,9 @@ def _decode(length: bytes | None, body: bytes) -> _Asked:
 
 def _document(head: bytes) -> _Document:
     """What stands in the JSON, checked as far as can be without the model."""
-    given = decode_json(head)
+    given = _of_numbers(head) if len(head) >= WORTH_IT else None
+    if given is None:
+        given = decode_json(head)
     if not isinstance(given, dict):
         raise invalid('expected an object: {"inputs": [{"name", "shape", "datatype", "data"}, …]}')
     id_, inputs, wanted = given.get("id"), given.get("inputs"), given.get("outputs")
@@ -122,6 +126,25 @@ def _document(head: bytes) -> _Document:
         dict(_wanted(each, binary, f"/outputs/{i}") for i, each in enumerate(wanted)) if wanted else None,
         binary,
     )
+
+
+def _of_numbers(head: bytes) -> Any:
+    """The document with each list of numbers as a `NumberList`; None if there is none."""
+    found = without_lists(head, b"data")
+    if found is None:
+        return None
+    document, lists = found
+    given = decode_json(document)
+    inputs = given.get("inputs") if isinstance(given, dict) else None
+    if not isinstance(inputs, list):
+        return None
+    placed = [each for each in inputs if isinstance(each, dict) and each.get("data") == PLACE]
+    # One of them stands elsewhere, or whole numbers are wanted: a float64 does not tell them from others.
+    if len(placed) != len(lists) or any(each.get("datatype") not in ("FP32", "FP64") for each in placed):
+        return None
+    for each, numbers in zip(placed, lists, strict=True):
+        each["data"] = numbers
+    return given
 
 
 # Errors are not remembered, and nothing changes a document.
@@ -202,9 +225,10 @@ def _only(warm: Warm, body: memoryview) -> Tensor:
     wanted = outputs.inputs(warm.signature)
     if len(wanted) > 1 or wanted[0].name != MATRIX:
         raise invalid("without a JSON document only a model with one tensor of numbers can be asked")
-    rows = len(body) // (4 * warm.width)
+    datatype = wanted[0].datatype
+    rows = len(body) // (DTYPES[datatype].itemsize * warm.width)
     shape = check_shape([rows, warm.width], "")
-    return Tensor(MATRIX, "FP32", shape, from_bytes("FP32", shape, body, ""))
+    return Tensor(MATRIX, datatype, shape, from_bytes(datatype, shape, body, ""))
 
 
 def _form(_: Headers, given: _Asked) -> Form:

@@ -3,6 +3,8 @@ what MLflow's scoring server takes, and errors are told as MLflow tells them; Sa
 
 import csv
 import io
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -13,9 +15,21 @@ from service.api.dialects.refusals import described, with_error_code
 from service.api.dialects.tensorflow_serving import ROWS, plain
 from service.api.documents import exactly_one, json_body, plain_refusal
 from service.api.errors import UnsupportedMediaType
-from service.api.json import decode_json
+from service.api.json import count_brackets, decode_json
 from service.api.parts import Service
-from service.api.prediction_forms import JSON, JSON_LINES, READERS, Dialect, Form, Headers, Reader, Rows, accepted
+from service.api.prediction_forms import (
+    JSON,
+    JSON_LINES,
+    READERS,
+    Dialect,
+    Form,
+    Headers,
+    Reader,
+    Rows,
+    accepted,
+    read_envelope,
+)
+from service.serving.fast_json import PLACE, WORTH_IT, NumberList, of_list, without_lists
 from service.serving.formats.columns import invalid
 from service.serving.warm_models import Warm
 from service.use_cases.current_versions import Key
@@ -58,17 +72,45 @@ def _reader(headers: Headers) -> Reader:
         raise UnsupportedMediaType("the one charset that is taken is utf-8")
     kind = OTHER_NAMES.get(kind, kind)
     if kind == CSV:
-        return Reader(lambda body: body, _read_csv, in_loop=0)
+        return Reader(lambda body: body, _read_csv, in_loop=0, quick=_read_csv_quickly)
     if kind in ("", JSON) or kind.endswith("+json"):
-        return Reader(_decode, _read, most=MOST_JSON_BYTES)
+        return Reader(_decode, _read, quick=_read, few=True, most=MOST_JSON_BYTES)
     if kind not in READERS:
         raise UnsupportedMediaType(f"expected Content-Type: {', '.join(READERS)}")
     return READERS[kind]
 
 
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """A `dataframe_split` of nothing but numbers, and the body that it came in."""
+
+    names: list[str]
+    rows: NumberList
+    body: bytes
+
+
 def _decode(body: bytes) -> Any:
-    """Rows as `from_body` takes them, whichever way they came."""
-    given = decode_json(body)
+    """Rows as `from_body` takes them, whichever way they came; or numbers."""
+    if len(body) < WORTH_IT:
+        return _body(decode_json(body))
+    found = without_lists(body, b"data") if body.find(b'"dataframe_split"', 0, WORTH_IT) >= 0 else None
+    if found is not None and len(found[1]) == 1:
+        given = decode_json(found[0])
+        frame = given.get("dataframe_split") if isinstance(given, dict) else None
+        if isinstance(frame, dict) and frame.get("data") == PLACE and isinstance(frame.get("columns"), list):
+            frame["data"] = []
+            return _Numbers(list(_body(given)["inputs"]), found[1][0], body)
+    return _body(decode_json(body), count_brackets(body))
+
+
+def _read(warm: Warm, given: Any) -> Rows:
+    if not isinstance(given, _Numbers):
+        return read_envelope(warm, given)
+    raw = of_list(given.rows, warm.signature, given.names)
+    return read_envelope(warm, _body(decode_json(given.body))) if raw is None else raw
+
+
+def _body(given: Any, brackets: int | None = None) -> Any:
     if not isinstance(given, dict):
         raise invalid(f"expected an object with exactly one of {', '.join(KEYS)}")
     if given.get("params") not in (None, {}):
@@ -82,7 +124,7 @@ def _decode(body: bytes) -> Any:
         return {"instances": given["dataframe_records"]}
     if "dataframe_split" in given:
         return _split(given["dataframe_split"])
-    return plain(given).body
+    return plain(given, brackets).body
 
 
 def _split(frame: Any) -> dict[str, Any]:
@@ -94,25 +136,32 @@ def _split(frame: Any) -> dict[str, Any]:
         return {"instances": rows}
     if not isinstance(names, list) or not all(isinstance(each, str) for each in names) or len(set(names)) < len(names):
         raise invalid("expected a list of names, each once", f"{at}/columns")
-    for i, row in enumerate(rows):
-        if not isinstance(row, list) or len(row) != len(names):
-            raise invalid(f"expected a list of {len(names)} values, one for each column", f"{at}/data/{i}")
-    return {"inputs": {name: [row[i] for row in rows] for i, name in enumerate(names)}}
-
-
-def _read(warm: Warm, body: Any) -> Rows:
-    return READERS[JSON].read(warm, body)
+    width = len(names)
+    if set(map(type, rows)) - {list} or set(map(len, rows)) - {width}:
+        wrong = next(i for i, row in enumerate(rows) if not isinstance(row, list) or len(row) != width)
+        raise invalid(f"expected a list of {width} values, one for each column", f"{at}/data/{wrong}")
+    flat = list(chain.from_iterable(rows))
+    return {"inputs": {name: flat[i::width] for i, name in enumerate(names)}}
 
 
 def _read_csv(warm: Warm, body: bytes) -> Rows:
+    return READERS[CSV].read(warm, _with_header(warm, body))
+
+
+def _read_csv_quickly(warm: Warm, body: bytes) -> Rows | None:
+    quick = READERS[CSV].quick
+    return None if quick is None else quick(warm, _with_header(warm, body))
+
+
+def _with_header(warm: Warm, body: bytes) -> bytes:
     """With a header, as MLflow sends it, or without one, as SageMaker does: then the columns are in the signature's order."""
     names = [each.name for each in warm.signature.inputs]
     first = body.split(b"\n", 1)[0][:LONGEST_HEADER].decode("utf-8", "replace")
-    if set(next(csv.reader([first.strip("\ufeff\r")]), ())).isdisjoint(names):
-        header = io.StringIO()
-        csv.writer(header, lineterminator="\n").writerow(names)
-        body = header.getvalue().encode() + body
-    return READERS[CSV].read(warm, body)
+    if not set(next(csv.reader([first.strip("\ufeff\r")]), ())).isdisjoint(names):
+        return body
+    header = io.StringIO()
+    csv.writer(header, lineterminator="\n").writerow(names)
+    return header.getvalue().encode() + body
 
 
 def _form(headers: Headers, _: Any) -> Form:

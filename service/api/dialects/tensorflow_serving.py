@@ -17,13 +17,13 @@ from service.api.dialects.paths import parts
 from service.api.dialects.refusals import described, with_error
 from service.api.documents import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, exactly_one, json_body
 from service.api.errors import UnsupportedMediaType
-from service.api.json import decode_json, json_response
+from service.api.json import count_brackets, decode_json, json_response
 from service.api.nouns import noun
 from service.api.parts import Service
-from service.api.prediction_forms import JSON, READERS, Dialect, Form, Headers, Reader, Rows
+from service.api.prediction_forms import JSON, Dialect, Form, Headers, Reader, Rows, read_envelope
 from service.serving import outputs
 from service.serving.answers import NUMPY, Array
-from service.serving.fast_json import WORTH_IT, fast
+from service.serving.fast_json import INPUTS, PLACE, WORTH_IT, NumberList, fast, of_list, without_lists
 from service.serving.formats.columns import invalid
 from service.serving.warm_models import Served, Warm
 from service.use_cases.current_versions import Key
@@ -32,6 +32,7 @@ from service.use_cases.predict import choose
 
 START, END = "/v1/models/", ":predict"
 SIGNATURE = "serving_default"  # the one that there is
+NESTED = frozenset((list, dict))
 _OWN = re.compile(r"/v1/models/[^/]+(?:(?:/(?:versions|labels)/[^/]+)?(?::predict|/metadata)|/labels/[^/]+)")
 DTYPES = {"FP32": "DT_FLOAT", "FP64": "DT_DOUBLE", "INT64": "DT_INT64", "BOOL": "DT_BOOL", "BYTES": "DT_STRING"}
 router = APIRouter(prefix="/v1/models/{name}", tags=["dialects"], responses=described("error"))
@@ -54,11 +55,12 @@ def is_its_own(path: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """Rows as `from_body` takes them, or a large body that can perhaps be read faster; and whether columns came, which
-    are answered by columns."""
+    """Rows as `from_body` takes them, or a large body, or the numbers in it, that can perhaps be read faster: then `whole` is
+    what came. And whether columns came, which are answered by columns."""
 
     body: Any
     columns: bool
+    whole: bytes | None = None
 
 
 def _reader(headers: Headers) -> Reader:
@@ -66,17 +68,34 @@ def _reader(headers: Headers) -> Reader:
     # curl calls a body this when nobody says what it is, and TensorFlow Serving's own examples say nothing.
     if kind not in ("", JSON, "application/x-www-form-urlencoded") and not kind.endswith("+json"):
         raise UnsupportedMediaType(f"expected Content-Type: {JSON}")
-    return Reader(_decode, _read, most=MOST_JSON_BYTES)
+    return Reader(_decode, _read, quick=_read, few=True, most=MOST_JSON_BYTES)
 
 
 def _decode(body: bytes) -> _Asked:
-    if len(body) >= WORTH_IT and body.startswith(b'{"instances"'):
-        return _Asked(body, columns=False)
-    return plain(decode_json(body))
+    if len(body) < WORTH_IT:
+        return plain(decode_json(body))
+    if body.startswith(b'{"instances"'):
+        return _Asked(body, columns=False, whole=body)
+    if INPUTS.match(body):
+        return _Asked(body, columns=True, whole=body)
+    return _rows_beside(body) or plain(decode_json(body), count_brackets(body))
 
 
-def plain(document: Any) -> _Asked:
-    """The document without what only this protocol has.
+def _rows_beside(body: bytes) -> _Asked | None:
+    """The rows of a body with something beside them, such as `signature_name`, alone."""
+    for name in ("instances", "inputs"):
+        found = without_lists(body, name.encode())
+        if found is not None and len(found[1]) == 1:
+            document = decode_json(found[0])
+            if isinstance(document, dict) and document.get(name) == PLACE:
+                rest = plain({**document, name: []})
+                if rest.body.keys() == {"instances"}:
+                    return _Asked(found[1][0], rest.columns, whole=body)
+    return None
+
+
+def plain(document: Any, brackets: int | None = None) -> _Asked:
+    """The document without what only this protocol has. So many brackets open in its text, if that is known.
 
     Raises:
         InvalidInstances: it is none of it.
@@ -87,20 +106,30 @@ def plain(document: Any) -> _Asked:
     if document.pop("signature_name", SIGNATURE) not in (SIGNATURE, "", None):
         raise invalid(f"the one signature is {SIGNATURE!r}", "/signature_name")
     if isinstance(document.get("instances"), list):
-        document["instances"] = [_row(each) for each in document["instances"]]
+        document["instances"] = _rows(document["instances"], brackets)
     columns = "inputs" in document
     if isinstance(document.get("inputs"), list) and "instances" not in document:  # KServe means the same by both
-        document = {**document, "instances": [_row(each) for each in document["inputs"]]}
+        document = {**document, "instances": _rows(document["inputs"], brackets)}
         del document["inputs"]
     elif isinstance(document.get("inputs"), dict):
         document["inputs"] = {name: _row(column) for name, column in document["inputs"].items()}
     return _Asked(document, columns)
 
 
+def _rows(rows: list[Any], brackets: int | None) -> list[Any]:
+    """Rows of single values."""
+    kinds = set(map(type, rows))
+    if kinds == {dict} and any("b64" in row for row in rows):
+        kinds = set()
+    if kinds in ({list}, {dict}) and brackets == len(rows) + 2:  # those of the document, of the list and of each row
+        return rows
+    return list(map(_row, rows))
+
+
 def _row(row: Any) -> Any:
     """A row, or a column, of single values."""
     if isinstance(row, list):
-        return [_value(each) if isinstance(each, list | dict) else each for each in row]
+        return row if NESTED.isdisjoint(map(type, row)) else list(map(_value, row))
     if isinstance(row, dict) and row.keys() != {"b64"}:
         return {name: _value(each) for name, each in row.items()}
     return _value(row)
@@ -120,11 +149,13 @@ def _value(value: Any) -> Any:
 
 def _read(warm: Warm, given: _Asked) -> Rows:
     document = given.body
-    if isinstance(document, bytes):
-        if (raw := fast(document, warm.signature)) is not None:
-            return raw
-        document = plain(decode_json(document)).body
-    return READERS[JSON].read(warm, document)
+    if given.whole is None:
+        return read_envelope(warm, document)
+    by = of_list if isinstance(document, NumberList) else fast
+    raw = by(document, warm.signature)
+    return (
+        read_envelope(warm, plain(decode_json(given.whole), count_brackets(given.whole)).body) if raw is None else raw
+    )
 
 
 def _write_rows(_: Served, warm: Warm, answers: Array, counts: Sequence[int]) -> list[bytes]:
@@ -223,7 +254,7 @@ def _labelled(store: Store, name: str, label: str) -> Version:
 
 def _metadata(version: Version) -> Response:
     signature = signature_of(version)
-    taken = [outputs.Described(each.name, outputs.DATATYPES[each.type], 1) for each in signature.inputs]
+    taken = [outputs.Described(each.name, outputs.datatype(each), 1) for each in signature.inputs]
     told = {
         "inputs": {each.name: _tensor(each) for each in taken},
         "outputs": {each.name: _tensor(each) for each in outputs.outputs(signature)},

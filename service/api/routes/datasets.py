@@ -1,4 +1,4 @@
-"""Data sets: upload, show, delete."""
+"""Data sets: upload, read anew, show, delete."""
 
 from typing import Annotated, Any
 
@@ -10,40 +10,63 @@ from model_store import Version
 from model_store.names import check_name
 from service.access.audit import note
 from service.api import documents
-from service.api.bodies import body_on_disk, media_type
-from service.api.documents import PROBLEMS, file_body
-from service.api.errors import UnsupportedMediaType
+from service.api.bodies import own_folder, read_json
+from service.api.dataset_bodies import change_body, table_body
+from service.api.dataset_document import dataset_document
+from service.api.documents import PROBLEMS
 from service.api.json import json_response
 from service.api.lists import After, Limit, cut, newest_first, page
 from service.api.parts import Service
+from service.api.table_uploads import USUAL, table_on_disk
+from service.api.told import change_told_by
 from service.use_cases.delete_dataset import delete
-from service.use_cases.upload_dataset import HEAD, upload
-from service.workflow.data.formats import FORMATS
+from service.use_cases.upload_dataset import HEAD, read_anew, upload
 
 router = APIRouter(prefix="/v1/datasets", tags=["data sets"], responses=PROBLEMS)
 
-MEDIA_TYPES = tuple(FORMATS)
+SAME: dict[int | str, dict[str, Any]] = {
+    200: {"model": documents.Dataset, "description": "The newest version is the same."}
+}
+UPLOAD: dict[str, Any] = {
+    "status_code": 201,
+    "summary": "Upload a data set",
+    "response_model": documents.Dataset,
+    "responses": SAME,
+    "openapi_extra": table_body(*USUAL),
+}
 
 
-@router.put(
+@router.put("/{name}", **UPLOAD)
+@router.post("/{name}", **UPLOAD)
+async def put(request: Request, service: Service, name: str) -> Response:
+    """A new version; the newest version's own bytes, read in the same way, make none and answer 200. How the file is read
+    is found out from it, but for what is said in the query or in the form."""
+    check_name(name)
+    most = service.max_upload_bytes
+    async with table_on_disk(request, service.temporary, most) as table:
+        version, new = await run_in_threadpool(
+            upload, service.store, name, table.path, table.media_type, table.told, most
+        )
+    return _uploaded(version, new)
+
+
+@router.patch(
     "/{name}",
     status_code=201,
-    summary="Upload a data set",
+    summary="Read a data set in another way",
     response_model=documents.Dataset,
-    responses={200: {"model": documents.Dataset, "description": "The newest version has these bytes already."}},
-    openapi_extra=file_body(*MEDIA_TYPES),
+    responses=SAME,
+    openapi_extra=change_body(),
 )
-async def put(request: Request, service: Service, name: str) -> Response:
-    """A new version; the newest version's own bytes make none and answer 200."""
+async def patch(request: Request, service: Service, name: str) -> Response:
+    """A new version of the newest one's bytes. What is said joins what was said before; null takes it back."""
     check_name(name)
-    given = media_type(request)
-    if given not in MEDIA_TYPES:
-        raise UnsupportedMediaType(f"expected Content-Type: {' or '.join(MEDIA_TYPES)}")
-    async with body_on_disk(request, service.temporary, service.max_upload_bytes) as path:
-        version, new = await run_in_threadpool(upload, service.store, name, path, given)
-    if new:
-        note("dataset.uploaded", f"{name}/{version.number}", after=version.manifest["digest"])
-    return json_response(_document(version), 201 if new else 200, {"Location": f"/v1/datasets/{name}"})
+    changes = change_told_by(await read_json(request))
+    with own_folder(service.temporary) as folder:
+        version, new = await run_in_threadpool(
+            read_anew, service.store, name, changes, service.max_upload_bytes, folder
+        )
+    return _uploaded(version, new)
 
 
 @router.get("", summary="List data sets, by name", response_model=documents.Page[documents.Dataset])
@@ -51,13 +74,13 @@ def index(service: Service, after: After = None, limit: Limit = 20) -> Response:
     """The newest version of each data set."""
     names, more = cut([name for name in service.store.datasets.names() if after is None or name > after], limit)
     found = (service.store.datasets.latest(name) for name in names)
-    return json_response(page([_document(each) for each in found], more))
+    return json_response(page([dataset_document(each) for each in found], more))
 
 
 @router.get("/{name}", summary="Show a data set", response_model=documents.Dataset)
 def show(service: Service, name: str) -> Response:
-    """The newest version: its columns with their types and statistics."""
-    return json_response(_document(service.store.datasets.latest(name)))
+    """The newest version: how it is read, and its columns with examples, statistics, and why they have their types."""
+    return json_response(dataset_document(service.store.datasets.latest(name)))
 
 
 @router.get(
@@ -70,7 +93,7 @@ def versions(
 ) -> Response:
     """Every version, newest first."""
     shown, more = newest_first(service.store.datasets.numbers(name), after, limit)
-    return json_response(page([_document(service.store.datasets.get(name, number)) for number in shown], more))
+    return json_response(page([dataset_document(service.store.datasets.get(name, number)) for number in shown], more))
 
 
 @router.get("/{name}/rows", summary="The first rows of a data set", response_model=documents.Page[dict[str, Any]])
@@ -89,18 +112,7 @@ def remove(service: Service, name: str) -> Response:
     return Response(status_code=204)
 
 
-def _document(version: Version) -> dict[str, Any]:
-    schema = version.manifest["schema"]
-    return {
-        "name": version.name,
-        "version": version.number,
-        "rows": schema["rows"],
-        "bytes": version.manifest["bytes"],
-        "digest": version.manifest["digest"],
-        "media_type": version.manifest["media_type"],
-        "created_at": version.created_at,
-        "columns": [
-            {"name": each["name"], "type": each["type"], "missing": each["missing"], "statistics": each["statistics"]}
-            for each in schema["columns"]
-        ],
-    }
+def _uploaded(version: Version, new: bool) -> Response:
+    if new:
+        note("dataset.uploaded", f"{version.name}/{version.number}", after=version.manifest["digest"])
+    return json_response(dataset_document(version), 201 if new else 200, {"Location": f"/v1/datasets/{version.name}"})

@@ -14,6 +14,7 @@ from service.serving.warm_models import Warm
 from service.workflow.signature import Signature
 
 Read = Callable[[bytes, Signature, bool], torch.Tensor]  # body, signature, whether values may be missing
+ReadSmall = Callable[[bytes, Signature, bool], torch.Tensor | None]  # the same, but for what would take long
 Write = Callable[[Warm, Array], bytes]  # the model, its answers [n, outputs]
 
 READERS: dict[str, Read] = {
@@ -23,6 +24,14 @@ READERS: dict[str, Read] = {
     "application/vnd.apache.arrow.file": arrow.read_file,
     "application/vnd.apache.parquet": parquet.read,
     "application/x-npy": npy.read,
+}
+# For bodies of a few hundred kilobytes; those that may hold more once they are decompressed are looked at.
+SMALL_READERS: dict[str, ReadSmall] = {
+    "text/csv": csv.read,
+    "application/x-ndjson": json_lines.read_small,
+    "application/vnd.apache.arrow.stream": arrow.read_stream,
+    "application/vnd.apache.arrow.file": arrow.read_file,
+    "application/vnd.apache.parquet": parquet.read_small,
 }
 WRITERS: dict[str, Write] = {
     "text/csv": csv.write,

@@ -1,15 +1,12 @@
 """Arrow IPC, as a stream and as a file."""
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
 
 from service.serving.formats import arrow_messages, plain_arrow
-from service.serving.formats.columns import from_frame, from_matrix, invalid
+from service.serving.formats.columns import from_frame, from_matrix, polars_called
 from service.serving.formats.tables import Array, answers_frame
 from service.serving.warm_models import Warm
 from service.workflow.signature import Signature
@@ -28,7 +25,7 @@ def read_stream(body: bytes, signature: Signature, missing_allowed: bool) -> tor
         return from_matrix(signature, plain, missing_allowed)
     # polars believes what the messages tell of their sizes.
     arrow_messages.check_stream(body)
-    with _polars() as polars:
+    with polars_called(arrow_messages.BROKEN) as polars:
         frame = polars.read_ipc_stream(body)
     plain_arrow.learn(body)
     return from_frame(signature, frame, missing_allowed)
@@ -41,27 +38,18 @@ def read_file(body: bytes, signature: Signature, missing_allowed: bool) -> torch
         InvalidInstances: what is wrong, by column and row.
     """
     arrow_messages.check_file(body)
-    with _polars() as polars:
+    with polars_called(arrow_messages.BROKEN) as polars:
         frame = polars.read_ipc(body)
     return from_frame(signature, frame, missing_allowed)
-
-
-@contextmanager
-def _polars() -> Iterator[Any]:
-    """polars, imported when it is first needed; what it raises at a broken body becomes InvalidInstances."""
-    import polars
-
-    try:
-        yield polars
-    except (polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError, ValueError):
-        raise invalid(arrow_messages.BROKEN) from None
 
 
 def write_stream(warm: Warm, answers: Array) -> bytes:
     """The answers as a stream, in types that every Arrow library knows."""
     signature = warm.signature
     names = tuple(each.name for each in signature.outputs)
-    plain = signature.task is Task.REGRESSION and bool(np.isfinite(answers).all())  # nothing but known numbers
+    of_one_type = len({each.dtype for each in signature.outputs}) == 1 and answers.dtype == warm.answers_dtype
+    # Nothing but known numbers.
+    plain = of_one_type and signature.task is Task.REGRESSION and bool(np.isfinite(answers).all())
     if plain and (written := plain_arrow.stream(names, answers)) is not None:
         return written
     import polars as pl

@@ -1,27 +1,42 @@
 """From columns to the tensor that a model takes: the part that all formats but JSON share."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from service.serving.instances import MOST_FAULTS, MOST_ROWS, check_names
-from service.workflow.data.read import seconds_of, text_codes
+from service.serving.input_values import MOST_FAULTS, Wrong, absent, from_texts, from_values, greatest, shown_beyond
+from service.serving.instances import MOST_ROWS, check_names
 from service.workflow.data.table import Numbers, Texts
-from service.workflow.data.values import FLOAT32_MAX, convert, fit_float32, from_text, texts
-from service.workflow.encode import raw_features
+from service.workflow.encode import raw_dtype, raw_features
 from service.workflow.errors import Fault, InvalidInstances, step
 from service.workflow.signature import Input, Signature
 
 if TYPE_CHECKING:
     import polars as pl
 
-ABSENT = "is missing, and this model was trained without missing values"
+MANY = 10_000  # rows from which on each distinct value is converted once; fewer are sooner converted than told apart
+YEAR_1, YEAR_10000 = -62_135_596_800, 253_402_300_800  # in seconds since 1970
+A_SECOND = {"ms": 1e3, "us": 1e6, "ns": 1e6}  # in units; nanoseconds come as microseconds, as JSON's times have them
 
 
 def invalid(message: str, at: str = "") -> InvalidInstances:
     """An error with one fault."""
     return InvalidInstances(Fault(at, message))
+
+
+@contextmanager
+def polars_called(broken: str) -> Iterator[Any]:
+    """polars, imported when it is first needed. What it raises at what a client sent becomes InvalidInstances with this
+    message; also its panics, which are no `Exception`."""
+    import polars
+
+    try:
+        yield polars
+    except (polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError, ValueError):
+        raise invalid(broken) from None
 
 
 def check_rows(count: int) -> None:
@@ -47,14 +62,24 @@ def from_frame(
     check_names(signature, schema)
     check_rows(frame.height)
     names = [each.name for each in signature.inputs]
-    types = {schema[name] for name in names}
-    if all(each.type == "number" for each in signature.inputs) and all(map(_is_number, types)):
+    numbers = all(each.type == "number" for each in signature.inputs) and not signature.has_missing_numbers
+    if numbers and all(_is_number(schema[name]) for name in names):
         ordered = frame if frame.columns == names else frame.select(names)
         return from_matrix(signature, ordered.to_numpy(order="c"), missing_allowed)
     faults: list[Fault] = []
     columns: dict[str, Numbers | Texts] = {}
+    most = greatest(signature.inputs)
     for each in signature.inputs:
-        columns[each.name] = _column(each, frame[each.name], missing_allowed, as_text, faults)
+        series = frame[each.name].alias("")  # without its name, which polars may read as more than that
+        if _is_of_no_type(series.dtype):
+            faults.append(Fault(step(each.name), f"holds {series.dtype}; a column of {each.type}s is expected"))
+            continue
+        with polars_called(f"the column {each.name[:64]!r} cannot be read"):
+            column, wrong = _column(each, series, as_text, most)
+        if not missing_allowed:
+            wrong = absent(column, wrong)
+        faults += [Fault(f"{step(each.name)}/{row}", wrong[row]) for row in sorted(wrong)[:MOST_FAULTS]]
+        columns[each.name] = column
     if faults:
         raise InvalidInstances(*faults[:MOST_FAULTS])
     return raw_features(signature.inputs, columns)
@@ -66,20 +91,34 @@ def from_matrix(signature: Signature, matrix: Numbers, missing_allowed: bool) ->
     Raises:
         InvalidInstances: what is wrong, by column and row.
     """
+    if signature.has_missing_numbers:
+        columns = [_without(matrix[:, at].astype(np.float64), each) for at, each in enumerate(signature.inputs)]
+        matrix = np.stack(columns, axis=1)
     # By way of float64 as everywhere: a large integer may round to another float32 straight away.
     wide = matrix if matrix.dtype.kind == "f" else matrix.astype(np.float64)
-    if not (fit_float32(wide) and all(each.type == "number" for each in signature.inputs)):
-        _check(signature, wide, missing_allowed)
-    return torch.from_numpy(np.array(wide, np.float32, order="C"))  # its own copy: what came may be read-only
+    most = greatest(signature.inputs)
+    # As Python's floats: a float16 would take the limit for infinity. NaN is on neither side.
+    least, largest = (float(end.reduce(wide, axis=None)) for end in (np.minimum, np.maximum))
+    if not (least >= -most and largest <= most and all(each.type == "number" for each in signature.inputs)):
+        _check(signature, wide, missing_allowed, most)
+    # Its own copy: what came may be read-only.
+    return torch.from_numpy(np.array(wide, raw_dtype(signature.inputs), order="C"))
 
 
-def _check(signature: Signature, matrix: Numbers, missing_allowed: bool) -> None:
+def _without(values: Numbers, each: Input) -> Numbers:
+    """The numbers, NaN in place of those that stand for a missing value."""
+    words = sorted(each.how.missing_numbers)
+    found: Numbers = np.where(np.isin(values, words), np.nan, values) if words else values
+    return found
+
+
+def _check(signature: Signature, matrix: Numbers, missing_allowed: bool, most: float) -> None:
     """Value by value."""
     faults: list[Fault] = []
-    usable = np.isfinite(matrix) if matrix.dtype == np.float32 else np.abs(matrix) <= FLOAT32_MAX
+    usable = np.abs(matrix.astype(np.float64, copy=False)) <= most
     if not usable.all():
         for row, at in np.argwhere(~usable).tolist():
-            if message := _fault(float(matrix[row, at]), missing_allowed):
+            if message := _fault(float(matrix[row, at]), missing_allowed, most):
                 faults.append(Fault(f"{step(signature.inputs[at].name)}/{row}", message))
                 if len(faults) == MOST_FAULTS:
                     break
@@ -91,10 +130,10 @@ def _check(signature: Signature, matrix: Numbers, missing_allowed: bool) -> None
         raise InvalidInstances(*faults[:MOST_FAULTS])
 
 
-def _fault(value: float, missing_allowed: bool) -> str:
+def _fault(value: float, missing_allowed: bool, most: float) -> str:
     if np.isnan(value):
-        return "" if missing_allowed else ABSENT
-    return "is infinite; a finite number is expected" if np.isinf(value) else "is beyond what a float32 can hold"
+        return "" if missing_allowed else absent(np.array([value]), {})[0]
+    return "is infinite; a finite number is expected" if np.isinf(value) else shown_beyond(most)
 
 
 def _is_number(dtype: "pl.DataType") -> bool:
@@ -104,61 +143,58 @@ def _is_number(dtype: "pl.DataType") -> bool:
     return dtype.is_float() or (dtype.is_integer() and dtype not in (pl.Int128, pl.UInt128))
 
 
-def _column(
-    each: Input, series: "pl.Series", missing_allowed: bool, as_text: bool, faults: list[Fault]
-) -> Numbers | Texts:
-    """One column as `raw_features` takes it; what is wrong with it joins the faults."""
+def _is_of_no_type(dtype: "pl.DataType") -> bool:
     import polars as pl
 
-    if series.dtype.is_nested() or series.dtype in (pl.Binary, pl.Object):
-        faults.append(Fault(step(each.name), f"holds {series.dtype}; a column of {each.type}s is expected"))
-        return np.zeros(len(series))
+    return dtype.is_nested() or dtype in (pl.Binary, pl.Object)
+
+
+def _column(each: Input, series: "pl.Series", as_text: bool, most: float) -> tuple[Numbers | Texts, Wrong]:
+    """One column as `raw_features` takes it, and what is wrong with it."""
+    import polars as pl
+
+    if series.dtype.base_type() in (pl.Date, pl.Datetime):
+        seconds, far = _moments(series)
+        if far or each.type == "datetime":  # what is far out cannot even be written as a text
+            return seconds, far
+    if each.type == "number" and (_is_number(series.dtype) or series.dtype.is_decimal()):
+        values = series.cast(pl.Float64).to_numpy()  # NaN where a value is missing
+        values = _without(values, each)
+        rows = np.flatnonzero(np.abs(values) > most)[:MOST_FAULTS].tolist()
+        return values, {row: _fault(float(values[row]), True, most) for row in rows}
     if series.dtype.is_float():
         series = series.fill_nan(None)
-    if series.dtype.is_temporal() and each.type == "datetime" and series.dtype.base_type() in (pl.Date, pl.Datetime):
-        seconds = seconds_of(series.cast(pl.Datetime("us")).dt.epoch("us").cast(pl.Float64))
-        codes: Numbers = np.where(series.is_null().to_numpy(), -1, 0)
-        column: Numbers | Texts = seconds.fill_null(np.nan).to_numpy()
-    elif (each.type == "number" and _is_number(series.dtype)) or (each.type == "number" and series.dtype.is_decimal()):
-        values = series.cast(pl.Float64).fill_null(np.nan).to_numpy()
-        wrong = np.flatnonzero(np.abs(values) > FLOAT32_MAX)[:MOST_FAULTS]
-        faults += [Fault(f"{step(each.name)}/{row}", _fault(float(values[row]), True)) for row in wrong]
-        values = np.where(np.abs(values) > FLOAT32_MAX, 0, values)
-        codes, column = np.where(np.isnan(values), -1, 0), values
-    else:
-        codes, column = _distinct(each, series, as_text, faults)
-    if not missing_allowed:
-        rows = np.flatnonzero(codes < 0)[:MOST_FAULTS]
-        faults += [Fault(f"{step(each.name)}/{row}", ABSENT) for row in rows]
-    return column
-
-
-def _distinct(each: Input, series: "pl.Series", as_text: bool, faults: list[Fault]) -> tuple[Numbers, Numbers | Texts]:
-    """A column whose distinct values are converted once each, as if they stood in JSON."""
-    import polars as pl
-
-    if series.dtype.is_temporal():  # as JSON would write it
+    elif series.dtype.is_temporal():  # as JSON would write it
         series = series.dt.to_string("iso:strict")
     elif series.dtype.base_type() in (pl.Categorical, pl.Enum):
         series = series.cast(pl.String)
-    known: dict[Any, int] = {}
-    codes = np.array(text_codes(series, known))
-    converted: list[Any] = []
-    for code, value in enumerate(known):
-        try:
-            meant = from_text(value, each.type) if as_text else value
-            converted.append(None if meant is None else convert(meant, each.type))
-        except ValueError as error:
-            converted.append(None)
-            if len(faults) < MOST_FAULTS:
-                rows = np.flatnonzero(codes == code)[:MOST_FAULTS]
-                faults += [Fault(f"{step(each.name)}/{row}", str(error)) for row in rows]
-            codes[codes == code] = len(known)  # a fault of its own, and not a missing value
-    if each.type == "category":
-        distinct = texts([*converted, "", None])
-        places = distinct.codes
-        missing = np.array([-1 if value is None else 0 for value in [*converted, "", None]])
-        return missing[codes], Texts(places[codes], distinct.values)
-    numbers = np.array([*(np.nan if value is None else value for value in converted), 0.0, np.nan])
-    found: Numbers = numbers[codes]
-    return np.where(np.isnan(found), -1, 0), found
+    read = from_texts if as_text and series.dtype == pl.String else from_values
+    if len(series) < MANY:
+        return read(each, series.to_list(), most)
+    distinct = series.drop_nulls().unique(maintain_order=True)
+    column, wrong = read(each, [*distinct.to_list(), None], most)
+    codes = np.full(len(series), len(distinct))
+    if len(distinct):
+        places = pl.Series(range(len(distinct)), dtype=pl.Int64)
+        found = series.replace_strict(distinct, places, default=len(distinct), return_dtype=pl.Int64)
+        codes = found.fill_null(len(distinct)).to_numpy()
+    rows_of = ((np.flatnonzero(codes == code)[:MOST_FAULTS].tolist(), message) for code, message in wrong.items())
+    wrong = {row: message for rows, message in rows_of for row in rows}
+    return Texts(column.codes[codes], column.values) if isinstance(column, Texts) else column[codes], wrong
+
+
+def _moments(series: "pl.Series") -> tuple[Numbers, Wrong]:
+    """Seconds since 1970 of dates and times, NaN where one is missing; and which are in no year that has a name in ISO 8601.
+    By whole numbers: polars' own calendar ends in a panic far out."""
+    import polars as pl
+
+    steps = series.to_physical().cast(pl.Int64)
+    numbers = steps.fill_null(0).to_numpy()
+    if series.dtype == pl.Date:
+        seconds = numbers * 86_400.0
+    else:
+        unit: str = series.dtype.time_unit  # type: ignore[attr-defined]
+        seconds = np.divide(numbers // 1000 if unit == "ns" else numbers, A_SECOND[unit])
+    far = np.flatnonzero((seconds < YEAR_1) | (seconds >= YEAR_10000))[:MOST_FAULTS].tolist()
+    found: Numbers = np.where(steps.is_null().to_numpy(), np.nan, seconds)
+    return found, dict.fromkeys(far, "is in no year from 1 to 9999")

@@ -1,59 +1,225 @@
-"""CSV: a first line with the names of the inputs, then one line a row; an empty field is a missing value."""
+"""CSV: a first line with the names of the inputs, then one line a row. An empty field is a missing value; a blank line is no
+row. The file's own form is read, too: its separator, decimal comma, encoding, words for missing values and forms of dates."""
 
+import codecs
+import csv
 import io
-from typing import BinaryIO, Literal
+import re
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
-from service.serving.formats.columns import from_frame, invalid
+from service.serving.fast_json import number_cells
+from service.serving.formats.columns import from_frame, from_matrix, invalid, polars_called
 from service.serving.formats.tables import Array, answers_frame
-from service.serving.instances import check_names
+from service.serving.input_values import greatest
+from service.serving.instances import MOST_ROWS, check_names, from_texts
 from service.serving.warm_models import Warm
-from service.workflow.data.formats import csv
-from service.workflow.data.read import first_line
+from service.workflow.data.formats.csv_header import name_columns
+from service.workflow.data.formats.csv_repair import ESCAPE
+from service.workflow.data.reading import Reading
 from service.workflow.errors import InvalidData
 from service.workflow.signature import Signature
 
+if TYPE_CHECKING:
+    import polars as pl
 
-class _Body:
-    """The body as a file, for the checks that uploads have too."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    def open(self, mode: Literal["rb"], /) -> BinaryIO:
-        return io.BytesIO(self._body)
+SEPARATORS = (",", ";", "\t", "|")
+AS_UPLOADED = Reading(separator=",")  # of which only the names of the columns are read so
+_SEPARATOR = re.compile(rb"(?i)sep=(.)\r?")
+LONGEST_HEADER = 4 * 2**20
+LONGEST_FIELD = 2**24
+MOST_COLUMNS = 10_000
+SPACE = b" \t\r"
 
 
 def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
-    """Raw features [n, slots].
+    """Raw features [n, slots]. The body may be in the form of the data: with its separator, decimal comma and encoding.
 
     Raises:
         InvalidInstances: what is wrong, by column and row.
     """
-    import polars as pl
+    head, rows, separator = _divided(_in_utf8(body, signature), signature)
+    names = _names(head, separator)
+    if separator == ",":
+        signature = signature.with_points
+    check_names(signature, dict.fromkeys(names))
+    found = _quickly(rows, names, separator, signature, missing_allowed)
+    if found is not None:
+        return found
+    frame = _frame(_well_formed(rows, len(names), separator), names, signature, separator)
+    return from_frame(signature, frame, missing_allowed, as_text=True)
 
+
+def _quickly(
+    rows: bytes, names: list[str], separator: str, signature: Signature, missing_allowed: bool
+) -> torch.Tensor | None:
+    """Raw features of plain rows, whose numbers are as JSON writes them; None where there is anything else."""
+    numbers = {each.name for each in signature.inputs if each.type == "number" and each.decimal is None}
+    wanted = {each.name for each in signature.inputs}
+    others = [at for at, name in enumerate(names) if name not in numbers]
+    found = number_cells(rows, len(names), separator.encode(), others)
+    if found is None or len(found.numbers) > MOST_ROWS:
+        return None
+    taken = found.numbers[:, [at for at, name in enumerate(names) if name in numbers]]
+    if (np.abs(taken) > greatest(signature.inputs)).any() or (not missing_allowed and np.isnan(taken).any()):
+        return None
+    if wanted == numbers:
+        return from_matrix(
+            signature, found.numbers[:, [names.index(each.name) for each in signature.inputs]], missing_allowed
+        )
+    columns = {name: found.texts.get(at, found.numbers[:, at]) for at, name in enumerate(names) if name in wanted}
+    return from_texts(signature, columns, missing_allowed)
+
+
+def _in_utf8(body: bytes, signature: Signature) -> bytes:
+    """The body in UTF-8 with lines that end in a line feed: it is that already, or in UTF-16 by its mark, or in the encoding
+    of the data.
+
+    Raises:
+        InvalidInstances: it is in none of these.
+    """
+    wide = body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    encodings = ("utf-16",) if wide else ("utf-8", signature.encoding) if signature.encoding else ("utf-8",)
+    for encoding in encodings:
+        try:
+            text = body.decode(encoding)
+        except UnicodeDecodeError as error:
+            wrong = bytes(error.object).count(b"\n", 0, error.start) + 1
+        else:
+            if "\0" not in text:
+                made = body if encoding == "utf-8" else text.encode()
+                made = made.removeprefix(codecs.BOM_UTF8)
+                return made if b"\n" in made or b"\r" not in made.rstrip() else made.replace(b"\r", b"\n")
+            wrong = 1
+    raise invalid(f"line {wrong} is no text in {encodings[-1]}; UTF-8{_or_of_the_data(signature)} is expected")
+
+
+def _or_of_the_data(signature: Signature) -> str:
+    return f", or {signature.encoding} as in the data," if signature.encoding else ""
+
+
+def _divided(body: bytes, signature: Signature) -> tuple[bytes, bytes, str]:
+    """The line with the names, the rows, and what separates their cells."""
+    rest = body
+    said = ""
+    while True:
+        line, _, rest = rest.partition(b"\n")
+        bare = line.strip(SPACE + b",;|")
+        if (not bare or bare.startswith(b"#")) and rest:
+            continue
+        if (named := _SEPARATOR.fullmatch(line)) is not None:
+            said = named[1].decode()
+            continue
+        break
+    while line.count(b'"') % 2 and rest:  # a quoted name that goes on in the next line
+        more, _, rest = rest.partition(b"\n")
+        line += b"\n" + more
+    if len(line) > LONGEST_HEADER:
+        raise invalid(f"the first line is longer than {LONGEST_HEADER} bytes")
+    return line, rest, said or _separator(line, signature)
+
+
+def _separator(line: bytes, signature: Signature) -> str:
+    """The one by which the most inputs are named; a comma where none tells."""
+    wanted = {each.name.encode() for each in signature.inputs}
+    best, separator = 0, ","
+    for candidate in SEPARATORS:
+        found = {cell.strip(SPACE).strip(b'"') for cell in line.split(candidate.encode())}
+        if len(found & wanted) > best:
+            best, separator = len(found & wanted), candidate
+    return separator
+
+
+def _names(line: bytes, separator: str) -> list[str]:
+    """The names in the first line, as an upload has them.
+
+    Raises:
+        InvalidInstances: there are none, or they cannot be read.
+    """
+    text = line.decode().rstrip("\r")
+    if text.count('"') % 2:
+        raise invalid("the header cannot be read: a quoted name does not end")
     try:
-        names = csv.header(_Body(body))
-        check_names(signature, dict.fromkeys(names))
-        csv.check(_Body(body))
-        csv.check_encoding(_Body(body))
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+        cells = next(reader, [])
+    except csv.Error as error:
+        raise invalid(f"the header cannot be read: {error}") from None
+    if not any(map(str.strip, cells)):
+        raise invalid("the body is empty; a first line with the names of the columns is expected")
+    if len(cells) > MOST_COLUMNS:
+        raise invalid(f"the header names {len(cells)} columns; at most {MOST_COLUMNS} are possible")
+    try:
+        return name_columns(cells, 2, AS_UPLOADED).names
     except InvalidData as error:
         raise invalid(str(error)) from None
-    numbers = {each.name for each in signature.inputs if each.type == "number"}
-    text = {name: pl.String() for name in names}
-    parsed = text | {name: pl.Float64() for name in numbers}
-    rows = body[body.find(b"\n") + 1 or len(body) :]
-    for schema in (parsed, text):
+
+
+def _well_formed(rows: bytes, width: int, separator: str) -> bytes:
+    """The rows without blank lines.
+
+    Raises:
+        InvalidInstances: a line, named, has more or fewer fields than the header.
+    """
+    if b'"' not in rows:
+        lines = [line for line in rows.split(b"\n") if line.strip(SPACE)]
+        alike = {line.count(separator.encode()) for line in lines} <= {width - 1}
+        if alike and rows.count(b"\r") == rows.count(b"\r\n"):
+            return b"\n".join(lines)
+    text = rows.decode()
+    try:
+        return _written_anew(text, width, separator, None)
+    except csv.Error as error:
         try:
-            frame = pl.read_csv(rows, has_header=False, schema=schema, infer_schema=False, raise_if_empty=False)
-            # `nan` is a number to polars, and here a text that is none: only an empty field is a missing value.
-            if schema is text or not any(frame[name].is_nan().any() for name in numbers & set(names)):
-                break
-        except pl.exceptions.PolarsError as error:  # a text that is no number: read as texts, its row can be told
-            if schema is text:
-                raise invalid(first_line(error)) from None
-    return from_frame(signature, frame, missing_allowed, as_text=True)
+            return _written_anew(text, width, separator, ESCAPE)
+        except csv.Error:
+            raise invalid(f"the body cannot be read as CSV: {error}") from None
+
+
+def _written_anew(rows: str, width: int, separator: str, escape: str | None) -> bytes:
+    """Row by row with Python's reader: slower, but it knows quotes and can name the line."""
+    csv.field_size_limit(LONGEST_FIELD)
+    made = io.StringIO()
+    write = csv.writer(made, delimiter=separator, lineterminator="\n").writerow
+    source = io.StringIO(rows, newline="")
+    reader = csv.reader(source, delimiter=separator, skipinitialspace=True, strict=True, escapechar=escape)
+    line = 2
+    for row in reader:
+        while len(row) > width and not row[-1].strip():  # a separator at the end of the line
+            row.pop()
+        if len(row) != width and any(map(str.strip, row)):
+            raise invalid(f"line {line} has {len(row)} fields, and the header names {width}")
+        if len(row) == width and (width > 1 or not row[0].isspace()):
+            write(row)
+        line = reader.line_num + 2
+    return made.getvalue().encode()
+
+
+def _frame(rows: bytes, names: list[str], signature: Signature, separator: str) -> "pl.DataFrame":
+    """The rows as a table: numbers where all of a column are, and else texts."""
+    numbers = {each.name for each in signature.inputs if each.type == "number" and each.decimal is None}
+    with polars_called("the CSV cannot be read") as pl:
+        text = {f"c{at}": pl.String() for at in range(len(names))}  # by position: a name may mean something to polars
+        parsed = text | {f"c{at}": pl.Float64() for at, name in enumerate(names) if name in numbers}
+        try:
+            frame = _table(pl, rows, parsed, names, separator)
+            # `nan` and `inf` are numbers to polars, and words here.
+            if all(frame[name].is_finite().all() for name in numbers.intersection(names)):
+                return frame
+        except pl.exceptions.PolarsError:  # a text that is no plain number: read as texts, its row can be told
+            pass
+        return _table(pl, rows, text, names, separator)
+
+
+def _table(
+    polars: Any, rows: bytes, schema: "dict[str, pl.DataType]", names: list[str], separator: str
+) -> "pl.DataFrame":
+    frame: pl.DataFrame = polars.read_csv(
+        rows, has_header=False, schema=schema, separator=separator, infer_schema=False, raise_if_empty=False
+    )
+    frame.columns = names
+    return frame
 
 
 def write(warm: Warm, answers: Array) -> bytes:

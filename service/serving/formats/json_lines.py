@@ -15,6 +15,9 @@ from service.serving.instances import from_rows
 from service.serving.warm_models import Warm
 from service.workflow.signature import Signature
 
+BOM = b"\xef\xbb\xbf"
+SPACE = b" \t\r\n"
+FEW = 4096  # lines
 NUMPY = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 _STRING = re.compile(rb'"(?>[^"\\]+|\\.)*+"', re.DOTALL)  # possessive: it remembers nothing on its way
 
@@ -25,24 +28,77 @@ def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tens
     Raises:
         InvalidInstances: what is wrong, by row and column.
     """
-    lines = [line for line in body.split(b"\n") if line.strip(b" \t\r")]
-    check_rows(len(lines))
-    return rows(lines, signature, missing_allowed, 0)
+    text = body.removeprefix(BOM).strip(SPACE)
+    if b"\r" in text:
+        text = text.replace(b"\r\n", b"\n")
+    count = text.count(b"\n") + 1
+    if (found := _numbers(text, count, signature)) is not None:
+        return found
+    read = _at_once(text, count)
+    if read is None:
+        lines = [line for each in text.split(b"\n") if (line := each.strip(SPACE))]
+        check_rows(len(lines))
+        read = [_row(line, at) for at, line in enumerate(lines)]
+    check_rows(len(read))
+    return from_rows(signature, read, missing_allowed, 0)
 
 
-def rows(lines: list[bytes], signature: Signature, missing_allowed: bool, first: int) -> torch.Tensor:
-    """Raw features of lines, the first of which is the row with this number.
+def read_small(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor | None:
+    """The same; None if there are many lines.
 
     Raises:
         InvalidInstances: what is wrong, by row and column.
     """
+    return read(body, signature, missing_allowed) if body.count(b"\n") <= FEW else None
+
+
+def rows(lines: list[bytes], signature: Signature, missing_allowed: bool, first: int) -> torch.Tensor:
+    """Raw features of lines without space around them, the first of which is the row with this number.
+
+    Raises:
+        InvalidInstances: what is wrong, by row and column.
+    """
+    if not first:
+        lines = [lines[0].removeprefix(BOM), *lines[1:]]
     text = b"\n".join(lines)
+    found = _numbers(text, len(lines), signature)
+    if found is not None:
+        return found
+    read = _at_once(text, len(lines))
+    if read is None:
+        read = [_row(line, first + at) for at, line in enumerate(lines)]
+    return from_rows(signature, read, missing_allowed, first)
+
+
+def _numbers(text: bytes, count: int, signature: Signature) -> torch.Tensor | None:
+    """Lines that are all lists of numbers; None if there is anything else."""
     # Each line begins and ends a list of its own: two on one line, or one over two, would else read the same.
-    if text[:1] == b"[" and text[-1:] == b"]" and text.count(b"]\n[") == len(lines) - 1:
-        found = fast(b'{"instances":[%b]}' % text.replace(b"\n", b","), signature)
-        if found is not None and len(found) == len(lines):
-            return found
-    return from_rows(signature, [_row(line, first + at) for at, line in enumerate(lines)], missing_allowed, first)
+    if text[:1] != b"[" or text[-1:] != b"]" or text.count(b"]\n[") != count - 1:
+        return None
+    found = fast(b'{"instances":[%b]}' % text.replace(b"\n", b","), signature)
+    return found if found is not None and len(found) == count else None
+
+
+def _at_once(text: bytes, count: int) -> list[Any] | None:
+    """The rows of lines that are all lists, or all objects, with nothing but single values in them; None if there is
+    anything else.
+
+    Each line begins with the one bracket that it has, so that no row begins within a line or goes over two.
+    """
+    opening, end, other = (b"[", b"]", b"{") if text[:1] == b"[" else (b"{", b"}", b"[")
+    between = end + b"\n" + opening
+    if text[:1] != opening or text[-1:] != end or other in text:
+        return None
+    if text.count(opening) != count or text.count(between) != count - 1:
+        return None
+    try:
+        found = orjson.loads(b"[%b]" % text.replace(b"\n", b","))
+    except orjson.JSONDecodeError:
+        return None
+    # As in a JSON body: every colon stands for one member, unless some are in texts.
+    if len(found) != count or (opening == b"{" and text.count(b":") != sum(map(len, found))):
+        return None
+    return list(found)
 
 
 def _row(line: bytes, number: int) -> Any:
@@ -51,7 +107,7 @@ def _row(line: bytes, number: int) -> Any:
     except orjson.JSONDecodeError as error:
         raise invalid(f"the line is not valid JSON: {error}", f"/{number}") from None
     # As in a JSON body: outside of strings every colon stands for one member, so a lost one shows in the count.
-    if isinstance(row, dict) and _STRING.sub(b"", line).count(b":") != len(row):
+    if isinstance(row, dict) and line.count(b":") != len(row) and _STRING.sub(b"", line).count(b":") != len(row):
         raise invalid("the object has a name twice, or an object inside of it", f"/{number}")
     return row
 

@@ -74,19 +74,19 @@ def _parsed(header: bytes) -> tuple["np.dtype[np.generic]", bool, tuple[int, ...
 
 
 def write(warm: Warm, answers: Array) -> bytes:
-    """The answers as an array: [n] for one target, [n, k] for several, [n, classes] of probabilities in sorted order, NaN
-    for what is not known."""
-    made = answers.astype("<f4")  # a copy in the order of C
+    """The answers as an array of float32, or of float64 if one of the outputs is: [n] for one target, [n, k] for several,
+    [n, classes] of probabilities in sorted order, NaN for what is not known."""
+    made = answers.astype(warm.answers_dtype.newbyteorder("<"))  # a copy in the order of C
     known = np.isfinite(made)
     if not known.all():
         made[~known] = np.nan
     column = made.shape[1] == 1 and not warm.signature.classifies
-    return _head(made.shape[:1] if column else made.shape) + made.tobytes()
+    return _head(made.dtype.str, made.shape[:1] if column else made.shape) + made.tobytes()
 
 
 @functools.lru_cache(maxsize=256)
-def _head(shape: tuple[int, ...]) -> bytes:
-    """What stands before so many float32."""
+def _head(descr: str, shape: tuple[int, ...]) -> bytes:
+    """What stands before so many numbers of this type."""
     file = io.BytesIO()
-    np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
     return file.getvalue()

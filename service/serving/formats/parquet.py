@@ -5,10 +5,12 @@ import io
 import torch
 
 from service.serving.formats import parquet_pages
-from service.serving.formats.columns import from_frame, invalid
+from service.serving.formats.columns import from_frame, polars_called
 from service.serving.formats.tables import Array, answers_frame
 from service.serving.warm_models import Warm
 from service.workflow.signature import Signature
+
+SMALL = 2**20  # bytes of the pages, once decompressed
 
 
 def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
@@ -17,14 +19,23 @@ def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tens
     Raises:
         InvalidInstances: what is wrong, by column and row.
     """
-    import polars as pl
-
-    # polars believes what the pages tell of their sizes.
     parquet_pages.check(body)
-    try:
-        frame = pl.read_parquet(io.BytesIO(body))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError):
-        raise invalid("the Parquet file cannot be read") from None
+    return _read(body, signature, missing_allowed)
+
+
+def read_small(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor | None:
+    """The same; None if it is not small once decompressed.
+
+    Raises:
+        InvalidInstances: what is wrong, by column and row.
+    """
+    return _read(body, signature, missing_allowed) if parquet_pages.check(body) <= SMALL else None
+
+
+def _read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
+    """By polars, which believes what the pages tell of their sizes."""
+    with polars_called("the Parquet file cannot be read") as polars:
+        frame = polars.read_parquet(io.BytesIO(body))
     return from_frame(signature, frame, missing_allowed)
 
 

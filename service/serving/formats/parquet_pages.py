@@ -18,8 +18,8 @@ ENCODINGS = frozenset((0, 2, 3, 4, 5, 6, 8, 9))
 REPEATED = 2
 
 
-def check(body: bytes) -> None:
-    """The file holds no more than is taken, and its columns are flat.
+def check(body: bytes) -> int:
+    """The file holds no more than is taken, and its columns are flat. Returns the bytes of its pages, once decompressed.
 
     Raises:
         InvalidInstances: it does not.
@@ -29,14 +29,14 @@ def check(body: bytes) -> None:
     if not (body.startswith(MARK) and body.endswith(MARK) and start >= 4):
         raise invalid("this is no Parquet file, or it is cut short")
     try:
-        _check_columns(body, _Thrift(body, start, len(body) - 8).struct())
+        return _check_columns(body, _Thrift(body, start, len(body) - 8).struct())
     except (IndexError, KeyError, TypeError, ValueError, AttributeError):
         raise invalid(
             "the Parquet file is broken, or has columns in columns or an encoding that is not taken"
         ) from None
 
 
-def _check_columns(body: bytes, footer: dict[int, Any]) -> None:
+def _check_columns(body: bytes, footer: dict[int, Any]) -> int:
     root, *leaves = footer[2]
     if root.get(5, 0) != len(leaves) or any(each.get(5) or each.get(3) == REPEATED for each in leaves):
         raise ValueError
@@ -51,6 +51,7 @@ def _check_columns(body: bytes, footer: dict[int, Any]) -> None:
                 raise invalid(f"holds more than is taken: {MOST_ROWS} rows, {MOST_BYTES} bytes once decompressed")
     if rows != footer[3]:
         raise ValueError
+    return size
 
 
 def _decompressed(body: bytes, column: dict[int, Any], rows: int) -> int:

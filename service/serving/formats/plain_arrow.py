@@ -57,7 +57,8 @@ class _Frame:
 
 
 _learned: OrderedDict[bytes, _Layout] = OrderedDict()  # by the bytes of both messages
-_frames: OrderedDict[tuple[tuple[str, ...], int], _Frame] = OrderedDict()  # by the columns' names and how many rows
+# By the columns' names, how many rows, and their type.
+_frames: "OrderedDict[tuple[tuple[str, ...], int, np.dtype[Any]], _Frame]" = OrderedDict()
 _learning = threading.Lock()  # streams are read and written in threads, too
 
 
@@ -75,12 +76,12 @@ def learn_to_write(names: tuple[str, ...], numbers: Array, stream: bytes) -> Non
         head, layout = found
         frame = _Frame(head, layout, stream[len(head) + layout.size :])
         if frame.around(numbers) == stream:  # nothing is in it that we do not know of
-            _remember(_frames, (names, len(numbers)), frame)
+            _remember(_frames, (names, len(numbers), numbers.dtype), frame)
 
 
 def stream(names: tuple[str, ...], numbers: Array) -> bytes | None:
     """These numbers [rows, columns] as a stream; None if it is not known how one of so many rows is written."""
-    frame = _frames.get((names, len(numbers)))
+    frame = _frames.get((names, len(numbers), numbers.dtype))
     return None if frame is None else frame.around(numbers)
 
 

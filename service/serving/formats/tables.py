@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from service.serving.answers import HOLDS
-from service.workflow.data.values import as_text
+from service.workflow.data.types.category import as_text
 from service.workflow.signature import Signature
 from service.workflow.tasks import Task
 
@@ -30,8 +30,13 @@ def answers_frame(signature: Signature, answers: Array) -> "pl.DataFrame":
         columns = [label.alias("label")]
     else:
         names, columns = [each.name for each in signature.outputs], []
-    numbers = np.where(known, answers, np.nan).astype(np.float32, copy=False)
-    told = [pl.Series(name, np.ascontiguousarray(numbers[:, at])).fill_nan(None) for at, name in enumerate(names)]
+    numbers = np.where(known, answers, np.nan)
+    # Each of its own type: beside a float64 all answers are one. Probabilities are float32.
+    dtypes = ["float32"] * len(names) if signature.classifies else [of.dtype or "float32" for of in signature.outputs]
+    told = [
+        pl.Series(name, np.ascontiguousarray(numbers[:, at], dtype)).fill_nan(None)
+        for at, (name, dtype) in enumerate(zip(names, dtypes, strict=True))
+    ]
     if signature.task is Task.MULTILABEL:
         columns = [(each > HOLDS).alias(f"label_{each.name}") for each in told]
         told = [each.alias(f"probability_{each.name}") for each in told]

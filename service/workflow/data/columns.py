@@ -4,11 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator
 
-from service.workflow.data.schema import ColumnType
+from service.workflow.data.types.names import ColumnType, Name
 from service.workflow.specification import Specification
 from service.workflow.tasks import Task
-
-Name = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class Feature(Specification):
@@ -46,3 +44,6 @@ class Columns(Specification):
     def targets(self) -> list[str]:
         """The targets' names, as a list."""
         return [self.target] if isinstance(self.target, str) else self.target
+
+
+__all__ = ["Columns", "Feature", "Features", "Name"]

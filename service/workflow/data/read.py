@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from service.workflow.data.formats import FORMATS
+from service.workflow.data.formats import opened
+from service.workflow.data.native_errors import native_errors
+from service.workflow.data.schema import Schema, how_of
 from service.workflow.data.table import Numbers, Table, Texts, Wanted
+from service.workflow.data.types.column_kind import present
+from service.workflow.data.types.how import How
+from service.workflow.data.types.kinds import KINDS
+from service.workflow.data.types.names import ColumnType
 from service.workflow.errors import InvalidData
 from service.workflow.specification import shown
 
@@ -16,95 +22,83 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def read(path: Path, media_type: str, rows: int, wanted: Mapping[str, Wanted]) -> Table:
-    """The wanted columns of a file that has so many rows.
+def read(path: Path, media_type: str, schema: Schema, wanted: Mapping[str, Wanted], scratch: Path) -> Table:
+    """The wanted columns of a file that was surveyed before. Copies that it takes lie below `scratch` meanwhile.
 
     Raises:
-        InvalidData: a value is not of the wanted type; the column is named.
+        InvalidData: a value is not of the wanted type; its column and row are named.
     """
+    rows = schema.rows
     numbers = {name: np.empty(rows, each.dtype) for name, each in wanted.items() if each.type != "category"}
     codes = {name: np.empty(rows, np.int32) for name, each in wanted.items() if each.type == "category"}
     known: dict[str, dict[str, int]] = {name: {} for name in codes}
     done = 0
-    for batch in batches(path, media_type, wanted):
-        upto = done + batch.height
+    for batch in batches(path, media_type, schema, wanted, scratch):
+        upto = done + len(next(iter(batch.values())))
+        if upto > rows:
+            break
         for name, filled in numbers.items():
             filled[done:upto] = _numbers(batch[name])
         for name, filled in codes.items():
             filled[done:upto] = text_codes(batch[name], known[name])
         done = upto
     if done != rows:
-        raise InvalidData(f"the file has {done} rows, and had {rows} when it was uploaded")
+        raise InvalidData(f"the file has other rows than the {rows} that it had when it was uploaded")
     texts = {name: Texts(filled, list(known[name])) for name, filled in codes.items()}
     return Table({name: texts[name] if name in texts else numbers[name] for name in wanted})
 
 
-def batches(path: Path, media_type: str, wanted: Mapping[str, Wanted]) -> "Iterator[pl.DataFrame]":
-    """The wanted columns in batches, each already of its wanted type.
+def batches(
+    path: Path, media_type: str, schema: Schema, wanted: Mapping[str, Wanted], scratch: Path
+) -> "Iterator[dict[str, pl.Series]]":
+    """The wanted columns in batches, floats or texts as their types have them.
 
     Raises:
-        InvalidData: a value is not of the wanted type; the column is named.
+        InvalidData: a value is not of the wanted type; its column and row are named.
     """
     import polars as pl
 
-    try:
-        for frame in FORMATS[media_type].frames(path, _parsed_as(wanted), list(wanted)):
-            made = frame.select([_as_wanted(name, each, frame.schema[name]) for name, each in wanted.items()])
-            _check_times(frame, made, wanted)
+    how = {name: how_of(schema, name) for name in wanted}
+    plain = {
+        name: pl.Float64() if each.exact else pl.Float32()
+        for name, each in wanted.items()
+        if _is_plain(schema, name, each)
+    }
+    done = 0
+    with native_errors(), opened(path, media_type, schema.reading, scratch) as file:
+        for batch in file.batches(list(wanted), plain):
+            made = {name: parsed(name, batch[name], each.type, how[name], done) for name, each in wanted.items()}
+            done += len(next(iter(batch.values())))
             yield made
-    except pl.exceptions.PolarsError as error:
-        raise InvalidData(f"a column cannot be read as asked: {first_line(error)}") from error
 
 
-def _check_times(frame: "pl.DataFrame", made: "pl.DataFrame", wanted: Mapping[str, Wanted]) -> None:
-    for name, each in wanted.items():
-        if each.type == "datetime" and made[name].null_count() > frame[name].null_count():
-            raise InvalidData(f"the column {shown(name)} holds texts that are no dates or times in ISO 8601")
+def parsed(name: str, series: "pl.Series", kind: ColumnType, how: How, before: int) -> "pl.Series":
+    """A batch of a column as its type has it, after so many rows.
+
+    Raises:
+        InvalidData: a value that is there is none of that type.
+    """
+    values = KINDS[kind].parse(series, how)
+    if values.null_count() > series.null_count():
+        wrong = (present(series, how) & values.is_null()).arg_true()
+        if len(wrong):
+            row = int(wrong[0])
+            form = f" ({how.date_format})" if kind == "datetime" and how.date_format else ""
+            where = f"the column {shown(name)}, row {before + row + 1}"
+            raise InvalidData(f"{where}: {_cell(series, row)} is no {kind}{form}")
+    return values
 
 
-def first_line(error: Exception) -> str:
-    """What polars says, without its advice."""
-    return str(error).strip().split("\n", 1)[0][:300]
+def _cell(series: "pl.Series", row: int) -> str:
+    try:
+        return shown(series[row])
+    except (ValueError, OverflowError):  # a date that Python has none for
+        return f"a {series.dtype} that counts {series.to_physical()[row]}"
 
 
-def _parsed_as(wanted: Mapping[str, Wanted]) -> "dict[str, pl.DataType]":
-    """Types that the text formats parse into at once; the others are cast afterwards."""
-    import polars as pl
-
-    types: dict[str, pl.DataType] = {}
-    for name, each in wanted.items():
-        if each.type == "category":
-            types[name] = pl.String()
-        elif each.type == "number":
-            types[name] = pl.Float64() if each.exact else pl.Float32()
-    return types
-
-
-def _as_wanted(name: str, wanted: Wanted, dtype: "pl.DataType") -> "pl.Expr":
-    import polars as pl
-
-    column = pl.col(name)
-    match wanted.type:
-        case "category":
-            return column.cast(pl.String)
-        case "datetime":
-            if dtype == pl.String:
-                dates = column.str.to_date(strict=False).cast(pl.Datetime("us", "UTC"))
-                column = column.str.to_datetime(time_unit="us", time_zone="UTC", strict=False).fill_null(dates)
-            return column.dt.epoch("us").cast(pl.Float64).map_batches(seconds_of, return_dtype=pl.Float64)
-        case "boolean":
-            if dtype == pl.String:
-                column = column.str.to_lowercase().replace_strict({"true": True, "false": False})
-            return column.cast(pl.Boolean).cast(pl.Float64 if wanted.exact else pl.Float32)
-        case "number":
-            return column.cast(pl.Float64 if wanted.exact else pl.Float32)
-
-
-def seconds_of(microseconds: "pl.Series") -> "pl.Series":
-    """Divides as JSON's times are divided. polars multiplies by 1e-6, which is another number in the last place."""
-    import polars as pl
-
-    return pl.Series(microseconds.name, np.divide(microseconds, 1e6))
+def _is_plain(schema: Schema, name: str, wanted: Wanted) -> bool:
+    column = schema.column(name)
+    return wanted.type == "number" and column is not None and column.type == "number" and column.plain
 
 
 def _numbers(series: "pl.Series") -> Numbers:

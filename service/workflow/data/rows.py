@@ -1,18 +1,20 @@
 """Rows written into the spec itself."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
 
 import orjson
 from pydantic import Field, model_validator
 
 from service.workflow.data.columns import Columns
-from service.workflow.data.schema import MOST_VALUES_KEPT, Column, Scalar, Schema
+from service.workflow.data.formats.records import column_of
+from service.workflow.data.records_schema import schema_of
+from service.workflow.data.schema import Schema, how_of
 from service.workflow.data.table import Table, Wanted
+from service.workflow.data.types.names import LONGEST_NAME
 from service.workflow.data.values import InvalidValue, column
-from service.workflow.errors import Fault, InvalidData, InvalidSpec, step
+from service.workflow.errors import InvalidData
 from service.workflow.specification import shown
 
 Value = bool | int | float | str | None
@@ -28,6 +30,9 @@ class RowsData(Columns):
     def _has_columns(self) -> Self:
         if not self.names:
             raise ValueError("the records have no fields")
+        odd = next((name for name in self.names if not 1 <= len(name) <= LONGEST_NAME), None)
+        if odd is not None:
+            raise ValueError(f"a field's name has 1 to {LONGEST_NAME} characters; {shown(odd)} has {len(odd)}")
         return self
 
     @property
@@ -36,13 +41,8 @@ class RowsData(Columns):
         return list(dict.fromkeys(name for record in self.records for name in record))
 
     def schema_of_table(self) -> Schema:
-        """The columns, with the types told from their values.
-
-        Raises:
-            InvalidSpec: a column mixes types.
-        """
-        columns = [_column(name, [record.get(name) for record in self.records]) for name in self.names]
-        return Schema(rows=len(self.records), columns=columns)
+        """The columns, with the types told from their values."""
+        return schema_of(self.records, self.names)
 
     def fingerprint(self) -> str:
         """The SHA-256 of the records."""
@@ -54,39 +54,11 @@ class RowsData(Columns):
         Raises:
             InvalidData: a value is not of the wanted type; the row is named.
         """
+        schema = self.schema_of_table()
         columns = {}
         for name, each in wanted.items():
             try:
-                columns[name] = column([record.get(name) for record in self.records], each)
+                columns[name] = column(column_of(self.records, name), each, how_of(schema, name))
             except InvalidValue as error:
                 raise InvalidData(f"the column {name!r}, record {error.row}: {error}") from None
         return Table(columns)
-
-
-def _column(name: str, values: Sequence[Value]) -> Column:
-    present = [value for value in values if value is not None]
-    kinds = {_kind(value) for value in present} or {"number"}
-    if len(kinds) > 1:
-        odd = next(i for i, value in enumerate(values) if value is not None and _kind(value) != _kind(present[0]))
-        message = f"{shown(values[odd])} is no {_kind(present[0])}, and the values of {name!r} before it are"
-        raise InvalidSpec(Fault(f"/data/records/{odd}{step(name)}", message))
-    kind = kinds.pop()
-    distinct: list[Scalar] = sorted(set(present))
-    if kind == "number":
-        distinct = [int(value) if float(value).is_integer() else value for value in distinct]
-    counted, few = Counter(present), len(distinct) <= MOST_VALUES_KEPT
-    return Column(
-        name=name,
-        type=kind,
-        integer=kind == "number" and all(float(value).is_integer() for value in present),
-        statistics={"min": min(present), "max": max(present)} if kind == "number" and present else {},
-        missing=len(values) - len(present),
-        values=distinct if few else None,
-        counts=[counted[value] for value in distinct] if few else None,
-    )
-
-
-def _kind(value: Any) -> Literal["boolean", "number", "category"]:
-    if isinstance(value, bool):
-        return "boolean"
-    return "number" if isinstance(value, int | float) else "category"

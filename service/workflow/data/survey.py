@@ -1,145 +1,219 @@
-"""`python -m service.workflow.data.survey FILE MEDIA_TYPE`: reads an uploaded file once, batch by batch, and prints what is
-in it as one line of JSON.
+"""`python -m service.workflow.data.survey FILE MEDIA_TYPE MOST_BYTES < TOLD`: finds out how an uploaded file is read and what
+is in it, and prints that as one line of JSON.
 
 A process of its own, so that a file made to break a parser breaks no server, and the server never imports polars.
+The file is read twice: for the types of its columns, and then as a training will read it, for their statistics.
 """
 
-import math
 import sys
-from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from service.workflow.data.formats import FORMATS, csv
-from service.workflow.data.read import first_line
-from service.workflow.data.schema import BATCH_ROWS, MOST_COLUMNS, MOST_VALUES_KEPT, Column, ColumnType, Schema
+from service.workflow.data.column_survey import ColumnSurvey
+from service.workflow.data.formats import opened
+from service.workflow.data.formats.json_lines import Records
+from service.workflow.data.formats.opened import Opened
+from service.workflow.data.infer import Findings, Inferred, evidence_for, infer
+from service.workflow.data.native_errors import native_errors
+from service.workflow.data.reading import Reading, Told
+from service.workflow.data.schema import MOST_COLUMNS, Column, Schema
+from service.workflow.data.sniff import sniff
+from service.workflow.data.types.evidence import Evidence
+from service.workflow.data.types.names import LONGEST_NAME
 from service.workflow.errors import InvalidData
-from service.workflow.specification import shown
+from service.workflow.specification import nearest, shown
 
 if TYPE_CHECKING:
     import polars as pl
 
 HEAD_ROWS = 1000
+MOST_BYTES = 2**40
+LEAST_MEMORY, MEMORY_PER_BYTE = (
+    3 * 2**30,
+    8,
+)  # bytes that a survey may take, whatever the file, and for each of its bytes
 
 
-def survey(path: Path, media_type: str) -> tuple[Schema, list[dict[str, Any]]]:
-    """The schema with statistics, and the first rows.
+@dataclass(frozen=True)
+class Survey:
+    """What was found: the media type that the file really has, its schema with the reading, what was done, the first rows."""
+
+    media_type: str
+    schema: Schema
+    notes: list[str]
+    head: list[dict[str, Any]]
+
+    @property
+    def reading(self) -> Reading:
+        """How the file is read."""
+        return self.schema.reading
+
+
+def survey(path: Path, media_type: str, told: Told | None = None, most_bytes: int = MOST_BYTES) -> Survey:
+    """How the file is read and what is in it.
 
     Raises:
         InvalidData: the file cannot be read, or holds no table; the line or column is named where it is known.
     """
-    import polars as pl
+    told = told or Told()
+    with TemporaryDirectory(dir=path.parent) as folder, native_errors(f"the file, taken for {media_type},"):
+        scratch = Path(folder)
+        (scratch / "sniffed").mkdir()
+        found = sniff(path, media_type, told, scratch / "sniffed", most_bytes)
+        with opened(path, found.media_type, found.reading, scratch) as table:
+            return _survey(table, found.media_type, found.reading, told, found.notes)
 
-    form = FORMATS[media_type]
-    form.check(path)
-    try:
-        frame = form.scan(path)
-        surveys = {name: _ColumnSurvey(name, dtype) for name, dtype in frame.collect_schema().items()}
-        if not surveys or len(surveys) > MOST_COLUMNS:
-            raise InvalidData(f"the file has {len(surveys)} columns; 1 to {MOST_COLUMNS} are possible")
-        rows, head = 0, None
-        for batch in frame.collect_batches(chunk_size=BATCH_ROWS, maintain_order=True):
-            head = batch.head(HEAD_ROWS) if head is None else head.extend(batch.head(max(0, HEAD_ROWS - rows)))
-            rows += batch.height
-            for name, each in surveys.items():
-                each.add(batch[name])
-    except pl.exceptions.PolarsError as error:
-        if media_type == "text/csv":
-            csv.check_encoding(path)
-        raise InvalidData(f"the file cannot be read as {media_type}: {first_line(error)}") from error
-    if head is None or not rows:
+
+def _survey(table: Opened, media_type: str, reading: Reading, told: Told, notes: list[str]) -> Survey:
+    if not 1 <= len(table.names) <= MOST_COLUMNS:
+        raise InvalidData(f"the file has {len(table.names)} columns; 1 to {MOST_COLUMNS} are possible")
+    for name in table.names:
+        if not 1 <= len(name) <= LONGEST_NAME:
+            raise InvalidData(f"a column's name has 1 to {LONGEST_NAME} characters; {shown(name)} has {len(name)}")
+    _check_names(told, table.names)
+    gathered, dtypes = _gather(table, told, reading.decimal)
+    findings = infer(gathered, told, day_first=reading.decimal == "," or reading.separator == ";")
+    dropped = _dropped(table, gathered)
+    names = [name for name in table.names if name not in dropped]
+    missing, dates = findings.missing, {name: each for name, each in told.date_formats.items() if name in names}
+    about = {"missing": missing, "date_formats": dates | _dates(findings), "well_formed": table.well_formed}
+    reading = reading.model_copy(update=about)
+    inferred = findings.columns | {name: _typed(name, dtype, told) for name, dtype in dtypes.items()}
+    surveys = {name: ColumnSurvey(name, inferred[name], reading, name in table.nameless) for name in names}
+    rows = _read(table, surveys)
+    if not rows:
         raise InvalidData("the file has columns but no rows")
-    return Schema(rows=rows, columns=[each.column() for each in surveys.values()]), head.to_dicts()
+    columns = [each.column(rows) for each in surveys.values()]
+    notes = [*notes, *table.notes, *_about_names(table, dropped)]
+    notes += [*findings.notes, *_about(columns, rows), *(note for each in surveys.values() for note in each.notes)]
+    head = [
+        dict(zip(surveys, row, strict=True)) for row in zip(*(each.head() for each in surveys.values()), strict=True)
+    ]
+    return Survey(media_type, Schema(rows=rows, columns=columns, reading=reading), notes, head)
 
 
-class _ColumnSurvey:
-    """What has been seen of one column so far."""
-
-    def __init__(self, name: str, dtype: "pl.DataType") -> None:
-        self.name = name
-        self.type = _type(name, dtype)
-        self.count = self.missing = 0
-        self.integer = self.type == "number"
-        self.values: Counter[Any] | None = Counter()
-        self.low, self.high = math.inf, -math.inf
-        self.mean = self.squares = 0.0  # of the deviations from the mean
-
-    def add(self, batch: "pl.Series") -> None:
-        import polars as pl
-
-        present = batch.drop_nulls()
-        if self.type == "number":
-            present = present.cast(pl.Float64).drop_nans()
-            self._add_numbers(present)
-        elif self.type in ("datetime", "category"):
-            present = present.cast(pl.String)
-        self.missing += len(batch) - len(present)
-        self.count += len(present)
-        if self.values is not None:
-            self.values.update(dict(present.value_counts().iter_rows()))
-            if len(self.values) > MOST_VALUES_KEPT:
-                self.values = None
-
-    def _add_numbers(self, present: "pl.Series") -> None:
-        """Mean and squared deviations merged by the method of Chan, Golub and LeVeque (1983)."""
-        if not len(present):
-            return
-        if not bool(present.is_finite().all()):
-            raise InvalidData(f"the column {shown(self.name)} holds infinite numbers")
-        self.integer = self.integer and bool((present == present.floor()).all())
-        low, high, mean = float(present.min()), float(present.max()), float(present.mean())  # type: ignore[arg-type]
-        squares, ours, theirs = float(((present - mean) ** 2).sum()), self.count, len(present)
-        apart = mean - self.mean
-        self.low, self.high = min(self.low, low), max(self.high, high)
-        self.mean += apart * theirs / (ours + theirs)
-        self.squares += squares + apart * apart * ours * theirs / (ours + theirs)
-
-    def column(self) -> Column:
-        statistics: dict[str, Any] = {} if self.values is None else {"distinct": len(self.values)}
-        if self.type == "number" and self.count:
-            statistics |= {"min": self.low, "max": self.high, "mean": self.mean}
-            statistics |= {"std": math.sqrt(self.squares / self.count)}
-        values = None if self.values is None else sorted(self.values)
-        counts = None if self.values is None or values is None else [self.values[value] for value in values]
-        if self.integer and values is not None:
-            values = [int(value) for value in values]
-        return Column(
-            name=self.name,
-            type=self.type,
-            integer=self.integer,
-            missing=self.missing,
-            values=values,
-            counts=counts,
-            statistics=statistics,
-        )
+def _about_names(table: Opened, dropped: set[str]) -> list[str]:
+    named = [
+        f"{shown(name)} is what a column without a name is called"
+        for name in table.names
+        if name in table.nameless - dropped
+    ]
+    return [*named, *["a last column without a name and without values was left out"] * len(dropped)]
 
 
-def _type(name: str, dtype: "pl.DataType") -> ColumnType:
+def _check_names(told: Told, names: list[str]) -> None:
+    for what, given in (("types", told.types), ("date_formats", told.date_formats)):
+        for name in given:
+            if name not in names:
+                raise InvalidData(f"`{what}` names {shown(name)}, and there is no such column; {nearest(name, names)}")
+
+
+def _gather(table: Opened, told: Told, decimal: str) -> "tuple[dict[str, Evidence], dict[str, pl.DataType]]":
+    """What the columns of texts look like, and the types of the others."""
     import polars as pl
 
-    if dtype.is_numeric() or dtype == pl.Null:
-        return "number"
-    if dtype == pl.Boolean:
-        return "boolean"
-    if dtype in (pl.Date, pl.Datetime):
-        return "datetime"
-    if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Time):
-        return "category"
-    raise InvalidData(f"the column {shown(name)} holds {dtype}; numbers, texts, booleans and times are possible")
+    gathered = {name: evidence_for(told, decimal, quoted=table.typed) for name in table.names}
+    if isinstance(table, Records):
+        table.gather(gathered)
+        return gathered, {}
+    dtypes: dict[str, pl.DataType] = {}
+    for batch in table.batches(table.names, {}):
+        for name, series in batch.items():
+            if series.dtype == pl.String or series.dtype.base_type() in (pl.Categorical, pl.Enum):
+                gathered[name].add(series.cast(pl.String))
+            else:
+                dtypes[name] = series.dtype
+    return {name: each for name, each in gathered.items() if name not in dtypes}, dtypes
 
 
-def main(path: str, media_type: str) -> None:
-    """Prints `{schema, head}` or `{error}`."""
+def _dropped(table: Opened, gathered: Mapping[str, Evidence]) -> set[str]:
+    """Last columns that have neither a name nor a value: separators at the end of each line."""
+    found: set[str] = set()
+    for name in reversed(table.names[1:]):
+        if name not in table.nameless or name not in gathered or gathered[name].blank < gathered[name].rows:
+            break
+        found.add(name)
+    return found
+
+
+def _dates(findings: Findings) -> dict[str, str]:
+    return {name: each.date_format for name, each in findings.columns.items() if each.date_format is not None}
+
+
+def _typed(name: str, dtype: "pl.DataType", told: Told) -> Inferred:
+    """The type of a column whose values have one in the file."""
+    import polars as pl
+
+    reason = f"the file says {dtype}"
+    asked = told.types.get(name) or ("datetime" if name in told.date_formats else None)
+    if dtype.is_nested() or dtype.base_type() in (pl.Binary, pl.Object):
+        return Inferred("unsupported", f"holds {dtype}")
+    kind: Any = "category"
+    if dtype.is_numeric() or dtype in (pl.Null, pl.Duration):
+        kind = "number"
+    elif dtype == pl.Boolean:
+        kind = "boolean"
+    elif dtype.base_type() in (pl.Date, pl.Datetime):
+        kind = "datetime"
+    return Inferred(asked or kind, reason, plain=kind == "number", date_format=told.date_formats.get(name))
+
+
+def _read(table: Opened, surveys: Mapping[str, ColumnSurvey]) -> int:
+    """Reads the table as a training will; how many rows it has."""
+    import polars as pl
+
+    rows = 0
+    plain = {name: pl.Float64() for name, each in surveys.items() if each.inferred.plain}
+    for batch in table.batches(list(surveys), plain):
+        for name, each in surveys.items():
+            each.add(batch[name], rows, HEAD_ROWS)
+        rows += len(next(iter(batch.values())))
+    return rows
+
+
+def _about(columns: list[Column], rows: int) -> list[str]:
+    notes = []
+    empty = [column.name for column in columns if column.missing == rows]
+    left = [column.name for column in columns if column.counts_rows]
+    unsupported = [column.name for column in columns if column.type == "unsupported"]
+    for names, why in (
+        (empty, "empty throughout"),
+        (left, "only counts or names the rows"),
+        (unsupported, "of a kind that no model here reads"),
+    ):
+        for name in names[:20]:
+            notes.append(
+                f"{shown(name)} is no feature unless it is named: it is {why}".replace("it is only", "it only")
+            )
+    return notes
+
+
+def _bound_memory(path: Path) -> None:
+    """A file of a few kilobytes that becomes gigabytes ends this process, and not the machine."""
+    if sys.platform == "linux":
+        import resource
+
+        most = LEAST_MEMORY + MEMORY_PER_BYTE * path.stat().st_size
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def main(path: str, media_type: str, most_bytes: str) -> None:
+    """Prints `{media_type, schema, notes, head}` or `{error}`."""
+    _bound_memory(Path(path))
     try:
-        schema, head = survey(Path(path), media_type)
+        found = survey(Path(path), media_type, Told.model_validate_json(sys.stdin.buffer.read()), int(most_bytes))
     except InvalidData as error:
         answer: dict[str, object] = {"error": str(error)}
     else:
-        answer = {"schema": schema.model_dump(), "head": head}
+        schema = found.schema.model_dump(mode="json")
+        answer = {"media_type": found.media_type, "schema": schema, "notes": found.notes, "head": found.head}
     sys.stdout.buffer.write(orjson.dumps(answer, default=str))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:4])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from service.workflow.data.schema import ColumnType
+from service.workflow.data.types.names import ColumnType
 
 Numbers = np.ndarray[Any, Any]
 
@@ -31,6 +31,15 @@ class Table:
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
+
+    def rows(self, positions: Numbers) -> "Table":
+        """The rows at these positions (int64 [m]), in this order."""
+        return Table(
+            {
+                name: Texts(column.codes[positions], column.values) if isinstance(column, Texts) else column[positions]
+                for name, column in self.columns.items()
+            }
+        )
 
 
 @dataclass(frozen=True)

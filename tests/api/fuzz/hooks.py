@@ -6,6 +6,8 @@ import schemathesis
 
 BYTES = (
     "application/zip",
+    "application/octet-stream",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "application/x-ndjson",
     "application/vnd.apache.parquet",
     "application/vnd.apache.arrow.file",

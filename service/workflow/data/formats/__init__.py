@@ -3,31 +3,61 @@
 polars is imported only when a file is opened: it starts threads of its own, which the trainer server must not have.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
 
-from service.workflow.data.formats import arrow, csv, json_lines, parquet
+from service.workflow.data.formats.columnar import open_arrow_file, open_arrow_stream, open_parquet
+from service.workflow.data.formats.csv import open_csv
+from service.workflow.data.formats.excel import sheet_as_csv
+from service.workflow.data.formats.json_lines import open_json, open_json_lines
+from service.workflow.data.formats.opened import Opened
+from service.workflow.data.formats.packed import unpack
+from service.workflow.data.formats.text import as_utf8
+from service.workflow.data.reading import Reading
 
-if TYPE_CHECKING:
-    import polars as pl
+CSV = "text/csv"
+EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+JSON = "application/json"
+JSON_LINES = "application/x-ndjson"
+PARQUET = "application/vnd.apache.parquet"
+ARROW_FILE = "application/vnd.apache.arrow.file"
+ARROW_STREAM = "application/vnd.apache.arrow.stream"
+
+Open = Callable[[Path, Reading, Path], Opened]
 
 
-@dataclass(frozen=True)
-class Format:
-    """How to check a file once, when it is uploaded; how to open it without knowing its columns; and how to read named
-    columns in pieces, those with a type at once as that type where the format allows it."""
-
-    check: Callable[[Path], None]
-    scan: "Callable[[Path], pl.LazyFrame]"
-    frames: "Callable[[Path, Mapping[str, pl.DataType], Sequence[str]], Iterator[pl.DataFrame]]"
+def _open_text(path: Path, reading: Reading, scratch: Path) -> Opened:
+    return open_csv(as_utf8(path, reading.encoding, scratch), reading, scratch)
 
 
-FORMATS = {
-    "text/csv": Format(csv.check, csv.scan, csv.frames),
-    "application/x-ndjson": Format(json_lines.check, json_lines.scan, json_lines.frames),
-    "application/vnd.apache.parquet": Format(parquet.check, parquet.scan, parquet.frames),
-    "application/vnd.apache.arrow.file": Format(arrow.check, arrow.scan_file, arrow.frames_of_file),
-    "application/vnd.apache.arrow.stream": Format(arrow.check, arrow.scan_stream, arrow.frames_of_stream),
+def _open_sheet(path: Path, reading: Reading, scratch: Path) -> Opened:
+    return open_csv(sheet_as_csv(path, reading.sheet, scratch)[0], reading, scratch)
+
+
+FORMATS: dict[str, Open] = {
+    CSV: _open_text,
+    EXCEL: _open_sheet,
+    JSON: lambda path, reading, scratch: open_json(as_utf8(path, reading.encoding, scratch), reading, scratch),
+    JSON_LINES: lambda path, reading, scratch: open_json_lines(
+        as_utf8(path, reading.encoding, scratch), reading, scratch
+    ),
+    PARQUET: open_parquet,
+    ARROW_FILE: open_arrow_file,
+    ARROW_STREAM: open_arrow_stream,
 }
+MOST_UNPACKED_BYTES = 64 * 2**30  # of a file that was found to be within the operator's limit when it was uploaded
+
+
+@contextmanager
+def opened(path: Path, media_type: str, reading: Reading, scratch: Path) -> Iterator[Opened]:
+    """The file, ready to be read. Copies that it takes lie in a folder below `scratch` and are gone afterwards.
+
+    Raises:
+        InvalidData, PolarsError: it is not what it is said to be.
+    """
+    with TemporaryDirectory(dir=scratch) as folder:
+        if reading.compression is not None:
+            path, _ = unpack(path, reading.compression, Path(folder), MOST_UNPACKED_BYTES)
+        yield FORMATS[media_type](path, reading, Path(folder))

@@ -1,63 +1,70 @@
-"""CSV: UTF-8, a first line with the names of the columns, then one line a row with one field for each."""
+"""Lines of cells with a separator between them: CSV, and whatever else goes by that name.
 
-import csv
+A file is well formed if every line has a cell for each name and quotes are where RFC 4180 has them: polars reads such a one
+as it lies. Any other is written anew in this form first, by Python's own reader.
+"""
+
 import mmap
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
+from typing import TYPE_CHECKING
 
-from service.workflow.data.schema import MOST_COLUMNS
-from service.workflow.errors import InvalidData
-from service.workflow.specification import shown
+from service.workflow.data.formats.csv_header import Header, read_header
+from service.workflow.data.formats.csv_repair import Rows, write_anew
+from service.workflow.data.formats.opened import Batch, Opened
+from service.workflow.data.reading import Reading
 
 if TYPE_CHECKING:
     import polars as pl
 
-LONGEST_HEADER = 4 * 2**20
-BOM = b"\xef\xbb\xbf"
-CHUNK = 2**20
 ROWS_CHUNK = 16 * 2**20
 
 
-class Content(Protocol):
-    """What can be opened and read: a file, or the body of a request."""
+class CsvFile(Opened):
+    """A well formed file in UTF-8, whose rows begin at a byte."""
 
-    def open(self, mode: Literal["rb"], /) -> BinaryIO:
-        """From its start."""
+    def __init__(
+        self, path: Path, head: Header, separator: str, start: int, rows: Rows, *, well_formed: bool = False
+    ) -> None:
+        self.well_formed = well_formed
+        self.names = head.names
+        self.notes = [*head.notes, *rows.notes()]
+        self.nameless = frozenset(head.names[at] for at in head.nameless)
+        self._path, self._separator, self._start = path, separator, start
 
+    def batches(self, names: Sequence[str], plain: "Mapping[str, pl.DataType]") -> "Iterator[Batch]":
+        """The named columns, chunk by chunk. polars' own batches would hold several times as much of the file in memory."""
+        import polars as pl
 
-def scan(path: Path) -> "pl.LazyFrame":
-    """The file as a LazyFrame, its types inferred from the whole of it: that costs several times what reading does."""
-    import polars as pl
+        schema = {f"c{at}": plain.get(name, pl.String()) for at, name in enumerate(self.names)}
+        positions = sorted(self.names.index(name) for name in names)
+        taken = [self.names[at] for at in positions]
+        for chunk in self._whole_rows():
+            frame = pl.read_csv(
+                chunk,
+                has_header=False,
+                schema=schema,
+                columns=positions,
+                separator=self._separator,
+                infer_schema=False,
+                raise_if_empty=False,
+            )
+            yield {name: frame.to_series(at).alias("") for at, name in enumerate(taken)}
 
-    return pl.scan_csv(path, infer_schema_length=None, try_parse_dates=True)
-
-
-def frames(path: Path, types: "Mapping[str, pl.DataType]", names: Sequence[str]) -> "Iterator[pl.DataFrame]":
-    """The named columns, chunk by chunk; columns without a type are texts. polars' own batches would hold several times
-    as much of the file in memory."""
-    import polars as pl
-
-    columns = header(path)
-    schema = {name: types.get(name, pl.String()) for name in columns}
-    positions = [columns.index(name) for name in names]
-    for chunk in _whole_rows(path):
-        frame = pl.read_csv(
-            chunk, has_header=False, schema=schema, columns=positions, infer_schema=False, raise_if_empty=False
-        )
-        yield frame.select(names)
-
-
-def _whole_rows(path: Path) -> Iterator[bytes]:
-    """The file after its header in chunks that end where a row ends: at a line's end outside of quotes."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        quoted, start = content.find(b'"') >= 0, _line_end(content, 0)
-        while start < len(content):
-            end = _line_end(content, start + ROWS_CHUNK)
-            while quoted and content[start:end].count(b'"') % 2 and end < len(content):
-                end = _line_end(content, end)
-            yield content[start:end]
-            start = end
+    def _whole_rows(self) -> Iterator[bytes]:
+        """The rows in chunks that end where a row ends: at a line's end outside of quotes."""
+        if self._path.stat().st_size <= self._start:
+            return
+        with self._path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            quoted, start = content.find(b'"', self._start) >= 0, self._start
+            while start < len(content):
+                end = _line_end(content, start + ROWS_CHUNK)
+                while quoted and content[start:end].count(b'"') % 2 and end < len(content):
+                    end = _line_end(content, end)
+                yield content[start:end]
+                start = end
 
 
 def _line_end(content: mmap.mmap, position: int) -> int:
@@ -65,91 +72,53 @@ def _line_end(content: mmap.mmap, position: int) -> int:
     return content.find(b"\n", min(position, len(content) - 1)) + 1 or len(content)
 
 
-def check(path: Content) -> None:
-    """What polars would read without a word, or not say clearly.
+def open_csv(path: Path, reading: Reading, scratch: Path) -> CsvFile:
+    """The file, well formed.
 
     Raises:
-        InvalidData: a bad header; a line, named, that is not UTF-8, or has more or fewer fields than the header.
+        InvalidData: no header, or a line, named, that has more or fewer cells than the header.
     """
-    names = header(path)
-    if len(names) == 1:
-        return  # an empty line is a missing value, and any other is one field
-    commas, lines, quotes, last = 0, 0, 0, b""
-    for last in _chunks(path):
-        commas, lines, quotes = commas + last.count(b","), lines + last.count(b"\n"), quotes + last.count(b'"')
-    lines += not last.endswith(b"\n")
-    if quotes or commas != lines * (len(names) - 1):
-        _check_each_row(path, len(names))
+    separator = reading.separator or ","
+    head = read_header(path, reading)
+    start = _offset_of_line(path, head.first_row)
+    # Files of before were held against stricter rules when they were uploaded.
+    if reading.well_formed or not reading.trim or is_well_formed(path, start, len(head.names), separator):
+        return CsvFile(path, head, separator, start, Rows(), well_formed=True)
+    made = scratch / "well-formed.csv"
+    rows = write_anew(path, head, reading, made)
+    return CsvFile(made, head, separator, 0, rows)
 
 
-def header(path: Content) -> list[str]:
-    """The names in the first line.
-
-    Raises:
-        InvalidData: no header, a name that is empty or stands twice, too many columns, not UTF-8.
-    """
+def is_well_formed(path: Path, start: int, cells: int, separator: str) -> bool:
+    """Whether every line from this byte on has so many cells, one of them with something in it, and quotes as RFC 4180 has
+    them."""
+    lines = _lines_of(cells, separator)
     with path.open("rb") as file:
-        start = file.read(LONGEST_HEADER + 1)
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in start:
-        raise InvalidData("the file is not UTF-8 text; UTF-8 is expected")
-    line = start.removeprefix(BOM).split(b"\n", 1)[0]
-    if len(line) > LONGEST_HEADER:
-        raise InvalidData(f"the first line is longer than {LONGEST_HEADER} bytes")
-    if line.count(b'"') % 2:
-        raise InvalidData("the header cannot be read: a quoted name spans lines")
-    try:
-        names = next(csv.reader([line.decode("utf-8").rstrip("\r")]), [])
-    except UnicodeDecodeError:
-        raise InvalidData("the header is not UTF-8 text; UTF-8 is expected") from None
-    except csv.Error as error:
-        raise InvalidData(f"the header cannot be read: {error}") from None
-    if not names:
-        raise InvalidData("the file is empty; a first line with the names of the columns is expected")
-    if len(names) > MOST_COLUMNS:
-        raise InvalidData(f"the header names {len(names)} columns; at most {MOST_COLUMNS} are possible")
-    seen: set[str] = set()
-    for position, name in enumerate(names):
-        if not name.strip():
-            raise InvalidData(f"column {position + 1} has no name in the header")
-        if name in seen:
-            raise InvalidData(f"the header names the column {shown(name)} twice")
-        seen.add(name)
-    return names
+        if path.stat().st_size <= start:
+            return True
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            at = start
+            while at < len(content):
+                found = lines.match(content, at)
+                if found is None:
+                    return False
+                at = found.end()
+    return True
 
 
-def _check_each_row(path: Content, fields: int) -> None:
-    """Row by row with Python's reader: slower, but it knows quotes and can name the line."""
-    csv.field_size_limit(2**24)
-    reader = csv.reader(_lines(path))
-    try:
-        for row in reader:
-            if row and len(row) != fields:
-                message = f"line {reader.line_num} has {len(row)} fields, and the header names {fields}"
-                raise InvalidData(message)
-    except csv.Error as error:
-        raise InvalidData(f"line {reader.line_num} cannot be read as CSV: {error}") from None
+@lru_cache(maxsize=64)
+def _lines_of(cells: int, separator: str) -> re.Pattern[bytes]:
+    between = re.escape(separator.encode())
+    # Possessive: it remembers nothing on its way.
+    cell = rb'(?:"(?:[^"]++|"")*+"|[^"\r\n' + between + rb"]*+)"
+    empty = rb'[ \t"' + between + rb"]*+(?:\r?\n|\Z)"
+    row = rb"(?!" + empty + rb")(?:" + cell + between + rb"){%d}" % (cells - 1) + cell + rb"(?:\r?\n|\Z)"
+    return re.compile(rb"(?:" + row + rb"){1,1000}+")
 
 
-def _lines(path: Content) -> Iterator[str]:
+def _offset_of_line(path: Path, line: int) -> int:
+    """The byte at which a line begins; lines count from 1."""
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                yield line.decode("utf-8")
-            except UnicodeDecodeError:
-                raise InvalidData(f"line {number} is not UTF-8 text; one encoding, UTF-8, is expected") from None
-
-
-def check_encoding(path: Content) -> None:
-    """Names the first line that is not UTF-8.
-
-    Raises:
-        InvalidData: there is one.
-    """
-    for _ in _lines(path):
-        pass
-
-
-def _chunks(path: Content) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            yield chunk
+        for _ in range(line - 1):
+            file.readline()
+        return file.tell()

@@ -1,46 +1,125 @@
-"""JSON Lines: one object a line; a name that an object lacks is a missing value."""
+"""JSON Lines: one object a line. And a list of objects, as one document."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from service.workflow.data.schema import BATCH_ROWS
+from service.workflow.data.formats.opened import Batch, Opened
+from service.workflow.data.formats.records import column_of, gather, series_of
+from service.workflow.data.reading import Reading
+from service.workflow.data.schema import BATCH_ROWS, MOST_COLUMNS
+from service.workflow.data.types.evidence import Evidence
 from service.workflow.errors import InvalidData
 
 if TYPE_CHECKING:
     import polars as pl
 
-
-def scan(path: Path) -> "pl.LazyFrame":
-    """The file as a LazyFrame, its types inferred from the whole of it."""
-    import polars as pl
-
-    return pl.scan_ndjson(path, infer_schema_length=None)
+_STRING = re.compile(rb'"(?>[^"\\]+|\\.)*+"', re.DOTALL)  # possessive: it remembers nothing on its way
+BOM = b"\xef\xbb\xbf"
+MOST_DOCUMENT_BYTES = 512 * 2**20
+BATCH_BYTES = 16 * 2**20
 
 
-def frames(path: Path, types: "Mapping[str, pl.DataType]", names: Sequence[str]) -> "Iterator[pl.DataFrame]":
-    """The named columns, batch by batch."""
-    import polars as pl
+class Records(Opened):
+    """A file of one object a line."""
 
-    scanned = pl.scan_ndjson(path, schema_overrides=dict(types), infer_schema_length=None)
-    yield from scanned.select(names).collect_batches(chunk_size=BATCH_ROWS, maintain_order=True)
+    typed = True
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.names = self._find_names()
+
+    def _find_names(self) -> list[str]:
+        names: dict[str, None] = {}
+        for records in self._records():
+            for record in records:
+                names.update(dict.fromkeys(record))
+            if len(names) > MOST_COLUMNS:
+                raise InvalidData(f"the objects have {len(names)} names; at most {MOST_COLUMNS} are possible")
+        return list(names)
+
+    def gather(self, evidence: Mapping[str, Evidence]) -> None:
+        """Takes up what the columns look like."""
+        for records in self._records():
+            for name, each in evidence.items():
+                gather(column_of(records, name), each)
+
+    def batches(self, names: Sequence[str], plain: "Mapping[str, pl.DataType]") -> "Iterator[Batch]":
+        """The named columns, batch by batch."""
+        for records in self._records():
+            yield {name: series_of(column_of(records, name)) for name in names}
+
+    def _records(self) -> Iterator[list[dict[str, Any]]]:
+        records: list[dict[str, Any]] = []
+        size = 0
+        with self._path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                text = line.removeprefix(BOM) if number == 1 else line
+                if text.strip():
+                    records.append(_record(text, number))
+                    size += len(text)
+                if len(records) >= BATCH_ROWS or size >= BATCH_BYTES:
+                    yield records
+                    records, size = [], 0
+        if records:
+            yield records
 
 
-def check(path: Path) -> None:
-    """Every line is one object of scalars.
+def _record(line: bytes, number: int) -> dict[str, Any]:
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise InvalidData(f"line {number} is not JSON: {error}") from None
+    if not isinstance(row, dict):
+        raise InvalidData(f"line {number} is not an object of numbers, texts, booleans and nulls")
+    # Outside of strings every colon stands for one member, so one that was lost shows in the count.
+    if line.count(b":") != len(row) and _STRING.sub(b"", line).count(b":") != _members(row):
+        raise InvalidData(f"line {number} has an object with the same name twice")
+    return row
+
+
+def _members(value: Any) -> int:
+    """How many members all objects in a value have together."""
+    count, level = 0, [value]
+    while level:
+        objects = [each for each in level if isinstance(each, dict)]
+        count += sum(map(len, objects))
+        inner = chain(*(each.values() for each in objects), *(each for each in level if isinstance(each, list)))
+        level = [each for each in inner if isinstance(each, dict | list)]
+    return count
+
+
+def open_json_lines(path: Path, reading: Reading, scratch: Path) -> Records:
+    """A file of one object a line.
 
     Raises:
         InvalidData: a line, named, is none.
     """
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = orjson.loads(line)
-            except orjson.JSONDecodeError as error:
-                raise InvalidData(f"line {number} is not JSON: {error}") from None
-            if not isinstance(row, dict) or any(isinstance(value, dict | list) for value in row.values()):
-                raise InvalidData(f"line {number} is not an object of numbers, texts, booleans and nulls")
+    return Records(path)
+
+
+def open_json(path: Path, reading: Reading, scratch: Path) -> Records:
+    """A document that is a list of objects, written anew with one a line.
+
+    Raises:
+        InvalidData: it is something else, or too large to be read as one.
+    """
+    if path.stat().st_size > MOST_DOCUMENT_BYTES:
+        raise InvalidData(f"one JSON document may have {MOST_DOCUMENT_BYTES} bytes; send JSON Lines, one object a line")
+    try:
+        document = orjson.loads(path.read_bytes().removeprefix(BOM))
+    except orjson.JSONDecodeError as error:
+        raise InvalidData(f"the file is not JSON: {error}; a list of objects is expected") from None
+    if not isinstance(document, list) or not all(isinstance(each, dict) for each in document):
+        raise InvalidData("the JSON is not a list of objects, one a row: [{…}, {…}]")
+    if document and _STRING.sub(b"", path.read_bytes()).count(b":") != _members(document):
+        raise InvalidData("the JSON has an object with the same name twice")
+    made = scratch / "records.jsonl"
+    with made.open("wb") as file:
+        for each in document:
+            file.write(orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE))
+    return Records(made)

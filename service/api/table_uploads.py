@@ -1,0 +1,80 @@
+"""A table that is uploaded, as a body or as the one file of a form, with what is said of it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from fastapi import Request
+from python_multipart.multipart import parse_options_header
+
+from service.api.bodies import body_on_disk
+from service.api.documents import FORM
+from service.api.errors import UnsupportedMediaType
+from service.api.forms import Form, form_on_disk
+from service.api.told import told_by
+from service.workflow.data.formats import CSV, FORMATS, JSON, JSON_LINES
+from service.workflow.data.reading import Told
+from service.workflow.data.sniff import MEDIA_TYPES, SUFFIXES
+
+BYTES = "application/octet-stream"
+USUAL = (*FORMATS, FORM, BYTES)  # what is told of; more are taken
+PACKED = (".gz", ".zip")
+
+
+@dataclass(frozen=True)
+class TableUpload:
+    """A file, what it is said to be ("" if nothing is said), and how it is to be read."""
+
+    path: Path
+    media_type: str
+    told: Told
+
+
+@asynccontextmanager
+async def table_on_disk(request: Request, folder: Path, most: int) -> AsyncIterator[TableUpload]:
+    """The table in a folder of its own below `folder`; the folder and all in it are gone afterwards.
+
+    Raises:
+        UnsupportedMediaType: it is said to be no table.
+        InvalidFields: the query, or a field of the form, says what cannot be.
+        Others: as `body_on_disk` and `form_on_disk`.
+    """
+    fields = request.query_params.multi_items()
+    given, options = _content_type(request.headers.get("content-type", ""))
+    if given == FORM:
+        told_by(fields)  # before anything is read
+        async with form_on_disk(request, folder, most) as form:
+            media_type, charset = _of_part(form)
+            yield TableUpload(form.path, media_type, told_by([*fields, *form.fields], charset))
+        return
+    if given not in MEDIA_TYPES:
+        hint = "; curl sends a form with -F file=@table.csv" if given == "application/x-www-form-urlencoded" else ""
+        raise UnsupportedMediaType(f"expected Content-Type: {' or '.join(USUAL)}{hint}")
+    media_type = MEDIA_TYPES[given]
+    told = told_by(fields, _charset(media_type, options))
+    async with body_on_disk(request, folder, most) as path:
+        yield TableUpload(path, media_type, told)
+
+
+def _content_type(value: str) -> tuple[str, dict[bytes, bytes]]:
+    given, options = parse_options_header(value)
+    return given.decode("latin-1").strip(), options
+
+
+def _of_part(form: Form) -> tuple[str, str]:
+    """What the file of a form is by its own Content-Type, or else by its name; and its charset."""
+    given, options = _content_type(form.content_type)
+    media_type = MEDIA_TYPES.get(given, "") or SUFFIXES.get(_suffix(form.filename), "")
+    return media_type, _charset(media_type, options)
+
+
+def _suffix(filename: str) -> str:
+    name = PurePosixPath(filename.lower())
+    return PurePosixPath(name.stem).suffix if name.suffix in PACKED else name.suffix
+
+
+def _charset(media_type: str, options: dict[bytes, bytes]) -> str:
+    """As it is said of a text; of other formats it says nothing."""
+    is_text = media_type in ("", CSV, JSON, JSON_LINES)
+    return options.get(b"charset", b"").decode("latin-1") if is_text else ""

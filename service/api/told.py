@@ -1,0 +1,123 @@
+"""What the owner of a file says of how it is read: in a query, in the fields of a form, or in a JSON document."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from service.api.errors import InvalidFields, InvalidJson, TooLarge
+from service.api.json import decode_json
+from service.workflow.data.reading import Told
+from service.workflow.errors import Fault, step
+from service.workflow.specification import faults, nearest, shown
+
+TAB = {"\\t": "\t", "tab": "\t"}  # a tab is hard to type
+BY_COLUMN = {"types": '{"zip": "category"}', "date_formats": '{"born": "%d.%m.%Y"}'}
+CHANGE = '{"reading": {"separator": ";"}, "types": {"zip": "category"}}'
+
+
+def told_by(fields: Sequence[tuple[str, str]], charset: str = "") -> Told:
+    """What a query or a form says, each field a name and a text; and the charset of a Content-Type, which counts where no
+    field says otherwise.
+
+    Raises:
+        InvalidFields: a field is unknown, stands twice, or says what cannot be.
+    """
+    texts: dict[str, list[str]] = {}
+    for name, text in fields:
+        texts.setdefault(name, []).append(text)
+    values: dict[str, Any] = {"encoding": charset} if charset else {}
+    found: list[Fault] = []
+    for name, given in texts.items():
+        try:
+            values[name] = _value(name, given)
+        except ValueError as error:
+            found.append(Fault(step(name), str(error)))
+    return _validated(values, found)
+
+
+def change_told_by(document: Any) -> dict[str, Any]:
+    """The fields of `Told` that a JSON document changes; null takes back what was told before, of a column too.
+
+    Raises:
+        InvalidFields: it is no `{"reading": {…}, "types": {…}}`, or says what cannot be.
+    """
+    if not isinstance(document, dict):
+        raise InvalidFields(Fault("", f"expected a JSON object such as {CHANGE}"))
+    found = [
+        Fault(step(name), f"unknown field {shown(name)}; {nearest(name, ('reading', 'types'))}")
+        for name in document
+        if name not in ("reading", "types")
+    ]
+    reading, types = document.get("reading", {}), document.get("types", {})
+    if not isinstance(reading, dict):
+        found.append(Fault("/reading", f"expected a JSON object, as in {CHANGE}"))
+    elif "types" in reading:
+        found.append(Fault("/reading/types", f"the types of columns stand beside `reading`: {CHANGE}"))
+    if found:
+        raise InvalidFields(*found)
+    changes: dict[str, Any] = reading | ({"types": types} if "types" in document else {})
+    try:
+        _validated(_without_nulls(changes), [])
+    except InvalidFields as error:
+        raise InvalidFields(*(Fault(_beside(each.pointer), each.message) for each in error.faults)) from None
+    return changes
+
+
+def _beside(pointer: str) -> str:
+    """Where a field of `Told` stands in the document."""
+    return pointer if pointer == "/types" or pointer.startswith("/types/") else f"/reading{pointer}"
+
+
+def _without_nulls(changes: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in changes.items() if value is not None or name not in Told.model_fields}
+    for name in BY_COLUMN:
+        if isinstance(value := kept.get(name), dict):
+            kept[name] = {column: each for column, each in value.items() if each is not None}
+    return kept
+
+
+def _value(name: str, given: list[str]) -> Any:
+    """A field's value, of the texts that it was given.
+
+    Raises:
+        ValueError: it cannot be one.
+    """
+    if name == "missing":
+        return _words(given)
+    if len(given) > 1:
+        raise ValueError("is said twice; once is enough")
+    text = given[0]
+    if name == "separator":
+        return TAB.get(text.lower(), text)
+    if name == "skip_lines":
+        if not (text.isascii() and text.isdigit() and len(text) <= 9):
+            raise ValueError("expected a whole number of lines from 0 to 10000")
+        return int(text)
+    return _object(name, text) if name in BY_COLUMN else text
+
+
+def _words(given: list[str]) -> list[str]:
+    """Said once, words with commas between them; said several times, a word each."""
+    texts = given[0].split(",") if len(given) == 1 else given
+    return [text.strip() for text in texts if text.strip()]
+
+
+def _object(name: str, text: str) -> dict[str, Any]:
+    try:
+        value = decode_json(text.encode())
+    except (InvalidJson, TooLarge):
+        value = None
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a JSON object by column, such as {BY_COLUMN[name]}")
+    return value
+
+
+def _validated(values: dict[str, Any], found: list[Fault]) -> Told:
+    try:
+        told = Told.model_validate(values)
+    except ValidationError as error:
+        raise InvalidFields(*found, *faults(error, values)) from None
+    if found:
+        raise InvalidFields(*found)
+    return told

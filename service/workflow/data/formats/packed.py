@@ -1,0 +1,114 @@
+"""Files in files: gzip, and zip with one table in it. What comes out is bounded before it is on the disk."""
+
+import errno
+import gzip
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from service.workflow.data.reading import Compression
+from service.workflow.errors import InvalidData
+
+CHUNK = 2**20
+GZIP, ZIPS = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
+WORKBOOK = "xl/workbook.xml"
+_BESIDE = ("__MACOSX/", ".DS_Store", "Thumbs.db")  # what file managers put beside the files
+
+
+@contextmanager
+def _broken(what: str) -> Iterator[None]:
+    """Turns what Python's readers raise at a broken file into InvalidData; an error of the system stays what it is."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):  # a place that the file does not have is an invalid argument
+            raise
+        raise InvalidData(f"{what} is broken: {error}") from None
+    except _BROKEN as error:
+        raise InvalidData(f"{what} is broken, or packed in a way that is not read: {error}") from None
+
+
+# What Python's readers raise at files that are made to break them.
+_BROKEN = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, RuntimeError, IndexError, ValueError)
+
+
+def packing(path: Path) -> Compression | None:
+    """In what the table is packed; None if it is not. An Excel file is a zip file, too, and not meant."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start.startswith(GZIP):
+        return "gzip"
+    return "zip" if start in ZIPS and not is_excel(path) else None
+
+
+def is_excel(path: Path) -> bool:
+    """Whether it is an Excel workbook."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return WORKBOOK in archive.namelist()
+    except (*_BROKEN, OSError):
+        return False
+
+
+def unpack(path: Path, compression: Compression, scratch: Path, most: int) -> tuple[Path, str]:
+    """The file that is packed, and its name if that is known.
+
+    Raises:
+        InvalidData: it is broken, larger than `most` bytes, or not one table.
+    """
+    made = scratch / "unpacked"
+    with _broken(f"the {compression} file"):
+        if compression == "gzip":
+            with gzip.open(path) as packed:
+                _copy(cast(BinaryIO, packed), made, most)
+            return made, ""
+        with zipfile.ZipFile(path) as archive:
+            member = _only_member(archive)
+            with archive.open(member) as packed:
+                _copy(cast(BinaryIO, packed), made, most)
+            return made, member.filename
+    raise AssertionError("it returns, or it raises")
+
+
+def check_size(path: Path, most: int) -> None:
+    """That what comes out of an Excel file is bounded: counted, not believed.
+
+    Raises:
+        InvalidData: it is broken, or more than `most` bytes.
+    """
+    left = most
+    with _broken("the Excel file"), zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            with archive.open(member) as packed:
+                while chunk := packed.read(CHUNK):
+                    left -= len(chunk)
+                    if left < 0:
+                        raise InvalidData(_too_large(most))
+
+
+def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    members = [
+        each
+        for each in archive.infolist()
+        if not each.is_dir() and not each.filename.startswith(_BESIDE) and not each.filename.endswith(_BESIDE)
+    ]
+    if len(members) != 1:
+        raise InvalidData(f"the zip file holds {len(members)} files; one table is expected")
+    return members[0]
+
+
+def _copy(source: BinaryIO, target: Path, most: int) -> None:
+    left = most
+    with target.open("wb") as file:
+        while chunk := source.read(CHUNK):
+            left -= len(chunk)
+            if left < 0:
+                raise InvalidData(_too_large(most))
+            file.write(chunk)
+
+
+def _too_large(most: int) -> str:
+    return f"more than {most} bytes come out of it, the most that is taken here"

@@ -1,0 +1,54 @@
+"""Records of JSON: objects of scalars, one a row. A name that an object lacks is a missing value."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from service.workflow.data.types.category import as_text
+from service.workflow.data.types.evidence import Evidence
+
+if TYPE_CHECKING:
+    import polars as pl
+
+NUMBERS = frozenset((int, float))
+Value = bool | int | float | str | None
+
+
+def column_of(records: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
+    """The values of one name, None where a record has none."""
+    return [record.get(name) for record in records]
+
+
+def gather(values: Sequence[Any], evidence: Evidence) -> None:
+    """Takes up what the values of one column look like. A text of JSON is a text, whatever it looks like, unless the column
+    has numbers beside it."""
+    types = set(map(type, values)) - {type(None)}
+    if types & {dict, list}:
+        evidence.nested = True
+        evidence.rows += len(values)
+    elif types <= NUMBERS or types == {bool}:
+        evidence.add_typed(values, is_number=types <= NUMBERS)
+    elif types == {str}:
+        evidence.add_texts(values)
+    else:
+        for value in values:
+            if isinstance(value, str) or value is None:
+                evidence.add_texts([value])
+            else:
+                evidence.add_typed([value], is_number=not isinstance(value, bool))
+
+
+def series_of(values: Sequence[Any]) -> "pl.Series":
+    """A column of floats or booleans, or of texts where there are texts among the values."""
+    import polars as pl
+
+    types = set(map(type, values)) - {type(None)}
+    if types <= {float}:
+        return pl.Series("", values, pl.Float64)
+    if types == {bool}:
+        return pl.Series("", values, pl.Boolean)
+    if types <= NUMBERS:
+        whole = types == {int} and all(-(2**63) <= each < 2**63 for each in values if each is not None)
+        return pl.Series("", values, pl.Int64 if whole else pl.Float64, strict=False)
+    if types & {dict, list}:
+        return pl.Series("", [None] * len(values), pl.String)
+    return pl.Series("", [None if each is None else as_text(each) for each in values], pl.String)

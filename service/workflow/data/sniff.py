@@ -1,0 +1,245 @@
+"""What an uploaded file is and how it is read, told from its bytes where its owner has not said."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from service.workflow.data.formats import ARROW_FILE, ARROW_STREAM, CSV, EXCEL, JSON, JSON_LINES, PARQUET
+from service.workflow.data.formats.csv_header import COMMENT, names_no_rows
+from service.workflow.data.formats.excel import sheet_as_csv
+from service.workflow.data.formats.packed import is_excel, packing, unpack
+from service.workflow.data.formats.text import BOM_BYTES, UTF8, as_utf8, check_encoding, find_encoding
+from service.workflow.data.reading import Reading, Told
+from service.workflow.errors import InvalidData
+from service.workflow.specification import shown
+
+MEDIA_TYPES = {
+    CSV: CSV,
+    **dict.fromkeys(("application/csv", "text/x-csv", "application/vnd.ms-excel"), CSV),
+    **dict.fromkeys(("text/tab-separated-values", "text/tsv"), CSV),
+    EXCEL: EXCEL,
+    JSON: JSON,
+    JSON_LINES: JSON_LINES,
+    **dict.fromkeys(
+        ("application/ndjson", "application/jsonl", "application/jsonlines", "application/x-jsonlines"), JSON_LINES
+    ),
+    **dict.fromkeys(("application/x-json-lines", "application/json-lines", "text/x-ndjson", "text/jsonl"), JSON_LINES),
+    PARQUET: PARQUET,
+    **dict.fromkeys(("application/parquet", "application/x-parquet"), PARQUET),
+    ARROW_FILE: ARROW_FILE,
+    ARROW_STREAM: ARROW_STREAM,
+    # These say little: what the bytes are counts.
+    **dict.fromkeys(("", "text/plain", "application/octet-stream", "binary/octet-stream"), ""),
+    **dict.fromkeys(("application/gzip", "application/x-gzip", "application/zip"), ""),
+    "application/x-zip-compressed": "",
+}
+SUFFIXES = {
+    **dict.fromkeys((".csv", ".tsv", ".tab", ".txt", ".dat"), CSV),
+    **dict.fromkeys((".jsonl", ".ndjson"), JSON_LINES),
+    ".json": JSON,
+    ".xlsx": EXCEL,
+    ".parquet": PARQUET,
+    ".pq": PARQUET,
+    **dict.fromkeys((".arrow", ".feather", ".ipc"), ARROW_FILE),
+    ".arrows": ARROW_STREAM,
+}
+SEPARATORS = (",", ";", "\t", "|")
+SAMPLE_BYTES = 2**18
+SAMPLE_LINES = 200
+OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the file is, how it is read, and what is worth telling about that."""
+
+    media_type: str
+    reading: Reading
+    notes: list[str]
+
+
+def sniff(path: Path, media_type: str, told: Told, scratch: Path, most_bytes: int) -> Found:
+    """What an uploaded file of this Content-Type is, and how it is read but for the types of its columns.
+
+    Raises:
+        InvalidData: it is nothing that is read here, or what was told does not fit it.
+    """
+    notes: list[str] = []
+    kind = MEDIA_TYPES[media_type]
+    compression = packing(path) if kind != EXCEL else None
+    if compression is not None:
+        path, name = unpack(path, compression, scratch, most_bytes)
+        kind = SUFFIXES.get(PurePath(name).suffix.lower(), "") if name else kind
+    kind = _kind(path, kind)
+    _check_told(told, kind)
+    sheet = None
+    if kind == EXCEL:
+        path, sheet = sheet_as_csv(path, told.sheet, scratch, most_bytes)
+        encoding, separator = UTF8, ","
+    elif kind in (CSV, JSON, JSON_LINES):
+        encoding = told.encoding or find_encoding(path)
+        if told.encoding is not None:
+            check_encoding(path, encoding)
+        if told.encoding is None and encoding not in (UTF8, "utf-16", "utf-16-le", "utf-16-be"):
+            notes.append(f"the file is not UTF-8 and was read as {encoding}; `encoding` says otherwise")
+        path = as_utf8(path, encoding, scratch)
+        separator = ""
+    reading = Reading(compression=compression, sheet=sheet, date_formats=told.date_formats)
+    if kind not in (CSV, EXCEL):
+        return Found(
+            kind, reading.model_copy(update={"encoding": encoding} if kind in (JSON, JSON_LINES) else {}), notes
+        )
+    lines = _first_lines(path, told.skip_lines or 0)
+    separator = told.separator or separator or _separator(lines, told.decimal)
+    decimal = told.decimal or _decimal(lines, separator)
+    about = {"encoding": encoding, "separator": separator, "decimal": decimal, "skip_lines": told.skip_lines or 0}
+    if told.skip_lines is None:
+        _check_title(lines, separator)
+    return Found(kind, reading.model_copy(update=about), notes)
+
+
+def _kind(path: Path, said: str) -> str:
+    """What the file is: as it is said to be, unless that says nothing or its first bytes say otherwise for certain."""
+    with path.open("rb") as file:
+        start = file.read(512)
+    if start.startswith(b"PAR1"):
+        return PARQUET
+    if start.startswith(b"ARROW1"):
+        return ARROW_FILE
+    if start.startswith(OLD_EXCEL):
+        raise InvalidData("this is a workbook in the format of Excel 97 to 2003; save it as .xlsx or CSV")
+    if is_excel(path):
+        return EXCEL
+    if said == EXCEL:
+        raise InvalidData("this is no Excel workbook (.xlsx)")
+    if said in (PARQUET, ARROW_FILE, ARROW_STREAM):
+        return said
+    if start.startswith(b"\xff\xff\xff\xff"):
+        return ARROW_STREAM
+    text = start.removeprefix(BOM_BYTES).lstrip()
+    if said in (JSON, JSON_LINES) or (not said and text[:1] in (b"{", b"[")):
+        return (
+            JSON
+            if text[:1] == b"[" and (said != JSON_LINES)
+            else JSON_LINES
+            if said != JSON or _has_lines(path)
+            else JSON
+        )
+    return CSV
+
+
+def _has_lines(path: Path) -> bool:
+    """Whether a document that begins with an object goes on with another in the next line."""
+    with path.open("rb") as file:
+        first = file.readline(SAMPLE_BYTES).strip()
+        return first.endswith(b"}") and file.readline(2).strip() in (b"", b"{")
+
+
+_TEXT_ONLY = ("separator", "decimal", "skip_lines")
+
+
+def _check_told(told: Told, kind: str) -> None:
+    for name in _TEXT_ONLY:
+        if kind not in (CSV, EXCEL) and getattr(told, name) is not None:
+            raise InvalidData(f"`{name}` is said, and {kind} has none")
+    if told.sheet is not None and kind != EXCEL:
+        raise InvalidData("`sheet` is said, and the file is no Excel workbook")
+    if told.encoding is not None and kind not in (CSV, JSON, JSON_LINES):
+        raise InvalidData(f"`encoding` is said, and {kind} is no text")
+
+
+def _first_lines(path: Path, skipped: int) -> list[str]:
+    with path.open("rb") as file:
+        for _ in range(skipped):
+            file.readline()
+        text = file.read(SAMPLE_BYTES).decode(UTF8, "ignore").removeprefix("\ufeff")
+    if "\0" in text:
+        raise InvalidData(
+            "this is no text and no other table that is read here: CSV, JSON, Parquet, Arrow and Excel are"
+        )
+    whole = text.splitlines()
+    lines = whole[:-1] if len(text) >= SAMPLE_BYTES - 4 and len(whole) > 1 else whole
+    return lines[:SAMPLE_LINES]
+
+
+def _separator(lines: Sequence[str], decimal: str | None) -> str:
+    """The one by which most lines, the first one among them, have equally many cells, two at least."""
+    first = next((line for line in lines if line.strip()), "")
+    if (named := re.fullmatch(r"sep=(.)\s*", first, re.IGNORECASE)) is not None:
+        return named[1]
+    content = [line for line in lines if line.strip() and not line.startswith(COMMENT)]
+    # Commas before fractions, below names without a comma: a single column, if there is no other separator.
+    fractions = content[1:] and (decimal == "," or all(_WITH_COMMA.match(line.strip()) for line in content[1:]))
+    candidates = SEPARATORS[1:] if fractions and "," not in content[0] else SEPARATORS
+    separator = ";" if candidates != SEPARATORS else ","
+    best = (False, 0.0, 0)
+    for candidate in candidates:
+        counts = [len(row) for row in _rows(content, candidate)]
+        if not counts:
+            continue
+        cells, rows = max(Counter(counts).items(), key=lambda each: (each[0] > 1, each[1], each[0]))
+        score = (counts[0] == cells, rows / len(counts), cells)
+        if cells > 1 and score > best:
+            best, separator = score, candidate
+    return separator
+
+
+def _rows(lines: Sequence[str], separator: str) -> list[list[str]]:
+    try:
+        return [row for row in csv.reader(lines, delimiter=separator, skipinitialspace=True) if row]
+    except csv.Error:
+        return []
+
+
+_WITH_COMMA = re.compile(r"^[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]*),[0-9]+\s*[%€$£]?$")
+_THOUSANDS = re.compile(r"^[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+$")
+_WITH_POINT = re.compile(r"^[+-]?[0-9]*\.[0-9]+(?:[eE][+-]?[0-9]+)?$")
+
+
+def _decimal(lines: Sequence[str], separator: str) -> str:
+    """A comma if more cells are numbers with a comma before the fraction than with a point; `1,234` says nothing, unless
+    the separator is the semicolon, which files have for the comma's sake."""
+    commas = points = 0
+    for row in _rows(lines, separator):
+        for cell in (each.strip() for each in row):
+            if _WITH_COMMA.match(cell) and (separator == ";" or not _THOUSANDS.match(cell)):
+                commas += 1
+            elif _WITH_POINT.match(cell):
+                points += 1
+    return "," if commas > points else "."
+
+
+def _check_title(lines: Sequence[str], separator: str) -> None:
+    """That no lines stand above the names of the columns: they have fewer cells than those that follow, or no more than one
+    with something in it."""
+    content = [
+        (at, line) for at, line in enumerate(lines) if line.strip(separator + " \t") and not line.startswith(COMMENT)
+    ]
+    content = [each for each in content if not each[1].lower().startswith("sep=")]
+    if len(content) < 3 or content[0][1].count('"') % 2:
+        return
+    rows = [_without_empty_end(next(iter(_rows([line], separator)), [])) for _, line in content]
+    filled = [sum(1 for cell in row if cell.strip()) for row in rows]
+    usual = Counter(map(len, rows[1:])).most_common(1)[0][0]
+    if usual < 2:
+        return
+    alone = filled[0] == 1 and bool(rows[0][0].strip()) and Counter(filled[1:]).most_common(1)[0][0] > 1
+    if not alone and (len(rows[0]) >= usual or names_no_rows(rows[0], rows[1])):
+        return
+    at = next((at for at, row in enumerate(rows) if len(row) == usual and (filled[at] > 1 or not alone)), 0)
+    if at:
+        line = content[at][0]
+        cells = f"has {len(rows[0])} cells" if len(rows[0]) < usual else "has one cell with something in it"
+        message = (
+            f"line {content[0][0] + 1} ({shown(content[0][1])}) {cells}, and those from line {line + 1} on have {usual}"
+        )
+        raise InvalidData(f"{message}: if the names of the columns stand in line {line + 1}, say skip_lines={line}")
+
+
+def _without_empty_end(row: list[str]) -> list[str]:
+    while row and not row[-1].strip():
+        row = row[:-1]
+    return row

@@ -1,0 +1,268 @@
+"""The forms in which dates and times stand in texts: one regular expression a form, the same for a whole column (polars)
+and for a single text (Python).
+
+A form is named by its date as `strptime` writes it, such as `%d.%m.%Y`; a time of day, AM or PM and a zone may follow each.
+A time without a zone is in UTC. Years of two digits are 1969 to 2068, as POSIX has it.
+"""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ISO = "ISO 8601"
+COUNTED = {"seconds": 1.0, "milliseconds": 1e3}  # since 1970, and how many make a second; only where somebody says so
+
+# In the order of preference where several fit a whole column.
+DATES = (
+    ISO,
+    *("%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%m-%d-%Y"),
+    *(
+        "%d-%b-%Y",
+        "%d %b %Y",
+        "%b %d, %Y",
+        "%b %d %Y",
+        "%Y-%b-%d",
+        "%d/%b/%Y",
+        "%Y%m%d",
+        "%Y-%m",
+        "%b %Y",
+        "%b-%Y",
+        "%m/%Y",
+    ),
+    *("%G-W%V-%u", "%G-W%V", "%d.%m.%y", "%m/%d/%y", "%d/%m/%y", "%d-%m-%y", "%d-%b-%y", "%b %d, %y", "%b-%y"),
+)
+DAY_OR_MONTH_FIRST = {"%m/%d/%Y": "%d/%m/%Y", "%m/%d/%y": "%d/%m/%y", "%d-%m-%Y": "%m-%d-%Y"}
+
+_FIELDS = {
+    "%Y": r"(?P<Y>[0-9]{4})",
+    "%y": r"(?P<y>[0-9]{2})",
+    "%m": r"(?P<m>[0-9]{1,2})",
+    "%d": r"(?P<d>[0-9]{1,2})",
+    "%b": r"(?P<b>[A-Za-z]{3,9})\.?",
+    "%G": r"(?P<G>[0-9]{4})",
+    "%V": r"(?P<V>[0-9]{2})",
+    "%u": r"(?P<u>[1-7])",
+}
+_WEEKDAY = r"(?:(?:[Mm]on|[Tt]ue|[Ww]ed|[Tt]hu|[Ff]ri|[Ss]at|[Ss]un)[a-z]*,? )?"
+_TIME = (
+    r"(?:(?:T|,? +)(?P<H>[0-9]{1,2})(?::?(?P<M>[0-9]{2})(?::?(?P<S>[0-9]{2})(?:[.,](?P<f>[0-9]{1,9}))?)?)?"
+    r" ?(?P<p>[AaPp]\.?[Mm]\.?)? ?(?P<z>Z|z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
+)
+_MONTHS = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
+MONTHS = {text: at for at, name in enumerate(_MONTHS, start=1) for text in (name, name[:3])} | {"sept": 9}
+_FIRST_YEAR_OF_TWO_DIGITS = 69
+
+
+def check_format(name: str) -> None:
+    """That there is a form of that name.
+
+    Raises:
+        ValueError: there is none; the known ones are named.
+    """
+    if name not in DATES and name not in COUNTED:
+        raise ValueError(f"unknown form of dates; known: {', '.join((*DATES, *COUNTED))}")
+
+
+@lru_cache(maxsize=len(DATES))
+def pattern(name: str) -> str:
+    """The regular expression of a form, in the dialect that Python and Rust share."""
+    made = "%Y-%m-%d" if name == ISO else name
+    if name == "%Y%m%d":
+        return r"^(?P<Y>(?:19|20)[0-9]{2})(?P<m>[0-9]{2})(?P<d>[0-9]{2})" + _TIME + "$"
+    text = re.sub("%[A-Za-z]", lambda found: _FIELDS[found[0]], made.replace(".", r"\."))
+    if "%b" in made:
+        text = _WEEKDAY + text.replace(" ", " +").replace(r"\.?,", r"\.?,? ?").replace(",? ? +", ",? *")
+    return "^" + text + _TIME + "$"
+
+
+@lru_cache(maxsize=len(DATES))
+def _compiled(name: str) -> re.Pattern[str]:
+    return re.compile(pattern(name))
+
+
+def seconds(text: str, name: str) -> float | None:
+    """Seconds since 1970 of a text in this form; None if it is not."""
+    if name in COUNTED:
+        try:
+            return float(text) / COUNTED[name] if text.isascii() and "_" not in text else None
+        except ValueError:
+            return None
+    found = _compiled(name).match(text)
+    if found is None:
+        return None
+    given = found.groupdict()
+    try:
+        day = _date(given)
+        hour, offset = _hour(given), _offset(given.get("z"))
+        micro = int((given["f"] or "0").ljust(6, "0")[:6])
+        moment = datetime(
+            day.year, day.month, day.day, hour, int(given["M"] or 0), int(given["S"] or 0), micro, tzinfo=UTC
+        )
+        return (moment - timedelta(minutes=offset)).timestamp()
+    except (ValueError, OverflowError, KeyError):
+        return None
+
+
+def _date(given: dict[str, Any]) -> date:
+    if "G" in given:
+        return date.fromisocalendar(int(given["G"]), int(given["V"]), int(given.get("u") or 1))
+    year = int(given["Y"]) if "Y" in given else _full_year(int(given["y"]))
+    month = MONTHS[given["b"].lower()] if "b" in given else int(given["m"])
+    return date(year, month, int(given.get("d") or 1))
+
+
+def _full_year(two_digits: int) -> int:
+    return two_digits + (1900 if two_digits >= _FIRST_YEAR_OF_TWO_DIGITS else 2000)
+
+
+def _hour(given: dict[str, Any]) -> int:
+    hour, half = int(given["H"] or 0), given["p"]
+    if given["H"] and not given["M"] and not half and not given["z"]:
+        raise ValueError  # a number behind a date is no time of day
+    if not half:
+        return hour
+    if not 1 <= hour <= 12:
+        raise ValueError
+    return hour % 12 + (12 if half[0] in "Pp" else 0)
+
+
+def _offset(zone: str | None) -> int:
+    """Minutes east of UTC."""
+    if not zone or zone[0] not in "+-":
+        return 0
+    hours, minutes = int(zone[1:3]), int(zone[3:].lstrip(":") or 0)
+    if hours > 23 or minutes > 59:
+        raise ValueError
+    return (-1 if zone[0] == "-" else 1) * (60 * hours + minutes)
+
+
+def seconds_of(texts: "pl.Series", name: str) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    """Seconds since 1970 of texts in this form [n]; NaN where a text is missing or of another form."""
+    import polars as pl
+
+    if name in COUNTED:
+        found: np.ndarray[Any, np.dtype[np.float64]] = (
+            texts.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy() / COUNTED[name]
+        )
+        return np.where(np.isfinite(found), found, np.nan)
+    groups = texts.str.extract_groups(pattern(name)).struct.unnest()
+    fields = {each: _Field(groups[each]) for each in groups.columns if each not in "bpz"}
+    known = groups["H"].is_not_null() | texts.str.contains(pattern(name)).fill_null(False)
+    days, valid = _days(fields, groups)
+    hour, hours_valid = _hours(fields["H"], fields["M"], groups)
+    minute, second = fields["M"].or_else(0), fields["S"].or_else(0)
+    fraction = groups["f"].fill_null("0").str.pad_end(6, "0").str.slice(0, 6).cast(pl.Int64).to_numpy()
+    offset, offset_valid = _offsets(groups["z"])
+    micro = ((days * 24 + hour) * 60 + minute - offset) * 60 + second
+    valid &= known.to_numpy() & hours_valid & offset_valid & (minute < 60) & (second < 60)
+    # Divided as Python divides a time delta: the same bits for a text of a column and for one of a request.
+    return np.where(valid, np.divide(micro * 1_000_000 + fraction, 1e6), np.nan)
+
+
+class _Field:
+    """A group of the regular expression as whole numbers [n]."""
+
+    def __init__(self, series: "pl.Series") -> None:
+        import polars as pl
+
+        self.given = series.is_not_null().to_numpy()
+        self.values = series.cast(pl.Int64, strict=False).fill_null(0).to_numpy()
+
+    def or_else(self, value: int) -> "np.ndarray[Any, np.dtype[np.int64]]":
+        """Its numbers, and this where there is none."""
+        made: np.ndarray[Any, np.dtype[np.int64]] = np.where(self.given, self.values, value)
+        return made
+
+
+def _days(fields: dict[str, _Field], groups: "pl.DataFrame") -> tuple[Any, Any]:
+    """Days since 1970 [n], and whether there is such a day [n]."""
+    if "G" in fields:
+        return _days_of_weeks(fields)
+    if "Y" in fields:
+        year = fields["Y"].values
+    else:
+        short = fields["y"].values
+        year = short + np.where(short >= _FIRST_YEAR_OF_TWO_DIGITS, 1900, 2000)
+    month = _month_numbers(groups["b"]) if "b" in groups.columns else fields["m"].values
+    day = fields["d"].values if "d" in fields else np.ones(len(year), np.int64)
+    valid = (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1)
+    months = (np.where(valid, year, 1970) - 1970) * 12 + np.where(valid, month, 1) - 1
+    first = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    after = (months + 1).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    return first + day - 1, valid & (day <= after - first)
+
+
+def _days_of_weeks(fields: dict[str, _Field]) -> tuple[Any, Any]:
+    """By ISO 8601: week 1 is that of January 4."""
+    year, week = fields["G"].values, fields["V"].values
+    day = fields["u"].or_else(1) if "u" in fields else np.ones(len(year), np.int64)
+    valid = (year >= 1) & (week >= 1) & (week <= 53)
+    known = np.where(valid, year, 1970)
+    first, after = _first_monday(known), _first_monday(known + 1)
+    days = first + 7 * (week - 1) + day - 1
+    return days, valid & (first + 7 * (week - 1) < after)
+
+
+def _first_monday(year: Any) -> Any:
+    fourth = ((year - 1970) * 12).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) + 3
+    return fourth - (fourth + 3) % 7  # 1970-01-01 was a Thursday
+
+
+def _month_numbers(names: "pl.Series") -> Any:
+    import polars as pl
+
+    lowered = names.str.to_lowercase()
+    return (
+        lowered.replace_strict(list(MONTHS), list(MONTHS.values()), default=0, return_dtype=pl.Int64)
+        .fill_null(0)
+        .to_numpy()
+    )
+
+
+def _hours(hour: _Field, minute: _Field, groups: "pl.DataFrame") -> tuple[Any, Any]:
+    """Hours of the day [n], and whether there is such an hour [n]."""
+    half = groups["p"].is_not_null().to_numpy()
+    afternoon = groups["p"].str.to_lowercase().str.starts_with("p").fill_null(False).to_numpy()
+    zone = groups["z"].is_not_null().to_numpy()
+    hours = np.where(half, hour.values % 12 + np.where(afternoon, 12, 0), hour.values)
+    bare = hour.given & ~minute.given & ~half & ~zone
+    valid = np.where(half, (hour.values >= 1) & (hour.values <= 12), hour.values <= 23) & ~bare
+    return hours, valid
+
+
+def _offsets(zones: "pl.Series") -> tuple[Any, Any]:
+    """Minutes east of UTC [n], and whether there is such a zone [n]."""
+    distinct = zones.unique().to_list()
+    minutes: dict[str, int | None] = {}
+    for zone in distinct:
+        if zone is not None:
+            try:
+                minutes[zone] = _offset(zone)
+            except ValueError:
+                minutes[zone] = None
+    given = zones.to_list() if len(minutes) > 1 else None
+    if given is None:
+        only = next(iter(minutes.values()), 0)
+        is_given = zones.is_not_null().to_numpy()
+        return np.where(is_given, only or 0, 0), ~is_given | (only is not None)
+    found = [0 if zone is None else minutes[zone] for zone in given]
+    return np.array([each or 0 for each in found]), np.array([each is not None for each in found])

@@ -1,0 +1,136 @@
+"""Dates and times, each a moment in UTC."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from service.workflow.data.table import Numbers, Texts
+from service.workflow.data.types.column_kind import SPACE, ColumnKind, expected, is_missing, numbers, stripped
+from service.workflow.data.types.date_formats import COUNTED, ISO, seconds, seconds_of
+from service.workflow.data.types.how import How
+from service.workflow.data.types.names import ColumnType
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from service.workflow.data.types.evidence import Evidence
+
+DAY = 86_400.0
+YEAR = 365.2425 * DAY
+WEEK = 7 * DAY
+MONDAY = 4 * DAY  # 1970-01-05, the first Monday after the epoch
+FIRST, LAST = -62_135_596_800, 253_402_300_800  # seconds of the years 1 to 9999
+
+
+class Datetime(ColumnKind):
+    """A moment, kept as seconds since 1970. Seven slots: days since 2000, and the phase of the year, the week and the day,
+    each as sine and cosine."""
+
+    name: ClassVar[ColumnType] = "datetime"
+    slots: ClassVar[int] = 7
+
+    def fits(self, evidence: "Evidence") -> str | None:
+        """Every text is a date in one form."""
+        if evidence.date_format is None:
+            return None
+        return f"{evidence.others} of {evidence.others} cells are dates or times ({evidence.date_format})"
+
+    def parse(self, series: "pl.Series", how: How) -> "pl.Series":
+        """Float64 seconds since 1970, null where a value is missing or none."""
+        import polars as pl
+
+        if series.dtype == pl.String:
+            if how.date_format is None:
+                return _as_before(series)
+            found = seconds_of(stripped(series, how).str.strip_chars(SPACE), how.date_format)
+        elif series.dtype.base_type() in (pl.Date, pl.Datetime):
+            found = _moments(series)
+        elif series.dtype.is_numeric() and how.date_format in COUNTED:
+            found = numbers(series, how).fill_null(np.nan).to_numpy() / COUNTED[how.date_format or ""]
+        elif series.dtype.is_integer() and how.date_format == "%Y%m%d":
+            found = seconds_of(series.cast(pl.String), how.date_format)
+        else:
+            found = np.full(len(series), np.nan)
+        usable = (found >= FIRST) & (found < LAST)
+        return pl.Series("", np.where(usable, found, np.nan)).fill_nan(None)
+
+    def from_value(self, value: Any, how: How) -> float | None:
+        """A text as in `from_text`; a number where the data count seconds or milliseconds."""
+        if isinstance(value, str):
+            return self.from_text(value, how)
+        if how.date_format in COUNTED and isinstance(value, int | float) and not isinstance(value, bool):
+            found = value / COUNTED[how.date_format or ""]
+            if FIRST <= found < LAST:
+                return found
+        if how.date_format == "%Y%m%d" and isinstance(value, int) and not isinstance(value, bool):
+            return self.from_text(str(value), how)
+        raise expected(_wanted(how), value)
+
+    def from_text(self, text: str, how: How) -> float | None:
+        """A date or time in ISO 8601, or in the form of the data."""
+        if is_missing(text, how):
+            return None
+        bare = text.strip(SPACE)
+        found = None if how.date_format is None else seconds(bare, how.date_format)
+        if found is None:
+            found = seconds(bare, ISO)
+        if found is None:
+            found = _by_python(bare)
+        if found is None or not FIRST <= found < LAST:
+            raise expected(_wanted(how), text)
+        return found
+
+    def encode(self, column: Numbers | Texts, categories: Sequence[str] | None) -> list[Numbers]:
+        """In float64: a float32 cannot hold today's seconds since 1970."""
+        assert not isinstance(column, Texts)  # noqa: S101 - it was read as seconds
+        days = (column - 30 * YEAR) / DAY
+        made = [days]
+        for period, start in ((YEAR, 0.0), (WEEK, MONDAY), (DAY, 0.0)):
+            angle = 2 * np.pi * (((column - start) % period) / period)
+            made += [np.sin(angle), np.cos(angle)]
+        return made
+
+
+def _wanted(how: How) -> str:
+    if how.date_format in COUNTED:
+        return f"{how.date_format} since 1970, or a date or time in ISO 8601"
+    also = f", or as {how.date_format}" if how.date_format not in (None, ISO) else ""
+    return f"a date or time in ISO 8601{also}"
+
+
+def _by_python(text: str) -> float | None:
+    """Whatever else ISO 8601 has."""
+    try:
+        time = datetime.fromisoformat(text)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _moments(series: "pl.Series") -> Numbers:
+    """Seconds since 1970 of dates and times, NaN where one is missing or out of range."""
+    import polars as pl
+
+    # By whole numbers: a year that polars cannot show ends in a panic as soon as it looks for its calendar.
+    steps = series.to_physical().cast(pl.Int64)
+    if series.dtype == pl.Date:
+        a_second, steps = 1.0, pl.select(pl.when(steps.abs() < 2**40).then(steps * 86_400)).to_series()
+    else:
+        a_second = {"ms": 1e3, "us": 1e6, "ns": 1e9}[str(series.dtype.time_unit)]  # type: ignore[attr-defined]
+        if a_second == 1e9:  # to microseconds, as JSON's times have
+            a_second, steps = 1e6, steps // 1000
+    found: Numbers = np.divide(steps.cast(pl.Float64).fill_null(np.nan).to_numpy(), a_second)
+    return found
+
+
+def _as_before(series: "pl.Series") -> "pl.Series":
+    """As polars guesses it: how data sets were read that have no form of dates."""
+    import polars as pl
+
+    texts = pl.col("")
+    dates = texts.str.to_date(strict=False).cast(pl.Datetime("us", "UTC"))
+    times = texts.str.to_datetime(time_unit="us", time_zone="UTC", strict=False).fill_null(dates)
+    micro = series.to_frame("").select(times.dt.epoch("us").cast(pl.Float64)).to_series()
+    return pl.Series("", np.divide(micro, 1e6))
