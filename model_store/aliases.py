@@ -1,90 +1,136 @@
 """Aliases of versions: each an append-only log of numbered entries: compare-and-swap and history in one."""
 
-import json
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from model_store.backends.backend import Backend
-from model_store.clock import Clock, rfc3339, utc_now
+from model_store.clock import Clock, from_rfc3339, rfc3339, utc_now
 from model_store.collection import Collection
 from model_store.errors import (
     AliasCorrupt,
     AliasNotFound,
     KeyExists,
+    KeyNotFound,
+    MadeByNewer,
     NothingToRollBackTo,
     PreconditionFailed,
+    Unavailable,
+    VersionInUse,
     VersionNotFound,
 )
-from model_store.names import check_alias, check_name
+from model_store.names import check_alias, check_name, is_alias
+from model_store.sealed import seal, unseal
+from model_store.series import Series
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of an alias's log: the version it points at since `created_at` (RFC 3339 UTC), or None: deleted."""
+    """One entry of an alias's log: the version it points at since `created_at` (RFC 3339 UTC), or None: deleted.
+
+    Of a damaged one only the number is known. A void one was written by a deletion, to keep a late writer from pointing the
+    alias at the version that goes; it counts for nothing but for its number.
+    """
 
     number: int
     version: int | None
     created_at: str
+    damaged: bool = False
+    void: bool = False
+
+    @property
+    def deleted(self) -> bool:
+        """Whether the alias ended with this entry."""
+        return self.version is None and not self.damaged
 
 
 class Aliases:
-    """Aliases under `<prefix>/<name>/aliases/<alias>/<entry number>`; the entry with the highest number is in force.
+    """Aliases under `<prefix>/<name>/aliases/<alias>/<entry number>`; the highest entry that is not void is in force.
 
     Entries are created by put-if-absent and never changed; their numbers go on after a deletion, so an entry number
     never means two things. With `expected`, a change happens only while that entry is the current one, else
     PreconditionFailed; without, it is tried again until no other writer is in between. Every method raises InvalidName
-    for an illegal name or alias and AliasCorrupt for an entry that cannot be read.
+    for an illegal name or alias.
+
+    An entry is first reserved in the log of the version that it is to point at. A deletion waits for none: it fills what is
+    reserved and not yet written with a void entry, looks where the aliases point, and writes its tombstone right behind the
+    reservations that it has seen. So an alias in force never points at a version that was deleted.
     """
 
     def __init__(self, backend: Backend, prefix: str, collection: Collection, *, now: Clock = utc_now) -> None:
         self._backend = backend
         self._prefix = prefix
-        self._collection = collection
+        self.collection = collection
         self._now = now
 
     def get(self, name: str, alias: str) -> Entry:
-        """The entry in force. Raises AliasNotFound when there is none or it is a deletion."""
-        entry = self._last(name, alias)
-        if entry is None or entry.version is None:
+        """The entry in force. Raises AliasNotFound when there is none or it is a deletion, AliasCorrupt, MadeByNewer."""
+        entry = self._in_force(name, alias)
+        if entry is None or entry.deleted:
             raise AliasNotFound(name, alias)
+        if entry.damaged:
+            raise AliasCorrupt(name, alias, entry.number)
         return entry
 
     def all(self, name: str) -> dict[str, Entry]:
-        """Each alias of `name` with its entry in force; deleted ones are left out."""
-        check_name(name)
-        entries = {alias: self._last(name, alias) for alias in self._backend.names(f"{self._prefix}/{name}/aliases")}
-        return {alias: entry for alias, entry in entries.items() if entry is not None and entry.version is not None}
+        """Each alias of `name` with its entry in force, damaged ones too; deleted ones are left out."""
+        entries = {}
+        for alias in self.names(name):
+            try:
+                entry = self._in_force(name, alias)
+            except (MadeByNewer, Unavailable):
+                entry = Entry(max(self.log(name, alias).numbers(), default=0), None, "", damaged=True)
+            if entry is not None and not entry.deleted:
+                entries[alias] = entry
+        return entries
 
     def history(self, name: str, alias: str) -> list[Entry]:
-        """All entries, the oldest first, deletions included. Raises AliasNotFound when there never was one."""
-        numbers = self._numbers(name, alias)
-        if not numbers:
+        """All entries, the oldest first, deletions and damaged ones included. Raises AliasNotFound when there never was one.
+
+        Raises MadeByNewer.
+        """
+        entries = [self.entry(name, alias, number) for number in self.log(name, alias).numbers()]
+        entries = [entry for entry in entries if not entry.void]
+        if not entries:
             raise AliasNotFound(name, alias)
-        return [self._read(name, alias, number) for number in numbers]
+        return entries
 
     def entry(self, name: str, alias: str, number: int) -> Entry:
-        """The entry with that number, which there must be."""
-        check_name(name)
-        check_alias(alias)
-        return self._read(name, alias, number)
+        """The entry with that number, which there must be. Raises MadeByNewer."""
+        log = self.log(name, alias)
+        damaged = Entry(number, None, "", damaged=True)
+        try:
+            fields, _ = unseal(log.key(number), log.read(number))
+            entry = Entry(**fields)
+            from_rfc3339(entry.created_at)
+        except KeyNotFound:  # lost, or a folder of that name, which is none of the store's
+            return damaged if log.marked(number) else replace(damaged, damaged=False, void=True)
+        except (ValueError, TypeError):
+            return damaged
+        sound = type(entry.number) is int and entry.number == number and not entry.damaged
+        return entry if sound and (entry.version is None or type(entry.version) is int) else damaged
+
+    def is_sealed(self, name: str, alias: str, number: int) -> bool:
+        """Whether the entry is; those of stores of before are not. Raises KeyNotFound, ValueError, MadeByNewer."""
+        log = self.log(name, alias)
+        return unseal(log.key(number), log.read(number))[1]
+
+    def before(self, name: str, alias: str, number: int) -> Entry | None:
+        """The entry before the one with that number, if there is one."""
+        return self._in_force(name, alias, below=number)
 
     def set(self, name: str, alias: str, version: int, *, expected: int | None = None, absent: bool = False) -> Entry:
         """Point the alias at `version`, with `absent` only when there is no such alias; the entry then in force.
 
         Where it points there already, nothing is written. Raises VersionNotFound, NameNotFound, PreconditionFailed.
-        A version deleted at the same moment is never left with an alias, by this rule: here the version is looked at
-        again once the entry is written, and the entry taken back when it has gone; a deletion looks at the aliases
-        again once its tombstone is written. What remains: for that moment others may read the entry, and a process
-        killed in it may leave an alias on a deleted version, which reads as VersionNotFound until it is set again.
         """
 
         def choose(current: Entry | None) -> int:
             if absent and current is not None and current.version is not None:
                 raise PreconditionFailed
-            if not self._collection.has(name, version):
-                self._collection.latest_number(name)  # NameNotFound when there is nothing at all
-                raise VersionNotFound(self._collection.prefix, name, version)
+            if not self.collection.has(name, version):
+                self.collection.latest_number(name)  # NameNotFound when there is nothing at all
+                raise VersionNotFound(self.collection.prefix, name, version)
             return version
 
         return self._change(name, alias, expected, choose)
@@ -93,7 +139,7 @@ class Aliases:
         """End the alias with an entry without a version. Raises AliasNotFound, PreconditionFailed."""
 
         def choose(current: Entry | None) -> None:
-            if current is None or current.version is None:
+            if current is None or current.deleted:
                 raise AliasNotFound(name, alias)
 
         return self._change(name, alias, expected, choose)
@@ -102,73 +148,93 @@ class Aliases:
         """Point the alias where the entry before the current one did, by a new entry.
 
         Raises NothingToRollBackTo when there is no entry before, it was a deletion, or its version has gone;
-        AliasNotFound, PreconditionFailed.
+        AliasNotFound, AliasCorrupt, PreconditionFailed.
         """
 
         def choose(current: Entry | None) -> int:
-            if current is None or current.version is None:
+            if current is None or current.deleted:
                 raise AliasNotFound(name, alias)
-            if current.number == 1:
+            before = self.before(name, alias, current.number)
+            for entry in (current, before):
+                if entry is not None and entry.damaged:
+                    raise AliasCorrupt(name, alias, entry.number)
+            if before is None or before.version is None or not self.collection.has(name, before.version):
                 raise NothingToRollBackTo
-            target = self._read(name, alias, current.number - 1).version
-            if target is None or not self._collection.has(name, target):
-                raise NothingToRollBackTo
-            return target
+            return before.version
 
         return self._change(name, alias, expected, choose)
+
+    def check_unused(self, name: str, version: int, reserved: Mapping[str, int]) -> None:
+        """Raise VersionInUse when an alias points at the version; of those `reserved` none does so later.
+
+        A damaged alias is taken to point there when its entry was reserved for this version.
+        """
+        for alias, entry in reserved.items():
+            self._settle(name, alias, entry)
+        users = []
+        for alias in self.names(name):
+            entry_in_force = self._in_force(name, alias)
+            if entry_in_force is None or entry_in_force.deleted:
+                continue
+            damaged_here = entry_in_force.damaged and reserved.get(alias, 0) >= entry_in_force.number
+            if entry_in_force.version == version or damaged_here:
+                users.append(alias)
+        if users:
+            raise VersionInUse(name, version, users)
+
+    def names(self, name: str) -> list[str]:
+        """The aliases that there are or were."""
+        check_name(name)
+        return [alias for alias in self._backend.names(f"{self._prefix}/{name}/aliases") if is_alias(alias)]
+
+    def log(self, name: str, alias: str) -> Series:
+        """The keys of the alias's entries."""
+        check_name(name)
+        check_alias(alias)
+        return Series(self._backend, f"{self._prefix}/{name}", f"aliases/{alias}")
 
     def _change(
         self, name: str, alias: str, expected: int | None, choose: Callable[[Entry | None], int | None]
     ) -> Entry:
+        log = self.log(name, alias)
         while True:
-            try:
-                current = self._last(name, alias)
-            except AliasCorrupt as error:
-                current = Entry(error.entry, None, "")  # as if deleted, so that setting it anew repairs it
-            if expected is not None and (current is None or current.version is None or current.number != expected):
+            numbers = log.numbers()
+            current = self._in_force(name, alias)
+            if expected is not None and (current is None or current.deleted or current.number != expected):
                 raise PreconditionFailed
             version = choose(current)
-            if current is not None and current.version == version:
+            if current is not None and not current.damaged and current.version == version:
                 return current
+            number = numbers[-1] + 1 if numbers else 1
+            if version is not None:
+                self.collection.reserve(name, version, alias, number)
             try:
-                entry = self._append(name, alias, current, version)
+                return self._append(log, Entry(number, version, rfc3339(self._now())))
             except KeyExists:
                 continue
-            if version is not None and not self._collection.has(name, version):
-                self._take_back(name, alias, entry, current)
-                raise VersionNotFound(self._collection.prefix, name, version)
-            return entry
 
-    def _take_back(self, name: str, alias: str, entry: Entry, before: Entry | None) -> None:
-        version = before.version if before is not None else None
-        if version is not None and not self._collection.has(name, version):
-            version = None
-        with suppress(KeyExists):  # another writer has already moved the alias on
-            self._append(name, alias, entry, version)
+    def _settle(self, name: str, alias: str, reserved: int) -> None:
+        """Fill what is reserved and not written with void entries."""
+        log = self.log(name, alias)
+        while (last := max(log.numbers(), default=0)) < reserved:
+            try:
+                self._append(log, Entry(last + 1, None, rfc3339(self._now()), void=True))
+            except KeyExists:
+                continue  # its writer was faster
 
-    def _append(self, name: str, alias: str, last: Entry | None, version: int | None) -> Entry:
-        entry = Entry(last.number + 1 if last is not None else 1, version, rfc3339(self._now()))
-        self._backend.create(f"{self._log(name, alias)}/{entry.number}", json.dumps(asdict(entry)).encode())
+    def _append(self, log: Series, entry: Entry) -> Entry:
+        fields: dict[str, Any] = {"number": entry.number, "version": entry.version, "created_at": entry.created_at}
+        if entry.void:
+            fields["void"] = True
+        log.create(entry.number, seal(log.key(entry.number), fields))
+        log.mark(entry.number)
         return entry
 
-    def _last(self, name: str, alias: str) -> Entry | None:
-        numbers = self._numbers(name, alias)
-        return self._read(name, alias, numbers[-1]) if numbers else None
-
-    def _numbers(self, name: str, alias: str) -> list[int]:
-        check_name(name)
-        check_alias(alias)
-        return sorted(map(int, self._backend.names(self._log(name, alias))))
-
-    def _read(self, name: str, alias: str, number: int) -> Entry:
-        data = self._backend.read(f"{self._log(name, alias)}/{number}")
-        try:
-            entry = Entry(**json.loads(data))
-        except (ValueError, TypeError) as error:
-            raise AliasCorrupt(name, alias, number) from error
-        if entry.number != number or not isinstance(entry.version, int | None):
-            raise AliasCorrupt(name, alias, number)
-        return entry
-
-    def _log(self, name: str, alias: str) -> str:
-        return f"{self._prefix}/{name}/aliases/{alias}"
+    def _in_force(self, name: str, alias: str, below: int | None = None) -> Entry | None:
+        """The highest entry that is not void. Raises MadeByNewer."""
+        for number in reversed(self.log(name, alias).numbers()):
+            if below is None or number < below:
+                entry = self.entry(name, alias, number)
+                if not entry.void:
+                    return entry
+        return None

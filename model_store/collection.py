@@ -1,45 +1,52 @@
 """A collection of named, numbered, immutable versions: models are one, data sets another."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from model_store.backends.backend import Backend
-from model_store.clock import Clock, from_rfc3339, rfc3339, utc_now
-from model_store.contents import Contents, content_made_at, describe_file, new_content_id
+from model_store.clock import Clock, rfc3339, utc_now
+from model_store.contents import MANIFEST, Contents, content_made_at, describe_file, new_content_id
 from model_store.errors import (
+    UNREADABLE,
     ContentDamaged,
+    Corrupt,
     KeyExists,
     KeyNotFound,
+    MadeByNewer,
     NameNotFound,
     NotFound,
     StoreError,
+    Unavailable,
     VersionCorrupt,
     VersionNotFound,
 )
-from model_store.fault import Fault
 from model_store.manifest import decode_manifest, encode_manifest, manifest_digest
-from model_store.names import check_file_names, check_name
+from model_store.names import check_file_names, check_name, is_name
+from model_store.os_errors import storage_errors
 from model_store.record import Record
+from model_store.records import Records
 from model_store.version import Version
-
-RECORD = "record"
 
 
 class Collection:
     """Versions under `<prefix>/<name>/versions/<number>` (the record) and `<prefix>/<name>/contents/<id>/`.
 
-    A version exists exactly when its record does, and the record is created last, by put-if-absent: publishing is all
-    or nothing, and safe against other threads, processes and machines on the same backend. Nothing is cached, so a
-    change by one process is seen by all. Every method that takes a name raises InvalidName for an illegal one, and
-    any may raise NoSpace or Unavailable.
+    A version exists from the creation of its record, which is created last, to the creation of its tombstone, in
+    `<prefix>/<name>/uses/<number>/`; both by put-if-absent. So publishing and deleting are all or nothing, and safe
+    against other threads, processes and machines on the same backend. Nothing is cached but which names have died, so a
+    change by one process is seen by all. Every method that takes a name raises InvalidName for an illegal one, and any
+    may raise NoSpace or Unavailable. `newest_format` is the highest `format` of a manifest that is known; higher ones
+    raise MadeByNewer.
     """
 
-    def __init__(self, backend: Backend, prefix: str, *, now: Clock = utc_now) -> None:
+    def __init__(self, backend: Backend, prefix: str, *, newest_format: int = 1, now: Clock = utc_now) -> None:
         self.prefix = prefix
         self._backend = backend
+        self._newest_format = newest_format
+        self._dead: dict[str, list[int]] = {}
         self._now = now
 
     def publish(
@@ -51,75 +58,116 @@ class Collection:
         key: str | None = None,
         since: int = 0,
     ) -> Version:
+        """The version that `publish_once` answers."""
+        return self.publish_once(name, manifest, files, key=key, since=since)[0]
+
+    def publish_once(
+        self, name: str, manifest: Mapping[str, Any], files: Mapping[str, Path], *, key: str | None, since: int = 0
+    ) -> tuple[Version, bool]:
         """Publish the next version: `manifest`, with the key `files` set by the store, and `files`, moved in.
 
         The number is the highest ever used + 1. With a `key` it is exactly-once: when a live version numbered above
-        `since` was published with the same key, before or at the same time, that version is returned instead. Whatever
-        happens, a file of the caller's is moved or left where it was. Raises InvalidManifest and InvalidName.
+        `since` was published with the same key, before or at the same time, that version is answered instead, and
+        False. Whatever happens, a file of the caller's is moved or left where it was. Raises InvalidManifest and
+        InvalidName.
         """
         check_name(name)
         check_file_names(files)
-        used = self._used(name)
-        if key is not None and (number := self._published(name, key, [n for n in used if n > since])):
-            return self.get(name, number)
-        described = {file: describe_file(source) for file, source in files.items()}
+        used = self.records(name).numbers()
+        if key is not None and (known := self._published(name, key, [each for each in used if each > since])):
+            return known, False
+        with storage_errors():
+            described = {file: describe_file(source) for file, source in files.items()}
         data = encode_manifest({**manifest, "files": described})
         kept = decode_manifest(data)
         now = self._now()
         record = Record(manifest_digest(data), new_content_id(now), key, rfc3339(now))
-        contents = self._contents(name)
+        contents = self.contents(name)
         try:
             contents.write(record.content, data, files)
-            number = self._claim(name, max(used, default=0) + 1, record)
+            number, known = self._claim(name, max(used, default=0) + 1, record)
         except BaseException:
             with suppress(StoreError):  # what cannot be cleaned up now is left to sweep
                 self._discard(name, record.content)
             raise
-        if self._record(name, number).content != record.content:
+        with suppress(StoreError):  # the highest number was kept while it was that
+            if used and number > used[-1] and self.records(name).uses(used[-1]).last().deleted:
+                self.records(name).series.remove(used[-1])
+        if known is None:
+            return Version(name, number, record.digest, record.created_at, kept), True
+        with suppress(StoreError):
             contents.delete(record.content)
-            return self.get(name, number)
-        return Version(name, number, record.digest, record.created_at, kept)
+        return known, False
+
+    def take(self, name: str, manifest: Mapping[str, Any], files: Mapping[str, Path]) -> tuple[Version, bool]:
+        """The newest whole version with the digest of `manifest`, which has its `files` described; without one it is
+        published, by one of several callers alone. Whether it is new. Raises InvalidManifest and InvalidName.
+        """
+        check_name(name)
+        digest = manifest_digest(encode_manifest(manifest))
+        since = max(self.records(name).numbers(), default=0)  # before it is looked for: nothing comes in between
+        if (known := self.find(name, digest)) is not None:
+            return known, False
+        return self.publish_once(name, manifest, files, key=f"bundle:{digest}", since=since)
 
     def published(self, name: str, key: str, *, since: int = 0) -> Version | None:
         """The live version numbered above `since` that was published with this key, if there is one."""
         check_name(name)
-        number = self._published(name, key, [each for each in self._used(name) if each > since])
-        return None if number is None else self.get(name, number)
+        return self._published(name, key, [each for each in self.records(name).numbers() if each > since])
 
     def get(self, name: str, number: int) -> Version:
-        """The version, its manifest checked by digest. Raises NameNotFound, VersionNotFound, VersionCorrupt."""
+        """The version, its manifest checked by digest.
+
+        Raises NameNotFound, VersionNotFound, VersionCorrupt, MadeByNewer.
+        """
         check_name(name)
         record = self._live(name, number)
         try:
-            manifest = self._contents(name).manifest(record.content, record.digest)
+            manifest = self.contents(name).manifest(record.content, record.digest)
         except ContentDamaged as damage:
             self._live(name, number)  # deleted between record and manifest: not found rather than corrupt
             raise VersionCorrupt(name, number, damage.file, damage.reason) from damage
+        made_as = manifest.get("format", 1)
+        if type(made_as) is not int or made_as < 1:
+            raise VersionCorrupt(name, number, MANIFEST, "has a format that is no number")
+        if made_as > self._newest_format:
+            raise MadeByNewer(f"Version {number} of {name!r}")
         return Version(name, number, record.digest, record.created_at, manifest)
 
     def has(self, name: str, number: int) -> bool:
         """Whether this version exists. A record that cannot be read counts: `get` then says what is wrong with it."""
         check_name(name)
-        return self._is_live(name, number)
+        return self.records(name).is_live(number)
+
+    def record(self, name: str, number: int) -> Record | None:
+        """What is known of a version whose manifest need not be whole; None when its record cannot be read, either.
+
+        Raises NameNotFound, VersionNotFound.
+        """
+        check_name(name)
+        try:
+            return self._live(name, number)
+        except UNREADABLE:
+            return None
 
     def numbers(self, name: str) -> list[int]:
         """The numbers of all versions, rising. Raises NameNotFound when there is none."""
         check_name(name)
-        numbers = [number for number in self._used(name) if self._is_live(name, number)]
+        numbers = list(self.records(name).live_from_highest())
         if not numbers:
             raise NameNotFound(self.prefix, name)
-        return numbers
+        return numbers[::-1]
 
     def latest_number(self, name: str) -> int:
         """The highest number of a version that exists. Raises NameNotFound."""
         check_name(name)
-        number = next(self._live_from_highest(name), None)
+        number = self.records(name).latest()
         if number is None:
             raise NameNotFound(self.prefix, name)
         return number
 
     def latest(self, name: str) -> Version:
-        """The version with the highest number. Raises NameNotFound, VersionCorrupt."""
+        """The version with the highest number. Raises NameNotFound, VersionCorrupt, MadeByNewer."""
         while True:
             try:
                 return self.get(name, self.latest_number(name))
@@ -128,18 +176,21 @@ class Collection:
 
     def names(self) -> list[str]:
         """The names that have a version, sorted."""
-        return [name for name in self._backend.names(self.prefix) if any(self._live_from_highest(name))]
+        return [name for name in self.all_names() if not self._is_known_dead(name)]
 
     def find(self, name: str, digest: str) -> Version | None:
-        """The newest version with this digest, if there is one. Raises VersionCorrupt when just that one is."""
+        """The newest version with this digest that is whole in every file, if there is one."""
         check_name(name)
-        for number in reversed(self._used(name)):
-            try:
-                record = self._record(name, number)
-            except VersionCorrupt:
+        records = self.records(name)
+        for number in reversed(records.numbers()):
+            record = records.readable(number)
+            if record is None or record.digest != digest:
                 continue
-            if record.live and record.digest == digest:
-                return self.get(name, number)
+            with suppress(Corrupt, MadeByNewer, NotFound):
+                version = self.get(name, number)
+                for file in version.manifest["files"]:
+                    self.path(version, file)
+                return version
         return None
 
     def path(self, version: Version, file: str) -> Path:
@@ -153,32 +204,41 @@ class Collection:
             raise KeyNotFound("The version has no such file.")
         record = self._live(name, number)
         try:
-            return self._contents(name).file(record.content, file, version.manifest["files"][file])
+            return self.contents(name).file(record.content, file, version.manifest["files"][file])
         except ContentDamaged as damage:
             self._live(name, number)
             raise VersionCorrupt(name, number, damage.file, damage.reason) from damage
 
-    def delete(self, name: str, number: int, *, guard: Callable[[], None] = lambda: None) -> None:
+    def reserve(self, name: str, number: int, alias: str, entry: int) -> None:
+        """Say that this entry of the alias may come to point at the version, which a deletion then waits for.
+
+        Raises NameNotFound, VersionNotFound.
+        """
+        self.record(name, number)
+        if not self.records(name).uses(number).reserve(alias, entry):
+            raise VersionNotFound(self.prefix, name, number)
+
+    def delete(self, name: str, number: int, *, guard: Callable[[Mapping[str, int]], None] = lambda _: None) -> None:
         """Delete one version; its number is never used again. Raises NameNotFound, VersionNotFound.
 
-        `guard` raises when the version must stay. It is asked again once the deletion shows to others; when it then
-        raises, the version is put back.
+        Of several callers one succeeds. `guard` raises when the version must stay; it is given the entries of aliases
+        that are reserved for the version, and asked again whenever another was reserved before the deletion was done.
         """
         check_name(name)
-        place, now = self._place(name, number), rfc3339(self._now())
-        try:
-            record = self._live(name, number)
-        except VersionCorrupt:
-            record = Record("0" * 64, "0" * 32, None, now)  # names no content: that is left to sweep
-        guard()
-        before = self._backend.read(place)
-        self._backend.replace(place, record.buried(now).encode())
-        try:
-            guard()
-        except BaseException:
-            self._backend.replace(place, before)
-            raise
-        self._contents(name).delete(record.content)
+        records = self.records(name)
+        uses = records.uses(number)
+        while True:
+            last = uses.last()
+            record = self.record(name, number)
+            content = None if record is None else record.content
+            guard(last.aliases)
+            with suppress(KeyExists):
+                uses.end(last, content, rfc3339(self._now()))
+                break
+        with suppress(StoreError):  # it is deleted; what cannot be cleaned up now is left to sweep
+            if content is not None:
+                self.contents(name).delete(content)
+            records.forget(number)
 
     def delete_all(self, name: str) -> None:
         """Delete every version of `name`. Raises NameNotFound when there is none."""
@@ -189,126 +249,97 @@ class Collection:
                 continue  # another process deletes as well
 
     def sweep(self, older_than_seconds: float) -> None:
-        """Remove contents that no record points at, once they are older than that: leftovers of crashes.
+        """Remove contents that no version has, once they are older than that, and records of deleted versions: leftovers
+        of crashes.
 
-        `older_than_seconds` must be longer than the longest publish. A name with a record that cannot be read is left
-        alone, as that record's content cannot be told from a leftover.
+        `older_than_seconds` must be longer than the longest publish. A name with a record that is lost or cannot be read
+        is left alone, as that record's content cannot be told from a leftover.
         """
         limit = self._now() - timedelta(seconds=older_than_seconds)
-        for name in self._backend.names(self.prefix):
-            contents = self._contents(name)
-            # Ids first, records second: whatever is published in between is then seen as in use.
-            old = [content for content in contents.ids() if content_made_at(content) <= limit]
-            if not old:
-                continue
+        for name in self.all_names():
+            with suppress(*UNREADABLE):
+                self._sweep(name, limit.timestamp())
+
+    def _sweep(self, name: str, limit: float) -> None:
+        contents = self.contents(name)
+        # Ids first, records second: whatever is published in between is then seen as in use.
+        old = [content for content in contents.ids() if content_made_at(content).timestamp() <= limit]
+        records, in_use = self.records(name), set()
+        numbers = records.numbers()
+        for number in numbers:
             try:
-                records = list(self._records(name))
-            except VersionCorrupt:
-                continue
-            in_use = {record.content for record in records if _keeps_content(record, limit.timestamp())}
-            for content in old:
-                if content not in in_use:
-                    contents.delete(content)
+                in_use.add(records.read(number).content)
+            except KeyNotFound:
+                if records.bury(number) and number < numbers[-1]:
+                    records.series.remove(number)
+        for content in old:
+            if content not in in_use:
+                contents.delete(content)
 
-    def verify(self) -> list[Fault]:
-        """Read everything again: each live version's record, manifest and files. What is wrong, by name and number."""
-        return [
-            fault
-            for name in self._backend.names(self.prefix)
-            for number in self._used(name)
-            if self._is_live(name, number)
-            for fault in self._faults(name, number)
-        ]
+    # What verify and upgrade look at, too
 
-    def _faults(self, name: str, number: int) -> Iterator[Fault]:
-        files: list[str] = []
-        try:
-            version = self.get(name, number)
-            files = sorted(version.manifest["files"])
-        except VersionCorrupt as error:
-            yield Fault(name, number, error.file, error.reason)
-        except NotFound:
-            return  # deleted meanwhile
-        for file in files:
-            try:
-                self.path(version, file)
-            except VersionCorrupt as error:
-                yield Fault(name, number, error.file, error.reason)
-            except NotFound:
-                return
+    def all_names(self) -> list[str]:
+        """The names under which there is or was anything, sorted."""
+        return [name for name in self._backend.names(self.prefix) if is_name(name)]
 
-    def _published(self, name: str, key: str, numbers: list[int]) -> int | None:
-        return next((number for number in numbers if self._has_key(name, number, key)), None)
+    def records(self, name: str) -> Records:
+        """The records of that name."""
+        return Records(self._backend, self.prefix, name)
 
-    def _has_key(self, name: str, number: int, key: str) -> bool:
-        try:
-            record = self._record(name, number)
-        except VersionCorrupt:
-            return False  # one unreadable record must not stop every later publish
-        return record.live and record.key == key
+    def contents(self, name: str) -> Contents:
+        """The contents of that name."""
+        return Contents(self._backend, f"{self.prefix}/{name}")
+
+    def _published(self, name: str, key: str, numbers: list[int]) -> Version | None:
+        records = self.records(name)
+        for number in numbers:
+            record = records.readable(number)  # one that is damaged must not stop every later publish
+            if record is not None and record.key == key:
+                with suppress(NotFound):  # deleted in between
+                    return self.get(name, number)
+        return None
+
+    def _claim(self, name: str, number: int, record: Record) -> tuple[int, Version | None]:
+        """The number that got `record`, or that has a record with its key, and then that version."""
+        while True:
+            found, won = self.records(name).claim(number, record)
+            if won:
+                return found, None
+            with suppress(NotFound):  # deleted in between: then it is to be published after all
+                return found, self.get(name, found)
 
     def _discard(self, name: str, content: str) -> None:
         """Delete a content that was not published: a failed write of its record may still have written it, so look."""
-        if content not in {record.content for record in self._records(name)}:
-            self._contents(name).delete(content)
-
-    def _claim(self, name: str, number: int, record: Record) -> int:
-        """The number that got `record`, or that already has a record with its key."""
-        while True:
-            try:
-                self._backend.create(self._place(name, number), record.encode())
-                return number
-            except KeyExists:
-                # Our own bytes are our own write, told twice by a backend that tries again.
-                if self._backend.read(self._place(name, number)) == record.encode():
-                    return number
-                if record.key is not None and self._has_key(name, number, record.key):
-                    return number
-                number += 1
+        records = self.records(name)
+        for number in records.numbers():
+            with suppress(KeyNotFound):
+                if records.read(number).content == content:
+                    return
+        self.contents(name).delete(content)
 
     def _live(self, name: str, number: int) -> Record:
         try:
-            record = self._record(name, number)
+            return self.records(name).read(number)
         except KeyNotFound:
-            record = None
-        if record is None or not record.live:
-            if any(self._live_from_highest(name)):
-                raise VersionNotFound(self.prefix, name, number)
-            raise NameNotFound(self.prefix, name)
-        return record
+            if self._has_any(name):
+                raise VersionNotFound(self.prefix, name, number) from None
+            raise NameNotFound(self.prefix, name) from None
 
-    def _is_live(self, name: str, number: int) -> bool:
-        try:
-            return self._record(name, number).live
-        except VersionCorrupt:
+    def _is_known_dead(self, name: str) -> bool:
+        """Whether every version was deleted. That stays so until there is another number, so it is looked at once."""
+        with suppress(Unavailable):
+            numbers = self.records(name).numbers()
+            if numbers == self._dead.get(name):
+                return True
+            if self._has_any(name):
+                return False
+            if all(self.records(name).uses(number).last().deleted for number in numbers):
+                self._dead[name] = numbers
             return True
-        except KeyNotFound:
-            return False
+        return False
 
-    def _live_from_highest(self, name: str) -> Iterator[int]:
-        return (number for number in reversed(self._used(name)) if self._is_live(name, number))
-
-    def _used(self, name: str) -> list[int]:
-        """All numbers ever given, tombstones included, rising."""
-        return sorted(map(int, self._backend.names(f"{self.prefix}/{name}/versions")))
-
-    def _records(self, name: str) -> Iterator[Record]:
-        return (self._record(name, number) for number in self._used(name))
-
-    def _record(self, name: str, number: int) -> Record:
-        data = self._backend.read(self._place(name, number))
+    def _has_any(self, name: str) -> bool:
         try:
-            return Record.decode(data)
-        except ValueError as error:
-            raise VersionCorrupt(name, number, RECORD, "cannot be read") from error
-
-    def _place(self, name: str, number: int) -> str:
-        return f"{self.prefix}/{name}/versions/{number}"
-
-    def _contents(self, name: str) -> Contents:
-        return Contents(self._backend, f"{self.prefix}/{name}")
-
-
-def _keeps_content(record: Record, limit: float) -> bool:
-    """A young tombstone keeps its content: its deletion may still be taken back."""
-    return record.deleted_at is None or from_rfc3339(record.deleted_at).timestamp() > limit
+            return any(self.records(name).live_from_highest())
+        except Unavailable:
+            return True  # it cannot be told, and whoever asks for more will learn so

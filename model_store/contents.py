@@ -10,6 +10,8 @@ from typing import Any
 from model_store.backends.backend import Backend
 from model_store.errors import ContentDamaged, InvalidManifest, KeyNotFound
 from model_store.manifest import decode_manifest, manifest_digest
+from model_store.os_errors import storage_errors
+from model_store.record import is_content
 
 MANIFEST = "manifest.json"
 
@@ -56,20 +58,24 @@ class Contents:
             raise ContentDamaged(MANIFEST, "is not a manifest") from error
 
     def file(self, content: str, file: str, expected: Mapping[str, Any]) -> Path:
-        """A local path to the file, which must have the size and SHA-256 of `expected`. Raises ContentDamaged."""
-        try:
-            path = self._backend.local_path(self._file_key(content, file))
-            if path.stat().st_size != expected["bytes"]:
-                raise ContentDamaged(file, "does not have the size that was published")
-            if describe_file(path) != expected:
-                raise ContentDamaged(file, "does not have the SHA-256 that was published")
-        except (KeyNotFound, FileNotFoundError):
-            raise ContentDamaged(file, "is missing") from None
+        """A local path to the file, which must have the size and SHA-256 of `expected`.
+
+        Raises ContentDamaged, and Unavailable when it cannot be read.
+        """
+        with storage_errors():
+            try:
+                path = self._backend.local_path(self._file_key(content, file))
+                if path.stat().st_size != expected["bytes"]:
+                    raise ContentDamaged(file, "does not have the size that was published")
+                if describe_file(path) != expected:
+                    raise ContentDamaged(file, "does not have the SHA-256 that was published")
+            except (KeyNotFound, FileNotFoundError):
+                raise ContentDamaged(file, "is missing") from None
         return path
 
     def ids(self) -> list[str]:
         """The ids of all contents, the oldest first."""
-        return self._backend.names(self._prefix)
+        return [name for name in self._backend.names(self._prefix) if is_content(name)]
 
     def delete(self, content: str) -> None:
         """Remove one content; nothing happens when it is not there."""

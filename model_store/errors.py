@@ -4,6 +4,7 @@ StoreError
 ├── InvalidName            a model, data set, alias or file name breaks its rule
 ├── InvalidManifest        a manifest that is no canonical JSON object
 ├── InvalidBundle          a bundle that breaks a rule; names member and rule
+│   └── BundleMadeByNewer
 ├── NotFound
 │   ├── NameNotFound       no live version under that name
 │   ├── VersionNotFound
@@ -12,6 +13,7 @@ StoreError
 │   ├── VersionInUse       an alias points at it
 │   ├── PreconditionFailed the compare-and-swap was lost
 │   └── NothingToRollBackTo
+├── MadeByNewer            a format that this software does not know yet
 ├── Corrupt
 │   ├── ContentDamaged     one file is not what it was; collections turn it into VersionCorrupt
 │   ├── VersionCorrupt
@@ -61,6 +63,10 @@ class InvalidBundle(StoreError):
         self.member = member if member is None else shown(member)
         self.rule = rule
         super().__init__(f"The bundle is not valid: {'' if member is None else shown(member) + ': '}{rule}.")
+
+
+class BundleMadeByNewer(InvalidBundle):
+    """The bundle was made by a newer Modelwright."""
 
 
 class NotFound(StoreError):
@@ -117,6 +123,13 @@ class NothingToRollBackTo(Conflict):
     """The alias has no earlier entry with a version that still exists."""
 
 
+class MadeByNewer(StoreError):
+    """What is stored was made by a newer Modelwright, in a format that this one does not know."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} was made by a newer Modelwright, in a format that this one does not know.")
+
+
 class Corrupt(StoreError):
     """What is stored is not what was written."""
 
@@ -169,3 +182,7 @@ class NoSpace(BackendError):
 
 class Unavailable(BackendError):
     """The storage cannot be used now."""
+
+
+# Of one version or alias: it is there, and must not take the list that it stands in with it.
+UNREADABLE = (Corrupt, MadeByNewer, Unavailable)

@@ -24,8 +24,13 @@ _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)?"
 
 def check_name(name: str) -> None:
     """Raise InvalidName unless `name` may name a model or a data set."""
-    if not _NAME.fullmatch(name) or ".." in name or _DEVICE.fullmatch(name):
+    if not is_name(name):
         raise InvalidName("name", NAME_RULE, name)
+
+
+def is_name(name: str) -> bool:
+    """Whether `name` may name a model or a data set."""
+    return _NAME.fullmatch(name) is not None and ".." not in name and not _DEVICE.fullmatch(name)
 
 
 def check_alias(alias: str) -> None:

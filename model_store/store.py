@@ -1,6 +1,5 @@
 """The model store: models with their aliases, and data sets."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,11 +8,16 @@ from model_store.backends.backend import Backend
 from model_store.backends.local import LocalBackend
 from model_store.clock import Clock, utc_now
 from model_store.collection import Collection
-from model_store.errors import AliasCorrupt, AliasNotFound, NotFound, VersionInUse, VersionNotFound
+from model_store.errors import AliasNotFound, NotFound, VersionNotFound
 from model_store.fault import Fault
 from model_store.names import is_alias
+from model_store.upgrade import upgrade
+from model_store.verification import Report, Verification
 from model_store.version import Version
 
+# The newest format of a manifest that is known, by collection; whoever publishes says which one a manifest has.
+MODEL_FORMAT = 1
+DATASET_FORMAT = 2
 _MOST_DIGITS = 18
 
 
@@ -21,8 +25,8 @@ class Store:
     """Everything on one backend: `models`, `datasets`, and `aliases` of the models."""
 
     def __init__(self, backend: Backend, *, now: Clock = utc_now) -> None:
-        self.models = Collection(backend, "models", now=now)
-        self.datasets = Collection(backend, "datasets", now=now)
+        self.models = Collection(backend, "models", newest_format=MODEL_FORMAT, now=now)
+        self.datasets = Collection(backend, "datasets", newest_format=DATASET_FORMAT, now=now)
         self.aliases = Aliases(backend, "models", self.models, now=now)
         self._backend = backend
 
@@ -34,25 +38,36 @@ class Store:
     def resolve(self, name: str, reference: str) -> Version:
         """The model version that `reference` means: digits, `latest`, else an alias.
 
-        Raises NameNotFound, VersionNotFound (also for an unknown alias), VersionCorrupt, AliasCorrupt, InvalidName.
+        Raises NameNotFound, VersionNotFound (also for an unknown alias), VersionCorrupt, AliasCorrupt, MadeByNewer,
+        InvalidName.
         """
         if reference == "latest":
             return self.models.latest(name)
-        if reference.isascii() and reference.isdigit() and len(reference) <= _MOST_DIGITS:
+        if _is_number(reference):
             return self.models.get(name, int(reference))
         self.models.latest_number(name)
         if not is_alias(reference):
             raise VersionNotFound(self.models.prefix, name, reference)
         return self._aliased(name, reference)
 
-    def delete_version(self, name: str, number: int) -> None:
-        """Delete one model version. Raises NameNotFound, VersionNotFound, and VersionInUse while an alias points at it.
+    def number(self, name: str, reference: str) -> int:
+        """The number of the model version that `reference` means, which need not be whole. Raises as `resolve` does."""
+        if reference == "latest":
+            return self.models.latest_number(name)
+        if _is_number(reference):
+            self.models.record(name, int(reference))
+            return int(reference)
+        self.models.latest_number(name)
+        if not is_alias(reference):
+            raise VersionNotFound(self.models.prefix, name, reference)
+        try:
+            return self.aliases.get(name, reference).version or 0
+        except AliasNotFound:
+            raise VersionNotFound(self.models.prefix, name, reference) from None
 
-        An alias set at the same moment is seen by a second look, after the tombstone is written; the version is then
-        put back. What remains: in that moment others may find the version gone, and a process killed in it leaves
-        the deletion done, with the alias reading as VersionNotFound.
-        """
-        self.models.delete(name, number, guard=self._unused(name, number))
+    def delete_version(self, name: str, number: int) -> None:
+        """Delete one model version. Raises NameNotFound, VersionNotFound, and VersionInUse while an alias points at it."""
+        self.models.delete(name, number, guard=lambda reserved: self.aliases.check_unused(name, number, reserved))
 
     def delete_model(self, name: str) -> None:
         """Delete a model's aliases, then its versions. Raises NameNotFound; VersionInUse when an alias comes meanwhile.
@@ -75,7 +90,18 @@ class Store:
 
     def verify(self) -> list[Fault]:
         """Read every version and alias again; what is wrong, empty when all is whole."""
-        return [*self.models.verify(), *self._alias_faults(), *self.datasets.verify()]
+        return self.examine().faults
+
+    def examine(self) -> Report:
+        """As `verify`, with what is no fault and yet worth to be told."""
+        report = Report()
+        Verification(self._backend, self.models, self.aliases, report).run()
+        Verification(self._backend, self.datasets, None, report).run()
+        return report
+
+    def upgrade(self) -> int:
+        """Seal what a store of before has left unsealed; how many records and entries there were. No service may run."""
+        return upgrade(self._backend, self.models, self.aliases) + upgrade(self._backend, self.datasets, None)
 
     def _aliased(self, name: str, alias: str) -> Version:
         try:
@@ -90,19 +116,6 @@ class Store:
         except AliasNotFound:
             raise VersionNotFound(self.models.prefix, name, alias) from None
 
-    def _alias_faults(self) -> list[Fault]:
-        faults = []
-        for name in self.models.names():
-            try:
-                self.aliases.all(name)
-            except AliasCorrupt as error:
-                faults.append(Fault(name, None, f"aliases/{error.alias}/{error.entry}", "cannot be read"))
-        return faults
 
-    def _unused(self, name: str, number: int) -> Callable[[], None]:
-        def guard() -> None:
-            users = [alias for alias, entry in self.aliases.all(name).items() if entry.version == number]
-            if users:
-                raise VersionInUse(name, number, users)
-
-        return guard
+def _is_number(reference: str) -> bool:
+    return reference.isascii() and reference.isdigit() and len(reference) <= _MOST_DIGITS

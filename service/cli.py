@@ -98,19 +98,50 @@ def demo(
 
 @store.command()
 def verify(home: Home = None) -> None:
-    """Check every file of every version against its digest."""
+    """Check everything in the store against its digests; name what is damaged, lost, or not the store's own."""
     from model_store import Store
+
+    report = Store.open(store_folder(home)).examine()
+    for fault in report.faults:
+        console.print(str(fault), markup=False)
+    if report.leftovers:
+        console.print(
+            f"Contents of no version: {report.leftovers}, left by writes that broke off. The service removes them."
+        )
+    if report.unsealed:
+        console.print(
+            f"Not sealed: {report.unsealed} records and alias entries. `modelwright store upgrade` seals them."
+        )
+    if report.faults:
+        raise typer.Exit(1)
+    console.print("All is whole.")
+
+
+@store.command()
+def upgrade(home: Home = None) -> None:
+    """Seal what an earlier Modelwright has written, so that damage to it is found. No service may run on this home."""
+    from model_store import Store
+    from service.jobs.ownership import Ownership
+
+    folder = store_folder(home)
+    ownership = Ownership(folder.with_name("owners"), all_here=True)
+    try:
+        if not ownership.alone():
+            raise FileExistsError(f"A service runs on {folder.parent}: stop it first.")
+        sealed = Store.open(folder).upgrade()
+    finally:
+        ownership.close()
+    console.print(f"Sealed: {sealed} records and alias entries.")
+
+
+def store_folder(home: Path | None) -> Path:
+    """The store of a home, which must be there."""
     from service.settings import Settings
 
     folder = (Settings() if home is None else Settings(home=home)).home / "store"
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no model store in {folder}.")
-    faults = Store.open(folder).verify()
-    for fault in faults:
-        console.print(str(fault), markup=False)
-    if faults:
-        raise typer.Exit(1)
-    console.print("All is whole.")
+    return folder
 
 
 # Training and predictions

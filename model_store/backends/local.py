@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Iterator
@@ -92,7 +93,12 @@ class LocalBackend(Backend):
     def local_path(self, key: str) -> Path:
         """The stored file itself: do not write to it. Raises KeyNotFound."""
         path = self._path(key)
-        if not path.is_file():
+        with storage_errors():
+            try:
+                found = stat.S_ISREG(path.stat().st_mode)
+            except _ABSENT:
+                found = False
+        if not found:
             raise KeyNotFound
         return path
 

@@ -126,29 +126,34 @@ class Column(Document):
 
 class Dataset(Document):
     """A version of a data set. `digest` is the SHA-256 of its bytes, `notes` what is worth knowing of how it was read. A
-    version from before there were readings has none."""
+    version from before there were readings has none. Of one that is damaged `error` has a `code` and a `detail`, and the
+    rest is null."""
 
     name: str
-    version: int
-    rows: int
-    bytes: int
-    digest: str
-    media_type: str
-    created_at: str
+    version: int | None
+    rows: int | None
+    bytes: int | None
+    digest: str | None
+    media_type: str | None
+    created_at: str | None
     reading: Reading | None
     notes: list[str]
     columns: list[Column]
+    error: dict[str, Any] | None
 
 
 class Model(Document):
-    """A model, by its latest version; `metrics` and `created_at` are null when that one is damaged."""
+    """A model, by its latest version; `metrics` and `created_at` are null when that one is damaged, and `error` then has a
+    `code` and a `detail`. A damaged alias points at null, and is an `error`, too. `latest` is null while the storage cannot
+    be read."""
 
     name: str
-    latest: int
+    latest: int | None
     versions: int
     aliases: dict[str, int | None]
     metrics: dict[str, Any] | None
     created_at: str | None
+    error: dict[str, Any] | None
 
 
 class ShownModel(Model):
@@ -165,7 +170,7 @@ class ModelPage(Page[Model]):
 
 
 class Version(Document):
-    """A version of a model; what its manifest says is null when that is damaged."""
+    """A version of a model; what its manifest says is null when that is damaged, and `error` has a `code` and a `detail`."""
 
     name: str
     version: int
@@ -174,6 +179,7 @@ class Version(Document):
     aliases: list[str]
     metrics: dict[str, Any] | None
     job: str | None
+    error: dict[str, Any] | None
 
 
 class Manifest(Version):
@@ -205,12 +211,13 @@ class Parameters(Document):
 
 
 class Alias(Document):
-    """Where an alias points; `version` is null where it was deleted."""
+    """Where an alias points; `version` is null where it was deleted or is damaged, of which `error` then tells."""
 
     alias: str
     version: int | None
     entry: int
-    created_at: str
+    created_at: str | None
+    error: dict[str, Any] | None
 
 
 class Key(Document):

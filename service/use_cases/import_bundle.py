@@ -1,13 +1,15 @@
 """Take in a bundle: check every file, see that it makes a model, then publish it."""
 
-from collections.abc import Sized
+from collections.abc import Mapping, Sized
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from model_store import Store, Version, read_bundle
-from model_store.errors import InvalidBundle, NotFound
-from model_store.manifest import encode_manifest, manifest_digest
+from model_store.contents import MANIFEST
+from model_store.errors import BundleMadeByNewer, InvalidBundle
+from model_store.store import MODEL_FORMAT
 from service.serving.answers import predictions
 from service.serving.warm_models import Warm
 from service.use_cases.open_model import STATE_DICT
@@ -29,18 +31,22 @@ def import_bundle(store: Store, name: str, path: Path, max_bytes: int) -> tuple[
 
     Raises:
         InvalidBundle: the file breaks a rule, or its parts do not make a model; the member is named.
+        BundleMadeByNewer: its manifest has a format that this software does not know.
     """
     folder = path.with_name("members")
     folder.mkdir()
     draft = read_bundle(path, folder, max_bytes)
+    _check_format(draft.manifest)
     _check_model(draft.manifest, draft.files)
-    try:
-        known = store.models.find(name, manifest_digest(encode_manifest(draft.manifest)))
-    except NotFound:
-        known = None
-    if known is not None:
-        return known, False
-    return store.models.publish(name, draft.manifest, draft.files), True
+    return store.models.take(name, draft.manifest, draft.files)
+
+
+def _check_format(manifest: Mapping[str, Any]) -> None:
+    made_as = manifest.get("format")
+    if type(made_as) is not int or made_as < 1:
+        raise InvalidBundle(MANIFEST, "its `format` must be a whole number")
+    if made_as > MODEL_FORMAT:
+        raise BundleMadeByNewer(MANIFEST, "it was made by a newer Modelwright, in a format that this one does not know")
 
 
 def _check_types(model: Model, signature: Signature) -> None:

@@ -2,6 +2,7 @@
 
 from model_store import Store, Version
 from model_store.errors import VersionCorrupt
+from model_store.os_errors import storage_errors
 from service.workflow.errors import InvalidData, InvalidSpec
 from service.workflow.model import Model
 from service.workflow.save_and_load import load
@@ -20,7 +21,8 @@ def open_model(store: Store, version: Version) -> tuple[Model, Signature]:
     try:
         spec = parse({**version.manifest["spec"], "model_name": version.name})
         signature = Signature.model_validate(version.manifest["signature"])
-        model = load(spec, signature, store.models.path(version, STATE_DICT))
+        with storage_errors():
+            model = load(spec, signature, store.models.path(version, STATE_DICT))
     except (InvalidData, InvalidSpec, KeyError, ValueError) as error:
         reason = "its manifest and its state_dict do not make a model"
         raise VersionCorrupt(version.name, version.number, STATE_DICT, reason) from error

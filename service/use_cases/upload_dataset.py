@@ -13,7 +13,7 @@ import orjson
 from pydantic import ValidationError
 
 from model_store import Store, Version
-from model_store.errors import NotFound
+from model_store.errors import Corrupt, NotFound
 from model_store.os_errors import storage_errors
 from service.use_cases.train import DATA
 from service.workflow.data.reading import Told
@@ -32,10 +32,7 @@ def upload(store: Store, name: str, path: Path, media_type: str, told: Told, mos
         InvalidData: the file cannot be read as what it is said to be.
     """
     digest = _sha256(path)
-    try:
-        newest = store.datasets.latest(name)
-    except NotFound:
-        newest = None
+    since, newest = _newest(store, name)
     said = {"media_type": media_type, **told.model_dump(mode="json", exclude_defaults=True)}
     same = newest if newest is not None and newest.manifest["digest"] == digest else None
     if same is not None and same.manifest.get("said") == said:
@@ -47,7 +44,21 @@ def upload(store: Store, name: str, path: Path, media_type: str, told: Told, mos
     head = path.with_name(HEAD)
     head.write_bytes(orjson.dumps(found["head"]))
     about |= {each: found[each] for each in ("media_type", "schema", "notes")}
-    return store.datasets.publish(name, about, {DATA: path, HEAD: head}), True
+    # Of several that send the same file at the same time, one makes the version.
+    key = f"upload:{hashlib.sha256(orjson.dumps([digest, said], option=orjson.OPT_SORT_KEYS)).hexdigest()}"
+    return store.datasets.publish_once(name, about, {DATA: path, HEAD: head}, key=key, since=since)
+
+
+def _newest(store: Store, name: str) -> tuple[int, Version | None]:
+    """The highest number there is, and its version if that is whole: a damaged one is no reason to refuse another."""
+    try:
+        number = store.datasets.latest_number(name)
+    except NotFound:
+        return 0, None
+    try:
+        return number, store.datasets.get(name, number)
+    except (NotFound, Corrupt):
+        return number, None
 
 
 def read_anew(

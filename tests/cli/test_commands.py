@@ -173,6 +173,19 @@ def test_verify_finds_a_flipped_byte(run: Run, typed: None, server: LiveServer, 
     assert nothing.status == 1 and "There is no model store" in nothing.err
 
 
+def test_an_upgrade_waits_until_no_service_runs(run: Run, typed: None, server: LiveServer, tmp_path: Path) -> None:
+    refused = run("store", "upgrade", "--home", server.home)
+    assert refused.status == 1 and "stop it first" in refused.err
+    home = tmp_path / "home"
+    shutil.copytree(server.home / "store", home / "store")
+    record = next((home / "store/models").glob("*/versions/*"))
+    fields = json.loads(record.read_bytes())
+    record.write_text(json.dumps({each: fields[each] for each in ("digest", "content", "key", "created_at")}))
+    assert "Not sealed: 1 records" in run("store", "verify", "--home", home).out
+    assert run("store", "upgrade", "--home", home).out == "Sealed: 1 records and alias entries.\n"
+    assert run("store", "verify", "--home", home).out == "All is whole.\n"
+
+
 WRONG: list[tuple[tuple[Any, ...], int, str]] = [
     (("models", "show", "nobody"), 1, "'nobody'"),
     (("predict", "nobody", "x=1"), 1, "'nobody'"),

@@ -1,5 +1,6 @@
 """The store against a model of it that fits a screen: dictionaries and lists."""
 
+import hashlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,6 +15,7 @@ from model_store.backends.backend import Backend
 from model_store.backends.local import LocalBackend
 from model_store.backends.memory import MemoryBackend
 from model_store.errors import (
+    AliasCorrupt,
     AliasNotFound,
     NameNotFound,
     NothingToRollBackTo,
@@ -35,7 +37,8 @@ class StoreMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.store = Store(self.make_backend())
+        self.backend = self.make_backend()
+        self.store = Store(self.backend)
         self.versions: dict[str, dict[int, Any]] = {"a": {}, "b": {}}
         self.used = {"a": 0, "b": 0}
         self.keys: dict[tuple[str, str], int] = {}
@@ -61,6 +64,36 @@ class StoreMachine(RuleBasedStateMachine):
         self.versions[name][version.number] = (value, content)
         if key is not None:
             self.keys[name, key] = version.number
+
+    @rule(name=NAMES, value=st.integers(0, 3))
+    def take(self, name: str, value: int) -> None:
+        """A bundle of that value: the newest version with its digest, or a new one."""
+        content = str(value).encode()
+        described = {"f": {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}}
+        manifest = {"value": value, "files": described}
+        version, new = self.store.models.take(name, manifest, source_files(self.folder, {"f": content}))
+        known = [number for number, each in self.versions[name].items() if each == (value, content)]
+        assert new == (not known)
+        if known:
+            assert version.number == max(known)
+            return
+        self.used[name] += 1
+        assert version.number == self.used[name]
+        self.versions[name][version.number] = (value, content)
+
+    @rule(name=NAMES, alias=ALIASES)
+    def damage_alias(self, name: str, alias: str) -> None:
+        """What is damaged is told, and set anew."""
+        if self.current(name, alias) is None:
+            return
+        entry = self.store.aliases.get(name, alias)
+        key = f"models/{name}/aliases/{alias}/{entry.number}"
+        whole = self.backend.read(key)
+        self.backend.replace(key, whole.replace(b'"version": ', b'"version": 1'))
+        assert self.outcome(lambda: self.store.resolve(name, alias)) is AliasCorrupt
+        assert self.store.aliases.all(name)[alias].damaged
+        assert [fault.file for fault in self.store.verify()] == [f"aliases/{alias}/{entry.number}"]
+        self.backend.replace(key, whole)
 
     @rule(name=NAMES, number=NUMBERS)
     def delete_version(self, name: str, number: int) -> None:

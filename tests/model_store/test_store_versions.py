@@ -23,6 +23,7 @@ from model_store.errors import (
 )
 from tests.model_store.fixed_clock import FixedClock
 from tests.model_store.source_files import source_files
+from tests.model_store.verified import faults
 
 FILES = {"weights.safetensors": b"weights", "plots/data.json": b"{}"}
 
@@ -66,7 +67,7 @@ def test_publishes_whole_versions(models: Collection, tmp_path: Path) -> None:
     assert models.get("line", 1) == version == models.latest("line") == models.find("line", version.digest)
     assert {file: models.path(version, file).read_bytes() for file in FILES} == FILES
     assert not any(path.exists() for path in files.values())
-    assert models.verify() == []
+    assert faults(models) == []
 
 
 def test_equal_content_has_an_equal_digest_whatever_its_name_and_number(models: Collection) -> None:
@@ -87,6 +88,95 @@ def test_numbers_are_never_used_again(models: Collection) -> None:
     assert models.names() == []
     assert models.publish("line", {}, {}).number == 5
     assert models.names() == ["line"]
+
+
+class HappensBetween(MemoryBackend):
+    """Something else is done right before a key is first asked for: a race, made certain."""
+
+    def __init__(self, key: str, happens: Callable[[Collection], None]) -> None:
+        super().__init__()
+        self._key, self._happens = key, happens
+
+    def read(self, key: str) -> bytes:
+        self._look(key)
+        return super().read(key)
+
+    def create(self, key: str, data: bytes) -> None:
+        self._look(key)
+        super().create(key, data)
+
+    def _look(self, key: str) -> None:
+        if key == self._key:
+            self._key = ""
+            self._happens(Collection(self, "models"))
+
+
+def test_a_number_that_was_used_and_deleted_in_between_is_not_used_again() -> None:
+    def happens(models: Collection) -> None:
+        for _ in range(2):
+            models.publish("line", {"by": "another"}, {})
+        models.delete("line", 1)
+
+    backend = HappensBetween("models/line/versions/1", happens)
+    models = Collection(backend, "models")
+    assert models.publish("line", {"by": "us"}, {}).number == 3
+    assert models.numbers("line") == [2, 3]
+    assert models.get("line", 3).manifest["by"] == "us"
+    assert faults(models) == []
+
+
+def test_the_latest_is_never_one_that_was_not() -> None:
+    backend = HappensBetween("", lambda models: None)
+    models = Collection(backend, "models")
+    for _ in range(2):
+        models.publish("line", {}, {})
+
+    def happens(models: Collection) -> None:
+        models.publish("line", {}, {})
+        models.delete("line", 2)
+
+    backend._key, backend._happens = "models/line/versions/2", happens
+    assert models.latest_number("line") == 3
+
+
+class CountingBackend(MemoryBackend):
+    """Counts what is asked of it: calls, and names that they answered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cost = 0
+
+    def read(self, key: str) -> bytes:
+        self.cost += 1
+        return super().read(key)
+
+    def names(self, prefix: str) -> list[str]:
+        names = super().names(prefix)
+        self.cost += 1 + len(names)
+        return names
+
+
+def test_lists_cost_by_what_lives_and_not_by_what_was_deleted() -> None:
+    def cost(deleted: int) -> list[int]:
+        backend = CountingBackend()
+        models, costs = Collection(backend, "models"), []
+        for number in range(1, deleted + 1):
+            models.publish("line", {}, {})
+            models.delete("line", number)
+        models.publish("line", {}, {}, key="first")
+        asks: list[Callable[[], Any]] = [
+            models.names,
+            lambda: models.latest("line"),
+            lambda: models.numbers("line"),
+            lambda: models.publish("line", {}, {}, key="second"),
+        ]
+        for ask in asks:
+            backend.cost = 0
+            ask()
+            costs.append(backend.cost)
+        return costs
+
+    assert cost(deleted=200) == cost(deleted=2)
 
 
 def test_what_is_not_there_is_not_found(models: Collection) -> None:
@@ -179,7 +269,7 @@ def test_racing_publishes_with_one_key_make_one_version(backend: str, root: Path
     assert len({number for thread, number in enumerate(numbers) if thread % 3}) == 1
     assert models.numbers("line") == [1, 2, 3, 4, 5, 6]
     assert len(storage.names("models/line/contents")) == 6
-    assert models.verify() == []
+    assert faults(models) == []
 
 
 def test_sixteen_threads_get_sixteen_numbers_in_a_row(root: Path) -> None:
@@ -209,7 +299,7 @@ def test_a_damaged_file_is_told_for_its_version_alone(
         models.path(versions[0], file)
     assert (caught.value.number, caught.value.file) == (1, file)
     assert all(models.path(versions[1], each).read_bytes() == FILES[each] for each in FILES)
-    assert [(fault.number, fault.file) for fault in models.verify()] == [(1, file)]
+    assert [(fault.number, fault.file) for fault in faults(models)] == [(1, file)]
 
 
 @pytest.mark.parametrize(
@@ -233,11 +323,11 @@ def test_a_damaged_manifest_or_record_is_told_for_its_version_alone(
         models.get("line", 2)
     assert models.numbers("line") == [1, 2, 3]
     assert [models.get("line", number).manifest["number"] for number in (1, 3)] == [0, 2]
-    assert [(fault.name, fault.number) for fault in models.verify()] == [("line", 2)]
+    assert [(fault.name, fault.number) for fault in faults(models)] == [("line", 2)]
     assert models.publish("line", {}, {}, key="job").number == 4
     models.delete("line", 2)
     assert models.numbers("line") == [1, 3, 4]
-    assert models.verify() == []
+    assert faults(models) == []
 
 
 def test_every_bit_of_the_manifest_counts(models: Collection, root: Path) -> None:
@@ -250,7 +340,7 @@ def test_every_bit_of_the_manifest_counts(models: Collection, root: Path) -> Non
         path.write_bytes(data)
         with pytest.raises(VersionCorrupt):
             models.get("line", 1)
-    assert models.verify() == [
+    assert faults(models) == [
         Fault("line", 1, "manifest.json", "does not have the digest that was published"),
     ]
 
@@ -258,7 +348,8 @@ def test_every_bit_of_the_manifest_counts(models: Collection, root: Path) -> Non
 def test_sweeping_takes_old_leftovers_alone(models: Collection, root: Path, clock: FixedClock) -> None:
     models.publish("line", {}, {})
     models.publish("line", {}, {})
-    (root / "models/line/versions/2").unlink()  # as if killed before the record
+    for kind in ("versions", "marks/versions"):  # as if killed before the record
+        (root / f"models/line/{kind}/2").unlink()
     leftover = len(list((root / "models/line/contents").iterdir()))
     assert leftover == 2
     models.sweep(60)
@@ -266,7 +357,7 @@ def test_sweeping_takes_old_leftovers_alone(models: Collection, root: Path, cloc
     clock.advance(61)
     models.sweep(60)
     assert [path.name for path in (root / "models/line/contents").iterdir()] == [content_folder(root, 1).name]
-    assert models.verify() == []
+    assert faults(models) == []
 
 
 def test_sweeping_leaves_a_name_alone_that_has_an_unreadable_record(

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from model_store import Store, Version
-from model_store.errors import Corrupt, NotFound
+from model_store.errors import UNREADABLE, NotFound
 from service import __version__
 from service.api.bodies import MOST_JSON_BYTES, read_body
 from service.api.dialects.open_inference import OCTETS
@@ -261,7 +261,7 @@ def _unload(service: Parts, name: str) -> None:
     for number in service.store.models.numbers(name):
         try:
             service.warm.drop(service.store.models.get(name, number).digest)
-        except (NotFound, Corrupt):  # deleted meanwhile, or never in memory
+        except (NotFound, *UNREADABLE):  # deleted meanwhile, or never in memory
             continue
 
 
@@ -274,7 +274,7 @@ def _index(store: Store) -> list[dict[str, str]]:
                 store.models.get(name, number)
             except NotFound:  # deleted meanwhile
                 continue
-            except Corrupt as error:
+            except UNREADABLE as error:
                 state, reason = "UNAVAILABLE", str(error)
             listed.append({"name": name, "version": str(number), "state": state, "reason": reason})
     return listed

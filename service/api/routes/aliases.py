@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Response
 
 from model_store import Entry
-from model_store.errors import AliasNotFound, StoreError
+from model_store.errors import AliasCorrupt, AliasNotFound, StoreError
 from service.access.audit import note
 from service.api import documents
 from service.api.bodies import read_json
@@ -14,6 +14,7 @@ from service.api.documents import ALIAS_EXAMPLE, ALIAS_SCHEMA, LARGEST_VERSION, 
 from service.api.errors import InvalidRequest
 from service.api.json import json_response
 from service.api.parts import Parts, Service
+from service.api.problems import answer_for
 
 router = APIRouter(prefix="/v1/models/{name}/aliases", tags=["aliases"], responses=PROBLEMS)
 
@@ -32,14 +33,16 @@ def index(service: Service, name: str) -> Response:
     """Every alias, with the version that it points at."""
     _check_model(service, name)
     entries = service.store.aliases.all(name)
-    return json_response({"data": [_document(alias, entry) for alias, entry in entries.items()], "has_more": False})
+    return json_response(
+        {"data": [_document(name, alias, entry) for alias, entry in entries.items()], "has_more": False}
+    )
 
 
 @router.get("/{alias}", summary="Show an alias", response_model=documents.Alias)
 def show(service: Service, name: str, alias: str) -> Response:
     """The alias. Its ETag is the number of its newest entry."""
     _check_model(service, name)
-    return _answer(alias, service.store.aliases.get(name, alias))
+    return _answer(name, alias, service.store.aliases.get(name, alias))
 
 
 @router.get("/{alias}/history", summary="Where an alias has pointed", response_model=documents.Page[documents.Alias])
@@ -47,7 +50,7 @@ def history(service: Service, name: str, alias: str) -> Response:
     """Every entry, rising; `version` null where the alias was deleted."""
     _check_model(service, name)
     entries = service.store.aliases.history(name, alias)
-    return json_response({"data": [_document(alias, entry) for entry in entries], "has_more": False})
+    return json_response({"data": [_document(name, alias, entry) for entry in entries], "has_more": False})
 
 
 @router.put(
@@ -77,7 +80,7 @@ def put(
     if entry.number != was:
         _note(service, name, alias, entry)
     service.current.follow(name)
-    return _answer(alias, entry)
+    return _answer(name, alias, entry)
 
 
 @router.delete("/{alias}", status_code=204, summary="Delete an alias")
@@ -96,7 +99,7 @@ def rollback(service: Service, name: str, alias: str, if_match: IfMatch = None) 
     entry = service.store.aliases.rollback(name, alias, expected=_expected(if_match))
     _note(service, name, alias, entry)
     service.current.follow(name)
-    return _answer(alias, entry)
+    return _answer(name, alias, entry)
 
 
 def _check_model(service: Parts, name: str) -> None:
@@ -115,9 +118,10 @@ def _number(service: Parts, name: str, alias: str) -> int:
 def _note(service: Parts, name: str, alias: str, entry: Entry) -> None:
     """Tells the audit log of the new entry, and of the one before, whoever has made that."""
     try:
-        before = service.store.aliases.entry(name, alias, entry.number - 1).version if entry.number > 1 else None
+        last = service.store.aliases.before(name, alias, entry.number)
     except StoreError:
-        before = None  # it is damaged; the change was made all the same
+        last = None  # it cannot be read; the change was made all the same
+    before = None if last is None else last.version
     note("alias.moved" if entry.version is not None else "alias.deleted", f"{name}/{alias}", before, entry.version)
 
 
@@ -130,11 +134,19 @@ def _expected(if_match: str | None) -> int | None:
     return int(etag[1])
 
 
-def _answer(alias: str, entry: Entry) -> Response:
+def _answer(name: str, alias: str, entry: Entry) -> Response:
     if entry.version is None:
-        raise AliasNotFound("", alias)
-    return json_response(_document(alias, entry), headers={"ETag": f'"{entry.number}"'})
+        raise AliasNotFound(name, alias)
+    return json_response(_document(name, alias, entry), headers={"ETag": f'"{entry.number}"'})
 
 
-def _document(alias: str, entry: Entry) -> dict[str, Any]:
-    return {"alias": alias, "version": entry.version, "entry": entry.number, "created_at": entry.created_at}
+def _document(name: str, alias: str, entry: Entry) -> dict[str, Any]:
+    """A damaged one must not take the list that it stands in with it."""
+    damage = AliasCorrupt(name, alias, entry.number) if entry.damaged else None
+    return {
+        "alias": alias,
+        "version": entry.version,
+        "entry": entry.number,
+        "created_at": entry.created_at or None,
+        "error": None if damage is None else {"code": answer_for(damage)[1], "detail": str(damage)},
+    }

@@ -1,5 +1,6 @@
 """Data sets: upload, read anew, show, delete."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
@@ -12,7 +13,7 @@ from service.access.audit import note
 from service.api import documents
 from service.api.bodies import own_folder, read_json
 from service.api.dataset_bodies import change_body, table_body
-from service.api.dataset_document import dataset_document
+from service.api.dataset_document import dataset_document, listed_dataset
 from service.api.documents import PROBLEMS
 from service.api.json import json_response
 from service.api.lists import After, Limit, cut, newest_first, page
@@ -72,9 +73,10 @@ async def patch(request: Request, service: Service, name: str) -> Response:
 @router.get("", summary="List data sets, by name", response_model=documents.Page[documents.Dataset])
 def index(service: Service, after: After = None, limit: Limit = 20) -> Response:
     """The newest version of each data set."""
-    names, more = cut([name for name in service.store.datasets.names() if after is None or name > after], limit)
-    found = (service.store.datasets.latest(name) for name in names)
-    return json_response(page([dataset_document(each) for each in found], more))
+    datasets = service.store.datasets
+    names, more = cut([name for name in datasets.names() if after is None or name > after], limit)
+    found = [listed_dataset(name, None, partial(datasets.latest, name)) for name in names]
+    return json_response(page([each for each in found if each is not None], more))
 
 
 @router.get("/{name}", summary="Show a data set", response_model=documents.Dataset)
@@ -92,8 +94,10 @@ def versions(
     service: Service, name: str, after: Annotated[int | None, Query(ge=1)] = None, limit: Limit = 20
 ) -> Response:
     """Every version, newest first."""
-    shown, more = newest_first(service.store.datasets.numbers(name), after, limit)
-    return json_response(page([dataset_document(service.store.datasets.get(name, number)) for number in shown], more))
+    datasets = service.store.datasets
+    shown, more = newest_first(datasets.numbers(name), after, limit)
+    found = [listed_dataset(name, number, partial(datasets.get, name, number)) for number in shown]
+    return json_response(page([each for each in found if each is not None], more))
 
 
 @router.get("/{name}/rows", summary="The first rows of a data set", response_model=documents.Page[dict[str, Any]])

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
-from model_store import Store, Version
-from model_store.errors import Corrupt, NotFound
+from model_store import Entry, Store, Version
+from model_store.errors import UNREADABLE, AliasCorrupt, NotFound, Unavailable
 from service.access.audit import note
 from service.api import documents
 from service.api.accept import choose
@@ -16,6 +16,7 @@ from service.api.json import json_response
 from service.api.lists import After, Limit, cut, newest_first, page
 from service.api.nouns import noun
 from service.api.parts import Parts, Service
+from service.api.problems import answer_for
 from service.telemetry.predictions import PredictionFigures
 from service.use_cases.open_model import STATE_DICT
 from service.use_cases.predict import warm
@@ -71,7 +72,7 @@ def versions(
 ) -> Response:
     """Every version with its metrics and the aliases that point at it."""
     shown, more = newest_first(service.store.models.numbers(name), after, limit)
-    aliases = _aliases(service.store, name)
+    aliases = service.store.aliases.all(name)
     found = [_version_if_there(service.store, name, number, aliases) for number in shown]
     return json_response(page([each for each in found if each is not None], more))
 
@@ -82,15 +83,16 @@ def versions(
 def manifest(service: Service, name: str, version: str) -> Response:
     """The manifest, with the version's name, number, digest and aliases beside it."""
     found = service.store.resolve(name, version)
-    return json_response({**found.manifest, **_version(found, _aliases(service.store, name))})
+    return json_response({**found.manifest, **_version(found, service.store.aliases.all(name))})
 
 
 @router.delete(f"/{{name}}/versions/{noun('version')}", status_code=204, summary="Delete a version")
 def remove_version(request: Request, service: Service, name: str, version: str) -> Response:
-    """The version goes; 409 while an alias points at it. Its number is not used again."""
-    found = service.store.resolve(name, version)
-    service.store.delete_version(name, found.number)
-    note("version.deleted", f"{name}/{found.number}", before=found.digest)
+    """The version goes, be it damaged or not; 409 while an alias points at it. Its number is not used again."""
+    number = service.store.number(name, version)
+    record = service.store.models.record(name, number)
+    service.store.delete_version(name, number)
+    note("version.deleted", f"{name}/{number}", before=None if record is None else record.digest)
     _follow(request, service, name)
     return Response(status_code=204)
 
@@ -187,25 +189,27 @@ def _model_if_there(store: Store, name: str) -> dict[str, Any] | None:
         return _model(store, name)
     except NotFound:
         return None
+    except Unavailable as error:  # of this one's folder, maybe
+        unknown = dict.fromkeys(("latest", "metrics", "created_at"))
+        return {"name": name, "versions": 0, "aliases": {}, **unknown, "error": _damage(error)}
 
 
 def _model(store: Store, name: str) -> dict[str, Any]:
     latest = _version_or_damage(store, name, store.models.latest_number(name))
+    aliases = store.aliases.all(name)
+    damaged = [AliasCorrupt(name, alias, entry.number) for alias, entry in aliases.items() if entry.damaged]
     return {
         "name": name,
         "latest": latest["version"],
         "versions": len(store.models.numbers(name)),
-        "aliases": _aliases(store, name),
+        "aliases": {alias: entry.version for alias, entry in aliases.items()},
         "metrics": latest["metrics"],
         "created_at": latest["created_at"],
+        "error": latest["error"] or (_damage(damaged[0]) if damaged else None),
     }
 
 
-def _aliases(store: Store, name: str) -> dict[str, int | None]:
-    return {alias: entry.version for alias, entry in store.aliases.all(name).items()}
-
-
-def _version_if_there(store: Store, name: str, number: int, aliases: dict[str, int | None]) -> dict[str, Any] | None:
+def _version_if_there(store: Store, name: str, number: int, aliases: dict[str, Entry]) -> dict[str, Any] | None:
     """None when it was deleted while a list was made."""
     try:
         return _version_or_damage(store, name, number) | {"aliases": _pointing(aliases, number)}
@@ -217,12 +221,16 @@ def _version_or_damage(store: Store, name: str, number: int) -> dict[str, Any]:
     """The version; a damaged one must not take the list that it stands in with it."""
     try:
         return _version(store.models.get(name, number), {})
-    except Corrupt:
+    except UNREADABLE as error:
         unknown = dict.fromkeys(("digest", "created_at", "metrics", "job"))
-        return {"name": name, "version": number, "aliases": [], **unknown}
+        return {"name": name, "version": number, "aliases": [], **unknown, "error": _damage(error)}
 
 
-def _version(version: Version, aliases: dict[str, int | None]) -> dict[str, Any]:
+def _damage(error: Exception) -> dict[str, Any]:
+    return {"code": answer_for(error)[1], "detail": str(error)}
+
+
+def _version(version: Version, aliases: dict[str, Entry]) -> dict[str, Any]:
     return {
         "name": version.name,
         "version": version.number,
@@ -231,8 +239,9 @@ def _version(version: Version, aliases: dict[str, int | None]) -> dict[str, Any]
         "aliases": _pointing(aliases, version.number),
         "metrics": version.manifest.get("metrics"),
         "job": version.manifest.get("job"),
+        "error": None,
     }
 
 
-def _pointing(aliases: dict[str, int | None], number: int) -> list[str]:
-    return [alias for alias, pointed_at in aliases.items() if pointed_at == number]
+def _pointing(aliases: dict[str, Entry], number: int) -> list[str]:
+    return [alias for alias, entry in aliases.items() if entry.version == number]

@@ -1,0 +1,137 @@
+"""The records of one name: which versions there are, from the creation of a record to that of its tombstone."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from model_store.backends.backend import Backend
+from model_store.errors import UNREADABLE, Corrupt, KeyExists, KeyNotFound, MadeByNewer, VersionCorrupt
+from model_store.record import Record
+from model_store.series import Series
+from model_store.uses import Uses
+
+RECORD = "record"
+
+
+class Records:
+    """Records under `<prefix>/<name>/versions/<number>`, tombstones under `<prefix>/<name>/uses/<number>/`.
+
+    The record of a deleted version is removed once there is a higher number, so that listing costs by what lives. A
+    record under a number with a tombstone counts for nothing: a slow writer may have created it anew.
+    """
+
+    def __init__(self, backend: Backend, prefix: str, name: str) -> None:
+        self._backend = backend
+        self._name = name
+        self._parent = f"{prefix}/{name}"
+        self.series = Series(backend, self._parent, "versions")
+
+    def uses(self, number: int) -> Uses:
+        """Who uses that version."""
+        return Uses(self._backend, self._parent, number)
+
+    def numbers(self) -> list[int]:
+        """The numbers of versions, rising; some of those that were deleted are among them, the highest always."""
+        return self.series.numbers()
+
+    def read(self, number: int) -> Record:
+        """The record of a version that exists. Raises KeyNotFound, VersionCorrupt, MadeByNewer."""
+        data = self._data(number)
+        if data is None and self.series.marked(number):
+            data = self._data(number)  # once more: it may have been created, and marked, in between
+        elif data is None:
+            raise KeyNotFound
+        if self.uses(number).last().deleted:
+            raise KeyNotFound
+        if data is None:
+            raise VersionCorrupt(self._name, number, RECORD, "is missing")
+        record = self._decode(number, data)
+        if record.deleted_at is not None:
+            raise KeyNotFound
+        return record
+
+    def readable(self, number: int) -> Record | None:
+        """The record of a version that exists; None where it does not, or its record is damaged or of a newer format."""
+        try:
+            return self.read(number)
+        except (KeyNotFound, Corrupt, MadeByNewer):
+            return None
+
+    def is_live(self, number: int) -> bool:
+        """Whether the version exists. A record that cannot be read counts."""
+        try:
+            self.read(number)
+        except KeyNotFound:
+            return False
+        except UNREADABLE:
+            return True
+        return True
+
+    def live_from_highest(self) -> Iterator[int]:
+        """The numbers of versions that exist, falling."""
+        return (number for number in reversed(self.numbers()) if self.is_live(number))
+
+    def latest(self) -> int | None:
+        """The highest number of a version that exists."""
+        numbers = self.numbers()
+        while True:
+            found = next((number for number in reversed(numbers) if self.is_live(number)), None)
+            if not numbers or found == numbers[-1]:
+                return found
+            before, numbers = numbers, self.numbers()
+            if numbers[-1:] == before[-1:]:  # else a higher one came while the lower ones were looked at
+                return found
+
+    def claim(self, number: int, record: Record) -> tuple[int, bool]:
+        """The number that got `record`, this or the next that was free; False when it has a record with its key already."""
+        while True:
+            try:
+                self.series.create(number, record.encode(self.series.key(number)))
+                if self._counts(number, record):
+                    self.series.mark(number)
+                    return number, True
+                self.series.remove(number)
+            except KeyExists:
+                there = self.readable(number)
+                # Our own content is our own write, told twice by a backend that tries again.
+                if there is not None and there.content == record.content:
+                    return number, True
+                if there is not None and record.key is not None and there.key == record.key:
+                    return number, False
+            number += 1
+
+    def forget(self, number: int) -> None:
+        """Remove what is left of a deleted version's record; but the highest number stays, to be counted on from."""
+        if max(self.numbers(), default=0) > number:
+            self.series.remove(number)
+
+    def bury(self, number: int) -> bool:
+        """Whether the version has a tombstone; one of before, in place of its record, is first made one of today."""
+        uses = self.uses(number)
+        last = uses.last()
+        data = self._data(number)
+        if last.deleted or data is None:
+            return last.deleted
+        record = self._decode(number, data)
+        if record.deleted_at is None:
+            return False
+        with suppress(KeyExists):
+            uses.end(last, record.content, record.deleted_at)
+        return True
+
+    def _counts(self, number: int, record: Record) -> bool:
+        """Whether a record just created made a version. Not so where the number was another's meanwhile, which was deleted,
+        so that its record was removed."""
+        last = self.uses(number).last()
+        return not last.deleted or last.content == record.content
+
+    def _data(self, number: int) -> bytes | None:
+        try:
+            return self.series.read(number)
+        except KeyNotFound:
+            return None
+
+    def _decode(self, number: int, data: bytes) -> Record:
+        try:
+            return Record.decode(self.series.key(number), data)
+        except ValueError as error:
+            raise VersionCorrupt(self._name, number, RECORD, "cannot be read") from error

@@ -1,0 +1,62 @@
+"""A series: keys `<parent>/<kind>/<number>`, each created once and by one writer."""
+
+import re
+from contextlib import suppress
+
+from model_store.backends.backend import Backend
+from model_store.errors import KeyNotFound, StoreError
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,14}")
+
+
+def is_number(name: str) -> bool:
+    """Whether this name, found in a folder, may be one of a series."""
+    return _NUMBER.fullmatch(name) is not None
+
+
+class Series:
+    """Numbered keys from 1 upward. What is found in their folder and is not a number is passed over.
+
+    `mark` leaves an empty key at `<parent>/marks/<kind>/<number>`, once the number is created: a marked number without
+    its key was lost. A mark that could not be written, or was lost, says nothing.
+    """
+
+    def __init__(self, backend: Backend, parent: str, kind: str) -> None:
+        self._backend = backend
+        self.prefix = f"{parent}/{kind}"
+        self.marks = f"{parent}/marks/{kind}"
+
+    def key(self, number: int) -> str:
+        """The key of that number."""
+        return f"{self.prefix}/{number}"
+
+    def numbers(self) -> list[int]:
+        """All numbers that are there or are marked, rising."""
+        names = {*self._backend.names(self.prefix), *self._backend.names(self.marks)}
+        return sorted(int(name) for name in names if is_number(name))
+
+    def read(self, number: int) -> bytes:
+        """What is stored. Raises KeyNotFound."""
+        return self._backend.read(self.key(number))
+
+    def create(self, number: int, data: bytes) -> None:
+        """Create that number. Raises KeyExists."""
+        self._backend.create(self.key(number), data)
+
+    def mark(self, number: int) -> None:
+        """Leave a mark that the number was created."""
+        with suppress(StoreError):  # without a mark a loss may go unseen, and nothing else is worse
+            self._backend.create(f"{self.marks}/{number}", b"")
+
+    def marked(self, number: int) -> bool:
+        """Whether there is a mark."""
+        try:
+            self._backend.read(f"{self.marks}/{number}")
+        except KeyNotFound:
+            return False
+        return True
+
+    def remove(self, number: int) -> None:
+        """Remove the key and its mark. The caller must know that the number can never be created again unseen."""
+        self._backend.delete(self.key(number))
+        self._backend.delete(f"{self.marks}/{number}")

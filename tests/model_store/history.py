@@ -1,0 +1,177 @@
+"""What several did with one model at the same time, and whether some order of it, one after the other, explains all answers."""
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from model_store import Store
+from model_store.errors import AliasNotFound, NotFound, PreconditionFailed, VersionInUse
+
+Ask = tuple[str, tuple[Any, ...]]
+GONE, IN_USE, LOST = "not found", "in use", "precondition failed"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """`do` with `arguments`, as it was answered; `began` and `ended` by one clock for all."""
+
+    do: str
+    arguments: tuple[Any, ...]
+    answer: Any
+    began: int
+    ended: int
+
+
+@dataclass(frozen=True)
+class Model:
+    """The store as it should be: the highest number used, the live versions with their keys, and each alias's last entry."""
+
+    highest: int = 0
+    versions: frozenset[tuple[int, str | None]] = frozenset()
+    aliases: frozenset[tuple[str, int, int | None]] = frozenset()
+
+    def after(self, do: str, arguments: tuple[Any, ...], answer: Any) -> "Model | None":
+        """The store after an operation with this answer, or None if it cannot be answered so."""
+        match do:
+            case "publish" | "take":
+                (key,) = arguments
+                known = {number for number, each in self.versions if key is not None and each == key}
+                if known:
+                    return self if answer in known else None
+                versions = self.versions | {(self.highest + 1, key)}
+                return replace(self, highest=answer, versions=versions) if answer == self.highest + 1 else None
+            case "delete":
+                return self._after_delete(arguments[0], answer)
+            case "set":
+                return self._after_set(arguments, answer)
+            case "latest":
+                return self if answer == max(self.live(), default=GONE) else None
+            case "alias":
+                entry, version = self.entry(arguments[0])
+                return self if answer == (GONE if version is None else (entry, version)) else None
+            case "sweep":
+                return self
+        raise ValueError(do)
+
+    def live(self) -> list[int]:
+        return [number for number, _ in self.versions]
+
+    def entry(self, alias: str) -> tuple[int, int | None]:
+        return next(((entry, version) for each, entry, version in self.aliases if each == alias), (0, None))
+
+    def _after_delete(self, number: int, answer: Any) -> "Model | None":
+        if number not in self.live():
+            return self if answer == GONE else None
+        if any(version == number for _, _, version in self.aliases):
+            return self if answer == IN_USE else None
+        left = frozenset(each for each in self.versions if each[0] != number)
+        return replace(self, versions=left) if answer is None else None
+
+    def _after_set(self, arguments: tuple[Any, ...], answer: Any) -> "Model | None":
+        alias, number, expected = arguments
+        entry, version = self.entry(alias)
+        if expected is not None and (version is None or entry != expected):
+            return self if answer == LOST else None
+        if number not in self.live():
+            return self if answer == GONE else None
+        if version == number:
+            return self if answer == entry else None
+        if not isinstance(answer, int) or answer <= entry:  # numbers may be left out, but never go back
+            return None
+        others = frozenset(each for each in self.aliases if each[0] != alias)
+        return replace(self, aliases=others | {(alias, answer, number)})
+
+
+def drawn(dice: random.Random, count: int) -> list[Ask]:
+    """So many operations of one caller."""
+
+    def number() -> int:
+        return dice.randint(1, 4)
+
+    def alias() -> str:
+        return dice.choice(["production", "staging"])
+
+    kinds: list[Callable[[], Ask]] = [
+        lambda: ("publish", (dice.choice([None, "k", "l"]),)),
+        lambda: ("take", (dice.choice(["one", "two"]),)),
+        lambda: ("delete", (number(),)),
+        lambda: ("delete", (number(),)),
+        lambda: ("set", (alias(), number(), dice.choice([None, None, 1, 2]))),
+        lambda: ("set", (alias(), number(), None)),
+        lambda: ("latest", ()),
+        lambda: ("alias", (alias(),)),
+        lambda: ("sweep", ()),
+    ]
+    return [dice.choice(kinds)() for _ in range(count)]
+
+
+def perform(store: Store, name: str, do: str, arguments: tuple[Any, ...]) -> Any:
+    """The store's answer."""
+    try:
+        match do:
+            case "publish":
+                return store.models.publish(name, {}, {}, key=arguments[0]).number
+            case "take":
+                return store.models.take(name, {"bundle": arguments[0], "files": {}}, {})[0].number
+            case "delete":
+                return store.delete_version(name, arguments[0])
+            case "set":
+                alias, number, expected = arguments
+                return store.aliases.set(name, alias, number, expected=expected).number
+            case "latest":
+                return store.resolve(name, "latest").number
+            case "alias":
+                entry = store.aliases.get(name, arguments[0])
+                return entry.number, entry.version
+            case "sweep":
+                return store.sweep(3600)
+    except (NotFound, AliasNotFound):
+        return GONE
+    except VersionInUse:
+        return IN_USE
+    except PreconditionFailed:
+        return LOST
+    raise ValueError(do)
+
+
+def is_explained(history: list[Operation], start: Model | None = None) -> bool:
+    """Whether there is an order in which each operation takes effect between its begin and its end (linearizability)."""
+    history = sorted(history, key=lambda each: each.began)
+    everything = (1 << len(history)) - 1
+    seen: set[tuple[int, Model]] = set()
+    paths = [(0, start or Model())]
+    while paths:
+        done, model = paths.pop()
+        if done == everything:
+            return True
+        if (done, model) in seen:
+            continue
+        seen.add((done, model))
+        for place in _next(history, done):
+            each = history[place]
+            after = model.after(each.do, each.arguments, each.answer)
+            if after is not None:
+                paths.append((done | 1 << place, after))
+    return False
+
+
+def _next(history: list[Operation], done: int) -> Iterator[int]:
+    """Those that may come next: none that is left had ended before they began."""
+    left = [place for place in range(len(history)) if not done >> place & 1]
+    first_end = min(history[place].ended for place in left)
+    return (place for place in left if history[place].began <= first_end)
+
+
+def told(history: list[Operation]) -> str:
+    """The history, to look for what is wrong with it."""
+    return "\n".join(map(str, sorted(history, key=lambda each: each.began)))
+
+
+def counts(history: list[Operation]) -> Mapping[tuple[str, str], int]:
+    """How often each kind of operation had each kind of answer."""
+    found: dict[tuple[str, str], int] = {}
+    for each in history:
+        kind = (each.do, each.answer if isinstance(each.answer, str) else "done")
+        found[kind] = found.get(kind, 0) + 1
+    return found

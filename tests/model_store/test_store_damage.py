@@ -1,0 +1,216 @@
+"""A file of the store that is not what was written: it is told before it is used, verify names it, and all else goes on."""
+
+import errno
+import os
+import random
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_store import Store
+from model_store.errors import Corrupt, StoreError, Unavailable, VersionCorrupt
+from tests.examples import examples
+from tests.model_store.source_files import source_files
+
+DAMAGED = "damaged"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def store(root: Path, tmp_path: Path) -> Store:
+    """Two models and a data set, versions that were deleted, aliases that were moved."""
+    store = Store.open(root)
+    for name in ("line", "other"):
+        for number in range(5):
+            files = source_files(tmp_path, {"weights": f"{name}{number}".encode(), "plots/points": b"[1]"})
+            store.models.publish(name, {"number": number, "format": 1}, files, key=f"job{number}")
+        for version in (1, 2, 3):
+            store.aliases.set(name, "production", version)
+        store.aliases.set(name, "staging", 3)
+        store.aliases.delete(name, "staging")
+        for number in (2, 5):
+            store.delete_version(name, number)
+        store.aliases.set(name, "canary", 4)
+    store.datasets.publish("rows", {"format": 2}, source_files(tmp_path, {"data": b"1,2"}))
+    return store
+
+
+def answers(store: Store) -> dict[str, Any]:
+    """Whatever can be asked, each answered for itself."""
+    asks: dict[str, Callable[[], Any]] = {"models": store.models.names, "datasets": store.datasets.names}
+    for collection, name in ((store.models, "line"), (store.models, "other"), (store.datasets, "rows")):
+        asks[f"{name} numbers"] = partial(collection.numbers, name)
+        asks[f"{name} latest"] = partial(collection.latest_number, name)
+        for number in range(1, 7):
+            asks[f"{name} {number}"] = partial(read, collection, name, number)
+    for name in ("line", "other"):
+        for alias in ("production", "staging", "canary"):
+            asks[f"{name} {alias}"] = partial(store.aliases.get, name, alias)
+            asks[f"{name} {alias} history"] = partial(store.aliases.history, name, alias)
+    return {question: answered(ask) for question, ask in asks.items()}
+
+
+def read(collection: Any, name: str, number: int) -> Any:
+    version = collection.get(name, number)
+    return version, {file: collection.path(version, file).read_bytes() for file in version.manifest["files"]}
+
+
+def answered(ask: Callable[[], Any]) -> Any:
+    try:
+        answer = ask()
+    except Corrupt:
+        return DAMAGED
+    except StoreError as error:
+        return type(error)
+    if isinstance(answer, list):
+        return [DAMAGED if getattr(each, "damaged", False) else each for each in answer]
+    return answer
+
+
+def flips(data: bytes, dice: random.Random, count: int) -> Iterator[bytes]:
+    for place in dice.sample(range(len(data) * 8), min(count, len(data) * 8)):
+        flipped = bytearray(data)
+        flipped[place // 8] ^= 1 << place % 8
+        yield bytes(flipped)
+
+
+def damages(path: Path, files: list[Path], dice: random.Random) -> Iterator[bytes | None]:
+    data = path.read_bytes()
+    yield from flips(data, dice, examples(4))
+    yield from (data[: len(data) // 2], data[:-1], b"", b"\0" * len(data), b"{}", None)
+    for other in dice.sample(files, 4):
+        if other.read_bytes() != data:
+            yield other.read_bytes()
+
+
+def test_whatever_is_damaged_is_told_and_hurts_nothing_else(store: Store, root: Path) -> None:
+    before, dice = answers(store), random.Random(1)  # noqa: S311 - no secret
+    assert store.verify() == []
+    contents = [path for path in sorted(root.rglob("*")) if path.is_file() and path.stat().st_size]
+    for path in [path for path in contents if "other" not in path.parts]:
+        whole = path.read_bytes()
+        for damage in damages(path, contents, dice):
+            path.unlink() if damage is None else path.write_bytes(damage)
+            after = answers(store)
+            changed = [question for question in before if after[question] != before[question]]
+            for question in changed:
+                now = after[question]
+                entries = zip(now, before[question], strict=True) if isinstance(now, list) else [(now, None)]
+                assert all(one in (DAMAGED, other) for one, other in entries), (path, damage, question, now)
+            assert len({question.removesuffix(" history") for question in changed}) <= 1, (path, damage, changed)
+            assert store.verify(), (path, damage)
+            path.write_bytes(whole)
+    assert answers(store) == before
+
+
+def test_a_version_that_lost_its_record_or_is_damaged_can_be_deleted(store: Store, root: Path) -> None:
+    content = next(path for path in (root / "models/line/contents").iterdir() if b'"number":3' in manifest(path))
+    for damaged in (root / "models/line/versions/1", content / "manifest.json"):
+        damaged.unlink()
+    assert store.models.numbers("line") == [1, 3, 4]
+    for number in (1, 4):
+        with pytest.raises(VersionCorrupt):
+            store.models.get("line", number)
+    store.aliases.delete("line", "canary")
+    for number in (1, 4):
+        assert store.number("line", str(number)) == number
+        store.delete_version("line", number)
+    assert store.models.numbers("line") == [3]
+    assert store.verify() == []
+
+
+def manifest(content: Path) -> bytes:
+    return (content / "manifest.json").read_bytes()
+
+
+def test_an_alias_that_lost_its_newest_entry_points_nowhere_until_it_is_set_anew(store: Store, root: Path) -> None:
+    (root / "models/line/aliases/production/3").unlink()
+    with pytest.raises(Corrupt):
+        store.resolve("line", "production")
+    assert store.aliases.set("line", "production", 1).number == 4
+    assert store.resolve("line", "production").number == 1
+
+
+def test_a_lost_record_keeps_its_content(store: Store, root: Path) -> None:
+    (root / "models/line/versions/4").unlink()
+    before = sorted((root / "models/line/contents").iterdir())
+    store.sweep(-60)
+    assert sorted((root / "models/line/contents").iterdir()) == before
+
+
+STRANGERS = [
+    *("README", "models/README", "models/line/notes.txt", "models/line/versions/3.bak", "models/line/versions/03"),
+    *("models/line/versions/-1", "models/line/versions/1.5", "models/line/aliases/Production", "datasets/x~"),
+    *("models/line/aliases/production/1.bak", "models/line/aliases/production/9999999999999999999999"),
+    *("models/line/contents/old", "models/line/uses/one", "models/line/uses/3/x", "models/x.txt"),
+]
+
+
+@pytest.mark.parametrize("place", STRANGERS)
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_is_not_the_store_s_own_is_passed_over(store: Store, root: Path, place: str, kind: str) -> None:
+    before, path = answers(store), root / place
+    path.mkdir(parents=True) if kind == "folder" else path.write_bytes(b"x")
+    assert answers(store) == before
+    store.sweep(0)
+    named = [f"{fault.name}/{fault.file}" for fault in store.verify()]
+    if place != "README" and (place, kind) != ("models/x.txt", "folder"):  # an empty folder may be one of a name
+        assert [each for each in named if path.name in each], named
+    assert store.models.publish("line", {}, {}).number == 6
+    assert store.aliases.set("line", "production", 6).number == 4
+
+
+def test_a_folder_where_a_file_should_be(store: Store, root: Path) -> None:
+    before = answers(store)
+    for place in ("models/line/versions/6", "models/line/aliases/production/4", "models/line/uses/3/3"):
+        (root / place).mkdir()
+    assert answers(store) == before
+    assert len(store.verify()) == 3
+    assert store.models.publish("line", {}, {}).number == 7
+    assert store.aliases.set("line", "production", 7).version == 7
+    store.delete_version("line", 3)
+    assert store.models.numbers("line") == [1, 4, 7]
+
+
+@pytest.mark.parametrize("fault", [errno.EIO, errno.EACCES])
+def test_what_cannot_be_read_is_told_and_verify_goes_on(
+    store: Store, root: Path, monkeypatch: pytest.MonkeyPatch, fault: int
+) -> None:
+    before = answers(store)
+    paths = [path for path in sorted(root.rglob("*")) if "tmp" not in path.parts and "marks" not in path.parts]
+    stuck: list[Path] = []
+    open_file, listdir = Path.open, os.listdir
+
+    def opened(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path in stuck:
+            raise OSError(fault, os.strerror(fault), str(path))
+        return open_file(path, *arguments, **options)
+
+    def listed(path: Any) -> list[str]:
+        if path in stuck:
+            raise OSError(fault, os.strerror(fault), str(path))
+        return listdir(path)
+
+    monkeypatch.setattr(Path, "open", opened)
+    monkeypatch.setattr(os, "listdir", listed)
+    for path in paths:
+        stuck[:] = [path]
+        after = answers(store)
+        changed = {question: answer for question, answer in after.items() if answer != before[question]}
+        assert all(answer in (DAMAGED, Unavailable) for answer in changed.values()), (path, changed)
+        own = path.relative_to(root).parts
+        if len(own) > 1:
+            assert not [question for question in changed if own[1] not in question], (path, changed)
+            assert after["models"] == before["models"]
+        if path.is_file() and "versions" in own:
+            assert after[f"{own[1]} numbers"] == before[f"{own[1]} numbers"]
+        assert store.verify() or own[-1] == "files", path
+        stuck.clear()
+    assert answers(store) == before

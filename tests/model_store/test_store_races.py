@@ -1,0 +1,100 @@
+# ruff: noqa: S603 - the processes started are our own
+"""Whatever several do at the same time, there is an order of it, one after the other, that explains all answers."""
+
+import os
+import pickle
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_store import Store
+from tests.examples import examples
+from tests.model_store.history import (
+    GONE,
+    IN_USE,
+    LOST,
+    Ask,
+    Model,
+    Operation,
+    counts,
+    drawn,
+    is_explained,
+    perform,
+    told,
+)
+from tests.model_store.interleaving import TurnsBackend
+
+HERE = Path(__file__).parent
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
+
+
+def together(asks: list[list[Ask]], seed: int) -> list[Operation]:
+    """What is asked by several of a model with versions 1 and 2, `production` on 1; each asks one after the other."""
+    backend = TurnsBackend()
+    store = Store(backend)
+    history = []
+
+    def ask(do: str, arguments: tuple[Any, ...]) -> Any:
+        began = backend.step
+        answer = perform(store, "line", do, arguments)
+        history.append(Operation(do, arguments, answer, began, backend.step))
+        return answer
+
+    def work(mine: list[Ask]) -> Callable[[], Any]:
+        return lambda: [ask(*each) for each in mine]
+
+    first: list[Ask] = [("publish", (None,)), ("publish", (None,)), ("set", ("production", 1, None))]
+    for each in first:
+        ask(*each)
+        backend.step += 1
+    for answer in backend.in_turns([work(mine) for mine in asks], random.Random(seed)):  # noqa: S311 - no secret
+        assert isinstance(answer, list), answer
+    backend.step += 1
+    last: list[Ask] = [("latest", ()), ("alias", ("production",)), ("alias", ("staging",))]
+    for each in last:
+        ask(*each)
+    assert store.verify() == []
+    return history
+
+
+def test_the_checker_finds_what_cannot_be() -> None:
+    done = [Operation("publish", (None,), 1, 0, 1)]
+    assert is_explained([*done, Operation("delete", (1,), None, 2, 3), Operation("latest", (), GONE, 4, 5)])
+    assert not is_explained([*done, Operation("delete", (1,), None, 2, 3), Operation("latest", (), 1, 4, 5)])
+    assert is_explained([*done, Operation("delete", (1,), None, 2, 4), Operation("latest", (), 1, 3, 5)])
+    assert not is_explained([*done, *[Operation("delete", (1,), None, 2, 3)] * 2])
+    assert not is_explained([*done, Operation("delete", (1,), IN_USE, 2, 3)])
+    assert Model().after("publish", (None,), 2) is None
+
+
+def test_two_deletions_and_an_alias_have_one_winner() -> None:
+    for seed in range(examples(300)):
+        history = together([[("delete", (2,))], [("delete", (2,))], [("set", ("production", 2, None))]], seed)
+        assert is_explained(history), told(history)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_processes_that_race_on_one_disk(tmp_path: Path) -> None:
+    """RACES=100000 and RACERS=8 for the campaign of scripts/nightly."""
+    races, racers = os.environ.get("RACES", "1500"), os.environ.get("RACERS", "4")
+    script = [sys.executable, str(HERE / "race_on_one_disk.py"), str(tmp_path), races, racers]
+    done = subprocess.run(script, stdout=subprocess.PIPE, check=True, env=ENVIRONMENT)
+    histories: dict[str, list[Operation]] = pickle.loads(done.stdout)  # noqa: S301 - our own
+    for name, history in histories.items():
+        assert is_explained(history), f"{name}\n{told(history)}"
+    answers = counts([each for history in histories.values() for each in history])
+    kinds = [("delete", "done"), ("delete", IN_USE), ("delete", GONE), ("set", "done"), ("set", LOST), ("set", GONE)]
+    assert set(kinds) <= answers.keys(), answers
+    assert Store.open(tmp_path).verify() == []
+
+
+def test_whatever_is_done_at_the_same_time_is_explained() -> None:
+    for seed in range(examples(300)):
+        dice = random.Random(seed)  # noqa: S311 - no secret
+        history = together([drawn(dice, dice.randint(1, 3)) for _ in range(dice.randint(2, 4))], seed)
+        assert is_explained(history), told(history)
