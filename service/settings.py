@@ -1,11 +1,16 @@
 """The environment, read once: every setting, its unit and its default."""
 
+import ctypes
 import os
+import sys
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SECRETS = ("admin_key", "database_url", "webhook_secret")  # each can be given as a file, too: `…_file`
+PR_SET_DUMPABLE = 4
 
 
 class Settings(BaseSettings):
@@ -26,6 +31,24 @@ class Settings(BaseSettings):
             given.setdefault("admin_key", "")  # who sets an empty key is mistaken, and shall not be served without one
         return cls(**given)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secrets(cls, given: Any) -> Any:
+        """Takes the secrets that are given as files from there, without the line's end."""
+        given = dict(given)
+        for name in SECRETS:
+            path, variable = given.get(f"{name}_file"), f"MODELWRIGHT_{name.upper()}"
+            if path is None:
+                continue
+            if given.get(name) is not None:
+                raise ValueError(f"{variable} and {variable}_FILE are both set; only one can be meant")
+            try:
+                given[name] = Path(path).read_text().rstrip("\r\n")
+            except (OSError, UnicodeDecodeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "it is no text"
+                raise ValueError(f"{variable}_FILE cannot be read: {reason}") from None
+        return given
+
     # Where
     home: Path = Field(default=Path("modelwright-home"), description="the folder that all state lives under")
     host: str = Field(default="127.0.0.1", description="the address to listen on")
@@ -34,6 +57,9 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         default=None,
         description="the journal's database, `postgresql://user:password@host/name`; a SQLite file in the home if not set",
+    )
+    database_url_file: Path | None = Field(
+        default=None, description="a file that holds `MODELWRIGHT_DATABASE_URL`, in place of it"
     )
 
     workers: int = Field(
@@ -49,6 +75,9 @@ class Settings(BaseSettings):
     admin_key: SecretStr | None = Field(
         default=None,
         description="a key that may do everything, of 32 visible characters at least, beside those of the home",
+    )
+    admin_key_file: Path | None = Field(
+        default=None, description="a file that holds `MODELWRIGHT_ADMIN_KEY`, in place of it"
     )
     first_key: bool = Field(
         default=False, description="make a first key at the first start, scope `admin`, and print it once"
@@ -78,8 +107,16 @@ class Settings(BaseSettings):
     keep_events_days: float = Field(
         default=30.0, ge=0, description="days for which the events of a job are kept after its end"
     )
+    keep_jobs_days: float | None = Field(
+        default=None, ge=0, description="days for which a job is kept after its end; for ever if not set"
+    )
     checkpoint_seconds: float = Field(
         default=10.0, ge=0, description="seconds between two checkpoints of a training, at least"
+    )
+    publish_patience_seconds: float = Field(
+        default=900.0,
+        ge=0,
+        description="seconds for which a training waits in all for space, the store or its data, before it fails",
     )
     warm_model_bytes: int = Field(default=2**30, ge=0, description="bytes of models kept in memory for predictions")
 
@@ -118,9 +155,15 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(
         default=None, description="signs webhooks: `whsec_` and base64, or a text, of at least 24 bytes"
     )
+    webhook_secret_file: Path | None = Field(
+        default=None, description="a file that holds `MODELWRIGHT_WEBHOOK_SECRET`, in place of it"
+    )
 
 
 def forget_secrets() -> None:
-    """Takes the secrets out of the environment once they were read: nobody is to inherit them."""
-    for secret in ("MODELWRIGHT_WEBHOOK_SECRET", "MODELWRIGHT_DATABASE_URL", "MODELWRIGHT_ADMIN_KEY"):
-        os.environ.pop(secret, None)
+    """Takes the secrets out of the environment once they were read: nobody is to inherit them. Nor is anybody of the same
+    user, such as what a plug-in starts, to read them out of this process's memory or first environment."""
+    for secret in SECRETS:
+        os.environ.pop(f"MODELWRIGHT_{secret.upper()}", None)
+    if sys.platform == "linux" and os.geteuid() != 0:  # nothing is hidden from what runs as root
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0)

@@ -67,7 +67,7 @@ class Trainings:
         self._settings = settings
         self._home = settings.home.resolve()
         self._store = store
-        self._ownership = Ownership(self._home / "owners")
+        self._ownership = Ownership(self._home / "owners", all_here=settings.database_url is None)
         self._webhooks = _webhooks(settings, engine, document)
         self._housekeeping = Housekeeping(engine)
         self._audit = Audit(self._home / "audit")
@@ -76,7 +76,13 @@ class Trainings:
             changed(job_id)
             self.changed()
 
-        dispatch = Dispatch(engine, changed=told, moved=watchers.moved, stage=watchers.stage)
+        dispatch = Dispatch(
+            engine,
+            changed=told,
+            moved=watchers.moved,
+            stage=watchers.stage,
+            patience=settings.publish_patience_seconds,
+        )
         self._runner = _runner(settings, self._home, dispatch, self._ownership)
 
     def start(self) -> None:
@@ -112,6 +118,11 @@ class Trainings:
                 ("modelwright_trainer_server_ready", "Whether trainings can begin.", lambda: self._runner.ready),
                 ("modelwright_training_slots", "Trainings that may run at a time.", lambda: self._settings.slots),
                 ("modelwright_training_slots_in_use", "Trainings that run.", lambda: self._runner.busy),
+                (
+                    "modelwright_attempts_fenced_total",
+                    "Attempts that were ended because nobody could say that the service lives.",
+                    lambda: self._runner.fenced,
+                ),
             ]
         )
 
@@ -126,6 +137,8 @@ class Trainings:
 
     def _tidy_once(self) -> None:
         self._housekeeping.forget_old(self._settings.keep_events_days)
+        if self._settings.keep_jobs_days is not None:
+            self._housekeeping.forget_jobs(self._settings.keep_jobs_days)
         self._housekeeping.sweep(self._home / "tmp" / "attempts", self._home / "checkpoints")
         _sweep(self._store, self._home / "tmp")
         self._audit.forget_old(self._settings.keep_audit_days)

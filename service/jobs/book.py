@@ -1,11 +1,12 @@
 """The book that jobs are kept in: transactions over the database, and the one place where a job's status changes."""
 
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
@@ -13,7 +14,9 @@ from service.jobs import tables
 from service.jobs.database import is_full, is_unavailable
 from service.jobs.errors import IllegalMove, JobNotFound, JournalFull, JournalUnavailable
 from service.jobs.job import FINAL, MOVES, Job, Status
-from service.jobs.rows import json_text, json_value, time_text
+from service.jobs.rows import damage, damaged, json_text, json_value, time_text
+from service.jobs.seals import SEALED, broken, seal_of
+from service.jobs.turns import turns_of
 
 Clock = Callable[[], datetime]
 Moved = Callable[[Job, str | None], None]  # the job, and how its attempt ended where one did
@@ -22,6 +25,14 @@ Moved = Callable[[Job, str | None], None]  # the job, and how its attempt ended 
 def utc_now() -> datetime:
     """The time, in UTC."""
     return datetime.now(UTC)
+
+
+class _Mine(threading.local):
+    """What one thread has of a book for itself."""
+
+    connection: Connection | None = None  # kept, outside of transactions
+    transaction: Connection | None = None  # that of `together`
+    to_tell: list[Callable[[], None]] | None = None  # once that is committed
 
 
 class Book:
@@ -47,19 +58,67 @@ class Book:
         self._engine = engine
         self._clock = clock
         self._changed = changed
-        self._moved = moved
+        self._watch = moved
+        self._turns = turns_of(engine)
+        self._mine = _Mine()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All that this thread writes within is one transaction: all of it is kept, or nothing. Who listens is told
+        afterwards."""
+        to_tell: list[Callable[[], None]] = []
+        with self._transaction(write=True) as connection:
+            self._mine.transaction, self._mine.to_tell = connection, to_tell
+            try:
+                yield
+            finally:
+                self._mine.transaction = self._mine.to_tell = None
+        for call in to_tell:
+            call()
+
+    @contextmanager
+    def own_connection(self) -> Iterator[None]:
+        """This thread's transactions within use a connection of its own, so that it never waits for another's."""
+        with self._unavailable(), self._engine.connect() as connection:
+            self._mine.connection = connection
+            try:
+                yield
+            finally:
+                self._mine.connection = None
 
     def _read(self) -> AbstractContextManager[Connection]:
         return self._transaction(write=False)
 
     def _write(self) -> AbstractContextManager[Connection]:
-        return self._transaction(write=True)
+        under_way = self._mine.transaction
+        return self._transaction(write=True) if under_way is None else nullcontext(under_way)
+
+    def _moved(self, job: Job, end: str | None) -> None:
+        """Tells who watches of what has become of a job. What a damaged row says is no figure."""
+        if not job.damaged:
+            self._watch(job, end)
+
+    def _tell(self, call: Callable[[], None]) -> None:
+        """Calls this once all that was written is committed: now, or at the end of `together`."""
+        if self._mine.to_tell is None:
+            call()
+        else:
+            self._mine.to_tell.append(call)
 
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[Connection]:
-        try:
-            with self._engine.connect().execution_options(write=write) as connection, connection.begin():
+        with self._unavailable(), ExitStack() as stack:
+            if write and self._turns is not None:
+                stack.enter_context(self._turns)
+            connection = self._mine.connection or stack.enter_context(self._engine.connect())
+            with connection.execution_options(write=write).begin():
                 yield connection
+
+    @contextmanager
+    def _unavailable(self) -> Iterator[None]:
+        """The database's errors as the journal's."""
+        try:
+            yield
         except DBAPIError as error:
             if not is_unavailable(error):
                 raise
@@ -79,21 +138,37 @@ class Book:
 
     def _move(self, connection: Connection, row: RowMapping, to: Status, **about: Any) -> RowMapping:
         """The one place where a status changes. `about` is told by the event, and kept where the job has ended."""
-        if to not in MOVES[Status(row["status"])]:
+        if to not in MOVES.get(row["status"], ()):
             raise IllegalMove(f"the job is {row['status']} and cannot become {to}")
         about = {name: value for name, value in about.items() if value is not None}
         values: dict[str, Any] = {"status": to, "requested": None}
         if to in FINAL:
-            values["finished_at"] = self._now()
+            values["finished_at"] = max(self._now(), row["started_at"] or "")  # though the clock was set back
             values |= {name: json_text(about[name]) for name in ("result", "error") if name in about}
             self._announce(connection, row)
         self._note(connection, row, "status", {"status": to, **about}, **values)
         return found(connection, row["id"])
 
+    def _close_damaged(self, connection: Connection, row: RowMapping, to: Status) -> None:
+        """Ends a job whose row is damaged, and stays so: nothing that stands in it is relied on, not even its id."""
+        events, now = tables.events, self._now()
+        last = select(func.max(events.c.number)).where(events.c.job_seq == row["seq"])
+        number = (connection.execute(last).scalar() or 0) + 1
+        values = {"status": to, "requested": None, "finished_at": now, "owner": None, "last_event": number}
+        connection.execute(update(tables.jobs).where(tables.jobs.c.seq == row["seq"]).values(values))
+        data = json_text({"status": to, "error": damage("this job")})
+        event = {"job_seq": row["seq"], "number": number, "type": "status", "created_at": now, "data": data}
+        connection.execute(insert(events).values(event))
+
     def _announce(self, connection: Connection, row: RowMapping) -> None:
-        """Whoever asked to be told of the end will be: in the same transaction, so that no crash comes between."""
+        """Whoever asked to be told of the end will be: in the same transaction, so that no crash comes between. What a
+        damaged row names may be somebody else."""
+        if damaged(row):
+            return
         webhook = json_value(row["spec"]).get("webhook")
         if webhook is not None:
+            # One that was resumed after it had failed ends a second time.
+            connection.execute(delete(tables.deliveries).where(tables.deliveries.c.job_seq == row["seq"]))
             due = {"url": webhook["url"], "tries": 0, "next_at": self._now()}
             connection.execute(insert(tables.deliveries).values(job_seq=row["seq"], **due))
 
@@ -114,5 +189,9 @@ def found(connection: Connection, job_id: str, *, lock: bool = False) -> RowMapp
 
 
 def change(connection: Connection, job_id: str, **values: Any) -> None:
-    """Sets columns of a job."""
+    """Sets columns of a job, and seals it anew. One that is damaged stays so."""
+    if not values.keys().isdisjoint(SEALED):
+        row = found(connection, job_id)
+        if row["seal"] is not None and not broken(row):
+            values["seal"] = seal_of({**row, **values})
     connection.execute(update(tables.jobs).where(tables.jobs.c.id == job_id).values(values))

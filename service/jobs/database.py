@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from service.jobs.errors import InvalidDatabaseUrl, JournalNotOpened, JournalTooNew, PostgresNotInstalled
 
-HEAD = "0002"
+HEAD = "0003"
 MIGRATIONS = Path(__file__).parent / "migrations"
 MOST_SECONDS_LOCKED = 10.0  # how long anybody waits for another's transaction
 
@@ -231,6 +231,8 @@ def _sqlstate(error: DBAPIError) -> str | None:
 def _configure_sqlite(connection: Any, record: object) -> None:
     # FULL: in WAL mode NORMAL may lose a committed transaction when the power goes.
     connection.isolation_level = None  # we say BEGIN ourselves, below
+    # A damaged text shall not stop whoever reads it together with others.
+    connection.text_factory = lambda text: text.decode(errors="surrogateescape")
     connection.execute(f"PRAGMA busy_timeout={MOST_SECONDS_LOCKED * 1000:.0f}")
     _write_ahead(connection)
     for pragma in ("synchronous=FULL", "foreign_keys=ON"):

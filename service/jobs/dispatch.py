@@ -1,7 +1,9 @@
 """The journal as runners see it: jobs are claimed, reported on, and moved on, each by one attempt at a time."""
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, delete, insert, or_, select, update
@@ -10,11 +12,15 @@ from service.jobs import series, tables
 from service.jobs.book import Book, change, found
 from service.jobs.errors import AttemptSuperseded
 from service.jobs.job import Job, Status
-from service.jobs.rows import job_of, json_text, time_text
+from service.jobs.rows import damaged, job_of, json_text, time_text
 
 MOST_CRASHES = 3  # in a row, without getting any further
+MOST_FENCED = 5  # attempts in a row that saved nothing before their service ended them
 FIRST_BACK_OFF = 1.0  # seconds before the attempt after a crash; twice as many after the next
 LONGEST_BACK_OFF = 60.0
+PATIENCE = 900.0
+
+log = logging.getLogger(__name__)
 
 Stage = Callable[[Job, str, float, float], None]
 
@@ -24,30 +30,48 @@ class Dispatch(Book):
 
     Args:
         stage: called with each stage that an attempt has left, and when it began and ended; the rest is for any book.
+        patience: seconds for which a job waits, all in all, for a failure of something else to pass.
     """
 
-    def __init__(self, engine: Engine, *, stage: Stage = lambda *_: None, **book: Any) -> None:
+    def __init__(
+        self, engine: Engine, *, stage: Stage = lambda *_: None, patience: float = PATIENCE, **book: Any
+    ) -> None:
         super().__init__(engine, **book)
         self._stage = stage
+        self._patience = patience
 
-    def claim(self, owner: str) -> Job | None:
-        """The next queued job, now running for this owner; None when there is none that may begin."""
+    def claim(self, owner: str, *, alone: bool = True) -> Job | None:
+        """The next queued job, now running for this owner; None when there is none that may begin. What stands before it
+        and is damaged fails. A suspect begins only where it is `alone`, and is not passed by."""
         with self._read() as connection:
             if connection.execute(self._next()).first() is None:
                 return None  # without taking the lock
-        with self._write() as connection:
-            row = connection.execute(self._next().with_for_update(skip_locked=True)).mappings().one_or_none()
-            if row is None:
+        if (job := self._claim(owner, alone)) is not None:
+            self._changed(job.id)
+            self._moved(job, None)
+        return job
+
+    def _claim(self, owner: str, alone: bool) -> Job | None:
+        with self.together(), self._write() as connection:
+            row = self._whole(connection)
+            if row is None or (job_of(row).suspect and not alone):
                 return None
             attempt, now = row["attempt"] + 1, self._now()
             mark = {"attempt": attempt, "owner": owner, "started_at": row["started_at"] or now, "not_before": None}
             change(connection, row["id"], **mark)
             begun = {"job_seq": row["seq"], "number": attempt, "owner": owner, "started_at": now}
             connection.execute(insert(tables.attempts).values(begun))
-            job = job_of(self._move(connection, row, Status.RUNNING, attempt=attempt))
-        self._changed(job.id)
-        self._moved(job, None)
-        return job
+            _beat(connection, owner)
+            return job_of(self._move(connection, row, Status.RUNNING, attempt=attempt))
+
+    def _whole(self, connection: Connection) -> RowMapping | None:
+        """The row of the next job, locked. Those of damaged jobs before it are closed."""
+        query = self._next().with_for_update(skip_locked=True)
+        while (row := connection.execute(query).mappings().one_or_none()) is not None and damaged(row):
+            self._close_damaged(connection, row, Status.FAILED)
+            log.error("job %r is damaged in the journal, and cannot begin", row["id"])
+            self._tell(partial(self._changed, row["id"]))
+        return row
 
     def _next(self) -> Any:
         """The oldest of the most urgent jobs that may begin now."""
@@ -72,11 +96,8 @@ class Dispatch(Book):
 
     def beat(self, owner: str) -> None:
         """This owner lives, and goes on with its jobs."""
-        owners = tables.owners
         with self._write() as connection:
-            risen = update(owners).where(owners.c.owner == owner).values(beat=owners.c.beat + 1)
-            if not connection.execute(risen).rowcount:
-                connection.execute(insert(owners).values(owner=owner, beat=1))
+            _beat(connection, owner)
 
     def beats(self) -> dict[str, int]:
         """Who runs jobs, and how often each has said that it lives."""
@@ -117,7 +138,7 @@ class Dispatch(Book):
             values = {"progress": json_text(progress), "metrics": json_text(latest), "publishing": 0, **counts}
             data = {"epoch": progress["epoch"], **latest, "progress": progress}
             self._note(connection, row, "metrics", data, **values)
-        self._changed(job.id)
+        self._tell(partial(self._changed, job.id))
 
     def message(self, job: Job, text: str) -> None:
         """A line that a running attempt has to say.
@@ -127,14 +148,15 @@ class Dispatch(Book):
         """
         with self._write() as connection:
             self._note(connection, self._own(connection, job), "message", {"text": text})
-        self._changed(job.id)
+        self._tell(partial(self._changed, job.id))
 
     def went_through(self, job: Job, stage: str, began: float, ended: float) -> None:
         """The attempt has left a stage of its work. Not written down: only who measures is told."""
-        self._stage(job, stage, began, ended)
+        self._tell(partial(self._stage, job, stage, began, ended))
 
     def saved(self, job: Job, epoch: int) -> None:
-        """The attempt has a new checkpoint, in this epoch. One that gets further than all before may crash anew.
+        """The attempt has a new checkpoint, in this epoch. One that gets further than all before may crash anew; for one
+        that is fenced each step further is enough.
 
         Raises:
             AttemptSuperseded: the job is no longer this attempt's.
@@ -142,7 +164,9 @@ class Dispatch(Book):
         with self._write() as connection:
             row = self._own(connection, job)
             if epoch > row["saved_epoch"]:
-                change(connection, job.id, saved_epoch=epoch, crashes=0)
+                change(connection, job.id, saved_epoch=epoch, crashes=0, fenced=0, put_off=0)
+            elif row["fenced"]:
+                change(connection, job.id, fenced=0)
 
     def may_publish(self, job: Job) -> bool:
         """Whether this attempt may make its result visible. From a yes on, the job can no longer be cancelled."""
@@ -185,18 +209,68 @@ class Dispatch(Book):
         Raises:
             AttemptSuperseded: the job is no longer this attempt's.
         """
+        return self._try_again(job, {"code": "crashed", "detail": detail}, "crashes", MOST_CRASHES)
+
+    def fence(self, job: Job, detail: str) -> Job:
+        """A running attempt was ended because its service could not say that it lives: the job is queued again, to wait
+        longer each time; or failed when too many of its attempts in a row have not even saved a checkpoint.
+
+        Raises:
+            AttemptSuperseded: the job is no longer this attempt's.
+        """
+        return self._try_again(job, {"code": "lease_lost", "detail": detail}, "fenced", MOST_FENCED)
+
+    def orphan(self, job: Job, detail: str) -> Job:
+        """The trainer server has ended, and a running attempt with it: the job is queued again, and not blamed; but it is
+        counted, so that one whose servers end again and again runs alone.
+
+        Raises:
+            AttemptSuperseded: the job is no longer this attempt's.
+        """
+        error = {"code": "trainer_server_lost", "detail": detail}
         with self._write() as connection:
             row = self._own(connection, job)
-            crashes = row["crashes"] + 1
-            wait = min(FIRST_BACK_OFF * 2 ** (crashes - 1), LONGEST_BACK_OFF)
-            not_before = time_text(self._clock() + timedelta(seconds=wait))
-            change(connection, job.id, crashes=crashes, not_before=not_before)
-            status = Status.FAILED if crashes >= MOST_CRASHES else Status.QUEUED
-            error = {"code": "crashed", "detail": detail}
+            change(connection, job.id, server_deaths=row["server_deaths"] + 1, not_before=self._in(FIRST_BACK_OFF))
+            job = self._leave(connection, row, Status.QUEUED, error=error)
+        self._changed(job.id)
+        self._moved(job, _end(job, error))
+        return job
+
+    def put_off(self, job: Job, error: dict[str, Any], *, unpublished: bool = False) -> Job:
+        """A running attempt has met a failure of something else that may pass: the job is queued again, to wait longer each
+        time; or failed when it has waited for as long as it may, and can be resumed then.
+
+        Raises:
+            AttemptSuperseded: the job is no longer this attempt's.
+        """
+        with self._write() as connection:
+            row = self._own(connection, job)
+            waited = row["put_off"]  # in units of the first wait: 1, 2, 4, … have been all that waited + 1 says
+            wait = min(FIRST_BACK_OFF * (waited + 1), LONGEST_BACK_OFF)
+            over = FIRST_BACK_OFF * waited + wait > self._patience
+            values = {"put_off": waited + max(1, round(wait / FIRST_BACK_OFF)), "not_before": self._in(wait)}
+            change(connection, job.id, **values, **({"publishing": 0} if unpublished else {}))
+            job = self._leave(
+                connection, self._own(connection, job), Status.FAILED if over else Status.QUEUED, error=error
+            )
+        self._changed(job.id)
+        self._moved(job, _end(job, error))
+        return job
+
+    def _try_again(self, job: Job, error: dict[str, Any], counted: str, most: int) -> Job:
+        with self._write() as connection:
+            row = self._own(connection, job)
+            times = row[counted] + 1
+            wait = min(FIRST_BACK_OFF * 2 ** (times - 1), LONGEST_BACK_OFF)
+            change(connection, job.id, not_before=self._in(wait), **{counted: times})
+            status = Status.FAILED if times >= most else Status.QUEUED
             job = self._leave(connection, row, status, error=error)
         self._changed(job.id)
         self._moved(job, _end(job, error))
         return job
+
+    def _in(self, seconds: float) -> str:
+        return time_text(self._clock() + timedelta(seconds=seconds))
 
     def _own(self, connection: Connection, job: Job) -> RowMapping:
         row = found(connection, job.id, lock=True)
@@ -212,13 +286,25 @@ class Dispatch(Book):
         elif row["requested"] == "pause" and to is Status.QUEUED:
             to, about = Status.PAUSED, {}
         attempts = tables.attempts
-        ended = {"ended_at": self._now(), "status": to, "cause": None if cause is None else json_text(cause)}
         mine = (attempts.c.job_seq == row["seq"]) & (attempts.c.number == row["attempt"])
+        began = connection.execute(select(attempts.c.started_at).where(mine)).scalar() or ""
+        ended = {
+            "ended_at": max(self._now(), began),
+            "status": to,
+            "cause": None if cause is None else json_text(cause),
+        }
         connection.execute(update(attempts).where(mine).values(ended))
         # What may have been published stays so until an attempt has looked.
         publishing = row["publishing"] if to in (Status.QUEUED, Status.PAUSED) else 0
         change(connection, row["id"], owner=None, publishing=publishing)
         return job_of(self._move(connection, row, to, **about))
+
+
+def _beat(connection: Connection, owner: str) -> None:
+    owners = tables.owners
+    risen = update(owners).where(owners.c.owner == owner).values(beat=owners.c.beat + 1)
+    if not connection.execute(risen).rowcount:
+        connection.execute(insert(owners).values(owner=owner, beat=1))
 
 
 def _end(job: Job, error: dict[str, Any] | None) -> str:

@@ -53,6 +53,21 @@ class AttemptFailed(JobsError):
         self.detail = detail
 
 
+class AttemptPutOff(JobsError):
+    """The attempt failed for a reason that may pass; another is made after a while.
+
+    Args:
+        code, detail: the error of the job, should it not pass in time.
+        unpublished: whether it is certain that nothing was published.
+    """
+
+    def __init__(self, code: str, detail: str, *, unpublished: bool = False) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.unpublished = unpublished
+
+
 class AttemptSuperseded(JobsError):
     """The job is no longer this attempt's: it was cancelled, or another service took it over."""
 

@@ -5,11 +5,10 @@
 | events, and deliveries of webhooks | so many days after their job has ended |
 | metric events of one job beyond the newest 10,000 | at the next round; its series stay |
 | idempotency keys | after a day |
-| checkpoints | when their job has ended |
+| checkpoints | when their job has ended; of one that can be resumed after a failure, 7 days later |
 | folders of attempts | when the attempt does not run any more |
 | days of the audit log | so many days after (`service/access/audit.py`) |
-
-Jobs themselves, their attempts and their series stay.
+| jobs that have ended, with their attempts and series | so many days after, where the operator says how many |
 """
 
 import shutil
@@ -22,7 +21,8 @@ from service.jobs import idempotency, tables
 from service.jobs.book import Book, found
 from service.jobs.errors import JobNotFound
 from service.jobs.job import FINAL, Status
-from service.jobs.rows import time_text
+from service.jobs.journal import RESUMABLE_FOR
+from service.jobs.rows import job_of, time_text
 
 MOST_METRIC_EVENTS = 10_000
 AT_ONCE = 200  # jobs in one transaction: nobody shall wait long for its lock
@@ -38,6 +38,27 @@ class Housekeeping(Book):
             pass
         self._shorten_histories()
 
+    def forget_jobs(self, days: float) -> None:
+        """Removes jobs that ended so long ago, and all that the journal has of them. Their models are none of its."""
+        jobs, before = tables.jobs, time_text(self._clock() - timedelta(days=days))
+        query = (
+            select(jobs.c.seq, jobs.c.id).where(jobs.c.status.in_(FINAL), jobs.c.finished_at < before).limit(AT_ONCE)
+        )
+        while True:
+            with self._read() as connection:
+                old = connection.execute(query).all()
+            if not old:
+                return
+            numbers = [seq for seq, _ in old]
+            with self._write() as connection:
+                for table in (tables.events, tables.metrics, tables.attempts, tables.deliveries):
+                    connection.execute(delete(table).where(table.c.job_seq.in_(numbers)))
+                keys = tables.idempotency_keys
+                connection.execute(delete(keys).where(keys.c.job_id.in_([job_id for _, job_id in old])))
+                # Not one that was resumed since we looked.
+                ended = jobs.c.seq.in_(numbers) & jobs.c.status.in_(FINAL)
+                connection.execute(delete(jobs).where(ended))
+
     def sweep(self, attempts: Path, checkpoints: Path) -> None:
         """Removes the folders of attempts that do not run, and of the checkpoints of jobs that have ended."""
         for folder in attempts.glob("*-*"):
@@ -45,7 +66,7 @@ class Housekeeping(Book):
             if not attempt.isdigit() or not self._runs(job_id, int(attempt)):
                 shutil.rmtree(folder, ignore_errors=True)
         for folder in checkpoints.glob("*"):
-            if self._status(folder.name) in {None, *FINAL}:
+            if not self._keeps_checkpoints(folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _forget_keys(self) -> None:
@@ -89,9 +110,12 @@ class Housekeeping(Book):
             return False
         return (row["status"], row["attempt"]) == (Status.RUNNING, attempt)
 
-    def _status(self, job_id: str) -> Status | None:
+    def _keeps_checkpoints(self, job_id: str) -> bool:
         try:
             with self._read() as connection:
-                return Status(found(connection, job_id)["status"])
+                row = found(connection, job_id)
         except JobNotFound:
-            return None
+            return False
+        if row["status"] not in FINAL:  # also one whose status is damaged: somebody may want to mend it
+            return True
+        return job_of(row).resumable and row["finished_at"] >= time_text(self._clock() - RESUMABLE_FOR)

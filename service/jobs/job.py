@@ -21,10 +21,13 @@ MOVES: dict[Status, frozenset[Status]] = {
     Status.RUNNING: frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.PAUSED, Status.QUEUED}),
     Status.PAUSED: frozenset({Status.QUEUED, Status.CANCELLED, Status.FAILED}),
     Status.SUCCEEDED: frozenset(),
-    Status.FAILED: frozenset(),
+    Status.FAILED: frozenset({Status.QUEUED}),  # resumed, where what it failed for lay outside of it
     Status.CANCELLED: frozenset(),
 }
-FINAL = frozenset(status for status, onward in MOVES.items() if not onward)
+FINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})  # nothing more comes of itself
+RESUMABLE = frozenset({"no_space", "unavailable"})  # what a job has failed for that can be resumed
+
+DAMAGED = "journal_damaged"  # the code of the error of whatever was read from a damaged row
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,18 @@ class Job:
     metrics: dict[str, Any]
     result: dict[str, Any] | None
     error: dict[str, Any] | None
+    suspect: bool = False  # whether trainer servers end again and again while it runs: it runs alone
+    fenced: int = 0  # its last attempts, in a row, that saved nothing before their service had to end them
+
+    @property
+    def damaged(self) -> bool:
+        """Whether the journal's row of it is not what was written."""
+        return self.error is not None and self.error.get("code") == DAMAGED
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it has failed for a reason outside of it; its checkpoint is kept for a while."""
+        return self.status is Status.FAILED and self.error is not None and self.error.get("code") in RESUMABLE
 
     @property
     def final(self) -> bool:

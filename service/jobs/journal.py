@@ -1,9 +1,10 @@
 """The journal as clients see it: every job, its events and its metrics, committed before anybody is told."""
 
 import secrets
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Connection, RowMapping, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from service.jobs import series, tables
@@ -11,8 +12,10 @@ from service.jobs.book import Book, change, found
 from service.jobs.errors import IllegalMove
 from service.jobs.idempotency import recall, remember
 from service.jobs.job import AttemptRecord, Event, Job, Status
-from service.jobs.rows import attempt_of, event_of, job_of, json_text
+from service.jobs.rows import attempt_of, damaged, event_of, job_of, json_text, time_text
+from service.jobs.seals import seal_of
 
+RESUMABLE_FOR = timedelta(days=7)  # after its end a job that failed for a reason outside of it keeps its checkpoint
 LARGEST_NUMBER = 2**31 - 1  # of an event: what PostgreSQL's integer holds
 
 Idempotency = tuple[str, str]  # a client's key, and the digest of the request that came with it
@@ -80,17 +83,18 @@ class Journal(Book):
             return series.whole(connection, found(connection, job_id))
 
     def counts(self) -> dict[Status, int]:
-        """How many jobs there are of each status; by an index alone."""
-        status = tables.jobs.c.status
+        """How many jobs there are of each status; by an index alone. Those of a status that is none have failed."""
+        status, counts = tables.jobs.c.status, dict.fromkeys(Status, 0)
         with self._read() as connection:
-            rows = connection.execute(select(status, func.count()).group_by(status)).all()
-        return {Status(each): count for each, count in rows}
+            for each, count in connection.execute(select(status, func.count()).group_by(status)):
+                counts[Status(each) if each in set(Status) else Status.FAILED] += count
+        return {each: count for each, count in counts.items() if count}
 
     def waiting(self) -> list[Job]:
-        """Every queued or paused job."""
+        """Every queued or paused job that can be read."""
         query = select(tables.jobs).where(tables.jobs.c.status.in_([Status.QUEUED, Status.PAUSED]))
         with self._read() as connection:
-            return [job_of(row) for row in connection.execute(query).mappings()]
+            return [job_of(row) for row in connection.execute(query).mappings() if not damaged(row)]
 
     # Submitting
 
@@ -136,7 +140,8 @@ class Journal(Book):
                 if (known := recall(connection, *idempotency, self._clock())) is not None:
                     return job_of(found(connection, known)), False
                 remember(connection, *idempotency, row["id"], self._clock())
-            connection.execute(insert(tables.jobs).values(created_at=self._now(), **row))
+            row |= {"created_at": self._now()}
+            connection.execute(insert(tables.jobs).values(seal=seal_of(row), **row))
             self._note(connection, found(connection, row["id"]), "status", {"status": Status.QUEUED})
             return job_of(found(connection, row["id"])), True
 
@@ -169,17 +174,22 @@ class Journal(Book):
         return self._ask(job_id, Status.PAUSED, "pause")
 
     def resume(self, job_id: str) -> Job:
-        """Puts a paused job back into the queue; takes back the request to pause a running one.
+        """Puts a paused job back into the queue, or one that has lately failed for a reason outside of it; takes back the
+        request to pause a running one.
 
         Raises:
-            IllegalMove: the job has ended, or is being cancelled.
+            IllegalMove: the job has ended otherwise or too long ago, or is being cancelled.
         """
         with self._write() as connection:
             row = found(connection, job_id, lock=True)
             job = job_of(row)
-            if job.final or job.requested == "cancel":
+            if job.damaged:
+                raise IllegalMove("the job is damaged in the journal, and can only be cancelled")
+            if job.resumable:
+                self._resume_failed(connection, row)
+            elif job.final or job.requested == "cancel":
                 raise IllegalMove(f"{_state(job)}, and cannot go on")
-            if job.status is Status.PAUSED:
+            elif job.status is Status.PAUSED:
                 row = self._move(connection, row, Status.QUEUED)
             elif job.requested == "pause":
                 change(connection, job_id, requested=None)
@@ -187,17 +197,26 @@ class Journal(Book):
         self._changed(job_id)
         return job
 
+    def _resume_failed(self, connection: Connection, row: RowMapping) -> None:
+        if row["finished_at"] < time_text(self._clock() - RESUMABLE_FOR):
+            days = f"{RESUMABLE_FOR.days} days"
+            raise IllegalMove(f"the job has failed more than {days} ago, and its checkpoint is gone")
+        row = self._move(connection, row, Status.QUEUED)
+        change(connection, row["id"], finished_at=None, error=None, not_before=None, put_off=0, crashes=0)
+
     def _ask(self, job_id: str, to: Status, request: str) -> Job:
         with self._write() as connection:
             row = found(connection, job_id, lock=True)
             job = job_of(row)
             if job.status is to or job.requested == request:
                 return job
-            if row["publishing"]:
+            if job.damaged and row["status"] not in {Status.RUNNING, Status.SUCCEEDED}:
+                self._put_away(connection, row, to)
+            elif row["publishing"]:
                 raise IllegalMove("the job is publishing its model, and can no longer be stopped")
-            if job.final or job.requested == "cancel":
+            elif job.final or job.requested == "cancel":
                 raise IllegalMove(f"{_state(job)}, and can no longer be {to}")
-            if job.status is Status.RUNNING:
+            elif job.status is Status.RUNNING:
                 change(connection, job_id, requested=request)
             else:
                 self._move(connection, row, to)
@@ -206,6 +225,12 @@ class Journal(Book):
         if job.final:
             self._moved(job, None)
         return job
+
+    def _put_away(self, connection: Connection, row: RowMapping, to: Status) -> None:
+        """A job of which nobody knows what it was."""
+        if to is not Status.CANCELLED:
+            raise IllegalMove("the job is damaged in the journal, and can only be cancelled")
+        self._close_damaged(connection, row, to)
 
     def fail_waiting(self, job_id: str, error: dict[str, Any]) -> Job:
         """Fails a job that does not run.

@@ -2,39 +2,70 @@
 
 Only clocks of one machine are compared, and only those that never jump: a service counts how long *it* has not seen
 another's beat change. Its own attempts end before another may begin them (Gray and Cheriton, "Leases", SOSP 1989).
+The signs of life come from threads that do nothing else, so that no amount of work delays them.
 """
 
+import contextlib
+import logging
+import threading
 import time
+from collections.abc import Callable
 
 from service.jobs.dispatch import Dispatch
+from service.jobs.errors import JournalUnavailable
 from service.jobs.ownership import Ownership
 
 BEAT = 1.0  # seconds between two signs of life
 ALLOWED = 5.0  # seconds that attempts may go on after the last one
 EXPIRED = 8.0  # seconds of silence after which another service takes over
 
+log = logging.getLogger(__name__)
+
 
 class Leases:
-    """This service's lease on its jobs, and its view of those of others."""
+    """This service's lease on its jobs, and its view of those of others.
 
-    def __init__(self, dispatch: Dispatch, ownership: Ownership) -> None:
+    Args:
+        dispatch: where the beats are written.
+        ownership: this service's name, and what is known of others.
+        told: called with the moment until which attempts may go on, by the monotonic clock, from a thread of its own.
+    """
+
+    def __init__(self, dispatch: Dispatch, ownership: Ownership, told: Callable[[float], None]) -> None:
         self._dispatch = dispatch
         self._ownership = ownership
-        self._renewed = float("-inf")
+        self._told = told
+        self._until = float("-inf")
+        self._lock = threading.Lock()  # around `_until`, and around telling it: what is told never falls
+        self._held = False  # whether this service runs anything
+        self._failed = False  # whether the last beat could not be written
+        self._stopping = threading.Event()
         self._seen: dict[str, tuple[int, float]] = {}  # the last beat of each other service, and since when
+        self._threads = [
+            threading.Thread(target=each, name=name, daemon=True)
+            for name, each in (("beats", self._beat), ("lease", self._extend))
+        ]
 
-    def renew(self) -> float | None:
-        """Until when attempts may go on, by the monotonic clock, if it was time to say that this service lives.
+    def start(self) -> None:
+        """Begins to say that this service lives, whenever it runs something."""
+        for thread in self._threads:
+            thread.start()
 
-        Raises:
-            JournalUnavailable: it could not be said.
-        """
-        now = time.monotonic()
-        if now - self._renewed < BEAT:
-            return None
-        self._dispatch.beat(self._ownership.owner)
-        self._renewed = now  # the moment before: others may have seen the beat at once
-        return now + ALLOWED
+    def stop(self) -> None:
+        """Says no more. A beat that the journal keeps waiting is not waited for."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join(BEAT)
+
+    def hold(self, held: bool) -> None:
+        """Whether this service runs anything: one that does not writes nothing."""
+        self._held = held
+
+    def extend(self, since: float) -> None:
+        """Others have seen this service alive at that moment or later, so its attempts may go on until somewhat later."""
+        with self._lock:
+            self._until = max(self._until, since + ALLOWED)
+            self._told(self._until)
 
     def expired(self) -> list[str]:
         """The services that run jobs and are dead, or have been silent for too long."""
@@ -47,3 +78,36 @@ class Leases:
         return [
             owner for owner, (_, since) in self._seen.items() if now - since > EXPIRED or self._ownership.dead(owner)
         ]
+
+    def _beat(self) -> None:
+        """The thread that writes the beats, over a connection of its own."""
+        while not self._stopping.is_set():
+            try:
+                with self._dispatch.own_connection():
+                    while not self._stopping.wait(BEAT):
+                        self._beat_once()
+            except JournalUnavailable as error:
+                if not self._failed:
+                    log.warning("this service cannot say that it lives: %s", error.__cause__ or error)
+                self._failed = True
+                self._stopping.wait(BEAT)
+            except Exception:
+                log.exception("the beats of this service met an error and go on")
+                self._failed = True
+                self._stopping.wait(BEAT)
+
+    def _beat_once(self) -> None:
+        now = time.monotonic()  # the moment before: others may see the beat at once
+        if self._held:
+            self._dispatch.beat(self._ownership.owner)
+            self.extend(now)
+        self._failed = False
+
+    def _extend(self) -> None:
+        """The thread that lets attempts go on while a beat is under way, as long as nobody is there who could take their
+        jobs over. One who comes later waits for longer than he is not noticed and they still go on."""
+        while not self._stopping.wait(BEAT / 2):
+            now = time.monotonic()
+            with contextlib.suppress(OSError):  # the folder of the owners cannot be read: then nothing is known
+                if self._held and not self._failed and self._ownership.alone():
+                    self.extend(now)

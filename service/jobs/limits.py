@@ -8,12 +8,13 @@ from typing import Any
 
 import psutil
 
+from service.jobs.process_tree import memory
 from service.jobs.running import Running
 
 
 @dataclass(frozen=True)
 class AttemptLimits:
-    """Bytes of resident memory, and seconds, of one attempt; None for no limit."""
+    """Bytes of memory of one attempt and the processes below it, and seconds; None for no limit."""
 
     memory_bytes: int | None = None
     seconds: float | None = None
@@ -22,7 +23,7 @@ class AttemptLimits:
         """The error of an attempt that has taken more; None while it has not."""
         if self.seconds is not None and time.monotonic() - running.began > self.seconds:
             return {"code": "time_limit", "detail": f"the training ran for longer than the {self.seconds:g} s it may"}
-        if self.memory_bytes is not None and pid is not None and (taken := resident(pid)) > self.memory_bytes:
+        if self.memory_bytes is not None and pid is not None and (taken := memory(pid)) > self.memory_bytes:
             detail = f"the training took {taken} bytes of memory; this service allows {self.memory_bytes}"
             return {"code": "out_of_memory", "detail": detail}
         return None
@@ -34,12 +35,3 @@ def memory_there_is(limit: Path = Path("/sys/fs/cgroup/memory.max")) -> int:
     with contextlib.suppress(OSError, ValueError):  # no container, or none with a limit: `max`
         return min(total, int(limit.read_text()))
     return total
-
-
-def resident(pid: int) -> int:
-    """The bytes of memory that a process has in use; 0 when it has ended."""
-    try:
-        taken: int = psutil.Process(pid).memory_info().rss
-    except psutil.Error:
-        return 0
-    return taken

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 CHUNK = 1 << 16
+MOST_CHUNKS = 64  # read of one that has ended: more than a socket holds
 
 
 class Lines:
@@ -62,6 +63,20 @@ class Lines:
         arrived = list(self._waiting)
         self._waiting.clear()
         return arrived
+
+    def rest(self) -> list[Any]:
+        """The values that are there, when the other end has nothing more to say; does not wait, even where somebody else
+        still holds it."""
+        rest: list[Any] = []
+        for _ in range(MOST_CHUNKS):
+            try:
+                chunk = self.socket.recv(CHUNK, socket.MSG_DONTWAIT)
+            except OSError:
+                break
+            if not chunk:
+                break
+            rest += self.feed(chunk)
+        return rest
 
     def one(self) -> Any:
         """Waits for one value.

@@ -1,7 +1,9 @@
 """The outbox: what is still to be told to whom. The transaction that ends a job puts it in."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from sqlalchemy import or_, select, update
 
@@ -9,6 +11,8 @@ from service.jobs import tables
 from service.jobs.book import Book
 from service.jobs.job import Job
 from service.jobs.rows import job_of, time_text
+
+SLACK = 30.0  # seconds by which two looks at a clock may differ: one waits for the journal, or has another clock
 
 
 @dataclass(frozen=True)
@@ -25,19 +29,23 @@ class Delivery:
 class Outbox(Book):
     """The deliveries of all services on one journal. Each try belongs to the one that claimed it, while its lease lasts."""
 
-    def claim(self, *, lease: float, longest: float) -> Delivery | None:
+    def claim(self, *, lease: float, schedule: Sequence[float]) -> Delivery | None:
         """A delivery that is due, now this caller's for `lease` seconds; None when there is none.
 
-        One whose time is further away than twice `longest` seconds, which nobody could have meant, is due as well: the
-        clock was turned back. Not once: another service may have claimed it since we looked at ours.
+        One whose time is further away than the wait after so many tries, by the schedule or by a lease, which nobody could
+        have meant, is due as well: the clock was turned back. Not at once: another service may have claimed it since we
+        looked at ours.
         """
         due, jobs = tables.deliveries.c, tables.jobs
         while True:
             now = self._clock()
-            soon, never = time_text(now), time_text(now + timedelta(seconds=2 * longest))
+            too_far = [
+                due.tries.between(first, last) & (due.next_at > time_text(now + timedelta(seconds=wait + SLACK)))
+                for first, last, wait in _waits(lease, schedule)
+            ]
             query = (
                 select(due.job_seq, due.url, due.tries, due.next_at)
-                .where(or_(due.next_at <= soon, due.next_at > never))
+                .where(or_(due.next_at <= time_text(now), *too_far))
                 .order_by(due.next_at)
                 .limit(1)
             )
@@ -58,3 +66,11 @@ class Outbox(Book):
         ours = (tables.deliveries.c.job_seq == delivery.seq, tables.deliveries.c.tries == delivery.tries)
         with self._write() as connection:
             connection.execute(update(tables.deliveries).where(*ours).values(next_at=next_at, outcome=outcome))
+
+
+def _waits(lease: float, schedule: Sequence[float]) -> Iterator[tuple[int, int, float]]:
+    """The longest wait that can be meant, in seconds, after so many to so many tries."""
+    meant = [lease, *(max(lease, wait) for wait in schedule)]  # after no try, after one, …
+    for wait, tries in groupby(range(len(meant)), meant.__getitem__):
+        first, *others = tries
+        yield first, others[-1] if others else first, wait

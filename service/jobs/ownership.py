@@ -8,17 +8,31 @@ from pathlib import Path
 
 
 class Ownership:
-    """This service's name, held until `close` or the end of the process."""
+    """This service's name, held until `close` or the end of the process.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: where all services on this home have theirs.
+        all_here: whether every service on the journal has its name there, as when the journal is a file of this home.
+    """
+
+    def __init__(self, folder: Path, *, all_here: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._all_here = all_here
         self.owner = secrets.token_hex(8)
         self._descriptor = self._hold(folder / self.owner)
 
     def others(self) -> list[str]:
         """The names that other services have left here, dead or alive."""
         return [path.name for path in self._folder.iterdir() if path.name != self.owner]
+
+    def alone(self) -> bool:
+        """Whether certainly no other service is on the journal.
+
+        Raises:
+            OSError: the folder cannot be read.
+        """
+        return self._all_here and all(self.dead(owner) for owner in self.others())
 
     def dead(self, owner: str) -> bool:
         """Whether the service of that name has certainly ended. Of one that runs elsewhere nothing is known here."""

@@ -1,6 +1,7 @@
 """What attempts say, and how they end, written into the journal."""
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 from service.jobs.dispatch import Dispatch
@@ -9,13 +10,26 @@ from service.jobs.running import Running
 from service.jobs.trainer_server import FENCED
 
 
-def write_down(dispatch: Dispatch, running: Running, message: dict[str, Any]) -> None:
-    """One message of an attempt.
+def write_down(dispatch: Dispatch, running: Running, messages: Sequence[dict[str, Any]]) -> None:
+    """Messages of an attempt, in one transaction.
 
     Raises:
-        AttemptSuperseded: the job is no longer this attempt's.
-        JournalUnavailable: not now; the message is to be written down again.
+        AttemptSuperseded: the job is no longer this attempt's; nothing was written.
+        JournalUnavailable: not now; the messages are to be written down again.
     """
+    permissions: list[bool] = []
+    with dispatch.together():
+        for message in messages:
+            if "may_publish" in message:
+                permissions.append(not running.killed and dispatch.may_publish(running.job))
+            else:
+                _write_down(dispatch, running, message)
+    for allowed in permissions:  # only now that the journal knows of it
+        with contextlib.suppress(OSError):  # it has ended meanwhile, which is heard soon
+            running.lines.send({"publish": allowed})
+
+
+def _write_down(dispatch: Dispatch, running: Running, message: dict[str, Any]) -> None:
     if "series" in message:
         series = message["series"]
         latest = {name: values[-1] for name, values in series.items() if name != "epoch"}
@@ -26,12 +40,10 @@ def write_down(dispatch: Dispatch, running: Running, message: dict[str, Any]) ->
         dispatch.went_through(running.job, message["stage"], message["began"], message["ended"])
     elif "saved" in message:
         dispatch.saved(running.job, message["saved"])
-    elif "may_publish" in message:
-        allowed = not running.killed and dispatch.may_publish(running.job)
-        with contextlib.suppress(OSError):  # it has ended meanwhile, which is heard soon
-            running.lines.send({"publish": allowed})
     elif "left" in message:
         running.left = True
+    elif "put_off" in message:
+        running.put_off, running.unpublished = message["put_off"], message["unpublished"]
     else:
         running.result, running.error = message.get("result"), message.get("error")
 
@@ -48,13 +60,16 @@ def conclude(dispatch: Dispatch, running: Running) -> Job:
         return dispatch.finish(job, Status.SUCCEEDED, result=running.result)
     if running.error is not None:
         return dispatch.finish(job, Status.FAILED, error=running.error)
+    if running.put_off is not None:
+        return dispatch.put_off(job, running.put_off, unpublished=running.unpublished)
     if running.left:
         return dispatch.finish(
             job, Status.QUEUED, error=stopped("the attempt was asked to leave, and saved where it stood")
         )
     if running.status == FENCED:
-        detail = "the service could not say in time that it lives, and ended the attempt"
-        return dispatch.finish(job, Status.QUEUED, error={"code": "lease_lost", "detail": detail})
+        return dispatch.fence(job, "the service could not say in time that it lives, and ended the attempt")
+    if running.orphaned and not running.blamed:
+        return dispatch.orphan(job, "the trainer server ended, and the attempt with it")
     return dispatch.crash(job, f"the trainer process ended unexpectedly ({running.end})")
 
 

@@ -1,4 +1,5 @@
-"""The journal's rows as values, and values as the text that its columns keep."""
+"""The journal's rows as values, and values as the text that its columns keep. What a damaged row still says is told, and
+that it is damaged; nothing that stands beside it suffers."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,11 +7,17 @@ from typing import Any
 import orjson
 from sqlalchemy import RowMapping
 
-from service.jobs.job import AttemptRecord, Event, Job, Status
+from service.jobs.job import DAMAGED, FINAL, AttemptRecord, Event, Job, Status
+from service.jobs.seals import broken
+
+SUSPECT = 2  # ends of trainer servers while a job ran, after which it runs alone
+SHOWN_AS_IT_IS = FINAL | {Status.RUNNING}  # of a damaged job
 
 
 def job_of(row: RowMapping) -> Job:
     """The job that a row of `jobs` keeps."""
+    if damaged(row):
+        return _damaged_job(row)
     return Job(
         id=row["id"],
         status=Status(row["status"]),
@@ -23,27 +30,59 @@ def job_of(row: RowMapping) -> Job:
         started_at=row["started_at"],
         finished_at=row["finished_at"],
         attempt=row["attempt"],
-        progress=orjson.loads(row["progress"]),
-        metrics=orjson.loads(row["metrics"]),
+        progress=json_or(row["progress"], {}),
+        metrics=json_or(row["metrics"], {}),
         result=orjson.loads(row["result"]) if row["result"] else None,
         error=orjson.loads(row["error"]) if row["error"] else None,
+        suspect=row["server_deaths"] >= SUSPECT,
+        fenced=row["fenced"],
     )
+
+
+def damaged(row: RowMapping) -> bool:
+    """Whether a row of `jobs` is not what was written: by its seal, and because it cannot be read."""
+    if broken(row):
+        return True
+    try:
+        "".join(row[name] or "" for name in ("id", "model_name", "created_at", "started_at", "finished_at")).encode()
+        Status(row["status"])
+        objects = [row["spec"], row["context"], row["result"] or "{}", row["error"] or "{}"]
+        if not all(isinstance(orjson.loads(each), dict) for each in objects):
+            return True
+    except (ValueError, TypeError):  # also what is no UTF-8 and no JSON
+        return True
+    return not (isinstance(row["attempt"], int) and isinstance(row["priority"], int))
+
+
+def status_of(row: RowMapping) -> Status:
+    """The status to show of a row of `jobs`, whatever stands in it: one that is damaged and waits will never begin."""
+    known = next((each for each in Status if each == row["status"]), None)
+    return Status.FAILED if known is None or (damaged(row) and known not in SHOWN_AS_IT_IS) else known
 
 
 def event_of(row: RowMapping) -> Event:
     """The event that a row of `events` keeps."""
-    return Event(row["number"], row["type"], row["created_at"], orjson.loads(row["data"]))
+    data = json_or(row["data"], {"error": damage("this event")})
+    return Event(row["number"], _text(row["type"]) or "", _text(row["created_at"]) or "", data)
 
 
 def attempt_of(row: RowMapping) -> AttemptRecord:
     """The attempt that a row of `attempts` keeps."""
     return AttemptRecord(
         number=row["number"],
-        started_at=row["started_at"],
-        ended_at=row["ended_at"],
-        status=None if row["status"] is None else Status(row["status"]),
-        cause=orjson.loads(row["cause"]) if row["cause"] else None,
+        started_at=_text(row["started_at"]) or "",
+        ended_at=_text(row["ended_at"]),
+        status=next((each for each in Status if each == row["status"]), None),
+        cause=json_or(row["cause"], damage("this attempt")) if row["cause"] else None,
     )
+
+
+def damage(what: str) -> dict[str, Any]:
+    """The error of what cannot be trusted any more."""
+    return {
+        "code": DAMAGED,
+        "detail": f"the journal's row of {what} is damaged; see the service's log and your backups",
+    }
 
 
 def json_text(value: object) -> str:
@@ -56,6 +95,44 @@ def json_value(text: str) -> Any:
     return orjson.loads(text)
 
 
+def json_or(text: Any, otherwise: dict[str, Any]) -> dict[str, Any]:
+    """The object that a column keeps as JSON; another one if it is damaged."""
+    try:
+        value = orjson.loads(text)
+    except (ValueError, TypeError):
+        return otherwise
+    return value if isinstance(value, dict) else otherwise
+
+
 def time_text(time: datetime) -> str:
     """A moment in RFC 3339, so that text sorts as time does."""
     return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _damaged_job(row: RowMapping) -> Job:
+    return Job(
+        id=_text(row["id"]) or "",
+        status=status_of(row),
+        requested=_text(row["requested"]),
+        model_name=_text(row["model_name"]) or "",
+        spec=json_or(row["spec"], {}),
+        context=json_or(row["context"], {}),
+        priority=_number(row["priority"]),
+        created_at=_text(row["created_at"]) or "",
+        started_at=_text(row["started_at"]),
+        finished_at=_text(row["finished_at"]),
+        attempt=_number(row["attempt"]),
+        progress=json_or(row["progress"], {}),
+        metrics=json_or(row["metrics"], {}),
+        result=json_or(row["result"], {}) if row["result"] else None,
+        error=damage("this job"),
+    )
+
+
+def _text(value: Any) -> str | None:
+    """A text that can be shown, of whatever a damaged column holds."""
+    return None if value is None else str(value).encode(errors="replace").decode()
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) else 0

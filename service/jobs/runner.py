@@ -1,6 +1,6 @@
 """The runner: gives queued jobs to trainers, writes down what they report, and takes note of how they end.
 
-One thread does it all, over one selector, so nothing here needs a lock.
+One thread does it all, over one selector, so nothing here needs a lock. Only the signs of life come from others.
 """
 
 import contextlib
@@ -29,7 +29,8 @@ from service.jobs.output import Output
 from service.jobs.ownership import Ownership
 from service.jobs.reports import conclude, stopped, write_down
 from service.jobs.running import Running
-from service.jobs.trainers import Trainers
+from service.jobs.trainer_server import FENCED
+from service.jobs.trainers import SILENCE, Trainers
 
 TICK = 0.5  # seconds between looks at what other processes may have asked for
 GRACE = 8.0  # seconds in which attempts may save where they stand when the service stops
@@ -73,7 +74,7 @@ class Runner:
         self._dispatch = dispatch
         self._ownership = ownership
         self._owner = ownership.owner
-        self._leases = Leases(dispatch, ownership)
+        self._leases = Leases(dispatch, ownership, self._live_until)
         self._start_trainers = partial(Trainers, entry, preload, temporary, forks=forks)
         self._temporary = temporary
         self._checkpoints = checkpoints
@@ -89,6 +90,7 @@ class Runner:
         self._patience = BETWEEN_RESTARTS
         self._leave_by: float | None = None  # set once the service stops
         self._stopping = False
+        self.fenced = 0  # attempts that were ended because nobody could say that this service lives
         self._thread = threading.Thread(target=self._loop, name="runner", daemon=True)
 
     def start(self) -> None:
@@ -98,6 +100,7 @@ class Runner:
         self._selector.register(self._woken, selectors.EVENT_READ, self._hear_waker)
         self._take_over_from_the_dead()
         self._launch()  # from the thread that lives as long as the process: the trainers die with it
+        self._leases.start()
         self._thread.start()
 
     def wake(self) -> None:
@@ -117,6 +120,7 @@ class Runner:
         self._stopping = True
         self.wake()
         self._thread.join()
+        self._leases.stop()
         if self._trainers is not None:
             self._trainers.close()
         for running in self._running.values():
@@ -153,12 +157,11 @@ class Runner:
                 for key, _ in self._selector.select(TICK):
                     if self._selector.get_map().get(key.fd) is key:  # one heard before it may have ended it
                         key.data()
-                if self._running:
-                    self._renew()
                 if time.monotonic() - looked >= TICK:
                     looked = time.monotonic()
                     self._look_around()
                 self._fill_slots()
+                self._leases.hold(bool(self._running))
             except JournalUnavailable as error:  # a full disk or a locked database passes
                 log.warning("the runner waits for the journal: %s", error.__cause__ or error)
                 time.sleep(TICK)
@@ -188,6 +191,7 @@ class Runner:
             return
         for ticket, status in ended:
             self._running[ticket].status = status
+            self._hear_rest(self._running[ticket])
         for ticket, _ in ended:
             self._advance(ticket)
 
@@ -202,6 +206,13 @@ class Runner:
                 running.unheeded.extend(messages)
         self._advance(ticket)
 
+    def _hear_rest(self, running: Running) -> None:
+        """What the socket of an attempt that has ended still holds is all: some child of it may hold the other end."""
+        if running.open:
+            running.unheeded.extend(running.lines.rest())
+            self._selector.unregister(running.lines.socket)
+            running.open = False
+
     def _hear_trainers_output(self, output: Output) -> None:
         if not output.read():
             self._selector.unregister(output.descriptor)
@@ -213,14 +224,18 @@ class Runner:
 
     # What no message tells
 
-    def _renew(self) -> None:
-        """Says in time that this service lives, and so may its attempts."""
-        if (until := self._leases.renew()) is not None and self._trainers is not None:
+    def _live_until(self, moment: float) -> None:
+        """The attempts may go on until then. From any thread."""
+        trainers = self._trainers  # looked at once: another thread may lose it at any moment
+        if trainers is not None:
             with contextlib.suppress(OSError):  # it is gone, which is heard soon
-                self._trainers.live_until(until)
+                trainers.live_until(moment)
 
     def _look_around(self) -> None:
         """Requests made through another process, attempts past their limits, dead services, a trainer server to restart."""
+        if self._trainers is not None and self._trainers.stands_still():
+            log.error("the trainer server has stood still for %.0f s", SILENCE)
+            self._lose_trainers(self._trainers)
         if self._trainers is None and time.monotonic() >= self._restart_at:
             self._restart_at = time.monotonic() + self._patience
             self._launch()
@@ -267,10 +282,14 @@ class Runner:
 
     def _fill_slots(self) -> None:
         while self.ready and len(self._running) < self._slots and self._leave_by is None:
-            job = self._dispatch.claim(self._owner)
+            if any(running.job.suspect for running in self._running.values()):
+                return  # it runs alone
+            now = time.monotonic()
+            job = self._dispatch.claim(self._owner, alone=not self._running)
             if job is None:
                 return
-            self._renew()  # before it begins: what it is told here is for how long it may live
+            self._leases.extend(now)  # a claim is a beat; before it begins: this is how long it may live
+            self._leases.hold(True)
             self._begin(job)
 
     def _begin(self, job: Job) -> None:
@@ -278,6 +297,7 @@ class Runner:
         folder, ticket = self._folder(job), next(self._tickets)
         about = {"id": job.id, "spec": job.spec, "context": job.context, "attempt": job.attempt}
         about |= {"folder": str(folder), "checkpoints": str(self._checkpoints / job.id)}
+        about |= {"saves_soon": job.fenced > 0}  # so that it gets further, should it be fenced again
         about |= {"reported": job.progress.get("epoch", 0)}  # the epoch up to which its metrics are in the journal
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -289,7 +309,7 @@ class Runner:
                 self._give_back(job, "the attempt could not be started")
                 raise  # so that a while passes before the next try
             no_space = {"code": "no_space", "detail": "no space is left to train in"}
-            self._dispatch.finish(job, Status.FAILED, error=no_space)
+            self._dispatch.put_off(job, no_space)
             return
         running = self._running[ticket] = Running(job, lines, Output(output, job.id), folder)
         self._selector.register(lines.socket, selectors.EVENT_READ, partial(self._hear_attempt, ticket))
@@ -304,9 +324,23 @@ class Runner:
         running = self._running.get(ticket)
         if running is None:
             return
+        if running.over:  # before anything is written: where the disk is full, these files are in the journal's way
+            shutil.rmtree(running.folder, ignore_errors=True)
+        if running.unheeded:
+            try:
+                write_down(self._dispatch, running, running.unheeded)
+            except JournalUnavailable:
+                raise
+            except Exception:  # something is wrong with one of them
+                self._write_down_each(ticket, running)
+            running.unheeded.clear()
+        if running.over:
+            self._end(ticket, running)
+
+    def _write_down_each(self, ticket: int, running: Running) -> None:
         while running.unheeded:
             try:
-                write_down(self._dispatch, running, running.unheeded[0])
+                write_down(self._dispatch, running, [running.unheeded[0]])
             except JournalUnavailable:
                 raise
             except AttemptSuperseded:
@@ -316,11 +350,12 @@ class Runner:
                 log.exception(said, running.job.id, extra={"job_id": running.job.id})
                 self._kill(ticket)
             running.unheeded.popleft()
-        if running.over:
-            self._end(ticket, running)
 
     def _end(self, ticket: int, running: Running) -> None:
         about = {"job_id": running.job.id}
+        if running.status == FENCED:
+            self.fenced += 1
+            log.error("job %s lost its attempt: this service could not say that it lives", running.job.id, extra=about)
         try:
             job = conclude(self._dispatch, running)
         except AttemptSuperseded:
@@ -328,7 +363,7 @@ class Runner:
                 "job %s had moved on before its attempt %d ended", running.job.id, running.job.attempt, extra=about
             )
         else:
-            if job.final:
+            if job.final and not job.resumable:
                 shutil.rmtree(self._checkpoints / job.id, ignore_errors=True)
         del self._running[ticket]
         if running.prints:
@@ -369,8 +404,11 @@ class Runner:
         self._patience = BETWEEN_RESTARTS if lost.ready else min(2 * self._patience, MOST_BETWEEN_RESTARTS)
         self._restart_at = time.monotonic() + self._patience
         log.error("the trainer server ended (status %d); a new one is started in %.0f s", status, self._patience)
+        suspect = len(self._running) == 1 and all(running.job.suspect for running in self._running.values())
         for running in self._running.values():
             if running.status is None:
                 running.status = -signal.SIGKILL
+                running.orphaned, running.blamed = True, suspect
+            self._hear_rest(running)
         for ticket in list(self._running):
             self._advance(ticket)

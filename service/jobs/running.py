@@ -15,7 +15,7 @@ from service.jobs.output import Output
 
 @dataclass
 class Running:
-    """What is known of an attempt. It is over once it has both closed its socket and ended."""
+    """What is known of an attempt. It is over once it has ended and all that it has said was heard."""
 
     job: Job
     lines: Lines
@@ -28,9 +28,13 @@ class Running:
     unheeded: deque[dict[str, Any]] = field(default_factory=deque)  # said, but not in the journal yet
     result: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
+    put_off: dict[str, Any] | None = None  # the error that may pass
+    unpublished: bool = False  # whether it is certain that it has published nothing
     left: bool = False  # whether it has saved where it stands, and gone because it was asked to
     leaving: bool = False  # whether it was asked to
     killed: bool = False
+    orphaned: bool = False  # whether it has ended because the trainer server did
+    blamed: bool = False  # whether nobody else can have ended that
 
     @property
     def over(self) -> bool:

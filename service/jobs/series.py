@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select
 
-from service.jobs.rows import json_text, json_value
+from service.jobs.rows import json_or, json_text
 from service.jobs.tables import metrics
 
 MOST_POINTS = 9_999  # epochs kept of a job, besides its last
@@ -18,7 +18,7 @@ def append(connection: Connection, row: RowMapping, series: Series) -> dict[str,
     this changes. Of a job with many epochs each `stride`-th is kept, counted from the first."""
     seq, first = row["seq"], series["epoch"][0]
     stride, points = row["stride"], row["points"]
-    if first <= json_value(row["progress"]).get("epoch", 0):  # an attempt goes on from before where the last one ended
+    if first <= json_or(row["progress"], {}).get("epoch", 0):  # an attempt goes on from before where the last one ended
         points -= _cut(connection, seq, first)
     kept = _thin(series, stride)
     points += len(kept["epoch"])
@@ -34,15 +34,16 @@ def append(connection: Connection, row: RowMapping, series: Series) -> dict[str,
 
 
 def read(connection: Connection, seq: int) -> list[Series]:
-    """The chunks that are kept of a job."""
+    """The chunks that are kept of a job, but for those that are damaged."""
     query = select(metrics.c.series).where(metrics.c.job_seq == seq).order_by(metrics.c.first_epoch)
-    return [json_value(text) for text in connection.execute(query).scalars()]
+    chunks = [json_or(text, {}) for text in connection.execute(query).scalars()]
+    return [chunk for chunk in chunks if "epoch" in chunk and all(isinstance(each, list) for each in chunk.values())]
 
 
 def whole(connection: Connection, row: RowMapping) -> Series:
     """All series that are kept of a job, its last epoch always among them."""
     series = _join(read(connection, row["seq"]))
-    last, latest = json_value(row["progress"]).get("epoch", 0), json_value(row["metrics"])
+    last, latest = json_or(row["progress"], {}).get("epoch", 0), json_or(row["metrics"], {})
     if last and (not series["epoch"] or series["epoch"][-1] < last):
         series = _join([series, {"epoch": [last]} | {name: [value] for name, value in latest.items()}])
     return series

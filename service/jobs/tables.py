@@ -31,6 +31,10 @@ jobs = Table(
     Column("saved_epoch", Integer, nullable=False, server_default="0"),  # the epoch of its newest checkpoint
     Column("stride", Integer, nullable=False, server_default="1"),  # of its epochs, each so-many-th stays in `metrics`
     Column("points", Integer, nullable=False, server_default="0"),  # how many epochs `metrics` has of it
+    Column("seal", String(64)),  # the digest of what must not change unseen; none in rows of before there were seals
+    Column("fenced", Integer, nullable=False, server_default="0"),  # fenced attempts in a row that saved nothing
+    Column("put_off", Integer, nullable=False, server_default="0"),  # seconds, in a row, for failures that pass
+    Column("server_deaths", Integer, nullable=False, server_default="0"),  # of trainer servers that ran it
     Index("jobs_by_status", "status", "priority", "seq"),
     Index("jobs_newest", "status", "seq"),
     Index("jobs_by_model_name", "model_name", "seq"),

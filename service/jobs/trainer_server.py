@@ -3,7 +3,8 @@
 It talks JSON lines over the socket it was started with. `{"run": ticket}` comes with the descriptor of the attempt's
 own socket and of the pipe for its output; it answers `{"ready": true}` once, `{"started": ticket, "pid": …}` and
 `{"ended": ticket, "status": …}`. `{"until": moment}` says how long the attempts may live, by the monotonic clock: if
-the service cannot say so again in time, perhaps because it stands still, another may take its jobs over.
+the service cannot say so again in time, perhaps because it stands still, another may take its jobs over. It says
+`{"alive": true}` once a second: one that has stood still for long is replaced.
 Where fork is not safe (macOS, or a library that has started a thread) each attempt is a freshly started interpreter
 instead: slower, the same otherwise.
 """
@@ -25,12 +26,14 @@ from pathlib import Path
 import orjson
 
 from service.jobs.attempt import Attempt, Work
-from service.jobs.errors import AttemptFailed, AttemptLeft, AttemptSuperseded
+from service.jobs.errors import AttemptFailed, AttemptLeft, AttemptPutOff, AttemptSuperseded
 from service.jobs.lines import CHUNK, Lines
+from service.jobs.process_tree import kill_session, kill_strays, reap_for_all
 
 NICENESS = 19  # trainings give way to predictions as far as they can
 NOT_STARTED = 71  # the exit status of an attempt that found no room for a process: EX_OSERR
 FENCED = 75  # the status told of an attempt that was ended because nobody said that it may live: EX_TEMPFAIL
+ALIVE = 1.0  # seconds between two signs of life
 LOOK = 0.5  # seconds between looks at whether the attempts may live
 PR_SET_PDEATHSIG = 1
 
@@ -48,6 +51,7 @@ class TrainerServer:
         self._tickets: dict[int, int] = {}
         self._until = math.inf
         self._fenced: set[int] = set()
+        self._told_alive = 0.0
         self._selector = selectors.DefaultSelector()
         self._woken, self._waker = socket.socketpair()
 
@@ -60,17 +64,22 @@ class TrainerServer:
         try:
             while self._hear():
                 self._fence()
-                for pid, status in _reap():
-                    told = FENCED if pid in self._fenced else status
-                    self._fenced.discard(pid)
-                    self._lines.send({"ended": self._tickets.pop(pid), "status": told})
+                self._tell_alive()
+                ended = _reap()
+                if ended:
+                    kill_strays(self._tickets.keys() - {pid for pid, _ in ended})
+                for pid, status in ended:
+                    if pid in self._tickets:  # else it was left over from one
+                        told = FENCED if pid in self._fenced else status
+                        self._fenced.discard(pid)
+                        self._lines.send({"ended": self._tickets.pop(pid), "status": told})
         finally:
-            for pid in self._tickets:  # on Linux they die with us anyway
-                os.kill(pid, signal.SIGKILL)
+            for pid in self._tickets:
+                kill_session(pid)
 
     def _hear(self) -> bool:
         """Waits for something to do and does it; False once there is nobody to do it for."""
-        for key, _ in self._selector.select(LOOK if self._tickets else None):
+        for key, _ in self._selector.select(LOOK):
             if key.fileobj is self._woken:
                 self._woken.recv(CHUNK)
                 continue
@@ -86,6 +95,12 @@ class TrainerServer:
                 else:
                     self._begin(message["run"], self._descriptors.popleft(), self._descriptors.popleft())
         return True
+
+    def _tell_alive(self) -> None:
+        if (now := time.monotonic()) - self._told_alive >= ALIVE:
+            self._told_alive = now
+            with contextlib.suppress(BlockingIOError):  # nobody reads: the attempts are fenced all the same
+                self._control.send(b'{"alive":true}\n', socket.MSG_DONTWAIT)
 
     def _fence(self) -> None:
         """Ends the attempts when the time that they were given is over."""
@@ -120,6 +135,7 @@ class TrainerServer:
                 ours.close()
             for other in self._descriptors:
                 os.close(other)
+            os.setsid()
             die_with(parent)
             give_way()
             print_to(output)
@@ -137,7 +153,7 @@ class TrainerServer:
         for each in (descriptor, output):
             os.set_inheritable(each, True)
         command = [sys.executable, "-m", "service.jobs.trainer_server", "attempt", *passed, self._entry]
-        return os.posix_spawn(sys.executable, command, os.environ)
+        return os.posix_spawn(sys.executable, command, os.environ, setsid=True)
 
     def _wake_on_child_exit(self) -> None:
         self._woken.setblocking(False)
@@ -162,6 +178,9 @@ def run(work: Work, stream: socket.socket) -> int:
             answer: dict[str, object] = {"result": work(attempt)}
         except AttemptFailed as error:
             answer = {"error": {"code": error.code, "detail": error.detail}}
+        except AttemptPutOff as error:
+            reason = {"code": error.code, "detail": error.detail}
+            answer = {"put_off": reason, "unpublished": error.unpublished}
         except AttemptLeft:
             answer = {"left": True}
         attempt.stage(None)
@@ -231,6 +250,7 @@ def main(arguments: list[str]) -> int:
         give_way()
         print_to(int(output))
         return run(load(entry), stream)
+    reap_for_all()
     entry, *preload = others
     for name in preload:
         importlib.import_module(name)

@@ -2,18 +2,24 @@
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 from service.jobs.lines import Lines
 from service.jobs.output import Output
+from service.jobs.process_tree import kill_session
 
 # What a trainer may know of the service's environment: nothing that could be a secret.
 PASSED_ON = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "LD_LIBRARY_PATH"}
 PASSED_ON |= {"CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "MKL_NUM_THREADS"}
+
+SILENCE = 5.0  # seconds without a word after which a trainer server is taken to stand still
 
 
 class Trainers:
@@ -52,10 +58,12 @@ class Trainers:
         finally:
             os.close(writing)
         self.lines = Lines(ours)
+        self._sending = threading.Lock()  # one thread asks for attempts, another tells how long they may live
         self.output = Output(reading)
         self.pids: dict[int, int] = {}
         self._unwanted: set[int] = set()
         self.ready = False
+        self._heard = time.monotonic()
 
     def start_attempt(self, ticket: int, job: Path) -> tuple[Lines, int]:
         """Asks for an attempt at the job in this file, under a number of its own; our end of its socket, and the end of
@@ -71,7 +79,8 @@ class Trainers:
             with theirs:
                 # A path, never the job itself: a long line would keep us waiting for somebody to read it.
                 lines.send({"job": str(job)})
-                socket.send_fds(self.lines.socket, [b'{"run":%d}\n' % ticket], [theirs.fileno(), writing])
+                with self._sending:
+                    socket.send_fds(self.lines.socket, [b'{"run":%d}\n' % ticket], [theirs.fileno(), writing])
         except BaseException:
             lines.close()
             os.close(reading)
@@ -81,20 +90,24 @@ class Trainers:
         return lines, reading
 
     def live_until(self, moment: float) -> None:
-        """The attempts may go on until then, by the monotonic clock; if nothing else is heard, they end.
+        """The attempts may go on until then, by the monotonic clock; if nothing else is heard, they end. From any thread.
 
         Raises:
             OSError: the trainer server is gone.
         """
-        self.lines.send({"until": moment})
+        with self._sending:
+            self.lines.send({"until": moment})
 
     def hear(self) -> list[tuple[int, int]] | None:
         """The attempts that have ended, each with its exit status; None when the trainer server itself is gone."""
         messages = self.lines.receive()
         if messages is None:
             return None
+        self._heard = time.monotonic()
         ended = []
         for message in messages:
+            if "alive" in message:
+                continue
             if "ready" in message:
                 self.ready = True
             elif "started" in message:
@@ -116,6 +129,13 @@ class Trainers:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
+    def stands_still(self) -> bool:
+        """Whether it has said nothing for long, although it should. While it loads nothing is expected of it; and what
+        nobody has read yet was said."""
+        if not self.ready or time.monotonic() - self._heard < SILENCE:
+            return False
+        return not select.select([self.lines.socket], [], [], 0)[0]
+
     @property
     def pid(self) -> int:
         """The trainer server's process id."""
@@ -123,10 +143,9 @@ class Trainers:
 
     def close(self) -> int:
         """Ends the trainer server, and with it every attempt; its exit status."""
-        for pid in self.pids.values():  # before their parent: on Linux they die with it, elsewhere they would not
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
         self._process.kill()
+        for pid in self.pids.values():  # on Linux they die with it, but not what they have started
+            kill_session(pid)
         self.lines.close()
         status = self._process.wait()
         self.output.close()

@@ -113,7 +113,7 @@ class Webhooks:
 
         try:
             while len(tries) < MOST_AT_ONCE:
-                delivery = self._outbox.claim(lease=self._lease, longest=max((self._lease, *self._schedule)))
+                delivery = self._outbox.claim(lease=self._lease, schedule=self._schedule)
                 self._troubled = False
                 if delivery is None:
                     return

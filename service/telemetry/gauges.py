@@ -1,11 +1,11 @@
-"""Gauges that are asked for their values when Prometheus asks."""
+"""Gauges, and counters, that are asked for their values when Prometheus asks."""
 
 import platform
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 Value = tuple[str, str, Callable[[], float]]  # a name, what it is, and who knows
@@ -20,7 +20,8 @@ class Gauges(Collector):
     def collect(self) -> Iterator[Metric]:
         """Each as it is now."""
         for name, about, value in self._values:
-            yield GaugeMetricFamily(name, about, float(value()))
+            family = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+            yield family(name, about, float(value()))
 
     def describe(self) -> Iterator[Metric]:
         """Nothing beforehand: the client would otherwise collect at once."""

@@ -97,7 +97,10 @@ class JournalFigures(Collector):
 
 
 def _between(began: str, ended: str | None) -> float:
-    """Seconds between two moments of the journal; none where a clock was set back."""
+    """Seconds between two moments of the journal; none where a clock was set back, or one of them is damaged."""
     if ended is None:
         return 0.0
-    return max(0.0, (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds())
+    try:
+        return max(0.0, (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds())
+    except (ValueError, TypeError):  # of two of which one has lost its zone
+        return 0.0

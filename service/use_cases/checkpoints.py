@@ -14,6 +14,7 @@ from service.workflow.state import State
 
 FORMAT = 1  # to be raised when a state of before would be misread
 BETWEEN_LOOKS = 0.05  # seconds between looks at whether there is something to do: far more than most steps take
+FIRST_SECONDS = 1.0  # between the first and the second of an attempt that saves soon; doubled up to the usual
 SHARE = 19  # a save that took a second is followed by 19 without one: at most 5 % of the time
 
 
@@ -26,12 +27,14 @@ class Checkpoints:
         folder = attempt.job.get("checkpoints")
         self._folder = None if folder is None else checkpoint.Checkpoints(Path(folder))
         self._interval: float = attempt.job.get("checkpoint_seconds", 0.0)
+        self._soon = 0.0 if attempt.job.get("saves_soon") else self._interval  # seconds to the next one; rises
         self._attempt = attempt
         self._clock = clock
         self._before = 0.0
+        self._troubled = False  # whether the last one could not be saved
         self._began = clock()
         self._look_at = self._began + BETWEEN_LOOKS
-        self._save_at = self._began + self._interval
+        self._save_at = self._began + min(self._soon, self._interval)
 
     @property
     def seconds(self) -> float:
@@ -70,8 +73,7 @@ class Checkpoints:
         """To be called after every step, with what makes the training's state: saves it when it is time.
 
         Raises:
-            AttemptLeft: it was asked to leave; everything is saved.
-            OSError: it could not be saved.
+            AttemptLeft: it was asked to leave; everything is saved that could be.
         """
         if (now := self._clock()) < self._look_at:
             return
@@ -87,16 +89,23 @@ class Checkpoints:
     def _save(self, folder: checkpoint.Checkpoints, make: Callable[[], State]) -> None:
         began = self._clock()
         self._attempt.flush()  # the epochs that this state has behind it
-        folder.save(
-            {
-                "format": FORMAT,
-                "torch": str(torch.__version__),
-                "threads": torch.get_num_threads(),
-                "seconds": self.seconds,
-                "history": self.history.state(),
-                "training": make(),
-            }
-        )
-        self._attempt.saved(self.history.epochs)
+        state = {
+            "format": FORMAT,
+            "torch": str(torch.__version__),
+            "threads": torch.get_num_threads(),
+            "seconds": self.seconds,
+            "history": self.history.state(),
+            "training": make(),
+        }
+        try:
+            folder.save(state)
+        except OSError as error:  # the disk may be well again before the next one
+            if not self._troubled:
+                self._attempt.message(f"a checkpoint could not be saved: {error.strerror or type(error).__name__}")
+            self._troubled = True
+        else:
+            self._troubled = False
+            self._attempt.saved(self.history.epochs)
         ended = self._clock()
-        self._save_at = ended + max(self._interval, SHARE * (ended - began))
+        self._soon = min(max(2 * self._soon, FIRST_SECONDS), self._interval)
+        self._save_at = ended + max(self._soon, SHARE * (ended - began))

@@ -14,7 +14,8 @@ def delete(store: Store, journal: Journal, name: str) -> None:
     store.datasets.delete_all(name)
     error = {"code": "dataset_deleted", "detail": f"the data set {name!r} was deleted before the training began"}
     for job in journal.waiting():
-        if job.spec["data"].get("dataset") == name:
+        data = job.spec.get("data")
+        if isinstance(data, dict) and data.get("dataset") == name:
             try:
                 journal.fail_waiting(job.id, error)
             except IllegalMove:

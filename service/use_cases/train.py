@@ -1,6 +1,5 @@
 """Train: one attempt of a job, in a process of its own, from the spec to a published version."""
 
-import errno
 import os
 import platform
 from pathlib import Path
@@ -10,12 +9,13 @@ import orjson
 import torch
 
 from model_store import Store
-from model_store.errors import NoSpace, NotFound
+from model_store.errors import Corrupt, NotFound, Unavailable
 from service import __version__
 from service.jobs.attempt import Attempt
-from service.jobs.errors import AttemptFailed
+from service.jobs.errors import AttemptFailed, AttemptPutOff
 from service.use_cases.checkpoints import Checkpoints
 from service.use_cases.open_model import STATE_DICT, open_model
+from service.use_cases.passing import NO_SPACE, passing
 from service.workflow import inspection
 from service.workflow.data.dataset import DatasetData
 from service.workflow.data.read import read
@@ -38,7 +38,6 @@ HISTORY = "history.json"
 DRAWN = 2000  # epochs of a version's learning curve
 NOT_THE_MODELS = {"model_name", "webhook"}  # of a spec: who shares a version does not share these
 DATA = "data"
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def train(attempt: Attempt) -> dict[str, Any]:
@@ -48,6 +47,7 @@ def train(attempt: Attempt) -> dict[str, Any]:
         AttemptFailed: with the code and detail that the job will show.
         AttemptSuperseded: the job was taken from this attempt before it published.
         AttemptLeft: it was asked to leave; another attempt goes on where it has saved.
+        AttemptPutOff: the store, or a disk, cannot be used now.
     """
     try:
         return _train(attempt)
@@ -57,11 +57,9 @@ def train(attempt: Attempt) -> dict[str, Any]:
         raise AttemptFailed("invalid_data", str(error)) from error
     except MemoryError as error:
         raise AttemptFailed("out_of_memory", "the training needs more memory than there is") from error
-    except NoSpace as error:
-        raise AttemptFailed("no_space", "no space is left to write the version") from error
     except OSError as error:
         if error.errno in NO_SPACE:
-            raise AttemptFailed("no_space", "no space is left to train in") from error
+            raise AttemptPutOff("no_space", "no space is left to train in") from error
         raise
 
 
@@ -69,23 +67,45 @@ def _train(attempt: Attempt) -> dict[str, Any]:
     job = attempt.job
     install_models(job["kinds"])
     spec, signature = parse(job["spec"]), Signature.model_validate(job["context"]["signature"])
-    store, since = Store.open(Path(job["store"])), job["context"]["since"]
-    if (done := store.models.published(spec.model_name, job["id"], since=since)) is not None:
-        return {"model_name": spec.model_name, "version": done.number}  # the attempt before died after publishing
+    with passing("the store cannot be used"):
+        store, since = Store.open(Path(job["store"])), job["context"]["since"]
+        if (done := store.models.published(spec.model_name, job["id"], since=since)) is not None:
+            return {"model_name": spec.model_name, "version": done.number}  # the attempt before died after publishing
     torch.set_num_threads(job["threads"])
     checkpoints = Checkpoints(attempt)
     attempt.stage("load_data")
-    table, data = _load(store, spec, signature, Path(job["folder"]))
-    learned = _learn(attempt, checkpoints, spec, signature, table, _initial(store, spec))
+    with passing("its data cannot be read"):
+        table, data = _load(store, spec, signature, Path(job["folder"]))
+        initial = _initial(store, spec)
+    learned = _learn(attempt, checkpoints, spec, signature, table, initial)
     attempt.stage("publish")
-    files = _write(Path(job["folder"]), learned, checkpoints.history)
+    with passing("its files cannot be written"):
+        files = _write(Path(job["folder"]), learned, checkpoints.history)
     manifest = _manifest(spec, learned) | {
         "data": {"rows": len(table), **data},
         "training": {"epochs": checkpoints.history.epochs, "seconds": round(checkpoints.seconds, 3)},
         "job": job["id"],
     }
     attempt.ask_to_publish()
-    version = store.models.publish(spec.model_name, manifest, files, key=job["id"], since=since)
+    return _publish(store, spec.model_name, manifest, files, key=job["id"], since=since)
+
+
+def _publish(
+    store: Store, name: str, manifest: dict[str, Any], files: dict[str, Path], *, key: str, since: int
+) -> dict[str, Any]:
+    """The job's result, once its version is there.
+
+    Raises:
+        AttemptPutOff: the store cannot be written now; it says whether it is certain that nothing was published.
+    """
+    try:
+        with passing("the version cannot be written"):
+            version = store.models.publish(name, manifest, files, key=key, since=since)
+    except AttemptPutOff as error:
+        with passing("the store cannot be used"):  # whoever cannot look does not know
+            if (done := store.models.published(name, key, since=since)) is not None:
+                return {"model_name": name, "version": done.number}
+        raise AttemptPutOff(error.code, error.detail, unpublished=True) from error
     return {"model_name": version.name, "version": version.number}
 
 
@@ -131,10 +151,17 @@ def _load(store: Store, spec: TrainingSpec, signature: Signature, scratch: Path)
         path = store.datasets.path(version, DATA)
     except NotFound:
         raise AttemptFailed("dataset_deleted", f"the data set {data.dataset!r} was deleted") from None
+    except Corrupt as error:
+        raise AttemptFailed("invalid_data", str(error)) from error
     schema = Schema.model_validate(version.manifest["schema"])
     wanted = split_columns(spec.split, schema) | signature.wanted()
     about = {"digest": version.manifest["digest"], "dataset": data.dataset, "version": version.number}
-    return read(path, version.manifest["media_type"], schema, wanted, scratch), about
+    try:
+        return read(path, version.manifest["media_type"], schema, wanted, scratch), about
+    except InvalidData as error:
+        if isinstance(error.__cause__, OSError):  # it was read at its upload: what is wrong is not the data
+            raise Unavailable(str(error)) from error
+        raise
 
 
 def _initial(store: Store, spec: TrainingSpec) -> Model | None:

@@ -145,6 +145,20 @@ def test_the_clock_may_jump_while_a_job_waits_after_a_crash(journal: Journal, en
     assert dispatch.claim("me") is not None
 
 
+def test_nothing_ends_before_it_has_begun_though_the_clock_is_set_back(engine: Engine) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    journal, dispatch = Journal(engine, clock=lambda: now), Dispatch(engine, clock=lambda: now)
+    job = claimed(journal, dispatch)
+    now -= timedelta(hours=1)
+    ended = dispatch.finish(job, Status.SUCCEEDED, result={})
+    (attempt,) = journal.attempts(job.id)
+    assert ended.started_at is not None
+    assert ended.finished_at is not None
+    assert attempt.ended_at is not None
+    assert ended.started_at <= ended.finished_at
+    assert attempt.started_at <= attempt.ended_at
+
+
 def test_an_attempt_that_gets_further_than_those_before_may_crash_anew(journal: Journal, engine: Engine) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     dispatch = Dispatch(engine, clock=lambda: now)

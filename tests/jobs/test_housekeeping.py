@@ -81,3 +81,30 @@ def test_folders_of_what_is_over_are_removed_and_no_others(engine: Engine, tmp_p
     assert [path.name for path in (tmp_path / "attempts").iterdir()] == [f"{running}-1"]
     assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {paused, running}
     Housekeeping(engine).sweep(tmp_path / "nowhere", tmp_path / "nowhere")
+
+
+def test_ended_jobs_go_with_all_that_is_theirs_where_that_is_asked_for(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping_module, "AT_ONCE", 2)
+    now = START
+    journal, dispatch = Journal(engine, clock=lambda: now), Dispatch(engine, clock=lambda: now)
+    webhook = {"webhook": {"url": "http://localhost/"}}
+    old = [journal.submit("line", webhook, {}, idempotency=(f"key {n}", "digest"))[0].id for n in range(5)]
+    for _ in old:
+        job = dispatch.claim("me")
+        assert job is not None
+        dispatch.record(job, progress={"epoch": 1}, latest={}, epochs={"epoch": [1]})
+        dispatch.finish(job, Status.SUCCEEDED, result={"version": 1})
+    waiting = journal.submit("line", {}, {})[0].id
+    now += timedelta(days=10)
+    lately = journal.submit("line", {}, {})[0].id
+    journal.cancel(lately)
+    Housekeeping(engine, clock=lambda: now).forget_jobs(days=11)
+    assert len(journal.list_jobs()[0]) == 7
+    Housekeeping(engine, clock=lambda: now).forget_jobs(days=9)
+    assert [job.id for job in journal.list_jobs()[0]] == [lately, waiting]
+    with engine.connect() as connection:
+        for table in (tables.attempts, tables.metrics, tables.deliveries, tables.idempotency_keys):
+            assert connection.execute(table.select()).all() == []
+    assert journal.recall("key 1", "digest") is None

@@ -30,6 +30,7 @@ from service.jobs.job import FINAL, MOVES, Job, Status
 from service.jobs.journal import Journal
 from tests.examples import examples
 
+PATIENCE = 3  # seconds: two waits of one and two
 OWNERS = st.sampled_from(["ann", "bob"])
 
 
@@ -43,6 +44,8 @@ class Known:
     attempt: int = 0
     crashes: int = 0
     saved: int = 0
+    put_off: int = 0
+    resumable: bool = False
     not_before: datetime | None = None
     requested: str | None = None
     publishing: bool = False
@@ -71,9 +74,9 @@ class JournalMachine(RuleBasedStateMachine):
         super().__init__()
         self.cleanup = contextlib.ExitStack()
         engine = self.empty()
-        self.journal = Journal(engine)
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
-        self.dispatch = Dispatch(engine, clock=lambda: self.now)
+        self.journal = Journal(engine, clock=lambda: self.now)
+        self.dispatch = Dispatch(engine, clock=lambda: self.now, patience=PATIENCE)
         self.known: dict[str, Known] = {}
 
     def empty(self) -> Engine:
@@ -145,12 +148,15 @@ class JournalMachine(RuleBasedStateMachine):
     @rule(job_id=jobs)
     def resume(self, job_id: str) -> None:
         known = self.known[job_id]
-        if known.status in FINAL or known.requested == "cancel":
+        if (known.status in FINAL and not known.resumable) or known.requested == "cancel":
             with pytest.raises(IllegalMove):
                 self.journal.resume(job_id)
             return
         self.journal.resume(job_id)
         known.requested = None
+        if known.resumable:
+            known.crashes, known.put_off, known.not_before, known.resumable = 0, 0, None, False
+            known.move(Status.QUEUED)
         if known.status is Status.PAUSED:
             known.move(Status.QUEUED)
 
@@ -181,7 +187,7 @@ class JournalMachine(RuleBasedStateMachine):
         if job is not None and self.fenced(job, lambda: self.dispatch.saved(job, epoch)):
             known = self.known[job.id]
             if epoch > known.saved:
-                known.saved, known.crashes = epoch, 0
+                known.saved, known.crashes, known.put_off = epoch, 0, 0
 
     @rule(job=attempts)
     def crash(self, job: Job | None) -> None:
@@ -190,6 +196,18 @@ class JournalMachine(RuleBasedStateMachine):
             known.crashes += 1
             known.not_before = self.now + timedelta(seconds=2 ** (known.crashes - 1))
             known.move(Status.FAILED if known.crashes >= MOST_CRASHES else Status.QUEUED)
+
+    @rule(job=attempts, unpublished=st.booleans())
+    def put_off(self, job: Job | None, unpublished: bool) -> None:
+        error = {"code": "unavailable", "detail": "not now"}
+        if job is not None and self.fenced(job, lambda: self.dispatch.put_off(job, error, unpublished=unpublished)):
+            known = self.known[job.id]
+            wait = known.put_off + 1
+            known.not_before = self.now + timedelta(seconds=wait)
+            known.publishing = known.publishing and not unpublished
+            known.move(Status.QUEUED if known.put_off + wait <= PATIENCE else Status.FAILED)
+            known.put_off += wait
+            known.resumable = known.status is Status.FAILED
 
     @rule(job=attempts)
     def message(self, job: Job | None) -> None:

@@ -156,7 +156,7 @@ def test_a_service_elsewhere_that_says_again_and_again_that_it_lives_is_not_expi
     submit(journal, None, "quick")
     dispatch.claim("elsewhere")
     ownership = Ownership(tmp_path / "owners")
-    ours = Leases(dispatch, ownership)
+    ours = Leases(dispatch, ownership, lambda _: None)
     for _ in range(3):  # together for longer than anybody waits for the silent
         dispatch.beat("elsewhere")
         assert ours.expired() == []
@@ -167,17 +167,22 @@ def test_a_service_elsewhere_that_says_again_and_again_that_it_lives_is_not_expi
     ownership.close()
 
 
-def test_attempts_end_before_others_may_take_their_jobs_over(start: Start, journal: Journal, tmp_path: Path) -> None:
+def test_attempts_end_before_others_may_take_their_jobs_over(
+    start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """A service that stands still cannot say that it lives. Its trainer server sees to it."""
     runner = start()
     job_id = submit(journal, runner, "slow")
     pid = int(until(lambda: messages(journal, job_id))[0])
-    last_words = [time.monotonic() + 0.5]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Leases, "renew", lambda _: last_words.pop() if last_words else None)
+    with monkeypatch.context() as patch:
+        patch.setattr(Leases, "extend", lambda *_: None)
+        assert runner._trainers is not None
+        runner._trainers.live_until(time.monotonic() + 0.5)  # its last words
         until(lambda: not alive(pid))
-    job = until(lambda: job if (job := journal.get(job_id)).attempt > 1 else None)
+        job = until(lambda: job if (job := journal.get(job_id)).attempt > 0 and job.status != "running" else None)
     assert (journal.attempts(job_id)[0].cause or {})["code"] == "lease_lost"
+    assert runner.fenced == 1
+    assert "could not say that it lives" in caplog.text
     journal.cancel(job.id)
     runner.wake()
     assert ended(journal, job_id).status is Status.CANCELLED

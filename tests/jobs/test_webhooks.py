@@ -106,7 +106,7 @@ def test_a_ring_is_heard_at_once(engine: Engine, start: Start, monkeypatch: pyte
     outbox, looked = Outbox(engine), threading.Event()
     claim = outbox.claim
 
-    def look(**about: float) -> Delivery | None:
+    def look(**about: Any) -> Delivery | None:
         found = claim(**about)
         looked.set()
         return found
@@ -287,25 +287,37 @@ def test_proxies_of_the_environment_are_ignored(engine: Engine, start: Start, mo
 def test_a_clock_that_was_turned_back_stalls_nothing(engine: Engine) -> None:
     job = end_job(engine, "http://127.0.0.1/", now() + timedelta(days=365))
     outbox = Outbox(engine)
-    claimed = outbox.claim(lease=30, longest=max(SCHEDULE))
+    claimed = outbox.claim(lease=30, schedule=SCHEDULE)
     assert claimed is not None
     assert claimed.job.id == job.id
-    assert outbox.claim(lease=30, longest=max(SCHEDULE)) is None  # it is leased
+    assert outbox.claim(lease=30, schedule=SCHEDULE) is None  # it is leased
     assert datetime.fromisoformat(delivery(engine, job)["next_at"]) < now() + timedelta(seconds=31)
+
+
+def test_a_retry_is_not_waited_for_longer_than_was_meant_though_the_clock_is_set_back(engine: Engine) -> None:
+    job = end_job(engine, "http://127.0.0.1/", now())
+    outbox = Outbox(engine)
+    first = outbox.claim(lease=30, schedule=SCHEDULE)
+    assert first is not None
+    outbox.settle(first, "500", again=5)
+    an_hour_ago = Outbox(engine, clock=lambda: now() - timedelta(hours=1))
+    again = an_hour_ago.claim(lease=30, schedule=SCHEDULE)
+    assert again is not None
+    assert (again.job.id, again.tries) == (job.id, 2)
 
 
 def test_what_another_has_claimed_a_moment_later_is_not_due(engine: Engine) -> None:
     """Who has looked at the clock and then waited for the journal finds a lease that ends after the longest one."""
     end_job(engine, "http://127.0.0.1/", now() - timedelta(seconds=60))
     waited = Outbox(engine, clock=lambda: now() - timedelta(seconds=10))
-    assert Outbox(engine).claim(lease=300, longest=300) is not None
-    assert waited.claim(lease=300, longest=300) is None
+    assert Outbox(engine).claim(lease=300, schedule=[300]) is not None
+    assert waited.claim(lease=300, schedule=[300]) is None
 
 
 def test_only_who_has_the_lease_settles(engine: Engine) -> None:
     job = end_job(engine, "http://127.0.0.1/", now())
-    early = Outbox(engine).claim(lease=-1, longest=60)
-    late = Outbox(engine).claim(lease=30, longest=60)
+    early = Outbox(engine).claim(lease=-1, schedule=[60])
+    late = Outbox(engine).claim(lease=30, schedule=[60])
     assert early is not None
     assert late is not None
     Outbox(engine).settle(early, "200", again=None)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from service.jobs.attempt import Attempt
-from service.jobs.errors import AttemptFailed, AttemptLeft
+from service.jobs.errors import AttemptFailed, AttemptLeft, AttemptPutOff
 
 
 def work(attempt: Attempt) -> dict[str, Any]:
@@ -132,3 +132,86 @@ def saves_and_dies_once(attempt: Attempt) -> dict[str, Any]:
         attempt.saved(1)
         os.kill(os.getpid(), signal.SIGKILL)
     return {"found": [path.name for path in folder.iterdir()]}
+
+
+def talks(attempt: Attempt) -> dict[str, Any]:
+    """Says a lot in a short time: each a report and a line."""
+    attempt.expect(60, 10)
+    for epoch in range(1, 61):
+        attempt.epoch(epoch, {"train_loss": 1 / epoch})
+        attempt.flush()
+        attempt.message(f"epoch {epoch}")
+    return {}
+
+
+def saves_and_is_put_off_once(attempt: Attempt) -> dict[str, Any]:
+    """Leaves a checkpoint in its first attempt, which a failure of something else ends; the second tells what it finds."""
+    folder = Path(attempt.job["checkpoints"])
+    if attempt.job["attempt"] == 1:
+        folder.mkdir(parents=True)
+        (folder / "there").touch()
+        attempt.saved(1)
+        raise AttemptPutOff("unavailable", "not now")
+    return {"found": [path.name for path in folder.iterdir()]}
+
+
+def forks_a_child_that_stays(attempt: Attempt) -> dict[str, Any]:
+    """Leaves a process behind that holds all that the attempt has open, in a session of its own where that is asked for;
+    then goes on, or ends."""
+    if (pid := os.fork()) == 0:
+        if attempt.job["spec"].get("hides"):
+            os.setsid()
+            if os.fork():
+                os._exit(0)
+        attempt.message(str(os.getpid()))
+        signal.pause()
+        os._exit(0)
+    if attempt.job["spec"].get("hides"):
+        os.waitpid(pid, 0)
+    if attempt.job["spec"].get("goes_on"):
+        signal.pause()
+    return {"left behind": pid}
+
+
+def swells_below(attempt: Attempt) -> dict[str, Any]:
+    """Takes memory in a child only."""
+    if os.fork() == 0:
+        swells(attempt)
+    signal.pause()
+    return {}
+
+
+def kills_the_trainer_server(attempt: Attempt) -> dict[str, Any]:
+    """What nothing should do, once somebody else is there to suffer from it."""
+    beside = Path(attempt.job["spec"]["beside"])
+    while attempt.job["attempt"] <= 2 and not beside.exists():
+        time.sleep(0.01)
+    os.kill(os.getppid(), signal.SIGKILL)
+    signal.pause()
+    return {}
+
+
+def innocent(attempt: Attempt) -> dict[str, Any]:
+    """Says by a file that it is there; ends only where nobody kills it for a while."""
+    beside = Path(attempt.job["spec"]["beside"])
+    beside.touch()
+    try:
+        time.sleep(1.0)
+    finally:
+        beside.unlink(missing_ok=True)
+    return {}
+
+
+def stops_the_trainer_server(attempt: Attempt) -> dict[str, Any]:
+    """Lets it stand still in the first attempt."""
+    if attempt.job["attempt"] == 1:
+        os.kill(os.getppid(), signal.SIGSTOP)
+        attempt.message("stopped")
+        signal.pause()
+    return {}
+
+
+def tells_its_environment(attempt: Attempt) -> dict[str, Any]:
+    """All that it finds in its own environment and in that of the trainer server."""
+    told = [Path(f"/proc/{pid}/environ").read_bytes().decode() for pid in (os.getpid(), os.getppid())]
+    return {"environment": "".join(told) + repr(dict(os.environ))}

@@ -15,9 +15,9 @@ from service.client import ApiError
 from tests.story.server import Server, line, until, verify
 from tests.workflow.learning import spec
 
-SIZE = 96 * 2**20  # two checkpoints of the wide network and one that is being written
-JOURNAL_NEEDS = 3 * 2**20  # left free where a job is to fail for want of space and the journal is to say so
-WIDE = {"kind": "mlp", "hidden": [1200, 1000]}  # five megabytes: more than that
+SIZE = 192 * 2**20  # two checkpoints of the wide network and one that is being written
+JOURNAL_NEEDS = 8 * 2**20  # left free where a job is to fail for want of space and the journal is to say so
+WIDE = {"kind": "mlp", "hidden": [1800, 1500]}  # eleven megabytes: more than that
 
 
 @pytest.fixture
@@ -62,21 +62,23 @@ class Ballast:
 
 def test_a_training_that_finds_no_space_fails_and_says_so(small: Path) -> None:
     ballast = Ballast(small)
-    with Server(small / "home", slots=1, checkpoint_seconds=0.2) as server:
+    with Server(small / "home", slots=1, checkpoint_seconds=0.2, publish_patience_seconds=2) as server:
         server.client.wait(server.client.train(line(20))["id"])
-        job = server.client.train(wide(epochs=300))
-        until(lambda: server.client.job(job["id"])["progress"])
-        ballast.leave(JOURNAL_NEEDS)  # too little for its next checkpoint, and for its version
+        job = server.client.train(wide(epochs=40))
+        until(lambda: list((small / "home" / "checkpoints").glob("*/*.safetensors")))
+        ballast.leave(
+            JOURNAL_NEEDS
+        )  # too little for its version, and for its next checkpoint, without which it goes on
         assert failure(server, job["id"]) == "no_space"
-        until(lambda: not list((small / "home" / "checkpoints").glob("*")))  # which makes room that is not to be there
-        ballast.leave(JOURNAL_NEEDS)
+        assert list((small / "home" / "checkpoints").glob("*"))  # kept, for it can be resumed
         assert failure(server, server.client.train(wide(epochs=1))["id"]) == "no_space"
         assert server.client.predict("line", inputs={"x": [0.5]})["model_version"] == 1
         ballast.drop()
-        assert server.client.wait(server.client.train(wide(epochs=1))["id"])["result"]["version"] == 1
+        assert server.client.resume(job["id"])["status"] == "queued"
+        assert server.client.wait(job["id"])["result"]["version"] == 1
         assert server.stop() == 0
     verify(small / "home")
-    assert not list((small / "home" / "checkpoints").glob("*"))
+    assert not (small / "home" / "checkpoints" / job["id"]).exists()
 
 
 def test_a_full_disk_is_told_and_got_over_without_a_restart(small: Path) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sqlite3
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -155,3 +156,28 @@ def test_a_killed_trainer_server_is_replaced_and_its_job_ends(server: Server) ->
     assert not lost & set(server.children())
     assert not left & set(server.attempts())
     assert [version["version"] for version in server.client.versions(model)] == [1]
+
+
+def test_one_damaged_row_of_the_journal_is_told_and_takes_nothing_with_it(own: Server) -> None:
+    own.client.upload_dataset("table", b"a,b\n" + b"1,2\n2,4\n" * 20, "text/csv")
+    holder = own.client.train(line(LONG, name="holder"))["id"]
+    running(own, holder)
+    names = ("spec", "status", "context")
+    spoilt = [own.client.train(line(20, name=name))["id"] for name in names]
+    behind = own.client.train(line(20, name="behind"))["id"]
+    with contextlib.closing(sqlite3.connect(own.home / "journal.sqlite")) as connection:
+        for name, job_id in zip(names, spoilt, strict=True):
+            (text,) = connection.execute(f"SELECT {name} FROM jobs WHERE id = ?", (job_id,)).fetchone()  # noqa: S608 - ours
+            flipped = text[:3] + chr(ord(text[3]) ^ 1) + text[4:]
+            connection.execute(f"UPDATE jobs SET {name} = ? WHERE id = ?", (flipped, job_id))  # noqa: S608 - ours
+        connection.commit()
+    shown = {job["id"]: job for job in own.http.get("/v1/training-jobs").json()["data"]}
+    assert [shown[job_id]["error"]["code"] for job_id in spoilt] == ["journal_damaged"] * 3
+    assert shown[behind]["status"] == "queued"
+    assert own.http.get("/metrics").status_code == 200
+    assert own.http.delete("/v1/datasets/table").status_code in (200, 204)
+    assert own.http.post(f"/v1/training-jobs/{spoilt[0]}/cancel").json()["status"] == "cancelled"
+    own.client.cancel(holder)
+    assert own.client.wait(behind)["status"] == "succeeded"
+    assert own.http.post(f"/v1/training-jobs/{spoilt[1]}/cancel").json()["status"] == "cancelled"
+    assert own.http.get(f"/v1/training-jobs/{spoilt[2]}").json()["error"]["code"] == "journal_damaged"

@@ -1,6 +1,7 @@
 """When a training saves, that it leaves when it is asked to, and that what it publishes does not tell."""
 
 import errno
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import torch
 from model_store import Store
 from service.jobs import trainer_server
 from service.jobs.attempt import Attempt
-from service.jobs.errors import AttemptFailed, AttemptLeft
+from service.jobs.errors import AttemptLeft
 from service.jobs.lines import Lines
 from service.use_cases.checkpoints import BETWEEN_LOOKS, Checkpoints
 from service.use_cases.train import HISTORY, train
@@ -232,15 +233,85 @@ def test_damaged_checkpoints_are_told(ends: tuple[socket.socket, socket.socket],
     assert Lines(ends[0]).one() == {"message": "damaged checkpoints passed over: 1"}
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_fails_the_job_with_no_space(
-    ends: tuple[socket.socket, socket.socket], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES])
+def test_a_checkpoint_that_cannot_be_saved_costs_nothing_but_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    def full(*_: Any) -> None:
-        raise OSError(number, "full")
+    def broken(*_: Any) -> None:
+        raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("service.workflow.checkpoint.write", full)
-    with pytest.raises(AttemptFailed) as failure:
-        train(Attempt(Lines(ends[1]), job(tmp_path, 1)))
-    assert failure.value.code == "no_space"
-    assert list((tmp_path / "checkpoints").iterdir()) == []
+    with monkeypatch.context() as patch:
+        patch.setattr("service.workflow.checkpoint.write", broken)
+        described = job(tmp_path, 1)
+        described["spec"]["training"]["epochs"] = 30
+        status, runner = attempt_at(described, tmp_path / "job.json")
+    assert status == 0
+    assert [each["version"] for each in runner.all("result")] == [1]
+    assert runner.all("message") == [f"a checkpoint could not be saved: {os.strerror(number)}"]  # said once
+    assert not runner.all("saved")
+
+
+def test_one_that_was_fenced_before_saves_soon_and_then_as_usual(
+    ends: tuple[socket.socket, socket.socket], tmp_path: Path
+) -> None:
+    clock, runner = Clock(), Lines(ends[0])
+    described = {"checkpoints": str(tmp_path / "c"), "checkpoint_seconds": 10.0, "saves_soon": True}
+    checkpoints = Checkpoints(Attempt(Lines(ends[1]), described), clock=clock)
+    began, saved_at = clock.now, []
+    while clock.now < began + 40:
+        clock.now += 0.125
+        checkpoints.after_step(state)
+        saved_at += [int(clock.now - began)] * len(told(runner))
+    assert saved_at == [0, 1, 3, 7, 15, 25, 35]
+
+
+class Disk:
+    """All that is made durable goes through here; broken for as long as a test says so."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+        self.broken = False
+        real = os.fsync
+
+        def fsync(descriptor: int) -> None:
+            if self.broken:
+                raise OSError(number, os.strerror(number))
+            real(descriptor)
+
+        monkeypatch.setattr(os, "fsync", fsync)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(errno.EIO, "unavailable"), (errno.EACCES, "unavailable"), (errno.ENOSPC, "no_space")]
+)
+def test_a_store_that_cannot_be_written_for_a_moment_puts_the_training_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: str
+) -> None:
+    disk = Disk(monkeypatch, number)
+    described = job(tmp_path, 1)
+    described["spec"]["training"]["epochs"] = 30
+    monkeypatch.setattr(Attempt, "ask_to_publish", lambda _: setattr(disk, "broken", True))
+    status, runner = attempt_at(described, tmp_path / "job.json")
+    assert status == 0
+    (reason,) = runner.all("put_off")
+    assert reason["code"] == code
+    assert "the version cannot be written" in reason["detail"]
+    assert runner.all("unpublished") == [True]
+    assert not runner.all("error")
+    disk.broken = False
+    monkeypatch.setattr(Attempt, "ask_to_publish", lambda _: None)
+    _, again = attempt_at(described, tmp_path / "job.json")
+    assert [each["version"] for each in again.all("result")] == [1]
+
+
+def test_data_that_cannot_be_read_for_a_moment_put_the_training_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("service.use_cases.train._load", broken)
+        status, runner = attempt_at(job(tmp_path, 1), tmp_path / "job.json")
+    assert status == 0
+    (reason,) = runner.all("put_off")
+    assert reason == {"code": "unavailable", "detail": f"its data cannot be read: {os.strerror(errno.EIO)}"}

@@ -116,7 +116,7 @@ async def pause(service: Service, job_id: str) -> Response:
 
 @router.post("/{job_id}/resume", summary="Resume a paused training job", response_model=documents.Job)
 def resume(service: Service, job_id: str) -> Response:
-    """The job, queued again: it goes on from its checkpoint."""
+    """The job, queued again: it goes on from its checkpoint. Paused, or failed for want of space or of the store."""
     job = _asked(service, service.journal.resume, "job.resumed", job_id)
     service.wake()
     return json_response(document(job))

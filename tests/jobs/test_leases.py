@@ -1,0 +1,195 @@
+"""A service alone never loses its own lease, however slow its journal is; and one that cannot say that it lives does."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, event
+
+from service.jobs import leases
+from service.jobs.database import open_database
+from service.jobs.dispatch import MOST_FENCED, Dispatch
+from service.jobs.errors import AttemptSuperseded, JournalUnavailable
+from service.jobs.job import Status
+from service.jobs.journal import Journal
+from service.jobs.leases import Leases
+from service.jobs.ownership import Ownership
+from tests.jobs.runners import Start, ended, messages, submit, until
+from tests.jobs.steps import claimed, record
+
+ONCE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leases as usual, five times as fast: so that a beat may take a fifth of what it usually may."""
+    monkeypatch.setattr(leases, "BEAT", 0.2)
+    monkeypatch.setattr(leases, "ALLOWED", 1.0)
+    monkeypatch.setattr(leases, "EXPIRED", 1.6)
+
+
+def slow_down(engine: Engine, seconds: float) -> None:
+    """As on a disk that takes so long for each sync."""
+    event.listen(engine, "commit", lambda _: time.sleep(seconds))
+
+
+@contextmanager
+def written_by_another(engine: Engine) -> Iterator[None]:
+    """The journal is locked, by another process."""
+    other = open_database(str(engine.url))
+    with other.connect().execution_options(write=True) as connection, connection.begin():
+        yield
+    other.dispose()
+
+
+@ONCE
+def test_a_service_alone_on_a_slow_disk_never_loses_its_lease(
+    start: Start, journal: Journal, engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    runner = start(slots=2)
+    until(lambda: runner.ready)
+    for name, seconds in (("BEAT", 0.2), ("ALLOWED", 1.0), ("EXPIRED", 1.6)):
+        monkeypatch.setattr(leases, name, seconds)
+    flag = tmp_path / "flag"
+    flag.touch()
+    long = submit(journal, runner, "silent", **{"while": str(flag)})
+    until(lambda: journal.get(long).status is Status.RUNNING)
+    slow_down(engine, 0.1)
+    for _ in range(2):  # each says more at once than can be written one by one while a lease lasts
+        job_id = submit(journal, runner, "talks")
+        assert ended(journal, job_id).status is Status.SUCCEEDED
+        assert journal.metrics(job_id)["epoch"] == list(range(1, 61))
+    flag.unlink()
+    assert ended(journal, long).status is Status.SUCCEEDED
+    assert [attempt.cause for attempt in journal.attempts(long)] == [None]
+    assert runner.fenced == 0
+
+
+@ONCE
+def test_the_reports_of_one_read_are_one_transaction(start: Start, journal: Journal, engine: Engine) -> None:
+    runner = start(slots=1)
+    until(lambda: runner.ready)
+    writes: list[str] = []
+    event.listen(engine, "begin", lambda connection: writes.extend(["write"] * is_write(connection)))
+    slow_down(engine, 0.1)  # so that many wait for each
+    job_id = submit(journal, runner, "talks")
+    assert ended(journal, job_id).status is Status.SUCCEEDED
+    assert len(messages(journal, job_id)) == 60
+    assert len(writes) < 60  # of 120 messages
+
+
+def is_write(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("write"))
+
+
+@pytest.mark.usefixtures("hasty")
+@ONCE
+def test_a_beat_under_way_ends_nothing_while_the_service_is_alone(
+    dispatch: Dispatch, engine: Engine, tmp_path: Path
+) -> None:
+    told: list[float] = []
+    ownership = Ownership(tmp_path / "owners", all_here=True)
+    ours = Leases(dispatch, ownership, told.append)
+    ours.start()
+    ours.hold(True)
+    until(lambda: told)
+    with written_by_another(engine):
+        began = time.monotonic()
+        until(lambda: told[-1] > began + 2 * leases.ALLOWED)  # of beats, none can be written
+        other = Ownership(tmp_path / "owners")  # who could take its jobs over
+        until(lambda: told[-1] < time.monotonic())
+        other.close()
+    until(lambda: told[-1] > time.monotonic())
+    ours.stop()
+    ownership.close()
+
+
+@pytest.mark.usefixtures("hasty")
+@ONCE
+def test_one_that_cannot_write_its_beat_says_nothing_more(
+    dispatch: Dispatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[float] = []
+    ownership = Ownership(tmp_path / "owners", all_here=True)
+    ours = Leases(dispatch, ownership, told.append)
+    ours.start()
+    ours.hold(True)
+    until(lambda: told)
+
+    def full(_: str) -> None:
+        raise JournalUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dispatch, "beat", full)
+        until(lambda: told[-1] < time.monotonic())
+    until(lambda: told[-1] > time.monotonic())
+    assert caplog.text.count("cannot say that it lives") == 1
+    ours.stop()
+    ownership.close()
+
+
+def test_what_is_told_never_falls(dispatch: Dispatch, tmp_path: Path) -> None:
+    told: list[float] = []
+    ownership = Ownership(tmp_path / "owners")
+    ours = Leases(dispatch, ownership, told.append)
+    ours.extend(10.0)
+    ours.extend(9.0)
+    assert told == [15.0, 15.0]
+    ownership.close()
+
+
+def test_where_others_may_be_elsewhere_nobody_is_alone(tmp_path: Path) -> None:
+    for all_here in (False, True):
+        ownership = Ownership(tmp_path / "owners", all_here=all_here)
+        assert ownership.alone() is all_here
+        ownership.close()
+
+
+def test_a_job_that_is_fenced_again_and_again_and_saves_nothing_fails_with_the_reason(
+    journal: Journal, engine: Engine
+) -> None:
+    dispatch = Dispatch(engine)
+    job = claimed(journal, dispatch)
+    for time_ in range(1, MOST_FENCED + 1):
+        job = dispatch.fence(job, "silent")
+        if time_ < MOST_FENCED:
+            assert (job.status, job.fenced) == ("queued", time_)
+            job = ripe(engine).claim("me") or job
+    assert (job.status, job.error) == ("failed", {"code": "lease_lost", "detail": "silent"})
+
+
+def test_each_checkpoint_is_progress_between_two_fences(journal: Journal, engine: Engine) -> None:
+    dispatch = Dispatch(engine)
+    job = claimed(journal, dispatch)
+    for _ in range(2 * MOST_FENCED):
+        dispatch.saved(job, 0)  # in the middle of a long epoch
+        job = dispatch.fence(job, "silent")
+        assert (job.status, job.fenced) == ("queued", 1)
+        job = ripe(engine).claim("me") or job
+
+
+def ripe(engine: Engine) -> Dispatch:
+    """One for whom all waiting is over."""
+    return Dispatch(engine, clock=lambda: datetime.now(UTC) + timedelta(seconds=60))
+
+
+def test_together_all_is_written_or_nothing_and_told_afterwards(journal: Journal, engine: Engine) -> None:
+    told: list[str] = []
+    dispatch = Dispatch(engine, changed=told.append)
+    job = claimed(journal, Dispatch(engine))
+    with pytest.raises(ZeroDivisionError), dispatch.together():
+        dispatch.message(job, "lost")
+        raise ZeroDivisionError
+    assert not told
+    with dispatch.together():
+        record(dispatch, job, [1, 2], [0.5, 0.4])
+        dispatch.message(job, "kept")
+        assert not told
+    assert told == [job.id, job.id]
+    assert messages(journal, job.id) == ["kept"]
+    dispatch.finish(job, Status.CANCELLED)
+    with pytest.raises(AttemptSuperseded), dispatch.together():
+        dispatch.message(job, "late")

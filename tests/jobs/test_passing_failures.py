@@ -1,0 +1,150 @@
+"""A failure that may pass is waited for, and a job that has waited in vain can be resumed."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, select
+
+from service.jobs import tables
+from service.jobs.dispatch import LONGEST_BACK_OFF, Dispatch
+from service.jobs.errors import IllegalMove
+from service.jobs.housekeeping import Housekeeping
+from service.jobs.job import Job, Status
+from service.jobs.journal import RESUMABLE_FOR, Journal
+from tests.jobs.runners import Start, ended, submit, until
+from tests.jobs.steps import claimed
+
+ERROR = {"code": "no_space", "detail": "no space is left"}
+ONCE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def put_off_until_it_fails(dispatch: Dispatch, clock: Clock, job: Job) -> list[float]:
+    """How many seconds were waited each time."""
+    waits: list[float] = []
+    while True:
+        after = dispatch.put_off(job, ERROR, unpublished=True)
+        if after.final:
+            return waits
+        assert after.status is Status.QUEUED
+        began = clock.now
+        while (again := dispatch.claim("me")) is None:
+            clock.now += timedelta(seconds=1)
+        waits.append((clock.now - began).total_seconds())
+        job = again
+
+
+def test_it_waits_longer_each_time_and_fails_when_its_patience_is_over(engine: Engine) -> None:
+    clock = Clock()
+    journal, dispatch = Journal(engine, clock=clock), Dispatch(engine, clock=clock, patience=300)
+    job = claimed(journal, dispatch)
+    waits = put_off_until_it_fails(dispatch, clock, job)
+    assert waits[:6] == [1, 2, 4, 8, 16, 32]
+    assert max(waits) == LONGEST_BACK_OFF
+    assert 300 - LONGEST_BACK_OFF < sum(waits) <= 300
+    failed = journal.get(job.id)
+    assert (failed.status, failed.error, failed.resumable) == ("failed", ERROR, True)
+    assert {attempt.status for attempt in journal.attempts(job.id)} == {"queued", "failed"}
+
+
+def test_one_that_gets_further_is_patient_anew(engine: Engine) -> None:
+    clock = Clock()
+    journal, dispatch = Journal(engine, clock=clock), Dispatch(engine, clock=clock, patience=2)
+    job = claimed(journal, dispatch)
+    for epoch in range(1, 6):
+        dispatch.saved(job, epoch)
+        job = dispatch.put_off(job, ERROR)
+        assert job.status is Status.QUEUED
+        clock.now += timedelta(seconds=2)
+        job = dispatch.claim("me") or job
+    assert job.attempt == 6
+
+
+@pytest.mark.parametrize("unpublished", [True, False])
+def test_it_can_be_cancelled_while_it_waits_if_nothing_can_have_been_published(
+    engine: Engine, unpublished: bool
+) -> None:
+    journal, dispatch = Journal(engine), Dispatch(engine)
+    job = claimed(journal, dispatch)
+    dispatch.may_publish(job)
+    dispatch.put_off(job, ERROR, unpublished=unpublished)
+    if unpublished:
+        assert journal.cancel(job.id).status is Status.CANCELLED
+    else:
+        with pytest.raises(IllegalMove, match="publishing"):
+            journal.cancel(job.id)
+
+
+def test_it_can_be_resumed_for_a_week_and_its_checkpoint_stays_as_long(engine: Engine, tmp_path: Path) -> None:
+    clock = Clock()
+    journal, dispatch = Journal(engine, clock=clock), Dispatch(engine, clock=clock, patience=0)
+    checkpoints = tmp_path / "checkpoints"
+    jobs = []
+    for _ in range(2):
+        jobs.append(dispatch.put_off(claimed(journal, dispatch), ERROR))
+        (checkpoints / jobs[-1].id).mkdir(parents=True)
+    clock.now += RESUMABLE_FOR - timedelta(seconds=1)
+    Housekeeping(engine, clock=clock).sweep(tmp_path / "attempts", checkpoints)
+    assert len(list(checkpoints.iterdir())) == 2
+    resumed = journal.resume(jobs[0].id)
+    assert (resumed.status, resumed.error, resumed.finished_at) == ("queued", None, None)
+    assert not resumed.damaged
+    assert journal.events(resumed.id)[-1].data == {"status": "queued"}
+    clock.now += timedelta(seconds=2)
+    with pytest.raises(IllegalMove, match="7 days"):
+        journal.resume(jobs[1].id)
+    Housekeeping(engine, clock=clock).sweep(tmp_path / "attempts", checkpoints)
+    assert [path.name for path in checkpoints.iterdir()] == [resumed.id]
+    again = dispatch.claim("me")
+    assert again is not None
+    assert dispatch.finish(again, Status.SUCCEEDED, result={}).final
+
+
+def test_other_failures_cannot_be_resumed(journal: Journal, dispatch: Dispatch) -> None:
+    job = claimed(journal, dispatch)
+    dispatch.finish(job, Status.FAILED, error={"code": "training_diverged", "detail": "NaN"})
+    with pytest.raises(IllegalMove):
+        journal.resume(job.id)
+
+
+def test_each_of_its_ends_is_told(engine: Engine) -> None:
+    journal, dispatch = Journal(engine), Dispatch(engine, patience=0)
+    job = journal.submit("line", {"webhook": {"url": "http://localhost/"}}, {})[0]
+    for _ in range(2):
+        claim = dispatch.claim("me")
+        assert claim is not None
+        dispatch.put_off(claim, ERROR)
+        with engine.connect() as connection:
+            (delivery,) = connection.execute(select(tables.deliveries)).mappings()
+        assert (delivery["tries"], delivery["url"]) == (0, "http://localhost/")
+        journal.resume(job.id)
+
+
+@ONCE
+def test_an_attempt_that_is_put_off_goes_on_from_its_checkpoint(start: Start, journal: Journal, tmp_path: Path) -> None:
+    job = ended(journal, submit(journal, start(), "saves_and_is_put_off_once"))
+    assert job.result == {"found": ["there"]}
+    first = journal.attempts(job.id)[0]
+    assert (first.status, first.cause) == ("queued", {"code": "unavailable", "detail": "not now"})
+
+
+@ONCE
+def test_the_checkpoint_of_one_that_failed_so_is_there_when_it_is_resumed(
+    start: Start, journal: Journal, dispatch: Dispatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = start()
+    monkeypatch.setattr(dispatch, "_patience", 0)
+    failed = ended(journal, submit(journal, runner, "saves_and_is_put_off_once"))
+    assert failed.resumable
+    journal.resume(failed.id)
+    runner.wake()
+    until(lambda: journal.get(failed.id).status is Status.SUCCEEDED)
+    assert journal.get(failed.id).result == {"found": ["there"]}

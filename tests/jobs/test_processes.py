@@ -1,0 +1,121 @@
+"""Nothing outlives its attempt, whatever it has started; nobody is blamed for another's; who stands still is replaced."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from service.jobs import trainers as trainers_module
+from service.jobs.job import Status
+from service.jobs.journal import Journal
+from service.jobs.limits import AttemptLimits
+from service.settings import SECRETS
+from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit, until
+
+# As in test_runner.py.
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+@WAYS
+@pytest.mark.parametrize("hides", [True, False])
+def test_a_child_that_stays_does_not_keep_a_cancelled_job_running(
+    start: Start, journal: Journal, forks: bool, hides: bool
+) -> None:
+    runner = start(slots=1, forks=forks)
+    job_id = submit(journal, runner, "forks_a_child_that_stays", goes_on=True, hides=hides)
+    child = int(until(lambda: messages(journal, job_id))[0])
+    journal.cancel(job_id)
+    runner.wake()
+    assert ended(journal, job_id).status is Status.CANCELLED
+    until(lambda: not alive(child))
+    assert ended(journal, submit(journal, runner, "quick")).status is Status.SUCCEEDED
+
+
+@WAYS
+@pytest.mark.parametrize("hides", [True, False])
+def test_nothing_outlives_an_attempt_that_ends_well(start: Start, journal: Journal, forks: bool, hides: bool) -> None:
+    runner = start(slots=1, forks=forks)
+    job = ended(journal, submit(journal, runner, "forks_a_child_that_stays", hides=hides))
+    assert job.status is Status.SUCCEEDED
+    until(lambda: not [pid for pid in map(int, messages(journal, job.id)) if alive(pid)])
+    assert len(messages(journal, job.id)) <= 1
+
+
+def test_a_child_does_not_outlive_the_trainer_server(start: Start, journal: Journal) -> None:
+    runner = start(slots=1)
+    job_id = submit(journal, runner, "forks_a_child_that_stays", goes_on=True)
+    child = int(until(lambda: messages(journal, job_id))[0])
+    assert runner.trainer_pid is not None
+    os.kill(runner.trainer_pid, signal.SIGKILL)
+    until(lambda: not alive(child))
+    journal.cancel(job_id)
+    runner.wake()
+    assert ended(journal, job_id).status is Status.CANCELLED
+
+
+def test_the_memory_of_what_an_attempt_has_started_counts(start: Start, journal: Journal) -> None:
+    runner = start(limits=AttemptLimits(memory_bytes=600 * 2**20))
+    job = ended(journal, submit(journal, runner, "swells_below"))
+    assert job.error is not None
+    assert job.error["code"] == "out_of_memory"
+
+
+def test_whoever_runs_beside_one_that_kills_the_trainer_server_is_not_blamed(
+    start: Start, journal: Journal, tmp_path: Path
+) -> None:
+    runner = start(slots=2)
+    beside = str(tmp_path / "beside")
+    innocent = submit(journal, runner, "innocent", beside=beside)
+    guilty = submit(journal, runner, "kills_the_trainer_server", beside=beside)
+    assert ended(journal, innocent).status is Status.SUCCEEDED
+    failed = ended(journal, guilty)
+    assert failed.error is not None
+    assert (failed.status, failed.error["code"]) == ("failed", "crashed")
+    causes = [attempt.cause["code"] for attempt in journal.attempts(innocent) if attempt.cause]
+    assert set(causes) == {"trainer_server_lost"}
+
+
+def test_a_trainer_server_that_stands_still_is_replaced(
+    start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    runner = start(slots=2)
+    until(lambda: runner.ready)
+    stopped = runner.trainer_pid
+    monkeypatch.setattr(trainers_module, "SILENCE", 2.0)
+    job_id = submit(journal, runner, "stops_the_trainer_server")
+    until(lambda: messages(journal, job_id))
+    cancelled = submit(journal, runner, "slow")  # cannot even be begun
+    until(lambda: journal.get(cancelled).status is Status.RUNNING)
+    journal.cancel(cancelled)
+    runner.wake()
+    assert ended(journal, cancelled).status is Status.CANCELLED
+    assert ended(journal, job_id).status is Status.SUCCEEDED
+    assert runner.trainer_pid != stopped
+    assert not alive(stopped or 0)
+    assert "stood still" in caplog.text
+
+
+def test_a_trainer_server_that_has_nothing_to_do_is_not_taken_to_stand_still(
+    start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    runner = start(slots=1)
+    until(lambda: runner.ready)
+    monkeypatch.setattr(trainers_module, "SILENCE", 3.0)
+    first = runner.trainer_pid
+    heard = runner._trainers._heard if runner._trainers else 0.0
+    until(lambda: runner._trainers and runner._trainers._heard > heard + 3.5)  # it says so of itself
+    assert runner.trainer_pid == first
+    assert "stood still" not in caplog.text
+
+
+@WAYS
+def test_no_secret_of_the_service_is_in_the_environment_of_an_attempt(
+    start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch, forks: bool
+) -> None:
+    for name in SECRETS:
+        monkeypatch.setenv(f"MODELWRIGHT_{name.upper()}", f"hidden {name}")
+    job = ended(journal, submit(journal, start(forks=forks), "tells_its_environment"))
+    assert job.result is not None
+    assert "PATH" in job.result["environment"]
+    assert "hidden" not in job.result["environment"]

@@ -1,0 +1,65 @@
+"""Secrets come from the environment or from files, and nobody else gets them from the service."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from service.settings import SECRETS, Settings
+
+ROOT = Path(__file__).parents[1]
+BOTH = """
+import ctypes, os, sys
+from service.settings import PR_SET_DUMPABLE, Settings, forget_secrets
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1)  # as whoever has begun as this user
+Settings.read()
+if sys.argv[1] == "forgets":
+    forget_secrets()
+registry = CollectorRegistry()
+ProcessCollector(registry=registry)
+assert b"process_open_fds" in generate_latest(registry)
+if os.fork() == 0:
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1)
+    for what in ("environ", "mem", "maps"):
+        try:
+            open(f"/proc/{os.getppid()}/{what}", "rb").close()
+            print("open")
+        except PermissionError:
+            print("refused")
+    sys.stdout.flush()
+    os._exit(0)
+os.wait()
+"""
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_can_be_given_as_a_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for each in SECRETS:
+        monkeypatch.delenv(f"MODELWRIGHT_{each.upper()}", raising=False)
+    file = tmp_path / "secret"
+    file.write_text("sqlite:///of 24 bytes at least\n")
+    monkeypatch.setenv(f"MODELWRIGHT_{name.upper()}_FILE", str(file))
+    assert getattr(Settings.read(), name).get_secret_value() == "sqlite:///of 24 bytes at least"
+    monkeypatch.setenv(f"MODELWRIGHT_{name.upper()}", "another")
+    with pytest.raises(ValidationError, match="only one can be meant"):
+        Settings.read()
+    monkeypatch.delenv(f"MODELWRIGHT_{name.upper()}")
+    file.unlink()
+    with pytest.raises(ValidationError, match="_FILE cannot be read: No such file"):
+        Settings.read()
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize(("does", "sees"), [("forgets", "refused"), ("keeps", "open")])
+def test_another_process_of_the_same_user_cannot_read_the_secrets_of_the_service(does: str, sees: str) -> None:
+    command = [sys.executable, "-c", BOTH, does]
+    given = os.environ | {"MODELWRIGHT_ADMIN_KEY": "secret"}
+    done = subprocess.run(command, env=given, capture_output=True, text=True, cwd=ROOT, check=False)  # noqa: S603 - ours
+    assert done.stdout.split() == [sees] * 3, done.stderr
