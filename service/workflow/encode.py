@@ -44,9 +44,11 @@ def fit_categories(inputs: Sequence[Input], table: Table, train: torch.Tensor) -
 
 def raw_features(inputs: Sequence[Input], columns: Mapping[str, Numbers | Texts]) -> torch.Tensor:
     """The features [n, slots], of their `raw_dtype`."""
-    dtype = raw_dtype(inputs)
-    parts = [part for each in inputs for part in _slots(each, columns[each.name], dtype)]
-    return torch.from_numpy(np.stack(parts, axis=1))
+    parts = [part for each in inputs for part in KINDS[each.type].encode(columns[each.name], each.categories)]
+    made = np.empty((len(parts[0]), len(parts)), raw_dtype(inputs))
+    for at, part in enumerate(parts):
+        made[:, at] = part
+    return torch.from_numpy(made)
 
 
 def unknown_categories(inputs: Sequence[Input], raw: torch.Tensor) -> int:
@@ -85,10 +87,6 @@ def _fit(each: Input, column: Numbers | Texts, train: torch.Tensor) -> Input:
     seen = [(-int(count), text) for count, text in zip(counts, column.values, strict=True) if count]
     kept = sorted(text for _, text in sorted(seen)[:MOST_CATEGORIES])
     return each.model_copy(update={"categories": kept})
-
-
-def _slots(each: Input, column: Numbers | Texts, dtype: "np.dtype[Any]") -> list[Numbers]:
-    return [slot.astype(dtype, copy=False) for slot in KINDS[each.type].encode(column, each.categories)]
 
 
 def _target(output: Output, column: Numbers | Texts) -> Numbers:

@@ -215,3 +215,36 @@ def test_a_csv_file_of_many_chunks_is_cut_between_rows(tmp_path: Path) -> None:
     table = values(read(path, "text/csv", schema, wanted, tmp_path))
     assert table["i"] == list(range(count))
     assert table["w"][-4:] == ['a, "quoted"\nword of several lines\n\n' + "x" * 600, "plain", None, "\n"]
+
+
+def test_whole_numbers_that_floats_would_merge_are_kept_apart_as_labels(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    labels = [2**53, 2**53 + 1, 2**53 + 2]
+    for media_type, content in (
+        ("text/csv", "y\n" + "".join(f"{labels[i % 3]}\n" for i in range(9))),
+        (NDJSON, "".join(json.dumps({"y": labels[i % 3]}) + "\n" for i in range(9))),
+    ):
+        path.write_text(content)
+        (column,) = survey(path, media_type).schema.columns
+        assert (column.type, column.labels, column.label_counts) == ("number", labels, [3, 3, 3])
+    pl.DataFrame({"y": [labels[i % 3] for i in range(9)]}).write_parquet(path)
+    assert survey(path, PARQUET).schema.columns[0].labels == labels
+
+
+@pytest.mark.parametrize(
+    ("steps", "dtype"), [(2**31 - 1, pl.Date), (2**62, pl.Datetime("ms")), (-(2**62), pl.Datetime("us"))]
+)
+def test_a_date_in_no_year_is_named_by_its_column_and_row(tmp_path: Path, steps: int, dtype: Any) -> None:
+    path = tmp_path / "data"
+    dates = pl.Series("day", [0, steps], pl.Int32 if dtype == pl.Date else pl.Int64).cast(dtype)
+    pl.DataFrame([dates]).write_ipc_stream(path)
+    with pytest.raises(InvalidData, match=f"'day', row 2: .* counts {steps} "):
+        survey(path, STREAM)
+
+
+def test_a_number_with_a_typo_is_no_name_of_its_row(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    path.write_text("x\n" + "".join(f"{'12x' if i == 7 else 2.5 * i}\n" for i in range(40)))
+    found = survey(path, "text/csv")
+    assert (found.schema.columns[0].type, found.schema.columns[0].counts_rows) == ("category", False)
+    assert any("row 8 holds '12x'" in note for note in found.notes)

@@ -11,13 +11,13 @@ from service.workflow.data.read import parsed
 from service.workflow.data.reading import Reading
 from service.workflow.data.schema import MOST_VALUES_KEPT, Column, Scalar
 from service.workflow.data.types.column_kind import SPACE
+from service.workflow.data.types.evidence import EXACT
 from service.workflow.data.types.how import How
 from service.workflow.specification import shown
 
 if TYPE_CHECKING:
     import polars as pl
 
-EXACT = 2.0**53  # from here on a float64 does not hold every whole number
 LONGEST_CELL = 1000  # characters that are shown of a text
 FEWEST_NAMES = 20  # rows of which no two have the same text, so that the text is taken for the row's name
 SENTINELS = frozenset(
@@ -245,7 +245,9 @@ class ColumnSurvey:
             # An index without a name may have gaps, where rows were left out.
             gaps = self._nameless or lowered.startswith(INDEX_BEGINNINGS) or lowered == "index"
             return named_so and rows > 1 and (self._consecutive or (gaps and self._integer and self._rising))
-        if self._kind != "category" or self._hashes is None:
+        number = self.inferred.misfits.get("number")
+        mostly_numbers = number is not None and 2 * number.cells < number.of
+        if self._kind != "category" or self._hashes is None or mostly_numbers:
             return False
         fewest = 1 if named_so else FEWEST_NAMES
         return rows > fewest and len(np.unique(np.concatenate(self._hashes))) == rows

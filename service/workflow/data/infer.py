@@ -16,6 +16,7 @@ from service.workflow.errors import InvalidData
 from service.workflow.specification import shown
 
 ENOUGH = 0.95  # of the other cells must be of a type, so that a word among them counts as missing
+FEW = 5  # times as many cells are numbers as are not, where those that are not may be mistakes
 
 
 @dataclass(frozen=True)
@@ -94,13 +95,16 @@ def _column(name: str, evidence: Evidence, told: Told, words: set[str], day_firs
     if asked is not None and asked != kind:
         _check_asked(name, asked, date_format, evidence, misfits)
         kind, reason = asked, "asked for"
-    plain = kind == "number" and not (
-        evidence.formatted or evidence.spaced or evidence.missing or evidence.decimal != "."
-    )
+    odd = evidence.formatted or evidence.spaced or evidence.missing or evidence.large or evidence.decimal != "."
+    plain = kind == "number" and not odd
     if kind == "number" and evidence.formatted:
         notes.append(
             f"{shown(name)}: {evidence.formatted} cells are numbers with a currency, a percent sign or thousands apart"
         )
+    number = misfits.get("number")
+    if kind == "category" and asked is None and number is not None and 0 < number.cells * FEW < number.of:
+        what = f"all but {number.cells} of its {number.of} cells are numbers (row {number.row + 1} holds {shown(number.cell)})"
+        notes.append(f"{shown(name)} is taken for texts: {what}; correct them, or name the words in `missing`")
     return Inferred(
         type=kind,
         reason=reason,

@@ -1,6 +1,7 @@
 """What is known of a table without reading it again: its rows, how it is read, and its columns with their types and
 statistics."""
 
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -71,7 +72,11 @@ class Schema(BaseModel):
 
     def column(self, name: str) -> Column | None:
         """The column of that name, if there is one."""
-        return next((column for column in self.columns if column.name == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Column]:
+        return {column.name: column for column in reversed(self.columns)}
 
     @property
     def names(self) -> list[str]:

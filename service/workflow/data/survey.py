@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 HEAD_ROWS = 1000
+MOST_NOTES = 100
 MOST_BYTES = 2**40
 LEAST_MEMORY, MEMORY_PER_BYTE = (
     3 * 2**30,
@@ -94,6 +95,8 @@ def _survey(table: Opened, media_type: str, reading: Reading, told: Told, notes:
     head = [
         dict(zip(surveys, row, strict=True)) for row in zip(*(each.head() for each in surveys.values()), strict=True)
     ]
+    if len(notes) > MOST_NOTES:
+        notes = [*notes[:MOST_NOTES], f"and {len(notes) - MOST_NOTES} more"]
     return Survey(media_type, Schema(rows=rows, columns=columns, reading=reading), notes, head)
 
 

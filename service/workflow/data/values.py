@@ -57,6 +57,8 @@ def spread(numbers: Numbers) -> dict[str, float]:
 
 def texts(values: Sequence[str | None]) -> Texts:
     """A column of texts, None for a missing one."""
-    known: dict[str, int] = {}
-    codes = [-1 if value is None else known.setdefault(value, len(known)) for value in values]
-    return Texts(np.array(codes, np.int32), list(known))
+    distinct = dict.fromkeys(values)
+    distinct.pop(None, None)
+    known: dict[str | None, int] = {text: code for code, text in enumerate(distinct)}
+    codes = list(map({**known, None: -1}.__getitem__, values))  # no Python code runs for each value
+    return Texts(np.array(codes, np.int32), [text for text in distinct if text is not None])

@@ -115,7 +115,7 @@ class LayersSpec(ModelKind):
             arguments["out_features"] = outputs
         try:
             module: nn.Module = FAMILY.classes[_name(layer)](**arguments)
-        except (ValueError, TypeError, RuntimeError, AssertionError) as error:
+        except Exception as error:  # torch raises what it likes: ZeroDivisionError, OverflowError, IndexError …
             raise self._fault(layer, position, flowing, error) from None
         return module
 
@@ -124,13 +124,13 @@ class LayersSpec(ModelKind):
         try:
             with torch.no_grad():
                 after: torch.Tensor = module(flowing)
-        except (ValueError, TypeError, RuntimeError, IndexError, AssertionError, NotImplementedError) as error:
+        except Exception as error:
             raise self._fault(layer, position, flowing, error) from None
         module.train()
         return after
 
     def _fault(self, layer: BaseModel, position: int, flowing: torch.Tensor, error: Exception) -> InvalidSpec:
-        said = str(error).strip().split("\n", 1)[0][:200]
+        said = str(error).strip().split("\n", 1)[0][:200] or type(error).__name__
         message = f"layer {position + 1}, {_name(layer)}, cannot take {_shape(flowing)}: {said}"
         return InvalidSpec(Fault(f"/model/layers/{position}", message))
 

@@ -73,14 +73,17 @@ def name_columns(cells: Sequence[str], first_row: int, reading: Reading) -> Head
             nameless.add(position)
             name = f"column_{position + 1}"
         names.append(name)
+    taken, seen, numbers = set(names), set[str](), dict[str, int]()
     for position, name in enumerate(names):
-        if name in names[:position]:
-            number = 2
-            while f"{name}_{number}" in names:
+        if name in seen:
+            number = numbers.get(name, 1) + 1
+            while f"{name}_{number}" in taken:
                 number += 1
-            names[position] = f"{name}_{number}"
+            numbers[name], names[position] = number, f"{name}_{number}"
+            taken.add(names[position])
             called = f"column {position + 1} is called {shown(names[position])}"
             notes.append(f"the name {shown(name)} stands more than once; {called}")
+        seen.add(names[position])
     return Header(names, first_row, notes, frozenset(nameless))
 
 

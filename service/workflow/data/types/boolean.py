@@ -1,9 +1,7 @@
 """True or false, in the words that files have for it."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from service.workflow.data.table import Numbers, Texts
 from service.workflow.data.types.column_kind import SPACE, ColumnKind, expected, is_missing, numbers, stripped
 from service.workflow.data.types.how import How
 from service.workflow.data.types.names import ColumnType
@@ -62,8 +60,3 @@ class Boolean(ColumnKind):
         if meaning is None:
             raise expected("true or false", text)
         return meaning
-
-    def encode(self, column: Numbers | Texts, categories: Sequence[str] | None) -> list[Numbers]:
-        """1 or 0."""
-        assert not isinstance(column, Texts)  # noqa: S101 - it was read as numbers
-        return [column]

@@ -20,7 +20,9 @@ from service.workflow.data.types.number import LEADING_ZERO, number_of
 if TYPE_CHECKING:
     import polars as pl
 
+EXACT = 2.0**53  # from here on a float64 does not hold every whole number
 MOST_TEXTS = 20_000  # different ones that are kept of a column
+FEW = 100  # rows
 TRIED = 200  # texts of a batch on which every form of dates is tried, before the whole batch is
 DAY = "%Y%m%d"  # a form of dates whose texts are numbers, too
 _DAY_DIGITS = r"^(?:19|20)[0-9]{6}$"
@@ -49,6 +51,7 @@ class Evidence:
     date_formats: list[str] | None = None  # that still fit; None before the first text
     huge: tuple[int, str] | None = None  # a number beyond float64
     examples: list[str] = field(default_factory=list)
+    large: bool = False  # whether a whole number is beyond those that a float64 holds exactly
     quoted: bool = False  # whether the format tells texts from numbers, so that a text is one whatever it looks like
     typed: int = 0  # values of such a format that are no texts
     nested: bool = False  # whether there are lists or objects among the values
@@ -74,6 +77,9 @@ class Evidence:
         """More rows of the column, as texts."""
         import polars as pl
 
+        if len(series) <= FEW:  # sooner done one by one
+            self.add_texts(series.to_list())
+            return
         bare = series.str.strip_chars(SPACE)
         self.spaced = self.spaced or bool((bare != series).any())
         there = bare.is_not_null() & (bare != "").fill_null(False)
@@ -88,6 +94,7 @@ class Evidence:
             odd = frame
         else:
             plain = direct.is_finite().fill_null(False)
+            self.large = self.large or bool((direct.filter(plain).abs() >= EXACT).any())
             self._add_numbers(frame.filter(plain))
             odd = frame.filter(~plain)
         if len(odd):
@@ -96,7 +103,7 @@ class Evidence:
 
     def _show(self, texts: Iterable[str]) -> None:
         for text in texts:
-            if text not in self.examples and len(self.examples) < 3:
+            if text not in self.examples and text not in self.missing_words and len(self.examples) < 3:
                 self.examples.append(text[:60])
 
     def _add_numbers(self, frame: "pl.DataFrame") -> None:
@@ -179,6 +186,7 @@ class Evidence:
 
     def _add_number(self, text: str, value: float, count: int, row: int) -> None:
         self.numbers += count
+        self.large = self.large or abs(value) >= EXACT
         if self.first_number is None:
             self.first_number = (row, text)
         if re.match(LEADING_ZERO, text):

@@ -1,12 +1,10 @@
 """Numbers: as programs write them, and as people do, with thousands apart, a currency or a percent sign."""
 
 import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from service.workflow.data.table import Numbers, Texts
 from service.workflow.data.types.column_kind import SPACE, ColumnKind, expected, is_missing, numbers, stripped
 from service.workflow.data.types.how import How
 from service.workflow.data.types.names import ColumnType
@@ -79,11 +77,6 @@ class Number(ColumnKind):
         if value is None:
             raise expected("a finite number, or nothing for a missing value", text)
         return value
-
-    def encode(self, column: Numbers | Texts, categories: Sequence[str] | None) -> list[Numbers]:
-        """The number itself."""
-        assert not isinstance(column, Texts)  # noqa: S101 - it was read as numbers
-        return [column]
 
 
 def number_of(text: str, decimal: str) -> float | None:

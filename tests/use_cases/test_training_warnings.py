@@ -1,0 +1,67 @@
+"""What is said of a training before there is a job: surprises as warnings, and what would fail as a refusal."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_store import Store
+from service.use_cases.submit_training import Limits, Plan, plan
+from service.workflow.errors import InvalidSpec
+from service.workflow.spec import parse
+
+LIMITS = Limits(parameters=10**8, memory_bytes=2**40)
+
+
+def planned(tmp_path: Path, records: list[dict[str, Any]], **more: Any) -> Plan:
+    """The plan of a spec on these rows, whose target is `y`."""
+    value = {"model_name": "m", "data": {"kind": "rows", "records": records, "target": "y"}, **more}
+    return plan(Store.open(tmp_path), parse(value), LIMITS)
+
+
+def test_rows_without_a_target_are_counted(tmp_path: Path) -> None:
+    found = planned(tmp_path, [{"x": i, "y": None if i < 5 else i * 0.5} for i in range(45)])
+    assert sum(found.rows.values()) == 40
+    assert "5 of 45 rows have no 'y'; they are left out" in found.warnings
+
+
+def test_classes_of_one_row_are_named(tmp_path: Path) -> None:
+    found = planned(tmp_path, [{"x": i, "y": "rare" if i == 7 else "ab"[i % 2]} for i in range(40)])
+    (warning,) = [each for each in found.warnings if "single row" in each]
+    assert "1 of the classes of 'y'" in warning
+    assert "'rare'" in warning
+
+
+@pytest.mark.parametrize(
+    ("targets", "says"),
+    [
+        ([f"{i}.5" if i != 3 else "12x" for i in range(40)], "row 4 holds '12x'"),
+        ([f"text {i}" for i in range(40)], "40 classes in 40 rows"),
+        ([i % 5 for i in range(40)], "set data.task to regression"),
+    ],
+)
+def test_a_target_that_is_taken_for_classes_by_mistake(tmp_path: Path, targets: list[Any], says: str) -> None:
+    # In rows a text is a text; beside numbers it may be a mistake.
+    values = [float(each) if isinstance(each, str) and each.replace(".", "").isdigit() else each for each in targets]
+    found = planned(tmp_path, [{"x": i, "y": value} for i, value in enumerate(values)])
+    assert any(says in each for each in found.warnings), found.warnings
+
+
+def test_a_clean_table_gives_no_warning(tmp_path: Path) -> None:
+    assert planned(tmp_path, [{"x": i, "y": i * 0.5} for i in range(40)]).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("more", "pointer"),
+    [
+        ({"training": {"batch_size": 1}}, "/training/batch_size"),
+        ({"split": {"train": 0.025, "test": 0.975}, "training": {"batch_size": "full"}}, "/split/train"),
+    ],
+)
+def test_batch_normalization_wants_more_than_one_row(tmp_path: Path, more: dict[str, Any], pointer: str) -> None:
+    records = [{"x": i, "y": i * 0.5} for i in range(40)]
+    model = {"kind": "mlp", "hidden": [4], "normalization": "BatchNorm1d"}
+    with pytest.raises(InvalidSpec) as refusal:
+        planned(tmp_path, records, model=model, **more)
+    assert refusal.value.faults[0].pointer == pointer
+    planned(tmp_path, records, model=model | {"normalization": "LayerNorm"}, **more)

@@ -1,0 +1,67 @@
+"""Whatever arguments a layer is given: it is taken, or refused as a fault of the spec. No other error leaves the draft."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.workflow.errors import InvalidSpec
+from service.workflow.model import draft_network
+from service.workflow.models import layers
+from service.workflow.resolve import resolve
+from service.workflow.spec import parse
+from tests.examples import examples
+
+RECORDS = [{**{f"x{k}": float(i * k % 7) for k in range(12)}, "y": 0.5 * i} for i in range(20)]
+NUMBERS = st.sampled_from([0, 1, 2, 3, 4, -1, 12, 0.0, 0.5, -2.0])
+VALUES = st.one_of(
+    NUMBERS, st.booleans(), st.lists(NUMBERS, max_size=3), st.sampled_from(["zeros", "same", "bilinear", ""])
+)
+SHAPES = [
+    [],
+    [{"name": "Unflatten", "dim": 1, "unflattened_size": [3, 4]}],
+    [{"name": "Unflatten", "dim": 1, "unflattened_size": [3, 2, 2]}],
+]
+
+
+def draft(stack: list[dict[str, Any]]) -> None:
+    """What validating a spec does with its layers."""
+    value = {
+        "model_name": "m",
+        "data": {"kind": "rows", "records": RECORDS, "target": "y"},
+        "model": {"kind": "layers", "layers": stack},
+    }
+    spec = parse(value)
+    resolved = resolve(spec, spec.data.schema_of_table())  # type: ignore[union-attr] # no stored data set here
+    draft_network(resolved.spec, resolved.signature, resolved.columns)
+
+
+@given(st.sampled_from(layers.NAMES), st.data())
+@settings(deadline=None, max_examples=examples(150))
+def test_any_arguments_make_a_layer_or_a_fault(name: str, data: st.DataObject) -> None:
+    fields = [each for each in layers.FAMILY.arguments(name).model_fields if each != "name"]
+    given_ = data.draw(st.dictionaries(st.sampled_from(fields), VALUES) if fields else st.just({}))
+    before = data.draw(st.sampled_from(SHAPES))
+    try:
+        draft([*before, {"name": name, **given_}, {"name": "Flatten"}, {"name": "Linear"}])
+    except InvalidSpec as refusal:
+        assert refusal.faults[0].pointer.startswith("/model")
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"name": "PixelUnshuffle", "downscale_factor": 0},
+        {"name": "MaxPool1d", "kernel_size": 2, "stride": 0},
+        {"name": "Conv1d", "out_channels": 2, "kernel_size": 2, "stride": 0},
+        {"name": "LPPool1d", "norm_type": 0, "kernel_size": 2},
+        {"name": "GroupNorm", "num_groups": 0},
+        {"name": "ChannelShuffle", "groups": 0},
+    ],
+)
+def test_what_torch_finds_by_an_error_of_its_own_is_a_fault_at_the_layer(layer: dict[str, Any]) -> None:
+    for before in SHAPES:
+        with pytest.raises(InvalidSpec) as refusal:
+            draft([*before, layer, {"name": "Flatten"}, {"name": "Linear"}])
+        assert refusal.value.faults[0].pointer.startswith(f"/model/layers/{len(before)}")
