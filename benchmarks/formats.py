@@ -3,6 +3,9 @@ format, as a multiple of our own JSON lists in the same run; and the same with a
 
 One service on one core, one connection from another. The formats take turns, a request each; the medians of many rounds count.
 After each request the client waits a moment, so that the service's busy polling does not go on into the next.
+
+Beside it, what a category and a missing value cost the least Python that can read the same bodies at all, without any check:
+see `formats_sketch.py`.
 """
 
 import csv
@@ -21,7 +24,9 @@ from typing import Any
 import httpx
 import polars
 import psutil
+import torch
 
+from benchmarks import formats_sketch
 from benchmarks.serving.load import Request
 from benchmarks.serving.models import spec
 from benchmarks.serving.peers.network import rows
@@ -169,17 +174,22 @@ def cost_of(server: Server, connection: Connection, asked: bytes) -> int:
     return processor(server.process.pid) - before
 
 
-def publish(home: Path, core: int) -> None:
+def specs() -> list[dict[str, Any]]:
     """A model of numbers, and one whose columns are a category and may miss values. No epochs: its weights are as drawn."""
     plain: Any = spec("plain", [64, 64], 0)
     mixed: Any = json.loads(json.dumps(spec("mixed", [64, 64], 0)))
     for i, each in enumerate(mixed["data"]["records"]):
         each |= {"x6": f"kind {i % 5}", "x7": None if i % 10 == 0 else each["x7"]}
+    return [plain, mixed]
+
+
+def publish(home: Path, core: int) -> None:
+    """The models."""
     with (
         Ours(home).serve(core) as server,
         Client(f"http://127.0.0.1:{server.port}", transport=httpx.HTTPTransport()) as client,
     ):
-        for each in (plain, mixed):
+        for each in specs():
             client.wait(client.train(each)["id"])
 
 
@@ -198,14 +208,28 @@ def measure(home: Path, core: int, mixed: bool, names: list[str]) -> dict[str, f
     return {name: median(each) / 1e9 for name, each in seen.items()}
 
 
-def line(name: str, plain: dict[str, float], mixed: dict[str, float]) -> str:
+def sketched(names: list[str]) -> dict[str, float]:
+    """For each format, how many times as long as without a category and a missing value the sketch takes with them."""
+    torch.set_num_threads(1)
+    models = [formats_sketch.warm(each) for each in specs()]
+    tables = [table(mixed) for mixed in (False, True)]
+    return {
+        name: formats_sketch.ratio(
+            models, [MAKERS[name][0]("any", each).body for each in tables], formats_sketch.READERS[name], ROUNDS
+        )
+        for name in names
+    }
+
+
+def line(name: str, plain: dict[str, float], mixed: dict[str, float], sketch: dict[str, float]) -> str:
     """A row of the table."""
     times, most = plain[name] / plain[LISTS], MAKERS[name][1]
     told = f"| {name} | {plain[name] * 1e6:,.0f} | {times:.2f} × | "
     told += "| |" if most is None else f"≤ {most:g} × | {'yes' if times <= most else '**no**'} |"
     of_it = mixed[name] / plain[name]
     told += f" {mixed[name] * 1e6:,.0f} | {of_it:.2f} × | "
-    return told + ("| |\n" if most is None else f"≤ 1.5 × | {'yes' if of_it <= 1.5 else '**no**'} |\n")
+    told += "| | " if most is None else f"≤ 1.5 × | {'yes' if of_it <= 1.5 else '**no**'} | "
+    return told + f"{sketch[name]:.2f} × |\n"
 
 
 def main() -> None:
@@ -217,14 +241,16 @@ def main() -> None:
         home = Path(folder) / "home"
         publish(home, cores[0])
         plain, mixed = (measure(home, cores[0], each, names) for each in (False, True))
+    sketch = sketched(names)
     sys.stdout.write(
         f"{ROWS} rows × {len(NAMES)} columns; processor time of the service for one request, medians of {ROUNDS} rounds. "
-        "Mixed: one column holds texts, one misses some values.\n\n"
-        "| format | µs | × JSON lists | must be | holds | mixed: µs | × without them | must be | holds |\n"
-        "|---|---|---|---|---|---|---|---|---|\n"
+        "Mixed: one column holds texts, one misses some values. Sketch: the same ratio for the least Python that reads these "
+        "bodies, without HTTP and without any check (`benchmarks/formats_sketch.py`).\n\n"
+        "| format | µs | × JSON lists | must be | holds | mixed: µs | × without them | must be | holds | sketch |\n"
+        "|---|---|---|---|---|---|---|---|---|---|\n"
     )
     for name in names:
-        sys.stdout.write(line(name, plain, mixed))
+        sys.stdout.write(line(name, plain, mixed, sketch))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from benchmarks.serving.peers.network import rows
 NPY, ARROW, OIP = "1000 rows NPY", "1000 rows Arrow IPC", "1000 rows OIP binary"
 KINDS = {NPY: "application/x-npy", ARROW: "application/vnd.apache.arrow.stream", OIP: "application/octet-stream"}
 NPY_BACK, ARROW_BACK = f"{NPY}, answered in NPY", f"{ARROW}, answered in Arrow IPC"  # NPY and ARROW in JSON
+OIP_JSON = "1000 rows OIP JSON, flat"
 FORMATS = (NPY, NPY_BACK, ARROW, ARROW_BACK, OIP)
 
 
@@ -20,7 +21,14 @@ def requests(path: str) -> dict[str, Request]:
     made = {what: Request(path, body(what), {"Content-Type": KINDS[what]}) for what in (NPY, ARROW)}
     for what, back in ((NPY, NPY_BACK), (ARROW, ARROW_BACK)):
         made[back] = Request(path, made[what].body, {"Content-Type": KINDS[what], "Accept": KINDS[what]})
-    return made | {OIP: open_inference(body(OIP))}
+    return made | {OIP: open_inference(body(OIP)), OIP_JSON: open_inference_json()}
+
+
+def open_inference_json() -> Request:
+    """1000 rows as the Open Inference Protocol has them in JSON, as MLServer is asked."""
+    data = rows(1000).flatten().tolist()
+    tensor = {"name": "x", "shape": [1000, 8], "datatype": "FP32", "data": data}
+    return Request("/v2/models/m/infer", json.dumps({"inputs": [tensor]}).encode())
 
 
 def open_inference(tensor: bytes) -> Request:

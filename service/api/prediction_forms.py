@@ -97,7 +97,7 @@ def _decode(body: bytes) -> Any:
 def _read_json(warm: Warm, decoded: Any) -> Rows:
     """Rows of plain numbers as they are; all else checked value by value."""
     if isinstance(decoded, bytes):
-        if (raw := fast(decoded, warm.signature)) is not None:
+        if (raw := fast(decoded, warm.signature, warm.model.fills_missing)) is not None:
             return raw
         decoded = decode_json(decoded)
     rows = _plain(warm, decoded)
@@ -106,7 +106,7 @@ def _read_json(warm: Warm, decoded: Any) -> Rows:
 
 def _read_json_quickly(warm: Warm, body: bytes) -> Rows | None:
     """The same, where it does not take long."""
-    if (raw := fast(body, warm.signature)) is not None:
+    if (raw := fast(body, warm.signature, warm.model.fills_missing)) is not None:
         return raw
     return _read_json(warm, decode_json(body)) if _are_few(body) else None
 

@@ -1,11 +1,11 @@
-"""JSON bodies that hold nothing but numbers, from bytes to tensor without a Python object for each number.
+"""JSON bodies of numbers, and of texts and nulls among them, from bytes to tensor without a Python object for each number.
 
 Only the plain case is read here. Whatever is unusual is left to the strict way, which decides and finds the words:
 so nothing here may accept what that refuses, or read another number out of it.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -14,9 +14,11 @@ import numpy as np
 import simdjson
 import torch
 
+from service.serving.blanked_json import A_NULL, A_NUMBER, Blanked, blank, columns, is_mixed
 from service.serving.input_values import greatest
 from service.serving.instances import MOST_ROWS
-from service.workflow.encode import raw_dtype
+from service.workflow.data.table import Texts
+from service.workflow.encode import raw_dtype, raw_features
 from service.workflow.signature import Signature
 
 WORTH_IT = 1024  # bytes; below, orjson and one array for the whole micro-batch are as fast
@@ -26,7 +28,7 @@ NEWLINE, COMMA, SPACE = b"\n, "
 _SPACE = rb"[ \t\r\n]*"
 # No byte order mark, which simdjson would skip, no name but this one before the values, and no objects or texts.
 _INSTANCES = re.compile(
-    _SPACE + rb"\{" + _SPACE + rb'"instances"' + _SPACE + b":" + _SPACE + rb"\[" + _SPACE + rb"(?=[\[0-9-])"
+    _SPACE + rb"\{" + _SPACE + rb'"instances"' + _SPACE + b":" + _SPACE + rb"\[" + _SPACE + rb'(?=[\["n0-9-])'
 )
 _LIST = re.compile(_SPACE + b":" + _SPACE + rb"\[")
 INPUTS = re.compile(_SPACE + rb"\{" + _SPACE + rb'"inputs"' + _SPACE + b":" + _SPACE + rb"\{")
@@ -34,29 +36,54 @@ INPUTS = re.compile(_SPACE + rb"\{" + _SPACE + rb'"inputs"' + _SPACE + b":" + _S
 Array = np.ndarray[Any, Any]
 
 
-def fast(body: bytes, signature: Signature) -> torch.Tensor | None:
-    """Raw features [n, slots] of a body whose inputs are all numbers (0 and 1 for booleans), in lists or in columns;
-    None where anything is unusual, so that the strict way must be asked."""
-    if not signature.inputs or any(each.type not in ("number", "boolean") for each in signature.inputs):
-        return None
-    if signature.has_missing_numbers:
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Values as float64 [rows, columns]; and where there are texts or nulls among them, `cells` [rows, columns] as
+    `blanked_json` has them, with the distinct texts of each column."""
+
+    values: Array
+    cells: Array | None = None
+    texts: Sequence[Sequence[str]] = ()
+
+    def taken(self, order: Sequence[int]) -> "Matrix":
+        """These columns."""
+        if self.cells is None:
+            return Matrix(self.values[:, order])
+        return Matrix(self.values[:, order], self.cells[:, order], [self.texts[at] for at in order])
+
+
+def fast(body: bytes, signature: Signature, missing_allowed: bool = False) -> torch.Tensor | None:
+    """Raw features [n, slots] of a body whose inputs are numbers (0 and 1 for booleans), texts and nulls, in lists or in
+    columns; None where anything is unusual, so that the strict way must be asked."""
+    if not signature.inputs or signature.has_missing_numbers:
         return None
     try:
         if (start := _INSTANCES.match(body)) is not None:
             found = _rows(body, start.group(), len(signature.inputs))
         elif INPUTS.match(body) is not None:
-            found = _columns(body, [each.name for each in signature.inputs])
+            found = _columns(body, signature)
         else:
             return None
-    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError):  # no JSON, or not of numbers only
+    except (ValueError, TypeError, LookupError, AttributeError, RuntimeError):  # no JSON, or something else than these
         return None
-    if found is None or not 0 < len(found) <= MOST_ROWS:
+    if found is None or not 0 < len(found.values) <= MOST_ROWS:
         return None
-    return _tensor(found, signature)
+    return _tensor(found, signature, missing_allowed)
 
 
-def _rows(body: bytes, opening: bytes, width: int) -> Array | None:
-    """Rows in lists; bare numbers where there is one input."""
+def _of_numbers(signature: Signature) -> bool:
+    """Whether JSON has a number, or 0 or 1, for each input."""
+    return all(each.type in ("number", "boolean") for each in signature.inputs)
+
+
+def _rows(body: bytes, opening: bytes, width: int) -> Matrix | None:
+    """Rows in lists; bare values where there is one input."""
+    without = None
+    if is_mixed(body, len(opening), len(body)):
+        made = bytearray(body)
+        if (without := blank(made, len(opening), len(made))) is None:
+            return None
+        body = bytes(made)
     document: Any = simdjson.Parser().parse(body)
     # It flattens lists in lists, and raises at anything but a number in them.
     values = np.frombuffer(document["instances"].as_buffer(of_type="d"))
@@ -65,7 +92,14 @@ def _rows(body: bytes, opening: bytes, width: int) -> Array | None:
     listed = body.translate(None, _NUMBERS)
     if listed != _listed(opening, rows, width) and (width > 1 or listed != _listed(opening, rows, 0)):
         return None
-    return values.reshape(rows, width)
+    return _matrix(values, width, without)
+
+
+def _matrix(values: Array, width: int, without: Blanked | None) -> Matrix:
+    """The values of lists of so many, none of which is empty."""
+    if without is None:
+        return Matrix(values.reshape(-1, width))
+    return Matrix(values.reshape(-1, width), without.cells(len(values)).reshape(-1, width), [without.texts] * width)
 
 
 @lru_cache(maxsize=16)  # of a few kilobytes each
@@ -79,48 +113,97 @@ def _list_of(rows: int, width: int) -> bytes:
     return (row * rows)[:-1]
 
 
-def _columns(body: bytes, names: list[str]) -> Array | None:
-    """Columns by name, each a list of numbers."""
-    # As many brackets as columns: no list stands in another. One inside a name only makes for the strict way.
+def _columns(body: bytes | bytearray, signature: Signature) -> Matrix | None:
+    """Columns by name, each a list."""
+    names = [each.name for each in signature.inputs]
+    # As many brackets as columns: no list stands in another. One inside a text only makes for the strict way.
     if body.count(b"[") != len(names):
         return None
+    without: list[Blanked | None] = []
+    if not _of_numbers(signature) or b"l" in body:  # a letter is sooner found than `null`
+        body = bytearray(body)
+        for start, end in _lists(body):
+            mixed = is_mixed(body, start, end)
+            without.append(blank(body, start, end) if mixed else None)
+            if mixed and without[-1] is None:
+                return None
     document: Any = simdjson.Parser().parse(body)
-    columns = document["inputs"]
-    if len(document) != 1 or len(columns) != len(names) or set(columns.keys()) != set(names):
+    by_column = document["inputs"]
+    given = list(by_column.keys())
+    if len(document) != 1 or len(by_column) != len(names) or set(given) != set(names):
         return None
-    buffers = [np.frombuffer(columns[name].as_buffer(of_type="d")) for name in names]
+    buffers = [np.frombuffer(by_column[name].as_buffer(of_type="d")) for name in names]
     if len({len(each) for each in buffers}) != 1:
         return None
-    return np.stack(buffers, axis=1)
+    values = np.stack(buffers, axis=1)
+    if not any(without):
+        return Matrix(values)
+    cells = np.full(values.shape, A_NUMBER, np.int32)
+    by_name = dict(zip(given, without, strict=True))  # simdjson keeps their order
+    for at, name in enumerate(names):
+        if (made := by_name[name]) is not None:
+            cells[:, at] = made.cells(len(values))
+    return Matrix(values, cells, [made.texts if (made := by_name[name]) is not None else () for name in names])
 
 
-def _tensor(values: Array, signature: Signature) -> torch.Tensor | None:
+def _lists(body: bytearray) -> Iterator[tuple[int, int]]:
+    """Where the values of each list of an object begin and end, if no list stands in another.
+
+    Raises:
+        ValueError: a bracket stands in a name, or a list does not end.
+    """
+    end = 0
+    while (start := body.find(b"[", end)) >= 0:
+        if body.count(b'"', end, start) % 2 or body.find(b"\\", end, start) >= 0:
+            raise ValueError
+        end = body.index(b"]", start)
+        yield start + 1, end
+
+
+def _tensor(found: Matrix, signature: Signature, missing_allowed: bool) -> torch.Tensor | None:
+    values, most = found.values, greatest(signature.inputs)
+    if found.cells is not None:
+        made = columns(values, found.cells, found.texts, signature.inputs, missing_allowed, most)
+        return None if made is None else raw_features(signature.inputs, made)
+    if not _of_numbers(signature):
+        return None
     booleans = [at for at, each in enumerate(signature.inputs) if each.type == "boolean"]
     if booleans and not np.isin(values[:, booleans], (0, 1)).all():
         return None
-    most = greatest(signature.inputs)
     if not (np.min(values) >= -most and np.max(values) <= most):
         return None
     return torch.from_numpy(values.astype(raw_dtype(signature.inputs)))
 
 
 @dataclass(frozen=True, slots=True)
-class NumberList:
+class ValueList:
     """A list of numbers, or of `width` lists' worth of them: float64 [n] in row-major order; `width` is 0 where no list
-    stands in it."""
+    stands in it. `without` tells of texts and nulls among them."""
 
     values: Array
     width: int
+    without: Blanked | None
 
     @property
     def shape(self) -> tuple[int, ...]:
         """[n] or [rows, width]."""
         return (len(self.values) // self.width, self.width) if self.width else (len(self.values),)
 
-    def as_json(self) -> list[Any]:
-        """As it came."""
-        listed: list[Any] = (self.values.reshape(-1, self.width) if self.width else self.values).tolist()
-        return listed
+    def numbers(self) -> Array | None:
+        """The numbers, NaN for null; None where there is a text."""
+        if self.without is None:
+            return self.values
+        if self.without.texts:
+            return None
+        cells = self.without.cells(len(self.values))
+        return np.where(cells == A_NULL, np.nan, self.values)
+
+    def texts(self) -> Texts | None:
+        """The texts; None where there is a number."""
+        cells = None if self.without is None else self.without.cells(len(self.values))
+        if self.without is None or cells is None or cells.min() < A_NULL:
+            return None
+        return Texts(cells, self.without.texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,48 +211,51 @@ class Cells:
     """Rows of cells: numbers as float64 [rows, columns], NaN for empty ones, and the texts of the other columns."""
 
     numbers: Array
-    texts: dict[int, list[str]]
+    texts: dict[int, Texts]
 
 
-def of_list(found: NumberList, signature: Signature, names: list[str] | None = None) -> torch.Tensor | None:
-    """Raw features [n, slots] of rows of numbers whose columns have these names, or are the inputs in their order; None where
-    anything is unusual."""
+def of_list(
+    found: ValueList, signature: Signature, missing_allowed: bool, names: list[str] | None = None
+) -> torch.Tensor | None:
+    """Raw features [n, slots] of rows whose columns have these names, or are the inputs in their order; None where anything
+    is unusual."""
     inputs = [each.name for each in signature.inputs]
-    if signature.has_missing_numbers or any(each.type not in ("number", "boolean") for each in signature.inputs):
+    if signature.has_missing_numbers:
         return None
     width = len(inputs if names is None else names)
-    bare = names is None and width == 1 and found.width == 0  # numbers where there is one input
+    bare = names is None and width == 1 and found.width == 0  # values where there is one input
     if not width or (found.width != width and not bare):
         return None
-    matrix = found.values.reshape(-1, width)
-    if len(matrix) > MOST_ROWS:
+    matrix = _matrix(found.values, width, found.without)
+    if len(matrix.values) > MOST_ROWS:
         return None
     if names is not None and names != inputs:
         if not set(inputs) <= set(names) or not set(names) <= {*inputs, *(each.name for each in signature.outputs)}:
             return None
-        matrix = matrix[:, [names.index(each) for each in inputs]]
-    return _tensor(matrix, signature)
+        matrix = matrix.taken([names.index(each) for each in inputs])
+    return _tensor(matrix, signature, missing_allowed)
 
 
-def without_lists(body: bytes, name: bytes) -> tuple[bytes, list[NumberList]] | None:
-    """A document with `PLACE` for each list of numbers under this name, and these lists. None if there are none, or if the
+def without_lists(body: bytes, name: bytes) -> tuple[bytes, list[ValueList]] | None:
+    """A document with `PLACE` for each list of values under this name, and these lists. None if there are none, or if the
     rest of the document could say `PLACE` itself.
 
     Where what is returned is JSON, each `PLACE` in it stands where such a list was; where such a list is JSON of its own, it
     was JSON in its place. The quotes of the name are never part of a text: there they would have backslashes.
     """
-    parts, lists, done, at = list[bytes](), list[NumberList](), 0, 0
+    parts, lists, done, at = list[bytes](), list[ValueList](), 0, 0
     key = b'"%b"' % name
     while (at := body.find(key, at)) >= 0:
         at += len(key)
         if (opening := _LIST.match(body, at)) is None:
             continue
         start = opening.end() - 1
-        end = body.rfind(b"]", start, _first(body, start)) + 1
-        if end > start and (found := number_list(body[start:end])) is not None:
-            parts += body[done:start], PLACE_IN_JSON
-            lists.append(found)
-            done = at = end
+        for end in _ends(body, start):
+            if (found := value_list(body[start:end])) is not None:
+                parts += body[done:start], PLACE_IN_JSON
+                lists.append(found)
+                done = at = end
+                break
     rest = body[done:]
     if not lists or b"\\" in rest or PLACE_IN_JSON in rest or any(b"\\" in each for each in parts):
         return None
@@ -178,25 +264,36 @@ def without_lists(body: bytes, name: bytes) -> tuple[bytes, list[NumberList]] | 
     return b"".join([*parts, rest]), lists
 
 
-def _first(body: bytes, start: int) -> int:
-    """Where the next text begins, or the object ends."""
-    ends = [end for end in (body.find(b'"', start), body.find(b"}", start)) if end >= 0]
-    return min(ends, default=start)
+def _ends(body: bytes, start: int) -> Iterator[int]:
+    """Where the list that begins here may end: before the next text; or, if there are texts in it, before the object ends.
+    A wrong end makes no list of JSON."""
+    brace = body.find(b"}", start)
+    first = body.find(b'"', start)
+    for before in (brace,) if first < 0 or 0 <= brace < first else (first, brace):
+        if before >= 0 and (end := body.rfind(b"]", start, before) + 1) > start:
+            yield end
 
 
-def number_list(text: bytes) -> NumberList | None:
-    """The numbers of a JSON list, or of a list of lists of one length; None if it is anything else."""
+def value_list(text: bytes) -> ValueList | None:
+    """The values of a JSON list, or of a list of lists of one length; None if there is anything but numbers, texts and
+    nulls."""
+    without = None
+    if is_mixed(text, 0, len(text)):
+        made = bytearray(text)
+        if (without := blank(made, 0, len(made))) is None:
+            return None
+        text = bytes(made)
     nested = text.count(b"[") > 1
-    listed = text.translate(None, _NUMBERS) if nested else b""
-    width = listed.find(b"]") - 1 if nested else 0
+    left = text.translate(None, _NUMBERS) if nested else b""
+    width = left.find(b"]") - 1 if nested else 0
     try:
         values = np.frombuffer(simdjson.Parser().parse(text).as_buffer(of_type="d"))  # type: ignore[union-attr]
     except (ValueError, TypeError, AttributeError, RuntimeError):
         return None
     rows = len(values) // max(1, width)
-    if not rows or (nested and listed != b"[%b]" % _list_of(rows, width)):
+    if not rows or (nested and left != b"[%b]" % _list_of(rows, width)):
         return None
-    return NumberList(values, width)
+    return ValueList(values, width, without)
 
 
 def number_cells(rows: bytes, width: int, separator: bytes, texts: Collection[int]) -> Cells | None:
@@ -219,7 +316,10 @@ def number_cells(rows: bytes, width: int, separator: bytes, texts: Collection[in
     left_out = starts == ends
     if left_out.all(axis=1).any() and width == 1:  # a blank line
         return None
-    found = {at: [rows[i:j] for i, j in zip(starts[:, at].tolist(), ends[:, at].tolist(), strict=True)] for at in texts}
+    found = {
+        at: _distinct([rows[i:j] for i, j in zip(starts[:, at].tolist(), ends[:, at].tolist(), strict=True)])
+        for at in texts
+    }
     made = given.copy()
     made[flat] = COMMA
     for at in texts:
@@ -238,4 +338,10 @@ def number_cells(rows: bytes, width: int, separator: bytes, texts: Collection[in
             return None
     if text.count(b"[") != 1:  # lists in it would be flattened
         return None
-    return Cells(numbers.reshape(-1, width), {at: [text.decode() for text in each] for at, each in found.items()})
+    return Cells(numbers.reshape(-1, width), found)
+
+
+def _distinct(cells: list[bytes]) -> Texts:
+    """A column of these texts, which are UTF-8; an empty one is a text."""
+    known = {text: code for code, text in enumerate(dict.fromkeys(cells))}
+    return Texts(np.array([*map(known.__getitem__, cells)], np.int32), [text.decode() for text in known])

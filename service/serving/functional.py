@@ -4,15 +4,15 @@ Each call of an `nn.Module` looks for hooks and looks its tensors up by name, wh
 layer computes. What is known here is called straight; whatever is not is called as the module that it is.
 """
 
+import math
 from collections.abc import Callable, Iterator
-from functools import partial
 
 import torch
 from torch import nn
 
 from service.workflow.losses import Output
 from service.workflow.model import Model
-from service.workflow.preprocessing import Preprocessing, encode
+from service.workflow.preprocessing import Preprocessing
 
 Step = Callable[[torch.Tensor], torch.Tensor]
 AS_THEY_STAND = (Output.VALUE, Output.RATE)  # outputs that are the answers, but for the target's scale
@@ -42,10 +42,43 @@ def _encoding(by: Preprocessing | None, missing: bool) -> Iterator[Step]:
     if by is None:
         return
     if missing or len(by.indicated) or not by.layout.plain or by.fill.dtype is not torch.float32:
-        yield partial(encode, of=by.layout, fill=by.fill, indicated=by.indicated, mean=by.mean, std=by.std)
+        yield _encode(by)
     elif by.mean is not None and by.std is not None:
         mean, std = by.mean, by.std
         yield lambda raw: (raw - mean).div_(std)
+
+
+def _encode(by: Preprocessing) -> Step:
+    """`preprocessing.encode`, with all that it looks up known before. A category is found by comparing its position with all
+    that there are, so that nothing has to be kept for each of them."""
+    of, fill, mean, std = by.layout, by.fill, by.mean, by.std
+    numbers = None if of.plain else torch.tensor(of.numbers, dtype=torch.int64)
+    indicated = by.indicated if len(by.indicated) else None
+    slots = torch.tensor([slot for slot, size in of.categories for _ in range(size)], dtype=torch.int64)
+    positions = torch.tensor([at + 1 for _, size in of.categories for at in range(size)], dtype=fill.dtype)
+    only = of.categories[0][0] if len(of.categories) == 1 else None
+    # Where the mean stands in for a missing number it becomes 0, and no other number becomes NaN.
+    to_zero = mean is not None and std is not None and torch.equal(fill, mean) and bool((std > 0).all())
+
+    def encode(raw: torch.Tensor) -> torch.Tensor:
+        given = raw if numbers is None else raw.index_select(1, numbers)
+        if mean is None or std is None:
+            encoded = torch.where(given.isnan(), fill, given)
+        elif to_zero:
+            encoded = (given - mean).div_(std).nan_to_num_(0.0, math.inf, -math.inf)
+        else:
+            encoded = torch.where(given.isnan(), fill, given).sub_(mean).div_(std)
+        if numbers is None and indicated is None:
+            return encoded.to(torch.float32)
+        parts = [encoded]
+        if indicated is not None:
+            parts.append(raw.index_select(1, indicated).isnan())
+        if numbers is not None:
+            taken = raw.index_select(1, slots) if only is None else raw[:, only : only + 1]
+            parts.append(taken == positions)
+        return torch.cat([each.to(torch.float32) for each in parts], dim=1)
+
+    return encode
 
 
 def _network(network: nn.Module) -> Iterator[Step]:

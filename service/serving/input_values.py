@@ -19,6 +19,7 @@ from service.workflow.signature import Input
 MOST_FAULTS = 20
 ABSENT = "is missing, and this model was trained without missing values"
 Wrong = dict[int, str]  # by row, what is wrong with its value; the first rows of them
+Read = Callable[[Input, Sequence[Any], float], tuple[Numbers | Texts, Wrong]]
 _BOOLEANS = frozenset((bool, int, float, type(None)))
 _TEXTS = frozenset((str, type(None)))
 
@@ -96,6 +97,16 @@ def from_texts(of: Input, given: Sequence[str | None], most: float) -> tuple[Num
     if of.type == "category":  # a text stands for itself
         return from_values(of, given, most)
     return _converted(of, given, KINDS[of.type].from_text, most)
+
+
+def from_distinct(of: Input, given: Texts, most: float, read: Read | None = None) -> tuple[Numbers | Texts, Wrong]:
+    """A column from texts, each distinct one read once, as by `from_values` or by another; and what is wrong with some of
+    them. The distinct texts come in the order of their first rows."""
+    column, wrong = (read or from_values)(of, [*given.values, None], most)
+    # The last one is that for the code -1: missing.
+    taken = Texts(column.codes[given.codes], column.values) if isinstance(column, Texts) else column[given.codes]
+    rows = ((np.flatnonzero(given.codes == code)[:MOST_FAULTS].tolist(), message) for code, message in wrong.items())
+    return taken, {row: message for found, message in rows for row in found}
 
 
 def _converted(

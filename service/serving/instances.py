@@ -12,7 +12,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from service.serving.input_values import MOST_FAULTS, Wrong, absent, block, block_of_texts, from_values, greatest
+from service.serving.input_values import (
+    MOST_FAULTS,
+    Wrong,
+    absent,
+    block,
+    block_of_texts,
+    from_distinct,
+    from_values,
+    greatest,
+)
 from service.serving.input_values import from_texts as column_from_texts
 from service.workflow.data.table import Numbers, Texts
 from service.workflow.encode import raw_dtype, raw_features
@@ -84,7 +93,7 @@ def plain_rows(body: object, width: int, most: float) -> list[list[float]] | Non
 
 
 def from_texts(
-    signature: Signature, texts: Mapping[str, Sequence[str] | Numbers], missing_allowed: bool
+    signature: Signature, texts: Mapping[str, Sequence[str] | Numbers | Texts], missing_allowed: bool
 ) -> torch.Tensor:
     """Raw features [n, slots] from text values by name, as in a query; an empty text is a missing value. An array has numbers
     that are as they should be.
@@ -104,7 +113,9 @@ def from_rows(signature: Signature, rows: Sequence[object], missing_allowed: boo
     return _Reader(signature, missing_allowed).read(rows, lambda row: f"/{first + row}")
 
 
-def from_columns(signature: Signature, columns: Mapping[str, Column | Numbers], missing_allowed: bool) -> torch.Tensor:
+def from_columns(
+    signature: Signature, columns: Mapping[str, Column | Numbers | Texts], missing_allowed: bool
+) -> torch.Tensor:
     """Raw features [n, slots] from columns of one length by name; one that is an array has numbers, NaN for missing.
 
     Raises:
@@ -213,7 +224,7 @@ class _Reader:
             raise _invalid(at, "expected an object of columns: {name: [values]}")
         self.check_names(columns, at)
         given = (columns[name] for name in self.names)
-        lists = [value if isinstance(value, list | np.ndarray) else [value] for value in given]
+        lists = [value if isinstance(value, list | np.ndarray | Texts) else [value] for value in given]
         count = len(lists[0])
         for name, values in zip(self.names, lists, strict=True):
             if len(values) != count:
@@ -261,13 +272,18 @@ class _Reader:
             return ""
         return f"; {nearest(name[:LONGEST_NAME], [*self.names, *self.others])}"
 
-    def _arrays(self, columns: Sequence[Column | Numbers]) -> tuple[list[Numbers | Texts], list[Wrong]]:
+    def _arrays(self, columns: Sequence[Column | Numbers | Texts]) -> tuple[list[Numbers | Texts], list[Wrong]]:
         """Each column as an array, and what is wrong with its values. Plain numbers are read together."""
         arrays: dict[int, Numbers | Texts] = {}
         wrong: list[Wrong] = [{} for _ in columns]
         lists: dict[int, Column] = {}
+        read = column_from_texts if self.texts else from_values
         for k, values in enumerate(columns):
-            if not isinstance(values, np.ndarray):
+            if isinstance(values, Texts):
+                arrays[k], wrong[k] = from_distinct(self.inputs[k], values, self.most, read)
+                if not self.missing_allowed:
+                    wrong[k] = absent(arrays[k], wrong[k])
+            elif not isinstance(values, np.ndarray):
                 lists[k] = values
             elif self.inputs[k].type == "number" and self._is_plain(values) and not self.inputs[k].how.missing_numbers:
                 # By way of float64 as everywhere: a large integer may round to another float32 straight away.
@@ -279,7 +295,6 @@ class _Reader:
             found = self._block(kind, [lists[k] for k in places]) if places else None
             if found is not None and (self.missing_allowed or not np.isnan(found).any()):
                 arrays |= zip(places, found, strict=True)
-        read = column_from_texts if self.texts else from_values
         for k in lists.keys() - arrays.keys():
             arrays[k], wrong[k] = read(self.inputs[k], lists[k], self.most)
             if not self.missing_allowed:
@@ -295,6 +310,10 @@ class _Reader:
 
     def _is_plain(self, numbers: Numbers) -> bool:
         """Whether an array has nothing but numbers that are as they should be."""
+        if (
+            numbers.dtype == np.float64 and len(numbers) and float(np.abs(numbers).max()) <= self.most
+        ):  # NaN is not, either
+            return True
         if numbers.dtype.kind not in "fiu" or (np.abs(numbers.astype(np.float64)) > self.most).any():
             return False
         return self.missing_allowed or not np.isnan(numbers).any()

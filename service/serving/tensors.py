@@ -10,9 +10,10 @@ import numpy as np
 import torch
 
 from service.serving.answers import Array
-from service.serving.fast_json import NumberList
+from service.serving.fast_json import ValueList
 from service.serving.formats.columns import check_rows, from_matrix, invalid
-from service.serving.instances import check_names, from_columns
+from service.serving.instances import check_names, from_columns, listed
+from service.workflow.data.table import Texts
 from service.workflow.errors import step
 from service.workflow.signature import Signature
 from service.workflow.specification import nearest, shown
@@ -33,13 +34,42 @@ Values = Array | list[Any]  # flat, in row-major order; BYTES as texts, None for
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """The values of a list in JSON that were read together: float64 [n] with NaN for null, or texts; and its shape."""
+
+    values: Array | Texts
+    shape: tuple[int, ...]
+
+    def as_json(self) -> list[Any]:
+        """As it came."""
+        if isinstance(self.values, Texts):
+            texts = [*self.values.values, None]  # the last one stands for the code -1
+            flat: list[Any] = [texts[code] for code in self.values.codes.tolist()]
+        else:
+            flat = listed(self.values)
+        return (
+            flat
+            if len(self.shape) == 1
+            else [flat[at : at + self.shape[1]] for at in range(0, len(flat), self.shape[1])]
+        )
+
+
+def read_together(datatype: object, found: ValueList) -> Read | None:
+    """The values of a list for a tensor of this datatype; None where they need a closer look."""
+    if datatype not in ("FP32", "FP64", BYTES):  # a float64 does not tell whole numbers from others
+        return None
+    values = found.texts() if datatype == BYTES else found.numbers()
+    return None if values is None else Read(values, found.shape)
+
+
+@dataclass(frozen=True, slots=True)
 class Tensor:
     """One tensor of a request: [rows] or [rows, columns]."""
 
     name: str
     datatype: str
     shape: tuple[int, ...]
-    values: Values
+    values: Values | Texts
 
     @property
     def columns(self) -> int:
@@ -61,7 +91,7 @@ def check_shape(shape: object, at: str) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def from_json(datatype: str, shape: tuple[int, ...], data: object, at: str) -> Values:
+def from_json(datatype: str, shape: tuple[int, ...], data: object, at: str) -> Values | Texts:
     """The values of a tensor in JSON: nested as its shape is, or flat.
 
     Raises:
@@ -69,8 +99,8 @@ def from_json(datatype: str, shape: tuple[int, ...], data: object, at: str) -> V
     """
     if datatype in (FP16, BF16):
         raise invalid(f"{datatype} cannot be sent as JSON; send its bytes, or FP32", at)
-    if isinstance(data, NumberList):
-        if datatype in FLOATS and data.shape in (shape, (math.prod(shape),)):
+    if isinstance(data, Read):
+        if data.shape in (shape, (math.prod(shape),)):
             return data.values
         data = data.as_json()
     flat = _flat(data, shape, at)
@@ -212,7 +242,7 @@ def _texts(data: memoryview, count: int, at: str) -> list[str]:
 def _numbers(signature: Signature, tensor: Tensor) -> Array:
     """The flat numbers of a tensor, for inputs that are numbers or booleans."""
     values = tensor.values
-    if isinstance(values, list):
+    if isinstance(values, list | Texts):
         raise invalid("holds texts; numbers are expected", step(tensor.name))
     if values.dtype == np.bool_:
         of_it = [

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from service.api.errors import InvalidJson
 from service.api.json import decode_json
+from service.serving.blanked_json import FEW, SHORT
 from service.serving.fast_json import fast
 from service.serving.instances import from_body
 from service.workflow.errors import InvalidInstances
@@ -25,12 +26,12 @@ def signature(*names: str, kind: Any = "number") -> Signature:
 X, XZ = signature("x"), signature("x", "z")
 
 
-def check(body: bytes, described: Signature) -> bool:
+def check(body: bytes, described: Signature, missing_allowed: bool = False) -> bool:
     """Whether the fast way read it; if so, that the strict way reads the same to the bit."""
-    found = fast(body, described)
+    found = fast(body, described, missing_allowed)
     if found is None:
         return False
-    expected = from_body(described, decode_json(body), missing_allowed=False)
+    expected = from_body(described, decode_json(body), missing_allowed)
     assert found.dtype == expected.dtype and found.shape == expected.shape
     assert torch.equal(found.view(torch.int32), expected.view(torch.int32))
     return True
@@ -77,7 +78,7 @@ def test_what_is_unusual_is_left_to_the_strict_way(body: bytes) -> None:
 
 
 def test_other_types_than_numbers() -> None:
-    assert fast(b'{"instances":[["a"]]}', signature("x", kind="category")) is None
+    assert fast(b'{"instances":[[1]]}', signature("x", kind="category")) is None
     assert fast(b'{"instances":[[1]]}', signature("x", kind="datetime")) is None
     assert check(b'{"instances":[[1],[0],[-0.0]]}', signature("x", kind="boolean"))
     assert fast(b'{"instances":[[2]]}', signature("x", kind="boolean")) is None
@@ -102,27 +103,81 @@ def test_rows_of_numbers(rows: list[list[Any]], width: int) -> None:
             assert read
 
 
-PIECES = [
-    "[",
-    "]",
-    "{",
-    "}",
-    ",",
-    ":",
-    '"',
-    '"x"',
-    '"z"',
-    "1",
-    "-0",
-    "2.5",
-    "1e400",
-    "true",
-    "null",
-    " ",
-    "\\",
-    "é",
-    "NaN",
+MIXED = Signature(
+    task=Task("regression"),
+    inputs=[
+        Input(name="n", type="number"),
+        Input(name="c", type="category", categories=["1", "a", "é", "much longer than a word of it"], missing=["?"]),
+        Input(name="d", type="datetime"),
+        Input(name="b", type="boolean"),
+    ],
+    outputs=[Output(name="y", type="number")],
+)
+DAY = '"2020-01-01"'
+WITH_TEXTS = [
+    f'{{"instances": [[1.5, "a", {DAY}, 1], [null, "é", "2021-05-06T07:08:09Z", 0]]}}',
+    f'{{"instances":[[-0.0,"much longer than a word of it",{DAY},null],[1,"other",null,1],[2,null,{DAY},0]]}}',
+    f'{{"instances": [[1, "1.0", {DAY}, 1], [1, " a ", {DAY}, 1], [1, "?", {DAY}, 0], [1, " ", {DAY}, 0]]}}',
+    f'{{"instances": [[1, "]", {DAY}, 1], [1, "],[", {DAY}, 1], [1, "null", {DAY}, 0], [1, "a:{{}}", {DAY}, 0]]}}',
+    f'{{"inputs": {{"n": [1, null], "c": ["a", "a"], "d": [{DAY}, null], "b": [null, 1]}}}}',
+    f'{{"inputs": {{"b": [0, 1], "d": [{DAY}, {DAY}], "c": [null, "much longer than a word of it"], "n": [null, null]}}}}',
 ]
+
+
+@pytest.mark.parametrize("body", WITH_TEXTS)
+def test_texts_and_nulls_are_read(body: str) -> None:
+    assert check(body.encode(), MIXED, missing_allowed=True)
+    assert check(body.encode(), MIXED) == ("null" not in body.replace('"null"', "") and "?" not in body)
+
+
+def test_many_texts_and_long_ones() -> None:
+    """As many that each is compared with all others, more, and some too long for it; one of them the other with more at its
+    end."""
+    for count in (1, FEW, FEW + 1, 500):
+        for text in ("", "éé", "a longer text", "-" * SHORT):
+            rows = [[i, f"{text}{i % count}{'x' * (i % 3)}", None, i % 2] for i in range(500)]
+            assert check(orjson.dumps({"instances": rows}), MIXED, missing_allowed=True)
+
+
+NO_TEXTS = [
+    '["a", "a", null, 1]', '[1, 1, null, 1]', '[1, true, null, 1]', '[1, "a", null, 2]', '[1, "a", 5, 1]', '[1, "", null, 1]',
+    '[1, "a\\n", null, 1]', '[1, "a\n", null, 1]', '[1, "\0", null, 1]', '[1, "a\0", null, 1]',
+    '[1, "a", "yesterday", 1]', '[1, "a", null, "1"]',
+    '[1, "a", nul, 1]', '[1, "a", nulll, 1]', '[1, "a", nullnull, 1]', '[1, "a", null1, 1]', '[1, "a", 1null, 1]',
+    '[1"a", null, 1]', '[1, 2"a", null, 1]', '[1, "a"2, null, 1]', '[1, "a""a", null, 1]', '[1, "a", null, 1, null]',
+    '[1, "a", null]', '[1e39, "a", null, 1]', '[[1], "a", null, 1]', '[1, ["a"], null, 1]', '[1, "a", null, 1', 'null', '"a"',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", NO_TEXTS)
+def test_what_is_unusual_beside_texts(row: str) -> None:
+    for body in (f'{{"instances": [[1, "a", null, 1], {row}]}}', f'{{"instances": [{row}, [1, "a", null, 1]]}}'):
+        assert fast(body.encode(), MIXED, missing_allowed=True) is None
+
+
+def test_bad_utf_8_in_a_text() -> None:
+    assert fast(b'{"instances":[[1,"\xff",null,1]]}', MIXED, missing_allowed=True) is None
+    assert fast(b'{"instances":[[1,"' + b"-" * SHORT + b'\xff",null,1]]}', MIXED, missing_allowed=True) is None
+
+
+PIECES = [
+    "[", "]", "{", "}", ",", ":", '"', '"x"', '"z"', "1", "-0", "2.5", "1e400", "true", "null", "n", " ", "\\", "é", "NaN", '"a"',
+    "null,", ',"a"', "\0",
+]  # fmt: skip
+
+
+@settings(deadline=None, max_examples=600)
+@given(st.data())
+def test_a_body_with_texts_and_one_change(data: st.DataObject) -> None:
+    body = data.draw(st.sampled_from(WITH_TEXTS))
+    at = data.draw(st.integers(0, len(body)))
+    until = data.draw(st.integers(at, min(at + 4, len(body))))
+    damaged = (body[:at] + "".join(data.draw(st.lists(st.sampled_from(PIECES), max_size=4))) + body[until:]).encode()
+    for missing_allowed in (False, True):
+        try:
+            check(damaged, MIXED, missing_allowed)
+        except (InvalidJson, InvalidInstances) as error:
+            raise AssertionError(f"{damaged!r} was taken, and is refused: {error}") from error
 
 
 @settings(deadline=None, max_examples=300)

@@ -75,6 +75,37 @@ def test_the_same_bits_as_the_module(network: str, normalize: bool, of: Layout, 
                 assert torch.equal(functional(model)(raw), model(raw))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize(
+    "of",
+    [
+        Layout([1], [(0, 2), (2, 3)], [0, 1, 2]),
+        Layout([], [(0, 2), (1, 256), (2, 3)], [0, 1, 2]),
+        Layout([0, 1], [(2, 0)], [0, 1, 2]),
+        Layout([0, 2], [(1, 3)], [0, 1, 2]),
+        Layout([0, 1, 2], [], [0]),
+    ],
+)
+def test_categories_and_missing_values(of: Layout, normalize: bool, dtype: torch.dtype) -> None:
+    raw = table(90).to(dtype)
+    for slot, size in of.categories:
+        raw[:, slot] = torch.arange(90) % (size + 1)  # 0 for one that is not known
+    for missing in (False, True):
+        if missing:
+            raw[::4] = torch.nan
+            raw[1::4, 1] = torch.nan
+        preprocessing = fit(of, raw, normalize)
+        assert preprocessing is not None or (of.plain and not normalize and not missing)
+        width = of.width if preprocessing is None else preprocessing.width
+        made = Model(nn.Linear(width, 2), preprocessing, None, Output.VALUE, Task.REGRESSION)
+        model = made.eval().requires_grad_(False)
+        with torch.inference_mode():
+            before = raw.clone()
+            assert torch.equal(functional(model)(raw), model(raw))
+            assert torch.equal(raw.nan_to_num(), before.nan_to_num()), "the client's rows were written over"
+
+
 def test_both_classes_of_a_binary_task() -> None:
     model = Model(nn.Linear(3, 1), None, None, Output.LOGIT, Task.BINARY).eval().requires_grad_(False)
     with torch.inference_mode():

@@ -29,6 +29,7 @@ from service.serving.tensors import (
     from_bytes,
     from_json,
     raw_rows,
+    read_together,
     to_bytes,
 )
 from service.serving.warm_models import Served, Warm
@@ -107,7 +108,7 @@ def _decode(length: bytes | None, body: bytes) -> _Asked:
 
 def _document(head: bytes) -> _Document:
     """What stands in the JSON, checked as far as can be without the model."""
-    given = _of_numbers(head) if len(head) >= WORTH_IT else None
+    given = _read_together(head) if len(head) >= WORTH_IT else None
     if given is None:
         given = decode_json(head)
     if not isinstance(given, dict):
@@ -128,8 +129,8 @@ def _document(head: bytes) -> _Document:
     )
 
 
-def _of_numbers(head: bytes) -> Any:
-    """The document with each list of numbers as a `NumberList`; None if there is none."""
+def _read_together(head: bytes) -> Any:
+    """The document with each list of numbers, or of texts, as a `Read`; None if there is none."""
     found = without_lists(head, b"data")
     if found is None:
         return None
@@ -139,11 +140,12 @@ def _of_numbers(head: bytes) -> Any:
     if not isinstance(inputs, list):
         return None
     placed = [each for each in inputs if isinstance(each, dict) and each.get("data") == PLACE]
-    # One of them stands elsewhere, or whole numbers are wanted: a float64 does not tell them from others.
-    if len(placed) != len(lists) or any(each.get("datatype") not in ("FP32", "FP64") for each in placed):
+    if len(placed) != len(lists):  # one of them stands elsewhere
         return None
-    for each, numbers in zip(placed, lists, strict=True):
-        each["data"] = numbers
+    for each, values in zip(placed, lists, strict=True):
+        each["data"] = read_together(each.get("datatype"), values)
+        if each["data"] is None:
+            return None
     return given
 
 

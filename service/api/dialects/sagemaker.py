@@ -29,7 +29,7 @@ from service.api.prediction_forms import (
     accepted,
     read_envelope,
 )
-from service.serving.fast_json import PLACE, WORTH_IT, NumberList, of_list, without_lists
+from service.serving.fast_json import PLACE, WORTH_IT, ValueList, of_list, without_lists
 from service.serving.formats.columns import invalid
 from service.serving.warm_models import Warm
 from service.use_cases.current_versions import Key
@@ -81,16 +81,16 @@ def _reader(headers: Headers) -> Reader:
 
 
 @dataclass(frozen=True, slots=True)
-class _Numbers:
-    """A `dataframe_split` of nothing but numbers, and the body that it came in."""
+class _Values:
+    """The values of a `dataframe_split`, and the body that it came in."""
 
     names: list[str]
-    rows: NumberList
+    rows: ValueList
     body: bytes
 
 
 def _decode(body: bytes) -> Any:
-    """Rows as `from_body` takes them, whichever way they came; or numbers."""
+    """Rows as `from_body` takes them, whichever way they came; or values."""
     if len(body) < WORTH_IT:
         return _body(decode_json(body))
     found = without_lists(body, b"data") if body.find(b'"dataframe_split"', 0, WORTH_IT) >= 0 else None
@@ -99,14 +99,14 @@ def _decode(body: bytes) -> Any:
         frame = given.get("dataframe_split") if isinstance(given, dict) else None
         if isinstance(frame, dict) and frame.get("data") == PLACE and isinstance(frame.get("columns"), list):
             frame["data"] = []
-            return _Numbers(list(_body(given)["inputs"]), found[1][0], body)
+            return _Values(list(_body(given)["inputs"]), found[1][0], body)
     return _body(decode_json(body), count_brackets(body))
 
 
 def _read(warm: Warm, given: Any) -> Rows:
-    if not isinstance(given, _Numbers):
+    if not isinstance(given, _Values):
         return read_envelope(warm, given)
-    raw = of_list(given.rows, warm.signature, given.names)
+    raw = of_list(given.rows, warm.signature, warm.model.fills_missing, given.names)
     return read_envelope(warm, _body(decode_json(given.body))) if raw is None else raw
 
 

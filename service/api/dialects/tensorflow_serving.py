@@ -23,7 +23,7 @@ from service.api.parts import Service
 from service.api.prediction_forms import JSON, Dialect, Form, Headers, Reader, Rows, read_envelope
 from service.serving import outputs
 from service.serving.answers import NUMPY, Array
-from service.serving.fast_json import INPUTS, PLACE, WORTH_IT, NumberList, fast, of_list, without_lists
+from service.serving.fast_json import INPUTS, PLACE, WORTH_IT, ValueList, fast, of_list, without_lists
 from service.serving.formats.columns import invalid
 from service.serving.warm_models import Served, Warm
 from service.use_cases.current_versions import Key
@@ -55,7 +55,7 @@ def is_its_own(path: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """Rows as `from_body` takes them, or a large body, or the numbers in it, that can perhaps be read faster: then `whole` is
+    """Rows as `from_body` takes them, or a large body, or the values in it, that can perhaps be read faster: then `whole` is
     what came. And whether columns came, which are answered by columns."""
 
     body: Any
@@ -151,8 +151,8 @@ def _read(warm: Warm, given: _Asked) -> Rows:
     document = given.body
     if given.whole is None:
         return read_envelope(warm, document)
-    by = of_list if isinstance(document, NumberList) else fast
-    raw = by(document, warm.signature)
+    by = of_list if isinstance(document, ValueList) else fast
+    raw = by(document, warm.signature, warm.model.fills_missing)
     return (
         read_envelope(warm, plain(decode_json(given.whole), count_brackets(given.whole)).body) if raw is None else raw
     )

@@ -72,8 +72,9 @@ def rows(lines: list[bytes], signature: Signature, missing_allowed: bool, first:
 
 def _numbers(text: bytes, count: int, signature: Signature) -> torch.Tensor | None:
     """Lines that are all lists of numbers; None if there is anything else."""
-    # Each line begins and ends a list of its own: two on one line, or one over two, would else read the same.
-    if text[:1] != b"[" or text[-1:] != b"]" or text.count(b"]\n[") != count - 1:
+    # Each line begins and ends a list of its own: two on one line, or one over two, would else read the same; and so would
+    # a text that goes on in the next line.
+    if text[:1] != b"[" or text[-1:] != b"]" or b'"' in text or text.count(b"]\n[") != count - 1:
         return None
     found = fast(b'{"instances":[%b]}' % text.replace(b"\n", b","), signature)
     return found if found is not None and len(found) == count else None

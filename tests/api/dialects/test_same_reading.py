@@ -24,16 +24,25 @@ from service.workflow.tasks import Task
 class _Fills:
     """As much of a model as reading a request asks of it."""
 
-    fills_missing = False
+    def __init__(self, fills_missing: bool) -> None:
+        self.fills_missing = fills_missing
 
 
-def warm(*kinds: Any) -> Warm:
+def warm(*kinds: Any, fills: bool = False) -> Warm:
     inputs = [Input(name=name, type=kind, categories=["k"]) for name, kind in zip("xz", kinds, strict=False)]
     signature = Signature(task=Task("regression"), inputs=inputs, outputs=[Output(name="y", type="number")])
-    return Warm(cast(Model, _Fills()), signature)
+    return Warm(cast(Model, _Fills(fills)), signature)
 
 
-MODELS = [warm("number", "number"), warm("number", "boolean"), warm("number", "category"), warm("number")]
+MODELS = [
+    warm("number", "number"),
+    warm("number", "boolean"),
+    warm("number", "category"),
+    warm("number"),
+    warm("number", "number", fills=True),
+    warm("number", "category", fills=True),
+    warm("category", "datetime", fills=True),
+]
 
 
 def matrix(data: Any, shape: list[int], **more: Any) -> dict[str, Any]:
@@ -46,6 +55,7 @@ def column(name: str, datatype: str, data: list[Any]) -> dict[str, Any]:
 
 RAGGED: list[Any] = [[1, 2], [3], [4, 5, 6]]  # as many numbers as three rows have
 ROWS = [[1, 0.5], [-0.0, 1e-400], [3, 1]]
+MIXED: list[Any] = [[1.5, "k"], [None, "l"], [-2, None], [3, " k"]]
 BODIES: list[tuple[Dialect, str]] = [
     *(
         (OPEN_INFERENCE, json.dumps(each))
@@ -60,6 +70,13 @@ BODIES: list[tuple[Dialect, str]] = [
             matrix([1, 0], [1, 2], datatype="FP64"),
             {"id": "\\", **matrix([1, 2], [1, 2])},
             {"inputs": [column("x", "FP32", [1, 2]), column("z", "BYTES", ["k", "l"])]},
+            {"inputs": [column("x", "FP32", [1, None]), {**column("z", "BYTES", [["k"], [None]]), "shape": [2, 1]}]},
+            {"inputs": [column("x", "FP32", [1, "k"]), column("z", "BYTES", ["k", 1])]},
+            {"inputs": [column("x", "INT64", [1, None]), column("z", "BYTES", ["k}", "]"])]},
+            {"inputs": [column("x", "BYTES", ["k", "m"]), column("z", "BYTES", ["2020-01-01", "never"])]},
+            matrix(MIXED, [4, 2], datatype="BYTES"),
+            matrix([[1, None], [None, 2]], [2, 2]),
+            matrix([1, None, 2], [2, 2]),
             {"inputs": [column("z", "BOOL", [True, False]), column("x", "INT64", [1, 2])]},
             {"inputs": [column("x", "FP64", [1, None]), column("z", "FP32", [1, 0])], "parameters": {}},
             {
@@ -75,6 +92,11 @@ BODIES: list[tuple[Dialect, str]] = [
         for each in (
             {"instances": ROWS},
             {"signature_name": "serving_default", "instances": ROWS},
+            {"instances": MIXED},
+            {"signature_name": "serving_default", "instances": MIXED},
+            {"inputs": {"z": ["k", None], "x": [1, 2]}},
+            {"inputs": {"z": ["k", 1], "x": [1, "k"]}},
+            {"instances": ["k", None]},
             {"instances": [[[1], [2]]]},
             {"inputs": {"x": [1, 2], "z": [0, 1]}},
             {"inputs": {"x": [[1], [2]], "z": [0, 1]}},
@@ -93,6 +115,14 @@ BODIES: list[tuple[Dialect, str]] = [
         for each in (
             {"dataframe_split": {"columns": ["x", "z"], "data": ROWS}},
             {"dataframe_split": {"columns": ["x", "z"], "data": RAGGED}},
+            {"dataframe_split": {"columns": ["x", "z"], "data": MIXED}},
+            {
+                "dataframe_split": {
+                    "columns": ["z", "y", "x"],
+                    "data": [["k", 2, 3], ["m", "a", None], ["", None, 1e39]],
+                }
+            },
+            {"dataframe_split": {"columns": ["x", "y"], "data": [[1, "k"], [2, "]"]]}},
             {"signature_name": "serving_default", "instances": RAGGED},
             {"dataframe_split": {"columns": ["z", "y", "x"], "data": [[1, 2, 3]]}},
             {"dataframe_split": {"index": [0, 1, 2], "columns": ["z", "x"], "data": ROWS}, "params": {}},
@@ -120,6 +150,7 @@ PIECES = [
     ":",
     '"',
     '"data"',
+    '"k"',
     '"x"',
     '"instances":[1]',
     "1",

@@ -1,0 +1,180 @@
+"""JSON with 0 in place of its texts and nulls: what is left is read as nothing but numbers, all at once. The texts are told
+apart by their bytes, and each distinct one is read once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+from service.serving.input_values import from_distinct
+from service.workflow.data.table import Numbers, Texts
+from service.workflow.signature import Input
+
+A_NUMBER, A_NULL = -2, -1  # in place of the code of a text
+FEW = 32  # distinct texts that are looked for one after the other
+SHORT = 64  # bytes of a text up to which it is compared with others by its words of 8 bytes
+MOST_QUOTES = 2**18  # the positions of each take some forty bytes in memory
+QUOTE, COMMA, SPACE, ZERO = b'", 0'
+NULL = b"null"
+# What is kept of a word, if so many of its bytes are a text's.
+_KEPT = np.array([(1 << 8 * size) - 1 for size in range(9)], np.dtype("<u8"))
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Blanked:
+    """Where the texts and the nulls are that were blanked, by the number of commas before each: where a list has no empty
+    list in it, that is the position among its values, all lists in it as one. `codes` tells which of the distinct `texts` a
+    text is."""
+
+    texts: list[str]
+    places: Array
+    codes: Array
+    nulls: Array
+
+    def cells(self, count: int) -> Array:
+        """For each of so many values the code of its text, or `A_NUMBER` or `A_NULL` (int32 [n])."""
+        found = np.full(count, A_NUMBER, np.int32)
+        found[self.places] = self.codes
+        found[self.nulls] = A_NULL
+        return found
+
+
+def is_mixed(json: bytes | bytearray, start: int, end: int) -> bool:
+    """Whether there may be texts or nulls in this part of a document."""
+    return json.find(b'"', start, end) >= 0 or json.find(b"n", start, end) >= 0
+
+
+def blank(json: bytearray, start: int, end: int) -> Blanked | None:
+    """Blanks the texts and the nulls in this part of a document. None if a text is empty, does not end, or has a backslash or
+    what JSON does not take in it, or if there are too many.
+
+    What is JSON now was JSON before: no number can grow together with a 0 that has a space on each side.
+    """
+    if json.find(b"\\", start, end) >= 0 or json.find(b"\0", start, end) >= 0:
+        return None
+    made = np.frombuffer(json, np.uint8)[start:end]
+    are_quotes = made == QUOTE
+    count = int(np.count_nonzero(are_quotes))
+    if count % 2 or count > MOST_QUOTES:
+        return None
+    quotes = np.flatnonzero(are_quotes)
+    starts, ends = quotes[::2], quotes[1::2]
+    told = _told_apart(made, starts + 1, ends)
+    if told is None or not _blank_texts(made, starts, ends - starts + 1):
+        return None
+    nulls = np.flatnonzero(made == NULL[0])
+    if len(nulls) and not _blank_nulls(made, nulls):
+        return None
+    commas = np.flatnonzero(made == COMMA)
+    return Blanked(told[0], np.searchsorted(commas, starts), told[1], np.searchsorted(commas, nulls))
+
+
+def _blank_texts(made: Array, starts: Array, sizes: Array) -> bool:
+    """Whether these texts, with their quotes, were blanked: none is empty."""
+    if not len(starts):
+        return True
+    if sizes.min() < len('"a"'):
+        return False
+    made[np.repeat(starts + sizes - np.cumsum(sizes), sizes) + np.arange(sizes.sum())] = SPACE
+    made[starts + 1] = ZERO
+    return True
+
+
+def _blank_nulls(made: Array, starts: Array) -> bool:
+    """Whether these nulls were blanked: each is one."""
+    if starts[-1] + len(NULL) > len(made) or any((made[starts + at] != byte).any() for at, byte in enumerate(NULL)):
+        return False
+    for at, byte in enumerate(b" 0  "):
+        made[starts + at] = byte
+    return True
+
+
+def _told_apart(given: Array, starts: Array, ends: Array) -> tuple[list[str], Array] | None:
+    """The distinct texts between these positions; and which of them each is (int32 [n]). None if one is no UTF-8, or if a
+    control character makes it no text of JSON."""
+    sizes = ends - starts
+    longest = int(sizes.max(initial=0))
+    found = _by_words(given, starts, sizes, -(-longest // 8) * 8) if 0 < longest <= SHORT else None
+    if found is not None:
+        codes, firsts = found
+        distinct = [given[starts[at] : ends[at]].tobytes() for at in firsts]
+    else:
+        whole = given.tobytes() if len(starts) else b""
+        texts = [whole[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+        known = {text: code for code, text in enumerate(dict.fromkeys(texts))}
+        distinct, codes = list(known), np.array([*map(known.__getitem__, texts)], np.int32)
+    try:
+        return orjson.loads(b'["' + b'","'.join(distinct) + b'"]') if distinct else [], codes
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _by_words(given: Array, starts: Array, sizes: Array, width: int) -> tuple[Array, list[int]] | None:
+    """The code of each text, and the first one with each code; None if there are many distinct ones. The last word of a text
+    is filled up with the byte 0, which none has."""
+    if starts[-1] + width > len(given):
+        given = np.concatenate((given, np.zeros(width, np.uint8)))
+    # A word of 8 bytes from each byte on, without a copy.
+    from_each = np.ndarray(len(given) - 7, np.dtype("<u8"), given.data, strides=(1,))
+    words = [from_each[starts + at] & _KEPT[np.clip(sizes - at, 0, 8)] for at in range(0, width, 8)]
+    codes, firsts = np.full(len(starts), A_NUMBER, np.int32), list[int]()
+    first = 0
+    while len(firsts) < FEW:
+        same = words[0] == words[0][first]
+        for each in words[1:]:
+            same &= each == each[first]
+        codes[same] = len(firsts)
+        firsts.append(first)
+        left = codes == A_NUMBER
+        first = int(left.argmax())
+        if not left[first]:
+            return codes, firsts
+    return None
+
+
+def columns(
+    values: Array,
+    cells: Array,
+    texts: Sequence[Sequence[str]],
+    inputs: Sequence[Input],
+    missing_allowed: bool,
+    most: float,
+) -> dict[str, Numbers | Texts] | None:
+    """Each column of values [n, inputs] as its input takes it; `cells` [n, inputs] tell what was blanked, of these texts by
+    column. None where any value needs a closer look."""
+    if not (values.min() >= -most and values.max() <= most) or (not missing_allowed and (cells == A_NULL).any()):
+        return None
+    numbers = np.where(cells == A_NULL, np.nan, values)
+    found: dict[str, Numbers | Texts] = {}
+    elsewhere = np.count_nonzero(cells > A_NULL)  # texts where numbers are expected, once those of texts are seen
+    for at, each in enumerate(inputs):
+        codes, column = cells[:, at], numbers[:, at]
+        if each.type in ("number", "boolean"):
+            if each.type == "boolean" and not np.isin(values[:, at], (0, 1)).all():
+                return None
+            found[each.name] = column
+            continue
+        if codes.min() < A_NULL:
+            return None
+        elsewhere -= np.count_nonzero(codes > A_NULL)
+        made, wrong = from_distinct(each, _used(codes, texts[at]), most)
+        missing = made.codes < 0 if isinstance(made, Texts) else np.isnan(made)
+        if wrong or (not missing_allowed and missing.any()):
+            return None
+        found[each.name] = made
+    return None if elsewhere else found
+
+
+def _used(codes: Array, texts: Sequence[str]) -> Texts:
+    """The column of these codes, with no other texts than those that stand in it."""
+    counts = np.bincount(codes + 1, minlength=len(texts) + 1)[1:]
+    if counts.all():
+        return Texts(codes, texts)
+    used = np.flatnonzero(counts)
+    places = np.full(len(texts) + 1, A_NULL, np.int32)  # the last one stands for the code -1
+    places[used] = np.arange(len(used))
+    return Texts(places[codes], [texts[at] for at in used.tolist()])
