@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from service.jobs.dispatch import Dispatch
 from service.jobs.errors import JournalUnavailable
+from service.jobs.job import Job
 from service.jobs.ownership import Ownership
 
 BEAT = 1.0  # seconds between two signs of life
@@ -78,6 +79,19 @@ class Leases:
         return [
             owner for owner, (_, since) in self._seen.items() if now - since > EXPIRED or self._ownership.dead(owner)
         ]
+
+    def take_over(self) -> list[Job]:
+        """Puts the jobs of services that are gone back into the queue, and gives them."""
+        lost = {"code": "lease_lost", "detail": "the service that ran it is gone; the job goes on elsewhere"}
+        dead = [owner for owner in self._ownership.others() if self._ownership.dead(owner)]
+        taken: list[Job] = []
+        for owner in self.expired():
+            log.warning("service %s is gone; its jobs go back into the queue", owner)
+            taken += self._dispatch.release(owner, lost)
+        for owner in dead:
+            if not self._dispatch.running(owner):
+                self._ownership.forget(owner)
+        return taken
 
     def _beat(self) -> None:
         """The thread that writes the beats, over a connection of its own."""

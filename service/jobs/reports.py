@@ -1,13 +1,17 @@
 """What attempts say, and how they end, written into the journal."""
 
 import contextlib
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from service.jobs.dispatch import Dispatch
+from service.jobs.errors import AttemptSuperseded
 from service.jobs.job import Job, Status
 from service.jobs.running import Running
 from service.jobs.trainer_server import FENCED
+
+log = logging.getLogger(__name__)
 
 
 def write_down(dispatch: Dispatch, running: Running, messages: Sequence[dict[str, Any]]) -> None:
@@ -76,3 +80,10 @@ def conclude(dispatch: Dispatch, running: Running) -> Job:
 def stopped(detail: str) -> dict[str, Any]:
     """The cause of an attempt that ended before its time, and that nothing is wrong with."""
     return {"code": "stopped", "detail": detail}
+
+
+def give_back(dispatch: Dispatch, job: Job, detail: str) -> None:
+    """Puts a job that could not be begun back into the queue."""
+    log.warning("job %s goes back into the queue: %s", job.id, detail, extra={"job_id": job.id})
+    with contextlib.suppress(AttemptSuperseded):
+        dispatch.finish(job, Status.QUEUED, error={"code": "crashed", "detail": detail})

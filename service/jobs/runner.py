@@ -22,12 +22,12 @@ import orjson
 
 from service.jobs.dispatch import Dispatch
 from service.jobs.errors import AttemptSuperseded, JournalUnavailable
-from service.jobs.job import Job, Status
+from service.jobs.job import Job
 from service.jobs.leases import Leases
 from service.jobs.limits import AttemptLimits
 from service.jobs.output import Output
 from service.jobs.ownership import Ownership
-from service.jobs.reports import conclude, stopped, write_down
+from service.jobs.reports import conclude, give_back, stopped, write_down
 from service.jobs.running import Running
 from service.jobs.trainer_server import FENCED
 from service.jobs.trainers import SILENCE, Trainers
@@ -98,7 +98,8 @@ class Runner:
         self._woken.setblocking(False)
         self._waker.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ, self._hear_waker)
-        self._take_over_from_the_dead()
+        for job in self._leases.take_over():
+            shutil.rmtree(self._folder(job), ignore_errors=True)
         self._launch()  # from the thread that lives as long as the process: the trainers die with it
         self._leases.start()
         self._thread.start()
@@ -244,11 +245,12 @@ class Runner:
         known = {running.job.id for running in self._running.values()}
         for job in ours:
             if job.id not in known:  # an error came between the claim and its beginning
-                self._give_back(job, "the attempt could not be started")
+                give_back(self._dispatch, job, "the attempt could not be started")
         for ticket, running in list(self._running.items()):
             self._hold_to_limits(ticket, running)
             self._advance(ticket)  # what could not be written down before
-        self._take_over_from_the_dead()
+        for job in self._leases.take_over():
+            shutil.rmtree(self._folder(job), ignore_errors=True)
 
     def _heed_requests(self, ours: list[Job]) -> None:
         asked = {(job.id, job.attempt): job.requested for job in ours}
@@ -266,17 +268,6 @@ class Runner:
         if error is not None:
             running.error = error
             self._kill(ticket)
-
-    def _take_over_from_the_dead(self) -> None:
-        lost = {"code": "lease_lost", "detail": "the service that ran it is gone; the job goes on elsewhere"}
-        dead = [owner for owner in self._ownership.others() if self._ownership.dead(owner)]
-        for owner in self._leases.expired():
-            log.warning("service %s is gone; its jobs go back into the queue", owner)
-            for job in self._dispatch.release(owner, lost):
-                shutil.rmtree(self._folder(job), ignore_errors=True)
-        for owner in dead:
-            if not self._dispatch.running(owner):
-                self._ownership.forget(owner)
 
     # Attempts, from their beginning to their end
 
@@ -306,7 +297,7 @@ class Runner:
         except OSError as error:
             shutil.rmtree(folder, ignore_errors=True)
             if error.errno not in NO_SPACE:
-                self._give_back(job, "the attempt could not be started")
+                give_back(self._dispatch, job, "the attempt could not be started")
                 raise  # so that a while passes before the next try
             no_space = {"code": "no_space", "detail": "no space is left to train in"}
             self._dispatch.put_off(job, no_space)
@@ -369,11 +360,6 @@ class Runner:
         if running.prints:
             self._selector.unregister(running.output.descriptor)
         running.close()
-
-    def _give_back(self, job: Job, detail: str) -> None:
-        log.warning("job %s goes back into the queue: %s", job.id, detail, extra={"job_id": job.id})
-        with contextlib.suppress(AttemptSuperseded):
-            self._dispatch.finish(job, Status.QUEUED, error={"code": "crashed", "detail": detail})
 
     def _kill(self, ticket: int) -> None:
         running = self._running[ticket]

@@ -168,11 +168,13 @@ def _check_type(column: Column, kind: ColumnType, pointer: str) -> None:
     if kind in (column.type, "category"):
         return
     misfit = column.misfits.get(kind)
+    if (column.type == "datetime" and column.date_format is None) or (column.type == "boolean" and kind == "datetime"):
+        raise InvalidSpec(Fault(pointer, f"{shown(column.name)} is a {column.type} and cannot be read as {kind}"))
     if misfit is None and kind == "boolean" and column.type == "number" and not set(column.values or (2,)) <= {0, 1}:
         odd = next((value for value in column.values or () if value not in (0, 1)), column.statistics.get("max"))
         raise InvalidSpec(Fault(pointer, f"{shown(column.name)} holds {shown(odd)}, which is neither 0 nor 1"))
     if misfit is not None:
-        where = f"row {misfit.row + 1} holds {shown(misfit.cell)}" if misfit.cell else f"it {column.reason}"
+        where = f"row {misfit.row + 1} holds {shown(misfit.cell)}" if misfit.cell else column.reason
         raise InvalidSpec(Fault(pointer, f"{shown(column.name)} cannot be read as {kind}: {where}"))
     if column.type == "number" and kind == "datetime":
         message = (

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from service.workflow.data.rows import RowsData
 from service.workflow.data.schema import Schema
 from service.workflow.data.survey import survey
 from service.workflow.data.table import Table, Texts, Wanted
-from service.workflow.errors import InvalidData
+from service.workflow.errors import InvalidData, InvalidSpec
+from service.workflow.resolve import resolve
+from service.workflow.spec import parse
 from tests.examples import examples
 
 RECORDS: list[dict[str, Any]] = [
@@ -248,3 +251,33 @@ def test_a_number_with_a_typo_is_no_name_of_its_row(tmp_path: Path) -> None:
     found = survey(path, "text/csv")
     assert (found.schema.columns[0].type, found.schema.columns[0].counts_rows) == ("category", False)
     assert any("row 8 holds '12x'" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "says"),
+    [
+        ("day", "number", "is a datetime"),
+        ("day", "boolean", "is a datetime"),
+        ("at", "number", "Time"),
+        ("at", "datetime", "Time"),
+        ("flag", "datetime", "is a boolean"),
+        ("n", "boolean", "neither 0 nor 1"),
+        ("n", "datetime", "date_formats"),
+    ],
+)
+def test_a_type_that_a_typed_column_cannot_have_is_refused_before_a_training(
+    tmp_path: Path, column: str, kind: str, says: str
+) -> None:
+    path = tmp_path / "data"
+    days = [date(2020, 1, 1 + i) for i in range(20)]
+    numbers = [1.5 * i for i in range(20)]
+    flags = [i % 2 == 0 for i in range(20)]
+    times = [time(1, i) for i in range(20)]
+    pl.DataFrame({"day": days, "at": times, "flag": flags, "n": numbers, "y": numbers}).write_parquet(path)
+    schema = survey(path, PARQUET).schema
+    data = {"kind": "dataset", "dataset": "d", "version": 1, "target": "y", "features": {column: {"type": kind}}}
+    with pytest.raises(InvalidSpec, match=says) as refusal:
+        resolve(parse({"model_name": "m", "data": data}), schema)
+    assert refusal.value.faults[0].pointer == f"/data/features/{column}/type"
+    taken = data | {"features": {column: {"type": "category"}}}
+    assert resolve(parse({"model_name": "m", "data": taken}), schema).signature.inputs[0].type == "category"

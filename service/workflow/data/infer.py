@@ -55,7 +55,7 @@ def infer(gathered: Mapping[str, Evidence], told: Told, *, day_first: bool) -> F
     words = _missing_words(gathered, told)
     notes: list[str] = []
     columns = {name: _column(name, evidence, told, words, day_first, notes) for name, evidence in gathered.items()}
-    notes += _about_words(gathered, columns, words)
+    notes += _about_words(gathered, words)
     return Findings(columns, tuple(sorted(words)), notes)
 
 
@@ -85,11 +85,11 @@ def _column(name: str, evidence: Evidence, told: Told, words: set[str], day_firs
         asked = asked or "datetime"
     kept = sum(count for word, count in evidence.missing.items() if word not in words)
     date_format = told.date_formats.get(name) or _date_format(name, evidence, day_first, notes)
-    kind: ColumnType = "category"
-    kind, reason = ("category", "") if kept else _kind(evidence)
+    kind, reason = _kind(evidence)
     if kept:
-        reason = f"texts, {kept} of them words such as {shown(next(w for w in evidence.missing if w not in words))}"
-    if not kept and not evidence.others:
+        word = next(word for word in evidence.missing if word not in words)
+        kind, reason = "category", f"texts, {kept} of them words such as {shown(word)}"
+    elif not evidence.others:
         kind, reason = "number", "every cell is empty"
     misfits = {} if kind == "category" and not evidence.others else _misfits(evidence)
     if asked is not None and asked != kind:
@@ -190,7 +190,7 @@ def _check_asked(
     raise InvalidData(f"the column {shown(name)} cannot be of type {asked}: {where}{hint}")
 
 
-def _about_words(gathered: Mapping[str, Evidence], columns: Mapping[str, Inferred], words: set[str]) -> list[str]:
+def _about_words(gathered: Mapping[str, Evidence], words: set[str]) -> list[str]:
     counted: Counter[str] = Counter()
     where: Counter[str] = Counter()
     for evidence in gathered.values():

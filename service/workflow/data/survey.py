@@ -21,10 +21,10 @@ from service.workflow.data.formats.opened import Opened
 from service.workflow.data.infer import Findings, Inferred, evidence_for, infer
 from service.workflow.data.native_errors import native_errors
 from service.workflow.data.reading import Reading, Told
-from service.workflow.data.schema import MOST_COLUMNS, Column, Schema
+from service.workflow.data.schema import MOST_COLUMNS, Column, Misfit, Schema
 from service.workflow.data.sniff import sniff
 from service.workflow.data.types.evidence import Evidence
-from service.workflow.data.types.names import LONGEST_NAME
+from service.workflow.data.types.names import LONGEST_NAME, ColumnType
 from service.workflow.errors import InvalidData
 from service.workflow.specification import nearest, shown
 
@@ -163,7 +163,13 @@ def _typed(name: str, dtype: "pl.DataType", told: Told) -> Inferred:
         kind = "boolean"
     elif dtype.base_type() in (pl.Date, pl.Datetime):
         kind = "datetime"
-    return Inferred(asked or kind, reason, plain=kind == "number", date_format=told.date_formats.get(name))
+    none = Misfit(row=0, cell="")
+    misfits: dict[ColumnType, Misfit] = (
+        dict.fromkeys(("number", "boolean", "datetime"), none) if dtype == pl.Time else {}
+    )
+    return Inferred(
+        asked or kind, reason, plain=kind == "number", date_format=told.date_formats.get(name), misfits=misfits
+    )
 
 
 def _read(table: Opened, surveys: Mapping[str, ColumnSurvey]) -> int:
