@@ -42,7 +42,7 @@ def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tens
     """
     head, rows, separator = _divided(_in_utf8(body, signature), signature)
     names = _names(head, separator)
-    if separator == ",":
+    if separator == "," and b'"' not in rows:  # a comma before a fraction would have been quoted
         signature = signature.with_points
     check_names(signature, dict.fromkeys(names))
     found = _quickly(rows, names, separator, signature, missing_allowed)

@@ -49,6 +49,16 @@ SUFFIXES = {
 SEPARATORS = (",", ";", "\t", "|")
 SAMPLE_BYTES = 2**18
 SAMPLE_LINES = 200
+OTHERS = {
+    b"%PDF": "a PDF file",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"GIF8": "a picture",
+    b"SQLite format 3": "a database",
+    b"<?xml": "XML",
+    b"<!doctype": "a page in HTML",
+    b"<html": "a page in HTML",
+}
 OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 
@@ -111,6 +121,11 @@ def _kind(path: Path, said: str) -> str:
         return ARROW_FILE
     if start.startswith(OLD_EXCEL):
         raise InvalidData("this is a workbook in the format of Excel 97 to 2003; save it as .xlsx or CSV")
+    for mark, what in OTHERS.items():
+        if start.removeprefix(BOM_BYTES).lstrip().lower().startswith(mark.lower()):
+            raise InvalidData(
+                f"this is {what}, and no table that is read here: CSV, JSON, Parquet, Arrow and Excel are"
+            )
     if is_excel(path):
         return EXCEL
     if said == EXCEL:

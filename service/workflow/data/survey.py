@@ -90,6 +90,8 @@ def _survey(table: Opened, media_type: str, reading: Reading, told: Told, notes:
     if not rows:
         raise InvalidData("the file has columns but no rows")
     columns = [each.column(rows) for each in surveys.values()]
+    if all(each.type == "unsupported" for each in columns):
+        raise InvalidData(f"no column can be learned from: {shown(columns[0].name)} {columns[0].reason}")
     notes = [*notes, *table.notes, *_about_names(table, dropped)]
     notes += [*findings.notes, *_about(columns, rows), *(note for each in surveys.values() for note in each.notes)]
     head = [

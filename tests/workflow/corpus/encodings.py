@@ -206,4 +206,15 @@ CASES = [
         media_type="application/zip",
         error="(?i)zip",
     ),
+    Case("a-page-in-html", b"\n<!DOCTYPE html>\n<html><body>x,y</body></html>\n", error="HTML"),
+    Case("a-document-in-pdf", b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj\n", error="PDF"),
+    Case(
+        "a-document-in-xml",
+        b"<?xml version='1.0'?>\n<a>\n<b/>\n</a>\n",
+        media_type="application/octet-stream",
+        error="XML",
+    ),
+    Case(
+        "one-object-around-the-rows", b'{"data": [{"a": 1}]}', media_type="application/json", error="'data' holds lists"
+    ),
 ]
