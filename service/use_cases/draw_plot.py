@@ -1,7 +1,9 @@
 """Draw a plot: in a short-lived process, in all its forms at once, kept by the version's digest."""
 
 import asyncio
+import hashlib
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +19,7 @@ from service.workflow.specification import nearest
 
 PLOTS = ("data", "predictions", "learning_curve", "parameters", "confusion")
 FORMS = ("png", "svg", "json")
+DIGEST_BYTES = 32
 MOST_SECONDS = 60
 MOST_FILES = 300
 MOST_AT_ONCE = 2
@@ -68,12 +71,18 @@ class Plots:
         return drawn
 
     def _kept(self, stem: str, form: str) -> bytes | None:
+        """The plot if it is there as it was drawn: its digest stands before it. What was damaged is drawn anew."""
         path = self._folder / f"{stem}.{form}"
         try:
             os.utime(path)  # used just now
-            return path.read_bytes()
+            kept = path.read_bytes()
         except FileNotFoundError:
             return None
+        except IsADirectoryError:
+            shutil.rmtree(path, ignore_errors=True)
+            return None
+        digest, drawn = kept[:DIGEST_BYTES], kept[DIGEST_BYTES:]
+        return drawn if hashlib.sha256(drawn).digest() == digest else None
 
     async def _draw(self, store: Store, version: Version, plot: str, stem: str) -> None:
         async with self._seats:
@@ -87,13 +96,16 @@ class Plots:
                     await asyncio.to_thread(self._keep, stem, Path(folder))
 
     def _is_drawn(self, stem: str) -> bool:
-        return all((self._folder / f"{stem}.{form}").exists() for form in FORMS)
+        return all(self._kept(stem, form) is not None for form in FORMS)
 
     def _keep(self, stem: str, drawn: Path) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         for form in FORMS:
-            (drawn / f"chart.{form}").replace(self._folder / f"{stem}.{form}")
-        files = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime)
+            chart = drawn / f"chart.{form}"
+            content = chart.read_bytes()
+            chart.write_bytes(hashlib.sha256(content).digest() + content)
+            chart.replace(self._folder / f"{stem}.{form}")
+        files = sorted(filter(Path.is_file, self._folder.iterdir()), key=lambda path: path.stat().st_mtime)
         for path in files[: max(0, len(files) - max(self._most_files, len(FORMS)))]:
             path.unlink(missing_ok=True)
 

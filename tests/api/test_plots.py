@@ -54,6 +54,23 @@ def test_the_form_that_a_client_likes_best(http: httpx.Client, line: dict[str, A
     assert (refused.status_code, refused.json()["code"]) == (406, "not_acceptable")
 
 
+def test_a_plot_that_was_damaged_where_it_is_kept_is_drawn_anew(
+    http: httpx.Client, server: LiveServer, model: str
+) -> None:
+    address = f"/v1/models/{model}/versions/1/plots/data.svg"
+    drawn = http.get(address).content
+    digest = http.get(f"/v1/models/{model}/versions/1").json()["digest"]
+    (path,) = (server.home / "cache/plots").glob(f"{digest}-data-*.svg")
+    kept = path.read_bytes()
+    for damaged in (b"", kept[:-1], kept[:50] + b"x" + kept[51:]):
+        path.write_bytes(damaged)
+        assert http.get(address).content == drawn
+    path.unlink()
+    path.mkdir()
+    assert http.get(address).content == drawn
+    assert path.read_bytes() == kept
+
+
 def test_an_untrained_model_has_an_empty_learning_curve(http: httpx.Client, model: str) -> None:
     chart = http.get(f"/v1/models/{model}/versions/1/plots/learning_curve.json").json()
     assert chart["title"] == "Learning curve" and not any(chart.get("datasets", {}).values())
