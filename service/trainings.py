@@ -120,7 +120,7 @@ class Trainings:
                 ("modelwright_training_slots_in_use", "Trainings that run.", lambda: self._runner.busy),
                 (
                     "modelwright_attempts_fenced_total",
-                    "Attempts that were ended because nobody could say that the service lives.",
+                    "Attempts that were ended because this service could not say in time that it lives.",
                     lambda: self._runner.fenced,
                 ),
             ]

@@ -90,7 +90,7 @@ class Runner:
         self._patience = BETWEEN_RESTARTS
         self._leave_by: float | None = None  # set once the service stops
         self._stopping = False
-        self.fenced = 0  # attempts that were ended because nobody could say that this service lives
+        self.fenced = 0  # attempts that were ended because this service could not say that it lives
         self._thread = threading.Thread(target=self._loop, name="runner", daemon=True)
 
     def start(self) -> None:

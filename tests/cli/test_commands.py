@@ -160,7 +160,7 @@ def test_jobs(run: Run, typed: None, spec: Path) -> None:
 
 def test_verify_finds_a_flipped_byte(run: Run, typed: None, server: LiveServer, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    shutil.copytree(server.home / "store", home / "store")
+    shutil.copytree(server.home / "store/models/typed", home / "store/models/typed")  # others' are damaged on purpose
     assert run("store", "verify", "--home", home).out == "All is whole.\n"
     file = next((home / "store").rglob("state_dict.safetensors"))
     file.chmod(0o600)
@@ -177,7 +177,7 @@ def test_an_upgrade_waits_until_no_service_runs(run: Run, typed: None, server: L
     refused = run("store", "upgrade", "--home", server.home)
     assert refused.status == 1 and "stop it first" in refused.err
     home = tmp_path / "home"
-    shutil.copytree(server.home / "store", home / "store")
+    shutil.copytree(server.home / "store/models/typed", home / "store/models/typed")  # others' are damaged on purpose
     record = next((home / "store/models").glob("*/versions/*"))
     fields = json.loads(record.read_bytes())
     record.write_text(json.dumps({each: fields[each] for each in ("digest", "content", "key", "created_at")}))
