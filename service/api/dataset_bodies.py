@@ -3,7 +3,7 @@
 from typing import Any
 
 from service.api.documents import FORM, TABLE_EXAMPLE, file_body, json_body
-from service.workflow.data.reading import Told
+from service.workflow.data.reading import ReadingOptions
 
 _WORDS = ("type", "enum", "const", "minimum", "maximum", "minLength", "maxLength")
 
@@ -11,7 +11,7 @@ _WORDS = ("type", "enum", "const", "minimum", "maximum", "minLength", "maxLength
 def _told() -> dict[str, tuple[str, dict[str, Any]]]:
     """What can be said of a file in the query: each with its description and schema."""
     found: dict[str, tuple[str, dict[str, Any]]] = {}
-    for name, about in Told.model_json_schema()["properties"].items():
+    for name, about in ReadingOptions.model_json_schema()["properties"].items():
         shape = next((each for each in about.get("anyOf", ()) if each != {"type": "null"}), about)
         schema = {word: shape[word] for word in _WORDS if word in shape}
         more = ""
@@ -48,15 +48,15 @@ def table_body(*media_types: str) -> dict[str, Any]:
 
 def change_body() -> dict[str, Any]:
     """The body that says how a data set is read instead."""
-    told = Told.model_json_schema()["properties"]
-    types = told.pop("types")
+    options = ReadingOptions.model_json_schema()["properties"]
+    types = options.pop("types")
     return json_body(
         {
             "type": "object",
             "properties": {
                 "reading": {
                     "type": "object",
-                    "properties": {name: _or_null(schema) for name, schema in told.items()},
+                    "properties": {name: _or_null(schema) for name, schema in options.items()},
                     "additionalProperties": False,
                 },
                 "types": _or_null(types),

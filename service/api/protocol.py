@@ -91,7 +91,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Something has come on it, or is about to be said."""
         super().connection_made(transport)
-        self._looks, self._turns = shared_by(self.server_state, self.loop)
+        self._looks, self._write_lock = shared_by(self.server_state, self.loop)
         self._looks.watch(self)
 
     def find_no_place(self) -> None:
@@ -137,7 +137,7 @@ class Connection(HttpToolsProtocol):
         return True
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._turns.begin(partial(super()._start_asgi_task, cycle, app))
+        self._write_lock.begin(partial(super()._start_asgi_task, cycle, app))
 
     # What the parser finds
 

@@ -12,13 +12,13 @@ from service.api.bodies import body_on_disk
 from service.api.documents import FORM
 from service.api.errors import UnsupportedMediaType
 from service.api.forms import Form, form_on_disk
-from service.api.told import told_by
+from service.api.reading_options import options_of
 from service.workflow.data.formats import CSV, FORMATS, JSON, JSON_LINES
-from service.workflow.data.reading import Told
+from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.sniff import MEDIA_TYPES, SUFFIXES
 
 BYTES = "application/octet-stream"
-USUAL = (*FORMATS, FORM, BYTES)  # what is told of; more are taken
+USUAL = (*FORMATS, FORM, BYTES)  # what messages name; more are taken
 PACKED = (".gz", ".zip")
 
 
@@ -28,7 +28,7 @@ class TableUpload:
 
     path: Path
     media_type: str
-    told: Told
+    options: ReadingOptions
 
 
 @asynccontextmanager
@@ -41,32 +41,32 @@ async def table_on_disk(request: Request, folder: Path, most: int) -> AsyncItera
         Others: as `body_on_disk` and `form_on_disk`.
     """
     fields = request.query_params.multi_items()
-    given, options = _content_type(request.headers.get("content-type", ""))
+    given, parameters = _content_type(request.headers.get("content-type", ""))
     if given == FORM:
-        told_by(fields)  # before anything is read
+        options_of(fields)  # before anything is read
         async with form_on_disk(request, folder, most) as form:
             media_type, charset = _of_part(form)
-            yield TableUpload(form.path, media_type, told_by([*fields, *form.fields], charset))
+            yield TableUpload(form.path, media_type, options_of([*fields, *form.fields], charset))
         return
     if given not in MEDIA_TYPES:
         hint = "; curl sends a form with -F file=@table.csv" if given == "application/x-www-form-urlencoded" else ""
         raise UnsupportedMediaType(f"expected Content-Type: {' or '.join(USUAL)}{hint}")
     media_type = MEDIA_TYPES[given]
-    told = told_by(fields, _charset(media_type, options))
+    options = options_of(fields, _charset(media_type, parameters))
     async with body_on_disk(request, folder, most) as path:
-        yield TableUpload(path, media_type, told)
+        yield TableUpload(path, media_type, options)
 
 
 def _content_type(value: str) -> tuple[str, dict[bytes, bytes]]:
-    given, options = parse_options_header(value)
-    return given.decode("latin-1").strip(), options
+    given, parameters = parse_options_header(value)
+    return given.decode("latin-1").strip(), parameters
 
 
 def _of_part(form: Form) -> tuple[str, str]:
     """What the file of a form is by its own Content-Type, or else by its name; and its charset."""
-    given, options = _content_type(form.content_type)
+    given, parameters = _content_type(form.content_type)
     media_type = MEDIA_TYPES.get(given, "") or SUFFIXES.get(_suffix(form.filename), "")
-    return media_type, _charset(media_type, options)
+    return media_type, _charset(media_type, parameters)
 
 
 def _suffix(filename: str) -> str:
@@ -74,7 +74,7 @@ def _suffix(filename: str) -> str:
     return PurePosixPath(name.stem).suffix if name.suffix in PACKED else name.suffix
 
 
-def _charset(media_type: str, options: dict[bytes, bytes]) -> str:
+def _charset(media_type: str, parameters: dict[bytes, bytes]) -> str:
     """As it is said of a text; of other formats it says nothing."""
     is_text = media_type in ("", CSV, JSON, JSON_LINES)
-    return options.get(b"charset", b"").decode("latin-1") if is_text else ""
+    return parameters.get(b"charset", b"").decode("latin-1") if is_text else ""

@@ -13,10 +13,10 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 from service.jobs import tables
 from service.jobs.database import is_full, is_unavailable
 from service.jobs.errors import IllegalMove, JobNotFound, JournalFull, JournalUnavailable
+from service.jobs.fair_lock import write_lock_of
 from service.jobs.job import FINAL, MOVES, Job, Status
 from service.jobs.rows import damage, damaged, json_text, json_value, time_text
 from service.jobs.seals import SEALED, broken, seal_of
-from service.jobs.turns import turns_of
 
 Clock = Callable[[], datetime]
 Moved = Callable[[Job, str | None], None]  # the job, and how its attempt ended where one did
@@ -59,7 +59,7 @@ class Book:
         self._clock = clock
         self._changed = changed
         self._watch = moved
-        self._turns = turns_of(engine)
+        self._write_lock = write_lock_of(engine)
         self._mine = _Mine()
 
     @contextmanager
@@ -108,8 +108,8 @@ class Book:
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[Connection]:
         with self._unavailable(), ExitStack() as stack:
-            if write and self._turns is not None:
-                stack.enter_context(self._turns)
+            if write and self._write_lock is not None:
+                stack.enter_context(self._write_lock)
             connection = self._mine.connection or stack.enter_context(self._engine.connect())
             with connection.execution_options(write=write).begin():
                 yield connection

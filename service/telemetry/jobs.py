@@ -18,7 +18,7 @@ KEPT = 1.0  # seconds for which the journal is not asked again
 
 
 class JobFigures:
-    """What this service has done. Told of it by the journal, after it is committed."""
+    """What this service has done. ReadingOptions of it by the journal, after it is committed."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._attempts = Counter(

@@ -16,7 +16,7 @@ from model_store import Store, Version
 from model_store.errors import Corrupt, NotFound
 from model_store.os_errors import storage_errors
 from service.use_cases.train import DATA
-from service.workflow.data.reading import Told
+from service.workflow.data.reading import ReadingOptions
 from service.workflow.errors import InvalidData
 from service.workflow.specification import faults
 
@@ -24,7 +24,9 @@ HEAD = "head.json"
 MOST_SECONDS = 600
 
 
-def upload(store: Store, name: str, path: Path, media_type: str, told: Told, most_bytes: int) -> tuple[Version, bool]:
+def upload(
+    store: Store, name: str, path: Path, media_type: str, options: ReadingOptions, most_bytes: int
+) -> tuple[Version, bool]:
     """The version that holds the file, and whether it is new: the newest version's own bytes, read in the same way, make no
     new one. The file is moved into the store. At most `most_bytes` may come out of a file that is packed.
 
@@ -33,14 +35,14 @@ def upload(store: Store, name: str, path: Path, media_type: str, told: Told, mos
     """
     digest = _sha256(path)
     since, newest = _newest(store, name)
-    said = {"media_type": media_type, **told.model_dump(mode="json", exclude_defaults=True)}
+    said = {"media_type": media_type, **options.model_dump(mode="json", exclude_defaults=True)}
     same = newest if newest is not None and newest.manifest["digest"] == digest else None
-    if same is not None and same.manifest.get("said") == said:
+    if same is not None and same.manifest.get("options") == said:
         return same, False
-    found = _survey(path, media_type, told, most_bytes)
+    found = _survey(path, media_type, options, most_bytes)
     if same is not None and all(same.manifest[each] == found[each] for each in ("media_type", "schema")):
         return same, False  # said in other words
-    about = {"format": 2, "bytes": path.stat().st_size, "digest": digest, "said": said}
+    about = {"format": 2, "bytes": path.stat().st_size, "digest": digest, "options": said}
     head = path.with_name(HEAD)
     head.write_bytes(orjson.dumps(found["head"]))
     about |= {each: found[each] for each in ("media_type", "schema", "notes")}
@@ -64,18 +66,18 @@ def _newest(store: Store, name: str) -> tuple[int, Version | None]:
 def read_anew(
     store: Store, name: str, changes: Mapping[str, Any], most_bytes: int, folder: Path
 ) -> tuple[Version, bool]:
-    """A version with the newest one's bytes, read in another way. `changes` are fields of `Told` that join what was told
-    before, of single columns too; None takes it back. `folder` is for temporary files.
+    """A version with the newest one's bytes, read in another way. `changes` are fields of `ReadingOptions` that join
+    those of before, of single columns too; None takes it back. `folder` is for temporary files.
 
     Raises:
         NameNotFound: there is no such data set.
         InvalidData: the file cannot be read so.
     """
     newest = store.datasets.latest(name)
-    before = dict(newest.manifest.get("said") or {"media_type": newest.manifest["media_type"]})
+    before = dict(newest.manifest.get("options") or {"media_type": newest.manifest["media_type"]})
     media_type = before.pop("media_type")
     try:
-        both = Told.model_validate(_joined(before, changes))
+        both = ReadingOptions.model_validate(_joined(before, changes))
     except ValidationError as error:  # each of the two is valid, and they are too many columns together
         raise InvalidData("; ".join(f"{each.pointer}: {each.message}" for each in faults(error, changes))) from None
     path = folder / "body"
@@ -92,10 +94,10 @@ def _joined(before: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
     return {name: value for name, value in joined.items() if value is not None}
 
 
-def _survey(path: Path, media_type: str, told: Told, most_bytes: int) -> dict[str, Any]:
+def _survey(path: Path, media_type: str, options: ReadingOptions, most_bytes: int) -> dict[str, Any]:
     command = [sys.executable, "-m", "service.workflow.data.survey"]
     arguments = [str(path), media_type, str(most_bytes)]
-    said = told.model_dump_json(exclude_defaults=True).encode()  # may be longer than an argument
+    said = options.model_dump_json(exclude_defaults=True).encode()  # may be longer than an argument
     environment = {"PATH": os.environ.get("PATH", ""), "TMPDIR": str(path.parent), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(  # noqa: S603

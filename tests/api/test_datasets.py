@@ -284,7 +284,7 @@ def test_a_change_of_what_is_not_there(http: httpx.Client) -> None:
 
 @pytest.mark.parametrize("suffix", ["csv", "csv.gz", "json", "xlsx", "parquet", "zip"])
 def test_files_as_they_are_found(http: httpx.Client, suffix: str) -> None:
-    """As a body whose type nobody has told, and in a form by their names: the same version."""
+    """As a body whose type nobody has options, and in a form by their names: the same version."""
     content = PACKED[suffix]()
     path = f"/v1/datasets/found-{suffix.replace('.', '-')}"
     answer = http.put(path, content=content)

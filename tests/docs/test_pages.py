@@ -14,7 +14,7 @@ from service.workflow import losses, optimizers, schedulers
 from service.workflow.data.dataset import DatasetData
 from service.workflow.data.formats import FORMATS
 from service.workflow.data.line import LineData
-from service.workflow.data.reading import Told
+from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.rows import RowsData
 from service.workflow.models import KINDS, layers
 from service.workflow.models.mlp import Activation
@@ -58,7 +58,7 @@ def test_every_format_of_a_data_set_is_in_the_docs() -> None:
 
 def test_all_that_can_be_told_of_a_file_is_in_the_docs() -> None:
     rows = re.findall(r"^\| `(\w+)` \|", (DOCS / "http-api.md").read_text(), re.MULTILINE)
-    assert set(Told.model_fields) - set(rows) == set()
+    assert set(ReadingOptions.model_fields) - set(rows) == set()
 
 
 def test_every_code_of_a_problem_is_in_the_docs() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from service.workflow.data.read import read
-from service.workflow.data.reading import Told
+from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.survey import Survey, survey
 from service.workflow.data.table import Texts, Wanted
 from service.workflow.errors import InvalidData
@@ -27,9 +27,9 @@ from tests.workflow.corpus import (
     missing,
     names,
     numbers,
+    options,
     quotes,
     separators,
-    told,
 )
 from tests.workflow.corpus.case import Case, Expected, Value
 
@@ -48,7 +48,7 @@ GROUPS = {
     "json": json_files.CASES,
     "excel": excel.CASES,
     "columnar": columnar.CASES,
-    "told": told.CASES,
+    "options": options.CASES,
 }
 ALL = [(f"{group}/{case.name}", case) for group, cases in GROUPS.items() for case in cases]
 READ = [pytest.param(case, id=name) for name, case in ALL if case.error is None]
@@ -61,7 +61,7 @@ MICROSECOND = 1e-6
 def test_a_file_is_read_as_its_owner_would_read_it(case: Case, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(case.file)
-    found = survey(path, case.media_type, Told.model_validate(case.told))
+    found = survey(path, case.media_type, ReadingOptions.model_validate(case.options))
     columns = found.schema.columns
     assert found.schema.names == [each.name for each in case.columns]
     types = [one.type for one, other in zip(columns, case.columns, strict=True) if other.type is not None]
@@ -92,7 +92,7 @@ def test_a_file_is_read_as_its_owner_would_read_it(case: Case, tmp_path: Path) -
 def test_labels_are_what_the_file_says(case: Case, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(case.file)
-    found = survey(path, case.media_type, Told.model_validate(case.told))
+    found = survey(path, case.media_type, ReadingOptions.model_validate(case.options))
     labelled = {each.name: Wanted("category") for each in case.columns if each.labels is not None}
     made = read(path, found.media_type, found.schema, labelled, scratch=tmp_path)
     for expected in case.columns:
@@ -105,7 +105,7 @@ def test_a_file_that_cannot_be_read_is_refused_with_what_to_do(case: Case, tmp_p
     path = tmp_path / "file"
     path.write_bytes(case.file)
     with pytest.raises(InvalidData) as refusal:
-        survey(path, case.media_type, Told.model_validate(case.told))
+        survey(path, case.media_type, ReadingOptions.model_validate(case.options))
     assert re.search(case.error or "", str(refusal.value)), str(refusal.value)
 
 

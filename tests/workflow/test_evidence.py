@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.workflow.data.infer import evidence_for
-from service.workflow.data.reading import Told
+from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.types.evidence import FEW, Evidence
 from service.workflow.data.types.kinds import KINDS
 from tests.examples import examples
@@ -43,9 +43,9 @@ def seen(evidence: Evidence) -> dict[str, Any]:
     st.lists(TEXTS, min_size=1, max_size=6), st.integers(FEW + 1, 3 * FEW), st.sampled_from([".", ","]), st.booleans()
 )
 @settings(deadline=None, max_examples=examples(200))
-def test_a_column_looks_as_its_texts_do(some: list[str | None], count: int, decimal: str, told: bool) -> None:
+def test_a_column_looks_as_its_texts_do(some: list[str | None], count: int, decimal: str, options: bool) -> None:
     texts = [some[i * i % len(some)] for i in range(count)]
-    asked = Told(missing=["-999", "NA"]) if told else Told()
+    asked = ReadingOptions(missing=["-999", "NA"]) if options else ReadingOptions()
     at_once, one_by_one = (evidence_for(asked, decimal, quoted=False) for _ in range(2))
     at_once.add(pl.Series("", texts, pl.String))
     one_by_one.add_texts(texts)

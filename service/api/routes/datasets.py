@@ -18,8 +18,8 @@ from service.api.documents import PROBLEMS
 from service.api.json import json_response
 from service.api.lists import After, Limit, cut, newest_first, page
 from service.api.parts import Service
+from service.api.reading_options import changes_of
 from service.api.table_uploads import USUAL, table_on_disk
-from service.api.told import change_told_by
 from service.use_cases.delete_dataset import delete
 from service.use_cases.upload_dataset import HEAD, read_anew, upload
 
@@ -46,7 +46,7 @@ async def put(request: Request, service: Service, name: str) -> Response:
     most = service.max_upload_bytes
     async with table_on_disk(request, service.temporary, most) as table:
         version, new = await run_in_threadpool(
-            upload, service.store, name, table.path, table.media_type, table.told, most
+            upload, service.store, name, table.path, table.media_type, table.options, most
         )
     return _uploaded(version, new)
 
@@ -62,7 +62,7 @@ async def put(request: Request, service: Service, name: str) -> Response:
 async def patch(request: Request, service: Service, name: str) -> Response:
     """A new version of the newest one's bytes. What is said joins what was said before; null takes it back."""
     check_name(name)
-    changes = change_told_by(await read_json(request))
+    changes = changes_of(await read_json(request))
     with own_folder(service.temporary) as folder:
         version, new = await run_in_threadpool(
             read_anew, service.store, name, changes, service.max_upload_bytes, folder

@@ -22,7 +22,7 @@ class Feature(Specification):
         return value
 
 
-# Told apart by what was given, so that only the faults of that form are listed; `<…>` is no step into a document.
+# ReadingOptions apart by what was given, so that only the faults of that form are listed; `<…>` is no step into a document.
 Features = Annotated[
     Annotated[list[Name], Tag("<list>")] | Annotated[dict[Name, Feature], Tag("<object>")],
     Discriminator(lambda value: "<list>" if isinstance(value, list) else "<object>"),

@@ -1,11 +1,11 @@
-"""The types of a table's columns, told from their texts; and which words stand for a missing value in the whole file."""
+"""The types of a table's columns, inferred from their texts; and which words stand for a missing value in the whole file."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from service.workflow.data.reading import INFINITE_WORDS, MISSING_WORDS, Told
+from service.workflow.data.reading import INFINITE_WORDS, MISSING_WORDS, ReadingOptions
 from service.workflow.data.schema import Misfit
 from service.workflow.data.types.boolean import MEANINGS
 from service.workflow.data.types.date_formats import COUNTED, DAY_OR_MONTH_FIRST, ISO
@@ -40,29 +40,29 @@ class Findings:
     notes: list[str]
 
 
-def evidence_for(told: Told, decimal: str, *, quoted: bool) -> Evidence:
+def evidence_for(options: ReadingOptions, decimal: str, *, quoted: bool) -> Evidence:
     """Nothing gathered yet; `quoted` if the format tells texts from numbers."""
-    words = MISSING_WORDS if told.missing is None else frozenset(told.missing) - {""}
+    words = MISSING_WORDS if options.missing is None else frozenset(options.missing) - {""}
     return Evidence(missing_words=words | INFINITE_WORDS, decimal=decimal, quoted=quoted)
 
 
-def infer(gathered: Mapping[str, Evidence], told: Told, *, day_first: bool) -> Findings:
+def infer(gathered: Mapping[str, Evidence], options: ReadingOptions, *, day_first: bool) -> Findings:
     """The types of columns from what was gathered of their texts; `day_first` decides where dates may be read both ways.
 
     Raises:
         InvalidData: a type that was asked for is not that of a column; the first cell that does not fit is named.
     """
-    words = _missing_words(gathered, told)
+    words = _missing_words(gathered, options)
     notes: list[str] = []
-    columns = {name: _column(name, evidence, told, words, day_first, notes) for name, evidence in gathered.items()}
+    columns = {name: _column(name, evidence, options, words, day_first, notes) for name, evidence in gathered.items()}
     notes += _about_words(gathered, words)
     return Findings(columns, tuple(sorted(words)), notes)
 
 
-def _missing_words(gathered: Mapping[str, Evidence], told: Told) -> set[str]:
+def _missing_words(gathered: Mapping[str, Evidence], options: ReadingOptions) -> set[str]:
     """Words that stand for a missing value somewhere, and so in the whole file."""
     found = {word for evidence in gathered.values() if _mostly_typed(evidence) for word in evidence.missing}
-    return found if told.missing is None else (found & INFINITE_WORDS) | set(told.missing) - {""}
+    return found if options.missing is None else (found & INFINITE_WORDS) | set(options.missing) - {""}
 
 
 def _mostly_typed(evidence: Evidence) -> bool:
@@ -76,15 +76,17 @@ def _mostly_typed(evidence: Evidence) -> bool:
     return typed >= ENOUGH * others
 
 
-def _column(name: str, evidence: Evidence, told: Told, words: set[str], day_first: bool, notes: list[str]) -> Inferred:
+def _column(
+    name: str, evidence: Evidence, options: ReadingOptions, words: set[str], day_first: bool, notes: list[str]
+) -> Inferred:
     if evidence.nested:
         return Inferred("unsupported", "holds lists or objects")
-    asked = told.types.get(name)
+    asked = options.types.get(name)
     _check_finite(name, evidence)
-    if name in told.date_formats:
+    if name in options.date_formats:
         asked = asked or "datetime"
     kept = sum(count for word, count in evidence.missing.items() if word not in words)
-    date_format = told.date_formats.get(name) or _date_format(name, evidence, day_first, notes)
+    date_format = options.date_formats.get(name) or _date_format(name, evidence, day_first, notes)
     kind, reason = _kind(evidence)
     if kept:
         word = next(word for word in evidence.missing if word not in words)
@@ -177,7 +179,7 @@ def _check_asked(
     if asked == "category" or not evidence.others:
         return
     if asked == "datetime" and date_format is not None:
-        return  # by a form that was told: the cells are checked when they are read
+        return  # by a form that was options: the cells are checked when they are read
     if asked == "number" and evidence.numbers == evidence.others:
         return
     if asked == "boolean" and asked not in misfits:

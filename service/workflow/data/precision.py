@@ -1,4 +1,4 @@
-"""Whether a column's numbers fit into a float32, told from their statistics."""
+"""Whether a column's numbers fit into a float32, by their statistics."""
 
 import math
 
@@ -30,5 +30,5 @@ def _spread(column: Column, low: float, high: float) -> float:
     if low == high:
         return 0.0
     std = column.statistics.get("std")
-    # Half the range is the most that a standard deviation can be: what is told of columns surveyed without one.
+    # Half the range is the most that a standard deviation can be: what is known of columns surveyed without one.
     return std if std is not None and math.isfinite(std) and std > 0 else (high - low) / 2

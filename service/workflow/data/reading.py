@@ -21,7 +21,7 @@ INFINITE_WORDS = frozenset(
 )
 
 
-class Told(Specification):
+class ReadingOptions(Specification):
     """What the owner of a file says of how it is read; whatever is left out is found out from the file."""
 
     separator: Separator | None = Field(default=None, description="what stands between two cells of a line")

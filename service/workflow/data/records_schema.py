@@ -8,7 +8,7 @@ import numpy as np
 
 from service.workflow.data.formats.records import column_of, gather
 from service.workflow.data.infer import Inferred, evidence_for, infer
-from service.workflow.data.reading import Reading, Told
+from service.workflow.data.reading import Reading, ReadingOptions
 from service.workflow.data.schema import MOST_VALUES_KEPT, Column, Scalar, Schema
 from service.workflow.data.table import Wanted
 from service.workflow.data.types.how import How
@@ -17,11 +17,11 @@ from service.workflow.data.values import column, spread
 
 def schema_of(records: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Schema:
     """The columns with their types and statistics, and the words for missing values."""
-    told = Told()
-    gathered = {name: evidence_for(told, ".", quoted=True) for name in names}
+    options = ReadingOptions()
+    gathered = {name: evidence_for(options, ".", quoted=True) for name in names}
     for name, evidence in gathered.items():
         gather(column_of(records, name), evidence)
-    found = infer(gathered, told, day_first=False)
+    found = infer(gathered, options, day_first=False)
     reading = Reading(missing=found.missing)
     columns = [_column(name, column_of(records, name), found.columns[name], reading) for name in names]
     return Schema(rows=len(records), columns=columns, reading=reading)

@@ -41,7 +41,7 @@ class RowsData(Columns):
         return list(dict.fromkeys(name for record in self.records for name in record))
 
     def schema_of_table(self) -> Schema:
-        """The columns, with the types told from their values."""
+        """The columns, with the types inferred from their values."""
         return schema_of(self.records, self.names)
 
     def fingerprint(self) -> str:

@@ -1,4 +1,4 @@
-"""What an uploaded file is and how it is read, told from its bytes where its owner has not said."""
+"""What an uploaded file is and how it is read, found out from its bytes where its owner has not said."""
 
 import csv
 import re
@@ -12,7 +12,7 @@ from service.workflow.data.formats.csv_header import COMMENT, names_no_rows
 from service.workflow.data.formats.excel import sheet_as_csv
 from service.workflow.data.formats.packed import is_excel, packing, unpack
 from service.workflow.data.formats.text import BOM_BYTES, UTF8, as_utf8, check_encoding, find_encoding
-from service.workflow.data.reading import Reading, Told
+from service.workflow.data.reading import Reading, ReadingOptions
 from service.workflow.errors import InvalidData
 from service.workflow.specification import shown
 
@@ -71,11 +71,11 @@ class Found:
     notes: list[str]
 
 
-def sniff(path: Path, media_type: str, told: Told, scratch: Path, most_bytes: int) -> Found:
+def sniff(path: Path, media_type: str, options: ReadingOptions, scratch: Path, most_bytes: int) -> Found:
     """What an uploaded file of this Content-Type is, and how it is read but for the types of its columns.
 
     Raises:
-        InvalidData: it is nothing that is read here, or what was told does not fit it.
+        InvalidData: it is nothing that is read here, or the options do not fit it.
     """
     notes: list[str] = []
     kind = MEDIA_TYPES[media_type]
@@ -84,29 +84,29 @@ def sniff(path: Path, media_type: str, told: Told, scratch: Path, most_bytes: in
         path, name = unpack(path, compression, scratch, most_bytes)
         kind = SUFFIXES.get(PurePath(name).suffix.lower(), "") if name else kind
     kind = _kind(path, kind)
-    _check_told(told, kind)
+    _check_told(options, kind)
     sheet = None
     if kind == EXCEL:
-        path, sheet = sheet_as_csv(path, told.sheet, scratch, most_bytes)
+        path, sheet = sheet_as_csv(path, options.sheet, scratch, most_bytes)
         encoding, separator = UTF8, ","
     elif kind in (CSV, JSON, JSON_LINES):
-        encoding = told.encoding or find_encoding(path)
-        if told.encoding is not None:
+        encoding = options.encoding or find_encoding(path)
+        if options.encoding is not None:
             check_encoding(path, encoding)
-        if told.encoding is None and encoding not in (UTF8, "utf-16", "utf-16-le", "utf-16-be"):
+        if options.encoding is None and encoding not in (UTF8, "utf-16", "utf-16-le", "utf-16-be"):
             notes.append(f"the file is not UTF-8 and was read as {encoding}; `encoding` says otherwise")
         path = as_utf8(path, encoding, scratch)
         separator = ""
-    reading = Reading(compression=compression, sheet=sheet, date_formats=told.date_formats)
+    reading = Reading(compression=compression, sheet=sheet, date_formats=options.date_formats)
     if kind not in (CSV, EXCEL):
         return Found(
             kind, reading.model_copy(update={"encoding": encoding} if kind in (JSON, JSON_LINES) else {}), notes
         )
-    lines = _first_lines(path, told.skip_lines or 0)
-    separator = told.separator or separator or _separator(lines, told.decimal)
-    decimal = told.decimal or _decimal(lines, separator)
-    about = {"encoding": encoding, "separator": separator, "decimal": decimal, "skip_lines": told.skip_lines or 0}
-    if told.skip_lines is None:
+    lines = _first_lines(path, options.skip_lines or 0)
+    separator = options.separator or separator or _separator(lines, options.decimal)
+    decimal = options.decimal or _decimal(lines, separator)
+    about = {"encoding": encoding, "separator": separator, "decimal": decimal, "skip_lines": options.skip_lines or 0}
+    if options.skip_lines is None:
         _check_title(lines, separator)
     return Found(kind, reading.model_copy(update=about), notes)
 
@@ -156,13 +156,13 @@ def _has_lines(path: Path) -> bool:
 _TEXT_ONLY = ("separator", "decimal", "skip_lines")
 
 
-def _check_told(told: Told, kind: str) -> None:
+def _check_told(options: ReadingOptions, kind: str) -> None:
     for name in _TEXT_ONLY:
-        if kind not in (CSV, EXCEL) and getattr(told, name) is not None:
+        if kind not in (CSV, EXCEL) and getattr(options, name) is not None:
             raise InvalidData(f"`{name}` is said, and {kind} has none")
-    if told.sheet is not None and kind != EXCEL:
+    if options.sheet is not None and kind != EXCEL:
         raise InvalidData("`sheet` is said, and the file is no Excel workbook")
-    if told.encoding is not None and kind not in (CSV, JSON, JSON_LINES):
+    if options.encoding is not None and kind not in (CSV, JSON, JSON_LINES):
         raise InvalidData(f"`encoding` is said, and {kind} is no text")
 
 

@@ -20,7 +20,7 @@ from service.workflow.data.formats.json_lines import Records
 from service.workflow.data.formats.opened import Opened
 from service.workflow.data.infer import Findings, Inferred, evidence_for, infer
 from service.workflow.data.native_errors import native_errors
-from service.workflow.data.reading import Reading, Told
+from service.workflow.data.reading import Reading, ReadingOptions
 from service.workflow.data.schema import MOST_COLUMNS, Column, Misfit, Schema
 from service.workflow.data.sniff import sniff
 from service.workflow.data.types.evidence import Evidence
@@ -55,36 +55,36 @@ class Survey:
         return self.schema.reading
 
 
-def survey(path: Path, media_type: str, told: Told | None = None, most_bytes: int = MOST_BYTES) -> Survey:
+def survey(path: Path, media_type: str, options: ReadingOptions | None = None, most_bytes: int = MOST_BYTES) -> Survey:
     """How the file is read and what is in it.
 
     Raises:
         InvalidData: the file cannot be read, or holds no table; the line or column is named where it is known.
     """
-    told = told or Told()
+    options = options or ReadingOptions()
     with TemporaryDirectory(dir=path.parent) as folder, native_errors(f"the file, taken for {media_type},"):
         scratch = Path(folder)
         (scratch / "sniffed").mkdir()
-        found = sniff(path, media_type, told, scratch / "sniffed", most_bytes)
+        found = sniff(path, media_type, options, scratch / "sniffed", most_bytes)
         with opened(path, found.media_type, found.reading, scratch) as table:
-            return _survey(table, found.media_type, found.reading, told, found.notes)
+            return _survey(table, found.media_type, found.reading, options, found.notes)
 
 
-def _survey(table: Opened, media_type: str, reading: Reading, told: Told, notes: list[str]) -> Survey:
+def _survey(table: Opened, media_type: str, reading: Reading, options: ReadingOptions, notes: list[str]) -> Survey:
     if not 1 <= len(table.names) <= MOST_COLUMNS:
         raise InvalidData(f"the file has {len(table.names)} columns; 1 to {MOST_COLUMNS} are possible")
     for name in table.names:
         if not 1 <= len(name) <= LONGEST_NAME:
             raise InvalidData(f"a column's name has 1 to {LONGEST_NAME} characters; {shown(name)} has {len(name)}")
-    _check_names(told, table.names)
-    gathered, dtypes = _gather(table, told, reading.decimal)
-    findings = infer(gathered, told, day_first=reading.decimal == "," or reading.separator == ";")
+    _check_names(options, table.names)
+    gathered, dtypes = _gather(table, options, reading.decimal)
+    findings = infer(gathered, options, day_first=reading.decimal == "," or reading.separator == ";")
     dropped = _dropped(table, gathered)
     names = [name for name in table.names if name not in dropped]
-    missing, dates = findings.missing, {name: each for name, each in told.date_formats.items() if name in names}
+    missing, dates = findings.missing, {name: each for name, each in options.date_formats.items() if name in names}
     about = {"missing": missing, "date_formats": dates | _dates(findings), "well_formed": table.well_formed}
     reading = reading.model_copy(update=about)
-    inferred = findings.columns | {name: _typed(name, dtype, told) for name, dtype in dtypes.items()}
+    inferred = findings.columns | {name: _typed(name, dtype, options) for name, dtype in dtypes.items()}
     surveys = {name: ColumnSurvey(name, inferred[name], reading, name in table.nameless) for name in names}
     rows = _read(table, surveys)
     if not rows:
@@ -111,18 +111,20 @@ def _about_names(table: Opened, dropped: set[str]) -> list[str]:
     return [*named, *["a last column without a name and without values was left out"] * len(dropped)]
 
 
-def _check_names(told: Told, names: list[str]) -> None:
-    for what, given in (("types", told.types), ("date_formats", told.date_formats)):
+def _check_names(options: ReadingOptions, names: list[str]) -> None:
+    for what, given in (("types", options.types), ("date_formats", options.date_formats)):
         for name in given:
             if name not in names:
                 raise InvalidData(f"`{what}` names {shown(name)}, and there is no such column; {nearest(name, names)}")
 
 
-def _gather(table: Opened, told: Told, decimal: str) -> "tuple[dict[str, Evidence], dict[str, pl.DataType]]":
+def _gather(
+    table: Opened, options: ReadingOptions, decimal: str
+) -> "tuple[dict[str, Evidence], dict[str, pl.DataType]]":
     """What the columns of texts look like, and the types of the others."""
     import polars as pl
 
-    gathered = {name: evidence_for(told, decimal, quoted=table.typed) for name in table.names}
+    gathered = {name: evidence_for(options, decimal, quoted=table.typed) for name in table.names}
     if isinstance(table, Records):
         table.gather(gathered)
         return gathered, {}
@@ -150,12 +152,12 @@ def _dates(findings: Findings) -> dict[str, str]:
     return {name: each.date_format for name, each in findings.columns.items() if each.date_format is not None}
 
 
-def _typed(name: str, dtype: "pl.DataType", told: Told) -> Inferred:
+def _typed(name: str, dtype: "pl.DataType", options: ReadingOptions) -> Inferred:
     """The type of a column whose values have one in the file."""
     import polars as pl
 
     reason = f"the file says {dtype}"
-    asked = told.types.get(name) or ("datetime" if name in told.date_formats else None)
+    asked = options.types.get(name) or ("datetime" if name in options.date_formats else None)
     if dtype.is_nested() or dtype.base_type() in (pl.Binary, pl.Object):
         return Inferred("unsupported", f"holds {dtype}")
     kind: Any = "category"
@@ -170,7 +172,7 @@ def _typed(name: str, dtype: "pl.DataType", told: Told) -> Inferred:
         dict.fromkeys(("number", "boolean", "datetime"), none) if dtype == pl.Time else {}
     )
     return Inferred(
-        asked or kind, reason, plain=kind == "number", date_format=told.date_formats.get(name), misfits=misfits
+        asked or kind, reason, plain=kind == "number", date_format=options.date_formats.get(name), misfits=misfits
     )
 
 
@@ -217,7 +219,9 @@ def main(path: str, media_type: str, most_bytes: str) -> None:
     """Prints `{media_type, schema, notes, head}` or `{error}`."""
     _bound_memory(Path(path))
     try:
-        found = survey(Path(path), media_type, Told.model_validate_json(sys.stdin.buffer.read()), int(most_bytes))
+        found = survey(
+            Path(path), media_type, ReadingOptions.model_validate_json(sys.stdin.buffer.read()), int(most_bytes)
+        )
     except InvalidData as error:
         answer: dict[str, object] = {"error": str(error)}
     else:

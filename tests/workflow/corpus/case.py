@@ -29,11 +29,11 @@ class Expected:
 
 @dataclass(frozen=True)
 class Case:
-    """A file, what was told beside it, and what must come of it.
+    """A file, the options beside it, and what must come of it.
 
     Args:
         columns: all of them, in order; none where the file must be refused.
-        told: the query parameters of the upload.
+        options: the query parameters of the upload.
         reading: what the reading must contain.
         notes: patterns, each of which some note must match.
         quiet: there must be no notes at all.
@@ -44,7 +44,7 @@ class Case:
     content: bytes | Callable[[], bytes]
     columns: Sequence[Expected] = ()
     media_type: str = "text/csv"
-    told: Mapping[str, object] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
     reading: Mapping[str, object] = field(default_factory=dict)
     notes: Sequence[str] = ()
     quiet: bool = False

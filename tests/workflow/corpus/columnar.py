@@ -242,7 +242,7 @@ CASES = [
             datetime("at", ["2020-01-13T00:00:00", "2020-02-05T00:00:00", None]),
         ],
         media_type=PARQUET,
-        told={
+        options={
             "types": {"code": "category", "flag": "boolean"},
             "date_formats": {"at": "seconds"},
             "missing": ["-999"],
@@ -253,7 +253,7 @@ CASES = [
         lambda: parquet(coded()),
         [number("code", [3, 1, 3]), number("flag", [0, 1, None]), number("at", [1578873600, 1580860800, None])],
         media_type=PARQUET,
-        told={"missing": ["-999"]},
+        options={"missing": ["-999"]},
     ),
     Case("arrow-cut-short", lambda: arrow(texts())[:-8], media_type=ARROW, error="(?i)arrow"),
     Case("arrow-of-eight-bytes", b"ARROW1\0\0", media_type=ARROW, error="(?i)arrow"),

@@ -125,14 +125,14 @@ CASES = [
         "title-lines-told",
         b"Sales of 2020\nas of 13 January\nmonth,shop,sold\n1,a,20\n2,b,30\n",
         [number("month", [1, 2]), category("shop", ["a", "b"]), number("sold", [20, 30])],
-        told={"skip_lines": 2},
+        options={"skip_lines": 2},
         reading={"skip_lines": 2, "separator": ","},
     ),
     Case(
         "title-and-empty-line-told",
         b"Absatz\n\nMonat;Absatz\n1;20,5\n2;30,5\n",
         [number("Monat", [1, 2]), number("Absatz", [20.5, 30.5])],
-        told={"skip_lines": 2},
+        options={"skip_lines": 2},
         reading={"skip_lines": 2, "separator": ";", "decimal": ","},
     ),
     Case(

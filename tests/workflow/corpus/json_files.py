@@ -107,7 +107,7 @@ CASES = [
         lines([{"t": 1578873600, "n": 1}, {"t": 1580860800, "n": 2}]),
         [datetime("t", DAYS), number("n", [1, 2])],
         media_type=LINES,
-        told={"date_formats": {"t": "seconds"}},
+        options={"date_formats": {"t": "seconds"}},
     ),
     Case("array-of-numbers", b"[1, 2, 3]", media_type=JSON, error="(?i)object"),
     Case("array-of-lists", b"[[1, 2], [3, 4]]", media_type=JSON, error="(?i)object"),
@@ -121,7 +121,7 @@ CASES = [
         lines([{"x": 1.5}, {"x": -999}, {"x": 2.5}]),
         [number("x", [1.5, None, 2.5])],
         media_type=LINES,
-        told={"missing": ["-999"]},
+        options={"missing": ["-999"]},
     ),
     Case("lines-past-float64", b'{"x": 1}\n{"x": 1e400}\n', media_type=LINES, error="line 2|row 2"),
 ]

@@ -29,11 +29,11 @@ CASES = [
     Case("too-many-fields-semicolon", b"x;y\n1,5;2\n2,5;3\n3,5;4;5\n", error="line 4"),
     Case("too-many-fields-below-a-text-of-three-lines", b'x,c\n1,"a\nb\nc"\n2,d,e\n3,f\n', error="line 5"),
     Case("too-many-fields-below-empty-lines", b"x,y\n\n\n1,2\n3,4,5\n", error="line 5"),
-    Case("too-many-fields-below-title-lines", b"Sales\n\nx,y\n1,2\n3,4,5\n", told={"skip_lines": 2}, error="line 5"),
+    Case("too-many-fields-below-title-lines", b"Sales\n\nx,y\n1,2\n3,4,5\n", options={"skip_lines": 2}, error="line 5"),
     Case("header-alone", b"x,y\n", error="(?i)no rows"),
     Case("header-and-empty-lines", b"x,y\n\n,\n  \n", error="(?i)no rows"),
     Case("nothing", b"", error="(?i)empty"),
     Case("nothing-but-line-ends", b"\n\r\n\n", error="(?i)empty"),
-    Case("all-lines-skipped", b"x,y\n1,2\n", told={"skip_lines": 5}, error="(?i)skip_lines|lines|empty"),
+    Case("all-lines-skipped", b"x,y\n1,2\n", options={"skip_lines": 5}, error="(?i)skip_lines|lines|empty"),
     Case("rows-that-end-with-a-separator", b"x,y\n1,2,\n3,4,\n", XY),
 ]

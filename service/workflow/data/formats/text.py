@@ -6,7 +6,7 @@ from pathlib import Path
 from service.workflow.errors import InvalidData
 
 CHUNK = 2**20
-LOOKED_AT = 2**16  # bytes from which the ends of lines are told
+LOOKED_AT = 2**16  # bytes from which the ends of lines are found out
 UTF8 = "utf-8"
 BOM_BYTES = codecs.BOM_UTF8
 _MARKS = ((codecs.BOM_UTF8, UTF8), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))

@@ -19,7 +19,7 @@ SPACE = " \t\r\n\f\v\u00a0\u2007\u202f\ufeff"
 
 
 class ColumnKind(ABC):
-    """A type of columns: how it is told from texts, read from a column and from a single value, and encoded."""
+    """A type of columns: how it is inferred from texts, read from a column and from a single value, and encoded."""
 
     name: ClassVar[ColumnType]
     slots: ClassVar[int] = 1  # of a raw row that the model takes

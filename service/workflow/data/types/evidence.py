@@ -94,8 +94,7 @@ class Evidence:
             odd = frame
         else:
             plain = direct.is_finite().fill_null(False)
-            self.large = self.large or bool((direct.filter(plain).abs() >= EXACT).any())
-            self._add_numbers(frame.filter(plain))
+            self._add_numbers(frame.with_columns(value=direct).filter(plain))
             odd = frame.filter(~plain)
         if len(odd):
             counted = odd.group_by("text", maintain_order=True).agg(pl.len().alias("count"), pl.col("row").first())
@@ -107,27 +106,30 @@ class Evidence:
                 self.examples.append(text[:60])
 
     def _add_numbers(self, frame: "pl.DataFrame") -> None:
+        """Plain numbers: each text with its row and its value."""
+        frame = self._without_missing(frame)
         if not len(frame):
             return
-        self.numbers += len(frame)
         texts = frame["text"]
         if self.first_number is None:
             self.first_number = (int(frame["row"][0]), str(texts[0]))
         self.leading_zeros += int(texts.str.contains(LEADING_ZERO).sum())
-        self._count_missing_numbers(frame)
-        if self.days == self.numbers - len(frame):  # all so far were
+        self.large = self.large or bool((frame["value"].abs() >= EXACT).any())
+        if self.days == self.numbers:  # all so far were
             shaped = texts.filter(texts.str.contains(_DAY_DIGITS))
             if len(shaped) == len(texts):
                 self.days += int((~np.isnan(seconds_of(shaped, DAY))).sum())
+        self.numbers += len(frame)
 
-    def _count_missing_numbers(self, frame: "pl.DataFrame") -> None:
-        """Numbers that somebody has named as words for a missing value."""
+    def _without_missing(self, frame: "pl.DataFrame") -> "pl.DataFrame":
+        """Without numbers that somebody has named as words for a missing value; these are counted."""
         words = [word for word in self.missing_words if number_of(word, self.decimal) is not None]
         if not words:
-            return
-        for word, count in frame["text"].filter(frame["text"].is_in(words)).value_counts().iter_rows():
+            return frame
+        named = frame["text"].is_in(words)
+        for word, count in frame["text"].filter(named).value_counts().iter_rows():
             self.missing[word] += count
-            self.numbers -= count
+        return frame.filter(~named)
 
     def add_typed(self, values: Sequence[Any], *, is_number: bool) -> None:
         """Numbers, or true and false, of a format that tells them from texts; None where a value is missing."""

@@ -1,5 +1,5 @@
-"""Turns: whoever asks first writes first. SQLite lets one connection write at a time, and the others look again now and
-then: of threads that write one after the other without a break, one that waits might never find it free."""
+"""A lock that is given in the order in which it is asked for. SQLite lets one connection write at a time, and the others look
+again now and then: of threads that write one after the other without a break, one that waits might never find it free."""
 
 import threading
 from collections import deque
@@ -14,7 +14,7 @@ from service.jobs.errors import JournalUnavailable
 MOST_SECONDS = 30.0  # for which anybody waits for his turn
 
 
-class Turns:
+class FairLock:
     """A lock among the threads of this process that is given in the order in which it is asked for."""
 
     def __init__(self) -> None:
@@ -51,13 +51,13 @@ class Turns:
                 self._taken = False
 
 
-_of_engines: WeakKeyDictionary[Engine, Turns] = WeakKeyDictionary()
+_of_engines: WeakKeyDictionary[Engine, FairLock] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
-def turns_of(engine: Engine) -> Turns | None:
+def write_lock_of(engine: Engine) -> FairLock | None:
     """Those of all who write through this engine; none where the database lets several write at a time."""
     if engine.dialect.name != "sqlite":
         return None
     with _lock:
-        return _of_engines.setdefault(engine, Turns())
+        return _of_engines.setdefault(engine, FairLock())

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from service.api.errors import InvalidFields, InvalidJson, TooLarge
 from service.api.json import decode_json
-from service.workflow.data.reading import Told
+from service.workflow.data.reading import ReadingOptions
 from service.workflow.errors import Fault, step
 from service.workflow.specification import faults, nearest, shown
 
@@ -16,7 +16,7 @@ BY_COLUMN = {"types": '{"zip": "category"}', "date_formats": '{"born": "%d.%m.%Y
 CHANGE = '{"reading": {"separator": ";"}, "types": {"zip": "category"}}'
 
 
-def told_by(fields: Sequence[tuple[str, str]], charset: str = "") -> Told:
+def options_of(fields: Sequence[tuple[str, str]], charset: str = "") -> ReadingOptions:
     """What a query or a form says, each field a name and a text; and the charset of a Content-Type, which counts where no
     field says otherwise.
 
@@ -36,8 +36,8 @@ def told_by(fields: Sequence[tuple[str, str]], charset: str = "") -> Told:
     return _validated(values, found)
 
 
-def change_told_by(document: Any) -> dict[str, Any]:
-    """The fields of `Told` that a JSON document changes; null takes back what was told before, of a column too.
+def changes_of(document: Any) -> dict[str, Any]:
+    """The fields of `ReadingOptions` that a JSON document changes; null takes back what was said before, of a column too.
 
     Raises:
         InvalidFields: it is no `{"reading": {…}, "types": {…}}`, or says what cannot be.
@@ -65,12 +65,14 @@ def change_told_by(document: Any) -> dict[str, Any]:
 
 
 def _beside(pointer: str) -> str:
-    """Where a field of `Told` stands in the document."""
+    """Where a field of `ReadingOptions` stands in the document."""
     return pointer if pointer == "/types" or pointer.startswith("/types/") else f"/reading{pointer}"
 
 
 def _without_nulls(changes: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in changes.items() if value is not None or name not in Told.model_fields}
+    kept = {
+        name: value for name, value in changes.items() if value is not None or name not in ReadingOptions.model_fields
+    }
     for name in BY_COLUMN:
         if isinstance(value := kept.get(name), dict):
             kept[name] = {column: each for column, each in value.items() if each is not None}
@@ -113,11 +115,11 @@ def _object(name: str, text: str) -> dict[str, Any]:
     return value
 
 
-def _validated(values: dict[str, Any], found: list[Fault]) -> Told:
+def _validated(values: dict[str, Any], found: list[Fault]) -> ReadingOptions:
     try:
-        told = Told.model_validate(values)
+        options = ReadingOptions.model_validate(values)
     except ValidationError as error:
         raise InvalidFields(*found, *faults(error, values)) from None
     if found:
         raise InvalidFields(*found)
-    return told
+    return options
