@@ -99,8 +99,9 @@ def _target_column(schema: Schema, name: str, at: str) -> Column:
     if column.missing * 2 > schema.rows:
         message = f"{column.missing} of {schema.rows} values of {shown(name)} are missing"
         raise InvalidSpec(Fault(at, f"{message}; a target needs one in half of the rows at least"))
-    if column.values is not None and len(column.values) == 1 and schema.rows > 1:
-        message = f"every value of {name!r} is {shown(column.values[0])}; there is nothing to learn from one value"
+    values, _ = column.target_values()
+    if values is not None and len(values) == 1 and schema.rows > 1:
+        message = f"every value of {name!r} is {shown(values[0])}; there is nothing to learn from one value"
         raise InvalidSpec(Fault(at, message))
     return column
 

@@ -173,6 +173,14 @@ def test_rows_without_a_target_are_left_out() -> None:
     assert lesson.learned.signature.classes == ["a", "b"]
 
 
+def test_classes_that_one_float_stands_for_are_classes_of_their_own() -> None:
+    large = [2**62, 2**62 + 1]
+    records = [{"x": i * 1.5, "y": large[i % 2]} for i in range(40)]
+    data = {"kind": "rows", "records": records, "target": "y"}
+    lesson = train({"model_name": "m", "data": data, "training": {"epochs": 1}})
+    assert lesson.learned.signature.classes == large
+
+
 def test_dates_words_for_missing_and_large_classes_in_rows() -> None:
     large = [2**53, 2**53 + 1, 2**53 + 2]
     records = [
