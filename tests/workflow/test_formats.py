@@ -232,6 +232,8 @@ def test_whole_numbers_that_floats_would_merge_are_kept_apart_as_labels(tmp_path
         assert (column.type, column.labels, column.label_counts) == ("number", labels, [3, 3, 3])
     pl.DataFrame({"y": [labels[i % 3] for i in range(9)]}).write_parquet(path)
     assert survey(path, PARQUET).schema.columns[0].labels == labels
+    path.write_text("y\n" + "".join(f"{2**70 + i % 2}\n" for i in range(9)))  # more than JSON's readers take
+    assert survey(path, "text/csv").schema.columns[0].labels == [str(2**70), str(2**70 + 1)]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from service.workflow.specification import shown
 if TYPE_CHECKING:
     import polars as pl
 
+MOST_OF_JSON = 2**63  # from here on a whole number is a text or a float: readers of JSON take no larger one
 LONGEST_CELL = 1000  # characters that are shown of a text
 FEWEST_NAMES = 20  # rows of which no two have the same text, so that the text is taken for the row's name
 SENTINELS = frozenset(
@@ -214,7 +215,7 @@ class ColumnSurvey:
         if self._kind == "boolean":
             return [bool(value) for value in found], counts
         if self._kind == "number" and self._integer:
-            return [int(value) for value in found], counts
+            return [int(value) if abs(value) < MOST_OF_JSON else value for value in found], counts
         return found, counts
 
     def _labels(
@@ -224,9 +225,13 @@ class ColumnSurvey:
         if self._kind == "boolean" and self._words and not set(self._words) <= {"true", "false"}:
             return sorted(self._words), [self._words[each] for each in sorted(self._words)]
         if self._kind == "number" and self._large and values is not None and counts is not None:
-            exact = Counter({int(each): count for each, count in zip(values, counts, strict=True) if abs(each) < EXACT})  # type: ignore[arg-type]
+            exact = Counter(
+                {int(each): count for each, count in zip(values, counts, strict=True) if abs(each) < EXACT}  # type: ignore[arg-type]
+            )
             exact.update(self._large)
-            return sorted(exact), [exact[each] for each in sorted(exact)]
+            if max(map(abs, exact)) < MOST_OF_JSON:
+                return sorted(exact), [exact[each] for each in sorted(exact)]
+            return [str(each) for each in sorted(exact)], [exact[each] for each in sorted(exact)]
         return None, None
 
     def _statistics(self) -> dict[str, Any]:

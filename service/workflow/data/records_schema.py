@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from service.workflow.data.column_survey import MOST_OF_JSON
 from service.workflow.data.formats.records import column_of, gather
 from service.workflow.data.infer import Inferred, evidence_for, infer
 from service.workflow.data.reading import Reading, ReadingOptions
@@ -61,7 +62,7 @@ def _column(name: str, values: Sequence[Any], inferred: Inferred, reading: Readi
 def _as_type(value: Any, kind: str, whole: bool) -> Scalar:
     if kind == "boolean":
         return bool(value)
-    return int(value) if whole else value
+    return int(value) if whole and abs(value) < MOST_OF_JSON else value
 
 
 def _labels(values: Sequence[Any], inferred: Inferred, reading: Reading) -> Counter[Any]:
