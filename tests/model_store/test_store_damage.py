@@ -83,7 +83,7 @@ def flips(data: bytes, dice: random.Random, count: int) -> Iterator[bytes]:
 
 def damages(path: Path, files: list[Path], dice: random.Random) -> Iterator[bytes | None]:
     data = path.read_bytes()
-    yield from flips(data, dice, examples(4))
+    yield from flips(data, dice, examples(2))
     yield from (data[: len(data) // 2], data[:-1], b"", b"\0" * len(data), b"{}", None)
     for other in dice.sample(files, 4):
         if other.read_bytes() != data:

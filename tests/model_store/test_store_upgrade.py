@@ -12,6 +12,7 @@ import pytest
 
 from model_store import Store
 from model_store.errors import NameNotFound, VersionNotFound
+from tests.examples import examples
 from tests.model_store.source_files import source_files
 
 HERE = Path(__file__).parent
@@ -101,7 +102,7 @@ def test_an_upgrade_may_be_killed_at_any_step(root: Path, tmp_path: Path) -> Non
     script = [sys.executable, str(HERE / "upgrade_and_die.py"), str(root), str(tmp_path / "copies")]
     done = subprocess.run(script, capture_output=True, text=True, timeout=300, check=True, env=ENVIRONMENT)
     assert int(done.stdout) > 30
-    for copy in (tmp_path / "copies").iterdir():
+    for copy in sorted((tmp_path / "copies").iterdir())[:: max(1, 4 // examples(1))]:  # all of them in nightly
         store = Store.open(copy)
         check(store)
         store.upgrade()

@@ -33,7 +33,7 @@ class Ledger:
 
     orders: list[Order] = field(default_factory=list)
     references: dict[str, Reference] = field(default_factory=dict)
-    aliases: dict[str, set[int]] = field(default_factory=dict)  # a model's possible targets of `production`
+    aliases: dict[str, set[int | None]] = field(default_factory=dict)  # a model's possible targets of `production`
     imported: set[str] = field(default_factory=set)  # digests
     tables: dict[int, str] = field(default_factory=dict)  # digests of the scratch data set's versions
     counts: dict[str, int] = field(default_factory=dict)

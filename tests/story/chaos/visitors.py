@@ -122,7 +122,7 @@ class Reader(Visitor):
         if answer is None or answer.status_code == 404:
             return
         version = self.dice.choice(answer.json()["data"])["version"]
-        possible = self.ledger.aliases.setdefault(model, set())
+        possible = self.ledger.aliases.setdefault(model, {None})  # so far there is none
         possible.add(version)
         answer = self.ask("PUT", f"/v1/models/{model}/aliases/production", json={"version": version})
         if answer is not None:
