@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,9 +32,14 @@ class Records(Opened):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.names = self._find_names()
 
-    def _find_names(self) -> list[str]:
+    @cached_property
+    def names(self) -> list[str]:  # type: ignore[override] # looked for when they are asked for: a training knows them
+        """The names in the order in which they come first.
+
+        Raises:
+            InvalidData: a line is no object, or there are too many names.
+        """
         names: dict[str, None] = {}
         for records in self._records():
             for record in records:

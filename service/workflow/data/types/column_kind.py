@@ -1,6 +1,5 @@
 """What a type of columns must be able to do. One file a type, one line in the table of `types/__init__.py`."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -98,8 +97,3 @@ def stripped(series: "pl.Series", how: How) -> "pl.Series":
 def expected(what: str, value: object) -> ValueError:
     """An error that says what would be right."""
     return ValueError(f"expected {what}, not {shown(value)}")
-
-
-def finite(value: float) -> float | None:
-    """A number that is none is a missing one."""
-    return value if math.isfinite(value) else None
