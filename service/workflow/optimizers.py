@@ -42,14 +42,22 @@ def build(optimizer: BaseModel, network: nn.Module) -> list[TorchOptimizer]:
     name, arguments = name_of(optimizer), arguments_of(optimizer)
     parameters = list(network.parameters())
     if name in FUSED:
-        fused = sum(each.numel() for each in parameters) >= SMALL
-        arguments |= {"fused": True} if fused else {"foreach": False}
+        arguments |= _implementation(name, parameters)
     if name == "Muon":
         matrices = [each for each in parameters if each.ndim == 2]
         rest = [each for each in parameters if each.ndim != 2]
         muon = FAMILY.classes[name](matrices, **arguments)
         return [muon, torch.optim.AdamW(rest, lr=arguments["lr"], fused=True)] if rest else [muon]
     return [FAMILY.classes[name](parameters, **arguments)]
+
+
+def _implementation(name: str, parameters: list[nn.Parameter]) -> dict[str, bool]:
+    """Which of torch's implementations of a step is the quickest: on a GPU, where each kernel costs a launch, the one with
+    the fewest kernels. Torch has no fused Adagrad there."""
+    if parameters[0].device.type == "cuda":
+        return {"foreach": True} if name == "Adagrad" else {"fused": True}
+    fused = sum(each.numel() for each in parameters) >= SMALL
+    return {"fused": True} if fused else {"foreach": False}
 
 
 def fits(optimizer: Any, network: nn.Module) -> str | None:

@@ -97,6 +97,8 @@ def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     ]
     if len(members) != 1:
         raise InvalidData(f"the zip file holds {len(members)} files; one table is expected")
+    if not members[0].filename:
+        raise InvalidData("the one file in the zip file has no name")
     return members[0]
 
 
