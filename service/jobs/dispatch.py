@@ -6,13 +6,14 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, or_, select, text, update
 
 from service.jobs import series, tables
-from service.jobs.book import Book, change, found
+from service.jobs.book import COUNTS, Book, change, found, last_event
 from service.jobs.errors import AttemptSuperseded
 from service.jobs.job import Job, Status
 from service.jobs.rows import damaged, job_of, json_text, time_text
+from service.jobs.seals import Row, broken, sealed, state_broken
 
 MOST_CRASHES = 3  # in a row, without getting any further
 MOST_FENCED = 5  # attempts in a row that saved nothing before their service ended them
@@ -57,14 +58,14 @@ class Dispatch(Book):
             if row is None or (job_of(row).suspect and not alone):
                 return None
             attempt, now = row["attempt"] + 1, self._now()
-            mark = {"attempt": attempt, "owner": owner, "started_at": row["started_at"] or now, "not_before": None}
-            change(connection, row["id"], **mark)
-            begun = {"job_seq": row["seq"], "number": attempt, "owner": owner, "started_at": now}
-            connection.execute(insert(tables.attempts).values(begun))
+            begun = sealed("attempts", {"number": attempt, "owner": owner, "started_at": now}, row["id"])
+            connection.execute(insert(tables.attempts).values(job_seq=row["seq"], **begun))
             _beat(connection, owner)
+            mark = {"attempt": attempt, "owner": owner, "started_at": row["started_at"] or now, "not_before": None}
+            row = change(connection, row, **mark)
             return job_of(self._move(connection, row, Status.RUNNING, attempt=attempt))
 
-    def _whole(self, connection: Connection) -> RowMapping | None:
+    def _whole(self, connection: Connection) -> Row | None:
         """The row of the next job, locked. Those of damaged jobs before it are closed."""
         query = self._next().with_for_update(skip_locked=True)
         while (row := connection.execute(query).mappings().one_or_none()) is not None and damaged(row):
@@ -164,9 +165,9 @@ class Dispatch(Book):
         with self._write() as connection:
             row = self._own(connection, job)
             if epoch > row["saved_epoch"]:
-                change(connection, job.id, saved_epoch=epoch, crashes=0, fenced=0, put_off=0)
+                change(connection, row, saved_epoch=epoch, crashes=0, fenced=0, put_off=0)
             elif row["fenced"]:
-                change(connection, job.id, fenced=0)
+                change(connection, row, fenced=0)
 
     def may_publish(self, job: Job) -> bool:
         """Whether this attempt may make its result visible. From a yes on, the job can no longer be cancelled."""
@@ -177,7 +178,7 @@ class Dispatch(Book):
                 return False
             if row["requested"] == "cancel":
                 return False
-            change(connection, job.id, publishing=1)
+            change(connection, row, publishing=1)
             return True
 
     # How an attempt ends
@@ -230,7 +231,7 @@ class Dispatch(Book):
         error = {"code": "trainer_server_lost", "detail": detail}
         with self._write() as connection:
             row = self._own(connection, job)
-            change(connection, job.id, server_deaths=row["server_deaths"] + 1, not_before=self._in(FIRST_BACK_OFF))
+            row = change(connection, row, server_deaths=row["server_deaths"] + 1, not_before=self._in(FIRST_BACK_OFF))
             job = self._leave(connection, row, Status.QUEUED, error=error)
         self._changed(job.id)
         self._moved(job, _end(job, error))
@@ -249,10 +250,8 @@ class Dispatch(Book):
             wait = min(FIRST_BACK_OFF * (waited + 1), LONGEST_BACK_OFF)
             over = FIRST_BACK_OFF * waited + wait > self._patience
             values = {"put_off": waited + max(1, round(wait / FIRST_BACK_OFF)), "not_before": self._in(wait)}
-            change(connection, job.id, **values, **({"publishing": 0} if unpublished else {}))
-            job = self._leave(
-                connection, self._own(connection, job), Status.FAILED if over else Status.QUEUED, error=error
-            )
+            row = change(connection, row, **values, **({"publishing": 0} if unpublished else {}))
+            job = self._leave(connection, row, Status.FAILED if over else Status.QUEUED, error=error)
         self._changed(job.id)
         self._moved(job, _end(job, error))
         return job
@@ -262,7 +261,7 @@ class Dispatch(Book):
             row = self._own(connection, job)
             times = row[counted] + 1
             wait = min(FIRST_BACK_OFF * 2 ** (times - 1), LONGEST_BACK_OFF)
-            change(connection, job.id, not_before=self._in(wait), **{counted: times})
+            row = change(connection, row, not_before=self._in(wait), **{counted: times})
             status = Status.FAILED if times >= most else Status.QUEUED
             job = self._leave(connection, row, status, error=error)
         self._changed(job.id)
@@ -272,39 +271,45 @@ class Dispatch(Book):
     def _in(self, seconds: float) -> str:
         return time_text(self._clock() + timedelta(seconds=seconds))
 
-    def _own(self, connection: Connection, job: Job) -> RowMapping:
+    def _own(self, connection: Connection, job: Job) -> Row:
         row = found(connection, job.id, lock=True)
         if row["status"] != Status.RUNNING or row["attempt"] != job.attempt:
             raise AttemptSuperseded
+        if state_broken(row):  # its counts say nothing any more; what depends on them begins anew
+            return {**row, **COUNTS, "last_event": last_event(connection, row)}
         return row
 
-    def _leave(self, connection: Connection, row: RowMapping, to: Status, **about: dict[str, Any] | None) -> Job:
+    def _leave(self, connection: Connection, row: Row, to: Status, **about: dict[str, Any] | None) -> Job:
         """The end of an attempt. Its cause stays with it, whatever becomes of the job."""
         cause = about.get("error")
         if row["requested"] == "cancel" and to is not Status.SUCCEEDED:
             to, about = Status.CANCELLED, {}
         elif row["requested"] == "pause" and to is Status.QUEUED:
             to, about = Status.PAUSED, {}
-        attempts = tables.attempts
-        mine = (attempts.c.job_seq == row["seq"]) & (attempts.c.number == row["attempt"])
-        began = connection.execute(select(attempts.c.started_at).where(mine)).scalar() or ""
-        ended = {
-            "ended_at": max(self._now(), began),
-            "status": to,
-            "cause": None if cause is None else json_text(cause),
-        }
-        connection.execute(update(attempts).where(mine).values(ended))
+        self._end_attempt(connection, row, to, None if cause is None else json_text(cause))
         # What may have been published stays so until an attempt has looked.
         publishing = row["publishing"] if to in (Status.QUEUED, Status.PAUSED) else 0
-        change(connection, row["id"], owner=None, publishing=publishing)
+        row = change(connection, row, owner=None, publishing=publishing)
         return job_of(self._move(connection, row, to, **about))
+
+    def _end_attempt(self, connection: Connection, row: Row, to: Status, cause: str | None) -> None:
+        attempts = tables.attempts
+        mine = (attempts.c.job_seq == row["seq"]) & (attempts.c.number == row["attempt"])
+        begun = connection.execute(select(attempts).where(mine)).mappings().one_or_none()
+        if begun is None:  # lost with a damaged page
+            return
+        ended = {"ended_at": max(self._now(), str(begun["started_at"])), "status": to, "cause": cause}
+        if not broken("attempts", begun, row["id"]):
+            ended = sealed("attempts", {**begun, **ended}, row["id"])
+        connection.execute(update(attempts).where(mine).values(ended))
 
 
 def _beat(connection: Connection, owner: str) -> None:
-    owners = tables.owners
-    risen = update(owners).where(owners.c.owner == owner).values(beat=owners.c.beat + 1)
-    if not connection.execute(risen).rowcount:
-        connection.execute(insert(owners).values(owner=owner, beat=1))
+    # In one statement: two threads of a service may make its first beat at once.
+    risen = (
+        "INSERT INTO owners (owner, beat) VALUES (:owner, 1) ON CONFLICT (owner) DO UPDATE SET beat = owners.beat + 1"
+    )
+    connection.execute(text(risen), {"owner": owner})
 
 
 def _end(job: Job, error: dict[str, Any] | None) -> str:
