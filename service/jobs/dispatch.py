@@ -12,7 +12,7 @@ from service.jobs import series, tables
 from service.jobs.book import COUNTS, Book, change, found, last_event
 from service.jobs.errors import AttemptSuperseded
 from service.jobs.job import Job, Status
-from service.jobs.rows import damaged, job_of, json_text, time_text
+from service.jobs.rows import SUSPECT, damaged, job_of, json_text, time_text
 from service.jobs.seals import Row, broken, sealed, state_broken
 
 MOST_CRASHES = 3  # in a row, without getting any further
@@ -20,6 +20,7 @@ MOST_FENCED = 5  # attempts in a row that saved nothing before their service end
 FIRST_BACK_OFF = 1.0  # seconds before the attempt after a crash; twice as many after the next
 LONGEST_BACK_OFF = 60.0
 PATIENCE = 900.0
+MOST_PASSES = 8  # jobs that begin before a suspect whose turn it is
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +41,12 @@ class Dispatch(Book):
         super().__init__(engine, **book)
         self._stage = stage
         self._patience = patience
+        self._passes: dict[str, int] = {}  # how many jobs have begun before the suspect whose turn it was
 
     def claim(self, owner: str, *, alone: bool = True) -> Job | None:
         """The next queued job, now running for this owner; None when there is none that may begin. What stands before it
-        and is damaged fails. A suspect begins only where it is `alone`, and is not passed by."""
+        and is damaged fails. A suspect begins only where it is `alone`. Until then those behind it begin, but no more than
+        MOST_PASSES of them: then nobody does, until it can."""
         with self._read() as connection:
             if connection.execute(self._next()).first() is None:
                 return None  # without taking the lock
@@ -55,7 +58,9 @@ class Dispatch(Book):
     def _claim(self, owner: str, alone: bool) -> Job | None:
         with self.together(), self._write() as connection:
             row = self._whole(connection)
-            if row is None or (job_of(row).suspect and not alone):
+            if row is not None and not alone and job_of(row).suspect:
+                row = self._behind(connection, row)
+            if row is None:
                 return None
             attempt, now = row["attempt"] + 1, self._now()
             begun = sealed("attempts", {"number": attempt, "owner": owner, "started_at": now}, row["id"])
@@ -65,16 +70,24 @@ class Dispatch(Book):
             row = change(connection, row, **mark)
             return job_of(self._move(connection, row, Status.RUNNING, attempt=attempt))
 
-    def _whole(self, connection: Connection) -> Row | None:
+    def _behind(self, connection: Connection, suspect: Row) -> Row | None:
+        """The row of the next job that is no suspect, locked; None when the one before it has let enough of them pass."""
+        passes = self._passes.get(suspect["id"], 0)
+        row = self._whole(connection, suspects=False) if passes < MOST_PASSES else None
+        if row is not None:
+            self._passes = {suspect["id"]: passes + 1}  # the first in the queue: nobody else waits like that
+        return row
+
+    def _whole(self, connection: Connection, *, suspects: bool = True) -> Row | None:
         """The row of the next job, locked. Those of damaged jobs before it are closed."""
-        query = self._next().with_for_update(skip_locked=True)
+        query = self._next(suspects=suspects).with_for_update(skip_locked=True)
         while (row := connection.execute(query).mappings().one_or_none()) is not None and damaged(row):
             self._close_damaged(connection, row, Status.FAILED)
             log.error("job %r is damaged in the journal, and cannot begin", row["id"])
             self._tell(partial(self._changed, row["id"]))
         return row
 
-    def _next(self) -> Any:
+    def _next(self, *, suspects: bool = True) -> Any:
         """The oldest of the most urgent jobs that may begin now."""
         jobs, now = tables.jobs.c, self._clock()
         # A moment further away than any back-off was written before the clock jumped: it is not waited for.
@@ -84,6 +97,8 @@ class Dispatch(Book):
             jobs.not_before > time_text(now + timedelta(seconds=LONGEST_BACK_OFF)),
         )
         queued = (jobs.status == Status.QUEUED) & ripe
+        if not suspects:
+            queued &= jobs.server_deaths < SUSPECT
         urgent = select(jobs.priority).where(queued).order_by(jobs.priority.desc()).limit(1).scalar_subquery()
         return select(tables.jobs).where(queued, jobs.priority == urgent).order_by(jobs.seq).limit(1)
 
@@ -112,16 +127,27 @@ class Dispatch(Book):
         with self._read() as connection:
             return {owner: beat or 0 for owner, beat in connection.execute(query)}
 
-    def release(self, owner: str, cause: dict[str, Any]) -> list[Job]:
-        """Puts every job that this owner ran back into the queue: the owner is dead, or stops."""
+    def owners(self) -> dict[str, int]:
+        """Which services have said that they live, whether they run anything or not, and how often."""
+        owners = tables.owners.c
+        with self._read() as connection:
+            return {row.owner: row.beat for row in connection.execute(select(owners.owner, owners.beat))}
+
+    def forget(self, owner: str) -> None:
+        """Nobody counts on this service any more. Should it live, it is known again by its next beat."""
+        with self._write() as connection:
+            connection.execute(delete(tables.owners).where(tables.owners.c.owner == owner))
+
+    def release(self, owner: str, cause: dict[str, Any], *, forget: bool = True) -> list[Job]:
+        """Puts every job that this owner ran back into the queue: the owner is dead or stops, or else is not to be forgotten."""
         released = []
         for job in self.running(owner):
             try:
                 released.append(self.finish(job, Status.QUEUED, error=cause))
             except AttemptSuperseded:
                 continue
-        with self._write() as connection:
-            connection.execute(delete(tables.owners).where(tables.owners.c.owner == owner))
+        if forget:
+            self.forget(owner)
         return released
 
     # What a running attempt reports
