@@ -89,7 +89,7 @@ class Aliases:
 
         Raises MadeByNewer.
         """
-        entries = [self.entry(name, alias, number) for number in self.log(name, alias).numbers()]
+        entries = [self._shown(name, alias, number) for number in self.log(name, alias).numbers()]
         entries = [entry for entry in entries if not entry.void]
         if not entries:
             raise AliasNotFound(name, alias)
@@ -109,6 +109,13 @@ class Aliases:
             return damaged
         sound = type(entry.number) is int and entry.number == number and not entry.damaged
         return entry if sound and (entry.version is None or type(entry.version) is int) else damaged
+
+    def _shown(self, name: str, alias: str, number: int) -> Entry:
+        """The entry; as damaged, where it cannot be read now: it takes none of the others with it. Raises MadeByNewer."""
+        try:
+            return self.entry(name, alias, number)
+        except Unavailable:
+            return Entry(number, None, "", damaged=True)
 
     def is_sealed(self, name: str, alias: str, number: int) -> bool:
         """Whether the entry is; those of stores of before are not. Raises KeyNotFound, ValueError, MadeByNewer."""
