@@ -35,9 +35,12 @@ def main() -> None:
         from model_store.errors import StoreError
         from service.access.errors import AccessError
         from service.client import ModelwrightError
+        from service.home import HomeError
         from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
 
-        known = ModelwrightError | JournalNotOpened | WebhooksMisconfigured | AccessError | StoreError | OSError
+        known = (
+            ModelwrightError | JournalNotOpened | WebhooksMisconfigured | AccessError | HomeError | StoreError | OSError
+        )
         if not isinstance(error, known):
             raise
         Console(stderr=True).print(f"[red]Error:[/red] {escape(told(error))}", highlight=False, soft_wrap=True)
@@ -66,12 +69,18 @@ def serve(
     insecure: Annotated[
         bool | None, typer.Option("--insecure", help="Without keys, let whoever reaches the address do everything.")
     ] = None,
+    accept_loss: Annotated[
+        bool, typer.Option("--accept-loss", help="Go on without what is gone from the home; it is written down.")
+    ] = False,
 ) -> None:
     """Start the service."""
+    from service import opening
     from service.settings import Settings
 
     given = {"host": host, "port": port, "home": home, "workers": workers, "first_key": first_key, "insecure": insecure}
     settings = Settings.read(**{name: value for name, value in given.items() if value is not None})
+    settings = opening.accept_loss(settings) if accept_loss else settings
+    opening.check(settings)  # quickly: nothing large is loaded yet
     if settings.workers > 1:
         from service.keys import open_keys
         from service.supervisor import supervise

@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 
 from model_store import Store
 from service.access.audit import Audit
+from service.home import JOURNAL
 from service.jobs.database import open_database
 from service.jobs.destinations import Destinations
 from service.jobs.dispatch import Dispatch
@@ -26,6 +27,7 @@ from service.jobs.limits import AttemptLimits, memory_there_is
 from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
 from service.jobs.signing import Signer
+from service.opening import check, remember
 from service.settings import Settings
 from service.telemetry.gauges import Gauges
 from service.telemetry.watchers import Watchers
@@ -87,6 +89,7 @@ class Trainings:
 
     def start(self) -> None:
         """Begins with the jobs that wait. From the thread that lives as long as the process: the trainers die with it."""
+        remember(self._settings)
         self._runner.start()
         if self._webhooks is not None:
             self._webhooks.start()
@@ -110,6 +113,7 @@ class Trainings:
         if self._webhooks is not None:
             self._webhooks.stop()
         self._ownership.close()
+        remember(self._settings)
 
     def gauges(self) -> Gauges:
         """How busy they are, for Prometheus."""
@@ -136,6 +140,7 @@ class Trainings:
             await asyncio.sleep(BETWEEN_ROUNDS)
 
     def _tidy_once(self) -> None:
+        remember(self._settings)
         self._housekeeping.forget_old(self._settings.keep_events_days)
         if self._settings.keep_jobs_days is not None:
             self._housekeeping.forget_jobs(self._settings.keep_jobs_days)
@@ -149,12 +154,14 @@ def open_journal(settings: Settings) -> Engine:
 
     Raises:
         JournalNotOpened: it is not to be had.
+        HomeError: something is gone that the home has held.
     """
+    held = check(settings)
     if settings.database_url is not None:
-        return open_database(settings.database_url.get_secret_value())
+        return open_database(settings.database_url.get_secret_value(), known="database" in held)
     home = settings.home.resolve()
     home.mkdir(parents=True, exist_ok=True)
-    return open_database(f"sqlite:///{home / 'journal.sqlite'}")
+    return open_database(f"sqlite:///{home / JOURNAL}", known="journal" in held)
 
 
 def webhook_settings(settings: Settings) -> tuple[Destinations, Signer | None]:

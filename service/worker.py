@@ -12,6 +12,7 @@ import sys
 from model_store import Store
 from service.access.errors import AccessError
 from service.api.job_document import document
+from service.home import HomeError
 from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
 from service.jobs.journal import Journal
 from service.jobs.trainer_server import die_with
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> int:
             answer(settings, to_others, [socket.socket(fileno=int(each)) for each in listeners])
         else:
             asyncio.run(train(settings, to_others))
-    except (AccessError, JournalNotOpened, WebhooksMisconfigured, OSError) as error:
+    except (AccessError, HomeError, JournalNotOpened, WebhooksMisconfigured, OSError) as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201 - as the command line tells it
         return 1
     return 0
