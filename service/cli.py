@@ -9,7 +9,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from service.cli_backup import backup, restore
 from service.cli_datasets import datasets
+from service.cli_journal import journal
 from service.cli_keys import Home, keys
 from service.cli_options import URL, AsJson, Name, Url, Yes, confirm, connect
 from service.printing import console, prediction_text, show, table
@@ -18,9 +20,11 @@ app = typer.Typer(help="POST a config, get a model.", no_args_is_help=True, pret
 models = typer.Typer(help="The models of a service and their versions.", no_args_is_help=True)
 jobs = typer.Typer(help="Training jobs.", no_args_is_help=True)
 store = typer.Typer(help="The model store on this machine.", no_args_is_help=True)
-groups = {"models": models, "jobs": jobs, "datasets": datasets, "store": store, "keys": keys}
+groups = {"models": models, "jobs": jobs, "datasets": datasets, "store": store, "journal": journal, "keys": keys}
 for name, group in groups.items():
     app.add_typer(group, name=name)
+for command in (backup, restore):
+    app.command()(command)
 
 Model = Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Version: a number, an alias or latest.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB")]

@@ -3,7 +3,7 @@
 import logging
 
 from service.access.audit import Audit
-from service.home import Home, HomeDamaged, HomeError, HomeLost
+from service.home import JOURNAL, Home, HomeDamaged, HomeError, HomeLost
 from service.jobs.database import has_journal
 from service.settings import Settings
 
@@ -67,6 +67,13 @@ def remember(settings: Settings) -> None:
         home.remember(*(name for name, value in given.items() if value is not None))
     except (HomeError, OSError) as error:
         log.error("what the home holds could not be recorded: %s", error)
+
+
+def journal_url(settings: Settings) -> str:
+    """The address of the journal's database: the one of the settings, or the SQLite file in the home."""
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    return f"sqlite:///{settings.home.resolve() / JOURNAL}"
 
 
 def _lost(home: Home, held: frozenset[str], settings: Settings) -> frozenset[str]:

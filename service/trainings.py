@@ -17,7 +17,6 @@ from sqlalchemy import Engine
 
 from model_store import Store
 from service.access.audit import Audit
-from service.home import JOURNAL
 from service.jobs.database import open_database
 from service.jobs.destinations import Destinations
 from service.jobs.dispatch import Dispatch
@@ -27,7 +26,7 @@ from service.jobs.limits import AttemptLimits, memory_there_is
 from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
 from service.jobs.signing import Signer
-from service.opening import check, remember
+from service.opening import check, journal_url, remember
 from service.settings import Settings
 from service.telemetry.gauges import Gauges
 from service.telemetry.watchers import Watchers
@@ -157,11 +156,8 @@ def open_journal(settings: Settings) -> Engine:
         HomeError: something is gone that the home has held.
     """
     held = check(settings)
-    if settings.database_url is not None:
-        return open_database(settings.database_url.get_secret_value(), known="database" in held)
-    home = settings.home.resolve()
-    home.mkdir(parents=True, exist_ok=True)
-    return open_database(f"sqlite:///{home / JOURNAL}", known="journal" in held)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    return open_database(journal_url(settings), known=not held.isdisjoint({"database", "journal"}))
 
 
 def webhook_settings(settings: Settings) -> tuple[Destinations, Signer | None]:

@@ -4,6 +4,7 @@ what its errors mean."""
 import logging
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -131,10 +132,28 @@ def has_journal(url: str) -> bool:
     return True
 
 
+def copy_sqlite(source: Path, target: Path) -> None:
+    """A copy of a journal in a file, as it is at one moment, by SQLite's online backup. Nobody waits for it.
+
+    Raises:
+        JournalNotOpened: it could not be read or written.
+    """
+    try:
+        with closing(sqlite3.connect(source)) as journal, closing(sqlite3.connect(target)) as copy:
+            journal.backup(copy)
+    except sqlite3.Error as error:
+        raise JournalNotOpened(f"The journal {source} cannot be copied: {error}") from error
+
+
+def is_up_to_date(connection: Connection) -> bool:
+    """Whether the schema is that of this version of the software."""
+    return _revision(connection) == HEAD
+
+
 def migrate(engine: Engine) -> None:
     """Runs the revisions that are missing, in one transaction that other starting processes wait for."""
     with engine.connect() as connection:
-        if _revision(connection) == HEAD:
+        if is_up_to_date(connection):
             return
     from alembic import command  # only a first start, or one after an update, needs it
     from alembic.config import Config
