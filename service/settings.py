@@ -37,7 +37,7 @@ class Settings(BaseSettings):
         """Takes the secrets that are given as files from there, without the line's end."""
         given = dict(given)
         for name in SECRETS:
-            path, variable = given.get(f"{name}_file"), f"MODELWRIGHT_{name.upper()}"
+            path, variable = given.get(f"{name}_file"), variable_of(name)
             if path is None:
                 continue
             if given.get(name) is not None:
@@ -160,10 +160,15 @@ class Settings(BaseSettings):
     )
 
 
+def variable_of(setting: str) -> str:
+    """The variable of the environment that a setting is read from."""
+    return f"MODELWRIGHT_{setting.upper()}"
+
+
 def forget_secrets() -> None:
     """Takes the secrets out of the environment once they were read: nobody is to inherit them. Nor is anybody of the same
     user, such as what a plug-in starts, to read them out of this process's memory or first environment."""
     for secret in SECRETS:
-        os.environ.pop(f"MODELWRIGHT_{secret.upper()}", None)
+        os.environ.pop(variable_of(secret), None)
     if sys.platform == "linux" and os.geteuid() != 0:  # nothing is hidden from what runs as root
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0)

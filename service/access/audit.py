@@ -29,6 +29,7 @@ from model_store.clock import Clock, rfc3339, utc_now
 from model_store.os_errors import storage_errors
 from service.access.keys import Key
 
+COMMAND_LINE = "command line"
 MINUTE = 60.0
 MOST_A_MINUTE = 60
 AT_ONCE = 2**20  # bytes that are read at a time
@@ -94,6 +95,11 @@ class Audit:
         """The same for an attempt that was refused: a thread of its own writes the line, and nobody waits for the disk."""
         if (line := self._line(who, [], about)) is not None:
             self._later.submit(self._put, line, durable=False)
+
+    def append_command(self, what: str, on: str, before: Any = None, after: Any = None) -> None:
+        """Writes a line of a change by a command on the machine itself."""
+        about = {"request_id": None, "method": None, "path": None, "status": None}
+        self.append(COMMAND_LINE, [Change(what, on, before, after)], **about)
 
     def close(self) -> None:
         """What is still to be written is."""

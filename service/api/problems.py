@@ -15,6 +15,7 @@ from model_store import errors as store
 from service.access import errors as access
 from service.api import errors as edge
 from service.api.documents import PROBLEM
+from service.home import HomeError
 from service.jobs import errors as jobs
 from service.serving import content_coding
 from service.serving import errors as serving
@@ -41,6 +42,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     access.KeyExists: (409, "key_exists"),
     access.InvalidKey: (422, "invalid_request"),
     access.AccessError: (503, "unavailable"),
+    HomeError: (503, "unavailable"),
     content_coding.ContentTooLarge: (413, "too_large"),
     content_coding.UnknownCoding: (415, "unsupported_media_type"),
     content_coding.InvalidCoding: (400, "invalid_request"),

@@ -4,13 +4,14 @@ what its errors mean."""
 import logging
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
-from service.jobs.errors import InvalidDatabaseUrl, JournalNotOpened, JournalTooNew, PostgresNotInstalled
+from service.jobs.errors import InvalidDatabaseUrl, JournalLost, JournalNotOpened, JournalTooNew, PostgresNotInstalled
 
 HEAD = "0003"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -75,35 +76,84 @@ POSTGRES_UNAVAILABLE = (
 log = logging.getLogger(__name__)
 
 
-def open_database(url: str) -> Engine:
+def open_database(url: str, *, known: bool = False) -> Engine:
     """The engine, its schema up to date. A PostgreSQL server that does not answer yet is waited for.
 
+    Args:
+        url: the database's address.
+        known: whether a journal was there before: then an empty database is none to begin with.
+
     Raises:
+        JournalLost: it is known, and empty.
         InvalidDatabaseUrl: this is no address of a database that a journal can be on.
         JournalTooNew: a newer version of the software has written it.
         PostgresNotInstalled: there is no driver for it.
         JournalNotOpened: it cannot be reached, or not be written.
     """
+    engine = connect_database(url, known=known)
+    try:
+        migrate(engine)
+    except BaseException as error:
+        engine.dispose()
+        if not isinstance(error, DBAPIError):
+            raise
+        raise _not_opened(engine.url, error) from error
+    return engine
+
+
+def connect_database(url: str, *, known: bool = False) -> Engine:
+    """As `open_database`, with the schema as it is."""
     address = _address(url)
     local = address.drivername == "sqlite"
+    if known and local and address.database and not Path(address.database).exists():
+        raise JournalLost  # connecting would make the file
     engine = _sqlite(address) if local else _postgres(address)
     try:
         if not local:
             _wait_for(engine)
-        migrate(engine)
-    except DBAPIError as error:
+        if known:
+            with engine.connect() as connection:
+                if _revision(connection) is None:
+                    raise JournalLost
+    except BaseException as error:
         engine.dispose()
-        raise JournalNotOpened(f"The journal {_shown(address)} cannot be opened: {_reason(error)}") from error
-    except BaseException:
-        engine.dispose()
-        raise
+        if not isinstance(error, DBAPIError):
+            raise
+        raise _not_opened(address, error) from error
     return engine
+
+
+def has_journal(url: str) -> bool:
+    """Whether there is a journal in this database. Raises JournalNotOpened where it cannot be reached."""
+    try:
+        connect_database(url, known=True).dispose()
+    except JournalLost:
+        return False
+    return True
+
+
+def copy_sqlite(source: Path, target: Path) -> None:
+    """A copy of a journal in a file, as it is at one moment, by SQLite's online backup. Nobody waits for it.
+
+    Raises:
+        JournalNotOpened: it could not be read or written.
+    """
+    try:
+        with closing(sqlite3.connect(source)) as journal, closing(sqlite3.connect(target)) as copy:
+            journal.backup(copy)
+    except sqlite3.Error as error:
+        raise JournalNotOpened(f"The journal {source} cannot be copied: {error}") from error
+
+
+def is_up_to_date(connection: Connection) -> bool:
+    """Whether the schema is that of this version of the software."""
+    return _revision(connection) == HEAD
 
 
 def migrate(engine: Engine) -> None:
     """Runs the revisions that are missing, in one transaction that other starting processes wait for."""
     with engine.connect() as connection:
-        if _revision(connection) == HEAD:
+        if is_up_to_date(connection):
             return
     from alembic import command  # only a first start, or one after an update, needs it
     from alembic.config import Config
@@ -204,6 +254,10 @@ def _revision(connection: Connection) -> str | None:
         return None
     revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return revision
+
+
+def _not_opened(address: URL, error: DBAPIError) -> JournalNotOpened:
+    return JournalNotOpened(f"The journal {_shown(address)} cannot be opened: {_reason(error)}")
 
 
 def _shown(address: URL) -> str:

@@ -36,6 +36,10 @@ class JournalTooNew(JournalNotOpened):
     """The journal was written by a newer version of Modelwright; start that version, or give another home or database."""
 
 
+class JournalLost(JournalNotOpened):
+    """The journal's database is empty, and was not before. Restore a backup, or start with modelwright serve --accept-loss."""
+
+
 class InvalidDatabaseUrl(JournalNotOpened):
     """MODELWRIGHT_DATABASE_URL is sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME, an @ in the password as %40."""
 
