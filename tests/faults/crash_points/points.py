@@ -108,9 +108,9 @@ def _traced(operation: Operation, home: Path, injections: list[str]) -> tuple[Ou
             raise RuntimeError(f"{operation.name} cannot begin: {said.read_text()}")
         names = ",".join((*READS, *CHANGES, *OPENS))
         arguments = [f"--inject={each}" for each in injections]
-        command = ["strace", "-qq", "-y", "-s", "0", f"--trace={names}", *arguments, "-o", str(trace), "-p", str(child)]
+        command = ["strace", "-y", "-s", "0", f"--trace={names}", *arguments, "-o", str(trace), "-p", str(child)]
         with subprocess.Popen(command, stderr=subprocess.PIPE) as strace:  # noqa: S603 - our own
-            _wait_for_strace(child, strace)
+            _wait_for_strace(strace)
             os.write(tell_go, b"g")
             status = _ended(child)
             strace.wait()
@@ -156,13 +156,12 @@ def _act(operation: Operation, act: Iterator[None]) -> int:
     return ACKNOWLEDGED
 
 
-def _wait_for_strace(child: int, strace: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while "TracerPid:\t0\n" in Path(f"/proc/{child}/status").read_text():
-        if strace.poll() is not None or time.monotonic() > deadline:
-            said = strace.stderr.read().decode() if strace.stderr else ""
-            raise RuntimeError(f"strace cannot trace: {said}")
-        time.sleep(0.0005)
+def _wait_for_strace(strace: subprocess.Popen[bytes]) -> None:
+    """Until it has said that it holds the process: none of its calls is missed from then on."""
+    assert strace.stderr is not None
+    said = strace.stderr.readline()
+    if b"attached" not in said:
+        raise RuntimeError(f"strace cannot trace: {said.decode()}")
 
 
 def _ended(child: int) -> int:
