@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
+from service.jobs import tables
 from service.jobs.errors import InvalidDatabaseUrl, JournalNotOpened, JournalTooNew, PostgresNotInstalled
 
 HEAD = "0003"
@@ -93,6 +94,10 @@ def open_database(url: str) -> Engine:
         if not local:
             _wait_for(engine)
         migrate(engine)
+        _check_schema(engine)
+    except UnicodeDecodeError as error:  # of a name, or of a message that quotes one
+        engine.dispose()
+        raise JournalNotOpened(f"The schema of the journal {_shown(address)} is damaged.") from error
     except DBAPIError as error:
         engine.dispose()
         raise JournalNotOpened(f"The journal {_shown(address)} cannot be opened: {_reason(error)}") from error
@@ -199,6 +204,13 @@ def _wait_for(engine: Engine) -> None:
             time.sleep(BETWEEN_TRIES)
         else:
             return
+
+
+def _check_schema(engine: Engine) -> None:
+    """Names every table and column once: a damaged schema is found now, and not by whoever asks for a column."""
+    with engine.connect() as connection:
+        for table in tables.metadata.sorted_tables:
+            connection.execute(select(table).limit(0))
 
 
 def _revision(connection: Connection) -> str | None:

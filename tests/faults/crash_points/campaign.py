@@ -7,14 +7,13 @@ it, after it if it was acknowledged; its own check finds nothing; and where it i
 
 import argparse
 import contextlib
-import importlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -55,6 +54,8 @@ class Campaign:
         self._in(template, lambda: self._operation.prepare(template))
         self._copy(template, done)
         self._copy(template, before)  # looking may make what is not there yet
+        self._copy(template, self._folder / "loads")
+        deque(self._operation.act(self._folder / "loads"), 0)  # so that no process loads anything while it is traced
         calls = calls_of(self._operation, done)
         self._before, self._after = self._state(before), self._state(done)
         points = [(call, kind) for call in calls for kind in call.kinds()][::every]
@@ -129,8 +130,6 @@ class Campaign:
 
 def strike(operation: Operation, every: int) -> int:
     """One operation in this process, which has loaded nothing but what operations need."""
-    for module in operation.needs:
-        importlib.import_module(module)
     memory = Path("/dev/shm")  # noqa: S108 - homes of our own, in a folder that nobody else may enter
     with tempfile.TemporaryDirectory(
         prefix="crash-points-", dir=memory if os.access(memory, os.W_OK) else None

@@ -160,14 +160,13 @@ def load(home: Path) -> Iterator[None]:
 
 
 CHECKPOINTS = Kind(checkpoint_of, faulty_checkpoints, (OSError,))
-TORCH = ("torch", "service.workflow.checkpoint")
 ALL = [
     Operation("make a key", KEYS, create_key, prepare_keys, repeats=False),
     Operation("make the first key", KEYS, first_key, prepare_home),
     Operation("revoke a key", KEYS, revoke_key, prepare_keys, ended=(KeyNotFound,)),
     Operation("append to the audit log", AUDIT, append, prepare_audit, repeats=False),
     Operation("begin the audit log", AUDIT, append, prepare_home, repeats=False),
-    Operation("save a first checkpoint", CHECKPOINTS, save_first, prepare_home, needs=TORCH),
-    Operation("save another checkpoint", CHECKPOINTS, save, prepare_checkpoints, needs=TORCH),
-    Operation("load a checkpoint", CHECKPOINTS, load, prepare_checkpoints, needs=TORCH),
+    Operation("save a first checkpoint", CHECKPOINTS, save_first, prepare_home),
+    Operation("save another checkpoint", CHECKPOINTS, save, prepare_checkpoints),
+    Operation("load a checkpoint", CHECKPOINTS, load, prepare_checkpoints),
 ]

@@ -290,10 +290,9 @@ def forget(home: Path) -> Iterator[None]:
     housekeeping.forget_jobs(-1)
 
 
-ALEMBIC = ("alembic.command", "alembic.config", "alembic.script")
 ALL = [
-    Operation("open a new journal", JOURNAL, opened, prepare_home, needs=ALEMBIC),
-    Operation("open an older journal", JOURNAL, opened, prepare_old, needs=ALEMBIC),
+    Operation("open a new journal", JOURNAL, opened, prepare_home),
+    Operation("open an older journal", JOURNAL, opened, prepare_old),
     Operation("submit", JOURNAL, submit, prepare, repeats=False),
     Operation("submit with a key", JOURNAL, submit_keyed, prepare),
     Operation("submit again under a key", JOURNAL, submit_again, prepare),

@@ -46,4 +46,3 @@ class Operation:
     steps: bool = False
     repeats: bool = True
     ended: tuple[type[BaseException], ...] = field(default=())  # what doing it again after its end may raise
-    needs: tuple[str, ...] = field(default=())  # modules that are loaded before its processes are forked

@@ -171,6 +171,8 @@ class Campaign:
     def _judge(self, kind: str, damage: Damage, after: dict[str, Answer]) -> None:
         changed = {address: after[address] for address in self.asked if after[address] != self.before[address]}
         self.counts[kind]["told" if changed else "answers as before"] += 1
+        if kind == "keys" and {status for status, _ in changed.values()} == {401}:
+            return  # the key that was sent is the one that is damaged
         own, wrong = self._own(damage.path), []
         for address, answer in changed.items():
             if reason := judge(self.before[address], answer):
