@@ -94,10 +94,6 @@ def open_database(url: str) -> Engine:
         if not local:
             _wait_for(engine)
         migrate(engine)
-        _check_schema(engine)
-    except UnicodeDecodeError as error:  # of a name, or of a message that quotes one
-        engine.dispose()
-        raise JournalNotOpened(f"The schema of the journal {_shown(address)} is damaged.") from error
     except DBAPIError as error:
         engine.dispose()
         raise JournalNotOpened(f"The journal {_shown(address)} cannot be opened: {_reason(error)}") from error
@@ -111,6 +107,7 @@ def migrate(engine: Engine) -> None:
     """Runs the revisions that are missing, in one transaction that other starting processes wait for."""
     with engine.connect() as connection:
         if _revision(connection) == HEAD:
+            _check_schema(connection)
             return
     from alembic import command  # only a first start, or one after an update, needs it
     from alembic.config import Config
@@ -206,11 +203,10 @@ def _wait_for(engine: Engine) -> None:
             return
 
 
-def _check_schema(engine: Engine) -> None:
+def _check_schema(connection: Connection) -> None:
     """Names every table and column once: a damaged schema is found now, and not by whoever asks for a column."""
-    with engine.connect() as connection:
-        for table in tables.metadata.sorted_tables:
-            connection.execute(select(table).limit(0))
+    for table in tables.metadata.sorted_tables:
+        connection.execute(select(table).limit(0))
 
 
 def _revision(connection: Connection) -> str | None:
@@ -248,7 +244,10 @@ def _configure_sqlite(connection: Any, record: object) -> None:
     # A damaged text shall not stop whoever reads it together with others.
     connection.text_factory = lambda text: text.decode(errors="surrogateescape")
     connection.execute(f"PRAGMA busy_timeout={MOST_SECONDS_LOCKED * 1000:.0f}")
-    _write_ahead(connection)
+    try:
+        _write_ahead(connection)
+    except UnicodeDecodeError as error:  # of SQLite's own message, which quotes a damaged name
+        raise sqlite3.OperationalError("malformed database schema") from error
     for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from model_store import Store, read_bundle, write_bundle
@@ -164,3 +165,11 @@ def test_the_journal(tmp_path: Path) -> None:
         for left in path.parent.glob("journal.sqlite-*"):
             left.unlink()
     assert not silent, (len(silent), silent[:5])
+
+
+@pytest.mark.parametrize("wrong", [b"created_bt", b"created\xd4at"])
+def test_a_damaged_schema_of_the_journal_is_found_at_the_start(tmp_path: Path, wrong: bytes) -> None:
+    path, _ = journal_with_jobs(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"created_at", wrong))
+    with pytest.raises(JournalNotOpened):
+        open_database(f"sqlite:///{path}")
