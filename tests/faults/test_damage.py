@@ -14,6 +14,9 @@ import torch
 from model_store import Store, read_bundle, write_bundle
 from model_store.errors import InvalidBundle
 from service.access.audit import Audit, Change
+from service.access.errors import KeysCorrupt
+from service.access.keyring import Keyring
+from service.access.scopes import Scope
 from service.jobs.database import open_database
 from service.jobs.dispatch import Dispatch
 from service.jobs.errors import JobNotFound, JournalNotOpened, JournalUnavailable
@@ -96,6 +99,22 @@ def test_the_audit_log(tmp_path: Path) -> None:
         assert told or damage.after is None or found == list(before.values()), damage.way
 
 
+def test_the_keys_let_in_nobody_who_was_not(tmp_path: Path) -> None:
+    keyring = Keyring(tmp_path)
+    secrets = {name: keyring.create(name, [Scope.PREDICT])[1] for name in ("ann", "bob", "gone")}
+    keyring.revoke("gone")
+    path = tmp_path / "keys.json"
+    for damage in each_damage(path, [], 40, "loss"):
+        try:
+            found = Keyring(tmp_path)
+        except KeysCorrupt:
+            continue
+        assert found.on, damage.way
+        assert found.verify(f"Bearer {secrets['gone']}".encode()) is None, damage.way
+        valid = [found.verify(f"Bearer {secrets[name]}".encode()) for name in ("ann", "bob")]
+        assert all(key is None or key.level is Scope.PREDICT for key in valid), damage.way
+
+
 def asked(journal: Journal, jobs: list[str]) -> dict[str, Any]:
     """What is sealed of the jobs, each for itself; the rest need only be answered."""
     asks: dict[str, Callable[[], Any]] = {"list": lambda: [shown(job) for job in journal.list_jobs()[0]]}
@@ -152,7 +171,7 @@ def test_the_journal(tmp_path: Path) -> None:
     before = asked(Journal(engine), jobs)
     engine.dispose()
     silent = []
-    for damage in each_damage(path, [], 40, "loss"):
+    for damage in each_damage(path, [], 15, "loss"):
         if damage.way == "cut" and len(damage.after or b"") < 2:
             continue  # an empty file is a new journal; that there was one before is not for the journal to know
         try:
