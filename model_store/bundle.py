@@ -54,12 +54,13 @@ def write_bundle(version: Version, collection: Collection, target: BinaryIO) -> 
                     sink.write(chunk)
 
 
+@storage_errors()
 def read_bundle(path: Path, work_dir: Path, max_bytes: int) -> Draft:
     """Extract the bundle at `path` into the folder `work_dir`, which must be there; it is left as it was on any error.
 
     `max_bytes` bounds all members together, uncompressed. Raises InvalidBundle naming member and rule: anything but
     the manifest and exactly the files it names, each with the size and SHA-256 it states, is refused.
-    Raises NoSpace when `work_dir` is full.
+    Raises NoSpace when `work_dir` is full, Unavailable when one of the two cannot be used otherwise.
     """
     files: dict[str, Path] = {}
     try:

@@ -32,6 +32,8 @@ def unseal(key: str, data: bytes) -> tuple[dict[str, Any], bool]:
     if not isinstance(fields, dict):
         raise ValueError("not an object of the store")
     if "seal" not in fields:
+        if "format" in fields:  # which came with seals: it has lost its own
+            raise ValueError("not what was sealed")
         return fields, False
     if fields.pop("seal") != seal_of(key, fields):
         raise ValueError("not what was sealed")

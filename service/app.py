@@ -234,7 +234,7 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
     app.state.exposition = _exposition(app, home, wire)
     warming = asyncio.create_task(asyncio.to_thread(_warm_up, store, limits))
     following = _follow(store, warm, current, app.state.default_model)
-    at_work = [asyncio.create_task(following), asyncio.create_task(_forget_figures(store, app.state.figures))]
+    at_work = [asyncio.create_task(following), asyncio.create_task(_forget_deleted(store, warm, app.state.figures))]
     if trainings is not None:
         measured.add(trainings.gauges())
         trainings.start()
@@ -334,11 +334,16 @@ async def _follow(store: Store, models: WarmModels, current: CurrentVersions, de
         await asyncio.sleep(ROUND)
 
 
-async def _forget_figures(store: Store, figures: PredictionFigures) -> None:
-    """Now and again, those of versions that other processes have deleted."""
+async def _forget_deleted(store: Store, models: WarmModels, figures: PredictionFigures) -> None:
+    """Now and again, what is in memory of versions that other processes have deleted, and their figures."""
+
+    def gone(name: str, number: int) -> bool:
+        return not store.models.has(name, number)
+
     while True:
-        with contextlib.suppress(StoreError):
-            await asyncio.to_thread(figures.forget, lambda name, number: not store.models.has(name, number))
+        for each in (models, figures):
+            with contextlib.suppress(StoreError):
+                await asyncio.to_thread(each.forget, gone)
         await asyncio.sleep(BETWEEN_ROUNDS)
 
 

@@ -257,6 +257,7 @@ class AuditLine(Document):
     status: int | None
     changes: list[dict[str, Any]]
     left_out: int = 0  # only where attempts before this one, by the same, have no line of their own
+    error: dict[str, Any] | None = None  # only of a line that is damaged
 
 
 class Predictions(Document):

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from model_store import errors as store
+from model_store.os_errors import storage_errors
 from service.access import errors as access
 from service.api import errors as edge
 from service.api.documents import PROBLEM
@@ -120,6 +121,7 @@ def install(app: FastAPI) -> None:
     """Lets the app answer every error by the table."""
     for known in TABLE:
         app.add_exception_handler(known, _known)
+    app.add_exception_handler(OSError, _known)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(RequestValidationError, _parameters)
@@ -131,9 +133,21 @@ def answer_to(error: Exception) -> Response:
     try:
         status, code = answer_for(error)
     except KeyError:
+        if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
+            log.error("a file could not be used", exc_info=error)
+            return _of_the_disk(error)
         return _unforeseen(error)
     faults: Sequence[Fault] = getattr(error, "faults", ())
     return problem(status, code, _told(faults) if faults else str(error), faults)
+
+
+def _of_the_disk(error: OSError) -> Response:
+    """A disk that fails, or is full, where nobody has expected it: that may pass."""
+    try:
+        with storage_errors():
+            raise error
+    except store.StoreError as known:
+        return answer_to(known)
 
 
 async def _known(request: Request, error: Exception) -> Response:

@@ -8,9 +8,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
+from service.jobs import tables
 from service.jobs.errors import InvalidDatabaseUrl, JournalLost, JournalNotOpened, JournalTooNew, PostgresNotInstalled
 
 HEAD = "0003"
@@ -51,11 +52,13 @@ MIGRATION_LOCK = 0x4D57_4A4F_5552  # known to all who start: "MWJOUR"
 SQLITE_UNAVAILABLE = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_CORRUPT,  # also what it makes of a page that the disk would not read
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_INTERRUPT,
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_NOTADB,
     sqlite3.SQLITE_PROTOCOL,
     sqlite3.SQLITE_READONLY,
 }
@@ -154,6 +157,7 @@ def migrate(engine: Engine) -> None:
     """Runs the revisions that are missing, in one transaction that other starting processes wait for."""
     with engine.connect() as connection:
         if is_up_to_date(connection):
+            _check_schema(connection)
             return
     from alembic import command  # only a first start, or one after an update, needs it
     from alembic.config import Config
@@ -249,6 +253,12 @@ def _wait_for(engine: Engine) -> None:
             return
 
 
+def _check_schema(connection: Connection) -> None:
+    """Names every table and column once: a damaged schema is found now, and not by whoever asks for a column."""
+    for table in tables.metadata.sorted_tables:
+        connection.execute(select(table).limit(0))
+
+
 def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
@@ -288,7 +298,10 @@ def _configure_sqlite(connection: Any, record: object) -> None:
     # A damaged text shall not stop whoever reads it together with others.
     connection.text_factory = lambda text: text.decode(errors="surrogateescape")
     connection.execute(f"PRAGMA busy_timeout={MOST_SECONDS_LOCKED * 1000:.0f}")
-    _write_ahead(connection)
+    try:
+        _write_ahead(connection)
+    except UnicodeDecodeError as error:  # of SQLite's own message, which quotes a damaged name
+        raise sqlite3.OperationalError("malformed database schema") from error
     for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 

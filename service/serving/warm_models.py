@@ -108,6 +108,10 @@ class Warm:
     def _served(self) -> dict[tuple[str, int], Served]:
         return {}
 
+    def versions(self) -> list[tuple[str, int]]:
+        """The versions that it was loaded for, or has answered for."""
+        return list(self._served)
+
     def served(self, name: str, number: int) -> Served:
         """This model as that version; the same object for as long as the model is warm."""
         known = self._served.get((name, number))
@@ -172,6 +176,12 @@ class WarmModels:
         with self._lock:
             if (dropped := self._models.pop(digest, None)) is not None:
                 self.bytes -= dropped.bytes
+
+    def forget(self, gone: Callable[[str, int], bool]) -> None:
+        """Gives up those of whose versions none is left: nobody can ask for them again."""
+        for digest, model in list(self._models.items()):
+            if (versions := model.versions()) and all(gone(*each) for each in versions):
+                self.drop(digest)
 
     def pin(self, digests: Set[str]) -> None:
         """From now on keeps these as long as there are others to give up."""

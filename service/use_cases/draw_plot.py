@@ -76,10 +76,10 @@ class Plots:
         try:
             os.utime(path)  # used just now
             kept = path.read_bytes()
-        except FileNotFoundError:
-            return None
         except IsADirectoryError:
             shutil.rmtree(path, ignore_errors=True)
+            return None
+        except OSError:  # it is not there, or cannot be read
             return None
         digest, drawn = kept[:DIGEST_BYTES], kept[DIGEST_BYTES:]
         return drawn if hashlib.sha256(drawn).digest() == digest else None

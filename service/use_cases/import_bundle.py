@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from model_store import Store, Version, read_bundle
 from model_store.contents import MANIFEST
 from model_store.errors import BundleMadeByNewer, InvalidBundle
+from model_store.os_errors import storage_errors
 from model_store.store import MODEL_FORMAT
 from service.serving.answers import predictions
 from service.serving.warm_models import Warm
@@ -26,12 +27,14 @@ FILES = {STATE_DICT, POINTS, HISTORY}
 HISTORIES = TypeAdapter(dict[str, list[float | None]])
 
 
+@storage_errors()
 def import_bundle(store: Store, name: str, path: Path, max_bytes: int) -> tuple[Version, bool]:
     """The version with the bundle's digest, and whether it is new.
 
     Raises:
         InvalidBundle: the file breaks a rule, or its parts do not make a model; the member is named.
         BundleMadeByNewer: its manifest has a format that this software does not know.
+        NoSpace, Unavailable: the disk is full, or cannot be used otherwise.
     """
     folder = path.with_name("members")
     folder.mkdir()
@@ -81,6 +84,8 @@ def _check_model(manifest: object, files: dict[str, Path]) -> None:
         warm = Warm(load(spec, signature, files[STATE_DICT]), signature)
         _check_types(warm.model, signature)
         predictions(warm, warm.blank_row())
+    except OSError:
+        raise  # of the disk, and not the bundle's fault
     except Exception as error:  # whatever a foreign model may meet, it met it here and not in a prediction
         raise InvalidBundle(f"files/{STATE_DICT}", "its tensors are not those of the model in the manifest") from error
     try:

@@ -40,6 +40,7 @@ def warm(store: Store, models: WarmModels, version: Version) -> Warm:
 def _loaded(store: Store, version: Version) -> Warm:
     """The model after a dry run: what torch makes on a first use is made before the first client waits for it."""
     loaded = Warm(*open_model(store, version))
+    loaded.served(version.name, version.number)
     try:
         forward(loaded, loaded.blank_row())
     except Exception:

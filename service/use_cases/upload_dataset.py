@@ -24,6 +24,7 @@ HEAD = "head.json"
 MOST_SECONDS = 600
 
 
+@storage_errors()
 def upload(
     store: Store, name: str, path: Path, media_type: str, options: ReadingOptions, most_bytes: int
 ) -> tuple[Version, bool]:
@@ -32,6 +33,7 @@ def upload(
 
     Raises:
         InvalidData: the file cannot be read as what it is said to be.
+        NoSpace, Unavailable: the disk is full, or cannot be used otherwise.
     """
     digest = _sha256(path)
     since, newest = _newest(store, name)

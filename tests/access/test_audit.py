@@ -79,7 +79,14 @@ def test_a_line_that_was_cut_off_takes_no_other_with_it(tmp_path: Path) -> None:
         file.write(b'\n{"at": "2026-11-23T12:00')
     assert [line["number"] for line in audit.read(None, 10)[0]] == [1]
     audit.append("ann", [MOVED], number=2)
-    assert [line["number"] for line in audit.read(None, 10)[0]] == [1, 2]
+    found = audit.read(None, 10)[0]
+    assert [line.get("number") for line in found] == [1, None, 2]
+    assert [line.get("error", {}).get("code") for line in found] == [None, "audit_damaged", None]
+
+
+def test_lines_of_before_there_were_seals_are_read(tmp_path: Path) -> None:
+    (tmp_path / "2026-11-23.jsonl").write_text('\n{"at": "2026-11-23T12:00:00.000000Z", "number": 1}\n')
+    assert [line["number"] for line in Audit(tmp_path).read(None, 10)[0]] == [1]
 
 
 def test_what_cannot_be_written_is_told_to_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

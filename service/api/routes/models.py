@@ -161,10 +161,15 @@ def exports(service: Service, name: str, version: str, export: str) -> Response:
 
 
 def _follow(request: Request, service: Parts, name: str) -> None:
-    """Predictions follow a deletion, and figures of what has gone go, too."""
+    """Predictions follow a deletion; what is in memory of what has gone goes, too, and its figures."""
+
+    def gone(each: str, number: int) -> bool:
+        return each == name and not service.store.models.has(each, number)
+
     service.current.follow(name)
+    service.warm.forget(gone)
     figures: PredictionFigures = request.app.state.figures
-    figures.forget(lambda each, number: each == name and not service.store.models.has(each, number))
+    figures.forget(gone)
 
 
 def _safetensors(service: Parts, version: Version) -> Response:
