@@ -20,6 +20,7 @@ from service.serving import content_coding
 from service.serving import errors as serving
 from service.telemetry.request import REQUEST_ID
 from service.use_cases.draw_plot import DrawingFailed, TooManyDrawings
+from service.use_cases.upload_dataset import SurveyFailed, TooManySurveys
 from service.workflow import errors as workflow
 from service.workflow.errors import Fault
 
@@ -73,6 +74,8 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     serving.ServingError: (500, "prediction_failed"),
     DrawingFailed: (503, "unavailable"),
     TooManyDrawings: (429, "overloaded"),
+    SurveyFailed: (503, "unavailable"),
+    TooManySurveys: (429, "overloaded"),
 }
 
 # A client chooses the names in its document; what it is told about them stays short.

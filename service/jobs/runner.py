@@ -30,7 +30,7 @@ from service.jobs.ownership import Ownership
 from service.jobs.reports import conclude, give_back, stopped, write_down
 from service.jobs.running import Running
 from service.jobs.trainer_server import FENCED
-from service.jobs.trainers import SILENCE, Trainers
+from service.jobs.trainers import Trainers
 
 TICK = 0.5  # seconds between looks at what other processes may have asked for
 GRACE = 8.0  # seconds in which attempts may save where they stand when the service stops
@@ -235,7 +235,7 @@ class Runner:
     def _look_around(self) -> None:
         """Requests made through another process, attempts past their limits, dead services, a trainer server to restart."""
         if self._trainers is not None and self._trainers.stands_still():
-            log.error("the trainer server has stood still for %.0f s", SILENCE)
+            log.error("the trainer server has stood still, and is replaced")
             self._lose_trainers(self._trainers)
         if self._trainers is None and time.monotonic() >= self._restart_at:
             self._restart_at = time.monotonic() + self._patience

@@ -2,14 +2,16 @@
 
 import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
 
-from service.jobs import trainers as trainers_module
+from service import liveness
 from service.jobs.job import Status
 from service.jobs.journal import Journal
 from service.jobs.limits import AttemptLimits
+from service.liveness import Liveness
 from service.settings import SECRETS
 from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit, until
 
@@ -82,7 +84,7 @@ def test_a_trainer_server_that_stands_still_is_replaced(
     runner = start(slots=2)
     until(lambda: runner.ready)
     stopped = runner.trainer_pid
-    monkeypatch.setattr(trainers_module, "SILENCE", 2.0)
+    monkeypatch.setattr(liveness, "SILENCE", 2.0)
     job_id = submit(journal, runner, "stops_the_trainer_server")
     until(lambda: messages(journal, job_id))
     cancelled = submit(journal, runner, "slow")  # cannot even be begun
@@ -101,10 +103,17 @@ def test_a_trainer_server_that_has_nothing_to_do_is_not_taken_to_stand_still(
 ) -> None:
     runner = start(slots=1)
     until(lambda: runner.ready)
-    monkeypatch.setattr(trainers_module, "SILENCE", 3.0)
+    monkeypatch.setattr(liveness, "SILENCE", 3.0)
     first = runner.trainer_pid
-    heard = runner._trainers._heard if runner._trainers else 0.0
-    until(lambda: runner._trainers and runner._trainers._heard > heard + 3.5)  # it says so of itself
+    beats = threading.Semaphore(0)
+    heard = Liveness.heard
+
+    def count(liveness: Liveness) -> None:
+        beats.release()
+        heard(liveness)
+
+    monkeypatch.setattr(Liveness, "heard", count)
+    assert all(beats.acquire(timeout=60) for _ in range(5))  # it says so of itself
     assert runner.trainer_pid == first
     assert "stood still" not in caplog.text
 
