@@ -13,12 +13,16 @@ CHUNK = 2**16
 MOST_ERROR_BYTES = 2**16  # of its standard error that are kept
 
 
-class StoodStill(Exception):
-    """The child process showed no sign of life for some seconds and was killed."""
+class ChildFailed(Exception):
+    """The process that does this had to be ended; ask again."""
 
 
-class SaidTooMuch(Exception):
-    """The child process wrote more than it may and was killed."""
+class StoodStill(ChildFailed):
+    """The process that does this stood still and was ended; ask again."""
+
+
+class SaidTooMuch(ChildFailed):
+    """The process that does this wrote more than it may and was ended."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import orjson
 from model_store import Store, Version
 from model_store.os_errors import storage_errors
 from service import __version__
-from service.use_cases.child_process import SaidTooMuch, StoodStill, run
+from service.use_cases.child_process import ChildFailed, run
 from service.use_cases.train import HISTORY, POINTS
 from service.workflow.errors import NotAvailable
 from service.workflow.specification import nearest
@@ -135,7 +135,7 @@ async def _render(request: bytes, folder: Path) -> None:
         )
     except TimeoutError as error:
         raise DrawingFailed("the plot took too long to draw") from error
-    except (StoodStill, SaidTooMuch) as error:
+    except ChildFailed as error:
         raise DrawingFailed(DrawingFailed.__doc__) from error
     if ended.status == NOT_AVAILABLE:
         raise NotAvailable(ended.errors.decode().strip())

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from model_store import Store, Version
 from model_store.errors import Corrupt, NotFound
 from model_store.os_errors import storage_errors
-from service.use_cases.child_process import SaidTooMuch, StoodStill, run
+from service.use_cases.child_process import SaidTooMuch, run
 from service.use_cases.train import DATA
 from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.survey_limits import most_memory, most_processor_seconds
@@ -35,10 +35,6 @@ class TooManySurveys(Exception):
     """Too many uploads wait to be read; send it again soon."""
 
 
-class SurveyFailed(Exception):
-    """The process that reads the file stood still and was ended; send it again."""
-
-
 class Surveys:
     """The processes that read uploaded files, `MOST_AT_ONCE` at a time. It belongs to one event loop."""
 
@@ -52,6 +48,7 @@ class Surveys:
         Raises:
             InvalidData: the file cannot be read as what it is said to be.
             TooManySurveys: so many others wait that this one is not taken on.
+            StoodStill: the process that reads it did nothing for some seconds.
         """
         if self._waiting >= MOST_WAITING:
             raise TooManySurveys(TooManySurveys.__doc__)
@@ -178,8 +175,6 @@ async def _survey(path: Path, media_type: str, options: ReadingOptions, most_byt
         )
     except TimeoutError:
         raise InvalidData(WAITED_LONG.format(MOST_SECONDS)) from None
-    except StoodStill:
-        raise SurveyFailed(SurveyFailed.__doc__) from None
     except SaidTooMuch:
         raise InvalidData("there is more to be said of the file's columns than is kept") from None
     if done.status == -signal.SIGXCPU:

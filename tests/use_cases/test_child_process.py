@@ -12,7 +12,7 @@ import pytest
 from service import liveness
 from service.use_cases.child_process import Ended, SaidTooMuch, StoodStill, run
 from service.use_cases.draw_plot import DrawingFailed, _render
-from service.use_cases.upload_dataset import SurveyFailed, Surveys
+from service.use_cases.upload_dataset import Surveys
 from service.workflow.data.reading import ReadingOptions
 
 ODD = "tests.use_cases.odd_child"
@@ -61,7 +61,7 @@ def test_one_that_stands_still_is_killed(tmp_path: Path) -> None:
     async def both(work: Any) -> None:
         await asyncio.gather(work, _stop_the_child())
 
-    with pytest.raises(SurveyFailed):
+    with pytest.raises(StoodStill):
         asyncio.run(both(Surveys().survey(file, "text/csv", ReadingOptions(), 1000)))
     with pytest.raises(DrawingFailed):
         asyncio.run(both(_render(b"{}", tmp_path)))
