@@ -17,6 +17,7 @@ import selectors
 import signal
 import socket
 import sys
+import tempfile
 import time
 import traceback
 from collections import deque
@@ -172,6 +173,9 @@ def run(work: Work, stream: socket.socket) -> int:
     lines = Lines(stream)
     try:
         attempt = Attempt(lines, orjson.loads(Path(lines.one()["job"]).read_bytes()))
+        os.environ["TMPDIR"] = tempfile.tempdir = attempt.job[
+            "folder"
+        ]  # so that temporary files go with the attempt, too
         try:
             answer: dict[str, object] = {"result": work(attempt)}
         except AttemptFailed as error:

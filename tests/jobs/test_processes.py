@@ -44,6 +44,15 @@ def test_nothing_outlives_an_attempt_that_ends_well(start: Start, journal: Journ
     assert len(messages(journal, job.id)) <= 1
 
 
+@WAYS
+def test_temporary_files_go_with_their_attempt(start: Start, journal: Journal, tmp_path: Path, forks: bool) -> None:
+    job = ended(journal, submit(journal, start(forks=forks), "leaves_a_file"))
+    assert job.result is not None
+    assert Path(job.result["file"]).is_relative_to(tmp_path)
+    assert Path(job.result["file"]).parent == Path(job.result["told"])
+    assert not Path(job.result["file"]).exists()
+
+
 def test_a_child_does_not_outlive_the_trainer_server(start: Start, journal: Journal) -> None:
     runner = start(slots=1)
     job_id = submit(journal, runner, "forks_a_child_that_stays", goes_on=True)
