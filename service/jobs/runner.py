@@ -248,6 +248,7 @@ class Runner:
                 give_back(self._dispatch, job, "the attempt could not be started")
         for ticket, running in list(self._running.items()):
             self._hold_to_limits(ticket, running)
+        for ticket in list(self._running):
             self._advance(ticket)  # what could not be written down before
         for job in self._leases.take_over():
             shutil.rmtree(self._folder(job), ignore_errors=True)
@@ -264,9 +265,7 @@ class Runner:
     def _hold_to_limits(self, ticket: int, running: Running) -> None:
         if running.killed or running.result is not None or self._trainers is None:
             return
-        error = self._limits.exceeded(running, self._trainers.pids.get(ticket))
-        if error is not None:
-            running.error = error
+        if self._limits.exceeded(running, self._trainers.pids.get(ticket)):
             self._kill(ticket)
 
     # Attempts, from their beginning to their end

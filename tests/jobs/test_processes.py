@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from service import liveness
+from service.jobs import limits
 from service.jobs.job import Status
 from service.jobs.journal import Journal
 from service.jobs.limits import AttemptLimits
@@ -70,6 +71,21 @@ def test_the_memory_of_what_an_attempt_has_started_counts(start: Start, journal:
     job = ended(journal, submit(journal, runner, "swells_below"))
     assert job.error is not None
     assert job.error["code"] == "out_of_memory"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_an_attempt_that_fills_the_disk_gives_it_back(
+    start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    monkeypatch.setattr(limits, "LEAST_FREE", 2**62)
+    monkeypatch.setattr(limits, "MUCH", 2**20)
+    runner = start()
+    beside = submit(journal, runner, "slow")
+    job = ended(journal, submit(journal, runner, "holds_files_once", named=named))
+    assert job.status is Status.SUCCEEDED
+    (cause,) = [attempt.cause for attempt in journal.attempts(job.id) if attempt.cause]
+    assert cause["code"] == "no_space"
+    assert (journal.get(beside).status, journal.get(beside).attempt) == (Status.RUNNING, 1)
 
 
 def test_whoever_runs_beside_one_that_kills_the_trainer_server_is_not_blamed(

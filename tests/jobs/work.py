@@ -222,3 +222,17 @@ def leaves_a_file(attempt: Attempt) -> dict[str, Any]:
     """Leaves a temporary file behind, and tells where."""
     with tempfile.NamedTemporaryFile(delete=False) as file:
         return {"file": file.name, "told": os.environ["TMPDIR"]}
+
+
+def holds_files_once(attempt: Attempt) -> dict[str, Any]:
+    """Takes two megabytes of disk in its first attempt, in a file with or without a name, and goes on."""
+    if attempt.job["attempt"] == 1:
+        with (
+            tempfile.NamedTemporaryFile(delete=False)
+            if attempt.job["spec"]["named"]
+            else tempfile.TemporaryFile() as file
+        ):
+            file.write(b"x" * 2**21)
+            file.flush()
+            time.sleep(600)
+    return {}
