@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,12 +24,20 @@ class AttemptLimits:
     memory_bytes: int | None = None
     seconds: float | None = None
 
-    def exceeded(self, running: Running, pid: int | None) -> bool:
+    def exceeded(self, running: Mapping[int, Running], pids: Mapping[int, int]) -> list[int]:
+        """The attempts that have taken more, by their numbers; each knows why."""
+        return [
+            ticket
+            for ticket, each in running.items()
+            if ticket in pids and not each.killed and each.result is None and self._is_exceeded(each, pids[ticket])
+        ]
+
+    def _is_exceeded(self, running: Running, pid: int) -> bool:
         """Whether an attempt has taken more, or has filled the disk; then its error is noted, or what may pass."""
         if self.seconds is not None and time.monotonic() - running.began > self.seconds:
             detail = f"the training ran for longer than the {self.seconds:g} s it may"
             running.error = {"code": "time_limit", "detail": detail}
-        elif self.memory_bytes is not None and pid is not None and (taken := memory(pid)) > self.memory_bytes:
+        elif self.memory_bytes is not None and (taken := memory(pid)) > self.memory_bytes:
             detail = f"the training took {taken} bytes of memory; this service allows {self.memory_bytes}"
             running.error = {"code": "out_of_memory", "detail": detail}
         elif _is_full(running.folder) and (taken := files(running.folder, pid)) > MUCH:

@@ -55,12 +55,12 @@ def memory(pid: int) -> int:
     return taken + sum(map(_share, below))
 
 
-def files(folder: Path, pid: int | None) -> int:
+def files(folder: Path, pid: int) -> int:
     """The bytes of disk that the files in a folder take, and those that a process and all below it have open without a name."""
-    taken = sum(_blocks(path) for path in folder.rglob("*"))
-    with contextlib.suppress(psutil.Error):
-        process = psutil.Process(pid) if pid is not None else None
-        for each in [process, *process.children(recursive=True)] if process is not None else []:
+    taken = sum(_blocks(Path(at, name)) for at, _, names in os.walk(folder) for name in names)
+    with contextlib.suppress(psutil.Error, OSError):
+        process = psutil.Process(pid)
+        for each in [process, *process.children(recursive=True)]:
             taken += sum(_blocks(path, nameless=True) for path in Path(f"/proc/{each.pid}/fd").glob("*"))
     return taken
 

@@ -141,7 +141,7 @@ class Campaign:
 
     def cancel(self, what: str, job_id: str, most: float) -> str:
         """Cancels it, and takes down how long that took."""
-        client, load = self.server.client, self.load
+        load = self.load
         began, wall, worked = time.monotonic(), load.wall, load.worked
         until(lambda: self.asked_to_cancel(job_id))
         status = until(lambda: self.ended(job_id))["status"]
