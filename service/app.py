@@ -69,6 +69,7 @@ from service.use_cases.draw_plot import Plots
 from service.use_cases.predict import choose
 from service.use_cases.predict import warm as load
 from service.use_cases.submit_training import Limits, plan
+from service.use_cases.upload_dataset import Surveys
 from service.wire import Wire
 from service.workflow.models import install as install_models
 from service.workflow.spec import EXAMPLE, parse
@@ -223,6 +224,7 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
         current=current,
         temporary=home / "tmp",
         plots=Plots(home / "cache" / "plots", home / "tmp"),
+        surveys=Surveys(),
         max_upload_bytes=settings.max_upload_bytes,
         limits=limits,
         keyring=app.state.keyring,

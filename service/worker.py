@@ -16,7 +16,7 @@ from service.api.job_document import document
 from service.home import HomeError
 from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
 from service.jobs.journal import Journal
-from service.jobs.trainer_server import die_with
+from service.liveness import die_with
 from service.settings import Settings, forget_secrets
 from service.telemetry import logs
 from service.telemetry.exposition import families

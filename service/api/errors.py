@@ -60,3 +60,7 @@ class TooSlow(RequestError):
 
 class TooManyConnections(RequestError):
     """There are as many connections as are held at a time."""
+
+
+class CutOff(RequestError):
+    """The service stops, and had no time left to answer this."""

@@ -16,6 +16,7 @@ from service.serving.warm_models import WarmModels
 from service.use_cases.current_versions import CurrentVersions
 from service.use_cases.draw_plot import Plots
 from service.use_cases.submit_training import Limits
+from service.use_cases.upload_dataset import Surveys
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Parts:
     current: CurrentVersions
     temporary: Path
     plots: Plots
+    surveys: Surveys
     max_upload_bytes: int
     limits: Limits
     keyring: Keyring

@@ -21,7 +21,9 @@ from service.jobs import errors as jobs
 from service.serving import content_coding
 from service.serving import errors as serving
 from service.telemetry.request import REQUEST_ID
+from service.use_cases.child_process import ChildFailed
 from service.use_cases.draw_plot import DrawingFailed, TooManyDrawings
+from service.use_cases.upload_dataset import TooManySurveys
 from service.workflow import errors as workflow
 from service.workflow.errors import Fault
 
@@ -36,6 +38,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     edge.AddressTooLong: (414, "invalid_request"),
     edge.TooSlow: (408, "invalid_request"),
     edge.TooManyConnections: (503, "overloaded"),
+    edge.CutOff: (503, "unavailable"),
     edge.RequestError: (400, "invalid_request"),
     access.Unauthorized: (401, "unauthorized"),
     access.Forbidden: (403, "forbidden"),
@@ -76,6 +79,8 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     serving.ServingError: (500, "prediction_failed"),
     DrawingFailed: (503, "unavailable"),
     TooManyDrawings: (429, "overloaded"),
+    ChildFailed: (503, "unavailable"),
+    TooManySurveys: (429, "overloaded"),
 }
 
 # A client chooses the names in its document; what it is told about them stays short.

@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from service.access.keys import Key as ApiKey
 from service.api import access_log
 from service.api.busy_poll import BusyPoll
+from service.api.errors import CutOff
 from service.api.prediction_forms import QUICK, Dialect, Form
 from service.api.problems import answer_to
 from service.api.protocol import NOTHING, Connection
@@ -190,6 +191,13 @@ class ShortWay(Connection):
         if self._gathered is not None:
             self._go_the_long_way()
         super().shutdown()
+
+    def cut_off(self) -> None:
+        """A prediction that went the short way and has no answer gets none any more."""
+        cycle: object = self.cycle
+        if isinstance(cycle, Exchange) and not cycle.response_complete:
+            cycle.keep_alive = False
+            cycle.set_exception(CutOff())
 
     def _is_plain(self, length: int | None) -> bool:
         """Whether nothing about the head wants more than the body that follows, and that is not large. Each name stands

@@ -3,9 +3,7 @@
 from functools import partial
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Query, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from model_store import Version
 from model_store.names import check_name
@@ -21,7 +19,7 @@ from service.api.parts import Service
 from service.api.reading_options import changes_of
 from service.api.table_uploads import USUAL, table_on_disk
 from service.use_cases.delete_dataset import delete
-from service.use_cases.upload_dataset import HEAD, read_anew, upload
+from service.use_cases.upload_dataset import first_rows, read_anew, upload
 
 router = APIRouter(prefix="/v1/datasets", tags=["data sets"], responses=PROBLEMS)
 
@@ -45,8 +43,8 @@ async def put(request: Request, service: Service, name: str) -> Response:
     check_name(name)
     most = service.max_upload_bytes
     async with table_on_disk(request, service.temporary, most) as table:
-        version, new = await run_in_threadpool(
-            upload, service.store, name, table.path, table.media_type, table.options, most
+        version, new = await upload(
+            service.surveys, service.store, name, table.path, table.media_type, table.options, most
         )
     return _uploaded(version, new)
 
@@ -64,9 +62,7 @@ async def patch(request: Request, service: Service, name: str) -> Response:
     check_name(name)
     changes = changes_of(await read_json(request))
     with own_folder(service.temporary) as folder:
-        version, new = await run_in_threadpool(
-            read_anew, service.store, name, changes, service.max_upload_bytes, folder
-        )
+        version, new = await read_anew(service.surveys, service.store, name, changes, service.max_upload_bytes, folder)
     return _uploaded(version, new)
 
 
@@ -104,8 +100,8 @@ def versions(
 def rows(service: Service, name: str, limit: Limit = 20) -> Response:
     """The first rows of the newest version, at most 1,000."""
     version = service.store.datasets.latest(name)
-    head: list[Any] = orjson.loads(service.store.datasets.path(version, HEAD).read_bytes())
-    return json_response(page(head[:limit], version.manifest["schema"]["rows"] > limit))
+    head = first_rows(service.store, version, limit)
+    return json_response(page(head, version.manifest["schema"]["rows"] > len(head)))
 
 
 @router.delete("/{name}", status_code=204, summary="Delete a data set")

@@ -9,6 +9,7 @@ import torch
 
 from service.serving.input_values import MOST_FAULTS, Wrong, absent, from_texts, from_values, greatest, shown_beyond
 from service.serving.instances import MOST_ROWS, check_names
+from service.workflow.data.native_errors import quiet
 from service.workflow.data.table import Numbers, Texts
 from service.workflow.encode import raw_dtype, raw_features
 from service.workflow.errors import Fault, InvalidInstances, step
@@ -34,7 +35,8 @@ def polars_called(broken: str) -> Iterator[Any]:
     import polars
 
     try:
-        yield polars
+        with quiet():
+            yield polars
     except (polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError, ValueError):
         raise invalid(broken) from None
 

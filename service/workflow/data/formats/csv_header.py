@@ -137,9 +137,11 @@ def _is_number(cell: str) -> bool:
 
 
 def _cells(line: str, reading: Reading) -> list[str]:
-    return next(
-        csv.reader([line.rstrip("\r\n")], delimiter=reading.separator or ",", skipinitialspace=reading.trim), []
-    )
+    reader = csv.reader([line.rstrip("\r\n")], delimiter=reading.separator or ",", skipinitialspace=reading.trim)
+    try:
+        return next(reader, [])
+    except csv.Error as error:
+        raise InvalidData(f"the header cannot be read: {error}") from None
 
 
 def _record(line: str, file: TextIO, reading: Reading, number: int) -> tuple[list[str], int]:
