@@ -118,6 +118,11 @@ class Settings(BaseSettings):
         ge=0,
         description="seconds for which a training waits in all for space, the store or its data, before it fails",
     )
+    request_memory_bytes: int = Field(
+        default=256 * 2**20,
+        ge=1,
+        description="bytes of memory for the bodies of all requests together, and what is made of them; more get 429",
+    )
     warm_model_bytes: int = Field(default=2**30, ge=0, description="bytes of models kept in memory for predictions")
 
     light_predictions: int = Field(

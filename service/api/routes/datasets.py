@@ -4,7 +4,7 @@ from functools import partial
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from model_store import Version
@@ -59,10 +59,10 @@ async def put(request: Request, service: Service, name: str) -> Response:
     responses=SAME,
     openapi_extra=change_body(),
 )
-async def patch(request: Request, service: Service, name: str) -> Response:
+async def patch(service: Service, name: str, body: Annotated[Any, Depends(read_json)]) -> Response:
     """A new version of the newest one's bytes. What is said joins what was said before; null takes it back."""
     check_name(name)
-    changes = changes_of(await read_json(request))
+    changes = changes_of(body)
     with own_folder(service.temporary) as folder:
         version, new = await run_in_threadpool(
             read_anew, service.store, name, changes, service.max_upload_bytes, folder
