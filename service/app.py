@@ -214,7 +214,9 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
         if trainings is not None:
             trainings.drain()
 
-    limits = Limits(settings.max_parameters, memory_limit(settings), webhook_settings(settings)[0])
+    limits = Limits(
+        settings.max_parameters, memory_limit(settings), settings.max_model_bytes, webhook_settings(settings)[0]
+    )
     app.state.parts = Parts(
         store=store,
         journal=Journal(engine, changed=changed, moved=watchers.moved),

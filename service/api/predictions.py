@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from model_store import Store, Version
 from service.api import access_log
-from service.api.errors import InvalidRequest
+from service.api.errors import InvalidRequest, TooLarge
 from service.api.prediction_bodies import bounded, decompressed, decompressor_of, gone, nothing, whole_body
 from service.api.prediction_forms import (
     FORMS,
@@ -52,6 +52,7 @@ from service.workflow.encode import unknown_categories
 
 PATIENCE = 1.0  # seconds after which a store that does not answer is not waited for, if there is a last known version
 UNUSUAL = frozenset((b"request-timeout", b"content-encoding"))  # headers that the short way does not know
+MOST_ANSWER_BYTES = 128 * 2**20  # as JSON, about
 FOR_EVER = b"public, max-age=31536000, immutable"
 PRIVATE = FOR_EVER.replace(b"public", b"private")  # what needed a key is no other's to be given from a shared cache
 NO_VERSION = Served("", 0)
@@ -203,6 +204,7 @@ class Predictions:
         request.form = request.dialect.form(headers, decoded)
         version, warm = await self._warm(request)
         rows = await self._apart(request, lambda: by.read(warm, decoded)) if apart else by.read(warm, decoded)
+        self._check_answer(request, warm, len(rows))
         write, waiter = request.form.write, asyncio.get_running_loop().create_future()
         until, aside = request.deadline, request.form.apart
         ask = Ask(request.served, warm, rows, write, waiter, deadline=until, apart=aside, seen=seen.get())
@@ -214,6 +216,14 @@ class Predictions:
         """What a large body says; what reading it takes in memory is taken of the budget before."""
         request.share.take(by.weight(body))
         return by.decode(body)
+
+    def _check_answer(self, request: _Request, warm: Warm, rows: int) -> None:
+        """That the answer is not too large, and there is memory for it."""
+        size = warm.answer_bytes * rows
+        if size > MOST_ANSWER_BYTES:
+            most = MOST_ANSWER_BYTES // warm.answer_bytes
+            raise TooLarge(f"the answers to {rows} rows would be too large; send at most {most} rows to this model")
+        request.share.take(2 * size)
 
     async def _stream(self, request: _Request, send: Send) -> None:
         """Row after row in, answer after answer out; never more than a batch of them in memory."""

@@ -10,7 +10,7 @@ from service.use_cases.submit_training import Limits, Plan, plan
 from service.workflow.errors import InvalidSpec
 from service.workflow.spec import parse
 
-LIMITS = Limits(parameters=10**8, memory_bytes=2**40)
+LIMITS = Limits(parameters=10**8, memory_bytes=2**40, model_bytes=2**40)
 
 
 def planned(tmp_path: Path, records: list[dict[str, Any]], **more: Any) -> Plan:

@@ -7,7 +7,7 @@ import numpy as np
 import orjson
 import torch
 
-from service.serving.answers import told
+from service.serving.answers import in_parts, told
 from service.serving.fast_json import fast
 from service.serving.formats.columns import MOST_EMPTY_LINES, check_lines, check_rows, invalid
 from service.serving.formats.tables import Array
@@ -129,6 +129,10 @@ def _row(line: bytes, number: int) -> Any:
 
 def write(warm: Warm, answers: Array) -> bytes:
     """One line for each row."""
+    return b"".join(_written(warm, part) for part in in_parts(warm, answers))
+
+
+def _written(warm: Warm, answers: Array) -> bytes:
     predictions = told(warm, answers)
     if isinstance(predictions, np.ndarray):
         text = orjson.dumps(predictions, option=NUMPY)[1:-1]
