@@ -20,6 +20,7 @@ from service.workflow.signature import Signature
 
 FORWARD_BYTES = 32 * 2**20  # that one forward makes at most, unless one row takes more
 FORWARD_WORK = 1_000_000_000  # multiplications of one forward: some tenths of a second of one core
+RAW_BYTES = 8  # of a number before and after the network, at most; there are two of each at a time
 LEAST_WORK = 10_000  # that a row counts for
 WRITTEN_BYTES = 2**20  # of answers that are turned into JSON at a time
 A_NUMBER = 24  # bytes that a number takes in JSON, and what stands around it
@@ -68,8 +69,10 @@ class Warm:
     @cached_property
     def cost(self) -> ForwardCost:
         """What a forward of one row takes."""
-        dtype = torch.float64 if self.raw_dtype == np.float64 else torch.float32
-        return measure(self.model, self.slots, dtype)
+        by = self.model.preprocessing
+        width = self.slots if by is None else by.width
+        network, around = measure(self.model.network, width), self.slots + width + len(self.signature.outputs)
+        return ForwardCost(network.bytes + 2 * RAW_BYTES * around, network.work + around)
 
     @cached_property
     def work(self) -> int:

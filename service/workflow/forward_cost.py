@@ -4,11 +4,13 @@ much of little.
 Where possible on the meta device: its tensors have shapes and no memory, so nothing is as large as it would be.
 """
 
+import functools
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -16,6 +18,11 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 ROWS = 2  # that are measured: some layers do not take one
+aten = torch.ops.aten
+# What products and pointwise operations make on the meta device is said here: torch's own way there imports a library for
+# symbols, which takes a second and 80 MiB. The tensors that are multiplied are the last two.
+PRODUCTS = {aten.mm.default, aten.addmm.default, aten.bmm.default, aten.baddbmm.default}
+TRUTHS = {"eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "logical_and", "logical_or", "logical_not"}
 
 
 @dataclass(frozen=True)
@@ -28,30 +35,28 @@ class ForwardCost:
     work: int
 
 
-def measure(module: nn.Module, width: int, dtype: torch.dtype = torch.float32) -> ForwardCost:
-    """The cost of rows [n, width]. The module must be ready to predict, and is as it was afterwards.
+def measure(network: nn.Module, width: int) -> ForwardCost:
+    """The cost of rows [n, width]. The network must be ready to predict, and is as it was afterwards.
 
     What cannot run on the meta device, as a plug-in's own code may not, is measured on rows of zeros; where that fails, too,
     the parameters are counted.
     """
-    tensors = {name: each for named in (module.named_parameters(), module.named_buffers()) for name, each in named}
+    tensors = {name: each for named in (network.named_parameters(), network.named_buffers()) for name, each in named}
     on_meta = {name: each.to("meta") for name, each in tensors.items()}
     try:
-        return _measured(
-            lambda rows: torch.func.functional_call(module, on_meta, (rows,)), width, dtype, "meta", on_meta
-        )
+        return _measured(lambda rows: torch.func.functional_call(network, on_meta, (rows,)), width, "meta", on_meta)
     except Exception:  # whatever it may meet in there
         try:
-            return _measured(module, width, dtype, "cpu", tensors)
+            return _measured(network, width, "cpu", tensors)
         except Exception:
             numbers = sum(each.numel() for each in tensors.values())
             return ForwardCost(4 * numbers, numbers)
 
 
 def _measured(
-    forward: Callable[[torch.Tensor], object], width: int, dtype: torch.dtype, device: str, own: dict[str, torch.Tensor]
+    forward: Callable[[torch.Tensor], object], width: int, device: str, own: dict[str, torch.Tensor]
 ) -> ForwardCost:
-    rows = torch.zeros(ROWS, width, dtype=dtype, device=device)
+    rows = torch.zeros(ROWS, width, device=device)
     # In inference mode some layers would come whole, and not as the steps that can be counted.
     with torch.no_grad(), _Counted([rows, *own.values()]) as counted:
         forward(rows)
@@ -69,9 +74,13 @@ class _Counted(TorchDispatchMode):
         self.most = 0  # bytes at once
         self.work = 0
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # to skip what is never there would import it
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Runs an operation, and looks at what it makes."""
-        made = func(*args, **(kwargs or {}))
+        made = _without_symbols(func, args, kwargs or {})
         if (count := flop_registry.get(func._overloadpacket)) is not None:
             self.work += count(*args, **(kwargs or {}), out_val=made) // 2
         for each in tree_leaves(made):
@@ -94,6 +103,22 @@ class _Counted(TorchDispatchMode):
         if not self._holders[storage]:
             del self._holders[storage]
             self._now -= size
+
+
+def _without_symbols(func: Any, args: Any, kwargs: Any) -> Any:
+    """What the operation makes."""
+    given = [each for each in args if isinstance(each, torch.Tensor)]
+    if not given or not all(each.is_meta for each in given):
+        return func(*args, **kwargs)
+    if func in PRODUCTS:
+        return given[0].new_empty((*given[-2].shape[:-1], given[-1].shape[-1]))
+    if torch.Tag.pointwise not in func.tags or isinstance(args[0], list):
+        return func(*args, **kwargs)
+    name = func._schema.name.removeprefix("aten::")
+    if name.endswith("_"):
+        return given[0]
+    dtype = torch.bool if name in TRUTHS else functools.reduce(torch.promote_types, [each.dtype for each in given])
+    return given[0].new_empty(np.broadcast_shapes(*[each.shape for each in given]), dtype=dtype)
 
 
 def _storage(tensor: torch.Tensor) -> int:

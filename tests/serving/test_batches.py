@@ -186,8 +186,8 @@ def test_a_large_request_takes_a_whole_place_and_shares_its_forward_with_no_othe
 
 @pytest.mark.parametrize("light", [0, 10**9])
 def test_a_deadline_holds_in_the_queue_and_in_the_forward(light: int) -> None:
-    now = time.perf_counter()
     model = warm(network := Network(seconds=0.05))
+    now = time.perf_counter()
     late, during, good = asyncio.run(
         answers(
             batches(light=light), [ask(model, [[0.0] * 3], deadline=each) for each in (now - 1, now + 0.03, now + 60)]

@@ -48,8 +48,8 @@ def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tens
     Raises:
         InvalidInstances: what is wrong, by column and row.
     """
+    _check_size(body)
     head, rows, separator = _divided(_in_utf8(body, signature), signature)
-    _check_size(rows, separator)
     names = _names(head, separator)
     if separator == "," and b'"' not in rows:  # a comma before a fraction would have been quoted
         signature = signature.with_points
@@ -61,21 +61,23 @@ def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tens
     return from_frame(signature, frame, missing_allowed, as_text=True)
 
 
-def _check_size(rows: bytes, separator: str) -> None:
+def _check_size(body: bytes) -> None:
     """There are neither too many lines nor too many cells, empty ones included: what is made of each takes many times its
     byte.
 
     Raises:
         InvalidInstances: there are.
     """
-    if len(rows) <= MOST_ROWS:
+    if len(body) <= 2 * MOST_ROWS:
         return
-    given = np.frombuffer(rows, np.uint8)
+    given = np.frombuffer(body, np.uint8)
     lines = int(np.count_nonzero(given == ord("\n")))
-    cells = lines + int(np.count_nonzero(given == ord(separator)))
-    if lines > 2 * MOST_ROWS or cells > 2 * MOST_VALUES:
-        message = f"has {lines} lines of {cells} cells, empty ones included; at most {MOST_ROWS} rows"
-        raise invalid(f"{message} and {MOST_VALUES} values are taken in one request")
+    if lines > 2 * MOST_ROWS:
+        raise invalid(f"has {lines} lines, empty ones included; at most {MOST_ROWS} rows are taken in one request")
+    for separator in SEPARATORS:
+        cells = int(np.count_nonzero(given == ord(separator)))
+        if cells > 2 * MOST_VALUES:
+            raise invalid(f"has {cells} cells, empty ones included; at most {MOST_VALUES} are taken in one request")
 
 
 def _quickly(
