@@ -127,7 +127,7 @@ def prepare(http: httpx.Client) -> Prepared:
         while http.get(f"/v1/training-jobs/{trained}?wait=30").json()["status"] in ("queued", "running"):
             pass
     bundle = http.get("/v1/models/line/versions/1/bundle").content
-    large = {"kind": "rows", "records": [{"x": at, "y": at / 7, "t": "t" * 300} for at in range(10_000)], "target": "y"}
+    large = {"kind": "rows", "records": [{"x": at, "y": at / 7, "t": "t" * 30_000} for at in range(100)], "target": "y"}
     for _ in range(40):
         job = http.post("/v1/training-jobs", json=SPEC | {"data": large}).json()["id"]
         http.post(f"/v1/training-jobs/{job}/pause")  # it waits, and takes no processor
