@@ -12,12 +12,13 @@ import numpy as np
 import psutil
 import pytest
 
-from service.serving.content_coding import zstd
+from service.serving import content_coding
 from tests.api.conftest import train
 from tests.api.live_server import LiveServer
 from tests.api.test_bundles import ZIP, bundle, closed, opened, tensors
 
 __all__ = ["bundle"]  # a fixture
+zstd: Any = vars(content_coding)["zstd"]
 MIB = 2**20
 PATH = "/v1/models/line/predictions"
 VALIDATE = "/v1/training-jobs/validate"
@@ -105,7 +106,7 @@ def test_a_bundle_that_makes_much_of_a_row_is_refused_before_it_does(
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_bundle")
     assert "of one row take 20000" in answer.json()["detail"]
     assert seconds < 0.5 and size < 64 * MIB
-    small = PADDED | {"layers": [PADDED["layers"][0] | {"padding": [0, 5]}, PADDED["layers"][1]]}  # type: ignore[dict-item,operator]
+    small = PADDED | {"layers": [PADDED["layers"][0] | {"padding": [0, 5]}, PADDED["layers"][1]]}  # type: ignore[operator]
     members["manifest.json"]["spec"]["model"] = small
     assert http.post("/v1/models/padded/versions", content=closed(members), headers=ZIP).status_code == 201
 
