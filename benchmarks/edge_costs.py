@@ -159,13 +159,13 @@ def costs(server: Server, core: int, words: list[str]) -> None:
     sys.stdout.write("| | must hold | | | ≤ 0.5 s | ≤ 50 ms | ≤ +512 MiB | ≤ 50 ms | ≤ 50 ms | 0 |\n")
 
 
-def main() -> None:
+def main(words: list[str]) -> None:
     """On a service of its own."""
     cores = sorted(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder, Ours(Path(folder) / "home").serve(cores[0]) as server:
         psutil.Process().cpu_affinity(cores[1:] or cores)
-        costs(server, cores[-1], sys.argv[1:])
+        costs(server, cores[-1], words)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
