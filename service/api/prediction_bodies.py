@@ -25,7 +25,7 @@ async def whole_body(headers: dict[bytes, bytes], receive: Receive, most: int, s
         raise TooLarge(f"the body has {declared.decode()} bytes; at most {most} are taken here")
     chunks = []
     async for chunk in bounded(receive, most):
-        share.take(2 * len(chunk))  # by itself, and in the whole
+        share.take(len(chunk))
         chunks.append(chunk)
     return b"".join(chunks)
 
