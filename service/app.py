@@ -53,6 +53,7 @@ from service.keys import open_keys
 from service.listening import open_listeners
 from service.server import Protocol, Server
 from service.serving.batches import Batches
+from service.serving.memory_budget import MemoryBudget
 from service.serving.warm_models import WarmModels
 from service.settings import Settings, forget_secrets
 from service.telemetry import logs
@@ -214,7 +215,9 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
         if trainings is not None:
             trainings.drain()
 
-    limits = Limits(settings.max_parameters, memory_limit(settings), webhook_settings(settings)[0])
+    limits = Limits(
+        settings.max_parameters, memory_limit(settings), settings.max_model_bytes, webhook_settings(settings)[0]
+    )
     app.state.parts = Parts(
         store=store,
         journal=Journal(engine, changed=changed, moved=watchers.moved),
@@ -229,6 +232,7 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
         limits=limits,
         keyring=app.state.keyring,
         audit=app.state.audit,
+        bodies=MemoryBudget(settings.request_memory_bytes),
     )
     app.state.keyring.follow()
     app.state.stopping = stopping
@@ -303,6 +307,7 @@ def _predictions(
             ("modelwright_warm_model_bytes", "Bytes of the models in memory.", warm.bytes),
             ("modelwright_warm_model_hits_total", "Predictions that found their model in memory.", warm.hits),
             ("modelwright_warm_model_loads_total", "Models that were loaded into memory.", warm.loads),
+            ("modelwright_request_memory_bytes", "Bytes of the bodies that are read.", app.state.parts.bodies.taken),
             ("modelwright_predictions_waiting", "Predictions that wait for a thread.", batches.waiting),
         ]
 
@@ -314,7 +319,8 @@ def _predictions(
         places=settings.waiting_predictions,
         measure=measure(figures),
     )
-    made = Predictions(store, warm, current, batches, figures, APART * settings.waiting_predictions)
+    bodies = app.state.parts.bodies
+    made = Predictions(store, warm, current, batches, figures, APART * settings.waiting_predictions, bodies)
     traces, log_all = app.state.traces, settings.access_log == "all"
     # Nothing is around them that nobody has asked for.
     app.state.predictions = WatchedPredictions(made, traces, log_all=log_all) if traces is not None or log_all else made

@@ -96,6 +96,11 @@ class Settings(BaseSettings):
     )
     max_upload_bytes: int = Field(default=10 * 2**30, ge=1, description="bytes of a data set or a bundle at most")
     max_parameters: int = Field(default=100_000_000, ge=1, description="parameters of a model at most")
+    max_model_bytes: int = Field(
+        default=2**29,
+        ge=1,
+        description="bytes of a model's parameters, and of what it makes of one row, at most",
+    )
     max_memory_bytes: int | None = Field(
         default=None,
         ge=1,
@@ -118,12 +123,17 @@ class Settings(BaseSettings):
         ge=0,
         description="seconds for which a training waits in all for space, the store or its data, before it fails",
     )
+    request_memory_bytes: int = Field(
+        default=256 * 2**20,
+        ge=1,
+        description="bytes of memory for the bodies of all requests together, and what is made of them; more get 429",
+    )
     warm_model_bytes: int = Field(default=2**30, ge=0, description="bytes of models kept in memory for predictions")
 
     light_predictions: int = Field(
         default=10_000_000,
         ge=0,
-        description="parameters times rows up to which a prediction is computed in the event loop, not in a thread",
+        description="multiply-adds and numbers made up to which a prediction is computed in the event loop, not in a thread",
     )
     prediction_threads: int = Field(default=1, ge=1, description="predictions computed in threads at a time")
     waiting_predictions: int = Field(

@@ -14,6 +14,7 @@ BOM = b"\xef\xbb\xbf"
 # Brackets that open, a million rows and some more: each list or object takes many times its two bytes in memory. Those in
 # strings count, too: to leave them out first would take as much.
 MOST_BRACKETS = 1_100_000
+A_CONTAINER, A_VALUE = 200, 32  # bytes that an object or list, and a number or text in it, take in memory
 LARGE = 4096  # bytes
 SPLIT_AT_ONCE = 2**20  # bytes: each quote makes a part that takes some thirty in memory
 # Possessive: they remember nothing on their way.
@@ -49,6 +50,11 @@ def decode_json(body: bytes) -> Any:
     if colons != members and _colons(body) != members:
         raise InvalidJson("The body is not valid JSON: an object has the same name twice.")
     return value
+
+
+def json_weight(body: bytes) -> int:
+    """About how many bytes of memory decoding takes, beside the body: most of it for objects, lists and their values."""
+    return A_CONTAINER * count_brackets(body) + A_VALUE * _count(body, b",")
 
 
 def json_response(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

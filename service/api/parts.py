@@ -12,6 +12,7 @@ from service.access.audit import Audit
 from service.access.keyring import Keyring
 from service.jobs.bell import Bell
 from service.jobs.journal import Journal
+from service.serving.memory_budget import MemoryBudget
 from service.serving.warm_models import WarmModels
 from service.use_cases.current_versions import CurrentVersions
 from service.use_cases.draw_plot import Plots
@@ -36,6 +37,7 @@ class Parts:
     limits: Limits
     keyring: Keyring
     audit: Audit
+    bodies: MemoryBudget
 
 
 def parts_of(request: Request) -> Parts:

@@ -14,6 +14,7 @@ from model_store.store import MODEL_FORMAT
 from service.serving.answers import predictions
 from service.serving.warm_models import Warm
 from service.use_cases.open_model import STATE_DICT
+from service.use_cases.predict import dry_run
 from service.use_cases.train import HISTORY, POINTS
 from service.workflow.encode import answers_dtype, raw_dtype
 from service.workflow.errors import InvalidSpec
@@ -28,7 +29,7 @@ HISTORIES = TypeAdapter(dict[str, list[float | None]])
 
 
 @storage_errors()
-def import_bundle(store: Store, name: str, path: Path, max_bytes: int) -> tuple[Version, bool]:
+def import_bundle(store: Store, name: str, path: Path, max_bytes: int, max_model_bytes: int) -> tuple[Version, bool]:
     """The version with the bundle's digest, and whether it is new.
 
     Raises:
@@ -40,7 +41,7 @@ def import_bundle(store: Store, name: str, path: Path, max_bytes: int) -> tuple[
     folder.mkdir()
     draft = read_bundle(path, folder, max_bytes)
     _check_format(draft.manifest)
-    _check_model(draft.manifest, draft.files)
+    _check_model(draft.manifest, draft.files, max_model_bytes)
     return store.models.take(name, draft.manifest, draft.files)
 
 
@@ -62,13 +63,21 @@ def _check_types(model: Model, signature: Signature) -> None:
             raise TypeError(f"{name} is not {wanted}")
 
 
+def _check_size(warm: Warm, max_bytes: int) -> None:
+    """Before anything is computed: a small bundle may make much of one row."""
+    needed = warm.bytes + warm.cost.bytes
+    if needed > max_bytes:
+        rule = f"its model and what it makes of one row take {needed} bytes of memory; this service allows {max_bytes}"
+        raise InvalidBundle(MANIFEST, rule)
+
+
 def _check_signature(signature: Signature) -> None:
     names = [each.name for each in signature.inputs]
     if not names or not signature.outputs or len(set(names)) < len(names):
         raise ValueError("inputs and outputs must be there, and inputs have different names")
 
 
-def _check_model(manifest: object, files: dict[str, Path]) -> None:
+def _check_model(manifest: object, files: dict[str, Path], max_bytes: int) -> None:
     if set(files) != FILES:
         raise InvalidBundle(None, f"a model's files are {', '.join(sorted(FILES))}")
     try:
@@ -83,9 +92,11 @@ def _check_model(manifest: object, files: dict[str, Path]) -> None:
     try:
         warm = Warm(load(spec, signature, files[STATE_DICT]), signature)
         _check_types(warm.model, signature)
-        predictions(warm, warm.blank_row())
-    except OSError:
-        raise  # of the disk, and not the bundle's fault
+        _check_size(warm, max_bytes)
+        with dry_run:
+            predictions(warm, warm.blank_row())
+    except (InvalidBundle, OSError):
+        raise  # an error of the disk is not the bundle's fault
     except Exception as error:  # whatever a foreign model may meet, it met it here and not in a prediction
         raise InvalidBundle(f"files/{STATE_DICT}", "its tensors are not those of the model in the manifest") from error
     try:

@@ -21,6 +21,7 @@ from service.workflow.data.dataset import DatasetData
 from service.workflow.data.schema import Schema
 from service.workflow.encode import raw_dtype
 from service.workflow.errors import Fault, InvalidSpec
+from service.workflow.forward_cost import measure
 from service.workflow.model import Model, draft_network
 from service.workflow.resolve import Resolved, resolve
 from service.workflow.signature import Signature
@@ -45,6 +46,7 @@ class Limits:
 
     parameters: int
     memory_bytes: int
+    model_bytes: int  # of its parameters, and of what it makes of one row
     webhooks: Destinations = NOWHERE
 
 
@@ -61,6 +63,7 @@ def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
     network = draft_network(found.spec, found.signature, found.columns)
     parameters = inspection.count(network)
     _check_limits(found, parameters, limits)
+    _check_forward(network, found.columns, parameters, limits)
     _check_batches(found, network)
     if (reason := optimizers.fits(found.spec.optimizer, network)) is not None:
         raise InvalidSpec(Fault("/optimizer/name", reason))
@@ -185,6 +188,13 @@ def _check_limits(found: Resolved, parameters: int, limits: Limits) -> None:
     if needed > limits.memory_bytes:
         message = f"the training would need about {needed} bytes of memory; this service allows {limits.memory_bytes}"
         raise InvalidSpec(Fault("/data" if 16 * parameters < needed // 2 else "/model", message))
+
+
+def _check_forward(network: nn.Module, columns: int, parameters: int, limits: Limits) -> None:
+    needed = 4 * parameters + measure(network.eval(), columns).bytes
+    if needed > limits.model_bytes:
+        message = f"the model and what it makes of one row would take {needed} bytes of memory"
+        raise InvalidSpec(Fault("/model", f"{message}; this service allows {limits.model_bytes}"))
 
 
 def _check_batches(found: Resolved, network: nn.Module) -> None:

@@ -9,12 +9,12 @@ from starlette.concurrency import run_in_threadpool
 from model_store import Store, Version
 from model_store.errors import UNREADABLE, NotFound
 from service import __version__
-from service.api.bodies import MOST_JSON_BYTES, read_body
+from service.api.bodies import decoded_body
 from service.api.dialects.open_inference import OCTETS
 from service.api.dialects.refusals import described
 from service.api.documents import file_answer, json_body
 from service.api.errors import InvalidRequest
-from service.api.json import decode_json, json_response
+from service.api.json import json_response
 from service.api.parts import Parts, Service
 from service.serving import outputs
 from service.serving.tensors import BYTES, DTYPES
@@ -243,11 +243,10 @@ async def unload(service: Service, request: Request, name: str) -> Response:
 
 async def _document(request: Request) -> dict[str, Any]:
     """The body, which may be absent."""
-    body = await read_body(request, MOST_JSON_BYTES)
-    document = decode_json(body) if body else {}
-    if not isinstance(document, dict):
-        raise InvalidRequest("expected an object, or no body")
-    return document
+    async with decoded_body(request, absent={}) as document:
+        if not isinstance(document, dict):
+            raise InvalidRequest("expected an object, or no body")
+        return document
 
 
 def _parameters(document: dict[str, Any]) -> dict[str, Any]:

@@ -64,7 +64,8 @@ async def take(request: Request, service: Service, name: str) -> Response:
     if media_type(request) not in (ZIP, "application/octet-stream"):
         raise UnsupportedMediaType(f"expected Content-Type: {ZIP}")
     async with body_on_disk(request, service.temporary, service.max_upload_bytes) as path:
-        version, new = await run_in_threadpool(import_bundle, service.store, name, path, service.max_upload_bytes)
+        limits = service.max_upload_bytes, service.limits.model_bytes
+        version, new = await run_in_threadpool(import_bundle, service.store, name, path, *limits)
     if new:
         note("version.imported", f"{name}/{version.number}", after=version.digest)
     await run_in_threadpool(service.current.follow_publish, name, version.number)

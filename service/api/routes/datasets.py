@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from model_store import Version
 from model_store.names import check_name
@@ -57,10 +57,10 @@ async def put(request: Request, service: Service, name: str) -> Response:
     responses=SAME,
     openapi_extra=change_body(),
 )
-async def patch(request: Request, service: Service, name: str) -> Response:
+async def patch(service: Service, name: str, body: Annotated[Any, Depends(read_json)]) -> Response:
     """A new version of the newest one's bytes. What is said joins what was said before; null takes it back."""
     check_name(name)
-    changes = changes_of(await read_json(request))
+    changes = changes_of(body)
     with own_folder(service.temporary) as folder:
         version, new = await read_anew(service.surveys, service.store, name, changes, service.max_upload_bytes, folder)
     return _uploaded(version, new)

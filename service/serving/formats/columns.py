@@ -18,6 +18,9 @@ from service.workflow.signature import Input, Signature
 if TYPE_CHECKING:
     import polars as pl
 
+MOST_VALUES = 2**24  # a few bytes may stand for each, and it takes some twenty before it is in the tensor
+MOST_EMPTY_LINES = 1000  # beside as many as there are rows
+LONG_TEXTS = 2**22  # bytes of a column's texts, from which on each distinct one is converted once, too
 MANY = 10_000  # rows from which on each distinct value is converted once; fewer are sooner converted than told apart
 YEAR_1, YEAR_10000 = -62_135_596_800, 253_402_300_800  # in seconds since 1970
 A_SECOND = {"ms": 1e3, "us": 1e6, "ns": 1e6}  # in units; nanoseconds come as microseconds, as JSON's times have them
@@ -41,14 +44,26 @@ def polars_called(broken: str) -> Iterator[Any]:
         raise invalid(broken) from None
 
 
-def check_rows(count: int) -> None:
-    """There are rows, and not too many.
+def check_rows(count: int, width: int) -> None:
+    """There are rows, not too many, and not too many values in them all.
 
     Raises:
         InvalidInstances: there are not.
     """
     if not 0 < count <= MOST_ROWS:
         raise invalid(f"has {count} rows; 1 to {MOST_ROWS} are taken in one request")
+    if count * width > MOST_VALUES:
+        raise invalid(f"has {count} rows of {width} values; at most {MOST_VALUES} values are taken in one request")
+
+
+def check_lines(count: int, rows: int) -> None:
+    """Of so many lines, not many more are empty than hold a row.
+
+    Raises:
+        InvalidInstances: they are.
+    """
+    if count - rows > MOST_EMPTY_LINES + rows:
+        raise invalid(f"{count - rows} of {count} lines are empty")
 
 
 def from_frame(
@@ -62,7 +77,7 @@ def from_frame(
     """
     schema = frame.schema  # made anew each time it is asked for
     check_names(signature, schema)
-    check_rows(frame.height)
+    check_rows(frame.height, len(signature.inputs))
     names = [each.name for each in signature.inputs]
     numbers = all(each.type == "number" for each in signature.inputs) and not signature.has_missing_numbers
     if numbers and all(_is_number(schema[name]) for name in names):
@@ -171,7 +186,7 @@ def _column(each: Input, series: "pl.Series", as_text: bool, most: float) -> tup
     elif series.dtype.base_type() in (pl.Categorical, pl.Enum):
         series = series.cast(pl.String)
     read = from_texts if as_text and series.dtype == pl.String else from_values
-    if len(series) < MANY:
+    if len(series) < MANY and not _is_long(series):
         return read(each, series.to_list(), most)
     distinct = series.drop_nulls().unique(maintain_order=True)
     column, wrong = read(each, [*distinct.to_list(), None], most)
@@ -183,6 +198,13 @@ def _column(each: Input, series: "pl.Series", as_text: bool, most: float) -> tup
     rows_of = ((np.flatnonzero(codes == code)[:MOST_FAULTS].tolist(), message) for code, message in wrong.items())
     wrong = {row: message for rows, message in rows_of for row in rows}
     return Texts(column.codes[codes], column.values) if isinstance(column, Texts) else column[codes], wrong
+
+
+def _is_long(series: "pl.Series") -> bool:
+    """Whether its texts would take much room if each row had its own: they may be a few that are repeated."""
+    import polars as pl
+
+    return series.dtype == pl.String and int(series.str.len_bytes().sum() or 0) > LONG_TEXTS
 
 
 def _moments(series: "pl.Series") -> tuple[Numbers, Wrong]:

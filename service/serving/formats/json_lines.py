@@ -7,11 +7,11 @@ import numpy as np
 import orjson
 import torch
 
-from service.serving.answers import told
+from service.serving.answers import in_parts, told
 from service.serving.fast_json import fast
-from service.serving.formats.columns import check_rows, invalid
+from service.serving.formats.columns import MOST_EMPTY_LINES, check_lines, check_rows, invalid
 from service.serving.formats.tables import Array
-from service.serving.instances import from_rows
+from service.serving.instances import MOST_ROWS, from_rows
 from service.serving.warm_models import Warm
 from service.workflow.signature import Signature
 
@@ -34,13 +34,27 @@ def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tens
     count = text.count(b"\n") + 1
     if (found := _numbers(text, count, signature)) is not None:
         return found
+    width = len(signature.inputs)
     read = _at_once(text, count)
     if read is None:
-        lines = [line for each in text.split(b"\n") if (line := each.strip(SPACE))]
-        check_rows(len(lines))
+        lines = content(text, count)
+        check_rows(len(lines), width)
         read = [_row(line, at) for at, line in enumerate(lines)]
-    check_rows(len(read))
+    check_rows(len(read), width)
     return from_rows(signature, read, missing_allowed, 0)
+
+
+def content(text: bytes, count: int) -> list[bytes]:
+    """Those of its lines, so many, that are not empty, without the space around them.
+
+    Raises:
+        InvalidInstances: too many are empty; found before there is a list of them.
+    """
+    if count > 2 * MOST_ROWS + MOST_EMPTY_LINES:
+        raise invalid(f"has {count} lines, empty ones included; at most {MOST_ROWS} rows are taken in one request")
+    lines = [line for each in text.split(b"\n") if (line := each.strip(SPACE))]
+    check_lines(count, len(lines))
+    return lines
 
 
 def read_small(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor | None:
@@ -115,6 +129,10 @@ def _row(line: bytes, number: int) -> Any:
 
 def write(warm: Warm, answers: Array) -> bytes:
     """One line for each row."""
+    return b"".join(_written(warm, part) for part in in_parts(warm, answers))
+
+
+def _written(warm: Warm, answers: Array) -> bytes:
     predictions = told(warm, answers)
     if isinstance(predictions, np.ndarray):
         text = orjson.dumps(predictions, option=NUMPY)[1:-1]
