@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import Request
-from starlette.concurrency import run_in_threadpool
 
 from model_store.os_errors import storage_errors
 from service.api.errors import TooLarge, UnsupportedMediaType
 from service.api.json import decode_json
+from service.api.pools import pools, write
 from service.serving.content_coding import decompress
 
 MOST_JSON_BYTES = 16 * 2**20
@@ -35,7 +35,7 @@ async def read_json(request: Request) -> Any:
     if given not in ("", "application/json") and not given.endswith("+json"):
         raise UnsupportedMediaType("expected Content-Type: application/json")
     body = await read_body(request, MOST_JSON_BYTES)
-    return decode_json(body) if len(body) <= LARGE else await run_in_threadpool(decode_json, body)
+    return decode_json(body) if len(body) <= LARGE else await pools().planning.run(decode_json, body)
 
 
 async def read_body(request: Request, most: int) -> bytes:
@@ -70,7 +70,7 @@ async def body_on_disk(request: Request, folder: Path, most: int) -> AsyncIterat
         path = own / BODY
         with storage_errors(), path.open("wb", buffering=BLOCK) as file:
             async for chunk in bounded(request, most):
-                await run_in_threadpool(file.write, chunk)  # a slow disk holds up nobody else
+                await write(file.write, chunk)
         yield path
 
 

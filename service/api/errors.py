@@ -58,5 +58,9 @@ class TooSlow(RequestError):
     """The request came too slowly."""
 
 
+class TooManyRequests(RequestError):
+    """As many requests of this kind are under way as may be; ask again in a moment."""
+
+
 class TooManyConnections(RequestError):
     """There are as many connections as are held at a time."""

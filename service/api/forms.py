@@ -11,12 +11,12 @@ from fastapi import Request
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
-from starlette.concurrency import run_in_threadpool
 
 from model_store.os_errors import storage_errors
 from service.api.bodies import BLOCK, BODY, bounded, own_folder
 from service.api.documents import FORM
 from service.api.errors import InvalidFields, MalformedForm, TooLarge
+from service.api.pools import write
 from service.workflow.errors import Fault, step
 from service.workflow.specification import shown
 
@@ -53,7 +53,7 @@ async def form_on_disk(request: Request, folder: Path, most: int) -> AsyncIterat
         with storage_errors(), path.open("wb", buffering=BLOCK) as file:
             parts = Parts(_boundary(request), file, most)
             async for chunk in bounded(request, most + MOST_AROUND):
-                await run_in_threadpool(parts.feed, chunk)  # neither a slow disk nor the parser holds up anybody else
+                await write(parts.feed, chunk)  # nor does the parser hold up anybody else
         yield parts.form(path)
 
 

@@ -1,8 +1,9 @@
 """The journal as clients see it: every job, its events and its metrics, committed before anybody is told."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, RowMapping, func, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -18,7 +19,18 @@ from service.jobs.seals import seal_of
 RESUMABLE_FOR = timedelta(days=7)  # after its end a job that failed for a reason outside of it keeps its checkpoint
 LARGEST_NUMBER = 2**31 - 1  # of an event: what PostgreSQL's integer holds
 
+IDS_AT_ONCE = 500  # in one statement
+
 Idempotency = tuple[str, str]  # a client's key, and the digest of the request that came with it
+
+
+class Mark(NamedTuple):
+    """What is another one whenever a job has changed."""
+
+    status: str
+    requested: str | None
+    attempt: int
+    event: int
 
 
 class Journal(Book):
@@ -34,6 +46,18 @@ class Journal(Book):
         """
         with self._read() as connection:
             return job_of(found(connection, job_id))
+
+    def marks(self, job_ids: Sequence[str]) -> dict[str, Mark]:
+        """The marks of those of these jobs that there are."""
+        jobs, found = tables.jobs.c, dict[str, Mark]()
+        with self._read() as connection:
+            for start in range(0, len(job_ids), IDS_AT_ONCE):
+                ids = [each for each in job_ids[start : start + IDS_AT_ONCE] if "\0" not in each]
+                query = select(jobs.id, jobs.status, jobs.requested, jobs.attempt, jobs.last_event).where(
+                    jobs.id.in_(ids)
+                )
+                found |= {job_id: Mark(*about) for job_id, *about in connection.execute(query)}
+        return found
 
     def list_jobs(
         self, *, status: Status | None = None, model_name: str | None = None, after: str | None = None, limit: int = 20

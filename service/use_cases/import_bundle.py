@@ -12,6 +12,7 @@ from model_store.errors import BundleMadeByNewer, InvalidBundle
 from model_store.store import MODEL_FORMAT
 from service.serving.answers import predictions
 from service.serving.warm_models import Warm
+from service.use_cases.cancellation import check_cancelled
 from service.use_cases.open_model import STATE_DICT
 from service.use_cases.train import HISTORY, POINTS
 from service.workflow.encode import answers_dtype, raw_dtype
@@ -37,7 +38,9 @@ def import_bundle(store: Store, name: str, path: Path, max_bytes: int) -> tuple[
     folder.mkdir()
     draft = read_bundle(path, folder, max_bytes)
     _check_format(draft.manifest)
+    check_cancelled()
     _check_model(draft.manifest, draft.files)
+    check_cancelled()
     return store.models.take(name, draft.manifest, draft.files)
 
 

@@ -14,6 +14,7 @@ from model_store.names import check_name
 from service.jobs.destinations import NOWHERE, Destinations
 from service.jobs.job import Job
 from service.jobs.journal import Journal
+from service.use_cases.cancellation import check_cancelled
 from service.use_cases.open_model import open_model
 from service.use_cases.training_warnings import warnings
 from service.workflow import inspection, optimizers
@@ -53,12 +54,16 @@ def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
 
     Raises:
         InvalidSpec: what is wrong, and what would be right.
+        Cancelled: nobody waits for it any more.
     """
     _check_model_name(spec.model_name)
     _check_webhook(spec, limits.webhooks)
     spec, schema = _pin(store, spec)
+    check_cancelled()
     found = resolve(spec, schema)
+    check_cancelled()
     network = draft_network(found.spec, found.signature, found.columns)
+    check_cancelled()
     parameters = inspection.count(network)
     _check_limits(found, parameters, limits)
     _check_batches(found, network)
@@ -93,6 +98,7 @@ def submit(
         if (known := journal.recall(key, digest)) is not None:
             return known, False
     planned = plan(store, spec, limits)
+    check_cancelled()
     context: dict[str, Any] = {
         "signature": planned.signature.model_dump(mode="json"),
         "since": _newest(store, spec.model_name),

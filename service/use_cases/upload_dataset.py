@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from model_store import Store, Version
 from model_store.errors import Corrupt, NotFound
 from model_store.os_errors import storage_errors
+from service.use_cases.cancellation import check_cancelled
 from service.use_cases.train import DATA
 from service.workflow.data.reading import ReadingOptions
 from service.workflow.errors import InvalidData
@@ -40,6 +41,7 @@ def upload(
     if same is not None and same.manifest.get("options") == said:
         return same, False
     found = _survey(path, media_type, options, most_bytes)
+    check_cancelled()
     if same is not None and all(same.manifest[each] == found[each] for each in ("media_type", "schema")):
         return same, False  # said in other words
     about = {"format": 2, "bytes": path.stat().st_size, "digest": digest, "options": said}

@@ -14,9 +14,10 @@ from service.api.documents import ALIAS_EXAMPLE, ALIAS_SCHEMA, LARGEST_VERSION, 
 from service.api.errors import InvalidRequest
 from service.api.json import json_response
 from service.api.parts import Parts, Service
+from service.api.pools import PooledRoute
 from service.api.problems import answer_for
 
-router = APIRouter(prefix="/v1/models/{name}/aliases", tags=["aliases"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1/models/{name}/aliases", tags=["aliases"], responses=PROBLEMS, route_class=PooledRoute)
 
 ETAG = '"?([0-9]{1,18})"?'
 IfMatch = Annotated[

@@ -11,8 +11,9 @@ from service.api.errors import InvalidRequest
 from service.api.json import json_response
 from service.api.lists import Limit, page
 from service.api.parts import Service
+from service.api.pools import PooledRoute
 
-router = APIRouter(prefix="/v1/audit", tags=["access"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1/audit", tags=["access"], responses=PROBLEMS, route_class=PooledRoute)
 
 
 After = Annotated[

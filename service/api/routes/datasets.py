@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from model_store import Version
 from model_store.names import check_name
@@ -18,12 +17,13 @@ from service.api.documents import PROBLEMS
 from service.api.json import json_response
 from service.api.lists import After, Limit, cut, newest_first, page
 from service.api.parts import Service
+from service.api.pools import PooledRoute, pools
 from service.api.reading_options import changes_of
 from service.api.table_uploads import USUAL, table_on_disk
 from service.use_cases.delete_dataset import delete
 from service.use_cases.upload_dataset import HEAD, read_anew, upload
 
-router = APIRouter(prefix="/v1/datasets", tags=["data sets"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1/datasets", tags=["data sets"], responses=PROBLEMS, route_class=PooledRoute)
 
 SAME: dict[int | str, dict[str, Any]] = {
     200: {"model": documents.Dataset, "description": "The newest version is the same."}
@@ -43,9 +43,10 @@ async def put(request: Request, service: Service, name: str) -> Response:
     """A new version; the newest version's own bytes, read in the same way, make none and answer 200. How the file is read
     is found out from it, but for what is said in the query or in the form."""
     check_name(name)
+    pools().uploads.check()
     most = service.max_upload_bytes
     async with table_on_disk(request, service.temporary, most) as table:
-        version, new = await run_in_threadpool(
+        version, new = await pools().uploads.run(
             upload, service.store, name, table.path, table.media_type, table.options, most
         )
     return _uploaded(version, new)
@@ -64,7 +65,7 @@ async def patch(request: Request, service: Service, name: str) -> Response:
     check_name(name)
     changes = changes_of(await read_json(request))
     with own_folder(service.temporary) as folder:
-        version, new = await run_in_threadpool(
+        version, new = await pools().uploads.run(
             read_anew, service.store, name, changes, service.max_upload_bytes, folder
         )
     return _uploaded(version, new)

@@ -13,8 +13,9 @@ from service.api.errors import InvalidRequest
 from service.api.json import json_response
 from service.api.lists import page
 from service.api.parts import Service
+from service.api.pools import PooledRoute
 
-router = APIRouter(prefix="/v1/keys", tags=["access"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1/keys", tags=["access"], responses=PROBLEMS, route_class=PooledRoute)
 
 EXPECTED = 'expected {"name": <a name>, "scopes": [%s], "expires_in_days": <a number, or null>}'
 

@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import FileResponse
-from starlette.concurrency import run_in_threadpool
 
 from model_store import Entry, Store, Version
 from model_store.errors import UNREADABLE, AliasCorrupt, NotFound, Unavailable
@@ -16,6 +15,7 @@ from service.api.json import json_response
 from service.api.lists import After, Limit, cut, newest_first, page
 from service.api.nouns import noun
 from service.api.parts import Parts, Service
+from service.api.pools import PooledRoute, pool, pools
 from service.api.problems import answer_for
 from service.telemetry.predictions import PredictionFigures
 from service.use_cases.open_model import STATE_DICT
@@ -24,7 +24,7 @@ from service.workflow import inspection
 from service.workflow.errors import NotAvailable
 from service.workflow.specification import nearest, shown
 
-router = APIRouter(prefix="/v1/models", tags=["models"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1/models", tags=["models"], responses=PROBLEMS, route_class=PooledRoute)
 
 SAFETENSORS = "application/x-safetensors"
 FORMS = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
@@ -100,6 +100,7 @@ def remove_version(request: Request, service: Service, name: str, version: str) 
 @router.get(
     "/{name}/versions/{version}/parameters", summary="Look at the parameters", response_model=documents.Parameters
 )
+@pool("files")
 def parameters(service: Service, name: str, version: str) -> Response:
     """Every parameter with its shape, and what its values are like."""
     model = warm(service.store, service.warm, service.store.resolve(name, version)).model
@@ -112,6 +113,7 @@ def parameters(service: Service, name: str, version: str) -> Response:
     response_model=dict[str, Any],
     responses=file_answer("The tensors.", SAFETENSORS),
 )
+@pool("files")
 def state_dict(
     service: Service,
     name: str,
@@ -141,7 +143,7 @@ async def plots(
 ) -> Response:
     """`data`, `predictions` or `learning_curve`; a suffix `.png`, `.svg` or `.json` beats Accept."""
     plot, form = _form(plot, accept)
-    found = await run_in_threadpool(service.store.resolve, name, version)
+    found = await pools().reading.run(service.store.resolve, name, version)
     drawn = await service.plots.draw(service.store, found, plot, form)
     return Response(drawn, media_type=FORMS[form])
 
