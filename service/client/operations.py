@@ -61,7 +61,15 @@ class Operations:
     def wait(self, job_id: str) -> Steps[Json]:
         """The job once it has succeeded; `JobFailed` when it ends otherwise."""
         while True:
-            job = yield from _json(Call("GET", _job(job_id), query={"wait": _WAIT_SECONDS}, timeout=_WAIT_SECONDS))
+            try:
+                job = yield from _json(Call("GET", _job(job_id), query={"wait": _WAIT_SECONDS}, timeout=_WAIT_SECONDS))
+            except ApiError as error:
+                if error.status != httpx.codes.TOO_MANY_REQUESTS:
+                    raise
+                yield Pause(
+                    1 if error.retry_after is None else error.retry_after
+                )  # too many wait already: the job goes on meanwhile
+                continue
             if job["status"] == "succeeded":
                 return job
             if job["status"] in FINAL:
@@ -112,8 +120,9 @@ class Operations:
                             return
             except (Unreachable, ApiError) as error:
                 failures += 1
-                unavailable = isinstance(error, Unreachable) or error.status in (429, 503)
-                if not (connected and unavailable and failures <= _RECONNECTIONS):
+                busy = isinstance(error, ApiError) and error.status == httpx.codes.TOO_MANY_REQUESTS
+                broken = connected and (isinstance(error, Unreachable) or error.status == 503)
+                if not (busy or broken) or failures > _RECONNECTIONS:
                     raise
             parser.restart()
             yield Pause(min(parser.retry * 2**failures, 5))
