@@ -36,8 +36,17 @@ def main() -> None:
         from service.access.errors import AccessError
         from service.client import ModelwrightError
         from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
+        from service.settings import InvalidSettings
 
-        known = ModelwrightError | JournalNotOpened | WebhooksMisconfigured | AccessError | StoreError | OSError
+        known = (
+            ModelwrightError
+            | JournalNotOpened
+            | WebhooksMisconfigured
+            | AccessError
+            | StoreError
+            | InvalidSettings
+            | OSError
+        )
         if not isinstance(error, known):
             raise
         Console(stderr=True).print(f"[red]Error:[/red] {escape(told(error))}", highlight=False, soft_wrap=True)

@@ -15,7 +15,7 @@ from service.api.job_document import document
 from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
 from service.jobs.journal import Journal
 from service.jobs.trainer_server import die_with
-from service.settings import Settings, forget_secrets
+from service.settings import InvalidSettings, Settings, forget_secrets
 from service.telemetry import logs
 from service.telemetry.exposition import families
 from service.telemetry.metrics import Counted
@@ -29,13 +29,14 @@ def main(arguments: list[str]) -> int:
     """Does its part until the supervisor says that it is enough; the exit status."""
     die_with(os.getppid())
     role, wire, *listeners = arguments
-    settings, to_others = Settings.read(), Wire(socket.socket(fileno=int(wire)))
+    to_others = Wire(socket.socket(fileno=int(wire)))
     try:
+        settings = Settings.read()
         if role == "answer":
             answer(settings, to_others, [socket.socket(fileno=int(each)) for each in listeners])
         else:
             asyncio.run(train(settings, to_others))
-    except (AccessError, JournalNotOpened, WebhooksMisconfigured, OSError) as error:
+    except (AccessError, InvalidSettings, JournalNotOpened, WebhooksMisconfigured, OSError) as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201 - as the command line tells it
         return 1
     return 0

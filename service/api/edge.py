@@ -16,6 +16,7 @@ from service.api.dialects.spoken import spoken_at
 from service.api.needed_scope import needed
 from service.api.origin import check_neighbour
 from service.api.problems import answer_to
+from service.api.security_headers import PAGES, POLICY
 from service.api.short_way import Answer, Asked, Exchange
 from service.telemetry.request import REQUEST_ID, request_id
 
@@ -77,12 +78,12 @@ class Edge:
         began, headers = time.perf_counter(), dict(scope["headers"])
         name = request_id(headers)
         REQUEST_ID.set(name)
-        told = (b"request-id", name.encode())
+        told = ((b"request-id", name.encode()), PAGES.get(scope["path"], POLICY))
 
         def reply(message: Message) -> Awaitable[None]:
             # No coroutine of its own: that costs more than all else here.
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), told]
+                message["headers"] = [*message.get("headers", ()), *told]
             return send(message)
 
         need, changes = needed(scope["method"], scope["path"])

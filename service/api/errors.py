@@ -54,6 +54,10 @@ class AddressTooLong(RequestError):
     """The address is longer than this service takes."""
 
 
+class UnsupportedVersion(RequestError):
+    """The request is not HTTP/1.1."""
+
+
 class TooSlow(RequestError):
     """The request came too slowly."""
 

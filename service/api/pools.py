@@ -157,6 +157,23 @@ def _pooled(endpoint: Callable[..., T]) -> Callable[..., Coroutine[Any, Any, T]]
     return run
 
 
+async def while_client_waits(waiting: Coroutine[Any, Any, T]) -> T:
+    """What comes of it, unless the client leaves before.
+
+    Raises:
+        ClientDisconnect: it has left.
+    """
+    done, left = asyncio.ensure_future(waiting), asyncio.ensure_future(gone(_request.get().receive))
+    try:
+        await asyncio.wait({done, left}, return_when=asyncio.FIRST_COMPLETED)
+        if not done.done():
+            raise ClientDisconnect
+        return done.result()
+    finally:
+        done.cancel()
+        left.cancel()
+
+
 async def _before_client_leaves(place: Coroutine[Any, Any, Any], give_back: Callable[[], None]) -> None:
     """A place, unless the client leaves while he waits for it."""
     got, left = asyncio.ensure_future(place), asyncio.ensure_future(gone(_request.get().receive))

@@ -32,6 +32,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     edge.UnsupportedMediaType: (415, "unsupported_media_type"),
     edge.HeadTooLarge: (431, "invalid_request"),
     edge.AddressTooLong: (414, "invalid_request"),
+    edge.UnsupportedVersion: (505, "invalid_request"),
     edge.TooSlow: (408, "invalid_request"),
     edge.TooManyConnections: (503, "overloaded"),
     edge.TooManyRequests: (429, "overloaded"),

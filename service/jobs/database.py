@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from service.jobs.errors import InvalidDatabaseUrl, JournalNotOpened, JournalTooNew, PostgresNotInstalled
 
-HEAD = "0003"
+HEAD = "0004"
 MIGRATIONS = Path(__file__).parent / "migrations"
 MOST_SECONDS_LOCKED = 10.0  # how long anybody waits for another's transaction
 

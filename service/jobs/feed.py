@@ -196,7 +196,7 @@ class Feed:
                 found[job_id] = None
             elif mark != before:
                 with suppress(JobNotFound):  # at the next read
-                    job = self._shown(self._journal.get(job_id))
+                    job = self._shown(self._journal.outline(job_id))
                     events = [] if before is None else self._journal.events(job_id, after=before.event, limit=PAGE)
                     found[job_id] = mark, job, events
         return found

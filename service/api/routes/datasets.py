@@ -15,7 +15,7 @@ from service.api.dataset_bodies import change_body, table_body
 from service.api.dataset_document import dataset_document, listed_dataset
 from service.api.documents import PROBLEMS
 from service.api.json import json_response
-from service.api.lists import After, Limit, cut, newest_first, page
+from service.api.lists import After, Limit, cut, newest_first, page_response
 from service.api.parts import Service
 from service.api.pools import PooledRoute, pools
 from service.api.reading_options import changes_of
@@ -76,8 +76,8 @@ def index(service: Service, after: After = None, limit: Limit = 20) -> Response:
     """The newest version of each data set."""
     datasets = service.store.datasets
     names, more = cut([name for name in datasets.names() if after is None or name > after], limit)
-    found = [listed_dataset(name, None, partial(datasets.latest, name)) for name in names]
-    return json_response(page([each for each in found if each is not None], more))
+    found = (listed_dataset(name, None, partial(datasets.latest, name)) for name in names)
+    return page_response((each for each in found if each is not None), more)
 
 
 @router.get("/{name}", summary="Show a data set", response_model=documents.Dataset)
@@ -97,8 +97,8 @@ def versions(
     """Every version, newest first."""
     datasets = service.store.datasets
     shown, more = newest_first(datasets.numbers(name), after, limit)
-    found = [listed_dataset(name, number, partial(datasets.get, name, number)) for number in shown]
-    return json_response(page([each for each in found if each is not None], more))
+    found = (listed_dataset(name, number, partial(datasets.get, name, number)) for number in shown)
+    return page_response((each for each in found if each is not None), more)
 
 
 @router.get("/{name}/rows", summary="The first rows of a data set", response_model=documents.Page[dict[str, Any]])
@@ -106,7 +106,7 @@ def rows(service: Service, name: str, limit: Limit = 20) -> Response:
     """The first rows of the newest version, at most 1,000."""
     version = service.store.datasets.latest(name)
     head: list[Any] = orjson.loads(service.store.datasets.path(version, HEAD).read_bytes())
-    return json_response(page(head[:limit], version.manifest["schema"]["rows"] > limit))
+    return page_response(head[:limit], version.manifest["schema"]["rows"] > limit)
 
 
 @router.delete("/{name}", status_code=204, summary="Delete a data set")

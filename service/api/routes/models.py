@@ -1,5 +1,6 @@
 """Models, and their versions: list, open, delete."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -12,7 +13,7 @@ from service.api import documents
 from service.api.accept import choose
 from service.api.documents import PROBLEMS, file_answer
 from service.api.json import json_response
-from service.api.lists import After, Limit, cut, newest_first, page
+from service.api.lists import After, Limit, cut, newest_first, page_response
 from service.api.nouns import noun
 from service.api.parts import Parts, Service
 from service.api.pools import PooledRoute, pool, pools
@@ -36,8 +37,15 @@ def index(service: Service, after: After = None, limit: Limit = 20) -> Response:
     """Every model with its latest version and its aliases."""
     names = service.store.models.names()
     shown, more = cut([name for name in names if after is None or name > after], limit)
-    found = [each for each in (_model_if_there(service.store, name) for name in shown) if each is not None]
-    return json_response(page(found, more) | {"models": [each["name"] for each in found]})
+    named = list[str]()
+
+    def documents() -> Iterator[dict[str, Any]]:
+        for name in shown:
+            if (each := _model_if_there(service.store, name)) is not None:
+                yield each
+                named.append(name)  # it stands in the page, for another is asked for
+
+    return page_response(documents(), more, models=named)
 
 
 @router.get(f"/{noun('name')}", summary="Show a model", response_model=documents.ShownModel)
@@ -73,8 +81,8 @@ def versions(
     """Every version with its metrics and the aliases that point at it."""
     shown, more = newest_first(service.store.models.numbers(name), after, limit)
     aliases = service.store.aliases.all(name)
-    found = [_version_if_there(service.store, name, number, aliases) for number in shown]
-    return json_response(page([each for each in found if each is not None], more))
+    found = (_version_if_there(service.store, name, number, aliases) for number in shown)
+    return page_response((each for each in found if each is not None), more)
 
 
 @router.get(

@@ -1,5 +1,7 @@
 """Training jobs: submit, follow, cancel, pause, resume."""
 
+import hashlib
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
@@ -8,19 +10,22 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from service.access.audit import note
+from service.access.keys import Key
 from service.api import documents
 from service.api.accept import choose
 from service.api.bodies import read_json
 from service.api.documents import PROBLEMS, spec_body
+from service.api.edge import CALLER
 from service.api.errors import InvalidRequest
 from service.api.job_document import document
 from service.api.json import json_response
-from service.api.lists import After, Limit, page
+from service.api.lists import MOST_BYTES, After, Limit, page_response
 from service.api.nouns import JOB_ID
 from service.api.parts import Parts, Service
-from service.api.pools import PooledRoute, pool, pools
+from service.api.pools import PooledRoute, pool, pools, while_client_waits
 from service.jobs.errors import TooManyWatchers
 from service.jobs.job import Event, Job, Status
+from service.jobs.records import apart
 from service.use_cases.current_versions import CurrentVersions
 from service.use_cases.submit_training import plan, submit
 from service.workflow.spec import parse
@@ -31,6 +36,7 @@ HEARTBEAT = 15.0  # seconds of silence after which an event stream says that it 
 TIME_TO_STOP = 5.0
 EVENT_STREAM = "text/event-stream"
 LARGEST_ID = 10**18
+IDEMPOTENCY_KEY = "[!-~]{1,255}"
 Body = Annotated[Any, Depends(read_json)]
 
 
@@ -42,16 +48,17 @@ def create(
     body: Body,
     idempotency_key: Annotated[
         str | None,
-        Header(max_length=255, description="repeats of it make no second job", json_schema_extra={"minLength": 1}),
+        Header(
+            max_length=300,
+            description="repeats of it by the same caller make no second job",
+            json_schema_extra={"minLength": 1, "maxLength": 255, "pattern": f"^{IDEMPOTENCY_KEY}$"},
+        ),
     ] = None,
 ) -> Response:
     """Queues a training and answers at once. Follow it at `Location`."""
-    if idempotency_key == "":
-        raise InvalidRequest("an Idempotency-Key must not be empty")
+    keys = _own_keys(request, idempotency_key)
     traceparent = getattr(request.state, "traceparent", None)
-    job, new = submit(
-        service.store, service.journal, body, key=idempotency_key, limits=service.limits, traceparent=traceparent
-    )
+    job, new = submit(service.store, service.journal, body, keys=keys, limits=service.limits, traceparent=traceparent)
     request.state.job_id = job.id  # for the access log, and the trace
     if new:
         note("job.created", job.id, after=job.model_name)
@@ -86,7 +93,7 @@ def index(
 ) -> Response:
     """Training jobs, newest first."""
     jobs, more = service.journal.list_jobs(status=status, model_name=model_name, after=after, limit=limit)
-    return json_response(page([document(followed(service.current, job)) for job in jobs], more))
+    return page_response((document(followed(service.current, job)) for job in jobs), more)
 
 
 @router.get(f"/{JOB_ID}", summary="Show a training job", response_model=documents.Job)
@@ -98,7 +105,10 @@ async def show(
     """The job; with `wait` once it has ended or the seconds have passed."""
     if not wait:
         return json_response(document(await pools().reading.run(_job, service, job_id)))
-    return json_response(document(await _until(service, job_id, lambda job: job.final, wait)))
+    job = await _until(service, job_id, lambda job: job.final, wait)
+    if apart(job):  # its records are read for who is shown them
+        job = await pools().reading.run(service.journal.get, job_id)
+    return json_response(document(job))
 
 
 @router.post("/{job_id}/cancel", summary="Cancel a training job", response_model=documents.Job)
@@ -172,7 +182,7 @@ async def events(
     """A JSON list, rising; with `Accept: text/event-stream` the events so far, then live, until the job has ended."""
     if choose(accept, ["application/json", EVENT_STREAM]) != EVENT_STREAM:
         found = await pools().reading.run(_events, service, job_id, after, limit + 1)
-        return json_response(page([_event(each) for each in found[:limit]], len(found) > limit))
+        return page_response(map(_event, found[:limit]), len(found) > limit)
     if last_event_id is not None:
         if not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= 18):
             raise InvalidRequest("Last-Event-ID must be the id of an event, a whole number")
@@ -183,6 +193,20 @@ async def events(
             return Response(status_code=204)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_stream(service, job_id, after), media_type=EVENT_STREAM, headers=headers)
+
+
+def _own_keys(request: Request, sent: str | None) -> list[str]:
+    """The names in the journal of an idempotency key: those of one holder of a key for the service are none of another's.
+    The second is that of before they were kept apart."""
+    if sent is None:
+        return []
+    sent = sent.strip(" \t")
+    if re.fullmatch(IDEMPOTENCY_KEY, sent) is None:
+        raise InvalidRequest("an Idempotency-Key has 1 to 255 visible ASCII characters, and no spaces within")
+    caller: Key | None = request.scope[CALLER]
+    if caller is None:
+        return [sent]
+    return [f"{caller.id}:{hashlib.sha256(sent.encode()).hexdigest()}", sent]
 
 
 def _asked(service: Parts, ask: Callable[[str], Job], what: str, job_id: str) -> Job:
@@ -216,8 +240,8 @@ def _job(service: Parts, job_id: str) -> Job:
     return followed(service.current, service.journal.get(job_id))
 
 
-def _events(service: Parts, job_id: str, after: int, limit: int | None = None) -> list[Event]:
-    found = service.journal.events(job_id, after=after, **({} if limit is None else {"limit": limit}))
+def _events(service: Parts, job_id: str, after: int, limit: int) -> list[Event]:
+    found = service.journal.events(job_id, after=after, limit=limit, most_bytes=MOST_BYTES)
     if any(each.type == "status" and each.data.get("status") == "succeeded" for each in found):
         _job(service, job_id)
     return found
@@ -239,7 +263,7 @@ async def _until(service: Parts, job_id: str, reached: Callable[[Job], bool], se
         job = await feed.read(job_id)
         if reached(job) or feed.closed:
             return job
-        await feed.wait(watched, lambda each: each.job is not None and reached(each.job), seconds)
+        await while_client_waits(feed.wait(watched, lambda each: each.job is not None and reached(each.job), seconds))
         return watched.job if watched.job is not None and reached(watched.job) else await feed.read(job_id)
 
 
