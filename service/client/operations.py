@@ -228,9 +228,13 @@ class Operations:
     @operation
     def aliases(self, name: str) -> Steps[list[Json]]:
         """The aliases of a model and the versions that they stand for."""
-        answer = yield from _json(Call("GET", _path("models", name, "aliases")))
-        data: list[Json] = answer["data"]
-        return data
+        found, query = list[Json](), dict[str, Any]()
+        while True:
+            page = yield from _json(Call("GET", _path("models", name, "aliases"), query=query))
+            found += page["data"]
+            if not page["has_more"]:
+                return found
+            query = {"after": found[-1]["alias"]}
 
     @operation
     def set_alias(self, name: str, alias: str, version: int, if_match: int | None = None) -> Steps[Json]:
@@ -264,8 +268,7 @@ class Operations:
     @stream
     def keys(self) -> Stream[Json]:
         """All keys, the oldest first; not what their holders send."""
-        for key in (yield from _json(Call("GET", "/v1/keys")))["data"]:
-            yield Item(key)
+        yield from _pages("/v1/keys", "id")
 
     @operation
     def create_key(self, name: str, scopes: Sequence[str], expires_in_days: float | None = None) -> Steps[Json]:
