@@ -31,6 +31,7 @@ from service.api.head import AnswerHead
 from service.api.job_document import document
 from service.api.openapi import describe
 from service.api.parts import Parts
+from service.api.pools import Pools
 from service.api.predictions import Predictions, measure
 from service.api.routes import (
     aliases,
@@ -46,7 +47,7 @@ from service.api.routes import (
 )
 from service.api.silence import Silence
 from service.api.watched import Watched, WatchedPredictions, refused, turned_away
-from service.jobs.bell import Bell
+from service.jobs.feed import Feed
 from service.jobs.job import Job
 from service.jobs.journal import Journal
 from service.keys import open_keys
@@ -195,33 +196,35 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
     torch.set_num_threads(1)  # many small forwards: a pool of threads would only wait for itself
     home = settings.home.resolve()
     home.mkdir(parents=True, exist_ok=True)
-    store, bell = Store.open(home / "store"), Bell()
+    store = Store.open(home / "store")
     warm = WarmModels(settings.warm_model_bytes)
     current = CurrentVersions(store, warm)
     measured = app.state.metrics = Metrics()
     app.state.traces = open_traces(Journal(engine).attempts)
     watchers = Watchers(measured.jobs, app.state.traces)
-    trainings = None if wire is not None else _trainings(settings, engine, store, watchers, bell, current)
+    feed = Feed(Journal(engine), partial(training_jobs.followed, current), training_jobs.written)
+    trainings = None if wire is not None else _trainings(settings, engine, store, watchers, feed, current)
 
     def changed(job_id: str) -> None:
-        bell.ring(job_id)
+        feed.ring(job_id)
         if trainings is not None:
             trainings.changed()
         if wire is not None:
             wire.say("job", job_id)
 
     def stopping() -> None:  # lets those go who wait for a job: the server would wait for them, and they for it
-        bell.close()
+        feed.close()
         if trainings is not None:
             trainings.drain()
 
     limits = Limits(
         settings.max_parameters, memory_limit(settings), settings.max_model_bytes, webhook_settings(settings)[0]
     )
+    app.state.pools = Pools()
     app.state.parts = Parts(
         store=store,
         journal=Journal(engine, changed=changed, moved=watchers.moved),
-        bell=bell,
+        feed=feed,
         wake=trainings.wake if trainings is not None else partial(cast(Wire, wire).say, "wake"),
         warm=warm,
         current=current,
@@ -240,13 +243,17 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
     app.state.exposition = _exposition(app, home, wire)
     warming = asyncio.create_task(asyncio.to_thread(_warm_up, store, limits))
     following = _follow(store, warm, current, app.state.default_model)
-    at_work = [asyncio.create_task(following), asyncio.create_task(_forget_deleted(store, warm, app.state.figures))]
+    at_work = [
+        asyncio.create_task(following),
+        asyncio.create_task(feed.run()),
+        asyncio.create_task(_forget_deleted(store, warm, app.state.figures)),
+    ]
     if trainings is not None:
         measured.add(trainings.gauges())
         trainings.start()
         at_work.append(asyncio.create_task(trainings.tidy()))
     if wire is not None:
-        wire.heed["job"] = bell.ring
+        wire.heed["job"] = feed.ring
         wire.heed["tell"] = lambda _: wire.say("told", families(measured.registry))
         await wire.open()
     try:
@@ -256,6 +263,8 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
         await warming
     finally:
         answering.close()
+        app.state.pools.close()
+        feed.stop()
         app.state.keyring.close()
         app.state.audit.close()
         if trainings is not None:
@@ -267,12 +276,12 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
 
 
 def _trainings(
-    settings: Settings, engine: Engine, store: Store, watchers: Watchers, bell: Bell, current: CurrentVersions
+    settings: Settings, engine: Engine, store: Store, watchers: Watchers, feed: Feed, current: CurrentVersions
 ) -> Trainings:
     def shown(job: Job) -> dict[str, Any]:
         return document(training_jobs.followed(current, job))
 
-    return Trainings(settings, engine, store, watchers, bell.ring, shown)
+    return Trainings(settings, engine, store, watchers, feed.ring, shown)
 
 
 def _exposition(app: FastAPI, home: Path, wire: Wire | None) -> Callable[[], Awaitable[bytes]]:

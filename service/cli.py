@@ -41,9 +41,17 @@ def main() -> None:
         from service.client import ModelwrightError
         from service.home import HomeError
         from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
+        from service.settings import InvalidSettings
 
         known = (
-            ModelwrightError | JournalNotOpened | WebhooksMisconfigured | AccessError | HomeError | StoreError | OSError
+            ModelwrightError
+            | JournalNotOpened
+            | WebhooksMisconfigured
+            | AccessError
+            | HomeError
+            | StoreError
+            | InvalidSettings
+            | OSError
         )
         if not isinstance(error, known):
             raise

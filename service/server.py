@@ -25,6 +25,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
+from service.api.security_headers import ALWAYS
 from service.api.short_way import ShortWay
 from service.listening import BACKLOG, address_of, take_no_more
 
@@ -123,6 +124,7 @@ class Server(uvicorn.Server):
             log_config=None,
             access_log=False,
             server_header=False,
+            headers=ALWAYS,
             timeout_graceful_shutdown=MOST_SECONDS_TO_STOP,
         )
         super().__init__(config)

@@ -6,11 +6,16 @@ import sys
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SECRETS = ("admin_key", "database_url", "webhook_secret")  # each can be given as a file, too: `…_file`
 PR_SET_DUMPABLE = 4
+
+
+class InvalidSettings(ValueError):
+    """Settings of the environment, or of the command line, are not right."""
 
 
 class Settings(BaseSettings):
@@ -26,10 +31,25 @@ class Settings(BaseSettings):
 
     @classmethod
     def read(cls, **given: Any) -> Self:
-        """The settings of the environment, but for those given here."""
+        """The settings of the environment, but for those given here.
+
+        Raises:
+            InvalidSettings: which of them are not right, and what each is to be. What they are is not told: it may be secret.
+        """
         if os.environ.get("MODELWRIGHT_ADMIN_KEY") == "":
             given.setdefault("admin_key", "")  # who sets an empty key is mistaken, and shall not be served without one
-        return cls(**given)
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            raise InvalidSettings("; ".join(map(cls._told, error.errors()))) from None
+
+    @classmethod
+    def _told(cls, fault: ErrorDetails) -> str:
+        if not fault["loc"]:
+            return fault["msg"].removeprefix("Value error, ")
+        name = str(fault["loc"][0])
+        expected = fault["msg"][:1].lower() + fault["msg"][1:]
+        return f"MODELWRIGHT_{name.upper()}: {expected} ({cls.model_fields[name].description})"
 
     @model_validator(mode="before")
     @classmethod

@@ -17,7 +17,7 @@ from service.home import HomeError
 from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
 from service.jobs.journal import Journal
 from service.liveness import die_with
-from service.settings import Settings, forget_secrets
+from service.settings import InvalidSettings, Settings, forget_secrets
 from service.telemetry import logs
 from service.telemetry.exposition import families
 from service.telemetry.metrics import Counted
@@ -32,13 +32,14 @@ def main(arguments: list[str]) -> int:
     die_with(os.getppid())
     role, wire, *listeners = arguments
     connection = socket.socket(fileno=int(wire))
-    settings, to_others = Settings.read(**secrets_from(connection)), Wire(connection)
+    secrets, to_others = secrets_from(connection), Wire(connection)
     try:
+        settings = Settings.read(**secrets)
         if role == "answer":
             answer(settings, to_others, [socket.socket(fileno=int(each)) for each in listeners])
         else:
             asyncio.run(train(settings, to_others))
-    except (AccessError, HomeError, JournalNotOpened, WebhooksMisconfigured, OSError) as error:
+    except (AccessError, HomeError, InvalidSettings, JournalNotOpened, WebhooksMisconfigured, OSError) as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201 - as the command line tells it
         return 1
     return 0

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import Request
-from starlette.concurrency import run_in_threadpool
 
 from model_store.os_errors import storage_errors
 from service.api.errors import TooLarge, UnsupportedMediaType
 from service.api.json import decode_json, json_weight
 from service.api.parts import parts_of
+from service.api.pools import pools, write
 from service.serving.content_coding import Decompressor, decompress, decompressor
 
 MOST_JSON_BYTES = 16 * 2**20
@@ -48,7 +48,8 @@ async def decoded_body(request: Request, absent: Any = NO_DEFAULT) -> AsyncItera
     Raises:
         As `read_json`.
     """
-    with parts_of(request).bodies.share() as share:
+    parts = await parts_of(request)
+    with parts.bodies.share() as share:
         coding = _decompressor(request, MOST_JSON_BYTES)
         chunks = []
         async for chunk in _as_they_come(request, MOST_JSON_BYTES):
@@ -63,7 +64,7 @@ async def decoded_body(request: Request, absent: Any = NO_DEFAULT) -> AsyncItera
                 share.take(json_weight(content))
             return absent if not content and absent is not NO_DEFAULT else decode_json(content)
 
-        yield decoded() if coding is None and len(body) <= LARGE else await run_in_threadpool(decoded)
+        yield decoded() if coding is None and len(body) <= LARGE else await pools().planning.run(decoded)
 
 
 @contextmanager
@@ -105,7 +106,7 @@ async def hand_on(request: Request, most: int, take: Callable[[bytes], object]) 
             take(piece)
 
     async for chunk in _as_they_come(request, most):
-        await run_in_threadpool(pass_on, chunk)
+        await write(pass_on, chunk)
     if coding is not None:
         coding.end()
 

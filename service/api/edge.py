@@ -18,6 +18,7 @@ from service.api.errors import CutOff
 from service.api.needed_scope import needed
 from service.api.origin import check_neighbour
 from service.api.problems import answer_for, answer_to
+from service.api.security_headers import PAGES, POLICY
 from service.api.short_way import Answer, Asked, Exchange
 from service.telemetry.request import REQUEST_ID, request_id
 
@@ -79,7 +80,7 @@ class Edge:
         began, headers = time.perf_counter(), dict(scope["headers"])
         name = request_id(headers)
         REQUEST_ID.set(name)
-        told = (b"request-id", name.encode())
+        told = ((b"request-id", name.encode()), PAGES.get(scope["path"], POLICY))
         started = False
 
         def reply(message: Message) -> Awaitable[None]:
@@ -87,7 +88,7 @@ class Edge:
             if message["type"] == "http.response.start":
                 nonlocal started
                 started = True
-                message["headers"] = [*message.get("headers", ()), told]
+                message["headers"] = [*message.get("headers", ()), *told]
             return send(message)
 
         try:

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from model_store import Store
 from service.access.audit import Audit
 from service.access.keyring import Keyring
-from service.jobs.bell import Bell
+from service.jobs.feed import Feed
 from service.jobs.journal import Journal
 from service.serving.memory_budget import MemoryBudget
 from service.serving.warm_models import WarmModels
@@ -26,7 +26,7 @@ class Parts:
 
     store: Store
     journal: Journal
-    bell: Bell
+    feed: Feed
     wake: Callable[[], None]  # whoever runs trainings, in this process or another
     warm: WarmModels
     current: CurrentVersions
@@ -40,8 +40,8 @@ class Parts:
     bodies: MemoryBudget
 
 
-def parts_of(request: Request) -> Parts:
-    """The parts of the app that serves this request."""
+async def parts_of(request: Request) -> Parts:
+    """The parts of the app that serves this request. It waits for nothing, and so is no work for a thread."""
     parts: Parts = request.app.state.parts
     return parts
 

@@ -19,6 +19,7 @@ from service.api.errors import CutOff
 from service.api.prediction_forms import QUICK, Dialect, Form
 from service.api.problems import answer_to
 from service.api.protocol import NOTHING, Connection
+from service.api.security_headers import POLICY
 from service.serving.warm_models import Served
 from service.telemetry.request import REQUEST_ID
 from service.use_cases.current_versions import Key
@@ -236,5 +237,5 @@ def _common(lines: Lines) -> bytes:
     """The lines that every answer has; uvicorn makes a new list each second."""
     global _last
     if _last[0] is not lines:
-        _last = lines, rendered(lines)
+        _last = lines, rendered([*lines, POLICY])
     return _last[1]

@@ -12,7 +12,8 @@ from service.jobs import series, tables
 from service.jobs.book import Book, change, found
 from service.jobs.errors import AttemptSuperseded
 from service.jobs.job import Job, Status
-from service.jobs.rows import damaged, job_of, json_text, time_text
+from service.jobs.records import whole_job
+from service.jobs.rows import job_of, json_text, time_text
 
 MOST_CRASHES = 3  # in a row, without getting any further
 MOST_FENCED = 5  # attempts in a row that saved nothing before their service ended them
@@ -62,12 +63,14 @@ class Dispatch(Book):
             begun = {"job_seq": row["seq"], "number": attempt, "owner": owner, "started_at": now}
             connection.execute(insert(tables.attempts).values(begun))
             _beat(connection, owner)
-            return job_of(self._move(connection, row, Status.RUNNING, attempt=attempt))
+            return whole_job(connection, self._move(connection, row, Status.RUNNING, attempt=attempt))
 
     def _whole(self, connection: Connection) -> RowMapping | None:
         """The row of the next job, locked. Those of damaged jobs before it are closed."""
         query = self._next().with_for_update(skip_locked=True)
-        while (row := connection.execute(query).mappings().one_or_none()) is not None and damaged(row):
+        while (row := connection.execute(query).mappings().one_or_none()) is not None:
+            if not whole_job(connection, row).damaged:
+                break
             self._close_damaged(connection, row, Status.FAILED)
             log.error("job %r is damaged in the journal, and cannot begin", row["id"])
             self._tell(partial(self._changed, row["id"]))

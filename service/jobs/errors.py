@@ -12,6 +12,10 @@ class JobNotFound(JobsError):
     """There is no such training job."""
 
 
+class TooManyWatchers(JobsError):
+    """As many requests wait for jobs as may; ask again in a moment, or without `wait`."""
+
+
 class IllegalMove(JobsError):
     """The job cannot move from its state to the one asked for."""
 

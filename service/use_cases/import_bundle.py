@@ -13,6 +13,7 @@ from model_store.os_errors import storage_errors
 from model_store.store import MODEL_FORMAT
 from service.serving.answers import predictions
 from service.serving.warm_models import Warm
+from service.use_cases.cancellation import check_cancelled
 from service.use_cases.open_model import STATE_DICT
 from service.use_cases.predict import dry_run
 from service.use_cases.train import HISTORY, POINTS
@@ -41,7 +42,9 @@ def import_bundle(store: Store, name: str, path: Path, max_bytes: int, max_model
     folder.mkdir()
     draft = read_bundle(path, folder, max_bytes)
     _check_format(draft.manifest)
+    check_cancelled()
     _check_model(draft.manifest, draft.files, max_model_bytes)
+    check_cancelled()
     return store.models.take(name, draft.manifest, draft.files)
 
 

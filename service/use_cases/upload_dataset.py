@@ -5,9 +5,9 @@ import hashlib
 import json
 import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from pydantic import ValidationError
@@ -21,6 +21,8 @@ from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.survey_limits import most_memory, most_processor_seconds
 from service.workflow.errors import InvalidData
 from service.workflow.specification import faults
+
+T = TypeVar("T")
 
 HEAD = "head.json"
 MOST_HEAD_BYTES = 16 * 2**20  # that are read of it; those of before had no bound
@@ -42,6 +44,15 @@ class Surveys:
         self._seats = asyncio.Semaphore(MOST_AT_ONCE)
         self._waiting = 0
 
+    def check(self) -> None:
+        """Before a body is read that would have to wait.
+
+        Raises:
+            TooManySurveys: as many wait as may.
+        """
+        if self._waiting >= MOST_WAITING:
+            raise TooManySurveys(TooManySurveys.__doc__)
+
     async def survey(self, path: Path, media_type: str, options: ReadingOptions, most_bytes: int) -> dict[str, Any]:
         """How the file is read and what is in it: `media_type`, `schema`, `notes`, `head`.
 
@@ -50,8 +61,7 @@ class Surveys:
             TooManySurveys: so many others wait that this one is not taken on.
             StoodStill: the process that reads it did nothing for some seconds.
         """
-        if self._waiting >= MOST_WAITING:
-            raise TooManySurveys(TooManySurveys.__doc__)
+        self.check()
         self._waiting += 1
         try:
             await self._seats.acquire()
@@ -82,7 +92,16 @@ async def upload(
     found = await surveys.survey(path, media_type, options, most_bytes)
     if same is not None and all(same.manifest[each] == found[each] for each in ("media_type", "schema")):
         return same, False  # said in other words
-    return await asyncio.to_thread(_keep, store, name, path, found, digest, said, since)
+    return await _to_its_end(asyncio.to_thread(_keep, store, name, path, found, digest, said, since))
+
+
+async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Work in a thread on files that are gone once the caller is: whoever is cancelled waits for it all the same."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    finally:
+        await asyncio.wait({task})
 
 
 @storage_errors()

@@ -17,6 +17,7 @@ from service.api.documents import exactly_one, json_body, plain_refusal
 from service.api.errors import UnsupportedMediaType
 from service.api.json import count_brackets, decode_json
 from service.api.parts import Service
+from service.api.pools import PooledRoute
 from service.api.prediction_forms import (
     JSON,
     JSON_LINES,
@@ -61,7 +62,7 @@ SCHEMA = {
     "additionalProperties": False,
 }
 EXAMPLE = {"dataframe_split": {"columns": ["x"], "data": [[0.5], [0.9]]}}
-router = APIRouter(tags=["dialects"], responses=described("error_code", "message"))
+router = APIRouter(tags=["dialects"], responses=described("error_code", "message"), route_class=PooledRoute)
 
 
 def _reader(headers: Headers) -> Reader:
@@ -187,7 +188,7 @@ def default_model(request: Request) -> Key | None:
 async def ping(request: Request, service: Service) -> Response:
     """200 once the model that the settings name is in memory; at once if they name none."""
     key = default_model(request)
-    ready = not service.bell.closed and (key is None or service.current.last_known(key) is not None)
+    ready = not service.feed.closed and (key is None or service.current.last_known(key) is not None)
     return PlainTextResponse("\n", 200 if ready else 503)
 
 

@@ -20,6 +20,7 @@ from service.api.errors import UnsupportedMediaType
 from service.api.json import count_brackets, decode_json, json_response
 from service.api.nouns import noun
 from service.api.parts import Service
+from service.api.pools import PooledRoute
 from service.api.prediction_forms import JSON, Dialect, Form, Headers, Reader, Rows, read_envelope
 from service.serving import outputs
 from service.serving.answers import NUMPY, Array
@@ -35,7 +36,7 @@ SIGNATURE = "serving_default"  # the one that there is
 NESTED = frozenset((list, dict))
 _OWN = re.compile(r"/v1/models/[^/]+(?:(?:/(?:versions|labels)/[^/]+)?(?::predict|/metadata)|/labels/[^/]+)")
 DTYPES = {"FP32": "DT_FLOAT", "FP64": "DT_DOUBLE", "INT64": "DT_INT64", "BOOL": "DT_BOOL", "BYTES": "DT_STRING"}
-router = APIRouter(prefix="/v1/models/{name}", tags=["dialects"], responses=described("error"))
+router = APIRouter(prefix="/v1/models/{name}", tags=["dialects"], responses=described("error"), route_class=PooledRoute)
 
 
 def asked(path: str) -> Key | None:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from service.serving.fast_json import number_cells
+from service.serving.formats import formulas
 from service.serving.formats.columns import (
     MOST_EMPTY_LINES,
     MOST_VALUES,
@@ -50,14 +51,16 @@ def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tens
     """
     _check_size(body)
     head, rows, separator = _divided(_in_utf8(body, signature), signature)
-    names = _names(head, separator)
+    names = [formulas.name_of(name) for name in _names(head, separator)]
     if separator == "," and b'"' not in rows:  # a comma before a fraction would have been quoted
         signature = signature.with_points
     check_names(signature, dict.fromkeys(names))
-    found = _quickly(rows, names, separator, signature, missing_allowed)
+    kept = formulas.are_in(rows)
+    found = None if kept else _quickly(rows, names, separator, signature, missing_allowed)
     if found is not None:
         return found
     frame = _frame(_well_formed(rows, len(names), separator), names, signature, separator)
+    frame = formulas.text_of(frame) if kept else frame
     return from_frame(signature, frame, missing_allowed, as_text=True)
 
 
@@ -261,5 +264,5 @@ def _table(
 
 
 def write(warm: Warm, answers: Array) -> bytes:
-    """The answers with a header; an empty field for what is not known."""
-    return answers_frame(warm.signature, answers).write_csv().encode()
+    """The answers with a header; an empty field for what is not known, and no text that a spreadsheet would compute."""
+    return formulas.kept(answers_frame(warm.signature, answers)).write_csv().encode()
