@@ -16,7 +16,7 @@ from service.api.documents import PROBLEMS
 from service.api.json import json_response
 from service.api.lists import After, Limit, cut, newest_first, page_response
 from service.api.parts import Service
-from service.api.pools import PooledRoute
+from service.api.pools import PooledRoute, while_client_waits
 from service.api.reading_options import changes_of
 from service.api.table_uploads import USUAL, table_on_disk
 from service.use_cases.delete_dataset import delete
