@@ -20,7 +20,8 @@ from torch.utils.flop_counter import flop_registry
 ROWS = 2  # that are measured: some layers do not take one
 aten = torch.ops.aten
 # What products and pointwise operations make on the meta device is said here: torch's own way there imports a library for
-# symbols, which takes a second and 80 MiB. The tensors that are multiplied are the last two.
+# symbols, which takes a second that the first prediction after a start would wait for. The tensors that are multiplied are the
+# last two.
 PRODUCTS = {aten.mm.default, aten.addmm.default, aten.bmm.default, aten.baddbmm.default}
 TRUTHS = {"eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "logical_and", "logical_or", "logical_not"}
 
