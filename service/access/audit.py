@@ -7,6 +7,7 @@
 | what if it cannot be written | the change stands, and so does its answer; the line goes to the service's own log, as an error |
 | who writes | any process of the home: a line is one `write` at the end of the file |
 | how many | all changes; of attempts that came to nothing 60 a minute for each who, the next line says how many were left out |
+| what if a line is damaged | each has a seal, over itself and its day; where it does not fit the line is shown as damaged |
 | how long | `MODELWRIGHT_KEEP_AUDIT_DAYS`, by the housekeeping of any process |
 """
 
@@ -27,6 +28,7 @@ from typing import Any
 
 from model_store.clock import Clock, rfc3339, utc_now
 from model_store.os_errors import storage_errors
+from model_store.sealed import seal_of
 from service.access.keys import Key
 
 COMMAND_LINE = "command line"
@@ -154,9 +156,10 @@ class Audit:
             return left_out
 
     def _put(self, line: dict[str, Any], *, durable: bool) -> None:
-        text = json.dumps(line)
+        path = self._of(self._now())
+        text = json.dumps({**line, "seal": seal_of(f"audit/{path.stem}", line)})
         try:
-            self._write(self._of(self._now()), text, durable=durable)
+            self._write(path, text, durable=durable)
         except OSError as error:
             log.error("the audit log could not be written (%s): %s", error.strerror, text)
 
@@ -202,8 +205,22 @@ def _lines_of(path: Path, start: int) -> Iterator[dict[str, Any]]:
         for text in iter(lambda: file.readline(AT_ONCE), b""):
             if not text.endswith(b"\n"):
                 continue  # it is being written, or was cut off
-            try:
-                line = json.loads(text)
-            except ValueError:
+            if not text.rstrip().endswith(b"}") and b'"seal"' not in text:
                 continue  # empty, or cut off
-            yield {"id": f"{path.stem}:{file.tell()}", **line}
+            yield {"id": f"{path.stem}:{file.tell()}", **_line(text, f"audit/{path.stem}")}
+
+
+def _line(text: bytes, place: str) -> dict[str, Any]:
+    """What a line says; only that it is damaged where it is not what was written. Those of before have no seal, and their
+    last value is no text, as a seal is."""
+    try:
+        line: dict[str, Any] = json.loads(text)
+        name, seal = line.popitem()
+        if not isinstance(seal, str):
+            return {**line, name: seal}
+        if name == "seal" and seal == seal_of(place, line):
+            return line
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
+        pass
+    empty = dict.fromkeys(("at", "who", "key_id", "request_id", "method", "path", "status"))
+    return {**empty, "changes": [], "damaged": True}

@@ -239,7 +239,8 @@ class NewKey(Key):
 
 
 class AuditLine(Document):
-    """An attempt at a change: by whom, when, with which request, how it was answered, and what was changed."""
+    """An attempt at a change: by whom, when, with which request, how it was answered, and what was changed. Of a damaged
+    line only its id is known."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {
         "id": "2026-11-23:412", "at": "2026-11-23T10:15:00.000000Z", "who": "ann", "key_id": "5f1c09aa27d3",
@@ -248,7 +249,7 @@ class AuditLine(Document):
     }})  # fmt: skip
 
     id: str
-    at: str
+    at: str | None
     who: str | None
     key_id: str | None
     request_id: str | None
@@ -257,6 +258,7 @@ class AuditLine(Document):
     status: int | None
     changes: list[dict[str, Any]]
     left_out: int = 0  # only where attempts before this one, by the same, have no line of their own
+    damaged: bool = False  # only where the line is not what was written
 
 
 class Predictions(Document):

@@ -143,3 +143,27 @@ def test_several_processes_write_whole_lines(tmp_path: Path) -> None:
     lines, _ = Audit(tmp_path, now=lambda: NOON).read(None, 1000)
     for who in range(3):
         assert [line["changes"][0]["to"] for line in lines if line["who"] == f"p{who}"] == list(range(100))
+
+
+def test_a_damaged_line_is_shown_as_damaged_and_takes_no_other_with_it(tmp_path: Path) -> None:
+    audit = Audit(tmp_path, now=lambda: NOON)
+    for number in range(3):
+        audit.append("ann", [MOVED], number=number)
+    whole, _ = audit.read(None, 10)
+    (file,) = tmp_path.iterdir()
+    data = file.read_bytes()
+    begin = data.index(b"\n", data.index(b'"number": 0')) + 2  # of the second line
+    for byte in range(begin, data.index(b"\n", begin)):
+        flipped = bytearray(data)
+        flipped[byte] ^= 1 << byte % 3
+        file.write_bytes(flipped)
+        found, _ = audit.read(None, 10)
+        assert whole[0] in found and whole[2] in found and whole[1] not in found
+        assert any(line.get("damaged") for line in found)
+    (tmp_path / "2026-11-24.jsonl").write_bytes(data)  # a whole day under another day's name
+    assert [line.get("damaged") for line in audit.read("2026-11-24:0", 10)[0]] == [True] * 3
+
+
+def test_lines_of_before_have_no_seal(tmp_path: Path) -> None:
+    (tmp_path / "2026-11-23.jsonl").write_text('\n{"who": "ann", "changes": []}\n')
+    assert Audit(tmp_path).read(None, 10)[0] == [{"id": "2026-11-23:31", "who": "ann", "changes": []}]
