@@ -150,3 +150,22 @@ def test_several_processes_write_whole_lines(tmp_path: Path) -> None:
     lines, _ = Audit(tmp_path, now=lambda: NOON).read(None, 1000)
     for who in range(3):
         assert [line["changes"][0]["to"] for line in lines if line["who"] == f"p{who}"] == list(range(100))
+
+
+def test_a_damaged_line_is_shown_as_damaged_and_takes_no_other_with_it(tmp_path: Path) -> None:
+    audit = Audit(tmp_path, now=lambda: NOON)
+    for number in range(3):
+        audit.append("ann", [MOVED], number=number)
+    whole, _ = audit.read(None, 10)
+    (file,) = tmp_path.iterdir()
+    data = file.read_bytes()
+    begin = int(whole[0]["id"].partition(":")[2]) + 1  # of the second line
+    for byte in range(begin, data.index(b"\n", begin)):
+        flipped = bytearray(data)
+        flipped[byte] ^= 1 << byte % 3
+        file.write_bytes(flipped)
+        found, _ = audit.read(None, 10)
+        assert whole[0] in found and whole[2] in found and whole[1] not in found
+        assert any("error" in line for line in found)
+    (tmp_path / "2026-11-24.jsonl").write_bytes(data)  # a whole day under another day's name
+    assert all("error" in line for line in audit.read("2026-11-24:0", 10)[0])
