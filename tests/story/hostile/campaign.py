@@ -117,27 +117,41 @@ class Campaign:
         beside = client.train(line(10_000_000, name="beside"))["id"]
         until(lambda: client.job(beside)["progress"])
         model = {"kind": "hostile", "do": do, "begun": str(begun)}
-        hostile = client.train(line(5, name="hostile", model=model))["id"]
+        name = "stopped" if do == "stops_its_parent" else "hostile"
+        hostile = client.train(line(5, name=name, model=model))["id"]
         until(begun.exists)
+        told = "" if do not in PARENT else self.suspects(beside, hostile)
         if do in ENDS:
             job = until(lambda: self.ended(hostile), 300)
             code = (job["error"] or {}).get("code")
             self.expect((job["status"], code) == ENDS[do], f"{do}: ended {job['status']} {code}, not {ENDS[do]}")
-            told = f"{job['status']} {code or ''}"
+            told += f"{job['status']} {code or ''}"
         elif do == "fills_the_disk":
             until(lambda: client.job(hostile)["error"] or client.job(hostile)["attempt"] > 1, 60)
             told = f"{self.cancel(do, hostile, CANCEL)} after {client.attempts(hostile)[0]['cause']}"
-        else:
+        elif do not in PARENT:
             time.sleep(WATCHED)
-            told = self.cancel(do, hostile, CANCEL_STILL if do == "stops_its_parent" else CANCEL)
-        job = client.job(beside)
-        unharmed = job["status"] == "running" and job["attempt"] == 1
-        if do in PARENT:  # its attempts end with it, and go on
-            unharmed = job["status"] in ("queued", "running")
-        self.expect(unharmed, f"{do}: the job beside it is {job['status']}, attempt {job['attempt']}: {job['error']}")
-        told += f"; beside it: {self.cancel(f'beside {do}', beside, CANCEL)}"
+            told = self.cancel(do, hostile, CANCEL)
+        if do not in PARENT:
+            job = client.job(beside)
+            unharmed = job["status"] == "running" and job["attempt"] == 1
+            self.expect(unharmed, f"{do}: beside it: {job['status']}, attempt {job['attempt']}: {job['error']}")
+            told += f"; beside it: {self.cancel(f'beside {do}', beside, CANCEL)}"
         self.expect_nobody(do)
         print(f"{do}: {told}; {self.load.answered} predictions", flush=True)  # noqa: T201
+
+    def suspects(self, beside: str, hostile: str) -> str:
+        """Who stops or kills the trainer server does that twice; then both run alone, and only the guilty one may fail."""
+        client = self.server.client
+        if client.job(hostile)["model_name"] == "stopped":
+            time.sleep(WATCHED)
+            told = self.cancel("a training that has stopped its parent", hostile, CANCEL_STILL)
+        else:
+            until(lambda: len([each for each in client.attempts(hostile) if each["cause"]]) == 2)
+            told = "twice; "
+        job = client.job(beside)
+        self.expect(job["status"] in ("queued", "running"), f"beside it: {job['status']}: {job['error']}")
+        return f"{told}beside it: {self.cancel('beside it', beside, CANCEL_STILL)}; "
 
     def cancel(self, what: str, job_id: str, most: float) -> str:
         """Cancels it, and takes down how long that took."""
