@@ -21,6 +21,7 @@ from service.jobs import errors as jobs
 from service.serving import content_coding
 from service.serving import errors as serving
 from service.telemetry.request import REQUEST_ID
+from service.use_cases.cancellation import Cancelled
 from service.use_cases.child_process import ChildFailed
 from service.use_cases.draw_plot import DrawingFailed, TooManyDrawings
 from service.use_cases.upload_dataset import TooManySurveys
@@ -80,6 +81,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     serving.Overloaded: (429, "overloaded"),
     serving.DeadlineExceeded: (504, "deadline_exceeded"),
     serving.ServingError: (500, "prediction_failed"),
+    Cancelled: (400, "invalid_request"),  # which nobody reads
     DrawingFailed: (503, "unavailable"),
     TooManyDrawings: (429, "overloaded"),
     ChildFailed: (503, "unavailable"),
