@@ -93,10 +93,12 @@ def test_the_audit_log(tmp_path: Path) -> None:
     assert all("error" in line for line in audit.read(None, 5)[0])  # they are lines of another day
     other.unlink()
     for damage in each_damage(path, [], 60, "cut loss zeros"):
+        if damage.after is None or damage.after[:-1] == damage.whole[:-1]:
+            continue  # without its end the last line is one that is being written
         found = audit.read(None, 100)[0]
         told = [line for line in found if "error" in line]
         assert all(line == before[line["id"]] for line in found if line not in told), damage.way
-        assert told or damage.after is None or found == list(before.values()), damage.way
+        assert told or found == list(before.values()), damage.way
 
 
 def test_the_keys_let_in_nobody_who_was_not(tmp_path: Path) -> None:

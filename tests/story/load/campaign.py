@@ -66,7 +66,7 @@ def _watch(server: Server, seconds: float) -> list[Sample]:
     process, began, samples, told = psutil.Process(server.process.pid), time.monotonic(), [], 0.0
     while (second := time.monotonic() - began) < seconds:
         memory = process.memory_full_info()
-        trainer = sum(psutil.Process(pid).memory_info().rss for pid in server.children()[:1])
+        trainer = max((_rss(pid) for pid in server.children()), default=0)
         sample = Sample(second, memory.rss, memory.uss, process.num_fds(), process.num_threads(), trainer)
         samples.append(sample)
         if second >= told:
@@ -77,6 +77,13 @@ def _watch(server: Server, seconds: float) -> list[Sample]:
             told += seconds / 30
         time.sleep(SECONDS_A_SAMPLE)
     return samples
+
+
+def _rss(pid: int) -> int:
+    try:
+        return psutil.Process(pid).memory_info().rss
+    except psutil.NoSuchProcess:  # one that read an upload, or drew
+        return 0
 
 
 def _growth(samples: list[Sample], seconds: float) -> list[str]:
