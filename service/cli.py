@@ -40,19 +40,10 @@ def main() -> None:
         from service.access.errors import AccessError
         from service.client import ModelwrightError
         from service.home import HomeError
-        from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
+        from service.jobs.errors import JobsError
         from service.settings import InvalidSettings
 
-        known = (
-            ModelwrightError
-            | JournalNotOpened
-            | WebhooksMisconfigured
-            | AccessError
-            | HomeError
-            | StoreError
-            | InvalidSettings
-            | OSError
-        )
+        known = ModelwrightError | JobsError | AccessError | HomeError | StoreError | InvalidSettings | OSError
         if not isinstance(error, known):
             raise
         Console(stderr=True).print(f"[red]Error:[/red] {escape(told(error))}", highlight=False, soft_wrap=True)

@@ -18,6 +18,7 @@ from service.access.scopes import Scope
 from service.backup import restore
 from service.client import ApiError, Client
 from service.jobs.database import connect_database
+from service.jobs.integrity import integrity
 from service.jobs.job import Status
 from service.jobs.journal import Journal
 from service.jobs.verification import verify
@@ -73,7 +74,7 @@ def check(home: Path) -> None:
     report = store.examine()
     assert ([str(fault) for fault in report.faults], report.leftovers) == ([], 0)
     engine = connect_database(f"sqlite:///{home / 'journal.sqlite'}", known=True)
-    assert verify(engine).damages == []
+    assert [*integrity(engine), *verify(engine)] == []
     after: str | None = None
     while True:
         jobs, more = Journal(engine).list_jobs(status=Status.SUCCEEDED, after=after, limit=100)
