@@ -148,10 +148,10 @@ class Campaign:
             told = self.cancel("a training that has stopped its parent", hostile, CANCEL_STILL)
         else:
             until(lambda: len([each for each in client.attempts(hostile) if each["cause"]]) == 2)
-            told = "twice; "
+            told = "twice"
         job = client.job(beside)
         self.expect(job["status"] in ("queued", "running"), f"beside it: {job['status']}: {job['error']}")
-        return f"{told}beside it: {self.cancel('beside it', beside, CANCEL_STILL)}; "
+        return f"{told}; beside it: {self.cancel('beside it', beside, CANCEL_STILL)}; "
 
     def cancel(self, what: str, job_id: str, most: float) -> str:
         """Cancels it, and takes down how long that took."""
