@@ -118,7 +118,7 @@ def _body(given: Any, brackets: int | None = None) -> Any:
     given = {name: value for name, value in given.items() if name != "params"}
     if len(given) != 1 or not given.keys() <= set(KEYS):
         unknown = next((each for each in given if each not in KEYS), None)
-        hint = f"; {nearest(unknown[:60], KEYS)}" if unknown is not None else ""
+        hint = f"; {nearest(unknown, KEYS)}" if unknown is not None else ""
         raise invalid(f"exactly one of {', '.join(KEYS)} is expected{hint}")
     if "dataframe_records" in given:
         return {"instances": given["dataframe_records"]}
