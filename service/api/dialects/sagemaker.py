@@ -15,7 +15,7 @@ from service.api.dialects.refusals import described, with_error_code
 from service.api.dialects.tensorflow_serving import ROWS, plain
 from service.api.documents import exactly_one, json_body, plain_refusal
 from service.api.errors import UnsupportedMediaType
-from service.api.json import count_brackets, decode_json
+from service.api.json import decode_json
 from service.api.parts import Service
 from service.api.prediction_forms import (
     JSON,
@@ -32,6 +32,7 @@ from service.api.prediction_forms import (
 from service.serving.fast_json import PLACE, WORTH_IT, ValueList, of_list, without_lists
 from service.serving.formats.columns import invalid
 from service.serving.warm_models import Warm
+from service.strict_json import count_brackets
 from service.use_cases.current_versions import Key
 from service.workflow.errors import NotAvailable
 from service.workflow.specification import nearest
