@@ -13,7 +13,7 @@ from fastapi import Response
 from service.api.accept import choose
 from service.api.bodies import MOST_JSON_BYTES
 from service.api.errors import UnsupportedMediaType
-from service.api.json import count_brackets, decode_json, json_weight
+from service.api.json import decode_json, json_weight
 from service.serving import formats
 from service.serving.answers import Array, json_bodies
 from service.serving.batches import Writer
@@ -21,6 +21,7 @@ from service.serving.fast_json import WORTH_IT, fast
 from service.serving.input_values import greatest_of
 from service.serving.instances import from_body, from_document, plain_rows
 from service.serving.warm_models import Served, Warm
+from service.strict_json import count_brackets
 
 MOST_BYTES = 64 * 2**20
 JSON = "application/json"

@@ -27,6 +27,7 @@ from service.use_cases.draw_plot import DrawingFailed, TooManyDrawings
 from service.use_cases.upload_dataset import TooManySurveys
 from service.workflow import errors as workflow
 from service.workflow.errors import Fault
+from service.workflow.specification import MOST_FAULTS
 
 # Searched along the class's own line of ancestors, so the nearest entry counts.
 TABLE: dict[type[Exception], tuple[int, str]] = {
@@ -90,7 +91,6 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
 
 # A client chooses the names in its document; what it is told about them stays short.
 LONGEST = 1000
-MOST_FAULTS = 100
 
 log = logging.getLogger(__name__)
 
@@ -197,7 +197,7 @@ async def _gone(request: Request, error: Exception) -> Response:
 
 async def _parameters(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
-    faults = [Fault("/" + "/".join(map(str, each["loc"])), each["msg"]) for each in error.errors()]
+    faults = [Fault("/" + "/".join(map(str, each["loc"])), each["msg"]) for each in error.errors()[:MOST_FAULTS]]
     return problem(422, "invalid_request", "a parameter of the request is not valid", faults)
 
 

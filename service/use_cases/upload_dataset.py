@@ -20,7 +20,7 @@ from service.use_cases.train import DATA
 from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.survey_limits import most_memory, most_processor_seconds
 from service.workflow.errors import InvalidData
-from service.workflow.specification import faults
+from service.workflow.specification import FaultBudget, faults
 
 T = TypeVar("T")
 
@@ -167,7 +167,7 @@ async def read_anew(
     before = dict(newest.manifest.get("options") or {"media_type": newest.manifest["media_type"]})
     media_type = before.pop("media_type")
     try:
-        both = ReadingOptions.model_validate(_joined(before, changes))
+        both = ReadingOptions.model_validate(_joined(before, changes), context=FaultBudget())
     except ValidationError as error:  # each of the two is valid, and they are too many columns together
         raise InvalidData("; ".join(f"{each.pointer}: {each.message}" for each in faults(error, changes))) from None
     path = folder / "body"

@@ -13,7 +13,7 @@ from service.workflow.models import ModelSpec
 from service.workflow.optimizers import Optimizer
 from service.workflow.preprocessing import PreprocessingSpec
 from service.workflow.schedulers import Scheduler
-from service.workflow.specification import Specification, faults
+from service.workflow.specification import FaultBudget, Specification, faults
 from service.workflow.split import SplitSpec
 from service.workflow.training import TrainingSettings
 from service.workflow.webhook import WebhookSpec
@@ -61,9 +61,9 @@ def parse(value: object) -> TrainingSpec:
     """The spec from decoded JSON.
 
     Raises:
-        InvalidSpec: every fault, with its pointer and what would be right.
+        InvalidSpec: the first faults, each with its pointer and what would be right.
     """
     try:
-        return TrainingSpec.model_validate(value)
+        return TrainingSpec.model_validate(value, context=FaultBudget())
     except ValidationError as error:
         raise InvalidSpec(*faults(error, value)) from None

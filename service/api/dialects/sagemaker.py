@@ -15,7 +15,7 @@ from service.api.dialects.refusals import described, with_error_code
 from service.api.dialects.tensorflow_serving import ROWS, plain
 from service.api.documents import exactly_one, json_body, plain_refusal
 from service.api.errors import UnsupportedMediaType
-from service.api.json import count_brackets, decode_json
+from service.api.json import decode_json
 from service.api.parts import Service
 from service.api.pools import PooledRoute
 from service.api.prediction_forms import (
@@ -33,6 +33,7 @@ from service.api.prediction_forms import (
 from service.serving.fast_json import PLACE, WORTH_IT, ValueList, of_list, without_lists
 from service.serving.formats.columns import invalid
 from service.serving.warm_models import Warm
+from service.strict_json import count_brackets
 from service.use_cases.current_versions import Key
 from service.workflow.errors import NotAvailable
 from service.workflow.specification import nearest
@@ -119,7 +120,7 @@ def _body(given: Any, brackets: int | None = None) -> Any:
     given = {name: value for name, value in given.items() if name != "params"}
     if len(given) != 1 or not given.keys() <= set(KEYS):
         unknown = next((each for each in given if each not in KEYS), None)
-        hint = f"; {nearest(unknown[:60], KEYS)}" if unknown is not None else ""
+        hint = f"; {nearest(unknown, KEYS)}" if unknown is not None else ""
         raise invalid(f"exactly one of {', '.join(KEYS)} is expected{hint}")
     if "dataframe_records" in given:
         return {"instances": given["dataframe_records"]}

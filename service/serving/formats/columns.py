@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from service.serving.input_values import MOST_FAULTS, Wrong, absent, from_texts, from_values, greatest, shown_beyond
+from service.serving.input_values import Wrong, absent, from_texts, from_values, greatest, shown_beyond
 from service.serving.instances import MOST_ROWS, check_names
 from service.workflow.data.native_errors import quiet
 from service.workflow.data.table import Numbers, Texts
 from service.workflow.encode import raw_dtype, raw_features
 from service.workflow.errors import Fault, InvalidInstances, step
 from service.workflow.signature import Input, Signature
+from service.workflow.specification import MOST_FAULTS, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -91,7 +92,7 @@ def from_frame(
         if _is_of_no_type(series.dtype):
             faults.append(Fault(step(each.name), f"holds {series.dtype}; a column of {each.type}s is expected"))
             continue
-        with polars_called(f"the column {each.name[:64]!r} cannot be read"):
+        with polars_called(f"the column {shown(each.name)} cannot be read"):
             column, wrong = _column(each, series, as_text, most)
         if not missing_allowed:
             wrong = absent(column, wrong)

@@ -111,9 +111,10 @@ def _about_names(table: Opened, dropped: set[str]) -> list[str]:
 
 
 def _check_names(options: ReadingOptions, names: list[str]) -> None:
+    known = frozenset(names)
     for what, given in (("types", options.types), ("date_formats", options.date_formats)):
         for name in given:
-            if name not in names:
+            if name not in known:
                 raise InvalidData(f"`{what}` names {shown(name)}, and there is no such column; {nearest(name, names)}")
 
 
