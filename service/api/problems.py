@@ -13,6 +13,7 @@ from starlette.routing import Match
 
 from model_store import errors as store
 from model_store.os_errors import storage_errors
+from service import strict_json
 from service.access import errors as access
 from service.api import errors as edge
 from service.api.documents import PROBLEM
@@ -32,6 +33,8 @@ from service.workflow.specification import MOST_FAULTS
 # Searched along the class's own line of ancestors, so the nearest entry counts.
 TABLE: dict[type[Exception], tuple[int, str]] = {
     edge.InvalidJson: (400, "invalid_json"),
+    strict_json.NotStrictJson: (400, "invalid_json"),
+    strict_json.TooManyBrackets: (413, "too_large"),
     edge.InvalidRequest: (422, "invalid_request"),
     edge.NotAcceptable: (406, "not_acceptable"),
     edge.TooLarge: (413, "too_large"),
