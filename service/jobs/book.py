@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
@@ -16,9 +16,14 @@ from service.jobs.errors import IllegalMove, JobNotFound, JournalFull, JournalUn
 from service.jobs.fair_lock import write_lock_of
 from service.jobs.job import FINAL, MOVES, Job, Status
 from service.jobs.rows import damage, damaged, json_text, json_value, time_text
-from service.jobs.seals import SEALED, broken, seal_of
+from service.jobs.seals import Row, resealed, sealed
 
 Clock = Callable[[], datetime]
+COUNTS = {  # of a job, as they begin
+    **dict.fromkeys(("crashes", "fenced", "put_off", "server_deaths", "saved_epoch", "points", "ends"), 0),
+    "stride": 1,
+}
+
 Moved = Callable[[Job, str | None], None]  # the job, and how its attempt ended where one did
 
 
@@ -129,14 +134,18 @@ class Book:
     def _now(self) -> str:
         return time_text(self._clock())
 
-    def _note(self, connection: Connection, row: RowMapping, kind: str, data: dict[str, Any], **values: Any) -> None:
-        """Changes a job and appends the event that tells of it. `row` is the job as this transaction has found it."""
+    def _note(self, connection: Connection, row: Row, kind: str, data: dict[str, Any], **values: Any) -> Row:
+        """Changes a job and appends the event that tells of it; the row as it is then. `row` is as this transaction has
+        found or left it."""
         number = row["last_event"] + 1
-        change(connection, row["id"], last_event=number, **values)
-        event = {"number": number, "type": kind, "created_at": self._now(), "data": json_text(data)}
-        connection.execute(insert(tables.events).values(job_seq=row["seq"], **event))
+        self._add_event(connection, row, number, kind, data)
+        return change(connection, row, last_event=number, **values)
 
-    def _move(self, connection: Connection, row: RowMapping, to: Status, **about: Any) -> RowMapping:
+    def _add_event(self, connection: Connection, row: Row, number: int, kind: str, data: dict[str, Any]) -> None:
+        event = {"number": number, "type": kind, "created_at": self._now(), "data": json_text(data)}
+        connection.execute(insert(tables.events).values(job_seq=row["seq"], **sealed("events", event, row["id"])))
+
+    def _move(self, connection: Connection, row: Row, to: Status, **about: Any) -> Row:
         """The one place where a status changes. `about` is told by the event, and kept where the job has ended."""
         if to not in MOVES.get(row["status"], ()):
             raise IllegalMove(f"the job is {row['status']} and cannot become {to}")
@@ -145,22 +154,18 @@ class Book:
         if to in FINAL:
             values["finished_at"] = max(self._now(), row["started_at"] or "")  # though the clock was set back
             values |= {name: json_text(about[name]) for name in ("result", "error") if name in about}
-            self._announce(connection, row)
-        self._note(connection, row, "status", {"status": to, **about}, **values)
-        return found(connection, row["id"])
+            values["ends"] = row["ends"] + 1
+            self._announce(connection, row, values["ends"])
+        return self._note(connection, row, "status", {"status": to, **about}, **values)
 
-    def _close_damaged(self, connection: Connection, row: RowMapping, to: Status) -> None:
+    def _close_damaged(self, connection: Connection, row: Row, to: Status) -> None:
         """Ends a job whose row is damaged, and stays so: nothing that stands in it is relied on, not even its id."""
-        events, now = tables.events, self._now()
-        last = select(func.max(events.c.number)).where(events.c.job_seq == row["seq"])
-        number = (connection.execute(last).scalar() or 0) + 1
-        values = {"status": to, "requested": None, "finished_at": now, "owner": None, "last_event": number}
+        number = last_event(connection, row) + 1
+        values = {"status": to, "requested": None, "finished_at": self._now(), "owner": None, "last_event": number}
         connection.execute(update(tables.jobs).where(tables.jobs.c.seq == row["seq"]).values(values))
-        data = json_text({"status": to, "error": damage("this job")})
-        event = {"job_seq": row["seq"], "number": number, "type": "status", "created_at": now, "data": data}
-        connection.execute(insert(events).values(event))
+        self._add_event(connection, row, number, "status", {"status": to, "error": damage("this job")})
 
-    def _announce(self, connection: Connection, row: RowMapping) -> None:
+    def _announce(self, connection: Connection, row: Row, end: int) -> None:
         """Whoever asked to be told of the end will be: in the same transaction, so that no crash comes between. What a
         damaged row names may be somebody else."""
         if damaged(row):
@@ -169,11 +174,12 @@ class Book:
         if webhook is not None:
             # One that was resumed after it had failed ends a second time.
             connection.execute(delete(tables.deliveries).where(tables.deliveries.c.job_seq == row["seq"]))
-            due = {"url": webhook["url"], "tries": 0, "next_at": self._now()}
+            due = {"url": webhook["url"], "tries": 0, "next_at": self._now(), "end": end}
+            due = sealed("deliveries", due, row["id"])
             connection.execute(insert(tables.deliveries).values(job_seq=row["seq"], **due))
 
 
-def found(connection: Connection, job_id: str, *, lock: bool = False) -> RowMapping:
+def found(connection: Connection, job_id: str, *, lock: bool = False) -> Row:
     """The job's row; with `lock` nobody else changes it before this transaction has ended.
 
     Raises:
@@ -188,10 +194,15 @@ def found(connection: Connection, job_id: str, *, lock: bool = False) -> RowMapp
     return row
 
 
-def change(connection: Connection, job_id: str, **values: Any) -> None:
-    """Sets columns of a job, and seals it anew. One that is damaged stays so."""
-    if not values.keys().isdisjoint(SEALED):
-        row = found(connection, job_id)
-        if row["seal"] is not None and not broken(row):
-            values["seal"] = seal_of({**row, **values})
-    connection.execute(update(tables.jobs).where(tables.jobs.c.id == job_id).values(values))
+def change(connection: Connection, row: Row, **values: Any) -> Row:
+    """Sets columns of a job, and seals it anew; the row as it is then. One that is damaged stays so. `row` is as this
+    transaction has found or left it."""
+    values |= resealed(row, values)
+    connection.execute(update(tables.jobs).where(tables.jobs.c.seq == row["seq"]).values(values))
+    return {**row, **values}
+
+
+def last_event(connection: Connection, row: Row) -> int:
+    """The number of a job's newest event that is there, whatever its own row says."""
+    numbers = select(func.max(tables.events.c.number)).where(tables.events.c.job_seq == row["seq"])
+    return connection.execute(numbers).scalar() or 0

@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from service.jobs import tables
 from service.jobs.errors import InvalidDatabaseUrl, JournalLost, JournalNotOpened, JournalTooNew, PostgresNotInstalled
 
-HEAD = "0004"
+HEAD = "0005"
 MIGRATIONS = Path(__file__).parent / "migrations"
 MOST_SECONDS_LOCKED = 10.0  # how long anybody waits for another's transaction
 
@@ -62,6 +62,8 @@ SQLITE_UNAVAILABLE = {
     sqlite3.SQLITE_PROTOCOL,
     sqlite3.SQLITE_READONLY,
 }
+SQLITE_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOTADB}
+POSTGRES_DAMAGE = ("XX", "58")
 # PostgreSQL's SQLSTATE codes that mean it, or their first letters.
 POSTGRES_FULL = "53100"
 POSTGRES_UNAVAILABLE = (
@@ -182,6 +184,12 @@ def migrate(engine: Engine) -> None:
 def is_full(error: DBAPIError) -> bool:
     """Whether the database has no space left."""
     return _sqlite_code(error) == sqlite3.SQLITE_FULL or _sqlstate(error) == POSTGRES_FULL
+
+
+def is_damage(error: DBAPIError) -> bool:
+    """Whether the database could not read what it keeps."""
+    state = _sqlstate(error)
+    return _sqlite_code(error) in SQLITE_DAMAGE or (state is not None and state.startswith(POSTGRES_DAMAGE))
 
 
 def is_unavailable(error: DBAPIError) -> bool:

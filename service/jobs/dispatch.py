@@ -6,20 +6,22 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, or_, select, text, update
 
 from service.jobs import series, tables
-from service.jobs.book import Book, change, found
+from service.jobs.book import COUNTS, Book, change, found, last_event
 from service.jobs.errors import AttemptSuperseded
 from service.jobs.job import Job, Status
 from service.jobs.records import whole_job
-from service.jobs.rows import job_of, json_text, time_text
+from service.jobs.rows import SUSPECT, job_of, json_text, time_text
+from service.jobs.seals import Row, broken, sealed, state_broken
 
 MOST_CRASHES = 3  # in a row, without getting any further
 MOST_FENCED = 5  # attempts in a row that saved nothing before their service ended them
 FIRST_BACK_OFF = 1.0  # seconds before the attempt after a crash; twice as many after the next
 LONGEST_BACK_OFF = 60.0
 PATIENCE = 900.0
+MOST_PASSES = 8  # jobs that begin before a suspect whose turn it is
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +42,12 @@ class Dispatch(Book):
         super().__init__(engine, **book)
         self._stage = stage
         self._patience = patience
+        self._passes: dict[str, int] = {}  # how many jobs have begun before the suspect whose turn it was
 
     def claim(self, owner: str, *, alone: bool = True) -> Job | None:
         """The next queued job, now running for this owner; None when there is none that may begin. What stands before it
-        and is damaged fails. A suspect begins only where it is `alone`, and is not passed by."""
+        and is damaged fails. A suspect begins only where it is `alone`. Until then those behind it begin, but no more than
+        MOST_PASSES of them: then nobody does, until it can."""
         with self._read() as connection:
             if connection.execute(self._next()).first() is None:
                 return None  # without taking the lock
@@ -55,19 +59,29 @@ class Dispatch(Book):
     def _claim(self, owner: str, alone: bool) -> Job | None:
         with self.together(), self._write() as connection:
             row = self._whole(connection)
-            if row is None or (job_of(row).suspect and not alone):
+            if row is not None and not alone and job_of(row).suspect:
+                row = self._behind(connection, row)
+            if row is None:
                 return None
             attempt, now = row["attempt"] + 1, self._now()
-            mark = {"attempt": attempt, "owner": owner, "started_at": row["started_at"] or now, "not_before": None}
-            change(connection, row["id"], **mark)
-            begun = {"job_seq": row["seq"], "number": attempt, "owner": owner, "started_at": now}
-            connection.execute(insert(tables.attempts).values(begun))
+            begun = sealed("attempts", {"number": attempt, "owner": owner, "started_at": now}, row["id"])
+            connection.execute(insert(tables.attempts).values(job_seq=row["seq"], **begun))
             _beat(connection, owner)
+            mark = {"attempt": attempt, "owner": owner, "started_at": row["started_at"] or now, "not_before": None}
+            row = change(connection, row, **mark)
             return whole_job(connection, self._move(connection, row, Status.RUNNING, attempt=attempt))
 
-    def _whole(self, connection: Connection) -> RowMapping | None:
+    def _behind(self, connection: Connection, suspect: Row) -> Row | None:
+        """The row of the next job that is no suspect, locked; None when the one before it has let enough of them pass."""
+        passes = self._passes.get(suspect["id"], 0)
+        row = self._whole(connection, suspects=False) if passes < MOST_PASSES else None
+        if row is not None:
+            self._passes = {suspect["id"]: passes + 1}  # the first in the queue: nobody else waits like that
+        return row
+
+    def _whole(self, connection: Connection, *, suspects: bool = True) -> Row | None:
         """The row of the next job, locked. Those of damaged jobs before it are closed."""
-        query = self._next().with_for_update(skip_locked=True)
+        query = self._next(suspects=suspects).with_for_update(skip_locked=True)
         while (row := connection.execute(query).mappings().one_or_none()) is not None:
             if not whole_job(connection, row).damaged:
                 break
@@ -76,7 +90,7 @@ class Dispatch(Book):
             self._tell(partial(self._changed, row["id"]))
         return row
 
-    def _next(self) -> Any:
+    def _next(self, *, suspects: bool = True) -> Any:
         """The oldest of the most urgent jobs that may begin now."""
         jobs, now = tables.jobs.c, self._clock()
         # A moment further away than any back-off was written before the clock jumped: it is not waited for.
@@ -86,6 +100,8 @@ class Dispatch(Book):
             jobs.not_before > time_text(now + timedelta(seconds=LONGEST_BACK_OFF)),
         )
         queued = (jobs.status == Status.QUEUED) & ripe
+        if not suspects:
+            queued &= jobs.server_deaths < SUSPECT
         urgent = select(jobs.priority).where(queued).order_by(jobs.priority.desc()).limit(1).scalar_subquery()
         return select(tables.jobs).where(queued, jobs.priority == urgent).order_by(jobs.seq).limit(1)
 
@@ -114,16 +130,27 @@ class Dispatch(Book):
         with self._read() as connection:
             return {owner: beat or 0 for owner, beat in connection.execute(query)}
 
-    def release(self, owner: str, cause: dict[str, Any]) -> list[Job]:
-        """Puts every job that this owner ran back into the queue: the owner is dead, or stops."""
+    def owners(self) -> dict[str, int]:
+        """Which services have said that they live, whether they run anything or not, and how often."""
+        owners = tables.owners.c
+        with self._read() as connection:
+            return {row.owner: row.beat for row in connection.execute(select(owners.owner, owners.beat))}
+
+    def forget(self, owner: str) -> None:
+        """Nobody counts on this service any more. Should it live, it is known again by its next beat."""
+        with self._write() as connection:
+            connection.execute(delete(tables.owners).where(tables.owners.c.owner == owner))
+
+    def release(self, owner: str, cause: dict[str, Any], *, forget: bool = True) -> list[Job]:
+        """Puts every job that this owner ran back into the queue: the owner is dead or stops, or else is not to be forgotten."""
         released = []
         for job in self.running(owner):
             try:
                 released.append(self.finish(job, Status.QUEUED, error=cause))
             except AttemptSuperseded:
                 continue
-        with self._write() as connection:
-            connection.execute(delete(tables.owners).where(tables.owners.c.owner == owner))
+        if forget:
+            self.forget(owner)
         return released
 
     # What a running attempt reports
@@ -167,9 +194,9 @@ class Dispatch(Book):
         with self._write() as connection:
             row = self._own(connection, job)
             if epoch > row["saved_epoch"]:
-                change(connection, job.id, saved_epoch=epoch, crashes=0, fenced=0, put_off=0)
+                change(connection, row, saved_epoch=epoch, crashes=0, fenced=0, put_off=0)
             elif row["fenced"]:
-                change(connection, job.id, fenced=0)
+                change(connection, row, fenced=0)
 
     def may_publish(self, job: Job) -> bool:
         """Whether this attempt may make its result visible. From a yes on, the job can no longer be cancelled."""
@@ -180,7 +207,7 @@ class Dispatch(Book):
                 return False
             if row["requested"] == "cancel":
                 return False
-            change(connection, job.id, publishing=1)
+            change(connection, row, publishing=1)
             return True
 
     # How an attempt ends
@@ -233,7 +260,7 @@ class Dispatch(Book):
         error = {"code": "trainer_server_lost", "detail": detail}
         with self._write() as connection:
             row = self._own(connection, job)
-            change(connection, job.id, server_deaths=row["server_deaths"] + 1, not_before=self._in(FIRST_BACK_OFF))
+            row = change(connection, row, server_deaths=row["server_deaths"] + 1, not_before=self._in(FIRST_BACK_OFF))
             job = self._leave(connection, row, Status.QUEUED, error=error)
         self._changed(job.id)
         self._moved(job, _end(job, error))
@@ -252,10 +279,8 @@ class Dispatch(Book):
             wait = min(FIRST_BACK_OFF * (waited + 1), LONGEST_BACK_OFF)
             over = FIRST_BACK_OFF * waited + wait > self._patience
             values = {"put_off": waited + max(1, round(wait / FIRST_BACK_OFF)), "not_before": self._in(wait)}
-            change(connection, job.id, **values, **({"publishing": 0} if unpublished else {}))
-            job = self._leave(
-                connection, self._own(connection, job), Status.FAILED if over else Status.QUEUED, error=error
-            )
+            row = change(connection, row, **values, **({"publishing": 0} if unpublished else {}))
+            job = self._leave(connection, row, Status.FAILED if over else Status.QUEUED, error=error)
         self._changed(job.id)
         self._moved(job, _end(job, error))
         return job
@@ -265,7 +290,7 @@ class Dispatch(Book):
             row = self._own(connection, job)
             times = row[counted] + 1
             wait = min(FIRST_BACK_OFF * 2 ** (times - 1), LONGEST_BACK_OFF)
-            change(connection, job.id, not_before=self._in(wait), **{counted: times})
+            row = change(connection, row, not_before=self._in(wait), **{counted: times})
             status = Status.FAILED if times >= most else Status.QUEUED
             job = self._leave(connection, row, status, error=error)
         self._changed(job.id)
@@ -275,39 +300,45 @@ class Dispatch(Book):
     def _in(self, seconds: float) -> str:
         return time_text(self._clock() + timedelta(seconds=seconds))
 
-    def _own(self, connection: Connection, job: Job) -> RowMapping:
+    def _own(self, connection: Connection, job: Job) -> Row:
         row = found(connection, job.id, lock=True)
         if row["status"] != Status.RUNNING or row["attempt"] != job.attempt:
             raise AttemptSuperseded
+        if state_broken(row):  # its counts say nothing any more; what depends on them begins anew
+            return {**row, **COUNTS, "last_event": last_event(connection, row)}
         return row
 
-    def _leave(self, connection: Connection, row: RowMapping, to: Status, **about: dict[str, Any] | None) -> Job:
+    def _leave(self, connection: Connection, row: Row, to: Status, **about: dict[str, Any] | None) -> Job:
         """The end of an attempt. Its cause stays with it, whatever becomes of the job."""
         cause = about.get("error")
         if row["requested"] == "cancel" and to is not Status.SUCCEEDED:
             to, about = Status.CANCELLED, {}
         elif row["requested"] == "pause" and to is Status.QUEUED:
             to, about = Status.PAUSED, {}
-        attempts = tables.attempts
-        mine = (attempts.c.job_seq == row["seq"]) & (attempts.c.number == row["attempt"])
-        began = connection.execute(select(attempts.c.started_at).where(mine)).scalar() or ""
-        ended = {
-            "ended_at": max(self._now(), began),
-            "status": to,
-            "cause": None if cause is None else json_text(cause),
-        }
-        connection.execute(update(attempts).where(mine).values(ended))
+        self._end_attempt(connection, row, to, None if cause is None else json_text(cause))
         # What may have been published stays so until an attempt has looked.
         publishing = row["publishing"] if to in (Status.QUEUED, Status.PAUSED) else 0
-        change(connection, row["id"], owner=None, publishing=publishing)
+        row = change(connection, row, owner=None, publishing=publishing)
         return job_of(self._move(connection, row, to, **about))
+
+    def _end_attempt(self, connection: Connection, row: Row, to: Status, cause: str | None) -> None:
+        attempts = tables.attempts
+        mine = (attempts.c.job_seq == row["seq"]) & (attempts.c.number == row["attempt"])
+        begun = connection.execute(select(attempts).where(mine)).mappings().one_or_none()
+        if begun is None:  # lost with a damaged page
+            return
+        ended = {"ended_at": max(self._now(), str(begun["started_at"])), "status": to, "cause": cause}
+        if not broken("attempts", begun, row["id"]):
+            ended = sealed("attempts", {**begun, **ended}, row["id"])
+        connection.execute(update(attempts).where(mine).values(ended))
 
 
 def _beat(connection: Connection, owner: str) -> None:
-    owners = tables.owners
-    risen = update(owners).where(owners.c.owner == owner).values(beat=owners.c.beat + 1)
-    if not connection.execute(risen).rowcount:
-        connection.execute(insert(owners).values(owner=owner, beat=1))
+    # In one statement: two threads of a service may make its first beat at once.
+    risen = (
+        "INSERT INTO owners (owner, beat) VALUES (:owner, 1) ON CONFLICT (owner) DO UPDATE SET beat = owners.beat + 1"
+    )
+    connection.execute(text(risen), {"owner": owner})
 
 
 def _end(job: Job, error: dict[str, Any] | None) -> str:

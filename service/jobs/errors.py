@@ -24,6 +24,10 @@ class IdempotencyMismatch(JobsError):
     """This Idempotency-Key was used before with another request."""
 
 
+class IdempotencyDamaged(JobsError):
+    """The journal's row of this Idempotency-Key is damaged: look whether its job is there, and use another key."""
+
+
 class JournalUnavailable(JobsError):
     """The journal cannot be read or written at the moment; try again."""
 

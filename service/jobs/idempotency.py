@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, select
 
-from service.jobs.errors import IdempotencyMismatch
+from service.jobs.errors import IdempotencyDamaged, IdempotencyMismatch
 from service.jobs.rows import time_text
+from service.jobs.seals import broken, sealed
 from service.jobs.tables import idempotency_keys as keys
 
 KEPT = timedelta(hours=24)
@@ -16,10 +17,13 @@ def recall(connection: Connection, key: str, digest: str, now: datetime) -> str 
 
     Raises:
         IdempotencyMismatch: the key came with another digest.
+        IdempotencyDamaged: nobody can tell any more what it made.
     """
     row = connection.execute(select(keys).where(keys.c.key == key)).mappings().one_or_none()
-    if row is None or row["created_at"] < time_text(now - KEPT):
+    if row is None or str(row["created_at"]) < time_text(now - KEPT):
         return None
+    if broken("idempotency_keys", row):
+        raise IdempotencyDamaged
     if row["digest"] != digest:
         raise IdempotencyMismatch
     job_id: str = row["job_id"]
@@ -35,4 +39,4 @@ def remember(connection: Connection, key: str, digest: str, job_id: str, now: da
     # Only an old one: what another has noted since this transaction's look must stay.
     connection.execute(delete(keys).where(keys.c.key == key, keys.c.created_at < time_text(now - KEPT)))
     values = {"key": key, "digest": digest, "job_id": job_id, "created_at": time_text(now)}
-    connection.execute(insert(keys).values(values))
+    connection.execute(insert(keys).values(sealed("idempotency_keys", values)))

@@ -6,17 +6,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, RowMapping, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from service.jobs import series, tables
-from service.jobs.book import Book, change, found
+from service.jobs.book import COUNTS, Book, change, found
 from service.jobs.errors import IllegalMove
 from service.jobs.idempotency import recall, remember
 from service.jobs.job import AttemptRecord, Event, Job, Status
 from service.jobs.records import outline, taken_out, whole_job
 from service.jobs.rows import attempt_of, damaged, event_of, job_of, json_text, time_text
-from service.jobs.seals import seal_of
+from service.jobs.seals import Row, seal_of
 
 RESUMABLE_FOR = timedelta(days=7)  # after its end a job that failed for a reason outside of it keeps its checkpoint
 LARGEST_NUMBER = 2**31 - 1  # of an event: what PostgreSQL's integer holds
@@ -113,7 +113,7 @@ class Journal(Book):
             )
             events, size = list[Event](), 0
             for row in connection.execute(query).mappings():
-                events.append(event_of(row))
+                events.append(event_of(row, job_id))
                 size += len(row["data"])
                 if most_bytes is not None and size > most_bytes:
                     break
@@ -124,7 +124,7 @@ class Journal(Book):
         with self._read() as connection:
             seq = found(connection, job_id)["seq"]
             query = select(tables.attempts).where(tables.attempts.c.job_seq == seq).order_by(tables.attempts.c.number)
-            return [attempt_of(row) for row in connection.execute(query).mappings()]
+            return [attempt_of(row, job_id) for row in connection.execute(query).mappings()]
 
     def metrics(self, job_id: str) -> dict[str, list[float | None]]:
         """The series of the epochs, `epoch` first, thinned where they are more than 10,000. A job without any has empty
@@ -171,11 +171,11 @@ class Journal(Book):
             "context": json_text(context),
             "priority": priority,
             "attempt": 0,
-            "crashes": 0,
             "progress": "{}",
             "metrics": "{}",
-            "publishing": 0,
             "last_event": 0,
+            "publishing": 0,
+            **COUNTS,
         }
         try:
             job, new = self._submit(row, apart, idempotency)
@@ -192,12 +192,13 @@ class Journal(Book):
                     return whole_job(connection, found(connection, known)), False
                 remember(connection, *idempotency, row["id"], self._clock())
             row |= {"created_at": self._now()}
-            connection.execute(insert(tables.jobs).values(seal=seal_of(row), **row))
-            made = found(connection, row["id"])
+            seals = {"seal": seal_of("jobs", row), "state_seal": seal_of("job states", row)}
+            connection.execute(insert(tables.jobs).values(**row, **seals))
+            written = found(connection, row["id"])
             if apart is not None:
-                connection.execute(insert(tables.records).values(job_seq=made["seq"], records=apart))
-            self._note(connection, made, "status", {"status": Status.QUEUED})
-            return whole_job(connection, found(connection, row["id"])), True
+                connection.execute(insert(tables.records).values(job_seq=written["seq"], records=apart))
+            written = self._note(connection, written, "status", {"status": Status.QUEUED})
+            return whole_job(connection, written), True
 
     def recall(self, key: str, digest: str) -> Job | None:
         """The job that this idempotency key made, if any.
@@ -240,23 +241,25 @@ class Journal(Book):
             if job.damaged:
                 raise IllegalMove("the job is damaged in the journal, and can only be cancelled")
             if job.resumable:
-                self._resume_failed(connection, row)
+                row = self._resume_failed(connection, row)
             elif job.final or job.requested == "cancel":
                 raise IllegalMove(f"{_state(job)}, and cannot go on")
             elif job.status is Status.PAUSED:
                 row = self._move(connection, row, Status.QUEUED)
             elif job.requested == "pause":
-                change(connection, job_id, requested=None)
-            job = whole_job(connection, found(connection, job_id))
+                row = change(connection, row, requested=None)
+            job = whole_job(connection, row)
         self._changed(job_id)
         return job
 
-    def _resume_failed(self, connection: Connection, row: RowMapping) -> None:
+    def _resume_failed(self, connection: Connection, row: Row) -> Row:
         if row["finished_at"] < time_text(self._clock() - RESUMABLE_FOR):
             days = f"{RESUMABLE_FOR.days} days"
             raise IllegalMove(f"the job has failed more than {days} ago, and its checkpoint is gone")
         row = self._move(connection, row, Status.QUEUED)
-        change(connection, row["id"], finished_at=None, error=None, not_before=None, put_off=0, crashes=0)
+        # What has not been told of that end is told no more: it was not one.
+        connection.execute(delete(tables.deliveries).where(tables.deliveries.c.job_seq == row["seq"]))
+        return change(connection, row, finished_at=None, error=None, not_before=None, put_off=0, crashes=0)
 
     def _ask(self, job_id: str, to: Status, request: str) -> Job:
         with self._write() as connection:
@@ -265,26 +268,27 @@ class Journal(Book):
             if job.status is to or job.requested == request:
                 return job
             if job.damaged and row["status"] not in {Status.RUNNING, Status.SUCCEEDED}:
-                self._put_away(connection, row, to)
+                row = self._put_away(connection, row, to)
             elif row["publishing"]:
                 raise IllegalMove("the job is publishing its model, and can no longer be stopped")
             elif job.final or job.requested == "cancel":
                 raise IllegalMove(f"{_state(job)}, and can no longer be {to}")
             elif job.status is Status.RUNNING:
-                change(connection, job_id, requested=request)
+                row = change(connection, row, requested=request)
             else:
-                self._move(connection, row, to)
-            job = job_of(found(connection, job_id))
+                row = self._move(connection, row, to)
+            job = job_of(row)
         self._changed(job_id)
         if job.final:
             self._moved(job, None)
         return job
 
-    def _put_away(self, connection: Connection, row: RowMapping, to: Status) -> None:
+    def _put_away(self, connection: Connection, row: Row, to: Status) -> Row:
         """A job of which nobody knows what it was."""
         if to is not Status.CANCELLED:
             raise IllegalMove("the job is damaged in the journal, and can only be cancelled")
         self._close_damaged(connection, row, to)
+        return found(connection, row["id"])
 
     def fail_waiting(self, job_id: str, error: dict[str, Any]) -> Job:
         """Fails a job that does not run.

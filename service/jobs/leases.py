@@ -3,6 +3,9 @@
 Only clocks of one machine are compared, and only those that never jump: a service counts how long *it* has not seen
 another's beat change. Its own attempts end before another may begin them (Gray and Cheriton, "Leases", SOSP 1989).
 The signs of life come from threads that do nothing else, so that no amount of work delays them.
+
+Where a journal can be reached from elsewhere, every service beats, also one that runs nothing, and takes nothing over before
+it has been seen for EXPIRED seconds. So one that sees nobody else is alone for at least as long.
 """
 
 import contextlib
@@ -15,10 +18,14 @@ from service.jobs.dispatch import Dispatch
 from service.jobs.errors import JournalUnavailable
 from service.jobs.job import Job
 from service.jobs.ownership import Ownership
+from service.jobs.silences import Silences
 
 BEAT = 1.0  # seconds between two signs of life
 ALLOWED = 5.0  # seconds that attempts may go on after the last one
 EXPIRED = 8.0  # seconds of silence after which another service takes over
+IDLE_BEAT = 5.0  # seconds between two signs of life of one that runs nothing, where others may be elsewhere
+LAPSED = 20.0  # seconds after a beat of its own in which a service there may still take over
+GONE = 40.0  # seconds of silence after which nobody counts on another there any more
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +48,10 @@ class Leases:
         self._held = False  # whether this service runs anything
         self._failed = False  # whether the last beat could not be written
         self._stopping = threading.Event()
-        self._seen: dict[str, tuple[int, float]] = {}  # the last beat of each other service, and since when
+        self._running, self._there = Silences(), Silences()  # of the services that run jobs, and of all
+        self._beaten = float("-inf")  # the last beat
+        # Since when whoever looks has seen this service.
+        self._known_since = float("-inf") if ownership.all_here else float("inf")
         self._threads = [
             threading.Thread(target=each, name=name, daemon=True)
             for name, each in (("beats", self._beat), ("lease", self._extend))
@@ -70,14 +80,13 @@ class Leases:
 
     def expired(self) -> list[str]:
         """The services that run jobs and are dead, or have been silent for too long."""
-        now, beats = time.monotonic(), self._dispatch.beats()
-        beats.pop(self._ownership.owner, None)
-        self._seen = {
-            owner: self._seen[owner] if self._seen.get(owner, (None,))[0] == beat else (beat, now)
-            for owner, beat in beats.items()
-        }
+        silences = self._running.of(self._dispatch.beats())
+        silences.pop(self._ownership.owner, None)
+        known = time.monotonic() - self._known_since > EXPIRED
+        if not self._ownership.all_here:
+            known = known and time.monotonic() - self._beaten <= LAPSED
         return [
-            owner for owner, (_, since) in self._seen.items() if now - since > EXPIRED or self._ownership.dead(owner)
+            owner for owner, silence in silences.items() if (known and silence > EXPIRED) or self._ownership.dead(owner)
         ]
 
     def take_over(self) -> list[Job]:
@@ -87,9 +96,12 @@ class Leases:
         taken: list[Job] = []
         for owner in self.expired():
             log.warning("service %s is gone; its jobs go back into the queue", owner)
-            taken += self._dispatch.release(owner, lost)
+            # One that is only silent may come back, and take over in its turn: it is counted on until it cannot any more.
+            certain = self._ownership.all_here or self._ownership.dead(owner)
+            taken += self._dispatch.release(owner, lost, forget=certain)
         for owner in dead:
             if not self._dispatch.running(owner):
+                self._dispatch.forget(owner)  # first: without its file nobody knows that it is dead
                 self._ownership.forget(owner)
         return taken
 
@@ -112,8 +124,11 @@ class Leases:
 
     def _beat_once(self) -> None:
         now = time.monotonic()  # the moment before: others may see the beat at once
-        if self._held:
+        if self._held or (not self._ownership.all_here and now - self._beaten >= IDLE_BEAT):
             self._dispatch.beat(self._ownership.owner)
+            if not self._ownership.all_here and now - self._beaten > LAPSED:
+                self._known_since = time.monotonic()
+            self._beaten = now
             self.extend(now)
         self._failed = False
 
@@ -121,7 +136,24 @@ class Leases:
         """The thread that lets attempts go on while a beat is under way, as long as nobody is there who could take their
         jobs over. One who comes later waits for longer than he is not noticed and they still go on."""
         while not self._stopping.wait(BEAT / 2):
-            now = time.monotonic()
-            with contextlib.suppress(OSError):  # the folder of the owners cannot be read: then nothing is known
-                if self._held and not self._failed and self._ownership.alone():
-                    self.extend(now)
+            # The folder of the owners cannot be read, or the journal: then nothing is known.
+            with contextlib.suppress(OSError, JournalUnavailable), self._connection():
+                while not self._stopping.wait(BEAT / 2):
+                    now = time.monotonic()
+                    if self._held and not self._failed and self._alone():
+                        self.extend(now)
+
+    def _connection(self) -> contextlib.AbstractContextManager[None]:
+        """One for this thread, where it asks the journal: so that it never waits for another's."""
+        return contextlib.nullcontext() if self._ownership.all_here else self._dispatch.own_connection()
+
+    def _alone(self) -> bool:
+        """Whether no other service is on the journal. Raises OSError, JournalUnavailable."""
+        if self._ownership.all_here:
+            return self._ownership.alone()
+        silences = self._there.of(self._dispatch.owners())
+        silences.pop(self._ownership.owner, None)
+        for owner in [owner for owner, silence in silences.items() if silence > GONE]:
+            self._dispatch.forget(owner)
+            del silences[owner]
+        return all(self._ownership.dead(owner) for owner in silences)

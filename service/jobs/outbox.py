@@ -1,18 +1,22 @@
 """The outbox: what is still to be told to whom. The transaction that ends a job puts it in."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Connection, or_, select, update
 
 from service.jobs import tables
 from service.jobs.book import Book
-from service.jobs.job import Job
-from service.jobs.rows import job_of, time_text
+from service.jobs.job import DAMAGED, Job
+from service.jobs.rows import damaged, job_of, time_text
+from service.jobs.seals import Row, broken, sealed
 
 SLACK = 30.0  # seconds by which two looks at a clock may differ: one waits for the journal, or has another clock
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,12 @@ class Delivery:
     url: str
     tries: int
     began: datetime
+    end: int = 1  # which of the job's ends it tells of: the first, or a later one of a job that was resumed
+
+    @property
+    def message_id(self) -> str:
+        """By which a receiver knows the same end when it is told of it again."""
+        return self.job.id if self.end == 1 else f"{self.job.id}-{self.end}"
 
 
 class Outbox(Book):
@@ -36,7 +46,7 @@ class Outbox(Book):
         have meant, is due as well: the clock was turned back. Not at once: another service may have claimed it since we
         looked at ours.
         """
-        due, jobs = tables.deliveries.c, tables.jobs
+        due = tables.deliveries.c
         while True:
             now = self._clock()
             too_far = [
@@ -44,7 +54,7 @@ class Outbox(Book):
                 for first, last, wait in _waits(lease, schedule)
             ]
             query = (
-                select(due.job_seq, due.url, due.tries, due.next_at)
+                select(tables.deliveries)
                 .where(or_(due.next_at <= time_text(now), *too_far))
                 .order_by(due.next_at)
                 .limit(1)
@@ -53,19 +63,37 @@ class Outbox(Book):
                 row = connection.execute(query).mappings().one_or_none()
             if row is None:
                 return None
-            seen = (due.job_seq == row["job_seq"], due.tries == row["tries"], due.next_at == row["next_at"])
-            values = {"tries": row["tries"] + 1, "next_at": time_text(now + timedelta(seconds=lease))}
+            lease_until = time_text(now + timedelta(seconds=lease))
             with self._write() as connection:
-                if connection.execute(update(tables.deliveries).where(*seen).values(values)).rowcount == 1:
-                    ended = connection.execute(select(jobs).where(jobs.c.seq == row["job_seq"])).mappings().one()
-                    return Delivery(job_of(ended), row["job_seq"], row["url"], values["tries"], now)
+                if (delivery := _claim(connection, row, lease_until, now)) is not None:
+                    return delivery
 
     def settle(self, delivery: Delivery, outcome: str, *, again: float | None) -> None:
         """How the try went, and in how many seconds the next one is due; None: never."""
         next_at = None if again is None else time_text(self._clock() + timedelta(seconds=again))
-        ours = (tables.deliveries.c.job_seq == delivery.seq, tables.deliveries.c.tries == delivery.tries)
+        due = tables.deliveries.c
+        ours = (due.job_seq == delivery.seq) & (due.tries == delivery.tries) & (due.end == delivery.end)
         with self._write() as connection:
-            connection.execute(update(tables.deliveries).where(*ours).values(next_at=next_at, outcome=outcome))
+            row = connection.execute(select(tables.deliveries).where(ours)).mappings().one_or_none()
+            if row is not None and not broken("deliveries", row, delivery.job.id):
+                settled = sealed("deliveries", {**row, "next_at": next_at, "outcome": outcome}, delivery.job.id)
+                connection.execute(update(tables.deliveries).where(ours).values(settled))
+
+
+def _claim(connection: Connection, row: Row, until: str, now: datetime) -> Delivery | None:
+    """The delivery as this caller's until then. One that is damaged, or whose job is, is never made: it may go to somebody
+    else."""
+    due = tables.deliveries.c
+    seen = (due.job_seq == row["job_seq"]) & (due.tries == row["tries"]) & (due.next_at == row["next_at"])
+    job = connection.execute(select(tables.jobs).where(tables.jobs.c.seq == row["job_seq"])).mappings().one_or_none()
+    if job is None or damaged(job) or broken("deliveries", row, job["id"]):
+        log.error("a webhook is not delivered: its row, or that of its job %r, is damaged", job and job["id"])
+        connection.execute(update(tables.deliveries).where(seen).values(next_at=None, outcome=DAMAGED))
+        return None
+    values = sealed("deliveries", {**row, "tries": row["tries"] + 1, "next_at": until}, job["id"])
+    if connection.execute(update(tables.deliveries).where(seen).values(values)).rowcount != 1:
+        return None
+    return Delivery(job_of(job), row["job_seq"], row["url"], values["tries"], now, row["end"])
 
 
 def _waits(lease: float, schedule: Sequence[float]) -> Iterator[tuple[int, int, float]]:

@@ -18,7 +18,7 @@ class Ownership:
     def __init__(self, folder: Path, *, all_here: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._all_here = all_here
+        self.all_here = all_here
         self.owner = secrets.token_hex(8)
         self._descriptor = self._hold(folder / self.owner)
 
@@ -32,7 +32,7 @@ class Ownership:
         Raises:
             OSError: the folder cannot be read.
         """
-        return self._all_here and all(self.dead(owner) for owner in self.others())
+        return self.all_here and all(self.dead(owner) for owner in self.others())
 
     def dead(self, owner: str) -> bool:
         """Whether the service of that name has certainly ended. Of one that runs elsewhere nothing is known here."""

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, select
 
 from service.jobs.job import Job
 from service.jobs.rows import damage, job_of, json_text, shown_status
+from service.jobs.seals import Row
 from service.jobs.tables import records
 
 
@@ -37,14 +38,19 @@ def apart(job: Job) -> bool:
     return isinstance(data, dict) and isinstance(data.get("records"), dict)
 
 
-def whole_job(connection: Connection, row: RowMapping) -> Job:
+def belong(job: Job, text: str) -> bool:
+    """Whether these are the records, as JSON, that the spec of a job has the digest of."""
+    return bool(_digest(text) == job.spec["data"]["records"].get("sha256"))
+
+
+def whole_job(connection: Connection, row: Row) -> Job:
     """The job that a row of `jobs` keeps, with its records. One whose records are lost or changed is damaged."""
     job = job_of(row)
     if job.damaged or not apart(job):
         return job
     data = job.spec["data"]
     text = connection.execute(select(records.c.records).where(records.c.job_seq == row["seq"])).scalar()
-    if text is None or _digest(text) != data["records"].get("sha256"):
+    if text is None or not belong(job, text):
         return replace(job, spec=outline(job.spec), status=shown_status(job.status), error=damage("this job"))
     return replace(job, spec={**job.spec, "data": {**data, "records": orjson.loads(text)}})
 

@@ -5,16 +5,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import RowMapping
 
 from service.jobs.job import DAMAGED, FINAL, AttemptRecord, Event, Job, Status
-from service.jobs.seals import broken
+from service.jobs.seals import Row, broken, job_broken
 
 SUSPECT = 2  # ends of trainer servers while a job ran, after which it runs alone
 SHOWN_AS_IT_IS = FINAL | {Status.RUNNING}  # of a damaged job
 
 
-def job_of(row: RowMapping) -> Job:
+def job_of(row: Row) -> Job:
     """The job that a row of `jobs` keeps."""
     if damaged(row):
         return _damaged_job(row)
@@ -39,9 +38,9 @@ def job_of(row: RowMapping) -> Job:
     )
 
 
-def damaged(row: RowMapping) -> bool:
-    """Whether a row of `jobs` is not what was written: by its seal, and because it cannot be read."""
-    if broken(row):
+def damaged(row: Row) -> bool:
+    """Whether a row of `jobs` is not what was written: by its seals, and because it cannot be read."""
+    if job_broken(row):
         return True
     try:
         "".join(row[name] or "" for name in ("id", "model_name", "created_at", "started_at", "finished_at")).encode()
@@ -54,7 +53,7 @@ def damaged(row: RowMapping) -> bool:
     return not (isinstance(row["attempt"], int) and isinstance(row["priority"], int))
 
 
-def status_of(row: RowMapping) -> Status:
+def status_of(row: Row) -> Status:
     """The status to show of a row of `jobs`, whatever stands in it: one that is damaged and waits will never begin."""
     known = next((each for each in Status if each == row["status"]), None)
     return Status.FAILED if known is None else shown_status(known) if damaged(row) else known
@@ -65,20 +64,22 @@ def shown_status(status: Status) -> Status:
     return status if status in SHOWN_AS_IT_IS else Status.FAILED
 
 
-def event_of(row: RowMapping) -> Event:
+def event_of(row: Row, job_id: str) -> Event:
     """The event that a row of `events` keeps."""
-    data = json_or(row["data"], {"error": damage("this event")})
+    damaged_data = {"error": damage("this event")}
+    data = damaged_data if broken("events", row, job_id) else json_or(row["data"], damaged_data)
     return Event(row["number"], _text(row["type"]) or "", _text(row["created_at"]) or "", data)
 
 
-def attempt_of(row: RowMapping) -> AttemptRecord:
+def attempt_of(row: Row, job_id: str) -> AttemptRecord:
     """The attempt that a row of `attempts` keeps."""
+    cause = json_or(row["cause"], damage("this attempt")) if row["cause"] else None
     return AttemptRecord(
         number=row["number"],
         started_at=_text(row["started_at"]) or "",
         ended_at=_text(row["ended_at"]),
         status=next((each for each in Status if each == row["status"]), None),
-        cause=json_or(row["cause"], damage("this attempt")) if row["cause"] else None,
+        cause=damage("this attempt") if broken("attempts", row, job_id) else cause,
     )
 
 
@@ -114,7 +115,7 @@ def time_text(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _damaged_job(row: RowMapping) -> Job:
+def _damaged_job(row: Row) -> Job:
     return Job(
         id=_text(row["id"]) or "",
         status=status_of(row),

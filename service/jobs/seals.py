@@ -1,24 +1,72 @@
-"""Seals: a digest in each row of `jobs` over what must not change unseen. Whoever changes a row by the rules seals it
-anew; a row that is not what its seal says is damaged, and stays so."""
+"""Seals: in each row of the journal a digest of its kind, of whose it is, and of what stands in it. Whoever changes a row
+by the rules seals it anew; a row that is not what its seal says is damaged, and stays so. A job has two: what it is and
+has come to, which may be long, and where it stands, which changes many times a second."""
 
 import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-SEALED = ("id", "model_name", "spec", "context", "priority", "created_at", "status", "attempt", "result", "error")
+Row = Mapping[Any, Any]
+
+JOB = ("id", "model_name", "spec", "context", "priority", "created_at", "status", "attempt", "result", "error")
+STATE = (
+    *("id", "requested", "started_at", "finished_at", "progress", "metrics", "owner", "publishing", "last_event"),
+    *("not_before", "saved_epoch", "stride", "points", "crashes", "fenced", "put_off", "server_deaths", "ends"),
+)
+SEALED = {
+    "jobs": JOB,
+    "job states": STATE,
+    "attempts": ("number", "owner", "started_at", "ended_at", "status", "cause"),
+    "events": ("number", "type", "created_at", "data"),
+    "metrics": ("first_epoch", "series"),
+    "deliveries": ("url", "tries", "next_at", "outcome", "end"),
+    "idempotency_keys": ("key", "digest", "job_id", "created_at"),
+}
+SEALS_OF_JOBS = {"jobs": "seal", "job states": "state_seal"}
 
 
-def seal_of(row: Mapping[Any, Any]) -> str:
-    """The seal that belongs to a row. The lengths go in, too, so that nothing can move from one column to the next."""
-    digest = hashlib.sha256(b"jobs")
-    for name in SEALED:
-        value = row.get(name)
-        text = b"" if value is None else str(value).encode(errors="surrogateescape")
-        digest.update(b"\n%s %d " % (name.encode(), -1 if value is None else len(text)))
-        digest.update(text)
+def seal_of(kind: str, row: Row, job_id: str = "") -> str:
+    """The seal that belongs to a row; to one that is a job's, together with the job's id. The lengths go in, too, so that
+    nothing can move from one column to the next."""
+    digest = hashlib.sha256(kind.encode())
+    if job_id:
+        _add(digest, "job", job_id)
+    for name in SEALED[kind]:
+        _add(digest, name, row.get(name))
     return digest.hexdigest()
 
 
-def broken(row: Mapping[Any, Any]) -> bool:
-    """Whether the row is not what its seal says. Of one without a seal nothing is known."""
-    return row["seal"] is not None and row["seal"] != seal_of(row)
+def sealed(kind: str, row: dict[str, Any], job_id: str = "") -> dict[str, Any]:
+    """The row with its seal."""
+    return row | {"seal": seal_of(kind, row, job_id)}
+
+
+def broken(kind: str, row: Row, job_id: str = "") -> bool:
+    """Whether the row is not what its seal says."""
+    return bool(row["seal"] != seal_of(kind, row, job_id))
+
+
+def resealed(row: Row, values: dict[str, Any]) -> dict[str, Any]:
+    """The seals of a job that these new values of columns change, but for one that was broken before."""
+    fresh = {**row, **values}
+    return {
+        column: seal_of(kind, fresh)
+        for kind, column in SEALS_OF_JOBS.items()
+        if not values.keys().isdisjoint(SEALED[kind]) and row[column] == seal_of(kind, row)
+    }
+
+
+def job_broken(row: Row) -> bool:
+    """Whether a row of `jobs` is not what its seals say."""
+    return row["seal"] != seal_of("jobs", row) or state_broken(row)
+
+
+def state_broken(row: Row) -> bool:
+    """Whether what says where a job stands is not what was written."""
+    return bool(row["state_seal"] != seal_of("job states", row))
+
+
+def _add(digest: "hashlib._Hash", name: str, value: object) -> None:
+    text = b"" if value is None else str(value).encode(errors="surrogateescape")
+    digest.update(b"\n%s %d " % (name.encode(), -1 if value is None else len(text)))
+    digest.update(text)

@@ -1,68 +1,75 @@
 """The series of a job's metrics: kept in chunks as they are reported, thinned before they are too many."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from service.jobs.rows import json_or, json_text
+from service.jobs.seals import Row, broken, sealed
 from service.jobs.tables import metrics
 
 MOST_POINTS = 9_999  # epochs kept of a job, besides its last
 
 Series = dict[str, list[Any]]
 
+log = logging.getLogger(__name__)
 
-def append(connection: Connection, row: RowMapping, series: Series) -> dict[str, int]:
+
+def append(connection: Connection, row: Row, series: Series) -> dict[str, int]:
     """Keeps the epochs of a report, in the place of what was kept of these and later ones; the columns of the job that
     this changes. Of a job with many epochs each `stride`-th is kept, counted from the first."""
-    seq, first = row["seq"], series["epoch"][0]
+    first = series["epoch"][0]
     stride, points = row["stride"], row["points"]
     if first <= json_or(row["progress"], {}).get("epoch", 0):  # an attempt goes on from before where the last one ended
-        points -= _cut(connection, seq, first)
+        points -= _cut(connection, row, first)
     kept = _thin(series, stride)
     points += len(kept["epoch"])
     if points > MOST_POINTS:
         while points > MOST_POINTS:
             stride *= 2
             points = (points + 1) // 2
-        whole = _thin(_join([*read(connection, seq), kept]), stride)
-        connection.execute(delete(metrics).where(metrics.c.job_seq == seq))
+        whole = _thin(_join([*read(connection, row), kept]), stride)
+        connection.execute(delete(metrics).where(metrics.c.job_seq == row["seq"]))
         kept, points = whole, len(whole["epoch"])
-    _insert(connection, seq, kept)
+    _insert(connection, row, kept)
     return {"stride": stride, "points": points}
 
 
-def read(connection: Connection, seq: int) -> list[Series]:
+def read(connection: Connection, row: Row) -> list[Series]:
     """The chunks that are kept of a job, but for those that are damaged."""
-    query = select(metrics.c.series).where(metrics.c.job_seq == seq).order_by(metrics.c.first_epoch)
-    chunks = [json_or(text, {}) for text in connection.execute(query).scalars()]
-    return [chunk for chunk in chunks if "epoch" in chunk and all(isinstance(each, list) for each in chunk.values())]
+    query = select(metrics).where(metrics.c.job_seq == row["seq"]).order_by(metrics.c.first_epoch)
+    chunks = connection.execute(query).mappings().all()
+    whole = [json_or(chunk["series"], {}) for chunk in chunks if not broken("metrics", chunk, row["id"])]
+    if len(whole) < len(chunks):
+        log.error("%d parts of the metrics of job %r are damaged in the journal", len(chunks) - len(whole), row["id"])
+    return whole
 
 
-def whole(connection: Connection, row: RowMapping) -> Series:
+def whole(connection: Connection, row: Row) -> Series:
     """All series that are kept of a job, its last epoch always among them."""
-    series = _join(read(connection, row["seq"]))
+    series = _join(read(connection, row))
     last, latest = json_or(row["progress"], {}).get("epoch", 0), json_or(row["metrics"], {})
     if last and (not series["epoch"] or series["epoch"][-1] < last):
         series = _join([series, {"epoch": [last]} | {name: [value] for name, value in latest.items()}])
     return series
 
 
-def _cut(connection: Connection, seq: int, first: int) -> int:
+def _cut(connection: Connection, row: Row, first: int) -> int:
     """Forgets the epochs from `first` on; how many they were."""
-    chunks = read(connection, seq)
+    chunks = read(connection, row)
     whole = _join(chunks)
     kept = _where(whole, lambda epoch: epoch < first)
-    connection.execute(delete(metrics).where(metrics.c.job_seq == seq))
-    _insert(connection, seq, kept)
+    connection.execute(delete(metrics).where(metrics.c.job_seq == row["seq"]))
+    _insert(connection, row, kept)
     return len(whole["epoch"]) - len(kept["epoch"])
 
 
-def _insert(connection: Connection, seq: int, series: Series) -> None:
+def _insert(connection: Connection, row: Row, series: Series) -> None:
     if series["epoch"]:
-        chunk = {"job_seq": seq, "first_epoch": series["epoch"][0], "series": json_text(series)}
-        connection.execute(insert(metrics).values(chunk))
+        chunk = sealed("metrics", {"first_epoch": series["epoch"][0], "series": json_text(series)}, row["id"])
+        connection.execute(insert(metrics).values(job_seq=row["seq"], **chunk))
 
 
 def _thin(series: Series, stride: int) -> Series:

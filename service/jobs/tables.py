@@ -31,13 +31,16 @@ jobs = Table(
     Column("saved_epoch", Integer, nullable=False, server_default="0"),  # the epoch of its newest checkpoint
     Column("stride", Integer, nullable=False, server_default="1"),  # of its epochs, each so-many-th stays in `metrics`
     Column("points", Integer, nullable=False, server_default="0"),  # how many epochs `metrics` has of it
-    Column("seal", String(64)),  # the digest of what must not change unseen; none in rows of before there were seals
+    Column("seal", String(64)),  # see `seals.py`
     Column("fenced", Integer, nullable=False, server_default="0"),  # fenced attempts in a row that saved nothing
     Column("put_off", Integer, nullable=False, server_default="0"),  # seconds, in a row, for failures that pass
     Column("server_deaths", Integer, nullable=False, server_default="0"),  # of trainer servers that ran it
+    Column("ends", Integer, nullable=False, server_default="0"),  # how often it has ended: more than once when resumed
+    Column("state_seal", String(64)),
     Index("jobs_by_status", "status", "priority", "seq"),
     Index("jobs_newest", "status", "seq"),
     Index("jobs_by_model_name", "model_name", "seq"),
+    Index("jobs_by_end", "status", "finished_at"),
     sqlite_autoincrement=True,
 )
 
@@ -58,6 +61,7 @@ attempts = Table(
     Column("ended_at", String(32)),
     Column("status", String(16)),  # what the job became when it ended
     Column("cause", Text),  # {"code", "detail"} of an end that was no success
+    Column("seal", String(64)),
 )
 
 events = Table(
@@ -68,6 +72,7 @@ events = Table(
     Column("type", String(16), nullable=False),
     Column("created_at", String(32), nullable=False),
     Column("data", Text, nullable=False),
+    Column("seal", String(64)),
 )
 
 metrics = Table(
@@ -76,6 +81,7 @@ metrics = Table(
     Column("job_seq", ForeignKey("jobs.seq"), primary_key=True),
     Column("first_epoch", Integer, primary_key=True),
     Column("series", Text, nullable=False),  # {"epoch": […], "train_loss": […], …} of the epochs of one report
+    Column("seal", String(64)),
 )
 
 owners = Table(
@@ -93,6 +99,8 @@ deliveries = Table(
     Column("tries", Integer, nullable=False),
     Column("next_at", String(32)),  # of the next try; null once it was delivered or given up
     Column("outcome", Text),  # how the last try went
+    Column("end", Integer, nullable=False, server_default="1"),  # which of the job's ends it tells of
+    Column("seal", String(64)),
     Index("deliveries_due", "next_at"),
 )
 
@@ -103,5 +111,7 @@ idempotency_keys = Table(
     Column("digest", String(64), nullable=False),
     Column("job_id", String(64), nullable=False),
     Column("created_at", String(32), nullable=False),
+    Column("seal", String(64)),
     Index("idempotency_keys_by_age", "created_at"),
+    Index("idempotency_keys_by_job", "job_id"),
 )

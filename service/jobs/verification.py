@@ -1,15 +1,21 @@
-"""Walks over the rows of the journal, and tells which of them are not what was written."""
+"""Walks over all rows of the journal, and tells which of them are not what was written, and which are not there."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, Select, Table, func, select
 from sqlalchemy.exc import DBAPIError
 
 from service.jobs import tables
-from service.jobs.rows import damaged
+from service.jobs.database import is_damage
+from service.jobs.records import apart, belong
+from service.jobs.rows import damaged, job_of
+from service.jobs.seals import SEALED, Row, broken
 
+Problem = Literal["damaged", "lost", "stray", "unreadable"]
 AT_ONCE = 500  # rows in memory
+_Look = Callable[[str, Row], tuple[str, Problem] | None]
 
 
 @dataclass(frozen=True)
@@ -18,23 +24,96 @@ class DamagedRow:
 
     Attributes:
         table: the table's name.
-        key: which row, as a person can find it: `job 1b2c…`; empty of a whole table.
-        problem: `damaged`: it is not what its seal says; `unreadable`: the database could not read the table to its end.
+        key: which row, as a person can find it: `job 1b2c…, attempt 2`; empty of a whole table.
+        problem: `damaged`: it is not what its seal says; `lost`: it should be there; `stray`: it belongs to no job;
+            `unreadable`: the database could not read the table to its end.
     """
 
     table: str
     key: str
-    problem: str
+    problem: Problem
 
 
 def verify(engine: Engine) -> Iterator[DamagedRow]:
-    """All rows that are damaged, while services may go on."""
+    """All rows that are damaged, lost or stray, while services may go on; each table in a transaction of its own.
+
+    Raises:
+        DBAPIError: the database is not to be had now: locked, or away.
+    """
+    jobs = tables.jobs
+    yield from _walk(engine, jobs, select(jobs), _job)
+    for name, number in (
+        ("attempts", "number"),
+        ("events", "number"),
+        ("metrics", "first_epoch"),
+        ("deliveries", None),
+    ):
+        table = tables.metadata.tables[name]
+        order = [table.c.job_seq] if number is None else [table.c.job_seq, table.c[number]]
+        query = select(table, jobs.c.id.label("whose")).outerjoin(jobs, jobs.c.seq == table.c.job_seq).order_by(*order)
+        yield from _walk(engine, table, query, _row_of_job)
+    records = tables.records
+    query = select(jobs, records.c.records).outerjoin(records, records.c.job_seq == jobs.c.seq)
+    yield from _walk(engine, records, query, _records, at_once=1)  # they may be 16 MiB each
+    yield from _walk(engine, tables.idempotency_keys, select(tables.idempotency_keys), _idempotency_key)
+    attempts = tables.attempts
+    there = select(func.count()).where(attempts.c.job_seq == jobs.c.seq).scalar_subquery()
+    yield from _walk(engine, attempts, select(jobs.c.id, jobs.c.attempt, there.label("there")), _lost_attempts)
+    events = tables.events
+    newest = select(func.max(events.c.number)).where(events.c.job_seq == jobs.c.seq).scalar_subquery()
+    yield from _walk(engine, events, select(jobs.c.id, jobs.c.last_event, newest.label("newest")), _lost_events)
+
+
+def _walk(
+    engine: Engine, table: Table, query: Select[tuple[object, ...]], look: _Look, at_once: int = AT_ONCE
+) -> Iterator[DamagedRow]:
     try:
-        with engine.connect().execution_options(yield_per=AT_ONCE) as connection:
-            for row in connection.execute(select(tables.jobs)).mappings():
-                if damaged(row):
-                    name = row["id"]
-                    shown = name if isinstance(name, str) and name.isalnum() else ascii(name)
-                    yield DamagedRow("jobs", f"job {shown}", "damaged")
-    except DBAPIError:
-        yield DamagedRow("jobs", "", "unreadable")
+        with engine.connect().execution_options(yield_per=at_once) as connection:
+            for row in connection.execute(query).mappings():
+                found = look(table.name, row)
+                if found is not None:
+                    yield DamagedRow(table.name, *found)
+    except DBAPIError as error:
+        if not is_damage(error):
+            raise
+        yield DamagedRow(table.name, "", "unreadable")
+
+
+def _job(_: str, row: Row) -> tuple[str, Problem] | None:
+    return (f"job {_shown(row['id'])}", "damaged") if damaged(row) else None
+
+
+def _row_of_job(name: str, row: Row) -> tuple[str, Problem] | None:
+    number = SEALED[name][0]
+    what = "" if name == "deliveries" else f", {number.replace('_', ' ')} {_shown(row[number])}"
+    if row["whose"] is None:
+        return f"job number {_shown(row['job_seq'])}{what}", "stray"
+    return (f"job {_shown(row['whose'])}{what}", "damaged") if broken(name, row, row["whose"]) else None
+
+
+def _records(_: str, row: Row) -> tuple[str, Problem] | None:
+    problem: Problem | None = None
+    if not damaged(row) and apart(job := job_of(row)):
+        problem = "lost" if row["records"] is None else None if belong(job, row["records"]) else "damaged"
+    return (f"of job {_shown(row['id'])}", problem) if problem else None
+
+
+def _idempotency_key(name: str, row: Row) -> tuple[str, Problem] | None:
+    return (f"of job {_shown(row['job_id'])}", "damaged") if broken(name, row) else None
+
+
+def _lost_attempts(_: str, row: Row) -> tuple[str, Problem] | None:
+    if row["there"] == row["attempt"]:
+        return None
+    return f"job {_shown(row['id'])}: {row['there']} of {_shown(row['attempt'])} attempts", "lost"
+
+
+def _lost_events(_: str, row: Row) -> tuple[str, Problem] | None:
+    if row["newest"] in (None, row["last_event"]):  # none at all: they are kept for some days
+        return None
+    return f"job {_shown(row['id'])}, event {_shown(row['last_event'])}", "lost"
+
+
+def _shown(value: object) -> str:
+    """A value of a damaged row, as a terminal can show it."""
+    return ascii(value) if not isinstance(value, str) or not value.isalnum() else value

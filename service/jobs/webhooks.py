@@ -150,7 +150,7 @@ class Webhooks:
             if not self._destinations.allow(url):
                 return "host not allowed", True
             body = self._body(delivery.job)
-            headers = self._signer.headers(delivery.job.id, int(delivery.began.timestamp()), body)
+            headers = self._signer.headers(delivery.message_id, int(delivery.began.timestamp()), body)
             status = await post(transport, url, headers, body, self._timeout)
         except AddressRefused:
             return "address refused", True

@@ -9,15 +9,16 @@ from service.jobs import tables
 from service.jobs.job import Job
 from service.jobs.journal import Journal
 from service.jobs.rows import time_text
+from service.jobs.seals import sealed
 
 
 def end_job(engine: Engine, url: str, now: datetime) -> Job:
     """A cancelled job that is to be told of at this URL."""
     journal = Journal(engine, clock=lambda: now)
     job = journal.cancel(journal.submit("line", {}, {})[0].id)
-    due = {"job_seq": seq(engine, job), "url": url, "tries": 0, "next_at": time_text(now)}
+    due = sealed("deliveries", {"url": url, "tries": 0, "next_at": time_text(now), "end": 1}, job.id)
     with engine.connect().execution_options(write=True) as connection, connection.begin():
-        connection.execute(insert(tables.deliveries).values(due))
+        connection.execute(insert(tables.deliveries).values(job_seq=seq(engine, job), **due))
     return job
 
 

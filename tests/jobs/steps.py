@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from sqlalchemy import Engine
+
+from service.jobs.book import change, found
 from service.jobs.dispatch import Dispatch
 from service.jobs.job import Job
 from service.jobs.journal import Journal
@@ -12,6 +15,12 @@ SPEC: dict[str, Any] = {"data": {"kind": "line"}}
 
 def submit(journal: Journal, name: str = "line", **more: Any) -> Job:
     return journal.submit(name, SPEC, {}, **more)[0]
+
+
+def set_columns(engine: Engine, job: Job, **values: Any) -> None:
+    """As the journal itself sets them."""
+    with engine.connect().execution_options(write=True) as connection, connection.begin():
+        change(connection, found(connection, job.id), **values)
 
 
 def claimed(journal: Journal, dispatch: Dispatch) -> Job:

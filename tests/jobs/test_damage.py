@@ -1,23 +1,29 @@
 """One damaged row of the journal is shown as damaged, and takes nothing with it."""
 
 import random
+import sqlite3
+from contextlib import closing, nullcontext
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from prometheus_client import CollectorRegistry
-from sqlalchemy import Engine, text, update
+from sqlalchemy import Engine, delete, text, update
 
 from service.jobs import tables
-from service.jobs.database import migrate
+from service.jobs.database import open_database
 from service.jobs.dispatch import Dispatch
-from service.jobs.errors import IllegalMove
+from service.jobs.errors import IdempotencyDamaged, IllegalMove
 from service.jobs.housekeeping import Housekeeping
 from service.jobs.job import Job, Status
 from service.jobs.journal import Journal
+from service.jobs.outbox import Outbox
+from service.jobs.rows import damage
 from service.jobs.seals import SEALED
+from service.jobs.verification import verify
 from service.telemetry.jobs import JobFigures, JournalFigures
-from tests.jobs.steps import SPEC, submit
+from tests.jobs.steps import claimed, record, set_columns, submit
 
 WRONG = [
     ("spec", '{"data":{"kind":"line"'),
@@ -60,9 +66,9 @@ def test_a_damaged_job_is_shown_as_damaged_and_those_behind_it_run(
         journal.pause(first.id)
     with pytest.raises(IllegalMove):
         journal.resume(first.id)
-    claimed = dispatch.claim("me")
-    assert claimed is not None
-    assert claimed.id == second.id
+    begun = dispatch.claim("me")
+    assert begun is not None
+    assert begun.id == second.id
     assert dispatch.claim("me") is None
     if column not in ("status", "attempt"):
         assert "damaged in the journal" in caplog.text
@@ -70,13 +76,13 @@ def test_a_damaged_job_is_shown_as_damaged_and_those_behind_it_run(
     Housekeeping(engine).forget_old(30)
 
 
-@pytest.mark.parametrize("claimed", [True, False])
+@pytest.mark.parametrize("met", [True, False])
 @pytest.mark.parametrize(("column", "value"), WRONG)
-def test_a_damaged_job_can_be_cancelled(engine: Engine, column: str, value: Any, claimed: bool) -> None:
+def test_a_damaged_job_can_be_cancelled(engine: Engine, column: str, value: Any, met: bool) -> None:
     journal, dispatch = Journal(engine), Dispatch(engine)
     job = submit(journal)
     spoil(engine, job, column, value)
-    if claimed:
+    if met:
         assert dispatch.claim("me") is None  # it was met, and has failed
     cancelled = journal.cancel(job.id)
     assert (cancelled.status, cancelled.damaged) == (Status.CANCELLED, True)
@@ -115,15 +121,15 @@ def test_every_move_seals_the_row_anew(engine: Engine) -> None:
     job = submit(journal)
     journal.pause(job.id)
     journal.resume(job.id)
-    claimed = dispatch.claim("me")
-    assert claimed is not None
-    dispatch.record(claimed, progress={"epoch": 1}, latest={"loss": 1.0}, epochs={"epoch": [1], "loss": [1.0]})
-    dispatch.crash(claimed, "gone")
+    begun = dispatch.claim("me")
+    assert begun is not None
+    dispatch.record(begun, progress={"epoch": 1}, latest={"loss": 1.0}, epochs={"epoch": [1], "loss": [1.0]})
+    dispatch.crash(begun, "gone")
     assert not journal.get(job.id).damaged
-    spoil(engine, job, "not_before", None)
-    claimed = dispatch.claim("me")
-    assert claimed is not None
-    assert not dispatch.finish(claimed, Status.SUCCEEDED, result={"version": 1}).damaged
+    set_columns(engine, job, not_before=None)
+    begun = dispatch.claim("me")
+    assert begun is not None
+    assert not dispatch.finish(begun, Status.SUCCEEDED, result={"version": 1}).damaged
     spoil(engine, job, "result", '{"version":3}')
     assert journal.get(job.id).damaged
 
@@ -134,7 +140,7 @@ def test_every_flip_of_a_bit_in_what_is_sealed_is_seen(engine: Engine) -> None:
     job = submit(journal, priority=1)
     with engine.connect() as connection:
         before = dict(connection.execute(tables.jobs.select()).mappings().one())
-    for column in SEALED:
+    for column in (*SEALED["jobs"], *SEALED["job states"]):
         if column == "id" or not isinstance(before[column], str):
             continue
         raw = bytearray(before[column].encode())
@@ -162,7 +168,6 @@ def test_damaged_events_attempts_and_metrics_hide_nothing_else(engine: Engine) -
         connection.execute(update(tables.events).where(tables.events.c.number == 2).values(data='{"status'))
         connection.execute(update(tables.attempts).values(status="quit", cause="{"))
         connection.execute(update(tables.metrics).where(tables.metrics.c.first_epoch == 1).values(series="{"))
-        connection.execute(update(tables.jobs).values(progress="{", metrics="["))
     assert [event.data.get("error", {}).get("code") for event in journal.events(job.id)] == [
         None,
         "journal_damaged",
@@ -174,21 +179,96 @@ def test_damaged_events_attempts_and_metrics_hide_nothing_else(engine: Engine) -
     assert attempt.cause is not None
     assert attempt.cause["code"] == "journal_damaged"
     assert journal.metrics(job.id)["epoch"] == [2]
-    assert not journal.get(job.id).damaged  # these are only what can be seen of it
+    assert not journal.get(job.id).damaged
     dispatch.record(job, progress={"epoch": 3}, latest={}, epochs={"epoch": [3], "loss": [1.0]})
     assert dispatch.finish(job, Status.SUCCEEDED, result={}).status is Status.SUCCEEDED
 
 
-def test_rows_of_before_there_were_seals_are_read_and_run(engine: Engine) -> None:
+CHANGES: list[tuple[str, dict[str, Any]]] = [  # each of them could have been written like that
+    ("jobs", {"finished_at": "2026-01-01T00:00:00.000000Z"}),
+    ("jobs", {"metrics": '{"train_loss":2.0}'}),
+    ("jobs", {"last_event": 1}),
+    ("jobs", {"state_seal": None}),
+    ("attempts", {"started_at": "2026-01-01T00:00:00.000000Z"}),
+    ("attempts", {"seal": None}),
+    ("events", {"type": "message"}),
+    ("metrics", {"series": '{"epoch":[1],"train_loss":[2.0]}'}),
+    ("deliveries", {"url": "http://lacalhost/"}),
+    ("idempotency_keys", {"digest": "other"}),
+]
+
+
+def journal_with_everything(engine: Engine) -> Job:
     journal, dispatch = Journal(engine), Dispatch(engine)
-    job = submit(journal)
-    spoil(engine, job, "seal", None)
-    assert not journal.get(job.id).damaged
-    claimed = dispatch.claim("me")
-    assert claimed is not None
-    assert claimed.spec == SPEC
-    ended = dispatch.finish(claimed, Status.SUCCEEDED, result={})
-    assert not ended.damaged
-    spoil(engine, job, "spec", "{")
-    assert journal.get(job.id).damaged
-    migrate(engine)
+    journal.submit("line", {"webhook": {"url": "http://localhost/"}}, {}, idempotency=("key", "digest"))
+    begun = dispatch.claim("me")
+    assert begun is not None
+    record(dispatch, begun, [1], [1.0])
+    return dispatch.finish(begun, Status.SUCCEEDED, result={})
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("name", "values"), CHANGES)
+def test_a_change_that_nobody_sealed_is_seen_and_named(engine: Engine, name: str, values: dict[str, Any]) -> None:
+    job = journal_with_everything(engine)
+    assert list(verify(engine)) == []
+    with engine.connect().execution_options(write=True) as connection, connection.begin():
+        connection.execute(update(tables.metadata.tables[name]).values(values))
+    found = list(verify(engine))
+    assert {each.table for each in found if each.problem == "damaged"} == {name}
+    assert all(job.id in each.key for each in found)
+    journal, outbox = Journal(engine), Outbox(engine)
+    shown = journal.get(job.id)
+    assert (shown.damaged, shown.status) == (name == "jobs", Status.SUCCEEDED)
+    codes = [event.data.get("error", {}).get("code") for event in journal.events(job.id)]
+    assert codes == ["journal_damaged" if name == "events" else None] * 4
+    (attempt,) = journal.attempts(job.id)
+    assert (attempt.cause == damage("this attempt")) is (name == "attempts")
+    assert journal.metrics(job.id)["epoch"] == [1]
+    assert (outbox.claim(lease=30, schedule=()) is None) is (name in ("jobs", "deliveries"))
+    with pytest.raises(IdempotencyDamaged) if name == "idempotency_keys" else nullcontext():
+        assert journal.recall("key", "digest") is not None
+
+
+def test_what_was_lost_or_belongs_to_nobody_is_named(engine: Engine) -> None:
+    job = journal_with_everything(engine)
+    with engine.connect().execution_options(write=True) as connection, connection.begin():
+        connection.execute(delete(tables.attempts))
+        connection.execute(delete(tables.events).where(tables.events.c.number == 4))
+    assert {(each.table, each.problem, each.key) for each in verify(engine)} == {
+        ("attempts", "lost", f"job {job.id}: 0 of 1 attempts"),
+        ("events", "lost", f"job {job.id}, event 4"),
+    }
+
+
+def test_a_training_goes_on_though_its_counts_are_damaged(engine: Engine) -> None:
+    dispatch = Dispatch(engine)
+    job = claimed(Journal(engine), dispatch)
+    spoil(engine, job, "last_event", 0)
+    record(dispatch, job, [1], [1.0])
+    assert [event.id for event in Journal(engine).events(job.id)] == [1, 2, 3]
+    spoil(engine, job, "progress", "{")
+    assert dispatch.finish(job, Status.SUCCEEDED, result={}).damaged
+    assert [event.id for event in Journal(engine).events(job.id)] == [1, 2, 3, 4]
+
+
+def test_rows_of_before_there_were_seals_are_sealed_by_the_next_start(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    engine = open_database(f"sqlite:///{path}")
+    job, broken_job = journal_with_everything(engine), submit(Journal(engine))
+    spoil(engine, broken_job, "spec", '{"data":{"kind":"lime"}}')
+    engine.dispose()
+    with closing(sqlite3.connect(path)) as before:  # as the last revision left it
+        before.execute("UPDATE jobs SET seal = NULL WHERE id = ?", (job.id,))
+        for table in ("attempts", "events", "metrics", "deliveries", "idempotency_keys"):
+            before.execute(f"ALTER TABLE {table} DROP COLUMN seal")
+        for table, column in (("jobs", "state_seal"), ("jobs", "ends"), ("deliveries", "end")):
+            before.execute(f'ALTER TABLE {table} DROP COLUMN "{column}"')
+        for index in ("jobs_by_end", "idempotency_keys_by_job"):
+            before.execute(f"DROP INDEX {index}")
+        before.execute("UPDATE alembic_version SET version_num = '0003'")
+        before.commit()
+    engine = open_database(f"sqlite:///{path}")
+    assert [each.key for each in verify(engine)] == [f"job {broken_job.id}"]  # what was broken before stays so
+    assert not Journal(engine).get(job.id).damaged
+    engine.dispose()

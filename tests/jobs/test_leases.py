@@ -7,18 +7,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, text
 
 from service.jobs import leases
 from service.jobs.database import open_database
-from service.jobs.dispatch import MOST_FENCED, Dispatch
+from service.jobs.dispatch import MOST_FENCED, MOST_PASSES, Dispatch
 from service.jobs.errors import AttemptSuperseded, JournalUnavailable
 from service.jobs.job import Status
 from service.jobs.journal import Journal
 from service.jobs.leases import Leases
 from service.jobs.ownership import Ownership
+from service.jobs.rows import SUSPECT
 from tests.jobs.runners import Start, ended, messages, submit, until
 from tests.jobs.steps import claimed, record
+from tests.jobs.steps import submit as submit_plainly
 
 ONCE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
@@ -141,11 +143,70 @@ def test_what_is_told_never_falls(dispatch: Dispatch, tmp_path: Path) -> None:
     ownership.close()
 
 
-def test_where_others_may_be_elsewhere_nobody_is_alone(tmp_path: Path) -> None:
-    for all_here in (False, True):
-        ownership = Ownership(tmp_path / "owners", all_here=all_here)
-        assert ownership.alone() is all_here
-        ownership.close()
+@contextmanager
+def service_elsewhere(dispatch: Dispatch, folder: Path, told: list[float]) -> Iterator[Leases]:
+    """A service whose journal can be reached from elsewhere, too."""
+    ownership = Ownership(folder)
+    service = Leases(dispatch, ownership, told.append)
+    service.start()
+    yield service
+    service.stop()
+    ownership.close()
+
+
+@pytest.mark.usefixtures("hasty")
+def test_one_that_sees_nobody_elsewhere_goes_on_while_its_beat_is_under_way(
+    postgres_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "IDLE_BEAT", 0.5)
+    dispatch, told = Dispatch(postgres_engine), list[float]()
+    with service_elsewhere(dispatch, tmp_path / "here", told) as ours:
+        ours.hold(True)
+        until(lambda: dispatch.owners())
+        with postgres_engine.connect() as other, other.begin():
+            other.execute(text("SELECT * FROM owners FOR UPDATE"))  # its beats wait from now on
+            began = time.monotonic()
+            until(lambda: told[-1] > began + 2 * leases.ALLOWED)
+            with service_elsewhere(dispatch, tmp_path / "there", []):  # runs nothing, but could take over
+                until(lambda: told[-1] < time.monotonic())
+        until(lambda: told[-1] > time.monotonic())
+
+
+@pytest.mark.usefixtures("hasty")
+def test_nobody_takes_over_from_elsewhere_before_he_was_seen_for_long_enough(
+    postgres_engine: Engine, tmp_path: Path
+) -> None:
+    dispatch = Dispatch(postgres_engine)
+    claimed(Journal(postgres_engine), dispatch)
+    ownership = Ownership(tmp_path / "owners")
+    unseen = Leases(dispatch, ownership, lambda _: None)
+    with service_elsewhere(dispatch, tmp_path / "there", []) as seen:
+        assert unseen.expired() == []
+        until(lambda: seen.expired() == ["me"])
+        assert unseen.expired() == []  # it has seen the same silence
+    ownership.close()
+
+
+def test_who_waits_to_run_alone_lets_some_others_pass_and_then_nobody(journal: Journal, engine: Engine) -> None:
+    clock = [datetime.now(UTC)]
+    dispatch = Dispatch(engine, clock=lambda: clock[0])
+    job = claimed(journal, dispatch)
+    for _ in range(SUSPECT):
+        dispatch.orphan(job, "killed")
+        clock[0] += timedelta(seconds=2)
+        job = dispatch.claim("me") or job
+    assert job.suspect
+    dispatch.orphan(job, "killed")
+    clock[0] += timedelta(seconds=2)
+    others = [submit_plainly(journal).id for _ in range(MOST_PASSES + 1)]
+    begun = [dispatch.claim("me", alone=False) for _ in range(MOST_PASSES + 1)]
+    assert [each and each.id for each in begun] == [*others[:-1], None]
+    alone = dispatch.claim("me", alone=True)
+    assert alone is not None
+    assert alone.id == job.id
+    following = dispatch.claim("me", alone=False)
+    assert following is not None
+    assert following.id == others[-1]
 
 
 def test_a_job_that_is_fenced_again_and_again_and_saves_nothing_fails_with_the_reason(

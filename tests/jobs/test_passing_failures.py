@@ -4,14 +4,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
-from service.jobs import tables
 from service.jobs.dispatch import LONGEST_BACK_OFF, Dispatch
 from service.jobs.errors import IllegalMove
 from service.jobs.housekeeping import Housekeeping
 from service.jobs.job import Job, Status
 from service.jobs.journal import RESUMABLE_FOR, Journal
+from service.jobs.outbox import Outbox
 from tests.jobs.runners import Start, ended, submit, until
 from tests.jobs.steps import claimed
 
@@ -117,15 +117,17 @@ def test_other_failures_cannot_be_resumed(journal: Journal, dispatch: Dispatch) 
 
 def test_each_of_its_ends_is_told(engine: Engine) -> None:
     journal, dispatch = Journal(engine), Dispatch(engine, patience=0)
-    job = journal.submit("line", {"webhook": {"url": "http://localhost/"}}, {})[0]
+    job, told = journal.submit("line", {"webhook": {"url": "http://localhost/"}}, {})[0], []
     for _ in range(2):
         claim = dispatch.claim("me")
         assert claim is not None
         dispatch.put_off(claim, ERROR)
-        with engine.connect() as connection:
-            (delivery,) = connection.execute(select(tables.deliveries)).mappings()
-        assert (delivery["tries"], delivery["url"]) == (0, "http://localhost/")
+        delivery = Outbox(engine).claim(lease=30, schedule=())
+        assert delivery is not None
+        told.append((delivery.job.status, delivery.message_id))
         journal.resume(job.id)
+        assert Outbox(engine).claim(lease=30, schedule=()) is None  # an end that is none any more
+    assert told == [("failed", job.id), ("failed", f"{job.id}-2")]  # not the same to a receiver
 
 
 @ONCE

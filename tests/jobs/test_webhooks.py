@@ -92,13 +92,8 @@ def test_a_delivery_is_told_once_and_signed(engine: Engine, start: Start) -> Non
     assert call.headers["webhook-id"] == job.id
     told = {"type": "training_job.cancelled", "timestamp": job.finished_at, "data": show(job)}
     assert json.loads(call.body) == told
-    assert delivery(engine, job) | {"url": "", "job_seq": 0} == {
-        "job_seq": 0,
-        "url": "",
-        "tries": 1,
-        "next_at": None,
-        "outcome": "204",
-    }
+    settled = {"tries": 1, "next_at": None, "outcome": "204", "end": 1}
+    assert delivery(engine, job).items() >= settled.items()
 
 
 def test_a_ring_is_heard_at_once(engine: Engine, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,7 @@ class Course:
     recipes: list[str]
     calm: float = 1.5  # seconds between two strikes, on the average: some must find work well under way
     most_queued: int = 5  # jobs that wait: enough for both slots, few enough to be done soon after the last strike
+    postgresql: str | None = None  # the address of the database of two services, of which one is struck at a time
 
 
 @dataclass
@@ -55,8 +57,8 @@ def run(home: Path, course: Course) -> Ledger:
     ledger, dice = Ledger(), random.Random(course.seed)  # noqa: S311 - no secret
     deadline = time.monotonic() + course.seconds
     say(f"seed {course.seed}")
-    with Server(home, slots=2, checkpoint_seconds=0.2) as server:
-        site = Site(server, ledger)
+    with ExitStack() as stack:
+        site = _open_site(stack, home, course, ledger)
         _train_undisturbed(site, course.recipes)
         visitors: list[Visitor] = [
             Customer(site, dice.getrandbits(32), 0.2, course.recipes, course.most_queued),
@@ -82,6 +84,17 @@ def run(home: Path, course: Course) -> Ledger:
     return ledger
 
 
+def _open_site(stack: ExitStack, home: Path, course: Course, ledger: Ledger) -> Site:
+    if course.postgresql is None:
+        server = stack.enter_context(Server(home, slots=2, checkpoint_seconds=0.2))
+        return Site(server, ledger, beside=None, database=f"sqlite:///{home / 'journal.sqlite'}")
+    one, other = (
+        stack.enter_context(Server(home, log=log, slots=1, checkpoint_seconds=0.2, database_url=course.postgresql))
+        for log in (None, "other")
+    )
+    return Site(one, ledger, beside=other, database=course.postgresql)
+
+
 def _train_undisturbed(site: Site, recipes: list[str]) -> None:
     client = site.server.client
     client.upload_dataset(HOUSES, table(), "text/csv")
@@ -102,6 +115,7 @@ def _strike_all(site: Site, course: Course, dice: random.Random, deadline: float
             say(f"the time is over after {len(blows)} of {course.strikes} strikes")
             break
         time.sleep(dice.expovariate(1 / course.calm))
+        site.choose(dice)
         moment = wait_for(moment, site, dice)
         kind = bearable(kind, site)
         struck = time.monotonic() - began
@@ -156,13 +170,22 @@ def main() -> int:
     parser.add_argument("--strikes", type=int, default=30, help="how often it is struck (30)")
     parser.add_argument("--seed", type=int, default=secrets.randbits(32), help="a campaign to be tried again")
     parser.add_argument("--seconds", type=float, help="after which it is struck no more (60, and 20 for each strike)")
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite", help="where its journal is")
     parser.add_argument("--keep", action="store_true", help="leave its home for a look, also when nothing was found")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="modelwright-chaos-"))
     seconds = given.seconds or 60 + 20 * given.strikes
     kept = True
+    course = Course(given.strikes, given.seed, seconds, list(RECIPES))
     try:
-        ledger = run(folder / "home", Course(given.strikes, given.seed, seconds, list(RECIPES)))
+        with ExitStack() as stack:
+            if given.database == "postgresql":
+                from tests.postgres import Postgres  # its driver need not be installed for the other
+
+                server = Postgres()
+                stack.callback(server.stop)
+                course.postgresql = stack.enter_context(server.database(migrated=False))
+            ledger = run(folder / "home", course)
         kept = given.keep or bool(ledger.findings)
     finally:
         if kept:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import sqlite3
 import subprocess
 import sys
 import time
@@ -11,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from service.client import ApiError
-from tests.story.chaos.ledger import Ledger, Order
+from service.jobs.database import open_database
+from service.jobs.verification import verify
+from tests.story.chaos.ledger import Order
 from tests.story.chaos.recipes import RECIPES, rows_for
 from tests.story.chaos.site import Site
 from tests.story.chaos.visitors import FINAL, IMPORTED, SCRATCH, undisturbed
@@ -124,7 +125,8 @@ def leaves_nothing(site: Site) -> None:
     """Starts the service once more on its home, a day later as it were: what crashes have left is swept away, and nothing
     else. Then stops it, and looks at what lies on the disk."""
     ledger, home = site.ledger, site.home
-    ledger.expect(site.server.stop() == 0, "SIGTERM did not end it with status 0")
+    for server in site.servers:
+        ledger.expect(server.stop() == 0, "SIGTERM did not end it with status 0")
     left = [path for folder in (home / "tmp", home / "store" / "tmp") for path in folder.glob("*")]
     left = [path for path in left if path.name not in ("attempts", "torchinductor_root")]
     ledger.count("temporary files left by kills", len(left))
@@ -138,10 +140,10 @@ def leaves_nothing(site: Site) -> None:
     all_there(site)
     ledger.expect(site.server.stop() == 0, "SIGTERM did not end it with status 0")
     with contextlib.suppress(AssertionError):
-        until(lambda: not site.left_alive(site.sessions))
-    alive = [process.pid for process in site.left_alive(site.sessions)]
+        until(lambda: not site.left_alive())
+    alive = [process.pid for process in site.left_alive()]
     ledger.expect(not alive, f"processes have outlived the service: {alive}")
-    _look_at_disk(home, ledger)
+    _look_at_disk(site)
 
 
 def _leftovers(home: Path, temporary: list[Path]) -> list[Path]:
@@ -149,12 +151,18 @@ def _leftovers(home: Path, temporary: list[Path]) -> list[Path]:
     return folders + [path for path in temporary if path.exists()]
 
 
-def _look_at_disk(home: Path, ledger: Ledger) -> None:
-    with contextlib.closing(sqlite3.connect(home / "journal.sqlite")) as connection:
-        whole = connection.execute("PRAGMA integrity_check").fetchall()
-    ledger.expect(whole == [("ok",)], f"the journal is damaged: {whole[:3]}")
+def _look_at_disk(site: Site) -> None:
+    ledger, home = site.ledger, site.home
+    if site.database.startswith("sqlite"):
+        whole = site.query("PRAGMA integrity_check")
+        ledger.expect(whole == [("ok",)], f"the journal is damaged: {whole[:3]}")
+    engine = open_database(site.database)
+    damaged = list(verify(engine))
+    engine.dispose()
+    ledger.expect(not damaged, f"rows of the journal are damaged: {damaged[:3]}")
     command = [sys.executable, "-m", "service", "store", "verify", "--home", str(home)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     ledger.expect(done.returncode == 0, f"store verify: {done.stdout[-500:]}{done.stderr[-500:]}")
-    said = home.with_suffix(".log").read_text(errors="replace")
-    ledger.expect("Traceback" not in said, f"{said.count('Traceback')} tracebacks in the log")
+    for server in site.servers:
+        said = server.said()
+        ledger.expect("Traceback" not in said, f"{said.count('Traceback')} tracebacks in {server.log.name}")

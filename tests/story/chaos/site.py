@@ -1,8 +1,10 @@
-"""The service under attack: who may speak to it now, what its files say, and which processes belong to it."""
+"""The service under attack, and the one beside it if there is one: who may speak to them now, what their files and their
+journal say, and which processes belong to them."""
 
 import contextlib
+import fcntl
 import os
-import sqlite3
+import random
 import threading
 import time
 from pathlib import Path
@@ -10,7 +12,9 @@ from typing import Any
 
 import httpx
 import psutil
+from sqlalchemy import text
 
+from service.jobs.database import open_database
 from tests.story.chaos.ledger import Ledger
 from tests.story.server import Server
 
@@ -18,18 +22,37 @@ ANSWERS_WITHIN = 70.0
 
 
 class Site:
-    """Shared by the visitors, who come and go, and by the campaign, which strikes."""
+    """Shared by the visitors, who come and go, and by the campaign, which strikes.
 
-    def __init__(self, server: Server, ledger: Ledger) -> None:
+    Args:
+        server: the service that is struck next.
+        beside: another one on the same home and journal, which lives meanwhile.
+        database: where their journal is.
+    """
+
+    def __init__(self, server: Server, ledger: Ledger, *, beside: Server | None, database: str) -> None:
         self.server = server
+        self.beside = beside
+        self.database = database
+        self._engine = open_database(database)
         self.ledger = ledger
         self.home: Path = server.home
         self.open = threading.Event()  # whether there is somebody to speak to
         self.posting = threading.Event()  # set at the moment when a training is asked for
         self.stopping = False  # between SIGTERM and its end, when 503 is an honest answer
         self.over = False
-        self.sessions = [server.process.pid]
+        self.sessions = [each.process.pid for each in self.servers]
         self.open.set()
+
+    @property
+    def servers(self) -> list[Server]:
+        """All that there are."""
+        return [self.server] if self.beside is None else [self.server, self.beside]
+
+    def choose(self, dice: random.Random) -> None:
+        """Which of two is struck next."""
+        if self.beside is not None and dice.random() < 1 / 2:
+            self.server, self.beside = self.beside, self.server
 
     def close(self) -> None:
         """Nobody is to be spoken to: visitors wait."""
@@ -47,8 +70,11 @@ class Site:
 
     def call(self, http: httpx.Client, method: str, path: str, **more: Any) -> httpx.Response | None:
         """The answer; None when there was none, as happens to those whose service is killed."""
-        self.open.wait()
-        url = self.server.url
+        beside = self.beside
+        if beside is None:
+            self.open.wait()
+        # Any of two will do, and as long as one is gone the other must.
+        url = beside.url if beside and not (self.open.is_set() and time.monotonic_ns() % 2) else self.server.url
         try:
             answer = http.request(method, url + path, timeout=ANSWERS_WITHIN, **more)
         except httpx.TimeoutException:
@@ -68,12 +94,28 @@ class Site:
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         """Rows of the journal."""
-        with contextlib.closing(sqlite3.connect(f"file:{self.home}/journal.sqlite?mode=ro", uri=True)) as connection:
-            return connection.execute(statement).fetchall()
+        with self._engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(statement))]
 
-    def owners(self) -> set[str]:
-        """Who runs jobs, by the journal."""
-        return {owner for (owner,) in self.query("SELECT DISTINCT owner FROM jobs WHERE status = 'running'")}
+    def orphaned_jobs(self) -> list[str]:
+        """The jobs that run, by the journal, for a service that is gone."""
+        running = self.query("SELECT id, owner FROM jobs WHERE status = 'running'")
+        return [job_id for job_id, owner in running if not self._lives(owner)]
+
+    def orphaned_attempts(self) -> list[tuple[int, int]]:
+        """The attempts that have not ended, by the journal, though their service is gone."""
+        begun = self.query("SELECT job_seq, number, owner FROM attempts WHERE ended_at IS NULL")
+        return [(job, number) for job, number, owner in begun if not self._lives(owner)]
+
+    def _lives(self, owner: str) -> bool:
+        try:
+            with (self.home / "owners" / owner).open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except FileNotFoundError:
+            return False
+        return False
 
     # Its processes
 
@@ -90,9 +132,10 @@ class Site:
         server = self.trainer_server()
         return descendants(server.pid) if server else []
 
-    def left_alive(self, sessions: list[int]) -> list[psutil.Process]:
+    def left_alive(self) -> list[psutil.Process]:
         """Processes of services that are gone."""
-        return [process for process in psutil.process_iter() if _lives_in(process, sessions)]
+        gone = set(self.sessions) - {each.process.pid for each in self.servers if each.process.poll() is None}
+        return [process for process in psutil.process_iter() if _lives_in(process, gone)]
 
 
 def descendants(pid: int) -> list[psutil.Process]:
@@ -102,7 +145,7 @@ def descendants(pid: int) -> list[psutil.Process]:
     return []
 
 
-def _lives_in(process: psutil.Process, sessions: list[int]) -> bool:
+def _lives_in(process: psutil.Process, sessions: set[int]) -> bool:
     with contextlib.suppress(OSError, psutil.Error):
         return os.getsid(process.pid) in sessions and process.status() != psutil.STATUS_ZOMBIE
     return False

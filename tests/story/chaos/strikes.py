@@ -34,14 +34,12 @@ def service_twice(site: Site, dice: random.Random) -> bool:
 def stop(site: Site, dice: random.Random) -> bool:
     """SIGTERM, at which nothing may be left to chance."""
     site.stopping = True
-    ran = site.query("SELECT seq, attempt FROM jobs WHERE status = 'running'")
     status = site.server.stop()
     site.close()
     site.ledger.expect(status == 0, f"SIGTERM ended it with status {status}")
-    site.ledger.expect(not site.owners(), "a job is running though the service was stopped")
-    for seq, attempt in ran:
-        ended = site.query(f"SELECT ended_at FROM attempts WHERE job_seq = {seq} AND number = {attempt}")  # noqa: S608 - integers
-        site.ledger.expect(ended[0][0], f"attempt {attempt} of job {seq} has not ended though the service was stopped")
+    site.ledger.expect(not site.orphaned_jobs(), "a job is running though the service was stopped")
+    for seq, attempt in site.orphaned_attempts():
+        site.ledger.find(f"attempt {attempt} of job {seq} has not ended though the service was stopped")
     return True
 
 
@@ -92,8 +90,8 @@ def bearable(name: str, site: Site) -> str:
 
 
 def recover(site: Site) -> float:
-    """Seconds until the service can predict, started again if it has to be; the oldest of its jobs are its own by then."""
-    before, gone = site.owners(), site.server.process.poll() is not None
+    """Seconds until the service can predict, started again if it has to be; no job is left to one that is gone by then."""
+    gone = site.server.process.poll() is not None
     began = time.monotonic()
     if gone:
         site.launch()
@@ -103,9 +101,9 @@ def recover(site: Site) -> float:
     took = time.monotonic() - began
     site.reopen()
     if gone:
-        orphans = _settled(lambda: not site.left_alive(site.sessions[:-1]))
+        orphans = _settled(lambda: not site.left_alive())
         site.ledger.expect(orphans, "processes have outlived their service")
-        taken_over = _settled(lambda: not before & site.owners())
+        taken_over = _settled(lambda: not site.orphaned_jobs())
         site.ledger.expect(taken_over, "a job is running whose service is gone")
     return took
 
