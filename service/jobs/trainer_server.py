@@ -173,9 +173,8 @@ def run(work: Work, stream: socket.socket) -> int:
     lines = Lines(stream)
     try:
         attempt = Attempt(lines, orjson.loads(Path(lines.one()["job"]).read_bytes()))
-        os.environ["TMPDIR"] = tempfile.tempdir = attempt.job[
-            "folder"
-        ]  # so that temporary files go with the attempt, too
+        # So that temporary files go with the attempt, too.
+        os.environ["TMPDIR"] = tempfile.tempdir = attempt.job["folder"]
         try:
             answer: dict[str, object] = {"result": work(attempt)}
         except AttemptFailed as error:

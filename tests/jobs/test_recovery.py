@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import Engine, event
 
-from service.jobs import leases
+from service.jobs import leases, silences
 from service.jobs.database import open_database
 from service.jobs.dispatch import Dispatch
 from service.jobs.job import Status
@@ -152,7 +152,8 @@ def test_a_service_elsewhere_that_says_again_and_again_that_it_lives_is_not_expi
     journal: Journal, dispatch: Dispatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr(leases, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    for module in (leases, silences):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     submit(journal, None, "quick")
     dispatch.claim("elsewhere")
     ownership = Ownership(tmp_path / "owners")
