@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from model_store import errors as store
+from service import strict_json
 from service.access import errors as access
 from service.api import errors as edge
 from service.api.documents import PROBLEM
@@ -50,6 +51,8 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     jobs.IdempotencyMismatch: (422, "idempotency_mismatch"),
     jobs.JournalFull: (507, "no_space"),
     jobs.JobsError: (503, "unavailable"),
+    strict_json.NotStrictJson: (400, "invalid_json"),
+    strict_json.TooManyBrackets: (413, "too_large"),
     store.InvalidName: (422, "invalid_name"),
     store.InvalidManifest: (422, "invalid_bundle"),
     store.InvalidBundle: (422, "invalid_bundle"),
