@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from service.workflow.data.dataset import DatasetData
 from service.workflow.data.line import LineData
@@ -19,6 +19,8 @@ from service.workflow.training import TrainingSettings
 from service.workflow.webhook import WebhookSpec
 
 Data = Annotated[LineData | RowsData | DatasetData, Field(discriminator="kind")]
+
+MOST_SCHEDULERS = 64
 
 EXAMPLE: dict[str, Any] = {
     "model_name": "line",
@@ -51,6 +53,19 @@ class TrainingSpec(Specification):
     priority: int = Field(default=0, ge=-1000, le=1000, description="a higher one starts first")
     webhook: WebhookSpec | None = None
     notes: str | None = Field(default=None, max_length=10_000)
+
+    @field_validator("scheduler", mode="before")
+    @classmethod
+    def _has_few_schedulers(cls, value: Any) -> Any:
+        """Each is tried with all that is in it: sixteen in each of sixteen would take as long as a training."""
+        count, level = 0, [value]
+        while level and count <= MOST_SCHEDULERS:
+            count += len(level)
+            inner = [each["schedulers"] for each in level if isinstance(each, dict) and "schedulers" in each]
+            level = [each for those in inner if isinstance(those, list) for each in those]
+        if count > MOST_SCHEDULERS:
+            raise ValueError(f"has more than {MOST_SCHEDULERS} schedulers in one another, the most that is taken")
+        return value
 
     def to_json(self) -> dict[str, Any]:
         """The spec as JSON values, as `parse` reads them."""

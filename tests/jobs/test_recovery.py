@@ -148,7 +148,7 @@ def test_the_job_of_a_service_elsewhere_is_taken_over_once_it_has_been_silent_fo
     assert ended(journal, job_id).attempt == 2
 
 
-def test_a_service_elsewhere_that_says_again_and_again_that_it_lives_is_not_expired(
+def test_a_service_that_says_again_and_again_that_it_lives_is_not_expired(
     journal: Journal, dispatch: Dispatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
@@ -156,7 +156,7 @@ def test_a_service_elsewhere_that_says_again_and_again_that_it_lives_is_not_expi
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     submit(journal, None, "quick")
     dispatch.claim("elsewhere")
-    ownership = Ownership(tmp_path / "owners")
+    ownership = Ownership(tmp_path / "owners", all_here=True)
     ours = Leases(dispatch, ownership, lambda _: None)
     for _ in range(3):  # together for longer than anybody waits for the silent
         dispatch.beat("elsewhere")

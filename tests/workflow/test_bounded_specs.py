@@ -58,7 +58,11 @@ def test_of_many_faults_some_are_told(of: str) -> None:
     assert all(len(each.message) < 1000 for each in faults)
 
 
+CHAIN: dict[str, Any] = {"name": "LinearLR"}
+for _ in range(3):
+    CHAIN = {"name": "ChainedScheduler", "schedulers": [CHAIN] * 16}
 LONG = {
+    "/scheduler": spec(scheduler=CHAIN),
     "/data/features": data(features=["a"] * (MOST_ENTRIES + 1)),
     "/data/target": data(target=["a"] * (MOST_ENTRIES + 1)),
     "/model/layers": spec(model={"kind": "layers", "layers": [{"name": "ReLU"}] * 1001}),

@@ -1,6 +1,7 @@
 """The line of a CSV file that names the columns, and the names that come of it."""
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,7 +156,7 @@ def _record(line: str, file: TextIO, reading: Reading, number: int) -> tuple[lis
     number += 1
     try:
         reader = csv.reader(
-            text.splitlines(keepends=True), delimiter=reading.separator or ",", skipinitialspace=reading.trim
+            io.StringIO(text, newline=""), delimiter=reading.separator or ",", skipinitialspace=reading.trim
         )
         return next(reader, []), number + 1
     except csv.Error as error:

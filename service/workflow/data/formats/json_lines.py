@@ -77,7 +77,7 @@ def _record(line: bytes, number: int) -> dict[str, Any]:
     try:
         row = decode(line)
     except (NotStrictJson, TooManyBrackets) as error:
-        raise InvalidData(f"line {number} is not valid JSON: {error}") from None
+        raise InvalidData(f"line {number} is not JSON: {error}") from None
     if not isinstance(row, dict):
         raise InvalidData(f"line {number} is not an object of numbers, texts, booleans and nulls")
     return row
@@ -105,7 +105,7 @@ def open_json(path: Path, reading: Reading, scratch: Path) -> Records:
             path.read_bytes().removeprefix(BOM), most_brackets=math.inf
         )  # the file is bounded, and so is its process
     except NotStrictJson as error:
-        raise InvalidData(f"the file is not valid JSON: {error}; a list of objects is expected") from None
+        raise InvalidData(f"the file is not JSON: {error}; a list of objects is expected") from None
     if not isinstance(document, list) or not all(isinstance(each, dict) for each in document):
         raise InvalidData("the JSON is not a list of objects, one a row: [{…}, {…}]")
     made = scratch / "records.jsonl"
