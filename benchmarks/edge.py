@@ -1,6 +1,7 @@
 """`benchmarks/run edge`: what hostile clients cost the others. Each attack goes on beside eight clients who predict one row each
 (`steady.py`); told are how long the attacker was borne, how much memory he took, and what became of the others' slowest
-percent, second by second: the median of those seconds, beside that of the seconds before and after, and the worst."""
+percent, second by second: the median of those seconds, beside that of the seconds before and after, and the worst. Then
+small requests that cost much, and the largest legal ones (`edge_costs.py`)."""
 
 import json
 import os
@@ -19,6 +20,7 @@ from typing import Any
 import httpx
 import psutil
 
+from benchmarks import edge_costs
 from benchmarks.serving.servers import Ours, Server
 from service.client import Client
 from service.workflow.spec import EXAMPLE
@@ -208,6 +210,8 @@ def main() -> None:
             f"| {rate - 1:+.0%} | {sum(each['failed'] for each in others + usual)} |\n"
         )
     sys.stdout.write("| must hold | ≤ 10 s | ≤ +96 MiB | | | ≤ +10% | | | | 0 |\n")
+    sys.stdout.write("\n## Small requests that cost much\n\n")
+    edge_costs.main([])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Aliases of versions: each an append-only log of numbered entries: compare-and-swap and history in one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from model_store.backends.backend import Backend
@@ -84,16 +85,20 @@ class Aliases:
                 entries[alias] = entry
         return entries
 
-    def history(self, name: str, alias: str) -> list[Entry]:
-        """All entries, the oldest first, deletions and damaged ones included. Raises AliasNotFound when there never was one.
+    def history(self, name: str, alias: str, *, after: int = 0) -> Iterator[Entry]:
+        """The entries numbered above `after`, the oldest first, deletions and damaged ones included, each read when it is
+        asked for. Raises AliasNotFound when there never was one.
 
         Raises MadeByNewer.
         """
-        entries = [self._shown(name, alias, number) for number in self.log(name, alias).numbers()]
-        entries = [entry for entry in entries if not entry.void]
-        if not entries:
+        numbers = self.log(name, alias).numbers()
+        found = (each for number in numbers if not (each := self._shown(name, alias, number)).void)
+        first = next(found, None)
+        if first is None:
             raise AliasNotFound(name, alias)
-        return entries
+        later = (number for number in numbers if number > max(first.number, after))
+        rest = (each for number in later if not (each := self._shown(name, alias, number)).void)
+        return chain([first] if first.number > after else [], rest)
 
     def entry(self, name: str, alias: str, number: int) -> Entry:
         """The entry with that number, which there must be. Raises MadeByNewer."""

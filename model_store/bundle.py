@@ -10,11 +10,13 @@ from typing import Any, BinaryIO, TypeGuard
 from model_store.collection import Collection
 from model_store.contents import MANIFEST
 from model_store.errors import InvalidBundle, InvalidManifest, InvalidName
-from model_store.manifest import MAX_MANIFEST_BYTES, decode_manifest, encode_manifest
+from model_store.manifest import decode_manifest, encode_manifest
 from model_store.names import check_file_names
 from model_store.os_errors import storage_errors
 from model_store.version import Version
 from model_store.zip_archive import ZipArchive
+
+MAX_MANIFEST_BYTES = 24 * 1024 * 1024  # of a stranger's: it takes ten times that in memory while it is read
 
 _FILES = "files/"
 _CHUNK = 1024 * 1024
@@ -54,12 +56,13 @@ def write_bundle(version: Version, collection: Collection, target: BinaryIO) -> 
                     sink.write(chunk)
 
 
+@storage_errors()
 def read_bundle(path: Path, work_dir: Path, max_bytes: int) -> Draft:
     """Extract the bundle at `path` into the folder `work_dir`, which must be there; it is left as it was on any error.
 
     `max_bytes` bounds all members together, uncompressed. Raises InvalidBundle naming member and rule: anything but
     the manifest and exactly the files it names, each with the size and SHA-256 it states, is refused.
-    Raises NoSpace when `work_dir` is full.
+    Raises NoSpace when `work_dir` is full, Unavailable when one of the two cannot be used otherwise.
     """
     files: dict[str, Path] = {}
     try:

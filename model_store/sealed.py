@@ -17,7 +17,7 @@ def seal(key: str, fields: Mapping[str, Any]) -> bytes:
     same way for every format: what was made by a newer Modelwright can be told from what is damaged.
     """
     body = {**fields, "format": FORMAT}
-    return json.dumps({**body, "seal": _digest(key, body)}, sort_keys=True).encode()
+    return json.dumps({**body, "seal": seal_of(key, body)}, sort_keys=True).encode()
 
 
 def unseal(key: str, data: bytes) -> tuple[dict[str, Any], bool]:
@@ -32,14 +32,17 @@ def unseal(key: str, data: bytes) -> tuple[dict[str, Any], bool]:
     if not isinstance(fields, dict):
         raise ValueError("not an object of the store")
     if "seal" not in fields:
+        if "format" in fields:  # which came with seals: it has lost its own
+            raise ValueError("not what was sealed")
         return fields, False
-    if fields.pop("seal") != _digest(key, fields):
+    if fields.pop("seal") != seal_of(key, fields):
         raise ValueError("not what was sealed")
     if fields.pop("format") != FORMAT:
         raise MadeByNewer(key)
     return fields, True
 
 
-def _digest(key: str, body: Mapping[str, Any]) -> str:
+def seal_of(key: str, body: Mapping[str, Any]) -> str:
+    """The seal, 64 hex digits, of an object that lies at `key`."""
     text = json.dumps(body, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(f"{key}\n{text}".encode()).hexdigest()

@@ -17,6 +17,7 @@ from model_store.errors import InvalidBundle
 
 MAX_MEMBERS = 10_000
 MAX_DIRECTORY_BYTES = MAX_MEMBERS * 400
+MAX_RATIO, FREE_BYTES = 200, 64 * 1024 * 1024  # what a member becomes for each of its bytes, beyond the first so many
 
 _CHUNK = 1024 * 1024
 _END = struct.Struct("<4s4H2LH")
@@ -56,6 +57,8 @@ class ZipArchive:
         _check_twins([member.filename for member in members])
         if sum(member.file_size for member in members) > max_bytes:
             raise InvalidBundle(None, f"its members may have at most {max_bytes} bytes together")
+        if any(member.file_size > FREE_BYTES + MAX_RATIO * member.compress_size for member in members):
+            raise InvalidBundle(None, f"its members may become at most {MAX_RATIO} times as large")
         self._starts = self._data_starts(members)
         self._members = {member.filename: member for member in members}
 

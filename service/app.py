@@ -31,6 +31,7 @@ from service.api.head import AnswerHead
 from service.api.job_document import document
 from service.api.openapi import describe
 from service.api.parts import Parts
+from service.api.pools import Pools
 from service.api.predictions import Predictions, measure
 from service.api.routes import (
     aliases,
@@ -46,13 +47,14 @@ from service.api.routes import (
 )
 from service.api.silence import Silence
 from service.api.watched import Watched, WatchedPredictions, refused, turned_away
-from service.jobs.bell import Bell
+from service.jobs.feed import Feed
 from service.jobs.job import Job
 from service.jobs.journal import Journal
 from service.keys import open_keys
 from service.listening import open_listeners
 from service.server import Protocol, Server
 from service.serving.batches import Batches
+from service.serving.memory_budget import MemoryBudget
 from service.serving.warm_models import WarmModels
 from service.settings import Settings, forget_secrets
 from service.telemetry import logs
@@ -69,6 +71,7 @@ from service.use_cases.draw_plot import Plots
 from service.use_cases.predict import choose
 from service.use_cases.predict import warm as load
 from service.use_cases.submit_training import Limits, plan
+from service.use_cases.upload_dataset import Surveys
 from service.wire import Wire
 from service.workflow.models import install as install_models
 from service.workflow.spec import EXAMPLE, parse
@@ -193,40 +196,46 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
     torch.set_num_threads(1)  # many small forwards: a pool of threads would only wait for itself
     home = settings.home.resolve()
     home.mkdir(parents=True, exist_ok=True)
-    store, bell = Store.open(home / "store"), Bell()
+    store = Store.open(home / "store")
     warm = WarmModels(settings.warm_model_bytes)
     current = CurrentVersions(store, warm)
     measured = app.state.metrics = Metrics()
     app.state.traces = open_traces(Journal(engine).attempts)
     watchers = Watchers(measured.jobs, app.state.traces)
-    trainings = None if wire is not None else _trainings(settings, engine, store, watchers, bell, current)
+    feed = Feed(Journal(engine), partial(training_jobs.followed, current), training_jobs.written)
+    trainings = None if wire is not None else _trainings(settings, engine, store, watchers, feed, current)
 
     def changed(job_id: str) -> None:
-        bell.ring(job_id)
+        feed.ring(job_id)
         if trainings is not None:
             trainings.changed()
         if wire is not None:
             wire.say("job", job_id)
 
     def stopping() -> None:  # lets those go who wait for a job: the server would wait for them, and they for it
-        bell.close()
+        feed.close()
         if trainings is not None:
             trainings.drain()
 
-    limits = Limits(settings.max_parameters, memory_limit(settings), webhook_settings(settings)[0])
+    limits = Limits(
+        settings.max_parameters, memory_limit(settings), settings.max_model_bytes, webhook_settings(settings)[0]
+    )
+    app.state.pools = Pools()
     app.state.parts = Parts(
         store=store,
         journal=Journal(engine, changed=changed, moved=watchers.moved),
-        bell=bell,
+        feed=feed,
         wake=trainings.wake if trainings is not None else partial(cast(Wire, wire).say, "wake"),
         warm=warm,
         current=current,
         temporary=home / "tmp",
         plots=Plots(home / "cache" / "plots", home / "tmp"),
+        surveys=Surveys(),
         max_upload_bytes=settings.max_upload_bytes,
         limits=limits,
         keyring=app.state.keyring,
         audit=app.state.audit,
+        bodies=MemoryBudget(settings.request_memory_bytes),
     )
     app.state.keyring.follow()
     app.state.stopping = stopping
@@ -234,13 +243,17 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
     app.state.exposition = _exposition(app, home, wire)
     warming = asyncio.create_task(asyncio.to_thread(_warm_up, store, limits))
     following = _follow(store, warm, current, app.state.default_model)
-    at_work = [asyncio.create_task(following), asyncio.create_task(_forget_figures(store, app.state.figures))]
+    at_work = [
+        asyncio.create_task(following),
+        asyncio.create_task(feed.run()),
+        asyncio.create_task(_forget_deleted(store, warm, app.state.figures)),
+    ]
     if trainings is not None:
         measured.add(trainings.gauges())
         trainings.start()
         at_work.append(asyncio.create_task(trainings.tidy()))
     if wire is not None:
-        wire.heed["job"] = bell.ring
+        wire.heed["job"] = feed.ring
         wire.heed["tell"] = lambda _: wire.say("told", families(measured.registry))
         await wire.open()
     try:
@@ -250,6 +263,8 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
         await warming
     finally:
         answering.close()
+        app.state.pools.close()
+        feed.stop()
         app.state.keyring.close()
         app.state.audit.close()
         if trainings is not None:
@@ -261,12 +276,12 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
 
 
 def _trainings(
-    settings: Settings, engine: Engine, store: Store, watchers: Watchers, bell: Bell, current: CurrentVersions
+    settings: Settings, engine: Engine, store: Store, watchers: Watchers, feed: Feed, current: CurrentVersions
 ) -> Trainings:
     def shown(job: Job) -> dict[str, Any]:
         return document(training_jobs.followed(current, job))
 
-    return Trainings(settings, engine, store, watchers, bell.ring, shown)
+    return Trainings(settings, engine, store, watchers, feed.ring, shown)
 
 
 def _exposition(app: FastAPI, home: Path, wire: Wire | None) -> Callable[[], Awaitable[bytes]]:
@@ -301,6 +316,7 @@ def _predictions(
             ("modelwright_warm_model_bytes", "Bytes of the models in memory.", warm.bytes),
             ("modelwright_warm_model_hits_total", "Predictions that found their model in memory.", warm.hits),
             ("modelwright_warm_model_loads_total", "Models that were loaded into memory.", warm.loads),
+            ("modelwright_request_memory_bytes", "Bytes of the bodies that are read.", app.state.parts.bodies.taken),
             ("modelwright_predictions_waiting", "Predictions that wait for a thread.", batches.waiting),
         ]
 
@@ -312,7 +328,8 @@ def _predictions(
         places=settings.waiting_predictions,
         measure=measure(figures),
     )
-    made = Predictions(store, warm, current, batches, figures, APART * settings.waiting_predictions)
+    bodies = app.state.parts.bodies
+    made = Predictions(store, warm, current, batches, figures, APART * settings.waiting_predictions, bodies)
     traces, log_all = app.state.traces, settings.access_log == "all"
     # Nothing is around them that nobody has asked for.
     app.state.predictions = WatchedPredictions(made, traces, log_all=log_all) if traces is not None or log_all else made
@@ -334,11 +351,16 @@ async def _follow(store: Store, models: WarmModels, current: CurrentVersions, de
         await asyncio.sleep(ROUND)
 
 
-async def _forget_figures(store: Store, figures: PredictionFigures) -> None:
-    """Now and again, those of versions that other processes have deleted."""
+async def _forget_deleted(store: Store, models: WarmModels, figures: PredictionFigures) -> None:
+    """Now and again, what is in memory of versions that other processes have deleted, and their figures."""
+
+    def gone(name: str, number: int) -> bool:
+        return not store.models.has(name, number)
+
     while True:
-        with contextlib.suppress(StoreError):
-            await asyncio.to_thread(figures.forget, lambda name, number: not store.models.has(name, number))
+        for each in (models, figures):
+            with contextlib.suppress(StoreError):
+                await asyncio.to_thread(each.forget, gone)
         await asyncio.sleep(BETWEEN_ROUNDS)
 
 

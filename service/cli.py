@@ -9,7 +9,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from service.cli_backup import backup, restore
 from service.cli_datasets import datasets
+from service.cli_journal import journal
 from service.cli_keys import Home, keys
 from service.cli_options import URL, AsJson, Name, Url, Yes, confirm, connect
 from service.printing import console, prediction_text, show, table
@@ -18,9 +20,11 @@ app = typer.Typer(help="POST a config, get a model.", no_args_is_help=True, pret
 models = typer.Typer(help="The models of a service and their versions.", no_args_is_help=True)
 jobs = typer.Typer(help="Training jobs.", no_args_is_help=True)
 store = typer.Typer(help="The model store on this machine.", no_args_is_help=True)
-groups = {"models": models, "jobs": jobs, "datasets": datasets, "store": store, "keys": keys}
+groups = {"models": models, "jobs": jobs, "datasets": datasets, "store": store, "journal": journal, "keys": keys}
 for name, group in groups.items():
     app.add_typer(group, name=name)
+for command in (backup, restore):
+    app.command()(command)
 
 Model = Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Version: a number, an alias or latest.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB")]
@@ -35,9 +39,11 @@ def main() -> None:
         from model_store.errors import StoreError
         from service.access.errors import AccessError
         from service.client import ModelwrightError
-        from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
+        from service.home import HomeError
+        from service.jobs.errors import JobsError
+        from service.settings import InvalidSettings
 
-        known = ModelwrightError | JournalNotOpened | WebhooksMisconfigured | AccessError | StoreError | OSError
+        known = ModelwrightError | JobsError | AccessError | HomeError | StoreError | InvalidSettings | OSError
         if not isinstance(error, known):
             raise
         Console(stderr=True).print(f"[red]Error:[/red] {escape(told(error))}", highlight=False, soft_wrap=True)
@@ -66,12 +72,18 @@ def serve(
     insecure: Annotated[
         bool | None, typer.Option("--insecure", help="Without keys, let whoever reaches the address do everything.")
     ] = None,
+    accept_loss: Annotated[
+        bool, typer.Option("--accept-loss", help="Go on without what is gone from the home; it is written down.")
+    ] = False,
 ) -> None:
     """Start the service."""
+    from service import opening
     from service.settings import Settings
 
     given = {"host": host, "port": port, "home": home, "workers": workers, "first_key": first_key, "insecure": insecure}
     settings = Settings.read(**{name: value for name, value in given.items() if value is not None})
+    settings = opening.accept_loss(settings) if accept_loss else settings
+    opening.check(settings)  # quickly: nothing large is loaded yet
     if settings.workers > 1:
         from service.keys import open_keys
         from service.supervisor import supervise

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 keys = typer.Typer(help="The keys of the service on this machine: who may ask, and for what.", no_args_is_help=True)
 
 Home = Annotated[Path | None, typer.Option(help="Folder of the service's state [env: MODELWRIGHT_HOME].")]
-COMMAND_LINE = "command line"
 
 
 @keys.command()
@@ -34,7 +33,7 @@ def create(
         raise typer.BadParameter(f"there is no scope {unknown[0]!r}, only {', '.join(WORDS)}", param_hint="--scope")
     keyring, audit = _opened(home)
     key, secret = keyring.create(name, [WORDS[word] for word in scope], expires_in)
-    _write_down(audit, "key.created", key.name, after={"id": key.id, "scopes": scope, "expires_at": key.expires_at})
+    audit.append_command("key.created", key.name, after={"id": key.id, "scopes": scope, "expires_at": key.expires_at})
     Console(stderr=True).print(f"Key {key.id}; it is shown this once and kept nowhere:", highlight=False)
     print(secret)
 
@@ -43,7 +42,7 @@ def create(
 def list_keys(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False, home: Home = None) -> None:
     """List the keys, revoked ones too."""
     shown = (key.shown() for key in _opened(home)[0].all())
-    table(shown, ["id", "name", "scopes", "created_at", "expires_at", "revoked_at"], as_json)
+    table(shown, ["id", "name", "scopes", "created_at", "expires_at", "revoked_at", "damaged"], as_json)
 
 
 @keys.command()
@@ -53,21 +52,19 @@ def revoke(
     """Revoke a key. Services on this home refuse it within a second."""
     keyring, audit = _opened(home)
     revoked = keyring.revoke(key)
-    _write_down(audit, "key.revoked", revoked.name, before={"id": revoked.id})
+    audit.append_command("key.revoked", revoked.name, before={"id": revoked.id})
     console.print(f"Revoked {revoked.name} ({revoked.id}).", highlight=False)
 
 
 def _opened(home: Path | None) -> "tuple[Keyring, Audit]":
     from service.access.audit import Audit
     from service.access.keyring import Keyring
+    from service.home import Home, HomeLost
+    from service.keys import keys_kept
     from service.settings import Settings
 
     folder = (Settings() if home is None else Settings(home=home)).home
-    return Keyring(folder / "access"), Audit(folder / "audit")
-
-
-def _write_down(audit: "Audit", what: str, on: str, before: object = None, after: object = None) -> None:
-    from service.access.audit import Change
-
-    about = {"request_id": None, "method": None, "path": None, "status": None}
-    audit.append(COMMAND_LINE, [Change(what, on, before, after)], **about)
+    known = Home(folder)
+    if "keys" in known.held() - known.present():  # a new file would hide that
+        raise HomeLost(folder, ["keys"])
+    return Keyring(folder / "access", kept=lambda: keys_kept(known)), Audit(folder / "audit")

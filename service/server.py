@@ -8,10 +8,12 @@ accepted, the listener is closed, and whoever's request has been read is answere
 import asyncio
 import fcntl
 import logging
+import os
 import signal
 import socket
 import sys
 import termios
+import threading
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -23,10 +25,13 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
+from service.api.security_headers import ALWAYS
 from service.api.short_way import ShortWay
 from service.listening import BACKLOG, address_of, take_no_more
 
 MOST_SECONDS_TO_STOP = 20  # for the requests under way, once the listener is closed
+TO_PART = 2  # seconds of them, for those to whom it is said that they are not answered
+TO_END = 4  # seconds after them, in which the application ends; then the process does, whatever its threads still do
 SETTLE = 0.2  # seconds in which connections that have begun are accepted, and their requests arrive
 INTERPRETER_TURN = 0.0002  # seconds until a thread that wants the interpreter gets it
 
@@ -119,6 +124,7 @@ class Server(uvicorn.Server):
             log_config=None,
             access_log=False,
             server_header=False,
+            headers=ALWAYS,
             timeout_graceful_shutdown=MOST_SECONDS_TO_STOP,
         )
         super().__init__(config)
@@ -183,4 +189,30 @@ class Server(uvicorn.Server):
             if self._alone:  # else the supervisor has done it, for all
                 take_no_more(sockets or [])
             await asyncio.sleep(SETTLE)
+        _end_within(MOST_SECONDS_TO_STOP + TO_END)
+        cutting = asyncio.get_running_loop().call_later(MOST_SECONDS_TO_STOP - TO_PART, self._cut_off)
         await super().shutdown(sockets)
+        cutting.cancel()
+
+    def _cut_off(self) -> None:
+        """Who has no answer yet is told that there will be none, and streams break off."""
+        log.warning("the time to stop is over; %d requests are cut off", len(self.server_state.connections))
+        for task in list(self.server_state.tasks):
+            task.cancel()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Protocol):
+                connection.cut_off()
+
+
+def _end_within(seconds: float) -> None:
+    """A thread in native code cannot be ended, and Python would wait for it."""
+
+    def end() -> None:
+        log.warning("a thread still works; the process ends without it")
+        for each in (sys.stdout, sys.stderr):
+            each.flush()
+        os._exit(0)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()

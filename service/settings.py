@@ -6,11 +6,16 @@ import sys
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SECRETS = ("admin_key", "database_url", "webhook_secret")  # each can be given as a file, too: `…_file`
 PR_SET_DUMPABLE = 4
+
+
+class InvalidSettings(ValueError):
+    """Settings of the environment, or of the command line, are not right."""
 
 
 class Settings(BaseSettings):
@@ -26,10 +31,25 @@ class Settings(BaseSettings):
 
     @classmethod
     def read(cls, **given: Any) -> Self:
-        """The settings of the environment, but for those given here."""
+        """The settings of the environment, but for those given here.
+
+        Raises:
+            InvalidSettings: which of them are not right, and what each is to be. What they are is not told: it may be secret.
+        """
         if os.environ.get("MODELWRIGHT_ADMIN_KEY") == "":
             given.setdefault("admin_key", "")  # who sets an empty key is mistaken, and shall not be served without one
-        return cls(**given)
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            raise InvalidSettings("; ".join(map(cls._told, error.errors()))) from None
+
+    @classmethod
+    def _told(cls, fault: ErrorDetails) -> str:
+        if not fault["loc"]:
+            return fault["msg"].removeprefix("Value error, ")
+        name = str(fault["loc"][0])
+        expected = fault["msg"][:1].lower() + fault["msg"][1:]
+        return f"MODELWRIGHT_{name.upper()}: {expected} ({cls.model_fields[name].description})"
 
     @model_validator(mode="before")
     @classmethod
@@ -37,7 +57,7 @@ class Settings(BaseSettings):
         """Takes the secrets that are given as files from there, without the line's end."""
         given = dict(given)
         for name in SECRETS:
-            path, variable = given.get(f"{name}_file"), f"MODELWRIGHT_{name.upper()}"
+            path, variable = given.get(f"{name}_file"), variable_of(name)
             if path is None:
                 continue
             if given.get(name) is not None:
@@ -96,6 +116,11 @@ class Settings(BaseSettings):
     )
     max_upload_bytes: int = Field(default=10 * 2**30, ge=1, description="bytes of a data set or a bundle at most")
     max_parameters: int = Field(default=100_000_000, ge=1, description="parameters of a model at most")
+    max_model_bytes: int = Field(
+        default=2**29,
+        ge=1,
+        description="bytes of a model's parameters, and of what it makes of one row, at most",
+    )
     max_memory_bytes: int | None = Field(
         default=None,
         ge=1,
@@ -118,12 +143,17 @@ class Settings(BaseSettings):
         ge=0,
         description="seconds for which a training waits in all for space, the store or its data, before it fails",
     )
+    request_memory_bytes: int = Field(
+        default=256 * 2**20,
+        ge=1,
+        description="bytes of memory for the bodies of all requests together, and what is made of them; more get 429",
+    )
     warm_model_bytes: int = Field(default=2**30, ge=0, description="bytes of models kept in memory for predictions")
 
     light_predictions: int = Field(
         default=10_000_000,
         ge=0,
-        description="parameters times rows up to which a prediction is computed in the event loop, not in a thread",
+        description="multiply-adds and numbers made up to which a prediction is computed in the event loop, not in a thread",
     )
     prediction_threads: int = Field(default=1, ge=1, description="predictions computed in threads at a time")
     waiting_predictions: int = Field(
@@ -160,10 +190,15 @@ class Settings(BaseSettings):
     )
 
 
+def variable_of(setting: str) -> str:
+    """The variable of the environment that a setting is read from."""
+    return f"MODELWRIGHT_{setting.upper()}"
+
+
 def forget_secrets() -> None:
     """Takes the secrets out of the environment once they were read: nobody is to inherit them. Nor is anybody of the same
     user, such as what a plug-in starts, to read them out of this process's memory or first environment."""
     for secret in SECRETS:
-        os.environ.pop(f"MODELWRIGHT_{secret.upper()}", None)
+        os.environ.pop(variable_of(secret), None)
     if sys.platform == "linux" and os.geteuid() != 0:  # nothing is hidden from what runs as root
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0)

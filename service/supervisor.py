@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from service.listening import address_of, open_listeners, take_no_more
-from service.settings import Settings, forget_secrets
+from service.settings import SECRETS, Settings, forget_secrets, variable_of
 from service.telemetry import logs
 from service.telemetry.totals import Family, only_summed, total
 from service.wire import LONGEST_LINE, line_of
@@ -63,19 +63,24 @@ def supervise(settings: Settings) -> None:
         "MODELWRIGHT_HOST": settings.host,
         "MODELWRIGHT_INSECURE": str(settings.insecure),
     }
+    # Not by the environment, which whoever is of the same user may read until the process has forbidden it.
+    secrets = {name: environment.pop(variable_of(name)) for name in SECRETS if variable_of(name) in environment}
     forget_secrets()
-    status = asyncio.run(Supervisor(settings, listeners, environment).serve())
+    status = asyncio.run(Supervisor(settings, listeners, environment, secrets).serve())
     sys.exit(status)
 
 
 class Supervisor:
     """See above. `serve` is all there is to call."""
 
-    def __init__(self, settings: Settings, listeners: list[socket.socket], environment: dict[str, str]) -> None:
+    def __init__(
+        self, settings: Settings, listeners: list[socket.socket], environment: dict[str, str], secrets: dict[str, str]
+    ) -> None:
         self._delay = settings.stop_delay_seconds
         self._answering = [f"worker-{number}" for number in range(1, settings.workers + 1)]
         self._listeners = listeners
         self._environment = environment
+        self._secrets = line_of("secrets", secrets)
         self._processes: dict[str, Process] = {}
         self._ready = {name: asyncio.Event() for name in ("trainings", *self._answering)}  # since the first time
         self._stop = asyncio.Event()
@@ -176,6 +181,7 @@ class Supervisor:
                 return os.EX_OSERR
         reader, writer = await asyncio.open_connection(sock=ours, limit=LONGEST_LINE)
         process = self._processes[name] = Process(name, child, writer)
+        writer.write(self._secrets)
         if self._stop.is_set():  # meanwhile
             child.terminate()
         await self._hear(process, reader)

@@ -26,6 +26,7 @@ from service.jobs.limits import AttemptLimits, memory_there_is
 from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
 from service.jobs.signing import Signer
+from service.opening import check, journal_url, remember
 from service.settings import Settings
 from service.telemetry.gauges import Gauges
 from service.telemetry.watchers import Watchers
@@ -87,6 +88,7 @@ class Trainings:
 
     def start(self) -> None:
         """Begins with the jobs that wait. From the thread that lives as long as the process: the trainers die with it."""
+        remember(self._settings)
         self._runner.start()
         if self._webhooks is not None:
             self._webhooks.start()
@@ -110,6 +112,7 @@ class Trainings:
         if self._webhooks is not None:
             self._webhooks.stop()
         self._ownership.close()
+        remember(self._settings)
 
     def gauges(self) -> Gauges:
         """How busy they are, for Prometheus."""
@@ -136,6 +139,7 @@ class Trainings:
             await asyncio.sleep(BETWEEN_ROUNDS)
 
     def _tidy_once(self) -> None:
+        remember(self._settings)
         self._housekeeping.forget_old(self._settings.keep_events_days)
         if self._settings.keep_jobs_days is not None:
             self._housekeeping.forget_jobs(self._settings.keep_jobs_days)
@@ -149,12 +153,11 @@ def open_journal(settings: Settings) -> Engine:
 
     Raises:
         JournalNotOpened: it is not to be had.
+        HomeError: something is gone that the home has held.
     """
-    if settings.database_url is not None:
-        return open_database(settings.database_url.get_secret_value())
-    home = settings.home.resolve()
-    home.mkdir(parents=True, exist_ok=True)
-    return open_database(f"sqlite:///{home / 'journal.sqlite'}")
+    held = check(settings)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    return open_database(journal_url(settings), known=not held.isdisjoint({"database", "journal"}))
 
 
 def webhook_settings(settings: Settings) -> tuple[Destinations, Signer | None]:

@@ -2,6 +2,7 @@
 
 | message | from | to | meaning |
 |---|---|---|---|
+| `["secrets", {…}]` | supervisor | all | the secrets of its environment; the first message, before all else |
 | `["ready", null]` | all | supervisor | it works now |
 | `["wake", null]` | an answering process | the one that trains | there may be something to do |
 | `["job", id]` | all | all others | that job has changed |

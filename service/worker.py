@@ -4,6 +4,7 @@ What each needs is imported when it is known what it is: the one that trains loa
 """
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -12,10 +13,11 @@ import sys
 from model_store import Store
 from service.access.errors import AccessError
 from service.api.job_document import document
+from service.home import HomeError
 from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
 from service.jobs.journal import Journal
-from service.jobs.trainer_server import die_with
-from service.settings import Settings, forget_secrets
+from service.liveness import die_with
+from service.settings import InvalidSettings, Settings, forget_secrets
 from service.telemetry import logs
 from service.telemetry.exposition import families
 from service.telemetry.metrics import Counted
@@ -29,16 +31,30 @@ def main(arguments: list[str]) -> int:
     """Does its part until the supervisor says that it is enough; the exit status."""
     die_with(os.getppid())
     role, wire, *listeners = arguments
-    settings, to_others = Settings.read(), Wire(socket.socket(fileno=int(wire)))
+    connection = socket.socket(fileno=int(wire))
+    secrets, to_others = secrets_from(connection), Wire(connection)
     try:
+        settings = Settings.read(**secrets)
         if role == "answer":
             answer(settings, to_others, [socket.socket(fileno=int(each)) for each in listeners])
         else:
             asyncio.run(train(settings, to_others))
-    except (AccessError, JournalNotOpened, WebhooksMisconfigured, OSError) as error:
+    except (AccessError, HomeError, InvalidSettings, JournalNotOpened, WebhooksMisconfigured, OSError) as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201 - as the command line tells it
         return 1
     return 0
+
+
+def secrets_from(connection: socket.socket) -> dict[str, str]:
+    """What the supervisor says first: the secrets of its environment. Nothing else comes before this process is ready."""
+    line = b""
+    while not line.endswith(b"\n"):
+        read = connection.recv(2**16)
+        if not read:
+            sys.exit(1)  # it has ended
+        line += read
+    secrets: dict[str, str] = json.loads(line)[1]
+    return secrets
 
 
 def answer(settings: Settings, wire: Wire, listeners: list[socket.socket]) -> None:

@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
-from service.settings import SECRETS, Settings
+from service.settings import SECRETS, InvalidSettings, Settings
 
 ROOT = Path(__file__).parents[1]
 BOTH = """
@@ -48,11 +47,11 @@ def test_a_secret_can_be_given_as_a_file(name: str, tmp_path: Path, monkeypatch:
     monkeypatch.setenv(f"MODELWRIGHT_{name.upper()}_FILE", str(file))
     assert getattr(Settings.read(), name).get_secret_value() == "sqlite:///of 24 bytes at least"
     monkeypatch.setenv(f"MODELWRIGHT_{name.upper()}", "another")
-    with pytest.raises(ValidationError, match="only one can be meant"):
+    with pytest.raises(InvalidSettings, match="only one can be meant"):
         Settings.read()
     monkeypatch.delenv(f"MODELWRIGHT_{name.upper()}")
     file.unlink()
-    with pytest.raises(ValidationError, match="_FILE cannot be read: No such file"):
+    with pytest.raises(InvalidSettings, match="_FILE cannot be read: No such file"):
         Settings.read()
 
 
@@ -63,3 +62,34 @@ def test_another_process_of_the_same_user_cannot_read_the_secrets_of_the_service
     given = os.environ | {"MODELWRIGHT_ADMIN_KEY": "secret"}
     done = subprocess.run(command, env=given, capture_output=True, text=True, cwd=ROOT, check=False)  # noqa: S603 - ours
     assert done.stdout.split() == [sees] * 3, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("PORT", "many", "MODELWRIGHT_PORT: input should be a valid integer"),
+        ("PORT", "70000", "MODELWRIGHT_PORT: input should be less than or equal to 65535"),
+        ("WORKERS", "0", "MODELWRIGHT_WORKERS: input should be greater than or equal to 1"),
+        ("LOG_LEVEL", "loud", "MODELWRIGHT_LOG_LEVEL: input should be 'debug', 'info', 'warning' or 'error'"),
+        ("DEFAULT_MODEL", "a@b@c", "MODELWRIGHT_DEFAULT_MODEL: "),
+        ("INSECURE", "perhaps", "MODELWRIGHT_INSECURE: "),
+        ("MAX_MEMORY_BYTES", "1e400", "MODELWRIGHT_MAX_MEMORY_BYTES: "),
+        ("CHECKPOINT_SECONDS", "nan", "MODELWRIGHT_CHECKPOINT_SECONDS: "),
+    ],
+)
+def test_a_setting_that_is_not_right_is_named_in_one_line(
+    name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"MODELWRIGHT_{name}", value)
+    with pytest.raises(InvalidSettings) as caught:
+        Settings.read()
+    assert str(caught.value).startswith(told)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_command_line_tells_it_without_a_traceback(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "service", "serve", "--port", "70000", "--home", str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Error: MODELWRIGHT_PORT: ")
+    assert len(ended.stderr.splitlines()) == 1

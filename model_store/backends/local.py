@@ -40,6 +40,7 @@ class LocalBackend(Backend):
             try:
                 return self._path(key).read_bytes()
             except _ABSENT:
+                self._check_root()
                 raise KeyNotFound from None
 
     def create(self, key: str, data: bytes) -> None:
@@ -76,6 +77,7 @@ class LocalBackend(Backend):
             try:
                 return sorted(os.listdir(self._path(prefix)))  # noqa: PTH208 - names alone, without a Path for each
             except _ABSENT:
+                self._check_root()
                 return []
 
     def delete(self, prefix: str) -> None:
@@ -99,6 +101,7 @@ class LocalBackend(Backend):
             except _ABSENT:
                 found = False
         if not found:
+            self._check_root()
             raise KeyNotFound
         return path
 
@@ -112,6 +115,11 @@ class LocalBackend(Backend):
                         _remove(path)
                 except FileNotFoundError:
                     continue  # its writer, or another sweep, was faster
+
+    def _check_root(self) -> None:
+        """What is absent from a store that is itself gone is not known to be absent."""
+        if not self._temporary.is_dir():
+            raise Unavailable("The folder of the store is gone.")
 
     def _path(self, key: str) -> Path:
         parts = key.split("/")

@@ -5,6 +5,7 @@
 | when is a line written | when the change is made, before its answer is sent |
 | when is it on the disk | before the answer too, if something was changed; refused attempts are left to the system |
 | what if it cannot be written | the change stands, and so does its answer; the line goes to the service's own log, as an error |
+| what is in it | JSON with a seal over the line and its day; one that is not what was written is shown as damaged |
 | who writes | any process of the home: a line is one `write` at the end of the file |
 | how many | all changes; of attempts that came to nothing 60 a minute for each who, the next line says how many were left out |
 | how long | `MODELWRIGHT_KEEP_AUDIT_DAYS`, by the housekeeping of any process |
@@ -26,11 +27,16 @@ from pathlib import Path
 from typing import Any
 
 from model_store.clock import Clock, rfc3339, utc_now
+from model_store.errors import MadeByNewer
 from model_store.os_errors import storage_errors
+from model_store.sealed import seal, unseal
 from service.access.keys import Key
 
+COMMAND_LINE = "command line"
 MINUTE = 60.0
 MOST_A_MINUTE = 60
+DAMAGED = "audit_damaged"
+MOST_SAID = 200  # characters of what is wrong with a line
 AT_ONCE = 2**20  # bytes that are read at a time
 ID = r"([0-9]{4}-[0-9]{2}-[0-9]{2}):([0-9]{1,18})"  # of a line: its day, and where in the day's file it ends
 _ID = re.compile(ID)
@@ -95,6 +101,11 @@ class Audit:
         if (line := self._line(who, [], about)) is not None:
             self._later.submit(self._put, line, durable=False)
 
+    def append_command(self, what: str, on: str, before: Any = None, after: Any = None) -> None:
+        """Writes a line of a change by a command on the machine itself."""
+        about = {"request_id": None, "method": None, "path": None, "status": None}
+        self.append(COMMAND_LINE, [Change(what, on, before, after)], **about)
+
     def close(self) -> None:
         """What is still to be written is."""
         self._later.shutdown()
@@ -148,15 +159,15 @@ class Audit:
             return left_out
 
     def _put(self, line: dict[str, Any], *, durable: bool) -> None:
-        text = json.dumps(line)
+        path = self._of(self._now())
         try:
-            self._write(self._of(self._now()), text, durable=durable)
+            self._write(path, seal(_key(path), line), durable=durable)
         except OSError as error:
-            log.error("the audit log could not be written (%s): %s", error.strerror, text)
+            log.error("the audit log could not be written (%s): %s", error.strerror, json.dumps(line))
 
-    def _write(self, path: Path, line: str, *, durable: bool) -> None:
+    def _write(self, path: Path, line: bytes, *, durable: bool) -> None:
         # The newline before keeps this line apart from one that a full disk has cut off.
-        data = f"\n{line}\n".encode()
+        data = b"\n%s\n" % line
         new = not path.exists()
         if new:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -196,8 +207,20 @@ def _lines_of(path: Path, start: int) -> Iterator[dict[str, Any]]:
         for text in iter(lambda: file.readline(AT_ONCE), b""):
             if not text.endswith(b"\n"):
                 continue  # it is being written, or was cut off
-            try:
-                line = json.loads(text)
-            except ValueError:
-                continue  # empty, or cut off
-            yield {"id": f"{path.stem}:{file.tell()}", **line}
+            if text.strip():
+                yield {"id": f"{path.stem}:{file.tell()}", **_line_of(path, text)}
+
+
+def _line_of(path: Path, text: bytes) -> dict[str, Any]:
+    """What a line says; of one that is not what was written, or was cut off, that it is damaged."""
+    try:
+        return unseal(_key(path), text)[0]
+    except (ValueError, MadeByNewer) as error:
+        damage = {"code": DAMAGED, "detail": f"this line of the audit log is damaged: {error}"[:MOST_SAID]}
+    unknown = dict.fromkeys(("who", "key_id", "request_id", "method", "path", "status"))
+    return {"at": f"{path.stem}T00:00:00.000000Z", **unknown, "changes": [], "error": damage}
+
+
+def _key(path: Path) -> str:
+    """What a line's seal says of where it stands: its day."""
+    return f"audit/{path.stem}"

@@ -5,22 +5,24 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from model_store.clock import Clock, rfc3339, utc_now
 from model_store.os_errors import storage_errors
 from service.access.errors import InvalidKey, KeyExists, KeyNotFound, KeysCorrupt
-from service.access.keys import Key, configured, digest, make
+from service.access.keys import NAMELESS, Key, configured, digest, make
 from service.access.scopes import Scope
 
 ROUND = 0.5  # seconds between two looks at the file
 MOST = 1000  # keys in the file; those that have ended go first
 LONGEST_HEADER = 256
+HEAD, FOOT = b'{"keys": [', b"]}"  # the first and the last line of the file
 FIRST = "first"  # the name of the key that is made at a first start
 _SCHEME = b"bearer "
 
@@ -39,16 +41,20 @@ class Keyring:
         folder: of the keys; made with the first one.
         given: a key of the configuration, which stands in no file.
         now: tells the time.
+        kept: called whenever keys were written to the file.
 
     Raises:
         KeysCorrupt: the file is damaged.
         InvalidKey: the key of the configuration is not one.
     """
 
-    def __init__(self, folder: Path, given: str | None = None, now: Clock = utc_now) -> None:
+    def __init__(
+        self, folder: Path, given: str | None = None, now: Clock = utc_now, kept: Callable[[], None] = lambda: None
+    ) -> None:
         self._folder = folder
         self._file = folder / "keys.json"
         self._now = now
+        self._kept = kept
         self._given = None if given is None else configured(given, now())
         self._stamp: Stamp | None = None
         self._known: dict[bytes, Key] = {}
@@ -123,15 +129,16 @@ class Keyring:
         return secret
 
     def revoke(self, named: str) -> Key:
-        """The key of that name or id, revoked. Other processes know within a second.
+        """The key of that name or id, revoked. Other processes know within a second. A damaged one is whole again, and
+        revoked.
 
         Raises:
             KeyNotFound: there is none, or none that was not revoked already.
         """
         with self._writing() as keys:
             for number, key in enumerate(keys):
-                if named in (key.name, key.id) and key.revoked_at is None:
-                    keys[number] = replace(key, revoked_at=rfc3339(self._now()))
+                if named in (key.name, key.id) and (key.revoked_at is None or key.damaged):
+                    keys[number] = replace(key, revoked_at=rfc3339(self._now()), damaged=False)
                     self._write(keys)
                     return keys[number]
         raise KeyNotFound
@@ -139,7 +146,10 @@ class Keyring:
     # Beneath
 
     def _take(self, keys: list[Key]) -> None:
-        valid = [each for each in keys if each.revoked_at is None] + ([self._given] if self._given else [])
+        for each in (each for each in keys if each.damaged):
+            log.error("the key %s (%s) is damaged and lets nobody in: revoke it, and make another", each.name, each.id)
+        valid = [each for each in keys if each.revoked_at is None and not each.damaged]
+        valid += [self._given] if self._given else []
         self._known = {bytes.fromhex(each.sha256): each for each in valid}
         self.on = self.on or bool(keys) or self._given is not None
 
@@ -156,11 +166,18 @@ class Keyring:
 
     def _read(self) -> list[Key]:
         try:
-            return [Key.from_json(each) for each in orjson.loads(self._file.read_bytes())["keys"]]
+            data = self._file.read_bytes()
         except FileNotFoundError:
+            if self._stamp is not None:
+                raise KeysCorrupt(
+                    "The file of keys is gone from the home; nobody may write a new one over it."
+                ) from None
             return []
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise KeysCorrupt from error
+        keys = [_key(each, number) for number, each in enumerate(_entries(data), 1)]
+        # Nothing of it can be read; nor is it ever written without a key.
+        if all(each.damaged and each.id.startswith(NAMELESS) for each in keys):
+            raise KeysCorrupt
+        return keys
 
     def _pruned(self, keys: list[Key]) -> list[Key]:
         """With room for one more."""
@@ -186,7 +203,9 @@ class Keyring:
                 os.close(lock)
 
     def _write(self, keys: list[Key]) -> None:
-        data = orjson.dumps({"keys": [each.to_json() for each in keys]}, option=orjson.OPT_INDENT_2)
+        # A line for each, so that damage to one is none to the others.
+        lines = b",\n".join(orjson.dumps(each.to_json()) for each in keys)
+        data = b"%s\n%s\n%s\n" % (HEAD, lines, FOOT)
         temporary = self._folder / "keys.new"
         temporary.unlink(missing_ok=True)  # of one that was killed; we have the lock
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -202,3 +221,31 @@ class Keyring:
             os.fsync(folder)
         finally:
             os.close(folder)
+        self._kept()
+
+
+def _entries(data: bytes) -> list[Any]:
+    """What stands in the file for each key; None for what was cut off at its end."""
+    try:
+        keys = orjson.loads(data)["keys"]
+    except (ValueError, KeyError, TypeError):
+        keys = None
+    if isinstance(keys, list):
+        return keys
+    lines = data.splitlines()
+    cut = [] if lines[-1:] == [FOOT] else [None]
+    return [_entry(line.removesuffix(b",")) for line in lines[1:] if line != FOOT] + cut
+
+
+def _entry(line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except ValueError:
+        return line.decode(errors="replace")
+
+
+def _key(entry: Any, number: int) -> Key:
+    try:
+        return Key.from_json(entry)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Key.of_damaged(entry, number)

@@ -4,17 +4,20 @@ import hashlib
 import secrets
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Self
 
 from model_store.clock import from_rfc3339, rfc3339
 from model_store.names import check_name
+from model_store.sealed import seal_of
 from service.access.errors import InvalidKey
 from service.access.scopes import WORDS, Scope
 
 PREFIX = "mw_"  # so that people, and scanners of repositories, recognise one
+KIND = "access/keys"  # what a seal says of what it seals
+NAMELESS = "damaged-"  # begins what a key is called that cannot be read
 MOST_DAYS = 36_500
 SHORTEST, LONGEST = 32, 128  # characters of a key that somebody else has made
 LEAST_DIFFERENT = 10  # characters that such a key must have: a row of the same one is no secret
@@ -23,7 +26,11 @@ _VISIBLE = frozenset(string.ascii_letters + string.digits + string.punctuation)
 
 @dataclass(frozen=True)
 class Key:
-    """What is kept of a key. Times are RFC 3339 in UTC."""
+    """What is kept of a key. Times are RFC 3339 in UTC.
+
+    In the file it has a seal: a digest over itself, its kind and its id. Keys of before have none. A key that is not what
+    its seal says is damaged: it is shown, and lets nobody in. `kept` is then what stands in the file, and stays there.
+    """
 
     id: str
     name: str
@@ -32,6 +39,8 @@ class Key:
     created_at: str
     expires_at: str | None = None
     revoked_at: str | None = None
+    damaged: bool = False
+    kept: Any = field(default=None, repr=False, compare=False)
 
     @cached_property
     def level(self) -> Scope:
@@ -50,15 +59,41 @@ class Key:
         Raises:
             ValueError, KeyError, TypeError: it is not one.
         """
-        key = cls(**kept | {"scopes": tuple(WORDS[word] for word in kept["scopes"])})
+        fields = dict(kept)
+        seal = fields.pop("seal", None)
+        if seal is not None and seal != seal_of(f"{KIND}/{fields['id']}", fields):
+            raise ValueError("not what was sealed")
+        key = cls(**fields | {"scopes": tuple(WORDS[word] for word in fields["scopes"]), "damaged": False})
         if not key.scopes or len(bytes.fromhex(key.sha256)) != hashlib.sha256().digest_size:
             raise ValueError("not a key")
         key.ends  # noqa: B018 - a time that cannot be read is found now
         return key
 
-    def to_json(self) -> dict[str, Any]:
+    @classmethod
+    def of_damaged(cls, kept: Any, number: int) -> Self:
+        """What can still be read of a damaged key, the so-many-th in the file."""
+        fields = kept if isinstance(kept, dict) else {}
+        texts = {name: value for name, value in fields.items() if isinstance(value, str)}
+        words = fields.get("scopes")
+        scopes = [WORDS[each] for each in words if each in set(WORDS)] if isinstance(words, list) else []
+        return cls(
+            id=texts.get("id") or f"{NAMELESS}{number}",
+            name=texts.get("name") or f"{NAMELESS}{number}",
+            scopes=tuple(scopes) or (Scope.PREDICT,),
+            sha256="0" * 64,
+            created_at=texts.get("created_at") or "",
+            revoked_at=texts.get("revoked_at"),
+            damaged=True,
+            kept=kept,
+        )
+
+    def to_json(self) -> Any:
         """Into the file."""
-        return {**self.shown(), "sha256": self.sha256}
+        if self.damaged:
+            return self.kept
+        fields = {**self.shown(), "sha256": self.sha256}
+        del fields["damaged"]
+        return {**fields, "seal": seal_of(f"{KIND}/{self.id}", fields)}
 
     def shown(self) -> dict[str, Any]:
         """What may be told of it."""
@@ -69,6 +104,7 @@ class Key:
             "created_at": self.created_at,
             "expires_at": self.expires_at,
             "revoked_at": self.revoked_at,
+            "damaged": self.damaged,
         }
 
 

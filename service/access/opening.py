@@ -12,7 +12,14 @@ log = logging.getLogger(__name__)
 
 
 def open_keyring(
-    folder: Path, *, given: str | None, first: bool, host: str, insecure: bool, tell: Callable[[str], None]
+    folder: Path,
+    *,
+    given: str | None,
+    first: bool,
+    host: str,
+    insecure: bool,
+    tell: Callable[[str], None],
+    kept: Callable[[], None] = lambda: None,
 ) -> Keyring:
     """The keys to serve with.
 
@@ -23,13 +30,14 @@ def open_keyring(
         host: the address to listen on.
         insecure: whoever reaches it may do everything.
         tell: to whom the first key is shown.
+        kept: called whenever keys were written to the home.
 
     Raises:
         KeysNeeded: there is none, and the address can be reached from other machines.
         KeysCorrupt, InvalidKey: the keys are not right.
         NoSpace, Unavailable: the first key could not be kept.
     """
-    keyring = Keyring(folder, given)
+    keyring = Keyring(folder, given, kept=kept)
     if keyring.on:
         return keyring
     if insecure:

@@ -1,23 +1,25 @@
 """Bodies of requests, bounded: never more in memory or on disk than a route allows, once decompressed."""
 
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from fastapi import Request
-from starlette.concurrency import run_in_threadpool
 
 from model_store.os_errors import storage_errors
 from service.api.errors import TooLarge, UnsupportedMediaType
-from service.api.json import decode_json
-from service.serving.content_coding import decompress
+from service.api.json import decode_json, json_weight
+from service.api.parts import parts_of
+from service.api.pools import pools, write
+from service.serving.content_coding import Decompressor, decompress, decompressor
 
 MOST_JSON_BYTES = 16 * 2**20
 LARGE = 64 * 2**10  # bytes of JSON from which on the event loop does not decode it itself
 BLOCK = 2**20  # bytes that are written at a time
 BODY = "body"  # the name of the file
+NO_DEFAULT = object()
 
 
 def media_type(request: Request) -> str:
@@ -25,27 +27,44 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
 
 
-async def read_json(request: Request) -> Any:
-    """The decoded body.
+async def read_json(request: Request) -> AsyncIterator[Any]:
+    """The decoded body, as a dependency of routes: until they have answered it counts as memory that is taken.
 
     Raises:
         UnsupportedMediaType, TooLarge, InvalidCoding, InvalidJson: it is no JSON that this service takes.
+        Overloaded: the bodies of others take all the memory there is for them.
     """
     given = media_type(request)
     if given not in ("", "application/json") and not given.endswith("+json"):
         raise UnsupportedMediaType("expected Content-Type: application/json")
-    body = await read_body(request, MOST_JSON_BYTES)
-    return decode_json(body) if len(body) <= LARGE else await run_in_threadpool(decode_json, body)
+    async with decoded_body(request) as value:
+        yield value
 
 
-async def read_body(request: Request, most: int) -> bytes:
-    """The whole body, at most so many bytes.
+@asynccontextmanager
+async def decoded_body(request: Request, absent: Any = NO_DEFAULT) -> AsyncIterator[Any]:
+    """The decoded body, whatever it is said to be; `absent` for an empty one, if given.
 
     Raises:
-        TooLarge, InvalidCoding: there are more, or they are not what Content-Encoding says.
+        As `read_json`.
     """
-    chunks = [chunk async for chunk in bounded(request, most)]
-    return b"".join(chunks)
+    parts = await parts_of(request)
+    with parts.bodies.share() as share:
+        coding = _decompressor(request, MOST_JSON_BYTES)
+        chunks = []
+        async for chunk in _as_they_come(request, MOST_JSON_BYTES):
+            share.take(len(chunk))
+            chunks.append(chunk)
+        body = b"".join(chunks)
+        del chunks
+
+        def decoded() -> Any:
+            content = body if coding is None else decompress(body, coding, share.take)
+            if len(content) > LARGE:
+                share.take(json_weight(content))
+            return absent if not content and absent is not NO_DEFAULT else decode_json(content)
+
+        yield decoded() if coding is None and len(body) <= LARGE else await pools().planning.run(decoded)
 
 
 @contextmanager
@@ -69,19 +88,45 @@ async def body_on_disk(request: Request, folder: Path, most: int) -> AsyncIterat
     with own_folder(folder) as own:
         path = own / BODY
         with storage_errors(), path.open("wb", buffering=BLOCK) as file:
-            async for chunk in bounded(request, most):
-                await run_in_threadpool(file.write, chunk)  # a slow disk holds up nobody else
+            await hand_on(request, most, file.write)
         yield path
 
 
-async def bounded(request: Request, most: int) -> AsyncIterator[bytes]:
-    """The body as it comes, decompressed.
+async def hand_on(request: Request, most: int, take: Callable[[bytes], object]) -> None:
+    """Gives the body to `take`, decompressed and piece by piece, in threads: neither a slow disk nor what it is compressed
+    with holds up anybody else.
 
     Raises:
         TooLarge, InvalidCoding: there are more bytes than `most`, or they are not what Content-Encoding says.
     """
+    coding = _decompressor(request, most)
+
+    def pass_on(chunk: bytes) -> None:
+        for piece in (chunk,) if coding is None else coding.pieces(chunk):
+            take(piece)
+
+    async for chunk in _as_they_come(request, most):
+        await write(pass_on, chunk)
+    if coding is not None:
+        coding.end()
+
+
+def _decompressor(request: Request, most: int) -> Decompressor | None:
+    return decompressor(request.headers.get("content-encoding", ""), most)
+
+
+async def _as_they_come(request: Request, most: int) -> AsyncIterator[bytes]:
+    """The chunks of the body as they were sent.
+
+    Raises:
+        TooLarge: they are more than `most` bytes.
+    """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > most:
         raise TooLarge(f"the body has {declared} bytes; at most {most} are taken here")
-    async for piece in decompress(request.stream(), request.headers.get("content-encoding", ""), most):
-        yield piece
+    total = 0
+    async for chunk in request.stream():
+        total += len(chunk)
+        if total > most:
+            raise TooLarge(f"the body has more than {most} bytes, the most that is taken here")
+        yield chunk

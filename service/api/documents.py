@@ -221,7 +221,7 @@ class Alias(Document):
 
 
 class Key(Document):
-    """A key, without what only its holder has. Times are null where there is none."""
+    """A key, without what only its holder has. Times are null where there is none. One that is damaged lets nobody in."""
 
     id: str
     name: str
@@ -229,6 +229,7 @@ class Key(Document):
     created_at: str
     expires_at: str | None
     revoked_at: str | None
+    damaged: bool
 
 
 class NewKey(Key):
@@ -256,6 +257,7 @@ class AuditLine(Document):
     status: int | None
     changes: list[dict[str, Any]]
     left_out: int = 0  # only where attempts before this one, by the same, have no line of their own
+    error: dict[str, Any] | None = None  # only of a line that is damaged
 
 
 class Predictions(Document):

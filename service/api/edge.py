@@ -1,5 +1,6 @@
 """The edge: who may ask is decided here, before anything is routed, and every request gets its id."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -13,9 +14,11 @@ from service.access.keys import Key
 from service.access.scopes import Scope as KeyScope
 from service.api.audited import Attempt
 from service.api.dialects.spoken import spoken_at
+from service.api.errors import CutOff
 from service.api.needed_scope import needed
 from service.api.origin import check_neighbour
-from service.api.problems import answer_to
+from service.api.problems import answer_for, answer_to
+from service.api.security_headers import PAGES, POLICY
 from service.api.short_way import Answer, Asked, Exchange
 from service.telemetry.request import REQUEST_ID, request_id
 
@@ -77,14 +80,29 @@ class Edge:
         began, headers = time.perf_counter(), dict(scope["headers"])
         name = request_id(headers)
         REQUEST_ID.set(name)
-        told = (b"request-id", name.encode())
+        told = ((b"request-id", name.encode()), PAGES.get(scope["path"], POLICY))
+        started = False
 
         def reply(message: Message) -> Awaitable[None]:
             # No coroutine of its own: that costs more than all else here.
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), told]
+                nonlocal started
+                started = True
+                message["headers"] = [*message.get("headers", ()), *told]
             return send(message)
 
+        try:
+            await self._pass_on(scope, receive, reply, headers, began)
+        except asyncio.CancelledError:  # by the server, at the end of the time that a stop may take
+            if (
+                not started
+            ):  # else the connection closes in the middle of the answer, which cannot be mistaken for a whole one
+                await self._refuse(scope, receive, reply, CutOff(), began)
+
+    async def _pass_on(
+        self, scope: Scope, receive: Receive, reply: Send, headers: Mapping[bytes, bytes], began: float
+    ) -> None:
+        name = REQUEST_ID.get()
         need, changes = needed(scope["method"], scope["path"])
         key, refused = self._let_in(need, scope["method"], headers)
         scope[CALLER] = key
@@ -96,10 +114,12 @@ class Edge:
         if refused is None:
             await attempt.answered_by(self._app, scope, receive, reply)
             return
-        response = _refusal(refused)
         if changes:
-            attempt.refused(response.status_code)
-        response = spoken_at(scope["path"]).refuse(response)
+            attempt.refused(answer_for(refused)[0])
+        await self._refuse(scope, receive, reply, refused, began)
+
+    async def _refuse(self, scope: Scope, receive: Receive, reply: Send, error: Exception, began: float) -> None:
+        response = spoken_at(scope["path"]).refuse(_refusal(error))
         await response(scope, receive, reply)
         self._told(scope, response.status_code, time.perf_counter() - began)
 
@@ -127,8 +147,10 @@ def _describe(scope: Scope, request_id: str, key: Key | None) -> None:
         state["key"] = key.name
 
 
-def _refusal(error: AccessError) -> Response:
+def _refusal(error: Exception) -> Response:
     response = answer_to(error)
+    if isinstance(error, CutOff):
+        response.headers["Connection"] = "close"
     if isinstance(error, Unauthorized):
         response.headers["WWW-Authenticate"] = (
             'Bearer error="invalid_token"' if isinstance(error, UnknownKey) else "Bearer"

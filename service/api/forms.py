@@ -11,10 +11,9 @@ from fastapi import Request
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
-from starlette.concurrency import run_in_threadpool
 
 from model_store.os_errors import storage_errors
-from service.api.bodies import BLOCK, BODY, bounded, own_folder
+from service.api.bodies import BLOCK, BODY, hand_on, own_folder
 from service.api.documents import FORM
 from service.api.errors import InvalidFields, MalformedForm, TooLarge
 from service.workflow.errors import Fault, step
@@ -52,8 +51,7 @@ async def form_on_disk(request: Request, folder: Path, most: int) -> AsyncIterat
         path = own / BODY
         with storage_errors(), path.open("wb", buffering=BLOCK) as file:
             parts = Parts(_boundary(request), file, most)
-            async for chunk in bounded(request, most + MOST_AROUND):
-                await run_in_threadpool(parts.feed, chunk)  # neither a slow disk nor the parser holds up anybody else
+            await hand_on(request, most + MOST_AROUND, parts.feed)
         yield parts.form(path)
 
 
@@ -89,7 +87,7 @@ class Parts:
         self._part, self._header, self._value = _Part(), bytearray(), bytearray()
         self._fields: list[tuple[str, str]] = []
         self._of_file: _Part | None = None
-        self._file_bytes = self._field_bytes = 0
+        self._file_bytes = self._field_bytes = self._around = 0
         self._ended = False
         try:
             self._parser = MultipartParser(
@@ -114,10 +112,15 @@ class Parts:
         Raises:
             MalformedForm, InvalidFields, TooLarge: as `form_on_disk`.
         """
+        self._around += len(data)
+        before = self._file_bytes
         try:
             self._parser.write(data)
         except FormParserError as error:
             raise MalformedForm(f"the form cannot be read: {error}") from None
+        self._around -= self._file_bytes - before
+        if self._around > MOST_AROUND:
+            raise TooLarge(f"the form has more than {MOST_AROUND} bytes around its file")
 
     def form(self, path: Path) -> Form:
         """The form, once its last piece was taken.

@@ -3,16 +3,17 @@
 from typing import Any
 
 from service.jobs.job import Job
+from service.jobs.records import apart, outline
 
 
 def document(job: Job) -> dict[str, Any]:
-    """A job as the API shows it."""
+    """A job as the API shows it; without the records of its spec where these were not read."""
     return {
         "id": job.id,
         "status": job.status,
         "requested": job.requested,
         "model_name": job.model_name,
-        "spec": job.spec,
+        "spec": outline(job.spec) if apart(job) else job.spec,
         "created_at": job.created_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,

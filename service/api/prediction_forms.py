@@ -13,7 +13,7 @@ from fastapi import Response
 from service.api.accept import choose
 from service.api.bodies import MOST_JSON_BYTES
 from service.api.errors import UnsupportedMediaType
-from service.api.json import count_brackets, decode_json
+from service.api.json import decode_json, json_weight
 from service.serving import formats
 from service.serving.answers import Array, json_bodies
 from service.serving.batches import Writer
@@ -21,6 +21,7 @@ from service.serving.fast_json import WORTH_IT, fast
 from service.serving.input_values import greatest_of
 from service.serving.instances import from_body, from_document, plain_rows
 from service.serving.warm_models import Served, Warm
+from service.strict_json import count_brackets
 
 MOST_BYTES = 64 * 2**20
 JSON = "application/json"
@@ -40,7 +41,7 @@ class Reader:
     """How a body becomes rows. `decode` says what can be said without a model, `read` goes on from there; the event loop does
     both itself for a body of up to `in_loop` bytes. Up to `QUICK` bytes it reads what was decoded by `quick`, if there is
     that and does not come to None; if `few`, only of JSON with few lists and objects. `most` bytes are taken, once
-    decompressed."""
+    decompressed; `weight` says about how many more a body takes while it is read."""
 
     decode: Callable[[bytes], Any]
     read: Callable[[Warm, Any], Rows]
@@ -48,6 +49,7 @@ class Reader:
     quick: Callable[[Warm, Any], Rows | None] | None = None
     few: bool = False
     most: int = MOST_BYTES
+    weight: Callable[[bytes], int] = json_weight
 
     def at_once(self, warm: Warm, body: bytes) -> tuple[Any, Rows | None]:
         """What was decoded, and its rows, read by the event loop; no rows where that would take too long.
@@ -134,9 +136,10 @@ def _reader(media_type: str, read: formats.Read) -> Reader:
             return None
         return formats.SMALL_READERS[media_type](body, warm.signature, warm.model.fills_missing)
 
+    weight = formats.WEIGHTS[media_type]
     if media_type == NPY:
-        return Reader(lambda body: body, rows, in_loop=QUICK)
-    return Reader(lambda body: body, rows, in_loop=0, quick=quickly)
+        return Reader(lambda body: body, rows, in_loop=QUICK, weight=weight)
+    return Reader(lambda body: body, rows, in_loop=0, quick=quickly, weight=weight)
 
 
 def _form(media_type: str, write: formats.Write) -> Form:

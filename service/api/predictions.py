@@ -20,8 +20,8 @@ from starlette.types import Receive, Scope, Send
 
 from model_store import Store, Version
 from service.api import access_log
-from service.api.errors import InvalidRequest
-from service.api.prediction_bodies import bounded, gone, nothing, whole_body
+from service.api.errors import InvalidRequest, TooLarge
+from service.api.prediction_bodies import bounded, decompressed, decompressor_of, gone, nothing, whole_body
 from service.api.prediction_forms import (
     FORMS,
     JSON,
@@ -41,6 +41,7 @@ from service.serving.batches import Ask, Batches
 from service.serving.content_coding import decompress
 from service.serving.errors import DeadlineExceeded, Overloaded
 from service.serving.instances import from_texts
+from service.serving.memory_budget import MemoryBudget, Share
 from service.serving.stages import seen
 from service.serving.stream import Stream
 from service.serving.warm_models import Served, Warm, WarmModels
@@ -51,6 +52,7 @@ from service.workflow.encode import unknown_categories
 
 PATIENCE = 1.0  # seconds after which a store that does not answer is not waited for, if there is a last known version
 UNUSUAL = frozenset((b"request-timeout", b"content-encoding"))  # headers that the short way does not know
+MOST_ANSWER_BYTES = 128 * 2**20  # as JSON, about
 FOR_EVER = b"public, max-age=31536000, immutable"
 PRIVATE = FOR_EVER.replace(b"public", b"private")  # what needed a key is no other's to be given from a shared cache
 NO_VERSION = Served("", 0)
@@ -67,6 +69,7 @@ class _Request:
     query: bytes
     method: str
     dialect: Dialect
+    share: Share
     began: float = field(default_factory=time.perf_counter)
     deadline: float | None = None
     served: Served = NO_VERSION
@@ -86,6 +89,7 @@ class Predictions:
         batches: Batches,
         figures: PredictionFigures,
         most_waiting: int,
+        bodies: MemoryBudget,
     ) -> None:
         self._store = store
         self._models = models
@@ -93,6 +97,7 @@ class Predictions:
         self._batches = batches
         self._figures = figures
         self._most_waiting = most_waiting
+        self._bodies = bodies
         self._waiting = 0
         self._threads = ThreadPoolExecutor(4, "prediction")
         self._looks: dict[Key, tuple[float, asyncio.Future[Version]]] = {}
@@ -105,7 +110,8 @@ class Predictions:
     async def __call__(self, key: Key, scope: Scope, receive: Receive, send: Send, dialect: Dialect = NATIVE) -> None:
         """Answers one request; HEAD as GET, the server leaves the body away."""
         headers = {name: value for name, value in reversed(scope["headers"])}  # noqa: C416 - of several the first counts
-        request = _Request(key, receive, headers, scope["query_string"], scope["method"], dialect)
+        share = self._bodies.share()
+        request = _Request(key, receive, headers, scope["query_string"], scope["method"], dialect, share)
         try:
             if b"request-timeout" in headers:
                 request.deadline = request.began + _seconds(headers[b"request-timeout"])
@@ -124,6 +130,8 @@ class Predictions:
             access_log.write(scope, refused.status_code, time.perf_counter() - request.began)
             await refused(scope, receive, send)
             return
+        finally:
+            share.release()
         served = request.served
         about = [*served.headers, *request.told] if status == 200 else request.told
         if status == 200:
@@ -181,16 +189,22 @@ class Predictions:
     async def _post(self, request: _Request) -> bytes:
         headers = request.headers
         by = request.dialect.reader(headers)
-        body = await whole_body(headers, request.receive, by.most)
+        coding = decompressor_of(headers, by.most)
+        body = await whole_body(headers, request.receive, by.most, request.share)
         began, known = time.perf_counter(), self._current.known(request.key)
         warm = None if known is None else self._models.known(known.digest)
         if warm is not None and not self._has_room(warm, by, body):
             raise Overloaded
+        if coding is not None:
+            sent = body
+            body = await self._apart(request, lambda: decompress(sent, coding, request.share.take))
+            del sent
         apart = len(body) > by.in_loop
-        decoded = await self._apart(request, lambda: by.decode(body)) if apart else by.decode(body)
+        decoded = await self._apart(request, lambda: self._decoded(request, by, body)) if apart else by.decode(body)
         request.form = request.dialect.form(headers, decoded)
         version, warm = await self._warm(request)
         rows = await self._apart(request, lambda: by.read(warm, decoded)) if apart else by.read(warm, decoded)
+        self._check_answer(request, warm, len(rows))
         write, waiter = request.form.write, asyncio.get_running_loop().create_future()
         until, aside = request.deadline, request.form.apart
         ask = Ask(request.served, warm, rows, write, waiter, deadline=until, apart=aside, seen=seen.get())
@@ -198,14 +212,29 @@ class Predictions:
         self._figures.observe(version.name, version.number, "parse", ask.since - began)
         return await self._answer(request, ask, waiter)
 
+    def _decoded(self, request: _Request, by: Reader, body: bytes) -> Any:
+        """What a large body says; what reading it takes in memory is taken of the budget before."""
+        request.share.take(by.weight(body))
+        return by.decode(body)
+
+    def _check_answer(self, request: _Request, warm: Warm, rows: int) -> None:
+        """That the answer is not too large, and there is memory for it."""
+        size = warm.answer_bytes * rows
+        if size > MOST_ANSWER_BYTES:
+            most = MOST_ANSWER_BYTES // warm.answer_bytes
+            raise TooLarge(f"the answers to {rows} rows would be too large; send at most {most} rows to this model")
+        request.share.take(2 * size)
+
     async def _stream(self, request: _Request, send: Send) -> None:
         """Row after row in, answer after answer out; never more than a batch of them in memory."""
         request.form = FORMS[JSON_LINES]
         # Who waits for a cold model looks whether the client has left, and would take the rows off for that.
         receive, request.receive = request.receive, nothing
         version, warm = await self._warm(request)
-        coding = request.headers.get(b"content-encoding", b"").decode("latin-1")
-        chunks = decompress(bounded(receive, sys.maxsize), coding, sys.maxsize)
+        coding = decompressor_of(request.headers, sys.maxsize)
+        chunks: AsyncIterator[bytes] = bounded(receive, sys.maxsize)
+        if coding is not None:
+            chunks = decompressed(chunks, coding, self._threads)
 
         async def predict(raw: torch.Tensor) -> Array:
             if request.deadline is not None and time.perf_counter() > request.deadline:

@@ -12,28 +12,40 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from model_store import errors as store
+from model_store.os_errors import storage_errors
+from service import strict_json
 from service.access import errors as access
 from service.api import errors as edge
 from service.api.documents import PROBLEM
+from service.home import HomeError
 from service.jobs import errors as jobs
 from service.serving import content_coding
 from service.serving import errors as serving
 from service.telemetry.request import REQUEST_ID
+from service.use_cases.cancellation import Cancelled
+from service.use_cases.child_process import ChildFailed
 from service.use_cases.draw_plot import DrawingFailed, TooManyDrawings
+from service.use_cases.upload_dataset import TooManySurveys
 from service.workflow import errors as workflow
 from service.workflow.errors import Fault
+from service.workflow.specification import MOST_FAULTS
 
 # Searched along the class's own line of ancestors, so the nearest entry counts.
 TABLE: dict[type[Exception], tuple[int, str]] = {
     edge.InvalidJson: (400, "invalid_json"),
+    strict_json.NotStrictJson: (400, "invalid_json"),
+    strict_json.TooManyBrackets: (413, "too_large"),
     edge.InvalidRequest: (422, "invalid_request"),
     edge.NotAcceptable: (406, "not_acceptable"),
     edge.TooLarge: (413, "too_large"),
     edge.UnsupportedMediaType: (415, "unsupported_media_type"),
     edge.HeadTooLarge: (431, "invalid_request"),
     edge.AddressTooLong: (414, "invalid_request"),
+    edge.UnsupportedVersion: (505, "invalid_request"),
     edge.TooSlow: (408, "invalid_request"),
     edge.TooManyConnections: (503, "overloaded"),
+    edge.CutOff: (503, "unavailable"),
+    edge.TooManyRequests: (429, "overloaded"),
     edge.RequestError: (400, "invalid_request"),
     access.Unauthorized: (401, "unauthorized"),
     access.Forbidden: (403, "forbidden"),
@@ -41,10 +53,12 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     access.KeyExists: (409, "key_exists"),
     access.InvalidKey: (422, "invalid_request"),
     access.AccessError: (503, "unavailable"),
+    HomeError: (503, "unavailable"),
     content_coding.ContentTooLarge: (413, "too_large"),
     content_coding.UnknownCoding: (415, "unsupported_media_type"),
     content_coding.InvalidCoding: (400, "invalid_request"),
     jobs.JobNotFound: (404, "job_not_found"),
+    jobs.TooManyWatchers: (429, "overloaded"),
     jobs.IllegalMove: (409, "illegal_transition"),
     jobs.IdempotencyMismatch: (422, "idempotency_mismatch"),
     jobs.IdempotencyDamaged: (409, "journal_damaged"),
@@ -72,13 +86,15 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     serving.Overloaded: (429, "overloaded"),
     serving.DeadlineExceeded: (504, "deadline_exceeded"),
     serving.ServingError: (500, "prediction_failed"),
+    Cancelled: (400, "invalid_request"),  # which nobody reads
     DrawingFailed: (503, "unavailable"),
     TooManyDrawings: (429, "overloaded"),
+    ChildFailed: (503, "unavailable"),
+    TooManySurveys: (429, "overloaded"),
 }
 
 # A client chooses the names in its document; what it is told about them stays short.
 LONGEST = 1000
-MOST_FAULTS = 100
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +135,7 @@ def install(app: FastAPI) -> None:
     """Lets the app answer every error by the table."""
     for known in TABLE:
         app.add_exception_handler(known, _known)
+    app.add_exception_handler(OSError, _known)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(RequestValidationError, _parameters)
@@ -130,9 +147,21 @@ def answer_to(error: Exception) -> Response:
     try:
         status, code = answer_for(error)
     except KeyError:
+        if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
+            log.error("a file could not be used", exc_info=error)
+            return _of_the_disk(error)
         return _unforeseen(error)
     faults: Sequence[Fault] = getattr(error, "faults", ())
     return problem(status, code, _told(faults) if faults else str(error), faults)
+
+
+def _of_the_disk(error: OSError) -> Response:
+    """A disk that fails, or is full, where nobody has expected it: that may pass."""
+    try:
+        with storage_errors():
+            raise error
+    except store.StoreError as known:
+        return answer_to(known)
 
 
 async def _known(request: Request, error: Exception) -> Response:
@@ -172,7 +201,7 @@ async def _gone(request: Request, error: Exception) -> Response:
 
 async def _parameters(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
-    faults = [Fault("/" + "/".join(map(str, each["loc"])), each["msg"]) for each in error.errors()]
+    faults = [Fault("/" + "/".join(map(str, each["loc"])), each["msg"]) for each in error.errors()[:MOST_FAULTS]]
     return problem(422, "invalid_request", "a parameter of the request is not valid", faults)
 
 

@@ -33,10 +33,10 @@ from service.api.errors import (
 )
 from service.api.looks import Looks
 from service.api.problems import answer_to
-from service.api.request_head import check_head
+from service.api.request_head import MOST_HEAD_BYTES, check_head, check_protocol
+from service.api.security_headers import POLICY
 from service.api.turns import Turns
 
-MOST_HEAD_BYTES = 64 * 2**10  # of the request line and all headers
 PIECE = 32 * 2**10  # bytes that are parsed before anything is counted again
 MOST_PIPELINED = 16  # requests that may wait for the answer to one before them
 LATE = 64 * 2**10  # bytes of a body from which on its end is not waited for when its request is answered early
@@ -65,6 +65,8 @@ class Connection(HttpToolsProtocol):
     _part = NOTHING
     _received = 0  # bytes in all
     _unframed = 0  # bytes since a head, or a piece of a body, was whole
+    _begun: bytes | None = None  # of a head that is not whole, the pieces before the last one
+    _piece: bytes | memoryview = b""
     _by_lines = False  # whether each piece of the body is wanted as it comes
     _late = False  # whether a body is awaited that is long, or of unknown length
     _keeps_alive = True  # as the client has asked, while the body may still fail
@@ -121,6 +123,7 @@ class Connection(HttpToolsProtocol):
 
     def _parse(self, data: bytes | memoryview) -> bool:
         """Whether more may follow."""
+        self._piece = data
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:  # the request is answered as if it had not asked for it
@@ -130,6 +133,8 @@ class Connection(HttpToolsProtocol):
             self._broken(error.__context__)
             return False
         if self._part:
+            if self._begun is not None:
+                self._begun += data
             self._unframed += len(data)
             if self._unframed > MOST_HEAD_BYTES + PIECE:
                 self._endless()
@@ -146,7 +151,7 @@ class Connection(HttpToolsProtocol):
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
-        self._part, self._unframed = _HEAD, 0
+        self._part, self._unframed, self._begun = _HEAD, 0, b""
 
     def on_headers_complete(self) -> None:
         """The head is whole: the request is let in, or not."""
@@ -160,6 +165,8 @@ class Connection(HttpToolsProtocol):
         """
         if len(self.pipeline) >= MOST_PIPELINED:
             raise asyncio.QueueFull
+        check_protocol(self.url, (self._begun or b"") + bytes(self._piece))
+        self._begun = None
         return check_head(self.url, self.headers, self.parser.get_http_version)
 
     def let_in(self, length: int | None) -> None:
@@ -254,7 +261,7 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, error: RequestError) -> None:
         answer = answer_to(error)
-        headers = [*self.server_state.default_headers, *answer.raw_headers, (b"connection", b"close")]
+        headers = [*self.server_state.default_headers, POLICY, *answer.raw_headers, (b"connection", b"close")]
         first = b"HTTP/1.1 %d %b" % (answer.status_code, HTTPStatus(answer.status_code).phrase.encode())
         lines = [first, *(b"%b: %b" % each for each in headers)]
         self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + bytes(answer.body))

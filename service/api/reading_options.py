@@ -1,6 +1,7 @@
 """What the owner of a file says of how it is read: in a query, in the fields of a form, or in a JSON document."""
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,10 +10,11 @@ from service.api.errors import InvalidFields, InvalidJson, TooLarge
 from service.api.json import decode_json
 from service.workflow.data.reading import ReadingOptions
 from service.workflow.errors import Fault, step
-from service.workflow.specification import faults, nearest, shown
+from service.workflow.specification import MOST_FAULTS, FaultBudget, faults, shown
 
 TAB = {"\\t": "\t", "tab": "\t"}  # a tab is hard to type
 BY_COLUMN = {"types": '{"zip": "category"}', "date_formats": '{"born": "%d.%m.%Y"}'}
+CHANGED = ("reading", "types")
 CHANGE = '{"reading": {"separator": ";"}, "types": {"zip": "category"}}'
 
 
@@ -44,10 +46,10 @@ def changes_of(document: Any) -> dict[str, Any]:
     """
     if not isinstance(document, dict):
         raise InvalidFields(Fault("", f"expected a JSON object such as {CHANGE}"))
+    unknown, budget = (name for name in document if name not in CHANGED), FaultBudget()
     found = [
-        Fault(step(name), f"unknown field {shown(name)}; {nearest(name, ('reading', 'types'))}")
-        for name in document
-        if name not in ("reading", "types")
+        Fault(step(name), f"unknown field {shown(name)}{budget.nearest(name, CHANGED)}")
+        for name in islice(unknown, MOST_FAULTS)
     ]
     reading, types = document.get("reading", {}), document.get("types", {})
     if not isinstance(reading, dict):
@@ -117,7 +119,7 @@ def _object(name: str, text: str) -> dict[str, Any]:
 
 def _validated(values: dict[str, Any], found: list[Fault]) -> ReadingOptions:
     try:
-        options = ReadingOptions.model_validate(values)
+        options = ReadingOptions.model_validate(values, context=FaultBudget())
     except ValidationError as error:
         raise InvalidFields(*found, *faults(error, values)) from None
     if found:

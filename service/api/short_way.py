@@ -15,9 +15,11 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from service.access.keys import Key as ApiKey
 from service.api import access_log
 from service.api.busy_poll import BusyPoll
+from service.api.errors import CutOff
 from service.api.prediction_forms import QUICK, Dialect, Form
 from service.api.problems import answer_to
 from service.api.protocol import NOTHING, Connection
+from service.api.security_headers import POLICY
 from service.serving.warm_models import Served
 from service.telemetry.request import REQUEST_ID
 from service.use_cases.current_versions import Key
@@ -191,6 +193,13 @@ class ShortWay(Connection):
             self._go_the_long_way()
         super().shutdown()
 
+    def cut_off(self) -> None:
+        """A prediction that went the short way and has no answer gets none any more."""
+        cycle: object = self.cycle
+        if isinstance(cycle, Exchange) and not cycle.response_complete:
+            cycle.keep_alive = False
+            cycle.set_exception(CutOff())
+
     def _is_plain(self, length: int | None) -> bool:
         """Whether nothing about the head wants more than the body that follows, and that is not large. Each name stands
         once."""
@@ -228,5 +237,5 @@ def _common(lines: Lines) -> bytes:
     """The lines that every answer has; uvicorn makes a new list each second."""
     global _last
     if _last[0] is not lines:
-        _last = lines, rendered(lines)
+        _last = lines, rendered([*lines, POLICY])
     return _last[1]

@@ -28,4 +28,6 @@ def check(response: httpx.Response) -> None:
     except UnexpectedAnswer:
         problem = {}
     detail = problem.get("detail") or problem.get("title") or f"{response.status_code} {response.reason_phrase}"
-    raise ApiError(response.status_code, problem.get("code", ""), detail, problem.get("errors") or ())
+    wait = response.headers.get("Retry-After", "")
+    retry_after = float(wait) if wait.isascii() and wait.isdigit() else None
+    raise ApiError(response.status_code, problem.get("code", ""), detail, problem.get("errors") or (), retry_after)

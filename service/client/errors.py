@@ -12,10 +12,18 @@ class ModelwrightError(Exception):
 
 
 class ApiError(ModelwrightError):
-    """The service declined a call; `code` is stable, `errors` are pairs of a JSON pointer and what is wrong there."""
+    """The service declined a call; `code` is stable, `errors` are pairs of a JSON pointer and what is wrong there.
+    `retry_after`: in how many seconds it may be asked again, where it says so."""
 
-    def __init__(self, status: int, code: str, detail: str, errors: Sequence[Mapping[str, str]] = ()) -> None:
-        self.status, self.code, self.detail = status, code, detail
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        errors: Sequence[Mapping[str, str]] = (),
+        retry_after: float | None = None,
+    ) -> None:
+        self.status, self.code, self.detail, self.retry_after = status, code, detail, retry_after
         self.errors = [(error.get("pointer", ""), error.get("message", "")) for error in errors]
         more = [f"  {pointer or '/'}: {message}" for pointer, message in self.errors if message not in detail]
         super().__init__("\n".join([detail, *more]))

@@ -61,7 +61,15 @@ class Operations:
     def wait(self, job_id: str) -> Steps[Json]:
         """The job once it has succeeded; `JobFailed` when it ends otherwise."""
         while True:
-            job = yield from _json(Call("GET", _job(job_id), query={"wait": _WAIT_SECONDS}, timeout=_WAIT_SECONDS))
+            try:
+                job = yield from _json(Call("GET", _job(job_id), query={"wait": _WAIT_SECONDS}, timeout=_WAIT_SECONDS))
+            except ApiError as error:
+                if error.status != httpx.codes.TOO_MANY_REQUESTS:
+                    raise
+                yield Pause(
+                    1 if error.retry_after is None else error.retry_after
+                )  # too many wait already: the job goes on meanwhile
+                continue
             if job["status"] == "succeeded":
                 return job
             if job["status"] in FINAL:
@@ -112,8 +120,9 @@ class Operations:
                             return
             except (Unreachable, ApiError) as error:
                 failures += 1
-                unavailable = isinstance(error, Unreachable) or error.status in (429, 503)
-                if not (connected and unavailable and failures <= _RECONNECTIONS):
+                busy = isinstance(error, ApiError) and error.status == httpx.codes.TOO_MANY_REQUESTS
+                broken = connected and (isinstance(error, Unreachable) or error.status == 503)
+                if not (busy or broken) or failures > _RECONNECTIONS:
                     raise
             parser.restart()
             yield Pause(min(parser.retry * 2**failures, 5))
@@ -219,9 +228,13 @@ class Operations:
     @operation
     def aliases(self, name: str) -> Steps[list[Json]]:
         """The aliases of a model and the versions that they stand for."""
-        answer = yield from _json(Call("GET", _path("models", name, "aliases")))
-        data: list[Json] = answer["data"]
-        return data
+        found, query = list[Json](), dict[str, Any]()
+        while True:
+            page = yield from _json(Call("GET", _path("models", name, "aliases"), query=query))
+            found += page["data"]
+            if not page["has_more"]:
+                return found
+            query = {"after": found[-1]["alias"]}
 
     @operation
     def set_alias(self, name: str, alias: str, version: int, if_match: int | None = None) -> Steps[Json]:
@@ -255,8 +268,7 @@ class Operations:
     @stream
     def keys(self) -> Stream[Json]:
         """All keys, the oldest first; not what their holders send."""
-        for key in (yield from _json(Call("GET", "/v1/keys")))["data"]:
-            yield Item(key)
+        yield from _pages("/v1/keys", "id")
 
     @operation
     def create_key(self, name: str, scopes: Sequence[str], expires_in_days: float | None = None) -> Steps[Json]:

@@ -4,15 +4,17 @@ what its errors mean."""
 import logging
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
-from service.jobs.errors import InvalidDatabaseUrl, JournalNotOpened, JournalTooNew, PostgresNotInstalled
+from service.jobs import tables
+from service.jobs.errors import InvalidDatabaseUrl, JournalLost, JournalNotOpened, JournalTooNew, PostgresNotInstalled
 
-HEAD = "0004"
+HEAD = "0005"
 MIGRATIONS = Path(__file__).parent / "migrations"
 MOST_SECONDS_LOCKED = 10.0  # how long anybody waits for another's transaction
 
@@ -50,11 +52,13 @@ MIGRATION_LOCK = 0x4D57_4A4F_5552  # known to all who start: "MWJOUR"
 SQLITE_UNAVAILABLE = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_CORRUPT,  # also what it makes of a page that the disk would not read
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_INTERRUPT,
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_NOTADB,
     sqlite3.SQLITE_PROTOCOL,
     sqlite3.SQLITE_READONLY,
 }
@@ -77,35 +81,85 @@ POSTGRES_UNAVAILABLE = (
 log = logging.getLogger(__name__)
 
 
-def open_database(url: str) -> Engine:
+def open_database(url: str, *, known: bool = False) -> Engine:
     """The engine, its schema up to date. A PostgreSQL server that does not answer yet is waited for.
 
+    Args:
+        url: the database's address.
+        known: whether a journal was there before: then an empty database is none to begin with.
+
     Raises:
+        JournalLost: it is known, and empty.
         InvalidDatabaseUrl: this is no address of a database that a journal can be on.
         JournalTooNew: a newer version of the software has written it.
         PostgresNotInstalled: there is no driver for it.
         JournalNotOpened: it cannot be reached, or not be written.
     """
+    engine = connect_database(url, known=known)
+    try:
+        migrate(engine)
+    except BaseException as error:
+        engine.dispose()
+        if not isinstance(error, DBAPIError):
+            raise
+        raise _not_opened(engine.url, error) from error
+    return engine
+
+
+def connect_database(url: str, *, known: bool = False) -> Engine:
+    """As `open_database`, with the schema as it is."""
     address = _address(url)
     local = address.drivername == "sqlite"
+    if known and local and address.database and not Path(address.database).exists():
+        raise JournalLost  # connecting would make the file
     engine = _sqlite(address) if local else _postgres(address)
     try:
         if not local:
             _wait_for(engine)
-        migrate(engine)
-    except DBAPIError as error:
+        if known:
+            with engine.connect() as connection:
+                if _revision(connection) is None:
+                    raise JournalLost
+    except BaseException as error:
         engine.dispose()
-        raise JournalNotOpened(f"The journal {_shown(address)} cannot be opened: {_reason(error)}") from error
-    except BaseException:
-        engine.dispose()
-        raise
+        if not isinstance(error, DBAPIError):
+            raise
+        raise _not_opened(address, error) from error
     return engine
+
+
+def has_journal(url: str) -> bool:
+    """Whether there is a journal in this database. Raises JournalNotOpened where it cannot be reached."""
+    try:
+        connect_database(url, known=True).dispose()
+    except JournalLost:
+        return False
+    return True
+
+
+def copy_sqlite(source: Path, target: Path) -> None:
+    """A copy of a journal in a file, as it is at one moment, by SQLite's online backup. Nobody waits for it.
+
+    Raises:
+        JournalNotOpened: it could not be read or written.
+    """
+    try:
+        with closing(sqlite3.connect(source)) as journal, closing(sqlite3.connect(target)) as copy:
+            journal.backup(copy)
+    except sqlite3.Error as error:
+        raise JournalNotOpened(f"The journal {source} cannot be copied: {error}") from error
+
+
+def is_up_to_date(connection: Connection) -> bool:
+    """Whether the schema is that of this version of the software."""
+    return _revision(connection) == HEAD
 
 
 def migrate(engine: Engine) -> None:
     """Runs the revisions that are missing, in one transaction that other starting processes wait for."""
     with engine.connect() as connection:
-        if _revision(connection) == HEAD:
+        if is_up_to_date(connection):
+            _check_schema(connection)
             return
     from alembic import command  # only a first start, or one after an update, needs it
     from alembic.config import Config
@@ -207,11 +261,21 @@ def _wait_for(engine: Engine) -> None:
             return
 
 
+def _check_schema(connection: Connection) -> None:
+    """Names every table and column once: a damaged schema is found now, and not by whoever asks for a column."""
+    for table in tables.metadata.sorted_tables:
+        connection.execute(select(table).limit(0))
+
+
 def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
     revision: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return revision
+
+
+def _not_opened(address: URL, error: DBAPIError) -> JournalNotOpened:
+    return JournalNotOpened(f"The journal {_shown(address)} cannot be opened: {_reason(error)}")
 
 
 def _shown(address: URL) -> str:
@@ -242,7 +306,10 @@ def _configure_sqlite(connection: Any, record: object) -> None:
     # A damaged text shall not stop whoever reads it together with others.
     connection.text_factory = lambda text: text.decode(errors="surrogateescape")
     connection.execute(f"PRAGMA busy_timeout={MOST_SECONDS_LOCKED * 1000:.0f}")
-    _write_ahead(connection)
+    try:
+        _write_ahead(connection)
+    except UnicodeDecodeError as error:  # of SQLite's own message, which quotes a damaged name
+        raise sqlite3.OperationalError("malformed database schema") from error
     for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -12,7 +12,8 @@ from service.jobs import series, tables
 from service.jobs.book import COUNTS, Book, change, found, last_event
 from service.jobs.errors import AttemptSuperseded
 from service.jobs.job import Job, Status
-from service.jobs.rows import SUSPECT, damaged, job_of, json_text, time_text
+from service.jobs.records import whole_job
+from service.jobs.rows import SUSPECT, job_of, json_text, time_text
 from service.jobs.seals import Row, broken, sealed, state_broken
 
 MOST_CRASHES = 3  # in a row, without getting any further
@@ -68,7 +69,7 @@ class Dispatch(Book):
             _beat(connection, owner)
             mark = {"attempt": attempt, "owner": owner, "started_at": row["started_at"] or now, "not_before": None}
             row = change(connection, row, **mark)
-            return job_of(self._move(connection, row, Status.RUNNING, attempt=attempt))
+            return whole_job(connection, self._move(connection, row, Status.RUNNING, attempt=attempt))
 
     def _behind(self, connection: Connection, suspect: Row) -> Row | None:
         """The row of the next job that is no suspect, locked; None when the one before it has let enough of them pass."""
@@ -81,7 +82,9 @@ class Dispatch(Book):
     def _whole(self, connection: Connection, *, suspects: bool = True) -> Row | None:
         """The row of the next job, locked. Those of damaged jobs before it are closed."""
         query = self._next(suspects=suspects).with_for_update(skip_locked=True)
-        while (row := connection.execute(query).mappings().one_or_none()) is not None and damaged(row):
+        while (row := connection.execute(query).mappings().one_or_none()) is not None:
+            if not whole_job(connection, row).damaged:
+                break
             self._close_damaged(connection, row, Status.FAILED)
             log.error("job %r is damaged in the journal, and cannot begin", row["id"])
             self._tell(partial(self._changed, row["id"]))

@@ -12,6 +12,10 @@ class JobNotFound(JobsError):
     """There is no such training job."""
 
 
+class TooManyWatchers(JobsError):
+    """As many requests wait for jobs as may; ask again in a moment, or without `wait`."""
+
+
 class IllegalMove(JobsError):
     """The job cannot move from its state to the one asked for."""
 
@@ -38,6 +42,10 @@ class JournalNotOpened(JobsError):
 
 class JournalTooNew(JournalNotOpened):
     """The journal was written by a newer version of Modelwright; start that version, or give another home or database."""
+
+
+class JournalLost(JournalNotOpened):
+    """The journal's database is empty, and was not before. Restore a backup, or start with modelwright serve --accept-loss."""
 
 
 class InvalidDatabaseUrl(JournalNotOpened):

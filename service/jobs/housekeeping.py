@@ -8,7 +8,7 @@
 | checkpoints | when their job has ended; of one that can be resumed after a failure, 7 days later |
 | folders of attempts | when the attempt does not run any more |
 | days of the audit log | so many days after (`service/access/audit.py`) |
-| jobs that have ended, with their attempts and series | so many days after, where the operator says how many |
+| jobs that have ended, with their records, attempts and series | so many days after, where the operator says how many |
 """
 
 import shutil
@@ -51,7 +51,7 @@ class Housekeeping(Book):
                 return
             numbers = [seq for seq, _ in old]
             with self._write() as connection:
-                for table in (tables.events, tables.metrics, tables.attempts, tables.deliveries):
+                for table in (tables.events, tables.metrics, tables.attempts, tables.deliveries, tables.records):
                     connection.execute(delete(table).where(table.c.job_seq.in_(numbers)))
                 keys = tables.idempotency_keys
                 connection.execute(delete(keys).where(keys.c.job_id.in_([job_id for _, job_id in old])))

@@ -1,8 +1,10 @@
 """The journal as clients see it: every job, its events and its metrics, committed before anybody is told."""
 
 import secrets
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -12,13 +14,26 @@ from service.jobs.book import COUNTS, Book, change, found
 from service.jobs.errors import IllegalMove
 from service.jobs.idempotency import recall, remember
 from service.jobs.job import AttemptRecord, Event, Job, Status
+from service.jobs.records import outline, taken_out, whole_job
 from service.jobs.rows import attempt_of, damaged, event_of, job_of, json_text, time_text
 from service.jobs.seals import Row, seal_of
 
 RESUMABLE_FOR = timedelta(days=7)  # after its end a job that failed for a reason outside of it keeps its checkpoint
 LARGEST_NUMBER = 2**31 - 1  # of an event: what PostgreSQL's integer holds
 
+IDS_AT_ONCE = 500  # in one statement
+MOST_BYTES = 4 * 2**20  # of rows that are read for a page
+
 Idempotency = tuple[str, str]  # a client's key, and the digest of the request that came with it
+
+
+class Mark(NamedTuple):
+    """What is another one whenever a job has changed."""
+
+    status: str
+    requested: str | None
+    attempt: int
+    event: int
 
 
 class Journal(Book):
@@ -33,12 +48,34 @@ class Journal(Book):
             JobNotFound: there is none with this id.
         """
         with self._read() as connection:
+            return whole_job(connection, found(connection, job_id))
+
+    def outline(self, job_id: str) -> Job:
+        """The job, without the records of its spec if they are kept apart.
+
+        Raises:
+            JobNotFound: there is none with this id.
+        """
+        with self._read() as connection:
             return job_of(found(connection, job_id))
+
+    def marks(self, job_ids: Sequence[str]) -> dict[str, Mark]:
+        """The marks of those of these jobs that there are."""
+        jobs, found = tables.jobs.c, dict[str, Mark]()
+        with self._read() as connection:
+            for start in range(0, len(job_ids), IDS_AT_ONCE):
+                ids = [each for each in job_ids[start : start + IDS_AT_ONCE] if "\0" not in each]
+                query = select(jobs.id, jobs.status, jobs.requested, jobs.attempt, jobs.last_event).where(
+                    jobs.id.in_(ids)
+                )
+                found |= {job_id: Mark(*about) for job_id, *about in connection.execute(query)}
+        return found
 
     def list_jobs(
         self, *, status: Status | None = None, model_name: str | None = None, after: str | None = None, limit: int = 20
     ) -> tuple[list[Job], bool]:
-        """Jobs, newest first, from the one after `after`; and whether there are more.
+        """Jobs, newest first, from the one after `after`, without the records of their specs; and whether there are more.
+        They end after MOST_BYTES of rows, too.
 
         Raises:
             JobNotFound: `after` is no job.
@@ -53,11 +90,19 @@ class Journal(Book):
         with self._read() as connection:
             if after is not None:
                 query = query.where(tables.jobs.c.seq < found(connection, after)["seq"])
-            rows = connection.execute(query).mappings().all()
-        return [job_of(row) for row in rows[:limit]], len(rows) > limit
+            jobs, size = list[Job](), 0
+            # One at a time: those of before there were records apart may be 16 MiB each.
+            with connection.execution_options(yield_per=1).execute(query) as rows:
+                for row in rows.mappings():
+                    if len(jobs) == limit or size > MOST_BYTES:
+                        return jobs, True
+                    size += sum(len(value) for value in row.values() if isinstance(value, str))
+                    job = job_of(row)
+                    jobs.append(replace(job, spec=outline(job.spec)))
+        return jobs, False
 
-    def events(self, job_id: str, *, after: int = 0, limit: int = 1000) -> list[Event]:
-        """The job's events numbered above `after`, rising."""
+    def events(self, job_id: str, *, after: int = 0, limit: int = 1000, most_bytes: int | None = None) -> list[Event]:
+        """The job's events numbered above `after`, rising; no more once they have more than so many bytes."""
         with self._read() as connection:
             seq = found(connection, job_id)["seq"]
             query = (
@@ -66,8 +111,13 @@ class Journal(Book):
                 .order_by(tables.events.c.number)
                 .limit(limit)
             )
-            rows = connection.execute(query).mappings().all()
-        return [event_of(row, job_id) for row in rows]
+            events, size = list[Event](), 0
+            for row in connection.execute(query).mappings():
+                events.append(event_of(row, job_id))
+                size += len(row["data"])
+                if most_bytes is not None and size > most_bytes:
+                    break
+        return events
 
     def attempts(self, job_id: str) -> list[AttemptRecord]:
         """The attempts at the job, rising."""
@@ -112,11 +162,12 @@ class Journal(Book):
         Raises:
             IdempotencyMismatch: the key was used with another digest.
         """
+        outlined, apart = taken_out(spec)
         row = {
             "id": secrets.token_hex(12),
             "status": Status.QUEUED,
             "model_name": model_name,
-            "spec": json_text(spec),
+            "spec": json_text(outlined),
             "context": json_text(context),
             "priority": priority,
             "attempt": 0,
@@ -127,24 +178,27 @@ class Journal(Book):
             **COUNTS,
         }
         try:
-            job, new = self._submit(row, idempotency)
+            job, new = self._submit(row, apart, idempotency)
         except IntegrityError:  # the same key came twice at once, and the other was first
-            job, new = self._submit(row, idempotency)
+            job, new = self._submit(row, apart, idempotency)
         if new:
             self._changed(job.id)
         return job, new
 
-    def _submit(self, row: dict[str, Any], idempotency: Idempotency | None) -> tuple[Job, bool]:
+    def _submit(self, row: dict[str, Any], apart: str | None, idempotency: Idempotency | None) -> tuple[Job, bool]:
         with self._write() as connection:
             if idempotency is not None:
                 if (known := recall(connection, *idempotency, self._clock())) is not None:
-                    return job_of(found(connection, known)), False
+                    return whole_job(connection, found(connection, known)), False
                 remember(connection, *idempotency, row["id"], self._clock())
             row |= {"created_at": self._now()}
             seals = {"seal": seal_of("jobs", row), "state_seal": seal_of("job states", row)}
             connection.execute(insert(tables.jobs).values(**row, **seals))
             written = found(connection, row["id"])
-            return job_of(self._note(connection, written, "status", {"status": Status.QUEUED})), True
+            if apart is not None:
+                connection.execute(insert(tables.records).values(job_seq=written["seq"], records=apart))
+            written = self._note(connection, written, "status", {"status": Status.QUEUED})
+            return whole_job(connection, written), True
 
     def recall(self, key: str, digest: str) -> Job | None:
         """The job that this idempotency key made, if any.
@@ -154,7 +208,7 @@ class Journal(Book):
         """
         with self._read() as connection:
             job_id = recall(connection, key, digest, self._clock())
-            return None if job_id is None else job_of(found(connection, job_id))
+            return None if job_id is None else whole_job(connection, found(connection, job_id))
 
     # Asked for by a client
 
@@ -194,7 +248,7 @@ class Journal(Book):
                 row = self._move(connection, row, Status.QUEUED)
             elif job.requested == "pause":
                 row = change(connection, row, requested=None)
-            job = job_of(row)
+            job = whole_job(connection, row)
         self._changed(job_id)
         return job
 

@@ -56,7 +56,12 @@ def damaged(row: Row) -> bool:
 def status_of(row: Row) -> Status:
     """The status to show of a row of `jobs`, whatever stands in it: one that is damaged and waits will never begin."""
     known = next((each for each in Status if each == row["status"]), None)
-    return Status.FAILED if known is None or (damaged(row) and known not in SHOWN_AS_IT_IS) else known
+    return Status.FAILED if known is None else shown_status(known) if damaged(row) else known
+
+
+def shown_status(status: Status) -> Status:
+    """The status to show of a damaged job."""
+    return status if status in SHOWN_AS_IT_IS else Status.FAILED
 
 
 def event_of(row: Row, job_id: str) -> Event:

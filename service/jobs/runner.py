@@ -30,7 +30,7 @@ from service.jobs.ownership import Ownership
 from service.jobs.reports import conclude, give_back, stopped, write_down
 from service.jobs.running import Running
 from service.jobs.trainer_server import FENCED
-from service.jobs.trainers import SILENCE, Trainers
+from service.jobs.trainers import Trainers
 
 TICK = 0.5  # seconds between looks at what other processes may have asked for
 GRACE = 8.0  # seconds in which attempts may save where they stand when the service stops
@@ -155,9 +155,9 @@ class Runner:
         looked = 0.0
         while not self._done():
             try:
-                for key, _ in self._selector.select(TICK):
-                    if self._selector.get_map().get(key.fd) is key:  # one heard before it may have ended it
-                        key.data()
+                with contextlib.ExitStack() as heard:  # all of them, also when one cannot be written down
+                    for key, _ in self._selector.select(TICK):
+                        heard.callback(self._hear, key)
                 if time.monotonic() - looked >= TICK:
                     looked = time.monotonic()
                     self._look_around()
@@ -165,17 +165,21 @@ class Runner:
                 self._leases.hold(bool(self._running))
             except JournalUnavailable as error:  # a full disk or a locked database passes
                 log.warning("the runner waits for the journal: %s", error.__cause__ or error)
+                self._hold_to_limits()  # whoever has filled the disk, say
                 time.sleep(TICK)
             except Exception:
                 log.exception("the runner met an error and goes on")
                 time.sleep(TICK)
 
     def _done(self) -> bool:
-        if not self._stopping or self._leave_by is None:
-            return False
-        return not self._running or time.monotonic() > self._leave_by
+        over = self._leave_by is not None and (not self._running or time.monotonic() > self._leave_by)
+        return self._stopping and over
 
     # What comes in
+
+    def _hear(self, key: selectors.SelectorKey) -> None:
+        if self._selector.get_map().get(key.fd) is key:  # one heard before it may have ended it
+            key.data()
 
     def _hear_waker(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -235,7 +239,7 @@ class Runner:
     def _look_around(self) -> None:
         """Requests made through another process, attempts past their limits, dead services, a trainer server to restart."""
         if self._trainers is not None and self._trainers.stands_still():
-            log.error("the trainer server has stood still for %.0f s", SILENCE)
+            log.error("the trainer server has stood still, and is replaced")
             self._lose_trainers(self._trainers)
         if self._trainers is None and time.monotonic() >= self._restart_at:
             self._restart_at = time.monotonic() + self._patience
@@ -246,8 +250,8 @@ class Runner:
         for job in ours:
             if job.id not in known:  # an error came between the claim and its beginning
                 give_back(self._dispatch, job, "the attempt could not be started")
-        for ticket, running in list(self._running.items()):
-            self._hold_to_limits(ticket, running)
+        self._hold_to_limits()
+        for ticket in list(self._running):
             self._advance(ticket)  # what could not be written down before
         for job in self._leases.take_over():
             shutil.rmtree(self._folder(job), ignore_errors=True)
@@ -261,12 +265,8 @@ class Runner:
             elif asked[job] == "pause" or self._leave_by is not None:
                 running.ask_to_leave()
 
-    def _hold_to_limits(self, ticket: int, running: Running) -> None:
-        if running.killed or running.result is not None or self._trainers is None:
-            return
-        error = self._limits.exceeded(running, self._trainers.pids.get(ticket))
-        if error is not None:
-            running.error = error
+    def _hold_to_limits(self) -> None:
+        for ticket in self._limits.exceeded(self._running, {} if self._trainers is None else self._trainers.pids):
             self._kill(ticket)
 
     # Attempts, from their beginning to their end

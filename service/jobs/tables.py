@@ -45,6 +45,13 @@ jobs = Table(
     sqlite_autoincrement=True,
 )
 
+records = Table(
+    "records",
+    metadata,
+    Column("job_seq", ForeignKey("jobs.seq"), primary_key=True),
+    Column("records", Text, nullable=False),  # of the spec, whose digest stands there in their place
+)
+
 attempts = Table(
     "attempts",
     metadata,

@@ -10,7 +10,6 @@ instead: slower, the same otherwise.
 """
 
 import contextlib
-import ctypes
 import importlib
 import math
 import os
@@ -18,6 +17,7 @@ import selectors
 import signal
 import socket
 import sys
+import tempfile
 import time
 import traceback
 from collections import deque
@@ -29,13 +29,12 @@ from service.jobs.attempt import Attempt, Work
 from service.jobs.errors import AttemptFailed, AttemptLeft, AttemptPutOff, AttemptSuperseded
 from service.jobs.lines import CHUNK, Lines
 from service.jobs.process_tree import kill_session, kill_strays, reap_for_all
+from service.liveness import BEAT, die_with
 
 NICENESS = 19  # trainings give way to predictions as far as they can
 NOT_STARTED = 71  # the exit status of an attempt that found no room for a process: EX_OSERR
 FENCED = 75  # the status told of an attempt that was ended because nobody said that it may live: EX_TEMPFAIL
-ALIVE = 1.0  # seconds between two signs of life
 LOOK = 0.5  # seconds between looks at whether the attempts may live
-PR_SET_PDEATHSIG = 1
 
 
 class TrainerServer:
@@ -97,7 +96,7 @@ class TrainerServer:
         return True
 
     def _tell_alive(self) -> None:
-        if (now := time.monotonic()) - self._told_alive >= ALIVE:
+        if (now := time.monotonic()) - self._told_alive >= BEAT:
             self._told_alive = now
             with contextlib.suppress(BlockingIOError):  # nobody reads: the attempts are fenced all the same
                 self._control.send(b'{"alive":true}\n', socket.MSG_DONTWAIT)
@@ -174,6 +173,8 @@ def run(work: Work, stream: socket.socket) -> int:
     lines = Lines(stream)
     try:
         attempt = Attempt(lines, orjson.loads(Path(lines.one()["job"]).read_bytes()))
+        # So that temporary files go with the attempt, too.
+        os.environ["TMPDIR"] = tempfile.tempdir = attempt.job["folder"]
         try:
             answer: dict[str, object] = {"result": work(attempt)}
         except AttemptFailed as error:
@@ -208,14 +209,6 @@ def print_to(output: int) -> None:
     for standard in (1, 2):
         os.dup2(output, standard)
     os.close(output)
-
-
-def die_with(parent: int) -> None:
-    """Asks Linux to kill this process when its parent ends, however it ends."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
 
 
 def threads() -> int:

@@ -8,18 +8,16 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 from service.jobs.lines import Lines
 from service.jobs.output import Output
 from service.jobs.process_tree import kill_session
+from service.liveness import Liveness
 
 # What a trainer may know of the service's environment: nothing that could be a secret.
 PASSED_ON = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "LD_LIBRARY_PATH"}
 PASSED_ON |= {"CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "MKL_NUM_THREADS"}
-
-SILENCE = 5.0  # seconds without a word after which a trainer server is taken to stand still
 
 
 class Trainers:
@@ -63,7 +61,7 @@ class Trainers:
         self.pids: dict[int, int] = {}
         self._unwanted: set[int] = set()
         self.ready = False
-        self._heard = time.monotonic()
+        self._liveness = Liveness()
 
     def start_attempt(self, ticket: int, job: Path) -> tuple[Lines, int]:
         """Asks for an attempt at the job in this file, under a number of its own; our end of its socket, and the end of
@@ -103,7 +101,7 @@ class Trainers:
         messages = self.lines.receive()
         if messages is None:
             return None
-        self._heard = time.monotonic()
+        self._liveness.heard()
         ended = []
         for message in messages:
             if "alive" in message:
@@ -130,11 +128,10 @@ class Trainers:
             os.kill(pid, signal.SIGKILL)
 
     def stands_still(self) -> bool:
-        """Whether it has said nothing for long, although it should. While it loads nothing is expected of it; and what
+        """Whether it has sent no heartbeat for long, although it should. While it loads nothing is expected of it; and what
         nobody has read yet was said."""
-        if not self.ready or time.monotonic() - self._heard < SILENCE:
-            return False
-        return not select.select([self.lines.socket], [], [], 0)[0]
+        still = self._liveness.stands_still()
+        return still and self.ready and not select.select([self.lines.socket], [], [], 0)[0]
 
     @property
     def pid(self) -> int:

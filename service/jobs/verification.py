@@ -9,7 +9,8 @@ from sqlalchemy.exc import DBAPIError
 
 from service.jobs import tables
 from service.jobs.database import is_damage
-from service.jobs.rows import damaged
+from service.jobs.records import apart, belong
+from service.jobs.rows import damaged, job_of
 from service.jobs.seals import SEALED, Row, broken
 
 Problem = Literal["damaged", "lost", "stray", "unreadable"]
@@ -51,6 +52,9 @@ def verify(engine: Engine) -> Iterator[DamagedRow]:
         order = [table.c.job_seq] if number is None else [table.c.job_seq, table.c[number]]
         query = select(table, jobs.c.id.label("whose")).outerjoin(jobs, jobs.c.seq == table.c.job_seq).order_by(*order)
         yield from _walk(engine, table, query, _row_of_job)
+    records = tables.records
+    query = select(jobs, records.c.records).outerjoin(records, records.c.job_seq == jobs.c.seq)
+    yield from _walk(engine, records, query, _records, at_once=1)  # they may be 16 MiB each
     yield from _walk(engine, tables.idempotency_keys, select(tables.idempotency_keys), _idempotency_key)
     attempts = tables.attempts
     there = select(func.count()).where(attempts.c.job_seq == jobs.c.seq).scalar_subquery()
@@ -60,9 +64,11 @@ def verify(engine: Engine) -> Iterator[DamagedRow]:
     yield from _walk(engine, events, select(jobs.c.id, jobs.c.last_event, newest.label("newest")), _lost_events)
 
 
-def _walk(engine: Engine, table: Table, query: Select[tuple[object, ...]], look: _Look) -> Iterator[DamagedRow]:
+def _walk(
+    engine: Engine, table: Table, query: Select[tuple[object, ...]], look: _Look, at_once: int = AT_ONCE
+) -> Iterator[DamagedRow]:
     try:
-        with engine.connect().execution_options(yield_per=AT_ONCE) as connection:
+        with engine.connect().execution_options(yield_per=at_once) as connection:
             for row in connection.execute(query).mappings():
                 found = look(table.name, row)
                 if found is not None:
@@ -83,6 +89,13 @@ def _row_of_job(name: str, row: Row) -> tuple[str, Problem] | None:
     if row["whose"] is None:
         return f"job number {_shown(row['job_seq'])}{what}", "stray"
     return (f"job {_shown(row['whose'])}{what}", "damaged") if broken(name, row, row["whose"]) else None
+
+
+def _records(_: str, row: Row) -> tuple[str, Problem] | None:
+    problem: Problem | None = None
+    if not damaged(row) and apart(job := job_of(row)):
+        problem = "lost" if row["records"] is None else None if belong(job, row["records"]) else "damaged"
+    return (f"of job {_shown(row['id'])}", problem) if problem else None
 
 
 def _idempotency_key(name: str, row: Row) -> tuple[str, Problem] | None:

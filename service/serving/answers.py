@@ -1,13 +1,15 @@
 """From a model's answers to what a client reads."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import orjson
 import torch
 
+from service.serving.errors import DeadlineExceeded
+from service.serving.functional import Step
 from service.serving.warm_models import Served, Warm
 from service.workflow.data.types.category import as_text
 from service.workflow.tasks import Task
@@ -18,13 +20,39 @@ NUMPY = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 Array = np.ndarray[Any, Any]
 
 
-def forward(warm: Warm, raw: torch.Tensor, *, whole: bool = False) -> Array:
-    """The model's answers [n, outputs] to raw features [n, slots]; `whole` if it is known that no value is missing."""
+def _always() -> bool:
+    return True
+
+
+def forward(warm: Warm, raw: torch.Tensor, *, whole: bool = False, wanted: Callable[[], bool] = _always) -> Array:
+    """The model's answers [n, outputs] to raw features [n, slots]; `whole` if it is known that no value is missing.
+
+    Of many rows only so many are in one forward as make no more than is taken (`Warm.rows_at_once`); between two of these
+    `wanted` says whether anybody still waits.
+
+    Raises:
+        DeadlineExceeded: nobody does.
+    """
     with torch.inference_mode():  # as a decorator it would take twice as long
         if not whole and len(raw) >= MANY:
             whole = not math.isnan(raw.sum().item())  # a look that costs less than filling nothing in
-        answers: Array = (warm.forward_of_whole if whole else warm.forward)(raw).numpy()
+        step = warm.forward_of_whole if whole else warm.forward
+        if len(raw) > warm.rows_at_once:
+            return _in_parts(step, raw, warm.rows_at_once, wanted)
+        answers: Array = step(raw).numpy()
     return answers
+
+
+def _in_parts(step: Step, raw: torch.Tensor, rows: int, wanted: Callable[[], bool]) -> Array:
+    first = step(raw[:rows])
+    answers = torch.empty((len(raw), *first.shape[1:]), dtype=first.dtype)
+    answers[:rows] = first
+    for start in range(rows, len(raw), rows):
+        if not wanted():
+            raise DeadlineExceeded
+        answers[start : start + rows] = step(raw[start : start + rows])
+    made: Array = answers.numpy()
+    return made
 
 
 def predictions(warm: Warm, raw: torch.Tensor) -> Any:
@@ -55,10 +83,21 @@ def json_bodies(served: Served, warm: Warm, answers: Array, counts: Sequence[int
         return [b"%b[%b]}" % (opening, b",".join(next(rows) for _ in range(count))) for count in counts]
     bodies, start = [], 0
     for count in counts:
-        part = told(warm, answers[start : start + count])
-        bodies.append(b"%b%b}" % (opening, orjson.dumps(part, option=NUMPY)))
+        bodies.append(b"%b%b}" % (opening, _as_json(warm, answers[start : start + count])))
         start += count
     return bodies
+
+
+def _as_json(warm: Warm, answers: Array) -> bytes:
+    if len(answers) <= warm.rows_written:
+        return orjson.dumps(told(warm, answers), option=NUMPY)
+    return b"[%b]" % b",".join(orjson.dumps(told(warm, part), option=NUMPY)[1:-1] for part in in_parts(warm, answers))
+
+
+def in_parts(warm: Warm, answers: Array) -> Iterator[Array]:
+    """Answers to many rows, as many at a time as are written at a time."""
+    for start in range(0, len(answers), warm.rows_written):
+        yield answers[start : start + warm.rows_written]
 
 
 def _labelled(warm: Warm, answers: np.ndarray[Any, Any]) -> list[dict[str, Any]]:

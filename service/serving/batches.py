@@ -22,8 +22,7 @@ from service.workflow.errors import WorkflowError
 
 MOST_ROWS = 1024  # of several requests in one forward; one request may bring more
 FULL = 512  # rows from which on a light request waits for none to share with
-LEAST_PARAMETERS = 10_000  # that a model counts for: its rows are read and written, too
-MUCH = 250_000_000  # parameters times rows of a request that takes a whole place in the queue: some 5 ms of one core
+MUCH = 250_000_000  # work of a request that takes a whole place in the queue: some 5 ms of one core
 LEAST_PLACE = 1 / 8  # that a small one takes
 
 Writer = Callable[[Served, Warm, Array, Sequence[int]], list[bytes]]
@@ -83,7 +82,7 @@ class Ask:
         self.raw: torch.Tensor | None = given if isinstance(given, torch.Tensor) else None
         self.rows: list[Any] | None = None if isinstance(given, torch.Tensor) else given
         self.count = len(given)
-        self.work = max(warm.parameters, LEAST_PARAMETERS) * self.count
+        self.work = warm.work * self.count
         self.apart = apart
         self.write = write
         self.waiter: Waiter = waiter
@@ -102,7 +101,7 @@ class Batches:
     """Runs what is asked: light work in the event loop, heavy work in `threads` threads, before which there are so many
     `places` for those who wait.
 
-    Light is what has at most `light` parameters times rows. Only the event loop calls this.
+    Light is what takes at most `light` work: that of a row (`Warm.work`) times rows. Only the event loop calls this.
     """
 
     def __init__(self, *, light: int, threads: int, places: int, measure: Measure) -> None:
@@ -142,7 +141,7 @@ class Batches:
 
     def has_room(self, warm: Warm, rows: int) -> bool:
         """Whether a request of so many rows would be taken; to be asked before its rows are read."""
-        work = max(warm.parameters, LEAST_PARAMETERS) * rows
+        work = warm.work * rows
         return work <= self._light or self._taken + min(1.0, work / MUCH) <= self._places
 
     def withdraw(self, ask: Ask) -> None:
@@ -296,14 +295,19 @@ def _answers(asks: Sequence[Ask]) -> Array:
     """The answers to the rows of all, in order; those that are plain lists become a tensor at once."""
     warm = asks[0].warm
     if len(asks) == 1:
+        wanted = partial(_is_wanted, asks[0])
         return (
-            forward(warm, asks[0].raw)
+            forward(warm, asks[0].raw, wanted=wanted)
             if asks[0].raw is not None
-            else forward(warm, _tensor(warm, asks[0].rows), whole=True)
+            else forward(warm, _tensor(warm, asks[0].rows), whole=True, wanted=wanted)
         )
     if all(ask.rows is not None for ask in asks):
         return forward(warm, _tensor(warm, [row for ask in asks for row in ask.rows or ()]), whole=True)
     return forward(warm, torch.cat([_tensor(warm, ask.rows) if ask.raw is None else ask.raw for ask in asks]))
+
+
+def _is_wanted(ask: Ask) -> bool:
+    return not ask.waiter.done()
 
 
 def _tensor(warm: Warm, rows: list[list[float]] | None) -> torch.Tensor:

@@ -1,9 +1,12 @@
 """Bodies that come compressed, by Content-Encoding: never more comes out at a time than one piece, nor in all than a
-route takes."""
+route takes, nor out of proportion to what was sent; and what is sent has to say something.
+
+A few bytes may stand for seconds of work: so this belongs into a thread, after the request was let in.
+"""
 
 import sys
 import zlib
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 if sys.version_info >= (3, 14):
@@ -12,6 +15,12 @@ else:
     from backports import zstd
 
 PIECE = 256 * 2**10
+SLICE = 64 * 2**10  # bytes that are given to a decompressor at a time; it copies what it leaves
+# What comes out for each byte that was sent, beyond a few megabytes. Of numbers and texts it is 2 to 30.
+MOST_RATIO, FREE_OUTPUT = 200, 4 * 2**20
+# What compresses nothing makes a body hardly longer; what is far longer than its content is empty frames, blocks and headers.
+MOST_INPUT_RATIO, FREE_INPUT = 2, 2 * PIECE
+MOST_MEMBERS, BYTES_A_MEMBER = 1000, 1024  # members and frames: so many, and one more for so many bytes sent
 WINDOW_LOG = 23  # 8 MiB, the most that RFC 9659 lets the coding `zstd` ask for
 
 
@@ -90,43 +99,97 @@ def _deflate() -> _Zlib:
 CODINGS: dict[str, Callable[[], _Member]] = {"gzip": _gzip, "x-gzip": _gzip, "deflate": _deflate, "zstd": _Zstd}
 
 
-async def decompress(chunks: AsyncIterable[bytes], encoding: str, most: int) -> AsyncIterator[bytes]:
-    """The body behind its Content-Encoding, in pieces; `identity` or nothing leaves it as it is.
+class Decompressor:
+    """One body, decompressed slice by slice.
+
+    Args:
+        coding: a name in `CODINGS`.
+        most: bytes that may come out of it.
+    """
+
+    def __init__(self, coding: str, most: int) -> None:
+        self._coding, self._most = coding, most
+        self._member = CODINGS[coding]()
+        self._begun = False  # whether a member has begun and not ended
+        self._members = 0  # that have ended
+        self._given = self._made = 0  # bytes
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """What comes out of the next bytes of the body, a piece at a time.
+
+        Raises:
+            InvalidCoding: it is broken, goes on after its end, or is next to nothing but frames and headers.
+            ContentTooLarge: more comes out than is taken; found before it is made.
+        """
+        for start in range(0, len(data), SLICE):
+            yield from self._pieces_of(data[start : start + SLICE])
+            if self._given > FREE_INPUT + MOST_INPUT_RATIO * self._made:
+                raise InvalidCoding(f"the {self._coding} of the body has next to nothing in it")
+
+    def end(self) -> None:
+        """The body is over.
+
+        Raises:
+            InvalidCoding: it was cut short.
+        """
+        if self._begun or not self._members:
+            raise InvalidCoding(f"the body is cut short: its {self._coding} does not end")
+
+    def _pieces_of(self, data: bytes) -> Iterator[bytes]:
+        self._given += len(data)
+        try:
+            while data:
+                self._begun, made = True, self._member.piece(data)
+                while made:
+                    yield self._checked(made)
+                    made = b"" if self._member.eof else self._member.piece(b"")
+                if not self._member.eof:
+                    return
+                data = self._member.unused_data
+                self._next_member()
+        except (zlib.error, zstd.ZstdError):
+            where = "goes on after its end with what is not" if self._members else "is not"
+            raise InvalidCoding(f"the body {where} {self._coding}") from None
+
+    def _checked(self, made: bytes) -> bytes:
+        self._made += len(made)
+        if self._made > self._most:
+            raise ContentTooLarge(f"the body has more than {self._most} bytes, the most that is taken here")
+        if self._made > FREE_OUTPUT + MOST_RATIO * self._given:
+            raise ContentTooLarge(f"the body becomes more than {MOST_RATIO} times as large once decompressed")
+        return made
+
+    def _next_member(self) -> None:
+        self._member, self._begun = CODINGS[self._coding](), False
+        self._members += 1
+        if self._members > MOST_MEMBERS + self._given // BYTES_A_MEMBER:
+            raise InvalidCoding(f"the {self._coding} of the body has too many members for its size")
+
+
+def decompressor(encoding: str, most: int) -> Decompressor | None:
+    """What decompresses a body of this Content-Encoding, of which at most so many bytes may come; None where it is not
+    compressed.
 
     Raises:
         UnknownCoding: it is another one, or several.
-        InvalidCoding: the body is broken, cut short, or goes on after its end.
-        ContentTooLarge: more than `most` bytes come out; found before they are made.
     """
     coding = encoding.strip().lower()
-    if coding not in ("", "identity", *CODINGS):
+    if coding in ("", "identity"):
+        return None
+    if coding not in CODINGS:
         raise UnknownCoding
-    total = 0
-    async for piece in chunks if coding in ("", "identity") else _pieces(chunks, coding):
-        total += len(piece)
-        if total > most:
-            raise ContentTooLarge(f"the body has more than {most} bytes, the most that is taken here")
-        yield piece
+    return Decompressor(coding, most)
 
 
-async def _pieces(chunks: AsyncIterable[bytes], coding: str) -> AsyncIterator[bytes]:
-    member = CODINGS[coding]()
-    begun = False  # whether a member has begun and not ended
-    ended = False  # whether one has ended
-    try:
-        async for data in chunks:
-            while data:
-                begun, made = True, member.piece(data)
-                while made and not member.eof:
-                    yield made
-                    made = member.piece(b"")
-                if made:
-                    yield made
-                if not member.eof:
-                    break
-                data, member, begun, ended = member.unused_data, CODINGS[coding](), False, True
-    except (zlib.error, zstd.ZstdError):
-        where = "goes on after its end with what is not" if ended else "is not"
-        raise InvalidCoding(f"the body {where} {coding}") from None
-    if begun or not ended:
-        raise InvalidCoding(f"the body is cut short: its {coding} does not end")
+def decompress(body: bytes, by: Decompressor, take: Callable[[int], None]) -> bytes:
+    """The whole body. `take` is told how many bytes more it holds, and may raise.
+
+    Raises:
+        InvalidCoding, ContentTooLarge: as `Decompressor`.
+    """
+    pieces = []
+    for piece in by.pieces(body):
+        take(len(piece))
+        pieces.append(piece)
+    by.end()
+    return b"".join(pieces)

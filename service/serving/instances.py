@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from service.serving.input_values import (
-    MOST_FAULTS,
     Wrong,
     absent,
     block,
@@ -27,11 +26,9 @@ from service.workflow.data.table import Numbers, Texts
 from service.workflow.encode import raw_dtype, raw_features
 from service.workflow.errors import Fault, InvalidInstances, step
 from service.workflow.signature import Input, Signature
-from service.workflow.specification import nearest
+from service.workflow.specification import MOST_FAULTS, FaultBudget, listed_names, nearest
 
 MOST_ROWS = 1_000_000
-MOST_SEARCHES = 8  # for the nearest right name: each goes through all names
-LONGEST_NAME = 64  # characters of a name in a message
 NUMBERS = frozenset((int, float))  # and not bool, which is an int
 ENVELOPE = ("instances", "inputs")
 Column = Sequence[Any]
@@ -66,7 +63,7 @@ def from_body(signature: Signature, body: object, missing_allowed: bool) -> torc
         raise _invalid("", 'expected an object: {"instances": [[…], …]} or {"inputs": {name: […]}}')
     unknown = [name for name in body if name not in ENVELOPE]
     if unknown:
-        message = f"unknown field; {nearest(unknown[0][:LONGEST_NAME], ENVELOPE)}"
+        message = f"unknown field; {nearest(unknown[0], ENVELOPE)}"
         raise _invalid(step(unknown[0]), message)
     if ("instances" in body) == ("inputs" in body):
         raise _invalid("", "exactly one of `instances` (rows) and `inputs` (columns) is expected")
@@ -141,7 +138,7 @@ class _Reader:
     missing_allowed: bool
     texts: bool = False  # whether values come as texts
     others: Sequence[str] = ()  # names that may have been meant, beside those of the inputs
-    searches: int = field(default=0, init=False)
+    budget: FaultBudget = field(default_factory=FaultBudget, init=False)
 
     def __post_init__(self) -> None:
         self.inputs = self.signature.inputs
@@ -214,7 +211,7 @@ class _Reader:
         if isinstance(row, dict):
             return self._faults_of_names(row, at)
         if isinstance(row, list):
-            known = ", ".join(self.names[:20]) + (", …" if len(self.names) > 20 else "")
+            known = listed_names(self.names)
             return [Fault(at, f"has {len(row)} values; the model takes {len(self.names)}: {known}")]
         return [Fault(at, f"expected a list of {len(self.names)} values or an object with the inputs' names")]
 
@@ -256,21 +253,16 @@ class _Reader:
 
     def _faults_of_names(self, given: Mapping[str, Any], at: str) -> list[Fault]:
         faults: list[Fault] = []
+        near = [*self.names, *self.others]
         for name in given:
             if name not in self.known:
-                faults.append(Fault(f"{at}{step(name)}", f"is no input of this model{self._nearest(name)}"))
+                faults.append(Fault(f"{at}{step(name)}", f"is no input of this model{self.budget.nearest(name, near)}"))
                 if len(faults) == MOST_FAULTS:
                     return faults
         absent = (name for name in self.names if name not in given)
         message = "is absent; name every input, with null for a missing value"
         faults += [Fault(f"{at}{step(name)}", message) for name in absent]
         return faults[:MOST_FAULTS]
-
-    def _nearest(self, name: str) -> str:
-        self.searches += 1
-        if self.searches > MOST_SEARCHES:
-            return ""
-        return f"; {nearest(name[:LONGEST_NAME], [*self.names, *self.others])}"
 
     def _arrays(self, columns: Sequence[Column | Numbers | Texts]) -> tuple[list[Numbers | Texts], list[Wrong]]:
         """Each column as an array, and what is wrong with its values. Plain numbers are read together."""

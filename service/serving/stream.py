@@ -7,15 +7,16 @@ from dataclasses import dataclass
 import torch
 
 from service.serving.formats import json_lines
-from service.serving.formats.columns import invalid
+from service.serving.formats.columns import check_lines, invalid
 from service.serving.formats.tables import Array
-from service.serving.input_values import MOST_FAULTS
 from service.serving.warm_models import Warm
 from service.workflow.errors import InvalidInstances
+from service.workflow.specification import MOST_FAULTS
 
 BATCH_ROWS = 4096
-BATCH_BYTES = 4 * 2**20  # of rows that are long, fewer make a batch
+BATCH_BYTES = 2**20  # of rows that are long, fewer make a batch
 LONGEST_LINE = 2**20
+SLICE = 64 * 2**10  # bytes whose lines are found at a time
 SPACE = b" \t\r\n"  # as JSON has it; Python's own has more
 
 
@@ -35,7 +36,7 @@ class Stream:
         the request can still be refused as a whole.
 
         Raises:
-            InvalidInstances: a row is wrong; rows count from 0 over the whole request.
+            InvalidInstances: a row is wrong, and rows count from 0 over the whole request; or too many lines are empty.
         """
         done = 0
         async for lines in _batches(chunks):
@@ -69,23 +70,31 @@ class Stream:
 
 
 async def _batches(chunks: AsyncIterable[bytes]) -> AsyncIterator[list[bytes]]:
-    """Lines gathered until they make a batch."""
+    """Lines gathered until they make a batch; the last of them may be one that is too long.
+
+    Raises:
+        InvalidInstances: many more lines are empty than hold a row.
+    """
     lines: list[bytes] = []
-    size, rest = 0, b""
+    size, found, count, rest = 0, 0, 0, bytearray()
     async for chunk in chunks:
-        start = 0
-        while (end := chunk.find(b"\n", start)) >= 0:
-            line, rest, start = (rest + chunk[start:end]).strip(SPACE), b"", end + 1
-            if line:
-                lines.append(line)
-                size += len(line)
-            if len(lines) >= BATCH_ROWS or size >= BATCH_BYTES:
-                yield lines
-                lines, size = [], 0
-        rest += chunk[start:]
+        for start in range(0, len(chunk), SLICE):
+            first, *others = chunk[start : start + SLICE].split(b"\n")
+            rest += first
+            if others:
+                whole = [line for each in (bytes(rest), *others[:-1]) if (line := each.strip(SPACE))]
+                rest = bytearray(others[-1])
+                found, count = found + len(whole), count + len(others)
+                check_lines(count, found)
+                lines += whole
+                size += sum(map(len, whole))
+            while len(lines) >= BATCH_ROWS or (lines and size >= BATCH_BYTES):
+                batch, lines = lines[:BATCH_ROWS], lines[BATCH_ROWS:]
+                size = sum(map(len, lines))
+                yield batch
         if len(rest) > LONGEST_LINE:  # it is refused whatever follows
             break
-    if rest.strip(SPACE):
-        lines.append(rest.strip(SPACE) if len(rest) <= LONGEST_LINE else rest)
-    if lines:
-        yield lines
+    if last := bytes(rest if len(rest) > LONGEST_LINE else rest.strip(SPACE)):
+        lines.append(last)
+    for start in range(0, len(lines), BATCH_ROWS):
+        yield lines[start : start + BATCH_ROWS]

@@ -87,7 +87,7 @@ def check_shape(shape: object, at: str) -> tuple[int, ...]:
         raise invalid("expected a list of whole numbers, such as [2, 4]", at)
     if len(shape) not in (1, 2):
         raise invalid(f"has {len(shape)} dimensions; [rows] or [rows, columns] is expected", at)
-    check_rows(shape[0])
+    check_rows(shape[0], 1)
     return tuple(shape)
 
 

@@ -12,10 +12,18 @@ import orjson
 import torch
 
 from service.serving.functional import Step, functional
+from service.workflow.data.types.category import as_text
 from service.workflow.encode import answers_dtype, raw_dtype, slots
+from service.workflow.forward_cost import ForwardCost, measure
 from service.workflow.model import Model
 from service.workflow.signature import Signature
 
+FORWARD_BYTES = 32 * 2**20  # that one forward makes at most, unless one row takes more
+FORWARD_WORK = 1_000_000_000  # multiplications of one forward: some tenths of a second of one core
+RAW_BYTES = 8  # of a number before and after the network, at most; there are two of each at a time
+LEAST_WORK = 10_000  # that a row counts for
+WRITTEN_BYTES = 2**20  # of answers that are turned into JSON at a time
+A_NUMBER = 24  # bytes that a number takes in JSON, and what stands around it
 BESIDE = 40_000  # bytes of a small model's modules and signature, beside its tensors; the tiniest are not free
 
 
@@ -59,9 +67,36 @@ class Warm:
         return BESIDE + sum(tensor.nbytes for tensor in self.model.tensors().values())
 
     @cached_property
-    def parameters(self) -> int:
-        """How many numbers a forward of one row goes through."""
-        return sum(tensor.numel() for tensor in self.model.tensors().values())
+    def cost(self) -> ForwardCost:
+        """What a forward of one row takes."""
+        by = self.model.preprocessing
+        width = self.slots if by is None else by.width
+        network, around = measure(self.model.network, width), self.slots + width + len(self.signature.outputs)
+        return ForwardCost(network.bytes + 2 * RAW_BYTES * around, network.work + around)
+
+    @cached_property
+    def work(self) -> int:
+        """What a row counts for: its forward, and that it is read and written, too."""
+        return max(self.cost.work, LEAST_WORK)
+
+    @cached_property
+    def rows_at_once(self) -> int:
+        """How many rows a forward may have: so many that what it makes of them is no more than is taken, nor takes long."""
+        return max(1, min(FORWARD_BYTES // max(1, self.cost.bytes), FORWARD_WORK // self.work))
+
+    @cached_property
+    def rows_written(self) -> int:
+        """How many rows are turned into JSON at a time: what is made of them before they are text takes several times as
+        much, and other threads have to wait."""
+        return max(1, min(4096, WRITTEN_BYTES // self.answer_bytes))
+
+    @cached_property
+    def answer_bytes(self) -> int:
+        """About how many bytes the answer to a row has as JSON."""
+        if self.signature.classifies:
+            return A_NUMBER + sum(A_NUMBER + len(as_text(each)) for each in self.signature.classes)
+        names = self.signature.task == "multilabel"
+        return sum(A_NUMBER + (2 * len(each.name) if names else 0) for each in self.signature.outputs)
 
     @cached_property
     def width(self) -> int:
@@ -107,6 +142,10 @@ class Warm:
     @cached_property
     def _served(self) -> dict[tuple[str, int], Served]:
         return {}
+
+    def versions(self) -> list[tuple[str, int]]:
+        """The versions that it was loaded for, or has answered for."""
+        return list(self._served)
 
     def served(self, name: str, number: int) -> Served:
         """This model as that version; the same object for as long as the model is warm."""
@@ -172,6 +211,12 @@ class WarmModels:
         with self._lock:
             if (dropped := self._models.pop(digest, None)) is not None:
                 self.bytes -= dropped.bytes
+
+    def forget(self, gone: Callable[[str, int], bool]) -> None:
+        """Gives up those of whose versions none is left: nobody can ask for them again."""
+        for digest, model in list(self._models.items()):
+            if (versions := model.versions()) and all(gone(*each) for each in versions):
+                self.drop(digest)
 
     def pin(self, digests: Set[str]) -> None:
         """From now on keeps these as long as there are others to give up."""

@@ -1,11 +1,13 @@
 """Log lines, of our own loggers and of everybody else's: one JSON object a line, or text for people at a terminal."""
 
+import io
 import json
 import logging
+import os
 import sys
 import threading
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from structlog.contextvars import bind_contextvars, clear_contextvars, merge_contextvars
@@ -32,7 +34,7 @@ def configure(level: str) -> None:
         structlog.processors.StackInfoRenderer(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(_own_stderr())
     handler.setFormatter(
         ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -46,6 +48,13 @@ def configure(level: str) -> None:
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
     threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+
+
+def _own_stderr() -> TextIO:
+    """Standard error by a descriptor of its own: descriptor 2 may lead nowhere while native code runs that prints there."""
+    if sys.stderr is not sys.__stderr__:  # somebody collects it
+        return sys.stderr
+    return io.TextIOWrapper(io.FileIO(os.dup(2), "w"), "utf-8", errors="backslashreplace", line_buffering=True)
 
 
 def begin(trace_id: str | None) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
@@ -15,6 +14,7 @@ import orjson
 from model_store import Store, Version
 from model_store.os_errors import storage_errors
 from service import __version__
+from service.use_cases.child_process import ChildFailed, run
 from service.use_cases.train import HISTORY, POINTS
 from service.workflow.errors import NotAvailable
 from service.workflow.specification import nearest
@@ -88,10 +88,10 @@ class Plots:
         try:
             os.utime(path)  # used just now
             kept = path.read_bytes()
-        except FileNotFoundError:
-            return None
         except IsADirectoryError:
             shutil.rmtree(path, ignore_errors=True)
+            return None
+        except OSError:  # it is not there, or cannot be read
             return None
         digest, drawn = kept[:DIGEST_BYTES], kept[DIGEST_BYTES:]
         return drawn if hashlib.sha256(drawn).digest() == digest else None
@@ -136,24 +136,20 @@ def _request(store: Store, version: Version, plot: str) -> bytes:
 
 async def _render(request: bytes, folder: Path) -> None:
     """Has `chart.png`, `chart.svg` and `chart.json` drawn in the folder."""
-    environment = {
-        "PATH": os.environ.get("PATH", ""),
-        "HOME": str(folder),
-        "TMPDIR": str(folder),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    pipe = asyncio.subprocess.PIPE
-    command = [sys.executable, "-m", "service.workflow.look.render", str(folder)]
-    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
     try:
-        _, said = await asyncio.wait_for(process.communicate(request), MOST_SECONDS)
+        ended = await run(
+            "service.workflow.look.render",
+            str(folder),
+            said=request,
+            environment={"HOME": str(folder), "TMPDIR": str(folder)},
+            most_seconds=MOST_SECONDS,
+            most_bytes=0,
+        )
     except TimeoutError as error:
         raise DrawingFailed("the plot took too long to draw") from error
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode == NOT_AVAILABLE:
-        raise NotAvailable(said.decode().strip())
-    if process.returncode:
+    except ChildFailed as error:
+        raise DrawingFailed(DrawingFailed.__doc__) from error
+    if ended.status == NOT_AVAILABLE:
+        raise NotAvailable(ended.errors.decode().strip())
+    if ended.status:
         raise DrawingFailed(DrawingFailed.__doc__)

@@ -1,43 +1,56 @@
 """Take in a bundle: check every file, see that it makes a model, then publish it."""
 
-from collections.abc import Mapping, Sized
+from collections.abc import Iterator, Mapping, Sized
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from model_store import Store, Version, read_bundle
 from model_store.contents import MANIFEST
 from model_store.errors import BundleMadeByNewer, InvalidBundle
+from model_store.os_errors import storage_errors
 from model_store.store import MODEL_FORMAT
 from service.serving.answers import predictions
 from service.serving.warm_models import Warm
+from service.strict_json import decode
+from service.use_cases.cancellation import check_cancelled
+from service.use_cases.model_manifest import ModelManifest, check_names
 from service.use_cases.open_model import STATE_DICT
+from service.use_cases.predict import dry_run
 from service.use_cases.train import HISTORY, POINTS
 from service.workflow.encode import answers_dtype, raw_dtype
 from service.workflow.errors import InvalidSpec
-from service.workflow.look.points import Points
+from service.workflow.look.points import MOST_HISTOGRAMS, MOST_POINTS, Points
 from service.workflow.model import Model
 from service.workflow.save_and_load import load
 from service.workflow.signature import Signature
-from service.workflow.spec import parse
+from service.workflow.spec import TrainingSpec, parse
+from service.workflow.specification import faults
 
 FILES = {STATE_DICT, POINTS, HISTORY}
+MOST_JSON_BYTES = 16 * 2**20  # of a file beside the manifest
+MOST_HEADER_BYTES = 4 * 2**20  # of the tensors' file: some 30,000 names
 HISTORIES = TypeAdapter(dict[str, list[float | None]])
 
 
-def import_bundle(store: Store, name: str, path: Path, max_bytes: int) -> tuple[Version, bool]:
+@storage_errors()
+def import_bundle(store: Store, name: str, path: Path, max_bytes: int, max_model_bytes: int) -> tuple[Version, bool]:
     """The version with the bundle's digest, and whether it is new.
 
     Raises:
         InvalidBundle: the file breaks a rule, or its parts do not make a model; the member is named.
         BundleMadeByNewer: its manifest has a format that this software does not know.
+        NoSpace, Unavailable: the disk is full, or cannot be used otherwise.
     """
     folder = path.with_name("members")
     folder.mkdir()
     draft = read_bundle(path, folder, max_bytes)
     _check_format(draft.manifest)
-    _check_model(draft.manifest, draft.files)
+    check_cancelled()
+    _check_model(draft.manifest, draft.files, max_model_bytes)
+    check_cancelled()
     return store.models.take(name, draft.manifest, draft.files)
 
 
@@ -57,45 +70,80 @@ def _check_types(model: Model, signature: Signature) -> None:
         wanted = scales.get(name.partition(".")[0], "float32")
         if tensor.is_floating_point() and str(tensor.dtype) != f"torch.{wanted}":
             raise TypeError(f"{name} is not {wanted}")
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise ValueError(f"{name} holds what is no finite number")
 
 
-def _check_signature(signature: Signature) -> None:
-    names = [each.name for each in signature.inputs]
-    if not names or not signature.outputs or len(set(names)) < len(names):
-        raise ValueError("inputs and outputs must be there, and inputs have different names")
+def _check_size(warm: Warm, max_bytes: int) -> None:
+    """Before anything is computed: a small bundle may make much of one row."""
+    needed = warm.bytes + warm.cost.bytes
+    if needed > max_bytes:
+        rule = f"its model and what it makes of one row take {needed} bytes of memory; this service allows {max_bytes}"
+        raise InvalidBundle(MANIFEST, rule)
 
 
-def _check_model(manifest: object, files: dict[str, Path]) -> None:
+def _check_model(manifest: dict[str, Any], files: dict[str, Path], max_bytes: int) -> None:
     if set(files) != FILES:
         raise InvalidBundle(None, f"a model's files are {', '.join(sorted(FILES))}")
     try:
-        assert isinstance(manifest, dict)  # noqa: S101 - read_bundle gives nothing else
-        spec = parse({**manifest["spec"], "model_name": "model"})
-        signature = Signature.model_validate(manifest["signature"])
-        _check_signature(signature)
-        if not all(isinstance(manifest.get(name), dict) for name in ("metrics", "environment", "data")):
-            raise TypeError("a part of the manifest is missing")
-    except (InvalidSpec, KeyError, TypeError, ValueError) as error:
-        raise InvalidBundle("manifest.json", "its spec or signature is none of this software's") from error
-    try:
-        warm = Warm(load(spec, signature, files[STATE_DICT]), signature)
-        _check_types(warm.model, signature)
-        predictions(warm, warm.blank_row())
-    except Exception as error:  # whatever a foreign model may meet, it met it here and not in a prediction
-        raise InvalidBundle(f"files/{STATE_DICT}", "its tensors are not those of the model in the manifest") from error
-    try:
-        points = Points.model_validate_json(files[POINTS].read_bytes())
-        columns: list[Sized] = [points.part, points.truth, points.prediction, *points.features.values()]
-        columns += [] if points.probability is None else [points.probability]
-        if len({len(each) for each in columns}) > 1 or not set(points.features) <= {
-            each.name for each in signature.inputs
-        }:
-            raise ValueError("columns of unequal length, or of no input")
-    except ValueError as error:
-        raise InvalidBundle(f"files/{POINTS}", "it does not hold the points of a model's plots") from error
-    try:
-        history = HISTORIES.validate_json(files[HISTORY].read_bytes())
+        read = ModelManifest.model_validate(manifest)
+        spec, signature = parse({**read.spec, "model_name": "model"}), read.signature
+        check_names(signature)
+    except (InvalidSpec, ValueError) as error:
+        raise InvalidBundle(MANIFEST, f"it is no model's: {_first(error)}") from error
+    _check_tensors(spec, signature, files[STATE_DICT], max_bytes)
+    with _rule(POINTS, "it does not hold the points of a model's plots"):
+        _check_points(Points.model_validate(_decoded(files[POINTS])), signature)
+    with _rule(HISTORY, "it does not hold the losses of a model's epochs"):
+        history = HISTORIES.validate_python(_decoded(files[HISTORY]))
         if len({len(series) for series in history.values()}) > 1 or "epoch" not in history:
             raise ValueError("series of unequal length")
+
+
+def _first(error: InvalidSpec | ValueError) -> str:
+    """What is wrong, and where: the first of it."""
+    if isinstance(error, InvalidSpec):
+        return f"spec{error.faults[0].pointer}: {error.faults[0].message}"
+    if isinstance(error, ValidationError):
+        fault = faults(error, None)[0]
+        return f"{fault.pointer}: {fault.message}"
+    return str(error)
+
+
+@contextmanager
+def _rule(file: str, rule: str) -> Iterator[None]:
+    try:
+        yield
     except ValueError as error:
-        raise InvalidBundle(f"files/{HISTORY}", "it does not hold the losses of a model's epochs") from error
+        raise InvalidBundle(f"files/{file}", rule) from error
+
+
+def _decoded(path: Path) -> Any:
+    if path.stat().st_size > MOST_JSON_BYTES:
+        raise ValueError(f"more than {MOST_JSON_BYTES} bytes")
+    return decode(path.read_bytes())
+
+
+def _check_tensors(spec: TrainingSpec, signature: Signature, path: Path, max_bytes: int) -> None:
+    with path.open("rb") as file:
+        if int.from_bytes(file.read(8), "little") > MOST_HEADER_BYTES:
+            raise InvalidBundle(f"files/{STATE_DICT}", f"its header may have at most {MOST_HEADER_BYTES} bytes")
+    try:
+        warm = Warm(load(spec, signature, path), signature)
+        _check_types(warm.model, signature)
+        _check_size(warm, max_bytes)
+        with dry_run:
+            predictions(warm, warm.blank_row())
+    except (InvalidBundle, OSError):
+        raise  # an error of the disk is not the bundle's fault
+    except Exception as error:  # whatever a foreign model may meet, it met it here and not in a prediction
+        raise InvalidBundle(f"files/{STATE_DICT}", "its tensors are not those of the model in the manifest") from error
+
+
+def _check_points(points: Points, signature: Signature) -> None:
+    columns: list[Sized] = [points.part, points.truth, points.prediction, *points.features.values()]
+    columns += [] if points.probability is None else [points.probability]
+    if len({len(each) for each in columns}) > 1 or not set(points.features) <= {each.name for each in signature.inputs}:
+        raise ValueError("columns of unequal length, or of no input")
+    if len(points.part) > 2 * MOST_POINTS or len(points.parameters) > MOST_HISTOGRAMS:
+        raise ValueError("more than a training keeps")

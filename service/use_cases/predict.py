@@ -1,6 +1,7 @@
 """Predict: from a version in the store to a warm model."""
 
 import logging
+import threading
 
 from model_store import Store, Version
 from model_store.errors import AliasNotFound, NotFound
@@ -9,6 +10,7 @@ from service.serving.warm_models import Warm, WarmModels
 from service.use_cases.open_model import open_model
 
 PRODUCTION = "production"
+dry_run = threading.Lock()  # one at a time: a single row of a large model may take much
 log = logging.getLogger(__name__)
 
 
@@ -40,8 +42,11 @@ def warm(store: Store, models: WarmModels, version: Version) -> Warm:
 def _loaded(store: Store, version: Version) -> Warm:
     """The model after a dry run: what torch makes on a first use is made before the first client waits for it."""
     loaded = Warm(*open_model(store, version))
+    loaded.served(version.name, version.number)
+    loaded.rows_at_once  # noqa: B018 - what its forward costs is measured here, and not when the event loop asks
     try:
-        forward(loaded, loaded.blank_row())
+        with dry_run:
+            forward(loaded, loaded.blank_row())
     except Exception:
         log.exception("the dry run of %s, version %d, failed", version.name, version.number)
     return loaded

@@ -1,6 +1,8 @@
 """Submit a training: check the spec, fill it in, and give it to the journal."""
 
 import hashlib
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +14,10 @@ from model_store import Store, Version
 from model_store.errors import InvalidName, NotFound, VersionNotFound
 from model_store.names import check_name
 from service.jobs.destinations import NOWHERE, Destinations
+from service.jobs.errors import IdempotencyMismatch
 from service.jobs.job import Job
 from service.jobs.journal import Journal
+from service.use_cases.cancellation import check_cancelled
 from service.use_cases.open_model import open_model
 from service.use_cases.training_warnings import warnings
 from service.workflow import inspection, optimizers
@@ -21,6 +25,7 @@ from service.workflow.data.dataset import DatasetData
 from service.workflow.data.schema import Schema
 from service.workflow.encode import raw_dtype
 from service.workflow.errors import Fault, InvalidSpec
+from service.workflow.forward_cost import measure
 from service.workflow.model import Model, draft_network
 from service.workflow.resolve import Resolved, resolve
 from service.workflow.signature import Signature
@@ -45,6 +50,7 @@ class Limits:
 
     parameters: int
     memory_bytes: int
+    model_bytes: int  # of its parameters, and of what it makes of one row
     webhooks: Destinations = NOWHERE
 
 
@@ -53,14 +59,19 @@ def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
 
     Raises:
         InvalidSpec: what is wrong, and what would be right.
+        Cancelled: nobody waits for it any more.
     """
     _check_model_name(spec.model_name)
     _check_webhook(spec, limits.webhooks)
     spec, schema = _pin(store, spec)
+    check_cancelled()
     found = resolve(spec, schema)
+    check_cancelled()
     network = draft_network(found.spec, found.signature, found.columns)
+    check_cancelled()
     parameters = inspection.count(network)
     _check_limits(found, parameters, limits)
+    _check_forward(network, found.columns, parameters, limits)
     _check_batches(found, network)
     if (reason := optimizers.fits(found.spec.optimizer, network)) is not None:
         raise InvalidSpec(Fault("/optimizer/name", reason))
@@ -74,11 +85,12 @@ def submit(
     journal: Journal,
     value: object,
     *,
-    key: str | None,
+    keys: Sequence[str] = (),
     limits: Limits,
     traceparent: str | None = None,
 ) -> tuple[Job, bool]:
-    """A queued job for the spec, and whether it is new: the same idempotency key and spec give the same job again.
+    """A queued job for the spec, and whether it is new: the same idempotency key and spec give the same job again. It is
+    kept under the first of `keys`; the others are what it may have been kept under before.
     `traceparent` leads to the request that asked for it, if there are traces.
 
     Raises:
@@ -87,12 +99,17 @@ def submit(
     """
     spec = parse(value)
     idempotency = None
-    if key is not None:
+    if keys:
         digest = hashlib.sha256(orjson.dumps(spec.to_json(), option=orjson.OPT_SORT_KEYS)).hexdigest()
-        idempotency = (key, digest)
-        if (known := journal.recall(key, digest)) is not None:
+        idempotency = (keys[0], digest)
+        if (known := journal.recall(*idempotency)) is not None:
             return known, False
+        for former in keys[1:]:
+            with suppress(IdempotencyMismatch):  # somebody else's
+                if (known := journal.recall(former, digest)) is not None:
+                    return known, False
     planned = plan(store, spec, limits)
+    check_cancelled()
     context: dict[str, Any] = {
         "signature": planned.signature.model_dump(mode="json"),
         "since": _newest(store, spec.model_name),
@@ -185,6 +202,13 @@ def _check_limits(found: Resolved, parameters: int, limits: Limits) -> None:
     if needed > limits.memory_bytes:
         message = f"the training would need about {needed} bytes of memory; this service allows {limits.memory_bytes}"
         raise InvalidSpec(Fault("/data" if 16 * parameters < needed // 2 else "/model", message))
+
+
+def _check_forward(network: nn.Module, columns: int, parameters: int, limits: Limits) -> None:
+    needed = 4 * parameters + measure(network.eval(), columns).bytes
+    if needed > limits.model_bytes:
+        message = f"the model and what it makes of one row would take {needed} bytes of memory"
+        raise InvalidSpec(Fault("/model", f"{message}; this service allows {limits.model_bytes}"))
 
 
 def _check_batches(found: Resolved, network: nn.Module) -> None:

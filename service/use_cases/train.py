@@ -132,8 +132,10 @@ def _learn(
         after_step, stage = checkpoints.after_step, attempt.stage
         return learn(spec, signature, table, report, initial, after_step=after_step, saved=saved, stage=stage)
 
+    with passing("its checkpoints cannot be read"):
+        saved = checkpoints.resume()
     try:
-        return go_on(checkpoints.resume())
+        return go_on(saved)
     except CheckpointUnfit:
         checkpoints.forget()
         return go_on(None)

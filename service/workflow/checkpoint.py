@@ -1,5 +1,6 @@
 """Checkpoints: a training's state in a folder, from which it goes on after whatever has happened."""
 
+import errno
 import hashlib
 import os
 import re
@@ -54,8 +55,13 @@ class Checkpoints:
             (self._folder / old[0]).unlink(missing_ok=True)
 
     def load(self) -> Found:
-        """The newest state that is whole. Removes what is not: damaged files, and what an interrupted `save` has left."""
-        damaged = 0
+        """The newest state that is whole and can be read. Removes what is not whole: damaged files, and what an interrupted
+        `save` has left.
+
+        Raises:
+            OSError: there are some, and none can be read now.
+        """
+        damaged, unread = 0, None
         for leftover in self._files():
             if not NAME.fullmatch(leftover.name):
                 leftover.unlink(missing_ok=True)
@@ -64,11 +70,18 @@ class Checkpoints:
             try:
                 if _digest(path) == name["digest"]:
                     return Found(_read(path), damaged)
-            except (OSError, SafetensorError, ValueError, KeyError, TypeError, IndexError, RuntimeError):
+            except (FileNotFoundError, IsADirectoryError):
+                pass
+            except OSError as error:  # the disk may be well again before the next attempt
+                unread = error
+                continue
+            except (SafetensorError, ValueError, KeyError, TypeError, IndexError, RuntimeError):
                 pass  # it cannot be read, or another version of this software wrote it
             damaged += 1
             with suppress(OSError):
                 path.unlink()  # or it would count among those that are kept
+        if unread is not None:
+            raise unread
         return Found(None, damaged)
 
     def _files(self) -> list[Path]:
@@ -88,9 +101,13 @@ class Checkpoints:
 
 
 def _read(path: Path) -> State:
-    with safe_open(path, "pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
-        state: State = unflatten(file.metadata()["state"], tensors)
+    try:
+        with safe_open(path, "pt") as file:
+            text = file.metadata()["state"]
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+    except (OSError, RuntimeError) as error:  # a disk that fails, as two libraries say it that open the file anew
+        raise OSError(errno.EIO, str(error)) from error
+    state: State = unflatten(text, tensors)
     return state
 
 

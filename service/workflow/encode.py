@@ -19,6 +19,7 @@ from service.workflow.signature import Input, Output
 from service.workflow.specification import shown
 
 MOST_CATEGORIES = 256  # of one feature; rarer ones count as unknown
+LONGEST_CATEGORY = 1000  # characters; what is longer counts as unknown, so that a model's signature stays small
 
 
 def slots(inputs: Sequence[Input]) -> int:
@@ -84,7 +85,11 @@ def _fit(each: Input, column: Numbers | Texts, train: torch.Tensor) -> Input:
         return each
     codes = column.codes[train.numpy()]
     counts = np.bincount(codes[codes >= 0], minlength=len(column.values))
-    seen = [(-int(count), text) for count, text in zip(counts, column.values, strict=True) if count]
+    seen = [
+        (-int(count), text)
+        for count, text in zip(counts, column.values, strict=True)
+        if count and len(text) <= LONGEST_CATEGORY
+    ]
     kept = sorted(text for _, text in sorted(seen)[:MOST_CATEGORIES])
     return each.model_copy(update={"categories": kept})
 

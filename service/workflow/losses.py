@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from service.workflow.data.types.category import as_text
 from service.workflow.errors import Fault, InvalidSpec, step
 from service.workflow.signature import Signature
-from service.workflow.specification import nearest, shown
+from service.workflow.specification import COUNTED, nearest, shown
 from service.workflow.tasks import Task
 from service.workflow.torch_classes import Family, arguments_of
 
@@ -75,7 +75,7 @@ REFUSED = {
 
 WEIGHTS = ("weight", "pos_weight")
 Weights = Annotated[
-    dict[str, Annotated[float, Field(gt=0)]] | None,
+    dict[str, Annotated[float, Field(gt=0), COUNTED]] | None,
     Field(description="a weight for each class, or each label, by its name; 1 for those not named"),
 ]
 
@@ -149,7 +149,7 @@ def check_weights(loss: BaseModel, signature: Signature) -> None:
     Raises:
         InvalidSpec: the name is none, or this loss weighs no classes of such a task.
     """
-    known = _weighed(signature)
+    known = dict.fromkeys(_weighed(signature))
     for argument in WEIGHTS:
         weights: Mapping[str, float] = arguments_of(loss).get(argument) or {}
         for name in weights:

@@ -79,9 +79,10 @@ def _targets(spec: TrainingSpec) -> list[tuple[str, str]]:
         raise InvalidSpec(Fault("/data/target", "no target is named; at least one column to learn is needed"))
     if isinstance(spec.data.target, str):
         return [(spec.data.target, "/data/target")]
+    first = {name: i for i, name in reversed(list(enumerate(names)))}
     for i, name in enumerate(names):
-        if names.index(name) != i:
-            raise InvalidSpec(Fault(f"/data/target/{i}", f"{name!r} is named twice"))
+        if first[name] != i:
+            raise InvalidSpec(Fault(f"/data/target/{i}", f"{shown(name)} is named twice"))
     return [(name, f"/data/target/{i}") for i, name in enumerate(names)]
 
 
@@ -101,7 +102,7 @@ def _target_column(schema: Schema, name: str, at: str) -> Column:
         raise InvalidSpec(Fault(at, f"{message}; a target needs one in half of the rows at least"))
     values, _ = column.target_values()
     if values is not None and len(values) == 1 and schema.rows > 1:
-        message = f"every value of {name!r} is {shown(values[0])}; there is nothing to learn from one value"
+        message = f"every value of {shown(name)} is {shown(values[0])}; there is nothing to learn from one value"
         raise InvalidSpec(Fault(at, message))
     return column
 
@@ -117,7 +118,12 @@ def _inputs(spec: TrainingSpec, schema: Schema) -> list[Input]:
     names = list(named) if named is not None else _default_features(spec, schema)
     if not names:
         raise InvalidSpec(Fault("/data/features", "there is no column to learn from beside the target"))
-    return [_input(spec, schema, name, i) for i, name in enumerate(names)]
+    positions = {name: i for i, name in reversed(list(enumerate(names)))}
+    for i, name in enumerate(names):
+        if positions[name] != i:
+            raise InvalidSpec(Fault(f"/data/features/{i}", f"{shown(name)} is named twice"))
+    targets = frozenset(spec.data.targets)
+    return [_input(spec, schema, name, i, targets) for i, name in enumerate(names)]
 
 
 def _default_features(spec: TrainingSpec, schema: Schema) -> list[str]:
@@ -128,10 +134,11 @@ def _default_features(spec: TrainingSpec, schema: Schema) -> list[str]:
 
 
 def _ignored(schema: Schema, inputs: list[str]) -> list[str]:
-    return [each.name for each in schema.columns if not each.is_feature(schema.rows) and each.name not in inputs]
+    named = frozenset(inputs)
+    return [each.name for each in schema.columns if not each.is_feature(schema.rows) and each.name not in named]
 
 
-def _input(spec: TrainingSpec, schema: Schema, name: str, position: int) -> Input:
+def _input(spec: TrainingSpec, schema: Schema, name: str, position: int, targets: frozenset[str]) -> Input:
     given = spec.data.features
     pointer = (
         "/data/features" if given is None else "/data/features" + step(position if isinstance(given, list) else name)
@@ -139,19 +146,19 @@ def _input(spec: TrainingSpec, schema: Schema, name: str, position: int) -> Inpu
     column = schema.column(name)
     if column is None:
         raise InvalidSpec(Fault(pointer, f"there is no column {shown(name)}; {nearest(name, schema.names)}"))
-    if name in spec.data.targets:
-        raise InvalidSpec(Fault(pointer, f"{name!r} is the target; a model cannot learn from what it must predict"))
+    if name in targets:
+        raise InvalidSpec(
+            Fault(pointer, f"{shown(name)} is the target; a model cannot learn from what it must predict")
+        )
     if column.type == "unsupported":
         raise InvalidSpec(
             Fault(pointer, f"{shown(name)} {column.reason}; numbers, texts, booleans and times are learned from")
         )
     if column.missing == schema.rows:
-        message = f"every value of {name!r} is missing: name the columns to learn from in `features`, without it"
+        message = f"every value of {shown(name)} is missing: name the columns to learn from in `features`, without it"
         raise InvalidSpec(Fault(pointer, message))
-    types: dict[str, Any] = (
-        {} if given is None or isinstance(given, list) else {key: each.type for key, each in given.items()}
-    )
-    kind = types.get(name, column.type)
+    types: Any = given if isinstance(given, dict) else {}
+    kind = types[name].type if name in types else column.type
     _check_type(column, kind, f"{pointer}/type")
     reading = schema.reading
     return Input(
@@ -203,12 +210,14 @@ def _task(spec: TrainingSpec, targets: list[Column]) -> Task:
     if task is Task.REGRESSION:
         for column in targets:
             if column.type != "number":
-                message = f"{column.name!r} is a {column.type}, and a regression needs numbers; try task multiclass"
+                message = (
+                    f"{shown(column.name)} is a {column.type}, and a regression needs numbers; try task multiclass"
+                )
                 raise InvalidSpec(Fault("/data/target", message))
     elif task is Task.MULTILABEL:
         for column in targets:
             if len(column.values or []) != 2 or set(column.values or []) != {0, 1}:
-                message = f"{column.name!r} does not say true or false (or 1 or 0) in every row, as a label must"
+                message = f"{shown(column.name)} does not say true or false (or 1 or 0) in every row, as a label must"
                 raise InvalidSpec(Fault("/data/target", message))
     else:
         _check_classes(task, targets)
@@ -221,12 +230,10 @@ def _check_classes(task: Task, targets: list[Column]) -> None:
         raise InvalidSpec(Fault("/data/target", message))
     classes, _ = targets[0].target_values()
     if classes is None:
-        message = f"{targets[0].name!r} has too many different values to be classes"
+        message = f"{shown(targets[0].name)} has too many different values to be classes"
         raise InvalidSpec(Fault("/data/target", f"{message}{about_numbers(targets[0])}"))
     if len(classes) < 2 or (task is Task.BINARY and len(classes) != 2):
-        message = (
-            f"{targets[0].name!r} has {len(classes)} classes; {task} needs {'2' if task is Task.BINARY else 'more'}"
-        )
+        message = f"{shown(targets[0].name)} has {len(classes)} classes; {task} needs {'2' if task is Task.BINARY else 'more'}"
         raise InvalidSpec(Fault("/data/task", message))
 
 
@@ -275,14 +282,14 @@ def _check_fit(model: ModelKind, loss: Any, signature: Signature, targets: list[
     if losses.counts(loss):
         for column in targets:
             if column.statistics.get("min", 0) < 0:
-                raise InvalidSpec(Fault("/loss/name", f"{name} counts, and {column.name!r} has values below 0"))
+                raise InvalidSpec(Fault("/loss/name", f"{name} counts, and {shown(column.name)} has values below 0"))
     losses.check_weights(loss, signature)
 
 
 def _check_time(split: SplitSpec, inputs: list[Input]) -> None:
     for each in inputs:
         if each.name == split.time and each.type == "category":
-            message = f"{each.name!r} is a feature of type category; give it the type datetime in `features`"
+            message = f"{shown(each.name)} is a feature of type category; give it the type datetime in `features`"
             raise InvalidSpec(Fault("/split/time", message))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from service.workflow.data.dataset import DatasetData
 from service.workflow.data.line import LineData
@@ -13,12 +13,14 @@ from service.workflow.models import ModelSpec
 from service.workflow.optimizers import Optimizer
 from service.workflow.preprocessing import PreprocessingSpec
 from service.workflow.schedulers import Scheduler
-from service.workflow.specification import Specification, faults
+from service.workflow.specification import FaultBudget, Specification, faults
 from service.workflow.split import SplitSpec
 from service.workflow.training import TrainingSettings
 from service.workflow.webhook import WebhookSpec
 
 Data = Annotated[LineData | RowsData | DatasetData, Field(discriminator="kind")]
+
+MOST_SCHEDULERS = 64
 
 EXAMPLE: dict[str, Any] = {
     "model_name": "line",
@@ -52,6 +54,19 @@ class TrainingSpec(Specification):
     webhook: WebhookSpec | None = None
     notes: str | None = Field(default=None, max_length=10_000)
 
+    @field_validator("scheduler", mode="before")
+    @classmethod
+    def _has_few_schedulers(cls, value: Any) -> Any:
+        """Each is tried with all that is in it: sixteen in each of sixteen would take as long as a training."""
+        count, level = 0, [value]
+        while level and count <= MOST_SCHEDULERS:
+            count += len(level)
+            inner = [each["schedulers"] for each in level if isinstance(each, dict) and "schedulers" in each]
+            level = [each for those in inner if isinstance(those, list) for each in those]
+        if count > MOST_SCHEDULERS:
+            raise ValueError(f"has more than {MOST_SCHEDULERS} schedulers in one another, the most that is taken")
+        return value
+
     def to_json(self) -> dict[str, Any]:
         """The spec as JSON values, as `parse` reads them."""
         return self.model_dump(mode="json")
@@ -61,9 +76,9 @@ def parse(value: object) -> TrainingSpec:
     """The spec from decoded JSON.
 
     Raises:
-        InvalidSpec: every fault, with its pointer and what would be right.
+        InvalidSpec: the first faults, each with its pointer and what would be right.
     """
     try:
-        return TrainingSpec.model_validate(value)
+        return TrainingSpec.model_validate(value, context=FaultBudget())
     except ValidationError as error:
         raise InvalidSpec(*faults(error, value)) from None

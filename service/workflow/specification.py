@@ -1,78 +1,199 @@
-"""The base of everything a client can write in a spec: frozen, strict, and with faults that name what is right."""
+"""The base of everything a client can write in a spec: frozen, strict, and with faults that name what is right.
 
-from collections.abc import Iterable
+What is said of faults is bounded here for all who say it: a document may have as many faults as it has bytes.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
+from heapq import nlargest
+from itertools import islice
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from service.workflow.errors import Fault, step
 
+MOST_FAULTS = 20  # that are told of one document; what comes after them is not looked at
+MOST_SEARCHES = 8  # for the nearest right name in one document
+LONGEST_NAME = 64  # characters of a name, or of another text, in a message and in a search
+MOST_COMPARED = 50  # names that a search compares in full: those that share most pairs of letters with the wrong one
+MOST_LISTED = 600  # characters of all the names that are known
+MOST_ENTRIES = 10_000  # of a list or an object, where its field does not say
+
+
+@dataclass
+class FaultBudget:
+    """What may still be said of one document: how many faults, and how many searches for a nearest name."""
+
+    faults: int = MOST_FAULTS
+    searches: int = MOST_SEARCHES
+
+    def nearest(self, name: object, known: Iterable[str]) -> str:
+        """As `nearest`, with a semicolon before it; nothing once all searches are made."""
+        self.searches -= 1
+        return f"; {nearest(name, known)}" if self.searches >= 0 else ""
+
 
 class Specification(BaseModel):
-    """A frozen part of a spec. Unknown fields are faults that name the nearest known ones."""
+    """A frozen part of a spec. Unknown fields are faults that name the nearest known ones; a list or an object has a most of
+    entries, `MOST_ENTRIES` where its field has no `max_length`.
+
+    Validated with a `FaultBudget` as context, no more is looked at once that is used up.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     @model_validator(mode="wrap")
     @classmethod
-    def _name_the_nearest_field(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Self:
-        try:
-            made: Self = handler(value)
-            return made
-        except ValidationError as error:
-            raise ValidationError.from_exception_data(
-                cls.__name__, [_line(each, list(cls.model_fields)) for each in error.errors()]
-            ) from None
+    def _say_what_is_right(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Self:
+        budget = budget_of(info)
+        found: list[InitErrorDetails] = []
+        if isinstance(value, dict):
+            found = [*_unknown(cls, value, budget), *_too_long(cls, value)]
+        if len(found) < MOST_FAULTS and not any(each["loc"][0] in cls.model_fields for each in found):
+            try:
+                made: Self = handler(value)
+                return made
+            except ValidationError as error:
+                told = (each for each in error.errors() if each["type"] != "extra_forbidden" or len(each["loc"]) > 1)
+                found += [_line(each, budget) for each in islice(told, MOST_FAULTS)]
+        raise ValidationError.from_exception_data(cls.__name__, found[:MOST_FAULTS]) from None
+
+
+def budget_of(info: ValidationInfo) -> FaultBudget:
+    """That of the document that is being validated, or else one of its own."""
+    return info.context if isinstance(info.context, FaultBudget) else FaultBudget()
+
+
+def counted(value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
+    """Validates an entry of a list or an object, unless enough is wrong with those before it. Its value is of no account then,
+    for the whole is refused."""
+    budget = budget_of(info)
+    if budget.faults <= 0:
+        return value
+    try:
+        return handler(value)
+    except ValidationError as error:
+        budget.faults -= error.error_count()
+        raise
+    except ValueError:
+        budget.faults -= 1
+        raise
+
+
+COUNTED = WrapValidator(counted)  # beside the type of a list's or an object's entries
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
     """`did you mean …` with the nearest known names, then all of them when they are few."""
-    known = sorted(known)
-    lowered = {each.lower(): each for each in known}
-    close = [lowered[each] for each in get_close_matches(str(name).lower(), lowered, n=3, cutoff=0.6)]
-    hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
-    return f"{hint}known: {', '.join(known)}"
+    names = sorted(known)
+    text = str(name)[:LONGEST_NAME].lower()
+    lowered = {each[:LONGEST_NAME].lower(): each for each in names}
+    close = [lowered[each] for each in get_close_matches(text, _alike(text, lowered), n=3, cutoff=0.6)]
+    hint = f"did you mean {' or '.join(repr(each[:LONGEST_NAME]) for each in close)}? " if close else ""
+    return f"{hint}known: {listed_names(names)}"
+
+
+def _alike(text: str, names: Collection[str]) -> Collection[str]:
+    """Those names that are worth a comparison, which takes as long as both are long."""
+    if len(names) <= MOST_COMPARED:
+        return names
+    pairs = {text[at : at + 2] for at in range(max(len(text) - 1, 1))}
+    return nlargest(
+        MOST_COMPARED, names, key=lambda each: sum(map(each.__contains__, pairs)) / (len(pairs) + len(each))
+    )
+
+
+def listed_names(names: Collection[str]) -> str:
+    """Names as they may stand in a message: each cut, and only the first where they are many."""
+    shown_, length = [], 0
+    for each in names:
+        shown_.append(each[:LONGEST_NAME])
+        length += len(shown_[-1]) + 2
+        if length > MOST_LISTED:
+            break
+    return ", ".join(shown_) + (f", … ({len(names)} in all)" if len(shown_) < len(names) else "")
 
 
 def fault_at(field: str, message: str, value: object) -> ValidationError:
     """A fault at a field of the value that is being validated, to be raised by a validator."""
-    kind = PydanticCustomError("fault", "{message}", {"message": message})
-    return ValidationError.from_exception_data("fault", [InitErrorDetails(type=kind, loc=(field,), input=value)])
+    return ValidationError.from_exception_data("fault", [_told("fault", message, (field,), value)])
 
 
 def shown(value: object) -> str:
     """A client's value as it may stand in a message: short, and never raw."""
-    text = ascii(value)
-    return text if len(text) <= 60 else text[:57] + "…"
+    if isinstance(value, list | dict):
+        return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
+    text = repr(value[: LONGEST_NAME + 1] if isinstance(value, str) else value)
+    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 3] + "…"
 
 
 def faults(error: ValidationError, value: Any, at: str = "") -> list[Fault]:
     """The faults of a pydantic error, each with the JSON pointer into `value`, the input that was validated."""
-    return [_fault(each, value, at) for each in error.errors(include_url=False)]
+    return [_fault(each, value, at) for each in error.errors(include_url=False)[:MOST_FAULTS]]
 
 
-def _line(each: Any, known: list[str]) -> InitErrorDetails:
-    kind: str | PydanticCustomError
-    if each["type"] == "extra_forbidden" and len(each["loc"]) == 1:
-        message = f"unknown field {shown(each['loc'][0])}; {nearest(each['loc'][0], known)}"
-        kind = PydanticCustomError("unknown_field", "{message}", {"message": message})
-    elif each["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        kind = PydanticCustomError(each["type"], "{message}", {"message": _tag(each)})
+def _unknown(cls: type[BaseModel], value: dict[Any, Any], budget: FaultBudget) -> list[InitErrorDetails]:
+    """A fault for each field that there is not; of the first of them."""
+    names = (name for name in value if name not in cls.model_fields)
+    return [
+        _told("unknown_field", f"unknown field {shown(name)}{budget.nearest(name, cls.model_fields)}", (name,), value)
+        for name in islice(names, MOST_FAULTS)
+    ]
+
+
+def _too_long(cls: type[BaseModel], value: dict[Any, Any]) -> list[InitErrorDetails]:
+    """A fault for each list and each object with more entries than its field takes: before any of them is looked at."""
+    found = []
+    for name, most in _most(cls).items():
+        given = value.get(name)
+        if isinstance(given, list | dict) and len(given) > most:
+            found.append(_told("too_long", f"has {len(given)} entries; at most {most} are taken", (name,), given))
+    return found
+
+
+@cache
+def _most(cls: type[BaseModel]) -> dict[str, int]:
+    """How many entries a list or an object in each field may have."""
+    found: dict[str, int] = {}
+    for name, field in cls.model_fields.items():
+        if not any(isinstance(each, PlainValidator) for each in field.metadata):  # which counts for itself
+            lengths = (each.max_length for each in field.metadata if hasattr(each, "max_length"))
+            found[name] = next(lengths, MOST_ENTRIES)
+    return found
+
+
+def _told(kind: str, message: str, at: tuple[int | str, ...], value: object) -> InitErrorDetails:
+    return InitErrorDetails(type=PydanticCustomError(kind, "{message}", {"message": message}), loc=at, input=value)
+
+
+def _line(each: Any, budget: FaultBudget) -> InitErrorDetails:
+    message = each["msg"]
+    if each["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        message = _tag(each, budget)
     elif each["type"] in ("value_error", "assertion_error"):
-        kind = PydanticCustomError(each["type"], "{message}", {"message": each["msg"].split(", ", 1)[-1]})
-    else:
-        kind = PydanticCustomError(each["type"], "{message}", {"message": each["msg"]})
-    return InitErrorDetails(type=kind, loc=each["loc"], input=each["input"])
+        message = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    return _told(each["type"], message, each["loc"], each["input"])
 
 
-def _tag(each: Any) -> str:
+def _tag(each: Any, budget: FaultBudget) -> str:
     field = each["ctx"]["discriminator"].strip("'")
     if each["type"] == "union_tag_not_found":
         return f"the field {field!r} is missing: it says which kind this is"
     known = [tag.strip("' ") for tag in each["ctx"]["expected_tags"].split(",")]
-    return f"unknown {field} {shown(each['ctx']['tag'])}; {nearest(each['ctx']['tag'], known)}"
+    return f"unknown {field} {shown(each['ctx']['tag'])}{budget.nearest(each['ctx']['tag'], known)}"
 
 
 def _fault(each: Any, value: Any, at: str) -> Fault:

@@ -120,7 +120,7 @@ def _order(spec: SplitSpec, table: Table, rows: int) -> torch.Tensor:
         assert not isinstance(times, Texts)  # noqa: S101 - it was read as a time
         if np.isnan(times).any():
             raise InvalidData(
-                f"{spec.time!r} is missing in row {int(np.isnan(times).argmax())}; a split by time needs it"
+                f"{shown(spec.time)} is missing in row {int(np.isnan(times).argmax()) + 1}; a split by time needs it"
             )
         return torch.from_numpy(np.argsort(times, kind="stable"))
     order = _shuffled(spec, rows)
@@ -169,7 +169,9 @@ def _by_column(column: Numbers | Texts, name: str) -> Split:
     strange = np.flatnonzero(~np.isin(texts, PARTS))
     if len(strange):
         row = int(strange[0])
-        raise InvalidData(f"{name!r} is {shown(texts[row])} in row {row}; train, validation or test is expected")
+        raise InvalidData(
+            f"{shown(name)} is {shown(texts[row])} in row {row + 1}; train, validation or test is expected"
+        )
     return Split(*(torch.from_numpy(np.flatnonzero(texts == part)) for part in PARTS))
 
 
@@ -177,15 +179,15 @@ def _check_times(column: Column) -> None:
     """That every row has a time, or a number, to be split by."""
     if column.missing:
         where = "" if column.first_missing is None else f", first in row {column.first_missing + 1}"
-        message = f"{column.name!r} is missing in {column.missing} rows{where}; a split by time needs it in each"
+        message = f"{shown(column.name)} is missing in {column.missing} rows{where}; a split by time needs it in each"
         raise InvalidSpec(Fault("/split/time", message))
     misfit = column.misfits.get("datetime")
     if column.type == "category" and misfit is not None:
-        message = f"{column.name!r} holds {shown(misfit.cell)} in row {misfit.row + 1}, which is no date or time"
+        message = f"{shown(column.name)} holds {shown(misfit.cell)} in row {misfit.row + 1}, which is no date or time"
         raise InvalidSpec(Fault("/split/time", message))
     if column.type == "unsupported":
         raise InvalidSpec(
-            Fault("/split/time", f"{column.name!r} {column.reason}; a split by time needs times or numbers")
+            Fault("/split/time", f"{shown(column.name)} {column.reason}; a split by time needs times or numbers")
         )
 
 
@@ -225,10 +227,12 @@ def _check_columns(spec: SplitSpec, schema: Schema) -> None:
             message = f"there is no column {shown(name)}; {nearest(name, schema.names)}"
             raise InvalidSpec(Fault(f"/split/{by}", message))
         if by == "stratify" and column.values is None:
-            raise InvalidSpec(Fault("/split/stratify", f"{name!r} has too many different values to stratify by"))
+            raise InvalidSpec(Fault("/split/stratify", f"{shown(name)} has too many different values to stratify by"))
         if by == "time" and column.type == "boolean":
-            raise InvalidSpec(Fault("/split/time", f"{name!r} is a boolean; a split by time needs times or numbers"))
+            raise InvalidSpec(
+                Fault("/split/time", f"{shown(name)} is a boolean; a split by time needs times or numbers")
+            )
         if by == "time":
             _check_times(column)
         if by == "column" and (column.missing or not set(column.values or [""]) <= set(PARTS)):
-            raise InvalidSpec(Fault("/split/column", f"{name!r} must say train, validation or test in every row"))
+            raise InvalidSpec(Fault("/split/column", f"{shown(name)} must say train, validation or test in every row"))

@@ -6,7 +6,7 @@ model, made on first use and kept: torch's names, torch's defaults, torch's own 
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from functools import cache
+from functools import cache, partial
 from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, GetCoreSchemaHandler, GetJsonSchemaHandle
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from service.workflow.specification import Specification, fault_at, nearest, shown
+from service.workflow.specification import FaultBudget, Specification, budget_of, counted, fault_at, shown
 
 # Not a client's business: how torch runs the step, and arguments torch itself deprecates.
 LEFT_OUT = {"self", "params", "foreach", "fused", "capturable", "differentiable", "maximize", "device", "dtype"}
@@ -78,12 +78,13 @@ class Family:
             name, __base__=Specification, __doc__=(cls.__doc__ or "").split("\n\n")[0].strip(), **fields
         )
 
-    def parse(self, value: object) -> BaseModel:
+    def parse(self, value: object, budget: FaultBudget | None = None) -> BaseModel:
         """A member of the family from `{"name": …, …}`.
 
         Raises:
             PydanticCustomError, ValidationError: what is wrong and what would be right.
         """
+        budget = budget or FaultBudget()
         if isinstance(value, Specification):
             value = value.model_dump(warnings=False)
         if not isinstance(value, dict) or not isinstance(value.get("name"), str):
@@ -94,8 +95,8 @@ class Family:
         if name in self.refused:
             raise fault_at("name", f"{name} cannot be used: {self.refused[name]}", value)
         if name not in self.classes:
-            raise fault_at("name", f"unknown {self.what} {shown(name)}; {nearest(name, self.classes)}", value)
-        member = self.arguments(name).model_validate(value)
+            raise fault_at("name", f"unknown {self.what} {shown(name)}{budget.nearest(name, self.classes)}", value)
+        member = self.arguments(name).model_validate(value, context=budget)
         self._try(member)
         return member
 
@@ -119,8 +120,8 @@ class Family:
         return True
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            self.parse,
+        return core_schema.with_info_plain_validator_function(
+            lambda value, info: counted(value, partial(self.parse, budget=budget_of(info)), info),
             serialization=core_schema.plain_serializer_function_ser_schema(
                 lambda member: member.model_dump(warnings=False)
             ),

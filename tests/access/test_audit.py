@@ -79,7 +79,14 @@ def test_a_line_that_was_cut_off_takes_no_other_with_it(tmp_path: Path) -> None:
         file.write(b'\n{"at": "2026-11-23T12:00')
     assert [line["number"] for line in audit.read(None, 10)[0]] == [1]
     audit.append("ann", [MOVED], number=2)
-    assert [line["number"] for line in audit.read(None, 10)[0]] == [1, 2]
+    found = audit.read(None, 10)[0]
+    assert [line.get("number") for line in found] == [1, None, 2]
+    assert [line.get("error", {}).get("code") for line in found] == [None, "audit_damaged", None]
+
+
+def test_lines_of_before_there_were_seals_are_read(tmp_path: Path) -> None:
+    (tmp_path / "2026-11-23.jsonl").write_text('\n{"at": "2026-11-23T12:00:00.000000Z", "number": 1}\n')
+    assert [line["number"] for line in Audit(tmp_path).read(None, 10)[0]] == [1]
 
 
 def test_what_cannot_be_written_is_told_to_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -143,3 +150,22 @@ def test_several_processes_write_whole_lines(tmp_path: Path) -> None:
     lines, _ = Audit(tmp_path, now=lambda: NOON).read(None, 1000)
     for who in range(3):
         assert [line["changes"][0]["to"] for line in lines if line["who"] == f"p{who}"] == list(range(100))
+
+
+def test_a_damaged_line_is_shown_as_damaged_and_takes_no_other_with_it(tmp_path: Path) -> None:
+    audit = Audit(tmp_path, now=lambda: NOON)
+    for number in range(3):
+        audit.append("ann", [MOVED], number=number)
+    whole, _ = audit.read(None, 10)
+    (file,) = tmp_path.iterdir()
+    data = file.read_bytes()
+    begin = int(whole[0]["id"].partition(":")[2]) + 1  # of the second line
+    for byte in range(begin, data.index(b"\n", begin)):
+        flipped = bytearray(data)
+        flipped[byte] ^= 1 << byte % 3
+        file.write_bytes(flipped)
+        found, _ = audit.read(None, 10)
+        assert whole[0] in found and whole[2] in found and whole[1] not in found
+        assert any("error" in line for line in found)
+    (tmp_path / "2026-11-24.jsonl").write_bytes(data)  # a whole day under another day's name
+    assert all("error" in line for line in audit.read("2026-11-24:0", 10)[0])

@@ -170,3 +170,66 @@ def test_times_are_told_by_the_clock_that_it_is_given(tmp_path: Path) -> None:
     assert key.created_at.startswith("2026-01-01T00:00:00") and key.expires_at is not None
     assert keyring.verify(bearer(secret)) is None  # that day is over
     assert json.loads((tmp_path / "keys.json").read_text())["keys"][0]["id"] == key.id
+
+
+def test_a_damaged_key_lets_nobody_in_and_takes_no_other_with_it(tmp_path: Path) -> None:
+    keyring = Keyring(tmp_path)
+    secrets = [keyring.create(name, [Scope.PREDICT])[1] for name in ("ann", "bob", "eve")]
+    file = tmp_path / "keys.json"
+    whole = file.read_bytes()
+    lines = whole.split(b"\n")
+    begin = len(lines[0]) + 1 + len(lines[1]) + 1
+    for number in range(begin, begin + len(lines[2]) - 1):  # the line of bob
+        flipped = bytearray(whole)
+        flipped[number] ^= 1 << number % 7
+        file.write_bytes(flipped)
+        found = Keyring(tmp_path)
+        assert found.on
+        assert [found.verify(bearer(each)) is not None for each in secrets] == [True, False, True], chr(whole[number])
+        assert any(key.damaged for key in found.all())
+    file.write_bytes(whole.replace(b'["predict"]', b'["admin"]'))
+    promoted = Keyring(tmp_path)
+    assert not any(promoted.verify(bearer(each)) for each in secrets)
+
+
+def test_a_damaged_key_stays_damaged_until_it_is_revoked(tmp_path: Path) -> None:
+    Keyring(tmp_path).create("ann", [Scope.ADMIN])
+    file = tmp_path / "keys.json"
+    file.write_bytes(file.read_bytes().replace(b'"admin"', b'"train"'))
+    keyring = Keyring(tmp_path)
+    assert keyring.on and [key.damaged for key in keyring.all()] == [True]  # the house does not open
+    with pytest.raises(KeyExists):
+        keyring.create("ann", [Scope.ADMIN])
+    keyring.create("bob", [Scope.ADMIN])
+    assert [(key.name, key.damaged) for key in Keyring(tmp_path).all()] == [("ann", True), ("bob", False)]
+    keyring.revoke("ann")
+    again = Keyring(tmp_path)
+    assert [(key.name, key.damaged, key.revoked_at is None) for key in again.all()] == [
+        ("ann", False, False),
+        ("bob", False, True),
+    ]
+    assert again.create("ann", [Scope.PREDICT])
+
+
+def test_keys_that_were_cut_off_are_told_of(tmp_path: Path) -> None:
+    keyring = Keyring(tmp_path)
+    first, second = (keyring.create(name, [Scope.PREDICT])[1] for name in ("ann", "bob"))
+    file = tmp_path / "keys.json"
+    file.write_bytes(b"\n".join(file.read_bytes().split(b"\n")[:2]) + b"\n")
+    cut = Keyring(tmp_path)
+    assert cut.verify(bearer(first)) and not cut.verify(bearer(second))
+    assert [key.damaged for key in cut.all()] == [False, True]
+
+
+def test_keys_of_before_have_no_seal_and_get_one(tmp_path: Path) -> None:
+    keyring = Keyring(tmp_path)
+    _, secret = keyring.create("ann", [Scope.PREDICT])
+    file = tmp_path / "keys.json"
+    kept = json.loads(file.read_text())
+    del kept["keys"][0]["seal"]
+    file.write_text(json.dumps(kept, indent=2))
+    before = Keyring(tmp_path)
+    assert before.verify(bearer(secret))
+    before.create("bob", [Scope.PREDICT])
+    assert all("seal" in each for each in json.loads(file.read_text())["keys"])
+    assert Keyring(tmp_path).verify(bearer(secret))

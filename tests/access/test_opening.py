@@ -1,6 +1,7 @@
 """What a start asks of the keys (P-11), and which addresses it takes for its own machine's."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def test_what_others_may_reach(host: str) -> None:
 
 def opened(folder: Path, host: str, given: str | None = None, **how: bool) -> tuple[Keyring, list[str]]:
     told: list[str] = []
-    about = {"first": False, "insecure": False} | how
+    about: dict[str, Any] = {"first": False, "insecure": False} | how
     return open_keyring(folder, given=given, host=host, tell=told.append, **about), told
 
 

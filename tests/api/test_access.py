@@ -15,7 +15,7 @@ from service.api.dialects.spoken import spoken_at
 from service.api.documents import NewKey
 from service.api.needed_scope import OPEN, needed
 from service.api.prediction_forms import NATIVE
-from tests.api.conftest import train
+from tests.api.conftest import LINE, train
 from tests.api.keyed import KeyedServer
 from tests.api.live_server import until
 from tests.api.test_edge import problem
@@ -211,3 +211,15 @@ def test_a_key_made_and_revoked_elsewhere_counts_within_a_second(keyed: KeyedSer
         began = time.monotonic()
         until(lambda: not let_in(), 1.0)
         assert time.monotonic() - began < 1.0
+
+
+def test_an_idempotency_key_is_its_callers_own(keyed: KeyedServer) -> None:
+    def submit(caller: str, spec: dict[str, Any]) -> httpx.Response:
+        with keyed.as_(caller) as http:
+            return http.post("/v1/training-jobs", json=spec, headers={"Idempotency-Key": "one"})
+
+    spec = {**LINE, "model_name": "own-key", "training": {"epochs": 0}}
+    first, again, other = submit("train", spec), submit("train", spec), submit("admin", {**spec, "priority": -1})
+    assert [each.status_code for each in (first, again, other)] == [202, 202, 202]
+    assert first.json()["id"] == again.json()["id"] != other.json()["id"]
+    assert submit("train", {**spec, "priority": -2}).json()["code"] == "idempotency_mismatch"

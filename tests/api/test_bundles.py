@@ -138,6 +138,20 @@ WRONG: dict[str, Any] = {
     ),
     "history without epochs": lambda members: members.update({"files/history.json": b"{}"}),
     "no history": lambda members: members.pop("files/history.json"),
+    "history with a name twice": lambda members: members.update(
+        {"files/history.json": b'{"epoch":[1],"train_loss":[2.0],"train_loss":[1.0]}'}
+    ),
+    "weights are NaN": lambda members: tensors(members, weight=np.array([np.nan], np.float32)),
+    "weights are infinite": lambda members: tensors(members, weight=np.array([np.inf], np.float32)),
+    "a number of 71 bits": put("data", "rows", 2**70),
+    "a number of 71 bits that nobody reads": put("also", 2**70),
+    "nested 300 deep": put("also", json.loads("[" * 300 + "]" * 300)),
+    "a million lists": put("also", [[]] * 1_100_000),
+    "a name without a letter": put("signature", "inputs", [{"name": "", "type": "number"}]),
+    "a name that is too long": put("signature", "inputs", [{"name": "x" * 257, "type": "number"}]),
+    "two outputs of one name": put("signature", "outputs", [{"name": "y", "type": "number"}] * 2),
+    "metrics in metrics": put("metrics", {"test": {"mae": {"of": {"what": 1}}}}),
+    "an environment without end": put("environment", {str(i): i for i in range(101)}),
     "another file": lambda members: members.update({"files/run.py": b"import os"}),
 }
 

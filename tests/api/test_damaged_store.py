@@ -1,7 +1,9 @@
 """One file of the store is damaged: what it belongs to is shown as damaged and can be mended; all else goes on."""
 
+import errno
 import io
 import json
+import os
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +13,7 @@ import httpx
 import pytest
 
 from model_store import Store
+from service.api.problems import answer_to
 from tests.api.conftest import train
 from tests.api.live_server import LiveServer
 
@@ -180,3 +183,12 @@ def test_a_damaged_data_set_is_told_and_takes_no_list_with_it(
     assert http.put(f"/v1/datasets/{name}", content=csv.read_bytes()).status_code == 201
     assert http.get(f"/v1/datasets/{name}").json()["error"] is None
     assert http.delete(f"/v1/datasets/{name}").status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "code"), [(errno.EIO, 503, "unavailable"), (errno.ENOSPC, 507, "no_space")]
+)
+def test_a_disk_that_fails_where_nobody_expects_it_is_no_internal_error(number: int, status: int, code: str) -> None:
+    answer = answer_to(OSError(number, os.strerror(number), "/some/where"))
+    assert (answer.status_code, json.loads(bytes(answer.body))["code"]) == (status, code)
+    assert b"/some/where" not in answer.body

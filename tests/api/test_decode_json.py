@@ -8,7 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from service.api.errors import InvalidJson
-from service.api.json import DEEPEST, decode_json
+from service.api.json import decode_json
+from service.strict_json import DEEPEST
 
 TEXTS = st.text(st.sampled_from('a:"\\{[]},é\n'), max_size=4)
 WRITTEN = st.recursive(

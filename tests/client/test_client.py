@@ -154,6 +154,23 @@ def test_events_go_on_after_a_broken_connection(service: Service, run: Run) -> N
     assert [request.headers["Last-Event-ID"] for request in service.requests] == [None, "1", "1"]
 
 
+def test_who_is_one_watcher_too_many_asks_again(service: Service, run: Run) -> None:
+    def busy(request: Request) -> None:
+        request.send_response(429)
+        request.send_header("Retry-After", "0")
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+
+    def go_on(request: Request) -> None:
+        request.begin_events()
+        request.wfile.write(b"retry: 10\n\n" + event(1, "status", status="succeeded"))
+
+    service.answers = [busy, go_on]
+    assert [entry["id"] for entry in run(service, lambda client: client.events("j1"))] == [1]
+    service.answers = [busy, gives({"id": "j1", "status": "succeeded"})]
+    assert run(service, lambda client: client.wait("j1"))["status"] == "succeeded"
+
+
 def test_events_end_when_nothing_is_left(service: Service, run: Run) -> None:
     service.answers = [lambda request: request.answer(204, b"")]
     assert run(service, lambda client: client.events("j1", last_event_id=7)) == []

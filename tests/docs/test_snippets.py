@@ -49,6 +49,7 @@ def run(snippet: Snippet, address: str, work: Path) -> "subprocess.CompletedProc
     command = ["bash", "-c", PREAMBLE + code] if snippet.language == "bash" else [sys.executable, "-c", code]
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     environment |= {"PYTHON": sys.executable, "PYTHONPATH": str(ROOT), "MODELWRIGHT_URL": address}
+    environment["MODELWRIGHT_HOME"] = str(work.with_name("home"))  # of the service at the address
     environment["FAIL"] = "" if "did you mean" in code else "--fail-with-body"
     return subprocess.run(  # noqa: S603 - our own documentation
         command, cwd=work, env=environment, capture_output=True, text=True, timeout=600, check=False

@@ -1,9 +1,11 @@
 """What an attempt says and asks over its socket."""
 
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 
 from service.jobs.attempt import Attempt
@@ -61,9 +63,11 @@ def test_progress_counts_the_epochs_of_before_and_the_time_of_now(ends: tuple[Li
     assert told["progress"]["eta_seconds"] == pytest.approx(took, rel=0.1, abs=0.001)
 
 
-def test_one_that_left_says_so_after_all_its_epochs(tmp_path: Path) -> None:
+def test_one_that_left_says_so_after_all_its_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # which the attempt sets, as the default folder
+    monkeypatch.setattr(tempfile, "tempdir", None)
     ours, theirs = socket.socketpair()
-    (tmp_path / "job.json").write_text("{}")
+    (tmp_path / "job.json").write_bytes(orjson.dumps({"folder": str(tmp_path)}))
 
     def work(attempt: Attempt) -> dict[str, object]:
         attempt.expect(9, 10)

@@ -266,7 +266,7 @@ def test_rows_of_before_there_were_seals_are_sealed_by_the_next_start(tmp_path: 
             before.execute(f'ALTER TABLE {table} DROP COLUMN "{column}"')
         for index in ("jobs_by_end", "jobs_by_model_and_status", "idempotency_keys_by_job"):
             before.execute(f"DROP INDEX {index}")
-        before.execute("UPDATE alembic_version SET version_num = '0003'")
+        before.execute("UPDATE alembic_version SET version_num = '0004'")
         before.commit()
     engine = open_database(f"sqlite:///{path}")
     assert [each.key for each in verify(engine)] == [f"job {broken_job.id}"]  # what was broken before stays so

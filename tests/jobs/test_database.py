@@ -19,8 +19,8 @@ from sqlalchemy import Engine, create_engine, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from service.jobs import database, tables
-from service.jobs.database import HEAD, is_full, is_unavailable, open_database
-from service.jobs.errors import InvalidDatabaseUrl, JournalNotOpened, JournalTooNew
+from service.jobs.database import HEAD, has_journal, is_full, is_unavailable, open_database
+from service.jobs.errors import InvalidDatabaseUrl, JournalLost, JournalNotOpened, JournalTooNew
 
 if TYPE_CHECKING:
     from tests.postgres import Postgres
@@ -58,6 +58,16 @@ def error_of(engine: Engine, *statements: str) -> DBAPIError:
 
 
 # The schema
+
+
+def test_one_that_was_there_and_is_empty_is_lost(empty: str) -> None:
+    assert not has_journal(empty)
+    for _ in range(2):
+        with pytest.raises(JournalLost, match="accept-loss"):
+            open_database(empty, known=True)
+    open_database(empty).dispose()
+    assert has_journal(empty)
+    open_database(empty, known=True).dispose()
 
 
 def test_the_revisions_make_the_tables(engine: Engine) -> None:

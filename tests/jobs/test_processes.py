@@ -2,14 +2,17 @@
 
 import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
 
-from service.jobs import trainers as trainers_module
+from service import liveness
+from service.jobs import limits
 from service.jobs.job import Status
 from service.jobs.journal import Journal
 from service.jobs.limits import AttemptLimits
+from service.liveness import Liveness
 from service.settings import SECRETS
 from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit, until
 
@@ -42,6 +45,15 @@ def test_nothing_outlives_an_attempt_that_ends_well(start: Start, journal: Journ
     assert len(messages(journal, job.id)) <= 1
 
 
+@WAYS
+def test_temporary_files_go_with_their_attempt(start: Start, journal: Journal, tmp_path: Path, forks: bool) -> None:
+    job = ended(journal, submit(journal, start(forks=forks), "leaves_a_file"))
+    assert job.result is not None
+    assert Path(job.result["file"]).is_relative_to(tmp_path)
+    assert Path(job.result["file"]).parent == Path(job.result["told"])
+    assert not Path(job.result["file"]).exists()
+
+
 def test_a_child_does_not_outlive_the_trainer_server(start: Start, journal: Journal) -> None:
     runner = start(slots=1)
     job_id = submit(journal, runner, "forks_a_child_that_stays", goes_on=True)
@@ -59,6 +71,21 @@ def test_the_memory_of_what_an_attempt_has_started_counts(start: Start, journal:
     job = ended(journal, submit(journal, runner, "swells_below"))
     assert job.error is not None
     assert job.error["code"] == "out_of_memory"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_an_attempt_that_fills_the_disk_gives_it_back(
+    start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    monkeypatch.setattr(limits, "LEAST_FREE", 2**62)
+    monkeypatch.setattr(limits, "MUCH", 2**20)
+    runner = start()
+    beside = submit(journal, runner, "slow")
+    job = ended(journal, submit(journal, runner, "holds_files_once", named=named))
+    assert job.status is Status.SUCCEEDED
+    (cause,) = [attempt.cause for attempt in journal.attempts(job.id) if attempt.cause]
+    assert cause["code"] == "no_space"
+    assert (journal.get(beside).status, journal.get(beside).attempt) == (Status.RUNNING, 1)
 
 
 def test_whoever_runs_beside_one_that_kills_the_trainer_server_is_not_blamed(
@@ -82,7 +109,7 @@ def test_a_trainer_server_that_stands_still_is_replaced(
     runner = start(slots=2)
     until(lambda: runner.ready)
     stopped = runner.trainer_pid
-    monkeypatch.setattr(trainers_module, "SILENCE", 2.0)
+    monkeypatch.setattr(liveness, "SILENCE", 2.0)
     job_id = submit(journal, runner, "stops_the_trainer_server")
     until(lambda: messages(journal, job_id))
     cancelled = submit(journal, runner, "slow")  # cannot even be begun
@@ -101,10 +128,17 @@ def test_a_trainer_server_that_has_nothing_to_do_is_not_taken_to_stand_still(
 ) -> None:
     runner = start(slots=1)
     until(lambda: runner.ready)
-    monkeypatch.setattr(trainers_module, "SILENCE", 3.0)
+    monkeypatch.setattr(liveness, "SILENCE", 3.0)
     first = runner.trainer_pid
-    heard = runner._trainers._heard if runner._trainers else 0.0
-    until(lambda: runner._trainers and runner._trainers._heard > heard + 3.5)  # it says so of itself
+    beats = threading.Semaphore(0)
+    heard = Liveness.heard
+
+    def count(liveness: Liveness) -> None:
+        beats.release()
+        heard(liveness)
+
+    monkeypatch.setattr(Liveness, "heard", count)
+    assert all(beats.acquire(timeout=60) for _ in range(5))  # it says so of itself
     assert runner.trainer_pid == first
     assert "stood still" not in caplog.text
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -215,3 +216,23 @@ def tells_its_environment(attempt: Attempt) -> dict[str, Any]:
     """All that it finds in its own environment and in that of the trainer server."""
     told = [Path(f"/proc/{pid}/environ").read_bytes().decode() for pid in (os.getpid(), os.getppid())]
     return {"environment": "".join(told) + repr(dict(os.environ))}
+
+
+def leaves_a_file(attempt: Attempt) -> dict[str, Any]:
+    """Leaves a temporary file behind, and tells where."""
+    with tempfile.NamedTemporaryFile(delete=False) as file:
+        return {"file": file.name, "told": os.environ["TMPDIR"]}
+
+
+def holds_files_once(attempt: Attempt) -> dict[str, Any]:
+    """Takes two megabytes of disk in its first attempt, in a file with or without a name, and goes on."""
+    if attempt.job["attempt"] == 1:
+        with (
+            tempfile.NamedTemporaryFile(delete=False)
+            if attempt.job["spec"]["named"]
+            else tempfile.TemporaryFile() as file
+        ):
+            file.write(b"x" * 2**21)
+            file.flush()
+            time.sleep(600)
+    return {}

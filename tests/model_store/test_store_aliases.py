@@ -112,7 +112,7 @@ def test_of_racing_swaps_exactly_one_wins(tmp_path: Path) -> None:
         assert sum(threads.map(swap, range(1, 9))) == 1
         entries = list(threads.map(lambda version: store.aliases.set("line", "production", version), range(1, 9)))
     assert len({(entry.number, entry.version) for entry in entries}) == 8
-    history = store.aliases.history("line", "production")
+    history = list(store.aliases.history("line", "production"))
     assert [entry.number for entry in history] == list(range(1, len(history) + 1))
 
 

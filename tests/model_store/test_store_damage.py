@@ -191,7 +191,7 @@ def test_an_entry_that_cannot_be_read_takes_nothing_of_its_alias_s_history_with_
         return read(self, key)
 
     monkeypatch.setattr(LocalBackend, "read", stuck)
-    history = store.aliases.history("line", "production")
+    history = list(store.aliases.history("line", "production"))
     assert [(entry.number, entry.version, entry.damaged) for entry in history] == [
         (1, 1, False),
         (2, None, True),

@@ -9,10 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.serving.input_values import MOST_FAULTS
 from service.serving.instances import from_body, from_texts
 from service.workflow.errors import InvalidInstances
 from service.workflow.signature import Input, Output, Signature
+from service.workflow.specification import MOST_FAULTS
 from service.workflow.tasks import Task
 
 NUMBERS = st.floats(width=32, allow_nan=False, allow_infinity=False) | st.integers(-(2**60), 2**60)

@@ -2,6 +2,8 @@
 
 import io
 import struct
+import time
+import tracemalloc
 
 import numpy as np
 import polars as pl
@@ -73,4 +75,25 @@ def test_bombs() -> None:
     wide = {f"x{at}": np.zeros(2**20 - 2**18, np.float64) for at in range(45)}  # few bytes, and 270 MiB
     for media_type, body in bodies(pl.DataFrame(wide))[3:6]:
         with pytest.raises(InvalidInstances):
+            READERS[media_type](body, XC, True)
+
+
+def test_one_long_text_in_many_rows() -> None:
+    file = io.BytesIO()
+    pl.DataFrame({"x": np.zeros(400), "c": ["t" * 2**18] * 400}).write_parquet(file)
+    body = file.getvalue()
+    began = time.process_time()
+    tracemalloc.start()
+    try:
+        assert len(body) < 2**20 and READERS[PARQUET](body, XC, True).shape == (400, 2)
+        assert tracemalloc.get_traced_memory()[1] < 16 * 2**20  # a text for each row would be 100 MiB
+    finally:
+        tracemalloc.stop()
+    assert time.process_time() - began < 0.5
+
+
+def test_columns_of_nothing() -> None:
+    nothing = {f"x{at}": pl.Series([None], dtype=pl.Float32).new_from_index(0, 100_000) for at in range(200)}
+    for media_type, body in bodies(pl.DataFrame(nothing))[6:]:
+        with pytest.raises(InvalidInstances, match="values"):
             READERS[media_type](body, XC, True)

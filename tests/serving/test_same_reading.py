@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.serving.formats import json_lines
-from service.serving.input_values import MOST_FAULTS, block, from_values, greatest
-from service.serving.instances import MOST_SEARCHES, check_names, from_body, from_document
+from service.serving.input_values import block, from_values, greatest
+from service.serving.instances import check_names, from_body, from_document
 from service.workflow.encode import raw_features
 from service.workflow.errors import InvalidInstances
 from service.workflow.signature import Input, Output, Signature
+from service.workflow.specification import MOST_FAULTS, MOST_SEARCHES
 from service.workflow.tasks import Task
 
 KINDS: tuple[Any, ...] = ("number", "boolean", "category", "datetime")

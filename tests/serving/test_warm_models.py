@@ -124,3 +124,14 @@ def test_one_in_use_is_whole_until_its_use_ends() -> None:
     models.get("2", lambda: of(100_000))
     assert models.known("1") is None
     assert used.model.tensors()["numbers"].sum() == used.model.tensors()["numbers"].numel()
+
+
+def test_those_of_deleted_versions_are_given_up() -> None:
+    models = WarmModels(1_000_000)
+    for digest, versions in (("a", [("line", 1)]), ("b", [("line", 2), ("copy", 1)]), ("c", [("other", 1)])):
+        loaded = models.get(digest, lambda: of(100_000))
+        for version in versions:
+            loaded.served(*version)
+    models.forget(lambda name, number: name == "line")
+    assert [digest for digest in "abc" if models.known(digest) is not None] == ["b", "c"]
+    assert models.bytes == 200_000

@@ -26,11 +26,15 @@ class Server:
     Args:
         home: its state; what it says goes to `home`.log beside it.
         log: the name of the file for what it says, if not that of its home.
+        options: more of the command line.
         settings: `MODELWRIGHT_` settings without the prefix, in small letters.
     """
 
-    def __init__(self, home: Path, *, log: str | None = None, **settings: object) -> None:
+    def __init__(
+        self, home: Path, *, log: str | None = None, options: tuple[str, ...] = (), **settings: object
+    ) -> None:
         self.home = home
+        self.options = options
         self.log = home.with_name(f"{log or home.name}.log")
         self.settings = settings
         self.start()
@@ -46,7 +50,7 @@ class Server:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MODELWRIGHT_")}
         settings = {"stop_delay_seconds": 0, **self.settings}  # nobody balances load here, unless a test says so
         environment |= {f"MODELWRIGHT_{name.upper()}": str(value) for name, value in settings.items()}
-        command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", str(self.home)]
+        command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", str(self.home), *self.options]
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(  # noqa: S603 - our own
                 command,

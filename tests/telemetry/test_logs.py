@@ -94,6 +94,31 @@ def test_below_the_level_there_is_nothing() -> None:
     ] == ["yes"]
 
 
+def test_what_native_code_prints_is_no_part_of_it() -> None:
+    found = lines("""
+import os, threading
+import polars as pl
+from service.workflow.data.native_errors import native_errors
+from service.workflow.errors import InvalidData
+
+def read():
+    try:
+        with native_errors():
+            log.info("before")
+            os.write(2, b"thread panicked at")
+            pl.Series([2**62]).cast(pl.Datetime("ms")).dt.to_string("%Y").to_list()
+            raise pl.exceptions.PanicException
+    except InvalidData:
+        log.info("after")
+
+threads = [threading.Thread(target=read) for _ in range(20)]
+for each in threads: each.start()
+for each in threads: each.join()
+os.write(2, b'{"timestamp":"2026-01-01T00:00:00Z","level":"","logger":"","event":"open again"}\\n')
+""")
+    assert sorted(line["event"] for line in found) == ["after"] * 20 + ["before"] * 20 + ["open again"]
+
+
 def test_at_a_terminal_it_is_text() -> None:
     ours, theirs = pty.openpty()
     try:

@@ -10,7 +10,9 @@ from service.use_cases.submit_training import Limits, Plan, plan
 from service.workflow.errors import InvalidSpec
 from service.workflow.spec import parse
 
-LIMITS = Limits(parameters=10**8, memory_bytes=2**40)
+AVERAGE = {"name": "AdaptiveAvgPool1d", "output_size": 1}
+RECORDS = [{"x": i, "y": i * 0.5} for i in range(40)]
+LIMITS = Limits(parameters=10**8, memory_bytes=2**40, model_bytes=2**40)
 
 
 def planned(tmp_path: Path, records: list[dict[str, Any]], **more: Any) -> Plan:
@@ -65,3 +67,19 @@ def test_batch_normalization_wants_more_than_one_row(tmp_path: Path, more: dict[
         planned(tmp_path, records, model=model, **more)
     assert refusal.value.faults[0].pointer == pointer
     planned(tmp_path, records, model=model | {"normalization": "LayerNorm"}, **more)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"kind": "mlp", "hidden": [4096, 4096]},
+        {"kind": "layers", "layers": [{"name": "ConstantPad1d", "padding": [0, 10**9], "value": 0}, AVERAGE]},
+    ],
+)
+def test_a_model_that_takes_too_much_is_refused_before_there_is_a_job(tmp_path: Path, model: dict[str, Any]) -> None:
+    spec = {"model_name": "m", "data": {"kind": "rows", "records": RECORDS, "target": "y"}, "model": model}
+    store = Store.open(tmp_path)
+    with pytest.raises(InvalidSpec) as caught:
+        plan(store, parse(spec), Limits(parameters=10**9, memory_bytes=2**40, model_bytes=2**24))
+    (fault,) = caught.value.faults
+    assert fault.pointer == "/model" and str(2**24) in fault.message

@@ -88,6 +88,24 @@ def test_with_all_damaged_there_is_none(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_one_that_cannot_be_read_now_is_kept(tmp_path: Path) -> None:
+    folder = Checkpoints(tmp_path)
+    for each in (1, 2):
+        folder.save(state(each))
+    older, path = sorted(tmp_path.iterdir())
+    kept = path.read_bytes()
+    path.unlink()
+    path.symlink_to(path)  # ELOOP: the file is there, and cannot be opened
+    found = folder.load()
+    assert (number(found), found.damaged) == (1, 0)
+    older.unlink()
+    with pytest.raises(OSError, match="symbolic links"):
+        folder.load()
+    path.unlink()
+    path.write_bytes(kept)
+    assert number(folder.load()) == 2
+
+
 def test_one_that_another_software_wrote_is_passed_over(tmp_path: Path) -> None:
     folder = Checkpoints(tmp_path)
     folder.save(state(1))

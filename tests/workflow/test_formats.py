@@ -159,6 +159,12 @@ def test_csv_files_that_are_refused(tmp_path: Path, content: bytes, says: str) -
         survey(path, "text/csv")
 
 
+def test_a_name_may_hold_what_python_takes_for_the_end_of_a_line(tmp_path: Path) -> None:
+    names = ["a\u2028b", "c\x85d", "e\x0cf"]
+    (path := tmp_path / "table.csv").write_text(",".join(names) + "\n1,2,3\n4,5,6\n", encoding="utf-8")
+    assert survey(path, "text/csv").schema.names == names
+
+
 @pytest.mark.parametrize(
     ("media_type", "content", "says"),
     [

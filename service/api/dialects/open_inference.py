@@ -34,7 +34,7 @@ from service.serving.tensors import (
 )
 from service.serving.warm_models import Served, Warm
 from service.use_cases.current_versions import Key
-from service.workflow.specification import nearest
+from service.workflow.specification import nearest, shown
 
 START, END = "/v2/models/", "/infer"
 OCTETS = "application/octet-stream"
@@ -209,10 +209,10 @@ def _tensors(document: _Document, rest: memoryview) -> list[Tensor]:
 def _read(warm: Warm, given: _Asked) -> torch.Tensor:
     signature = warm.signature
     if given.document.wanted is not None:
-        names = [each.name for each in outputs.outputs(signature)]
+        names = {each.name for each in outputs.outputs(signature)}
         for name in given.document.wanted:
             if name not in names:
-                raise invalid(f"{name[:60]!r} is no output of this model; {nearest(name[:60], names)}", "/outputs")
+                raise invalid(f"{shown(name)} is no output of this model; {nearest(name, names)}", "/outputs")
     tensors = [_only(warm, given.rest)] if given.document is RAW else _tensors(given.document, given.rest)
     return raw_rows(signature, tensors, warm.model.fills_missing)
 

@@ -4,18 +4,18 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from model_store import Store, Version
 from model_store.errors import UNREADABLE, NotFound
 from service import __version__
-from service.api.bodies import MOST_JSON_BYTES, read_body
+from service.api.bodies import decoded_body
 from service.api.dialects.open_inference import OCTETS
 from service.api.dialects.refusals import described
 from service.api.documents import file_answer, json_body
 from service.api.errors import InvalidRequest
-from service.api.json import decode_json, json_response
+from service.api.json import json_response
 from service.api.parts import Parts, Service
+from service.api.pools import PooledRoute, pools
 from service.serving import outputs
 from service.serving.tensors import BYTES, DTYPES
 from service.telemetry.predictions import BATCH, Histogram, PredictionFigures
@@ -78,7 +78,7 @@ UNLOAD_BODY = json_body(
     {"parameters": {"unload_dependents": False}},
     required=False,
 )
-router = APIRouter(prefix="/v2", tags=["dialects"], responses=described("error"))
+router = APIRouter(prefix="/v2", tags=["dialects"], responses=described("error"), route_class=PooledRoute)
 
 
 @router.get("", summary="Describe the server", response_model=dict[str, Any])
@@ -97,7 +97,7 @@ async def live() -> Response:
 @router.get("/health/ready", summary="Whether it can answer, for Triton and KServe", response_model=dict[str, bool])
 async def ready(service: Service) -> Response:
     """200 once predictions can be answered, 503 from the moment it is to stop."""
-    if service.bell.closed:
+    if service.feed.closed:
         return json_response({"error": "stopping"}, 503, {"Retry-After": "5"})
     return json_response({"ready": True})
 
@@ -209,7 +209,7 @@ async def index(service: Service, request: Request) -> Response:
     only_ready = (await _document(request)).get("ready", False)
     if not isinstance(only_ready, bool):
         raise InvalidRequest("/ready: expected true or false")
-    listed = await run_in_threadpool(_index, service.store)
+    listed = await pools().reading.run(_index, service.store)
     return json_response([each for each in listed if each["state"] == "READY" or not only_ready])
 
 
@@ -224,7 +224,7 @@ async def load(service: Service, request: Request, name: str) -> Response:
     def loaded() -> None:
         warm(service.store, service.warm, choose(service.store, name, None))
 
-    await run_in_threadpool(loaded)
+    await pools().files.run(loaded)
     return Response()
 
 
@@ -237,17 +237,16 @@ async def load(service: Service, request: Request, name: str) -> Response:
 async def unload(service: Service, request: Request, name: str) -> Response:
     """Each of its versions leaves the memory. It stays ready: the next inference loads it again."""
     _parameters(await _document(request))
-    await run_in_threadpool(_unload, service, name)
+    await pools().reading.run(_unload, service, name)
     return Response()
 
 
 async def _document(request: Request) -> dict[str, Any]:
     """The body, which may be absent."""
-    body = await read_body(request, MOST_JSON_BYTES)
-    document = decode_json(body) if body else {}
-    if not isinstance(document, dict):
-        raise InvalidRequest("expected an object, or no body")
-    return document
+    async with decoded_body(request, absent={}) as document:
+        if not isinstance(document, dict):
+            raise InvalidRequest("expected an object, or no body")
+        return document
 
 
 def _parameters(document: dict[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from service.api.dialects.refusals import described, with_error_code
 from service.api.dialects.tensorflow_serving import ROWS, plain
 from service.api.documents import exactly_one, json_body, plain_refusal
 from service.api.errors import UnsupportedMediaType
-from service.api.json import count_brackets, decode_json
+from service.api.json import decode_json
 from service.api.parts import Service
+from service.api.pools import PooledRoute
 from service.api.prediction_forms import (
     JSON,
     JSON_LINES,
@@ -32,6 +33,7 @@ from service.api.prediction_forms import (
 from service.serving.fast_json import PLACE, WORTH_IT, ValueList, of_list, without_lists
 from service.serving.formats.columns import invalid
 from service.serving.warm_models import Warm
+from service.strict_json import count_brackets
 from service.use_cases.current_versions import Key
 from service.workflow.errors import NotAvailable
 from service.workflow.specification import nearest
@@ -61,7 +63,7 @@ SCHEMA = {
     "additionalProperties": False,
 }
 EXAMPLE = {"dataframe_split": {"columns": ["x"], "data": [[0.5], [0.9]]}}
-router = APIRouter(tags=["dialects"], responses=described("error_code", "message"))
+router = APIRouter(tags=["dialects"], responses=described("error_code", "message"), route_class=PooledRoute)
 
 
 def _reader(headers: Headers) -> Reader:
@@ -118,7 +120,7 @@ def _body(given: Any, brackets: int | None = None) -> Any:
     given = {name: value for name, value in given.items() if name != "params"}
     if len(given) != 1 or not given.keys() <= set(KEYS):
         unknown = next((each for each in given if each not in KEYS), None)
-        hint = f"; {nearest(unknown[:60], KEYS)}" if unknown is not None else ""
+        hint = f"; {nearest(unknown, KEYS)}" if unknown is not None else ""
         raise invalid(f"exactly one of {', '.join(KEYS)} is expected{hint}")
     if "dataframe_records" in given:
         return {"instances": given["dataframe_records"]}
@@ -187,7 +189,7 @@ def default_model(request: Request) -> Key | None:
 async def ping(request: Request, service: Service) -> Response:
     """200 once the model that the settings name is in memory; at once if they name none."""
     key = default_model(request)
-    ready = not service.bell.closed and (key is None or service.current.last_known(key) is not None)
+    ready = not service.feed.closed and (key is None or service.current.last_known(key) is not None)
     return PlainTextResponse("\n", 200 if ready else 503)
 
 

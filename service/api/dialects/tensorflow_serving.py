@@ -17,15 +17,17 @@ from service.api.dialects.paths import parts
 from service.api.dialects.refusals import described, with_error
 from service.api.documents import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, exactly_one, json_body
 from service.api.errors import UnsupportedMediaType
-from service.api.json import count_brackets, decode_json, json_response
+from service.api.json import decode_json, json_response
 from service.api.nouns import noun
 from service.api.parts import Service
+from service.api.pools import PooledRoute
 from service.api.prediction_forms import JSON, Dialect, Form, Headers, Reader, Rows, read_envelope
 from service.serving import outputs
 from service.serving.answers import NUMPY, Array
 from service.serving.fast_json import INPUTS, PLACE, WORTH_IT, ValueList, fast, of_list, without_lists
 from service.serving.formats.columns import invalid
 from service.serving.warm_models import Served, Warm
+from service.strict_json import count_brackets
 from service.use_cases.current_versions import Key
 from service.use_cases.open_model import signature_of
 from service.use_cases.predict import choose
@@ -35,7 +37,7 @@ SIGNATURE = "serving_default"  # the one that there is
 NESTED = frozenset((list, dict))
 _OWN = re.compile(r"/v1/models/[^/]+(?:(?:/(?:versions|labels)/[^/]+)?(?::predict|/metadata)|/labels/[^/]+)")
 DTYPES = {"FP32": "DT_FLOAT", "FP64": "DT_DOUBLE", "INT64": "DT_INT64", "BOOL": "DT_BOOL", "BYTES": "DT_STRING"}
-router = APIRouter(prefix="/v1/models/{name}", tags=["dialects"], responses=described("error"))
+router = APIRouter(prefix="/v1/models/{name}", tags=["dialects"], responses=described("error"), route_class=PooledRoute)
 
 
 def asked(path: str) -> Key | None:

@@ -1,9 +1,10 @@
 """Aliases: names that point at a version, moved by compare-and-swap, with their history."""
 
 import re
+from itertools import islice
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 
 from model_store import Entry
 from model_store.errors import AliasCorrupt, AliasNotFound, StoreError
@@ -13,10 +14,12 @@ from service.api.bodies import read_json
 from service.api.documents import ALIAS_EXAMPLE, ALIAS_SCHEMA, LARGEST_VERSION, PROBLEMS, json_body
 from service.api.errors import InvalidRequest
 from service.api.json import json_response
+from service.api.lists import After, Limit, cut, page_response
 from service.api.parts import Parts, Service
+from service.api.pools import PooledRoute
 from service.api.problems import answer_for
 
-router = APIRouter(prefix="/v1/models/{name}/aliases", tags=["aliases"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1/models/{name}/aliases", tags=["aliases"], responses=PROBLEMS, route_class=PooledRoute)
 
 ETAG = '"?([0-9]{1,18})"?'
 IfMatch = Annotated[
@@ -29,13 +32,12 @@ IfNoneMatch = Annotated[
 
 
 @router.get("", summary="List a model's aliases", response_model=documents.Page[documents.Alias])
-def index(service: Service, name: str) -> Response:
-    """Every alias, with the version that it points at."""
+def index(service: Service, name: str, after: After = None, limit: Limit = 1000) -> Response:
+    """Every alias by name, with the version that it points at."""
     _check_model(service, name)
-    entries = service.store.aliases.all(name)
-    return json_response(
-        {"data": [_document(name, alias, entry) for alias, entry in entries.items()], "has_more": False}
-    )
+    found = sorted(service.store.aliases.all(name).items())
+    shown, more = cut([each for each in found if after is None or each[0] > after], limit)
+    return page_response((_document(name, alias, entry) for alias, entry in shown), more)
 
 
 @router.get("/{alias}", summary="Show an alias", response_model=documents.Alias)
@@ -46,11 +48,17 @@ def show(service: Service, name: str, alias: str) -> Response:
 
 
 @router.get("/{alias}/history", summary="Where an alias has pointed", response_model=documents.Page[documents.Alias])
-def history(service: Service, name: str, alias: str) -> Response:
+def history(
+    service: Service,
+    name: str,
+    alias: str,
+    after: Annotated[int, Query(ge=0, le=LARGEST_VERSION, description="the last entry of the page before")] = 0,
+    limit: Limit = 1000,
+) -> Response:
     """Every entry, rising; `version` null where the alias was deleted."""
     _check_model(service, name)
-    entries = service.store.aliases.history(name, alias)
-    return json_response({"data": [_document(name, alias, entry) for entry in entries], "has_more": False})
+    entries = list(islice(service.store.aliases.history(name, alias, after=after), limit + 1))
+    return page_response((_document(name, alias, entry) for entry in entries[:limit]), len(entries) > limit)
 
 
 @router.put(

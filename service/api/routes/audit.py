@@ -8,11 +8,11 @@ from service.access.audit import ID
 from service.api import documents
 from service.api.documents import PROBLEMS
 from service.api.errors import InvalidRequest
-from service.api.json import json_response
-from service.api.lists import Limit, page
+from service.api.lists import Limit, page_response
 from service.api.parts import Service
+from service.api.pools import PooledRoute
 
-router = APIRouter(prefix="/v1/audit", tags=["access"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1/audit", tags=["access"], responses=PROBLEMS, route_class=PooledRoute)
 
 
 After = Annotated[
@@ -32,4 +32,4 @@ def index(
         lines, more = service.audit.read(after, limit)
     except ValueError:
         raise InvalidRequest("after must be the id of a line of this log, such as 2026-11-23:412") from None
-    return json_response(page(lines, more))
+    return page_response(lines, more)

@@ -7,7 +7,6 @@ from pathlib import Path
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
-from starlette.concurrency import run_in_threadpool
 
 from model_store import write_bundle
 from model_store.names import check_name
@@ -19,9 +18,10 @@ from service.api.documents import PROBLEMS, file_answer, file_body
 from service.api.errors import UnsupportedMediaType
 from service.api.json import json_response
 from service.api.parts import Service
+from service.api.pools import PooledRoute, pool, pools
 from service.use_cases.import_bundle import import_bundle
 
-router = APIRouter(prefix="/v1/models/{name}/versions", tags=["share"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1/models/{name}/versions", tags=["share"], responses=PROBLEMS, route_class=PooledRoute)
 
 ZIP = "application/zip"
 
@@ -32,6 +32,7 @@ ZIP = "application/zip"
     response_class=Response,
     responses=file_answer("The bundle.", "application/zip"),
 )
+@pool("files")
 def fetch(service: Service, name: str, version: str) -> Response:
     """A zip file with the manifest and every file; the same bytes for the same version."""
     found = service.store.resolve(name, version)
@@ -63,11 +64,13 @@ async def take(request: Request, service: Service, name: str) -> Response:
     check_name(name)
     if media_type(request) not in (ZIP, "application/octet-stream"):
         raise UnsupportedMediaType(f"expected Content-Type: {ZIP}")
+    pools().uploads.check()
     async with body_on_disk(request, service.temporary, service.max_upload_bytes) as path:
-        version, new = await run_in_threadpool(import_bundle, service.store, name, path, service.max_upload_bytes)
+        limits = service.max_upload_bytes, service.limits.model_bytes
+        version, new = await pools().uploads.run(import_bundle, service.store, name, path, *limits)
     if new:
         note("version.imported", f"{name}/{version.number}", after=version.digest)
-    await run_in_threadpool(service.current.follow_publish, name, version.number)
+    await pools().reading.run(service.current.follow_publish, name, version.number)
     answer = {"name": name, "version": version.number, "digest": version.digest, "created_at": version.created_at}
     location = {"Location": f"/v1/models/{name}/versions/{version.number}"}
     return json_response(answer, 201 if new else 200, location)

@@ -3,9 +3,7 @@
 from functools import partial
 from typing import Annotated, Any
 
-import orjson
-from fastapi import APIRouter, Query, Request, Response
-from starlette.concurrency import run_in_threadpool
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from model_store import Version
 from model_store.names import check_name
@@ -16,14 +14,15 @@ from service.api.dataset_bodies import change_body, table_body
 from service.api.dataset_document import dataset_document, listed_dataset
 from service.api.documents import PROBLEMS
 from service.api.json import json_response
-from service.api.lists import After, Limit, cut, newest_first, page
+from service.api.lists import After, Limit, cut, newest_first, page_response
 from service.api.parts import Service
+from service.api.pools import PooledRoute, while_client_waits
 from service.api.reading_options import changes_of
 from service.api.table_uploads import USUAL, table_on_disk
 from service.use_cases.delete_dataset import delete
-from service.use_cases.upload_dataset import HEAD, read_anew, upload
+from service.use_cases.upload_dataset import first_rows, read_anew, upload
 
-router = APIRouter(prefix="/v1/datasets", tags=["data sets"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1/datasets", tags=["data sets"], responses=PROBLEMS, route_class=PooledRoute)
 
 SAME: dict[int | str, dict[str, Any]] = {
     200: {"model": documents.Dataset, "description": "The newest version is the same."}
@@ -43,10 +42,11 @@ async def put(request: Request, service: Service, name: str) -> Response:
     """A new version; the newest version's own bytes, read in the same way, make none and answer 200. How the file is read
     is found out from it, but for what is said in the query or in the form."""
     check_name(name)
+    service.surveys.check()
     most = service.max_upload_bytes
     async with table_on_disk(request, service.temporary, most) as table:
-        version, new = await run_in_threadpool(
-            upload, service.store, name, table.path, table.media_type, table.options, most
+        version, new = await while_client_waits(
+            upload(service.surveys, service.store, name, table.path, table.media_type, table.options, most)
         )
     return _uploaded(version, new)
 
@@ -59,13 +59,13 @@ async def put(request: Request, service: Service, name: str) -> Response:
     responses=SAME,
     openapi_extra=change_body(),
 )
-async def patch(request: Request, service: Service, name: str) -> Response:
+async def patch(service: Service, name: str, body: Annotated[Any, Depends(read_json)]) -> Response:
     """A new version of the newest one's bytes. What is said joins what was said before; null takes it back."""
     check_name(name)
-    changes = changes_of(await read_json(request))
+    changes = changes_of(body)
     with own_folder(service.temporary) as folder:
-        version, new = await run_in_threadpool(
-            read_anew, service.store, name, changes, service.max_upload_bytes, folder
+        version, new = await while_client_waits(
+            read_anew(service.surveys, service.store, name, changes, service.max_upload_bytes, folder)
         )
     return _uploaded(version, new)
 
@@ -75,8 +75,8 @@ def index(service: Service, after: After = None, limit: Limit = 20) -> Response:
     """The newest version of each data set."""
     datasets = service.store.datasets
     names, more = cut([name for name in datasets.names() if after is None or name > after], limit)
-    found = [listed_dataset(name, None, partial(datasets.latest, name)) for name in names]
-    return json_response(page([each for each in found if each is not None], more))
+    found = (listed_dataset(name, None, partial(datasets.latest, name)) for name in names)
+    return page_response((each for each in found if each is not None), more)
 
 
 @router.get("/{name}", summary="Show a data set", response_model=documents.Dataset)
@@ -96,16 +96,16 @@ def versions(
     """Every version, newest first."""
     datasets = service.store.datasets
     shown, more = newest_first(datasets.numbers(name), after, limit)
-    found = [listed_dataset(name, number, partial(datasets.get, name, number)) for number in shown]
-    return json_response(page([each for each in found if each is not None], more))
+    found = (listed_dataset(name, number, partial(datasets.get, name, number)) for number in shown)
+    return page_response((each for each in found if each is not None), more)
 
 
 @router.get("/{name}/rows", summary="The first rows of a data set", response_model=documents.Page[dict[str, Any]])
 def rows(service: Service, name: str, limit: Limit = 20) -> Response:
     """The first rows of the newest version, at most 1,000."""
     version = service.store.datasets.latest(name)
-    head: list[Any] = orjson.loads(service.store.datasets.path(version, HEAD).read_bytes())
-    return json_response(page(head[:limit], version.manifest["schema"]["rows"] > limit))
+    head = first_rows(service.store, version, limit)
+    return page_response(head, version.manifest["schema"]["rows"] > len(head))
 
 
 @router.delete("/{name}", status_code=204, summary="Delete a data set")

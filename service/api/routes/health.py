@@ -23,7 +23,7 @@ async def livez() -> Response:
 )
 async def readyz(service: Service) -> Response:
     """200 once predictions can be answered; the trainers may still be warming up. 503 from the moment it is to stop."""
-    if service.bell.closed:
+    if service.feed.closed:
         return PlainTextResponse("stopping\n", 503, {"Retry-After": "5"})
     return PlainTextResponse("ok\n")
 

@@ -11,18 +11,22 @@ from service.api.bodies import read_json
 from service.api.documents import KEY_EXAMPLE, KEY_SCHEMA, PROBLEMS, json_body
 from service.api.errors import InvalidRequest
 from service.api.json import json_response
-from service.api.lists import page
+from service.api.lists import After, Limit, cut, page_response
 from service.api.parts import Service
+from service.api.pools import PooledRoute
 
-router = APIRouter(prefix="/v1/keys", tags=["access"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1/keys", tags=["access"], responses=PROBLEMS, route_class=PooledRoute)
 
 EXPECTED = 'expected {"name": <a name>, "scopes": [%s], "expires_in_days": <a number, or null>}'
 
 
 @router.get("", summary="List the keys", response_model=documents.Page[documents.Key])
-def index(service: Service) -> Response:
+def index(service: Service, after: After = None, limit: Limit = 1000) -> Response:
     """Every key, the oldest first, revoked ones too; the keys themselves are nowhere."""
-    return json_response(page([key.shown() for key in service.keyring.all()], has_more=False))
+    keys = service.keyring.all()
+    begin = next((at for at, key in enumerate(keys, 1) if key.id == after), len(keys) if after else 0)
+    shown, more = cut(keys[begin:], limit)
+    return page_response((key.shown() for key in shown), more)
 
 
 @router.post(

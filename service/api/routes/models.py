@@ -1,10 +1,10 @@
 """Models, and their versions: list, open, delete."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import FileResponse
-from starlette.concurrency import run_in_threadpool
 
 from model_store import Entry, Store, Version
 from model_store.errors import UNREADABLE, AliasCorrupt, NotFound, Unavailable
@@ -13,9 +13,10 @@ from service.api import documents
 from service.api.accept import choose
 from service.api.documents import PROBLEMS, file_answer
 from service.api.json import json_response
-from service.api.lists import After, Limit, cut, newest_first, page
+from service.api.lists import After, Limit, cut, newest_first, page_response
 from service.api.nouns import noun
 from service.api.parts import Parts, Service
+from service.api.pools import PooledRoute, pool, pools
 from service.api.problems import answer_for
 from service.telemetry.predictions import PredictionFigures
 from service.use_cases.open_model import STATE_DICT
@@ -24,7 +25,7 @@ from service.workflow import inspection
 from service.workflow.errors import NotAvailable
 from service.workflow.specification import nearest, shown
 
-router = APIRouter(prefix="/v1/models", tags=["models"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1/models", tags=["models"], responses=PROBLEMS, route_class=PooledRoute)
 
 SAFETENSORS = "application/x-safetensors"
 FORMS = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
@@ -36,8 +37,15 @@ def index(service: Service, after: After = None, limit: Limit = 20) -> Response:
     """Every model with its latest version and its aliases."""
     names = service.store.models.names()
     shown, more = cut([name for name in names if after is None or name > after], limit)
-    found = [each for each in (_model_if_there(service.store, name) for name in shown) if each is not None]
-    return json_response(page(found, more) | {"models": [each["name"] for each in found]})
+    named = list[str]()
+
+    def documents() -> Iterator[dict[str, Any]]:
+        for name in shown:
+            if (each := _model_if_there(service.store, name)) is not None:
+                yield each
+                named.append(name)  # it stands in the page, for another is asked for
+
+    return page_response(documents(), more, models=named)
 
 
 @router.get(f"/{noun('name')}", summary="Show a model", response_model=documents.ShownModel)
@@ -75,8 +83,8 @@ def versions(
     """Every version with its metrics and the aliases that point at it."""
     shown, more = newest_first(service.store.models.numbers(name), after, limit)
     aliases = service.store.aliases.all(name)
-    found = [_version_if_there(service.store, name, number, aliases) for number in shown]
-    return json_response(page([each for each in found if each is not None], more))
+    found = (_version_if_there(service.store, name, number, aliases) for number in shown)
+    return page_response((each for each in found if each is not None), more)
 
 
 @router.get(
@@ -103,6 +111,7 @@ def remove_version(request: Request, service: Service, name: str, version: str) 
 @router.get(
     "/{name}/versions/{version}/parameters", summary="Look at the parameters", response_model=documents.Parameters
 )
+@pool("files")
 def parameters(service: Service, name: str, version: str) -> Response:
     """Every parameter with its shape, and what its values are like."""
     model = warm(service.store, service.warm, service.store.resolve(name, version)).model
@@ -115,6 +124,7 @@ def parameters(service: Service, name: str, version: str) -> Response:
     response_model=dict[str, Any],
     responses=file_answer("The tensors.", SAFETENSORS),
 )
+@pool("files")
 def state_dict(
     service: Service,
     name: str,
@@ -144,7 +154,7 @@ async def plots(
 ) -> Response:
     """`data`, `predictions` or `learning_curve`; a suffix `.png`, `.svg` or `.json` beats Accept."""
     plot, form = _form(plot, accept)
-    found = await run_in_threadpool(service.store.resolve, name, version)
+    found = await pools().reading.run(service.store.resolve, name, version)
     drawn = await service.plots.draw(service.store, found, plot, form)
     return Response(drawn, media_type=FORMS[form])
 
@@ -164,10 +174,15 @@ def exports(service: Service, name: str, version: str, export: str) -> Response:
 
 
 def _follow(request: Request, service: Parts, name: str) -> None:
-    """Predictions follow a deletion, and figures of what has gone go, too."""
+    """Predictions follow a deletion; what is in memory of what has gone goes, too, and its figures."""
+
+    def gone(each: str, number: int) -> bool:
+        return each == name and not service.store.models.has(each, number)
+
     service.current.follow(name)
+    service.warm.forget(gone)
     figures: PredictionFigures = request.app.state.figures
-    figures.forget(lambda each, number: each == name and not service.store.models.has(each, number))
+    figures.forget(gone)
 
 
 def _safetensors(service: Parts, version: Version) -> Response:

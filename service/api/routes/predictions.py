@@ -7,8 +7,9 @@ from fastapi import APIRouter, Header
 
 from service.api import documents
 from service.api.documents import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, PROBLEMS, json_body
+from service.api.pools import PooledRoute
 
-router = APIRouter(prefix="/v1/models/{name}", tags=["predictions"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1/models/{name}", tags=["predictions"], responses=PROBLEMS, route_class=PooledRoute)
 
 BODY = json_body(INSTANCES_SCHEMA, INSTANCES_EXAMPLE)
 UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "What `If-None-Match` names is still the answer."}}

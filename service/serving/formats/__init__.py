@@ -9,6 +9,7 @@ from collections.abc import Callable
 import torch
 
 from service.serving.formats import arrow, csv, json_lines, npy, parquet
+from service.serving.formats.columns import MOST_VALUES
 from service.serving.formats.tables import Array
 from service.serving.warm_models import Warm
 from service.workflow.signature import Signature
@@ -32,6 +33,16 @@ SMALL_READERS: dict[str, ReadSmall] = {
     "application/vnd.apache.arrow.stream": arrow.read_stream,
     "application/vnd.apache.arrow.file": arrow.read_file,
     "application/vnd.apache.parquet": parquet.read_small,
+}
+# About how many bytes of memory reading a large body takes, beside it. A text that is not compressed can hold a number in two
+# bytes, an array in one.
+WEIGHTS: dict[str, Callable[[bytes], int]] = {
+    "text/csv": lambda body: 6 * len(body),
+    "application/x-ndjson": lambda body: 6 * len(body),
+    "application/vnd.apache.arrow.stream": arrow.weight_of_stream,
+    "application/vnd.apache.arrow.file": arrow.weight_of_file,
+    "application/vnd.apache.parquet": parquet.weight,
+    "application/x-npy": lambda body: min(8 * len(body), 12 * MOST_VALUES),
 }
 WRITERS: dict[str, Write] = {
     "text/csv": csv.write,

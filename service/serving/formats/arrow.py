@@ -43,6 +43,24 @@ def read_file(body: bytes, signature: Signature, missing_allowed: bool) -> torch
     return from_frame(signature, frame, missing_allowed)
 
 
+def weight_of_stream(body: bytes) -> int:
+    """About how many bytes of memory reading takes, beside the body.
+
+    Raises:
+        InvalidInstances: the body is no stream that is taken.
+    """
+    return 3 * arrow_messages.check_stream(body)
+
+
+def weight_of_file(body: bytes) -> int:
+    """About how many bytes of memory reading takes, beside the body.
+
+    Raises:
+        InvalidInstances: the body is no file that is taken.
+    """
+    return 3 * arrow_messages.check_file(body)
+
+
 def write_stream(warm: Warm, answers: Array) -> bytes:
     """The answers as a stream, in types that every Arrow library knows."""
     signature = warm.signature

@@ -8,7 +8,7 @@ import functools
 import struct
 from dataclasses import dataclass
 
-from service.serving.formats.columns import invalid
+from service.serving.formats.columns import MOST_VALUES, invalid
 from service.serving.formats.flat_buffers import Table, read
 from service.serving.instances import MOST_ROWS
 
@@ -24,6 +24,7 @@ CONTINUED = b"\xff\xff\xff\xff"  # before each message, but in older streams
 class _Message:
     kind: int
     rows: int
+    columns: int
     length: int  # of the body that follows
     compressed: tuple[int, ...]  # where in the body each compressed buffer starts
 
@@ -32,8 +33,8 @@ BROKEN = "the Arrow data are broken or cut short, or have columns in columns"
 MARK = b"ARROW1"
 
 
-def check_stream(stream: bytes) -> None:
-    """The stream tells the truth about its sizes, and holds no more than is taken.
+def check_stream(stream: bytes) -> int:
+    """The stream tells the truth about its sizes, and holds no more than is taken. Returns its bytes once decompressed.
 
     Raises:
         InvalidInstances: it does not.
@@ -49,10 +50,12 @@ def check_stream(stream: bytes) -> None:
             position = total.add(stream, position + 4, length)
     except (struct.error, ValueError, IndexError):
         raise invalid(BROKEN) from None
+    return total.size or len(stream)
 
 
-def check_file(file: bytes) -> None:
+def check_file(file: bytes) -> int:
     """The messages that the footer of a file points at tell the truth about their sizes, and hold no more than is taken.
+    Returns its bytes once decompressed.
 
     Raises:
         InvalidInstances: they do not.
@@ -79,13 +82,14 @@ def check_file(file: bytes) -> None:
                     raise ValueError
     except (struct.error, ValueError, IndexError):
         raise invalid(BROKEN) from None
+    return total.size or len(file)
 
 
 class _Total:
     """What the messages told together so far."""
 
     def __init__(self) -> None:
-        self._rows = self._size = 0
+        self._rows = self._values = self.size = 0
 
     def add(self, data: bytes, position: int, length: int) -> int:
         """Takes up a message at this position; where its body ends."""
@@ -95,9 +99,12 @@ class _Total:
         position += length
         if not 0 <= message.length <= len(data) - position:
             raise ValueError
-        self._size += sum(max(read("<q", data, position + start), 0) for start in message.compressed)
+        self.size += sum(max(read("<q", data, position + start), 0) for start in message.compressed)
         self._rows += message.rows
-        if self._rows > MOST_ROWS or self._size > MOST_BYTES:
+        self._values += message.rows * message.columns
+        if self._values > MOST_VALUES:  # those that are missing take room, too, once they are read
+            raise invalid(f"holds more than {MOST_VALUES} values, the most that is taken")
+        if self._rows > MOST_ROWS or self.size > MOST_BYTES:
             raise invalid(f"holds more than is taken: {MOST_ROWS} rows, {MOST_BYTES} bytes once decompressed")
         return position + message.length
 
@@ -109,7 +116,7 @@ def _message(metadata: bytes) -> _Message:
         raise ValueError
     if kind == SCHEMA:
         check_flat(header)
-        return _Message(kind, 0, length, ())
+        return _Message(kind, 0, 0, length, ())
     batch = header.table(1) if kind == DICTIONARY else header
     if batch is None:
         raise ValueError
@@ -118,7 +125,7 @@ def _message(metadata: bytes) -> _Message:
     told = [read("<q", metadata, nodes + 16 * each) for each in range(min(count, MOST_COLUMNS + 1))]
     if count > MOST_COLUMNS or not all(0 <= each <= MOST_ROWS for each in (rows, *told)):
         raise invalid(f"a batch tells of more than {MOST_ROWS} rows or {MOST_COLUMNS} columns")
-    return _Message(kind, rows if kind == BATCH else 0, length, _buffers(batch, length))
+    return _Message(kind, rows if kind == BATCH else 0, count, length, _buffers(batch, length))
 
 
 def _buffers(batch: Table, length: int) -> tuple[int, ...]:

@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from service.serving.input_values import MOST_FAULTS, Wrong, absent, from_texts, from_values, greatest, shown_beyond
+from service.serving.input_values import Wrong, absent, from_texts, from_values, greatest, shown_beyond
 from service.serving.instances import MOST_ROWS, check_names
+from service.workflow.data.native_errors import quiet
 from service.workflow.data.table import Numbers, Texts
 from service.workflow.encode import raw_dtype, raw_features
 from service.workflow.errors import Fault, InvalidInstances, step
 from service.workflow.signature import Input, Signature
+from service.workflow.specification import MOST_FAULTS, shown
 
 if TYPE_CHECKING:
     import polars as pl
 
+MOST_VALUES = 2**24  # a few bytes may stand for each, and it takes some twenty before it is in the tensor
+MOST_EMPTY_LINES = 1000  # beside as many as there are rows
+LONG_TEXTS = 2**22  # bytes of a column's texts, from which on each distinct one is converted once, too
 MANY = 10_000  # rows from which on each distinct value is converted once; fewer are sooner converted than told apart
 YEAR_1, YEAR_10000 = -62_135_596_800, 253_402_300_800  # in seconds since 1970
 A_SECOND = {"ms": 1e3, "us": 1e6, "ns": 1e6}  # in units; nanoseconds come as microseconds, as JSON's times have them
@@ -34,19 +39,32 @@ def polars_called(broken: str) -> Iterator[Any]:
     import polars
 
     try:
-        yield polars
+        with quiet():
+            yield polars
     except (polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError, ValueError):
         raise invalid(broken) from None
 
 
-def check_rows(count: int) -> None:
-    """There are rows, and not too many.
+def check_rows(count: int, width: int) -> None:
+    """There are rows, not too many, and not too many values in them all.
 
     Raises:
         InvalidInstances: there are not.
     """
     if not 0 < count <= MOST_ROWS:
         raise invalid(f"has {count} rows; 1 to {MOST_ROWS} are taken in one request")
+    if count * width > MOST_VALUES:
+        raise invalid(f"has {count} rows of {width} values; at most {MOST_VALUES} values are taken in one request")
+
+
+def check_lines(count: int, rows: int) -> None:
+    """Of so many lines, not many more are empty than hold a row.
+
+    Raises:
+        InvalidInstances: they are.
+    """
+    if count - rows > MOST_EMPTY_LINES + rows:
+        raise invalid(f"{count - rows} of {count} lines are empty")
 
 
 def from_frame(
@@ -60,7 +78,7 @@ def from_frame(
     """
     schema = frame.schema  # made anew each time it is asked for
     check_names(signature, schema)
-    check_rows(frame.height)
+    check_rows(frame.height, len(signature.inputs))
     names = [each.name for each in signature.inputs]
     numbers = all(each.type == "number" for each in signature.inputs) and not signature.has_missing_numbers
     if numbers and all(_is_number(schema[name]) for name in names):
@@ -74,7 +92,7 @@ def from_frame(
         if _is_of_no_type(series.dtype):
             faults.append(Fault(step(each.name), f"holds {series.dtype}; a column of {each.type}s is expected"))
             continue
-        with polars_called(f"the column {each.name[:64]!r} cannot be read"):
+        with polars_called(f"the column {shown(each.name)} cannot be read"):
             column, wrong = _column(each, series, as_text, most)
         if not missing_allowed:
             wrong = absent(column, wrong)
@@ -169,7 +187,7 @@ def _column(each: Input, series: "pl.Series", as_text: bool, most: float) -> tup
     elif series.dtype.base_type() in (pl.Categorical, pl.Enum):
         series = series.cast(pl.String)
     read = from_texts if as_text and series.dtype == pl.String else from_values
-    if len(series) < MANY:
+    if len(series) < MANY and not _is_long(series):
         return read(each, series.to_list(), most)
     distinct = series.drop_nulls().unique(maintain_order=True)
     column, wrong = read(each, [*distinct.to_list(), None], most)
@@ -181,6 +199,13 @@ def _column(each: Input, series: "pl.Series", as_text: bool, most: float) -> tup
     rows_of = ((np.flatnonzero(codes == code)[:MOST_FAULTS].tolist(), message) for code, message in wrong.items())
     wrong = {row: message for rows, message in rows_of for row in rows}
     return Texts(column.codes[codes], column.values) if isinstance(column, Texts) else column[codes], wrong
+
+
+def _is_long(series: "pl.Series") -> bool:
+    """Whether its texts would take much room if each row had its own: they may be a few that are repeated."""
+    import polars as pl
+
+    return series.dtype == pl.String and int(series.str.len_bytes().sum() or 0) > LONG_TEXTS
 
 
 def _moments(series: "pl.Series") -> tuple[Numbers, Wrong]:

@@ -11,7 +11,16 @@ import numpy as np
 import torch
 
 from service.serving.fast_json import number_cells
-from service.serving.formats.columns import from_frame, from_matrix, invalid, polars_called
+from service.serving.formats import formulas
+from service.serving.formats.columns import (
+    MOST_EMPTY_LINES,
+    MOST_VALUES,
+    check_lines,
+    from_frame,
+    from_matrix,
+    invalid,
+    polars_called,
+)
 from service.serving.formats.tables import Array, answers_frame
 from service.serving.input_values import greatest
 from service.serving.instances import MOST_ROWS, check_names, from_texts
@@ -40,16 +49,38 @@ def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tens
     Raises:
         InvalidInstances: what is wrong, by column and row.
     """
+    _check_size(body)
     head, rows, separator = _divided(_in_utf8(body, signature), signature)
-    names = _names(head, separator)
+    names = [formulas.name_of(name) for name in _names(head, separator)]
     if separator == "," and b'"' not in rows:  # a comma before a fraction would have been quoted
         signature = signature.with_points
     check_names(signature, dict.fromkeys(names))
-    found = _quickly(rows, names, separator, signature, missing_allowed)
+    kept = formulas.are_in(rows)
+    found = None if kept else _quickly(rows, names, separator, signature, missing_allowed)
     if found is not None:
         return found
     frame = _frame(_well_formed(rows, len(names), separator), names, signature, separator)
+    frame = formulas.text_of(frame) if kept else frame
     return from_frame(signature, frame, missing_allowed, as_text=True)
+
+
+def _check_size(body: bytes) -> None:
+    """There are neither too many lines nor too many cells, empty ones included: what is made of each takes many times its
+    byte.
+
+    Raises:
+        InvalidInstances: there are.
+    """
+    if len(body) <= 2 * MOST_ROWS:
+        return
+    given = np.frombuffer(body, np.uint8)
+    lines = int(np.count_nonzero(given == ord("\n")))
+    if lines > 2 * MOST_ROWS:
+        raise invalid(f"has {lines} lines, empty ones included; at most {MOST_ROWS} rows are taken in one request")
+    for separator in SEPARATORS:
+        cells = int(np.count_nonzero(given == ord(separator)))
+        if cells > 2 * MOST_VALUES:
+            raise invalid(f"has {cells} cells, empty ones included; at most {MOST_VALUES} are taken in one request")
 
 
 def _quickly(
@@ -102,23 +133,32 @@ def _or_of_the_data(signature: Signature) -> str:
 
 def _divided(body: bytes, signature: Signature) -> tuple[bytes, bytes, str]:
     """The line with the names, the rows, and what separates their cells."""
-    rest = body
-    said = ""
-    while True:
-        line, _, rest = rest.partition(b"\n")
+    start, said = 0, ""
+    for _ in range(MOST_EMPTY_LINES + 1):
+        end = _end_of_line(body, start)
+        line = body[start:end]
         bare = line.strip(SPACE + b",;|")
-        if (not bare or bare.startswith(b"#")) and rest:
-            continue
-        if (named := _SEPARATOR.fullmatch(line)) is not None:
-            said = named[1].decode()
-            continue
-        break
-    while line.count(b'"') % 2 and rest:  # a quoted name that goes on in the next line
-        more, _, rest = rest.partition(b"\n")
-        line += b"\n" + more
-    if len(line) > LONGEST_HEADER:
+        if (not bare or bare.startswith(b"#")) and end + 1 < len(body):
+            start = end + 1
+        elif (named := _SEPARATOR.fullmatch(line)) is not None:
+            start, said = end + 1, named[1].decode()
+        else:
+            break
+    else:
+        raise invalid(f"{MOST_EMPTY_LINES} empty lines stand before the line with the names")
+    while body.count(b'"', start, end) % 2 and end < len(body) and end - start <= LONGEST_HEADER:
+        # A quoted name goes on in the next line that has a quote.
+        quote = body.find(b'"', end)
+        end = _end_of_line(body, end + 1 if quote < 0 else quote)
+    if end - start > LONGEST_HEADER:
         raise invalid(f"the first line is longer than {LONGEST_HEADER} bytes")
-    return line, rest, said or _separator(line, signature)
+    line = body[start:end]
+    return line, body[end + 1 :], said or _separator(line, signature)
+
+
+def _end_of_line(body: bytes, start: int) -> int:
+    found = body.find(b"\n", start)
+    return found if found >= 0 else len(body)
 
 
 def _separator(line: bytes, signature: Signature) -> str:
@@ -164,6 +204,7 @@ def _well_formed(rows: bytes, width: int, separator: str) -> bytes:
     """
     if b'"' not in rows:
         lines = [line for line in rows.split(b"\n") if line.strip(SPACE)]
+        check_lines(rows.count(b"\n"), len(lines))
         alike = {line.count(separator.encode()) for line in lines} <= {width - 1}
         if alike and rows.count(b"\r") == rows.count(b"\r\n"):
             return b"\n".join(lines)
@@ -223,5 +264,5 @@ def _table(
 
 
 def write(warm: Warm, answers: Array) -> bytes:
-    """The answers with a header; an empty field for what is not known."""
-    return answers_frame(warm.signature, answers).write_csv().encode()
+    """The answers with a header; an empty field for what is not known, and no text that a spreadsheet would compute."""
+    return formulas.kept(answers_frame(warm.signature, answers)).write_csv().encode()

@@ -1,25 +1,23 @@
 """JSON Lines: one row a line, a list or an object as in `instances`; one prediction a line, as in `predictions`."""
 
-import re
 from typing import Any
 
 import numpy as np
 import orjson
 import torch
 
-from service.serving.answers import told
+from service.serving.answers import in_parts, told
 from service.serving.fast_json import fast
-from service.serving.formats.columns import check_rows, invalid
+from service.serving.formats.columns import MOST_EMPTY_LINES, check_lines, check_rows, invalid
 from service.serving.formats.tables import Array
-from service.serving.instances import from_rows
+from service.serving.instances import MOST_ROWS, from_rows
 from service.serving.warm_models import Warm
+from service.strict_json import BOM, NotStrictJson, TooManyBrackets, decode
 from service.workflow.signature import Signature
 
-BOM = b"\xef\xbb\xbf"
 SPACE = b" \t\r\n"
 FEW = 4096  # lines
 NUMPY = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
-_STRING = re.compile(rb'"(?>[^"\\]+|\\.)*+"', re.DOTALL)  # possessive: it remembers nothing on its way
 
 
 def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
@@ -34,13 +32,27 @@ def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tens
     count = text.count(b"\n") + 1
     if (found := _numbers(text, count, signature)) is not None:
         return found
+    width = len(signature.inputs)
     read = _at_once(text, count)
     if read is None:
-        lines = [line for each in text.split(b"\n") if (line := each.strip(SPACE))]
-        check_rows(len(lines))
+        lines = content(text, count)
+        check_rows(len(lines), width)
         read = [_row(line, at) for at, line in enumerate(lines)]
-    check_rows(len(read))
+    check_rows(len(read), width)
     return from_rows(signature, read, missing_allowed, 0)
+
+
+def content(text: bytes, count: int) -> list[bytes]:
+    """Those of its lines, so many, that are not empty, without the space around them.
+
+    Raises:
+        InvalidInstances: too many are empty; found before there is a list of them.
+    """
+    if count > 2 * MOST_ROWS + MOST_EMPTY_LINES:
+        raise invalid(f"has {count} lines, empty ones included; at most {MOST_ROWS} rows are taken in one request")
+    lines = [line for each in text.split(b"\n") if (line := each.strip(SPACE))]
+    check_lines(count, len(lines))
+    return lines
 
 
 def read_small(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor | None:
@@ -104,17 +116,17 @@ def _at_once(text: bytes, count: int) -> list[Any] | None:
 
 def _row(line: bytes, number: int) -> Any:
     try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
+        return decode(line)
+    except (NotStrictJson, TooManyBrackets) as error:
         raise invalid(f"the line is not valid JSON: {error}", f"/{number}") from None
-    # As in a JSON body: outside of strings every colon stands for one member, so a lost one shows in the count.
-    if isinstance(row, dict) and line.count(b":") != len(row) and _STRING.sub(b"", line).count(b":") != len(row):
-        raise invalid("the object has a name twice, or an object inside of it", f"/{number}")
-    return row
 
 
 def write(warm: Warm, answers: Array) -> bytes:
     """One line for each row."""
+    return b"".join(_written(warm, part) for part in in_parts(warm, answers))
+
+
+def _written(warm: Warm, answers: Array) -> bytes:
     predictions = told(warm, answers)
     if isinstance(predictions, np.ndarray):
         text = orjson.dumps(predictions, option=NUMPY)[1:-1]

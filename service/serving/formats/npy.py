@@ -40,7 +40,7 @@ def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tens
             f"the header tells of {math.prod(shape) * dtype.itemsize} bytes of numbers; {len(body) - start} follow"
         )
         raise invalid(message)
-    check_rows(shape[0])
+    check_rows(*shape)
     if dtype.kind == "b" and any(each.type != "boolean" for each in signature.inputs):
         raise invalid("the array holds booleans; numbers are expected")
     matrix = np.frombuffer(body, dtype, offset=start).reshape(shape, order="F" if fortran else "C")

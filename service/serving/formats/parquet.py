@@ -32,6 +32,15 @@ def read_small(body: bytes, signature: Signature, missing_allowed: bool) -> torc
     return _read(body, signature, missing_allowed) if parquet_pages.check(body) <= SMALL else None
 
 
+def weight(body: bytes) -> int:
+    """About how many bytes of memory reading takes, beside the body: the pages, the table, and the tensor made of it.
+
+    Raises:
+        InvalidInstances: the body is no file that is taken.
+    """
+    return 3 * parquet_pages.check(body)
+
+
 def _read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
     """By polars, which believes what the pages tell of their sizes."""
     with polars_called("the Parquet file cannot be read") as polars:

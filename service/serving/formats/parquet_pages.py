@@ -6,7 +6,7 @@ their beginning with the one before. Of https://parquet.apache.org/docs/file-for
 
 from typing import Any
 
-from service.serving.formats.columns import invalid
+from service.serving.formats.columns import MOST_VALUES, invalid
 from service.serving.instances import MOST_ROWS
 
 MARK = b"PAR1"
@@ -41,6 +41,8 @@ def _check_columns(body: bytes, footer: dict[int, Any]) -> int:
     if root.get(5, 0) != len(leaves) or any(each.get(5) or each.get(3) == REPEATED for each in leaves):
         raise ValueError
     rows, size = 0, 0
+    if footer[3] * len(leaves) > MOST_VALUES:  # those that are missing take room, too, once they are read
+        raise invalid(f"holds {footer[3]} rows of {len(leaves)} columns; at most {MOST_VALUES} values are taken")
     for group in footer[4]:
         if len(group[1]) != len(leaves) or group[3] < 0:
             raise ValueError

@@ -165,7 +165,7 @@ class ColumnSurvey:
                 return [None if each is None else bool(each) for each in values.to_list()]
             case "datetime":
                 texts = series if series.dtype == pl.String else series.cast(pl.String)
-                return texts.to_list()
+                return [None if each is None else each[:LONGEST_CELL] for each in texts.to_list()]
             case "category":
                 return [None if each is None else each[:LONGEST_CELL] for each in values.to_list()]
             case _:

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator
 
-from service.workflow.data.types.names import ColumnType, Name
-from service.workflow.specification import Specification
+from service.workflow.data.types.names import ColumnType, ListedName, Name
+from service.workflow.specification import COUNTED, Specification
 from service.workflow.tasks import Task
 
 
@@ -22,9 +22,10 @@ class Feature(Specification):
         return value
 
 
-# ReadingOptions apart by what was given, so that only the faults of that form are listed; `<…>` is no step into a document.
+# Told apart by what was given, so that only the faults of that form are listed; `<…>` is no step into a document.
 Features = Annotated[
-    Annotated[list[Name], Tag("<list>")] | Annotated[dict[Name, Feature], Tag("<object>")],
+    Annotated[list[ListedName], Tag("<list>")]
+    | Annotated[dict[ListedName, Annotated[Feature, COUNTED]], Tag("<object>")],
     Discriminator(lambda value: "<list>" if isinstance(value, list) else "<object>"),
 ]
 
@@ -32,7 +33,7 @@ Features = Annotated[
 class Columns(Specification):
     """What to learn, and from what."""
 
-    target: Name | list[Name] = Field(description="the column, or columns, to learn")
+    target: Name | list[ListedName] = Field(description="the column, or columns, to learn")
     features: Features | None = Field(
         default=None, description="the columns to learn from; all but the target when absent"
     )

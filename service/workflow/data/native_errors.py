@@ -1,5 +1,7 @@
-"""What polars raises at a file, as an error of ours: its panics, too, which are no `Exception`."""
+"""What polars raises at a file, as an error of ours: its panics, too, which are no `Exception`, and what they print."""
 
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,7 +14,8 @@ def native_errors(what: str = "the file") -> Iterator[None]:
     import polars as pl
 
     try:
-        yield
+        with quiet():
+            yield
     except pl.exceptions.PolarsError as error:
         raise InvalidData(f"{what} cannot be read: {first_line(error)}") from error
     except OSError as error:
@@ -26,3 +29,31 @@ def native_errors(what: str = "the file") -> Iterator[None]:
 def first_line(error: BaseException) -> str:
     """What polars says, without its advice."""
     return str(error).strip().split("\n", 1)[0][:300]
+
+
+_STDERR = 2
+_lock = threading.Lock()
+_quiet = 0  # how many want it
+_before = -1
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Drops what is printed to standard error meanwhile, by whoever in this process. A panic of native code prints a message, and
+    perhaps a backtrace, before it is raised; the service's log has a descriptor of its own, and goes on."""
+    global _quiet, _before
+    with _lock:
+        _quiet += 1
+        if _quiet == 1:
+            _before = os.dup(_STDERR)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, _STDERR)
+            os.close(nowhere)
+    try:
+        yield
+    finally:
+        with _lock:
+            _quiet -= 1
+            if not _quiet:
+                os.dup2(_before, _STDERR)
+                os.close(_before)

@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from service.workflow.data.types.date_formats import check_format
-from service.workflow.data.types.names import ColumnType, Name
-from service.workflow.specification import Specification
+from service.workflow.data.types.names import ColumnType, ListedName
+from service.workflow.specification import COUNTED, Specification
 
 Separator = Annotated[str, Field(min_length=1, max_length=1)]
-Word = Annotated[str, Field(max_length=256)]
+Word = Annotated[str, Field(max_length=256), COUNTED]
 Compression = Literal["gzip", "zip"]
 
 MISSING_WORDS = frozenset(
@@ -32,12 +32,14 @@ class ReadingOptions(Specification):
     )
     skip_lines: int | None = Field(default=None, ge=0, le=10_000, description="lines above the names of the columns")
     sheet: str | None = Field(default=None, max_length=256, description="of an Excel file; its first one if not given")
-    date_formats: dict[Name, str] = Field(
+    date_formats: dict[ListedName, Annotated[str, COUNTED]] = Field(
         default={},
         max_length=1000,
         description='by column, as "%d.%m.%Y"; `seconds` and `milliseconds` count since 1970',
     )
-    types: dict[Name, ColumnType] = Field(default={}, max_length=10_000, description="of columns, by name")
+    types: dict[ListedName, Annotated[ColumnType, COUNTED]] = Field(
+        default={}, max_length=10_000, description="of columns, by name"
+    )
 
     @field_validator("separator")
     @classmethod

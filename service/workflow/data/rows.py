@@ -2,40 +2,90 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from functools import cached_property
+from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import Field, model_validator
+from pydantic import PlainValidator, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from service.workflow.data.columns import Columns
 from service.workflow.data.formats.records import column_of
 from service.workflow.data.records_schema import schema_of
-from service.workflow.data.schema import Schema, how_of
+from service.workflow.data.schema import MOST_COLUMNS, Schema, how_of
 from service.workflow.data.table import Table, Wanted
 from service.workflow.data.types.names import LONGEST_NAME
 from service.workflow.data.values import InvalidValue, column
 from service.workflow.errors import InvalidData
-from service.workflow.specification import shown
+from service.workflow.specification import MOST_FAULTS, shown
 
 Value = bool | int | float | str | None
+Record = dict[str, Value]
+MOST_RECORDS = 1_000_000
+MOST_CELLS = 10_000_000  # records × fields: what lacks in a record is a value, too, once there are columns
+VALUES = frozenset((bool, int, float, str, type(None)))
+
+
+def _records(given: Any) -> list[Record]:
+    """The records as they are, once each is looked at: pydantic would take half a minute, and gigabytes, to say what is wrong
+    with a hundred thousand of them.
+
+    Raises:
+        ValidationError: the first faults.
+    """
+    if not isinstance(given, list) or not 1 <= len(given) <= MOST_RECORDS:
+        raise ValueError(f"expected a list of 1 to {MOST_RECORDS} records")
+    found: list[InitErrorDetails] = []
+    names: dict[str, None] = {}
+    for at, record in enumerate(given):
+        if type(record) is dict and VALUES.issuperset(map(type, record.values())):
+            names.update(dict.fromkeys(record))
+        else:
+            found += _wrong(at, record)
+        if len(found) >= MOST_FAULTS or len(names) > MOST_COLUMNS:
+            break
+    if not found:
+        _check(names, len(given))
+        return given
+    raise ValidationError.from_exception_data("records", found[:MOST_FAULTS])
+
+
+def _wrong(at: int, record: Any) -> list[InitErrorDetails]:
+    """What is wrong with a record, or with its first values that are none."""
+    if not isinstance(record, dict):
+        return [_fault((at,), "expected an object of values by field", record)]
+    odd = [name for name, value in record.items() if type(value) not in VALUES][:MOST_FAULTS]
+    message = "expected a number, a text, true, false or null"
+    return [_fault((at, name), message, record[name]) for name in odd]
+
+
+def _fault(at: tuple[int | str, ...], message: str, value: Any) -> InitErrorDetails:
+    return InitErrorDetails(type=PydanticCustomError("record", "{message}", {"message": message}), loc=at, input=value)
+
+
+def _check(names: Mapping[str, None], records: int) -> None:
+    if not names:
+        raise ValueError("the records have no fields")
+    odd = next((name for name in names if not 1 <= len(name) <= LONGEST_NAME), None)
+    if odd is not None:
+        raise ValueError(f"a field's name has 1 to {LONGEST_NAME} characters; {shown(odd)} has {len(odd)}")
+    if len(names) > MOST_COLUMNS:
+        raise ValueError(f"the records have more than {MOST_COLUMNS} fields together, the most that is taken")
+    if len(names) * records > MOST_CELLS:
+        cells = f"{records} records × {len(names)} fields are more than {MOST_CELLS} values"
+        raise ValueError(f"{cells}, the most that is taken here: upload them as a data set")
+
+
+Records = Annotated[list[Record], PlainValidator(_records, json_schema_input_type=list[Record])]
 
 
 class RowsData(Columns):
     """Records in the spec: `[{"x": 0.5, "y": 0.8}, …]`. A field absent or null is a missing value."""
 
     kind: Literal["rows"] = "rows"
-    records: Annotated[list[dict[str, Value]], Field(min_length=1, max_length=1_000_000)]
+    records: Records
 
-    @model_validator(mode="after")
-    def _has_columns(self) -> Self:
-        if not self.names:
-            raise ValueError("the records have no fields")
-        odd = next((name for name in self.names if not 1 <= len(name) <= LONGEST_NAME), None)
-        if odd is not None:
-            raise ValueError(f"a field's name has 1 to {LONGEST_NAME} characters; {shown(odd)} has {len(odd)}")
-        return self
-
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """The fields of the records, in order of first appearance."""
         return list(dict.fromkeys(name for record in self.records for name in record))

@@ -1,10 +1,11 @@
-"""`python -m service.workflow.data.survey FILE MEDIA_TYPE MOST_BYTES < TOLD`: finds out how an uploaded file is read and what
-is in it, and prints that as one line of JSON.
+"""`python -m service.workflow.data.survey HEARTBEATS FILE MEDIA_TYPE MOST_BYTES < TOLD`: finds out how an uploaded file is
+read and what is in it, and prints that as one line of JSON.
 
 A process of its own, so that a file made to break a parser breaks no server, and the server never imports polars.
 The file is read twice: for the types of its columns, and then as a training will read it, for their statistics.
 """
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from service.liveness import beat, die_with
 from service.workflow.data.column_survey import ColumnSurvey
 from service.workflow.data.formats import opened
 from service.workflow.data.formats.json_lines import Records
@@ -23,6 +25,7 @@ from service.workflow.data.native_errors import native_errors
 from service.workflow.data.reading import Reading, ReadingOptions
 from service.workflow.data.schema import MOST_COLUMNS, Column, Misfit, Schema
 from service.workflow.data.sniff import sniff
+from service.workflow.data.survey_limits import limit_this_process, short_head, with_few_values
 from service.workflow.data.types.evidence import Evidence
 from service.workflow.data.types.names import LONGEST_NAME, ColumnType
 from service.workflow.errors import InvalidData
@@ -34,10 +37,6 @@ if TYPE_CHECKING:
 HEAD_ROWS = 1000
 MOST_NOTES = 100
 MOST_BYTES = 2**40
-LEAST_MEMORY, MEMORY_PER_BYTE = (
-    3 * 2**30,
-    8,
-)  # bytes that a survey may take, whatever the file, and for each of its bytes
 
 
 @dataclass(frozen=True)
@@ -89,14 +88,14 @@ def _survey(table: Opened, media_type: str, reading: Reading, options: ReadingOp
     rows = _read(table, surveys)
     if not rows:
         raise InvalidData("the file has columns but no rows")
-    columns = [each.column(rows) for each in surveys.values()]
+    columns = with_few_values([each.column(rows) for each in surveys.values()])
     if all(each.type == "unsupported" for each in columns):
         raise InvalidData(f"no column can be learned from: {shown(columns[0].name)} {columns[0].reason}")
     notes = [*notes, *table.notes, *_about_names(table, dropped)]
     notes += [*findings.notes, *_about(columns, rows), *(note for each in surveys.values() for note in each.notes)]
-    head = [
-        dict(zip(surveys, row, strict=True)) for row in zip(*(each.head() for each in surveys.values()), strict=True)
-    ]
+    head = short_head(
+        [dict(zip(surveys, row, strict=True)) for row in zip(*(each.head() for each in surveys.values()), strict=True)]
+    )
     if len(notes) > MOST_NOTES:
         notes = [*notes[:MOST_NOTES], f"and {len(notes) - MOST_NOTES} more"]
     return Survey(media_type, Schema(rows=rows, columns=columns, reading=reading), notes, head)
@@ -112,9 +111,10 @@ def _about_names(table: Opened, dropped: set[str]) -> list[str]:
 
 
 def _check_names(options: ReadingOptions, names: list[str]) -> None:
+    known = frozenset(names)
     for what, given in (("types", options.types), ("date_formats", options.date_formats)):
         for name in given:
-            if name not in names:
+            if name not in known:
                 raise InvalidData(f"`{what}` names {shown(name)}, and there is no such column; {nearest(name, names)}")
 
 
@@ -206,18 +206,11 @@ def _about(columns: list[Column], rows: int) -> list[str]:
     return notes
 
 
-def _bound_memory(path: Path) -> None:
-    """A file of a few kilobytes that becomes gigabytes ends this process, and not the machine."""
-    if sys.platform == "linux":
-        import resource
-
-        most = LEAST_MEMORY + MEMORY_PER_BYTE * path.stat().st_size
-        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-
-
-def main(path: str, media_type: str, most_bytes: str) -> None:
+def main(heartbeats: str, path: str, media_type: str, most_bytes: str) -> None:
     """Prints `{media_type, schema, notes, head}` or `{error}`."""
-    _bound_memory(Path(path))
+    die_with(os.getppid())
+    limit_this_process(Path(path))
+    beat(int(heartbeats))
     try:
         found = survey(
             Path(path), media_type, ReadingOptions.model_validate_json(sys.stdin.buffer.read()), int(most_bytes)
@@ -231,4 +224,4 @@ def main(path: str, media_type: str, most_bytes: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:5])

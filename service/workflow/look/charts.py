@@ -1,5 +1,6 @@
 """The charts, one function each, as Altair descriptions: the same one makes PNG, SVG and the browser's picture."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,24 @@ from service.workflow.signature import Signature
 WIDTH, HEIGHT = 480, 320
 SMALL_WIDTH, SMALL_HEIGHT, ACROSS = 220, 160, 3
 COLOURS = {"train": "#4c78a8", "validation": "#54a24b", "test": "#f58518", "prediction": "#e45756"}
+# What every object of JavaScript has: a value of that name finds it where Vega looks for its own.
+OF_ALL_OBJECTS = {
+    "constructor",
+    "hasOwnProperty",
+    "isPrototypeOf",
+    "propertyIsEnumerable",
+    "toLocaleString",
+    "toString",
+}
+OF_ALL_OBJECTS |= {
+    "valueOf",
+    "__proto__",
+    "__defineGetter__",
+    "__defineSetter__",
+    "__lookupGetter__",
+    "__lookupSetter__",
+}
+NO_XML = re.compile("[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\x7f-\x9f\u2028\u2029]")
 ANSWERS = alt.Scale(domain=["right", "wrong"], range=["#4c78a8", "#e45756"])
 Chart = Any  # altair's own methods are annotated with Any
 
@@ -41,8 +60,8 @@ def data(of: Subject) -> Chart:
     """What there is to learn from: the target over each of the first features, each part in its colour."""
     charts = [_over(of, name, SMALL_WIDTH, SMALL_HEIGHT) for name in of.points.features]
     if len(charts) == 1:
-        return _over(of, next(iter(of.points.features)), WIDTH, HEIGHT).properties(title=f"Data: {of.target}")
-    return alt.concat(*charts, columns=ACROSS, title=f"Data: {of.target} over each feature")
+        return _over(of, next(iter(of.points.features)), WIDTH, HEIGHT).properties(title=text(f"Data: {of.target}"))
+    return alt.concat(*charts, columns=ACROSS, title=text(f"Data: {of.target} over each feature"))
 
 
 def predictions(of: Subject) -> Chart:
@@ -90,7 +109,7 @@ def confusion(of: Subject) -> Chart:
         raise NotAvailable("there is no confusion matrix: the model answers no classes, or too many")
     part = next(name for name in ("test", "validation", "train") if name in of.confusion)
     counts = of.confusion[part]
-    names = [str(each) for each in of.signature.classes]
+    names = [text(str(each)) for each in of.signature.classes]
     rows = [
         {"truth": truth, "prediction": predicted, "rows": counts[i][j]}
         for i, truth in enumerate(names)
@@ -122,8 +141,9 @@ def _over(of: Subject, feature: str, width: int, height: int) -> Chart:
     ]
     kind = next(each.type for each in of.signature.inputs if each.name == feature)
     x = {"number": "x:Q", "datetime": "x:T"}.get(kind, "x:N")
-    across = alt.X(x, title=feature).scale(zero=False) if x == "x:Q" else alt.X(x, title=feature)
-    y = alt.Y("y:Q", title=of.target).scale(zero=False) if of.answers_numbers else alt.Y("y:N", title=of.target)
+    across = alt.X(x, title=text(feature)).scale(zero=False) if x == "x:Q" else alt.X(x, title=text(feature))
+    target = text(of.target)
+    y = alt.Y("y:Q", title=target).scale(zero=False) if of.answers_numbers else alt.Y("y:N", title=target)
     chart = _chart(rows, alt.Undefined, width, height).mark_circle(size=30, opacity=0.7)
     return chart.encode(x=across, y=y, color=_colours("part", rows))
 
@@ -142,8 +162,8 @@ def _over_feature(of: Subject) -> Chart:
         _chart(rows, f"Predictions of {of.target}")
         .mark_circle(size=36, opacity=0.8)
         .encode(
-            x=alt.X("x:Q", title=feature).scale(zero=False),
-            y=alt.Y("y:Q", title=of.target).scale(zero=False),
+            x=alt.X("x:Q", title=text(feature)).scale(zero=False),
+            y=alt.Y("y:Q", title=text(of.target)).scale(zero=False),
             color=_colours("part", rows),
         )
     )
@@ -159,8 +179,8 @@ def _over_truth(of: Subject) -> Chart:
         _chart(rows, f"Predictions of {of.target}: on the diagonal they are right")
         .mark_circle(size=36, opacity=0.6)
         .encode(
-            x=alt.X("truth:Q", title=f"true {of.target}").scale(zero=False),
-            y=alt.Y("prediction:Q", title=f"predicted {of.target}").scale(zero=False),
+            x=alt.X("truth:Q", title=text(f"true {of.target}")).scale(zero=False),
+            y=alt.Y("prediction:Q", title=text(f"predicted {of.target}")).scale(zero=False),
             color=_colours("part", rows),
         )
     )
@@ -177,7 +197,7 @@ def _certainties(of: Subject) -> Chart:
         .mark_tick(thickness=2)
         .encode(
             x=alt.X("probability:Q", title="probability of what was predicted").scale(domain=[0, 1]),
-            y=alt.Y("truth:N", title=f"true {of.target}"),
+            y=alt.Y("truth:N", title=text(f"true {of.target}")),
             color=alt.Color("answer:N", title=None, scale=ANSWERS),
         )
     )
@@ -191,4 +211,19 @@ def _colours(field: str, rows: list[dict[str, Any]]) -> Chart:
 
 
 def _chart(rows: list[dict[str, Any]], title: Any, width: int = WIDTH, height: int = HEIGHT) -> Chart:
-    return alt.Chart(alt.InlineData(values=rows), title=title, width=width, height=height)
+    values = [{name: text(each) if isinstance(each, str) else each for name, each in row.items()} for row in rows]
+    title = text(title) if isinstance(title, str) else title
+    return alt.Chart(alt.InlineData(values=values), title=title, width=width, height=height)
+
+
+def text(given: str) -> str:
+    """A client's text as it can be drawn: nothing in it means anything to Vega or to SVG."""
+    if given in OF_ALL_OBJECTS:
+        return f"{given}\u00a0"
+    # Vega writes titles into expressions, where a backslash begins an escape and a line ends what it stands in.
+    return NO_XML.sub(_picture, given.replace("\\", "\u2216"))
+
+
+def _picture(found: re.Match[str]) -> str:
+    """A control character as its picture, which Unicode has for the first 32."""
+    return chr(0x2400 + ord(found[0])) if found[0] < " " else "\ufffd"

@@ -1,14 +1,16 @@
-"""`python -m service.workflow.look.render FOLDER`: one chart, from JSON on stdin to `chart.json`, `chart.svg` and
-`chart.png` in the folder.
+"""`python -m service.workflow.look.render HEARTBEATS FOLDER`: one chart, from JSON on stdin to `chart.json`,
+`chart.svg` and `chart.png` in the folder.
 
 A process of its own: Altair and vl-convert are large, start threads, and are never loaded into the server.
 """
 
+import os
 import sys
 from pathlib import Path
 
 import orjson
 
+from service.liveness import beat, die_with
 from service.workflow.errors import NotAvailable
 from service.workflow.look.charts import CHARTS, Subject
 from service.workflow.look.points import Points
@@ -17,8 +19,10 @@ from service.workflow.signature import Signature
 NOT_AVAILABLE = 3
 
 
-def main(folder: Path) -> int:
+def main(heartbeats: int, folder: Path) -> int:
     """Draws what it is asked for; exits with `NOT_AVAILABLE` when the model has no such plot."""
+    die_with(os.getppid())
+    beat(heartbeats)
     request = orjson.loads(sys.stdin.buffer.read())
     signature, points = Signature.model_validate(request["signature"]), Points.model_validate(request["points"])
     try:
@@ -41,4 +45,4 @@ def _render(description: dict[str, object], folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(int(sys.argv[1]), Path(sys.argv[2])))

@@ -14,6 +14,8 @@ from service.workflow.look.points import BINS, MOST_FEATURES, MOST_HISTOGRAMS, M
 from service.workflow.signature import Input, Signature
 from service.workflow.split import PARTS, Split
 
+LONGEST_TEXT = 200  # characters of a category or a class that a chart may show
+
 
 def sample(
     signature: Signature, table: Table, targets: Tensor, answers: Tensor, parts: Split, network: nn.Module
@@ -38,6 +40,7 @@ def _first_target(
     classes: Sequence[Scalar] | None = signature.outputs[0].classes
     if classes is None:
         return truth.tolist(), _numbers(answers[:, 0]), None
+    classes = [each[:LONGEST_TEXT] if isinstance(each, str) else each for each in classes]
     if not signature.classifies:
         answers = torch.stack([1 - answers[:, 0], answers[:, 0]], dim=1)
     best = answers.argmax(dim=1)
@@ -57,7 +60,9 @@ def _spaced(rows: Tensor, total: int) -> Tensor:
 
 def _shown(each: Input, column: Numbers | Texts, rows: Tensor) -> list[Any]:
     if isinstance(column, Texts):
-        return [None if code < 0 else column.values[code] for code in column.codes[rows.numpy()].tolist()]
+        return [
+            None if code < 0 else column.values[code][:LONGEST_TEXT] for code in column.codes[rows.numpy()].tolist()
+        ]
     values = column[rows.numpy()].tolist()
     if each.type == "datetime":
         return [None if math.isnan(value) else datetime.fromtimestamp(value, UTC).isoformat() for value in values]

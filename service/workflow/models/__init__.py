@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -14,7 +14,7 @@ from service.workflow.models.linear_regression import LinearRegressionSpec
 from service.workflow.models.logistic_regression import LogisticRegressionSpec
 from service.workflow.models.mlp import MLPSpec
 from service.workflow.models.tabm import TabMSpec
-from service.workflow.specification import fault_at, nearest, shown
+from service.workflow.specification import budget_of, fault_at, shown
 
 KINDS: dict[str, type[ModelKind]] = {
     "linear_regression": LinearRegressionSpec,
@@ -48,19 +48,19 @@ class _Kinds:
     """One of the kinds in the table, told by `kind`. Looked up when a spec is read, for operators may add some."""
 
     @staticmethod
-    def _parse(value: object) -> ModelKind:
+    def _parse(value: object, info: ValidationInfo) -> ModelKind:
         if isinstance(value, ModelKind):
             return value
         kind = value.get("kind") if isinstance(value, dict) else None
         if not isinstance(kind, str):
             raise fault_at("kind", f"expected the kind of a model; known: {', '.join(sorted(KINDS))}", value)
         if kind not in KINDS:
-            raise fault_at("kind", f"unknown kind {shown(kind)}; {nearest(kind, KINDS)}", value)
-        return KINDS[kind].model_validate(value)
+            raise fault_at("kind", f"unknown kind {shown(kind)}{budget_of(info).nearest(kind, KINDS)}", value)
+        return KINDS[kind].model_validate(value, context=info.context)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(
+        return core_schema.with_info_plain_validator_function(
             cls._parse, serialization=core_schema.plain_serializer_function_ser_schema(lambda kind: kind.model_dump())
         )
 

@@ -1,6 +1,7 @@
 """The line of a CSV file that names the columns, and the names that come of it."""
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,9 +138,11 @@ def _is_number(cell: str) -> bool:
 
 
 def _cells(line: str, reading: Reading) -> list[str]:
-    return next(
-        csv.reader([line.rstrip("\r\n")], delimiter=reading.separator or ",", skipinitialspace=reading.trim), []
-    )
+    reader = csv.reader([line.rstrip("\r\n")], delimiter=reading.separator or ",", skipinitialspace=reading.trim)
+    try:
+        return next(reader, [])
+    except csv.Error as error:
+        raise InvalidData(f"the header cannot be read: {error}") from None
 
 
 def _record(line: str, file: TextIO, reading: Reading, number: int) -> tuple[list[str], int]:
@@ -153,7 +156,7 @@ def _record(line: str, file: TextIO, reading: Reading, number: int) -> tuple[lis
     number += 1
     try:
         reader = csv.reader(
-            text.splitlines(keepends=True), delimiter=reading.separator or ",", skipinitialspace=reading.trim
+            io.StringIO(text, newline=""), delimiter=reading.separator or ",", skipinitialspace=reading.trim
         )
         return next(reader, []), number + 1
     except csv.Error as error:

@@ -1,14 +1,14 @@
 """JSON Lines: one object a line. And a list of objects, as one document."""
 
-import re
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from service.strict_json import BOM, NotStrictJson, TooManyBrackets, decode
 from service.workflow.data.formats.opened import Batch, Opened
 from service.workflow.data.formats.records import column_of, gather, series_of
 from service.workflow.data.reading import Reading
@@ -19,8 +19,6 @@ from service.workflow.errors import InvalidData
 if TYPE_CHECKING:
     import polars as pl
 
-_STRING = re.compile(rb'"(?>[^"\\]+|\\.)*+"', re.DOTALL)  # possessive: it remembers nothing on its way
-BOM = b"\xef\xbb\xbf"
 MOST_DOCUMENT_BYTES = 512 * 2**20
 BATCH_BYTES = 16 * 2**20
 
@@ -77,26 +75,12 @@ class Records(Opened):
 
 def _record(line: bytes, number: int) -> dict[str, Any]:
     try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
+        row = decode(line)
+    except (NotStrictJson, TooManyBrackets) as error:
         raise InvalidData(f"line {number} is not JSON: {error}") from None
     if not isinstance(row, dict):
         raise InvalidData(f"line {number} is not an object of numbers, texts, booleans and nulls")
-    # Outside of strings every colon stands for one member, so one that was lost shows in the count.
-    if line.count(b":") != len(row) and _STRING.sub(b"", line).count(b":") != _members(row):
-        raise InvalidData(f"line {number} has an object with the same name twice")
     return row
-
-
-def _members(value: Any) -> int:
-    """How many members all objects in a value have together."""
-    count, level = 0, [value]
-    while level:
-        objects = [each for each in level if isinstance(each, dict)]
-        count += sum(map(len, objects))
-        inner = chain(*(each.values() for each in objects), *(each for each in level if isinstance(each, list)))
-        level = [each for each in inner if isinstance(each, dict | list)]
-    return count
 
 
 def open_json_lines(path: Path, reading: Reading, scratch: Path) -> Records:
@@ -117,13 +101,13 @@ def open_json(path: Path, reading: Reading, scratch: Path) -> Records:
     if path.stat().st_size > MOST_DOCUMENT_BYTES:
         raise InvalidData(f"one JSON document may have {MOST_DOCUMENT_BYTES} bytes; send JSON Lines, one object a line")
     try:
-        document = orjson.loads(path.read_bytes().removeprefix(BOM))
-    except orjson.JSONDecodeError as error:
+        document = decode(
+            path.read_bytes().removeprefix(BOM), most_brackets=math.inf
+        )  # the file is bounded, and so is its process
+    except NotStrictJson as error:
         raise InvalidData(f"the file is not JSON: {error}; a list of objects is expected") from None
     if not isinstance(document, list) or not all(isinstance(each, dict) for each in document):
         raise InvalidData("the JSON is not a list of objects, one a row: [{…}, {…}]")
-    if document and _STRING.sub(b"", path.read_bytes()).count(b":") != _members(document):
-        raise InvalidData("the JSON has an object with the same name twice")
     made = scratch / "records.jsonl"
     with made.open("wb") as file:
         for each in document:

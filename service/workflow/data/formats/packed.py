@@ -13,6 +13,8 @@ from service.workflow.data.reading import Compression
 from service.workflow.errors import InvalidData
 
 CHUNK = 2**20
+# What comes out for each byte of the file, beyond the first so many bytes. Of tables it is 2 to 30.
+MOST_RATIO, FREE_OUTPUT = 200, 64 * 2**20
 GZIP, ZIPS = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
 WORKBOOK = "xl/workbook.xml"
 _BESIDE = ("__MACOSX/", ".DS_Store", "Thumbs.db")  # what file managers put beside the files
@@ -57,9 +59,9 @@ def unpack(path: Path, compression: Compression, scratch: Path, most: int) -> tu
     """The file that is packed, and its name if that is known.
 
     Raises:
-        InvalidData: it is broken, larger than `most` bytes, or not one table.
+        InvalidData: it is broken, larger than `most` bytes or out of proportion to the file, or not one table.
     """
-    made = scratch / "unpacked"
+    made, most = scratch / "unpacked", _most_of(path, most)
     with _broken(f"the {compression} file"):
         if compression == "gzip":
             with gzip.open(path) as packed:
@@ -77,9 +79,9 @@ def check_size(path: Path, most: int) -> None:
     """That what comes out of an Excel file is bounded: counted, not believed.
 
     Raises:
-        InvalidData: it is broken, or more than `most` bytes.
+        InvalidData: it is broken, more than `most` bytes, or out of proportion to the file.
     """
-    left = most
+    left = most = _most_of(path, most)
     with _broken("the Excel file"), zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             with archive.open(member) as packed:
@@ -87,6 +89,10 @@ def check_size(path: Path, most: int) -> None:
                     left -= len(chunk)
                     if left < 0:
                         raise InvalidData(_too_large(most))
+
+
+def _most_of(path: Path, most: int) -> int:
+    return min(most, FREE_OUTPUT + MOST_RATIO * path.stat().st_size)
 
 
 def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
@@ -113,4 +119,4 @@ def _copy(source: BinaryIO, target: Path, most: int) -> None:
 
 
 def _too_large(most: int) -> str:
-    return f"more than {most} bytes come out of it, the most that is taken here"
+    return f"more than {most} bytes come out of it, the most that is taken of a file of its size"

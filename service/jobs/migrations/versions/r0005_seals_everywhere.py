@@ -9,8 +9,8 @@ from alembic import op
 from service.jobs.job import FINAL
 from service.jobs.seals import seal_of
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,123 @@
+"""Copying a store while others publish, move aliases and delete.
+
+Of each name, the small files (records, logs, alias entries, marks) are copied as they were at one moment: they are created
+once and never change, so where two lists, one after the other, are the same, all that stands in them was there in between.
+Then come the contents of the versions that exist in the copy. One that is gone was deleted meanwhile, after its tombstone was
+created: so the small files are looked at again.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from model_store.backends.local import LocalBackend
+from model_store.collection import Collection
+from model_store.errors import UNREADABLE, KeyNotFound, Unavailable
+from model_store.names import is_name
+from model_store.os_errors import storage_errors
+
+COLLECTIONS = ("models", "datasets")
+MOST_LOOKS = 1000  # at one name that changes all the time
+
+
+def copy_store(root: Path, target: Path) -> None:
+    """Copy the store in `root` to the folder `target`, where nothing is yet. What is damaged is copied as it is.
+
+    Raises NoSpace, and Unavailable also when a name never stands still.
+    """
+    with storage_errors():
+        for prefix in COLLECTIONS:
+            (target / prefix).mkdir(parents=True, exist_ok=True)
+            collection = Collection(LocalBackend(target), prefix)
+            for source in sorted(path for path in _listed(root / prefix) if is_name(path.name) and path.is_dir()):
+                _copy_name(source, target / prefix / source.name, collection)
+
+
+def _copy_name(source: Path, target: Path, collection: Collection) -> None:
+    copied: set[str] = set()
+    lost: set[str] = set()
+    while True:
+        _copy_small_files(source, target, copied)
+        needed = _contents(source, collection)
+        missing = {each for each in needed if not _copy_content(source / "contents" / each, target / "contents" / each)}
+        if missing <= lost:  # nobody has deleted them meanwhile: they are damaged
+            break
+        lost = missing
+    for path in _listed(target / "contents"):
+        if path.name not in needed:
+            shutil.rmtree(path)
+
+
+def _copy_small_files(source: Path, target: Path, copied: set[str]) -> None:
+    """Add to `copied` what was copied; afterwards it is what was there at one moment."""
+    there = {*_small_files(source)}
+    for _ in range(MOST_LOOKS):
+        copied |= {file for file in there - copied if _copy_file(source / file, target / file)}
+        before, there = there, {*_small_files(source)}
+        if there == before and there <= copied:
+            break
+    else:
+        raise Unavailable(f"{source.name!r} changes all the time and cannot be copied.")
+    for file in copied - there:
+        (target / file).unlink()
+        copied.remove(file)
+
+
+def _small_files(source: Path) -> Iterator[str]:
+    """The paths below `source` of all files but contents."""
+    for path in _listed(source):
+        if path.name != "contents":
+            yield from (f"{path.name}/{file}" for file in _files(path))
+
+
+def _files(source: Path) -> Iterator[str]:
+    """The paths below `source` of all files."""
+    for folder, _, files in os.walk(source, onerror=_unless_gone):
+        yield from (str((Path(folder) / each).relative_to(source)) for each in files)
+
+
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _contents(source: Path, collection: Collection) -> set[str]:
+    """The contents that the copied records name; all that there are where a record cannot be read."""
+    found, records = set(), collection.records(source.name)
+    for number in records.numbers():
+        try:
+            found.add(records.read(number).content)
+        except KeyNotFound:
+            continue
+        except UNREADABLE:
+            found |= {path.name for path in _listed(source / "contents")}
+    return found
+
+
+def _copy_content(source: Path, target: Path) -> bool:
+    """Whether it is there, and copied whole."""
+    if target.exists():
+        return True
+    whole = all(_copy_file(source / file, target / file) for file in _files(source))
+    if whole and source.exists():  # else a deletion has taken it away under our hands
+        return True
+    shutil.rmtree(target, ignore_errors=True)
+    return False
+
+
+def _copy_file(source: Path, target: Path) -> bool:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        shutil.copyfile(source, target)
+    except FileNotFoundError:
+        target.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,184 @@
+"""Backups of a home, made while it serves, and homes made of them.
+
+The order makes a backup consistent, whatever is done meanwhile:
+
+| step | what | why then |
+|---|---|---|
+| 1 | checkpoints | none is ahead of the journal's epochs |
+| 2 | the journal, by SQLite's online backup | a job that has succeeded there has published its version before |
+| 3 | the store, each name as it was at one moment | whatever the journal names is there, or was deleted since |
+| 4 | keys | a key that was revoked meanwhile is |
+| 5 | the audit log | what was changed so far has its line |
+| 6 | `backup.json`, with the digests of all | without it a backup was broken off |
+
+Left out is what can be made anew: temporary files, drawn plots, and which services live.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from model_store.clock import rfc3339, utc_now
+from model_store.copying import copy_store
+from model_store.errors import MadeByNewer
+from model_store.sealed import seal, unseal
+from service.home import FILE, JOURNAL, Home, HomeDamaged, HomeError, HomeHalfRestored, HomeLost
+from service.jobs.database import copy_sqlite
+
+MANIFEST = "backup.json"
+ELSEWHERE = {"database", "admin_key"}  # what a home may hold that is not in it
+PRIVATE = {"access", "audit"}  # folders that nobody else may read
+
+
+class BackupRefused(HomeError):
+    """This cannot be backed up or restored."""
+
+
+@dataclass(frozen=True)
+class Backup:
+    """What a backup says of itself: when it was made (RFC 3339), what its home has held, and for each file its `sha256` (hex)
+    and `bytes`."""
+
+    made_at: str
+    holds: frozenset[str]
+    files: Mapping[str, Mapping[str, str | int]]
+
+
+def back_up(home: Path, folder: Path, *, database: bool) -> Backup:
+    """Copies the home to a folder that is empty or not there.
+
+    Args:
+        home: what to copy; services may run on it.
+        folder: where to.
+        database: whether the jobs are on a database of their own, which is left to its own tools.
+
+    Raises:
+        BackupRefused: the folder has something in it already.
+        HomeError: the home has lost something, which a backup must not hide.
+        StoreError, JournalNotOpened, OSError: it could not be read or written; there is no `backup.json` then.
+    """
+    known = Home(home)
+    held = known.held() | known.present()
+    database = database or "database" in held
+    if not held:
+        raise BackupRefused(f"There is nothing in {home} to back up.")
+    if lost := held - known.present() - ELSEWHERE - ({"journal"} if database else set()):
+        raise HomeLost(home, lost)
+    if folder.exists() and any(folder.iterdir()):
+        raise BackupRefused(f"{folder} is not empty. Give a folder of its own to each backup.")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _copy_all(home, folder, "checkpoints", "*/*.safetensors")
+    if not database and "journal" in held:
+        copy_sqlite(home / JOURNAL, folder / JOURNAL)
+    copy_store(home / "store", folder / "store")
+    shutil.rmtree(folder / "store" / "tmp", ignore_errors=True)
+    _copy_all(home, folder, "access", "keys.json")
+    _copy_all(home, folder, "audit", "*.jsonl")
+    files = {str(path.relative_to(folder)): _described(path) for path in folder.rglob("*") if path.is_file()}
+    made = Backup(rfc3339(utc_now()), held - {"journal"} if database else held, files)
+    _sync_all(folder)  # all of it is on the disk before the manifest says that it is there
+    _write(folder / MANIFEST, {"made_at": made.made_at, "holds": sorted(made.holds), "files": files})
+    return made
+
+
+def restore(folder: Path, home: Path) -> Backup:
+    """Makes a home of a backup. One that was broken off can be restored again; until then no service starts on it.
+
+    Raises:
+        BackupRefused: this is no whole backup, or the home has something in it.
+        OSError: it could not be read or written.
+    """
+    backup = read_backup(folder)
+    _check_empty(home)
+    known = Home(home)
+    known.record([], restoring=True)
+    for path in home.iterdir():
+        if path.name != FILE:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for file in backup.files:
+        _copy(folder / file, home / file)
+        if _described(home / file) != backup.files[file]:
+            raise BackupRefused(f"{file} was not copied as it is in the backup; the disk may be bad.")
+    _sync_all(home)
+    known.record(known.present() | (backup.holds & ELSEWHERE))
+    return backup
+
+
+def read_backup(folder: Path) -> Backup:
+    """What a backup says of itself, once each of its files is found to be whole. Raises BackupRefused, OSError."""
+    try:
+        fields, sealed = unseal(MANIFEST, (folder / MANIFEST).read_bytes())
+        if not sealed:
+            raise ValueError("not sealed")
+        backup = Backup(fields["made_at"], frozenset(fields["holds"]), fields["files"])
+    except FileNotFoundError:
+        raise BackupRefused(f"{folder} is no whole backup: there is no {MANIFEST}, which is written last.") from None
+    except MadeByNewer as error:
+        raise BackupRefused(str(error)) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BackupRefused(f"{folder} is no whole backup: {MANIFEST} is damaged.") from error
+    for file, expected in backup.files.items():
+        path = folder / file
+        if Path(file).is_absolute() or ".." in Path(file).parts:
+            raise BackupRefused(f"{folder} is no backup of ours: it names files that are not in it.")
+        if not path.is_file() or path.stat().st_size != expected["bytes"] or _described(path) != expected:
+            raise BackupRefused(f"{folder} is no whole backup: {file} is damaged or missing.")
+    return backup
+
+
+def _check_empty(home: Path) -> None:
+    try:
+        Home(home).held()
+    except HomeHalfRestored:
+        return
+    except HomeDamaged:
+        pass
+    if home.exists() and any(path.name != "home.new" for path in home.iterdir()):
+        raise BackupRefused(f"There is something in {home} already. A backup is restored into a new home.")
+
+
+def _copy_all(home: Path, folder: Path, place: str, pattern: str) -> None:
+    for path in sorted((home / place).glob(pattern)):
+        try:
+            _copy(path, folder / path.relative_to(home))
+        except FileNotFoundError:
+            (folder / path.relative_to(home)).unlink(missing_ok=True)  # its job has ended, or its day is over
+
+
+def _copy(source: Path, target: Path) -> None:
+    if not target.parent.is_dir():
+        private = target.parent.name in PRIVATE
+        target.parent.mkdir(mode=0o700 if private else 0o777, parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    shutil.copymode(source, target)
+
+
+def _described(path: Path) -> dict[str, str | int]:
+    with path.open("rb") as file:
+        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": file.tell()}
+
+
+def _write(path: Path, fields: Mapping[str, object]) -> None:
+    new = path.with_suffix(".new")
+    with new.open("wb") as file:
+        file.write(seal(MANIFEST, fields))
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    _sync(path.parent)
+
+
+def _sync_all(folder: Path) -> None:
+    for path in [folder, *folder.rglob("*")]:
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,157 @@
+"""What a home has held, in its `home.json`: so that what was there and is gone is a loss, and not a beginning.
+
+| case | what a start does |
+|---|---|
+| a new home, or one of before there was a `home.json` | what it holds is recorded |
+| something is gone that was recorded | refuses: HomeLost |
+| `home.json` is damaged, or gone although a marker `.home` beside the state says that it was there | refuses: HomeDamaged |
+| a restore has not come to its end | refuses: HomeHalfRestored |
+"""
+
+import fcntl
+import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from model_store.errors import MadeByNewer
+from model_store.sealed import seal, unseal
+
+FILE = "home.json"
+JOURNAL = "journal.sqlite"
+MARKER = ".home"
+MARKED = ("store", "access", "audit")  # folders that have a marker, once they are there
+
+# What may be recorded, and how people are told of it. The last two are not in the home: only the settings know them.
+NAMES = {
+    "keys": "the keys (access/keys.json)",
+    "journal": f"the journal of jobs ({JOURNAL})",
+    "store": "the store (store/)",
+    "models": "the models (store/models/)",
+    "datasets": "the data sets (store/datasets/)",
+    "audit": "the audit log (audit/)",
+    "database": "the journal of jobs on the database of MODELWRIGHT_DATABASE_URL",
+    "admin_key": "the key of MODELWRIGHT_ADMIN_KEY, without which everybody may do everything",
+}
+ADVICE = "Restore a backup (modelwright restore), or start with modelwright serve --accept-loss to go on without."
+
+
+class HomeError(Exception):
+    """The home is not what it was."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__)
+
+
+class HomeLost(HomeError):
+    """Something is gone from the home."""
+
+    def __init__(self, folder: Path, lost: Collection[str]) -> None:
+        self.lost = sorted(lost)
+        super().__init__(f"{folder} has lost {', '.join(NAMES[each] for each in self.lost)}. {ADVICE}")
+
+
+class HomeDamaged(HomeError):
+    """The home's own record of what it holds is damaged or gone."""
+
+
+class HomeHalfRestored(HomeError):
+    """A restore into this home has not come to its end: run it again, or delete the folder."""
+
+
+class Home:
+    """The record of one home; safe for threads and processes, and whoever is killed leaves the old one or the new one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._file = folder / FILE
+
+    def held(self) -> frozenset[str]:
+        """What was ever there; nothing where nothing is recorded. Raises HomeDamaged, HomeHalfRestored, OSError."""
+        try:
+            fields, sealed = unseal(FILE, self._file.read_bytes())
+            if not sealed:
+                raise ValueError("not sealed")
+            if fields["restoring"]:
+                raise HomeHalfRestored
+            return frozenset(fields["holds"])
+        except FileNotFoundError:
+            if any((self.folder / each / MARKER).exists() for each in MARKED):
+                raise HomeDamaged(f"{self._file} is gone, which says what this home holds. {ADVICE}") from None
+            return frozenset()
+        except MadeByNewer as error:
+            raise HomeDamaged(str(error)) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise HomeDamaged(f"{self._file} is damaged, which says what this home holds. {ADVICE}") from error
+
+    def present(self) -> frozenset[str]:
+        """What is there now. An empty file is as good as none."""
+        folders = {"store": "store", "audit": "audit"}
+        files = {"journal": JOURNAL, "keys": "access/keys.json"}
+        filled = {"models": "store/models", "datasets": "store/datasets"}
+        found = {name for name, place in folders.items() if (self.folder / place).is_dir()}
+        found |= {name for name, place in files.items() if _size(self.folder / place)}
+        return frozenset(found | {name for name, place in filled.items() if _filled(self.folder / place)})
+
+    def remember(self, *more: str) -> None:
+        """Records what is there now, and more. Raises as `held` does."""
+        with self._alone():
+            held, now = self.held(), self.present() | {*more}
+            if not now <= held:
+                self._write(held | now)
+            self._mark()
+
+    def record(self, holds: Collection[str], *, restoring: bool = False) -> None:
+        """Records this, whatever was recorded before. Raises OSError."""
+        with self._alone():
+            self._write(holds, restoring=restoring)
+            if not restoring:
+                self._mark()
+
+    def _write(self, holds: Collection[str], *, restoring: bool = False) -> None:
+        new = self._file.with_suffix(".new")
+        with new.open("wb") as file:
+            file.write(seal(FILE, {"holds": sorted(holds), "restoring": restoring}))
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._file)
+        _sync(self.folder)
+
+    def _mark(self) -> None:
+        for folder in (self.folder / each for each in MARKED):
+            if folder.is_dir() and not (folder / MARKER).exists():
+                (folder / MARKER).touch(0o600)
+                _sync(folder)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While nobody else changes the record. The folder is made if it is not there."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _filled(folder: Path) -> bool:
+    try:
+        return next(folder.iterdir(), None) is not None
+    except FileNotFoundError:
+        return False
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,27 @@
+"""Whether the database that the journal is in is whole: what SQLite says of its file. The rows are `verification`'s."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from service.jobs.database import is_up_to_date
+from service.jobs.errors import JournalNotOpened
+
+
+def integrity(engine: Engine) -> Iterator[str]:
+    """What SQLite finds wrong with the file, a line for each; nothing of PostgreSQL, which has tools of its own.
+
+    Raises:
+        JournalNotOpened: another version of the software has written the journal.
+    """
+    with engine.connect() as connection:
+        if not is_up_to_date(connection):
+            raise JournalNotOpened("Another version of Modelwright has written it: start this one once, then verify.")
+        if engine.dialect.name != "sqlite":
+            return
+        try:
+            found = [str(text) for (text,) in connection.exec_driver_sql("PRAGMA integrity_check")]
+        except DBAPIError as error:
+            found = [str(error.orig)]
+        yield from (" ".join(text.split()) for text in found if text != "ok")

@@ -1,0 +1,81 @@
+"""Liveness of child processes: they send a heartbeat once a second, and are killed after five seconds without one.
+
+How long their whole work may take is another matter, and bounded elsewhere.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+
+import psutil
+
+BEAT = 1.0  # seconds between two heartbeats
+SILENCE = 5.0  # seconds without one after which a process is taken to stand still
+LOOK = 0.5  # seconds between two looks of a parent
+PR_SET_PDEATHSIG = 1
+
+
+class Liveness:
+    """What a parent knows of a child's heartbeats.
+
+    Only the time in which the parent itself was looking counts: one that was stopped, or got no processor, has heard nothing.
+
+    Args:
+        pid: of a child that may be busy in native code, which lets no heartbeat pass: using the processor is then a sign of
+            life, too. None for one that is never that busy.
+    """
+
+    def __init__(self, pid: int | None = None) -> None:
+        self._pid = pid
+        self._silent = self._used = 0.0  # seconds
+        self._looked = time.monotonic()
+
+    def heard(self) -> None:
+        """The child has said something."""
+        self._silent, self._looked = 0.0, time.monotonic()
+
+    def stands_still(self) -> bool:
+        """Whether the child has shown no sign of life for `SILENCE`. To be asked at least every second."""
+        now = time.monotonic()
+        self._silent += min(now - self._looked, 2 * LOOK)
+        self._looked = now
+        if self._pid is not None and (used := _processor_time(self._pid)) != self._used:
+            self._used, self._silent = used, 0.0
+        return self._silent >= SILENCE
+
+
+def beat(descriptor: int) -> None:
+    """Sends a heartbeat there once a second from now on, from a thread, and ends this process once nobody reads them."""
+    os.set_blocking(descriptor, False)
+
+    def each_second() -> None:
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                try:
+                    os.write(descriptor, b".")
+                except BrokenPipeError:
+                    os._exit(1)
+            time.sleep(BEAT)
+
+    threading.Thread(target=each_second, name="heartbeat", daemon=True).start()
+
+
+def die_with(parent: int) -> None:
+    """Asks Linux to kill this process when its parent ends, however it ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+def _processor_time(pid: int) -> float:
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.Error:  # it has ended, which is found out elsewhere
+        return -1.0
+    used: float = times.user + times.system
+    return used

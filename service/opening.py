@@ -1,0 +1,87 @@
+"""What a start asks of the home: whatever was there is there still, or the operator has said to go on without it."""
+
+import logging
+
+from service.access.audit import Audit
+from service.home import JOURNAL, Home, HomeDamaged, HomeError, HomeLost
+from service.jobs.database import has_journal
+from service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def check(settings: Settings) -> frozenset[str]:
+    """What the home has held.
+
+    Raises:
+        HomeError: something of it is gone, or nobody can tell. Nothing was changed.
+    """
+    home = Home(settings.home.resolve())
+    held = home.held()
+    if lost := _lost(home, held, settings):
+        raise HomeLost(home.folder, lost)
+    if settings.database_url is not None and "journal" in held and "database" not in held:
+        raise HomeError(
+            f"The jobs of {home.folder} are in its journal.sqlite, and MODELWRIGHT_DATABASE_URL names another database. "
+            "Unset it, or start with modelwright serve --accept-loss to go on without those jobs."
+        )
+    return held
+
+
+def accept_loss(settings: Settings) -> Settings:
+    """Records what the home holds now as all that there is, and writes down what was lost. The settings to start with: the
+    house does not open because its keys are gone, so a first key is made.
+
+    Raises:
+        HomeHalfRestored: a restore has not come to its end; there is no loss to accept.
+        OSError: it could not be recorded.
+    """
+    home = Home(settings.home.resolve())
+    try:
+        held = home.held()
+    except HomeDamaged:
+        lost, keys = {"home.json"}, True
+    else:
+        lost = set(_lost(home, held, settings))
+        keys = not lost.isdisjoint({"keys", "admin_key"})
+        url = settings.database_url
+        if url is not None and "database" in held and not has_journal(url.get_secret_value()):
+            lost.add("database")
+        if url is not None and "database" not in held:
+            lost |= held & {"journal"}
+    if not lost:
+        return settings
+    log.warning("what is gone from %s was accepted: %s", home.folder, ", ".join(sorted(lost)))
+    audit = Audit(home.folder / "audit")
+    audit.append_command("home.loss_accepted", str(home.folder), before=sorted(lost))
+    audit.close()
+    home.record(home.present() - lost - ({"journal"} if settings.database_url is not None else set()))
+    return settings.model_copy(update={"first_key": True}) if keys else settings
+
+
+def remember(settings: Settings) -> None:
+    """Records what the home holds. What goes wrong is logged: the service that runs has all that it needs."""
+    given = {"admin_key": settings.admin_key, "database": settings.database_url}
+    home = Home(settings.home.resolve())
+    try:
+        home.remember(*(name for name, value in given.items() if value is not None))
+    except (HomeError, OSError) as error:
+        log.error("what the home holds could not be recorded: %s", error)
+
+
+def journal_url(settings: Settings) -> str:
+    """The address of the journal's database: the one of the settings, or the SQLite file in the home."""
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    return f"sqlite:///{settings.home.resolve() / JOURNAL}"
+
+
+def _lost(home: Home, held: frozenset[str], settings: Settings) -> frozenset[str]:
+    there = home.present()
+    if settings.database_url is not None:
+        there |= {"database"}  # whether it is empty is seen when it is opened
+    if settings.admin_key is not None or "keys" in there:
+        there |= {"admin_key"}
+    if "database" in held:
+        there |= {"journal"}
+    return held - there

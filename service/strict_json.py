@@ -1,0 +1,106 @@
+"""JSON from outside, decoded once and strictly, wherever it comes from: a body, a line, a file, a bundle.
+
+Every room may import it; it imports none.
+"""
+
+import re
+from typing import Any
+
+import numpy as np
+import orjson
+
+DEEPEST = 100
+BOM = b"\xef\xbb\xbf"
+# Brackets that open, a million rows and some more: each list or object takes many times its two bytes in memory. Those in
+# strings count, too: to leave them out first would take as much.
+MOST_BRACKETS = 1_100_000
+LARGE = 4096  # bytes
+SPLIT_AT_ONCE = 2**20  # bytes: each quote makes a part that takes some thirty in memory
+# Possessive: they remember nothing on their way.
+_STRING = re.compile(rb'"(?>[^"\\]+|\\.)*+"', re.DOTALL)
+_PORTION = re.compile(rb'(?>[^"]+|"(?>[^"\\]+|\\.)*+"){1,20000}+', re.DOTALL)
+
+
+class NotStrictJson(ValueError):
+    """It is no JSON that is taken."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__)
+
+
+class TooManyBrackets(ValueError):
+    """It has too many lists and objects."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__)
+
+
+def decode(text: bytes, most_brackets: float = MOST_BRACKETS) -> Any:
+    """The value of a JSON document in UTF-8, without a byte order mark.
+
+    orjson refuses NaN, Infinity, numbers beyond a double, lone surrogates and bad UTF-8. The check for names that stand
+    twice in one object, which it would silently drop, is ours.
+
+    Raises:
+        NotStrictJson: it is none, it is too deep, or an object has a name twice.
+        TooManyBrackets: it has too many lists and objects.
+    """
+    if len(text) > most_brackets and count_brackets(text) > most_brackets:
+        raise TooManyBrackets(f"the JSON has more than {most_brackets} lists and objects, the most that is taken here")
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise NotStrictJson(str(error)) from None
+    colons = count_byte(text, b":")
+    if type(value) is dict and len(value) == colons and len(text) <= 2 * DEEPEST:  # a record on its line
+        return value
+    brackets = count_brackets(text)
+    # One colon makes one member, and as many brackets no deeper nest: most bodies need no closer look.
+    if colons <= 1 and brackets <= DEEPEST:
+        return value
+    # Outside of strings every colon stands for one member, so a lost one shows in the count. Where all colons together
+    # are as many as the members, none is in a string.
+    members = _members(value, brackets)
+    if colons != members and _colons(text) != members:
+        raise NotStrictJson("an object has the same name twice")
+    return value
+
+
+def count_brackets(body: bytes) -> int:
+    """How many lists and objects begin in a body of JSON, or more: those in texts count, too."""
+    return count_byte(body, b"[") + count_byte(body, b"{")
+
+
+def count_byte(body: bytes, byte: bytes) -> int:
+    """How often a byte stands in a body: where it stands often NumPy counts faster."""
+    return body.count(byte) if len(body) < LARGE else int(np.count_nonzero(np.frombuffer(body, np.uint8) == byte[0]))
+
+
+def _colons(body: bytes) -> int:
+    """How many stand outside of strings in valid JSON."""
+    if len(body) <= SPLIT_AT_ONCE and b"\\" not in body:  # each quote begins or ends a string
+        return b"".join(body.split(b'"')[::2]).count(b":")
+    count, at = 0, 0
+    while (portion := _PORTION.match(body, at)) is not None:  # one at a time, for each copies what is left of it
+        count += _STRING.sub(b"", portion[0]).count(b":")
+        at = portion.end()
+    return count
+
+
+def _members(value: Any, brackets: int) -> int:
+    """How many members all objects in a value have together; its text has so many brackets that open."""
+    count, depth, level = 0, 0, [value]
+    while level:
+        if depth == DEEPEST and any(isinstance(each, dict | list) for each in level):
+            raise NotStrictJson(f"it is nested deeper than {DEEPEST}")
+        depth += 1
+        kinds = set(map(type, level))
+        objects = level if kinds == {dict} else [each for each in level if isinstance(each, dict)]
+        lists = level if kinds == {list} else [each for each in level if isinstance(each, list)]
+        count += sum(map(len, objects))
+        brackets -= len(objects) + len(lists)
+        if not brackets:  # none is left for another list or object: the values need no look
+            break
+        level = [inner for each in objects for inner in each.values() if isinstance(inner, dict | list)]
+        level += [inner for each in lists for inner in each if isinstance(inner, dict | list)]
+    return count

@@ -1,0 +1,142 @@
+"""Requests that block do so in pools apart, each with a bounded queue, and not for clients who have left."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from service.api import problems
+from service.api.pools import Pool, PooledRoute, Pools, pool
+from service.app import ROUTERS
+from service.use_cases.cancellation import check_cancelled
+
+MOST = 2  # requests that wait, in these tests
+
+
+class Blocking:
+    """An application with one route of each of two pools; planning has one thread, which waits for `go_on`."""
+
+    def __init__(self) -> None:
+        self.go_on, self.begun, self.ended = threading.Event(), 0, 0
+        router = APIRouter(route_class=PooledRoute)
+
+        @router.get("/read")
+        def read() -> str:
+            return "read"
+
+        @router.get("/plan")
+        @pool("planning")
+        def plan() -> str:
+            self.begun += 1
+            while not self.go_on.wait(0.01):
+                check_cancelled()
+            self.ended += 1
+            return "planned"
+
+        self.app = FastAPI()
+        self.app.include_router(router)
+        problems.install(self.app)
+        self.app.state.pools = Pools()
+        self.app.state.pools.planning = Pool("planning", 1, MOST, in_steps=True)
+
+    @property
+    def planning(self) -> Pool:
+        found: Pool = self.app.state.pools.planning
+        return found
+
+    async def ask(self, path: str, left: asyncio.Event | None = None) -> tuple[int, dict[bytes, bytes]]:
+        """Status and headers of the answer to a GET, by a client who stays until `left`."""
+        asked, answer = False, dict[str, Any]()
+
+        async def receive() -> dict[str, Any]:
+            nonlocal asked
+            if not asked:
+                asked = True
+                return {"type": "http.request", "body": b"", "more_body": False}
+            await (left or asyncio.Event()).wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            answer.update(message)
+
+        scope = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b""}
+        await self.app(scope, receive, send)  # type: ignore[arg-type]
+        return answer["status"], dict(answer["headers"])
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not reached():
+            await asyncio.sleep(0.001)
+
+
+def blocked(test: Callable[[Blocking], Awaitable[None]]) -> Blocking:
+    """Runs a test while the one thread of planning waits, which goes on at the end."""
+
+    async def all_of_it() -> Blocking:
+        app = Blocking()
+        first = asyncio.create_task(app.ask("/plan"))
+        await until(lambda: app.begun == 1)
+        try:
+            await test(app)
+        finally:
+            app.go_on.set()
+        assert (await first)[0] == 200
+        await until(lambda: app.planning.waiting == 0)
+        return app
+
+    return asyncio.run(all_of_it())
+
+
+def test_readers_do_not_wait_for_planners() -> None:
+    async def test(app: Blocking) -> None:
+        assert [(await app.ask("/read"))[0] for _ in range(20)] == [200] * 20
+
+    blocked(test)
+
+
+def test_a_full_queue_is_429_at_once_and_who_waits_is_answered() -> None:
+    waiting: list[asyncio.Task[tuple[int, dict[bytes, bytes]]]] = []
+
+    async def test(app: Blocking) -> None:
+        waiting.extend(asyncio.create_task(app.ask("/plan")) for _ in range(MOST))
+        await until(lambda: app.planning.waiting == MOST)
+        status, headers = await app.ask("/plan")
+        assert (status, headers[b"retry-after"]) == (429, b"1")
+        app.go_on.set()
+        assert [(await each)[0] for each in waiting] == [200] * MOST
+
+    assert blocked(test).ended == 1 + MOST
+
+
+def test_what_has_not_begun_never_does_when_its_client_has_left() -> None:
+    async def test(app: Blocking) -> None:
+        left = asyncio.Event()
+        waits = asyncio.create_task(app.ask("/plan", left))
+        await until(lambda: app.planning.waiting == 1)
+        left.set()
+        assert (await waits)[0] == 400  # which nobody reads
+        assert app.planning.waiting == 0
+
+    assert blocked(test).begun == 1
+
+
+def test_what_has_begun_ends_at_its_next_step_when_its_client_has_left() -> None:
+    async def test() -> Blocking:
+        app, left = Blocking(), asyncio.Event()
+        begun = asyncio.create_task(app.ask("/plan", left))
+        await until(lambda: app.begun == 1)
+        left.set()
+        assert (await begun)[0] == 400  # which nobody reads
+        app.go_on.set()
+        assert (await app.ask("/plan"))[0] == 200
+        return app
+
+    assert asyncio.run(test()).ended == 1
+
+
+def test_no_route_blocks_in_threads_that_all_share() -> None:
+    routes: list[Any] = [route for each in ROUTERS for route in each.router.routes]
+    assert [route.path for route in routes if not asyncio.iscoroutinefunction(route.endpoint)] == []

@@ -1,0 +1,231 @@
+"""Backups of a home and homes made of them, with no service running; under load in tests/story/test_backups.py."""
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from model_store import Store
+from model_store.sealed import seal
+from service import opening
+from service.access.audit import Audit
+from service.access.keyring import Keyring
+from service.access.scopes import Scope
+from service.backup import BackupRefused, back_up, read_backup, restore
+from service.home import HomeHalfRestored, HomeLost
+from service.jobs.database import connect_database
+from service.jobs.journal import Journal
+from service.keys import open_keys
+from service.settings import Settings
+from service.trainings import open_journal
+from tests.cli.conftest import Run
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home with something of everything, which no test changes."""
+    folder = tmp_path_factory.mktemp("backups")
+    settings = Settings.read(home=folder / "home")
+    engine = open_journal(settings)
+    job = Journal(engine).submit("line", {"model_name": "line"}, {})[0]
+    store = Store.open(settings.home / "store")
+    for collection in (store.models, store.datasets):
+        for number in range(2):
+            (folder / "file").write_text(f"{collection.prefix} {number}")
+            collection.publish("line", {"format": 1}, {"file": folder / "file"})
+    store.aliases.set("line", "production", 1)
+    open_keys(settings).create("ann", [Scope.ADMIN])
+    Audit(settings.home / "audit").append_command("key.created", "ann")
+    checkpoint = settings.home / "checkpoints" / job.id / f"00000001-{'0' * 64}.safetensors"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_bytes(b"a state")
+    for derived in ("tmp", "cache/plots", "owners"):
+        (settings.home / derived).mkdir(parents=True, exist_ok=True)
+        (settings.home / derived / "derived").touch()
+    opening.remember(settings)
+    yield settings.home  # the journal stays open: what was written last is in its log alone
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def backup(home: Path) -> Path:
+    """A whole one, which no test changes."""
+    back_up(home, home.with_name("backup"), database=False)
+    return home.with_name("backup")
+
+
+def test_all_of_it_comes_back(run: Run, home: Path, tmp_path: Path) -> None:
+    folder, again = tmp_path / "backup", tmp_path / "again"
+    made = run("backup", folder, "--home", home)
+    assert made.status == 0 and made.out.startswith("Backed up ")
+    assert folder.stat().st_mode & 0o077 == 0
+    assert not list(folder.rglob("derived")) and not list(folder.rglob("*.new"))
+    restored = run("restore", folder, "--home", again)
+    assert restored.status == 0 and restored.out.startswith("Restored ")
+    assert run("store", "verify", "--home", again).out == "All is whole.\n"
+    assert run("journal", "verify", "--home", again).out == "All is whole.\n"
+    settings = Settings.read(home=again)
+    assert opening.check(settings) == opening.check(Settings.read(home=home))
+    engine = open_journal(settings)
+    (job,), _ = Journal(engine).list_jobs()
+    engine.dispose()
+    assert next((again / "checkpoints" / job.id).iterdir()).read_bytes() == b"a state"
+    store = Store.open(again / "store")
+    assert store.resolve("line", "production").number == 1 and store.datasets.numbers("line") == [1, 2]
+    assert [key.name for key in Keyring(again / "access").all()] == ["ann"]
+    assert Audit(again / "audit").read(None, 10) == Audit(home / "audit").read(None, 10)
+    for private in (again / "access", again / "access" / "keys.json", again / "audit"):
+        assert private.stat().st_mode & 0o077 == 0
+
+
+def test_what_is_not_empty_is_left_alone(run: Run, home: Path, backup: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").touch()
+    said = run("backup", tmp_path, "--home", home)
+    assert said.status == 1 and "is not empty" in said.err
+    said = run("restore", backup, "--home", tmp_path)
+    assert said.status == 1 and "something in" in said.err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_home_with_nothing_or_with_a_loss_is_not_backed_up(home: Path, tmp_path: Path) -> None:
+    with pytest.raises(BackupRefused, match="nothing"):
+        back_up(tmp_path / "none", tmp_path / "backup", database=False)
+    shutil.copytree(home, tmp_path / "home")
+    (tmp_path / "home" / "access" / "keys.json").unlink()
+    with pytest.raises(HomeLost, match="keys"):
+        back_up(tmp_path / "home", tmp_path / "backup", database=False)
+    assert not (tmp_path / "backup").exists()
+
+
+def damaged_backups(folder: Path) -> Iterator[str]:
+    """Damages a backup in one way after the other, and says how."""
+    for path in sorted(each for each in folder.rglob("*") if each.is_file() and each.stat().st_size):
+        data = path.read_bytes()
+        path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+        yield f"flipped {path.name}"
+        path.write_bytes(data[:-1])
+        yield f"cut {path.name}"
+        path.unlink()
+        yield f"lost {path.name}"
+        path.write_bytes(data)
+
+
+def test_half_a_backup_or_a_damaged_one_is_not_restored(backup: Path, tmp_path: Path) -> None:
+    shutil.copytree(backup, tmp_path / "backup")
+    count = 0
+    for how in damaged_backups(tmp_path / "backup"):
+        with pytest.raises(BackupRefused, match="no whole backup"):
+            restore(tmp_path / "backup", tmp_path / "home")
+        assert not (tmp_path / "home").exists(), how
+        count += 1
+    assert count > 30
+    assert restore(tmp_path / "backup", tmp_path / "home").files
+
+
+def test_no_file_outside_is_written(backup: Path, tmp_path: Path) -> None:
+    shutil.copytree(backup, tmp_path / "backup")
+    (tmp_path / "evil").write_text("evil")
+    described = json.loads((backup / "backup.json").read_bytes())
+    fields = {name: described[name] for name in ("made_at", "holds")}
+    fields["files"] = {"../evil": {"bytes": 4, "sha256": "0" * 64}}
+    (tmp_path / "backup" / "backup.json").write_bytes(seal("backup.json", fields))
+    with pytest.raises(BackupRefused, match="not in it"):
+        restore(tmp_path / "backup", tmp_path / "homes" / "home")
+
+
+def killed_at(event: int, act: Callable[..., object], *arguments: object) -> bool:
+    """Whether a process that does this was killed at its so-many-th copy or rename; else it has come to its end."""
+
+    def child() -> None:
+        left = event
+
+        def count(name: str, _: object) -> None:
+            nonlocal left
+            if name in ("shutil.copyfile", "os.rename", "sqlite3.connect"):
+                left -= 1
+                if not left:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(count)
+        act(*arguments)
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join()
+    assert process.exitcode in (0, -signal.SIGKILL)
+    return process.exitcode != 0
+
+
+def test_a_restore_that_was_killed_does_not_start_and_is_made_again(backup: Path, tmp_path: Path) -> None:
+    event, refused = 1, 0
+    while killed_at(event, restore, backup, home := tmp_path / f"home-{event}"):
+        settings = Settings.read(home=home)
+        if len(list(home.iterdir())) > 1:
+            with pytest.raises(HomeHalfRestored):
+                opening.check(settings)
+            refused += 1
+        restore(backup, home)
+        assert opening.check(settings) >= {"keys", "journal", "store", "models", "datasets", "audit"}
+        files = read_backup(backup).files
+        assert {str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()} - files.keys() == {
+            *("home.json", "store/.home", "access/.home", "audit/.home")
+        }
+        event += 3
+    assert refused > 5
+
+
+def test_a_backup_that_was_killed_is_none(home: Path, tmp_path: Path) -> None:
+    event = 1
+    while killed_at(event, partial(back_up, database=False), home, folder := tmp_path / f"backup-{event}"):
+        with pytest.raises(BackupRefused, match="no whole backup"):
+            restore(folder, tmp_path / "home")
+        with pytest.raises(BackupRefused, match="not empty"):
+            back_up(home, folder, database=False)
+        event += 4
+    assert event > 20
+    restore(folder, tmp_path / "home")
+
+
+def test_jobs_on_a_database_are_left_to_its_tools(
+    run: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(home, tmp_path / "home")
+    for journal in (tmp_path / "home").glob("journal.sqlite*"):
+        journal.unlink()
+    url = f"sqlite:///{tmp_path / 'elsewhere.sqlite'}"
+    monkeypatch.setenv("MODELWRIGHT_DATABASE_URL", url)
+    settings = Settings.read(home=tmp_path / "home")
+    opening.accept_loss(settings)
+    open_journal(settings).dispose()
+    opening.remember(settings)
+    said = run("backup", tmp_path / "backup", "--home", tmp_path / "home")
+    assert said.status == 0 and "pg_dump" in said.out
+    assert not (tmp_path / "backup" / "journal.sqlite").exists()
+    said = run("restore", tmp_path / "backup", "--home", tmp_path / "again")
+    assert said.status == 0 and "pg_restore" in said.out
+    opening.check(Settings.read(home=tmp_path / "again"))
+    monkeypatch.delenv("MODELWRIGHT_DATABASE_URL")
+    with pytest.raises(HomeLost, match="MODELWRIGHT_DATABASE_URL"):
+        opening.check(Settings.read(home=tmp_path / "again"))
+
+
+def test_a_damaged_row_is_named(run: Run, backup: Path, tmp_path: Path) -> None:
+    restore(backup, tmp_path / "home")
+    engine = connect_database(f"sqlite:///{tmp_path / 'home' / 'journal.sqlite'}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE jobs SET priority = 9")
+        job = connection.exec_driver_sql("SELECT id FROM jobs").scalar()
+    engine.dispose()
+    said = run("journal", "verify", "--home", tmp_path / "home")
+    assert said.status == 1 and f"job {job}" in said.out and "damaged" in said.out
+    said = run("journal", "verify", "--json", "--home", tmp_path / "home")
+    assert said.status == 1 and json.loads(said.out) == {"table": "jobs", "key": f"job {job}", "problem": "damaged"}
+    said = run("journal", "verify", "--home", tmp_path / "nothing")
+    assert said.status == 1 and not (tmp_path / "nothing").exists()

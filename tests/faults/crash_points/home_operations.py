@@ -1,0 +1,172 @@
+"""The operations on the rest of a home: keys, the audit log, checkpoints."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from model_store.errors import StoreError
+from service.access.audit import Audit, Change
+from service.access.errors import AccessError, KeyNotFound
+from service.access.keyring import Keyring
+from service.access.scopes import Scope
+from tests.faults.crash_points.operation import Kind, Operation
+
+# Keys
+
+KEY_FILES = {"keys.json", "lock", "keys.new"}  # the last is left by a kill, and goes with the next write
+
+
+def keys_of(home: Path) -> Any:
+    """Each key's name and scopes, and whether it was revoked."""
+    keyring = Keyring(home / "access")
+    return [keyring.on, [[key.name, [*map(str, key.scopes)], key.revoked_at is not None] for key in keyring.all()]]
+
+
+def faulty_keys(home: Path) -> list[str]:
+    """Files that are none of the keys', and modes that let others read them."""
+    files = [*(home / "access").iterdir()] if (home / "access").exists() else []
+    found = [f"left: {path.name}" for path in files if path.name not in KEY_FILES]
+    return found + [f"others may read {path.name}" for path in files if path.stat().st_mode & 0o077]
+
+
+def prepare_keys(home: Path) -> None:
+    """Two keys."""
+    for name in ("one", "two"):
+        Keyring(home / "access").create(name, [Scope.ADMIN])
+
+
+def prepare_home(home: Path) -> None:
+    """The folder alone."""
+    home.mkdir()
+
+
+def create_key(home: Path) -> Iterator[None]:
+    """Beside others."""
+    keyring = Keyring(home / "access")
+    yield
+    keyring.create("three", [Scope.PREDICT])
+
+
+def first_key(home: Path) -> Iterator[None]:
+    """As a start makes it."""
+    keyring = Keyring(home / "access")
+    yield
+    keyring.first()
+
+
+def revoke_key(home: Path) -> Iterator[None]:
+    """One of two."""
+    keyring = Keyring(home / "access")
+    yield
+    keyring.revoke("one")
+
+
+KEYS = Kind(keys_of, faulty_keys, (AccessError, StoreError))
+
+# The audit log
+
+
+class NotWritten(Exception):
+    """The line went to the service's own log, as an error."""
+
+
+def lines_of(home: Path) -> Any:
+    """What the lines say."""
+    lines, _ = Audit(home / "audit").read(None, 100)
+    return [line["changes"] for line in lines]
+
+
+def faulty_lines(home: Path) -> list[str]:
+    """Nothing of its own: a line that was cut off is passed over."""
+    return []
+
+
+def prepare_audit(home: Path) -> None:
+    """A line of today."""
+    Audit(home / "audit").append("me", [Change("alias.moved", "line@production", 1, 2)])
+
+
+def append(home: Path) -> Iterator[None]:
+    """A change."""
+    audit, told = Audit(home / "audit"), list[logging.LogRecord]()
+
+    class Told(logging.Handler):
+        emit = staticmethod(told.append)  # type: ignore[assignment]
+
+    logging.getLogger("service.access.audit").addHandler(Told())
+    yield
+    audit.append("me", [Change("alias.moved", "line@production", 2, 3)])
+    if told:
+        raise NotWritten(told[0].getMessage())
+
+
+AUDIT = Kind(lines_of, faulty_lines, (NotWritten,))
+
+# Checkpoints
+
+
+def checkpoint_of(home: Path) -> Any:
+    """The state from which a training would go on."""
+    from service.workflow.checkpoint import Checkpoints
+
+    found = Checkpoints(home / "checkpoints/job").load()
+    return None if found.state is None else [found.state["epoch"], found.state["weights"].tolist()]
+
+
+def faulty_checkpoints(home: Path) -> list[str]:
+    """What stays though it is none of them, and what is damaged."""
+    from service.workflow.checkpoint import KEPT, NAME, Checkpoints
+
+    found = Checkpoints(home / "checkpoints/job").load()
+    files = [*(home / "checkpoints/job").iterdir()] if (home / "checkpoints/job").exists() else []
+    left = [f"left: {path.name}" for path in files if not NAME.fullmatch(path.name)]
+    damaged = [f"{found.damaged} are damaged"] * bool(found.damaged)
+    return left + damaged + [f"{len(files)} are kept"] * (len(files) > KEPT + 1)
+
+
+def prepare_checkpoints(home: Path) -> None:
+    """Two, as many as are kept."""
+    for epoch in (1, 2):
+        _save(home, epoch)
+
+
+def save(home: Path) -> Iterator[None]:
+    """One that replaces the oldest."""
+    yield
+    _save(home, 3)
+
+
+def save_first(home: Path) -> Iterator[None]:
+    """One where there is none."""
+    yield
+    _save(home, 1)
+
+
+def _save(home: Path, epoch: int) -> None:
+    import torch
+
+    from service.workflow.checkpoint import Checkpoints
+
+    Checkpoints(home / "checkpoints/job").save({"epoch": epoch, "weights": torch.full((64, 64), float(epoch))})
+
+
+def load(home: Path) -> Iterator[None]:
+    """As an attempt begins."""
+    from service.workflow.checkpoint import Checkpoints
+
+    yield
+    Checkpoints(home / "checkpoints/job").load()
+
+
+CHECKPOINTS = Kind(checkpoint_of, faulty_checkpoints, (OSError,))
+ALL = [
+    Operation("make a key", KEYS, create_key, prepare_keys, repeats=False),
+    Operation("make the first key", KEYS, first_key, prepare_home),
+    Operation("revoke a key", KEYS, revoke_key, prepare_keys, ended=(KeyNotFound,)),
+    Operation("append to the audit log", AUDIT, append, prepare_audit, repeats=False),
+    Operation("begin the audit log", AUDIT, append, prepare_home, repeats=False),
+    Operation("save a first checkpoint", CHECKPOINTS, save_first, prepare_home),
+    Operation("save another checkpoint", CHECKPOINTS, save, prepare_checkpoints),
+    Operation("load a checkpoint", CHECKPOINTS, load, prepare_checkpoints),
+]

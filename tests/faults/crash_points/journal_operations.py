@@ -1,0 +1,313 @@
+"""The operations of the journal, on SQLite."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Column, MetaData, Table, create_engine, select, text
+
+from service.jobs import tables
+from service.jobs.book import utc_now
+from service.jobs.database import MIGRATIONS, open_database
+from service.jobs.dispatch import Dispatch
+from service.jobs.errors import JobsError
+from service.jobs.housekeeping import Housekeeping
+from service.jobs.job import Job, Status
+from service.jobs.journal import Journal
+from service.jobs.outbox import Delivery, Outbox
+from service.jobs.rows import damaged
+from tests.faults.crash_points.operation import Kind, Operation
+
+SPEC: dict[str, Any] = {"data": {"kind": "line"}}
+TOLD = {**SPEC, "webhook": {"url": "https://hooks.example.com/trained"}}
+VARYING = {
+    "id",
+    "job_id",
+    "created_at",
+    "started_at",
+    "finished_at",
+    "ended_at",
+    "seal",
+    "not_before",
+    "next_at",
+    "owner",
+}
+OWNER = "me"
+FILES = {"journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"}
+SCHEDULE = [5.0, 30.0]
+
+
+def url(home: Path) -> str:
+    """Of the journal in a home."""
+    return f"sqlite:///{home / 'journal.sqlite'}"
+
+
+def state(home: Path) -> Any:
+    """All rows, without times and ids; whether a moment or an owner is set stays."""
+    engine = open_database(url(home))
+    found: dict[str, Any] = {}
+    with engine.connect() as connection:
+        for table in tables.metadata.sorted_tables:
+            order = [column for column in table.primary_key if column.name not in VARYING]
+            rows = connection.execute(select(table).order_by(*order)).mappings().all()
+            found[table.name] = [
+                {name: value is not None if name in VARYING else value for name, value in row.items()} for row in rows
+            ]
+    engine.dispose()
+    return json.loads(json.dumps(found))
+
+
+def faults(home: Path) -> list[str]:
+    """What SQLite's own checks find, damaged rows, and what is none of the journal's."""
+    engine = open_database(url(home))
+    found = []
+    with engine.connect() as connection:
+        checked = [row[0] for row in connection.execute(text("PRAGMA integrity_check"))]
+        foreign = connection.execute(text("PRAGMA foreign_key_check")).all()
+        rows = connection.execute(select(tables.jobs)).mappings().all()
+    if checked != ["ok"] or foreign:
+        found.append(f"SQLite finds {checked[:3]} and {foreign[:3]}")
+    found += [f"job {row['seq']} is damaged" for row in rows if damaged(row)]
+    Journal(engine).list_jobs()
+    engine.dispose()
+    left = {path.name for path in home.iterdir()} - FILES
+    return [*found, *(f"left: {name}" for name in left)]
+
+
+JOURNAL = Kind(state, faults, (JobsError,))
+
+
+def prepare(home: Path) -> None:
+    """One job that has ended and has a delivery, one that runs and has reported, one that is paused, one that waits."""
+    home.mkdir()
+    engine = open_database(url(home))
+    journal, dispatch = Journal(engine), Dispatch(engine)
+    journal.submit("line", TOLD, {})
+    dispatch.finish(_claimed(dispatch), Status.SUCCEEDED, result={"model_name": "line", "version": 1})
+    journal.submit("line", TOLD, {}, priority=1)
+    job = _claimed(dispatch)
+    _report(dispatch, job, 1)
+    dispatch.saved(job, 1)
+    journal.pause(journal.submit("line", SPEC, {})[0].id)
+    journal.submit("line", SPEC, {}, idempotency=("known", "digest"))
+    engine.dispose()
+
+
+def _claimed(dispatch: Dispatch) -> Job:
+    job = dispatch.claim(OWNER)
+    assert job is not None
+    return job
+
+
+def _report(dispatch: Dispatch, job: Job, epoch: int) -> None:
+    latest = {"train_loss": 1 / epoch}
+    epochs: Any = {"epoch": [epoch], "train_loss": [1 / epoch]}
+    dispatch.record(job, progress={"epoch": epoch}, latest=latest, epochs=epochs)
+
+
+def _journal(home: Path) -> Journal:
+    return Journal(open_database(url(home)))
+
+
+def _dispatch(home: Path) -> tuple[Dispatch, Job]:
+    """With the job that runs."""
+    dispatch = Dispatch(open_database(url(home)))
+    return dispatch, dispatch.running(OWNER)[0]
+
+
+def _id(journal: Journal, status: Status) -> str:
+    return journal.list_jobs(status=status)[0][0].id
+
+
+def opened(home: Path) -> Iterator[None]:
+    """A journal where there is none yet."""
+    yield
+    open_database(url(home)).dispose()
+
+
+def prepare_home(home: Path) -> None:
+    """The folder alone."""
+    home.mkdir()
+
+
+def prepare_old(home: Path) -> None:
+    """A journal as it was two revisions ago, with a job."""
+    from alembic import command
+    from alembic.config import Config
+
+    home.mkdir()
+    engine = create_engine(url(home))
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        row = {"id": "a", "status": "queued", "model_name": "line", "created_at": "2026-01-31T12:00:00.000000Z"}
+        row |= dict.fromkeys(("spec", "context", "progress", "metrics"), "{}")
+        numbers: dict[str, Any] = dict.fromkeys(("priority", "attempt", "crashes", "publishing", "last_event"), 0)
+        known = [tables.jobs.c[name] for name in {**row, **numbers}]
+        connection.execute(
+            Table("jobs", MetaData(), *(Column(each.name, each.type) for each in known)).insert(), row | numbers
+        )
+    engine.dispose()
+
+
+def submit(home: Path) -> Iterator[None]:
+    """Without a key."""
+    journal = _journal(home)
+    yield
+    journal.submit("line", SPEC, {})
+
+
+def submit_keyed(home: Path) -> Iterator[None]:
+    """With a new one."""
+    journal = _journal(home)
+    yield
+    journal.submit("line", SPEC, {}, idempotency=("new", "digest"))
+
+
+def submit_again(home: Path) -> Iterator[None]:
+    """With one that has made a job."""
+    journal = _journal(home)
+    yield
+    journal.submit("line", SPEC, {}, idempotency=("known", "digest"))
+
+
+def claim(home: Path) -> Iterator[None]:
+    """The next job begins."""
+    dispatch = Dispatch(open_database(url(home)))
+    yield
+    dispatch.claim(OWNER)
+
+
+def report(home: Path) -> Iterator[None]:
+    """All that one read of an attempt's socket brings."""
+    dispatch, job = _dispatch(home)
+    yield
+    with dispatch.together():
+        for epoch in (2, 3):
+            _report(dispatch, job, epoch)
+        dispatch.message(job, "goes on")
+        dispatch.saved(job, 3)
+        dispatch.beat(OWNER)
+
+
+def may_publish(home: Path) -> Iterator[None]:
+    """From here on it cannot be cancelled."""
+    dispatch, job = _dispatch(home)
+    yield
+    dispatch.may_publish(job)
+
+
+def cancel_queued(home: Path) -> Iterator[None]:
+    """It ends at once."""
+    journal = _journal(home)
+    job_id = _id(journal, Status.QUEUED)
+    yield
+    journal.cancel(job_id)
+
+
+def cancel_running(home: Path) -> Iterator[None]:
+    """It is asked to."""
+    journal = _journal(home)
+    job_id = _id(journal, Status.RUNNING)
+    yield
+    journal.cancel(job_id)
+
+
+def pause(home: Path) -> Iterator[None]:
+    """One that waits."""
+    journal = _journal(home)
+    job_id = _id(journal, Status.QUEUED)
+    yield
+    journal.pause(job_id)
+
+
+def resume(home: Path) -> Iterator[None]:
+    """One that is paused."""
+    journal = _journal(home)
+    job_id = _id(journal, Status.PAUSED)
+    yield
+    journal.resume(job_id)
+
+
+def finish(home: Path) -> Iterator[None]:
+    """With the row that tells its webhook."""
+    dispatch, job = _dispatch(home)
+    yield
+    dispatch.finish(job, Status.SUCCEEDED, result={"model_name": "line", "version": 2})
+
+
+def crash(home: Path) -> Iterator[None]:
+    """It is queued again."""
+    dispatch, job = _dispatch(home)
+    yield
+    dispatch.crash(job, "killed")
+
+
+def put_off(home: Path) -> Iterator[None]:
+    """For a failure that may pass."""
+    dispatch, job = _dispatch(home)
+    yield
+    dispatch.put_off(job, {"code": "no_space", "detail": "full"})
+
+
+def release(home: Path) -> Iterator[None]:
+    """All that a dead service ran."""
+    dispatch = Dispatch(open_database(url(home)))
+    yield
+    dispatch.release(OWNER, {"code": "lease_lost", "detail": "dead"})
+
+
+def deliver(home: Path) -> Iterator[None]:
+    """A webhook is claimed for a try."""
+    outbox = Outbox(open_database(url(home)))
+    yield
+    outbox.claim(lease=60.0, schedule=SCHEDULE)
+
+
+def prepare_delivery(home: Path) -> None:
+    """One is claimed."""
+    prepare(home)
+    Outbox(open_database(url(home))).claim(lease=60.0, schedule=SCHEDULE)
+
+
+def settle(home: Path) -> Iterator[None]:
+    """And how that went is noted."""
+    engine = open_database(url(home))
+    outbox, job = Outbox(engine), Journal(engine).list_jobs(status=Status.SUCCEEDED)[0][0]
+    delivery = Delivery(job, seq=1, url="https://hooks.example.com/trained", tries=1, began=utc_now())
+    yield
+    outbox.settle(delivery, "204", again=None)
+
+
+def forget(home: Path) -> Iterator[None]:
+    """Ended jobs and their events go."""
+    housekeeping = Housekeeping(open_database(url(home)))
+    yield
+    housekeeping.forget_old(-1)
+    housekeeping.forget_jobs(-1)
+
+
+ALL = [
+    Operation("open a new journal", JOURNAL, opened, prepare_home),
+    Operation("open an older journal", JOURNAL, opened, prepare_old),
+    Operation("submit", JOURNAL, submit, prepare, repeats=False),
+    Operation("submit with a key", JOURNAL, submit_keyed, prepare),
+    Operation("submit again under a key", JOURNAL, submit_again, prepare),
+    Operation("claim", JOURNAL, claim, prepare),
+    Operation("report epochs", JOURNAL, report, prepare, repeats=False),
+    Operation("ask to publish", JOURNAL, may_publish, prepare),
+    Operation("cancel a queued job", JOURNAL, cancel_queued, prepare, repeats=False),
+    Operation("cancel a running job", JOURNAL, cancel_running, prepare),
+    Operation("pause", JOURNAL, pause, prepare, repeats=False),
+    Operation("resume", JOURNAL, resume, prepare, repeats=False),
+    Operation("finish, with a webhook", JOURNAL, finish, prepare, repeats=False),
+    Operation("crash", JOURNAL, crash, prepare, repeats=False),
+    Operation("put off", JOURNAL, put_off, prepare, repeats=False),
+    Operation("release a dead service's jobs", JOURNAL, release, prepare, steps=True),
+    Operation("claim a webhook's delivery", JOURNAL, deliver, prepare),
+    Operation("settle a webhook's delivery", JOURNAL, settle, prepare_delivery),
+    Operation("forget ended jobs", JOURNAL, forget, prepare, steps=True),
+]

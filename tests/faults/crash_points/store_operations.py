@@ -1,0 +1,260 @@
+"""The operations of the model store."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from model_store import Store, read_bundle, write_bundle
+from model_store.errors import AliasNotFound, NotFound, StoreError
+from tests.faults.crash_points.operation import Kind, Operation
+from tests.model_store.source_files import source_files
+
+MANIFEST = {"format": 1, "spec": "s"}
+WHOLE = 2**30
+
+
+def state(home: Path) -> Any:
+    """What can be asked of the store."""
+    store, found = Store.open(home / "store"), {}
+    for collection in (store.models, store.datasets):
+        for name in collection.names():
+            versions = {}
+            for number in collection.numbers(name):
+                version = collection.get(name, number)
+                files = {file: collection.path(version, file).read_text() for file in sorted(version.manifest["files"])}
+                versions[str(number)] = [version.digest, files]
+            found[f"{collection.prefix}/{name}"] = versions
+    aliases = {
+        f"{name}@{alias}": [[each.version, each.damaged] for each in store.aliases.history(name, alias)]
+        for name in store.models.all_names()
+        for alias in store.aliases.names(name)
+        if _has_history(store, name, alias)
+    }
+    return json.loads(json.dumps([found, aliases]))
+
+
+def _has_history(store: Store, name: str, alias: str) -> bool:
+    try:
+        return bool(store.aliases.history(name, alias))
+    except AliasNotFound:
+        return False
+
+
+def faults(home: Path) -> list[str]:
+    """What verify finds, and what sweeping leaves."""
+    root = home / "store"
+    store = Store.open(root)
+    found = [f"verify: {each}" for each in store.verify()]
+    before = state(home)
+    store.sweep(-60)  # all that is left over counts as old
+    if state(home) != before:
+        found.append("the sweep has changed what there is")
+    found += [f"left in tmp: {path.name}" for path in (root / "tmp").iterdir()]
+    report = store.examine()
+    found += [f"verify after the sweep: {each}" for each in report.faults]
+    if report.leftovers:
+        found.append(f"{report.leftovers} contents are left after the sweep")
+    return found
+
+
+STORE = Kind(state, faults, (StoreError,))
+
+
+def prepare(home: Path) -> None:
+    """`line` with versions 1 to 3, `production` on 1 and then 2; `rows`."""
+    store = Store.open(home / "store")
+    for number in (1, 2, 3):
+        files = source_files(home, {"weights": f"w{number}".encode(), "plots/points": b"[1]"})
+        store.models.publish("line", {**MANIFEST, "number": number}, files, key=f"job{number}")
+    for version in (1, 2):
+        store.aliases.set("line", "production", version)
+    store.datasets.publish("rows", {"format": 2}, source_files(home, {"data": b"1,2"}))
+
+
+def publish(home: Path) -> Iterator[None]:
+    """Without a key."""
+    store, files = Store.open(home / "store"), source_files(home, {"weights": b"w4", "plots/points": b"[4]"})
+    yield
+    store.models.publish("line", MANIFEST, files)
+
+
+def publish_keyed(home: Path) -> Iterator[None]:
+    """As a training does."""
+    store, files = Store.open(home / "store"), source_files(home, {"weights": b"w4", "plots/points": b"[4]"})
+    yield
+    store.models.publish("line", MANIFEST, files, key="job4")
+
+
+def publish_first(home: Path) -> Iterator[None]:
+    """The first version of a model."""
+    store, files = Store.open(home / "store"), source_files(home, {"weights": b"w1"})
+    yield
+    store.models.publish("new", MANIFEST, files, key="job1")
+
+
+def publish_again(home: Path) -> Iterator[None]:
+    """Under a key that has a version."""
+    store, files = Store.open(home / "store"), source_files(home, {"weights": b"w3"})
+    yield
+    store.models.publish("line", MANIFEST, files, key="job3")
+
+
+def publish_dataset(home: Path) -> Iterator[None]:
+    """A table and its head."""
+    store, files = Store.open(home / "store"), source_files(home, {"data": b"1,2\n3,4", "head.json": b"[]"})
+    yield
+    store.datasets.publish_once("rows", {"format": 2}, files, key="upload:1")
+
+
+def delete(home: Path) -> Iterator[None]:
+    """The newest version, whose record stays to be counted on from."""
+    store = Store.open(home / "store")
+    yield
+    store.delete_version("line", 3)
+
+
+def delete_older(home: Path) -> Iterator[None]:
+    """One whose record goes."""
+    store = Store.open(home / "store")
+    yield
+    store.delete_version("line", 1)
+
+
+def delete_model(home: Path) -> Iterator[None]:
+    """All versions and aliases."""
+    store = Store.open(home / "store")
+    yield
+    store.delete_model("line")
+
+
+def set_alias(home: Path) -> Iterator[None]:
+    """Moved."""
+    store = Store.open(home / "store")
+    yield
+    store.aliases.set("line", "production", 3)
+
+
+def set_first_alias(home: Path) -> Iterator[None]:
+    """Made."""
+    store = Store.open(home / "store")
+    yield
+    store.aliases.set("line", "canary", 3)
+
+
+def delete_alias(home: Path) -> Iterator[None]:
+    """With its history kept."""
+    store = Store.open(home / "store")
+    yield
+    store.aliases.delete("line", "production")
+
+
+def roll_back(home: Path) -> Iterator[None]:
+    """To the entry before."""
+    store = Store.open(home / "store")
+    yield
+    store.aliases.rollback("line", "production")
+
+
+def prepare_bundle(home: Path) -> None:
+    """A bundle beside the store."""
+    prepare(home)
+    store = Store.open(home / "store")
+    with (home / "bundle.zip").open("wb") as target:
+        write_bundle(store.models.get("line", 2), store.models, target)
+
+
+def take_bundle(home: Path) -> Iterator[None]:
+    """Into another name."""
+    store, work = Store.open(home / "store"), home / "members"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    yield
+    draft = read_bundle(home / "bundle.zip", work, WHOLE)
+    store.models.take("copy", draft.manifest, draft.files)
+
+
+def prepare_leftovers(home: Path) -> None:
+    """Contents without a version, files of writers that were killed, and a record that should have gone."""
+    prepare(home)
+    contents = home / "store/models/line/contents"
+    one = sorted(contents.iterdir())[0]
+    shutil.copytree(one, contents / f"{one.name[:12]}{'0' * 20}")
+    record = home / "store/models/line/versions/1"
+    kept = record.read_bytes()
+    Store.open(home / "store").delete_version("line", 1)
+    record.write_bytes(kept)
+    (home / "store/tmp/left").write_bytes(b"x")
+
+
+def sweep(home: Path) -> Iterator[None]:
+    """The housekeeping's round."""
+    store = Store.open(home / "store")
+    yield
+    store.sweep(-60)
+
+
+def prepare_unsealed(home: Path) -> None:
+    """A store as earlier versions of this software have left it."""
+    prepare(home)
+    root = home / "store"
+    for path in [*root.glob("*/*/versions/*"), *root.glob("*/*/aliases/*/*")]:
+        fields = json.loads(path.read_bytes())
+        for name in ("seal", "format"):
+            del fields[name]
+        path.write_bytes(json.dumps(fields, sort_keys=True).encode())
+    record = root / "models/line/versions/3"
+    tombstone = {**json.loads(record.read_bytes()), "deleted_at": "2026-01-31T12:00:00.000000Z"}
+    record.write_bytes(json.dumps(tombstone).encode())
+    for folder in [*root.glob("*/*/marks"), *root.glob("*/*/uses")]:
+        shutil.rmtree(folder)
+
+
+def unsealed_state(home: Path) -> Any:
+    """As ever, and how much of it is not sealed."""
+    return [state(home), Store.open(home / "store").examine().unsealed]
+
+
+def upgrade(home: Path) -> Iterator[None]:
+    """Of such a store."""
+    store = Store.open(home / "store")
+    yield
+    store.upgrade()
+
+
+def opened(home: Path) -> Iterator[None]:
+    """A store where there is none yet."""
+    yield
+    Store.open(home / "store")
+
+
+def prepare_home(home: Path) -> None:
+    """The folder alone."""
+    home.mkdir()
+
+
+def once(home: Path) -> Any:
+    """Whether there is a store, too: it is made by whoever looks."""
+    return state(home)
+
+
+OLD = Kind(unsealed_state, faults, (StoreError,))
+ALL = [
+    Operation("open a new store", Kind(once, faults, (StoreError,)), opened, prepare_home),
+    Operation("publish", STORE, publish, prepare, repeats=False),
+    Operation("publish with a key", STORE, publish_keyed, prepare),
+    Operation("publish a model's first version", STORE, publish_first, prepare),
+    Operation("publish again under a key", STORE, publish_again, prepare),
+    Operation("publish a data set", STORE, publish_dataset, prepare),
+    Operation("delete the newest version", STORE, delete, prepare, ended=(NotFound,)),
+    Operation("delete an older version", STORE, delete_older, prepare, ended=(NotFound,)),
+    Operation("delete a model", STORE, delete_model, prepare, steps=True, ended=(NotFound,)),
+    Operation("move an alias", STORE, set_alias, prepare),
+    Operation("make an alias", STORE, set_first_alias, prepare),
+    Operation("delete an alias", STORE, delete_alias, prepare, ended=(NotFound,)),
+    Operation("roll an alias back", STORE, roll_back, prepare, repeats=False),
+    Operation("take in a bundle", STORE, take_bundle, prepare_bundle),
+    Operation("sweep", STORE, sweep, prepare_leftovers),
+    Operation("upgrade", OLD, upgrade, prepare_unsealed, steps=True),
+]

@@ -1,0 +1,123 @@
+"""Whatever a service can be asked without changing it, and what its answers may be where a file is damaged."""
+
+import hashlib
+import json
+import re
+from typing import Any
+
+import httpx
+
+from tests.workflow.learning import houses
+
+MODELS = ["line", "table"]
+DATASETS = ["houses", "prices"]
+VERSIONS = [1, 2]
+ROWS = [{name: value for name, value in row.items() if name != "price"} for row in houses(3)]
+PARTS = ["", "/parameters", "/state_dict", "/exports/safetensors", "/bundle"]
+PLOTS = ["data", "learning_curve"]
+DAMAGES = {"version_corrupt", "journal_damaged", "unavailable", "made_by_newer"}
+WITHOUT_BODY = {"/metrics", "/v1/audit?limit=1000"}  # what they say changes with each question
+SAYS_SO = re.compile("corrupt|newer Modelwright|cannot be (read|used)")  # in protocols without codes
+Answer = tuple[int, Any]
+
+
+def addresses(jobs: list[str]) -> list[str]:
+    """Of everything there is; of predictions by POST as `POST address`."""
+    found = [
+        "/readyz",
+        "/metrics",
+        "/v1/models",
+        "/v1/datasets",
+        "/v1/training-jobs",
+        "/v1/keys",
+        "/v1/audit?limit=1000",
+        "/v2/models",
+    ]
+    found += ["/v1/training-jobs?status=succeeded", "/v1/training-jobs?model_name=line"]
+    for model in MODELS:
+        own = f"/v1/models/{model}"
+        found += [
+            own,
+            f"{own}/versions",
+            f"{own}/aliases",
+            f"{own}/aliases/production",
+            f"{own}/aliases/production/history",
+        ]
+        found += [f"{own}/versions/{version}{part}" for version in VERSIONS for part in PARTS]
+        found += [f"{own}/versions/{version}/plots/{plot}.json" for version in VERSIONS for plot in PLOTS]
+        found += [
+            f"POST {own}{version}/predictions"
+            for version in ("", *(f"/versions/{each}" for each in (*VERSIONS, "production", "latest")))
+        ]
+        found += [f"/v2/models/{model}", f"/v2/models/{model}/ready"]
+    for dataset in DATASETS:
+        found += [f"/v1/datasets/{dataset}{part}" for part in ("", "/versions", "/rows")]
+    for job in jobs:
+        found += [f"/v1/training-jobs/{job}{part}" for part in ("", "/attempts", "/metrics", "/events")]
+    return found
+
+
+def answers(http: httpx.Client, asked: list[str]) -> dict[str, Answer]:
+    """Each address's status, and its body as far as it stays the same."""
+    for model in MODELS:  # nothing is answered from memory
+        http.post(f"/v2/repository/models/{model}/unload")
+    return {address: _answer(http, address) for address in asked}
+
+
+def _answer(http: httpx.Client, address: str) -> Answer:
+    if address.startswith("POST "):
+        rows = [[0.5], [0.25]] if "/line" in address else ROWS
+        answer = http.post(address.removeprefix("POST "), json={"instances": rows})
+    else:
+        answer = http.get(address)
+    if address in WITHOUT_BODY and answer.status_code == 200:
+        return 200, None
+    if "json" not in answer.headers.get("content-type", ""):
+        return answer.status_code, hashlib.sha256(answer.content).hexdigest()
+    try:
+        body = answer.json()
+    except ValueError:
+        return answer.status_code, answer.text
+    if isinstance(body, dict):
+        body.pop("request_id", None)
+    return answer.status_code, body
+
+
+def judge(before: Answer, after: Answer) -> str:
+    """What is wrong with an answer; nothing where it is as before, or says that something is damaged."""
+    status, body = after
+    if after == before:
+        return ""
+    if status >= 500:
+        told = isinstance(body, dict) and (body.get("code") in DAMAGES or SAYS_SO.search(str(body.get("error"))))
+        return "" if status == 503 and told else f"{status} {json.dumps(body)[:300]}"
+    if status != 200 or before[0] != 200:
+        return f"{before[0]} has become {status}: {json.dumps(body)[:300]}"
+    return "" if _says_damage(before[1], body) else f"it says something else: {_difference(before[1], body)}"
+
+
+def _says_damage(before: Any, after: Any) -> bool:
+    """Whether the two are the same but for what is marked as damaged."""
+    if before == after:
+        return True
+    if isinstance(after, dict):
+        error = after.get("error")
+        if isinstance(error, dict) and error.get("code") in DAMAGES and error != (before or {}).get("error"):
+            return True
+        same = isinstance(before, dict) and before.keys() == after.keys()
+        return same and all(_says_damage(before[name], after[name]) or _is_less(name, before, after) for name in after)
+    if isinstance(after, list) and isinstance(before, list) and len(before) == len(after):
+        return all(_says_damage(one, other) for one, other in zip(before, after, strict=True))
+    return False
+
+
+def _is_less(name: str, before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Which aliases point at a version does not tell of damaged ones; the model and its aliases do."""
+    return name == "aliases" and isinstance(after[name], list) and set(after[name]) < set(before[name])
+
+
+def _difference(before: Any, after: Any) -> str:
+    if isinstance(before, dict) and isinstance(after, dict):
+        names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+        return "; ".join(f"{name}: {_difference(before.get(name), after.get(name))}" for name in names)[:500]
+    return f"{json.dumps(before)[:200]} -> {json.dumps(after)[:200]}"

@@ -1,0 +1,196 @@
+"""What lies in a home and is no file of the store, damaged in every way: it is told before it is used, or all answers are as
+before. Of the store `tests/model_store/test_store_damage.py` says the same; of all together, through a service, `scripts/damage`.
+"""
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from model_store import Store, read_bundle, write_bundle
+from model_store.errors import InvalidBundle
+from service.access.audit import Audit, Change
+from service.access.errors import KeysCorrupt
+from service.access.keyring import Keyring
+from service.access.scopes import Scope
+from service.jobs.database import open_database
+from service.jobs.dispatch import Dispatch
+from service.jobs.errors import JobNotFound, JournalNotOpened, JournalUnavailable
+from service.jobs.job import DAMAGED, Status
+from service.jobs.journal import Journal
+from service.jobs.seals import SEALED
+from service.workflow.checkpoint import Checkpoints
+from tests.examples import examples
+from tests.faults.damage.damages import Damage, draw
+from tests.jobs.steps import record, submit
+from tests.model_store.source_files import source_files
+
+SEED = 20
+
+
+def each_damage(path: Path, alike: list[Path], count: int, ways: str = "") -> Iterator[Damage]:
+    """So many damages to the file, one after the other; it is whole again at the end."""
+    dice = random.Random(SEED)  # noqa: S311 - no secret
+    done = 0
+    while done < examples(count):
+        damage = draw(path, alike, dice)
+        if damage.after != damage.whole and damage.way not in ways:
+            done += 1
+            damage.inflict()
+            yield damage
+            damage.mend()
+
+
+def test_a_bundle(tmp_path: Path) -> None:
+    store, paths = Store.open(tmp_path / "store"), []
+    for number in (1, 2):
+        files = source_files(tmp_path, {"weights": bytes(range(200)) * number, "plots/points": b"[1]"})
+        version = store.models.publish("line", {"format": 1, "number": number}, files)
+        paths.append(tmp_path / f"{number}.zip")
+        with paths[-1].open("wb") as target:
+            write_bundle(version, store.models, target)
+
+    def read() -> Any:
+        draft = read_bundle(paths[0], tmp_path, 2**20)
+        content = {name: path.read_bytes() for name, path in draft.files.items()}
+        for path in draft.files.values():
+            path.unlink()
+        return draft.manifest, content
+
+    whole = read()
+    for damage in each_damage(paths[0], [], 60, "loss"):
+        try:
+            assert read() == whole, damage.way
+        except InvalidBundle:
+            continue
+
+
+def test_a_checkpoint(tmp_path: Path) -> None:
+    folder = Checkpoints(tmp_path / "job")
+    for epoch in (1, 2):
+        folder.save({"epoch": epoch, "weights": torch.full((8, 8), float(epoch))})
+    older, newest = sorted((tmp_path / "job").iterdir())
+    for damage in each_damage(newest, [older], 20):
+        found = folder.load()
+        assert found.state is not None, damage.way
+        assert (found.state["epoch"], found.state["weights"].sum()) == (1, 64), damage.way
+        assert found.damaged == (damage.after is not None), damage.way
+        damage.path.touch()  # it was removed, and is to be mended
+
+
+def test_the_audit_log(tmp_path: Path) -> None:
+    audit = Audit(tmp_path)
+    for number in range(5):
+        audit.append("ann", [Change("alias.moved", f"line/{number}", 1, 2)], status=200)
+    (path,) = tmp_path.iterdir()
+    before = {line["id"]: line for line in audit.read(None, 100)[0]}
+    other = tmp_path / "2026-01-31.jsonl"
+    other.write_bytes(path.read_bytes())
+    assert all("error" in line for line in audit.read(None, 5)[0])  # they are lines of another day
+    other.unlink()
+    for damage in each_damage(path, [], 60, "cut loss zeros"):
+        if damage.after is None or damage.after[:-1] == damage.whole[:-1]:
+            continue  # without its end the last line is one that is being written
+        found = audit.read(None, 100)[0]
+        told = [line for line in found if "error" in line]
+        assert all(line == before[line["id"]] for line in found if line not in told), damage.way
+        assert told or found == list(before.values()), damage.way
+
+
+def test_the_keys_let_in_nobody_who_was_not(tmp_path: Path) -> None:
+    keyring = Keyring(tmp_path)
+    secrets = {name: keyring.create(name, [Scope.PREDICT])[1] for name in ("ann", "bob", "gone")}
+    keyring.revoke("gone")
+    path = tmp_path / "keys.json"
+    for damage in each_damage(path, [], 40, "loss"):
+        try:
+            found = Keyring(tmp_path)
+        except KeysCorrupt:
+            continue
+        assert found.on, damage.way
+        assert found.verify(f"Bearer {secrets['gone']}".encode()) is None, damage.way
+        valid = [found.verify(f"Bearer {secrets[name]}".encode()) for name in ("ann", "bob")]
+        assert all(key is None or key.level is Scope.PREDICT for key in valid), damage.way
+
+
+def asked(journal: Journal, jobs: list[str]) -> dict[str, Any]:
+    """What is sealed of the jobs, each for itself; the rest need only be answered."""
+    asks: dict[str, Callable[[], Any]] = {"list": lambda: [shown(job) for job in journal.list_jobs()[0]]}
+    for each in jobs:
+        asks[each] = lambda each=each: shown(journal.get(each))  # type: ignore[misc]
+        for ask in (journal.attempts, journal.events, journal.metrics):
+            answered(lambda each=each, ask=ask: ask(each))  # type: ignore[misc]
+    answered(journal.counts)
+    answered(journal.waiting)
+    return {question: answered(ask) for question, ask in asks.items()}
+
+
+def shown(job: Any) -> Any:
+    return DAMAGED if job.damaged else [str(getattr(job, name)) for name in SEALED]
+
+
+def answered(ask: Callable[[], Any]) -> Any:
+    try:
+        return ask()
+    except JournalUnavailable:
+        return DAMAGED
+    except JobNotFound:
+        return None
+
+
+def journal_with_jobs(home: Path) -> tuple[Path, list[str]]:
+    """One of each state."""
+    home.mkdir(exist_ok=True)
+    path = home / "journal.sqlite"
+    engine = open_database(f"sqlite:///{path}")
+    journal, dispatch = Journal(engine), Dispatch(engine)
+    for status in (Status.SUCCEEDED, Status.FAILED, Status.QUEUED):
+        submit(journal)
+        job = dispatch.claim("me")
+        assert job is not None
+        record(dispatch, job, [1, 2, 3], [0.3, 0.2, 0.1])
+        dispatch.finish(job, status, error={"code": "x", "detail": "y"} if status is Status.FAILED else None)
+    jobs = [job.id for job in journal.list_jobs()[0]]
+    journal.pause(submit(journal).id)
+    journal.cancel(submit(journal).id)
+    engine.dispose()
+    return path, [*jobs, *(job.id for job in journal.list_jobs(limit=2)[0])]
+
+
+def says_otherwise(before: Any, after: Any) -> bool:
+    """Whether an answer is another one, and does not say that something is damaged."""
+    return not (after == before or DAMAGED in json.dumps(after, default=str))
+
+
+def test_the_journal(tmp_path: Path) -> None:
+    path, jobs = journal_with_jobs(tmp_path / "home")
+    url = f"sqlite:///{path}"
+    engine = open_database(url)
+    before = asked(Journal(engine), jobs)
+    engine.dispose()
+    silent = []
+    for damage in each_damage(path, [], 15, "loss"):
+        if damage.way == "cut" and len(damage.after or b"") < 2:
+            continue  # an empty file is a new journal; that there was one before is not for the journal to know
+        try:
+            engine = open_database(url)
+            after = asked(Journal(engine), jobs)
+            engine.dispose()
+        except JournalNotOpened:
+            continue
+        silent += [(damage.way, each, after[each]) for each in before if says_otherwise(before[each], after[each])]
+        for left in path.parent.glob("journal.sqlite-*"):
+            left.unlink()
+    assert not silent, (len(silent), silent[:5])
+
+
+@pytest.mark.parametrize("wrong", [b"created_bt", b"created\xd4at"])
+def test_a_damaged_schema_of_the_journal_is_found_at_the_start(tmp_path: Path, wrong: bytes) -> None:
+    path, _ = journal_with_jobs(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"created_at", wrong))
+    with pytest.raises(JournalNotOpened):
+        open_database(f"sqlite:///{path}")

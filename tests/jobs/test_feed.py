@@ -1,0 +1,152 @@
+"""Many who watch jobs cost one reader of the journal, and each of them is told all there is."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager, suppress
+
+import pytest
+from sqlalchemy import Engine, event
+
+from service.jobs import feed
+from service.jobs.dispatch import Dispatch
+from service.jobs.errors import JobNotFound, TooManyWatchers
+from service.jobs.feed import Feed, Watched
+from service.jobs.job import Event, Status
+from service.jobs.journal import Journal
+from tests.jobs.steps import claimed, submit
+
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+def written(event: Event) -> bytes:
+    return b"%d" % event.id
+
+
+@asynccontextmanager
+async def feeding(journal: Journal) -> AsyncIterator[Feed]:
+    made = Feed(journal, lambda job: job, written)
+    reads = asyncio.create_task(made.run())
+    try:
+        async with asyncio.timeout(30):
+            yield made
+    finally:
+        reads.cancel()
+        with suppress(asyncio.CancelledError):
+            await reads
+        made.stop()
+
+
+async def all_events(fed: Feed, job_id: str, after: int = 0) -> list[bytes]:
+    """Every event until the job has ended, as a stream sends them."""
+    heard: list[bytes] = []
+    with fed.watch(job_id) as watched:
+        await fed.read(job_id)
+        while True:
+            job = watched.job
+            found, after = await fed.events(job_id, watched, after)
+            heard += found
+            if not found:
+                if job is not None and job.final:
+                    return heard
+                await fed.wait(watched, lambda each: each.follows(after), 30)  # noqa: B023
+
+
+def test_four_hundred_who_wait_read_the_journal_as_often_as_one(engine: Engine, journal: Journal) -> None:
+    job, reads = submit(journal), [0]
+    event.listen(engine, "begin", lambda _: reads.__setitem__(0, reads[0] + 1))
+
+    async def wait(fed: Feed) -> str:
+        with fed.watch(job.id) as watched:
+            await fed.read(job.id)
+            await fed.wait(watched, lambda each: each.job is not None and each.job.final, 30)
+            assert watched.job is not None
+            return watched.job.status
+
+    async def test() -> list[str]:
+        async with feeding(Journal(engine)) as fed:
+            waiting = [asyncio.create_task(wait(fed)) for _ in range(400)]
+            while fed.watchers < 400:
+                await asyncio.sleep(0)
+            await asyncio.to_thread(journal.cancel, job.id)
+            fed.ring(job.id)
+            return list(await asyncio.gather(*waiting))
+
+    assert set(asyncio.run(test())) == {"cancelled"}
+    assert reads[0] < 40
+
+
+def test_who_comes_late_early_or_again_hears_every_event_once(
+    engine: Engine, journal: Journal, dispatch: Dispatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "KEPT", 7)  # so that some must read the journal
+    monkeypatch.setattr(feed, "PAGE", 10)
+    job = claimed(journal, dispatch)
+
+    async def test() -> tuple[list[list[bytes]], list[bytes]]:
+        async with feeding(Journal(engine)) as fed:
+            early = [asyncio.create_task(all_events(fed, job.id)) for _ in range(3)]
+            for number in range(60):
+                await asyncio.to_thread(dispatch.message, job, str(number))
+                fed.ring(job.id)
+            late = [asyncio.create_task(all_events(fed, job.id)) for _ in range(3)]
+            again = asyncio.create_task(all_events(fed, job.id, after=30))
+            await asyncio.to_thread(journal.cancel, job.id)
+            await asyncio.to_thread(dispatch.finish, job, Status.CANCELLED)
+            return [await each for each in early + late], await again
+
+    heard, again = asyncio.run(test())
+    every = [written(each) for each in journal.events(job.id)]
+    assert len(every) > 60
+    assert heard == [every] * 6
+    assert again == every[30:]
+
+
+def test_no_more_may_watch_than_is_said_and_no_job_is_not_found(
+    engine: Engine, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "MOST_WATCHERS", 2)
+
+    async def test() -> None:
+        async with feeding(journal) as fed:
+            with ExitStack() as stack:
+                for name in ("one", "two\0"):
+                    stack.enter_context(fed.watch(name))
+                    with pytest.raises(JobNotFound):
+                        await fed.read(name)
+                with pytest.raises(TooManyWatchers):
+                    stack.enter_context(fed.watch("three"))
+            with fed.watch("three"):
+                assert fed.watchers == 1
+
+    asyncio.run(test())
+
+
+def test_a_stop_lets_all_go(engine: Engine, journal: Journal) -> None:
+    job = submit(journal)
+
+    async def test() -> None:
+        async with feeding(journal) as fed:
+            with fed.watch(job.id) as watched:
+                await fed.read(job.id)
+                never = lambda _: False  # noqa: E731
+                waits = asyncio.create_task(fed.wait(watched, never, 1e6))
+                fed.close()
+                assert await waits
+
+    asyncio.run(test())
+
+
+def test_what_another_process_changes_is_found(engine: Engine, journal: Journal) -> None:
+    job = submit(journal)
+
+    def cancelled(watched: Watched) -> bool:
+        return watched.job is not None and watched.job.final
+
+    async def test() -> None:
+        async with feeding(Journal(engine)) as fed:
+            with fed.watch(job.id) as watched:
+                await fed.read(job.id)
+                await asyncio.to_thread(journal.cancel, job.id)  # and nobody rings
+                assert await fed.wait(watched, cancelled, 30)
+
+    asyncio.run(test())

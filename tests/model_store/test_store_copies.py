@@ -1,0 +1,88 @@
+"""A copy of a store that others change meanwhile is a store as it may have been at one moment."""
+
+import contextlib
+import json
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from model_store import Store
+from model_store.copying import copy_store
+from model_store.errors import StoreError, Unavailable
+
+COPIED = shutil.copyfile
+CHANGES = 25  # during one copy; then it may come to an end
+
+
+def change(store: Store, file: Path, chance: random.Random) -> None:
+    """Publishes, moves an alias, deletes or sweeps."""
+    with contextlib.suppress(StoreError):
+        match chance.randrange(6):
+            case 0 | 1:
+                file.write_text(str(chance.random()))
+                store.models.publish("line", {"format": 1}, {"f": file})
+            case 2 | 3:
+                store.aliases.set("line", chance.choice("xy"), store.models.latest_number("line"))
+            case 4:
+                store.delete_version("line", chance.choice(store.models.numbers("line")))
+            case _:
+                store.sweep(3600)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_copies_of_a_store_that_changes_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    store = Store.open(tmp_path / "store")
+    for _ in range(10):
+        change(store, tmp_path / "file", chance)
+    left = CHANGES
+
+    def copied(source: Path, target: Path) -> None:
+        """Others come in between wherever they can: before each file that is copied."""
+        nonlocal left
+        if left and chance.random() < 0.4:
+            left -= 1
+            change(store, tmp_path / "file", chance)
+        COPIED(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", copied)
+    copy_store(tmp_path / "store", tmp_path / "copy")
+    report = Store.open(tmp_path / "copy").examine()
+    assert [str(fault) for fault in report.faults] == []
+    assert report.leftovers == 0
+
+
+def test_a_store_that_never_stands_still_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, chance = Store.open(tmp_path / "store"), random.Random(1)  # noqa: S311 - no secret
+    monkeypatch.setattr("model_store.copying.MOST_LOOKS", 2)
+
+    def publish() -> None:
+        (tmp_path / "file").write_text(str(chance.random()))
+        store.models.publish("line", {"format": 1}, {"f": tmp_path / "file"})
+
+    def copied(source: Path, target: Path) -> None:
+        publish()
+        COPIED(source, target)
+
+    publish()
+    monkeypatch.setattr(shutil, "copyfile", copied)
+    with pytest.raises(Unavailable, match="changes all the time"):
+        copy_store(tmp_path / "store", tmp_path / "copy")
+
+
+def test_what_is_damaged_is_copied_as_it_is(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    store = Store.open(root)
+    for number in range(3):
+        (tmp_path / "f").write_text(str(number))
+        store.models.publish("line", {"format": 1}, {"f": tmp_path / "f"})
+    (root / "models/line/versions/1").write_text("{")
+    content = json.loads((root / "models/line/versions/2").read_bytes())["content"]
+    shutil.rmtree(root / "models/line/contents" / content)
+    (root / "models/line/versions/3.bak").write_text("a stranger")
+    copy_store(root, tmp_path / "copy")
+    copy = Store.open(tmp_path / "copy")
+    assert [str(fault) for fault in copy.verify()] == [str(fault) for fault in store.verify()] != []
+    assert copy.models.path(copy.models.get("line", 3), "f").read_text() == "2"

@@ -1,0 +1,91 @@
+"""Many rows for a wide model: answered in parts, to the same numbers, in little memory; and given up when nobody waits."""
+
+import threading
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+import orjson
+import psutil
+import pytest
+import torch
+from torch import nn
+
+from service.serving.answers import forward, json_bodies
+from service.serving.errors import DeadlineExceeded
+from service.serving.formats import json_lines
+from service.serving.warm_models import FORWARD_BYTES, Warm
+from service.workflow.data.schema import Scalar
+from service.workflow.losses import Output as Form
+from service.workflow.model import Model
+from service.workflow.signature import Input, Output, Signature
+from service.workflow.tasks import Task
+
+
+def warm(network: nn.Module, task: str = "regression", classes: list[Scalar] | None = None) -> Warm:
+    torch.manual_seed(0)
+    kind: Literal["number", "class"] = "number" if classes is None else "class"
+    signature = Signature(
+        task=Task(task),
+        inputs=[Input(name="x", type="number")],
+        outputs=[Output(name="y", type=kind, classes=classes)],
+    )
+    model = Model(network, None, None, Form.VALUE, Task(task)).eval().requires_grad_(False)
+    return Warm(model, signature)
+
+
+def growth(work: Callable[[], object]) -> int:
+    """By how many bytes the process has grown meanwhile, at most."""
+    process, over = psutil.Process(), threading.Event()
+    before = most = process.memory_info().rss
+
+    def look() -> None:
+        nonlocal most
+        while not over.wait(0.001):
+            most = max(most, process.memory_info().rss)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        work()
+    finally:
+        over.set()
+        looking.join()
+    return most - before
+
+
+def test_in_little_memory_and_to_the_same_numbers() -> None:
+    wide = warm(nn.Sequential(nn.Linear(1, 4096), nn.ReLU(), nn.Linear(4096, 1)))
+    raw = torch.linspace(-1, 1, 20_000)[:, None]
+    assert wide.rows_at_once < 2000
+    made: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]] = []
+    assert growth(lambda: made.append(forward(wide, raw))) < 2 * FORWARD_BYTES
+    with torch.inference_mode():
+        alone = np.concatenate([wide.model(part).numpy() for part in raw.split(1000)])
+    assert made[0].shape == (20_000, 1) and np.allclose(made[0], alone, rtol=0, atol=1e-5)
+    assert (forward(wide, raw) == made[0]).all()  # the same request has the same answer, to the bit
+
+
+def test_one_for_whom_nobody_waits_is_given_up() -> None:
+    wide = warm(nn.Sequential(nn.Linear(1, 4096), nn.ReLU(), nn.Linear(4096, 1)))
+    asked: list[None] = []
+
+    def wanted() -> bool:
+        asked.append(None)
+        return len(asked) < 3
+
+    with pytest.raises(DeadlineExceeded):
+        forward(wide, torch.zeros(100_000, 1), wanted=wanted)
+    assert len(asked) == 3
+
+
+def test_many_answers_are_written_in_parts_and_read_as_one() -> None:
+    names: list[Scalar] = [f"class {i:03d}" for i in range(300)]
+    many = warm(nn.Linear(1, 300), "multiclass", names)
+    answers = forward(many, torch.linspace(0, 1, 1000)[:, None])
+    assert many.rows_written < 200
+    (body,) = json_bodies(many.served("m", 1), many, answers, [1000])
+    found = orjson.loads(body)["predictions"]
+    assert [each["label"] for each in found] == [names[at] for at in answers.argmax(axis=1)]
+    assert [orjson.loads(line) for line in json_lines.write(many, answers).splitlines()] == found
+    assert abs(len(body) / 1000 / many.answer_bytes - 1) < 0.5

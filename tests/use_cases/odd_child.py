@@ -1,0 +1,25 @@
+"""A child process that does what it is told by its second argument; the first is where its heartbeats go."""
+
+import os
+import sys
+import time
+
+from service.liveness import beat
+
+
+def main(heartbeats: str, what: str) -> None:
+    """Works without a heartbeat, writes without end, or waits."""
+    if what == "busy":
+        while time.process_time() < 1.5:
+            pass
+        sys.stdout.write(sys.stdin.read())
+        return
+    beat(int(heartbeats))
+    while what == "writes":
+        os.write(1, b"x" * 1000)
+        os.write(2, b"x" * 1000)
+    time.sleep(600)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3])

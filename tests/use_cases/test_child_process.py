@@ -1,0 +1,92 @@
+"""Child processes: who stands still is killed, who works is not, and nobody is left."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from service import liveness
+from service.use_cases.child_process import Ended, SaidTooMuch, StoodStill, run
+from service.use_cases.draw_plot import DrawingFailed, _render
+from service.use_cases.upload_dataset import Surveys
+from service.workflow.data.reading import ReadingOptions
+
+ODD = "tests.use_cases.odd_child"
+MODULES = {ODD, "service.workflow.data.survey", "service.workflow.look.render"}
+
+
+@pytest.fixture(autouse=True)
+def silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(liveness, "SILENCE", 1.0)
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_left() -> Iterator[None]:
+    yield
+    assert _children() == []
+
+
+def _children() -> list[psutil.Process]:
+    """Those that are run here; other tests have servers."""
+    return [each for each in psutil.Process().children() if MODULES & set(_command(each))]
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        command: list[str] = process.cmdline()
+    except psutil.Error:
+        return []
+    return command
+
+
+def _odd(what: str, said: bytes = b"", most_seconds: float = 60) -> Any:
+    environment = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    return run(ODD, what, said=said, environment=environment, most_seconds=most_seconds, most_bytes=100_000)
+
+
+async def _stop_the_child() -> None:
+    while not (children := _children()):
+        await asyncio.sleep(0.01)
+    children[0].send_signal(signal.SIGSTOP)
+
+
+def test_one_that_stands_still_is_killed(tmp_path: Path) -> None:
+    file = tmp_path / "table.csv"
+    file.write_text("a,b\n1,2\n")
+
+    async def both(work: Any) -> None:
+        await asyncio.gather(work, _stop_the_child())
+
+    with pytest.raises(StoodStill):
+        asyncio.run(both(Surveys().survey(file, "text/csv", ReadingOptions(), 1000)))
+    with pytest.raises(DrawingFailed):
+        asyncio.run(both(_render(b"{}", tmp_path)))
+    with pytest.raises(StoodStill):
+        asyncio.run(both(_odd("waits")))
+
+
+def test_one_that_is_busy_in_native_code_is_not() -> None:
+    assert asyncio.run(_odd("busy", said=b"words")) == Ended(0, b"words", b"")
+
+
+def test_what_it_writes_is_bounded() -> None:
+    with pytest.raises(SaidTooMuch):
+        asyncio.run(_odd("writes"))
+
+
+def test_its_time_is_bounded_and_it_ends_with_whoever_waits_for_it() -> None:
+    with pytest.raises(TimeoutError):
+        asyncio.run(_odd("waits", most_seconds=0.1))
+
+    async def cancel() -> None:
+        work = asyncio.create_task(_odd("waits"))
+        while not _children():
+            await asyncio.sleep(0.01)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+    asyncio.run(cancel())

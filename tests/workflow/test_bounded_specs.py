@@ -1,0 +1,116 @@
+"""However much is wrong with a spec, and however large it is: its faults are few, and found at a small cost."""
+
+import time
+from typing import Any
+
+import pytest
+
+from service.workflow.data.reading import ReadingOptions
+from service.workflow.data.schema import Column, Schema
+from service.workflow.errors import InvalidSpec
+from service.workflow.resolve import resolve
+from service.workflow.spec import parse
+from service.workflow.specification import LONGEST_NAME, MOST_ENTRIES, MOST_FAULTS, MOST_SEARCHES, nearest
+
+MOST_CPU = 0.5  # seconds, of a request that is refused
+RECORDS = [{"a": 1.0 * i, "b": 2.0 * i} for i in range(4)]
+
+
+def spec(**changes: Any) -> dict[str, Any]:
+    return {"model_name": "m", "data": {"kind": "rows", "records": RECORDS, "target": "b"}, **changes}
+
+
+def data(**changes: Any) -> dict[str, Any]:
+    return spec(data={"kind": "rows", "records": RECORDS, "target": "b", **changes})
+
+
+def refusal(value: Any) -> InvalidSpec:
+    """What is said of a spec, in no more than `MOST_CPU`."""
+    began = time.process_time()
+    with pytest.raises(InvalidSpec) as caught:
+        parse(value)
+    assert time.process_time() - began < MOST_CPU
+    return caught.value
+
+
+names = [f"{'long' * 60}{i}" for i in range(MOST_ENTRIES)]
+MANY = {
+    "fields": spec(**{f"field{i}": 1 for i in range(200_000)}),
+    "records": data(records=[{"a": []}] * 100_000),
+    "records that are none": data(records=[7] * 100_000),
+    "values of one record": data(records=[{name: {} for name in names}]),
+    "features": data(features=[""] * MOST_ENTRIES),
+    "types of features": data(features={name: {"typ": "number"} for name in names}),
+    "targets": data(target=[1] * MOST_ENTRIES),
+    "layers": spec(model={"kind": "layers", "layers": [{"name": f"Lineer{i}"} for i in range(1000)]}),
+    "arguments": spec(model={"kind": "layers", "layers": [{"name": "ReLU", **dict.fromkeys(names, 1)}] * 100}),
+    "widths": spec(model={"kind": "mlp", "hidden": [0] * 256}),
+    "weights": spec(loss={"name": "CrossEntropyLoss", "weight": dict.fromkeys(names, -1.0)}),
+    "schedulers": spec(scheduler={"name": "ChainedScheduler", "schedulers": [{"name": "Step", "x": 1}] * 16}),
+}
+
+
+@pytest.mark.parametrize("of", MANY)
+def test_of_many_faults_some_are_told(of: str) -> None:
+    faults = refusal(MANY[of]).faults
+    assert len(faults) == (16 if of == "schedulers" else MOST_FAULTS)
+    assert sum("known:" in each.message for each in faults) <= MOST_SEARCHES
+    assert all(len(each.message) < 1000 for each in faults)
+
+
+CHAIN: dict[str, Any] = {"name": "LinearLR"}
+for _ in range(3):
+    CHAIN = {"name": "ChainedScheduler", "schedulers": [CHAIN] * 16}
+LONG = {
+    "/scheduler": spec(scheduler=CHAIN),
+    "/data/features": data(features=["a"] * (MOST_ENTRIES + 1)),
+    "/data/target": data(target=["a"] * (MOST_ENTRIES + 1)),
+    "/model/layers": spec(model={"kind": "layers", "layers": [{"name": "ReLU"}] * 1001}),
+    "/model/hidden": spec(model={"kind": "mlp", "hidden": [1] * 257}),
+    "/loss/weight": spec(loss={"name": "CrossEntropyLoss", "weight": {str(i): 1.0 for i in range(MOST_ENTRIES + 1)}}),
+    "/scheduler/milestones": spec(scheduler={"name": "MultiStepLR", "milestones": [1] * (MOST_ENTRIES + 1)}),
+    "/scheduler/schedulers": spec(scheduler={"name": "ChainedScheduler", "schedulers": [{"name": "LinearLR"}] * 17}),
+    "/data/records": data(records=[{f"x{i}": 1 for i in range(MOST_ENTRIES + 1)}]),
+}
+
+
+@pytest.mark.parametrize("pointer", LONG)
+def test_what_has_too_many_entries_is_told_how_many_there_may_be(pointer: str) -> None:
+    (fault,) = refusal(LONG[pointer]).faults
+    assert fault.pointer == pointer
+    assert any(bound in fault.message for bound in ("at most", "the most that is taken"))
+
+
+def test_records_that_have_few_of_many_fields_are_bounded_by_the_table_they_make() -> None:
+    sparse = [{f"x{i % 9000}": 1} for i in range(20_000)]
+    assert "20000 records × 9000 fields are more than 10000000 values" in str(refusal(data(records=sparse)))
+
+
+@pytest.mark.parametrize("targets", [1, 9_990])
+def test_a_wide_table_is_planned_in_a_time_that_grows_with_its_width(targets: int) -> None:
+    columns = [Column(name=f"x{i}", type="number", statistics={"min": 0.0, "max": 9.0}) for i in range(MOST_ENTRIES)]
+    chosen = [f"x{i}" for i in range(targets)]
+    features = {f"x{i}": {"type": "number"} for i in range(targets, MOST_ENTRIES)}
+    parsed = parse(data(target=chosen, features=features, task="regression"))
+    small = parse(data())
+    resolve(small, small.data.schema_of_table())  # type: ignore[union-attr] # torch takes a second to load for its first
+    schema = Schema(rows=1000, columns=columns)
+    began = time.process_time()
+    assert len(resolve(parsed, schema).signature.outputs) == targets
+    assert time.process_time() - began < MOST_CPU
+
+
+def test_a_search_among_many_long_names_finds_the_nearest_and_costs_little() -> None:
+    known = [f"{'ab' * 28}_{i}" for i in range(MOST_ENTRIES)]
+    began = time.process_time()
+    said = nearest(f"{'ab' * 28}-1234", known)
+    assert time.process_time() - began < MOST_CPU / MOST_SEARCHES
+    assert f"{'ab' * 28}_1234" in said.partition("?")[0]
+    assert len(nearest("x" * 10**6, [each * LONGEST_NAME for each in known])) < 1000
+
+
+def test_what_is_said_of_a_file_is_bounded_too() -> None:
+    began = time.process_time()
+    with pytest.raises(ValueError, match="at most 10000"):
+        ReadingOptions.model_validate({"types": {str(i): "numbre" for i in range(200_000)}})
+    assert time.process_time() - began < MOST_CPU
