@@ -54,7 +54,7 @@ def answers(store: Store) -> dict[str, Any]:
     for name in ("line", "other"):
         for alias in ("production", "staging", "canary"):
             asks[f"{name} {alias}"] = partial(store.aliases.get, name, alias)
-            asks[f"{name} {alias} history"] = partial(store.aliases.history, name, alias)
+            asks[f"{name} {alias} history"] = partial(lambda *of: list(store.aliases.history(*of)), name, alias)
     return {question: answered(ask) for question, ask in asks.items()}
 
 
