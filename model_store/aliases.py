@@ -92,12 +92,12 @@ class Aliases:
         Raises MadeByNewer.
         """
         numbers = self.log(name, alias).numbers()
-        found = (each for number in numbers if not (each := self.entry(name, alias, number)).void)
+        found = (each for number in numbers if not (each := self._shown(name, alias, number)).void)
         first = next(found, None)
         if first is None:
             raise AliasNotFound(name, alias)
         later = (number for number in numbers if number > max(first.number, after))
-        rest = (each for number in later if not (each := self.entry(name, alias, number)).void)
+        rest = (each for number in later if not (each := self._shown(name, alias, number)).void)
         return chain([first] if first.number > after else [], rest)
 
     def entry(self, name: str, alias: str, number: int) -> Entry:
@@ -114,6 +114,13 @@ class Aliases:
             return damaged
         sound = type(entry.number) is int and entry.number == number and not entry.damaged
         return entry if sound and (entry.version is None or type(entry.version) is int) else damaged
+
+    def _shown(self, name: str, alias: str, number: int) -> Entry:
+        """The entry; as damaged, where it cannot be read now: it takes none of the others with it. Raises MadeByNewer."""
+        try:
+            return self.entry(name, alias, number)
+        except Unavailable:
+            return Entry(number, None, "", damaged=True)
 
     def is_sealed(self, name: str, alias: str, number: int) -> bool:
         """Whether the entry is; those of stores of before are not. Raises KeyNotFound, ValueError, MadeByNewer."""

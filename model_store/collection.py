@@ -23,6 +23,7 @@ from model_store.errors import (
     VersionCorrupt,
     VersionNotFound,
 )
+from model_store.living import Living
 from model_store.manifest import decode_manifest, encode_manifest, manifest_digest
 from model_store.names import check_file_names, check_name, is_name
 from model_store.os_errors import storage_errors
@@ -47,6 +48,7 @@ class Collection:
         self._backend = backend
         self._newest_format = newest_format
         self._dead: dict[str, list[int]] = {}
+        self._living = Living(backend, prefix)
         self._now = now
 
     def publish(
@@ -176,7 +178,8 @@ class Collection:
 
     def names(self) -> list[str]:
         """The names that have a version, sorted."""
-        return [name for name in self.all_names() if not self._is_known_dead(name)]
+        names = self._living.names()
+        return [name for name in (self.all_names() if names is None else names) if not self._is_known_dead(name)]
 
     def find(self, name: str, digest: str) -> Version | None:
         """The newest version with this digest that is whole in every file, if there is one."""
@@ -239,6 +242,7 @@ class Collection:
             if content is not None:
                 self.contents(name).delete(content)
             records.forget(number)
+            self._living.remove(name, number)
 
     def delete_all(self, name: str) -> None:
         """Delete every version of `name`. Raises NameNotFound when there is none."""
@@ -250,18 +254,36 @@ class Collection:
 
     def sweep(self, older_than_seconds: float) -> None:
         """Remove contents that no version has, once they are older than that, and records of deleted versions: leftovers
-        of crashes.
+        of crashes. The index of what lives is mended, too.
 
         `older_than_seconds` must be longer than the longest publish. A name with a record that is lost or cannot be read
         is left alone, as that record's content cannot be told from a leftover.
         """
         limit = self._now() - timedelta(seconds=older_than_seconds)
+        indexed, whole = self._living.entries(), True
         for name in self.all_names():
+            try:
+                self._index(name, indexed.get(name, set()))
+            except UNREADABLE:  # as long as that lasts, the names are looked for where they are
+                whole = False
             with suppress(*UNREADABLE):
                 self._sweep(name, limit.timestamp())
+        if whole:
+            self._living.built()
+
+    def _index(self, name: str, indexed: set[int]) -> None:
+        records = self.records(name)
+        living = [] if self._is_known_dead(name) else list(records.live_from_highest())
+        for number in {*living} - indexed:
+            self._living.add(name, number)
+        for number in indexed - {*living}:
+            if records.uses(number).last().deleted:  # else it may be about to be published
+                self._living.remove(name, number)
 
     def _sweep(self, name: str, limit: float) -> None:
         contents = self.contents(name)
+        if len(self._dead.get(name, (1, 2))) <= 1 and not contents.ids():
+            return  # nothing of it is left but what says that its numbers were used
         # Ids first, records second: whatever is published in between is then seen as in use.
         old = [content for content in contents.ids() if content_made_at(content).timestamp() <= limit]
         records, in_use = self.records(name), set()
@@ -302,7 +324,7 @@ class Collection:
     def _claim(self, name: str, number: int, record: Record) -> tuple[int, Version | None]:
         """The number that got `record`, or that has a record with its key, and then that version."""
         while True:
-            found, won = self.records(name).claim(number, record)
+            found, won = self.records(name).claim(number, record, lambda each: self._living.add(name, each))
             if won:
                 return found, None
             with suppress(NotFound):  # deleted in between: then it is to be published after all

@@ -1,6 +1,6 @@
 """The records of one name: which versions there are, from the creation of a record to that of its tombstone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from model_store.backends.backend import Backend
@@ -81,9 +81,13 @@ class Records:
             if numbers[-1:] == before[-1:]:  # else a higher one came while the lower ones were looked at
                 return found
 
-    def claim(self, number: int, record: Record) -> tuple[int, bool]:
-        """The number that got `record`, this or the next that was free; False when it has a record with its key already."""
+    def claim(self, number: int, record: Record, announce: Callable[[int], None]) -> tuple[int, bool]:
+        """The number that got `record`, this or the next that was free; False when it has a record with its key already.
+
+        `announce` is called with each number before it is tried.
+        """
         while True:
+            announce(number)
             try:
                 self.series.create(number, record.encode(self.series.key(number)))
                 if self._counts(number, record):

@@ -40,6 +40,7 @@ jobs = Table(
     Index("jobs_by_status", "status", "priority", "seq"),
     Index("jobs_newest", "status", "seq"),
     Index("jobs_by_model_name", "model_name", "seq"),
+    Index("jobs_by_model_and_status", "model_name", "status", "seq"),
     Index("jobs_by_end", "status", "finished_at"),
     sqlite_autoincrement=True,
 )

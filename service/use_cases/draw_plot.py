@@ -5,6 +5,8 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
@@ -66,9 +68,19 @@ class Plots:
             self._under_way[stem].add_done_callback(lambda _: self._under_way.pop(stem))
         await asyncio.shield(self._under_way[stem])  # others may wait for it, too
         drawn = await asyncio.to_thread(self._kept, stem, form)
+        if not await asyncio.to_thread(store.models.has, version.name, version.number):
+            self.forget([version.digest])  # it was deleted meanwhile
         if drawn is None:
             raise DrawingFailed("the plot was drawn, and given up before it could be read")
         return drawn
+
+    def forget(self, digests: Iterable[str]) -> None:
+        """Removes what was drawn of versions with these digests. From any thread."""
+        gone = set(digests)
+        with suppress(OSError):
+            for name in os.listdir(self._folder):  # noqa: PTH208 - names alone
+                if name.partition("-")[0] in gone:
+                    (self._folder / name).unlink(missing_ok=True)
 
     def _kept(self, stem: str, form: str) -> bytes | None:
         """The plot if it is there as it was drawn: its digest stands before it. What was damaged is drawn anew."""

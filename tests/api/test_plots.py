@@ -161,6 +161,22 @@ def test_the_longest_unused_are_given_up(store: Store, tmp_path: Path, monkeypat
     assert kept == {"data", "learning_curve"} and len(list((tmp_path / "kept").iterdir())) == 6
 
 
+def test_what_was_drawn_of_a_deleted_version_goes_with_it(
+    server: LiveServer, store: Store, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(monkeypatch)
+    bundle = http.get("/v1/models/line/versions/1/bundle").content
+    headers = {"Content-Type": "application/zip"}
+    drawn = server.home / "cache" / "plots"
+    for address in ("/v1/models/drawn", "/v1/models/drawn/versions/2"):
+        http.post("/v1/models/drawn/versions", content=bundle, headers=headers).raise_for_status()
+        assert http.get("/v1/models/drawn/versions/latest/plots/data.svg").status_code == 200
+        digest = store.models.latest("drawn").digest
+        assert list(drawn.glob(f"{digest}-*"))
+        assert http.delete(address).status_code == 204
+        assert not list(drawn.glob(f"{digest}-*"))
+
+
 def test_so_many_may_wait_and_no_more(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(monkeypatch)
     render = draw_plot._render

@@ -264,7 +264,7 @@ def test_rows_of_before_there_were_seals_are_sealed_by_the_next_start(tmp_path: 
             before.execute(f"ALTER TABLE {table} DROP COLUMN seal")
         for table, column in (("jobs", "state_seal"), ("jobs", "ends"), ("deliveries", "end")):
             before.execute(f'ALTER TABLE {table} DROP COLUMN "{column}"')
-        for index in ("jobs_by_end", "idempotency_keys_by_job"):
+        for index in ("jobs_by_end", "jobs_by_model_and_status", "idempotency_keys_by_job"):
             before.execute(f"DROP INDEX {index}")
         before.execute("UPDATE alembic_version SET version_num = '0004'")
         before.commit()

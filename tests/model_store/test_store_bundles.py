@@ -15,7 +15,11 @@ from tests.model_store.source_files import source_files
 
 FILE_NAMES = st.from_regex(r"[A-Za-z0-9][a-z._-]{0,8}(/[0-9][A-Z._-]{0,8})?", fullmatch=True)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from model_store import Store
+from model_store.backends.local import LocalBackend
 from model_store.errors import Corrupt, StoreError, Unavailable, VersionCorrupt
 from tests.examples import examples
 from tests.model_store.source_files import source_files
@@ -53,7 +54,7 @@ def answers(store: Store) -> dict[str, Any]:
     for name in ("line", "other"):
         for alias in ("production", "staging", "canary"):
             asks[f"{name} {alias}"] = partial(store.aliases.get, name, alias)
-            asks[f"{name} {alias} history"] = partial(store.aliases.history, name, alias)
+            asks[f"{name} {alias} history"] = partial(lambda *of: list(store.aliases.history(*of)), name, alias)
     return {question: answered(ask) for question, ask in asks.items()}
 
 
@@ -177,6 +178,25 @@ def test_a_folder_where_a_file_should_be(store: Store, root: Path) -> None:
     assert store.aliases.set("line", "production", 7).version == 7
     store.delete_version("line", 3)
     assert store.models.numbers("line") == [1, 4, 7]
+
+
+def test_an_entry_that_cannot_be_read_takes_nothing_of_its_alias_s_history_with_it(
+    store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = LocalBackend.read
+
+    def stuck(self: LocalBackend, key: str) -> bytes:
+        if key == "models/line/aliases/production/2":
+            raise Unavailable(os.strerror(errno.EIO))
+        return read(self, key)
+
+    monkeypatch.setattr(LocalBackend, "read", stuck)
+    history = list(store.aliases.history("line", "production"))
+    assert [(entry.number, entry.version, entry.damaged) for entry in history] == [
+        (1, 1, False),
+        (2, None, True),
+        (3, 3, False),
+    ]
 
 
 @pytest.mark.parametrize("fault", [errno.EIO, errno.EACCES])

@@ -62,9 +62,11 @@ def show(service: Service, name: str) -> Response:
 @router.delete(f"/{noun('name')}", status_code=204, summary="Delete a model")
 def remove(request: Request, service: Service, name: str) -> Response:
     """The model's aliases and every version go. The numbers are not used again."""
+    known = [service.store.models.record(name, number) for number in service.store.models.numbers(name)]
     try:
         service.store.delete_model(name)
         note("model.deleted", name)
+        service.plots.forget(record.digest for record in known if record is not None)
     finally:
         _follow(request, service, name)  # a deletion that was cut short has taken some versions, too
     return Response(status_code=204)
@@ -101,6 +103,7 @@ def remove_version(request: Request, service: Service, name: str, version: str) 
     record = service.store.models.record(name, number)
     service.store.delete_version(name, number)
     note("version.deleted", f"{name}/{number}", before=None if record is None else record.digest)
+    service.plots.forget([] if record is None else [record.digest])
     _follow(request, service, name)
     return Response(status_code=204)
 

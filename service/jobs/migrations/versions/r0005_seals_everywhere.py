@@ -26,6 +26,7 @@ def upgrade() -> None:
     op.add_column("deliveries", sa.Column("end", sa.Integer, nullable=False, server_default="1"))
     op.add_column("jobs", sa.Column("ends", sa.Integer, nullable=False, server_default="0"))
     op.add_column("jobs", sa.Column("state_seal", sa.String(64)))
+    op.create_index("jobs_by_model_and_status", "jobs", ["model_name", "status", "seq"])
     # What is looked for when what is old is removed.
     op.create_index("jobs_by_end", "jobs", ["status", "finished_at"])
     op.create_index("idempotency_keys_by_job", "idempotency_keys", ["job_id"])

@@ -1,0 +1,76 @@
+"""Listing costs by what lives: an index of the names that have a version, which is mended when it is not whole."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model_store import Store
+from model_store.backends.local import LocalBackend
+from model_store.living import Living
+from tests.model_store.source_files import source_files
+
+DEAD = 30
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """One model that lives, and many whose only version was deleted."""
+    store = Store.open(tmp_path / "store")
+    for name in ["line", *(f"dead{number}" for number in range(DEAD))]:
+        store.models.publish(name, {"format": 1}, source_files(tmp_path, {"weights": name.encode()}))
+        if name != "line":
+            store.delete_model(name)
+    return store
+
+
+def test_names_without_a_version_cost_nothing_when_models_are_listed(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.sweep(3600)
+    asked: list[str] = []
+    names = LocalBackend.names
+
+    def counted(self: LocalBackend, prefix: str) -> list[str]:
+        asked.append(prefix)
+        return names(self, prefix)
+
+    monkeypatch.setattr(LocalBackend, "names", counted)
+    assert Store.open(tmp_path / "store").models.names() == ["line"]
+    assert len(asked) < 10
+    assert not [prefix for prefix in asked if "dead" in prefix]
+
+
+def test_an_index_that_is_not_there_or_lacks_something_is_made_anew(store: Store, tmp_path: Path) -> None:
+    index = tmp_path / "store" / "living" / "models"
+    assert store.models.names() == ["line"]  # before the first sweep
+    store.sweep(3600)
+    (index / "line@1").unlink()
+    (index / "dead3@1").touch()
+    (index / "strange").touch()
+    store.sweep(3600)
+    assert store.models.names() == ["line"]
+    assert sorted(path.name for path in index.iterdir()) == [".built", "line@1", "strange"]
+    for path in index.iterdir():
+        path.unlink()
+    assert store.models.names() == ["line"]
+
+
+def test_a_version_is_listed_from_its_publication_on_whoever_deletes_another(store: Store, tmp_path: Path) -> None:
+    store.sweep(3600)
+    index, listed = Living(LocalBackend(tmp_path / "store"), "models"), []
+    for number in (2, 3):
+        store.models.publish("line", {"format": 1}, source_files(tmp_path, {"weights": b"new"}))
+        store.delete_version("line", number - 1)
+        listed.append((store.models.names(), index.entries()["line"]))
+    assert listed == [(["line"], {2}), (["line"], {3})]
+
+
+def test_what_was_announced_and_never_published_is_not_listed(store: Store, tmp_path: Path) -> None:
+    store.sweep(3600)
+    Living(LocalBackend(tmp_path / "store"), "models").add("ghost", 1)  # and then its process was killed
+    store.sweep(3600)
+    assert store.models.names() == ["line"]
+    manifest: dict[str, Any] = {"format": 1}
+    assert store.models.publish("ghost", manifest, source_files(tmp_path, {"weights": b"1"})).number == 1
+    assert store.models.names() == ["ghost", "line"]
