@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import sys
+from asyncio.subprocess import Process, SubprocessStreamProtocol
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -54,12 +55,10 @@ async def run(
     reading, writing = os.pipe()
     try:
         os.set_blocking(reading, False)
-        pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.subprocess_exec(
+            lambda: SubprocessStreamProtocol(limit=CHUNK, loop=loop),
             *(sys.executable, "-m", module, str(writing), *arguments),
-            stdin=pipe,
-            stdout=pipe,
-            stderr=pipe,
             env={"PATH": os.environ.get("PATH", ""), "PYTHONDONTWRITEBYTECODE": "1", **environment},
             pass_fds=[writing],
         )
@@ -68,6 +67,7 @@ async def run(
         raise
     finally:
         os.close(writing)
+    process = Process(transport, protocol, loop)
     watching = asyncio.create_task(_watch(process.pid, reading))
     talking = asyncio.create_task(_talk(process, said, most_bytes))
     try:
@@ -78,9 +78,9 @@ async def run(
             raise StoodStill(StoodStill.__doc__)
         return await talking
     finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+        # Kills it, and closes the pipes: asyncio waits for their ends as well, which do not come
+        # while nobody reads, or while a process that it started has them open.
+        transport.close()
         for each in (watching, talking):
             each.cancel()
         await asyncio.gather(process.wait(), watching, talking, return_exceptions=True)
@@ -97,7 +97,7 @@ async def _watch(pid: int, descriptor: int) -> None:
                 liveness.heard()
 
 
-async def _talk(process: asyncio.subprocess.Process, said: bytes, most_bytes: int) -> Ended:
+async def _talk(process: Process, said: bytes, most_bytes: int) -> Ended:
     assert process.stdin is not None and process.stdout is not None and process.stderr is not None  # noqa: S101
     output, errors, _ = await asyncio.gather(
         _all(process.stdout, most_bytes), _first(process.stderr), _tell(process.stdin, said)

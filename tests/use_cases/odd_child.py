@@ -15,6 +15,8 @@ def main(heartbeats: str, what: str) -> None:
         sys.stdout.write(sys.stdin.read())
         return
     beat(int(heartbeats))
+    if what == "writes":
+        os.fork()  # the second one goes on when the first is killed, and has its pipes
     while what == "writes":
         os.write(1, b"x" * 1000)
         os.write(2, b"x" * 1000)

@@ -75,7 +75,7 @@ def test_one_that_is_busy_in_native_code_is_not() -> None:
 
 def test_what_it_writes_is_bounded() -> None:
     with pytest.raises(SaidTooMuch):
-        asyncio.run(_odd("writes"))
+        asyncio.run(asyncio.wait_for(_odd("writes"), 60))
 
 
 def test_its_time_is_bounded_and_it_ends_with_whoever_waits_for_it() -> None:
