@@ -60,13 +60,13 @@ def test_a_job_that_has_ended_cannot_be_cancelled(http: httpx.Client, line: dict
 
 def test_the_same_key_makes_one_job(http: httpx.Client) -> None:
     spec = {**LINE, "model_name": "keyed"}
-    first = http.post("/v1/training-jobs", json=spec, headers={"Idempotency-Key": "key 1"})
+    first = http.post("/v1/training-jobs", json=spec, headers={"Idempotency-Key": "key-1"})
     with_default = {**spec, "split": {**spec["split"], "seed": None}}  # another text, the same spec
-    again = http.post("/v1/training-jobs", json=with_default, headers={"Idempotency-Key": "key 1"})
+    again = http.post("/v1/training-jobs", json=with_default, headers={"Idempotency-Key": "key-1"})
     assert (first.status_code, again.status_code) == (202, 202)
     assert first.json()["id"] == again.json()["id"]
     assert first.headers["Location"] == again.headers["Location"]
-    other = http.post("/v1/training-jobs", json={**spec, "notes": "x"}, headers={"Idempotency-Key": "key 1"})
+    other = http.post("/v1/training-jobs", json={**spec, "notes": "x"}, headers={"Idempotency-Key": "key-1"})
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
     for bad in ("", "k" * 256):
         refused = http.post("/v1/training-jobs", json=spec, headers={"Idempotency-Key": bad})

@@ -22,7 +22,7 @@ from service.jobs.dispatch import Dispatch
 from service.jobs.errors import JobNotFound, JournalNotOpened, JournalUnavailable
 from service.jobs.job import DAMAGED, Status
 from service.jobs.journal import Journal
-from service.jobs.seals import SEALED
+from service.jobs.seals import JOB
 from service.workflow.checkpoint import Checkpoints
 from tests.examples import examples
 from tests.faults.damage.damages import Damage, draw
@@ -130,7 +130,7 @@ def asked(journal: Journal, jobs: list[str]) -> dict[str, Any]:
 
 
 def shown(job: Any) -> Any:
-    return DAMAGED if job.damaged else [str(getattr(job, name)) for name in SEALED]
+    return DAMAGED if job.damaged else [str(getattr(job, name)) for name in JOB]
 
 
 def answered(ask: Callable[[], Any]) -> Any:

@@ -1,5 +1,6 @@
 """Names and texts of a table are data: whatever they mean to Vega, to SVG or to JavaScript, they are drawn."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,8 +47,12 @@ def request(plot: str, task: str) -> dict[str, Any]:
     [("data", "regression"), ("confusion", "multiclass")],
 )
 def test_any_name_is_drawn(tmp_path: Path, plot: str, task: str) -> None:
-    command = [sys.executable, "-m", "service.workflow.look.render", str(tmp_path)]
-    done = subprocess.run(command, input=orjson.dumps(request(plot, task)), capture_output=True, check=False)  # noqa: S603
+    seen, heartbeats = os.pipe()
+    command = [sys.executable, "-m", "service.workflow.look.render", str(heartbeats), str(tmp_path)]
+    asked = orjson.dumps(request(plot, task))
+    done = subprocess.run(command, input=asked, capture_output=True, pass_fds=[heartbeats], check=False)  # noqa: S603
+    os.close(seen)
+    os.close(heartbeats)
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "chart.png").stat().st_size > 1000
     drawn = (tmp_path / "chart.svg").read_text(encoding="utf-8")

@@ -29,6 +29,7 @@ VARYING = {
     "finished_at",
     "ended_at",
     "seal",
+    "state_seal",
     "not_before",
     "next_at",
     "owner",
