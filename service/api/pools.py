@@ -172,6 +172,7 @@ async def while_client_waits(waiting: Coroutine[Any, Any, T]) -> T:
     finally:
         done.cancel()
         left.cancel()
+        await asyncio.wait({done})  # what it works on may be gone once this returns
 
 
 async def _before_client_leaves(place: Coroutine[Any, Any, Any], give_back: Callable[[], None]) -> None:
