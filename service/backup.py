@@ -15,7 +15,6 @@ Left out is what can be made anew: temporary files, drawn plots, and which servi
 """
 
 import hashlib
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from pathlib import Path
 
 from model_store.clock import rfc3339, utc_now
 from model_store.copying import copy_store
+from model_store.durable_files import replace, sync
 from model_store.errors import MadeByNewer
 from model_store.sealed import seal, unseal
 from service.home import FILE, JOURNAL, Home, HomeDamaged, HomeError, HomeHalfRestored, HomeLost
@@ -80,7 +80,8 @@ def back_up(home: Path, folder: Path, *, database: bool) -> Backup:
     files = {str(path.relative_to(folder)): _described(path) for path in folder.rglob("*") if path.is_file()}
     made = Backup(rfc3339(utc_now()), held - {"journal"} if database else held, files)
     _sync_all(folder)  # all of it is on the disk before the manifest says that it is there
-    _write(folder / MANIFEST, {"made_at": made.made_at, "holds": sorted(made.holds), "files": files})
+    about = {"made_at": made.made_at, "holds": sorted(made.holds), "files": files}
+    replace(folder / MANIFEST, seal(MANIFEST, about))
     return made
 
 
@@ -161,24 +162,6 @@ def _described(path: Path) -> dict[str, str | int]:
         return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": file.tell()}
 
 
-def _write(path: Path, fields: Mapping[str, object]) -> None:
-    new = path.with_suffix(".new")
-    with new.open("wb") as file:
-        file.write(seal(MANIFEST, fields))
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    _sync(path.parent)
-
-
 def _sync_all(folder: Path) -> None:
     for path in [folder, *folder.rglob("*")]:
-        _sync(path)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(path)

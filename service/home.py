@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from model_store.durable_files import replace, sync
 from model_store.errors import MadeByNewer
 from model_store.sealed import seal, unseal
 
@@ -109,19 +110,13 @@ class Home:
                 self._mark()
 
     def _write(self, holds: Collection[str], *, restoring: bool = False) -> None:
-        new = self._file.with_suffix(".new")
-        with new.open("wb") as file:
-            file.write(seal(FILE, {"holds": sorted(holds), "restoring": restoring}))
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self._file)
-        _sync(self.folder)
+        replace(self._file, seal(FILE, {"holds": sorted(holds), "restoring": restoring}))
 
     def _mark(self) -> None:
         for folder in (self.folder / each for each in MARKED):
             if folder.is_dir() and not (folder / MARKER).exists():
                 (folder / MARKER).touch(0o600)
-                _sync(folder)
+                sync(folder)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -147,11 +142,3 @@ def _filled(folder: Path) -> bool:
         return next(folder.iterdir(), None) is not None
     except FileNotFoundError:
         return False
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -24,15 +24,9 @@ _PORTION = re.compile(rb'(?>[^"]+|"(?>[^"\\]+|\\.)*+"){1,20000}+', re.DOTALL)
 class NotStrictJson(ValueError):
     """It is no JSON that is taken."""
 
-    def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or self.__doc__)
-
 
 class TooManyBrackets(ValueError):
     """It has too many lists and objects."""
-
-    def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or self.__doc__)
 
 
 def decode(text: bytes, most_brackets: float = MOST_BRACKETS) -> Any:

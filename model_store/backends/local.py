@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from model_store.backends.backend import Backend
+from model_store.durable_files import sync
 from model_store.errors import KeyExists, KeyNotFound, Unavailable
 from model_store.os_errors import storage_errors
 
@@ -31,7 +32,7 @@ class LocalBackend(Backend):
         with storage_errors():
             if not self._root.is_dir():
                 self._root.mkdir(parents=True, exist_ok=True)
-                _sync(self._root.parent)
+                sync(self._root.parent)
             self._make_folder(self._temporary)
 
     def read(self, key: str) -> bytes:
@@ -54,7 +55,7 @@ class LocalBackend(Backend):
         with storage_errors(), self._written(data) as temporary:
             self._make_folder(target.parent)
             temporary.rename(target)
-            _sync(target.parent)
+            sync(target.parent)
 
     def create_file(self, key: str, source: Path) -> None:
         """Link `source` to `key` and unlink it; copied when it lies on another file system. Raises KeyExists."""
@@ -63,7 +64,7 @@ class LocalBackend(Backend):
             if source.is_symlink() or not source.is_file():
                 raise Unavailable("Only a regular file can be moved into the store.")
             try:
-                _sync(source)
+                sync(source)
                 self._link(source, target)
             except OSError as error:
                 if error.errno != errno.EXDEV:
@@ -89,7 +90,7 @@ class LocalBackend(Backend):
                 target.rename(grave)
             except _ABSENT:
                 return
-            _sync(target.parent)
+            sync(target.parent)
             _remove(grave)
 
     def local_path(self, key: str) -> Path:
@@ -144,7 +145,7 @@ class LocalBackend(Backend):
         temporary = self._temporary / uuid.uuid4().hex
         try:
             shutil.copyfile(source, temporary)
-            _sync(temporary)
+            sync(temporary)
             self._link(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
@@ -156,7 +157,7 @@ class LocalBackend(Backend):
         except FileExistsError:
             raise KeyExists from None
         try:
-            _sync(target.parent)
+            sync(target.parent)
         except OSError:
             target.unlink(missing_ok=True)  # not durable, so it must not be seen
             raise
@@ -174,18 +175,10 @@ class LocalBackend(Backend):
             except FileExistsError:
                 if path in self._known:
                     continue
-            _sync(path.parent)
+            sync(path.parent)
             if len(self._known) >= _KNOWN_FOLDERS:
                 self._known.clear()
             self._known.add(path)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove(path: Path) -> None:

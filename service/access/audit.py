@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from model_store.clock import Clock, rfc3339, utc_now
+from model_store.durable_files import sync
 from model_store.errors import MadeByNewer
 from model_store.os_errors import storage_errors
 from model_store.sealed import seal, unseal
@@ -180,11 +181,7 @@ class Audit:
         finally:
             os.close(descriptor)
         if new and durable:
-            folder = os.open(self._folder, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            sync(self._folder)
 
     def _lines(self, after: str | None) -> Iterator[dict[str, Any]]:
         day, start = "", 0

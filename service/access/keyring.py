@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from model_store.clock import Clock, rfc3339, utc_now
+from model_store.durable_files import sync
 from model_store.os_errors import storage_errors
 from service.access.errors import InvalidKey, KeyExists, KeyNotFound, KeysCorrupt
 from service.access.keys import NAMELESS, Key, configured, digest, make
@@ -216,11 +217,7 @@ class Keyring:
         finally:
             os.close(descriptor)
         temporary.replace(self._file)
-        folder = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync(self._folder)
         self._kept()
 
 

@@ -16,6 +16,7 @@ from service.serving import content_coding
 from tests.api.conftest import train
 from tests.api.live_server import LiveServer
 from tests.api.test_bundles import ZIP, bundle, closed, opened, tensors
+from tests.memory import growth_of
 
 __all__ = ["bundle"]  # a fixture
 zstd: Any = vars(content_coding)["zstd"]
@@ -59,23 +60,11 @@ def cost(
     server: LiveServer, http: httpx.Client, path: str, content: bytes, **headers: str
 ) -> tuple[httpx.Response, float, int]:
     """The answer; and the seconds of processor and the bytes of memory that it took, at most."""
-    process, over = psutil.Process(server.process.pid), threading.Event()
-    before = most = process.memory_info().rss
-
-    def look() -> None:
-        nonlocal most
-        while not over.wait(0.002):
-            most = max(most, process.memory_info().rss)
-
-    looking = threading.Thread(target=look)
-    looking.start()
+    process = psutil.Process(server.process.pid)
     began = sum(process.cpu_times()[:2])
-    try:
+    with growth_of(process) as growth:
         answer = http.post(path, content=content, headers={"Content-Type": "application/json"} | headers)
-    finally:
-        over.set()
-        looking.join()
-    return answer, sum(process.cpu_times()[:2]) - began, most - before
+    return answer, sum(process.cpu_times()[:2]) - began, growth.bytes
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -130,7 +119,6 @@ def test_compressed_bodies_at_once_take_no_more_than_there_is(
     np.save(file, np.random.default_rng(0).integers(0, 2, 700_000).astype(np.float32))
     content, seen = gzip.compress(file.getvalue(), 1), list[int]()
     headers = {"Content-Type": NPY, "Content-Encoding": "gzip", "Accept": NPY}
-    process, before = psutil.Process(server.process.pid), psutil.Process(server.process.pid).memory_info().rss
 
     def ask() -> None:
         with server.client() as client:
@@ -139,15 +127,13 @@ def test_compressed_bodies_at_once_take_no_more_than_there_is(
             seen.append(answer.status_code)
 
     threads = [threading.Thread(target=ask) for _ in range(24)]
-    for each in threads:
-        each.start()
-    most = 0
-    for each in threads:
-        while each.is_alive():
-            each.join(0.01)
-            most = max(most, process.memory_info().rss)
+    with growth_of(psutil.Process(server.process.pid)) as growth:
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
     assert set(seen) <= {200, 429} and 200 in seen
-    assert most - before < 512 * MIB
+    assert growth.bytes < 512 * MIB
     assert http.post(PATH, content=content, headers=headers).status_code == 200
     taken = [
         line for line in http.get("/metrics").text.splitlines() if line.startswith("modelwright_request_memory_bytes ")

@@ -1,6 +1,5 @@
 """Many rows for a wide model: answered in parts, to the same numbers, in little memory; and given up when nobody waits."""
 
-import threading
 from collections.abc import Callable
 from typing import Literal
 
@@ -20,6 +19,7 @@ from service.workflow.losses import Output as Form
 from service.workflow.model import Model
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.tasks import Task
+from tests.memory import growth_of
 
 
 def warm(network: nn.Module, task: str = "regression", classes: list[Scalar] | None = None) -> Warm:
@@ -36,22 +36,9 @@ def warm(network: nn.Module, task: str = "regression", classes: list[Scalar] | N
 
 def growth(work: Callable[[], object]) -> int:
     """By how many bytes the process has grown meanwhile, at most."""
-    process, over = psutil.Process(), threading.Event()
-    before = most = process.memory_info().rss
-
-    def look() -> None:
-        nonlocal most
-        while not over.wait(0.001):
-            most = max(most, process.memory_info().rss)
-
-    looking = threading.Thread(target=look)
-    looking.start()
-    try:
+    with growth_of(psutil.Process()) as growth:
         work()
-    finally:
-        over.set()
-        looking.join()
-    return most - before
+    return growth.bytes
 
 
 def test_in_little_memory_and_to_the_same_numbers() -> None:

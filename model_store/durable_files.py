@@ -1,0 +1,25 @@
+"""Files that are on the disk before anybody relies on them."""
+
+import os
+from pathlib import Path
+
+
+def sync(path: Path) -> None:
+    """Waits until a file's content, or the names in a folder, are on the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Puts a file with this content in the place of whatever is there, durably: whoever is killed leaves the old one or the
+    new one. One caller at a time. Raises OSError."""
+    new = path.with_suffix(".new")
+    with new.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    sync(path.parent)

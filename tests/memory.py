@@ -1,0 +1,35 @@
+"""How much memory a process takes while something is done."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psutil
+
+BETWEEN_LOOKS = 0.001  # seconds
+
+
+@dataclass
+class Growth:
+    """By how many bytes a process has grown, at most."""
+
+    bytes: int = 0
+
+
+@contextmanager
+def growth_of(process: psutil.Process) -> Iterator[Growth]:
+    """The growth of its resident memory during the block; to be read after it."""
+    growth, over, before = Growth(), threading.Event(), process.memory_info().rss
+
+    def look() -> None:
+        while not over.wait(BETWEEN_LOOKS):
+            growth.bytes = max(growth.bytes, process.memory_info().rss - before)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        yield growth
+    finally:
+        over.set()
+        looking.join()
