@@ -1,5 +1,6 @@
 """One real server of each kind for each test process, shared by all who only talk to it."""
 
+import gc
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
 # How long an example takes says nothing of the code where others share the machine, or where it is the first to import.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+@pytest.fixture
+def own_garbage() -> Iterator[None]:
+    """For tests that count seconds of processor: a collection meanwhile walks through what the test has made, and not through
+    all that the tests before it have left."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

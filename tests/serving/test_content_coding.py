@@ -20,6 +20,8 @@ from service.serving.content_coding import (
     decompressor,
 )
 
+pytestmark = pytest.mark.usefixtures("own_garbage")
+
 zstd: Any = vars(content_coding)["zstd"]
 COMPRESS = {"gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstd.compress}
 CODINGS = sorted(COMPRESS)

@@ -18,6 +18,8 @@ from service.workflow.errors import InvalidInstances
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.tasks import Task
 
+pytestmark = pytest.mark.usefixtures("own_garbage")
+
 XC = Signature(
     task=Task("regression"),
     inputs=[Input(name="x", type="number"), Input(name="c", type="category", categories=["a"])],

@@ -12,6 +12,8 @@ from service.workflow.resolve import resolve
 from service.workflow.spec import parse
 from service.workflow.specification import LONGEST_NAME, MOST_ENTRIES, MOST_FAULTS, MOST_SEARCHES, nearest
 
+pytestmark = pytest.mark.usefixtures("own_garbage")
+
 MOST_CPU = 0.5  # seconds, of a request that is refused
 RECORDS = [{"a": 1.0 * i, "b": 2.0 * i} for i in range(4)]
 
