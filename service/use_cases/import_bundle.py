@@ -1,6 +1,6 @@
 """Take in a bundle: check every file, see that it makes a model, then publish it."""
 
-from collections.abc import Iterator, Mapping, Sized
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,13 @@ from service.serving.answers import predictions
 from service.serving.warm_models import Warm
 from service.strict_json import decode
 from service.use_cases.cancellation import check_cancelled
-from service.use_cases.model_manifest import ModelManifest, check_names
+from service.use_cases.model_manifest import ModelManifest, check_confusion, check_points, check_signature
 from service.use_cases.open_model import STATE_DICT
 from service.use_cases.predict import dry_run
 from service.use_cases.train import HISTORY, POINTS
 from service.workflow.encode import answers_dtype, raw_dtype
-from service.workflow.errors import InvalidSpec
-from service.workflow.look.points import MOST_HISTOGRAMS, MOST_POINTS, Points
+from service.workflow.errors import InvalidSpec, step
+from service.workflow.look.points import Points
 from service.workflow.model import Model
 from service.workflow.save_and_load import load
 from service.workflow.signature import Signature
@@ -32,6 +32,7 @@ from service.workflow.specification import faults
 FILES = {STATE_DICT, POINTS, HISTORY}
 MOST_JSON_BYTES = 16 * 2**20  # of a file beside the manifest
 MOST_HEADER_BYTES = 4 * 2**20  # of the tensors' file: some 30,000 names
+SHOULD = "Input should be "  # as pydantic begins its messages
 HISTORIES = TypeAdapter(dict[str, list[float | None]])
 
 
@@ -88,40 +89,48 @@ def _check_model(manifest: dict[str, Any], files: dict[str, Path], max_bytes: in
     try:
         read = ModelManifest.model_validate(manifest)
         spec, signature = parse({**read.spec, "model_name": "model"}), read.signature
-        check_names(signature)
+        check_signature(signature)
+        check_confusion(read)
     except (InvalidSpec, ValueError) as error:
-        raise InvalidBundle(MANIFEST, f"it is no model's: {_first(error)}") from error
+        raise InvalidBundle(MANIFEST, f"it is no model's: {_first(error, manifest)}") from error
     _check_tensors(spec, signature, files[STATE_DICT], max_bytes)
-    with _rule(POINTS, "it does not hold the points of a model's plots"):
-        _check_points(Points.model_validate(_decoded(files[POINTS])), signature)
-    with _rule(HISTORY, "it does not hold the losses of a model's epochs"):
-        history = HISTORIES.validate_python(_decoded(files[HISTORY]))
-        if len({len(series) for series in history.values()}) > 1 or "epoch" not in history:
-            raise ValueError("series of unequal length")
+    with _document(POINTS, files, "it does not hold the points of a model's plots") as document:
+        check_points(Points.model_validate(document, strict=True), signature)
+    with _document(HISTORY, files, "it does not hold the losses of a model's epochs") as document:
+        _check_history(HISTORIES.validate_python(document, strict=True))
 
 
-def _first(error: InvalidSpec | ValueError) -> str:
-    """What is wrong, and where: the first of it."""
+def _check_history(history: dict[str, list[float | None]]) -> None:
+    if None in history.get("epoch", [None]):
+        raise ValueError("/epoch: expected the numbers of the epochs")
+    for name, series in history.items():
+        if len(series) != len(history["epoch"]):
+            raise ValueError(f"{step(name)}: expected {len(history['epoch'])} values, as /epoch has")
+
+
+def _first(error: InvalidSpec | ValueError, document: Any) -> str:
+    """What is wrong with a document, and where: the first of it."""
     if isinstance(error, InvalidSpec):
-        return f"spec{error.faults[0].pointer}: {error.faults[0].message}"
+        return f"/spec{error.faults[0].pointer}: {error.faults[0].message}"
     if isinstance(error, ValidationError):
-        fault = faults(error, None)[0]
-        return f"{fault.pointer}: {fault.message}"
+        found = faults(error, document)
+        # Of a value that may be of several types there is one for each.
+        each = dict.fromkeys(fault.message for fault in found if fault.pointer == found[0].pointer)
+        return f"{found[0].pointer}: {' or '.join(each).replace(f' or {SHOULD}', ' or ')}"
     return str(error)
 
 
 @contextmanager
-def _rule(file: str, rule: str) -> Iterator[None]:
+def _document(file: str, files: dict[str, Path], rule: str) -> Iterator[Any]:
+    """The JSON in a file of a bundle; a ValueError meanwhile is a fault in it."""
+    path, document = files[file], None
     try:
-        yield
+        if path.stat().st_size > MOST_JSON_BYTES:
+            raise ValueError(f"it has more than {MOST_JSON_BYTES} bytes")
+        document = decode(path.read_bytes())
+        yield document
     except ValueError as error:
-        raise InvalidBundle(f"files/{file}", rule) from error
-
-
-def _decoded(path: Path) -> Any:
-    if path.stat().st_size > MOST_JSON_BYTES:
-        raise ValueError(f"more than {MOST_JSON_BYTES} bytes")
-    return decode(path.read_bytes())
+        raise InvalidBundle(f"files/{file}", f"{rule}: {_first(error, document)}") from error
 
 
 def _check_tensors(spec: TrainingSpec, signature: Signature, path: Path, max_bytes: int) -> None:
@@ -138,12 +147,3 @@ def _check_tensors(spec: TrainingSpec, signature: Signature, path: Path, max_byt
         raise  # an error of the disk is not the bundle's fault
     except Exception as error:  # whatever a foreign model may meet, it met it here and not in a prediction
         raise InvalidBundle(f"files/{STATE_DICT}", "its tensors are not those of the model in the manifest") from error
-
-
-def _check_points(points: Points, signature: Signature) -> None:
-    columns: list[Sized] = [points.part, points.truth, points.prediction, *points.features.values()]
-    columns += [] if points.probability is None else [points.probability]
-    if len({len(each) for each in columns}) > 1 or not set(points.features) <= {each.name for each in signature.inputs}:
-        raise ValueError("columns of unequal length, or of no input")
-    if len(points.part) > 2 * MOST_POINTS or len(points.parameters) > MOST_HISTOGRAMS:
-        raise ValueError("more than a training keeps")

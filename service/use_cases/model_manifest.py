@@ -1,12 +1,17 @@
 """What the manifest of a model says, as a type: what a stranger's bundle says must be of it before it is shown in a list."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.workflow.data.schema import MOST_COLUMNS
 from service.workflow.data.types.names import LONGEST_NAME
+from service.workflow.errors import step
+from service.workflow.look.points import MOST_HISTOGRAMS, MOST_POINTS, Points
 from service.workflow.signature import Signature
+from service.workflow.split import PARTS
+from service.workflow.tasks import Task
 
 Word = Annotated[str, Field(max_length=256)]
 Count = Annotated[int, Field(ge=0)]
@@ -17,7 +22,7 @@ class Trained(BaseModel):
     """How long it was trained."""
 
     epochs: Count
-    seconds: float
+    seconds: Annotated[float, Field(ge=0)]
 
 
 class PartOfRows(BaseModel):
@@ -45,15 +50,71 @@ class ModelManifest(BaseModel):
     job: Word | None = None
 
 
-def check_names(signature: Signature) -> None:
-    """That inputs and outputs are there, and each has a name of its own that a column may have.
+def check_signature(signature: Signature) -> None:
+    """That inputs and outputs are there, each with a name of its own that a column may have, and that the outputs are those of
+    the task.
 
     Raises:
-        ValueError: it is not so.
+        ValueError: it is not so; the message begins with the pointer.
     """
-    for each in (signature.inputs, signature.outputs):
-        names = [column.name for column in each]
+    for kind, each in (("inputs", signature.inputs), ("outputs", signature.outputs)):
+        names, at = [column.name for column in each], f"/signature/{kind}"
         if not 0 < len(names) <= MOST_COLUMNS or len(set(names)) < len(names):
-            raise ValueError("inputs and outputs must be there, and have different names")
+            raise ValueError(f"{at}: expected 1 to {MOST_COLUMNS} of them, with different names")
         if not all(0 < len(name) <= LONGEST_NAME for name in names):
-            raise ValueError(f"a name has 1 to {LONGEST_NAME} characters")
+            raise ValueError(f"{at}: a name has 1 to {LONGEST_NAME} characters")
+    wanted = {Task.REGRESSION: "number", Task.MULTILABEL: "label"}.get(signature.task, "class")
+    if signature.classifies and len(signature.outputs) != 1:
+        raise ValueError(f"/signature/outputs: a {signature.task} model has one output")
+    for position, output in enumerate(signature.outputs):
+        if output.type != wanted or bool(output.classes) != (wanted != "number"):
+            rule = f"expected a {wanted}{' with its classes' if wanted != 'number' else ''}"
+            raise ValueError(f"/signature/outputs/{position}: {rule}, for the task is {signature.task}")
+
+
+def check_confusion(manifest: ModelManifest) -> None:
+    """That there is a count for each pair of classes.
+
+    Raises:
+        ValueError: it is not so; the message begins with the pointer.
+    """
+    size = len(manifest.signature.classes)
+    for part, counts in manifest.confusion.items():
+        if part not in PARTS or len(counts) != size or any(len(row) != size for row in counts):
+            rule = f"expected {size} lists of {size} counts for each of {', '.join(PARTS)}"
+            raise ValueError(f"/confusion{step(part)}: {rule}")
+
+
+def check_points(points: Points, signature: Signature) -> None:
+    """That the charts can be drawn from them.
+
+    Raises:
+        ValueError: they cannot; the message begins with the pointer.
+    """
+    columns: dict[str, Sequence[Any]] = {
+        "/truth": points.truth,
+        "/prediction": points.prediction,
+        **{f"/features{step(name)}": values for name, values in points.features.items()},
+    }
+    classes = signature.outputs[0].classes
+    if (points.probability is None) != (classes is None):
+        raise ValueError(
+            f"/probability: expected {'none' if classes is None else 'one a row'}, for the model's outputs"
+        )
+    columns |= {} if points.probability is None else {"/probability": points.probability}
+    rows = len(points.part)
+    if rows > 2 * MOST_POINTS or not set(points.part) <= set(PARTS):
+        raise ValueError(f"/part: expected at most {2 * MOST_POINTS} of {', '.join(PARTS)}")
+    for at, values in columns.items():
+        if len(values) != rows:
+            raise ValueError(f"{at}: expected {rows} values, as /part has")
+        if at in ("/truth", "/prediction") and classes is None and any(type(each) in (bool, str) for each in values):
+            raise ValueError(f"{at}: expected numbers, for the first output is one")
+    names = [each.name for each in signature.inputs]
+    if not set(points.features) <= set(names) or names[0] not in points.features:
+        raise ValueError("/features: expected the first inputs of the model, by name")
+    if len(points.parameters) > MOST_HISTOGRAMS:
+        raise ValueError(f"/parameters: expected at most {MOST_HISTOGRAMS}")
+    for position, each in enumerate(points.parameters):
+        if len(each.edges) != len(each.counts) + 1:
+            raise ValueError(f"/parameters/{position}/edges: expected one more than there are counts")
