@@ -27,7 +27,7 @@ def unseal(key: str, data: bytes) -> tuple[dict[str, Any], bool]:
     """
     try:
         fields = json.loads(data)
-    except RecursionError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError("not an object of the store") from error
     if not isinstance(fields, dict):
         raise ValueError("not an object of the store")

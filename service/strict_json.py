@@ -44,7 +44,7 @@ def decode(text: bytes, most_brackets: float = MOST_BRACKETS) -> Any:
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise NotStrictJson(str(error)) from None
+        raise NotStrictJson(_reason(error, text)) from None
     colons = count_byte(text, b":")
     if type(value) is dict and len(value) == colons and len(text) <= 2 * DEEPEST:  # a record on its line
         return value
@@ -58,6 +58,34 @@ def decode(text: bytes, most_brackets: float = MOST_BRACKETS) -> Any:
     if colons != members and _colons(text) != members:
         raise NotStrictJson("an object has the same name twice")
     return value
+
+
+def _reason(error: orjson.JSONDecodeError, text: bytes) -> str:
+    """What is wrong, and where: the decoder's position, in words of our own."""
+    if not text.strip():
+        return "it is empty"
+    try:
+        document = text.decode()
+    except UnicodeDecodeError as wrong:
+        return f"the byte at position {wrong.start + 1} is no text in UTF-8"
+    at, line = error.pos, f"line {error.lineno}, " if "\n" in document.strip() else ""
+    found, rest = document[at : at + 1], document[at : at + 9]
+    if not document[at:].strip():
+        return "it ends before it is complete"
+    where = f"{line}column {error.colno}"
+    if "depth" in error.msg:
+        return f"it is nested deeper than {DEEPEST}"
+    if re.match(r"-?(?:NaN|Infinity)", rest):
+        return f"{where}: NaN and Infinity are no JSON; null stands for a missing value"
+    if re.match(r"[-0-9]", rest):
+        return f"{where}: this is no number of JSON, or one beyond what a float64 can hold"
+    if found == ",":
+        return f"{where}: nothing follows this comma, or nothing stands before it"
+    if found < " ":
+        return f"{where}: a control character stands in a text; JSON has it as \\u{ord(found):04x}"
+    if "surrogate" in error.msg:
+        return f"{where}: the text has half a pair of surrogates, which is no character"
+    return f"{where}: {found!r} is not what JSON has here (names and texts in double quotes, commas between values)"
 
 
 def count_brackets(body: bytes) -> int:

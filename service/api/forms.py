@@ -73,6 +73,18 @@ class _Part:
     text: bytearray = field(default_factory=bytearray)
 
 
+def _reason(error: FormParserError) -> str:
+    """Where its reader stops, in words of our own."""
+    said = str(error)
+    if "header count" in said:
+        return "a part has more than 8 headers"
+    if "header size" in said:
+        return "a header of a part has more than 4 KiB"
+    if "Boundary length" in said:
+        return "its boundary is longer than the 70 characters that RFC 2046 allows"
+    return "RFC 7578 has its parts between lines of the boundary that the Content-Type names"
+
+
 class Parts:
     """Takes a form piece by piece, and writes its file.
 
@@ -104,7 +116,7 @@ class Parts:
                 },
             )
         except FormParserError as error:
-            raise MalformedForm(f"the form cannot be read: {error}") from None
+            raise MalformedForm(f"the form cannot be read: {_reason(error)}") from error
 
     def feed(self, data: bytes) -> None:
         """Takes the next piece.
@@ -117,7 +129,7 @@ class Parts:
         try:
             self._parser.write(data)
         except FormParserError as error:
-            raise MalformedForm(f"the form cannot be read: {error}") from None
+            raise MalformedForm(f"the form cannot be read: {_reason(error)}") from error
         self._around -= self._file_bytes - before
         if self._around > MOST_AROUND:
             raise TooLarge(f"the form has more than {MOST_AROUND} bytes around its file")

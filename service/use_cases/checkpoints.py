@@ -101,7 +101,7 @@ class Checkpoints:
             folder.save(state)
         except OSError as error:  # the disk may be well again before the next one
             if not self._troubled:
-                self._attempt.message(f"a checkpoint could not be saved: {error.strerror or type(error).__name__}")
+                self._attempt.message(f"a checkpoint could not be saved: {error.strerror or 'a disk failed'}")
             self._troubled = True
         else:
             self._troubled = False

@@ -28,4 +28,4 @@ def passing(what: str) -> Iterator[None]:
     except OSError as error:
         if error.errno in NO_SPACE:
             raise AttemptPutOff("no_space", f"{what}: no space is left") from error
-        raise AttemptPutOff("unavailable", f"{what}: {error.strerror or type(error).__name__}") from error
+        raise AttemptPutOff("unavailable", f"{what}: {error.strerror or 'a disk failed'}") from error

@@ -218,11 +218,9 @@ def _check_batches(found: Resolved, network: nn.Module) -> None:
         return
     try:
         network.train()(torch.zeros(1, found.columns, device="meta"))
-    except ValueError as error:  # torch's own word for it
+    except ValueError:  # torch's own word for it
         at = "/training/batch_size" if size == 1 else "/split/train"
-        message = (
-            f"{str(error).splitlines()[0]}: a layer of this model compares the rows of a batch, and there is only one"
-        )
+        message = "a layer of this model compares the rows of a batch, and there is only one; 2 or more are expected"
         raise InvalidSpec(Fault(at, message)) from None
 
 

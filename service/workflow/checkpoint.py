@@ -106,7 +106,7 @@ def _read(path: Path) -> State:
             text = file.metadata()["state"]
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
     except (OSError, RuntimeError) as error:  # a disk that fails, as two libraries say it that open the file anew
-        raise OSError(errno.EIO, str(error)) from error
+        raise OSError(errno.EIO, os.strerror(errno.EIO)) from error
     state: State = unflatten(text, tensors)
     return state
 

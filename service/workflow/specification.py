@@ -96,6 +96,13 @@ def counted(value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> 
 COUNTED = WrapValidator(counted)  # beside the type of a list's or an object's entries
 
 
+# Where pydantic speaks of Python's types.
+IN_WORDS_OF_JSON = {
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "expected an object"),
+    **dict.fromkeys(("list_type", "tuple_type"), "expected a list"),
+}
+
+
 def nearest(name: object, known: Iterable[str]) -> str:
     """`did you mean …` with the nearest known names, then all of them when they are few."""
     names = sorted(known)
@@ -212,7 +219,7 @@ def _fault(each: Any, value: Any, at: str) -> Fault:
         inside = _child(inside, name)
     if each["type"] in ("union_tag_invalid", "union_tag_not_found"):
         pointer += "/kind"
-    return Fault(pointer, each["msg"])
+    return Fault(pointer, IN_WORDS_OF_JSON.get(each["type"], each["msg"]))
 
 
 def _child(value: Any, step: int | str) -> Any:

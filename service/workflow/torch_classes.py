@@ -16,6 +16,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from service.workflow.specification import FaultBudget, Specification, budget_of, counted, fault_at, shown
+from service.workflow.torch_words import in_one_line
 
 # Not a client's business: how torch runs the step, and arguments torch itself deprecates.
 LEFT_OUT = {"self", "params", "foreach", "fused", "capturable", "differentiable", "maximize", "device", "dtype"}
@@ -108,8 +109,8 @@ class Family:
         except Exception as error:  # torch raises what it likes: ValueError, AssertionError, TypeError, RuntimeError
             for name in given:
                 if self._passes(cls, {k: v for k, v in given.items() if k != name}):
-                    raise fault_at(name, f"torch refuses this: {error}", given[name]) from None
-            message = f"torch refuses these arguments: {error}"
+                    raise fault_at(name, f"torch refuses this: {in_one_line(error)}", given[name]) from None
+            message = f"torch refuses these arguments: {in_one_line(error)}"
             raise PydanticCustomError("torch_refuses", "{message}", {"message": message}) from None
 
     def _passes(self, cls: type, arguments: dict[str, Any]) -> bool:

@@ -24,8 +24,11 @@ def _normalised(text: str) -> str:
         )
     try:
         url = str(Url(text))
-    except ValidationError as error:
-        raise ValueError(error.errors()[0]["msg"].removeprefix("Input should be a valid URL, ")) from None
+    except ValidationError:
+        raise ValueError(
+            "the URL's host or port is none; a name, an IPv4 address or an IPv6 address in brackets is expected, and a port "
+            "of at most 65535"
+        ) from None
     if len(url) > LONGEST:
         raise ValueError(f"the URL, once escaped, has more than {LONGEST} characters")
     return url

@@ -9,6 +9,7 @@ from torch import nn
 from service.workflow.errors import Fault, InvalidSpec
 from service.workflow.models.kind import ModelKind
 from service.workflow.torch_classes import Family, arguments_of
+from service.workflow.torch_words import in_one_line
 
 # fmt: off
 NAMES = [
@@ -130,8 +131,7 @@ class LayersSpec(ModelKind):
         return after
 
     def _fault(self, layer: BaseModel, position: int, flowing: torch.Tensor, error: Exception) -> InvalidSpec:
-        said = str(error).strip().split("\n", 1)[0][:200] or type(error).__name__
-        message = f"layer {position + 1}, {_name(layer)}, cannot take {_shape(flowing)}: {said}"
+        message = f"layer {position + 1}, {_name(layer)}, cannot take {_shape(flowing)}: {in_one_line(error)}"
         return InvalidSpec(Fault(f"/model/layers/{position}", message))
 
 
