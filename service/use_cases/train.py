@@ -29,6 +29,7 @@ from service.workflow.models import install as install_models
 from service.workflow.save_and_load import save
 from service.workflow.signature import Signature
 from service.workflow.spec import TrainingSpec, parse
+from service.workflow.specification import shown
 from service.workflow.split import PARTS
 from service.workflow.split import columns as split_columns
 from service.workflow.state import State
@@ -152,9 +153,9 @@ def _load(store: Store, spec: TrainingSpec, signature: Signature, scratch: Path)
         version = store.datasets.get(data.dataset, data.version or 0)
         path = store.datasets.path(version, DATA)
     except NotFound:
-        raise AttemptFailed("dataset_deleted", f"the data set {data.dataset!r} was deleted") from None
+        raise AttemptFailed("dataset_deleted", f"the data set {shown(data.dataset)} was deleted") from None
     except Corrupt as error:
-        raise AttemptFailed("invalid_data", str(error)) from error
+        raise AttemptFailed("invalid_data", f"{error} Upload the data set again.") from error
     schema = Schema.model_validate(version.manifest["schema"])
     wanted = split_columns(spec.split, schema) | signature.wanted()
     about = {"digest": version.manifest["digest"], "dataset": data.dataset, "version": version.number}
@@ -174,6 +175,8 @@ def _initial(store: Store, spec: TrainingSpec) -> Model | None:
         return open_model(store, store.resolve(name, reference))[0]
     except NotFound:
         raise AttemptFailed("invalid_data", f"{spec.initial}, which this training starts from, was deleted") from None
+    except Corrupt as error:
+        raise AttemptFailed("invalid_data", f"this training starts from {spec.initial}. {error}") from error
 
 
 def _write(folder: Path, learned: Learned, history: History) -> dict[str, Path]:

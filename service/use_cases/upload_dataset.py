@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import logging
 import shutil
 import signal
 from collections.abc import Coroutine, Mapping
@@ -22,12 +23,15 @@ from service.workflow.data.survey_limits import most_memory, most_processor_seco
 from service.workflow.errors import InvalidData
 from service.workflow.specification import FaultBudget, faults
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 HEAD = "head.json"
 MOST_HEAD_BYTES = 16 * 2**20  # that are read of it; those of before had no bound
 MOST_SECONDS = 600
 MOST_SURVEY_BYTES = 64 * 2**20  # of a survey's answer
+MOST_LOGGED = 2000  # characters of what a survey says to the log
 MOST_AT_ONCE = 2
 MOST_WAITING = 64
 WAITED_LONG = "reading the file took more than {} seconds"
@@ -199,6 +203,8 @@ async def _survey(path: Path, media_type: str, options: ReadingOptions, most_byt
         raise InvalidData(WAITED_LONG.format(MOST_SECONDS)) from None
     except SaidTooMuch:
         raise InvalidData("there is more to be said of the file's columns than is kept") from None
+    if done.errors:
+        log.warning("the process that read an upload says: %s", done.errors.decode(errors="replace")[:MOST_LOGGED])
     if done.status == -signal.SIGXCPU:
         raise InvalidData(WAITED_LONG.format(f"{most_processor_seconds(path.stat().st_size)} processor")) from None
     if done.status:

@@ -16,7 +16,7 @@ from service.workflow.data.types.category import as_text
 from service.workflow.data.types.kinds import KINDS
 from service.workflow.errors import InvalidData
 from service.workflow.signature import Input, Output
-from service.workflow.specification import shown
+from service.workflow.specification import nearest, shown
 
 MOST_CATEGORIES = 256  # of one feature; rarer ones count as unknown
 LONGEST_CATEGORY = 1000  # characters; what is longer counts as unknown, so that a model's signature stays small
@@ -105,7 +105,8 @@ def _target(output: Output, column: Numbers | Texts) -> Numbers:
         found = column.astype(np.float64, copy=False)
     if not np.isfinite(found).all():
         row = int(np.flatnonzero(~np.isfinite(found))[0])
-        raise InvalidData(f"the target {output.name!r} has no usable value in row {row}: {_what(output, column, row)}")
+        at = f"the target {shown(output.name)}, row {row + 1} of those with a target"
+        raise InvalidData(f"{at}: {_what(output, column, row)}")
     return found
 
 
@@ -117,8 +118,10 @@ def _class_positions(output: Output, values: Sequence[Scalar | None]) -> Numbers
 
 
 def _what(output: Output, column: Numbers | Texts, row: int) -> str:
-    if isinstance(column, Texts):
-        return (
-            "it is missing" if column.codes[row] < 0 else f"{shown(column.values[column.codes[row]])} is no known class"
-        )
-    return "it is missing" if np.isnan(column[row]) else f"{column[row]} is not one it can learn"
+    missing = column.codes[row] < 0 if isinstance(column, Texts) else np.isnan(column[row])
+    if missing:
+        return "its value is missing; expected one in every row that is learned from"
+    value = column.values[column.codes[row]] if isinstance(column, Texts) else as_text(column[row].item())
+    if output.classes is None:
+        return f"{value} is no finite number, which is expected"
+    return f"{shown(value)} is no known class; {nearest(value, map(as_text, output.classes))}"

@@ -21,6 +21,7 @@ from service.workflow.model import Model, build_network
 from service.workflow.schedulers import Schedule
 from service.workflow.signature import Signature
 from service.workflow.spec import TrainingSpec
+from service.workflow.specification import shown
 from service.workflow.split import PARTS, Split, split
 from service.workflow.state import State
 from service.workflow.training_loop import AfterStep, Report, train
@@ -149,7 +150,7 @@ def _check_range(signature: Signature, examples: Examples) -> None:
     for name, beyond in infinite:
         if beyond:
             raise InvalidData(
-                f"the column {name!r} holds a number that is beyond what a network can take (a float32): with `normalize` "
+                f"the column {shown(name)} holds a number that is beyond what a network can take (a float32): with `normalize` "
                 "that is one very far from those of the training part, without it one above 3.4e38"
             )
 

@@ -11,6 +11,7 @@ from service.serving.input_values import Wrong, absent, from_texts, from_values,
 from service.serving.instances import MOST_ROWS, check_names
 from service.workflow.data.native_errors import quiet
 from service.workflow.data.table import Numbers, Texts
+from service.workflow.data.types.stored_types import in_words
 from service.workflow.encode import raw_dtype, raw_features
 from service.workflow.errors import Fault, InvalidInstances, step
 from service.workflow.signature import Input, Signature
@@ -90,7 +91,9 @@ def from_frame(
     for each in signature.inputs:
         series = frame[each.name].alias("")  # without its name, which polars may read as more than that
         if _is_of_no_type(series.dtype):
-            faults.append(Fault(step(each.name), f"holds {series.dtype}; a column of {each.type}s is expected"))
+            faults.append(
+                Fault(step(each.name), f"holds {in_words(series.dtype)}; a column of {each.type}s is expected")
+            )
             continue
         with polars_called(f"the column {shown(each.name)} cannot be read"):
             column, wrong = _column(each, series, as_text, most)

@@ -25,6 +25,7 @@ from service.serving.formats.tables import Array, answers_frame
 from service.serving.input_values import greatest
 from service.serving.instances import MOST_ROWS, check_names, from_texts
 from service.serving.warm_models import Warm
+from service.workflow.data.formats import csv_faults
 from service.workflow.data.formats.csv_header import name_columns
 from service.workflow.data.formats.csv_repair import ESCAPE
 from service.workflow.data.reading import Reading
@@ -185,7 +186,7 @@ def _names(line: bytes, separator: str) -> list[str]:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
         cells = next(reader, [])
     except csv.Error as error:
-        raise invalid(f"the header cannot be read: {error}") from None
+        raise invalid(f"the header cannot be read: {csv_faults.in_words(error)}") from error
     if not any(map(str.strip, cells)):
         raise invalid("the body is empty; a first line with the names of the columns is expected")
     if len(cells) > MOST_COLUMNS:
@@ -215,7 +216,7 @@ def _well_formed(rows: bytes, width: int, separator: str) -> bytes:
         try:
             return _written_anew(text, width, separator, ESCAPE)
         except csv.Error:
-            raise invalid(f"the body cannot be read as CSV: {error}") from None
+            raise invalid(str(error)) from error
 
 
 def _written_anew(rows: str, width: int, separator: str, escape: str | None) -> bytes:
@@ -226,14 +227,17 @@ def _written_anew(rows: str, width: int, separator: str, escape: str | None) -> 
     source = io.StringIO(rows, newline="")
     reader = csv.reader(source, delimiter=separator, skipinitialspace=True, strict=True, escapechar=escape)
     line = 2
-    for row in reader:
-        while len(row) > width and not row[-1].strip():  # a separator at the end of the line
-            row.pop()
-        if len(row) != width and any(map(str.strip, row)):
-            raise invalid(f"line {line} has {len(row)} fields, and the header names {width}")
-        if len(row) == width and (width > 1 or not row[0].isspace()):
-            write(row)
-        line = reader.line_num + 2
+    try:
+        for row in reader:
+            while len(row) > width and not row[-1].strip():  # a separator at the end of the line
+                row.pop()
+            if len(row) != width and any(map(str.strip, row)):
+                raise invalid(f"line {line} has {len(row)} fields, and the header names {width}")
+            if len(row) == width and (width > 1 or not row[0].isspace()):
+                write(row)
+            line = reader.line_num + 2
+    except csv.Error as error:
+        raise csv.Error(f"line {line} cannot be read as CSV: {csv_faults.in_words(error)}") from None
     return made.getvalue().encode()
 
 

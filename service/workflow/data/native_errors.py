@@ -1,5 +1,9 @@
-"""What polars raises at a file, as an error of ours: its panics, too, which are no `Exception`, and what they print."""
+"""What the readers of files raise, as errors of ours: their panics, too, which are no `Exception`, and what they print.
 
+A library's own text stays inside: it names its parts and not the file's, so it goes to the log and not into an answer.
+"""
+
+import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -7,27 +11,44 @@ from contextlib import contextmanager
 
 from service.workflow.errors import InvalidData
 
+DAMAGED = "it is damaged, cut short, or has in it what is not read here; save it again and send the whole file"
+
+log = logging.getLogger(__name__)
+
 
 @contextmanager
-def native_errors(what: str = "the file") -> Iterator[None]:
-    """Turns what the reader of a file raises into InvalidData."""
-    import polars as pl
-
+def native_errors(kind: str) -> Iterator[None]:
+    """Turns what the reader of a file of this kind raises into InvalidData, and logs what the reader says."""
     try:
         with quiet():
             yield
-    except pl.exceptions.PolarsError as error:
-        raise InvalidData(f"{what} cannot be read: {first_line(error)}") from error
-    except OSError as error:
-        if error.errno is not None:  # the system's, and not what polars says of a file that is cut short
+    except InvalidData as error:
+        if error.__cause__ is not None:
+            _log(kind, error.__cause__)
+        raise
+    except BaseException as error:
+        if not is_native(error):
             raise
-        raise InvalidData(f"{what} cannot be read: {first_line(error)}") from error
-    except pl.exceptions.PanicException as error:
-        raise InvalidData(f"{what} cannot be read: it holds what its format does not allow") from error
+        _log(kind, error)
+        raise InvalidData(f"the file cannot be read as {kind}: {DAMAGED}") from error
+
+
+def is_native(error: BaseException) -> bool:
+    """Whether the reader of a file raises this, and not Python or the system. Each library in Rust has a class of its own for
+    its panics."""
+    import polars as pl
+
+    if isinstance(error, OSError):
+        return error.errno is None  # polars says so of a file that is cut short
+    return isinstance(error, pl.exceptions.PolarsError) or type(error).__name__ == "PanicException"
+
+
+def _log(kind: str, error: BaseException) -> None:
+    log.warning("the reader of %s says: %s", kind, first_line(error))
 
 
 def first_line(error: BaseException) -> str:
-    """What polars says, without its advice."""
+    """What an error says, without advice and backtraces."""
     return str(error).strip().split("\n", 1)[0][:300]
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from service.workflow.data.formats import opened
-from service.workflow.data.native_errors import native_errors
+from service.workflow.data.cell import cell
+from service.workflow.data.formats import NAMES, opened
+from service.workflow.data.native_errors import is_native, native_errors
 from service.workflow.data.schema import Schema, how_of
 from service.workflow.data.table import Numbers, Table, Texts, Wanted
 from service.workflow.data.types.column_kind import present
@@ -65,7 +66,7 @@ def batches(
         if _is_plain(schema, name, each)
     }
     done = 0
-    with native_errors(), opened(path, media_type, schema.reading, scratch) as file:
+    with native_errors(NAMES[media_type]), opened(path, media_type, schema.reading, scratch) as file:
         for batch in file.batches(list(wanted), plain):
             made = {name: parsed(name, batch[name], each.type, how[name], done) for name, each in wanted.items()}
             done += len(next(iter(batch.values())))
@@ -78,22 +79,43 @@ def parsed(name: str, series: "pl.Series", kind: ColumnType, how: How, before: i
     Raises:
         InvalidData: a value that is there is none of that type.
     """
-    values = KINDS[kind].parse(series, how)
-    if values.null_count() > series.null_count():
+    try:
+        values = KINDS[kind].parse(series, how)
+        if values.null_count() == series.null_count():
+            return values
         wrong = (present(series, how) & values.is_null()).arg_true()
-        if len(wrong):
-            row = int(wrong[0])
-            form = f" ({how.date_format})" if kind == "datetime" and how.date_format else ""
-            where = f"the column {shown(name)}, row {before + row + 1}"
-            raise InvalidData(f"{where}: {_cell(series, row)} is no {kind}{form}")
+    except BaseException as error:
+        if not is_native(error):
+            raise
+        raise _no_value(name, series, kind, how, _first_refused(series, kind, how), before) from error
+    if len(wrong):
+        raise _no_value(name, series, kind, how, int(wrong[0]), before)
     return values
 
 
-def _cell(series: "pl.Series", row: int) -> str:
-    """A value as it may stand in a message. Of dates the number: polars' own calendar ends in a panic far out."""
-    if series.dtype.is_temporal():
-        return f"a {series.dtype} that counts {series.to_physical()[row]}"
-    return shown(series[row])
+def _no_value(name: str, series: "pl.Series", kind: ColumnType, how: How, row: int, before: int) -> InvalidData:
+    import polars as pl
+
+    where = f"the column {shown(name)}, row {before + row + 1}"
+    dated = kind in ("datetime", "category") and series.dtype.base_type() in (pl.Date, pl.Datetime)
+    expected = "a date of the years 1 to 9999" if dated else KINDS[kind].wanted(how)
+    return InvalidData(f"{where}: {cell(series, row)} is no {kind}; expected {expected}")
+
+
+def _first_refused(series: "pl.Series", kind: ColumnType, how: How) -> int:
+    """The position of the first value that its reader stops at."""
+    low, high = 0, len(series)
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            KINDS[kind].parse(series[low:middle], how)
+        except BaseException as error:
+            if not is_native(error):
+                raise
+            high = middle
+        else:
+            low = middle
+    return low
 
 
 def _is_plain(schema: Schema, name: str, wanted: Wanted) -> bool:

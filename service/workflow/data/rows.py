@@ -110,5 +110,5 @@ class RowsData(Columns):
             try:
                 columns[name] = column(column_of(self.records, name), each, how_of(schema, name))
             except InvalidValue as error:
-                raise InvalidData(f"the column {name!r}, record {error.row}: {error}") from None
+                raise InvalidData(f"the column {shown(name)}, record {error.row}: {error}") from None
         return Table(columns)

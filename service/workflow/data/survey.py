@@ -17,7 +17,7 @@ import orjson
 
 from service.liveness import beat, die_with
 from service.workflow.data.column_survey import ColumnSurvey
-from service.workflow.data.formats import opened
+from service.workflow.data.formats import NAMES, opened
 from service.workflow.data.formats.json_lines import Records
 from service.workflow.data.formats.opened import Opened
 from service.workflow.data.infer import Findings, Inferred, evidence_for, infer
@@ -28,6 +28,7 @@ from service.workflow.data.sniff import sniff
 from service.workflow.data.survey_limits import limit_this_process, short_head, with_few_values
 from service.workflow.data.types.evidence import Evidence
 from service.workflow.data.types.names import LONGEST_NAME, ColumnType
+from service.workflow.data.types.stored_types import in_words
 from service.workflow.errors import InvalidData
 from service.workflow.specification import nearest, shown
 
@@ -61,11 +62,12 @@ def survey(path: Path, media_type: str, options: ReadingOptions | None = None, m
         InvalidData: the file cannot be read, or holds no table; the line or column is named where it is known.
     """
     options = options or ReadingOptions()
-    with TemporaryDirectory(dir=path.parent) as folder, native_errors(f"the file, taken for {media_type},"):
+    with TemporaryDirectory(dir=path.parent) as folder:
         scratch = Path(folder)
         (scratch / "sniffed").mkdir()
-        found = sniff(path, media_type, options, scratch / "sniffed", most_bytes)
-        with opened(path, found.media_type, found.reading, scratch) as table:
+        with native_errors("a table"):
+            found = sniff(path, media_type, options, scratch / "sniffed", most_bytes)
+        with native_errors(NAMES[found.media_type]), opened(path, found.media_type, found.reading, scratch) as table:
             return _survey(table, found.media_type, found.reading, options, found.notes)
 
 
@@ -156,10 +158,10 @@ def _typed(name: str, dtype: "pl.DataType", options: ReadingOptions) -> Inferred
     """The type of a column whose values have one in the file."""
     import polars as pl
 
-    reason = f"the file says {dtype}"
+    reason = f"the file says {in_words(dtype)}"
     asked = options.types.get(name) or ("datetime" if name in options.date_formats else None)
     if dtype.is_nested() or dtype.base_type() in (pl.Binary, pl.Object):
-        return Inferred("unsupported", f"holds {dtype}")
+        return Inferred("unsupported", f"holds {in_words(dtype)}")
     kind: Any = "category"
     if dtype.is_numeric() or dtype in (pl.Null, pl.Duration):
         kind = "number"

@@ -24,6 +24,16 @@ JSON_LINES = "application/x-ndjson"
 PARQUET = "application/vnd.apache.parquet"
 ARROW_FILE = "application/vnd.apache.arrow.file"
 ARROW_STREAM = "application/vnd.apache.arrow.stream"
+# What stands before a fault in the words of messages.
+NAMES = {
+    CSV: "CSV",
+    EXCEL: "an Excel workbook",
+    JSON: "JSON",
+    JSON_LINES: "JSON Lines",
+    PARQUET: "Parquet",
+    ARROW_FILE: "an Arrow file",
+    ARROW_STREAM: "an Arrow stream",
+}
 
 Open = Callable[[Path, Reading, Path], Opened]
 

@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.workflow.data.formats.opened import Batch, Opened
+from service.workflow.data.native_errors import DAMAGED, is_native
 from service.workflow.data.reading import Reading
 from service.workflow.data.schema import BATCH_ROWS
+from service.workflow.errors import InvalidData
+from service.workflow.specification import shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,7 +25,34 @@ class Columnar(Opened):
         self.names = list(frame.collect_schema())
 
     def batches(self, names: Sequence[str], plain: "Mapping[str, pl.DataType]") -> "Iterator[Batch]":
-        """The named columns, batch by batch, as the file has them."""
+        """The named columns, batch by batch, as the file has them.
+
+        Raises:
+            InvalidData: a column, named, cannot be read.
+        """
+        try:
+            yield from self._batches(names)
+        except BaseException as error:
+            if not is_native(error):
+                raise
+            self._check_each(names)
+            raise
+
+    def _check_each(self, names: Sequence[str]) -> None:
+        """Reads the columns one by one, until one cannot be read."""
+        for name in names:
+            rows = 0
+            try:
+                for batch in self._batches([name]):
+                    rows += len(batch[name])
+            except BaseException as error:
+                if not is_native(error):
+                    raise
+                raise InvalidData(
+                    f"the column {shown(name)} cannot be read from row {rows + 1} on: {DAMAGED}"
+                ) from error
+
+    def _batches(self, names: Sequence[str]) -> "Iterator[Batch]":
         import polars as pl
 
         # Each by its position: polars reads `^a$` as a pattern, and `*` as all columns.

@@ -42,16 +42,24 @@ class CsvFile(Opened):
         positions = sorted(self.names.index(name) for name in names)
         taken = [self.names[at] for at in positions]
         for chunk in self._whole_rows():
-            frame = pl.read_csv(
-                chunk,
-                has_header=False,
-                schema=schema,
-                columns=positions,
-                separator=self._separator,
-                infer_schema=False,
-                raise_if_empty=False,
-            )
+            try:
+                frame = self._frame(chunk, schema, positions)
+            except pl.exceptions.PolarsError:  # a number is none: whoever reads the texts can say which
+                frame = self._frame(chunk, dict.fromkeys(schema, pl.String()), positions)
             yield {name: frame.to_series(at).alias("") for at, name in enumerate(taken)}
+
+    def _frame(self, rows: bytes, schema: "Mapping[str, pl.DataType]", positions: Sequence[int]) -> "pl.DataFrame":
+        import polars as pl
+
+        return pl.read_csv(
+            rows,
+            has_header=False,
+            schema=dict(schema),
+            columns=positions,
+            separator=self._separator,
+            infer_schema=False,
+            raise_if_empty=False,
+        )
 
     def _whole_rows(self) -> Iterator[bytes]:
         """The rows in chunks that end where a row ends: at a line's end outside of quotes."""

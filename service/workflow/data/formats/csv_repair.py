@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.workflow.data.formats import csv_faults
 from service.workflow.data.formats.csv_header import COMMENT, Header
 from service.workflow.data.reading import Reading
 from service.workflow.data.types.column_kind import SPACE
@@ -91,7 +92,7 @@ def _in_plain_words(error: csv.Error, path: Path, line: int) -> str:
     if "expected after" in str(error):
         stray = next((at for at, _ in _stray_quotes(text)), column)
         return f"the quote at column {stray} stands inside of a quoted cell; write it twice"
-    return str(error)
+    return csv_faults.in_words(error)
 
 
 def _stray_quotes(text: str) -> Iterator[tuple[int, str]]:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from service.workflow.data.formats.packed import check_size
+from service.workflow.data.native_errors import DAMAGED
 from service.workflow.errors import InvalidData
 from service.workflow.specification import shown
 
@@ -36,7 +37,7 @@ def sheet_as_csv(path: Path, sheet: str | None, scratch: Path, most: int = MOST_
         chosen = names[0] if sheet is None else sheet
         cells = workbook.load_sheet(chosen, header_row=None, dtypes="string").to_polars()
     except fastexcel.FastExcelError as error:
-        raise InvalidData(f"the Excel file cannot be read: {str(error).splitlines()[0][:200]}") from None
+        raise InvalidData(f"the Excel workbook cannot be read: {DAMAGED}") from error
     cells.write_csv(made, include_header=False)
     return made, chosen
 

@@ -28,11 +28,16 @@ def _broken(what: str) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (None, errno.EINVAL):  # a place that the file does not have is an invalid argument
             raise
-        raise InvalidData(f"{what} is broken: {error}") from None
+        raise InvalidData(f"{what} {_DAMAGED}") from error
+    except RuntimeError as error:  # also NotImplementedError
+        raise InvalidData(f"{what} has a password, or is packed in a way that is not read: pack it anew") from error
     except _BROKEN as error:
-        raise InvalidData(f"{what} is broken, or packed in a way that is not read: {error}") from None
+        raise InvalidData(f"{what} {_DAMAGED}") from error
 
 
+_DAMAGED = (
+    "is damaged or cut short: its checksums or sizes are not those of what is in it; send the whole file as it was made"
+)
 # What Python's readers raise at files that are made to break them.
 _BROKEN = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, RuntimeError, IndexError, ValueError)
 

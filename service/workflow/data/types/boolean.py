@@ -44,12 +44,16 @@ class Boolean(ColumnKind):
         words = stripped(series, how).str.strip_chars(SPACE).str.to_lowercase()
         return words.replace_strict(list(MEANINGS), list(MEANINGS.values()), default=None, return_dtype=pl.Float64)
 
+    def wanted(self, how: How) -> str:
+        """One of two words."""
+        return "true or false"
+
     def from_value(self, value: Any, how: How) -> float | None:
         """true, false, 1 or 0 of JSON, or a word of the pairs."""
         if isinstance(value, str):
             return self.from_text(value, how)
         if value not in (0, 1):
-            raise expected("true or false", value)
+            raise expected(self.wanted(how), value)
         return float(value)
 
     def from_text(self, text: str, how: How) -> float | None:
@@ -58,5 +62,5 @@ class Boolean(ColumnKind):
             return None
         meaning = MEANINGS.get(text.strip(SPACE).lower())
         if meaning is None:
-            raise expected("true or false", text)
+            raise expected(self.wanted(how), text)
         return meaning

@@ -54,10 +54,14 @@ class Category(ColumnKind):
             return pl.Series("", [None] * len(series), pl.String)
         return series.replace_strict(distinct, texts, default=None, return_dtype=pl.String)
 
+    def wanted(self, how: How) -> str:
+        """Any text."""
+        return "a text"
+
     def from_value(self, value: Any, how: How) -> str | None:
         """A text, or what JSON writes for a number, true or false."""
         if isinstance(value, dict | list):
-            raise expected("a text", value)
+            raise expected(self.wanted(how), value)
         return self.from_text(value, how) if isinstance(value, str) else as_text(value)
 
     def from_text(self, text: str, how: How) -> str | None:

@@ -32,6 +32,10 @@ class ColumnKind(ABC):
         """The values of a column as floats, or as texts for categories; null where one is missing, or is none."""
 
     @abstractmethod
+    def wanted(self, how: How) -> str:
+        """What a value of the type is, as messages say what would be right."""
+
+    @abstractmethod
     def from_value(self, value: Any, how: How) -> float | str | None:
         """A value of JSON as its column keeps it, None for a missing one.
 

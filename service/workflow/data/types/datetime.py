@@ -56,6 +56,13 @@ class Datetime(ColumnKind):
         usable = (found >= FIRST) & (found < LAST)
         return pl.Series("", np.where(usable, found, np.nan)).fill_nan(None)
 
+    def wanted(self, how: How) -> str:
+        """A date in the form of the data, or in ISO 8601."""
+        if how.date_format in COUNTED:
+            return f"{how.date_format} since 1970, or a date or time in ISO 8601"
+        also = f", or as {how.date_format}" if how.date_format not in (None, ISO) else ""
+        return f"a date or time in ISO 8601{also}"
+
     def from_value(self, value: Any, how: How) -> float | None:
         """A text as in `from_text`; a number where the data count seconds or milliseconds."""
         if isinstance(value, str):
@@ -66,7 +73,7 @@ class Datetime(ColumnKind):
                 return found
         if how.date_format == "%Y%m%d" and isinstance(value, int) and not isinstance(value, bool):
             return self.from_text(str(value), how)
-        raise expected(_wanted(how), value)
+        raise expected(self.wanted(how), value)
 
     def from_text(self, text: str, how: How) -> float | None:
         """A date or time in ISO 8601, or in the form of the data."""
@@ -79,7 +86,7 @@ class Datetime(ColumnKind):
         if found is None:
             found = _by_python(bare)
         if found is None or not FIRST <= found < LAST:
-            raise expected(_wanted(how), text)
+            raise expected(self.wanted(how), text)
         return found
 
     def encode(self, column: Numbers | Texts, categories: Sequence[str] | None) -> list[Numbers]:
@@ -91,13 +98,6 @@ class Datetime(ColumnKind):
             angle = 2 * np.pi * (((column - start) % period) / period)
             made += [np.sin(angle), np.cos(angle)]
         return made
-
-
-def _wanted(how: How) -> str:
-    if how.date_format in COUNTED:
-        return f"{how.date_format} since 1970, or a date or time in ISO 8601"
-    also = f", or as {how.date_format}" if how.date_format not in (None, ISO) else ""
-    return f"a date or time in ISO 8601{also}"
 
 
 def _by_python(text: str) -> float | None:

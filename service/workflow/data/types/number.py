@@ -59,6 +59,10 @@ class Number(ColumnKind):
             return pl.Series("", np.divide(series.dt.total_microseconds().cast(pl.Float64), 1e6))
         return pl.Series("", [None] * len(series), pl.Float64)
 
+    def wanted(self, how: How) -> str:
+        """A number that is there, or nothing."""
+        return "a finite number, or nothing for a missing value"
+
     def from_value(self, value: Any, how: How) -> float | None:
         """A number of JSON, or a word for a missing one."""
         if isinstance(value, str) and is_missing(value, how):
@@ -75,7 +79,7 @@ class Number(ColumnKind):
             return None
         value = number_of(text.strip(SPACE), how.decimal)
         if value is None:
-            raise expected("a finite number, or nothing for a missing value", text)
+            raise expected(self.wanted(how), text)
         return value
 
 

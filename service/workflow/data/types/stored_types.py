@@ -1,0 +1,33 @@
+"""The types that columns have in files with types, in words of no library."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def in_words(dtype: "pl.DataType") -> str:
+    """What a column of this type holds."""
+    import polars as pl
+
+    named = {
+        pl.Boolean: "booleans",
+        pl.String: "texts",
+        pl.Categorical: "texts",
+        pl.Enum: "texts",
+        pl.Date: "dates",
+        pl.Datetime: "dates with times",
+        pl.Time: "times of day",
+        pl.Duration: "durations",
+        pl.Decimal: "decimal numbers",
+        pl.Binary: "bytes",
+        pl.List: "lists",
+        pl.Array: "lists",
+        pl.Struct: "objects",
+        pl.Null: "nothing but missing values",
+    }
+    if (known := named.get(dtype.base_type())) is not None:
+        return str(known)
+    if dtype.is_integer():
+        return "whole numbers"
+    return "numbers" if dtype.is_float() else "values of a type that is not read here"
