@@ -12,6 +12,7 @@ from service.workflow.errors import InvalidSpec
 from service.workflow.models import layers
 from service.workflow.spec import parse
 from service.workflow.tasks import Task
+from service.workflow.torch_words import in_one_line
 from tests.workflow.learning import spec, train
 
 TARGETS = {Task.REGRESSION: "price", Task.BINARY: "dear", Task.MULTICLASS: "kind", Task.MULTILABEL: ["large", "old"]}
@@ -202,3 +203,17 @@ def test_every_layer_in_the_table_is_told_from_torchs_signature() -> None:
         arguments = layers.FAMILY.arguments(name).model_fields
         assert "device" not in arguments
         assert "inplace" not in arguments
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Invalid learning rate: -1\nmore of it", "Invalid learning rate: -1"),
+        ('x INTERNAL ASSERT FAILED at "/pytorch/aten/src/a.cpp":1', "torch cannot do this"),
+        ("cannot open /usr/lib/torch", "torch cannot do this"),
+        ("<object at 0x7fe0bb33f290> is none", "torch cannot do this"),
+        ("", "torch cannot do this"),
+    ],
+)
+def test_torch_is_quoted_about_the_arguments_only(said: str, told: str) -> None:
+    assert in_one_line(RuntimeError(said)) == told
