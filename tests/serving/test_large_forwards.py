@@ -46,7 +46,8 @@ def test_in_little_memory_and_to_the_same_numbers() -> None:
     raw = torch.linspace(-1, 1, 20_000)[:, None]
     assert wide.rows_at_once < 2000
     made: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]] = []
-    assert growth(lambda: made.append(forward(wide, raw))) < 2 * FORWARD_BYTES
+    # All rows at once would make 20 times as much; the allocator keeps some of what each part has given back.
+    assert growth(lambda: made.append(forward(wide, raw))) < 4 * FORWARD_BYTES
     with torch.inference_mode():
         alone = np.concatenate([wide.model(part).numpy() for part in raw.split(1000)])
     assert made[0].shape == (20_000, 1) and np.allclose(made[0], alone, rtol=0, atol=1e-5)
