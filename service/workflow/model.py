@@ -6,11 +6,15 @@ import torch
 from torch import nn
 
 from service.workflow import losses
+from service.workflow.errors import Fault, InvalidSpec
 from service.workflow.losses import Output
+from service.workflow.models import OURS
 from service.workflow.preprocessing import Preprocessing, TargetScaling, layout
 from service.workflow.signature import Signature
 from service.workflow.spec import TrainingSpec
+from service.workflow.specification import shown
 from service.workflow.tasks import Task
+from service.workflow.torch_words import in_one_line
 
 
 class Model(nn.Module):
@@ -68,12 +72,20 @@ def build_network(spec: TrainingSpec, signature: Signature, columns: int) -> nn.
     """The network of a resolved spec, freshly drawn, for so many encoded columns.
 
     Raises:
-        InvalidSpec: its parts do not fit together.
+        InvalidSpec: its parts do not fit together, or a plug-in's kind raises.
     """
     assert spec.model is not None and spec.loss is not None  # noqa: S101 - a resolved spec has both
     output = losses.output_of(spec.loss)
     outputs = losses.width(output, len(signature.outputs), len(signature.classes))
-    return spec.model.build(columns, outputs, losses.head(output))
+    try:
+        return spec.model.build(columns, outputs, losses.head(output))
+    except (InvalidSpec, MemoryError):
+        raise
+    except Exception as error:
+        if spec.model.kind in OURS:
+            raise
+        message = f"the plug-in's kind {shown(spec.model.kind)} refuses this: {in_one_line(error)}"
+        raise InvalidSpec(Fault("/model", message)) from error
 
 
 def draft_network(spec: TrainingSpec, signature: Signature, columns: int) -> nn.Module:

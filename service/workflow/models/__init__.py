@@ -23,7 +23,7 @@ KINDS: dict[str, type[ModelKind]] = {
     "layers": LayersSpec,
     "tabm": TabMSpec,
 }
-
+OURS = frozenset(KINDS)  # the kinds that no plug-in has brought
 
 DEFAULT_FOR_TABLES = TabMSpec
 
@@ -71,4 +71,4 @@ class _Kinds:
 
 ModelSpec = Annotated[ModelKind, _Kinds]
 
-__all__ = ["DEFAULT_FOR_TABLES", "KINDS", "LinearRegressionSpec", "ModelKind", "ModelSpec", "install"]
+__all__ = ["DEFAULT_FOR_TABLES", "KINDS", "OURS", "LinearRegressionSpec", "ModelKind", "ModelSpec", "install"]
