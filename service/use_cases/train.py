@@ -66,7 +66,7 @@ def train(attempt: Attempt) -> dict[str, Any]:
 def _train(attempt: Attempt) -> dict[str, Any]:
     job = attempt.job
     install_models(job["kinds"])
-    spec, signature = parse(job["spec"]), Signature.model_validate(job["context"]["signature"])
+    spec, signature = parse(job["spec"], kept=True), Signature.model_validate(job["context"]["signature"])
     with passing("the store cannot be used"):
         store, since = Store.open(Path(job["store"])), job["context"]["since"]
         if (done := store.models.published(spec.model_name, job["id"], since=since)) is not None:

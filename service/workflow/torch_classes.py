@@ -19,6 +19,7 @@ from service.workflow.specification import FaultBudget, Specification, budget_of
 
 # Not a client's business: how torch runs the step, and arguments torch itself deprecates.
 LEFT_OUT = {"self", "params", "foreach", "fused", "capturable", "differentiable", "maximize", "device", "dtype"}
+MOST_SAID = 200  # characters
 LEFT_OUT |= {"size_average", "reduce"}
 
 
@@ -29,7 +30,8 @@ class Family:
         what: how a message calls a member, for example `optimizer`.
         classes: the name of each class and the class.
         refused: names torch has and a spec may not use, each with the reason.
-        trial: makes the object once, so that torch's own checks of the arguments run before any job exists.
+        trial: makes the object and uses it a little, so that torch's own checks of the arguments, and what it finds by an
+            error of any kind, come before any job exists; at a small cost, whatever the arguments.
         types: annotations that replace torch's, by argument name; with a pydantic field beside, its default too.
         left_out: arguments that a spec does not give.
         own: fields of ours beside the class's arguments: annotation and pydantic field.
@@ -97,19 +99,22 @@ class Family:
         if name not in self.classes:
             raise fault_at("name", f"unknown {self.what} {shown(name)}{budget.nearest(name, self.classes)}", value)
         member = self.arguments(name).model_validate(value, context=budget)
-        self._try(member)
+        if budget.tries:
+            self._try(member)
         return member
 
     def _try(self, member: BaseModel) -> None:
-        """Lets torch check the arguments; when it refuses, finds the one whose default would have passed."""
+        """Lets torch check the arguments; when it refuses, finds the one whose default would have passed, or that alone was
+        given."""
         cls, given = self.classes[type(member).__name__], arguments_of(member)
         try:
             self._trial(cls, given)
         except Exception as error:  # torch raises what it likes: ValueError, AssertionError, TypeError, RuntimeError
+            told = [name for name in given if name in member.model_fields_set]
             for name in given:
-                if self._passes(cls, {k: v for k, v in given.items() if k != name}):
-                    raise fault_at(name, f"torch refuses this: {error}", given[name]) from None
-            message = f"torch refuses these arguments: {error}"
+                if told == [name] or self._passes(cls, {k: v for k, v in given.items() if k != name}):
+                    raise fault_at(name, f"torch refuses this: {said(error)}", given[name]) from None
+            message = f"torch refuses these arguments: {said(error)}"
             raise PydanticCustomError("torch_refuses", "{message}", {"message": message}) from None
 
     def _passes(self, cls: type, arguments: dict[str, Any]) -> bool:
@@ -129,6 +134,16 @@ class Family:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {"title": self.what, "oneOf": [self.arguments(name).model_json_schema() for name in self.classes]}
+
+
+def said(error: Exception) -> str:
+    """What torch says of arguments, in one line; its kind where it says nothing."""
+    text = str(error).strip().partition("\n")[0][:MOST_SAID]
+    return (
+        f"its arithmetic fails ({text or 'overflow'})"
+        if isinstance(error, ArithmeticError)
+        else text or type(error).__name__
+    )
 
 
 def arguments_of(member: BaseModel) -> dict[str, Any]:
