@@ -38,6 +38,7 @@ HISTORY = "history.json"
 DRAWN = 2000  # epochs of a version's learning curve
 NOT_THE_MODELS = {"model_name", "webhook"}  # of a spec: who shares a version does not share these
 DATA = "data"
+NO_MEMORY = "can't allocate memory"  # torch's own words, in a RuntimeError
 
 
 def train(attempt: Attempt) -> dict[str, Any]:
@@ -55,7 +56,9 @@ def train(attempt: Attempt) -> dict[str, Any]:
         raise AttemptFailed("training_diverged", str(error)) from error
     except InvalidData as error:
         raise AttemptFailed("invalid_data", str(error)) from error
-    except MemoryError as error:
+    except (MemoryError, RuntimeError) as error:
+        if not (isinstance(error, MemoryError | torch.OutOfMemoryError) or NO_MEMORY in str(error)):
+            raise
         raise AttemptFailed("out_of_memory", "the training needs more memory than there is") from error
     except OSError as error:
         if error.errno in NO_SPACE:

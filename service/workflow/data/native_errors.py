@@ -1,4 +1,5 @@
-"""What polars raises at a file, as an error of ours: its panics, too, which are no `Exception`, and what they print."""
+"""What polars, and what else reads a file in native code, raises at it, as an error of ours: its panics, too, which are no
+`Exception`, and what they print."""
 
 import os
 import threading
@@ -22,8 +23,15 @@ def native_errors(what: str = "the file") -> Iterator[None]:
         if error.errno is not None:  # the system's, and not what polars says of a file that is cut short
             raise
         raise InvalidData(f"{what} cannot be read: {first_line(error)}") from error
-    except pl.exceptions.PanicException as error:
+    except BaseException as error:
+        if not is_panic(error):
+            raise
         raise InvalidData(f"{what} cannot be read: it holds what its format does not allow") from error
+
+
+def is_panic(error: BaseException) -> bool:
+    """Whether native code has panicked. Each library has a class of its own for that, of one name; some do not export it."""
+    return type(error).__name__ == "PanicException"
 
 
 def first_line(error: BaseException) -> str:
