@@ -21,7 +21,7 @@ from service.workflow.data.dataset import DatasetData
 from service.workflow.data.read import read
 from service.workflow.data.schema import Schema
 from service.workflow.data.table import Table
-from service.workflow.errors import CheckpointUnfit, InvalidData, TrainingDiverged
+from service.workflow.errors import CheckpointUnfit, InvalidData, InvalidSpec, TrainingDiverged
 from service.workflow.history import History
 from service.workflow.learn import Learned, learn
 from service.workflow.model import Model
@@ -54,7 +54,7 @@ def train(attempt: Attempt) -> dict[str, Any]:
         return _train(attempt)
     except TrainingDiverged as error:
         raise AttemptFailed("training_diverged", str(error)) from error
-    except InvalidData as error:
+    except (InvalidData, InvalidSpec) as error:  # of a large model, which was not tried before it was taken
         raise AttemptFailed("invalid_data", str(error)) from error
     except (MemoryError, RuntimeError) as error:
         if not (isinstance(error, MemoryError | torch.OutOfMemoryError) or NO_MEMORY in str(error)):

@@ -6,11 +6,15 @@ import torch
 from torch import nn
 
 from service.workflow import losses
+from service.workflow.errors import Fault, InvalidSpec
 from service.workflow.losses import Output
 from service.workflow.preprocessing import Preprocessing, TargetScaling, layout
 from service.workflow.signature import Signature
 from service.workflow.spec import TrainingSpec
 from service.workflow.tasks import Task
+from service.workflow.torch_classes import said
+
+ROWS_TRIED = 3
 
 
 class Model(nn.Module):
@@ -80,6 +84,19 @@ def draft_network(spec: TrainingSpec, signature: Signature, columns: int) -> nn.
     """The network without its numbers, to count and check: no memory, and no draw from any generator."""
     with torch.device("meta"):
         return build_network(spec, signature, columns)
+
+
+def check_step(spec: TrainingSpec, signature: Signature, columns: int) -> None:
+    """Takes a small network forward and backward: layers accept sizes on the meta device that they refuse with numbers.
+
+    Raises:
+        InvalidSpec: it cannot learn.
+    """
+    network = build_network(spec, signature, columns)
+    try:
+        network(torch.randn(ROWS_TRIED, columns)).sum().backward()
+    except Exception as error:  # torch raises what it likes
+        raise InvalidSpec(Fault("/model", f"a step of this model's training fails: {said(error)}")) from None
 
 
 def restore(spec: TrainingSpec, signature: Signature, tensors: Mapping[str, torch.Tensor]) -> Model:
