@@ -160,9 +160,10 @@ class Keyring:
             try:
                 self.look()
                 said = ""
-            except (KeysCorrupt, OSError) as error:
+            except Exception as error:  # a key that is revoked must be seen to be, whatever went wrong before
                 if str(error) != said:  # once, not twice a second
-                    log.error("the keys stay as they were: %s", error)
+                    known = isinstance(error, KeysCorrupt | OSError)
+                    log.error("the keys stay as they were: %s", error, exc_info=not known)
                 said = str(error)
 
     def _read(self) -> list[Key]:

@@ -19,7 +19,7 @@ def open_model(store: Store, version: Version) -> tuple[Model, Signature]:
         VersionCorrupt: its files are not what its manifest says, or make no model.
     """
     try:
-        spec = parse({**version.manifest["spec"], "model_name": version.name})
+        spec = parse({**version.manifest["spec"], "model_name": version.name}, kept=True)
         signature = Signature.model_validate(version.manifest["signature"])
         with storage_errors():
             model = load(spec, signature, store.models.path(version, STATE_DICT))

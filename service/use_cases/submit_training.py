@@ -25,12 +25,15 @@ from service.workflow.data.dataset import DatasetData
 from service.workflow.data.schema import Schema
 from service.workflow.encode import raw_dtype
 from service.workflow.errors import Fault, InvalidSpec
-from service.workflow.forward_cost import measure
-from service.workflow.model import Model, draft_network
+from service.workflow.forward_cost import ForwardCost, measure
+from service.workflow.model import Model, check_step, draft_network
+from service.workflow.models.layers import LayersSpec
 from service.workflow.resolve import Resolved, resolve
 from service.workflow.signature import Signature
 from service.workflow.spec import TrainingSpec, parse
 from service.workflow.specification import nearest, shown
+
+SMALL, LIGHT = 4 * 2**20, 10**7  # bytes, and products, of a model and a row: up to there a step is tried with numbers
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,10 @@ def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
     check_cancelled()
     parameters = inspection.count(network)
     _check_limits(found, parameters, limits)
-    _check_forward(network, found.columns, parameters, limits)
+    cost = _check_forward(network, found.columns, parameters, limits)
+    small = 4 * parameters + cost.bytes <= SMALL and cost.work <= LIGHT
+    if small and isinstance(found.spec.model, LayersSpec):
+        check_step(found.spec, found.signature, found.columns)
     _check_batches(found, network)
     if (reason := optimizers.fits(found.spec.optimizer, network)) is not None:
         raise InvalidSpec(Fault("/optimizer/name", reason))
@@ -204,11 +210,13 @@ def _check_limits(found: Resolved, parameters: int, limits: Limits) -> None:
         raise InvalidSpec(Fault("/data" if 16 * parameters < needed // 2 else "/model", message))
 
 
-def _check_forward(network: nn.Module, columns: int, parameters: int, limits: Limits) -> None:
-    needed = 4 * parameters + measure(network.eval(), columns).bytes
+def _check_forward(network: nn.Module, columns: int, parameters: int, limits: Limits) -> ForwardCost:
+    cost = measure(network.eval(), columns)
+    needed = 4 * parameters + cost.bytes
     if needed > limits.model_bytes:
         message = f"the model and what it makes of one row would take {needed} bytes of memory"
         raise InvalidSpec(Fault("/model", f"{message}; this service allows {limits.model_bytes}"))
+    return cost
 
 
 def _check_batches(found: Resolved, network: nn.Module) -> None:

@@ -21,7 +21,7 @@ from service.workflow.data.dataset import DatasetData
 from service.workflow.data.read import read
 from service.workflow.data.schema import Schema
 from service.workflow.data.table import Table
-from service.workflow.errors import CheckpointUnfit, InvalidData, TrainingDiverged
+from service.workflow.errors import CheckpointUnfit, InvalidData, InvalidSpec, TrainingDiverged
 from service.workflow.history import History
 from service.workflow.learn import Learned, learn
 from service.workflow.model import Model
@@ -39,6 +39,7 @@ HISTORY = "history.json"
 DRAWN = 2000  # epochs of a version's learning curve
 NOT_THE_MODELS = {"model_name", "webhook"}  # of a spec: who shares a version does not share these
 DATA = "data"
+NO_MEMORY = "can't allocate memory"  # torch's own words, in a RuntimeError
 
 
 def train(attempt: Attempt) -> dict[str, Any]:
@@ -54,9 +55,11 @@ def train(attempt: Attempt) -> dict[str, Any]:
         return _train(attempt)
     except TrainingDiverged as error:
         raise AttemptFailed("training_diverged", str(error)) from error
-    except InvalidData as error:
+    except (InvalidData, InvalidSpec) as error:  # of a large model, which was not tried before it was taken
         raise AttemptFailed("invalid_data", str(error)) from error
-    except MemoryError as error:
+    except (MemoryError, RuntimeError) as error:
+        if not (isinstance(error, MemoryError | torch.OutOfMemoryError) or NO_MEMORY in str(error)):
+            raise
         raise AttemptFailed("out_of_memory", "the training needs more memory than there is") from error
     except OSError as error:
         if error.errno in NO_SPACE:
@@ -67,7 +70,7 @@ def train(attempt: Attempt) -> dict[str, Any]:
 def _train(attempt: Attempt) -> dict[str, Any]:
     job = attempt.job
     install_models(job["kinds"])
-    spec, signature = parse(job["spec"]), Signature.model_validate(job["context"]["signature"])
+    spec, signature = parse(job["spec"], kept=True), Signature.model_validate(job["context"]["signature"])
     with passing("the store cannot be used"):
         store, since = Store.open(Path(job["store"])), job["context"]["since"]
         if (done := store.models.published(spec.model_name, job["id"], since=since)) is not None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from service.workflow.state import State, flatten, unflatten
 from service.workflow.tensor_file import write
@@ -75,7 +75,9 @@ class Checkpoints:
             except OSError as error:  # the disk may be well again before the next attempt
                 unread = error
                 continue
-            except (SafetensorError, ValueError, KeyError, TypeError, IndexError, RuntimeError):
+            except MemoryError:
+                raise
+            except Exception:  # noqa: S110 - it is counted
                 pass  # it cannot be read, or another version of this software wrote it
             damaged += 1
             with suppress(OSError):

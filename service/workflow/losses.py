@@ -74,16 +74,33 @@ REFUSED = {
 }
 
 WEIGHTS = ("weight", "pos_weight")
+LEAST_WEIGHT, MOST_WEIGHT = 1e-12, 1e12  # sums of products of which a float32 holds, and does not round to nothing
 Weights = Annotated[
-    dict[str, Annotated[float, Field(gt=0), COUNTED]] | None,
+    dict[str, Annotated[float, Field(ge=LEAST_WEIGHT, le=MOST_WEIGHT), COUNTED]] | None,
     Field(description="a weight for each class, or each label, by its name; 1 for those not named"),
 ]
+
+
+def _trial(cls: type, arguments: dict[str, Any]) -> None:
+    """Makes a loss and uses it: torch checks most arguments no sooner. Weights are left out, which hang on the classes."""
+    made = cls(**{name: value for name, value in arguments.items() if name not in WEIGHTS})
+    output = torch.full((2, 2), 0.5, requires_grad=True)
+    match ROLES[cls.__name__].output:
+        case Output.VALUE_AND_VARIANCE:
+            value = WithVariance(made)(output, torch.ones(2, 1))
+        case Output.SCORES | Output.LOG_PROBABILITIES:
+            value = made(output, torch.tensor([0, 1]))
+        case _:
+            labels = torch.tensor([[1, 0], [0, 1]])
+            value = made(output, labels if cls is nn.MultiLabelMarginLoss else labels.to(torch.float32))
+    value.backward()
+
 
 FAMILY = Family(
     "loss",
     {name: getattr(nn, name) for name in ROLES},
     refused=REFUSED,
-    trial=lambda cls, arguments: cls(**{k: v for k, v in arguments.items() if k not in WEIGHTS}),
+    trial=_trial,
     types={
         "reduction": Literal["mean", "sum"],
         "weight": Weights,
@@ -169,7 +186,9 @@ def build(loss: BaseModel, signature: Signature) -> nn.Module:
         name: torch.tensor([each.get(text, 1.0) for text in known]) for name, each in given.items() if each is not None
     }
     cls = FAMILY.classes[name_of(loss)]
-    if signature.task is Task.BINARY and cls in (nn.BCELoss, nn.BCEWithLogitsLoss) and weights:
+    if cls is nn.BCELoss:
+        cls = OfProbabilities
+    if signature.task is Task.BINARY and cls in (OfProbabilities, nn.BCEWithLogitsLoss) and weights:
         return WeightedByClass(cls, arguments, weights)
     made: nn.Module = cls(**arguments, **weights)
     return WithVariance(made) if name_of(loss) == "GaussianNLLLoss" else made
@@ -189,6 +208,15 @@ class OfEachMember(nn.Module):
         members = len(output) // len(target)
         value: Tensor = self.loss(output, target if members == 1 else torch.cat([target] * members))
         return value / members if self.sums else value
+
+
+class OfProbabilities(nn.BCELoss):
+    """Torch's, and NaN for NaN, as all other losses are: torch's own raises, on a GPU for good."""
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002 - torch's own name
+        """The loss."""
+        value = super().forward(input.masked_fill(input.isnan(), 0.5), target)
+        return value + (0 * input).sum()
 
 
 class WithVariance(nn.Module):

@@ -16,6 +16,8 @@ from service.workflow.specification import shown
 from service.workflow.tasks import Task
 from service.workflow.torch_words import in_one_line
 
+ROWS_TRIED = 3
+
 
 class Model(nn.Module):
     """From raw features [n, slots], NaN for missing, to answers: numbers in the target's units [n, t], or the probability
@@ -92,6 +94,19 @@ def draft_network(spec: TrainingSpec, signature: Signature, columns: int) -> nn.
     """The network without its numbers, to count and check: no memory, and no draw from any generator."""
     with torch.device("meta"):
         return build_network(spec, signature, columns)
+
+
+def check_step(spec: TrainingSpec, signature: Signature, columns: int) -> None:
+    """Takes a small network forward and backward: layers accept sizes on the meta device that they refuse with numbers.
+
+    Raises:
+        InvalidSpec: it cannot learn.
+    """
+    network = build_network(spec, signature, columns)
+    try:
+        network(torch.randn(ROWS_TRIED, columns)).sum().backward()
+    except Exception as error:  # torch raises what it likes
+        raise InvalidSpec(Fault("/model", f"a step of this model's training fails: {in_one_line(error)}")) from None
 
 
 def restore(spec: TrainingSpec, signature: Signature, tensors: Mapping[str, torch.Tensor]) -> Model:

@@ -1,9 +1,10 @@
 """Step 7, the optimizer: the classes of torch.optim that a spec may name."""
 
+import math
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from torch import nn
 from torch.optim import Optimizer as TorchOptimizer
 
@@ -11,14 +12,35 @@ from service.workflow.torch_classes import Family, arguments_of
 
 NAMES = ["ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon", "NAdam", "RAdam"]
 NAMES += ["RMSprop", "Rprop", "SGD"]
+STEPS_TRIED = 2  # the first begins the moments, the second has some
+ITERATIONS_TRIED = 3  # of LBFGS in a step
 FUSED = frozenset({"Adagrad", "Adam", "AdamW", "SGD"})  # one C++ call a step on the CPU
+
+
+def _trial(cls: type, arguments: dict[str, Any]) -> None:
+    """Makes an optimizer and lets it step: most of torch's own checks, and all of its arithmetic, come with a step."""
+    if isinstance(arguments.get("max_iter"), int):
+        arguments = {**arguments, "max_iter": min(arguments["max_iter"], ITERATIONS_TRIED)}
+    weight = nn.Parameter(torch.ones(1, 1))
+    optimizer = cls([weight], **arguments)
+
+    def closure() -> torch.Tensor:
+        weight.grad = torch.ones(1, 1)
+        return weight.detach().sum()
+
+    for _ in range(STEPS_TRIED):
+        optimizer.step(closure)
+    if not math.isfinite(value := weight.item()):
+        raise ValueError(f"a weight becomes {value} in the first steps")
+
 
 FAMILY = Family(
     "optimizer",
     {name: getattr(torch.optim, name) for name in NAMES},
     refused={"SparseAdam": "it works on sparse gradients only, and no model here has any"},
-    trial=lambda cls, arguments: cls([nn.Parameter(torch.empty(1, 1))], **arguments),
+    trial=_trial,
     types={
+        "history_size": (int, Field(default=100, ge=1, le=10_000, description="steps that are remembered")),
         "line_search_fn": Literal["strong_wolfe"] | None,
         "adjust_lr_fn": Literal["original", "match_rms_adamw"] | None,
     },
@@ -58,6 +80,11 @@ def _implementation(name: str, parameters: list[nn.Parameter]) -> dict[str, bool
         return {"foreach": True} if name == "Adagrad" else {"fused": True}
     fused = sum(each.numel() for each in parameters) >= SMALL
     return {"fused": True} if fused else {"foreach": False}
+
+
+def small(optimizer: BaseModel) -> list[TorchOptimizer]:
+    """The torch optimizers over the weight and the bias of one number, to be tried."""
+    return build(optimizer, nn.Linear(1, 1))
 
 
 def fits(optimizer: Any, network: nn.Module) -> str | None:

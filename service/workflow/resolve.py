@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from service.workflow import losses, optimizers, training
+from service.workflow import losses, optimizers, schedulers, training
 from service.workflow.data.columns import Feature
 from service.workflow.data.precision import needs_float64
 from service.workflow.data.schema import Column, ColumnType, Schema, how_of
@@ -301,3 +301,8 @@ def _check_training(spec: TrainingSpec, settings: training.TrainingSettings, opt
     if optimizers.name_of(optimizer) == "LBFGS" and settings.accumulation_steps > 1:
         message = "LBFGS evaluates a batch several times in a step, and cannot accumulate; use 1"
         raise InvalidSpec(Fault("/training/accumulation_steps", message))
+    if spec.scheduler is not None:
+        reason = schedulers.misfit(spec.scheduler, optimizers.small(optimizer))
+        if reason is not None:
+            message = f"it cannot steer {optimizers.name_of(optimizer)}: {reason}"
+            raise InvalidSpec(Fault("/scheduler", message))

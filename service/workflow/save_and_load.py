@@ -6,7 +6,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from service.workflow.errors import InvalidData
+from service.workflow.errors import InvalidData, InvalidSpec
 from service.workflow.model import Model, restore
 from service.workflow.signature import Signature
 from service.workflow.spec import TrainingSpec
@@ -42,5 +42,7 @@ def load(spec: TrainingSpec, signature: Signature, path: Path) -> Model:
     """
     try:
         return restore(spec, signature, load_tensors(path))
-    except (RuntimeError, KeyError, IndexError, TypeError) as error:
+    except (InvalidData, InvalidSpec, MemoryError, OSError):
+        raise
+    except Exception as error:  # whatever torch, or a plug-in that has changed, may raise
         raise InvalidData("the state_dict does not fit the model of the spec") from error

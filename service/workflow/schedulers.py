@@ -9,10 +9,13 @@ from torch.optim import Optimizer, lr_scheduler
 
 from service.workflow.state import State
 from service.workflow.torch_classes import Family, arguments_of
+from service.workflow.torch_words import in_one_line
 
 NAMES = ["ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR", "ExponentialLR", "LinearLR"]
 NAMES += ["MultiStepLR", "OneCycleLR", "PolynomialLR", "ReduceLROnPlateau", "StepLR"]
 NESTING = ["ChainedScheduler", "SequentialLR"]
+
+LARGEST_RATE = torch.finfo(torch.float32).max
 
 _CALLABLE = "it needs a function, and a spec is data"
 
@@ -29,12 +32,27 @@ class _Nested:
         return {"type": "object", "description": "a scheduler, as above"}
 
 
-def _trial(cls: type, arguments: dict[str, Any]) -> object:
+STEPS_TRIED = 8  # in which every class has come to all of its branches, with `total_iters` at most `SHORTENED`
+SHORTENED = 3
+
+
+def _trial(cls: type, arguments: dict[str, Any]) -> None:
+    """Makes a scheduler and steps it: what torch does not check when it makes one shows then, also at its end."""
+    arguments = {name: value for name, value in arguments.items() if name != "interval"}
+    if isinstance(arguments.get("total_iters"), int):
+        arguments["total_iters"] = min(arguments["total_iters"], SHORTENED)
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1, momentum=0.9)
-    made = _make(cls, {name: value for name, value in arguments.items() if name != "interval"}, optimizer)
-    optimizer.step()
-    _step(made, 1.0)  # what torch does not check when it makes a scheduler shows when it steps
-    return made
+    made = _make(cls, arguments, optimizer)
+    optimizer.step()  # else torch warns that no step came before the scheduler's first
+    for _ in range(STEPS_TRIED):
+        _step(made, 1.0)
+        _check_rate(optimizer)
+
+
+def _check_rate(optimizer: Optimizer) -> None:
+    for group in optimizer.param_groups:
+        if not abs(group["lr"]) <= LARGEST_RATE:
+            raise ValueError(f"the learning rate becomes {group['lr']}, which is more than a float32 can hold")
 
 
 FAMILY = Family(
@@ -94,6 +112,20 @@ class Schedule:
     def _advance(self, loss: float | None) -> None:
         for scheduler in self.schedulers:
             _step(scheduler, loss)
+
+
+def misfit(scheduler: BaseModel, optimizers: list[Optimizer]) -> str | None:
+    """Why the scheduler cannot steer these optimizers; None when it can. It is stepped, and changes them."""
+    try:
+        schedule = Schedule(scheduler, optimizers)
+        for optimizer in optimizers:
+            optimizer._opt_called = True  # type: ignore[attr-defined] # else torch warns that none has stepped
+        for _ in range(STEPS_TRIED):
+            schedule.after_step()
+            schedule.after_epoch(1.0)
+    except Exception as error:  # torch raises what it likes
+        return in_one_line(error)
+    return None
 
 
 def _step(scheduler: Any, loss: float | None) -> None:

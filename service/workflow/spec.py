@@ -72,13 +72,16 @@ class TrainingSpec(Specification):
         return self.model_dump(mode="json")
 
 
-def parse(value: object) -> TrainingSpec:
+def parse(value: object, *, kept: bool = False) -> TrainingSpec:
     """The spec from decoded JSON.
+
+    Args:
+        kept: whether it was parsed before it was kept, so that torch is not asked again about its arguments.
 
     Raises:
         InvalidSpec: the first faults, each with its pointer and what would be right.
     """
     try:
-        return TrainingSpec.model_validate(value, context=FaultBudget())
+        return TrainingSpec.model_validate(value, context=FaultBudget(tries=not kept))
     except ValidationError as error:
         raise InvalidSpec(*faults(error, value)) from None

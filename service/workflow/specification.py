@@ -35,10 +35,12 @@ MOST_ENTRIES = 10_000  # of a list or an object, where its field does not say
 
 @dataclass
 class FaultBudget:
-    """What may still be said of one document: how many faults, and how many searches for a nearest name."""
+    """What may still be said of one document: how many faults, and how many searches for a nearest name. And whether it is
+    of a client: what was kept was asked about before, and a newer torch may refuse what an older one took."""
 
     faults: int = MOST_FAULTS
     searches: int = MOST_SEARCHES
+    tries: bool = True  # whether torch is asked about the arguments of its classes
 
     def nearest(self, name: object, known: Iterable[str]) -> str:
         """As `nearest`, with a semicolon before it; nothing once all searches are made."""

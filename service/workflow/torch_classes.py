@@ -30,7 +30,8 @@ class Family:
         what: how a message calls a member, for example `optimizer`.
         classes: the name of each class and the class.
         refused: names torch has and a spec may not use, each with the reason.
-        trial: makes the object once, so that torch's own checks of the arguments run before any job exists.
+        trial: makes the object and uses it a little, so that torch's own checks of the arguments, and what it finds by an
+            error of any kind, come before any job exists; at a small cost, whatever the arguments.
         types: annotations that replace torch's, by argument name; with a pydantic field beside, its default too.
         left_out: arguments that a spec does not give.
         own: fields of ours beside the class's arguments: annotation and pydantic field.
@@ -98,17 +99,20 @@ class Family:
         if name not in self.classes:
             raise fault_at("name", f"unknown {self.what} {shown(name)}{budget.nearest(name, self.classes)}", value)
         member = self.arguments(name).model_validate(value, context=budget)
-        self._try(member)
+        if budget.tries:
+            self._try(member)
         return member
 
     def _try(self, member: BaseModel) -> None:
-        """Lets torch check the arguments; when it refuses, finds the one whose default would have passed."""
+        """Lets torch check the arguments; when it refuses, finds the one whose default would have passed, or that alone was
+        given."""
         cls, given = self.classes[type(member).__name__], arguments_of(member)
         try:
             self._trial(cls, given)
         except Exception as error:  # torch raises what it likes: ValueError, AssertionError, TypeError, RuntimeError
+            told = [name for name in given if name in member.model_fields_set]
             for name in given:
-                if self._passes(cls, {k: v for k, v in given.items() if k != name}):
+                if told == [name] or self._passes(cls, {k: v for k, v in given.items() if k != name}):
                     raise fault_at(name, f"torch refuses this: {in_one_line(error)}", given[name]) from None
             message = f"torch refuses these arguments: {in_one_line(error)}"
             raise PydanticCustomError("torch_refuses", "{message}", {"message": message}) from None

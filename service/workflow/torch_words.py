@@ -11,4 +11,6 @@ _INSIDE = re.compile(r"INTERNAL ASSERT|0x[0-9a-fA-F]|(?:^|[\s\"'(])/\w|\.(?:py|c
 def in_one_line(error: BaseException) -> str:
     """The first line of what torch says, where that is about the arguments."""
     said = str(error).strip().split("\n", 1)[0][:LONGEST]
-    return "torch cannot do this" if not said or _INSIDE.search(said) else said
+    if not said or _INSIDE.search(said):
+        said = "torch cannot do this"
+    return f"its arithmetic fails ({said})" if isinstance(error, ArithmeticError) else said

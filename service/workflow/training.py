@@ -39,7 +39,7 @@ class TrainingSettings(Specification):
     gradient_clipping: float | None = Field(
         default=None, gt=0, description="the largest norm of all gradients together"
     )
-    accumulation_steps: int = Field(default=1, ge=1, description="batches in one step of the optimizer")
+    accumulation_steps: int = Field(default=1, ge=1, le=10_000_000, description="batches in one step of the optimizer")
     early_stopping: EarlyStopping | None = Field(default=None, description="null for none")
     ema: EMA | None = None
     max_seconds: float | None = Field(default=None, gt=0, description="ends the training, which still succeeds")

@@ -1,6 +1,5 @@
 """Step 8, the training loop: forward, loss, zero_grad, backward, step; evaluate."""
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -9,7 +8,7 @@ from torch.optim import LBFGS
 
 from service.workflow.batches import Batch, Examples
 from service.workflow.course import Course
-from service.workflow.errors import TrainingDiverged
+from service.workflow.divergence import check_finite, divergence
 from service.workflow.learner import Learner
 from service.workflow.state import State
 
@@ -34,19 +33,21 @@ def train(
         saved: such a state.
 
     Raises:
-        TrainingDiverged: a loss is NaN or infinite; the epoch is named.
+        TrainingDiverged: a loss or a weight is NaN or infinite, or a step cannot be calculated; the epoch is named.
         CheckpointUnfit: `saved` is of another training.
     """
     course = Course(learner, parts["train"])
     if saved is not None:
         course.load(saved)
     while course.epoch <= (learner.settings.epochs or 0):
-        losses = {"train_loss": _train_epoch(course, after_step)}
-        if len(parts["validation"]):
-            losses["validation_loss"] = evaluate(learner, parts["validation"])
-        _check_finite(course.epoch, losses)
+        with divergence(learner, course.epoch):
+            losses = {"train_loss": _train_epoch(course, after_step)}
+            if len(parts["validation"]):
+                losses["validation_loss"] = evaluate(learner, parts["validation"])
+        check_finite(course.epoch, losses)
         report(course.epoch, losses)
-        learner.schedule.after_epoch(losses.get("validation_loss", losses["train_loss"]))
+        with divergence(learner, course.epoch):
+            learner.schedule.after_epoch(losses.get("validation_loss", losses["train_loss"]))
         if course.watch.ends(losses, learner.judged) or course.budget.spent:
             break
         course.next_epoch()
@@ -127,11 +128,3 @@ def evaluate(learner: Learner, examples: Examples) -> float:
         value = learner.loss(network(features), targets).item()
         total += value if learner.sums else value * len(features)
     return total / len(examples)
-
-
-def _check_finite(epoch: int, losses: dict[str, float]) -> None:
-    for name, value in losses.items():
-        if not math.isfinite(value):
-            raise TrainingDiverged(
-                f"{name} became {value} in epoch {epoch}; a smaller learning rate, or normalized data, may help"
-            )

@@ -299,6 +299,7 @@ BAD_NPY = [
     header("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000000, 2)}"),
     header("{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 2)}"), header("(" * 900), header("[1"), header("1"),
     header("{'descr': '<f4', 'fortran_order': False, 'shape': (True, 2)}", b"\0" * 8), header("__import__('os')"),
+    header("{'descr': 'M8[s/0]', 'fortran_order': False, 'shape': (1, 2)}", b"\0" * 16),  # NumPy divides by it
 ]  # fmt: skip
 
 

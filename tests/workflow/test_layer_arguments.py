@@ -7,14 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.workflow.errors import InvalidSpec
-from service.workflow.model import draft_network
+from service.workflow.forward_cost import measure
+from service.workflow.inspection import count
+from service.workflow.model import check_step, draft_network
 from service.workflow.models import layers
 from service.workflow.resolve import resolve
 from service.workflow.spec import parse
 from tests.examples import examples
 
 RECORDS = [{**{f"x{k}": float(i * k % 7) for k in range(12)}, "y": 0.5 * i} for i in range(20)]
-NUMBERS = st.sampled_from([0, 1, 2, 3, 4, -1, 12, 0.0, 0.5, -2.0])
+NUMBERS = st.sampled_from([0, 1, 2, 3, 4, -1, 12, 0.0, 0.5, -2.0, 1e308, 2**31, 2**63 - 1])
 VALUES = st.one_of(
     NUMBERS, st.booleans(), st.lists(NUMBERS, max_size=3), st.sampled_from(["zeros", "same", "bilinear", ""])
 )
@@ -23,6 +25,9 @@ SHAPES = [
     [{"name": "Unflatten", "dim": 1, "unflattened_size": [3, 4]}],
     [{"name": "Unflatten", "dim": 1, "unflattened_size": [3, 2, 2]}],
 ]
+
+
+SMALL = 10**6
 
 
 def draft(stack: list[dict[str, Any]]) -> None:
@@ -34,7 +39,10 @@ def draft(stack: list[dict[str, Any]]) -> None:
     }
     spec = parse(value)
     resolved = resolve(spec, spec.data.schema_of_table())  # type: ignore[union-attr] # no stored data set here
-    draft_network(resolved.spec, resolved.signature, resolved.columns)
+    network = draft_network(resolved.spec, resolved.signature, resolved.columns)
+    cost = measure(network.eval(), resolved.columns)
+    if count(network) <= SMALL and cost.bytes <= SMALL and cost.work <= SMALL:
+        check_step(resolved.spec, resolved.signature, resolved.columns)
 
 
 @given(st.sampled_from(layers.NAMES), st.data())
@@ -58,6 +66,7 @@ def test_any_arguments_make_a_layer_or_a_fault(name: str, data: st.DataObject) -
         {"name": "LPPool1d", "norm_type": 0, "kernel_size": 2},
         {"name": "GroupNorm", "num_groups": 0},
         {"name": "ChannelShuffle", "groups": 0},
+        {"name": "LPPool1d", "norm_type": 2, "kernel_size": 2**62},
     ],
 )
 def test_what_torch_finds_by_an_error_of_its_own_is_a_fault_at_the_layer(layer: dict[str, Any]) -> None:
@@ -65,3 +74,20 @@ def test_what_torch_finds_by_an_error_of_its_own_is_a_fault_at_the_layer(layer: 
         with pytest.raises(InvalidSpec) as refusal:
             draft([*before, layer, {"name": "Flatten"}, {"name": "Linear"}])
         assert refusal.value.faults[0].pointer.startswith(f"/model/layers/{len(before)}")
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"name": "Softmax", "dim": 7},
+        {"name": "CELU", "alpha": 0},
+        {"name": "ConstantPad1d", "padding": 1, "value": 1e308},
+        {"name": "AdaptiveAvgPool1d", "output_size": 0},
+        {"name": "Conv1d", "in_channels": 2, "out_channels": 2, "kernel_size": 2},
+        {"name": "MaxPool1d", "kernel_size": 2, "stride": 2**31},
+    ],
+)
+def test_what_shows_with_numbers_only_is_a_fault_of_the_model(layer: dict[str, Any]) -> None:
+    with pytest.raises(InvalidSpec) as refusal:
+        draft([{"name": "Linear", "out_features": 6}, layer, {"name": "Flatten"}, {"name": "Linear"}])
+    assert refusal.value.faults[0].pointer.startswith("/model")

@@ -1,12 +1,14 @@
 """Files that are packed: what comes out of them is in proportion to what they are."""
 
+import contextlib
 import gzip
+import io
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from service.workflow.data.formats.packed import FREE_OUTPUT, check_size, unpack
+from service.workflow.data.formats.packed import FREE_OUTPUT, check_size, packing, unpack
 from service.workflow.errors import InvalidData
 
 LARGE = 2**40
@@ -31,3 +33,18 @@ def test_zip(tmp_path: Path) -> None:
         unpack(path, "zip", tmp_path, LARGE)
     with pytest.raises(InvalidData, match="come out"):
         check_size(path, LARGE)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_archive_is_refused_whatever_its_method(method: int, tmp_path: Path) -> None:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", method) as archive:
+        archive.writestr("t.csv", "".join(f"{i},{i * i}\n" for i in range(300)))
+    path = tmp_path / "t.zip"
+    for at in range(0, len(whole.getvalue()), 7):
+        damaged = bytearray(whole.getvalue())
+        damaged[at] ^= 0xFF
+        path.write_bytes(damaged)
+        with contextlib.suppress(InvalidData):
+            if packing(path) == "zip":
+                unpack(path, "zip", tmp_path, 10**6)

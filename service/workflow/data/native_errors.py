@@ -34,17 +34,21 @@ def native_errors(kind: str) -> Iterator[None]:
 
 
 def is_native(error: BaseException) -> bool:
-    """Whether the reader of a file raises this, and not Python or the system. Each library in Rust has a class of its own for
-    its panics."""
+    """Whether the reader of a file raises this, and not Python or the system."""
     import polars as pl
 
     if isinstance(error, OSError):
         return error.errno is None  # polars says so of a file that is cut short
-    return isinstance(error, pl.exceptions.PolarsError) or type(error).__name__ == "PanicException"
+    return isinstance(error, pl.exceptions.PolarsError) or is_panic(error)
 
 
 def _log(kind: str, error: BaseException) -> None:
     log.warning("the reader of %s says: %s", kind, first_line(error))
+
+
+def is_panic(error: BaseException) -> bool:
+    """Whether native code has panicked. Each library has a class of its own for that, of one name; some do not export it."""
+    return type(error).__name__ == "PanicException"
 
 
 def first_line(error: BaseException) -> str:

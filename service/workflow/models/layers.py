@@ -79,6 +79,9 @@ FAMILY = Family(
 Layer = Annotated[Any, FAMILY]
 
 
+ROWS_TRIED = 13  # as few layers have channels: one of these for images takes three dimensions for one image's
+
+
 class LayersSpec(ModelKind):
     """A stack of layers from first to last; sizes of inputs are filled in from the layer before."""
 
@@ -92,14 +95,14 @@ class LayersSpec(ModelKind):
             InvalidSpec: a layer cannot take what the one before gives; the layer and the shapes are named.
         """
         last = max((i for i, layer in enumerate(self.layers) if _name(layer) == "Linear"), default=None)
-        flowing, made = torch.zeros(2, features), []
+        flowing, made = torch.zeros(ROWS_TRIED, features), []
         for position, layer in enumerate(self.layers):
             module = self._make(layer, position, flowing, outputs if position == last else None)
             flowing = self._try(module, layer, position, flowing)
             made.append(module)
         if head is not None and not isinstance(made[-1], type(head)):
             made.append(head)
-        if flowing.shape != (2, outputs):
+        if flowing.shape != (ROWS_TRIED, outputs):
             message = f"the stack ends in {_shape(flowing)}, and the targets and the loss need [n, {outputs}]"
             raise InvalidSpec(Fault(f"/model/layers/{len(self.layers) - 1}", message))
         return nn.Sequential(*made)

@@ -5,7 +5,7 @@ import zipfile
 from functools import lru_cache
 from pathlib import Path
 
-from service.workflow.data.formats.packed import check_size
+from service.workflow.data.formats.packed import broken, check_size
 from service.workflow.data.native_errors import DAMAGED
 from service.workflow.errors import InvalidData
 from service.workflow.specification import shown
@@ -27,16 +27,19 @@ def sheet_as_csv(path: Path, sheet: str | None, scratch: Path, most: int = MOST_
     import fastexcel
 
     check_size(path, min(most, MOST_BYTES))
-    _check_cells(path)
+    with broken("the Excel file"):
+        _check_cells(path)
     made = scratch / "sheet.csv"
     try:
         workbook = fastexcel.read_excel(path)
         names = workbook.sheet_names
         if sheet is not None and sheet not in names:
             raise InvalidData(f"there is no sheet {shown(sheet)}; known: {', '.join(map(shown, names))}")
+        if not names:
+            raise InvalidData("there is no sheet in the Excel file")
         chosen = names[0] if sheet is None else sheet
         cells = workbook.load_sheet(chosen, header_row=None, dtypes="string").to_polars()
-    except fastexcel.FastExcelError as error:
+    except (fastexcel.FastExcelError, ArithmeticError, ValueError) as error:
         raise InvalidData(f"the Excel workbook cannot be read: {DAMAGED}") from error
     cells.write_csv(made, include_header=False)
     return made, chosen

@@ -2,6 +2,8 @@
 
 import errno
 import gzip
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -21,7 +23,7 @@ _BESIDE = ("__MACOSX/", ".DS_Store", "Thumbs.db")  # what file managers put besi
 
 
 @contextmanager
-def _broken(what: str) -> Iterator[None]:
+def broken(what: str) -> Iterator[None]:
     """Turns what Python's readers raise at a broken file into InvalidData; an error of the system stays what it is."""
     try:
         yield
@@ -39,7 +41,10 @@ _DAMAGED = (
     "is damaged or cut short: its checksums or sizes are not those of what is in it; send the whole file as it was made"
 )
 # What Python's readers raise at files that are made to break them.
-_BROKEN = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, RuntimeError, IndexError, ValueError)
+_BROKEN = (
+    *(zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, RuntimeError, IndexError, OverflowError, ValueError),
+)
 
 
 def packing(path: Path) -> Compression | None:
@@ -67,7 +72,7 @@ def unpack(path: Path, compression: Compression, scratch: Path, most: int) -> tu
         InvalidData: it is broken, larger than `most` bytes or out of proportion to the file, or not one table.
     """
     made, most = scratch / "unpacked", _most_of(path, most)
-    with _broken(f"the {compression} file"):
+    with broken(f"the {compression} file"):
         if compression == "gzip":
             with gzip.open(path) as packed:
                 _copy(cast(BinaryIO, packed), made, most)
@@ -87,7 +92,7 @@ def check_size(path: Path, most: int) -> None:
         InvalidData: it is broken, more than `most` bytes, or out of proportion to the file.
     """
     left = most = _most_of(path, most)
-    with _broken("the Excel file"), zipfile.ZipFile(path) as archive:
+    with broken("the Excel file"), zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             with archive.open(member) as packed:
                 while chunk := packed.read(CHUNK):
