@@ -101,14 +101,22 @@ def _says_damage(before: Any, after: Any) -> bool:
     if before == after:
         return True
     if isinstance(after, dict):
-        error = after.get("error")
-        if isinstance(error, dict) and error.get("code") in DAMAGES and error != (before or {}).get("error"):
+        if _damages(after) > _damages(before):
             return True
         same = isinstance(before, dict) and before.keys() == after.keys()
         return same and all(_says_damage(before[name], after[name]) or _is_less(name, before, after) for name in after)
     if isinstance(after, list) and isinstance(before, list) and len(before) == len(after):
         return all(_says_damage(one, other) for one, other in zip(before, after, strict=True))
     return False
+
+
+def _damages(item: Any) -> set[str]:
+    """What an item of a list, or an answer, says of itself: as its error, the cause of its end, or what stands in its place."""
+    if not isinstance(item, dict):
+        return set()
+    data = item.get("data")
+    said = [item.get("error"), item.get("cause"), data.get("error") if isinstance(data, dict) else None]
+    return {each["code"] for each in said if isinstance(each, dict) and each.get("code") in DAMAGES}
 
 
 def _is_less(name: str, before: dict[str, Any], after: dict[str, Any]) -> bool:
