@@ -107,6 +107,7 @@ def test_the_keys_let_in_nobody_who_was_not(tmp_path: Path) -> None:
     keyring = Keyring(tmp_path)
     secrets = {name: keyring.create(name, [Scope.PREDICT])[1] for name in ("ann", "bob", "gone")}
     keyring.revoke("gone")
+    before = {key.id: key for key in keyring.all()}
     path = tmp_path / "keys.json"
     for damage in each_damage(path, [], 40, "loss"):
         try:
@@ -117,6 +118,9 @@ def test_the_keys_let_in_nobody_who_was_not(tmp_path: Path) -> None:
         assert found.verify(f"Bearer {secrets['gone']}".encode()) is None, damage.way
         valid = [found.verify(f"Bearer {secrets[name]}".encode()) for name in ("ann", "bob")]
         assert all(key is None or key.level is Scope.PREDICT for key in valid), damage.way
+        whole = {key.id: key for key in found.all() if not key.damaged}
+        assert whole.items() <= before.items(), damage.way
+        assert whole == before or any(key.damaged for key in found.all()), damage.way
 
 
 def asked(journal: Journal, jobs: list[str]) -> dict[str, Any]:
