@@ -50,17 +50,33 @@ def whole(connection: Connection, row: Row) -> Series:
         MetricsDamaged: a part of them is damaged or lost, or what says how many there are.
     """
     chunks = _chunks(connection, row)
-    series = _join(json_or(chunk["series"], {}) for chunk in chunks)
-    # Counted again: an attempt that goes on from before where the last one ended may have taken some back since the row was
-    # read. There may be more than were counted, of a job of before they were.
-    counted = min(row["points"], connection.execute(select(jobs.c.points).where(jobs.c.seq == row["seq"])).scalar_one())
-    if state_broken(row) or any(_broken(chunk, row) for chunk in chunks) or len(series["epoch"]) < counted:
+    if state_broken(row) or any(_broken(chunk, row) for chunk in chunks) or _is_short(connection, row, chunks):
         log.error("a part of the metrics of job %r is damaged or lost in the journal", row["id"])
         raise MetricsDamaged
+    series = _joined(chunks)
     last, latest = json_or(row["progress"], {}).get("epoch", 0), json_or(row["metrics"], {})
     if last and (not series["epoch"] or series["epoch"][-1] < last):
         series = _join([series, {"epoch": [last]} | {name: [value] for name, value in latest.items()}])
     return series
+
+
+def lost(connection: Connection, row: Row) -> bool:
+    """Whether chunks of a job's series are lost, and not only damaged."""
+    chunks = _chunks(connection, row)
+    return not any(_broken(chunk, row) for chunk in chunks) and _is_short(connection, row, chunks)
+
+
+def _is_short(connection: Connection, row: Row, chunks: Sequence[Row]) -> bool:
+    """Whether they have fewer epochs than were counted. There may be more, of a job of before they were."""
+    # Counted again: an attempt that goes on from before where the last one ended may have taken some back since the row was
+    # read.
+    now = connection.execute(select(jobs.c.points).where(jobs.c.seq == row["seq"])).scalar() or 0
+    counted: int = min(row["points"], now)
+    return len(_joined(chunks)["epoch"]) < counted
+
+
+def _joined(chunks: Sequence[Row]) -> Series:
+    return _join(json_or(chunk["series"], {}) for chunk in chunks)
 
 
 def _chunks(connection: Connection, row: Row) -> Sequence[Row]:

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from sqlalchemy import Engine, Select, Table, func, select
 from sqlalchemy.exc import DBAPIError
 
-from service.jobs import tables
+from service.jobs import series, tables
 from service.jobs.database import is_damage
 from service.jobs.histories import MOST_METRIC_EVENTS
 from service.jobs.records import apart, belong
 from service.jobs.rows import damaged, job_of
-from service.jobs.seals import SEALED, Row, broken
+from service.jobs.seals import SEALED, Row, broken, state_broken
 
 Problem = Literal["damaged", "lost", "stray", "unreadable"]
 AT_ONCE = 500  # rows in memory
@@ -67,6 +68,7 @@ def verify(engine: Engine) -> Iterator[DamagedRow]:
     )
     query = select(jobs.c.id, jobs.c.last_event, newest.label("newest"), count.label("there"))
     yield from _walk(engine, events, query, _lost_events)
+    yield from _walk(engine, tables.metrics, select(jobs).where(jobs.c.points > 0), partial(_lost_metrics, engine))
 
 
 def _walk(
@@ -121,6 +123,12 @@ def _lost_events(_: str, row: Row) -> tuple[str, Problem] | None:
     if row["there"] == row["last_event"] or row["last_event"] > MOST_METRIC_EVENTS:  # the oldest of many are removed
         return None
     return f"job {_shown(row['id'])}: {row['there']} of {row['last_event']} events", "lost"
+
+
+def _lost_metrics(engine: Engine, _: str, row: Row) -> tuple[str, Problem] | None:
+    with engine.connect() as connection:
+        lost = not state_broken(row) and series.lost(connection, row)
+    return (f"of job {_shown(row['id'])}", "lost") if lost else None
 
 
 def _shown(value: object) -> str:

@@ -71,7 +71,7 @@ def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
     check_cancelled()
     parameters = inspection.count(network)
     _check_limits(found, parameters, limits)
-    _check_forward(network, found.columns, parameters, limits)
+    _check_forward(found, network, parameters, limits)
     _check_batches(found, network)
     if (reason := optimizers.fits(found.spec.optimizer, network)) is not None:
         raise InvalidSpec(Fault("/optimizer/name", reason))
@@ -204,11 +204,20 @@ def _check_limits(found: Resolved, parameters: int, limits: Limits) -> None:
         raise InvalidSpec(Fault("/data" if 16 * parameters < needed // 2 else "/model", message))
 
 
-def _check_forward(network: nn.Module, columns: int, parameters: int, limits: Limits) -> None:
-    needed = 4 * parameters + measure(network.eval(), columns).bytes
+def _check_forward(found: Resolved, network: nn.Module, parameters: int, limits: Limits) -> None:
+    of_row = measure(network.eval(), found.columns).bytes
+    needed = 4 * parameters + of_row
     if needed > limits.model_bytes:
         message = f"the model and what it makes of one row would take {needed} bytes of memory"
         raise InvalidSpec(Fault("/model", f"{message}; this service allows {limits.model_bytes}"))
+    size = found.spec.training.batch_size
+    at_once = size if isinstance(size, int) else found.rows["train"]
+    if at_once * of_row > limits.memory_bytes:  # at least: for the gradients more of it is kept
+        message = f"{at_once} rows at once would take at least {at_once * of_row} bytes of memory in the network"
+        most = (
+            f"this service allows {limits.memory_bytes}: give a batch_size of at most {limits.memory_bytes // of_row}"
+        )
+        raise InvalidSpec(Fault("/training/batch_size", f"{message}; {most}"))
 
 
 def _check_batches(found: Resolved, network: nn.Module) -> None:

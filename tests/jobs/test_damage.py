@@ -244,6 +244,7 @@ def test_what_was_lost_or_belongs_to_nobody_is_named(engine: Engine) -> None:
     with engine.connect().execution_options(write=True) as connection, connection.begin():
         connection.execute(delete(tables.events).where(tables.events.c.number == 2))
         connection.execute(delete(tables.metrics))
+    assert ("metrics", "lost", f"of job {job.id}") in {(each.table, each.problem, each.key) for each in verify(engine)}
     journal, lost = Journal(engine), {"error": damage("this event")}
     assert [(each.id, each.data == lost) for each in journal.events(job.id)] == [
         (1, False),
