@@ -11,7 +11,8 @@ from service.printing import console
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the backup.")]
 ON_A_DATABASE = (
     "The jobs are on a database of their own and not in this backup. With it belongs a dump made before it, such as "
-    "pg_dump --format=custom --file=jobs.dump DATABASE; pg_restore --dbname=DATABASE jobs.dump brings it back."
+    "pg_dump --format=custom --file=jobs.dump DATABASE; pg_restore --dbname=DATABASE jobs.dump brings it back. Both want "
+    "an address that begins with postgresql:// and no +psycopg."
 )
 
 

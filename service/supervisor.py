@@ -15,6 +15,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from service import interpreter
 from service.listening import address_of, open_listeners, take_no_more
 from service.settings import SECRETS, Settings, forget_secrets, variable_of
 from service.telemetry import logs
@@ -169,8 +170,8 @@ class Supervisor:
             passed = [theirs.fileno(), *descriptors]
             try:
                 child = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "service.worker", role, *map(str, passed)),
-                    env=self._environment,
+                    *interpreter.command("service.worker", role, *map(str, passed)),
+                    env=self._environment | interpreter.import_path(),
                     pass_fds=passed,
                     stdin=asyncio.subprocess.DEVNULL,
                     process_group=0,  # a terminal's Ctrl-C is for the supervisor

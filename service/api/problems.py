@@ -61,6 +61,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     jobs.TooManyWatchers: (429, "overloaded"),
     jobs.IllegalMove: (409, "illegal_transition"),
     jobs.IdempotencyMismatch: (422, "idempotency_mismatch"),
+    jobs.MetricsDamaged: (503, "journal_damaged"),
     jobs.IdempotencyDamaged: (409, "journal_damaged"),
     jobs.JournalFull: (507, "no_space"),
     jobs.JobsError: (503, "unavailable"),

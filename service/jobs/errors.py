@@ -28,6 +28,10 @@ class IdempotencyDamaged(JobsError):
     """The journal's row of this Idempotency-Key is damaged: look whether its job is there, and use another key."""
 
 
+class MetricsDamaged(JobsError):
+    """A part of this job's metrics is damaged or lost in the journal; see the service's log and your backups."""
+
+
 class JournalUnavailable(JobsError):
     """The journal cannot be read or written at the moment; try again."""
 

@@ -17,14 +17,13 @@ from pathlib import Path
 
 from sqlalchemy import delete, func, select
 
-from service.jobs import idempotency, tables
+from service.jobs import histories, idempotency, tables
 from service.jobs.book import Book, found
 from service.jobs.errors import JobNotFound
 from service.jobs.job import FINAL, Status
 from service.jobs.journal import RESUMABLE_FOR
 from service.jobs.rows import job_of, time_text
 
-MOST_METRIC_EVENTS = 10_000
 AT_ONCE = 200  # jobs in one transaction: nobody shall wait long for its lock
 
 
@@ -91,14 +90,17 @@ class Housekeeping(Book):
         events = tables.events.c
         of_metrics = events.type == "metrics"
         query = (
-            select(events.job_seq).where(of_metrics).group_by(events.job_seq).having(func.count() > MOST_METRIC_EVENTS)
+            select(events.job_seq)
+            .where(of_metrics)
+            .group_by(events.job_seq)
+            .having(func.count() > histories.MOST_METRIC_EVENTS)
         )
         with self._read() as connection:
             long = list(connection.execute(query).scalars())
         for seq in long:
             newest = select(events.number).where(events.job_seq == seq, of_metrics).order_by(events.number.desc())
             with self._write() as connection:
-                oldest_kept = connection.execute(newest.offset(MOST_METRIC_EVENTS - 1).limit(1)).scalar_one()
+                oldest_kept = connection.execute(newest.offset(histories.MOST_METRIC_EVENTS - 1).limit(1)).scalar_one()
                 old = (events.job_seq == seq) & of_metrics & (events.number < oldest_kept)
                 connection.execute(delete(tables.events).where(old))
 

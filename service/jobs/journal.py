@@ -9,17 +9,16 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from service.jobs import series, tables
+from service.jobs import histories, series, tables
 from service.jobs.book import COUNTS, Book, change, found
 from service.jobs.errors import IllegalMove
 from service.jobs.idempotency import recall, remember
 from service.jobs.job import AttemptRecord, Event, Job, Status
 from service.jobs.records import outline, taken_out, whole_job
-from service.jobs.rows import attempt_of, damaged, event_of, job_of, json_text, time_text
+from service.jobs.rows import damaged, job_of, json_text, time_text
 from service.jobs.seals import Row, seal_of
 
 RESUMABLE_FOR = timedelta(days=7)  # after its end a job that failed for a reason outside of it keeps its checkpoint
-LARGEST_NUMBER = 2**31 - 1  # of an event: what PostgreSQL's integer holds
 
 IDS_AT_ONCE = 500  # in one statement
 MOST_BYTES = 4 * 2**20  # of rows that are read for a page
@@ -104,31 +103,20 @@ class Journal(Book):
     def events(self, job_id: str, *, after: int = 0, limit: int = 1000, most_bytes: int | None = None) -> list[Event]:
         """The job's events numbered above `after`, rising; no more once they have more than so many bytes."""
         with self._read() as connection:
-            seq = found(connection, job_id)["seq"]
-            query = (
-                select(tables.events)
-                .where(tables.events.c.job_seq == seq, tables.events.c.number > min(after, LARGEST_NUMBER))
-                .order_by(tables.events.c.number)
-                .limit(limit)
-            )
-            events, size = list[Event](), 0
-            for row in connection.execute(query).mappings():
-                events.append(event_of(row, job_id))
-                size += len(row["data"])
-                if most_bytes is not None and size > most_bytes:
-                    break
-        return events
+            return histories.events(connection, found(connection, job_id), after, limit, most_bytes)
 
     def attempts(self, job_id: str) -> list[AttemptRecord]:
         """The attempts at the job, rising."""
         with self._read() as connection:
-            seq = found(connection, job_id)["seq"]
-            query = select(tables.attempts).where(tables.attempts.c.job_seq == seq).order_by(tables.attempts.c.number)
-            return [attempt_of(row, job_id) for row in connection.execute(query).mappings()]
+            return histories.attempts(connection, found(connection, job_id))
 
     def metrics(self, job_id: str) -> dict[str, list[float | None]]:
         """The series of the epochs, `epoch` first, thinned where they are more than 10,000. A job without any has empty
-        ones."""
+        ones.
+
+        Raises:
+            MetricsDamaged: not all that was kept of them is there.
+        """
         with self._read() as connection:
             return series.whole(connection, found(connection, job_id))
 

@@ -1,4 +1,4 @@
-"""Leases: a service that runs jobs says again and again that it lives. One that falls silent loses them.
+"""Leases: a service that runs jobs says again and again that it lives. One whose beats stop loses them.
 
 Only clocks of one machine are compared, and only those that never jump: a service counts how long *it* has not seen
 another's beat change. Its own attempts end before another may begin them (Gray and Cheriton, "Leases", SOSP 1989).
@@ -14,18 +14,18 @@ import threading
 import time
 from collections.abc import Callable
 
+from service.jobs.beat_ages import BeatAges
 from service.jobs.dispatch import Dispatch
 from service.jobs.errors import JournalUnavailable
 from service.jobs.job import Job
 from service.jobs.ownership import Ownership
-from service.jobs.silences import Silences
 
 BEAT = 1.0  # seconds between two signs of life
 ALLOWED = 5.0  # seconds that attempts may go on after the last one
-EXPIRED = 8.0  # seconds of silence after which another service takes over
+EXPIRED = 8.0  # seconds without a beat after which another service takes over
 IDLE_BEAT = 5.0  # seconds between two signs of life of one that runs nothing, where others may be elsewhere
 LAPSED = 20.0  # seconds after a beat of its own in which a service there may still take over
-GONE = 40.0  # seconds of silence after which nobody counts on another there any more
+GONE = 40.0  # seconds without a beat after which nobody counts on another there any more
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Leases:
         self._held = False  # whether this service runs anything
         self._failed = False  # whether the last beat could not be written
         self._stopping = threading.Event()
-        self._running, self._there = Silences(), Silences()  # of the services that run jobs, and of all
+        self._running, self._there = BeatAges(), BeatAges()  # of the services that run jobs, and of all
         self._beaten = float("-inf")  # the last beat
         # Since when whoever looks has seen this service.
         self._known_since = float("-inf") if ownership.all_here else float("inf")
@@ -79,15 +79,13 @@ class Leases:
             self._told(self._until)
 
     def expired(self) -> list[str]:
-        """The services that run jobs and are dead, or have been silent for too long."""
-        silences = self._running.of(self._dispatch.beats())
-        silences.pop(self._ownership.owner, None)
+        """The services that run jobs and are dead, or have not beaten for too long."""
+        ages = self._running.of(self._dispatch.beats())
+        ages.pop(self._ownership.owner, None)
         known = time.monotonic() - self._known_since > EXPIRED
         if not self._ownership.all_here:
             known = known and time.monotonic() - self._beaten <= LAPSED
-        return [
-            owner for owner, silence in silences.items() if (known and silence > EXPIRED) or self._ownership.dead(owner)
-        ]
+        return [owner for owner, age in ages.items() if (known and age > EXPIRED) or self._ownership.dead(owner)]
 
     def take_over(self) -> list[Job]:
         """Puts the jobs of services that are gone back into the queue, and gives them."""
@@ -96,7 +94,7 @@ class Leases:
         taken: list[Job] = []
         for owner in self.expired():
             log.warning("service %s is gone; its jobs go back into the queue", owner)
-            # One that is only silent may come back, and take over in its turn: it is counted on until it cannot any more.
+            # One whose beats have only stopped may come back, and take over in its turn: it counts until it cannot any more.
             certain = self._ownership.all_here or self._ownership.dead(owner)
             taken += self._dispatch.release(owner, lost, forget=certain)
         for owner in dead:
@@ -151,9 +149,9 @@ class Leases:
         """Whether no other service is on the journal. Raises OSError, JournalUnavailable."""
         if self._ownership.all_here:
             return self._ownership.alone()
-        silences = self._there.of(self._dispatch.owners())
-        silences.pop(self._ownership.owner, None)
-        for owner in [owner for owner, silence in silences.items() if silence > GONE]:
+        ages = self._there.of(self._dispatch.owners())
+        ages.pop(self._ownership.owner, None)
+        for owner in [owner for owner, age in ages.items() if age > GONE]:
             self._dispatch.forget(owner)
-            del silences[owner]
-        return all(self._ownership.dead(owner) for owner in silences)
+            del ages[owner]
+        return all(self._ownership.dead(owner) for owner in ages)

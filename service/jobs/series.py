@@ -1,14 +1,15 @@
 """The series of a job's metrics: kept in chunks as they are reported, thinned before they are too many."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
+from service.jobs.errors import MetricsDamaged
 from service.jobs.rows import json_or, json_text
-from service.jobs.seals import Row, broken, sealed
-from service.jobs.tables import metrics
+from service.jobs.seals import Row, broken, sealed, state_broken
+from service.jobs.tables import jobs, metrics
 
 MOST_POINTS = 9_999  # epochs kept of a job, besides its last
 
@@ -39,21 +40,52 @@ def append(connection: Connection, row: Row, series: Series) -> dict[str, int]:
 
 def read(connection: Connection, row: Row) -> list[Series]:
     """The chunks that are kept of a job, but for those that are damaged."""
-    query = select(metrics).where(metrics.c.job_seq == row["seq"]).order_by(metrics.c.first_epoch)
-    chunks = connection.execute(query).mappings().all()
-    whole = [json_or(chunk["series"], {}) for chunk in chunks if not broken("metrics", chunk, row["id"])]
-    if len(whole) < len(chunks):
-        log.error("%d parts of the metrics of job %r are damaged in the journal", len(chunks) - len(whole), row["id"])
-    return whole
+    return [json_or(chunk["series"], {}) for chunk in _chunks(connection, row) if not _broken(chunk, row)]
 
 
 def whole(connection: Connection, row: Row) -> Series:
-    """All series that are kept of a job, its last epoch always among them."""
-    series = _join(read(connection, row))
+    """All series that are kept of a job, its last epoch always among them.
+
+    Raises:
+        MetricsDamaged: a part of them is damaged or lost, or what says how many there are.
+    """
+    chunks = _chunks(connection, row)
+    if state_broken(row) or any(_broken(chunk, row) for chunk in chunks) or _is_short(connection, row, chunks):
+        log.error("a part of the metrics of job %r is damaged or lost in the journal", row["id"])
+        raise MetricsDamaged
+    series = _joined(chunks)
     last, latest = json_or(row["progress"], {}).get("epoch", 0), json_or(row["metrics"], {})
     if last and (not series["epoch"] or series["epoch"][-1] < last):
         series = _join([series, {"epoch": [last]} | {name: [value] for name, value in latest.items()}])
     return series
+
+
+def lost(connection: Connection, row: Row) -> bool:
+    """Whether chunks of a job's series are lost, and not only damaged."""
+    chunks = _chunks(connection, row)
+    return not any(_broken(chunk, row) for chunk in chunks) and _is_short(connection, row, chunks)
+
+
+def _is_short(connection: Connection, row: Row, chunks: Sequence[Row]) -> bool:
+    """Whether they have fewer epochs than were counted. There may be more, of a job of before they were."""
+    # Counted again: an attempt that goes on from before where the last one ended may have taken some back since the row was
+    # read.
+    now = connection.execute(select(jobs.c.points).where(jobs.c.seq == row["seq"])).scalar() or 0
+    counted: int = min(row["points"], now)
+    return len(_joined(chunks)["epoch"]) < counted
+
+
+def _joined(chunks: Sequence[Row]) -> Series:
+    return _join(json_or(chunk["series"], {}) for chunk in chunks)
+
+
+def _chunks(connection: Connection, row: Row) -> Sequence[Row]:
+    query = select(metrics).where(metrics.c.job_seq == row["seq"]).order_by(metrics.c.first_epoch)
+    return connection.execute(query).mappings().all()
+
+
+def _broken(chunk: Row, row: Row) -> bool:
+    return broken("metrics", chunk, row["id"])
 
 
 def _cut(connection: Connection, row: Row, first: int) -> int:
@@ -81,7 +113,7 @@ def _where(series: Series, wanted: Callable[[int], bool]) -> Series:
     return {name: [values[place] for place in places] for name, values in series.items()}
 
 
-def _join(chunks: list[Series]) -> Series:
+def _join(chunks: Iterable[Series]) -> Series:
     joined: Series = {"epoch": [], "train_loss": []}
     for chunk in chunks:
         for name, values in chunk.items():

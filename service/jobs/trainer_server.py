@@ -25,6 +25,7 @@ from pathlib import Path
 
 import orjson
 
+from service import interpreter
 from service.jobs.attempt import Attempt, Work
 from service.jobs.errors import AttemptFailed, AttemptLeft, AttemptPutOff, AttemptSuperseded
 from service.jobs.lines import CHUNK, Lines
@@ -151,7 +152,7 @@ class TrainerServer:
         passed = [str(descriptor), str(output)]
         for each in (descriptor, output):
             os.set_inheritable(each, True)
-        command = [sys.executable, "-m", "service.jobs.trainer_server", "attempt", *passed, self._entry]
+        command = interpreter.command("service.jobs.trainer_server", "attempt", *passed, self._entry)
         return os.posix_spawn(sys.executable, command, os.environ, setsid=True)
 
     def _wake_on_child_exit(self) -> None:

@@ -6,17 +6,17 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
+from service import interpreter
 from service.jobs.lines import Lines
 from service.jobs.output import Output
 from service.jobs.process_tree import kill_session
 from service.liveness import Liveness
 
 # What a trainer may know of the service's environment: nothing that could be a secret.
-PASSED_ON = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "LD_LIBRARY_PATH"}
+PASSED_ON = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONDONTWRITEBYTECODE", "LD_LIBRARY_PATH"}
 PASSED_ON |= {"CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "MKL_NUM_THREADS"}
 
 
@@ -34,8 +34,9 @@ class Trainers:
         temporary.mkdir(parents=True, exist_ok=True)  # the only place to write in when the root is read-only
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         # One OpenBLAS thread: its pool would otherwise stand in the way of forking.
+        environment |= interpreter.import_path()
         environment |= {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "TMPDIR": str(temporary)}
-        command = [sys.executable, "-m", "service.jobs.trainer_server", "fork" if forks else "spawn"]
+        command = interpreter.command("service.jobs.trainer_server", "fork" if forks else "spawn")
         ours, theirs = socket.socketpair()
         descriptor = theirs.fileno()
         reading, writing = os.pipe()

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from sqlalchemy import Engine, Select, Table, func, select
 from sqlalchemy.exc import DBAPIError
 
-from service.jobs import tables
+from service.jobs import series, tables
 from service.jobs.database import is_damage
+from service.jobs.histories import MOST_METRIC_EVENTS
 from service.jobs.records import apart, belong
 from service.jobs.rows import damaged, job_of
-from service.jobs.seals import SEALED, Row, broken
+from service.jobs.seals import SEALED, Row, broken, state_broken
 
 Problem = Literal["damaged", "lost", "stray", "unreadable"]
 AT_ONCE = 500  # rows in memory
@@ -60,8 +62,13 @@ def verify(engine: Engine) -> Iterator[DamagedRow]:
     there = select(func.count()).where(attempts.c.job_seq == jobs.c.seq).scalar_subquery()
     yield from _walk(engine, attempts, select(jobs.c.id, jobs.c.attempt, there.label("there")), _lost_attempts)
     events = tables.events
-    newest = select(func.max(events.c.number)).where(events.c.job_seq == jobs.c.seq).scalar_subquery()
-    yield from _walk(engine, events, select(jobs.c.id, jobs.c.last_event, newest.label("newest")), _lost_events)
+    newest, count = (
+        select(each).where(events.c.job_seq == jobs.c.seq).scalar_subquery()
+        for each in (func.max(events.c.number), func.count())
+    )
+    query = select(jobs.c.id, jobs.c.last_event, newest.label("newest"), count.label("there"))
+    yield from _walk(engine, events, query, _lost_events)
+    yield from _walk(engine, tables.metrics, select(jobs).where(jobs.c.points > 0), partial(_lost_metrics, engine))
 
 
 def _walk(
@@ -109,9 +116,19 @@ def _lost_attempts(_: str, row: Row) -> tuple[str, Problem] | None:
 
 
 def _lost_events(_: str, row: Row) -> tuple[str, Problem] | None:
-    if row["newest"] in (None, row["last_event"]):  # none at all: they are kept for some days
+    if row["newest"] is None:  # they are kept for some days
         return None
-    return f"job {_shown(row['id'])}, event {_shown(row['last_event'])}", "lost"
+    if row["newest"] != row["last_event"]:
+        return f"job {_shown(row['id'])}, event {_shown(row['last_event'])}", "lost"
+    if row["there"] == row["last_event"] or row["last_event"] > MOST_METRIC_EVENTS:  # the oldest of many are removed
+        return None
+    return f"job {_shown(row['id'])}: {row['there']} of {row['last_event']} events", "lost"
+
+
+def _lost_metrics(engine: Engine, _: str, row: Row) -> tuple[str, Problem] | None:
+    with engine.connect() as connection:
+        lost = not state_broken(row) and series.lost(connection, row)
+    return (f"of job {_shown(row['id'])}", "lost") if lost else None
 
 
 def _shown(value: object) -> str:

@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 import os
-import sys
 from asyncio.subprocess import Process, SubprocessStreamProtocol
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from service import interpreter
 from service.liveness import LOOK, Liveness
 
 CHUNK = 2**16
@@ -58,8 +58,13 @@ async def run(
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.subprocess_exec(
             lambda: SubprocessStreamProtocol(limit=CHUNK, loop=loop),
-            *(sys.executable, "-m", module, str(writing), *arguments),
-            env={"PATH": os.environ.get("PATH", ""), "PYTHONDONTWRITEBYTECODE": "1", **environment},
+            *interpreter.command(module, str(writing), *arguments),
+            env={
+                "PATH": os.environ.get("PATH", ""),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                **interpreter.import_path(),
+                **environment,
+            },
             pass_fds=[writing],
         )
     except BaseException:

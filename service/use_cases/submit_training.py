@@ -74,7 +74,7 @@ def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
     check_cancelled()
     parameters = inspection.count(network)
     _check_limits(found, parameters, limits)
-    cost = _check_forward(network, found.columns, parameters, limits)
+    cost = _check_forward(found, network, parameters, limits)
     small = 4 * parameters + cost.bytes <= SMALL and cost.work <= LIGHT
     if small and isinstance(found.spec.model, LayersSpec):
         check_step(found.spec, found.signature, found.columns)
@@ -210,12 +210,20 @@ def _check_limits(found: Resolved, parameters: int, limits: Limits) -> None:
         raise InvalidSpec(Fault("/data" if 16 * parameters < needed // 2 else "/model", message))
 
 
-def _check_forward(network: nn.Module, columns: int, parameters: int, limits: Limits) -> ForwardCost:
-    cost = measure(network.eval(), columns)
+def _check_forward(found: Resolved, network: nn.Module, parameters: int, limits: Limits) -> ForwardCost:
+    cost = measure(network.eval(), found.columns)
     needed = 4 * parameters + cost.bytes
     if needed > limits.model_bytes:
         message = f"the model and what it makes of one row would take {needed} bytes of memory"
         raise InvalidSpec(Fault("/model", f"{message}; this service allows {limits.model_bytes}"))
+    size = found.spec.training.batch_size
+    at_once = size if isinstance(size, int) else found.rows["train"]
+    if at_once * cost.bytes > limits.memory_bytes:  # at least: for the gradients more of it is kept
+        message = f"{at_once} rows at once would take at least {at_once * cost.bytes} bytes of memory in the network"
+        most = f"give a batch_size of at most {limits.memory_bytes // cost.bytes}"
+        raise InvalidSpec(
+            Fault("/training/batch_size", f"{message}; this service allows {limits.memory_bytes}: {most}")
+        )
     return cost
 
 

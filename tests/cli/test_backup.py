@@ -3,12 +3,16 @@
 import json
 import multiprocessing
 import os
+import re
+import shlex
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,12 +24,15 @@ from service.access.keyring import Keyring
 from service.access.scopes import Scope
 from service.backup import BackupRefused, back_up, read_backup, restore
 from service.home import HomeHalfRestored, HomeLost
-from service.jobs.database import connect_database
+from service.jobs.database import connect_database, open_database
 from service.jobs.journal import Journal
 from service.keys import open_keys
 from service.settings import Settings
 from service.trainings import open_journal
 from tests.cli.conftest import Run
+
+if TYPE_CHECKING:
+    from tests.postgres import Postgres
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +221,29 @@ def test_jobs_on_a_database_are_left_to_its_tools(
     monkeypatch.delenv("MODELWRIGHT_DATABASE_URL")
     with pytest.raises(HomeLost, match="MODELWRIGHT_DATABASE_URL"):
         opening.check(Settings.read(home=tmp_path / "again"))
+
+
+@pytest.mark.skipif(shutil.which("pg_dump") is None, reason="needs the client programs of PostgreSQL")
+def test_the_commands_that_it_names_bring_the_jobs_back(
+    run: Run, home: Path, postgres: "Postgres", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgres.database() as url, postgres.database(migrated=False) as empty:
+        engine = open_database(url)
+        journal = Journal(engine)
+        jobs = [journal.submit("line", {"model_name": "line"}, {}, idempotency=(name, "d"))[0] for name in "ab"]
+        monkeypatch.setenv("MODELWRIGHT_DATABASE_URL", url)
+        said = run("backup", tmp_path / "backup", "--home", home).out
+        dump, bring_back = re.findall(r"pg_\w+ --.+?(?=;| brings)", " ".join(said.split()))
+        for command, address in ((dump, url), (bring_back, empty)):
+            words = shlex.split(command.replace("DATABASE", shlex.quote(address)))
+            subprocess.run(words, cwd=tmp_path, check=True)  # noqa: S603 - its own advice
+        other = open_database(empty, known=True)
+        again = Journal(other)
+        assert again.list_jobs()[0] == journal.list_jobs()[0] == jobs[::-1]
+        assert again.submit("line", {"model_name": "line"}, {}, idempotency=("a", "d")) == (jobs[0], False)
+        assert again.submit("line", {}, {})[1]  # the numbers go on
+        for each in (engine, other):
+            each.dispose()
 
 
 def test_a_damaged_row_is_named(run: Run, backup: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, delete, text, update
 from service.jobs import tables
 from service.jobs.database import open_database
 from service.jobs.dispatch import Dispatch
-from service.jobs.errors import IdempotencyDamaged, IllegalMove
+from service.jobs.errors import IdempotencyDamaged, IllegalMove, MetricsDamaged
 from service.jobs.housekeeping import Housekeeping
 from service.jobs.job import Job, Status
 from service.jobs.journal import Journal
@@ -178,7 +178,8 @@ def test_damaged_events_attempts_and_metrics_hide_nothing_else(engine: Engine) -
     assert attempt.status is None
     assert attempt.cause is not None
     assert attempt.cause["code"] == "journal_damaged"
-    assert journal.metrics(job.id)["epoch"] == [2]
+    with pytest.raises(MetricsDamaged):
+        journal.metrics(job.id)
     assert not journal.get(job.id).damaged
     dispatch.record(job, progress={"epoch": 3}, latest={}, epochs={"epoch": [3], "loss": [1.0]})
     assert dispatch.finish(job, Status.SUCCEEDED, result={}).status is Status.SUCCEEDED
@@ -224,7 +225,8 @@ def test_a_change_that_nobody_sealed_is_seen_and_named(engine: Engine, name: str
     assert codes == ["journal_damaged" if name == "events" else None] * 4
     (attempt,) = journal.attempts(job.id)
     assert (attempt.cause == damage("this attempt")) is (name == "attempts")
-    assert journal.metrics(job.id)["epoch"] == [1]
+    with pytest.raises(MetricsDamaged) if name in ("jobs", "metrics") else nullcontext():
+        assert journal.metrics(job.id)["epoch"] == [1]
     assert (outbox.claim(lease=30, schedule=()) is None) is (name in ("jobs", "deliveries"))
     with pytest.raises(IdempotencyDamaged) if name == "idempotency_keys" else nullcontext():
         assert journal.recall("key", "digest") is not None
@@ -239,6 +241,21 @@ def test_what_was_lost_or_belongs_to_nobody_is_named(engine: Engine) -> None:
         ("attempts", "lost", f"job {job.id}: 0 of 1 attempts"),
         ("events", "lost", f"job {job.id}, event 4"),
     }
+    with engine.connect().execution_options(write=True) as connection, connection.begin():
+        connection.execute(delete(tables.events).where(tables.events.c.number == 2))
+        connection.execute(delete(tables.metrics))
+    assert ("metrics", "lost", f"of job {job.id}") in {(each.table, each.problem, each.key) for each in verify(engine)}
+    journal, lost = Journal(engine), {"error": damage("this event")}
+    assert [(each.id, each.data == lost) for each in journal.events(job.id)] == [
+        (1, False),
+        (2, True),
+        (3, False),
+        (4, True),
+    ]
+    assert [each.id for each in journal.events(job.id, after=1, limit=1)] == [2]
+    assert [(each.number, each.cause) for each in journal.attempts(job.id)] == [(1, damage("this attempt"))]
+    with pytest.raises(MetricsDamaged):
+        journal.metrics(job.id)
 
 
 def test_a_training_goes_on_though_its_counts_are_damaged(engine: Engine) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, insert
 
+from service.jobs import histories, tables
 from service.jobs import housekeeping as housekeeping_module
-from service.jobs import tables
 from service.jobs.dispatch import Dispatch
 from service.jobs.housekeeping import Housekeeping
 from service.jobs.job import Status
@@ -42,7 +42,7 @@ def test_a_key_is_forgotten_after_a_day(engine: Engine) -> None:
 def test_a_job_that_reports_for_weeks_keeps_its_newest_events_and_all_else(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(housekeeping_module, "MOST_METRIC_EVENTS", 10)
+    monkeypatch.setattr(histories, "MOST_METRIC_EVENTS", 10)
     journal, dispatch = Journal(engine), Dispatch(engine)
     journal.submit("line", {}, {})
     job = dispatch.claim("me")

@@ -183,7 +183,7 @@ def test_nobody_takes_over_from_elsewhere_before_he_was_seen_for_long_enough(
     with service_elsewhere(dispatch, tmp_path / "there", []) as seen:
         assert unseen.expired() == []
         until(lambda: seen.expired() == ["me"])
-        assert unseen.expired() == []  # it has seen the same silence
+        assert unseen.expired() == []  # it has waited as long for a beat
     ownership.close()
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import Engine, event
 
-from service.jobs import leases, silences
+from service.jobs import beat_ages, leases
 from service.jobs.database import open_database
 from service.jobs.dispatch import Dispatch
 from service.jobs.job import Status
@@ -138,7 +138,7 @@ def test_the_job_of_a_service_that_died_here_is_taken_over_at_once(
     until(lambda: len(list((tmp_path / "owners").iterdir())) == 1)
 
 
-def test_the_job_of_a_service_elsewhere_is_taken_over_once_it_has_been_silent_for_long(
+def test_the_job_of_a_service_elsewhere_is_taken_over_once_its_beats_have_stopped_for_long(
     start: Start, journal: Journal, dispatch: Dispatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leases, "EXPIRED", 0.3)
@@ -152,13 +152,13 @@ def test_a_service_that_says_again_and_again_that_it_lives_is_not_expired(
     journal: Journal, dispatch: Dispatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
-    for module in (leases, silences):
+    for module in (leases, beat_ages):
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     submit(journal, None, "quick")
     dispatch.claim("elsewhere")
     ownership = Ownership(tmp_path / "owners", all_here=True)
     ours = Leases(dispatch, ownership, lambda _: None)
-    for _ in range(3):  # together for longer than anybody waits for the silent
+    for _ in range(3):  # together for longer than anybody waits for a beat
         dispatch.beat("elsewhere")
         assert ours.expired() == []
         now[0] += 0.9 * leases.EXPIRED

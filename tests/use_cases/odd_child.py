@@ -1,14 +1,19 @@
 """A child process that does what it is told by its second argument; the first is where its heartbeats go."""
 
 import os
+import random
 import sys
 import time
 
+import service
 from service.liveness import beat
 
 
 def main(heartbeats: str, what: str) -> None:
-    """Works without a heartbeat, writes without end, or waits."""
+    """Says what it has imported, works without a heartbeat, writes without end, or waits."""
+    if what == "imports":
+        sys.stdout.write(f"{service.__file__} {random.__file__}")
+        return
     if what == "busy":
         while time.process_time() < 1.5:
             pass

@@ -1,7 +1,9 @@
 """Child processes: who stands still is killed, who works is not, and nobody is left."""
 
 import asyncio
+import random
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+import service
 from service import liveness
 from service.use_cases.child_process import Ended, SaidTooMuch, StoodStill, run
 from service.use_cases.draw_plot import DrawingFailed, _render
@@ -44,8 +47,7 @@ def _command(process: psutil.Process) -> list[str]:
 
 
 def _odd(what: str, said: bytes = b"", most_seconds: float = 60) -> Any:
-    environment = {"PYTHONPATH": str(Path(__file__).parents[2])}
-    return run(ODD, what, said=said, environment=environment, most_seconds=most_seconds, most_bytes=100_000)
+    return run(ODD, what, said=said, environment={}, most_seconds=most_seconds, most_bytes=100_000)
 
 
 async def _stop_the_child() -> None:
@@ -67,6 +69,16 @@ def test_one_that_stands_still_is_killed(tmp_path: Path) -> None:
         asyncio.run(both(_render(b"{}", tmp_path)))
     with pytest.raises(StoodStill):
         asyncio.run(both(_odd("waits")))
+
+
+def test_it_imports_what_its_parent_does_and_nothing_from_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("random.py", "service.py"):
+        (tmp_path / name).write_text("raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])  # the current folder, as an interactive Python has it
+    assert asyncio.run(_odd("imports")) == Ended(0, f"{service.__file__} {random.__file__}".encode(), b"")
 
 
 def test_one_that_is_busy_in_native_code_is_not() -> None:

@@ -83,3 +83,20 @@ def test_a_model_that_takes_too_much_is_refused_before_there_is_a_job(tmp_path: 
         plan(store, parse(spec), Limits(parameters=10**9, memory_bytes=2**40, model_bytes=2**24))
     (fault,) = caught.value.faults
     assert fault.pointer == "/model" and str(2**24) in fault.message
+
+
+@pytest.mark.parametrize("batch_size", [24, "full"])
+def test_a_batch_that_takes_too_much_is_refused_and_one_that_fits_is_named(
+    tmp_path: Path, batch_size: int | str
+) -> None:
+    records = [{"x": i, "y": i * 0.5} for i in range(40)]
+    spec = {"model_name": "m", "data": {"kind": "rows", "records": records, "target": "y"}}
+    spec["model"] = {"kind": "mlp", "hidden": [64]}
+    store, limits = Store.open(tmp_path), Limits(parameters=10**9, memory_bytes=12_000, model_bytes=2**40)
+    with pytest.raises(InvalidSpec) as caught:
+        plan(store, parse(spec | {"training": {"batch_size": batch_size}}), limits)
+    (fault,) = caught.value.faults
+    assert fault.pointer == "/training/batch_size"
+    most = int(fault.message.rpartition(" ")[2])
+    assert 1 < most < 24
+    plan(store, parse(spec | {"training": {"batch_size": most}}), limits)

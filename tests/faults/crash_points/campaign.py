@@ -86,7 +86,7 @@ class Campaign:
             found.append("the fault was not met: the calls are not the same each time")
         if outcome.status not in (ACKNOWLEDGED, REFUSED) and not (kind == KILL and outcome.status < 0):
             found.append(f"it ended with {outcome.status}: {outcome.said[-600:]}")
-        faults, state = self._in(home, lambda: (self._operation.kind.faults(home), self._operation.kind.state(home)))
+        state, faults = self._in(home, lambda: (self._operation.kind.state(home), self._operation.kind.faults(home)))
         found += faults
         if state == self._after:
             self.counts["as after"] += 1
@@ -113,7 +113,7 @@ class Campaign:
             return ""
 
         self._in(home, act)
-        faults, state = self._in(home, lambda: (self._operation.kind.faults(home), self._operation.kind.state(home)))
+        state, faults = self._in(home, lambda: (self._operation.kind.state(home), self._operation.kind.faults(home)))
         if state != self._after:
             faults.append(f"done again, it is {state}, and not {self._after}")
         return [f"done again: {each}" for each in faults]

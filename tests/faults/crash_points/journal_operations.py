@@ -1,11 +1,13 @@
 """The operations of the journal, on SQLite."""
 
 import json
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, MetaData, Table, create_engine, select, text
+from sqlalchemy import Column, Connection, MetaData, Table, create_engine, select, text
 
 from service.jobs import tables
 from service.jobs.book import utc_now
@@ -13,12 +15,14 @@ from service.jobs.database import MIGRATIONS, open_database
 from service.jobs.dispatch import Dispatch
 from service.jobs.errors import JobsError
 from service.jobs.housekeeping import Housekeeping
+from service.jobs.integrity import integrity
 from service.jobs.job import Job, Status
 from service.jobs.journal import Journal
 from service.jobs.outbox import Delivery, Outbox
-from service.jobs.rows import damaged
+from service.jobs.verification import verify
 from tests.faults.crash_points.operation import Kind, Operation
 
+RECORDS = {"data": {"kind": "records", "records": [{"x": 1, "y": 2}] * 3}}
 SPEC: dict[str, Any] = {"data": {"kind": "line"}}
 TOLD = {**SPEC, "webhook": {"url": "https://hooks.example.com/trained"}}
 VARYING = {
@@ -60,20 +64,19 @@ def state(home: Path) -> Any:
 
 
 def faults(home: Path) -> list[str]:
-    """What SQLite's own checks find, damaged rows, and what is none of the journal's."""
+    """What its own checks find, and what is none of the journal's."""
+    return damages(home) + [f"left: {path.name}" for path in home.iterdir() if path.name not in FILES]
+
+
+def damages(home: Path) -> list[str]:
+    """What SQLite finds, and `journal verify`."""
     engine = open_database(url(home))
-    found = []
     with engine.connect() as connection:
-        checked = [row[0] for row in connection.execute(text("PRAGMA integrity_check"))]
         foreign = connection.execute(text("PRAGMA foreign_key_check")).all()
-        rows = connection.execute(select(tables.jobs)).mappings().all()
-    if checked != ["ok"] or foreign:
-        found.append(f"SQLite finds {checked[:3]} and {foreign[:3]}")
-    found += [f"job {row['seq']} is damaged" for row in rows if damaged(row)]
+    found = [*integrity(engine), *map(str, foreign), *map(str, verify(engine))]
     Journal(engine).list_jobs()
     engine.dispose()
-    left = {path.name for path in home.iterdir()} - FILES
-    return [*found, *(f"left: {name}" for name in left)]
+    return found
 
 
 JOURNAL = Kind(state, faults, (JobsError,))
@@ -133,7 +136,36 @@ def prepare_home(home: Path) -> None:
 
 
 def prepare_old(home: Path) -> None:
-    """A journal as it was two revisions ago, with a job."""
+    """A journal as the first revision left it, with a job."""
+    with _at_revision(home, "0001") as connection:
+        row = {"id": "a", "status": "queued", "model_name": "line", "created_at": "2026-01-31T12:00:00.000000Z"}
+        row |= dict.fromkeys(("spec", "context", "progress", "metrics"), "{}")
+        numbers: dict[str, Any] = dict.fromkeys(("priority", "attempt", "crashes", "publishing", "last_event"), 0)
+        known = [tables.jobs.c[name] for name in {**row, **numbers}]
+        connection.execute(
+            Table("jobs", MetaData(), *(Column(each.name, each.type) for each in known)).insert(), row | numbers
+        )
+
+
+def prepare_unsealed(home: Path) -> None:
+    """A journal with rows of every kind, as it was before each of them had a seal, and records a table of their own."""
+    with _at_revision(home, "0003") as connection:
+        prepare(home / "now")
+        now = create_engine(url(home / "now"))
+        before = MetaData()
+        before.reflect(connection)
+        with now.connect() as newer:
+            for table in before.sorted_tables:
+                if table.name in tables.metadata.tables:
+                    rows = newer.execute(select(tables.metadata.tables[table.name])).mappings().all()
+                    for row in rows:
+                        connection.execute(table.insert(), {each.name: row[each.name] for each in table.columns})
+        now.dispose()
+    shutil.rmtree(home / "now")
+
+
+@contextmanager
+def _at_revision(home: Path, revision: str) -> Iterator[Connection]:
     from alembic import command
     from alembic.config import Config
 
@@ -143,14 +175,8 @@ def prepare_old(home: Path) -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        row = {"id": "a", "status": "queued", "model_name": "line", "created_at": "2026-01-31T12:00:00.000000Z"}
-        row |= dict.fromkeys(("spec", "context", "progress", "metrics"), "{}")
-        numbers: dict[str, Any] = dict.fromkeys(("priority", "attempt", "crashes", "publishing", "last_event"), 0)
-        known = [tables.jobs.c[name] for name in {**row, **numbers}]
-        connection.execute(
-            Table("jobs", MetaData(), *(Column(each.name, each.type) for each in known)).insert(), row | numbers
-        )
+        command.upgrade(config, revision)
+        yield connection
     engine.dispose()
 
 
@@ -159,6 +185,13 @@ def submit(home: Path) -> Iterator[None]:
     journal = _journal(home)
     yield
     journal.submit("line", SPEC, {})
+
+
+def submit_records(home: Path) -> Iterator[None]:
+    """With records, which have a row of their own."""
+    journal = _journal(home)
+    yield
+    journal.submit("line", RECORDS, {})
 
 
 def submit_keyed(home: Path) -> Iterator[None]:
@@ -294,7 +327,9 @@ def forget(home: Path) -> Iterator[None]:
 ALL = [
     Operation("open a new journal", JOURNAL, opened, prepare_home),
     Operation("open an older journal", JOURNAL, opened, prepare_old),
+    Operation("open a journal without seals", JOURNAL, opened, prepare_unsealed),
     Operation("submit", JOURNAL, submit, prepare, repeats=False),
+    Operation("submit with records", JOURNAL, submit_records, prepare, repeats=False),
     Operation("submit with a key", JOURNAL, submit_keyed, prepare),
     Operation("submit again under a key", JOURNAL, submit_again, prepare),
     Operation("claim", JOURNAL, claim, prepare),

@@ -51,12 +51,23 @@ def faults(home: Path) -> list[str]:
     store.sweep(-60)  # all that is left over counts as old
     if state(home) != before:
         found.append("the sweep has changed what there is")
+    for collection in (store.models, store.datasets):
+        lives = [name for name in collection.all_names() if _lives(collection, name)]
+        if collection.names() != lives or not (root / "living" / collection.prefix / ".built").exists():
+            found.append(f"the index has {collection.names()} after the sweep, and {lives} live")
     found += [f"left in tmp: {path.name}" for path in (root / "tmp").iterdir()]
     report = store.examine()
     found += [f"verify after the sweep: {each}" for each in report.faults]
     if report.leftovers:
         found.append(f"{report.leftovers} contents are left after the sweep")
     return found
+
+
+def _lives(collection: Any, name: str) -> bool:
+    try:
+        return bool(collection.numbers(name))
+    except NotFound:
+        return False
 
 
 STORE = Kind(state, faults, (StoreError,))
@@ -195,6 +206,15 @@ def sweep(home: Path) -> Iterator[None]:
     store.sweep(-60)
 
 
+def prepare_unindexed(home: Path) -> None:
+    """A store of before there was an index of living names, with a model whose versions are all deleted."""
+    prepare(home)
+    store = Store.open(home / "store")
+    store.models.publish("gone", MANIFEST, source_files(home, {"weights": b"w"}))
+    store.delete_version("gone", 1)
+    shutil.rmtree(home / "store/living")
+
+
 def prepare_unsealed(home: Path) -> None:
     """A store as earlier versions of this software have left it."""
     prepare(home)
@@ -256,5 +276,6 @@ ALL = [
     Operation("roll an alias back", STORE, roll_back, prepare, repeats=False),
     Operation("take in a bundle", STORE, take_bundle, prepare_bundle),
     Operation("sweep", STORE, sweep, prepare_leftovers),
+    Operation("build the index of living names", STORE, sweep, prepare_unindexed),
     Operation("upgrade", OLD, upgrade, prepare_unsealed, steps=True),
 ]
