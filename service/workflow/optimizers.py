@@ -1,5 +1,7 @@
 """Step 7, the optimizer: the classes of torch.optim that a spec may name."""
 
+import inspect
+from functools import cache
 from typing import Annotated, Any, Literal
 
 import torch
@@ -13,11 +15,19 @@ NAMES = ["ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", 
 NAMES += ["RMSprop", "Rprop", "SGD"]
 FUSED = frozenset({"Adagrad", "Adam", "AdamW", "SGD"})  # one C++ call a step on the CPU
 
+
+@cache
+def without_compiler(cls: type[TorchOptimizer]) -> type[TorchOptimizer]:
+    """The class, but for what its constructor imports: `add_param_group` loads all of torch.compile to switch it off, which
+    takes a second and 110 MB. Whoever only checks arguments needs neither."""
+    return type(cls.__name__, (cls,), {"add_param_group": inspect.unwrap(cls.add_param_group)})
+
+
 FAMILY = Family(
     "optimizer",
     {name: getattr(torch.optim, name) for name in NAMES},
     refused={"SparseAdam": "it works on sparse gradients only, and no model here has any"},
-    trial=lambda cls, arguments: cls([nn.Parameter(torch.empty(1, 1))], **arguments),
+    trial=lambda cls, arguments: without_compiler(cls)([nn.Parameter(torch.empty(1, 1))], **arguments),
     types={
         "line_search_fn": Literal["strong_wolfe"] | None,
         "adjust_lr_fn": Literal["original", "match_rms_adamw"] | None,

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from torch import nn
 from torch.optim import Optimizer, lr_scheduler
 
+from service.workflow.optimizers import without_compiler
 from service.workflow.state import State
 from service.workflow.torch_classes import Family, arguments_of
 
@@ -29,8 +30,15 @@ class _Nested:
         return {"type": "object", "description": "a scheduler, as above"}
 
 
+class _Unmoved(without_compiler(torch.optim.SGD)):  # type: ignore[misc] # made at run time
+    """An optimizer that leaves its parameters as they are."""
+
+    def step(self, closure: Any = None) -> None:
+        """Does nothing; torch asks that it is called before a scheduler's first step."""
+
+
 def _trial(cls: type, arguments: dict[str, Any]) -> object:
-    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1, momentum=0.9)
+    optimizer = _Unmoved([nn.Parameter(torch.zeros(1))], lr=0.1, momentum=0.9)
     made = _make(cls, {name: value for name, value in arguments.items() if name != "interval"}, optimizer)
     optimizer.step()
     _step(made, 1.0)  # what torch does not check when it makes a scheduler shows when it steps
