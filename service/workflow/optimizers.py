@@ -14,20 +14,23 @@ from service.workflow.torch_classes import Family, arguments_of
 NAMES = ["ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon", "NAdam", "RAdam"]
 NAMES += ["RMSprop", "Rprop", "SGD"]
 FUSED = frozenset({"Adagrad", "Adam", "AdamW", "SGD"})  # one C++ call a step on the CPU
+WRAPPED = ("add_param_group", "state_dict", "load_state_dict")
 
 
 @cache
 def without_compiler(cls: type[TorchOptimizer]) -> type[TorchOptimizer]:
-    """The class, but for what its constructor imports: `add_param_group` loads all of torch.compile to switch it off, which
-    takes a second and 110 MB. Whoever only checks arguments needs neither."""
-    return type(cls.__name__, (cls,), {"add_param_group": inspect.unwrap(cls.add_param_group)})
+    """The class without torch.compile, which torch's wrappers around these methods import only to switch it off: in a second
+    or more, and 80 MB of every process."""
+    own: dict[str, Any] = {"__module__": cls.__module__, "__doc__": cls.__doc__}
+    own |= {name: inspect.unwrap(getattr(cls, name)) for name in WRAPPED}
+    return type(cls.__name__, (cls,), {**own, "step": torch.no_grad()(inspect.unwrap(cls.step))})
 
 
 FAMILY = Family(
     "optimizer",
-    {name: getattr(torch.optim, name) for name in NAMES},
+    {name: without_compiler(getattr(torch.optim, name)) for name in NAMES},
     refused={"SparseAdam": "it works on sparse gradients only, and no model here has any"},
-    trial=lambda cls, arguments: without_compiler(cls)([nn.Parameter(torch.empty(1, 1))], **arguments),
+    trial=lambda cls, arguments: cls([nn.Parameter(torch.empty(1, 1))], **arguments),
     types={
         "line_search_fn": Literal["strong_wolfe"] | None,
         "adjust_lr_fn": Literal["original", "match_rms_adamw"] | None,
@@ -57,7 +60,7 @@ def build(optimizer: BaseModel, network: nn.Module) -> list[TorchOptimizer]:
         matrices = [each for each in parameters if each.ndim == 2]
         rest = [each for each in parameters if each.ndim != 2]
         muon = FAMILY.classes[name](matrices, **arguments)
-        return [muon, torch.optim.AdamW(rest, lr=arguments["lr"], fused=True)] if rest else [muon]
+        return [muon, FAMILY.classes["AdamW"](rest, lr=arguments["lr"], fused=True)] if rest else [muon]
     return [FAMILY.classes[name](parameters, **arguments)]
 
 
