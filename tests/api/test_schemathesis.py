@@ -1,7 +1,7 @@
 """The service against its own OpenAPI document, by schemathesis: every answer declared and as declared, what the document
 allows taken, what it forbids refused, never an error of the server. `tests/api/fuzz/schemathesis.toml` says how.
 
-CASES (10) are sent to each operation; scripts/nightly sends 2,000, and in more phases.
+CASES (20) are sent to each operation; scripts/nightly sends 2,000, and in more phases.
 """
 
 import os
@@ -45,7 +45,7 @@ def test_the_service_is_as_its_document_says(own: tuple[LiveServer, str], tmp_pa
     server, job = own
     command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG), "run"]
     command += [f"{server.url}/openapi.json", "--no-color", "--phases", os.environ.get("PHASES", "examples,fuzzing")]
-    command += ["--max-examples", os.environ.get("CASES", "10"), "--continue-on-failure"]
+    command += ["--max-examples", os.environ.get("CASES", "20"), "--continue-on-failure"]
     command += ["--header", f"Authorization: {BEARER}"]
     done = subprocess.run(  # noqa: S603 - our own
         command,
