@@ -78,17 +78,20 @@ def serve(
 ) -> None:
     """Start the service."""
     from service import opening
+    from service.keys import open_keys
     from service.settings import Settings
+    from service.trainings import webhook_settings
 
     given = {"host": host, "port": port, "home": home, "workers": workers, "first_key": first_key, "insecure": insecure}
     settings = Settings.read(**{name: value for name, value in given.items() if value is not None})
     settings = opening.accept_loss(settings) if accept_loss else settings
-    opening.check(settings)  # quickly: nothing large is loaded yet
+    # What is wrong is told quickly, before anything large is loaded; a first key is made once for all processes.
+    opening.check(settings)
+    open_keys(settings)
+    webhook_settings(settings)
     if settings.workers > 1:
-        from service.keys import open_keys
         from service.supervisor import supervise
 
-        open_keys(settings)  # a first one is made once for all, and what is wrong is told before anything begins
         supervise(settings)
     else:
         from service.app import serve

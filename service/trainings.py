@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 BETWEEN_ROUNDS = 600.0  # seconds between two rounds of housekeeping
 LEFT_FOR = 86_400.0  # seconds after which a temporary file belongs to nobody
 ENTRY = "service.use_cases.train:train"
-NEEDS = ["torchmetrics.functional.classification", "torch._dynamo"]
+NEEDS = ["torchmetrics.functional.classification"]
 log = logging.getLogger(__name__)
 
 

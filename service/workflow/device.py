@@ -24,5 +24,6 @@ def choose_device(name: str) -> torch.device:
 def make_deterministic(wanted: bool) -> None:
     """The same bits from the same spec, data and number of threads, for this whole process."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS wants for it, read when CUDA starts
-    torch.use_deterministic_algorithms(wanted)
+    # As torch.use_deterministic_algorithms, which loads all of torch.compile to tell it, too.
+    torch.set_deterministic_debug_mode("error" if wanted else "default")
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -1,6 +1,8 @@
 """Step 7, the optimizer: the classes of torch.optim that a spec may name."""
 
+import inspect
 import math
+from functools import cache
 from typing import Annotated, Any, Literal
 
 import torch
@@ -15,6 +17,16 @@ NAMES += ["RMSprop", "Rprop", "SGD"]
 STEPS_TRIED = 2  # the first begins the moments, the second has some
 ITERATIONS_TRIED = 3  # of LBFGS in a step
 FUSED = frozenset({"Adagrad", "Adam", "AdamW", "SGD"})  # one C++ call a step on the CPU
+WRAPPED = ("add_param_group", "state_dict", "load_state_dict")
+
+
+@cache
+def without_compiler(cls: type[TorchOptimizer]) -> type[TorchOptimizer]:
+    """The class without torch.compile, which torch's wrappers around these methods import only to switch it off: in a second
+    or more, and 80 MB of every process."""
+    own: dict[str, Any] = {"__module__": cls.__module__, "__doc__": cls.__doc__}
+    own |= {name: inspect.unwrap(getattr(cls, name)) for name in WRAPPED}
+    return type(cls.__name__, (cls,), {**own, "step": torch.no_grad()(inspect.unwrap(cls.step))})
 
 
 def _trial(cls: type, arguments: dict[str, Any]) -> None:
@@ -36,7 +48,7 @@ def _trial(cls: type, arguments: dict[str, Any]) -> None:
 
 FAMILY = Family(
     "optimizer",
-    {name: getattr(torch.optim, name) for name in NAMES},
+    {name: without_compiler(getattr(torch.optim, name)) for name in NAMES},
     refused={"SparseAdam": "it works on sparse gradients only, and no model here has any"},
     trial=_trial,
     types={
@@ -69,7 +81,7 @@ def build(optimizer: BaseModel, network: nn.Module) -> list[TorchOptimizer]:
         matrices = [each for each in parameters if each.ndim == 2]
         rest = [each for each in parameters if each.ndim != 2]
         muon = FAMILY.classes[name](matrices, **arguments)
-        return [muon, torch.optim.AdamW(rest, lr=arguments["lr"], fused=True)] if rest else [muon]
+        return [muon, FAMILY.classes["AdamW"](rest, lr=arguments["lr"], fused=True)] if rest else [muon]
     return [FAMILY.classes[name](parameters, **arguments)]
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from torch import nn
 from torch.optim import Optimizer, lr_scheduler
 
+from service.workflow.optimizers import without_compiler
 from service.workflow.state import State
 from service.workflow.torch_classes import Family, arguments_of
 from service.workflow.torch_words import in_one_line
@@ -41,7 +42,8 @@ def _trial(cls: type, arguments: dict[str, Any]) -> None:
     arguments = {name: value for name, value in arguments.items() if name != "interval"}
     if isinstance(arguments.get("total_iters"), int):
         arguments["total_iters"] = min(arguments["total_iters"], SHORTENED)
-    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1, momentum=0.9)
+    sgd: Any = without_compiler(torch.optim.SGD)
+    optimizer = sgd([nn.Parameter(torch.zeros(1))], lr=0.1, momentum=0.9)
     made = _make(cls, arguments, optimizer)
     optimizer.step()  # else torch warns that no step came before the scheduler's first
     for _ in range(STEPS_TRIED):

@@ -9,6 +9,7 @@ import pytest
 
 from tests.api.conftest import train
 from tests.api.live_server import LiveServer
+from tests.clients import environments
 
 IRIS = Path(__file__).parents[2] / "examples" / "iris.csv"
 FLOWERS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]
@@ -16,6 +17,17 @@ SHOPS: list[dict[str, Any]] = [
     {"size": 10.5, "city": "Köln", "open": True, "since": "2020-01-05"},
     {"size": 40.0, "city": "Bonn", "open": False, "since": "2021-07-01T12:00:00"},
 ]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begins to install the clients where their tests are to come."""
+    if any(Path(__file__).parent in item.path.parents for item in session.items):
+        environments.begin()
+
+
+def pytest_sessionfinish() -> None:
+    """Leaves no installation behind."""
+    environments.end()
 
 
 @pytest.fixture(scope="session")

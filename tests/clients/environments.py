@@ -1,54 +1,90 @@
-"""Environments of other servers' clients: made on first use, beside `.venv`, and kept for the next run."""
+"""The environment of other servers' clients: made on first use, beside `.venv`, and kept for the next run.
+
+It takes a minute, most of it downloads: a process of its own begins with it while the tests before are running.
+"""
 
 import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
+WANTED = HERE / "requirements.txt"
+ENVIRONMENT = ROOT / ".venv-clients"
+PYTHON = ENVIRONMENT / "bin" / "python"
 INSTALL_SECONDS = 900
 RUN_SECONDS = 120
 
 
 def run(client: str, *arguments: str) -> Any:
-    """What the program `with_<client>.py` prints as JSON, run where that client is installed and nothing of ours."""
-    command = [str(_python(client)), str(HERE / f"with_{client}.py"), *arguments]
+    """What the program `with_<client>.py` prints as JSON, run where that client is installed and nothing of ours. The tests
+    are skipped where it cannot be installed, and fail with CLIENT_TESTS=required."""
+    installation = begin()
+    if installation.wait():
+        assert installation.stderr is not None
+        _without(f"{WANTED.name} does not install: {installation.stderr.read()[-300:]}")
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     done = subprocess.run(  # noqa: S603 - our own
-        command, cwd=HERE, env=environment, capture_output=True, text=True, timeout=RUN_SECONDS, check=False
+        [str(PYTHON), str(HERE / f"with_{client}.py"), *arguments],
+        cwd=HERE,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-def _python(client: str) -> Path:
-    """The interpreter of its environment. The tests are skipped where that cannot be installed, and fail with
-    CLIENT_TESTS=required."""
-    wanted, environment = HERE / f"requirements-{client}.txt", ROOT / f".venv-clients-{client}"
-    python = environment / "bin" / "python"
-    with wanted.open() as lock:
+@cache
+def begin() -> subprocess.Popen[str]:
+    """The process that installs what is missing."""
+    command = [sys.executable, __file__]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)  # noqa: S603 - our own
+
+
+def end() -> None:
+    """Ends the installation if it is still under way."""
+    if begin.cache_info().currsize:
+        with begin() as installation:
+            if installation.poll() is None:
+                os.killpg(installation.pid, signal.SIGKILL)  # with its pip
+
+
+def install() -> None:
+    """Makes the environment, unless it is there."""
+    with WANTED.open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another test process may be at it
-        stamp, state = environment / ".installed", f"{sys.version}\n{lock.read()}"
+        stamp, state = ENVIRONMENT / ".installed", f"{sys.version}\n{lock.read()}"
         if stamp.exists() and stamp.read_text() == state:
-            return python
-        shutil.rmtree(environment, ignore_errors=True)
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(wanted)]
-        for command in ([sys.executable, "-m", "venv", str(environment)], pip):
-            try:
-                subprocess.run(command, check=True, capture_output=True, text=True, timeout=INSTALL_SECONDS)  # noqa: S603 - our own
-            except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-                _without(f"{wanted.name} does not install: {str(error.stderr or error)[-300:]}")
+            return
+        shutil.rmtree(ENVIRONMENT, ignore_errors=True)
+        # With the pip and without the compiled modules: nine tenths of them are never imported.
+        venv = [sys.executable, "-m", "venv", "--without-pip", str(ENVIRONMENT)]
+        pip = [sys.executable, "-m", "pip", "--python", str(PYTHON), "--disable-pip-version-check", "install"]
+        for command in (venv, [*pip, "--quiet", "--no-compile", "-r", str(WANTED)]):
+            done = subprocess.run(  # noqa: S603 - our own
+                command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+            )
+            if done.returncode != 0:
+                sys.exit(done.stderr)
         stamp.write_text(state)
-    return python
 
 
 def _without(reason: str) -> NoReturn:
     if os.environ.get("CLIENT_TESTS") == "required":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+if __name__ == "__main__":
+    install()

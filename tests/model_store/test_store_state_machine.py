@@ -199,7 +199,7 @@ class LocalStoreMachine(StoreMachine):
 
 
 def test_in_memory() -> None:
-    thorough = settings(max_examples=examples(100), stateful_step_count=40, deadline=None, database=None)
+    thorough = settings(max_examples=examples(40), stateful_step_count=40, deadline=None, database=None)
     run_state_machine_as_test(StoreMachine, settings=thorough)
 
 

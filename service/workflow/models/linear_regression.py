@@ -19,8 +19,13 @@ class LinearRegression(nn.Module):
     def __init__(self, features: int, targets: int) -> None:
         super().__init__()
         shape = (features,) if targets == 1 else (targets, features)
-        self.weight = nn.Parameter(torch.randn(shape))
-        self.bias = nn.Parameter(torch.randn(targets))
+        self.weight = nn.Parameter(torch.empty(shape))
+        self.bias = nn.Parameter(torch.empty(targets))
+        if (
+            not self.weight.is_meta
+        ):  # there is nothing to draw there, and torch would load a library for symbols to say so
+            nn.init.normal_(self.weight)  # as torch.randn draws
+            nn.init.normal_(self.bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """From features [n, d] to targets [n, t]."""

@@ -85,8 +85,10 @@ class Block(nn.Module):
     def __init__(self, features: int, width: int, members: int, dropout: float, signs: bool) -> None:
         super().__init__()
         self.weight = nn.Parameter(_uniform(features, features, width))
-        drawn = torch.randint(0, 2, (members, 1, features)) * 2.0 - 1.0 if signs else torch.ones(members, 1, features)
-        self.r = nn.Parameter(drawn)
+        self.r = nn.Parameter(torch.ones(members, 1, features))
+        if signs:  # in place: to make another tensor on the meta device torch would load torch.compile
+            with torch.no_grad():
+                self.r.random_(0, 2).mul_(2.0).sub_(1.0)
         self.s = nn.Parameter(torch.ones(members, 1, width))
         self.bias = nn.Parameter(_uniform(features, members, 1, width))
         self.dropout = dropout
