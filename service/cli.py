@@ -37,8 +37,8 @@ def main() -> None:
         app()
     except Exception as error:
         from model_store.errors import StoreError
+        from modelwright import ModelwrightError
         from service.access.errors import AccessError
-        from service.client import ModelwrightError
         from service.home import HomeError
         from service.jobs.errors import JobsError
         from service.settings import InvalidSettings

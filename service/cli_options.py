@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from service.client import Client
+    from modelwright import Client
 
 Url = Annotated[str, typer.Option(envvar="MODELWRIGHT_URL", help="Address of the service.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -17,7 +17,7 @@ URL = "http://127.0.0.1:8000"
 
 def connect(url: str) -> "Client":
     """A client for the service at this address."""
-    from service.client import Client
+    from modelwright import Client
 
     return Client(url, api_key=os.environ.get("MODELWRIGHT_API_KEY"))
 

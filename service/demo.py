@@ -18,7 +18,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from service.client import Client, ModelwrightError
+from modelwright import Client, ModelwrightError
 from service.progress import follow
 
 _START_SECONDS = 120

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from service.client import Client
+from modelwright import Client
 
 
 def follow(client: Client, job: dict[str, Any], console: Console) -> dict[str, Any]:

@@ -9,13 +9,11 @@ import model_store
 import service
 from service.api.problems import TABLE
 
-ALONE = "service.client"  # its errors are for those who call the service, and never answered by it
-
 
 def error_classes() -> Iterator[type[Exception]]:
     for package in (service, model_store):
         for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-            if module.name.endswith(".__main__") or ".migrations." in module.name or module.name.startswith(ALONE):
+            if module.name.endswith(".__main__") or ".migrations." in module.name:
                 continue
             for _, found in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
                 if issubclass(found, Exception) and found.__module__ == module.name:

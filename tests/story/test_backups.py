@@ -13,10 +13,10 @@ import httpx
 import pytest
 
 from model_store import Store
+from modelwright import ApiError, Client
 from service import opening
 from service.access.scopes import Scope
 from service.backup import restore
-from service.client import ApiError, Client
 from service.jobs.database import connect_database
 from service.jobs.integrity import integrity
 from service.jobs.job import Status

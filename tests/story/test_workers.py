@@ -16,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from service.client import ApiError, Client
+from modelwright import ApiError, Client
 from tests.story.server import Server, children, line, until, verify
 
 SOON = 10.0  # seconds for what takes one at most, on a machine that has others to serve

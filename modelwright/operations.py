@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 import httpx
 
-from service.client.answers import Json, parse
-from service.client.errors import ApiError, JobFailed, Unreachable, UnusableName
-from service.client.events import EventParser
-from service.client.methods import operation, stream
-from service.client.steps import Call, Item, Pause, Read, Steps, Stream
+from modelwright.answers import Json, parse
+from modelwright.errors import ApiError, JobFailed, Unreachable, UnusableName
+from modelwright.events import EventParser
+from modelwright.methods import operation, stream
+from modelwright.steps import Call, Item, Pause, Read, Steps, Stream
 
 Version: TypeAlias = int | str
 FilePath: TypeAlias = str | PathLike[str]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from service.client.answers import parse
+from modelwright.answers import parse
 
 
 class EventParser:

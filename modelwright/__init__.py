@@ -7,8 +7,8 @@
 `AsyncClient` has the same methods: `await` those that return something, `async for` those that iterate.
 """
 
-from service.client.drivers import Awaiting, Waiting
-from service.client.errors import (
+from modelwright.drivers import Awaiting, Waiting
+from modelwright.errors import (
     ApiError,
     JobFailed,
     ModelwrightError,
@@ -16,7 +16,7 @@ from service.client.errors import (
     Unreachable,
     UnusableName,
 )
-from service.client.operations import Operations
+from modelwright.operations import Operations
 
 __all__ = [
     "ApiError",

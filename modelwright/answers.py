@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 import httpx
 
-from service.client.errors import ApiError, UnexpectedAnswer
+from modelwright.errors import ApiError, UnexpectedAnswer
 
 Json: TypeAlias = dict[str, Any]
 

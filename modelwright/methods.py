@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import wraps
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-from service.client.drivers import Awaiting, Waiting
-from service.client.steps import Steps, Stream
+from modelwright.drivers import Awaiting, Waiting
+from modelwright.steps import Steps, Stream
 
 P = ParamSpec("P")
 T = TypeVar("T")

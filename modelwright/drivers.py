@@ -9,9 +9,9 @@ from typing import Any, Self
 
 import httpx
 
-from service.client.answers import check
-from service.client.errors import ApiError, Unreachable
-from service.client.steps import Call, Item, Pause, Read, Steps, Stream
+from modelwright.answers import check
+from modelwright.errors import ApiError, Unreachable
+from modelwright.steps import Call, Item, Pause, Read, Steps, Stream
 
 _BLOCK = 1 << 18
 
