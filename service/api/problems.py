@@ -16,7 +16,7 @@ from model_store.os_errors import storage_errors
 from service import strict_json
 from service.access import errors as access
 from service.api import errors as edge
-from service.api.documents import PROBLEM
+from service.api.schemas.documents import PROBLEM
 from service.home import HomeError
 from service.jobs import errors as jobs
 from service.serving import content_coding
@@ -28,7 +28,7 @@ from service.use_cases.draw_plot import DrawingFailed, TooManyDrawings
 from service.use_cases.upload_dataset import TooManySurveys
 from service.workflow import errors as workflow
 from service.workflow.errors import Fault
-from service.workflow.specification import MOST_FAULTS
+from service.workflow.spec_base import MOST_FAULTS
 
 # Searched along the class's own line of ancestors, so the nearest entry counts.
 TABLE: dict[type[Exception], tuple[int, str]] = {

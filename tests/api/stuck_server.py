@@ -13,10 +13,10 @@ from service import server as server_module
 from service.access.audit import Audit
 from service.access.keyring import Keyring
 from service.api.busy_poll import BusyPoll
-from service.api.edge import Edge
-from service.api.prediction_forms import NATIVE
-from service.api.short_way import Asked, Exchange
-from service.listening import open_listeners
+from service.api.middleware.authorize import Edge
+from service.api.predictions.codecs import NATIVE
+from service.api.predictions.fast_path import Asked, Exchange
+from service.http_server.sockets import open_listeners
 from service.server import Protocol, Server
 from service.telemetry import logs
 

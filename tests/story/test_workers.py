@@ -43,7 +43,7 @@ class Service(Server):
                 psutil.Error, ValueError
             ):  # one that begins, or has just ended, is none yet or any more
                 command = psutil.Process(pid).cmdline()
-                found[pid] = command[command.index("service.worker") + 1]
+                found[pid] = command[command.index("service.processes.worker") + 1]
         return found
 
     def answering(self) -> list[int]:

@@ -31,11 +31,11 @@ from service.api.errors import (
     TooManyConnections,
     TooSlow,
 )
-from service.api.looks import Looks
 from service.api.problems import answer_to
-from service.api.request_head import MOST_HEAD_BYTES, check_head, check_protocol
 from service.api.security_headers import POLICY
-from service.api.turns import Turns
+from service.http_server.fair_start import Turns
+from service.http_server.request_head import MOST_HEAD_BYTES, check_head, check_protocol
+from service.http_server.timeouts import Looks
 
 PIECE = 32 * 2**10  # bytes that are parsed before anything is counted again
 MOST_PIPELINED = 16  # requests that may wait for the answer to one before them
@@ -59,7 +59,7 @@ _UNREAD, _LINGERING, _NEW = object(), object(), object()
 
 
 class Connection(HttpToolsProtocol):
-    """One connection. Something has come on it (`service/api/silence.py`), or it is one too many."""
+    """One connection. Something has come on it (`service/http_server/idle_connection.py`), or it is one too many."""
 
     # Most connections never leave these values, and need no place of their own for them.
     _part = NOTHING

@@ -2,9 +2,9 @@
 
 import typer
 
-from service.cli_keys import Home
-from service.cli_options import AsJson
-from service.printing import console, table
+from service.cli.keys import Home
+from service.cli.options import AsJson
+from service.cli.printing import console, table
 
 journal = typer.Typer(help="The journal of jobs on this machine.", no_args_is_help=True)
 

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from modelwright import Client, ModelwrightError
-from service.progress import follow
+from service.cli.progress import follow
 
 _START_SECONDS = 120
 _STOP_SECONDS = 30

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from service.jobs.job import Job
-from service.jobs.lines import Lines
+from service.jobs.json_channel import Lines
 from service.jobs.output import Output
 
 

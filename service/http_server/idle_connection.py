@@ -8,7 +8,7 @@ from typing import Any
 
 from uvicorn.server import ServerState
 
-from service.api.protocol import Connection, shared_by
+from service.http_server.connection import Connection, shared_by
 
 
 class Silence(asyncio.Protocol):

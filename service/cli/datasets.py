@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli_options import URL, AsJson, Name, Url, Yes, confirm, connect
-from service.printing import console, dataset, show, table
+from service.cli.options import URL, AsJson, Name, Url, Yes, confirm, connect
+from service.cli.printing import console, dataset, show, table
 
 datasets = typer.Typer(help="Data sets.", no_args_is_help=True)
 

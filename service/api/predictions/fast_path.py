@@ -13,13 +13,13 @@ from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from service.access.keys import Key as ApiKey
-from service.api import access_log
 from service.api.busy_poll import BusyPoll
 from service.api.errors import CutOff
-from service.api.prediction_forms import QUICK, Dialect, Form
+from service.api.middleware import access_log
+from service.api.predictions.codecs import QUICK, Dialect, Form
 from service.api.problems import answer_to
-from service.api.protocol import NOTHING, Connection
 from service.api.security_headers import POLICY
+from service.http_server.connection import NOTHING, Connection
 from service.serving.warm_models import Served
 from service.telemetry.request import REQUEST_ID
 from service.use_cases.current_versions import Key

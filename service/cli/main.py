@@ -9,12 +9,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from service.cli_backup import backup, restore
-from service.cli_datasets import datasets
-from service.cli_journal import journal
-from service.cli_keys import Home, keys
-from service.cli_options import URL, AsJson, Name, Url, Yes, confirm, connect
-from service.printing import console, prediction_text, show, table
+from service.cli.backup import backup, restore
+from service.cli.datasets import datasets
+from service.cli.journal import journal
+from service.cli.keys import Home, keys
+from service.cli.options import URL, AsJson, Name, Url, Yes, confirm, connect
+from service.cli.printing import console, prediction_text, show, table
 
 app = typer.Typer(help="POST a config, get a model.", no_args_is_help=True, pretty_exceptions_enable=False)
 models = typer.Typer(help="The models of a service and their versions.", no_args_is_help=True)
@@ -78,9 +78,9 @@ def serve(
 ) -> None:
     """Start the service."""
     from service import opening
+    from service.background.trainings import webhook_settings
     from service.keys import open_keys
     from service.settings import Settings
-    from service.trainings import webhook_settings
 
     given = {"host": host, "port": port, "home": home, "workers": workers, "first_key": first_key, "insecure": insecure}
     settings = Settings.read(**{name: value for name, value in given.items() if value is not None})
@@ -90,7 +90,7 @@ def serve(
     open_keys(settings)
     webhook_settings(settings)
     if settings.workers > 1:
-        from service.supervisor import supervise
+        from service.processes.supervisor import supervise
 
         supervise(settings)
     else:
@@ -106,7 +106,7 @@ def demo(
     output: Annotated[Path, typer.Option(help="Folder for plots and bundles.")] = Path("demo-output"),
 ) -> None:
     """Show the whole chain: train, open, predict, restart, share."""
-    from service.demo import run
+    from service.cli.demo import run
 
     run(console, output=output, home=home, keep=keep)
 
@@ -172,7 +172,7 @@ def train(
     url: Url = URL,
 ) -> None:
     """Train a model from a spec."""
-    from service.progress import follow
+    from service.cli.progress import follow
 
     with connect(url) as client:
         job = client.train(read_json(spec))
@@ -321,7 +321,7 @@ def show_job(job: JobId, url: Url = URL) -> None:
 @jobs.command()
 def watch(job: JobId, url: Url = URL) -> None:
     """Show a job's training until it ends."""
-    from service.progress import follow
+    from service.cli.progress import follow
 
     with connect(url) as client:
         result = follow(client, client.job(job), console)["result"]

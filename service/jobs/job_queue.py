@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, or_, select, text, update
 
 from service.jobs import series, tables
-from service.jobs.book import COUNTS, Book, change, found, last_event
 from service.jobs.errors import AttemptSuperseded
 from service.jobs.job import Job, Status
+from service.jobs.journal_base import COUNTS, Book, change, found, last_event
 from service.jobs.records import whole_job
 from service.jobs.rows import SUSPECT, job_of, json_text, time_text
 from service.jobs.seals import Row, broken, sealed, state_broken

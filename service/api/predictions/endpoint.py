@@ -19,10 +19,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from model_store import Store, Version
-from service.api import access_log
 from service.api.errors import InvalidRequest, TooLarge
-from service.api.prediction_bodies import bounded, decompressed, decompressor_of, gone, nothing, whole_body
-from service.api.prediction_forms import (
+from service.api.middleware import access_log
+from service.api.predictions.bodies import bounded, decompressed, decompressor_of, gone, nothing, whole_body
+from service.api.predictions.codecs import (
     FORMS,
     JSON,
     JSON_LINES,
@@ -34,8 +34,8 @@ from service.api.prediction_forms import (
     Rows,
     accepted,
 )
+from service.api.predictions.fast_path import Exchange
 from service.api.problems import answer_to
-from service.api.short_way import Exchange
 from service.serving.answers import Array, forward
 from service.serving.batches import Ask, Batches
 from service.serving.content_coding import decompress

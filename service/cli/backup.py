@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from service.cli_keys import Home
-from service.printing import console
+from service.cli.keys import Home
+from service.cli.printing import console
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the backup.")]
 ON_A_DATABASE = (

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, GetCoreSchemaHandler, GetJsonSchemaHandle
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from service.workflow.specification import FaultBudget, Specification, budget_of, counted, fault_at, shown
+from service.workflow.spec_base import FaultBudget, Specification, budget_of, counted, fault_at, shown
 from service.workflow.torch_words import in_one_line
 
 # Not a client's business: how torch runs the step, and arguments torch itself deprecates.

@@ -5,8 +5,8 @@ from typing import Any
 
 from model_store import Version
 from model_store.errors import UNREADABLE, NotFound
-from service.api.documents import Reading
 from service.api.problems import answer_for
+from service.api.schemas.documents import Reading
 from service.workflow.data.schema import Column
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from service.access.errors import Forbidden
 from service.access.loopback import is_loopback
-from service.api.needed_scope import CHANGING
+from service.api.middleware.scopes import CHANGING
 
 OWN_SITE = (b"same-origin", b"none")  # none: what a person has typed or opened; same-site is another port, too
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([^\[\]:]{1,253}))(?::\d{1,5})?")

@@ -1,4 +1,5 @@
-"""Which dialect is spoken at which path: for inferences, which `service/api/front.py` takes, and for refusals of all else."""
+"""The protocol of each path: for predictions, which `service/api/predictions/router.py` takes, and for the errors of all
+others."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -10,7 +11,7 @@ from service.api.dialects import open_inference, open_inference_models, sagemake
 from service.api.dialects.open_inference import OPEN_INFERENCE
 from service.api.dialects.sagemaker import INVOCATIONS, PING, SAGEMAKER
 from service.api.dialects.tensorflow_serving import TENSORFLOW_SERVING
-from service.api.prediction_forms import NATIVE, Dialect
+from service.api.predictions.codecs import NATIVE, Dialect
 from service.use_cases.current_versions import Key
 
 ROUTERS = (open_inference_models, tensorflow_serving, sagemaker)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from starlette.datastructures import State
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api import access_log
-from service.api.prediction_forms import NATIVE, Dialect
-from service.api.predictions import Predictions
-from service.api.short_way import Exchange
+from service.api.middleware import access_log
+from service.api.predictions.codecs import NATIVE, Dialect
+from service.api.predictions.endpoint import Predictions
+from service.api.predictions.fast_path import Exchange
 from service.serving.stages import seen
 from service.telemetry.logs import begin
 from service.use_cases.current_versions import Key

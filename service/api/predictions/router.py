@@ -5,12 +5,12 @@ from functools import lru_cache
 from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.api.dialects.spoken import asked
-from service.api.prediction_forms import NATIVE, Dialect
-from service.api.prediction_paths import meant
-from service.api.predictions import Predictions
-from service.api.short_way import Exchange
-from service.api.watched import WatchedPredictions
+from service.api.dialects.registry import asked
+from service.api.middleware.instrument import WatchedPredictions
+from service.api.predictions.codecs import NATIVE, Dialect
+from service.api.predictions.endpoint import Predictions
+from service.api.predictions.fast_path import Exchange
+from service.api.predictions.paths import meant
 from service.use_cases.current_versions import Key
 
 

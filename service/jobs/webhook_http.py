@@ -10,8 +10,8 @@ import httpx
 from pydantic_core import Url
 
 from service import __version__
-from service.jobs.destinations import refused
 from service.jobs.errors import AddressRefused
+from service.jobs.webhook_allowlist import refused
 
 MOST_ADDRESSES = 4
 PORTS = {"http": 80, "https": 443}

@@ -18,14 +18,14 @@ from sqlalchemy import Engine
 from model_store import Store
 from service.access.audit import Audit
 from service.jobs.database import open_database
-from service.jobs.destinations import Destinations
-from service.jobs.dispatch import Dispatch
 from service.jobs.housekeeping import Housekeeping
 from service.jobs.job import Job
+from service.jobs.job_queue import Dispatch
 from service.jobs.limits import AttemptLimits, memory_there_is
 from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
 from service.jobs.signing import Signer
+from service.jobs.webhook_allowlist import Destinations
 from service.opening import check, journal_url, remember
 from service.settings import Settings
 from service.telemetry.gauges import Gauges

@@ -5,10 +5,10 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from service.jobs.dispatch import Dispatch
 from service.jobs.errors import AttemptSuperseded
 from service.jobs.job import Job, Status
-from service.jobs.running import Running
+from service.jobs.job_queue import Dispatch
+from service.jobs.running_attempt import Running
 from service.jobs.trainer_server import FENCED
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,9 @@ import sys
 
 from model_store import Store
 from service.access.errors import AccessError
-from service.api.job_document import document
+from service.api.schemas.job import document
+from service.background.channel import Wire
+from service.background.trainings import Trainings, open_journal
 from service.home import HomeError
 from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
 from service.jobs.journal import Journal
@@ -23,8 +25,6 @@ from service.telemetry.exposition import families
 from service.telemetry.metrics import Counted
 from service.telemetry.open_traces import open_traces
 from service.telemetry.watchers import Watchers
-from service.trainings import Trainings, open_journal
-from service.wire import Wire
 
 
 def main(arguments: list[str]) -> int:

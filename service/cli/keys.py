@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from service.access.scopes import WORDS
-from service.printing import console, table
+from service.cli.printing import console, table
 
 if TYPE_CHECKING:
     from service.access.audit import Audit

@@ -16,11 +16,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from service import interpreter
-from service.listening import address_of, open_listeners, take_no_more
+from service.background.channel import LONGEST_LINE, line_of
+from service.http_server.sockets import address_of, open_listeners, take_no_more
 from service.settings import SECRETS, Settings, forget_secrets, variable_of
 from service.telemetry import logs
 from service.telemetry.totals import Family, only_summed, total
-from service.wire import LONGEST_LINE, line_of
 
 PATIENCE = 0.5  # seconds before a process that died is started again; twice as many each time that it dies early
 MOST_PATIENCE = 60.0
@@ -170,7 +170,7 @@ class Supervisor:
             passed = [theirs.fileno(), *descriptors]
             try:
                 child = await asyncio.create_subprocess_exec(
-                    *interpreter.command("service.worker", role, *map(str, passed)),
+                    *interpreter.command("service.processes.worker", role, *map(str, passed)),
                     env=self._environment | interpreter.import_path(),
                     pass_fds=passed,
                     stdin=asyncio.subprocess.DEVNULL,
