@@ -23,7 +23,6 @@ from model_store.errors import StoreError
 from service import __version__
 from service.access.audit import Audit
 from service.api import problems
-from service.api.busy_poll import BusyPoll
 from service.api.dependencies import Parts
 from service.api.dialects import registry as spoken
 from service.api.head import AnswerHead
@@ -183,7 +182,7 @@ def serve(settings: Settings, listeners: list[socket.socket] | None = None, wire
     app = create_app(settings, engine, wire)
     first = entry(app, app)  # before FastAPI's own entry, too, which looks at the environment for each request
     told = partial(turned_away, app.state)
-    begin = partial(Protocol, asked=first.asked, answer=first.short, poll=BusyPoll(), told=told)
+    begin = partial(Protocol, asked=first.asked, answer=first.short, told=told)
     server = Server(
         first,
         http=partial(Silence, begin=begin),

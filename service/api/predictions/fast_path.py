@@ -13,7 +13,6 @@ from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from service.access.keys import Key as ApiKey
-from service.api.busy_poll import BusyPoll
 from service.api.errors import CutOff
 from service.api.middleware import access_log
 from service.api.predictions.codecs import QUICK, Dialect, Form
@@ -102,7 +101,6 @@ class Exchange:
         if not self.keep_alive:
             protocol.transport.close()
         protocol.on_response_complete()
-        protocol.poll.answered(protocol.loop)
 
     @property
     def response_started(self) -> bool:
@@ -133,13 +131,11 @@ class ShortWay(Connection):
         *arguments: Any,
         asked: Callable[[str], Asked | None],
         answer: Answer,
-        poll: BusyPoll,
         **named: Any,
     ) -> None:
         super().__init__(*arguments, **named)
         self._asks = asked
         self._answer = answer
-        self.poll = poll
         self._gathered: list[bytes] | None = None  # the body of a request that may go the short way
         self._length: int | None = None
         self._told: dict[bytes, bytes] = {}
@@ -172,7 +168,6 @@ class ShortWay(Connection):
             super().on_message_complete()
             return
         exchange = Exchange(self, self._asked, self._told, b"".join(self._gathered))
-        self.poll.asked()
         if self._answer(exchange):
             self._gathered, self.cycle = None, exchange  # type: ignore[assignment]
             self._part = NOTHING
