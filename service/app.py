@@ -181,8 +181,13 @@ def serve(settings: Settings, listeners: list[socket.socket] | None = None, wire
     forget_secrets()
     app = create_app(settings, engine, wire)
     first = entry(app, app)  # before FastAPI's own entry, too, which looks at the environment for each request
-    told = partial(turned_away, app.state)
-    begin = partial(Protocol, asked=first.asked, answer=first.short, told=told)
+    begin = partial(
+        Protocol,
+        asked=first.asked,
+        answer=first.short,
+        answer_to=problems.answer_without_request,
+        refused=partial(turned_away, app.state),
+    )
     server = Server(
         first,
         http=partial(Silence, begin=begin),

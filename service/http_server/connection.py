@@ -17,22 +17,21 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import httptools
+from starlette.responses import Response
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from service.api.errors import (
+from service.http_server.errors import (
     AddressTooLong,
     HeadTooLarge,
+    HttpError,
     MalformedRequest,
-    RequestError,
     TooManyConnections,
     TooSlow,
 )
-from service.api.problems import answer_to
-from service.api.security_headers import POLICY
 from service.http_server.fair_start import Turns
 from service.http_server.request_head import MOST_HEAD_BYTES, check_head, check_protocol
 from service.http_server.timeouts import Looks
@@ -52,7 +51,8 @@ LEAST_RATE = 1024  # bytes a second
 UNREAD_SECONDS = 8.5  # in which nothing of an answer that waits arrives
 LINGER_SECONDS = 2.0  # for a client to read why it was turned away
 
-TurnedAway = Callable[[str, str, int], None]  # is told method and path, `-` for what is not known, and the status
+AnswerTo = Callable[[HttpError], Response]  # the answer to a request that is refused
+Refused = Callable[[str, str, int], None]  # is called with method and path, `-` for what is not known, and the status
 
 NOTHING, _HEAD, _BODY = 0, 1, 2  # the part of a request that has begun and not ended
 _UNREAD, _LINGERING, _NEW = object(), object(), object()
@@ -84,11 +84,13 @@ class Connection(HttpToolsProtocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
-        told: TurnedAway,
+        answer_to: AnswerTo,
+        refused: Refused,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.ws_protocol_class = None
-        self._tell = told
+        self._answer_to = answer_to
+        self._refused = refused
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Something has come on it, or is about to be said."""
@@ -161,7 +163,7 @@ class Connection(HttpToolsProtocol):
         """The bytes that the body will have; None when it comes in chunks.
 
         Raises:
-            RequestError, asyncio.QueueFull: the request is not let in.
+            HttpError, asyncio.QueueFull: the request is not let in.
         """
         if len(self.pipeline) >= MOST_PIPELINED:
             raise asyncio.QueueFull
@@ -227,7 +229,7 @@ class Connection(HttpToolsProtocol):
         if isinstance(cause, asyncio.QueueFull):
             self._hear_no_more()  # the client may send the rest again
         else:
-            self._give_up(cause if isinstance(cause, RequestError) else MalformedRequest())
+            self._give_up(cause if isinstance(cause, HttpError) else MalformedRequest())
 
     def _endless(self) -> None:
         if self._part == _BODY:
@@ -243,7 +245,7 @@ class Connection(HttpToolsProtocol):
         if self.cycle is not None:
             self.cycle.keep_alive = False
 
-    def _give_up(self, error: RequestError) -> None:
+    def _give_up(self, error: HttpError) -> None:
         """Ends the request that is on its way, with this answer if it has none. The answer never stands in the place of another
         that the client waits for."""
         cycle = self.cycle
@@ -259,15 +261,15 @@ class Connection(HttpToolsProtocol):
             return
         self._refuse(error)
 
-    def _refuse(self, error: RequestError) -> None:
-        answer = answer_to(error)
-        headers = [*self.server_state.default_headers, POLICY, *answer.raw_headers, (b"connection", b"close")]
+    def _refuse(self, error: HttpError) -> None:
+        answer = self._answer_to(error)
+        headers = [*self.server_state.default_headers, *answer.raw_headers, (b"connection", b"close")]
         first = b"HTTP/1.1 %d %b" % (answer.status_code, HTTPStatus(answer.status_code).phrase.encode())
         lines = [first, *(b"%b: %b" % each for each in headers)]
         self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + bytes(answer.body))
         self.part()
         url = self.url.partition(b"?")[0].decode("latin-1") if self._part else ""
-        self._tell(self.parser.get_method().decode() if self._part == _BODY else "-", url or "-", answer.status_code)
+        self._refused(self.parser.get_method().decode() if self._part == _BODY else "-", url or "-", answer.status_code)
 
     def part(self) -> None:
         """Says that nothing more comes, and gives the client a moment to read what came: closed at once, a connection with
@@ -314,7 +316,7 @@ class Connection(HttpToolsProtocol):
         elif self._part == _HEAD:
             late = self._too_long(self.headers, now, HEAD_SECONDS)
             if late:
-                self._give_up(TooSlow("the head of the request took longer than 10 seconds"))
+                self._give_up(TooSlow(f"the head of the request took longer than {HEAD_SECONDS:.0f} seconds"))
         else:
             late = self._too_long(_NEW if cycle is None else cycle.message_event, now, IDLE_SECONDS)
             if late:

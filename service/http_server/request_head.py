@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from service.api.errors import AddressTooLong, HeadTooLarge, MalformedRequest, UnsupportedVersion
+from service.http_server.errors import AddressTooLong, HeadTooLarge, MalformedRequest, UnsupportedVersion
 
 MOST_HEADERS = 100
 MOST_HEAD_BYTES = 64 * 2**10  # of the request line and all headers

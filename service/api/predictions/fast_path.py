@@ -13,12 +13,12 @@ from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from service.access.keys import Key as ApiKey
-from service.api.errors import CutOff
 from service.api.middleware import access_log
 from service.api.predictions.codecs import QUICK, Dialect, Form
 from service.api.problems import answer_to
 from service.api.security_headers import POLICY
 from service.http_server.connection import NOTHING, Connection
+from service.http_server.errors import CutOff
 from service.serving.warm_models import Served
 from service.telemetry.request import REQUEST_ID
 from service.use_cases.current_versions import Key
