@@ -27,6 +27,7 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY examples ./examples
 COPY model_store ./model_store
+COPY modelwright ./modelwright
 COPY service ./service
 RUN python -m pip --python /opt/modelwright install --no-cache-dir --no-deps --no-build-isolation --no-index --prefix /project .
 

@@ -22,7 +22,7 @@ import psutil
 
 from benchmarks import edge_costs
 from benchmarks.serving.servers import Ours, Server
-from service.client import Client
+from modelwright import Client
 from service.workflow.spec import EXAMPLE
 
 SECONDS_EACH = int(os.environ.get("SECONDS_EACH", "10"))  # of an attack that begins again and again

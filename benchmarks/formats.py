@@ -31,7 +31,7 @@ from benchmarks.serving.load import Request
 from benchmarks.serving.models import spec
 from benchmarks.serving.peers.network import rows
 from benchmarks.serving.servers import Ours, Server
-from service.client import Client
+from modelwright import Client
 
 ROUNDS = int(os.environ.get("ROUNDS", "500"))
 WARMING = 20  # rounds before those that count

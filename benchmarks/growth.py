@@ -19,10 +19,10 @@ import orjson
 from sqlalchemy import insert
 
 from model_store import Store
-from service.client import Client
+from modelwright import Client
 from service.jobs import tables
-from service.jobs.book import COUNTS
 from service.jobs.database import open_database
+from service.jobs.journal_base import COUNTS
 from service.jobs.seals import seal_of, sealed
 from service.workflow.spec import EXAMPLE
 

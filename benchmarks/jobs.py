@@ -23,7 +23,7 @@ import torch
 from sqlalchemy import insert
 
 from benchmarks.start import BY_HAND, seconds_of
-from service.client import Client
+from modelwright import Client
 from service.jobs import tables
 from service.jobs.database import open_database
 from service.workflow.learn import learn

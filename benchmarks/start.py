@@ -12,7 +12,7 @@ from statistics import median
 
 import httpx
 
-from service.client import Client
+from modelwright import Client
 from service.workflow.spec import EXAMPLE
 
 RUNS = int(os.environ.get("RUNS", "5"))

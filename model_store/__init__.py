@@ -3,7 +3,7 @@
 from model_store.aliases import Aliases, Entry
 from model_store.bundle import Draft, read_bundle, write_bundle
 from model_store.collection import Collection
-from model_store.fault import Fault
+from model_store.damage import Fault
 from model_store.store import Store
 from model_store.version import Version
 

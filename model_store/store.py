@@ -8,8 +8,8 @@ from model_store.backends.backend import Backend
 from model_store.backends.local import LocalBackend
 from model_store.clock import Clock, utc_now
 from model_store.collection import Collection
+from model_store.damage import Fault
 from model_store.errors import AliasNotFound, NotFound, VersionNotFound
-from model_store.fault import Fault
 from model_store.names import is_alias
 from model_store.upgrade import upgrade
 from model_store.verification import Report, Verification

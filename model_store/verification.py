@@ -8,8 +8,8 @@ from model_store.aliases import Aliases
 from model_store.backends.backend import Backend
 from model_store.collection import Collection
 from model_store.contents import MANIFEST
+from model_store.damage import Fault
 from model_store.errors import KeyNotFound, MadeByNewer, NotFound, StoreError, Unavailable, VersionCorrupt
-from model_store.fault import Fault
 from model_store.names import is_alias, is_name
 from model_store.record import Record, is_content
 from model_store.records import RECORD, Records

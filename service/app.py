@@ -22,17 +22,17 @@ from model_store import Store
 from model_store.errors import StoreError
 from service import __version__
 from service.access.audit import Audit
-from service.api import access_log, problems
-from service.api.busy_poll import BusyPoll
-from service.api.dialects import spoken
-from service.api.edge import Edge
-from service.api.front import Front
+from service.api import problems
+from service.api.dependencies import Parts
+from service.api.dialects import registry as spoken
 from service.api.head import AnswerHead
-from service.api.job_document import document
+from service.api.middleware import access_log
+from service.api.middleware.authorize import Edge
+from service.api.middleware.instrument import Watched, WatchedPredictions, refused, turned_away
 from service.api.openapi import describe
-from service.api.parts import Parts
 from service.api.pools import Pools
-from service.api.predictions import Predictions, measure
+from service.api.predictions.endpoint import Predictions, measure
+from service.api.predictions.router import Front
 from service.api.routes import (
     aliases,
     audit,
@@ -45,13 +45,22 @@ from service.api.routes import (
     predictions,
     training_jobs,
 )
-from service.api.silence import Silence
-from service.api.watched import Watched, WatchedPredictions, refused, turned_away
+from service.api.schemas.job import document
+from service.background.channel import Wire
+from service.background.trainings import (
+    BETWEEN_ROUNDS,
+    Trainings,
+    memory_limit,
+    open_journal,
+    plug_in_kinds,
+    webhook_settings,
+)
+from service.http_server.idle_connection import Silence
+from service.http_server.sockets import open_listeners
 from service.jobs.feed import Feed
 from service.jobs.job import Job
 from service.jobs.journal import Journal
 from service.keys import open_keys
-from service.listening import open_listeners
 from service.server import Protocol, Server
 from service.serving.batches import Batches
 from service.serving.memory_budget import MemoryBudget
@@ -65,14 +74,12 @@ from service.telemetry.metrics import Metrics
 from service.telemetry.open_traces import open_traces
 from service.telemetry.predictions import PredictionFigures
 from service.telemetry.watchers import Watchers
-from service.trainings import BETWEEN_ROUNDS, Trainings, memory_limit, open_journal, plug_in_kinds, webhook_settings
 from service.use_cases.current_versions import ROUND, CurrentVersions, Key
 from service.use_cases.draw_plot import Plots
 from service.use_cases.predict import choose
 from service.use_cases.predict import warm as load
 from service.use_cases.submit_training import Limits, plan
 from service.use_cases.upload_dataset import Surveys
-from service.wire import Wire
 from service.workflow.models import install as install_models
 from service.workflow.spec import EXAMPLE, parse
 
@@ -174,8 +181,13 @@ def serve(settings: Settings, listeners: list[socket.socket] | None = None, wire
     forget_secrets()
     app = create_app(settings, engine, wire)
     first = entry(app, app)  # before FastAPI's own entry, too, which looks at the environment for each request
-    told = partial(turned_away, app.state)
-    begin = partial(Protocol, asked=first.asked, answer=first.short, poll=BusyPoll(), told=told)
+    begin = partial(
+        Protocol,
+        asked=first.asked,
+        answer=first.short,
+        answer_to=problems.answer_without_request,
+        refused=partial(turned_away, app.state),
+    )
     server = Server(
         first,
         http=partial(Silence, begin=begin),

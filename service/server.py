@@ -25,9 +25,9 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
+from service.api.predictions.fast_path import ShortWay
 from service.api.security_headers import ALWAYS
-from service.api.short_way import ShortWay
-from service.listening import BACKLOG, address_of, take_no_more
+from service.http_server.sockets import BACKLOG, address_of, take_no_more
 
 MOST_SECONDS_TO_STOP = 20  # for the requests under way, once the listener is closed
 TO_PART = 2  # seconds of them, for those to whom it is said that they are not answered

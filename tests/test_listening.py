@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from service.listening import address_of, open_listeners, take_no_more
+from service.http_server.sockets import address_of, open_listeners, take_no_more
 
 
 def test_a_name_of_several_addresses_has_one_port() -> None:

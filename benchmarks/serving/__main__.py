@@ -27,7 +27,7 @@ from benchmarks.serving.models import spec, weights
 from benchmarks.serving.peers.network import network, rows
 from benchmarks.serving.results import Seen, figure, told
 from benchmarks.serving.servers import BY_HAND, PEERS, NotMeasured, Ours, Server, bare
-from service.client import Client
+from modelwright import Client
 
 RUNS = int(os.environ.get("RUNS", "3"))
 SECONDS = int(os.environ.get("SECONDS_EACH", "6"))  # of each closed loop

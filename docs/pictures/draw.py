@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
-from service.demo import Service, show_line
+from service.cli.demo import Service, show_line
 
 HERE = Path(__file__).resolve().parent
 COLUMNS, PLOTS_X, GAP, SCALE = 66, 680, 24, 0.8

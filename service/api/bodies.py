@@ -9,9 +9,9 @@ from typing import Any
 from fastapi import Request
 
 from model_store.os_errors import storage_errors
+from service.api.dependencies import parts_of
 from service.api.errors import TooLarge, UnsupportedMediaType
 from service.api.json import decode_json, json_weight
-from service.api.parts import parts_of
 from service.api.pools import pools, write
 from service.serving.content_coding import Decompressor, decompress, decompressor
 

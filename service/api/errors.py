@@ -42,33 +42,5 @@ class NotAcceptable(RequestError):
     """None of the media types in Accept can be answered."""
 
 
-class MalformedRequest(RequestError):
-    """What was sent is not HTTP/1.1, or could be read in two ways."""
-
-
-class HeadTooLarge(RequestError):
-    """The head of the request is larger than this service takes."""
-
-
-class AddressTooLong(RequestError):
-    """The address is longer than this service takes."""
-
-
-class UnsupportedVersion(RequestError):
-    """The request is not HTTP/1.1."""
-
-
-class TooSlow(RequestError):
-    """The request came too slowly."""
-
-
 class TooManyRequests(RequestError):
     """As many requests of this kind are under way as may be; ask again in a moment."""
-
-
-class TooManyConnections(RequestError):
-    """There are as many connections as are held at a time."""
-
-
-class CutOff(RequestError):
-    """The service stops, and had no time left to answer this."""

@@ -14,10 +14,10 @@ from python_multipart.multipart import parse_options_header
 
 from model_store.os_errors import storage_errors
 from service.api.bodies import BLOCK, BODY, hand_on, own_folder
-from service.api.documents import FORM
 from service.api.errors import InvalidFields, MalformedForm, TooLarge
+from service.api.schemas.documents import FORM
 from service.workflow.errors import Fault, step
-from service.workflow.specification import shown
+from service.workflow.spec_base import shown
 
 MOST_FIELDS = 10
 MOST_FIELD_BYTES = 2**20  # of all fields together, their names included

@@ -5,8 +5,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from service.api import documents
-from service.api.needed_scope import needed
+from service.api.middleware.scopes import needed
+from service.api.schemas import documents
 
 SCHEME = {"type": "http", "scheme": "bearer", "description": "A key: `modelwright keys create`, or `POST /v1/keys`."}
 

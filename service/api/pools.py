@@ -11,7 +11,7 @@ each a queue with a bound. Whoever comes when it is full gets 429; whoever leave
 Pieces of bodies on their way to the disk go there in threads of their own, `write`: each upload waits for its last piece,
 which is bound enough.
 
-Predictions have threads of their own (`service/api/predictions.py`, `service/serving/batches.py`).
+Predictions have threads of their own (`service/api/predictions/endpoint.py`, `service/serving/batches.py`).
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
 from service.api.errors import TooManyRequests
-from service.api.prediction_bodies import gone
+from service.api.predictions.bodies import gone
 from service.use_cases.cancellation import CLIENT_LEFT, Cancelled
 
 T = TypeVar("T")

@@ -16,8 +16,10 @@ from model_store.os_errors import storage_errors
 from service import strict_json
 from service.access import errors as access
 from service.api import errors as edge
-from service.api.documents import PROBLEM
+from service.api.schemas.documents import PROBLEM
+from service.api.security_headers import POLICY
 from service.home import HomeError
+from service.http_server import errors as http
 from service.jobs import errors as jobs
 from service.serving import content_coding
 from service.serving import errors as serving
@@ -28,10 +30,17 @@ from service.use_cases.draw_plot import DrawingFailed, TooManyDrawings
 from service.use_cases.upload_dataset import TooManySurveys
 from service.workflow import errors as workflow
 from service.workflow.errors import Fault
-from service.workflow.specification import MOST_FAULTS
+from service.workflow.spec_base import MOST_FAULTS
 
 # Searched along the class's own line of ancestors, so the nearest entry counts.
 TABLE: dict[type[Exception], tuple[int, str]] = {
+    http.HeadTooLarge: (431, "invalid_request"),
+    http.AddressTooLong: (414, "invalid_request"),
+    http.UnsupportedVersion: (505, "invalid_request"),
+    http.TooSlow: (408, "invalid_request"),
+    http.TooManyConnections: (503, "overloaded"),
+    http.CutOff: (503, "unavailable"),
+    http.HttpError: (400, "invalid_request"),
     edge.InvalidJson: (400, "invalid_json"),
     strict_json.NotStrictJson: (400, "invalid_json"),
     strict_json.TooManyBrackets: (413, "too_large"),
@@ -39,12 +48,6 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     edge.NotAcceptable: (406, "not_acceptable"),
     edge.TooLarge: (413, "too_large"),
     edge.UnsupportedMediaType: (415, "unsupported_media_type"),
-    edge.HeadTooLarge: (431, "invalid_request"),
-    edge.AddressTooLong: (414, "invalid_request"),
-    edge.UnsupportedVersion: (505, "invalid_request"),
-    edge.TooSlow: (408, "invalid_request"),
-    edge.TooManyConnections: (503, "overloaded"),
-    edge.CutOff: (503, "unavailable"),
     edge.TooManyRequests: (429, "overloaded"),
     edge.RequestError: (400, "invalid_request"),
     access.Unauthorized: (401, "unauthorized"),
@@ -154,6 +157,13 @@ def answer_to(error: Exception) -> Response:
         return _unforeseen(error)
     faults: Sequence[Fault] = getattr(error, "faults", ())
     return problem(status, code, _told(faults) if faults else str(error), faults)
+
+
+def answer_without_request(error: Exception) -> Response:
+    """The answer where a connection is refused before there is a request, with the header that the middleware adds to others."""
+    answer = answer_to(error)
+    answer.raw_headers.append(POLICY)
+    return answer
 
 
 def _of_the_disk(error: OSError) -> Response:

@@ -10,7 +10,7 @@ from service.api.errors import InvalidFields, InvalidJson, TooLarge
 from service.api.json import decode_json
 from service.workflow.data.reading import ReadingOptions
 from service.workflow.errors import Fault, step
-from service.workflow.specification import MOST_FAULTS, FaultBudget, faults, shown
+from service.workflow.spec_base import MOST_FAULTS, FaultBudget, faults, shown
 
 TAB = {"\\t": "\t", "tab": "\t"}  # a tab is hard to type
 BY_COLUMN = {"types": '{"zip": "category"}', "date_formats": '{"born": "%d.%m.%Y"}'}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from service.jobs.errors import AttemptSuperseded
-from service.jobs.lines import Lines
+from service.jobs.json_channel import Lines
 
 BETWEEN_REPORTS = (
     0.055  # seconds: with one for a checkpoint at most 20 reports in any second, however fast the epochs are

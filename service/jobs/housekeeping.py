@@ -18,10 +18,10 @@ from pathlib import Path
 from sqlalchemy import delete, func, select
 
 from service.jobs import histories, idempotency, tables
-from service.jobs.book import Book, found
 from service.jobs.errors import JobNotFound
 from service.jobs.job import FINAL, Status
 from service.jobs.journal import RESUMABLE_FOR
+from service.jobs.journal_base import Book, found
 from service.jobs.rows import job_of, time_text
 
 AT_ONCE = 200  # jobs in one transaction: nobody shall wait long for its lock

@@ -15,9 +15,9 @@ import time
 from collections.abc import Callable
 
 from service.jobs.beat_ages import BeatAges
-from service.jobs.dispatch import Dispatch
 from service.jobs.errors import JournalUnavailable
 from service.jobs.job import Job
+from service.jobs.job_queue import Dispatch
 from service.jobs.ownership import Ownership
 
 BEAT = 1.0  # seconds between two signs of life

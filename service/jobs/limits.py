@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from service.jobs.process_tree import files, memory
-from service.jobs.running import Running
+from service.jobs.running_attempt import Running
 
 # Bytes of a disk; with less, who fills it has to go: nothing can be written down any more, not even a cancel.
 LEAST_FREE = 32 * 2**20

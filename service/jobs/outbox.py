@@ -9,8 +9,8 @@ from itertools import groupby
 from sqlalchemy import Connection, or_, select, update
 
 from service.jobs import tables
-from service.jobs.book import Book
 from service.jobs.job import DAMAGED, Job
+from service.jobs.journal_base import Book
 from service.jobs.rows import damaged, job_of, time_text
 from service.jobs.seals import Row, broken, sealed
 

@@ -20,15 +20,15 @@ from typing import Any
 
 import orjson
 
-from service.jobs.dispatch import Dispatch
+from service.jobs.attempt_messages import conclude, give_back, stopped, write_down
 from service.jobs.errors import AttemptSuperseded, JournalUnavailable
 from service.jobs.job import Job
+from service.jobs.job_queue import Dispatch
 from service.jobs.leases import Leases
 from service.jobs.limits import AttemptLimits
 from service.jobs.output import Output
 from service.jobs.ownership import Ownership
-from service.jobs.reports import conclude, give_back, stopped, write_down
-from service.jobs.running import Running
+from service.jobs.running_attempt import Running
 from service.jobs.trainer_server import FENCED
 from service.jobs.trainers import Trainers
 

@@ -28,7 +28,7 @@ import orjson
 from service import interpreter
 from service.jobs.attempt import Attempt, Work
 from service.jobs.errors import AttemptFailed, AttemptLeft, AttemptPutOff, AttemptSuperseded
-from service.jobs.lines import CHUNK, Lines
+from service.jobs.json_channel import CHUNK, Lines
 from service.jobs.process_tree import kill_session, kill_strays, reap_for_all
 from service.liveness import BEAT, die_with
 

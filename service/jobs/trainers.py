@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from service import interpreter
-from service.jobs.lines import Lines
+from service.jobs.json_channel import Lines
 from service.jobs.output import Output
 from service.jobs.process_tree import kill_session
 from service.liveness import Liveness

@@ -11,12 +11,12 @@ import httpx
 import orjson
 from pydantic_core import Url
 
-from service.jobs.destinations import Destinations
 from service.jobs.errors import AddressRefused, JournalUnavailable
 from service.jobs.job import Job
 from service.jobs.outbox import Delivery, Outbox
-from service.jobs.posting import open_transport, post
 from service.jobs.signing import Signer
+from service.jobs.webhook_allowlist import Destinations
+from service.jobs.webhook_http import open_transport, post
 
 # Seconds between one try and the next: eleven tries in about a day.
 SCHEDULE = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 14_400.0, 28_800.0, 28_800.0)

@@ -15,7 +15,7 @@ from service.workflow.data.types.kinds import KINDS
 from service.workflow.data.values import FLOAT32_MAX, FLOAT64_MAX, MISSING, texts
 from service.workflow.encode import raw_dtype
 from service.workflow.signature import Input
-from service.workflow.specification import MOST_FAULTS
+from service.workflow.spec_base import MOST_FAULTS
 
 ABSENT = "is missing, and this model was trained without missing values"
 Wrong = dict[int, str]  # by row, what is wrong with its value; the first rows of them

@@ -26,7 +26,7 @@ from service.workflow.data.table import Numbers, Texts
 from service.workflow.encode import raw_dtype, raw_features
 from service.workflow.errors import Fault, InvalidInstances, step
 from service.workflow.signature import Input, Signature
-from service.workflow.specification import MOST_FAULTS, FaultBudget, listed_names, nearest
+from service.workflow.spec_base import MOST_FAULTS, FaultBudget, listed_names, nearest
 
 MOST_ROWS = 1_000_000
 NUMBERS = frozenset((int, float))  # and not bool, which is an int

@@ -11,7 +11,7 @@ from service.serving.formats.columns import check_lines, invalid
 from service.serving.formats.tables import Array
 from service.serving.warm_models import Warm
 from service.workflow.errors import InvalidInstances
-from service.workflow.specification import MOST_FAULTS
+from service.workflow.spec_base import MOST_FAULTS
 
 BATCH_ROWS = 4096
 BATCH_BYTES = 2**20  # of rows that are long, fewer make a batch

@@ -16,7 +16,7 @@ from service.serving.instances import check_names, from_columns, listed
 from service.workflow.data.table import Texts
 from service.workflow.errors import step
 from service.workflow.signature import Signature
-from service.workflow.specification import nearest, shown
+from service.workflow.spec_base import nearest, shown
 
 BOOL, BYTES, BF16, FP16 = "BOOL", "BYTES", "BF16", "FP16"
 INTEGERS = {f"{sign}INT{bits}": f"<{sign.lower() or 'i'}{bits // 8}" for sign in ("", "U") for bits in (8, 16, 32, 64)}

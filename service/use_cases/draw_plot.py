@@ -17,7 +17,7 @@ from service import __version__
 from service.use_cases.child_process import ChildFailed, run
 from service.use_cases.train import HISTORY, POINTS
 from service.workflow.errors import NotAvailable
-from service.workflow.specification import nearest
+from service.workflow.spec_base import nearest
 
 PLOTS = ("data", "predictions", "learning_curve", "parameters", "confusion")
 FORMS = ("png", "svg", "json")

@@ -27,7 +27,7 @@ from service.workflow.model import Model
 from service.workflow.save_and_load import load
 from service.workflow.signature import Signature
 from service.workflow.spec import TrainingSpec, parse
-from service.workflow.specification import faults
+from service.workflow.spec_base import faults
 
 FILES = {STATE_DICT, POINTS, HISTORY}
 MOST_JSON_BYTES = 16 * 2**20  # of a file beside the manifest

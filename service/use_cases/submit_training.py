@@ -13,10 +13,10 @@ from torch import nn
 from model_store import Store, Version
 from model_store.errors import InvalidName, NotFound, VersionNotFound
 from model_store.names import check_name
-from service.jobs.destinations import NOWHERE, Destinations
 from service.jobs.errors import IdempotencyMismatch
 from service.jobs.job import Job
 from service.jobs.journal import Journal
+from service.jobs.webhook_allowlist import NOWHERE, Destinations
 from service.use_cases.cancellation import check_cancelled
 from service.use_cases.open_model import open_model
 from service.use_cases.training_warnings import warnings
@@ -31,7 +31,7 @@ from service.workflow.models.layers import LayersSpec
 from service.workflow.resolve import Resolved, resolve
 from service.workflow.signature import Signature
 from service.workflow.spec import TrainingSpec, parse
-from service.workflow.specification import nearest, shown
+from service.workflow.spec_base import nearest, shown
 
 SMALL, LIGHT = 4 * 2**20, 10**7  # bytes, and products, of a model and a row: up to there a step is tried with numbers
 

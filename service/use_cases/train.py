@@ -29,7 +29,7 @@ from service.workflow.models import install as install_models
 from service.workflow.save_and_load import save
 from service.workflow.signature import Signature
 from service.workflow.spec import TrainingSpec, parse
-from service.workflow.specification import shown
+from service.workflow.spec_base import shown
 from service.workflow.split import PARTS
 from service.workflow.split import columns as split_columns
 from service.workflow.state import State

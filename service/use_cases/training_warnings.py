@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from service.workflow.data.schema import Column, Schema
 from service.workflow.encode import MOST_CATEGORIES
 from service.workflow.resolve import Resolved, about_numbers
-from service.workflow.specification import shown
+from service.workflow.spec_base import shown
 
 MANY_CLASSES = 30
 NAMED = 3  # classes that are named

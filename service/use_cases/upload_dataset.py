@@ -21,7 +21,7 @@ from service.use_cases.train import DATA
 from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.survey_limits import most_memory, most_processor_seconds
 from service.workflow.errors import InvalidData
-from service.workflow.specification import FaultBudget, faults
+from service.workflow.spec_base import FaultBudget, faults
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from service.workflow.data.types.category import as_text
 from service.workflow.data.types.kinds import KINDS
 from service.workflow.errors import InvalidData
 from service.workflow.signature import Input, Output
-from service.workflow.specification import nearest, shown
+from service.workflow.spec_base import nearest, shown
 
 MOST_CATEGORIES = 256  # of one feature; rarer ones count as unknown
 LONGEST_CATEGORY = 1000  # characters; what is longer counts as unknown, so that a model's signature stays small

@@ -21,7 +21,7 @@ from service.workflow.model import Model, build_network
 from service.workflow.schedulers import Schedule
 from service.workflow.signature import Signature
 from service.workflow.spec import TrainingSpec
-from service.workflow.specification import shown
+from service.workflow.spec_base import shown
 from service.workflow.split import PARTS, Split, split
 from service.workflow.state import State
 from service.workflow.training_loop import AfterStep, Report, train

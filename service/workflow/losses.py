@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from service.workflow.data.types.category import as_text
 from service.workflow.errors import Fault, InvalidSpec, step
 from service.workflow.signature import Signature
-from service.workflow.specification import COUNTED, nearest, shown
+from service.workflow.spec_base import COUNTED, nearest, shown
 from service.workflow.tasks import Task
-from service.workflow.torch_classes import Family, arguments_of
+from service.workflow.torch_registry import Family, arguments_of
 
 
 class Output(Enum):

@@ -12,7 +12,7 @@ from service.workflow.models import OURS
 from service.workflow.preprocessing import Preprocessing, TargetScaling, layout
 from service.workflow.signature import Signature
 from service.workflow.spec import TrainingSpec
-from service.workflow.specification import shown
+from service.workflow.spec_base import shown
 from service.workflow.tasks import Task
 from service.workflow.torch_words import in_one_line
 

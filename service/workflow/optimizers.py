@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from torch import nn
 from torch.optim import Optimizer as TorchOptimizer
 
-from service.workflow.torch_classes import Family, arguments_of
+from service.workflow.torch_registry import Family, arguments_of
 
 NAMES = ["ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon", "NAdam", "RAdam"]
 NAMES += ["RMSprop", "Rprop", "SGD"]

@@ -10,7 +10,7 @@ from torch import nn
 from service.workflow.encode import slots
 from service.workflow.moments import moments
 from service.workflow.signature import Input
-from service.workflow.specification import Specification
+from service.workflow.spec_base import Specification
 
 
 class PreprocessingSpec(Specification):

@@ -13,7 +13,7 @@ from service.workflow.models import DEFAULT_FOR_TABLES, LinearRegressionSpec, Mo
 from service.workflow.preprocessing import PreprocessingSpec, layout
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.spec import TrainingSpec
-from service.workflow.specification import nearest, shown
+from service.workflow.spec_base import nearest, shown
 from service.workflow.split import SplitSpec, sizes
 from service.workflow.split import resolve as resolve_split
 from service.workflow.tasks import CLASSIFICATION, MOST_CLASSES_OF_AN_INTEGER, Task

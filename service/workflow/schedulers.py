@@ -9,7 +9,7 @@ from torch.optim import Optimizer, lr_scheduler
 
 from service.workflow.optimizers import without_compiler
 from service.workflow.state import State
-from service.workflow.torch_classes import Family, arguments_of
+from service.workflow.torch_registry import Family, arguments_of
 from service.workflow.torch_words import in_one_line
 
 NAMES = ["ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR", "ExponentialLR", "LinearLR"]

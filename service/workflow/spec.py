@@ -13,7 +13,7 @@ from service.workflow.models import ModelSpec
 from service.workflow.optimizers import Optimizer
 from service.workflow.preprocessing import PreprocessingSpec
 from service.workflow.schedulers import Scheduler
-from service.workflow.specification import FaultBudget, Specification, faults
+from service.workflow.spec_base import FaultBudget, Specification, faults
 from service.workflow.split import SplitSpec
 from service.workflow.training import TrainingSettings
 from service.workflow.webhook import WebhookSpec

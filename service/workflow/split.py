@@ -12,7 +12,7 @@ from service.workflow.data.columns import Name
 from service.workflow.data.schema import Column, Schema
 from service.workflow.data.table import Numbers, Table, Texts, Wanted
 from service.workflow.errors import Fault, InvalidData, InvalidSpec
-from service.workflow.specification import Specification, nearest, shown
+from service.workflow.spec_base import Specification, nearest, shown
 
 PARTS = ("train", "validation", "test")
 DEFAULT = {"train": 0.7, "validation": 0.15, "test": 0.15}

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from service.workflow.specification import Specification
+from service.workflow.spec_base import Specification
 
 EPOCHS = 100
 BATCH_SIZE = 256

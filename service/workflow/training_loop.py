@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from torch.optim import LBFGS
 
 from service.workflow.batches import Batch, Examples
-from service.workflow.course import Course
 from service.workflow.divergence import check_finite, divergence
 from service.workflow.learner import Learner
 from service.workflow.state import State
+from service.workflow.training_run import Course
 
 EVALUATION_ROWS = 8192
 

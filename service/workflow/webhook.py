@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import Url
 
-from service.workflow.specification import Specification
+from service.workflow.spec_base import Specification
 
 LONGEST = 2048
 _ABSOLUTE = re.compile(r"https?://[^/?#@]+(?:[/?]|\Z)", re.IGNORECASE)

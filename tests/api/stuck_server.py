@@ -12,11 +12,11 @@ from starlette.types import Receive, Scope, Send
 from service import server as server_module
 from service.access.audit import Audit
 from service.access.keyring import Keyring
-from service.api.busy_poll import BusyPoll
-from service.api.edge import Edge
-from service.api.prediction_forms import NATIVE
-from service.api.short_way import Asked, Exchange
-from service.listening import open_listeners
+from service.api.middleware.authorize import Edge
+from service.api.predictions.codecs import NATIVE
+from service.api.predictions.fast_path import Asked, Exchange
+from service.api.problems import answer_to
+from service.http_server.sockets import open_listeners
 from service.server import Protocol, Server
 from service.telemetry import logs
 
@@ -53,7 +53,7 @@ def main(folder: Path) -> None:
         return (("line", None), NATIVE) if path == "/v1/short" else None
 
     edge = Edge(stuck, keyring, audit, asked=asked, short=short, told=lambda *_: None)
-    begin = partial(Protocol, asked=asked, answer=edge.short, poll=BusyPoll(), told=lambda *_: None)
+    begin = partial(Protocol, asked=asked, answer=edge.short, answer_to=answer_to, refused=lambda *_: None)
     listeners = open_listeners("127.0.0.1", 0)
     print(listeners[0].getsockname()[1], flush=True)  # noqa: T201 - read by the test
     Server(edge, http=begin, delay=0.0, stopping=lambda: None, alone=True).serve_on(listeners)

@@ -11,10 +11,10 @@ import pytest
 
 from service.access.keyring import Keyring
 from service.access.scopes import Scope
-from service.api.dialects.spoken import spoken_at
-from service.api.documents import NewKey
-from service.api.needed_scope import OPEN, needed
-from service.api.prediction_forms import NATIVE
+from service.api.dialects.registry import spoken_at
+from service.api.middleware.scopes import OPEN, needed
+from service.api.predictions.codecs import NATIVE
+from service.api.schemas.documents import NewKey
 from tests.api.conftest import LINE, train
 from tests.api.keyed import KeyedServer
 from tests.api.live_server import until

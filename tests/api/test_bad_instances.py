@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import math
+import re
 import socket
 import struct
 from collections.abc import Callable
@@ -195,7 +196,7 @@ def test_what_is_no_finite_number(http: httpx.Client, form: str, value: float) -
     answer = ask(http, FORMS[form](GOOD | {"b": [4.0, value, 6.0]}))
     if form in ("rows", "records", "columns"):
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_json")
-        assert "line 1 column" in answer.json()["detail"]
+        assert re.search(r"column \d+: NaN and Infinity are no JSON", answer.json()["detail"])
         return
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_instances")
     assert answer.json()["errors"][0]["pointer"] == ("/1" if "lines" in form else "/b/1")

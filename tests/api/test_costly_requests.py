@@ -75,7 +75,8 @@ def test_they_are_refused_soon_and_in_little_memory(
     if name == "a spec":
         spec = {"model_name": "m", "data": line["spec"]["data"], "model": PADDED}
         content = httpx.Request("POST", "http://a", json=spec).content
-        small = {**PADDED, "layers": [{**PADDED["layers"][0], "padding": [0, 1]}, PADDED["layers"][1]]}
+        layers = [{**PADDED["layers"][0], "padding": [0, 1]}, PADDED["layers"][1], {"name": "Linear"}]
+        small = {**PADDED, "layers": layers}
         # What torch loads once for such layers is no cost of a request.
         http.post(path, json={**spec, "model": small}).raise_for_status()
     answer, seconds, size = cost(server, http, path, content, **headers)

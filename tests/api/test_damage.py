@@ -16,7 +16,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from model_store import Store
-from service.api.prediction_forms import FORMS
+from service.api.predictions.codecs import FORMS
 from tests.api.conftest import train
 from tests.api.live_server import LiveServer
 

@@ -9,10 +9,10 @@ import httpx
 import psutil
 import pytest
 
+from service.api.dialects.registry import spoken_at
 from service.api.dialects.sagemaker import INVOCATIONS
-from service.api.dialects.spoken import spoken_at
-from service.api.documents import FORM
-from service.api.prediction_forms import NATIVE
+from service.api.predictions.codecs import NATIVE
+from service.api.schemas.documents import FORM
 from service.app import create_app
 from service.settings import Settings
 from tests.api import json_cases

@@ -9,7 +9,7 @@ from typing import Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.looks import BETWEEN_LOOKS, SILENT_SECONDS, Looks
+from service.http_server.timeouts import BETWEEN_LOOKS, SILENT_SECONDS, Looks
 
 TURN = 0.001  # seconds
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from starlette.routing import Match
 
 from service.access.scopes import Scope
-from service.api.needed_scope import CHANGING, OPEN, TABLE, needed
+from service.api.middleware.scopes import CHANGING, OPEN, TABLE, needed
 from service.app import create_app
 from service.settings import Settings
 

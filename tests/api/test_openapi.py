@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pydantic import TypeAdapter
 
-from service.api import documents
+from service.api.schemas import documents
 from tests.api.conftest import ended
 from tests.api.live_server import LiveServer
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.origin import check_neighbour
+from service.api.middleware.browser_guard import check_neighbour
 from tests.api.live_server import LiveServer
 from tests.api.test_edge import problem
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars
 import pytest
 
-from service.api.prediction_forms import FORMS, READERS
+from service.api.predictions.codecs import FORMS, READERS
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -7,7 +7,7 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.turns import AT_ONCE, Turns
+from service.http_server.fair_start import AT_ONCE, Turns
 
 
 @given(st.lists(st.integers(0, 3 * AT_ONCE), min_size=1, max_size=6))

@@ -9,13 +9,11 @@ import model_store
 import service
 from service.api.problems import TABLE
 
-ALONE = "service.client"  # its errors are for those who call the service, and never answered by it
-
 
 def error_classes() -> Iterator[type[Exception]]:
     for package in (service, model_store):
         for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-            if module.name.endswith(".__main__") or ".migrations." in module.name or module.name.startswith(ALONE):
+            if module.name.endswith(".__main__") or ".migrations." in module.name:
                 continue
             for _, found in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
                 if issubclass(found, Exception) and found.__module__ == module.name:
@@ -24,7 +22,7 @@ def error_classes() -> Iterator[type[Exception]]:
 
 def beyond_the_service(error: type[Exception]) -> bool:
     """Whether it never meets a request: of the command line, the demo, or the start of the service."""
-    return error.__module__ in ("service.cli", "service.demo", "service.progress", "service.settings")
+    return error.__module__ in ("service.cli.main", "service.cli.demo", "service.cli.progress", "service.settings")
 
 
 ERRORS = sorted({each for each in error_classes() if not beyond_the_service(each)}, key=lambda each: each.__name__)

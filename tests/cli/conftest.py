@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from service import cli
+from service.cli.main import main
 from tests.api.live_server import LiveServer
 
 
@@ -35,7 +35,7 @@ def run(server: LiveServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
         capsys.readouterr()
         try:
-            cli.main()
+            main()
             status = 0
         except SystemExit as end:
             status = end.code if isinstance(end.code, int) else int(end.code is not None)

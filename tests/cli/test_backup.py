@@ -22,13 +22,13 @@ from service import opening
 from service.access.audit import Audit
 from service.access.keyring import Keyring
 from service.access.scopes import Scope
+from service.background.trainings import open_journal
 from service.backup import BackupRefused, back_up, read_backup, restore
 from service.home import HomeHalfRestored, HomeLost
 from service.jobs.database import connect_database, open_database
 from service.jobs.journal import Journal
 from service.keys import open_keys
 from service.settings import Settings
-from service.trainings import open_journal
 from tests.cli.conftest import Run
 
 if TYPE_CHECKING:

@@ -231,7 +231,7 @@ def test_a_wrong_spec_shows_every_fault(run: Run) -> None:
 
 def test_the_module_is_the_command() -> None:
     """In a process of its own, and without loading torch to say how it is used."""
-    code = "import sys, service.cli; sys.exit('torch' in sys.modules)"
+    code = "import sys, service.cli.main; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
     told = subprocess.run([sys.executable, "-m", "service", "--help"], capture_output=True, text=True, check=True)
     for command in ("serve", "demo", "train", "predict", "models", "jobs", "datasets", "store"):

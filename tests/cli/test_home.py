@@ -15,11 +15,11 @@ from service.access.audit import Audit
 from service.access.errors import KeysCorrupt
 from service.access.keyring import Keyring
 from service.access.scopes import Scope
+from service.background.trainings import open_journal
 from service.home import Home, HomeDamaged, HomeError, HomeHalfRestored, HomeLost
 from service.jobs.errors import JournalLost
 from service.keys import open_keys
 from service.settings import Settings
-from service.trainings import open_journal
 from tests.cli.conftest import Run
 
 ROOT = Path(__file__).parents[2]

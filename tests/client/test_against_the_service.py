@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.client import ApiError, AsyncClient, Client, JobFailed
+from modelwright import ApiError, AsyncClient, Client, JobFailed
 from tests.api.conftest import LINE
 from tests.api.live_server import LiveServer
 

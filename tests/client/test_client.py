@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from service.client import (
+from modelwright import (
     ApiError,
     AsyncClient,
     Client,

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.client.events import EventParser
+from modelwright.events import EventParser
 
 LINE_ENDS = st.sampled_from(["\n", "\r", "\r\n"])
 COMMENTS = st.sampled_from(["", ": still here", "unknown: field", "event: metrics"])

@@ -20,7 +20,7 @@ from service.workflow.models import KINDS, layers
 from service.workflow.models.mlp import Activation
 from service.workflow.preprocessing import PreprocessingSpec
 from service.workflow.spec import TrainingSpec
-from service.workflow.specification import Specification
+from service.workflow.spec_base import Specification
 from service.workflow.split import SplitSpec
 from service.workflow.tasks import Task
 from service.workflow.training import EMA, EarlyStopping, TrainingSettings

@@ -19,9 +19,9 @@ from service.access.errors import KeysCorrupt
 from service.access.keyring import Keyring
 from service.access.scopes import Scope
 from service.jobs.database import open_database
-from service.jobs.dispatch import Dispatch
 from service.jobs.errors import JobNotFound, JournalNotOpened, JournalUnavailable, MetricsDamaged
 from service.jobs.job import DAMAGED, Status
+from service.jobs.job_queue import Dispatch
 from service.jobs.journal import Journal
 from service.jobs.tables import jobs as jobs_table
 from service.jobs.tables import metadata

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from service.jobs.database import open_database
-from service.jobs.dispatch import Dispatch
+from service.jobs.job_queue import Dispatch
 from service.jobs.journal import Journal
 from tests.jobs.runners import start
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from service.jobs import dispatch as dispatch_module
+from service.jobs import job_queue as dispatch_module
 from service.jobs import leases as leases_module
 from service.jobs import runner as runner_module
-from service.jobs.dispatch import Dispatch
 from service.jobs.job import Job
+from service.jobs.job_queue import Dispatch
 from service.jobs.journal import Journal
 from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner

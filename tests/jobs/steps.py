@@ -4,10 +4,10 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from service.jobs.book import change, found
-from service.jobs.dispatch import Dispatch
 from service.jobs.job import Job
+from service.jobs.job_queue import Dispatch
 from service.jobs.journal import Journal
+from service.jobs.journal_base import change, found
 
 DEAD = {"code": "lease_lost", "detail": "dead"}
 SPEC: dict[str, Any] = {"data": {"kind": "line"}}

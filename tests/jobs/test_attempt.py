@@ -10,7 +10,7 @@ import pytest
 
 from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptLeft, AttemptSuperseded
-from service.jobs.lines import Lines
+from service.jobs.json_channel import Lines
 from service.jobs.trainer_server import run
 
 

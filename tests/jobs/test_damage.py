@@ -13,10 +13,10 @@ from sqlalchemy import Engine, delete, text, update
 
 from service.jobs import tables
 from service.jobs.database import open_database
-from service.jobs.dispatch import Dispatch
 from service.jobs.errors import IdempotencyDamaged, IllegalMove, MetricsDamaged
 from service.jobs.housekeeping import Housekeeping
 from service.jobs.job import Job, Status
+from service.jobs.job_queue import Dispatch
 from service.jobs.journal import Journal
 from service.jobs.outbox import Outbox
 from service.jobs.rows import damage

@@ -1,9 +1,9 @@
 import pytest
 from pydantic import SecretStr
 
-from service.jobs.destinations import NOWHERE, Destinations, refused
 from service.jobs.errors import WebhooksMisconfigured
 from service.jobs.signing import Signer
+from service.jobs.webhook_allowlist import NOWHERE, Destinations, refused
 
 
 def test_a_host_is_allowed_with_any_port_or_with_its_own() -> None:

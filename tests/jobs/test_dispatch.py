@@ -9,12 +9,12 @@ from sqlalchemy import Engine
 
 from service.jobs import series
 from service.jobs.database import open_database
-from service.jobs.dispatch import MOST_CRASHES, Dispatch
 from service.jobs.errors import (
     AttemptSuperseded,
     IllegalMove,
 )
 from service.jobs.job import FINAL, MOVES, Status
+from service.jobs.job_queue import MOST_CRASHES, Dispatch
 from service.jobs.journal import Journal
 from tests.examples import examples
 from tests.jobs.steps import DEAD, claimed, record, submit

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Engine, event
 
 from service.jobs import feed
-from service.jobs.dispatch import Dispatch
 from service.jobs.errors import JobNotFound, TooManyWatchers
 from service.jobs.feed import Feed, Watched
 from service.jobs.job import Event, Status
+from service.jobs.job_queue import Dispatch
 from service.jobs.journal import Journal
 from tests.jobs.steps import claimed, submit
 

@@ -6,9 +6,9 @@ from sqlalchemy import Engine, insert
 
 from service.jobs import histories, tables
 from service.jobs import housekeeping as housekeeping_module
-from service.jobs.dispatch import Dispatch
 from service.jobs.housekeeping import Housekeeping
 from service.jobs.job import Status
+from service.jobs.job_queue import Dispatch
 from service.jobs.journal import Journal
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

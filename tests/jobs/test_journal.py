@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import Engine, text
 
 from service.jobs.database import open_database
-from service.jobs.dispatch import Dispatch
 from service.jobs.errors import (
     IdempotencyMismatch,
     IllegalMove,
@@ -15,6 +14,7 @@ from service.jobs.errors import (
     JournalUnavailable,
 )
 from service.jobs.job import Status
+from service.jobs.job_queue import Dispatch
 from service.jobs.journal import Journal
 from tests.jobs.steps import SPEC, claimed, submit
 

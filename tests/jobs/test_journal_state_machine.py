@@ -24,9 +24,9 @@ from sqlalchemy import Engine
 
 from service.jobs import tables
 from service.jobs.database import open_database
-from service.jobs.dispatch import MOST_CRASHES, Dispatch
 from service.jobs.errors import AttemptSuperseded, IllegalMove
 from service.jobs.job import FINAL, MOVES, Job, Status
+from service.jobs.job_queue import MOST_CRASHES, Dispatch
 from service.jobs.journal import Journal
 from tests.examples import examples
 

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Engine, event, text
 
 from service.jobs import leases
 from service.jobs.database import open_database
-from service.jobs.dispatch import MOST_FENCED, MOST_PASSES, Dispatch
 from service.jobs.errors import AttemptSuperseded, JournalUnavailable
 from service.jobs.job import Status
+from service.jobs.job_queue import MOST_FENCED, MOST_PASSES, Dispatch
 from service.jobs.journal import Journal
 from service.jobs.leases import Leases
 from service.jobs.ownership import Ownership

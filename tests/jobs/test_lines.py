@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.jobs.attempt import Attempt
-from service.jobs.lines import Lines
+from service.jobs.json_channel import Lines
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),

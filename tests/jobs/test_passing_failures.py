@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from service.jobs.dispatch import LONGEST_BACK_OFF, Dispatch
 from service.jobs.errors import IllegalMove
 from service.jobs.housekeeping import Housekeeping
 from service.jobs.job import Job, Status
+from service.jobs.job_queue import LONGEST_BACK_OFF, Dispatch
 from service.jobs.journal import RESUMABLE_FOR, Journal
 from service.jobs.outbox import Outbox
 from tests.jobs.runners import Start, ended, submit, until

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from service.jobs.dispatch import Dispatch
 from service.jobs.job import Status
+from service.jobs.job_queue import Dispatch
 from service.jobs.journal import Journal
 
 RECORDS = [{"x": number, "y": "a text"} for number in range(2_000)]

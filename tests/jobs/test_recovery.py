@@ -9,8 +9,8 @@ from sqlalchemy import Engine, event
 
 from service.jobs import beat_ages, leases
 from service.jobs.database import open_database
-from service.jobs.dispatch import Dispatch
 from service.jobs.job import Status
+from service.jobs.job_queue import Dispatch
 from service.jobs.journal import Journal
 from service.jobs.leases import Leases
 from service.jobs.limits import AttemptLimits

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Engine
 
 from service.jobs.attempt import BETWEEN_REPORTS
-from service.jobs.dispatch import Dispatch
 from service.jobs.errors import IllegalMove
 from service.jobs.job import Job, Status
+from service.jobs.job_queue import Dispatch
 from service.jobs.journal import Journal
 from service.jobs.trainers import Trainers
 from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit, until

@@ -20,10 +20,10 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from service.jobs import webhooks as webhooks_module
-from service.jobs.destinations import Destinations
 from service.jobs.job import Job
 from service.jobs.outbox import Delivery, Outbox
 from service.jobs.signing import Signer
+from service.jobs.webhook_allowlist import Destinations
 from service.jobs.webhooks import SCHEDULE, Webhooks
 from tests.jobs.ended_jobs import delivery, end_job
 from tests.jobs.receiver import Call, Receiver, until
@@ -36,7 +36,7 @@ DELIVER = """
 import sys, time
 from pydantic import SecretStr
 from service.jobs.database import open_database
-from service.jobs.destinations import Destinations
+from service.jobs.webhook_allowlist import Destinations
 from service.jobs.outbox import Delivery, Outbox
 from service.jobs.signing import Signer
 from service.jobs.webhooks import Webhooks

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from service.serving.instances import from_body, from_texts
 from service.workflow.errors import InvalidInstances
 from service.workflow.signature import Input, Output, Signature
-from service.workflow.specification import MOST_FAULTS
+from service.workflow.spec_base import MOST_FAULTS
 from service.workflow.tasks import Task
 
 NUMBERS = st.floats(width=32, allow_nan=False, allow_infinity=False) | st.integers(-(2**60), 2**60)

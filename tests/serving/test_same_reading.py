@@ -18,7 +18,7 @@ from service.serving.instances import check_names, from_body, from_document
 from service.workflow.encode import raw_features
 from service.workflow.errors import InvalidInstances
 from service.workflow.signature import Input, Output, Signature
-from service.workflow.specification import MOST_FAULTS, MOST_SEARCHES
+from service.workflow.spec_base import MOST_FAULTS, MOST_SEARCHES
 from service.workflow.tasks import Task
 
 KINDS: tuple[Any, ...] = ("number", "boolean", "category", "datetime")

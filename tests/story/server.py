@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import httpx
 
-from service.client import Client
+from modelwright import Client
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = re.compile(r"http://127\.0\.0\.1:[1-9]\d*(?=\D)")  # to its end: the line may still be on its way

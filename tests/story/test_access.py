@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.client import ApiError, Client
+from modelwright import ApiError, Client
 from tests.story.server import ROOT, Server, line, until
 
 

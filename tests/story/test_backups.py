@@ -13,10 +13,11 @@ import httpx
 import pytest
 
 from model_store import Store
+from modelwright import ApiError, Client
 from service import opening
 from service.access.scopes import Scope
+from service.background.trainings import open_journal
 from service.backup import restore
-from service.client import ApiError, Client
 from service.jobs.database import connect_database
 from service.jobs.integrity import integrity
 from service.jobs.job import Status
@@ -24,7 +25,6 @@ from service.jobs.journal import Journal
 from service.jobs.verification import verify
 from service.keys import open_keys
 from service.settings import Settings
-from service.trainings import open_journal
 from tests.story.server import ROOT, Server, line, until
 
 BACKUPS = int(os.environ.get("BACKUPS", "1"))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from service.client import ApiError
+from modelwright import ApiError
 from tests.story.server import Server, line, until, verify
 from tests.workflow.learning import spec
 

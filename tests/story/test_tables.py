@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from service.client import ApiError
+from modelwright import ApiError
 from tests.story.server import ROOT, Server
 from tests.workflow.learning import houses
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.client import JobFailed
+from modelwright import JobFailed
 from tests.story.server import Server, line
 
 TEST_INPUTS = [round(0.8 + 0.02 * step, 2) for step in range(10)]

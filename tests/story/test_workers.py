@@ -16,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from service.client import ApiError, Client
+from modelwright import ApiError, Client
 from tests.story.server import Server, children, line, until, verify
 
 SOON = 10.0  # seconds for what takes one at most, on a machine that has others to serve
@@ -43,7 +43,7 @@ class Service(Server):
                 psutil.Error, ValueError
             ):  # one that begins, or has just ended, is none yet or any more
                 command = psutil.Process(pid).cmdline()
-                found[pid] = command[command.index("service.worker") + 1]
+                found[pid] = command[command.index("service.processes.worker") + 1]
         return found
 
     def answering(self) -> list[int]:

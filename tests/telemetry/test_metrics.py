@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import create_engine
 
 from service.jobs.database import open_database
-from service.jobs.dispatch import Dispatch
 from service.jobs.job import Status
+from service.jobs.job_queue import Dispatch
 from service.jobs.journal import Journal
 from service.telemetry.jobs import KEPT, JournalFigures
 from service.telemetry.metrics import Metrics

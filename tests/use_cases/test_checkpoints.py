@@ -16,7 +16,7 @@ from model_store import Store
 from service.jobs import trainer_server
 from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptLeft
-from service.jobs.lines import Lines
+from service.jobs.json_channel import Lines
 from service.use_cases.checkpoints import BETWEEN_LOOKS, Checkpoints
 from service.use_cases.train import HISTORY, train
 from service.workflow import checkpoint

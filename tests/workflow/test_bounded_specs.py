@@ -11,7 +11,7 @@ from service.workflow.data.schema import Column, Schema
 from service.workflow.errors import InvalidSpec
 from service.workflow.resolve import resolve
 from service.workflow.spec import parse
-from service.workflow.specification import LONGEST_NAME, MOST_ENTRIES, MOST_FAULTS, MOST_SEARCHES, nearest
+from service.workflow.spec_base import LONGEST_NAME, MOST_ENTRIES, MOST_FAULTS, MOST_SEARCHES, nearest
 
 pytestmark = pytest.mark.usefixtures("own_garbage")
 

@@ -15,7 +15,7 @@ from service.workflow.model import draft_network
 from service.workflow.models import KINDS
 from service.workflow.resolve import resolve
 from service.workflow.spec import parse
-from service.workflow.torch_classes import Family
+from service.workflow.torch_registry import Family
 from tests.examples import examples
 from tests.workflow.learning import train
 

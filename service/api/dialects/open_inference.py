@@ -14,7 +14,7 @@ from service.api.dialects.paths import parts
 from service.api.dialects.refusals import with_error
 from service.api.errors import InvalidRequest, UnsupportedMediaType
 from service.api.json import decode_json
-from service.api.prediction_forms import JSON, Dialect, Form, Headers, Reader
+from service.api.predictions.codecs import JSON, Dialect, Form, Headers, Reader
 from service.serving import outputs
 from service.serving.answers import NUMPY, Array
 from service.serving.fast_json import PLACE, WORTH_IT, without_lists
@@ -34,7 +34,7 @@ from service.serving.tensors import (
 )
 from service.serving.warm_models import Served, Warm
 from service.use_cases.current_versions import Key
-from service.workflow.specification import nearest, shown
+from service.workflow.spec_base import nearest, shown
 
 START, END = "/v2/models/", "/infer"
 OCTETS = "application/octet-stream"

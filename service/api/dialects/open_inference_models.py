@@ -9,13 +9,13 @@ from model_store import Store, Version
 from model_store.errors import UNREADABLE, NotFound
 from service import __version__
 from service.api.bodies import decoded_body
+from service.api.dependencies import Parts, Service
 from service.api.dialects.open_inference import OCTETS
 from service.api.dialects.refusals import described
-from service.api.documents import file_answer, json_body
 from service.api.errors import InvalidRequest
 from service.api.json import json_response
-from service.api.parts import Parts, Service
 from service.api.pools import PooledRoute, pools
+from service.api.schemas.documents import file_answer, json_body
 from service.serving import outputs
 from service.serving.tensors import BYTES, DTYPES
 from service.telemetry.predictions import BATCH, Histogram, PredictionFigures
@@ -184,7 +184,7 @@ def statistics_of(service: Service, request: Request, name: str, version: str) -
     openapi_extra=BODY,
 )
 def infer(name: str) -> None:
-    """By the version that a prediction without one is by. `service/api/front.py` takes these requests."""
+    """By the version that a prediction without one is by. `service/api/predictions/router.py` takes these requests."""
 
 
 @router.post(

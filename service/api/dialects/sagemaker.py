@@ -11,14 +11,13 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from service.api.bodies import MOST_JSON_BYTES
+from service.api.dependencies import Service
 from service.api.dialects.refusals import described, with_error_code
 from service.api.dialects.tensorflow_serving import ROWS, plain
-from service.api.documents import exactly_one, json_body, plain_refusal
 from service.api.errors import UnsupportedMediaType
 from service.api.json import decode_json
-from service.api.parts import Service
 from service.api.pools import PooledRoute
-from service.api.prediction_forms import (
+from service.api.predictions.codecs import (
     JSON,
     JSON_LINES,
     READERS,
@@ -30,13 +29,14 @@ from service.api.prediction_forms import (
     accepted,
     read_envelope,
 )
+from service.api.schemas.documents import exactly_one, json_body, plain_refusal
 from service.serving.fast_json import PLACE, WORTH_IT, ValueList, of_list, without_lists
 from service.serving.formats.columns import invalid
 from service.serving.warm_models import Warm
 from service.strict_json import count_brackets
 from service.use_cases.current_versions import Key
 from service.workflow.errors import NotAvailable
-from service.workflow.specification import nearest
+from service.workflow.spec_base import nearest
 
 INVOCATIONS, PING = "/invocations", "/ping"
 CSV = "text/csv"

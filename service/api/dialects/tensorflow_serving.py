@@ -13,15 +13,15 @@ from fastapi import APIRouter, Response
 from model_store import Store, Version
 from model_store.errors import VersionNotFound
 from service.api.bodies import MOST_JSON_BYTES
+from service.api.dependencies import Service
 from service.api.dialects.paths import parts
 from service.api.dialects.refusals import described, with_error
-from service.api.documents import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, exactly_one, json_body
 from service.api.errors import UnsupportedMediaType
 from service.api.json import decode_json, json_response
-from service.api.nouns import noun
-from service.api.parts import Service
+from service.api.path_converters import noun
 from service.api.pools import PooledRoute
-from service.api.prediction_forms import JSON, Dialect, Form, Headers, Reader, Rows, read_envelope
+from service.api.predictions.codecs import JSON, Dialect, Form, Headers, Reader, Rows, read_envelope
+from service.api.schemas.documents import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, exactly_one, json_body
 from service.serving import outputs
 from service.serving.answers import NUMPY, Array
 from service.serving.fast_json import INPUTS, PLACE, WORTH_IT, ValueList, fast, of_list, without_lists

@@ -9,15 +9,15 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from model_store import Entry
 from model_store.errors import AliasCorrupt, AliasNotFound, StoreError
 from service.access.audit import note
-from service.api import documents
 from service.api.bodies import read_json
-from service.api.documents import ALIAS_EXAMPLE, ALIAS_SCHEMA, LARGEST_VERSION, PROBLEMS, json_body
+from service.api.dependencies import Parts, Service
 from service.api.errors import InvalidRequest
 from service.api.json import json_response
-from service.api.lists import After, Limit, cut, page_response
-from service.api.parts import Parts, Service
+from service.api.pagination import After, Limit, cut, page_response
 from service.api.pools import PooledRoute
 from service.api.problems import answer_for
+from service.api.schemas import documents
+from service.api.schemas.documents import ALIAS_EXAMPLE, ALIAS_SCHEMA, LARGEST_VERSION, PROBLEMS, json_body
 
 router = APIRouter(prefix="/v1/models/{name}/aliases", tags=["aliases"], responses=PROBLEMS, route_class=PooledRoute)
 

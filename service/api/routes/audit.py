@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from service.access.audit import ID
-from service.api import documents
-from service.api.documents import PROBLEMS
+from service.api.dependencies import Service
 from service.api.errors import InvalidRequest
-from service.api.lists import Limit, page_response
-from service.api.parts import Service
+from service.api.pagination import Limit, page_response
 from service.api.pools import PooledRoute
+from service.api.schemas import documents
+from service.api.schemas.documents import PROBLEMS
 
 router = APIRouter(prefix="/v1/audit", tags=["access"], responses=PROBLEMS, route_class=PooledRoute)
 

@@ -12,13 +12,13 @@ from model_store import write_bundle
 from model_store.names import check_name
 from model_store.os_errors import storage_errors
 from service.access.audit import note
-from service.api import documents
 from service.api.bodies import body_on_disk, media_type
-from service.api.documents import PROBLEMS, file_answer, file_body
+from service.api.dependencies import Service
 from service.api.errors import UnsupportedMediaType
 from service.api.json import json_response
-from service.api.parts import Service
 from service.api.pools import PooledRoute, pool, pools
+from service.api.schemas import documents
+from service.api.schemas.documents import PROBLEMS, file_answer, file_body
 from service.use_cases.import_bundle import import_bundle
 
 router = APIRouter(prefix="/v1/models/{name}/versions", tags=["share"], responses=PROBLEMS, route_class=PooledRoute)

@@ -8,16 +8,16 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from model_store import Version
 from model_store.names import check_name
 from service.access.audit import note
-from service.api import documents
 from service.api.bodies import own_folder, read_json
-from service.api.dataset_bodies import change_body, table_body
-from service.api.dataset_document import dataset_document, listed_dataset
-from service.api.documents import PROBLEMS
+from service.api.dependencies import Service
 from service.api.json import json_response
-from service.api.lists import After, Limit, cut, newest_first, page_response
-from service.api.parts import Service
+from service.api.pagination import After, Limit, cut, newest_first, page_response
 from service.api.pools import PooledRoute, while_client_waits
 from service.api.reading_options import changes_of
+from service.api.schemas import documents
+from service.api.schemas.dataset import dataset_document, listed_dataset
+from service.api.schemas.dataset_bodies import change_body, table_body
+from service.api.schemas.documents import PROBLEMS
 from service.api.table_uploads import USUAL, table_on_disk
 from service.use_cases.delete_dataset import delete
 from service.use_cases.upload_dataset import first_rows, read_anew, upload

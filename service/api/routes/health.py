@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
-from service.api.documents import plain_refusal
-from service.api.parts import Service
+from service.api.dependencies import Service
+from service.api.schemas.documents import plain_refusal
 
 router = APIRouter(tags=["service"])
 

@@ -6,14 +6,14 @@ from fastapi import APIRouter, Depends, Response
 
 from service.access.audit import note
 from service.access.scopes import WORDS
-from service.api import documents
 from service.api.bodies import read_json
-from service.api.documents import KEY_EXAMPLE, KEY_SCHEMA, PROBLEMS, json_body
+from service.api.dependencies import Service
 from service.api.errors import InvalidRequest
 from service.api.json import json_response
-from service.api.lists import After, Limit, cut, page_response
-from service.api.parts import Service
+from service.api.pagination import After, Limit, cut, page_response
 from service.api.pools import PooledRoute
+from service.api.schemas import documents
+from service.api.schemas.documents import KEY_EXAMPLE, KEY_SCHEMA, PROBLEMS, json_body
 
 router = APIRouter(prefix="/v1/keys", tags=["access"], responses=PROBLEMS, route_class=PooledRoute)
 

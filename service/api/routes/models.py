@@ -9,21 +9,21 @@ from fastapi.responses import FileResponse
 from model_store import Entry, Store, Version
 from model_store.errors import UNREADABLE, AliasCorrupt, NotFound, Unavailable
 from service.access.audit import note
-from service.api import documents
 from service.api.accept import choose
-from service.api.documents import PROBLEMS, file_answer
+from service.api.dependencies import Parts, Service
 from service.api.json import json_response
-from service.api.lists import After, Limit, cut, newest_first, page_response
-from service.api.nouns import noun
-from service.api.parts import Parts, Service
+from service.api.pagination import After, Limit, cut, newest_first, page_response
+from service.api.path_converters import noun
 from service.api.pools import PooledRoute, pool, pools
 from service.api.problems import answer_for
+from service.api.schemas import documents
+from service.api.schemas.documents import PROBLEMS, file_answer
 from service.telemetry.predictions import PredictionFigures
 from service.use_cases.open_model import STATE_DICT
 from service.use_cases.predict import warm
 from service.workflow import inspection
 from service.workflow.errors import NotAvailable
-from service.workflow.specification import nearest, shown
+from service.workflow.spec_base import nearest, shown
 
 router = APIRouter(prefix="/v1/models", tags=["models"], responses=PROBLEMS, route_class=PooledRoute)
 

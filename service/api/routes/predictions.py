@@ -1,13 +1,13 @@
-"""Predictions as OpenAPI describes them, and as the framework refuses other methods. `service/api/front.py` takes these
-requests before they come here, and `service/api/predictions.py` answers them."""
+"""Predictions as OpenAPI describes them, and the framework's answers to other methods. `service/api/predictions/router.py`
+takes these requests before they come here, and `service/api/predictions/endpoint.py` answers them."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
 
-from service.api import documents
-from service.api.documents import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, PROBLEMS, json_body
 from service.api.pools import PooledRoute
+from service.api.schemas import documents
+from service.api.schemas.documents import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, PROBLEMS, json_body
 
 router = APIRouter(prefix="/v1/models/{name}", tags=["predictions"], responses=PROBLEMS, route_class=PooledRoute)
 

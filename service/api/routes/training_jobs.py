@@ -11,18 +11,18 @@ from fastapi.responses import StreamingResponse
 
 from service.access.audit import note
 from service.access.keys import Key
-from service.api import documents
 from service.api.accept import choose
 from service.api.bodies import read_json
-from service.api.documents import PROBLEMS, spec_body
-from service.api.edge import CALLER
+from service.api.dependencies import Parts, Service
 from service.api.errors import InvalidRequest
-from service.api.job_document import document
 from service.api.json import json_response
-from service.api.lists import MOST_BYTES, After, Limit, page_response
-from service.api.nouns import JOB_ID
-from service.api.parts import Parts, Service
+from service.api.middleware.authorize import CALLER
+from service.api.pagination import MOST_BYTES, After, Limit, page_response
+from service.api.path_converters import JOB_ID
 from service.api.pools import PooledRoute, pool, pools, while_client_waits
+from service.api.schemas import documents
+from service.api.schemas.documents import PROBLEMS, spec_body
+from service.api.schemas.job import document
 from service.jobs.errors import TooManyWatchers
 from service.jobs.job import Event, Job, Status
 from service.jobs.records import apart

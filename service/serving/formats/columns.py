@@ -15,7 +15,7 @@ from service.workflow.data.types.stored_types import in_words
 from service.workflow.encode import raw_dtype, raw_features
 from service.workflow.errors import Fault, InvalidInstances, step
 from service.workflow.signature import Input, Signature
-from service.workflow.specification import MOST_FAULTS, shown
+from service.workflow.spec_base import MOST_FAULTS, shown
 
 if TYPE_CHECKING:
     import polars as pl

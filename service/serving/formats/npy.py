@@ -13,7 +13,7 @@ from service.serving.formats.columns import check_rows, from_matrix, invalid
 from service.serving.formats.tables import Array
 from service.serving.warm_models import Warm
 from service.workflow.signature import Signature
-from service.workflow.specification import shown
+from service.workflow.spec_base import shown
 
 MAGIC = b"\x93NUMPY"
 LONGEST_HEADER = 4096

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from service.workflow.data.native_errors import is_native
 from service.workflow.data.types.category import as_text
 from service.workflow.data.types.stored_types import in_words
-from service.workflow.specification import shown
+from service.workflow.spec_base import shown
 
 if TYPE_CHECKING:
     import polars as pl

@@ -13,7 +13,7 @@ from service.workflow.data.schema import MOST_VALUES_KEPT, Column, Scalar
 from service.workflow.data.types.column_kind import SPACE
 from service.workflow.data.types.evidence import EXACT
 from service.workflow.data.types.how import How
-from service.workflow.specification import shown
+from service.workflow.spec_base import shown
 
 if TYPE_CHECKING:
     import polars as pl

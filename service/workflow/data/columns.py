@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag, field_validator
 
 from service.workflow.data.types.names import ColumnType, ListedName, Name
-from service.workflow.specification import COUNTED, Specification
+from service.workflow.spec_base import COUNTED, Specification
 from service.workflow.tasks import Task
 
 

@@ -13,7 +13,7 @@ from service.workflow.data.types.evidence import DAY, Evidence
 from service.workflow.data.types.kinds import KINDS
 from service.workflow.data.types.names import ColumnType
 from service.workflow.errors import InvalidData
-from service.workflow.specification import shown
+from service.workflow.spec_base import shown
 
 ENOUGH = 0.95  # of the other cells must be of a type, so that a word among them counts as missing
 FEW = 5  # times as many cells are numbers as are not, where those that are not may be mistakes

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from service.workflow.data.columns import Feature
 from service.workflow.data.schema import Column, Schema
 from service.workflow.data.table import Table, Wanted
-from service.workflow.specification import Specification
+from service.workflow.spec_base import Specification
 
 MOST_POINTS = 10_000_000
 

@@ -17,7 +17,7 @@ from service.workflow.data.types.how import How
 from service.workflow.data.types.kinds import KINDS
 from service.workflow.data.types.names import ColumnType
 from service.workflow.errors import InvalidData
-from service.workflow.specification import shown
+from service.workflow.spec_base import shown
 
 if TYPE_CHECKING:
     import polars as pl

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from service.workflow.data.types.date_formats import check_format
 from service.workflow.data.types.names import ColumnType, ListedName
-from service.workflow.specification import COUNTED, Specification
+from service.workflow.spec_base import COUNTED, Specification
 
 Separator = Annotated[str, Field(min_length=1, max_length=1)]
 Word = Annotated[str, Field(max_length=256), COUNTED]

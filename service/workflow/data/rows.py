@@ -18,7 +18,7 @@ from service.workflow.data.table import Table, Wanted
 from service.workflow.data.types.names import LONGEST_NAME
 from service.workflow.data.values import InvalidValue, column
 from service.workflow.errors import InvalidData
-from service.workflow.specification import MOST_FAULTS, shown
+from service.workflow.spec_base import MOST_FAULTS, shown
 
 Value = bool | int | float | str | None
 Record = dict[str, Value]

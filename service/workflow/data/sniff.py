@@ -15,7 +15,7 @@ from service.workflow.data.formats.packed import is_excel, packing, unpack
 from service.workflow.data.formats.text import BOM_BYTES, UTF8, as_utf8, check_encoding, find_encoding
 from service.workflow.data.reading import Reading, ReadingOptions
 from service.workflow.errors import InvalidData
-from service.workflow.specification import shown
+from service.workflow.spec_base import shown
 
 MEDIA_TYPES = {
     CSV: CSV,

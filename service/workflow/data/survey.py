@@ -30,7 +30,7 @@ from service.workflow.data.types.evidence import Evidence
 from service.workflow.data.types.names import LONGEST_NAME, ColumnType
 from service.workflow.data.types.stored_types import in_words
 from service.workflow.errors import InvalidData
-from service.workflow.specification import nearest, shown
+from service.workflow.spec_base import nearest, shown
 
 if TYPE_CHECKING:
     import polars as pl

@@ -14,7 +14,7 @@ from service.workflow.models.linear_regression import LinearRegressionSpec
 from service.workflow.models.logistic_regression import LogisticRegressionSpec
 from service.workflow.models.mlp import MLPSpec
 from service.workflow.models.tabm import TabMSpec
-from service.workflow.specification import budget_of, fault_at, shown
+from service.workflow.spec_base import budget_of, fault_at, shown
 
 KINDS: dict[str, type[ModelKind]] = {
     "linear_regression": LinearRegressionSpec,

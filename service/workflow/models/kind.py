@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Self
 
 from torch import nn
 
-from service.workflow.specification import Specification
+from service.workflow.spec_base import Specification
 from service.workflow.tasks import Task
 
 

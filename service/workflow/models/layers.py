@@ -8,7 +8,7 @@ from torch import nn
 
 from service.workflow.errors import Fault, InvalidSpec
 from service.workflow.models.kind import ModelKind
-from service.workflow.torch_classes import Family, arguments_of
+from service.workflow.torch_registry import Family, arguments_of
 from service.workflow.torch_words import in_one_line
 
 # fmt: off

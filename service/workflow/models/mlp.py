@@ -6,7 +6,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from service.workflow.models.kind import ModelKind
-from service.workflow.specification import COUNTED
+from service.workflow.spec_base import COUNTED
 
 Activation = Literal["ReLU", "LeakyReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish", "Softplus", "Tanh", "Sigmoid"]
 Width = Annotated[int, Field(ge=1, le=65_536), COUNTED]

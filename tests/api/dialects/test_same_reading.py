@@ -12,7 +12,7 @@ from service.api.dialects.open_inference import OPEN_INFERENCE
 from service.api.dialects.sagemaker import SAGEMAKER
 from service.api.dialects.tensorflow_serving import TENSORFLOW_SERVING
 from service.api.errors import RequestError
-from service.api.prediction_forms import Dialect
+from service.api.predictions.codecs import Dialect
 from service.serving.fast_json import WORTH_IT
 from service.serving.warm_models import Warm
 from service.workflow.errors import WorkflowError

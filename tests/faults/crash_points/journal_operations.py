@@ -10,14 +10,14 @@ from typing import Any
 from sqlalchemy import Column, Connection, MetaData, Table, create_engine, select, text
 
 from service.jobs import tables
-from service.jobs.book import utc_now
 from service.jobs.database import MIGRATIONS, open_database
-from service.jobs.dispatch import Dispatch
 from service.jobs.errors import JobsError
 from service.jobs.housekeeping import Housekeeping
 from service.jobs.integrity import integrity
 from service.jobs.job import Job, Status
+from service.jobs.job_queue import Dispatch
 from service.jobs.journal import Journal
+from service.jobs.journal_base import utc_now
 from service.jobs.outbox import Delivery, Outbox
 from service.jobs.verification import verify
 from tests.faults.crash_points.operation import Kind, Operation

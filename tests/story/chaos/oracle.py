@@ -9,7 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from service.client import ApiError
+from modelwright import ApiError
 from service.jobs.database import open_database
 from service.jobs.verification import verify
 from tests.story.chaos.ledger import Order

@@ -22,7 +22,7 @@ from typing import Any
 
 import httpx
 
-from service.client import ApiError
+from modelwright import ApiError
 from tests.story.hostile.kind import ACTS
 from tests.story.server import Server, children, line, until, verify
 

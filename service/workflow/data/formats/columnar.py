@@ -9,7 +9,7 @@ from service.workflow.data.native_errors import DAMAGED, is_native
 from service.workflow.data.reading import Reading
 from service.workflow.data.schema import BATCH_ROWS
 from service.workflow.errors import InvalidData
-from service.workflow.specification import shown
+from service.workflow.spec_base import shown
 
 if TYPE_CHECKING:
     import polars as pl

@@ -13,7 +13,7 @@ from service.workflow.data.schema import MOST_COLUMNS
 from service.workflow.data.types.column_kind import SPACE
 from service.workflow.data.types.names import LONGEST_NAME
 from service.workflow.errors import InvalidData
-from service.workflow.specification import shown
+from service.workflow.spec_base import shown
 
 LONGEST_HEADER = 4 * 2**20
 COMMENT = "#"

@@ -8,7 +8,7 @@ from pathlib import Path
 from service.workflow.data.formats.packed import broken, check_size
 from service.workflow.data.native_errors import DAMAGED
 from service.workflow.errors import InvalidData
-from service.workflow.specification import shown
+from service.workflow.spec_base import shown
 
 MOST_BYTES = 2**30  # of a workbook once unpacked: it is read whole
 MOST_CELLS = 50_000_000

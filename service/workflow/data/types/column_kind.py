@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from service.workflow.data.table import Numbers, Texts
 from service.workflow.data.types.how import How
 from service.workflow.data.types.names import ColumnType
-from service.workflow.specification import shown
+from service.workflow.spec_base import shown
 
 if TYPE_CHECKING:
     import polars as pl

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from service.workflow.specification import COUNTED
+from service.workflow.spec_base import COUNTED
 
 ColumnType = Literal["number", "category", "boolean", "datetime"]
 Scalar = bool | int | float | str

@@ -1,0 +1,38 @@
+"""The Python client: every call of the HTTP API, for code that waits and for code that awaits, from one source.
+
+    with Client("http://127.0.0.1:8000") as client:
+        job = client.wait(client.train(spec)["id"])
+        client.predict(job["model_name"], [{"x": 0.5}])
+
+`AsyncClient` has the same methods: `await` those that return something, `async for` those that iterate.
+"""
+
+from modelwright.drivers import Awaiting, Waiting
+from modelwright.errors import (
+    ApiError,
+    JobFailed,
+    ModelwrightError,
+    UnexpectedAnswer,
+    Unreachable,
+    UnusableName,
+)
+from modelwright.operations import Operations
+
+__all__ = [
+    "ApiError",
+    "AsyncClient",
+    "Client",
+    "JobFailed",
+    "ModelwrightError",
+    "UnexpectedAnswer",
+    "Unreachable",
+    "UnusableName",
+]
+
+
+class Client(Operations, Waiting):
+    """Calls a Modelwright service and waits for each answer."""
+
+
+class AsyncClient(Operations, Awaiting):
+    """Calls a Modelwright service and awaits each answer."""

@@ -1,0 +1,33 @@
+"""Answers of the service, taken apart."""
+
+import json
+from typing import Any, TypeAlias
+
+import httpx
+
+from modelwright.errors import ApiError, UnexpectedAnswer
+
+Json: TypeAlias = dict[str, Any]
+
+
+def parse(text: str | bytes) -> Json:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise UnexpectedAnswer from error
+    if not isinstance(value, dict):
+        raise UnexpectedAnswer
+    return value
+
+
+def check(response: httpx.Response) -> None:
+    if response.is_success:
+        return
+    try:
+        problem = parse(response.content)
+    except UnexpectedAnswer:
+        problem = {}
+    detail = problem.get("detail") or problem.get("title") or f"{response.status_code} {response.reason_phrase}"
+    wait = response.headers.get("Retry-After", "")
+    retry_after = float(wait) if wait.isascii() and wait.isdigit() else None
+    raise ApiError(response.status_code, problem.get("code", ""), detail, problem.get("errors") or (), retry_after)

@@ -1,0 +1,205 @@
+"""The two that do the steps of operations: one waits, the other awaits."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, ExitStack, closing
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from modelwright.answers import check
+from modelwright.errors import ApiError, Unreachable
+from modelwright.steps import Call, Item, Pause, Read, Steps, Stream
+
+_BLOCK = 1 << 18
+
+
+class _File(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A file as a request's body, never whole in memory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __iter__(self) -> Iterator[bytes]:
+        with self.path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                yield block
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        # Reading a block from a local file takes less time than handing it to a thread.
+        for block in self:
+            yield block
+
+
+def _settings(base_url: str, api_key: str | None, timeout: float) -> dict[str, Any]:
+    headers = {"User-Agent": "modelwright", "Accept": "application/json"}
+    if api_key:
+        headers["Authorization"] = f"Bearer {api_key}"
+    return {"base_url": base_url, "headers": headers, "timeout": timeout}
+
+
+def _request(http: httpx.Client | httpx.AsyncClient, call: Call) -> httpx.Request:
+    headers = dict(call.headers)
+    content = call.content if isinstance(call.content, bytes) else None
+    if isinstance(call.content, Path):
+        headers["Content-Length"] = str(call.content.stat().st_size)
+    request = http.build_request(
+        call.method,
+        call.path,
+        params=call.query or None,
+        headers=headers,
+        json=call.json,
+        content=content,
+        # An answer that is held back by so many seconds is not late by them.
+        timeout=httpx.USE_CLIENT_DEFAULT if call.timeout is None else call.timeout + (http.timeout.read or 0),
+    )
+    if isinstance(call.content, Path):
+        request.stream = _File(call.content)
+    return request
+
+
+def _unreachable(http: httpx.Client | httpx.AsyncClient, error: httpx.TransportError) -> Unreachable:
+    return Unreachable(f"The service at {http.base_url} could not be reached: {error or type(error).__name__}")
+
+
+class Waiting:
+    """Does each step by waiting for it."""
+
+    def __init__(
+        self,
+        base_url: str = "http://127.0.0.1:8000",
+        *,
+        api_key: str | None = None,
+        timeout: float = 60.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.Client(**_settings(base_url, api_key, timeout), transport=transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def result_of(self, steps: Steps[Any]) -> Any:
+        """Does all the steps of an operation."""
+        result = None
+        for result in self.items_of(steps):  # noqa: B007 - the last one is the result
+            pass
+        return result
+
+    def items_of(self, steps: Steps[Any] | Stream[Any]) -> Iterator[Any]:
+        """Does the steps as they come; gives the items among them and, at the end, the result if there is one."""
+        answer: Any = None
+        fault: Exception | None = None
+        chunks: Iterator[bytes] | None = None
+        with closing(steps), ExitStack() as answers:
+            while True:
+                try:
+                    step = steps.throw(fault) if fault else steps.send(answer)
+                except StopIteration as end:
+                    if end.value is not None:
+                        yield end.value
+                    return
+                answer, fault = None, None
+                if isinstance(step, Item):
+                    yield step.value
+                    continue
+                try:
+                    match step:
+                        case Pause(seconds):
+                            time.sleep(seconds)
+                        case Read() if chunks:
+                            answer = next(chunks, b"")
+                        case Call():
+                            answer = self._send(step)
+                            answers.callback(answer.close)
+                            chunks = answer.iter_bytes()
+                except httpx.TransportError as error:
+                    fault = _unreachable(self._http, error)
+                except ApiError as error:
+                    fault = error
+
+    def _send(self, call: Call) -> httpx.Response:
+        response = self._http.send(_request(self._http, call), stream=True)
+        if not (call.live and response.is_success):
+            response.read()
+            check(response)
+        return response
+
+
+class Awaiting:
+    """Does each step by awaiting it."""
+
+    def __init__(
+        self,
+        base_url: str = "http://127.0.0.1:8000",
+        *,
+        api_key: str | None = None,
+        timeout: float = 60.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.AsyncClient(**_settings(base_url, api_key, timeout), transport=transport)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+    async def result_of(self, steps: Steps[Any]) -> Any:
+        """Does all the steps of an operation."""
+        result = None
+        async for result in self.items_of(steps):  # noqa: B007 - the last one is the result
+            pass
+        return result
+
+    async def items_of(self, steps: Steps[Any] | Stream[Any]) -> AsyncIterator[Any]:
+        """Does the steps as they come; gives the items among them and, at the end, the result if there is one."""
+        answer: Any = None
+        fault: Exception | None = None
+        chunks: AsyncIterator[bytes] | None = None
+        with closing(steps):
+            async with AsyncExitStack() as answers:
+                while True:
+                    try:
+                        step = steps.throw(fault) if fault else steps.send(answer)
+                    except StopIteration as end:
+                        if end.value is not None:
+                            yield end.value
+                        return
+                    answer, fault = None, None
+                    if isinstance(step, Item):
+                        yield step.value
+                        continue
+                    try:
+                        match step:
+                            case Pause(seconds):
+                                await asyncio.sleep(seconds)
+                            case Read() if chunks:
+                                answer = await anext(chunks, b"")
+                            case Call():
+                                answer = await self._send(step)
+                                answers.push_async_callback(answer.aclose)
+                                chunks = answer.aiter_bytes()
+                    except httpx.TransportError as error:
+                        fault = _unreachable(self._http, error)
+                    except ApiError as error:
+                        fault = error
+
+    async def _send(self, call: Call) -> httpx.Response:
+        response = await self._http.send(_request(self._http, call), stream=True)
+        if not (call.live and response.is_success):
+            await response.aread()
+            check(response)
+        return response

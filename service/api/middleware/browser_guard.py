@@ -1,0 +1,35 @@
+"""Without keys the loopback address is the guard, and browsers on this machine are what gets around it: a page whose name
+was made to point at 127.0.0.1 (DNS rebinding), and a form or script of another site."""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+from service.access.errors import Forbidden
+from service.access.loopback import is_loopback
+from service.api.middleware.scopes import CHANGING
+
+OWN_SITE = (b"same-origin", b"none")  # none: what a person has typed or opened; same-site is another port, too
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([^\[\]:]{1,253}))(?::\d{1,5})?")
+
+
+def check_neighbour(method: str, headers: Mapping[bytes, bytes], *, any_host: bool) -> Forbidden | None:
+    """What is wrong with a request that comes without a key to a service that has none."""
+    host = headers.get(b"host", b"")
+    if not any_host and (len(host) > 300 or not _is_ours(host)):
+        return Forbidden(
+            "This service has no keys and answers its own machine only: Host must be localhost or a loopback address. "
+            "Make a key to let others in: modelwright keys create."
+        )
+    origin = headers.get(b"origin")
+    if origin is not None and method in CHANGING and origin.partition(b"://")[2].lower() != host.lower():
+        return Forbidden("This service has no keys and takes nothing from the pages of other sites (Origin).")
+    if method in CHANGING and headers.get(b"sec-fetch-site", b"none").strip().lower() not in OWN_SITE:
+        return Forbidden("This service has no keys and takes nothing from the pages of other sites (Sec-Fetch-Site).")
+    return None
+
+
+@lru_cache(256)
+def _is_ours(host: bytes) -> bool:
+    found = _HOST.fullmatch(host.decode("latin-1"))
+    return found is not None and is_loopback(found[1] or found[2])

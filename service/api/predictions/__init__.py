@@ -1,0 +1,1 @@
+"""Requests for predictions, from their bytes to the bytes of the answer."""

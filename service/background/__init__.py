@@ -1,0 +1,1 @@
+"""What is done once for a service, however many processes answer for it, and how these processes talk."""

@@ -1,0 +1,218 @@
+"""What is done once for a service, however many processes answer for it: trainings are run, webhooks delivered, and house
+is kept. Joined here from `service/jobs`; knows neither torch nor the framework, which only trainers and routes load."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine
+
+from model_store import Store
+from service.access.audit import Audit
+from service.jobs.database import open_database
+from service.jobs.housekeeping import Housekeeping
+from service.jobs.job import Job
+from service.jobs.job_queue import Dispatch
+from service.jobs.limits import AttemptLimits, memory_there_is
+from service.jobs.ownership import Ownership
+from service.jobs.runner import Runner
+from service.jobs.signing import Signer
+from service.jobs.webhook_allowlist import Destinations
+from service.opening import check, journal_url, remember
+from service.settings import Settings
+from service.telemetry.gauges import Gauges
+from service.telemetry.watchers import Watchers
+
+if TYPE_CHECKING:
+    from service.jobs.webhooks import Webhooks
+
+BETWEEN_ROUNDS = 600.0  # seconds between two rounds of housekeeping
+LEFT_FOR = 86_400.0  # seconds after which a temporary file belongs to nobody
+ENTRY = "service.use_cases.train:train"
+NEEDS = ["torchmetrics.functional.classification"]
+log = logging.getLogger(__name__)
+
+
+class Trainings:
+    """The runner, the webhooks if there are any, and the housekeeping.
+
+    Args:
+        settings: what they shall be like.
+        engine: the journal's database.
+        store: where models are.
+        watchers: are told what becomes of jobs here.
+        changed: called with the id of every job that they change, from any thread.
+        document: makes of a job what the receiver of a webhook is shown.
+
+    Raises:
+        WebhooksMisconfigured: their settings are not right.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        store: Store,
+        watchers: Watchers,
+        changed: Callable[[str], None],
+        document: Callable[[Job], dict[str, Any]],
+    ) -> None:
+        self._settings = settings
+        self._home = settings.home.resolve()
+        self._store = store
+        self._ownership = Ownership(self._home / "owners", all_here=settings.database_url is None)
+        self._webhooks = _webhooks(settings, engine, document)
+        self._housekeeping = Housekeeping(engine)
+        self._audit = Audit(self._home / "audit")
+
+        def told(job_id: str) -> None:
+            changed(job_id)
+            self.changed()
+
+        dispatch = Dispatch(
+            engine,
+            changed=told,
+            moved=watchers.moved,
+            stage=watchers.stage,
+            patience=settings.publish_patience_seconds,
+        )
+        self._runner = _runner(settings, self._home, dispatch, self._ownership)
+
+    def start(self) -> None:
+        """Begins with the jobs that wait. From the thread that lives as long as the process: the trainers die with it."""
+        remember(self._settings)
+        self._runner.start()
+        if self._webhooks is not None:
+            self._webhooks.start()
+
+    def wake(self) -> None:
+        """There may be something to run."""
+        self._runner.wake()
+
+    def changed(self) -> None:
+        """Somebody has changed a job: there may be something to deliver."""
+        if self._webhooks is not None:
+            self._webhooks.wake()
+
+    def drain(self) -> None:
+        """Begins no job any more, and asks those under way to save where they stand. From a signal handler, too."""
+        self._runner.drain()
+
+    def stop(self) -> None:
+        """Ends it all; what is under way goes back into the queue."""
+        self._runner.stop()
+        if self._webhooks is not None:
+            self._webhooks.stop()
+        self._ownership.close()
+        remember(self._settings)
+
+    def gauges(self) -> Gauges:
+        """How busy they are, for Prometheus."""
+        return Gauges(
+            [
+                ("modelwright_trainer_server_ready", "Whether trainings can begin.", lambda: self._runner.ready),
+                ("modelwright_training_slots", "Trainings that may run at a time.", lambda: self._settings.slots),
+                ("modelwright_training_slots_in_use", "Trainings that run.", lambda: self._runner.busy),
+                (
+                    "modelwright_attempts_fenced_total",
+                    "Attempts that were ended because this service could not say in time that it lives.",
+                    lambda: self._runner.fenced,
+                ),
+            ]
+        )
+
+    async def tidy(self) -> None:
+        """Keeps house, now and again, until it is cancelled."""
+        while True:
+            try:
+                await asyncio.to_thread(self._tidy_once)
+            except Exception:
+                log.exception("the housekeeping met an error; the next round is in %.0f s", BETWEEN_ROUNDS)
+            await asyncio.sleep(BETWEEN_ROUNDS)
+
+    def _tidy_once(self) -> None:
+        remember(self._settings)
+        self._housekeeping.forget_old(self._settings.keep_events_days)
+        if self._settings.keep_jobs_days is not None:
+            self._housekeeping.forget_jobs(self._settings.keep_jobs_days)
+        self._housekeeping.sweep(self._home / "tmp" / "attempts", self._home / "checkpoints")
+        _sweep(self._store, self._home / "tmp")
+        self._audit.forget_old(self._settings.keep_audit_days)
+
+
+def open_journal(settings: Settings) -> Engine:
+    """The journal's database: the one of the settings, or the SQLite file in the home.
+
+    Raises:
+        JournalNotOpened: it is not to be had.
+        HomeError: something is gone that the home has held.
+    """
+    held = check(settings)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    return open_database(journal_url(settings), known=not held.isdisjoint({"database", "journal"}))
+
+
+def webhook_settings(settings: Settings) -> tuple[Destinations, Signer | None]:
+    """Where webhooks may go, and who signs them if they may go anywhere.
+
+    Raises:
+        WebhooksMisconfigured: these settings are not right.
+    """
+    destinations = Destinations.parse(settings.webhook_hosts or "")
+    return destinations, Signer(settings.webhook_secret) if destinations.allowed else None
+
+
+def memory_limit(settings: Settings) -> int:
+    """Bytes that one training may take: four fifths of the machine's if nobody has said."""
+    return settings.max_memory_bytes or memory_there_is() * 4 // 5
+
+
+def plug_in_kinds() -> list[str]:
+    """The kinds of model that other packages bring, by their dotted names."""
+    return [each.value for each in entry_points(group="modelwright.models")]
+
+
+def _sweep(store: Store, temporary: Path) -> None:
+    """Removes what processes that were killed have left lying: unfinished publishes, uploads and drawings, a day old."""
+    store.sweep(LEFT_FOR)
+    for path in temporary.glob(f"{tempfile.template}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > LEFT_FOR:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _runner(settings: Settings, home: Path, dispatch: Dispatch, ownership: Ownership) -> Runner:
+    return Runner(
+        dispatch,
+        ownership,
+        entry=ENTRY,
+        preload=NEEDS,
+        temporary=home / "tmp",
+        checkpoints=home / "checkpoints",
+        slots=settings.slots,
+        limits=AttemptLimits(memory_limit(settings), settings.max_training_seconds),
+        surroundings={
+            "store": str(home / "store"),
+            "threads": settings.threads or max(1, ((os.cpu_count() or 2) - 1) // settings.slots),
+            "kinds": plug_in_kinds(),
+            "checkpoint_seconds": settings.checkpoint_seconds,
+        },
+    )
+
+
+def _webhooks(settings: Settings, engine: Engine, document: Callable[[Job], dict[str, Any]]) -> "Webhooks | None":
+    destinations, signer = webhook_settings(settings)
+    if signer is None:
+        return None
+    from service.jobs.outbox import Outbox
+    from service.jobs.webhooks import Webhooks  # brings httpx, which nothing else here needs
+
+    return Webhooks(Outbox(engine), signer, destinations, document)

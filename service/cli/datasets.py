@@ -1,0 +1,104 @@
+"""The commands `modelwright datasets`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from service.cli.options import URL, AsJson, Name, Url, Yes, confirm, connect
+from service.cli.printing import console, dataset, show, table
+
+datasets = typer.Typer(help="Data sets.", no_args_is_help=True)
+
+Separator = Annotated[str | None, typer.Option(help="Between two cells of a line; a tab is `tab`.")]
+Decimal = Annotated[str | None, typer.Option(help="Before the fraction of a number: . or ,")]
+Encoding = Annotated[str | None, typer.Option(help="Of the text, such as windows-1252.")]
+Missing = Annotated[str | None, typer.Option(metavar="WORD,WORD", help="Words for a missing value.")]
+SkipLines = Annotated[int | None, typer.Option(help="Lines above the names of the columns.")]
+Sheet = Annotated[str | None, typer.Option(help="Of an Excel file; else its first one.")]
+TAB = {"tab": "\t", "\\t": "\t"}
+
+
+@datasets.command("list")
+def list_datasets(as_json: AsJson = False, url: Url = URL) -> None:
+    """List the data sets."""
+    with connect(url) as client:
+        table(client.datasets(), ["name", "version", "rows", "bytes"], as_json)
+
+
+@datasets.command("show")
+def show_dataset(name: Name, as_json: AsJson = False, url: Url = URL) -> None:
+    """Show how a data set is read, and its columns."""
+    with connect(url) as client:
+        answer = client.dataset(name)
+    show(answer) if as_json else dataset(answer)
+
+
+@datasets.command()
+def upload(
+    name: Name,
+    file: Path,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
+    missing: Missing = None,
+    skip_lines: SkipLines = None,
+    sheet: Sheet = None,
+    as_json: AsJson = False,
+    url: Url = URL,
+) -> None:
+    """Upload a file as a new version of a data set; how it is read is found out, but for what is said here."""
+    told = {"separator": separator, "decimal": decimal, "encoding": encoding, "missing": missing}
+    with connect(url) as client:
+        answer = client.upload_dataset(name, file, skip_lines=skip_lines, sheet=sheet, **told)
+    show(answer) if as_json else dataset(answer)
+
+
+@datasets.command()
+def reread(
+    name: Name,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
+    missing: Missing = None,
+    skip_lines: SkipLines = None,
+    sheet: Sheet = None,
+    date_format: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN=FORMAT", help='As "born=%d.%m.%Y"; may be repeated.')
+    ] = None,
+    types: Annotated[
+        list[str] | None,
+        typer.Option("--type", metavar="COLUMN=TYPE", help="number, category, boolean or datetime; may be repeated."),
+    ] = None,
+    as_json: AsJson = False,
+    url: Url = URL,
+) -> None:
+    """Make a new version of a data set from the same file, read as is said here."""
+    words = None if missing is None else [word.strip() for word in missing.split(",") if word.strip()]
+    told: dict[str, Any] = {
+        "separator": TAB.get(separator or "", separator),
+        "decimal": decimal,
+        "encoding": encoding,
+        "missing": words,
+    }
+    told |= {"skip_lines": skip_lines, "sheet": sheet, "date_formats": by_column(date_format)}
+    reading = {each: value for each, value in told.items() if value is not None}
+    with connect(url) as client:
+        answer = client.change_dataset(name, reading or None, by_column(types))
+    show(answer) if as_json else dataset(answer)
+
+
+@datasets.command("delete")
+def delete_dataset(name: Name, yes: Yes = False, url: Url = URL) -> None:
+    """Delete a data set."""
+    confirm(name, yes)
+    with connect(url) as client:
+        client.delete_dataset(name)
+    console.print(f"Deleted {name}.", highlight=False)
+
+
+def by_column(pairs: list[str] | None) -> dict[str, str] | None:
+    """`born=datetime` as a column and what is said of it; a column's name may have an equals sign, too."""
+    if pairs and not all("=" in pair for pair in pairs):
+        raise typer.BadParameter("say COLUMN=… for each column")
+    return {column: value for column, _, value in (pair.rpartition("=") for pair in pairs)} if pairs else None

@@ -1,0 +1,43 @@
+"""The command `modelwright journal verify`: it works on the journal itself, with no service running or with several."""
+
+import typer
+
+from service.cli.keys import Home
+from service.cli.options import AsJson
+from service.cli.printing import console, table
+
+journal = typer.Typer(help="The journal of jobs on this machine.", no_args_is_help=True)
+
+
+@journal.callback()
+def group() -> None:
+    """Keeps `verify` a word of its own, though it is the only one."""
+
+
+@journal.command()
+def verify(as_json: AsJson = False, home: Home = None) -> None:
+    """Check the journal: SQLite's file, and every row against its seal; name each that is damaged."""
+    from sqlalchemy.exc import DBAPIError
+
+    from service import opening
+    from service.jobs.database import connect_database
+    from service.jobs.errors import JournalUnavailable
+    from service.jobs.integrity import integrity
+    from service.jobs.verification import verify as damaged_rows
+    from service.settings import Settings
+
+    settings = Settings.read() if home is None else Settings.read(home=home)
+    engine = connect_database(opening.journal_url(settings), known=True)
+    try:
+        found = [{"table": "", "key": "", "problem": text} for text in integrity(engine)]
+        found += [{"table": row.table, "key": row.key, "problem": row.problem} for row in damaged_rows(engine)]
+    except DBAPIError as error:
+        raise JournalUnavailable from error
+    finally:
+        engine.dispose()
+    if found or as_json:
+        table(found, ["table", "key", "problem"], as_json)
+    if found:
+        raise typer.Exit(1)
+    if not as_json:
+        console.print("All is whole.")

@@ -1,0 +1,387 @@
+"""The command line. What a command needs is imported when it runs, so that `modelwright --help` is quick."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from service.cli.backup import backup, restore
+from service.cli.datasets import datasets
+from service.cli.journal import journal
+from service.cli.keys import Home, keys
+from service.cli.options import URL, AsJson, Name, Url, Yes, confirm, connect
+from service.cli.printing import console, prediction_text, show, table
+
+app = typer.Typer(help="POST a config, get a model.", no_args_is_help=True, pretty_exceptions_enable=False)
+models = typer.Typer(help="The models of a service and their versions.", no_args_is_help=True)
+jobs = typer.Typer(help="Training jobs.", no_args_is_help=True)
+store = typer.Typer(help="The model store on this machine.", no_args_is_help=True)
+groups = {"models": models, "jobs": jobs, "datasets": datasets, "store": store, "journal": journal, "keys": keys}
+for name, group in groups.items():
+    app.add_typer(group, name=name)
+for command in (backup, restore):
+    app.command()(command)
+
+Model = Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Version: a number, an alias or latest.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB")]
+Alias = Annotated[str, typer.Option(help="The alias.")]
+
+
+def main() -> None:
+    """Runs the command line; what goes wrong with the service is told in one message, without a traceback."""
+    try:
+        app()
+    except Exception as error:
+        from model_store.errors import StoreError
+        from modelwright import ModelwrightError
+        from service.access.errors import AccessError
+        from service.home import HomeError
+        from service.jobs.errors import JobsError
+        from service.settings import InvalidSettings
+
+        known = ModelwrightError | JobsError | AccessError | HomeError | StoreError | InvalidSettings | OSError
+        if not isinstance(error, known):
+            raise
+        Console(stderr=True).print(f"[red]Error:[/red] {escape(told(error))}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+def told(error: Exception) -> str:
+    """What went wrong, without the operating system's numbers."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.strerror}: {error.filename}"
+    return str(error)
+
+
+# The service itself
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    home: Home = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that answer.")] = None,
+    first_key: Annotated[
+        bool | None, typer.Option("--first-key", help="Where there are no keys, make one and print it.")
+    ] = None,
+    insecure: Annotated[
+        bool | None, typer.Option("--insecure", help="Without keys, let whoever reaches the address do everything.")
+    ] = None,
+    accept_loss: Annotated[
+        bool, typer.Option("--accept-loss", help="Go on without what is gone from the home; it is written down.")
+    ] = False,
+) -> None:
+    """Start the service."""
+    from service import opening
+    from service.background.trainings import webhook_settings
+    from service.keys import open_keys
+    from service.settings import Settings
+
+    given = {"host": host, "port": port, "home": home, "workers": workers, "first_key": first_key, "insecure": insecure}
+    settings = Settings.read(**{name: value for name, value in given.items() if value is not None})
+    settings = opening.accept_loss(settings) if accept_loss else settings
+    # What is wrong is told quickly, before anything large is loaded; a first key is made once for all processes.
+    opening.check(settings)
+    open_keys(settings)
+    webhook_settings(settings)
+    if settings.workers > 1:
+        from service.processes.supervisor import supervise
+
+        supervise(settings)
+    else:
+        from service.app import serve
+
+        serve(settings)
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option(help="Leave the service running.")] = False,
+    home: Annotated[Path | None, typer.Option(help="Folder for the service's state; else a temporary one.")] = None,
+    output: Annotated[Path, typer.Option(help="Folder for plots and bundles.")] = Path("demo-output"),
+) -> None:
+    """Show the whole chain: train, open, predict, restart, share."""
+    from service.cli.demo import run
+
+    run(console, output=output, home=home, keep=keep)
+
+
+@store.command()
+def verify(home: Home = None) -> None:
+    """Check everything in the store against its digests; name what is damaged, lost, or not the store's own."""
+    from model_store import Store
+
+    report = Store.open(store_folder(home)).examine()
+    for fault in report.faults:
+        console.print(str(fault), markup=False)
+    if report.leftovers:
+        console.print(
+            f"Contents of no version: {report.leftovers}, left by writes that broke off. The service removes them."
+        )
+    if report.unsealed:
+        console.print(
+            f"Not sealed: {report.unsealed} records and alias entries. `modelwright store upgrade` seals them."
+        )
+    if report.faults:
+        raise typer.Exit(1)
+    console.print("All is whole.")
+
+
+@store.command()
+def upgrade(home: Home = None) -> None:
+    """Seal what an earlier Modelwright has written, so that damage to it is found. No service may run on this home."""
+    from model_store import Store
+    from service.jobs.ownership import Ownership
+
+    folder = store_folder(home)
+    ownership = Ownership(folder.with_name("owners"), all_here=True)
+    try:
+        if not ownership.alone():
+            raise FileExistsError(f"A service runs on {folder.parent}: stop it first.")
+        sealed = Store.open(folder).upgrade()
+    finally:
+        ownership.close()
+    console.print(f"Sealed: {sealed} records and alias entries.")
+
+
+def store_folder(home: Path | None) -> Path:
+    """The store of a home, which must be there."""
+    from service.settings import Settings
+
+    folder = (Settings() if home is None else Settings(home=home)).home / "store"
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no model store in {folder}.")
+    return folder
+
+
+# Training and predictions
+
+
+@app.command()
+def train(
+    spec: Annotated[
+        str, typer.Argument(metavar="SPEC.json|-", help="File with a training spec; - reads it from stdin.")
+    ],
+    wait: Annotated[bool, typer.Option(help="Show the training until it ends.")] = True,
+    as_json: AsJson = False,
+    url: Url = URL,
+) -> None:
+    """Train a model from a spec."""
+    from service.cli.progress import follow
+
+    with connect(url) as client:
+        job = client.train(read_json(spec))
+        if wait:
+            job = follow(client, job, Console(stderr=True) if as_json else console)
+        if as_json:
+            show(job)
+        elif job["result"]:
+            console.print(f"{job['result']['model_name']}@{job['result']['version']}", highlight=False)
+        else:
+            console.print(job["id"], highlight=False)
+
+
+@app.command()
+def predict(
+    model: Model,
+    features: Annotated[list[str] | None, typer.Argument(metavar="[FEATURE=VALUE]...", help="One row.")] = None,
+    instances: Annotated[str | None, typer.Option(help="Rows as JSON, or - to read them from stdin.")] = None,
+    as_json: AsJson = False,
+    url: Url = URL,
+) -> None:
+    """Predict for one row, or for many."""
+    name, version = reference(model)
+    with connect(url) as client:
+        if instances:
+            answer = client.predict(name, read_rows(instances), version=version)
+        else:
+            answer = client.predict(name, query=pairs(features or []), version=version)
+    if as_json:
+        show(answer)
+        return
+    for prediction in answer["predictions"]:
+        console.print(prediction_text(prediction), markup=False, soft_wrap=True)
+
+
+# Models
+
+
+@models.command("list")
+def list_models(as_json: AsJson = False, url: Url = URL) -> None:
+    """List the models."""
+    with connect(url) as client:
+        table(client.models(), ["name", "latest", "aliases"], as_json)
+
+
+@models.command("show")
+def show_model(model: Model, url: Url = URL) -> None:
+    """Show a model, or with @VERSION the manifest of a version."""
+    name, version = reference(model)
+    with connect(url) as client:
+        show(client.model(name) if version is None else client.manifest(name, version))
+
+
+@models.command()
+def versions(name: Name, as_json: AsJson = False, url: Url = URL) -> None:
+    """List the versions of a model."""
+    with connect(url) as client:
+        table(client.versions(name), ["version", "created_at", "digest", "aliases"], as_json)
+
+
+@models.command("delete")
+def delete_model(model: Model, yes: Yes = False, url: Url = URL) -> None:
+    """Delete a model with all its versions, or one version."""
+    name, version = reference(model)
+    confirm(model, yes)
+    with connect(url) as client:
+        if version is None:
+            client.delete_model(name)
+        else:
+            client.delete_version(name, version)
+    console.print(f"Deleted {model}.", highlight=False)
+
+
+@models.command()
+def promote(name: Name, version: int, alias: Alias = "production", url: Url = URL) -> None:
+    """Point an alias at a version."""
+    with connect(url) as client:
+        show(client.set_alias(name, alias, version))
+
+
+@models.command()
+def rollback(name: Name, alias: Alias = "production", url: Url = URL) -> None:
+    """Point an alias back at the version before."""
+    with connect(url) as client:
+        show(client.rollback_alias(name, alias))
+
+
+@models.command()
+def export_bundle(model: Model, file: Path, url: Url = URL) -> None:
+    """Save a version as one file to share."""
+    name, version = reference(model)
+    with connect(url) as client:
+        console.print(str(client.download_bundle(name, version or "latest", file)), markup=False)
+
+
+@models.command()
+def import_bundle(name: Name, file: Path, url: Url = URL) -> None:
+    """Add a shared version to a model."""
+    with connect(url) as client:
+        show(client.upload_bundle(name, file))
+
+
+@models.command()
+def parameters(model: Model, as_json: AsJson = False, url: Url = URL) -> None:
+    """List the parameters of a version."""
+    name, version = reference(model)
+    with connect(url) as client:
+        rows = client.parameters(name, version or "latest")["parameters"]
+    table(rows, ["name", "shape", "dtype", "count", "mean", "std", "min", "max"], as_json)
+
+
+@models.command()
+def state_dict(
+    model: Model,
+    out: Annotated[Path | None, typer.Option(help="Save as this safetensors file instead of printing.")] = None,
+    url: Url = URL,
+) -> None:
+    """Print the tensors of a version, or save them as safetensors."""
+    name, version = reference(model)
+    with connect(url) as client:
+        if out is None:
+            show(client.state_dict(name, version or "latest"))
+        else:
+            console.print(str(client.state_dict_file(name, version or "latest", out)), markup=False)
+
+
+# Jobs
+
+
+@jobs.command("list")
+def list_jobs(
+    status: str | None = None, model_name: str | None = None, as_json: AsJson = False, url: Url = URL
+) -> None:
+    """List the jobs, newest first."""
+    with connect(url) as client:
+        table(client.jobs(status, model_name), ["id", "model_name", "status", "created_at", "finished_at"], as_json)
+
+
+@jobs.command("show")
+def show_job(job: JobId, url: Url = URL) -> None:
+    """Show a job."""
+    with connect(url) as client:
+        show(client.job(job))
+
+
+@jobs.command()
+def watch(job: JobId, url: Url = URL) -> None:
+    """Show a job's training until it ends."""
+    from service.cli.progress import follow
+
+    with connect(url) as client:
+        result = follow(client, client.job(job), console)["result"]
+    console.print(f"{result['model_name']}@{result['version']}", highlight=False)
+
+
+@jobs.command()
+def cancel(job: JobId, url: Url = URL) -> None:
+    """Cancel a job."""
+    with connect(url) as client:
+        show(client.cancel(job))
+
+
+@jobs.command()
+def pause(job: JobId, url: Url = URL) -> None:
+    """Pause a job: it saves a checkpoint and frees its slot."""
+    with connect(url) as client:
+        show(client.pause(job))
+
+
+@jobs.command()
+def resume(job: JobId, url: Url = URL) -> None:
+    """Resume a paused job from its checkpoint."""
+    with connect(url) as client:
+        show(client.resume(job))
+
+
+# What the commands share
+
+
+def reference(text: str) -> tuple[str, str | None]:
+    """`line@3` as a name and a version."""
+    name, _, version = text.partition("@")
+    return name, version or None
+
+
+def pairs(features: list[str]) -> dict[str, str]:
+    """`x=0.5 y=1` as names and values."""
+    if not features or not all("=" in feature for feature in features):
+        raise typer.BadParameter("say FEATURE=VALUE for each feature, or give --instances")
+    return dict(feature.split("=", 1) for feature in features)
+
+
+def read_rows(text: str) -> list[Any]:
+    """The JSON list in a text, or in stdin when it is `-`."""
+    try:
+        rows = json.loads(sys.stdin.read() if text == "-" else text)
+    except ValueError as error:
+        raise typer.BadParameter(f"the instances are not JSON: {error}") from error
+    if not isinstance(rows, list):
+        raise typer.BadParameter('the instances are no JSON list, like [[0.5], [0.6]] or [{"x": 0.5}]')
+    return rows
+
+
+def read_json(path: str) -> dict[str, Any]:
+    """The JSON object in a file, or in stdin when the path is `-`."""
+    try:
+        value = json.loads(sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise typer.BadParameter(f"{path} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise typer.BadParameter(f"{path} is not a JSON object")
+    return value

@@ -1,0 +1,28 @@
+"""What the commands share."""
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from modelwright import Client
+
+Url = Annotated[str, typer.Option(envvar="MODELWRIGHT_URL", help="Address of the service.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Name = Annotated[str, typer.Argument(metavar="NAME")]
+URL = "http://127.0.0.1:8000"
+
+
+def connect(url: str) -> "Client":
+    """A client for the service at this address."""
+    from modelwright import Client
+
+    return Client(url, api_key=os.environ.get("MODELWRIGHT_API_KEY"))
+
+
+def confirm(what: str, yes: bool) -> None:
+    """Asks before something is deleted."""
+    if not yes:
+        typer.confirm(f"Delete {what}?", abort=True)

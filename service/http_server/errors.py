@@ -1,0 +1,37 @@
+"""What can be wrong with a connection or a request before the application sees it. The docstring of each class is its default
+message."""
+
+
+class HttpError(Exception):
+    """The request cannot be read."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__)
+
+
+class MalformedRequest(HttpError):
+    """What was sent is not HTTP/1.1, or could be read in two ways."""
+
+
+class HeadTooLarge(HttpError):
+    """The head of the request is larger than this service takes."""
+
+
+class AddressTooLong(HttpError):
+    """The address is longer than this service takes."""
+
+
+class UnsupportedVersion(HttpError):
+    """The request is not HTTP/1.1."""
+
+
+class TooSlow(HttpError):
+    """The request came too slowly."""
+
+
+class TooManyConnections(HttpError):
+    """There are as many connections as are held at a time."""
+
+
+class CutOff(HttpError):
+    """The service stops, and had no time left to answer this."""

@@ -1,0 +1,1 @@
+"""A service of several processes: the supervisor, and what each process does."""

@@ -1,0 +1,98 @@
+"""One process of a service of several, started by the supervisor: `answer WIRE LISTENER…` or `train WIRE`.
+
+What each needs is imported when it is known what it is: the one that trains loads neither torch nor the framework.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+
+from model_store import Store
+from service.access.errors import AccessError
+from service.api.schemas.job import document
+from service.background.channel import Wire
+from service.background.trainings import Trainings, open_journal
+from service.home import HomeError
+from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
+from service.jobs.journal import Journal
+from service.liveness import die_with
+from service.settings import InvalidSettings, Settings, forget_secrets
+from service.telemetry import logs
+from service.telemetry.exposition import families
+from service.telemetry.metrics import Counted
+from service.telemetry.open_traces import open_traces
+from service.telemetry.watchers import Watchers
+
+
+def main(arguments: list[str]) -> int:
+    """Does its part until the supervisor says that it is enough; the exit status."""
+    die_with(os.getppid())
+    role, wire, *listeners = arguments
+    connection = socket.socket(fileno=int(wire))
+    secrets, to_others = secrets_from(connection), Wire(connection)
+    try:
+        settings = Settings.read(**secrets)
+        if role == "answer":
+            answer(settings, to_others, [socket.socket(fileno=int(each)) for each in listeners])
+        else:
+            asyncio.run(train(settings, to_others))
+    except (AccessError, HomeError, InvalidSettings, JournalNotOpened, WebhooksMisconfigured, OSError) as error:
+        print(f"Error: {error}", file=sys.stderr)  # noqa: T201 - as the command line tells it
+        return 1
+    return 0
+
+
+def secrets_from(connection: socket.socket) -> dict[str, str]:
+    """What the supervisor says first: the secrets of its environment. Nothing else comes before this process is ready."""
+    line = b""
+    while not line.endswith(b"\n"):
+        read = connection.recv(2**16)
+        if not read:
+            sys.exit(1)  # it has ended
+        line += read
+    secrets: dict[str, str] = json.loads(line)[1]
+    return secrets
+
+
+def answer(settings: Settings, wire: Wire, listeners: list[socket.socket]) -> None:
+    """Answers requests, on sockets that others answer on, too."""
+    from service.app import serve
+
+    serve(settings, listeners, wire)
+
+
+async def train(settings: Settings, wire: Wire) -> None:
+    """Runs the trainings, for all."""
+    logs.configure(settings.log_level)
+    stop = asyncio.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    engine = open_journal(settings)
+    forget_secrets()
+    store = Store.open(settings.home.resolve() / "store")
+    counted = Counted()
+    watchers = Watchers(counted.jobs, open_traces(Journal(engine).attempts))
+    trainings = Trainings(settings, engine, store, watchers, lambda job_id: wire.say("job", job_id), document)
+    counted.add(trainings.gauges())
+    wire.heed |= {
+        "wake": lambda _: trainings.wake(),
+        "job": lambda _: trainings.changed(),
+        "stop": lambda _: trainings.drain(),
+        "tell": lambda _: wire.say("told", families(counted.registry)),
+    }
+    trainings.start()
+    tidying = asyncio.create_task(trainings.tidy())
+    await wire.open()
+    await stop.wait()
+    tidying.cancel()
+    trainings.stop()
+    watchers.close()
+    wire.close()
+    engine.dispose()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,152 @@
+"""Torch's own classes as parts of a spec: `{"name": "SGD", "lr": 0.01}`.
+
+A family is a checked-in table of names. The arguments of each class are read from torch's signature into a pydantic
+model, made on first use and kept: torch's names, torch's defaults, torch's own checks, without a line written twice.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from functools import cache, partial
+from types import MappingProxyType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import torch
+from pydantic import BaseModel, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, create_model
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from service.workflow.spec_base import FaultBudget, Specification, budget_of, counted, fault_at, shown
+from service.workflow.torch_words import in_one_line
+
+# Not a client's business: how torch runs the step, and arguments torch itself deprecates.
+LEFT_OUT = {"self", "params", "foreach", "fused", "capturable", "differentiable", "maximize", "device", "dtype"}
+LEFT_OUT |= {"size_average", "reduce"}
+
+
+class Family:
+    """The torch classes that may stand at one place of a spec, by name.
+
+    Args:
+        what: how a message calls a member, for example `optimizer`.
+        classes: the name of each class and the class.
+        refused: names torch has and a spec may not use, each with the reason.
+        trial: makes the object and uses it a little, so that torch's own checks of the arguments, and what it finds by an
+            error of any kind, come before any job exists; at a small cost, whatever the arguments.
+        types: annotations that replace torch's, by argument name; with a pydantic field beside, its default too.
+        left_out: arguments that a spec does not give.
+        own: fields of ours beside the class's arguments: annotation and pydantic field.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        classes: Mapping[str, type],
+        *,
+        refused: Mapping[str, str],
+        trial: Callable[[type, dict[str, Any]], object],
+        types: Mapping[str, Any],
+        left_out: Set[str] = frozenset(),
+        own: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        self.what = what
+        self.classes = classes
+        self.refused = refused
+        self._trial = trial
+        self._types = types
+        self._left_out = LEFT_OUT | left_out
+        self._own = own
+        self.arguments = cache(self._arguments)
+
+    def _arguments(self, name: str) -> type[BaseModel]:
+        """The pydantic model of one class's arguments."""
+        cls = self.classes[name]
+        constructor: Any = cls.__init__  # type: ignore[misc] # its signature is read, it is not called
+        hints = get_type_hints(constructor, localns={"Callable": Callable, "Iterable": Iterable, "Sequence": Sequence})
+        fields: dict[str, Any] = {"name": (Literal[name], Field(description=f"torch's {cls.__module__}.{name}"))}
+        for argument in inspect.signature(constructor).parameters.values():
+            if argument.name in self._left_out:
+                continue
+            replaced = self._types.get(argument.name)
+            if isinstance(replaced, tuple):
+                fields[argument.name] = replaced
+                continue
+            annotation = replaced or without_tensors(hints.get(argument.name, Any))
+            default = ... if argument.default is inspect.Parameter.empty else argument.default
+            if default is None:
+                annotation = annotation | None  # torch does not always say so
+            fields[argument.name] = (annotation, default)
+        fields |= self._own
+        return create_model(
+            name, __base__=Specification, __doc__=(cls.__doc__ or "").split("\n\n")[0].strip(), **fields
+        )
+
+    def parse(self, value: object, budget: FaultBudget | None = None) -> BaseModel:
+        """A member of the family from `{"name": …, …}`.
+
+        Raises:
+            PydanticCustomError, ValidationError: what is wrong and what would be right.
+        """
+        budget = budget or FaultBudget()
+        if isinstance(value, Specification):
+            value = value.model_dump(warnings=False)
+        if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+            raise PydanticCustomError(
+                "no_name", "{message}", {"message": 'expected an object with the name of a torch class: {"name": …}'}
+            )
+        name = value["name"]
+        if name in self.refused:
+            raise fault_at("name", f"{name} cannot be used: {self.refused[name]}", value)
+        if name not in self.classes:
+            raise fault_at("name", f"unknown {self.what} {shown(name)}{budget.nearest(name, self.classes)}", value)
+        member = self.arguments(name).model_validate(value, context=budget)
+        if budget.tries:
+            self._try(member)
+        return member
+
+    def _try(self, member: BaseModel) -> None:
+        """Lets torch check the arguments; when it refuses, finds the one whose default would have passed, or that alone was
+        given."""
+        cls, given = self.classes[type(member).__name__], arguments_of(member)
+        try:
+            self._trial(cls, given)
+        except Exception as error:  # torch raises what it likes: ValueError, AssertionError, TypeError, RuntimeError
+            told = [name for name in given if name in member.model_fields_set]
+            for name in given:
+                if told == [name] or self._passes(cls, {k: v for k, v in given.items() if k != name}):
+                    raise fault_at(name, f"torch refuses this: {in_one_line(error)}", given[name]) from None
+            message = f"torch refuses these arguments: {in_one_line(error)}"
+            raise PydanticCustomError("torch_refuses", "{message}", {"message": message}) from None
+
+    def _passes(self, cls: type, arguments: dict[str, Any]) -> bool:
+        try:
+            self._trial(cls, arguments)
+        except Exception:
+            return False
+        return True
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(
+            lambda value, info: counted(value, partial(self.parse, budget=budget_of(info)), info),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda member: member.model_dump(warnings=False)
+            ),
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"title": self.what, "oneOf": [self.arguments(name).model_json_schema() for name in self.classes]}
+
+
+def arguments_of(member: BaseModel) -> dict[str, Any]:
+    """The keyword arguments of the torch class a member stands for."""
+    return {name: getattr(member, name) for name in type(member).model_fields if name != "name"}
+
+
+def without_tensors(annotation: Any) -> Any:
+    """Torch's annotation as JSON can write it: no tensors; a tuple may come as a list; `reduction` is mean or sum."""
+    if get_origin(annotation) in (Union, UnionType):
+        left = [without_tensors(each) for each in get_args(annotation) if each is not torch.Tensor]
+        return Union[tuple(left)]  # noqa: UP007 - made at run time
+    if get_origin(annotation) is tuple:
+        inner = tuple(without_tensors(each) for each in get_args(annotation))
+        return Annotated[tuple[inner], Field(strict=False)]  # type: ignore[valid-type] # made at run time
+    return annotation
