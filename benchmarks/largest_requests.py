@@ -10,15 +10,32 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks.costly_requests import CSV, JSON, LINES, NPY, PARQUET, SPEC, WIDE, Costly, npy, post, request, table
-from service.api.prediction_forms import READERS
+from benchmarks.costly_requests import (
+    CSV,
+    JSON,
+    LINES,
+    NPY,
+    PARQUET,
+    SPEC,
+    WIDE,
+    Costly,
+    Prepared,
+    npy,
+    post,
+    request,
+    table,
+)
+from service.api.predictions.codecs import READERS
 
 ROWS = 1_000_000
+UPLOADED = (
+    200_000  # rows of a file, whose largest would take minutes: what it costs grows with them, in another process
+)
 HEADERS = 60_000  # bytes, about: as many as a head may have
 FORM = "multipart/form-data"
 SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ARROW_FILE, ARROW = "application/vnd.apache.arrow.file", "application/vnd.apache.arrow.stream"
-PARAMETERS = {"version": "1", "alias": "largest", "label": "largest", "plot": "data", "export": "onnx"}
+PARAMETERS = {"job_id": "JOB", "version": "1", "alias": "largest", "label": "largest", "plot": "data", "export": "onnx"}
 NOBODYS = "nobodys"  # what is deleted, unloaded or told to go back is none of those that others are asked
 Make = Callable[[], bytes]
 
@@ -27,8 +44,8 @@ def _column(values: int = ROWS) -> pl.DataFrame:
     return pl.DataFrame({"x": np.arange(values, dtype=np.float32)})
 
 
-def _two(values: int = ROWS) -> pl.DataFrame:
-    return _column(values).with_columns(y=pl.col("x") * 2)
+def _two() -> pl.DataFrame:
+    return _column(UPLOADED).with_columns(y=pl.col("x") * 2)
 
 
 def _rows(name: bytes, row: bytes, before: bytes = b"{") -> bytes:
@@ -43,12 +60,12 @@ def _arrow(frame: pl.DataFrame, *, file: bool) -> bytes:
 
 def _sheet() -> bytes:
     target = io.BytesIO()
-    _two(100_000).write_excel(target)
+    _two().write_excel(target)
     return target.getvalue()
 
 
 def _uploaded_csv() -> bytes:
-    return b"x,y\n" + b"1.5,2\n" * ROWS
+    return b"x,y\n" + b"1.5,2\n" * UPLOADED
 
 
 def _form() -> bytes:
@@ -74,8 +91,8 @@ def _any_document() -> bytes:
 UPLOADS: dict[str, Make] = {
     CSV: _uploaded_csv,
     SHEET: _sheet,
-    JSON: lambda: b"[" + b",".join([b'{"x":1.5,"y":2}'] * ROWS) + b"]",
-    LINES: lambda: b'{"x":1.5,"y":2}\n' * ROWS,
+    JSON: lambda: b"[" + b",".join([b'{"x":1.5,"y":2}'] * UPLOADED) + b"]",
+    LINES: lambda: b'{"x":1.5,"y":2}\n' * UPLOADED,
     PARQUET: lambda: table(_two()),
     ARROW_FILE: lambda: _arrow(_two(), file=True),
     ARROW: lambda: _arrow(_two(), file=False),
@@ -147,7 +164,8 @@ def _request(method: str, path: str, told: dict[str, Any], kind: str, make: Make
     long = [f"X-Header-{at}: {'a' * (HEADERS // 90)}" for at in range(80)]
     declared = f"{kind}; boundary=b" if kind == FORM else kind
 
-    def made() -> bytes:
-        return request(method, filled, make(), declared or JSON, *long)
+    def made(prepared: Prepared) -> bytes:
+        own = filled.replace("/JOB", f"/{prepared.ended}", 1) if "{job_id}" in path else filled
+        return request(method, own, make(), declared or JSON, *long)
 
-    return Costly(0, f"{method} {path}{f', {kind}' if kind else ''}", lambda _: made(), legal=True)
+    return Costly(0, f"{method} {path}{f', {kind}' if kind else ''}", made, legal=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.largest_requests import largest
-from service.api.prediction_forms import READERS
+from service.api.predictions.codecs import READERS
 from service.app import create_app
 from service.settings import Settings
 
