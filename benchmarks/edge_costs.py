@@ -37,7 +37,7 @@ PATIENCE, CROWD_PATIENCE = (
     12.0,
 )  # seconds after which an answer is not waited for any longer, alone and in a crowd
 MIB = 2**20
-LIVE = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+WARM = 0.3  # seconds until a client that was started asks
 
 
 def send(port: int, content: bytes, seen: Counter[str], patience: float) -> None:
@@ -73,61 +73,62 @@ def at_once(port: int, content: bytes, times: int, patience: float) -> Counter[s
 
 
 @contextmanager
-def probed(server: Server) -> Iterator[dict[str, Any]]:
-    """What `/livez` takes meanwhile, and the most memory of the service itself."""
-    over, took, memory = threading.Event(), list[float](), [server.process.memory_info().rss]
-
-    def ask() -> None:
-        with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
-            while not over.wait(0.003) or not took:
-                began = time.monotonic()
-                connection.sendall(LIVE)
-                if not connection.recv(65_536):
-                    return
-                took.append(time.monotonic() - began)
-                memory.append(server.process.memory_info().rss)
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    told: dict[str, Any] = {}
-    try:
+def helper(program: str, port: int, core: int) -> Iterator[list[Any]]:
+    """A program of this folder beside what is done, and what it tells at the end: a value a line."""
+    told: list[Any] = []
+    command = ["taskset", "-c", str(core), sys.executable, str(Path(__file__).with_name(program)), str(port)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        time.sleep(WARM)
         yield told
-    finally:
-        over.set()
-        asking.join()
-        took.sort()
-        told |= {"p99": took[len(took) * 99 // 100], "slowest": took[-1], "memory": max(memory) - memory[0]}
+        told += map(json.loads, process.communicate()[0].splitlines())
+
+
+@contextmanager
+def probed(server: Server, core: int) -> Iterator[dict[str, Any]]:
+    """What `/livez` takes meanwhile, and the most memory of the service itself."""
+    over, memory = threading.Event(), [server.process.memory_info().rss]
+
+    def look() -> None:
+        while not over.wait(0.01):
+            memory.append(server.process.memory_info().rss)
+
+    looking = threading.Thread(target=look)
+    found: dict[str, Any] = {}
+    with helper("probe.py", server.port, core) as told:
+        looking.start()
+        try:
+            yield found
+        finally:
+            over.set()
+            looking.join()
+    found |= told[0] | {"memory": max(memory) - memory[0]}
 
 
 @contextmanager
 def others(port: int, core: int) -> Iterator[dict[str, Any]]:
     """Eight clients that predict, and the slowest percent of theirs: the median of the seconds, and how many failed."""
-    told: dict[str, Any] = {}
-    command = ["taskset", "-c", str(core), sys.executable, str(Path(__file__).with_name("steady.py")), str(port)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
-        time.sleep(1)
-        yield told
-        seen = [json.loads(line) for line in process.communicate()[0].splitlines()]
-    told |= {"others": median(each["p99"] for each in seen), "failed": sum(each["failed"] for each in seen)}
+    found: dict[str, Any] = {}
+    with helper("steady.py", port, core) as told:
+        yield found
+    found |= {"others": median(each["p99"] for each in told), "failed": sum(each["failed"] for each in told)}
 
 
-def alone(server: Server, costly: Costly, prepared: Prepared) -> str:
+def alone(server: Server, costly: Costly, prepared: Prepared, core: int) -> str:
     """What it costs while nobody else asks."""
     content = costly.make(prepared)
-    before = server.cpu()
-    with probed(server) as once:
-        began = time.monotonic()
+    with probed(server, core) as once:
+        before, began = server.cpu(), time.monotonic()
         seen = at_once(server.port, content, 1, PATIENCE)
-        seconds = time.monotonic() - began
+        seconds, cpu = time.monotonic() - began, server.cpu() - before
     cells = f"{dict(seen)}".replace("'", "").strip("{}")
-    line = f"{cells} | {seconds:.2f} s | {server.cpu() - before:.2f} s | {once['slowest'] * 1e3:.0f} ms"
+    line = f"{cells} | {seconds:.2f} s | {cpu:.2f} s | {once['slowest'] * 1e3:.0f} ms"
     return f"{line} | {once['memory'] / MIB:+.0f} MiB"
 
 
 def in_a_crowd(server: Server, costly: Costly, prepared: Prepared, core: int) -> str:
     """What becomes of many of them, and of the others meanwhile."""
     content = costly.make(prepared)
-    with others(server.port, core) as crowd, probed(server) as many:
+    with others(server.port, core) as crowd, probed(server, core) as many:
         seen = at_once(server.port, content, AT_ONCE, CROWD_PATIENCE)
     if seen["late"]:
         server.settle()
@@ -160,7 +161,7 @@ def costs(server: Server, core: int, words: list[str]) -> None:
         "|---|---|---|---|---|---|---|---|---|---|---|---|\n"
     )
     for each in wanted(REQUESTS):
-        line, many = alone(server, each, prepared), in_a_crowd(server, each, prepared, core)
+        line, many = alone(server, each, prepared, core), in_a_crowd(server, each, prepared, core)
         sys.stdout.write(f"| {each.row} | {each.name} | {line} | {many} |\n")
         sys.stdout.flush()
     sys.stdout.write("| | must hold | | | ≤ 0.5 s | ≤ 50 ms | | | ≤ +512 MiB | ≤ 50 ms | ≤ 50 ms | 0 |\n\n")
@@ -169,7 +170,7 @@ def costs(server: Server, core: int, words: list[str]) -> None:
         "| request | answer | took | CPU | loop held | memory |\n|---|---|---|---|---|---|\n"
     )
     for each in wanted(everything):
-        sys.stdout.write(f"| {each.name} | {alone(server, each, prepared)} |\n")
+        sys.stdout.write(f"| {each.name} | {alone(server, each, prepared, core)} |\n")
         sys.stdout.flush()
     if left_out:
         sys.stdout.write(f"\nNot measured in {SECONDS:.0f} s: {'; '.join(left_out)}.\n")
