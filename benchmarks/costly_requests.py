@@ -261,8 +261,8 @@ REQUESTS = [
     Costly(6, "40,000 targets", lambda _: validate(data={"kind": "rows", "records": [{"x": 1}], "target": TARGETS})),
     Costly(
         6,
-        "1,000 layers",
-        lambda _: validate(model={"kind": "layers", "layers": [{"name": "Linear", "out_features": 8}] * 1000}),
+        "500 layers",
+        lambda _: validate(model={"kind": "layers", "layers": [{"name": "Linear", "out_features": 8}] * 500}),
     ),
     Costly(
         7, "a manifest of 300 levels", lambda made: bundled(made, lambda manifest: manifest.update(data=nested(300)))

@@ -3,6 +3,7 @@ two of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from json import JSONDecodeError
 from secrets import token_hex
 from typing import Any
 
@@ -16,14 +17,6 @@ _QUOTE, _BACKSLASH, _COMMA, _OPENS, _CLOSES, _LETTER_CASE = *b'"\\,{}', 32
 _CLOSING = bytes.maketrans(b"[{", b"]}")
 
 Array = np.ndarray[Any, Any]
-
-
-class NoPieces(ValueError):
-    """The document is no JSON that can be taken: what is wrong, and how many bytes stand before it."""
-
-    def __init__(self, message: str, position: int) -> None:
-        super().__init__(message)
-        self.position = position
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +34,13 @@ def pieces(document: bytes, deepest: int, at_once: int = AT_ONCE) -> Iterator[Pi
     """The pieces of a document, in their order: of `at_once` bytes, or more where a single value has more.
 
     Raises:
-        NoPieces: an element or a member is missing between two of them, or more than `deepest` lists and objects stand in one
-            another.
+        JSONDecodeError: an element or a member is missing between two of them, or more than `deepest` lists and objects stand
+            in one another. Its position is in bytes.
     """
     start, before = 0, b""
     for end, after in _cuts(document, at_once):
         if len(after) > deepest:
-            raise NoPieces("the depth is more than is taken", end)
+            raise JSONDecodeError("the depth is more than is taken", "", end)
         yield _piece(document, start, before, end, after)
         start, before = end + 1, after
     yield _piece(document, start, before, len(document), b"")
@@ -75,9 +68,9 @@ def _piece(document: bytes, start: int, before: bytes, end: int, after: bytes) -
     content = document[start:end]
     bare = content.strip(_SPACE)
     if before and bare[:1] in (b"", b"]", b"}"):
-        raise NoPieces("nothing follows a comma", start - 1)
+        raise JSONDecodeError("nothing follows a comma", "", start - 1)
     if after and bare[-1:] in (b"", b"[", b"{"):
-        raise NoPieces("nothing stands before a comma", end)
+        raise JSONDecodeError("nothing stands before a comma", "", end)
     opening = b"".join(b"[" if each == b"["[0] else b'{"%b":' % GOES_ON.encode() for each in before[:-1]) + before[-1:]
     return Piece(b"".join((opening, content, after[::-1].translate(_CLOSING))), len(before), start, len(opening))
 

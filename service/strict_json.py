@@ -7,13 +7,14 @@ import gc
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import JSONDecodeError
 from threading import Lock
 from typing import Any
 
 import numpy as np
 import orjson
 
-from service.json_pieces import AT_ONCE, NoPieces, join, pieces
+from service.json_pieces import AT_ONCE, join, pieces
 
 DEEPEST = 100
 TWICE = "an object has the same name twice"
@@ -87,8 +88,8 @@ def _decode_in_pieces(text: bytes, at_once: int) -> Any:
                 value = part
             elif not join(value, part, piece.open):
                 raise NotStrictJson(TWICE)
-    except NoPieces as error:
-        raise NotStrictJson(_reason(error, text, error.position)) from None
+    except JSONDecodeError as error:
+        raise NotStrictJson(_reason(error, text, error.pos)) from None
     return value
 
 

@@ -86,7 +86,7 @@ class LayersSpec(ModelKind):
     """A stack of layers from first to last; sizes of inputs are filled in from the layer before."""
 
     kind: Literal["layers"] = "layers"
-    layers: list[Layer] = Field(min_length=1, max_length=1000)
+    layers: list[Layer] = Field(min_length=1, max_length=500)
 
     def build(self, features: int, outputs: int, head: nn.Module | None) -> nn.Module:
         """The stack, freshly drawn. The head follows unless the stack already ends in it.
