@@ -3,7 +3,10 @@ those requests whose names have these words in them.
 
 Each request of `costly_requests.py` is sent once while nobody else asks: that tells the seconds of CPU that it takes, in the
 service and what it starts. Then forty times at once, while eight clients predict (`steady.py`). A probe asks `/livez` all the
-time: what is slower than usual is what the event loop was held for, or waited for a processor."""
+time: what is slower than usual is what the event loop was held for, or waited for a processor. The largest legal requests
+(`largest_requests.py`) are sent once.
+
+Answers are waited for so many seconds only, and what has not begun after `SECONDS` in all is left out and named."""
 
 import json
 import os
@@ -23,18 +26,23 @@ from typing import Any
 import httpx
 import psutil
 
-from benchmarks.costly_requests import LEGAL, REQUESTS, Costly, Prepared, prepare
+from benchmarks.costly_requests import REQUESTS, Costly, Prepared, prepare
+from benchmarks.largest_requests import largest
 from benchmarks.serving.servers import Ours, Server
 
 AT_ONCE = int(os.environ.get("AT_ONCE", "40"))
-PATIENCE = 60.0  # seconds after which an answer is not waited for any longer
+SECONDS = float(os.environ.get("SECONDS", "270"))  # in which all is measured
+PATIENCE, CROWD_PATIENCE = (
+    60.0,
+    12.0,
+)  # seconds after which an answer is not waited for any longer, alone and in a crowd
 MIB = 2**20
-LIVE = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+WARM = 0.3  # seconds until a client that was started asks
 
 
-def send(port: int, content: bytes, seen: Counter[str]) -> None:
+def send(port: int, content: bytes, seen: Counter[str], patience: float) -> None:
     """One request, and what became of it: a status, or that the connection ended without one."""
-    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=patience) as connection:
         answer, sending = b"", threading.Thread(target=_send, args=(connection, content))
         sending.start()
         try:
@@ -53,10 +61,10 @@ def _send(connection: socket.socket, content: bytes) -> None:
         connection.sendall(content)
 
 
-def at_once(port: int, content: bytes, times: int) -> Counter[str]:
+def at_once(port: int, content: bytes, times: int, patience: float) -> Counter[str]:
     """So many of them, and what became of them."""
     seen: Counter[str] = Counter()
-    threads = [threading.Thread(target=send, args=(port, content, seen)) for _ in range(times)]
+    threads = [threading.Thread(target=send, args=(port, content, seen, patience)) for _ in range(times)]
     for each in threads:
         each.start()
     for each in threads:
@@ -65,98 +73,107 @@ def at_once(port: int, content: bytes, times: int) -> Counter[str]:
 
 
 @contextmanager
-def probed(server: Server) -> Iterator[dict[str, Any]]:
-    """What `/livez` takes meanwhile, and the most memory of the service itself."""
-    over, took, memory = threading.Event(), list[float](), [server.process.memory_info().rss]
-
-    def ask() -> None:
-        with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
-            while not over.wait(0.003):
-                began = time.monotonic()
-                connection.sendall(LIVE)
-                if not connection.recv(65_536):
-                    return
-                took.append(time.monotonic() - began)
-                memory.append(server.process.memory_info().rss)
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    told: dict[str, Any] = {}
-    try:
+def helper(program: str, port: int, core: int) -> Iterator[list[Any]]:
+    """A program of this folder beside what is done, and what it tells at the end: a value a line."""
+    told: list[Any] = []
+    command = ["taskset", "-c", str(core), sys.executable, str(Path(__file__).with_name(program)), str(port)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        time.sleep(WARM)
         yield told
-    finally:
-        over.set()
-        asking.join()
-        took.sort()
-        told |= {"p99": took[len(took) * 99 // 100], "slowest": took[-1], "memory": max(memory) - memory[0]}
+        told += map(json.loads, process.communicate()[0].splitlines())
+
+
+@contextmanager
+def probed(server: Server, core: int) -> Iterator[dict[str, Any]]:
+    """What `/livez` takes meanwhile, and the most memory of the service itself."""
+    over, memory = threading.Event(), [server.process.memory_info().rss]
+
+    def look() -> None:
+        while not over.wait(0.01):
+            memory.append(server.process.memory_info().rss)
+
+    looking = threading.Thread(target=look)
+    found: dict[str, Any] = {}
+    with helper("probe.py", server.port, core) as told:
+        looking.start()
+        try:
+            yield found
+        finally:
+            over.set()
+            looking.join()
+    found |= told[0] | {"memory": max(memory) - memory[0]}
 
 
 @contextmanager
 def others(port: int, core: int) -> Iterator[dict[str, Any]]:
     """Eight clients that predict, and the slowest percent of theirs: the median of the seconds, and how many failed."""
-    told: dict[str, Any] = {}
-    command = ["taskset", "-c", str(core), sys.executable, str(Path(__file__).with_name("steady.py")), str(port)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
-        time.sleep(1)
-        yield told
-        seen = [json.loads(line) for line in process.communicate()[0].splitlines()]
-    told |= {"others": median(each["p99"] for each in seen), "failed": sum(each["failed"] for each in seen)}
+    found: dict[str, Any] = {}
+    with helper("steady.py", port, core) as told:
+        yield found
+    found |= {"others": median(each["p99"] for each in told), "failed": sum(each["failed"] for each in told)}
 
 
-def measured(server: Server, costly: Costly, prepared: Prepared, core: int) -> dict[str, Any]:
-    """One row of the table."""
+def alone(server: Server, costly: Costly, prepared: Prepared, core: int) -> str:
+    """What it costs while nobody else asks."""
     content = costly.make(prepared)
-    before = server.cpu()
-    with probed(server) as once:
-        began = time.monotonic()
-        seen = at_once(server.port, content, 1)
-        seconds = time.monotonic() - began
-    told = {"seen": dict(seen), "seconds": seconds, "cpu": server.cpu() - before, "held": once["slowest"]}
-    if costly.row:
-        with others(server.port, core) as crowd, probed(server) as many:
-            seen = at_once(server.port, content, AT_ONCE)
-        told |= {
-            "seen": told["seen"] | {f"x{AT_ONCE}": dict(seen)},
-            **crowd,
-            "p99": many["p99"],
-            "memory": many["memory"],
-        }
-    else:
-        told |= {"memory": once["memory"]}
-    return told
+    with probed(server, core) as once:
+        before, began = server.cpu(), time.monotonic()
+        seen = at_once(server.port, content, 1, PATIENCE)
+        seconds, cpu = time.monotonic() - began, server.cpu() - before
+    cells = f"{dict(seen)}".replace("'", "").strip("{}")
+    line = f"{cells} | {seconds:.2f} s | {cpu:.2f} s | {once['slowest'] * 1e3:.0f} ms"
+    return f"{line} | {once['memory'] / MIB:+.0f} MiB"
+
+
+def in_a_crowd(server: Server, costly: Costly, prepared: Prepared, core: int) -> str:
+    """What becomes of many of them, and of the others meanwhile."""
+    content = costly.make(prepared)
+    with others(server.port, core) as crowd, probed(server, core) as many:
+        seen = at_once(server.port, content, AT_ONCE, CROWD_PATIENCE)
+    if seen["late"]:
+        server.settle()
+    cells = f"{dict(seen)}".replace("'", "").strip("{}")
+    line = f"{cells} | {many['memory'] / MIB:+.0f} MiB | {many['p99'] * 1e3:.1f} ms | {crowd['others'] * 1e3:.1f} ms"
+    return f"{line} | {crowd['failed']}"
 
 
 def costs(server: Server, core: int, words: list[str]) -> None:
     """Prints both tables as Markdown: the small requests, and the largest legal ones."""
+    until = time.monotonic() + SECONDS
     with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=120, trust_env=False) as http:
         prepared = prepare(http)
-    wanted = [each for each in [*REQUESTS, *LEGAL] if not words or any(word in each.name for word in words)]
-    line = "| {} | {} | {} | {:.2f} s | {:.2f} s | {:.0f} ms | {:+.0f} MiB | {} | {} | {} |\n"
+        everything = list(largest(http.get("/openapi.json").json()))
+    left_out: list[str] = []
+
+    def wanted(requests: list[Costly]) -> Iterator[Costly]:
+        for each in requests:
+            if words and not any(word in each.name for word in words):
+                continue
+            if time.monotonic() > until:
+                left_out.append(each.name)
+            else:
+                yield each
+
     sys.stdout.write(
-        f"Each once while nobody else asks, and {AT_ONCE} at once beside eight clients. Row 0: the largest legal requests.\n\n"
-        "| row | request | answers | took | CPU | loop held | memory | `/livez` p99 | others' p99 | failed |\n"
-        "|---|---|---|---|---|---|---|---|---|---|\n"
+        f"Each once while nobody else asks, then {AT_ONCE} at once beside eight clients.\n\n"
+        "| row | request | answer | took | CPU | loop held | memory "
+        f"| {AT_ONCE} answers | memory | `/livez` p99 | others' p99 | failed |\n"
+        "|---|---|---|---|---|---|---|---|---|---|---|---|\n"
     )
-    for each in wanted:
-        told = measured(server, each, prepared, core)
-        p99, of_others = (f"{told[name] * 1e3:.1f} ms" if name in told else "" for name in ("p99", "others"))
-        seen = str(told["seen"]).replace("'", "")
-        sys.stdout.write(
-            line.format(
-                each.row,
-                each.name,
-                seen,
-                told["seconds"],
-                told["cpu"],
-                told["held"] * 1e3,
-                told["memory"] / MIB,
-                p99,
-                of_others,
-                told.get("failed", ""),
-            )
-        )
+    for each in wanted(REQUESTS):
+        line, many = alone(server, each, prepared, core), in_a_crowd(server, each, prepared, core)
+        sys.stdout.write(f"| {each.row} | {each.name} | {line} | {many} |\n")
         sys.stdout.flush()
-    sys.stdout.write("| | must hold | | | ≤ 0.5 s | ≤ 50 ms | ≤ +512 MiB | ≤ 50 ms | ≤ 50 ms | 0 |\n")
+    sys.stdout.write("| | must hold | | | ≤ 0.5 s | ≤ 50 ms | | | ≤ +512 MiB | ≤ 50 ms | ≤ 50 ms | 0 |\n\n")
+    sys.stdout.write(
+        "The largest legal requests, each once: answered, or refused within 1 s.\n\n"
+        "| request | answer | took | CPU | loop held | memory |\n|---|---|---|---|---|---|\n"
+    )
+    for each in wanted(everything):
+        sys.stdout.write(f"| {each.name} | {alone(server, each, prepared, core)} |\n")
+        sys.stdout.flush()
+    if left_out:
+        sys.stdout.write(f"\nNot measured in {SECONDS:.0f} s: {'; '.join(left_out)}.\n")
 
 
 def main(words: list[str]) -> None:

@@ -16,7 +16,7 @@ from model_store.os_errors import storage_errors
 from model_store.version import Version
 from model_store.zip_archive import ZipArchive
 
-MAX_MANIFEST_BYTES = 24 * 1024 * 1024  # of a stranger's: it takes ten times that in memory while it is read
+MAX_MANIFEST_BYTES = 8 * 1024 * 1024  # of a stranger's: read in half a second, and in ten times that memory
 
 _FILES = "files/"
 _CHUNK = 1024 * 1024

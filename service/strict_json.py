@@ -3,19 +3,27 @@
 Every room may import it; it imports none.
 """
 
+import gc
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import numpy as np
 import orjson
 
+from service.json_pieces import AT_ONCE, NoPieces, join, pieces
+
 DEEPEST = 100
+TWICE = "an object has the same name twice"
 BOM = b"\xef\xbb\xbf"
 # Brackets that open, a million rows and some more: each list or object takes many times its two bytes in memory. Those in
 # strings count, too: to leave them out first would take as much.
 MOST_BRACKETS = 1_100_000
 LARGE = 4096  # bytes
 SPLIT_AT_ONCE = 2**20  # bytes: each quote makes a part that takes some thirty in memory
+_PAUSE = Lock()
 # Possessive: they remember nothing on their way.
 _STRING = re.compile(rb'"(?>[^"\\]+|\\.)*+"', re.DOTALL)
 _PORTION = re.compile(rb'(?>[^"]+|"(?>[^"\\]+|\\.)*+"){1,20000}+', re.DOTALL)
@@ -29,11 +37,12 @@ class TooManyBrackets(ValueError):
     """It has too many lists and objects."""
 
 
-def decode(text: bytes, most_brackets: float = MOST_BRACKETS) -> Any:
+def decode(text: bytes, most_brackets: float = MOST_BRACKETS, at_once: int = AT_ONCE) -> Any:
     """The value of a JSON document in UTF-8, without a byte order mark.
 
     orjson refuses NaN, Infinity, numbers beyond a double, lone surrogates and bad UTF-8. The check for names that stand
-    twice in one object, which it would silently drop, is ours.
+    twice in one object, which it would silently drop, is ours. A document of more than `at_once` bytes is decoded in pieces
+    of so many: orjson keeps the interpreter lock for as long as it works.
 
     Raises:
         NotStrictJson: it is none, it is too deep, or an object has a name twice.
@@ -41,10 +50,56 @@ def decode(text: bytes, most_brackets: float = MOST_BRACKETS) -> Any:
     """
     if len(text) > most_brackets and count_brackets(text) > most_brackets:
         raise TooManyBrackets(f"the JSON has more than {most_brackets} lists and objects, the most that is taken here")
+    if len(text) > at_once:
+        with _collections_paused():
+            return _decode_in_pieces(text, at_once)
     try:
-        value = orjson.loads(text)
+        return _decode(text)
     except orjson.JSONDecodeError as error:
-        raise NotStrictJson(_reason(error, text)) from None
+        raise NotStrictJson(_reason(error, text, _bytes_before(error))) from None
+
+
+@contextmanager
+def _collections_paused() -> Iterator[None]:
+    """No garbage is collected meanwhile, unless another thread has had that already: each collection goes through all lists and
+    objects that there are by then, and none of them is garbage."""
+    if not _PAUSE.acquire(blocking=False):
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        _PAUSE.release()
+
+
+def _decode_in_pieces(text: bytes, at_once: int) -> Any:
+    value: Any = None
+    try:
+        for piece in pieces(text, DEEPEST, at_once):
+            try:
+                part = _decode(piece.text)
+            except orjson.JSONDecodeError as error:
+                before = piece.start + max(0, _bytes_before(error) - piece.lead)
+                raise NotStrictJson(_reason(error, text, before)) from None
+            if not piece.open:
+                value = part
+            elif not join(value, part, piece.open):
+                raise NotStrictJson(TWICE)
+    except NoPieces as error:
+        raise NotStrictJson(_reason(error, text, error.position)) from None
+    return value
+
+
+def _decode(text: bytes) -> Any:
+    """The value of a document that is short enough to be decoded at once.
+
+    Raises:
+        orjson.JSONDecodeError: it is no JSON.
+        NotStrictJson: it is too deep, or an object has a name twice.
+    """
+    value = orjson.loads(text)
     colons = count_byte(text, b":")
     if type(value) is dict and len(value) == colons and len(text) <= 2 * DEEPEST:  # a record on its line
         return value
@@ -56,25 +111,30 @@ def decode(text: bytes, most_brackets: float = MOST_BRACKETS) -> Any:
     # are as many as the members, none is in a string.
     members = _members(value, brackets)
     if colons != members and _colons(text) != members:
-        raise NotStrictJson("an object has the same name twice")
+        raise NotStrictJson(TWICE)
     return value
 
 
-def _reason(error: orjson.JSONDecodeError, text: bytes) -> str:
-    """What is wrong, and where: the decoder's position, in words of our own."""
+def _bytes_before(error: orjson.JSONDecodeError) -> int:
+    return len(error.doc[: error.pos].encode())
+
+
+def _reason(error: ValueError, text: bytes, before: int) -> str:
+    """What is wrong after so many bytes, and where, in words of our own."""
     if not text.strip():
         return "it is empty"
+    if "depth" in str(error):
+        return f"it is nested deeper than {DEEPEST}"
     try:
         document = text.decode()
     except UnicodeDecodeError as wrong:
         return f"the byte at position {wrong.start + 1} is no text in UTF-8"
-    at, line = error.pos, f"line {error.lineno}, " if "\n" in document.strip() else ""
+    at = len(text[:before].decode(errors="ignore"))
+    line = f"line {document.count(chr(10), 0, at) + 1}, " if "\n" in document.strip() else ""
     found, rest = document[at : at + 1], document[at : at + 9]
     if not document[at:].strip():
         return "it ends before it is complete"
-    where = f"{line}column {error.colno}"
-    if "depth" in error.msg:
-        return f"it is nested deeper than {DEEPEST}"
+    where = f"{line}column {at - document.rfind(chr(10), 0, at)}"
     if re.match(r"-?(?:NaN|Infinity)", rest):
         return f"{where}: NaN and Infinity are no JSON; null stands for a missing value"
     if re.match(r"[-0-9]", rest):
@@ -83,7 +143,7 @@ def _reason(error: orjson.JSONDecodeError, text: bytes) -> str:
         return f"{where}: nothing follows this comma, or nothing stands before it"
     if found < " ":
         return f"{where}: a control character stands in a text; JSON has it as \\u{ord(found):04x}"
-    if "surrogate" in error.msg:
+    if "surrogate" in str(error):
         return f"{where}: the text has half a pair of surrogates, which is no character"
     return f"{where}: {found!r} is not what JSON has here (names and texts in double quotes, commas between values)"
 

@@ -3,16 +3,17 @@ report of a training reads or writes them. In their place the spec has their dig
 before there was that table hold theirs themselves."""
 
 import hashlib
+import math
 from dataclasses import replace
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection, select
 
 from service.jobs.job import Job
 from service.jobs.rows import damage, job_of, json_text, shown_status
 from service.jobs.seals import Row
 from service.jobs.tables import records
+from service.strict_json import decode
 
 
 def taken_out(spec: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
@@ -52,7 +53,7 @@ def whole_job(connection: Connection, row: Row) -> Job:
     text = connection.execute(select(records.c.records).where(records.c.job_seq == row["seq"])).scalar()
     if text is None or not belong(job, text):
         return replace(job, spec=outline(job.spec), status=shown_status(job.status), error=damage("this job"))
-    return replace(job, spec={**job.spec, "data": {**data, "records": orjson.loads(text)}})
+    return replace(job, spec={**job.spec, "data": {**data, "records": decode(text.encode(), math.inf)}})
 
 
 def _digest(text: str) -> str:

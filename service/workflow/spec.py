@@ -69,7 +69,11 @@ class TrainingSpec(Specification):
 
     def to_json(self) -> dict[str, Any]:
         """The spec as JSON values, as `parse` reads them."""
-        return self.model_dump(mode="json")
+        if not isinstance(self.data, RowsData):
+            return self.model_dump(mode="json")
+        found = self.model_dump(mode="json", exclude={"data": {"records"}})
+        # They are JSON as they are: pydantic would look at each value again, at a million without giving up the interpreter.
+        return {**found, "data": {**found["data"], "records": self.data.records}}
 
 
 def parse(value: object, *, kept: bool = False) -> TrainingSpec:

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.workflow.data.table import Texts
+from service.workflow.data.table import Texts, Wanted
 from service.workflow.data.types.date_formats import COUNTED, DATES, seconds, seconds_of
 from service.workflow.data.types.how import How
 from service.workflow.data.types.kinds import KINDS
 from service.workflow.data.types.names import ColumnType
 from service.workflow.data.types.number import number_of
+from service.workflow.data.values import InvalidValue, column
 from tests.examples import examples
 
 BLANKS = st.sampled_from(["", " ", "\t", "\u00a0"])
@@ -56,6 +57,24 @@ def number_texts() -> st.SearchStrategy[str]:
 def test_numbers_of_a_column_are_those_of_its_texts(texts: list[str], decimal: str) -> None:
     how = How(MISSING, decimal)
     assert at_once("number", texts, how) == one_by_one("number", texts, how)
+
+
+@given(
+    st.lists(st.integers(-(2**1100), 2**1100) | st.floats(allow_nan=False) | st.sampled_from([None, -999, True, "7"]))
+)
+@settings(deadline=None, max_examples=examples(100))
+def test_numbers_of_json_at_once_are_those_one_by_one(values: list[Any]) -> None:
+    how, wanted = How(MISSING), Wanted("number", exact=True)
+
+    def numbers(of: list[Any]) -> list[float]:
+        try:
+            return [float(each) for each in column(of, wanted, how)]  # type: ignore[union-attr]
+        except InvalidValue:
+            return []
+
+    alone = [numbers([each, "7"])[:1] for each in values]  # a text is looked at by itself, and so are its neighbours
+    expected = [each[0] for each in alone if each] if all(alone) else []
+    assert str(numbers(values)) == str(expected)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
@@ -102,7 +121,7 @@ def date_texts() -> st.SearchStrategy[str]:
     )
 
 
-@given(st.lists(date_texts(), min_size=1, max_size=10), st.sampled_from([*DATES, *COUNTED]))
+@given(st.lists(date_texts().map(str.strip), min_size=1, max_size=10), st.sampled_from([*DATES, *COUNTED]))
 @settings(deadline=None, max_examples=examples(300))
 def test_dates_of_a_column_are_those_of_its_texts(texts: list[str], form: str) -> None:
     found = [None if math.isnan(each) else each for each in seconds_of(pl.Series("", texts), form).tolist()]

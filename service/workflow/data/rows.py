@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import chain
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -22,7 +23,9 @@ from service.workflow.spec_base import MOST_FAULTS, shown
 Value = bool | int | float | str | None
 Record = dict[str, Value]
 MOST_RECORDS = 1_000_000
-MOST_CELLS = 10_000_000  # records × fields: what lacks in a record is a value, too, once there are columns
+MOST_ABSENT = (
+    1_000_000  # values that the columns have and the records lack: they cost as much, and have no bytes in a body
+)
 VALUES = frozenset((bool, int, float, str, type(None)))
 
 
@@ -39,13 +42,14 @@ def _records(given: Any) -> list[Record]:
     names: dict[str, None] = {}
     for at, record in enumerate(given):
         if type(record) is dict and VALUES.issuperset(map(type, record.values())):
-            names.update(dict.fromkeys(record))
+            if not record.keys() <= names.keys():
+                names.update(dict.fromkeys(record))
         else:
             found += _wrong(at, record)
         if len(found) >= MOST_FAULTS or len(names) > MOST_COLUMNS:
             break
     if not found:
-        _check(names, len(given))
+        _check(names, given)
         return given
     raise ValidationError.from_exception_data("records", found[:MOST_FAULTS])
 
@@ -63,7 +67,7 @@ def _fault(at: tuple[int | str, ...], message: str, value: Any) -> InitErrorDeta
     return InitErrorDetails(type=PydanticCustomError("record", "{message}", {"message": message}), loc=at, input=value)
 
 
-def _check(names: Mapping[str, None], records: int) -> None:
+def _check(names: Mapping[str, None], records: list[Record]) -> None:
     if not names:
         raise ValueError("the records have no fields")
     odd = next((name for name in names if not 1 <= len(name) <= LONGEST_NAME), None)
@@ -71,9 +75,10 @@ def _check(names: Mapping[str, None], records: int) -> None:
         raise ValueError(f"a field's name has 1 to {LONGEST_NAME} characters; {shown(odd)} has {len(odd)}")
     if len(names) > MOST_COLUMNS:
         raise ValueError(f"the records have more than {MOST_COLUMNS} fields together, the most that is taken")
-    if len(names) * records > MOST_CELLS:
-        cells = f"{records} records × {len(names)} fields are more than {MOST_CELLS} values"
-        raise ValueError(f"{cells}, the most that is taken here: upload them as a data set")
+    absent = len(names) * len(records) - sum(map(len, records))
+    if absent > MOST_ABSENT:
+        lacking = f"{len(records)} records with {len(names)} fields together lack {absent} values"
+        raise ValueError(f"{lacking}, more than {MOST_ABSENT}, the most that is taken here: upload them as a data set")
 
 
 Records = Annotated[list[Record], PlainValidator(_records, json_schema_input_type=list[Record])]
@@ -88,7 +93,7 @@ class RowsData(Columns):
     @cached_property
     def names(self) -> list[str]:
         """The fields of the records, in order of first appearance."""
-        return list(dict.fromkeys(name for record in self.records for name in record))
+        return list(dict.fromkeys(chain.from_iterable(self.records)))
 
     def schema_of_table(self) -> Schema:
         """The columns, with the types inferred from their values."""

@@ -1,6 +1,6 @@
 """Records of JSON: objects of scalars, one a row. A name that an object lacks is a missing value."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from service.workflow.data.types.category import as_text
@@ -16,6 +16,13 @@ Value = bool | int | float | str | None
 def column_of(records: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
     """The values of one name, None where a record has none."""
     return [record.get(name) for record in records]
+
+
+def columns_of(records: Sequence[Mapping[str, Any]], names: list[str]) -> Iterator[Sequence[Any]]:
+    """The values of each name; at once where many columns stand in few records, with these names in this order."""
+    if len(names) > len(records) and all(list(record) == names for record in records):
+        return zip(*(record.values() for record in records), strict=True)
+    return (column_of(records, name) for name in names)
 
 
 def gather(values: Sequence[Any], evidence: Evidence) -> None:

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -133,10 +134,10 @@ class Evidence:
 
     def add_typed(self, values: Sequence[Any], *, is_number: bool) -> None:
         """Numbers, or true and false, of a format that tells them from texts; None where a value is missing."""
-        words = {word: value for word in self.missing_words if (value := number_of(word, ".")) is not None}
-        for word, number in words.items() if is_number else ():
+        words = _numbers_among(self.missing_words) if is_number else {}
+        for word, number in words.items():
             self.missing[word] += values.count(number)
-        absent = {None, *(words.values() if is_number else ())}
+        absent = {None, *words.values()}
         present = [value for value in values if value not in absent]
         self.blank += values.count(None)
         self.typed += len(present)
@@ -230,6 +231,11 @@ class Evidence:
         if names and not left:
             self.not_a_date = (rows[text], text)
         return left
+
+
+@lru_cache(maxsize=16)
+def _numbers_among(words: frozenset[str]) -> dict[str, float]:
+    return {word: value for word in words if (value := number_of(word, ".")) is not None}
 
 
 def _is_plain(text: str) -> bool:
