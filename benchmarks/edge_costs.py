@@ -31,7 +31,7 @@ from benchmarks.largest_requests import largest
 from benchmarks.serving.servers import Ours, Server
 
 AT_ONCE = int(os.environ.get("AT_ONCE", "40"))
-SECONDS = float(os.environ.get("SECONDS", "270"))  # in which all is measured
+SECONDS = float(os.environ.get("SECONDS", "330"))  # in which all is measured
 PATIENCE, CROWD_PATIENCE = (
     60.0,
     12.0,
