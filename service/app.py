@@ -55,7 +55,7 @@ from service.background.trainings import (
     plug_in_kinds,
     webhook_settings,
 )
-from service.http_server.idle_connection import Silence
+from service.http_server.idle_connection import IdleConnection
 from service.http_server.sockets import open_listeners
 from service.jobs.feed import Feed
 from service.jobs.job import Job
@@ -190,7 +190,7 @@ def serve(settings: Settings, listeners: list[socket.socket] | None = None, wire
     )
     server = Server(
         first,
-        http=partial(Silence, begin=begin),
+        http=partial(IdleConnection, begin=begin),
         delay=settings.stop_delay_seconds,
         stopping=lambda: app.state.stopping() if hasattr(app.state, "stopping") else None,
         alone=wire is None,

@@ -1,7 +1,7 @@
-"""A connection: what a client may send before anybody looks at what it asks, and for how long it may take.
+"""One connection: limits on what a client may send before its request is routed, and on how long it may take.
 
-uvicorn's protocol has no limits of its own. A client that sends slowly, never reads, or sends what two readers would take for
-different requests is turned away here.
+uvicorn's protocol has no such limits. Clients that send slowly, never read, or send what two parsers would read as different
+requests are refused here.
 """
 
 import array
@@ -32,24 +32,24 @@ from service.http_server.errors import (
     TooManyConnections,
     TooSlow,
 )
-from service.http_server.fair_start import Turns
+from service.http_server.fair_start import FairStart
 from service.http_server.request_head import MOST_HEAD_BYTES, check_head, check_protocol
-from service.http_server.timeouts import Looks
+from service.http_server.timeouts import Timeouts
 
-PIECE = 32 * 2**10  # bytes that are parsed before anything is counted again
+PIECE = 32 * 2**10  # bytes that are parsed before the limits are checked again
 MOST_PIPELINED = 16  # requests that may wait for the answer to one before them
-LATE = 64 * 2**10  # bytes of a body from which on its end is not waited for when its request is answered early
-ENOUGH = 4 * 2**10  # of a body, for which whoever reads it is woken before it is whole
+LATE = 64 * 2**10  # bytes of a body above which its end is not awaited when its request is answered early
+ENOUGH = 4 * 2**10  # bytes of a body that wake its reader before it is whole
 LINGER_BYTES = 64 * 2**10  # of a body that are still read once its request has been answered
 
-# A look comes every half second and begins to count when it first sees a connection wait: all of these are up to a second later
-# at the latest. So nothing that is to end within 10 seconds lasts longer.
+# Connections are checked every half second, and a limit starts with the first check that finds the connection waiting: each of
+# these may take up to a second longer. So nothing that is to end within 10 seconds lasts longer.
 IDLE_SECONDS = 8.5  # between two requests
 HEAD_SECONDS = 8.0  # from the first byte of a request to the end of its head
 BODY_SECONDS = 8.0  # over which a body must come at
 LEAST_RATE = 1024  # bytes a second
 UNREAD_SECONDS = 8.5  # in which nothing of an answer that waits arrives
-LINGER_SECONDS = 2.0  # for a client to read why it was turned away
+LINGER_SECONDS = 2.0  # for a client to read why it was refused
 
 AnswerTo = Callable[[HttpError], Response]  # the answer to a request that is refused
 Refused = Callable[[str, str, int], None]  # is called with method and path, `-` for what is not known, and the status
@@ -59,9 +59,14 @@ _UNREAD, _LINGERING, _NEW = object(), object(), object()
 
 
 class Connection(HttpToolsProtocol):
-    """One connection. Something has come on it (`service/http_server/idle_connection.py`), or it is one too many."""
+    """The protocol of a connection that has received bytes (before that: `idle_connection.py`), or is one too many.
 
-    # Most connections never leave these values, and need no place of their own for them.
+    Args:
+        answer_to: gives the answer to a request that is refused here.
+        refused: is called after each refusal, for the log and the metrics.
+    """
+
+    # Class attributes: most connections keep these values, and need no memory for them.
     _part = NOTHING
     _received = 0  # bytes in all
     _unframed = 0  # bytes since a head, or a piece of a body, was whole
@@ -70,9 +75,9 @@ class Connection(HttpToolsProtocol):
     _by_lines = False  # whether each piece of the body is wanted as it comes
     _late = False  # whether a body is awaited that is long, or of unknown length
     _keeps_alive = True  # as the client has asked, while the body may still fail
-    _deaf = False  # what comes is thrown away
+    _discards = False  # whether received bytes are thrown away
     _lingers = False
-    _waits_for: object = None  # what was waited for at the last look: something that is new with each wait
+    _waits_for: object = None  # what the connection waited for at the last check: an object that is new with each wait
     _since = 0.0  # when that was first seen
     _unsent = _discarded = 0  # bytes
     _pace: deque[tuple[float, int]]  # of a body that does not come at once: how many bytes were there, and when
@@ -93,25 +98,25 @@ class Connection(HttpToolsProtocol):
         self._refused = refused
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Something has come on it, or is about to be said."""
+        """Starts the time limits."""
         super().connection_made(transport)
-        self._looks, self._write_lock = shared_by(self.server_state, self.loop)
-        self._looks.watch(self)
+        self._timeouts, self._fair_start = shared_by(self.server_state, self.loop)
+        self._timeouts.add(self)
 
-    def find_no_place(self) -> None:
-        """It is turned away: there are too many."""
-        most = self._looks.most
+    def refuse_surplus(self) -> None:
+        """Refuses the connection because there are too many."""
+        most = self._timeouts.most
         self._refuse(TooManyConnections(f"there are {most} connections, the most that are held at a time"))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """There is nobody any more."""
-        self._looks.lost(self)
+        """Ends the time limits."""
+        self._timeouts.remove(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parsed in small pieces, so that nothing grows unseen."""
+        """Parses the bytes in small pieces, so that no limit is passed by much."""
         size = len(data)
-        if self._deaf:
+        if self._discards:
             self._discard(size)
             return
         self._received += size
@@ -129,7 +134,7 @@ class Connection(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:  # the request is answered as if it had not asked for it
-            self._hear_no_more()
+            self._stop_reading()
             return False
         except httptools.HttpParserError as error:
             self._broken(error.__context__)
@@ -144,26 +149,26 @@ class Connection(HttpToolsProtocol):
         return True
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._write_lock.begin(partial(super()._start_asgi_task, cycle, app))
+        self._fair_start.start(partial(super()._start_asgi_task, cycle, app))
 
-    # What the parser finds
+    # Callbacks of the parser
 
     def on_message_begin(self) -> None:
-        """A request begins. Its scope is only made when it is let in."""
+        """A request begins. Its ASGI scope is made by `let_in`."""
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
         self._part, self._unframed, self._begun = _HEAD, 0, b""
 
     def on_headers_complete(self) -> None:
-        """The head is whole: the request is let in, or not."""
+        """The head is whole: it is checked, and the request passed to the application."""
         self.let_in(self.checked())
 
     def checked(self) -> int | None:
-        """The bytes that the body will have; None when it comes in chunks.
+        """Checks the head. Returns the bytes that the body will have; None when it comes in chunks.
 
         Raises:
-            HttpError, asyncio.QueueFull: the request is not let in.
+            HttpError, asyncio.QueueFull: the request is refused.
         """
         if len(self.pipeline) >= MOST_PIPELINED:
             raise asyncio.QueueFull
@@ -172,7 +177,7 @@ class Connection(HttpToolsProtocol):
         return check_head(self.url, self.headers, self.parser.get_http_version)
 
     def let_in(self, length: int | None) -> None:
-        """The application gets the request, whose body will have so many bytes."""
+        """Passes the request to the application; its body will have `length` bytes."""
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
@@ -184,11 +189,11 @@ class Connection(HttpToolsProtocol):
             # Until the body is there, an answer is the last one on this connection.
             self._late = True
             self._keeps_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
-            self.cycle.transport = _Parting(self)  # type: ignore[assignment]
+            self.cycle.transport = _HalfClosing(self)  # type: ignore[assignment]
             self.headers = _Trailers()
 
     def on_body(self, body: bytes) -> None:
-        """A piece of the body; what nobody reads any more is dropped."""
+        """Adds a piece to the body, or drops it once the request has been answered."""
         self._unframed = 0
         cycle = self.cycle
         if cycle.response_complete:
@@ -214,7 +219,7 @@ class Connection(HttpToolsProtocol):
         cycle.message_event.set()
 
     def on_response_complete(self) -> None:
-        """The next request that waits begins. An idle connection is left to the looks, and needs no timer."""
+        """Starts the next request that waits. `Timeouts` closes an idle connection, which needs no timer."""
         self.server_state.total_requests += 1
         if self._lingers or self.transport.is_closing():
             return
@@ -222,12 +227,12 @@ class Connection(HttpToolsProtocol):
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
 
-    # Turning away
+    # Refusals
 
     def _broken(self, cause: BaseException | None) -> None:
-        """What came is no request."""
+        """Refuses bytes that are no request."""
         if isinstance(cause, asyncio.QueueFull):
-            self._hear_no_more()  # the client may send the rest again
+            self._stop_reading()  # the client may send the rest again
         else:
             self._give_up(cause if isinstance(cause, HttpError) else MalformedRequest())
 
@@ -239,25 +244,25 @@ class Connection(HttpToolsProtocol):
         else:
             self._give_up(AddressTooLong(f"the address has more than {MOST_HEAD_BYTES} bytes"))
 
-    def _hear_no_more(self) -> None:
-        """The requests that were let in are answered, and the connection closes after the last of them."""
-        self._deaf = True
+    def _stop_reading(self) -> None:
+        """Discards further bytes: the requests that were passed on are answered, and the connection closes after the last."""
+        self._discards = True
         if self.cycle is not None:
             self.cycle.keep_alive = False
 
     def _give_up(self, error: HttpError) -> None:
-        """Ends the request that is on its way, with this answer if it has none. The answer never stands in the place of another
+        """Ends the request that is being received, with this answer if it has none. The answer never takes the place of another
         that the client waits for."""
         cycle = self.cycle
         if self._part == _BODY:
             cycle.disconnected = True
             cycle.message_event.set()
             if cycle.response_started:
-                self._deaf = True
+                self._discards = True
                 self.transport.close()
                 return
         elif cycle is not None and not cycle.response_complete:
-            self._hear_no_more()
+            self._stop_reading()
             return
         self._refuse(error)
 
@@ -267,22 +272,22 @@ class Connection(HttpToolsProtocol):
         first = b"HTTP/1.1 %d %b" % (answer.status_code, HTTPStatus(answer.status_code).phrase.encode())
         lines = [first, *(b"%b: %b" % each for each in headers)]
         self.transport.write(b"\r\n".join(lines) + b"\r\n\r\n" + bytes(answer.body))
-        self.part()
+        self.half_close()
         url = self.url.partition(b"?")[0].decode("latin-1") if self._part else ""
         self._refused(self.parser.get_method().decode() if self._part == _BODY else "-", url or "-", answer.status_code)
 
-    def part(self) -> None:
-        """Says that nothing more comes, and gives the client a moment to read what came: closed at once, a connection with
-        unread bytes would take its last answer with it."""
+    def half_close(self) -> None:
+        """Closes the connection for writing, and gives the client a moment to read: closed at once, a connection with unread
+        bytes is reset, and its last answer lost."""
         if self.transport.is_closing():
             return
-        self._deaf = self._lingers = True
+        self._discards = self._lingers = True
         self.flow.resume_reading()
         self.transport.write_eof()
 
     @property
     def awaits_body(self) -> bool:
-        """Whether a request is on its way whose head was let in."""
+        """Whether the body of a request that was passed on is not whole yet."""
         return self._part == _BODY
 
     def _discard(self, size: int) -> None:
@@ -290,10 +295,10 @@ class Connection(HttpToolsProtocol):
         if self._discarded > LINGER_BYTES:
             self.flow.pause_reading()
 
-    # Time
+    # Time limits
 
-    def look(self, now: float) -> bool:
-        """Ends what has waited for its client too long; whether it had."""
+    def check_timeouts(self, now: float) -> bool:
+        """Closes the connection if its client is too late, and returns whether it did."""
         unsent, cycle = self.transport.get_write_buffer_size(), self.cycle
         if unsent:
             unsent += _on_its_way(self.transport)
@@ -334,7 +339,7 @@ class Connection(HttpToolsProtocol):
         cycle = self.cycle
         to_read = cycle.message_event.is_set()
         if self._waits_for is not cycle or to_read or self.flow.read_paused or cycle.waiting_for_100_continue:
-            self._waits_for, self._pace = cycle, deque()  # it is the service that has something to read
+            self._waits_for, self._pace = cycle, deque()  # the service has something to read
         pace = self._pace
         pace.append((now, self._received))
         while len(pace) > 1 and pace[1][0] <= now - BODY_SECONDS:
@@ -349,8 +354,8 @@ class Connection(HttpToolsProtocol):
 
 
 def _on_its_way(transport: asyncio.Transport) -> int:
-    """Bytes that the system holds until the client has them. What it takes from us comes in pieces of hundreds of kilobytes, in
-    which a slow reader's progress would not show."""
+    """Bytes in the socket's send queue. The kernel takes hundreds of kilobytes from the transport at once, so that the progress
+    of a slow reader shows only here."""
     sent: socket.socket = transport.get_extra_info("socket")
     waiting = array.array("i", [0])
     try:
@@ -360,8 +365,8 @@ def _on_its_way(transport: asyncio.Transport) -> int:
     return waiting[0]
 
 
-class _Parting:
-    """The transport of a request whose body may not be all there when its answer is: then it must not be closed at once."""
+class _HalfClosing:
+    """The transport of a request that may be answered before its body is whole: then it must not be closed at once."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -369,25 +374,25 @@ class _Parting:
         self.is_closing = connection.transport.is_closing
 
     def close(self) -> None:
-        """Closes, or parts."""
+        """Closes the connection, for writing only while a body is being received."""
         if self._connection.awaits_body:
-            self._connection.part()
+            self._connection.half_close()
         else:
             self._connection.transport.close()
 
 
 class _Trailers(list[tuple[bytes, bytes]]):
-    """Headers after a body. They are nobody's: the request has begun without them."""
+    """Headers after a body. They are dropped: the request has started without them."""
 
     def append(self, _: tuple[bytes, bytes]) -> None:
         """Drops it."""
 
 
-_shared: WeakKeyDictionary[ServerState, tuple[Looks, Turns]] = WeakKeyDictionary()
+_shared: WeakKeyDictionary[ServerState, tuple[Timeouts, FairStart]] = WeakKeyDictionary()
 
 
-def shared_by(state: ServerState, loop: asyncio.AbstractEventLoop) -> tuple[Looks, Turns]:
-    """What the connections of a server have in common."""
+def shared_by(state: ServerState, loop: asyncio.AbstractEventLoop) -> tuple[Timeouts, FairStart]:
+    """What the connections of a server share."""
     if state not in _shared:
-        _shared[state] = Looks(loop), Turns(loop)
+        _shared[state] = Timeouts(loop), FairStart(loop)
     return _shared[state]

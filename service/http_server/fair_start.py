@@ -1,36 +1,36 @@
-"""Turns: of many requests that come at once, a few are begun in each turn of the event loop. So one that is answered in a
-moment does not wait until all of them have been looked at."""
+"""Starts requests a few at a time. When many arrive together, one that takes a moment does not wait until all of the others have
+been started."""
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
 
-AT_ONCE = 8  # requests that are begun in one turn: some two milliseconds
+AT_ONCE = 8  # requests that are started in one iteration of the event loop: some two milliseconds
 
-Begin = Callable[[], None]
+Start = Callable[[], None]
 
 
-class Turns:
-    """Of one event loop."""
+class FairStart:
+    """The queue of requests that wait to be started on one event loop, in the order of their arrival."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._waiting: deque[Begin] = deque()
-        self._begun = 0  # in this turn
+        self._waiting: deque[Start] = deque()
+        self._started = 0  # in this iteration
 
-    def begin(self, begin: Begin) -> None:
-        """Begins at once, or in its turn."""
-        if self._begun == AT_ONCE:
-            self._waiting.append(begin)
+    def start(self, start: Start) -> None:
+        """Calls `start` now, or in one of the next iterations of the loop."""
+        if self._started == AT_ONCE:
+            self._waiting.append(start)
             return
-        if not self._begun:
-            self._loop.call_soon(self._next)
-        self._begun += 1
-        begin()
+        if not self._started:
+            self._loop.call_soon(self._start_next)
+        self._started += 1
+        start()
 
-    def _next(self) -> None:
-        self._begun = min(AT_ONCE, len(self._waiting))
-        if self._begun:
-            self._loop.call_soon(self._next)
-        for _ in range(self._begun):
+    def _start_next(self) -> None:
+        self._started = min(AT_ONCE, len(self._waiting))
+        if self._started:
+            self._loop.call_soon(self._start_next)
+        for _ in range(self._started):
             self._waiting.popleft()()

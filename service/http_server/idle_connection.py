@@ -1,5 +1,5 @@
-"""Silence: a connection on which nothing has come yet. It has no parser, and hardly anything else: thousands of them shall cost
-those who are answered as little as can be."""
+"""A connection that has received no bytes yet. It has no parser and next to no memory, so that thousands of them cost other
+clients little."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,44 +11,44 @@ from uvicorn.server import ServerState
 from service.http_server.connection import Connection, shared_by
 
 
-class Silence(asyncio.Protocol):
-    """Until the first byte. Then the connection begins, as if it had just been made."""
+class IdleConnection(asyncio.Protocol):
+    """The protocol of a connection until its first byte; then `begin` makes the one that takes its place."""
 
-    __slots__ = ("_begin", "_connections", "_looks", "_transport")
+    __slots__ = ("_begin", "_connections", "_timeouts", "_transport")
     _transport: asyncio.Transport
 
     def __init__(self, *, begin: Callable[..., Connection], server_state: ServerState, **others: Any) -> None:
         self._begin = partial(begin, server_state=server_state, **others)
         self._connections: set[Any] = server_state.connections
-        self._looks, _ = shared_by(server_state, asyncio.get_running_loop())
+        self._timeouts, _ = shared_by(server_state, asyncio.get_running_loop())
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It is there; one that is too many has to be told so."""
+        """Starts the time limit of the first byte, or refuses the connection if there are too many."""
         self._transport = transport  # type: ignore[assignment]
         self._connections.add(self)
-        if len(self._connections) > self._looks.most:
-            self._end().find_no_place()
+        if len(self._connections) > self._timeouts.most:
+            self._replace().refuse_surplus()
         else:
-            self._looks.silent(self)
+            self._timeouts.add_idle(self)
 
     def data_received(self, data: bytes) -> None:
-        """The first bytes."""
-        self._end().data_received(data)
+        """Passes the first bytes to the new protocol."""
+        self._replace().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """There is nobody any more."""
-        self._looks.broken(self)
+        """Forgets the connection."""
+        self._timeouts.remove_idle(self)
         self._connections.discard(self)
 
     def shutdown(self) -> None:
-        """The server stops. What has come in this moment is answered."""
-        self._end().shutdown()
+        """Lets the new protocol shut down: bytes that arrive at this moment are still answered."""
+        self._replace().shutdown()
 
-    def end_silence(self) -> None:
-        """It has lasted too long."""
+    def close_idle(self) -> None:
+        """Closes the connection."""
         self._transport.close()
 
-    def _end(self) -> Connection:
+    def _replace(self) -> Connection:
         self.connection_lost(None)
         connection = self._begin()
         self._transport.set_protocol(connection)

@@ -1,90 +1,92 @@
-"""Looks: again and again, whether a connection waits for its client too long. Time is looked at twice a second for all of them
-together, so that a request costs no timer."""
+"""Time limits of connections. All connections of a server are checked together, twice a second, so that a request needs no
+timer of its own."""
 
 import asyncio
 import resource
 from collections import OrderedDict
 from typing import Protocol
 
-BETWEEN_LOOKS = 0.5
-LOOKED_AT_ONCE = 10  # connections that are looked at before others have their turn
-ENDED_AT_ONCE = 4  # of them that are ended; this takes as long as dozens of looks
-SILENT_SECONDS = 8.5  # before the first byte
+CHECK_INTERVAL = 0.5  # seconds
+CHECKED_AT_ONCE = 10  # connections that are checked before other callbacks of the event loop run
+CLOSED_AT_ONCE = 4  # of them that are closed: to close one takes as long as to check dozens
+FIRST_BYTE_SECONDS = 8.5
 
 
-class Silent(Protocol):
-    """Who has never heard anything."""
+class Idle(Protocol):
+    """A connection that has received no bytes yet."""
 
-    def end_silence(self) -> None:
-        """It has lasted too long."""
+    def close_idle(self) -> None:
+        """Closes it: its first byte has not come in time."""
 
 
-class Patient(Protocol):
-    """Who waits for a client, but not for ever."""
+class Active(Protocol):
+    """A connection that has received bytes."""
 
-    def look(self, now: float) -> bool:
-        """Ends what has waited too long; whether it had."""
+    def check_timeouts(self, now: float) -> bool:
+        """Closes the connection if its client is too late, and returns whether it did. `now` is in seconds of the loop."""
 
 
 def most_connections() -> int:
-    """As many as leave files enough for the service itself: past the system's limit even its journal could not be opened."""
+    """The limit on connections. It leaves enough file descriptors for the service itself, its journal first of all."""
     return max(64, min(16_384, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 512))
 
 
-class Looks:
-    """At the connections of a server, as long as there are any. Those that have never heard anything only wait for their end,
-    in the order in which they came, and are not looked at before."""
+class Timeouts:
+    """Checks the connections of one server while there are any.
+
+    Idle connections expire in the order in which they were added, so that only the oldest of them is checked.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.most = most_connections()
         self._loop = loop
-        self._silent: OrderedDict[Silent, float] = OrderedDict()  # and when each came
-        self._others: set[Patient] = set()
-        self._go_on = False
+        self._idle: OrderedDict[Idle, float] = OrderedDict()  # with the time at which each was added
+        self._active: set[Active] = set()
+        self._scheduled = False
 
-    def silent(self, connection: Silent) -> None:
-        """A connection is there."""
-        self._silent[connection] = self._loop.time()
-        self._begin()
+    def add_idle(self, connection: Idle) -> None:
+        """Starts the time limit of the first byte."""
+        self._idle[connection] = self._loop.time()
+        self._schedule()
 
-    def broken(self, silence: Silent) -> None:
-        """It is no longer silent, or no longer there."""
-        self._silent.pop(silence, None)
+    def remove_idle(self, connection: Idle) -> None:
+        """Ends that limit: the first byte has come, or the connection is lost."""
+        self._idle.pop(connection, None)
 
-    def watch(self, connection: Patient) -> None:
-        """A connection on which something has come."""
-        self._others.add(connection)
-        self._begin()
+    def add(self, connection: Active) -> None:
+        """Checks an active connection from now on."""
+        self._active.add(connection)
+        self._schedule()
 
-    def lost(self, connection: Patient) -> None:
-        """It is there no more."""
-        self._others.discard(connection)
+    def remove(self, connection: Active) -> None:
+        """Stops checking a connection."""
+        self._active.discard(connection)
 
-    def _begin(self) -> None:
-        if not self._go_on:
-            self._go_on = True
-            self._loop.call_later(BETWEEN_LOOKS, self._round)
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_later(CHECK_INTERVAL, self._check)
 
-    def _round(self) -> None:
-        self._go_on = bool(self._silent or self._others)
-        if self._go_on:
-            self._look(list(self._others))
+    def _check(self) -> None:
+        self._scheduled = bool(self._idle or self._active)
+        if self._scheduled:
+            self._check_some(list(self._active))
 
-    def _look(self, left: list[Patient]) -> None:
+    def _check_some(self, left: list[Active]) -> None:
         now = self._loop.time()
-        silent = next(iter(self._silent), None)
-        if silent is not None and now - self._silent[silent] >= SILENT_SECONDS:
-            del self._silent[silent]
-            silent.end_silence()  # these come and go by thousands: one at a time
-            self._loop.call_soon(self._look, left)
+        oldest = next(iter(self._idle), None)
+        if oldest is not None and now - self._idle[oldest] >= FIRST_BYTE_SECONDS:
+            del self._idle[oldest]
+            oldest.close_idle()  # one at a time: thousands may expire at once
+            self._loop.call_soon(self._check_some, left)
             return
-        ended = 0
-        for _ in range(min(LOOKED_AT_ONCE, len(left))):
+        closed = 0
+        for _ in range(min(CHECKED_AT_ONCE, len(left))):
             connection = left.pop()
-            ended += connection in self._others and connection.look(now)
-            if ended == ENDED_AT_ONCE:
+            closed += connection in self._active and connection.check_timeouts(now)
+            if closed == CLOSED_AT_ONCE:
                 break
         if left:
-            self._loop.call_soon(self._look, left)
+            self._loop.call_soon(self._check_some, left)
         else:
-            self._loop.call_later(BETWEEN_LOOKS, self._round)
+            self._loop.call_later(CHECK_INTERVAL, self._check)

@@ -175,12 +175,12 @@ class ShortWay(Connection):
             self._go_the_long_way()
             super().on_message_complete()
 
-    def look(self, now: float) -> bool:
+    def check_timeouts(self, now: float) -> bool:
         """A body that is not whole yet goes the long way: there it is known how long a body may take, and how much of it may
         wait."""
         if self._gathered is not None:
             self._go_the_long_way()
-        return super().look(now)
+        return super().check_timeouts(now)
 
     def shutdown(self) -> None:
         """A request whose body is on its way will be answered."""

@@ -10,7 +10,7 @@ from service.workflow.tasks import Task
 
 
 class ModelKind(Specification):
-    """A kind of model. To add one: a subclass in a file of its own, with `kind: Literal[…]`, and its name in the union;
+    """A kind of model. To add one: a subclass in a file of its own, with `kind: Literal[…]`, and a line in the table `KINDS`;
     or, outside of this repository, an entry point in the group `modelwright.models`."""
 
     tasks: ClassVar[frozenset[Task]] = frozenset(Task)

@@ -1,4 +1,4 @@
-"""Looks: who says nothing is ended in time, who has spoken is looked at twice a second, and who is lost is left alone."""
+"""Idle connections are closed in time, active ones are checked twice a second, and lost ones are left alone."""
 
 import asyncio
 import heapq
@@ -9,7 +9,7 @@ from typing import Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.http_server.timeouts import BETWEEN_LOOKS, SILENT_SECONDS, Looks
+from service.http_server.timeouts import CHECK_INTERVAL, FIRST_BYTE_SECONDS, Timeouts
 
 TURN = 0.001  # seconds
 
@@ -45,48 +45,48 @@ class Clock:
 class Connection:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.looks: list[float] = []
+        self.checks: list[float] = []
         self.ended: float | None = None
 
-    def look(self, now: float) -> bool:
-        self.looks.append(now)
+    def check_timeouts(self, now: float) -> bool:
+        self.checks.append(now)
         return False
 
-    def end_silence(self) -> None:
+    def close_idle(self) -> None:
         self.ended = self.clock.now
 
 
 @given(
-    st.lists(st.tuples(st.floats(0, 5), st.sampled_from(["silent", "heard", "lost", "heard and lost"])), max_size=60),
+    st.lists(st.tuples(st.floats(0, 5), st.sampled_from(["idle", "active", "lost", "active and lost"])), max_size=60),
     st.floats(0, 9),
 )
-def test_each_is_ended_looked_at_or_left_alone(given: list[tuple[float, str]], after: float) -> None:
+def test_each_is_closed_checked_or_left_alone(given: list[tuple[float, str]], after: float) -> None:
     clock = Clock()
-    looks = Looks(cast(asyncio.AbstractEventLoop, clock))
+    timeouts = Timeouts(cast(asyncio.AbstractEventLoop, clock))
     connections = []
     for at, fate in sorted(given):
         clock.run_until(at)
         connections.append((at, fate, Connection(clock)))
-        looks.silent(connections[-1][2])
+        timeouts.add_idle(connections[-1][2])
     clock.run_until(spoken := max(clock.now, after))
     for _, fate, connection in connections:
-        if connection.ended is None and "heard" in fate:
-            looks.broken(connection)
-            looks.watch(connection)
+        if connection.ended is None and "active" in fate:
+            timeouts.remove_idle(connection)
+            timeouts.add(connection)
         if connection.ended is None and "lost" in fate:
-            looks.broken(connection)
-            looks.lost(connection)
+            timeouts.remove_idle(connection)
+            timeouts.remove(connection)
             connection.ended = -1.0
     clock.run_until(20)
     for at, fate, connection in connections:
         if connection.ended == -1:
-            assert connection.looks == []
+            assert connection.checks == []
         elif connection.ended is not None:
-            slack = BETWEEN_LOOKS + 2 * TURN * len(connections)
-            assert SILENT_SECONDS <= connection.ended - at <= SILENT_SECONDS + slack
-            assert connection.looks == []
+            slack = CHECK_INTERVAL + 2 * TURN * len(connections)
+            assert FIRST_BYTE_SECONDS <= connection.ended - at <= FIRST_BYTE_SECONDS + slack
+            assert connection.checks == []
         else:
-            assert fate == "heard" and len(connection.looks) >= (20 - spoken) / (BETWEEN_LOOKS + 0.2)
-            looks.lost(connection)
+            assert fate == "active" and len(connection.checks) >= (20 - spoken) / (CHECK_INTERVAL + 0.2)
+            timeouts.remove(connection)
     clock.run_until(22)
-    assert clock.idle  # nobody is there, and nobody is looked for
+    assert clock.idle  # without connections nothing is scheduled

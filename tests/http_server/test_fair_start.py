@@ -1,4 +1,4 @@
-"""Turns: all begin, in their order, and few in each turn of the event loop."""
+"""All requests are started, in their order, and few in each iteration of the event loop."""
 
 import asyncio
 from collections import Counter
@@ -7,7 +7,7 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.http_server.fair_start import AT_ONCE, Turns
+from service.http_server.fair_start import AT_ONCE, FairStart
 
 
 @given(st.lists(st.integers(0, 3 * AT_ONCE), min_size=1, max_size=6))
@@ -20,10 +20,10 @@ def test_all_begin_in_their_order_and_few_at_a_time(comes: list[int]) -> None:
 
     async def main() -> None:
         nonlocal turn, number
-        turns = Turns(asyncio.get_running_loop())
+        queue = FairStart(asyncio.get_running_loop())
         for count in comes:  # so many with each turn
             for _ in range(count):
-                turns.begin(partial(begin, number))
+                queue.start(partial(begin, number))
                 number += 1
             turn += 1
             await asyncio.sleep(0)
