@@ -99,7 +99,7 @@ def test_a_wide_table_in_a_spec_costs_by_its_values(records: int) -> None:
     began = time.process_time()
     parsed = parse(data(records=wide, target="x1"))
     schema = parsed.data.schema_of_table()  # type: ignore[union-attr]
-    assert time.process_time() - began < 2 * MOST_CPU
+    assert time.process_time() - began < 3 * MOST_CPU  # half a second alone, twice that beside busy processes
     assert schema.columns[2].statistics == pytest.approx(spread_of([row["x2"] for row in wide]))
     assert parsed.to_json()["data"]["records"] == wide
 
