@@ -233,12 +233,13 @@ def _temporary_folder(cleanup: ExitStack, keep: bool = False) -> Path:
 
 
 def _package_folder() -> Path:
-    return Path(__file__).resolve().parents[1]
+    """The folder that the package `service` is in."""
+    return Path(__file__).resolve().parents[2]
 
 
 def _example(name: str) -> Path:
     """A file of examples/, which is beside the package in a checkout and inside it when installed."""
-    folders = [Path(__file__).parent / "examples", _package_folder() / "examples"]
+    folders = [_package_folder() / "service" / "examples", _package_folder() / "examples"]
     return next(folder / name for folder in folders if (folder / name).is_file())
 
 
