@@ -34,26 +34,18 @@ def native_errors(kind: str) -> Iterator[None]:
 
 
 def is_native(error: BaseException) -> bool:
-    """Whether the reader of a file raises this, and not Python or the system."""
+    """Whether the reader of a file raises this, and not Python or the system. Each library in Rust has a class of its own for
+    its panics, of one name; some do not export it."""
     import polars as pl
 
     if isinstance(error, OSError):
         return error.errno is None  # polars says so of a file that is cut short
-    return isinstance(error, pl.exceptions.PolarsError) or is_panic(error)
+    return isinstance(error, pl.exceptions.PolarsError) or type(error).__name__ == "PanicException"
 
 
 def _log(kind: str, error: BaseException) -> None:
-    log.warning("the reader of %s says: %s", kind, first_line(error))
-
-
-def is_panic(error: BaseException) -> bool:
-    """Whether native code has panicked. Each library has a class of its own for that, of one name; some do not export it."""
-    return type(error).__name__ == "PanicException"
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says, without advice and backtraces."""
-    return str(error).strip().split("\n", 1)[0][:300]
+    first_line = str(error).strip().split("\n", 1)[0][:300]  # no advice, no backtrace
+    log.warning("the reader of %s says: %s", kind, first_line)
 
 
 _STDERR = 2
