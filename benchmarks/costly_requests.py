@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from safetensors.numpy import load, save
 
-from service.serving.content_coding import zstd
+from service.api.content_coding import zstd
 
 MIB = 2**20
 JSON, LINES, NPY, CSV, PARQUET = (

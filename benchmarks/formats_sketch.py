@@ -15,7 +15,7 @@ import orjson
 import polars
 import torch
 
-from service.serving.answers import forward
+from service.serving.forward import forward
 from service.serving.warm_models import Warm
 from service.workflow.learn import learn
 from service.workflow.resolve import resolve

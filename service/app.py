@@ -74,7 +74,7 @@ from service.telemetry.metrics import Metrics
 from service.telemetry.open_traces import open_traces
 from service.telemetry.predictions import PredictionFigures
 from service.telemetry.watchers import Watchers
-from service.use_cases.current_versions import ROUND, CurrentVersions, Key
+from service.use_cases.version_resolver import ROUND, CurrentVersions, Key
 from service.use_cases.draw_plot import Plots
 from service.use_cases.predict import choose
 from service.use_cases.predict import warm as load

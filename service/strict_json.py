@@ -23,6 +23,7 @@ BOM = b"\xef\xbb\xbf"
 # strings count, too: to leave them out first would take as much.
 MOST_BRACKETS = 1_100_000
 LARGE = 4096  # bytes
+A_CONTAINER, A_VALUE = 200, 32  # bytes that an object or list, and a number or text in it, take in memory
 SPLIT_AT_ONCE = 2**20  # bytes: each quote makes a part that takes some thirty in memory
 _PAUSE = Lock()
 # Possessive: they remember nothing on their way.
@@ -58,6 +59,23 @@ def decode(text: bytes, most_brackets: float = MOST_BRACKETS, at_once: int = AT_
         return _decode(text)
     except orjson.JSONDecodeError as error:
         raise NotStrictJson(_reason(error, text, _bytes_before(error))) from None
+
+
+def decode_body(body: bytes) -> Any:
+    """The value of the body of a request; it may begin with a byte order mark.
+
+    Raises:
+        NotStrictJson, TooManyBrackets: as `decode`.
+    """
+    try:
+        return decode(body.removeprefix(BOM))
+    except NotStrictJson as error:
+        raise NotStrictJson(f"The body is not valid JSON: {error}.") from None
+
+
+def memory_of(body: bytes) -> int:
+    """About how many bytes of memory decoding takes beside the body: most of it for objects, lists and their values."""
+    return A_CONTAINER * count_brackets(body) + A_VALUE * count_byte(body, b",")
 
 
 @contextmanager

@@ -9,11 +9,11 @@ from typing import Any
 from fastapi import Request
 
 from model_store.os_errors import storage_errors
+from service.api.content_coding import Decompressor, decompress, decompressor
 from service.api.dependencies import parts_of
 from service.api.errors import TooLarge, UnsupportedMediaType
 from service.api.json import decode_json, json_weight
 from service.api.pools import pools, write
-from service.serving.content_coding import Decompressor, decompress, decompressor
 
 MOST_JSON_BYTES = 16 * 2**20
 LARGE = 64 * 2**10  # bytes of JSON from which on the event loop does not decode it itself

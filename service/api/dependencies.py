@@ -14,7 +14,7 @@ from service.jobs.feed import Feed
 from service.jobs.journal import Journal
 from service.serving.memory_budget import MemoryBudget
 from service.serving.warm_models import WarmModels
-from service.use_cases.current_versions import CurrentVersions
+from service.use_cases.version_resolver import CurrentVersions
 from service.use_cases.draw_plot import Plots
 from service.use_cases.submit_training import Limits
 from service.use_cases.upload_dataset import Surveys

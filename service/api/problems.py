@@ -15,13 +15,13 @@ from model_store import errors as store
 from model_store.os_errors import storage_errors
 from service import strict_json
 from service.access import errors as access
+from service.api import content_coding
 from service.api import errors as edge
 from service.api.schemas.documents import PROBLEM
 from service.api.security_headers import POLICY
 from service.home import HomeError
 from service.http_server import errors as http
 from service.jobs import errors as jobs
-from service.serving import content_coding
 from service.serving import errors as serving
 from service.telemetry.request import REQUEST_ID
 from service.use_cases.cancellation import Cancelled

@@ -1,8 +1,10 @@
-"""What can go wrong between a request and its prediction. The docstring of each class is its default message.
+"""Errors of predictions. The docstring of each class is its default message.
 
 ServingError
-├── Overloaded          more wait than are let in
-├── DeadlineExceeded    the client's time is over
+├── Overloaded          too many requests wait
+├── AnswerTooLarge      the answer would take too much memory
+├── ClientGone          the client has closed its connection
+├── DeadlineExceeded    the request's time is over
 └── PredictionFailed    the model's forward raised
 """
 
@@ -16,6 +18,14 @@ class ServingError(Exception):
 
 class Overloaded(ServingError):
     """Too many predictions wait already; ask again in a moment."""
+
+
+class AnswerTooLarge(ServingError):
+    """The answer would be too large."""
+
+
+class ClientGone(ServingError):
+    """The client has closed its connection."""
 
 
 class DeadlineExceeded(ServingError):

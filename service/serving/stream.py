@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
-from service.serving.formats import json_lines
-from service.serving.formats.columns import check_lines, invalid
-from service.serving.formats.tables import Array
+from service.serving.codecs import json_lines
+from service.serving.codecs.tables import Array
+from service.serving.limits import check_lines, invalid
 from service.serving.warm_models import Warm
 from service.workflow.errors import InvalidInstances
 from service.workflow.spec_base import MOST_FAULTS

@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import orjson
 import torch
 
 from service.serving.functional import Step, functional
+from service.serving.served_version import ServedVersion
 from service.workflow.data.types.category import as_text
 from service.workflow.encode import answers_dtype, raw_dtype, slots
 from service.workflow.forward_cost import ForwardCost, measure
@@ -25,23 +25,6 @@ LEAST_WORK = 10_000  # that a row counts for
 WRITTEN_BYTES = 2**20  # of answers that are turned into JSON at a time
 A_NUMBER = 24  # bytes that a number takes in JSON, and what stands around it
 BESIDE = 40_000  # bytes of a small model's modules and signature, beside its tensors; the tiniest are not free
-
-
-class Served:
-    """A version by the name it is asked for: two names may share one warm model. `opening` is how its JSON begins."""
-
-    __slots__ = ("_lines", "headers", "name", "number", "opening")
-
-    def __init__(self, name: str, number: int) -> None:
-        self.name = name
-        self.number = number
-        self.headers = [(b"model-name", name.encode()), (b"model-version", b"%d" % number)]
-        self._lines = b"model-name: %b\r\nmodel-version: %d\r\n" % (name.encode(), number)
-        self.opening = b'{"model_name":%b,"model_version":%d,"predictions":' % (orjson.dumps(name), number)
-
-    def about(self, media_type: str) -> bytes:
-        """Lines of the head of an answer of this media type."""
-        return b"%bcontent-type: %b\r\n" % (self._lines, media_type.encode())
 
 
 @dataclass(frozen=True)
@@ -140,17 +123,9 @@ class Warm:
         )
 
     @cached_property
-    def _served(self) -> dict[tuple[str, int], Served]:
-        return {}
-
-    def versions(self) -> list[tuple[str, int]]:
+    def versions(self) -> set[ServedVersion]:
         """The versions that it was loaded for, or has answered for."""
-        return list(self._served)
-
-    def served(self, name: str, number: int) -> Served:
-        """This model as that version; the same object for as long as the model is warm."""
-        known = self._served.get((name, number))
-        return known if known is not None else self._served.setdefault((name, number), Served(name, number))
+        return set()
 
 
 class WarmModels:
@@ -215,7 +190,7 @@ class WarmModels:
     def forget(self, gone: Callable[[str, int], bool]) -> None:
         """Gives up those of whose versions none is left: nobody can ask for them again."""
         for digest, model in list(self._models.items()):
-            if (versions := model.versions()) and all(gone(*each) for each in versions):
+            if (versions := list(model.versions)) and all(gone(each.name, each.number) for each in versions):
                 self.drop(digest)
 
     def pin(self, digests: Set[str]) -> None:

@@ -12,7 +12,7 @@ from model_store.contents import MANIFEST
 from model_store.errors import BundleMadeByNewer, InvalidBundle
 from model_store.os_errors import storage_errors
 from model_store.store import MODEL_FORMAT
-from service.serving.answers import predictions
+from service.serving.codecs.json import predictions
 from service.serving.warm_models import Warm
 from service.strict_json import decode
 from service.use_cases.cancellation import check_cancelled

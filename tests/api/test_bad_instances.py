@@ -17,7 +17,7 @@ import numpy as np
 import polars
 import pytest
 
-from service.serving.instances import MOST_ROWS
+from service.serving.limits import MOST_ROWS
 from tests.api.conftest import train
 
 PATH = "/v1/models/strict/predictions"

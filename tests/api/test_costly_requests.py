@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
-from service.serving import content_coding
+from service.api import content_coding
 from tests.api.conftest import train
 from tests.api.live_server import LiveServer
 from tests.api.test_bundles import ZIP, bundle, closed, opened, tensors

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from service.serving.answers import predictions
+from service.serving.codecs.json import predictions
 from service.serving.warm_models import Warm
 from service.workflow.losses import Output as Form
 from service.workflow.model import Model

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from service.serving.answers import json_bodies
+from service.serving.codecs.json import json_bodies
 from service.serving.batches import MOST_ROWS, MUCH, Ask, Batches
 from service.serving.errors import DeadlineExceeded, Overloaded, PredictionFailed
 from service.serving.warm_models import LEAST_WORK, Served, Warm

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.serving import content_coding
-from service.serving.content_coding import (
+from service.api import content_coding
+from service.api.content_coding import (
     FREE_OUTPUT,
     PIECE,
     ContentTooLarge,

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from service.api.errors import InvalidJson
 from service.api.json import decode_json
-from service.serving.blanked_json import FEW, SHORT
-from service.serving.fast_json import fast
-from service.serving.instances import from_body
+from service.serving.codecs.blanked_json import FEW, SHORT
+from service.serving.codecs.fast_json import fast
+from service.serving.codecs.instances import from_body
 from service.workflow.errors import InvalidInstances
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.tasks import Task

@@ -13,9 +13,9 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from service.serving.answers import told
-from service.serving.formats import READERS, WRITERS
-from service.serving.instances import from_body
+from service.serving.codecs.json import values
+from service.serving.codecs import READERS, WRITERS
+from service.serving.codecs.instances import from_body
 from service.serving.warm_models import Warm
 from service.workflow.errors import InvalidInstances
 from service.workflow.model import Model
@@ -342,7 +342,7 @@ def test_answers_in_tables(media_type: str) -> None:
         answers = np.array([[0.25, 0.75], [0.5, 0.5], [math.nan, 0.5]], np.float32)
         frame = read_back(WRITERS[media_type](labels, answers), media_type)
         rows = [
-            dict(zip(told(labels, answers)[0]["probabilities"], each, strict=True)) for each in answers[:2].tolist()
+            dict(zip(values(labels, answers)[0]["probabilities"], each, strict=True)) for each in answers[:2].tolist()
         ]
         assert frame["label"].to_list() == [classes[1], classes[0], None]
         assert frame.columns[1:] == [f"probability_{name}" for name in rows[0]]

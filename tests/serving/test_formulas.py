@@ -6,7 +6,7 @@ import io
 import polars as pl
 import pytest
 
-from service.serving.formats import formulas
+from service.serving.codecs import formulas
 
 TEXTS = ["=1+1", "+x", "-x", "@SUM(1)", "\tx", "\r=x", "-5", "+1.5e3", "a=b", "'quoted", "", "O'Brien", "=it's"]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from service.serving.answers import MANY, forward
+from service.serving.forward import MANY, forward
 from service.serving.functional import functional
 from service.serving.warm_models import Warm
 from service.workflow.losses import Output

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.serving.instances import from_body, from_texts
+from service.serving.codecs.instances import from_body, from_texts
 from service.workflow.errors import InvalidInstances
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.spec_base import MOST_FAULTS

@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from service.serving.answers import forward, json_bodies
+from service.serving.codecs.json import json_bodies
+from service.serving.forward import forward
+from service.serving.codecs import json_lines
 from service.serving.errors import DeadlineExceeded
-from service.serving.formats import json_lines
 from service.serving.warm_models import FORWARD_BYTES, Warm
 from service.workflow.data.schema import Scalar
 from service.workflow.losses import Output as Form

@@ -12,9 +12,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.serving.formats import json_lines
-from service.serving.input_values import block, from_values, greatest
-from service.serving.instances import check_names, from_body, from_document
+from service.serving.codecs import json_lines
+from service.serving.codecs.input_values import block, from_values, greatest
+from service.serving.codecs.instances import check_names, from_body, from_document
 from service.workflow.encode import raw_features
 from service.workflow.errors import InvalidInstances
 from service.workflow.signature import Input, Output, Signature

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from service.serving.tensors import (
+from service.serving.codecs.tensors import (
     BF16,
     BOOL,
     BYTES,

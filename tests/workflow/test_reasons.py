@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from service.serving.formats import arrow, csv, json_lines, npy, parquet
+from service.serving.codecs import arrow, csv, json_lines, npy, parquet
 from service.workflow.data.formats import ARROW_FILE, ARROW_STREAM, CSV, EXCEL, JSON, JSON_LINES, PARQUET
 from service.workflow.data.read import read
 from service.workflow.data.reading import ReadingOptions

@@ -15,7 +15,8 @@ import orjson
 import pytest
 import torch
 
-from service.serving.answers import forward, told
+from service.serving.codecs.json import values
+from service.serving.forward import forward
 from service.serving.warm_models import Warm
 from service.workflow.data.precision import needs_float64
 from service.workflow.data.schema import Column
@@ -124,7 +125,7 @@ def test_predictions_are_the_answers_of_the_training(tmp_path: Path, of: str, ca
         assert answers.dtype == expected.dtype and (answers == expected).all()
     first, chosen = lesson.learned.points.prediction[0], lesson.learned.split.train[0]
     assert first == expected[chosen, 0].item(), "the plots show other predictions"
-    written = orjson.loads(orjson.dumps(told(warm, answers), option=orjson.OPT_SERIALIZE_NUMPY))
+    written = orjson.loads(orjson.dumps(values(warm, answers), option=orjson.OPT_SERIALIZE_NUMPY))
     assert written == [answer if answers.dtype == "float64" else pytest.approx(answer) for answer in answers[:, 0]]
 
 

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from service.serving import outputs
-from service.serving.answers import MANY, forward, json_bodies
+from service.serving.codecs.json import json_bodies
+from service.serving.forward import MANY, forward
 from service.serving.batches import Ask, compute
-from service.serving.formats import READERS, WRITERS
+from service.serving.codecs import READERS, WRITERS, outputs
+from service.serving.codecs.tensors import to_bytes
 from service.serving.functional import functional
-from service.serving.tensors import to_bytes
 from service.serving.warm_models import Served, Warm
 from service.workflow.losses import Output as Form
 from service.workflow.model import Model

@@ -1,271 +1,46 @@
-"""The Open Inference Protocol, version 2, as Triton, KServe and MLServer speak it: inference, with tensors in JSON or in
-bytes after it. What else there is stands in `open_inference_models.py`."""
+"""The Open Inference Protocol, version 2, of Triton, KServe and MLServer: inference. Its other endpoints are in
+`open_inference_models.py`."""
 
-import functools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import orjson
-import torch
-
-from service.api.bodies import MOST_JSON_BYTES
 from service.api.dialects.paths import parts
 from service.api.dialects.refusals import with_error
 from service.api.errors import InvalidRequest, UnsupportedMediaType
-from service.api.json import decode_json
-from service.api.predictions.codecs import JSON, Dialect, Form, Headers, Reader
-from service.serving import outputs
-from service.serving.answers import NUMPY, Array
-from service.serving.fast_json import PLACE, WORTH_IT, without_lists
-from service.serving.formats.columns import invalid
-from service.serving.outputs import MATRIX
-from service.serving.tensors import (
-    BYTES,
-    DTYPES,
-    Tensor,
-    check_datatype,
-    check_shape,
-    from_bytes,
-    from_json,
-    raw_rows,
-    read_together,
-    to_bytes,
-)
-from service.serving.warm_models import Served, Warm
-from service.use_cases.current_versions import Key
-from service.workflow.spec_base import nearest, shown
+from service.api.predictions.dialect import Dialect, Headers, content_type
+from service.serving.codecs import JSON, open_inference
+from service.serving.codecs.codec import Decoder, Encoder
+from service.serving.codecs.open_inference import OCTETS
+from service.use_cases.version_resolver import Key
 
 START, END = "/v2/models/", "/infer"
-OCTETS = "application/octet-stream"
 LENGTH = b"inference-header-content-length"
-REMEMBERED = 4096  # bytes of a document up to which it is not read again when the next request has the same one
-
-
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """An input as the document tells of it; `size` bytes of it follow the document, or its `data` is there."""
-
-    name: str
-    datatype: str
-    shape: tuple[int, ...]
-    size: int | None
-    data: object
-
-
-@dataclass(frozen=True, slots=True)
-class _Document:
-    """The JSON of a request. `wanted` has the outputs by name, and whether as bytes; None for all of them."""
-
-    id: str | None
-    inputs: tuple[_Given, ...]
-    wanted: Mapping[str, bool] | None
-    binary: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A request: what its document says, and the bytes that follow it."""
-
-    document: _Document
-    rest: memoryview
-
-
-RAW = _Document(None, (), None, binary=True)
 
 
 def asked(path: str) -> Key | None:
-    """The model and the version that an inference is asked of; None for every other path."""
+    """The model and the version whose inference a path asks for; None for every other path."""
     found = parts(path, START, END)
     return (found[0], found[2] or None) if found is not None and found[1] in ("", "versions") else None
 
 
-def _reader(headers: Headers) -> Reader:
-    kind = headers.get(b"content-type", b"").decode("latin-1").split(";", 1)[0].strip().lower()
+def _decoder(headers: Headers) -> Decoder:
+    kind = content_type(headers)
     if kind not in ("", JSON, OCTETS) and not kind.endswith("+json"):
         raise UnsupportedMediaType(f"expected Content-Type: {JSON}, or {OCTETS} where tensors follow as bytes")
-    length = headers.get(LENGTH)
-    decode = functools.partial(_decode, length)
-    if length is None:
-        return Reader(decode, _read, quick=_read, few=True, most=MOST_JSON_BYTES)
-    brief = length.isdigit() and int(length[:18]) <= REMEMBERED
-    return Reader(decode, _read, quick=_read_numbers if brief else None)
+    given = headers.get(LENGTH)
+    length = None if given is None else int(given[:18]) if given.isdigit() else -1
+
+    def document_end(body: bytes) -> int:
+        if length is None or not 0 <= length <= len(body):
+            raise InvalidRequest(
+                f"Inference-Header-Content-Length is none of 0 to {len(body)}, the length of the body"
+            )
+        return length
+
+    return open_inference.decoder(length, document_end)
 
 
-def _decode(length: bytes | None, body: bytes) -> _Asked:
-    if length is None:
-        end = len(body)
-    elif not length.isdigit() or int(length[:18]) > len(body):
-        raise InvalidRequest(f"Inference-Header-Content-Length is none of 0 to {len(body)}, the length of the body")
-    else:
-        end = int(length)
-    if length is not None and end == 0:
-        return _Asked(RAW, memoryview(body))
-    head = body[:end]
-    document = _remembered(head) if end <= REMEMBERED else _document(head)
-    return _Asked(document, memoryview(body)[end:])
+def _encoder(_: Headers, decoded: Any) -> Encoder:
+    return open_inference.encoder(decoded)
 
 
-def _document(head: bytes) -> _Document:
-    """What stands in the JSON, checked as far as can be without the model."""
-    given = _read_together(head) if len(head) >= WORTH_IT else None
-    if given is None:
-        given = decode_json(head)
-    if not isinstance(given, dict):
-        raise invalid('expected an object: {"inputs": [{"name", "shape", "datatype", "data"}, …]}')
-    id_, inputs, wanted = given.get("id"), given.get("inputs"), given.get("outputs")
-    if id_ is not None and not isinstance(id_, str):
-        raise invalid("expected a text", "/id")
-    if not isinstance(inputs, list) or not inputs:
-        raise invalid("expected a list of at least one tensor", "/inputs")
-    binary = _flag(given, "binary_data_output", False, "")
-    if wanted is not None and not isinstance(wanted, list):
-        raise invalid("expected a list of outputs", "/outputs")
-    return _Document(
-        id_,
-        tuple(_given(each, f"/inputs/{i}") for i, each in enumerate(inputs)),
-        dict(_wanted(each, binary, f"/outputs/{i}") for i, each in enumerate(wanted)) if wanted else None,
-        binary,
-    )
-
-
-def _read_together(head: bytes) -> Any:
-    """The document with each list of numbers, or of texts, as a `Read`; None if there is none."""
-    found = without_lists(head, b"data")
-    if found is None:
-        return None
-    document, lists = found
-    given = decode_json(document)
-    inputs = given.get("inputs") if isinstance(given, dict) else None
-    if not isinstance(inputs, list):
-        return None
-    placed = [each for each in inputs if isinstance(each, dict) and each.get("data") == PLACE]
-    if len(placed) != len(lists):  # one of them stands elsewhere
-        return None
-    for each, values in zip(placed, lists, strict=True):
-        each["data"] = read_together(each.get("datatype"), values)
-        if each["data"] is None:
-            return None
-    return given
-
-
-# Errors are not remembered, and nothing changes a document.
-_remembered = functools.lru_cache(maxsize=256)(_document)
-
-
-def _given(given: object, at: str) -> _Given:
-    if not isinstance(given, dict) or not isinstance(given.get("name"), str):
-        raise invalid("expected a tensor: an object with name, shape, datatype and data", at)
-    datatype = check_datatype(given.get("datatype"), f"{at}/datatype")
-    shape = check_shape(given.get("shape"), f"{at}/shape")
-    parameters = _parameters(given, at)
-    size = parameters.get("binary_data_size")
-    if (size is None) == ("data" not in given):
-        raise invalid("exactly one of `data` and the parameter `binary_data_size` is expected", at)
-    if size is not None and (type(size) is not int or size < 0):
-        raise invalid("expected a number of bytes", f"{at}/parameters/binary_data_size")
-    return _Given(given["name"], datatype, shape, size, given.get("data"))
-
-
-def _wanted(given: object, binary: bool, at: str) -> tuple[str, bool]:
-    if not isinstance(given, dict) or not isinstance(given.get("name"), str):
-        raise invalid("expected an output: an object with its name", at)
-    for name in ("classification", "shared_memory_region"):
-        if _parameters(given, at).get(name):
-            raise invalid(f"`{name}` is not offered here", f"{at}/parameters/{name}")
-    return given["name"], _flag(given, "binary_data", binary, at)
-
-
-def _parameters(given: dict[str, Any], at: str) -> dict[str, Any]:
-    parameters = given.get("parameters")
-    if parameters is not None and not isinstance(parameters, dict):
-        raise invalid("expected an object", f"{at}/parameters")
-    return parameters or {}
-
-
-def _flag(given: dict[str, Any], name: str, default: bool, at: str) -> bool:
-    value = _parameters(given, at).get(name, default)
-    if not isinstance(value, bool):
-        raise invalid("expected true or false", f"{at}/parameters/{name}")
-    return value
-
-
-def _tensors(document: _Document, rest: memoryview) -> list[Tensor]:
-    """The inputs with their values. Sizes are held against the bytes that are there before anything is made of them."""
-    sizes = sum(each.size for each in document.inputs if each.size is not None)
-    if sizes != len(rest):
-        raise invalid(f"the inputs tell of {sizes} bytes after the JSON; {len(rest)} follow")
-    found, start = [], 0
-    for i, each in enumerate(document.inputs):
-        if each.size is None:
-            values = from_json(each.datatype, each.shape, each.data, f"/inputs/{i}/data")
-        else:
-            values = from_bytes(each.datatype, each.shape, rest[start : start + each.size], f"/inputs/{i}")
-            start += each.size
-        found.append(Tensor(each.name, each.datatype, each.shape, values))
-    return found
-
-
-def _read(warm: Warm, given: _Asked) -> torch.Tensor:
-    signature = warm.signature
-    if given.document.wanted is not None:
-        names = {each.name for each in outputs.outputs(signature)}
-        for name in given.document.wanted:
-            if name not in names:
-                raise invalid(f"{shown(name)} is no output of this model; {nearest(name, names)}", "/outputs")
-    tensors = [_only(warm, given.rest)] if given.document is RAW else _tensors(given.document, given.rest)
-    return raw_rows(signature, tensors, warm.model.fills_missing)
-
-
-def _read_numbers(warm: Warm, given: _Asked) -> torch.Tensor | None:
-    """The same, where every tensor is taken as its bytes are; None where there are texts."""
-    return None if any(each.datatype == BYTES for each in given.document.inputs) else _read(warm, given)
-
-
-def _only(warm: Warm, body: memoryview) -> Tensor:
-    """A body that is nothing but the bytes of the one input."""
-    wanted = outputs.inputs(warm.signature)
-    if len(wanted) > 1 or wanted[0].name != MATRIX:
-        raise invalid("without a JSON document only a model with one tensor of numbers can be asked")
-    datatype = wanted[0].datatype
-    rows = len(body) // (DTYPES[datatype].itemsize * warm.width)
-    shape = check_shape([rows, warm.width], "")
-    return Tensor(MATRIX, datatype, shape, from_bytes(datatype, shape, body, ""))
-
-
-def _form(_: Headers, given: _Asked) -> Form:
-    document, told = given.document, list[tuple[bytes, bytes]]()
-    binary = any(document.wanted.values()) if document.wanted is not None else document.binary
-    return Form(OCTETS if binary else JSON, functools.partial(_write, document, told), told=told)
-
-
-def _write(
-    document: _Document,
-    told: list[tuple[bytes, bytes]],
-    served: Served,
-    warm: Warm,
-    answers: Array,
-    _: Sequence[int],  # each request has a writer of its own, and so the answers are all its own
-) -> list[bytes]:
-    listed: list[dict[str, Any]] = []
-    bodies: list[bytes] = []
-    described = outputs.outputs(warm.signature)
-    for each, values in zip(described, outputs.values(warm.signature, answers), strict=True):
-        if document.wanted is not None and each.name not in document.wanted:
-            continue
-        tensor: dict[str, Any] = {"name": each.name, "datatype": each.datatype, "shape": each.shape(len(answers))}
-        if document.binary if document.wanted is None else document.wanted[each.name]:
-            bodies.append(to_bytes(each.datatype, values))
-            tensor["parameters"] = {"binary_data_size": len(bodies[-1])}
-        else:
-            tensor["data"] = values
-        listed.append(tensor)
-    head: dict[str, Any] = {"model_name": served.name, "model_version": str(served.number)}
-    if document.id is not None:
-        head["id"] = document.id
-    written = orjson.dumps(head | {"outputs": listed}, option=NUMPY)
-    told[:] = [(LENGTH, b"%d" % len(written))] if bodies else []
-    return [b"".join([written, *bodies])]
-
-
-OPEN_INFERENCE = Dialect(_reader, _form, with_error)
+OPEN_INFERENCE = Dialect(_decoder, _encoder, with_error, LENGTH)

@@ -16,8 +16,8 @@ from service.api.errors import InvalidRequest
 from service.api.json import json_response
 from service.api.pools import PooledRoute, pools
 from service.api.schemas.documents import file_answer, json_body
-from service.serving import outputs
-from service.serving.tensors import BYTES, DTYPES
+from service.serving.codecs import outputs
+from service.serving.codecs.tensors import BYTES, DTYPES
 from service.telemetry.predictions import BATCH, Histogram, PredictionFigures
 from service.use_cases.open_model import signature_of
 from service.use_cases.predict import choose, warm

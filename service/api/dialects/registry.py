@@ -12,7 +12,7 @@ from service.api.dialects.open_inference import OPEN_INFERENCE
 from service.api.dialects.sagemaker import INVOCATIONS, PING, SAGEMAKER
 from service.api.dialects.tensorflow_serving import TENSORFLOW_SERVING
 from service.api.predictions.codecs import NATIVE, Dialect
-from service.use_cases.current_versions import Key
+from service.use_cases.version_resolver import Key
 
 ROUTERS = (open_inference_models, tensorflow_serving, sagemaker)
 

@@ -1,40 +1,29 @@
 """TensorFlow Serving and version 1 of KServe: `:predict`, and what their clients ask about a model."""
 
-import base64
-import binascii
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from fastapi import APIRouter, Response
 
 from model_store import Store, Version
 from model_store.errors import VersionNotFound
-from service.api.bodies import MOST_JSON_BYTES
 from service.api.dependencies import Service
 from service.api.dialects.paths import parts
 from service.api.dialects.refusals import described, with_error
 from service.api.errors import UnsupportedMediaType
-from service.api.json import decode_json, json_response
+from service.api.json import json_response
 from service.api.path_converters import noun
 from service.api.pools import PooledRoute
-from service.api.predictions.codecs import JSON, Dialect, Form, Headers, Reader, Rows, read_envelope
+from service.api.predictions.dialect import Dialect, Headers, content_type
 from service.api.schemas.documents import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, exactly_one, json_body
-from service.serving import outputs
-from service.serving.answers import NUMPY, Array
-from service.serving.fast_json import INPUTS, PLACE, WORTH_IT, ValueList, fast, of_list, without_lists
-from service.serving.formats.columns import invalid
-from service.serving.warm_models import Served, Warm
-from service.strict_json import count_brackets
-from service.use_cases.current_versions import Key
+from service.serving.codecs import JSON, outputs, tensorflow_serving
+from service.serving.codecs.codec import Decoder
+from service.serving.codecs.tensorflow_serving import SIGNATURE
+from service.use_cases.version_resolver import Key
 from service.use_cases.open_model import signature_of
 from service.use_cases.predict import choose
 
 START, END = "/v1/models/", ":predict"
-SIGNATURE = "serving_default"  # the one that there is
-NESTED = frozenset((list, dict))
 _OWN = re.compile(r"/v1/models/[^/]+(?:(?:/(?:versions|labels)/[^/]+)?(?::predict|/metadata)|/labels/[^/]+)")
 DTYPES = {"FP32": "DT_FLOAT", "FP64": "DT_DOUBLE", "INT64": "DT_INT64", "BOOL": "DT_BOOL", "BYTES": "DT_STRING"}
 router = APIRouter(prefix="/v1/models/{name}", tags=["dialects"], responses=described("error"), route_class=PooledRoute)
@@ -55,135 +44,15 @@ def is_its_own(path: str) -> bool:
     return _OWN.fullmatch(path) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """Rows as `from_body` takes them, or a large body, or the values in it, that can perhaps be read faster: then `whole` is
-    what came. And whether columns came, which are answered by columns."""
-
-    body: Any
-    columns: bool
-    whole: bytes | None = None
-
-
-def _reader(headers: Headers) -> Reader:
-    kind = headers.get(b"content-type", b"").decode("latin-1").split(";", 1)[0].strip().lower()
+def _decoder(headers: Headers) -> Decoder:
+    kind = content_type(headers)
     # curl calls a body this when nobody says what it is, and TensorFlow Serving's own examples say nothing.
     if kind not in ("", JSON, "application/x-www-form-urlencoded") and not kind.endswith("+json"):
         raise UnsupportedMediaType(f"expected Content-Type: {JSON}")
-    return Reader(_decode, _read, quick=_read, few=True, most=MOST_JSON_BYTES)
+    return tensorflow_serving.DECODER
 
 
-def _decode(body: bytes) -> _Asked:
-    if len(body) < WORTH_IT:
-        return plain(decode_json(body))
-    if body.startswith(b'{"instances"'):
-        return _Asked(body, columns=False, whole=body)
-    if INPUTS.match(body):
-        return _Asked(body, columns=True, whole=body)
-    return _rows_beside(body) or plain(decode_json(body), count_brackets(body))
-
-
-def _rows_beside(body: bytes) -> _Asked | None:
-    """The rows of a body with something beside them, such as `signature_name`, alone."""
-    for name in ("instances", "inputs"):
-        found = without_lists(body, name.encode())
-        if found is not None and len(found[1]) == 1:
-            document = decode_json(found[0])
-            if isinstance(document, dict) and document.get(name) == PLACE:
-                rest = plain({**document, name: []})
-                if rest.body.keys() == {"instances"}:
-                    return _Asked(found[1][0], rest.columns, whole=body)
-    return None
-
-
-def plain(document: Any, brackets: int | None = None) -> _Asked:
-    """The document without what only this protocol has. So many brackets open in its text, if that is known.
-
-    Raises:
-        InvalidInstances: it is none of it.
-    """
-    if not isinstance(document, dict):
-        raise invalid('expected an object: {"instances": [row, …]} or {"inputs": {name: […]}}')
-    document = dict(document)
-    if document.pop("signature_name", SIGNATURE) not in (SIGNATURE, "", None):
-        raise invalid(f"the one signature is {SIGNATURE!r}", "/signature_name")
-    if isinstance(document.get("instances"), list):
-        document["instances"] = _rows(document["instances"], brackets)
-    columns = "inputs" in document
-    if isinstance(document.get("inputs"), list) and "instances" not in document:  # KServe means the same by both
-        document = {**document, "instances": _rows(document["inputs"], brackets)}
-        del document["inputs"]
-    elif isinstance(document.get("inputs"), dict):
-        document["inputs"] = {name: _row(column) for name, column in document["inputs"].items()}
-    return _Asked(document, columns)
-
-
-def _rows(rows: list[Any], brackets: int | None) -> list[Any]:
-    """Rows of single values."""
-    kinds = set(map(type, rows))
-    if kinds == {dict} and any("b64" in row for row in rows):
-        kinds = set()
-    if kinds in ({list}, {dict}) and brackets == len(rows) + 2:  # those of the document, of the list and of each row
-        return rows
-    return list(map(_row, rows))
-
-
-def _row(row: Any) -> Any:
-    """A row, or a column, of single values."""
-    if isinstance(row, list):
-        return row if NESTED.isdisjoint(map(type, row)) else list(map(_value, row))
-    if isinstance(row, dict) and row.keys() != {"b64"}:
-        return {name: _value(each) for name, each in row.items()}
-    return _value(row)
-
-
-def _value(value: Any) -> Any:
-    """A tensor of one value is that value; bytes are a text."""
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    if isinstance(value, dict) and value.keys() == {"b64"}:
-        try:
-            return base64.b64decode(value["b64"], validate=True).decode()
-        except (TypeError, ValueError, binascii.Error):
-            raise invalid("`b64` holds no UTF-8 in base64") from None
-    return value
-
-
-def _read(warm: Warm, given: _Asked) -> Rows:
-    document = given.body
-    if given.whole is None:
-        return read_envelope(warm, document)
-    by = of_list if isinstance(document, ValueList) else fast
-    raw = by(document, warm.signature, warm.model.fills_missing)
-    return (
-        read_envelope(warm, plain(decode_json(given.whole), count_brackets(given.whole)).body) if raw is None else raw
-    )
-
-
-def _write_rows(_: Served, warm: Warm, answers: Array, counts: Sequence[int]) -> list[bytes]:
-    bodies, start = [], 0
-    for count in counts:
-        rows = outputs.rows(warm.signature, answers[start : start + count])
-        bodies.append(orjson.dumps({"predictions": rows}, option=NUMPY))
-        start += count
-    return bodies
-
-
-def _write_columns(_: Served, warm: Warm, answers: Array, counts: Sequence[int]) -> list[bytes]:
-    """By columns for TensorFlow Serving, and by rows, which KServe calls the answer to `inputs`, too."""
-    bodies, start = [], 0
-    for count in counts:
-        part = answers[start : start + count]
-        named = outputs.by_name(warm.signature, part)
-        columns = named if len(named) > 1 else next(iter(named.values()))
-        told = {"outputs": columns, "predictions": outputs.rows(warm.signature, part)}
-        bodies.append(orjson.dumps(told, option=NUMPY))
-        start += count
-    return bodies
-
-
-ROWS, COLUMNS = Form(JSON, _write_rows), Form(JSON, _write_columns)
-TENSORFLOW_SERVING = Dialect(_reader, lambda _, given: COLUMNS if given.columns else ROWS, with_error)
+TENSORFLOW_SERVING = Dialect(_decoder, lambda _, decoded: tensorflow_serving.encoder(decoded), with_error)
 PREDICT_SCHEMA = {
     "type": "object",
     "properties": {

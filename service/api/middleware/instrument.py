@@ -14,7 +14,7 @@ from service.api.predictions.endpoint import Predictions
 from service.api.predictions.fast_path import Exchange
 from service.serving.stages import seen
 from service.telemetry.logs import begin
-from service.use_cases.current_versions import Key
+from service.use_cases.version_resolver import Key
 
 if TYPE_CHECKING:
     from prometheus_client import Gauge

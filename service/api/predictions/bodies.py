@@ -7,8 +7,8 @@ from concurrent.futures import Executor
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
+from service.api.content_coding import Decompressor, decompressor
 from service.api.errors import TooLarge
-from service.serving.content_coding import Decompressor, decompressor
 from service.serving.memory_budget import Share
 
 

@@ -1,17 +1,22 @@
-"""The paths of predictions."""
+"""Paths of predictions: a model's name, and perhaps a version of it."""
 
-from service.use_cases.current_versions import Key
+from service.serving.prediction import Reference
 
 START, END = "/v1/models/", "/predictions"
 
 
-def meant(path: str) -> Key | None:
-    """The model and the reference that a path asks for predictions of; None for every other path."""
-    if not (path.endswith(END) and path.startswith(START)):
+def parts(path: str, start: str, end: str) -> tuple[str, str, str] | None:
+    """From `start`, `{name}` or `{name}/{place}/{reference}`, and `end`: the name, the place and the reference, the last
+    two empty if they are not there; None for every other path."""
+    if not (path.endswith(end) and path.startswith(start)):
         return None
-    name, *rest = path[len(START) : -len(END)].split("/")
+    name, *rest = path[len(start) : -len(end)].split("/")
     if not rest:
-        return (name, None) if name else None
-    if len(rest) == 2 and rest[0] == "versions" and name and rest[1]:
-        return name, rest[1]
-    return None
+        return (name, "", "") if name else None
+    return (name, rest[0], rest[1]) if len(rest) == 2 and name and rest[1] else None
+
+
+def model_of(path: str) -> Reference | None:
+    """The model whose predictions a path asks for; None for every other path."""
+    found = parts(path, START, END)
+    return (found[0], found[2] or None) if found is not None and found[1] in ("", "versions") else None

@@ -26,7 +26,7 @@ from service.api.schemas.job import document
 from service.jobs.errors import TooManyWatchers
 from service.jobs.job import Event, Job, Status
 from service.jobs.records import apart
-from service.use_cases.current_versions import CurrentVersions
+from service.use_cases.version_resolver import CurrentVersions
 from service.use_cases.submit_training import plan, submit
 from service.workflow.spec import parse
 

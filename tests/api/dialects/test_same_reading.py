@@ -13,7 +13,7 @@ from service.api.dialects.sagemaker import SAGEMAKER
 from service.api.dialects.tensorflow_serving import TENSORFLOW_SERVING
 from service.api.errors import RequestError
 from service.api.predictions.codecs import Dialect
-from service.serving.fast_json import WORTH_IT
+from service.serving.codecs.fast_json import WORTH_IT
 from service.serving.warm_models import Warm
 from service.workflow.errors import WorkflowError
 from service.workflow.model import Model

@@ -10,20 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from service.serving.fast_json import number_cells
-from service.serving.formats import formulas
-from service.serving.formats.columns import (
-    MOST_EMPTY_LINES,
-    MOST_VALUES,
-    check_lines,
-    from_frame,
-    from_matrix,
-    invalid,
-    polars_called,
-)
-from service.serving.formats.tables import Array, answers_frame
-from service.serving.input_values import greatest
-from service.serving.instances import MOST_ROWS, check_names, from_texts
+from service.serving.codecs import formulas
+from service.serving.codecs.columns import from_frame, from_matrix, polars_called
+from service.serving.codecs.fast_json import number_cells
+from service.serving.codecs.input_values import greatest
+from service.serving.codecs.instances import check_names, from_texts
+from service.serving.codecs.tables import Array, answers_frame
+from service.serving.limits import MOST_EMPTY_LINES, MOST_ROWS, MOST_VALUES, check_lines, invalid
 from service.serving.warm_models import Warm
 from service.workflow.data.formats import csv_faults
 from service.workflow.data.formats.csv_header import name_columns

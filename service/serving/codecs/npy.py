@@ -9,8 +9,9 @@ import re
 import numpy as np
 import torch
 
-from service.serving.formats.columns import check_rows, from_matrix, invalid
-from service.serving.formats.tables import Array
+from service.serving.codecs.columns import from_matrix
+from service.serving.codecs.tables import Array
+from service.serving.limits import check_rows, invalid
 from service.serving.warm_models import Warm
 from service.workflow.signature import Signature
 from service.workflow.spec_base import shown

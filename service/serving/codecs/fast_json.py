@@ -14,9 +14,9 @@ import numpy as np
 import simdjson
 import torch
 
-from service.serving.blanked_json import A_NULL, A_NUMBER, Blanked, blank, columns, is_mixed
-from service.serving.input_values import greatest
-from service.serving.instances import MOST_ROWS
+from service.serving.codecs.blanked_json import A_NULL, A_NUMBER, Blanked, blank, columns, is_mixed
+from service.serving.codecs.input_values import greatest
+from service.serving.limits import MOST_ROWS
 from service.workflow.data.table import Texts
 from service.workflow.encode import raw_dtype, raw_features
 from service.workflow.signature import Signature

@@ -4,9 +4,9 @@ import io
 
 import torch
 
-from service.serving.formats import arrow_messages
-from service.serving.formats.columns import from_frame, polars_called
-from service.serving.formats.tables import Array, answers_frame
+from service.serving.codecs.columns import from_frame, polars_called
+from service.serving.codecs.tables import Array, answers_frame
+from service.serving.size_guard import arrow_messages
 from service.serving.warm_models import Warm
 from service.workflow.signature import Signature
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from service.serving.input_values import from_distinct
+from service.serving.codecs.input_values import from_distinct
 from service.workflow.data.table import Numbers, Texts
 from service.workflow.signature import Input
 

@@ -8,9 +8,8 @@ import functools
 import struct
 from dataclasses import dataclass
 
-from service.serving.formats.columns import MOST_VALUES, invalid
-from service.serving.formats.flat_buffers import Table, read
-from service.serving.instances import MOST_ROWS
+from service.serving.limits import MOST_ROWS, MOST_VALUES, invalid
+from service.serving.size_guard.flat_buffers import Table, read
 
 MOST_BYTES = 256 * 2**20  # of what was compressed
 MOST_COLUMNS = 16_384

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from service.serving.input_values import (
+from service.serving.codecs.input_values import (
     Wrong,
     absent,
     block,
@@ -21,14 +21,14 @@ from service.serving.input_values import (
     from_values,
     greatest,
 )
-from service.serving.input_values import from_texts as column_from_texts
+from service.serving.codecs.input_values import from_texts as column_from_texts
+from service.serving.limits import MOST_ROWS
 from service.workflow.data.table import Numbers, Texts
 from service.workflow.encode import raw_dtype, raw_features
 from service.workflow.errors import Fault, InvalidInstances, step
 from service.workflow.signature import Input, Signature
 from service.workflow.spec_base import MOST_FAULTS, FaultBudget, listed_names, nearest
 
-MOST_ROWS = 1_000_000
 NUMBERS = frozenset((int, float))  # and not bool, which is an int
 ENVELOPE = ("instances", "inputs")
 Column = Sequence[Any]

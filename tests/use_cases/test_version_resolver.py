@@ -9,7 +9,7 @@ from model_store import Store, Version
 from model_store.errors import NameNotFound, StoreError, Unavailable, VersionCorrupt, VersionNotFound
 from service.serving.warm_models import WarmModels
 from service.use_cases import current_versions, predict
-from service.use_cases.current_versions import AGAIN, FRESH, MOST, CurrentVersions
+from service.use_cases.version_resolver import AGAIN, FRESH, MOST, CurrentVersions
 
 KEY = ("m", None)
 

@@ -6,11 +6,11 @@ import numpy as np
 import orjson
 import torch
 
-from service.serving.answers import in_parts, told
-from service.serving.fast_json import fast
-from service.serving.formats.columns import MOST_EMPTY_LINES, check_lines, check_rows, invalid
-from service.serving.formats.tables import Array
-from service.serving.instances import MOST_ROWS, from_rows
+from service.serving.codecs.json import in_parts, values
+from service.serving.codecs.fast_json import fast
+from service.serving.codecs.instances import from_rows
+from service.serving.codecs.tables import Array
+from service.serving.limits import MOST_EMPTY_LINES, MOST_ROWS, check_lines, check_rows, invalid
 from service.serving.warm_models import Warm
 from service.strict_json import BOM, NotStrictJson, TooManyBrackets, decode
 from service.workflow.signature import Signature
@@ -127,7 +127,7 @@ def write(warm: Warm, answers: Array) -> bytes:
 
 
 def _written(warm: Warm, answers: Array) -> bytes:
-    predictions = told(warm, answers)
+    predictions = values(warm, answers)
     if isinstance(predictions, np.ndarray):
         text = orjson.dumps(predictions, option=NUMPY)[1:-1]
         return (text.replace(b",", b"\n") if predictions.ndim == 1 else text.replace(b"],[", b"]\n[")) + b"\n"

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from service.serving.answers import HOLDS
+from service.serving.codecs.json import HOLDS
 from service.workflow.data.types.category import as_text
 from service.workflow.signature import Signature
 from service.workflow.tasks import Task

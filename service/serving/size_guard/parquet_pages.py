@@ -6,8 +6,7 @@ their beginning with the one before. Of https://parquet.apache.org/docs/file-for
 
 from typing import Any
 
-from service.serving.formats.columns import MOST_VALUES, invalid
-from service.serving.instances import MOST_ROWS
+from service.serving.limits import MOST_ROWS, MOST_VALUES, invalid
 
 MARK = b"PAR1"
 MOST_BYTES = 256 * 2**20  # of all pages, decompressed

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from service.serving.input_values import Wrong, absent, from_texts, from_values, greatest, shown_beyond
-from service.serving.instances import MOST_ROWS, check_names
+from service.serving.codecs.input_values import Wrong, absent, from_texts, from_values, greatest, shown_beyond
+from service.serving.codecs.instances import check_names
+from service.serving.limits import check_rows, invalid
 from service.workflow.data.native_errors import quiet
 from service.workflow.data.table import Numbers, Texts
 from service.workflow.data.types.stored_types import in_words
@@ -20,17 +21,10 @@ from service.workflow.spec_base import MOST_FAULTS, shown
 if TYPE_CHECKING:
     import polars as pl
 
-MOST_VALUES = 2**24  # a few bytes may stand for each, and it takes some twenty before it is in the tensor
-MOST_EMPTY_LINES = 1000  # beside as many as there are rows
 LONG_TEXTS = 2**22  # bytes of a column's texts, from which on each distinct one is converted once, too
 MANY = 10_000  # rows from which on each distinct value is converted once; fewer are sooner converted than told apart
 YEAR_1, YEAR_10000 = -62_135_596_800, 253_402_300_800  # in seconds since 1970
 A_SECOND = {"ms": 1e3, "us": 1e6, "ns": 1e6}  # in units; nanoseconds come as microseconds, as JSON's times have them
-
-
-def invalid(message: str, at: str = "") -> InvalidInstances:
-    """An error with one fault."""
-    return InvalidInstances(Fault(at, message))
 
 
 @contextmanager
@@ -44,28 +38,6 @@ def polars_called(broken: str) -> Iterator[Any]:
             yield polars
     except (polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError, ValueError):
         raise invalid(broken) from None
-
-
-def check_rows(count: int, width: int) -> None:
-    """There are rows, not too many, and not too many values in them all.
-
-    Raises:
-        InvalidInstances: there are not.
-    """
-    if not 0 < count <= MOST_ROWS:
-        raise invalid(f"has {count} rows; 1 to {MOST_ROWS} are taken in one request")
-    if count * width > MOST_VALUES:
-        raise invalid(f"has {count} rows of {width} values; at most {MOST_VALUES} values are taken in one request")
-
-
-def check_lines(count: int, rows: int) -> None:
-    """Of so many lines, not many more are empty than hold a row.
-
-    Raises:
-        InvalidInstances: they are.
-    """
-    if count - rows > MOST_EMPTY_LINES + rows:
-        raise invalid(f"{count - rows} of {count} lines are empty")
 
 
 def from_frame(

@@ -1,0 +1,83 @@
+"""From HTTP to the predictor and back, for the endpoint and for the fast path: requests, headers of results, refusals."""
+
+import math
+import time
+from functools import partial
+
+from starlette.responses import Response
+from starlette.types import Scope
+
+from service.api.errors import InvalidRequest
+from service.api.middleware import access_log
+from service.api.predictions.dialect import Dialect, Headers, Target
+from service.api.problems import answer_to
+from service.serving.codecs.codec import JsonThenBytes
+from service.serving.memory_budget import Share
+from service.serving.prediction import PredictionRequest, PredictionResult
+from service.serving.served_version import ServedVersion
+from service.telemetry.predictions import PredictionFigures
+
+Lines = list[tuple[bytes, bytes]]
+
+
+def post_request(target: Target, headers: Headers, body: bytes, share: Share, began: float) -> PredictionRequest:
+    """The request of a POST.
+
+    Raises:
+        InvalidRequest: Request-Timeout is not a number of seconds.
+        UnsupportedMediaType: the Content-Type cannot be decoded.
+    """
+    model, dialect = target
+    deadline = deadline_of(headers, began)
+    return PredictionRequest(
+        model, dialect.decoder(headers), partial(dialect.encoder, headers), body, share, deadline=deadline
+    )
+
+
+def deadline_of(headers: Headers, began: float) -> float | None:
+    """When the seconds of Request-Timeout are over, in seconds of `time.perf_counter`.
+
+    Raises:
+        InvalidRequest: it is not a number of seconds.
+    """
+    given = headers.get(b"request-timeout")
+    if given is None:
+        return None
+    try:
+        seconds = float(given) if b"_" not in given else math.nan
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise InvalidRequest("Request-Timeout must be a number of seconds, such as 0.5")
+    return began + seconds
+
+
+def version_headers(version: ServedVersion) -> Lines:
+    """Which version has answered."""
+    return [(b"model-name", version.name.encode()), (b"model-version", b"%d" % version.number)]
+
+
+def special_headers(result: PredictionResult, dialect: Dialect) -> Lines:
+    """Headers that only some answers have."""
+    lines: Lines = []
+    if result.unknown_categories:
+        lines.append((b"unknown-categories", b"%d" % result.unknown_categories))
+    if isinstance(result.body, JsonThenBytes):
+        lines.append((dialect.json_length, b"%d" % result.body.json_length))
+    return lines
+
+
+def refusal(
+    error: Exception,
+    scope: Scope,
+    dialect: Dialect,
+    figures: PredictionFigures,
+    version: ServedVersion | None,
+    began: float,
+) -> Response:
+    """The answer to a request that failed; it is counted, and written to the access log."""
+    response = dialect.refuse(answer_to(error))
+    name, number = ("", 0) if version is None else (version.name, version.number)
+    figures.answered(name, number, response.status_code)
+    access_log.write(scope, response.status_code, time.perf_counter() - began)
+    return response

@@ -1,0 +1,80 @@
+"""The formats of predictions: one file a format, one line in each table. A format of another server's protocol is in a file of
+its own, and is chosen by the dialect in `service/api/dialects/`. polars is imported when a format that needs it is used."""
+
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+
+import torch
+
+from service.serving.codecs import arrow, csv, json, json_lines, npy, parquet
+from service.serving.codecs.codec import QUICK, Decoder, Encoder, Rows, polars_is_loaded
+from service.serving.forward import Array
+from service.serving.limits import MOST_VALUES
+from service.serving.served_version import ServedVersion
+from service.serving.warm_models import Warm
+from service.workflow.signature import Signature
+
+JSON, JSON_LINES = json.MEDIA_TYPE, "application/x-ndjson"
+
+Read = Callable[[bytes, Signature, bool], torch.Tensor]  # body, signature, whether values may be missing
+ReadQuickly = Callable[[bytes, Signature, bool], torch.Tensor | None]
+
+
+def _decoder(
+    read: Read,
+    memory_of: Callable[[bytes], int],
+    quick: ReadQuickly | None = None,
+    in_loop: int = 0,
+    by_polars: bool = False,
+) -> Decoder:
+    def rows(warm: Warm, body: bytes) -> Rows:
+        return read(body, warm.signature, warm.model.fills_missing)
+
+    def quickly(warm: Warm, body: bytes) -> Rows | None:
+        if quick is None or (by_polars and not polars_is_loaded()):
+            return None
+        return quick(body, warm.signature, warm.model.fills_missing)
+
+    return Decoder(bytes, rows, in_loop, quickly, memory_of=memory_of)
+
+
+def _encoder(media_type: str, write: Callable[[Warm, Array], bytes], by_polars: bool = False) -> Encoder:
+    def bodies(_: ServedVersion, warm: Warm, answers: Array, counts: Sequence[int]) -> list[bytes]:
+        ends = accumulate(counts)
+        return [write(warm, answers[end - count : end]) for end, count in zip(ends, counts, strict=True)]
+
+    return Encoder(media_type, bodies, by_polars)
+
+
+def _memory_of_text(body: bytes) -> int:
+    return 6 * len(body)  # a number may take two bytes
+
+
+def _memory_of_npy(body: bytes) -> int:
+    return min(8 * len(body), 12 * MOST_VALUES)  # a number may take one byte
+
+
+DECODERS: dict[str, Decoder] = {
+    JSON: json.DECODER,
+    "text/csv": _decoder(csv.read, _memory_of_text, csv.read, by_polars=True),
+    JSON_LINES: _decoder(json_lines.read, _memory_of_text, json_lines.read_small),
+    "application/vnd.apache.arrow.stream": _decoder(
+        arrow.read_stream, arrow.weight_of_stream, arrow.read_stream, by_polars=True
+    ),
+    "application/vnd.apache.arrow.file": _decoder(
+        arrow.read_file, arrow.weight_of_file, arrow.read_file, by_polars=True
+    ),
+    "application/vnd.apache.parquet": _decoder(parquet.read, parquet.weight, parquet.read_small, by_polars=True),
+    "application/x-npy": _decoder(npy.read, _memory_of_npy, in_loop=QUICK),
+}
+ENCODERS: dict[str, Encoder] = {JSON: json.ENCODER} | {
+    media_type: _encoder(media_type, write, by_polars)
+    for media_type, write, by_polars in (
+        ("text/csv", csv.write, True),
+        (JSON_LINES, json_lines.write, False),
+        ("application/vnd.apache.arrow.stream", arrow.write_stream, True),
+        ("application/vnd.apache.arrow.file", arrow.write_file, True),
+        ("application/vnd.apache.parquet", parquet.write, True),
+        ("application/x-npy", npy.write, False),
+    )
+}

@@ -1,0 +1,155 @@
+"""JSON: rows in `{"instances": [...]}`, columns in `{"inputs": {...}}`; predictions with the model's name and version."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import orjson
+import torch
+
+from service.serving.codecs.codec import Decoder, Encoder, Rows
+from service.serving.codecs.fast_json import WORTH_IT, fast
+from service.serving.codecs.input_values import greatest_of
+from service.serving.codecs.instances import from_body, from_document, plain_rows
+from service.serving.forward import Array, forward
+from service.serving.served_version import ServedVersion
+from service.serving.warm_models import Warm
+from service.strict_json import count_brackets, decode_body
+from service.workflow.data.types.category import as_text
+from service.workflow.tasks import Task
+
+MEDIA_TYPE = "application/json"
+MOST_BYTES = 16 * 2**20
+FEW = 16_384  # lists and objects of a body that the event loop decodes itself
+HOLDS = 0.5  # the probability above which a label holds
+NUMPY = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+
+
+def json_decoder(decode: Callable[[bytes], Any], read: Callable[[Warm, Any], Rows]) -> Decoder:
+    """The decoder of another form of JSON. The event loop decodes only bodies with few lists and objects."""
+    return Decoder(decode, read, quick=read, is_quick=_has_few, most=MOST_BYTES)
+
+
+def _decode(body: bytes) -> Any:
+    """JSON, decoded; a large body stays as it is: numbers in it can be read without an object for each."""
+    return decode_body(body) if len(body) < WORTH_IT else body
+
+
+def _read(warm: Warm, decoded: Any) -> Rows:
+    """Plain numbers as they are; all else is checked value by value."""
+    if isinstance(decoded, bytes):
+        if (raw := fast(decoded, warm.signature, warm.model.fills_missing)) is not None:
+            return raw
+        decoded = decode_body(decoded)
+    rows = _plain(warm, decoded)
+    return from_document(warm.signature, decoded, warm.model.fills_missing) if rows is None else rows
+
+
+def _read_quickly(warm: Warm, body: bytes) -> Rows | None:
+    if (raw := fast(body, warm.signature, warm.model.fills_missing)) is not None:
+        return raw
+    return _read(warm, decode_body(body)) if _has_few(body) else None
+
+
+def read_envelope(warm: Warm, document: Any) -> Rows:
+    """The rows of `{"instances": [...]}` or `{"inputs": {...}}`.
+
+    Raises:
+        InvalidInstances: what is wrong, by row and column.
+    """
+    rows = _plain(warm, document)
+    return from_body(warm.signature, document, warm.model.fills_missing) if rows is None else rows
+
+
+def _plain(warm: Warm, document: Any) -> list[list[float]] | None:
+    return plain_rows(document, warm.width, greatest_of(warm.raw_dtype)) if warm.only_numbers else None
+
+
+def _has_few(body: bytes) -> bool:
+    return count_brackets(body) <= FEW
+
+
+def _most_rows(body: bytes) -> int:
+    return max(body.count(b"["), body.count(b"{")) - 1
+
+
+def predictions(warm: Warm, raw: torch.Tensor) -> Any:
+    """The predictions for raw features [n, slots], as `values` gives them."""
+    return values(warm, forward(warm, raw))
+
+
+def values(warm: Warm, answers: Array) -> Any:
+    """The predictions as JSON has them, one for each row: a number, a list of numbers for several targets, `{label, probabilities}` for a
+    classification, `{labels, probabilities}` for several labels. The numbers are a NumPy array, which is written as JSON
+    with null for NaN and infinities; a label whose probabilities are not known is None."""
+    if warm.signature.classifies:
+        return _classes(warm, answers)
+    if warm.signature.task is Task.MULTILABEL:
+        return _labels(warm, answers)
+    return np.ascontiguousarray(answers[:, 0] if answers.shape[1] == 1 else answers)
+
+
+def json_bodies(version: ServedVersion, warm: Warm, answers: Array, counts: Sequence[int]) -> list[bytes]:
+    """The answers of a batch as JSON, one document for each of its requests, which have so many rows each."""
+    opening = _opening(version.name, version.number)
+    if len(counts) > 1 and warm.one_number:
+        # Written once and cut apart: a call to the encoder for each request costs more than all their numbers.
+        texts = orjson.dumps(values(warm, answers), option=NUMPY)[1:-1].split(b",")
+        if len(texts) == len(counts):
+            return [b"%b[%b]}" % (opening, text) for text in texts]
+        rows = iter(texts)
+        return [b"%b[%b]}" % (opening, b",".join(next(rows) for _ in range(count))) for count in counts]
+    bodies, start = [], 0
+    for count in counts:
+        bodies.append(b"%b%b}" % (opening, _as_json(warm, answers[start : start + count])))
+        start += count
+    return bodies
+
+
+def _as_json(warm: Warm, answers: Array) -> bytes:
+    if len(answers) <= warm.rows_written:
+        return orjson.dumps(values(warm, answers), option=NUMPY)
+    return b"[%b]" % b",".join(orjson.dumps(values(warm, part), option=NUMPY)[1:-1] for part in in_parts(warm, answers))
+
+
+def in_parts(warm: Warm, answers: Array) -> Iterator[Array]:
+    """Answers to many rows, as many at a time as are written at a time."""
+    for start in range(0, len(answers), warm.rows_written):
+        yield answers[start : start + warm.rows_written]
+
+
+def _classes(warm: Warm, answers: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
+    classes = warm.signature.classes
+    texts = [as_text(label) for label in classes]
+    best, known = answers.argmax(axis=1).tolist(), np.isfinite(answers).all(axis=1).tolist()
+    return [
+        {
+            "label": classes[position] if sure else None,
+            "probabilities": dict(zip(texts, row if sure else [None] * len(row), strict=True)),
+        }
+        for position, sure, row in zip(best, known, answers.tolist(), strict=True)
+    ]
+
+
+def _labels(warm: Warm, answers: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
+    names = [each.name for each in warm.signature.outputs]
+    return [
+        {
+            "labels": [name for name, probability in zip(names, row, strict=True) if probability > HOLDS],
+            "probabilities": {
+                name: probability if np.isfinite(probability) else None
+                for name, probability in zip(names, row, strict=True)
+            },
+        }
+        for row in answers.tolist()
+    ]
+
+
+@lru_cache(4096)
+def _opening(name: str, number: int) -> bytes:
+    return b'{"model_name":%b,"model_version":%d,"predictions":' % (orjson.dumps(name), number)
+
+
+DECODER = Decoder(_decode, _read, quick=_read_quickly, most=MOST_BYTES, most_rows=_most_rows)
+ENCODER = Encoder(MEDIA_TYPE, json_bodies)

@@ -1,0 +1,150 @@
+"""Predictions of TensorFlow Serving and of version 1 of KServe: rows in `instances`, columns in `inputs`."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from service.serving.codecs import outputs
+from service.serving.codecs.codec import Encoder, Rows
+from service.serving.codecs.fast_json import INPUTS, PLACE, WORTH_IT, ValueList, fast, of_list, without_lists
+from service.serving.codecs.json import MEDIA_TYPE, NUMPY, json_decoder, read_envelope
+from service.serving.forward import Array
+from service.serving.limits import invalid
+from service.serving.served_version import ServedVersion
+from service.serving.warm_models import Warm
+from service.strict_json import count_brackets, decode_body
+
+SIGNATURE = "serving_default"  # the one signature of a model
+NESTED = frozenset((list, dict))
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """Rows as `from_body` takes them, or a large body, or the values in it, that can perhaps be read faster: then `whole` is
+    what came. And whether columns came, which are answered by columns."""
+
+    body: Any
+    columns: bool
+    whole: bytes | None = None
+
+
+def _decode(body: bytes) -> _Request:
+    if len(body) < WORTH_IT:
+        return plain(decode_body(body))
+    if body.startswith(b'{"instances"'):
+        return _Request(body, columns=False, whole=body)
+    if INPUTS.match(body):
+        return _Request(body, columns=True, whole=body)
+    return _rows_beside(body) or plain(decode_body(body), count_brackets(body))
+
+
+def _rows_beside(body: bytes) -> _Request | None:
+    """The rows of a body with something beside them, such as `signature_name`, alone."""
+    for name in ("instances", "inputs"):
+        found = without_lists(body, name.encode())
+        if found is not None and len(found[1]) == 1:
+            document = decode_body(found[0])
+            if isinstance(document, dict) and document.get(name) == PLACE:
+                rest = plain({**document, name: []})
+                if rest.body.keys() == {"instances"}:
+                    return _Request(found[1][0], rest.columns, whole=body)
+    return None
+
+
+def plain(document: Any, brackets: int | None = None) -> _Request:
+    """The document without what only this protocol has. So many brackets open in its text, if that is known.
+
+    Raises:
+        InvalidInstances: it is none of it.
+    """
+    if not isinstance(document, dict):
+        raise invalid('expected an object: {"instances": [row, …]} or {"inputs": {name: […]}}')
+    document = dict(document)
+    if document.pop("signature_name", SIGNATURE) not in (SIGNATURE, "", None):
+        raise invalid(f"the one signature is {SIGNATURE!r}", "/signature_name")
+    if isinstance(document.get("instances"), list):
+        document["instances"] = _rows(document["instances"], brackets)
+    columns = "inputs" in document
+    if isinstance(document.get("inputs"), list) and "instances" not in document:  # KServe means the same by both
+        document = {**document, "instances": _rows(document["inputs"], brackets)}
+        del document["inputs"]
+    elif isinstance(document.get("inputs"), dict):
+        document["inputs"] = {name: _row(column) for name, column in document["inputs"].items()}
+    return _Request(document, columns)
+
+
+def _rows(rows: list[Any], brackets: int | None) -> list[Any]:
+    """Rows of single values."""
+    kinds = set(map(type, rows))
+    if kinds == {dict} and any("b64" in row for row in rows):
+        kinds = set()
+    if kinds in ({list}, {dict}) and brackets == len(rows) + 2:  # those of the document, of the list and of each row
+        return rows
+    return list(map(_row, rows))
+
+
+def _row(row: Any) -> Any:
+    """A row, or a column, of single values."""
+    if isinstance(row, list):
+        return row if NESTED.isdisjoint(map(type, row)) else list(map(_value, row))
+    if isinstance(row, dict) and row.keys() != {"b64"}:
+        return {name: _value(each) for name, each in row.items()}
+    return _value(row)
+
+
+def _value(value: Any) -> Any:
+    """A tensor of one value is that value; bytes are a text."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, dict) and value.keys() == {"b64"}:
+        try:
+            return base64.b64decode(value["b64"], validate=True).decode()
+        except (TypeError, ValueError, binascii.Error):
+            raise invalid("`b64` holds no UTF-8 in base64") from None
+    return value
+
+
+def _read(warm: Warm, given: _Request) -> Rows:
+    document = given.body
+    if given.whole is None:
+        return read_envelope(warm, document)
+    by = of_list if isinstance(document, ValueList) else fast
+    raw = by(document, warm.signature, warm.model.fills_missing)
+    return (
+        read_envelope(warm, plain(decode_body(given.whole), count_brackets(given.whole)).body) if raw is None else raw
+    )
+
+
+def _write_rows(_: ServedVersion, warm: Warm, answers: Array, counts: Sequence[int]) -> list[bytes]:
+    bodies, start = [], 0
+    for count in counts:
+        rows = outputs.rows(warm.signature, answers[start : start + count])
+        bodies.append(orjson.dumps({"predictions": rows}, option=NUMPY))
+        start += count
+    return bodies
+
+
+def _write_columns(_: ServedVersion, warm: Warm, answers: Array, counts: Sequence[int]) -> list[bytes]:
+    """By columns for TensorFlow Serving, and by rows, which KServe calls the answer to `inputs`, too."""
+    bodies, start = [], 0
+    for count in counts:
+        part = answers[start : start + count]
+        named = outputs.by_name(warm.signature, part)
+        columns = named if len(named) > 1 else next(iter(named.values()))
+        answer = {"outputs": columns, "predictions": outputs.rows(warm.signature, part)}
+        bodies.append(orjson.dumps(answer, option=NUMPY))
+        start += count
+    return bodies
+
+
+DECODER = json_decoder(_decode, _read)
+ROWS, COLUMNS = Encoder(MEDIA_TYPE, _write_rows), Encoder(MEDIA_TYPE, _write_columns)
+
+
+def encoder(given: Any) -> Encoder:
+    """The encoder of the answer to a decoded request: columns are answered by columns."""
+    return COLUMNS if given.columns else ROWS

@@ -1,0 +1,253 @@
+"""Micro-batches: requests that already wait share one forward. No request waits for others to arrive."""
+
+import asyncio
+import contextlib
+import contextvars
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from service.serving.errors import DeadlineExceeded, Overloaded, PredictionFailed
+from service.serving.forward import Array, forward
+from service.serving.pending_prediction import MUCH, PendingPrediction
+from service.serving.served_version import ServedVersion
+from service.serving.warm_models import Warm
+from service.workflow.errors import WorkflowError
+
+MOST_BATCH_ROWS = 1024  # of several requests in one forward; one request may bring more
+FULL = 512  # rows from which on a light request is computed alone
+
+Observe = Callable[[ServedVersion, str, float, int], None]  # a stage, its seconds, and how many requests had it
+Result = bytes | Exception
+log = logging.getLogger(__name__)
+
+
+class MicroBatches:
+    """Computes predictions: light ones in the event loop, heavy ones in threads. Its methods are called in the event loop.
+
+    Args:
+        light: the most work of a light prediction: that of a row (`Warm.work`) times rows.
+        threads: of heavy predictions.
+        places: in the queue of heavy predictions.
+        observe: is given the seconds of each stage.
+    """
+
+    def __init__(self, *, light: int, threads: int, places: int, observe: Observe) -> None:
+        self._light = light
+        self._free = threads
+        self._places = places
+        self._taken = 0.0
+        self._observe = observe
+        self._pool = ThreadPoolExecutor(threads, "forward")
+        self._gathered: dict[ServedVersion, list[PendingPrediction]] = {}
+        self._heavy: OrderedDict[ServedVersion, list[PendingPrediction]] = OrderedDict()
+        # Without a context variable of one request, such as its id: a batch belongs to several.
+        self._context = contextvars.Context()
+        self.waiting = 0
+        self._scheduled = False
+
+    def submit(self, pending: PendingPrediction) -> None:
+        """Queues the prediction; its waiter gets the answer or the error.
+
+        Raises:
+            Overloaded: the queue is full.
+        """
+        if pending.work <= self._light and not pending.in_thread:
+            if pending.count >= FULL:
+                self._answer(self._begin([pending]))  # while its rows are still in the processor's caches
+                return
+            self._gathered.setdefault(pending.version, []).append(pending)
+        elif self._taken + pending.place > self._places:
+            raise Overloaded
+        else:
+            self._heavy.setdefault(pending.version, []).append(pending)
+            self._count(1, pending.place)
+        if not self._scheduled:
+            # After all requests that this iteration of the loop has read are in the queue.
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._run_next, context=self._context)
+
+    def is_light(self, warm: Warm, rows: int) -> bool:
+        """Whether so many rows are computed in the event loop."""
+        return warm.work * rows <= self._light
+
+    def has_room(self, warm: Warm, rows: int) -> bool:
+        """Whether a request of so many rows would be accepted now."""
+        work = warm.work * rows
+        return work <= self._light or self._taken + min(1.0, work / MUCH) <= self._places
+
+    def withdraw(self, pending: PendingPrediction) -> None:
+        """Takes a prediction that is not wanted any more out of the queue."""
+        waiting = self._heavy.get(pending.version, [])
+        with contextlib.suppress(ValueError):
+            waiting.remove(pending)
+            self._count(-1, -pending.place)
+        if not waiting:
+            self._heavy.pop(pending.version, None)
+
+    def _count(self, requests: int, places: float) -> None:
+        self.waiting += requests
+        self._taken = self._taken + places if self.waiting else 0.0  # no rounding error is left
+
+    def close(self) -> None:
+        """Drops what waits; what runs ends by itself."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _run_next(self) -> None:
+        """Computes one light batch, so that the loop does other work in between, and starts a heavy one in each free thread."""
+        self._scheduled = False
+        if self._gathered:
+            served = next(iter(self._gathered))
+            waiting = self._gathered[served]
+            batch = _take(waiting, self._light)
+            if not waiting:
+                del self._gathered[served]
+            self._answer(self._begin(batch))
+        while self._heavy and self._free:
+            served, waiting = self._heavy.popitem(last=False)
+            batch = _take(waiting, MUCH)
+            self._count(-len(batch), -sum(pending.place for pending in batch))
+            if waiting:
+                self._heavy[served] = waiting  # behind the other models
+            if self._begin(batch):
+                self._free -= 1
+                loop = asyncio.get_running_loop()
+                done = self._pool.submit(compute, batch, self._observe)
+                done.add_done_callback(partial(_schedule_end, loop, self._heavy_end, batch))
+        if self._gathered and not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._run_next, context=self._context)
+
+    def _begin(self, batch: list[PendingPrediction]) -> list[PendingPrediction]:
+        """Drops the predictions that are not wanted any more, or are too late."""
+        now = time.perf_counter()
+        for pending in list(batch):
+            if pending.deadline is not None and now > pending.deadline and not pending.waiter.done():
+                pending.waiter.set_exception(DeadlineExceeded())
+            if pending.waiter.done():
+                batch.remove(pending)
+            else:
+                self._observe(pending.version, "queue", now - pending.since, 1)
+                if pending.observer is not None:
+                    pending.observer("queue", now - pending.since)
+        return batch
+
+    def _answer(self, batch: list[PendingPrediction]) -> None:
+        """Computes a light batch. The answers are sent before the figures are kept."""
+        figures: list[tuple[ServedVersion, str, float, int]] = []
+        self._end(batch, compute(batch, lambda *figure: figures.append(figure)))
+        for figure in figures:
+            self._observe(*figure)
+
+    def _end(self, batch: Sequence[PendingPrediction], results: Sequence[Result]) -> None:
+        now = time.perf_counter()
+        for pending, result in zip(batch, results, strict=True):
+            if pending.waiter.done():
+                continue
+            if pending.deadline is not None and now > pending.deadline:
+                pending.waiter.set_exception(DeadlineExceeded())
+            elif isinstance(result, bytes):
+                pending.waiter.set_result(result)
+            else:
+                pending.waiter.set_exception(result)
+
+    def _heavy_end(self, batch: list[PendingPrediction], done: Future[list[Result]]) -> None:
+        self._free += 1
+        self._end(batch, done.result())
+        self._run_next()
+
+
+def _schedule_end(
+    loop: asyncio.AbstractEventLoop,
+    ended: Callable[[list[PendingPrediction], Future[list[Result]]], None],
+    batch: list[PendingPrediction],
+    done: Future[list[Result]],
+) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop has ended
+        loop.call_soon_threadsafe(ended, batch, done)
+
+
+def _take(waiting: list[PendingPrediction], most_work: int) -> list[PendingPrediction]:
+    """Takes the next batch out of the queue: the first prediction, and those that may share its forward."""
+    first = waiting[0]
+    taken, rows, work = 1, first.count, first.work
+    while taken < len(waiting) and first.mergeable and waiting[taken].mergeable:
+        rows, work = rows + waiting[taken].count, work + waiting[taken].work
+        if rows > MOST_BATCH_ROWS or work > most_work:
+            break
+        taken += 1
+    batch = waiting[:taken]
+    del waiting[:taken]
+    return batch
+
+
+def compute(batch: Sequence[PendingPrediction], observe: Observe) -> list[Result]:
+    """Computes the bodies of the answers, or the errors, of a batch of one version: by one forward, or one by one if that fails,
+    so that no request fails for another. Any thread may call it."""
+    if not batch:
+        return []
+    try:
+        return list(_together(batch, observe))
+    except WorkflowError as error:
+        if len(batch) == 1:
+            return [error]
+    except Exception as error:
+        if len(batch) == 1:
+            log.exception("a prediction of %s, version %d, failed", batch[0].version.name, batch[0].version.number)
+            failed = PredictionFailed()
+            failed.__cause__ = error
+            return [failed]
+    return [result for pending in batch for result in compute([pending], observe)]
+
+
+def _together(batch: Sequence[PendingPrediction], observe: Observe) -> list[bytes]:
+    first, counts = batch[0], [pending.count for pending in batch]
+    began = time.perf_counter()
+    answers = _answers(batch)
+    computed = time.perf_counter()
+    if len({pending.encoder.write for pending in batch}) == 1:
+        bodies = first.encoder.write(first.version, first.warm, answers, counts)
+    else:
+        bodies, start = [], 0
+        for pending in batch:
+            bodies += pending.encoder.write(pending.version, pending.warm, answers[start : start + pending.count], [pending.count])
+            start += pending.count
+    rendered = time.perf_counter()
+    observe(first.version, "forward", computed - began, len(batch))
+    observe(first.version, "render", rendered - computed, len(batch))
+    for pending in batch:
+        if pending.observer is not None:
+            pending.observer("forward", computed - began)
+            pending.observer("render", rendered - computed)
+    observe(first.version, "batch", len(answers), 1)
+    return bodies
+
+
+def _answers(batch: Sequence[PendingPrediction]) -> Array:
+    """Computes the answers to the rows of all, in order."""
+    warm = batch[0].warm
+    if len(batch) == 1:
+        wanted = partial(_is_wanted, batch[0])
+        return (
+            forward(warm, batch[0].raw, wanted=wanted)
+            if batch[0].raw is not None
+            else forward(warm, _tensor(warm, batch[0].rows), whole=True, wanted=wanted)
+        )
+    if all(pending.rows is not None for pending in batch):
+        return forward(warm, _tensor(warm, [row for pending in batch for row in pending.rows or ()]), whole=True)
+    return forward(warm, torch.cat([_tensor(warm, pending.rows) if pending.raw is None else pending.raw for pending in batch]))
+
+
+def _is_wanted(pending: PendingPrediction) -> bool:
+    return not pending.waiter.done()
+
+
+def _tensor(warm: Warm, rows: list[list[float]] | None) -> torch.Tensor:
+    return torch.from_numpy(np.array(rows, dtype=warm.raw_dtype))

@@ -1,0 +1,248 @@
+"""The one way of a prediction: resolve the version, warm its model, decode the rows, batch them, encode the answers."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Protocol, TypeVar
+
+import torch
+
+from service.serving.bounded_threads import BoundedThreads, wait_for
+from service.serving.codecs.codec import Decoder, Encoder, Rows
+from service.serving.errors import AnswerTooLarge, DeadlineExceeded, Overloaded
+from service.serving.forward import Array, forward
+from service.serving.micro_batches import MicroBatches, Observe
+from service.serving.pending_prediction import PendingPrediction, Waiter
+from service.serving.prediction import PredictionRequest, PredictionResult, Reference
+from service.serving.served_version import ServedVersion
+from service.serving.stream import Stream
+from service.serving.warm_models import Warm, WarmModels
+from service.workflow.encode import unknown_categories
+
+PATIENCE = 1.0  # seconds after which the last known version answers in place of what the store says
+MOST_ANSWER_BYTES = 128 * 2**20  # as JSON, about
+T = TypeVar("T")
+
+
+class Resolver(Protocol):
+    """Finds the version that a reference means."""
+
+    def known(self, model: Reference) -> ServedVersion | None:
+        """The version if it is known and fresh. Does not block."""
+
+    def last_known(self, model: Reference) -> ServedVersion | None:
+        """The version that was found last. Does not block."""
+
+    def look_up(self, model: Reference) -> ServedVersion:
+        """The version as the store has it. May block, and raise."""
+
+
+class Predictor:
+    """Answers requests for predictions. It knows neither HTTP nor the store. Its methods are called in the event loop.
+
+    Args:
+        resolver: finds versions.
+        load: loads the model of a version; called in a thread.
+        models: the models in memory.
+        batches: computes.
+        observe: is given the seconds of each stage.
+        most_waiting: requests that may wait for a thread: for a cold model, the store, or a large body.
+    """
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        load: Callable[[ServedVersion], Warm],
+        models: WarmModels,
+        batches: MicroBatches,
+        observe: Observe,
+        most_waiting: int,
+    ) -> None:
+        self._resolver = resolver
+        self._load = load
+        self._models = models
+        self._batches = batches
+        self._observe = observe
+        self._threads = BoundedThreads(most_waiting)
+        self._look_ups: dict[Reference, tuple[float, asyncio.Future[ServedVersion]]] = {}
+
+    def close(self) -> None:
+        """Starts no more predictions."""
+        self._threads.close()
+        self._batches.close()
+
+    def start(self, request: PredictionRequest, waiter_of: Callable[[PredictionResult], Waiter]) -> bool:
+        """Starts a prediction if its model is warm, its body small and its work light. The waiter, made of the result without
+        its body, gets the body in this or the next iteration of the event loop. Returns False for any other request, of
+        which only `version` may have changed.
+
+        Raises:
+            What `predict` raises.
+        """
+        began = time.perf_counter()
+        request.version = version = self._resolver.known(request.model)
+        warm = None if version is None else self._models.known(version.digest)
+        if version is None or warm is None:
+            return False
+        decoder, body = request.decoder, request.body
+        self._check_room(warm, decoder, body)
+        read = decoder.in_event_loop(body)
+        if read is None:
+            return False
+        decoded = decoder.decode(body)
+        encoder = request.encoder(decoded)
+        rows = read(warm, decoded)
+        if rows is None or not self._batches.is_light(warm, len(rows)) or encoder.imports:
+            return False
+        _check_answer(warm, len(rows))
+        result = PredictionResult(version, encoder, _unknown_categories(warm, rows))
+        self._submit(request, warm, rows, encoder, waiter_of(result), began)
+        return True
+
+    async def predict(self, request: PredictionRequest) -> PredictionResult:
+        """Answers a request.
+
+        Raises:
+            NotStrictJson, TooManyBrackets, WorkflowError: the body is wrong.
+            StoreError: there is no such version, or it cannot be read.
+            ServingError: as `service/serving/errors.py` has them.
+        """
+        began, decoder = time.perf_counter(), request.decoder
+        known = request.version or self._resolver.known(request.model)
+        warm = None if known is None else self._models.known(known.digest)
+        if warm is not None:
+            request.version = known
+            self._check_room(warm, decoder, request.body)
+        if (unpack := request.unpack) is not None:
+            packed, request.body = request.body, b""
+            request.body = await self._run(request, lambda: unpack(packed))
+            del packed
+        body, request.body = request.body, b""
+        in_thread = len(body) > decoder.in_loop
+        decoded = await self._run(request, lambda: _decode(request, body)) if in_thread else decoder.decode(body)
+        encoder = request.encoder(decoded)
+        version, warm = await self._warm(request)
+        rows = await self._run(request, lambda: decoder.read(warm, decoded)) if in_thread else decoder.read(warm, decoded)
+        del body, decoded
+        request.share.take(2 * _check_answer(warm, len(rows)))
+        waiter: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        result = PredictionResult(version, encoder, _unknown_categories(warm, rows))
+        pending = self._submit(request, warm, rows, encoder, waiter, began)
+        try:
+            light = self._batches.is_light(warm, len(rows)) and not pending.in_thread
+            result.body = await (waiter if light else self._wait_for(request, waiter))
+        finally:
+            self._batches.withdraw(pending)
+        return result
+
+    async def stream(self, request: PredictionRequest) -> AsyncIterator[bytes]:
+        """Answers a stream of rows in JSON Lines by JSON Lines, a batch at a time, never with more than one in memory.
+
+        Raises:
+            As `predict`; a fault after the first batch is raised after the answers to the rows before it.
+        """
+        _, warm = await self._warm(request)
+
+        async def answers(raw: torch.Tensor) -> Array:
+            if request.deadline is not None and time.perf_counter() > request.deadline:
+                raise DeadlineExceeded
+            return await self._threads.execute(lambda: forward(warm, raw))
+
+        assert request.chunks is not None  # noqa: S101 - a request without them is not a stream
+        with self._threads.let_in():
+            async for lines in Stream(warm, warm.model.fills_missing, answers).answers(request.chunks):
+                yield lines
+
+    async def resolve(self, request: PredictionRequest) -> ServedVersion:
+        """Finds the version of a request: in memory, else in the store, which is asked once for all requests that wait for the
+        same.
+
+        Raises:
+            StoreError: there is none, or the store cannot be read and never could.
+            ServingError: as `service/serving/errors.py` has them.
+        """
+        model = request.model
+        if (known := self._resolver.known(model)) is not None:
+            return known
+        last, now = self._resolver.last_known(model), time.perf_counter()
+        if model not in self._look_ups:
+            look_up = self._threads.run(lambda: self._resolver.look_up(model))
+            self._look_ups[model] = now, look_up
+            look_up.add_done_callback(lambda _: self._looked_up(model))
+        began, look_up = self._look_ups[model]
+        if last is None:
+            return await self._wait_for(request, asyncio.shield(look_up))
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(asyncio.shield(look_up), max(0.0, began + PATIENCE - now))
+        return last
+
+    def _looked_up(self, model: Reference) -> None:
+        look_up = self._look_ups.pop(model)[1]
+        if not look_up.cancelled():
+            look_up.exception()  # asyncio logs an exception that nothing has retrieved
+
+    async def _warm(self, request: PredictionRequest) -> tuple[ServedVersion, Warm]:
+        version = request.version or await self.resolve(request)
+        warm = self._models.known(version.digest)
+        if warm is None:
+            warm = await self._run(request, lambda: self._load(version))
+        request.version = version
+        return version, warm
+
+    def _submit(
+        self,
+        request: PredictionRequest,
+        warm: Warm,
+        rows: Rows,
+        encoder: Encoder,
+        waiter: Waiter,
+        began: float,
+    ) -> PendingPrediction:
+        assert request.version is not None  # noqa: S101 - resolved before
+        warm.versions.add(request.version)
+        pending = PendingPrediction(
+            request.version,
+            warm,
+            rows,
+            encoder,
+            waiter,
+            deadline=request.deadline,
+            mergeable=request.mergeable,
+            observer=request.observer,
+        )
+        self._batches.submit(pending)
+        self._observe(request.version, "parse", pending.since - began, 1)
+        return pending
+
+    def _check_room(self, warm: Warm, decoder: Decoder, body: bytes) -> None:
+        """Refuses a request that the queue has no room for before its rows are decoded."""
+        if self._batches.waiting and not self._batches.has_room(warm, decoder.most_rows(body)):
+            raise Overloaded
+
+    async def _run(self, request: PredictionRequest, work: Callable[[], T]) -> T:
+        return await self._wait_for(request, self._threads.run(work))
+
+    async def _wait_for(self, request: PredictionRequest, future: asyncio.Future[T]) -> T:
+        return await wait_for(future, request.deadline, request.disconnected)
+
+
+def _decode(request: PredictionRequest, body: bytes) -> Any:
+    """Decodes a large body, whose values are counted in the budget of memory before they are made."""
+    request.share.take(request.decoder.memory_of(body))
+    return request.decoder.decode(body)
+
+
+def _check_answer(warm: Warm, rows: int) -> int:
+    """About the bytes of the answer, if that is not too large."""
+    size = warm.answer_bytes * rows
+    if size > MOST_ANSWER_BYTES:
+        most = MOST_ANSWER_BYTES // warm.answer_bytes
+        raise AnswerTooLarge(f"the answers to {rows} rows would be too large; send at most {most} rows to this model")
+    return size
+
+
+def _unknown_categories(warm: Warm, rows: Rows) -> int:
+    if warm.has_categories and not isinstance(rows, list):
+        return unknown_categories(warm.signature.inputs, rows)
+    return 0

@@ -1,0 +1,11 @@
+"""A version of a model that answers predictions."""
+
+from typing import NamedTuple
+
+
+class ServedVersion(NamedTuple):
+    """A version by its digest, and by the name and number under which it is asked for: names may share a digest."""
+
+    digest: str
+    name: str
+    number: int
