@@ -10,10 +10,9 @@ from fastapi import Request
 
 from model_store.os_errors import storage_errors
 from service.api.content_coding import Decompressor, decompress, decompressor
-from service.api.dependencies import parts_of
+from service.api.dependencies import services_of
 from service.api.errors import TooLarge, UnsupportedMediaType
-from service.api.json import decode_json, json_weight
-from service.api.pools import pools, write
+from service.strict_json import decode_body, memory_of
 
 MOST_JSON_BYTES = 16 * 2**20
 LARGE = 64 * 2**10  # bytes of JSON from which on the event loop does not decode it itself
@@ -31,7 +30,7 @@ async def read_json(request: Request) -> AsyncIterator[Any]:
     """The decoded body, as a dependency of routes: until they have answered it counts as memory that is taken.
 
     Raises:
-        UnsupportedMediaType, TooLarge, InvalidCoding, InvalidJson: it is no JSON that this service takes.
+        UnsupportedMediaType, TooLarge, InvalidCoding, NotStrictJson: it is no JSON that this service takes.
         Overloaded: the bodies of others take all the memory there is for them.
     """
     given = media_type(request)
@@ -48,8 +47,8 @@ async def decoded_body(request: Request, absent: Any = NO_DEFAULT) -> AsyncItera
     Raises:
         As `read_json`.
     """
-    parts = await parts_of(request)
-    with parts.bodies.share() as share:
+    services = await services_of(request)
+    with services.bodies.share() as share:
         coding = _decompressor(request, MOST_JSON_BYTES)
         chunks = []
         async for chunk in _as_they_come(request, MOST_JSON_BYTES):
@@ -61,10 +60,10 @@ async def decoded_body(request: Request, absent: Any = NO_DEFAULT) -> AsyncItera
         def decoded() -> Any:
             content = body if coding is None else decompress(body, coding, share.take)
             if len(content) > LARGE:
-                share.take(json_weight(content))
-            return absent if not content and absent is not NO_DEFAULT else decode_json(content)
+                share.take(memory_of(content))
+            return absent if not content and absent is not NO_DEFAULT else decode_body(content)
 
-        yield decoded() if coding is None and len(body) <= LARGE else await pools().planning.run(decoded)
+        yield decoded() if coding is None and len(body) <= LARGE else await services.pools.planning.run(decoded)
 
 
 @contextmanager
@@ -99,14 +98,14 @@ async def hand_on(request: Request, most: int, take: Callable[[bytes], object]) 
     Raises:
         TooLarge, InvalidCoding: there are more bytes than `most`, or they are not what Content-Encoding says.
     """
-    coding = _decompressor(request, most)
+    coding, pools = _decompressor(request, most), (await services_of(request)).pools
 
     def pass_on(chunk: bytes) -> None:
         for piece in (chunk,) if coding is None else coding.pieces(chunk):
             take(piece)
 
     async for chunk in _as_they_come(request, most):
-        await write(pass_on, chunk)
+        await pools.write(pass_on, chunk)
     if coding is not None:
         coding.end()
 

@@ -10,10 +10,6 @@ class RequestError(Exception):
         super().__init__(message or self.__doc__)
 
 
-class InvalidJson(RequestError):
-    """The body is not valid JSON."""
-
-
 class InvalidRequest(RequestError):
     """The request is not valid."""
 

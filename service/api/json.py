@@ -1,34 +1,7 @@
-"""JSON from outside, decoded strictly; JSON to outside."""
-
-from typing import Any
+"""JSON to outside."""
 
 import orjson
 from fastapi import Response
-
-from service.api.errors import InvalidJson, TooLarge
-from service.strict_json import BOM, NotStrictJson, TooManyBrackets, count_brackets, count_byte, decode
-
-A_CONTAINER, A_VALUE = 200, 32  # bytes that an object or list, and a number or text in it, take in memory
-
-
-def decode_json(body: bytes) -> Any:
-    """The value of a body, as `decode` takes it; it may begin with a byte order mark.
-
-    Raises:
-        InvalidJson: it is none, it is too deep, or an object has a name twice.
-        TooLarge: it has too many lists and objects.
-    """
-    try:
-        return decode(body.removeprefix(BOM))
-    except TooManyBrackets as error:
-        raise TooLarge(str(error)) from None
-    except NotStrictJson as error:
-        raise InvalidJson(f"The body is not valid JSON: {error}.") from None
-
-
-def json_weight(body: bytes) -> int:
-    """About how many bytes of memory decoding takes, beside the body: most of it for objects, lists and their values."""
-    return A_CONTAINER * count_brackets(body) + A_VALUE * count_byte(body, b",")
 
 
 def json_response(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -41,7 +41,6 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     http.TooManyConnections: (503, "overloaded"),
     http.CutOff: (503, "unavailable"),
     http.HttpError: (400, "invalid_request"),
-    edge.InvalidJson: (400, "invalid_json"),
     strict_json.NotStrictJson: (400, "invalid_json"),
     strict_json.TooManyBrackets: (413, "too_large"),
     edge.InvalidRequest: (422, "invalid_request"),
@@ -88,6 +87,8 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     workflow.NotAvailable: (404, "not_available"),
     workflow.WorkflowError: (422, "invalid_spec"),
     serving.Overloaded: (429, "overloaded"),
+    serving.AnswerTooLarge: (413, "too_large"),
+    serving.ClientGone: (400, "invalid_request"),  # which no client reads
     serving.DeadlineExceeded: (504, "deadline_exceeded"),
     serving.ServingError: (500, "prediction_failed"),
     Cancelled: (400, "invalid_request"),  # which nobody reads

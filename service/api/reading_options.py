@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from service.api.errors import InvalidFields, InvalidJson, TooLarge
-from service.api.json import decode_json
+from service.api.errors import InvalidFields
+from service.strict_json import NotStrictJson, TooManyBrackets, decode_body
 from service.workflow.data.reading import ReadingOptions
 from service.workflow.errors import Fault, step
 from service.workflow.spec_base import MOST_FAULTS, FaultBudget, faults, shown
@@ -109,8 +109,8 @@ def _words(given: list[str]) -> list[str]:
 
 def _object(name: str, text: str) -> dict[str, Any]:
     try:
-        value = decode_json(text.encode())
-    except (InvalidJson, TooLarge):
+        value = decode_body(text.encode())
+    except (NotStrictJson, TooManyBrackets):
         value = None
     if not isinstance(value, dict):
         raise ValueError(f"expected a JSON object by column, such as {BY_COLUMN[name]}")

@@ -4,16 +4,11 @@ uvicorn's protocol has no such limits. Clients that send slowly, never read, or 
 requests are refused here.
 """
 
-import array
 import asyncio
-import fcntl
-import socket
-import termios
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import httptools
@@ -24,38 +19,38 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from service.http_server.direct_request import LONGEST_URL, MOST_BODY_BYTES, DirectRequest, FastPath
 from service.http_server.errors import (
     AddressTooLong,
     HeadTooLarge,
     HttpError,
     MalformedRequest,
     TooManyConnections,
-    TooSlow,
 )
 from service.http_server.fair_start import FairStart
+from service.http_server.half_closing import HalfClosing, Trailers
 from service.http_server.request_head import MOST_HEAD_BYTES, check_head, check_protocol
+from service.http_server.sockets import has_unread
+from service.http_server.time_limits import TimeLimits
 from service.http_server.timeouts import Timeouts
 
 PIECE = 32 * 2**10  # bytes that are parsed before the limits are checked again
 MOST_PIPELINED = 16  # requests that may wait for the answer to one before them
 LATE = 64 * 2**10  # bytes of a body above which its end is not awaited when its request is answered early
 ENOUGH = 4 * 2**10  # bytes of a body that wake its reader before it is whole
+SETTLE = 0.2  # seconds in which connections that have begun are accepted, and their requests arrive, before the server stops
 LINGER_BYTES = 64 * 2**10  # of a body that are still read once its request has been answered
-
-# Connections are checked every half second, and a limit starts with the first check that finds the connection waiting: each of
-# these may take up to a second longer. So nothing that is to end within 10 seconds lasts longer.
-IDLE_SECONDS = 8.5  # between two requests
-HEAD_SECONDS = 8.0  # from the first byte of a request to the end of its head
-BODY_SECONDS = 8.0  # over which a body must come at
-LEAST_RATE = 1024  # bytes a second
-UNREAD_SECONDS = 8.5  # in which nothing of an answer that waits arrives
-LINGER_SECONDS = 2.0  # for a client to read why it was refused
 
 AnswerTo = Callable[[HttpError], Response]  # the answer to a request that is refused
 Refused = Callable[[str, str, int], None]  # is called with method and path, `-` for what is not known, and the status
 
-NOTHING, _HEAD, _BODY = 0, 1, 2  # the part of a request that has begun and not ended
-_UNREAD, _LINGERING, _NEW = object(), object(), object()
+_NOTHING, _HEAD, _BODY = 0, 1, 2  # the part of a request that has begun and not ended
+
+
+class State(ServerState):
+    """What the connections of a server share."""
+
+    stopping = False
 
 
 class Connection(HttpToolsProtocol):
@@ -64,11 +59,12 @@ class Connection(HttpToolsProtocol):
     Args:
         answer_to: gives the answer to a request that is refused here.
         refused: is called after each refusal, for the log and the metrics.
+        fast_path: answers some requests without ASGI.
     """
 
     # Class attributes: most connections keep these values, and need no memory for them.
-    _part = NOTHING
-    _received = 0  # bytes in all
+    _part = _NOTHING
+    received = 0  # bytes in all
     _unframed = 0  # bytes since a head, or a piece of a body, was whole
     _begun: bytes | None = None  # of a head that is not whole, the pieces before the last one
     _piece: bytes | memoryview = b""
@@ -76,11 +72,12 @@ class Connection(HttpToolsProtocol):
     _late = False  # whether a body is awaited that is long, or of unknown length
     _keeps_alive = True  # as the client has asked, while the body may still fail
     _discards = False  # whether received bytes are thrown away
-    _lingers = False
-    _waits_for: object = None  # what the connection waited for at the last check: an object that is new with each wait
-    _since = 0.0  # when that was first seen
-    _unsent = _discarded = 0  # bytes
-    _pace: deque[tuple[float, int]]  # of a body that does not come at once: how many bytes were there, and when
+    lingers = False  # whether it is closed for writing
+    _discarded = 0  # bytes
+    _gathered: list[bytes] | None = None  # the body of a request that may take the fast path
+    _target: Any = None  # of that request
+    _by_name: dict[bytes, bytes]  # its headers
+    _length: int | None  # of its body
 
     def __init__(
         self,
@@ -91,11 +88,14 @@ class Connection(HttpToolsProtocol):
         *,
         answer_to: AnswerTo,
         refused: Refused,
+        fast_path: FastPath | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.ws_protocol_class = None
         self._answer_to = answer_to
         self._refused = refused
+        self._fast_path = fast_path
+        self._limits = TimeLimits(self)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Starts the time limits."""
@@ -119,7 +119,7 @@ class Connection(HttpToolsProtocol):
         if self._discards:
             self._discard(size)
             return
-        self._received += size
+        self.received += size
         if size <= PIECE:
             self._parse(data)
             return
@@ -148,23 +148,27 @@ class Connection(HttpToolsProtocol):
                 return False
         return True
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._fair_start.start(partial(super()._start_asgi_task, cycle, app))
-
     # Callbacks of the parser
 
     def on_message_begin(self) -> None:
-        """A request begins. Its ASGI scope is made by `let_in`."""
+        """A request begins. Its ASGI scope is made by `_let_in`."""
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
         self._part, self._unframed, self._begun = _HEAD, 0, b""
 
     def on_headers_complete(self) -> None:
-        """The head is whole: it is checked, and the request passed to the application."""
-        self.let_in(self.checked())
+        """The head is whole: it is checked, and the request goes to the application, or is gathered for the fast path."""
+        length, before = self._checked(), self.cycle
+        self._target = self._fast_target(length)
+        if self._target is not None:
+            self._length, self._gathered = length, []
+        else:
+            self._let_in(length)
+        if self._stopping and before is not None and before is not self.cycle and not before.response_started:
+            before.keep_alive = True  # its answer is not the connection's last
 
-    def checked(self) -> int | None:
+    def _checked(self) -> int | None:
         """Checks the head. Returns the bytes that the body will have; None when it comes in chunks.
 
         Raises:
@@ -176,7 +180,7 @@ class Connection(HttpToolsProtocol):
         self._begun = None
         return check_head(self.url, self.headers, self.parser.get_http_version)
 
-    def let_in(self, length: int | None) -> None:
+    def _let_in(self, length: int | None) -> None:
         """Passes the request to the application; its body will have `length` bytes."""
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
@@ -189,12 +193,15 @@ class Connection(HttpToolsProtocol):
             # Until the body is there, an answer is the last one on this connection.
             self._late = True
             self._keeps_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
-            self.cycle.transport = _HalfClosing(self)  # type: ignore[assignment]
-            self.headers = _Trailers()
+            self.cycle.transport = HalfClosing(self)  # type: ignore[assignment]
+            self.headers = Trailers()
 
     def on_body(self, body: bytes) -> None:
         """Adds a piece to the body, or drops it once the request has been answered."""
         self._unframed = 0
+        if self._gathered is not None:
+            self._gathered.append(body)
+            return
         cycle = self.cycle
         if cycle.response_complete:
             return
@@ -207,7 +214,10 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        self._part = NOTHING
+        if self._gathered is not None and self._takes_fast_path(self._gathered):
+            return
+        self._stop_gathering()
+        self._part = _NOTHING
         cycle = self.cycle
         if cycle.response_complete:
             return
@@ -217,15 +227,87 @@ class Connection(HttpToolsProtocol):
                 cycle.keep_alive = self._keeps_alive
         cycle.more_body = False
         cycle.message_event.set()
+        if self._stopping:
+            self.let_last()
 
     def on_response_complete(self) -> None:
         """Starts the next request that waits. `Timeouts` closes an idle connection, which needs no timer."""
         self.server_state.total_requests += 1
-        if self._lingers or self.transport.is_closing():
+        if self.lingers or self.transport.is_closing():
             return
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
+
+    # The fast path
+
+    def _fast_target(self, length: int | None) -> Any | None:
+        """What the request is for, if it may take the fast path: a POST about whose head nothing is special."""
+        if self._fast_path is None or self.parser.get_method() != b"POST":
+            return None
+        self._by_name = dict(self.headers)
+        plain = (
+            length is not None
+            and length <= MOST_BODY_BYTES
+            and len(self._by_name) == len(self.headers)
+            and len(self.url) <= LONGEST_URL
+            and b"%" not in self.url
+            and b"?" not in self.url
+            and not self.expect_100_continue
+            and not self.flow.write_paused
+            and self.limit_concurrency is None
+            and self.parser.get_http_version() == "1.1"
+            and not self.parser.should_upgrade()
+            and (self.cycle is None or self.cycle.response_complete)
+        )
+        return self._fast_path.find(self.url.decode("latin-1")) if plain else None
+
+    def _takes_fast_path(self, gathered: list[bytes]) -> bool:
+        keep_alive = not self._stopping and bool(self.parser.should_keep_alive())
+        request = DirectRequest(self, self._by_name, b"".join(gathered), keep_alive)
+        if not cast(FastPath, self._fast_path).answer(request, self._target):
+            return False
+        self._gathered, self.cycle = None, request  # type: ignore[assignment]
+        self._part = _NOTHING
+        return True
+
+    def _stop_gathering(self) -> None:
+        """Passes a request that is being gathered to the application."""
+        if self._gathered is not None:
+            gathered, self._gathered = self._gathered, None
+            self._let_in(self._length)
+            for each in gathered:
+                self.on_body(each)
+
+    # The end of the service
+
+    @property
+    def _stopping(self) -> bool:
+        return cast(State, self.server_state).stopping
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if self._stopping and cycle is self.cycle:
+            cycle.keep_alive = False
+        self._fair_start.start(partial(super()._start_asgi_task, cycle, app))
+
+    def let_last(self) -> None:
+        """Makes the answer to the newest request the connection's last, unless its head has been sent."""
+        if self.cycle is not None and not self.cycle.response_started:
+            self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """Closes the connection once nothing is under way and no received bytes are unread."""
+        self._stop_gathering()
+        if has_unread(self.transport):
+            self.loop.call_later(SETTLE, super().shutdown)
+        else:
+            super().shutdown()
+
+    def cut_off(self) -> None:
+        """Ends a request on the fast path that has no answer."""
+        cycle: object = self.cycle
+        if isinstance(cycle, DirectRequest) and not cycle.response_complete:
+            cycle.cut_off()
 
     # Refusals
 
@@ -234,15 +316,15 @@ class Connection(HttpToolsProtocol):
         if isinstance(cause, asyncio.QueueFull):
             self._stop_reading()  # the client may send the rest again
         else:
-            self._give_up(cause if isinstance(cause, HttpError) else MalformedRequest())
+            self.give_up(cause if isinstance(cause, HttpError) else MalformedRequest())
 
     def _endless(self) -> None:
         if self._part == _BODY:
-            self._give_up(MalformedRequest("there is more around the pieces of the body than may be"))
+            self.give_up(MalformedRequest("there is more around the pieces of the body than may be"))
         elif self.headers:
-            self._give_up(HeadTooLarge(f"the head of the request has more than {MOST_HEAD_BYTES} bytes"))
+            self.give_up(HeadTooLarge(f"the head of the request has more than {MOST_HEAD_BYTES} bytes"))
         else:
-            self._give_up(AddressTooLong(f"the address has more than {MOST_HEAD_BYTES} bytes"))
+            self.give_up(AddressTooLong(f"the address has more than {MOST_HEAD_BYTES} bytes"))
 
     def _stop_reading(self) -> None:
         """Discards further bytes: the requests that were passed on are answered, and the connection closes after the last."""
@@ -250,7 +332,7 @@ class Connection(HttpToolsProtocol):
         if self.cycle is not None:
             self.cycle.keep_alive = False
 
-    def _give_up(self, error: HttpError) -> None:
+    def give_up(self, error: HttpError) -> None:
         """Ends the request that is being received, with this answer if it has none. The answer never takes the place of another
         that the client waits for."""
         cycle = self.cycle
@@ -281,9 +363,14 @@ class Connection(HttpToolsProtocol):
         bytes is reset, and its last answer lost."""
         if self.transport.is_closing():
             return
-        self._discards = self._lingers = True
+        self._discards = self.lingers = True
         self.flow.resume_reading()
         self.transport.write_eof()
+
+    @property
+    def receives_head(self) -> bool:
+        """Whether the head of a request has begun and is not whole."""
+        return self._part == _HEAD
 
     @property
     def awaits_body(self) -> bool:
@@ -295,97 +382,16 @@ class Connection(HttpToolsProtocol):
         if self._discarded > LINGER_BYTES:
             self.flow.pause_reading()
 
-    # Time limits
-
     def check_timeouts(self, now: float) -> bool:
-        """Closes the connection if its client is too late, and returns whether it did."""
-        unsent, cycle = self.transport.get_write_buffer_size(), self.cycle
-        if unsent:
-            unsent += _on_its_way(self.transport)
-            if unsent < self._unsent:
-                self._waits_for = None
-            self._unsent = unsent
-            late = self._too_long(_UNREAD, now, UNREAD_SECONDS)
-            if late:
-                self.transport.abort()
-        elif self._lingers:
-            late = self._too_long(_LINGERING, now, LINGER_SECONDS)
-            if late:
-                self.transport.abort()
-        elif cycle is not None and not cycle.response_complete:
-            late = cycle.more_body and self._is_slow(now)
-            if late:
-                self._give_up(TooSlow(f"the body came slower than {LEAST_RATE} bytes a second"))
-            elif not cycle.more_body:
-                self._waits_for = None  # the service is at work
-        elif self._part == _HEAD:
-            late = self._too_long(self.headers, now, HEAD_SECONDS)
-            if late:
-                self._give_up(TooSlow(f"the head of the request took longer than {HEAD_SECONDS:.0f} seconds"))
-        else:
-            late = self._too_long(_NEW if cycle is None else cycle.message_event, now, IDLE_SECONDS)
-            if late:
-                self.transport.close()
-        return late
-
-    def _too_long(self, what: object, now: float, seconds: float) -> bool:
-        if self._waits_for is not what:
-            self._waits_for, self._since = what, now
-            return False
-        return now - self._since >= seconds
-
-    def _is_slow(self, now: float) -> bool:
-        """Whether the body comes too slowly."""
-        cycle = self.cycle
-        to_read = cycle.message_event.is_set()
-        if self._waits_for is not cycle or to_read or self.flow.read_paused or cycle.waiting_for_100_continue:
-            self._waits_for, self._pace = cycle, deque()  # the service has something to read
-        pace = self._pace
-        pace.append((now, self._received))
-        while len(pace) > 1 and pace[1][0] <= now - BODY_SECONDS:
-            pace.popleft()
-        began, before = pace[0]
-        return now - began >= BODY_SECONDS and self._received - before < LEAST_RATE * (now - began)
+        """Closes the connection if its client is too late, and returns whether it did. A body that is being gathered goes over
+        ASGI: there it is known how long it may take, and how much of it may wait."""
+        self._stop_gathering()
+        return self._limits.check(now)
 
     def resume_writing(self) -> None:
         """The client has read."""
         super().resume_writing()
-        self._waits_for = None
-
-
-def _on_its_way(transport: asyncio.Transport) -> int:
-    """Bytes in the socket's send queue. The kernel takes hundreds of kilobytes from the transport at once, so that the progress
-    of a slow reader shows only here."""
-    sent: socket.socket = transport.get_extra_info("socket")
-    waiting = array.array("i", [0])
-    try:
-        fcntl.ioctl(sent.fileno(), termios.TIOCOUTQ, waiting)
-    except OSError:
-        return 0
-    return waiting[0]
-
-
-class _HalfClosing:
-    """The transport of a request that may be answered before its body is whole: then it must not be closed at once."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.write = connection.transport.write
-        self.is_closing = connection.transport.is_closing
-
-    def close(self) -> None:
-        """Closes the connection, for writing only while a body is being received."""
-        if self._connection.awaits_body:
-            self._connection.half_close()
-        else:
-            self._connection.transport.close()
-
-
-class _Trailers(list[tuple[bytes, bytes]]):
-    """Headers after a body. They are dropped: the request has started without them."""
-
-    def append(self, _: tuple[bytes, bytes]) -> None:
-        """Drops it."""
+        self._limits.restart()
 
 
 _shared: WeakKeyDictionary[ServerState, tuple[Timeouts, FairStart]] = WeakKeyDictionary()

@@ -1,12 +1,16 @@
 """The sockets that the service listens on: opened once, and shared by all processes that answer."""
 
+import array
+import asyncio
 import contextlib
 import ctypes
 import errno
+import fcntl
 import os
 import socket
 import struct
 import sys
+import termios
 from collections.abc import Iterable
 
 BACKLOG = 2048  # connections that may wait to be accepted
@@ -65,3 +69,24 @@ def take_no_more(listeners: Iterable[socket.socket]) -> None:
     for listener in listeners:
         with contextlib.suppress(OSError):
             listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filter_)
+
+
+def has_unread(transport: asyncio.Transport) -> bool:
+    """Whether bytes have arrived on a connection that have not been read."""
+    connection: socket.socket | None = transport.get_extra_info("socket")
+    return connection is not None and not transport.is_closing() and _queued(connection, termios.FIONREAD) > 0
+
+
+def in_send_queue(transport: asyncio.Transport) -> int:
+    """Bytes in the socket's send queue. The kernel takes hundreds of kilobytes from the transport at once, so that the progress
+    of a slow reader shows only here."""
+    return _queued(transport.get_extra_info("socket"), termios.TIOCOUTQ)
+
+
+def _queued(connection: socket.socket, queue: int) -> int:
+    waiting = array.array("i", [0])
+    try:
+        fcntl.ioctl(connection.fileno(), queue, waiting)
+    except OSError:  # it is closed
+        return 0
+    return waiting[0]

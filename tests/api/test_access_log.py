@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from service.api.middleware import access_log
+from service.telemetry import access_log
 from tests.api.conftest import train
 from tests.api.keyed import KeyedServer
 from tests.api.live_server import LiveServer, until
@@ -33,7 +33,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Keye
 def answered(server: LiveServer, since: int = 0) -> list[dict[str, Any]]:
     """The lines of the access log. Every other line must be JSON, too."""
     found = [json.loads(line) for line in server.log()[since:].split("\n")[:-1]]
-    return [each for each in found if each["logger"] == "service.api.middleware.access_log"]
+    return [each for each in found if each["logger"] == "service.telemetry.access_log"]
 
 
 def ask(server: KeyedServer) -> None:

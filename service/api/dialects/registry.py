@@ -1,5 +1,4 @@
-"""The protocol of each path: for predictions, which `service/api/predictions/router.py` takes, and for the errors of all
-others."""
+"""The dialect of each path, for predictions and for errors."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,23 +10,31 @@ from service.api.dialects import open_inference, open_inference_models, sagemake
 from service.api.dialects.open_inference import OPEN_INFERENCE
 from service.api.dialects.sagemaker import INVOCATIONS, PING, SAGEMAKER
 from service.api.dialects.tensorflow_serving import TENSORFLOW_SERVING
-from service.api.predictions.codecs import NATIVE, Dialect
-from service.use_cases.version_resolver import Key
+from service.api.predictions import paths
+from service.api.predictions.dialect import Dialect, Target
+from service.api.predictions.negotiation import NATIVE
+from service.serving.prediction import Reference
 
 ROUTERS = (open_inference_models, tensorflow_serving, sagemaker)
 
 
-def asked(path: str, default: Key | None) -> tuple[Key, Dialect] | None:
-    """Who is asked for a prediction by a POST to this path, and in which dialect; `default` is the model without a name."""
-    if (key := open_inference.asked(path)) is not None:
-        return key, OPEN_INFERENCE
-    if (key := tensorflow_serving.asked(path)) is not None:
-        return key, TENSORFLOW_SERVING
-    return (default, SAGEMAKER) if path == INVOCATIONS and default is not None else None
+def target_of(path: str, default_model: Reference | None) -> Target | None:
+    """The model and the dialect in which a POST to this path asks for predictions; None for every other path.
+
+    Args:
+        default_model: the model of a path that names none.
+    """
+    if (model := paths.model_of(path)) is not None:
+        return model, NATIVE
+    if (model := open_inference.model_of(path)) is not None:
+        return model, OPEN_INFERENCE
+    if (model := tensorflow_serving.model_of(path)) is not None:
+        return model, TENSORFLOW_SERVING
+    return (default_model, SAGEMAKER) if path == INVOCATIONS and default_model is not None else None
 
 
-def spoken_at(path: str) -> Dialect:
-    """The dialect of whoever asks for this path."""
+def dialect_of(path: str) -> Dialect:
+    """The dialect of any path: its errors are those of that protocol."""
     if path == "/v2" or path.startswith("/v2/"):
         return OPEN_INFERENCE
     if path in (INVOCATIONS, PING):
@@ -36,7 +43,7 @@ def spoken_at(path: str) -> Dialect:
 
 
 def install(app: FastAPI) -> None:
-    """Lets the app's refusals be told in the dialect of their path."""
+    """Makes the errors of the app those of the dialect of their path."""
     for error, handler in list(app.exception_handlers.items()):
         if error is not WebSocketRequestValidationError:  # FastAPI's own, which answers nothing
             app.add_exception_handler(error, _in_dialect(handler))
@@ -44,6 +51,6 @@ def install(app: FastAPI) -> None:
 
 def _in_dialect(handler: Callable[..., Any]) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def handle(request: Request, error: Exception) -> Response:
-        return spoken_at(request.scope["path"]).refuse(await handler(request, error))
+        return dialect_of(request.scope["path"]).refuse(await handler(request, error))
 
     return handle

@@ -3,13 +3,13 @@ what MLflow's scoring server takes, and errors are told as MLflow tells them; Sa
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 
 from service.api.dependencies import Service
 from service.api.dialects.refusals import described, with_error_code
 from service.api.errors import UnsupportedMediaType
-from service.api.pools import PooledRoute
+from service.api.routing import PooledRoute
 from service.api.predictions.dialect import Dialect, Headers
 from service.api.predictions.negotiation import accepted
 from service.api.schemas.documents import exactly_one, json_body, plain_refusal
@@ -17,7 +17,6 @@ from service.serving.codecs import DECODERS, JSON, JSON_LINES, dataframe
 from service.serving.codecs.codec import Decoder, Encoder
 from service.serving.codecs.dataframe import CSV, KEYS
 from service.serving.codecs.tensorflow_serving import ROWS
-from service.use_cases.version_resolver import Key
 from service.workflow.errors import NotAvailable
 
 INVOCATIONS, PING = "/invocations", "/ping"
@@ -68,21 +67,15 @@ def _encoder(headers: Headers, _: Any) -> Encoder:
 SAGEMAKER = Dialect(_decoder, _encoder, with_error_code)
 
 
-def default_model(request: Request) -> Key | None:
-    """The model that `/invocations` asks, if the settings name one."""
-    key: Key | None = request.app.state.default_model
-    return key
-
-
 @router.get(
     PING,
     summary="Whether the service can answer, for SageMaker",
     response_class=PlainTextResponse,
     responses=plain_refusal("The model is not in memory yet, or the service is about to stop."),
 )
-async def ping(request: Request, service: Service) -> Response:
+async def ping(service: Service) -> Response:
     """200 once the model that the settings name is in memory; at once if they name none."""
-    key = default_model(request)
+    key = service.default_model
     ready = not service.feed.closed and (key is None or service.current.last_known(key) is not None)
     return PlainTextResponse("\n", 200 if ready else 503)
 

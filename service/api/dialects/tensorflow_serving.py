@@ -8,18 +8,18 @@ from fastapi import APIRouter, Response
 from model_store import Store, Version
 from model_store.errors import VersionNotFound
 from service.api.dependencies import Service
-from service.api.dialects.paths import parts
 from service.api.dialects.refusals import described, with_error
 from service.api.errors import UnsupportedMediaType
 from service.api.json import json_response
 from service.api.path_converters import noun
-from service.api.pools import PooledRoute
+from service.api.routing import PooledRoute
 from service.api.predictions.dialect import Dialect, Headers, content_type
+from service.api.predictions.paths import parts
 from service.api.schemas.documents import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, exactly_one, json_body
 from service.serving.codecs import JSON, outputs, tensorflow_serving
 from service.serving.codecs.codec import Decoder
 from service.serving.codecs.tensorflow_serving import SIGNATURE
-from service.use_cases.version_resolver import Key
+from service.serving.prediction import Reference
 from service.use_cases.open_model import signature_of
 from service.use_cases.predict import choose
 
@@ -29,7 +29,7 @@ DTYPES = {"FP32": "DT_FLOAT", "FP64": "DT_DOUBLE", "INT64": "DT_INT64", "BOOL": 
 router = APIRouter(prefix="/v1/models/{name}", tags=["dialects"], responses=described("error"), route_class=PooledRoute)
 
 
-def asked(path: str) -> Key | None:
+def model_of(path: str) -> Reference | None:
     """The model and the version or label that a prediction is asked of; None for every other path."""
     found = parts(path, START, END)
     if found is None or found[1] not in ("", "versions", "labels"):

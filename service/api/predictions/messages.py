@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from service.api.errors import InvalidRequest
-from service.api.middleware import access_log
+from service.telemetry import access_log
 from service.api.predictions.dialect import Dialect, Headers, Target
 from service.api.problems import answer_to
 from service.serving.codecs.codec import JsonThenBytes

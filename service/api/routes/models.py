@@ -3,22 +3,21 @@
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import FileResponse
 
 from model_store import Entry, Store, Version
 from model_store.errors import UNREADABLE, AliasCorrupt, NotFound, Unavailable
 from service.access.audit import note
 from service.api.accept import choose
-from service.api.dependencies import Parts, Service
+from service.api.dependencies import Service, Services
 from service.api.json import json_response
 from service.api.pagination import After, Limit, cut, newest_first, page_response
 from service.api.path_converters import noun
-from service.api.pools import PooledRoute, pool, pools
 from service.api.problems import answer_for
+from service.api.routing import PooledRoute, pool
 from service.api.schemas import documents
 from service.api.schemas.documents import PROBLEMS, file_answer
-from service.telemetry.predictions import PredictionFigures
 from service.use_cases.open_model import STATE_DICT
 from service.use_cases.predict import warm
 from service.workflow import inspection
@@ -60,7 +59,7 @@ def show(service: Service, name: str) -> Response:
 
 
 @router.delete(f"/{noun('name')}", status_code=204, summary="Delete a model")
-def remove(request: Request, service: Service, name: str) -> Response:
+def remove(service: Service, name: str) -> Response:
     """The model's aliases and every version go. The numbers are not used again."""
     known = [service.store.models.record(name, number) for number in service.store.models.numbers(name)]
     try:
@@ -68,7 +67,7 @@ def remove(request: Request, service: Service, name: str) -> Response:
         note("model.deleted", name)
         service.plots.forget(record.digest for record in known if record is not None)
     finally:
-        _follow(request, service, name)  # a deletion that was cut short has taken some versions, too
+        _follow(service, name)  # a deletion that was cut short has taken some versions, too
     return Response(status_code=204)
 
 
@@ -97,14 +96,14 @@ def manifest(service: Service, name: str, version: str) -> Response:
 
 
 @router.delete(f"/{{name}}/versions/{noun('version')}", status_code=204, summary="Delete a version")
-def remove_version(request: Request, service: Service, name: str, version: str) -> Response:
+def remove_version(service: Service, name: str, version: str) -> Response:
     """The version goes, be it damaged or not; 409 while an alias points at it. Its number is not used again."""
     number = service.store.number(name, version)
     record = service.store.models.record(name, number)
     service.store.delete_version(name, number)
     note("version.deleted", f"{name}/{number}", before=None if record is None else record.digest)
     service.plots.forget([] if record is None else [record.digest])
-    _follow(request, service, name)
+    _follow(service, name)
     return Response(status_code=204)
 
 
@@ -154,7 +153,7 @@ async def plots(
 ) -> Response:
     """`data`, `predictions` or `learning_curve`; a suffix `.png`, `.svg` or `.json` beats Accept."""
     plot, form = _form(plot, accept)
-    found = await pools().reading.run(service.store.resolve, name, version)
+    found = await service.pools.reading.run(service.store.resolve, name, version)
     drawn = await service.plots.draw(service.store, found, plot, form)
     return Response(drawn, media_type=FORMS[form])
 
@@ -173,7 +172,7 @@ def exports(service: Service, name: str, version: str, export: str) -> Response:
     raise NotAvailable(f"only the safetensors export is there yet, of {', '.join(EXPORTS)}")
 
 
-def _follow(request: Request, service: Parts, name: str) -> None:
+def _follow(service: Services, name: str) -> None:
     """Predictions follow a deletion; what is in memory of what has gone goes, too, and its figures."""
 
     def gone(each: str, number: int) -> bool:
@@ -181,11 +180,10 @@ def _follow(request: Request, service: Parts, name: str) -> None:
 
     service.current.follow(name)
     service.warm.forget(gone)
-    figures: PredictionFigures = request.app.state.figures
-    figures.forget(gone)
+    service.metrics.predictions.forget(gone)
 
 
-def _safetensors(service: Parts, version: Version) -> Response:
+def _safetensors(service: Services, version: Version) -> Response:
     path = service.store.models.path(version, STATE_DICT)
     return FileResponse(path, media_type=SAFETENSORS, filename=f"{version.name}-{version.number}.safetensors")
 

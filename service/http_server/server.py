@@ -6,93 +6,28 @@ accepted, the listener is closed, and whoever's request has been read is answere
 """
 
 import asyncio
-import fcntl
 import logging
 import os
 import signal
 import socket
 import sys
-import termios
 import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-from uvicorn.server import ServerState
 
-from service.api.predictions.fast_path import ShortWay
-from service.api.security_headers import ALWAYS
+from service.http_server.connection import SETTLE, Connection, State
 from service.http_server.sockets import BACKLOG, address_of, take_no_more
 
 MOST_SECONDS_TO_STOP = 20  # for the requests under way, once the listener is closed
 TO_PART = 2  # seconds of them, for those to whom it is said that they are not answered
 TO_END = 4  # seconds after them, in which the application ends; then the process does, whatever its threads still do
-SETTLE = 0.2  # seconds in which connections that have begun are accepted, and their requests arrive
 INTERPRETER_TURN = 0.0002  # seconds until a thread that wants the interpreter gets it
 
 log = logging.getLogger(__name__)
-
-
-class State(ServerState):
-    """What the connections of a server have in common."""
-
-    stopping = False
-
-
-class Protocol(ShortWay):
-    """One connection. Once the service stops, the reply to the last request that was read from it is its last reply."""
-
-    def keeps_alive(self) -> bool:
-        """Whether another request may come."""
-        return not self._stopping and super().keeps_alive()
-
-    def on_headers_complete(self) -> None:
-        """Another request has come. One before it that has no reply yet is the last no more."""
-        before = self.cycle
-        super().on_headers_complete()
-        if self._stopping and before is not None and before is not self.cycle and not before.response_started:
-            before.keep_alive = True
-
-    def on_message_complete(self) -> None:
-        """The request is whole."""
-        super().on_message_complete()
-        if self._stopping:
-            self.let_last()
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        if self._stopping and cycle is self.cycle:
-            cycle.keep_alive = False
-        super()._start_asgi_task(cycle, app)
-
-    @property
-    def _stopping(self) -> bool:
-        return cast(State, self.server_state).stopping
-
-    def let_last(self) -> None:
-        """Lets the newest request be the connection's last, unless the head of its reply has been sent and says nothing
-        of it: then it is the next one, or none."""
-        if self.cycle is not None and not self.cycle.response_started:
-            self.cycle.keep_alive = False
-
-    def shutdown(self) -> None:
-        """Closes the connection: at once where nothing is under way and nothing has arrived that nobody has read."""
-        if self._unread():
-            self.loop.call_later(SETTLE, super().shutdown)
-        else:
-            super().shutdown()
-
-    def _unread(self) -> bool:
-        """Whether bytes wait to be read."""
-        connection = self.transport.get_extra_info("socket")
-        if connection is None or self.transport.is_closing():
-            return False
-        count = fcntl.ioctl(connection.fileno(), termios.FIONREAD, b"\0" * 4)
-        return int.from_bytes(count, sys.byteorder) > 0
 
 
 class Server(uvicorn.Server):
@@ -100,10 +35,11 @@ class Server(uvicorn.Server):
 
     Args:
         app: what answers.
-        http: makes a connection's protocol: a `Protocol`, or what becomes one.
+        http: makes the protocol of a connection.
         delay: seconds between the word that it stops and the end of listening.
         stopping: called as soon as it is asked to stop, once, perhaps from a signal handler.
-        alone: whether nobody else listens on the sockets.
+        alone: whether no other process listens on the sockets.
+        headers: of every answer.
     """
 
     def __init__(
@@ -114,9 +50,11 @@ class Server(uvicorn.Server):
         delay: float,
         stopping: Callable[[], None],
         alone: bool,
+        headers: list[tuple[str, str]],
     ) -> None:
         config = uvicorn.Config(
             app,
+            interface="asgi3",
             loop="uvloop",
             http=http,  # type: ignore[arg-type] # it is called, and nothing else
             proxy_headers=False,  # nothing here believes them
@@ -124,7 +62,7 @@ class Server(uvicorn.Server):
             log_config=None,
             access_log=False,
             server_header=False,
-            headers=ALWAYS,
+            headers=headers,
             timeout_graceful_shutdown=MOST_SECONDS_TO_STOP,
         )
         super().__init__(config)
@@ -157,7 +95,7 @@ class Server(uvicorn.Server):
 
     def _let_last(self) -> None:
         for connection in self.server_state.connections:
-            if isinstance(connection, Protocol):
+            if isinstance(connection, Connection):
                 connection.let_last()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -200,7 +138,7 @@ class Server(uvicorn.Server):
         for task in list(self.server_state.tasks):
             task.cancel()
         for connection in list(self.server_state.connections):
-            if isinstance(connection, Protocol):
+            if isinstance(connection, Connection):
                 connection.cut_off()
 
 
