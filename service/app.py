@@ -21,6 +21,7 @@ from service.api.holder import Holder
 from service.api.middleware import access_log
 from service.api.middleware.authorize import Edge
 from service.api.middleware.instrument import Watched
+from service.api.middleware.scopes import RequiredScopes
 from service.api.openapi import describe
 from service.api.routes import (
     aliases,
@@ -87,6 +88,7 @@ def build(startup: Startup, engine: Engine | None = None, wire: Wire | None = No
     """
     settings, metrics, services = startup.settings, Metrics(), Holder[Services]()
     audit_log, endpoint = Audit(settings.home.resolve() / "audit"), Holder[PredictionEndpoint]()
+    scopes = RequiredScopes(each.router for each in ROUTERS)
     install_models(plug_in_kinds())
 
     @asynccontextmanager
@@ -110,12 +112,12 @@ def build(startup: Startup, engine: Engine | None = None, wire: Wire | None = No
     dialects.install(app)
     for each in ROUTERS:
         app.include_router(each.router)
-    framework, authorized = app.build_middleware_stack, partial(entry, startup, audit_log, metrics, endpoint)
+    framework, authorized = app.build_middleware_stack, partial(entry, startup, audit_log, metrics, scopes, endpoint)
     # Before its middleware and router, which take several times as long as a prediction does.
     app.build_middleware_stack = lambda: authorized(  # type: ignore[method-assign]
         Watched(framework(), metrics.requests, lambda: services.get().traces)
     )
-    app.openapi = lambda: describe(app, keys_on=startup.keyring.on)  # type: ignore[method-assign] # FastAPI's own way
+    app.openapi = lambda: describe(app, scopes, keys_on=startup.keyring.on)  # type: ignore[method-assign] # FastAPI's own way
     return Application(app, authorized(app), metrics, services)
 
 

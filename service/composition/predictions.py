@@ -15,6 +15,7 @@ from service.api.dependencies import Services
 from service.api.holder import Holder
 from service.api.middleware.authorize import Edge
 from service.api.middleware.instrument import WatchedPredictions, refused, turned_away
+from service.api.middleware.scopes import RequiredScopes
 from service.api.predictions.endpoint import Predictions, measure
 from service.api.predictions.router import Front
 from service.background.trainings import BETWEEN_ROUNDS
@@ -35,7 +36,12 @@ PredictionEndpoint = Predictions | WatchedPredictions
 
 
 def entry(
-    startup: Startup, audit: Audit, metrics: Metrics, predictions: Holder[PredictionEndpoint], app: ASGIApp
+    startup: Startup,
+    audit: Audit,
+    metrics: Metrics,
+    scopes: RequiredScopes,
+    predictions: Holder[PredictionEndpoint],
+    app: ASGIApp,
 ) -> Edge:
     """The ASGI application in front of `app`, or of a part of it: authorization, then predictions."""
     front = Front(app, default_model(startup.settings), predictions.get)
@@ -43,6 +49,7 @@ def entry(
         front,
         startup.keyring,
         audit,
+        needed=scopes.needed,
         asked=front.asked_before,
         short=front.short,
         told=partial(refused, metrics.requests),

@@ -13,6 +13,7 @@ from service import server as server_module
 from service.access.audit import Audit
 from service.access.keyring import Keyring
 from service.api.middleware.authorize import Edge
+from service.api.middleware.scopes import RequiredScopes
 from service.api.predictions.codecs import NATIVE
 from service.api.predictions.fast_path import Asked, Exchange
 from service.api.problems import answer_to
@@ -52,7 +53,7 @@ def main(folder: Path) -> None:
     def asked(path: str) -> Asked | None:
         return (("line", None), NATIVE) if path == "/v1/short" else None
 
-    edge = Edge(stuck, keyring, audit, asked=asked, short=short, told=lambda *_: None)
+    edge = Edge(stuck, keyring, audit, needed=RequiredScopes([]).needed, asked=asked, short=short, told=lambda *_: None)
     begin = partial(Protocol, asked=asked, answer=edge.short, answer_to=answer_to, refused=lambda *_: None)
     listeners = open_listeners("127.0.0.1", 0)
     print(listeners[0].getsockname()[1], flush=True)  # noqa: T201 - read by the test

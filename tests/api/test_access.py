@@ -12,14 +12,13 @@ import pytest
 from service.access.keyring import Keyring
 from service.access.scopes import Scope
 from service.api.dialects.registry import spoken_at
-from service.api.middleware.scopes import OPEN, needed
 from service.api.predictions.codecs import NATIVE
 from service.api.schemas.documents import NewKey
 from tests.api.conftest import LINE, train
 from tests.api.keyed import KeyedServer
 from tests.api.live_server import until
 from tests.api.test_edge import problem
-from tests.api.test_needed_scope import ADDRESSES, ROUTES
+from tests.api.test_needed_scope import ADDRESSES, OPEN, ROUTES, needed
 
 LONG_ENOUGH = "correct-horse-battery-staple-and-more"
 

@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 
+from service.access.scopes import Scope
 from service.api.bodies import MOST_JSON_BYTES
 from service.api.dependencies import Service
 from service.api.dialects.refusals import described, with_error_code
@@ -28,7 +29,7 @@ from service.api.predictions.codecs import (
     accepted,
     read_envelope,
 )
-from service.api.routing import PooledRoute
+from service.api.routing import PooledRoute, needs
 from service.api.schemas.documents import exactly_one, json_body, plain_refusal
 from service.serving.fast_json import PLACE, WORTH_IT, ValueList, of_list, without_lists
 from service.serving.formats.columns import invalid
@@ -179,6 +180,7 @@ SAGEMAKER = Dialect(_reader, _form, with_error_code)
     response_class=PlainTextResponse,
     responses=plain_refusal("The model is not in memory yet, or the service is about to stop."),
 )
+@needs(None)
 async def ping(service: Service) -> Response:
     """200 once the model that the settings name is in memory; at once if they name none."""
     key = service.default_model
@@ -192,6 +194,7 @@ async def ping(service: Service) -> Response:
     response_model=dict[str, Any],
     openapi_extra=json_body(SCHEMA, EXAMPLE),
 )
+@needs(Scope.PREDICT)
 def invocations() -> Response:
     """By the model that `MODELWRIGHT_DEFAULT_MODEL` names; also `text/csv`, with a header or without one."""
     raise NotAvailable("no model is named for this path; MODELWRIGHT_DEFAULT_MODEL says which one it is")

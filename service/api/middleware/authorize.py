@@ -15,7 +15,6 @@ from service.access.scopes import Scope as KeyScope
 from service.api.dialects.registry import spoken_at
 from service.api.middleware.audit import Attempt
 from service.api.middleware.browser_guard import check_neighbour
-from service.api.middleware.scopes import needed
 from service.api.predictions.fast_path import Answer, Asked, Exchange
 from service.api.problems import answer_for, answer_to
 from service.api.security_headers import PAGES, POLICY
@@ -36,6 +35,7 @@ class Edge:
         app: what answers.
         keyring: the keys.
         audit: where changes, and attempts at them, are written down.
+        needed: the scope that a method and path need, None for no key, and whether the request is audited.
         asked: what knows the paths of predictions.
         short: what answers predictions the short way.
         told: is told of what was refused here: the request, the answer's status, and the seconds that it took.
@@ -48,6 +48,7 @@ class Edge:
         keyring: Keyring,
         audit: Audit,
         *,
+        needed: Callable[[str, str], tuple[KeyScope | None, bool]],
         asked: Callable[[str], Asked | None],
         short: Answer,
         told: Callable[[Scope, int, float], None],
@@ -56,6 +57,7 @@ class Edge:
         self._app = app
         self.asked = asked
         self._short = short
+        self._needed = needed
         self._told = told
         self._keyring = keyring
         self._audit = audit
@@ -103,7 +105,7 @@ class Edge:
         self, scope: Scope, receive: Receive, reply: Send, headers: Mapping[bytes, bytes], began: float
     ) -> None:
         name = REQUEST_ID.get()
-        need, changes = needed(scope["method"], scope["path"])
+        need, changes = self._needed(scope["method"], scope["path"])
         key, refused = self._let_in(need, scope["method"], headers)
         scope[CALLER] = key
         _describe(scope, name, key)
