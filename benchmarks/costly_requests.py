@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import io
 import json
+import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,10 @@ import numpy as np
 import polars as pl
 from safetensors.numpy import load, save
 
-from service.api.content_coding import zstd
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 MIB = 2**20
 JSON, LINES, NPY, CSV, PARQUET = (
@@ -122,7 +126,7 @@ def prepare(http: httpx.Client) -> Prepared:
     names = [f"a column of some length, number {at}" for at in range(300)]
     records = [dict.fromkeys(names, float(at % 7)) | {"y": float(at)} for at in range(50)]
     broad = {"kind": "rows", "records": records, "target": "y"}
-    specs = [{"model_name": "line"}, {"model_name": "wide", "model": wide}, {"model_name": "broad", "data": broad}]
+    specs: list[dict[str, Any]] = [{"model_name": "line"}, {"model_name": "wide", "model": wide}, {"model_name": "broad", "data": broad}]
     for spec in specs:
         trained = http.post("/v1/training-jobs", json=SPEC | {"training": {"epochs": 1}} | spec).json()["id"]
         while http.get(f"/v1/training-jobs/{trained}?wait=30").json()["status"] in ("queued", "running"):

@@ -25,7 +25,7 @@ from benchmarks.costly_requests import (
     request,
     table,
 )
-from service.api.predictions.codecs import READERS
+from service.serving.codecs import DECODERS
 
 ROWS = 1_000_000
 UPLOADED = (
@@ -144,7 +144,7 @@ def _bodies(path: str, told: dict[str, Any]) -> list[tuple[str, Make]]:
     if not kinds:
         return [("", bytes)]
     if path.endswith("/predictions"):
-        return [(kind, PREDICTIONS[kind]) for kind in READERS]
+        return [(kind, PREDICTIONS[kind]) for kind in DECODERS]
     if FORM in kinds:
         return [(kind, UPLOADS[kind]) for kind in kinds]
     made = DOCUMENTS.get(path) or next((make for end, make in SHAPES.items() if path.endswith(end)), None)

@@ -4,7 +4,6 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import NamedTuple
 
 from fastapi import FastAPI
@@ -18,9 +17,8 @@ from service.api.dependencies import Services
 from service.api.dialects import registry as dialects
 from service.api.head import AnswerHead
 from service.api.holder import Holder
-from service.telemetry import access_log
-from service.api.middleware.authorize import Edge
-from service.api.middleware.instrument import Watched
+from service.api.middleware.instrument import Instrument
+from service.api.middleware.scopes import RequiredScopes
 from service.api.openapi import describe
 from service.api.routes import (
     aliases,
@@ -34,15 +32,16 @@ from service.api.routes import (
     predictions,
     training_jobs,
 )
+from service.api.security_headers import ALWAYS
 from service.background.channel import Wire
 from service.background.trainings import open_journal, plug_in_kinds
-from service.composition.predictions import PredictionEndpoint, connections, entry
+from service.composition.predictions import Entry, OpenPredictions, entry
 from service.composition.services import open_services
+from service.http_server.server import Server
 from service.http_server.sockets import open_listeners
-from service.server import Server
 from service.settings import forget_secrets
 from service.startup import Startup
-from service.telemetry import logs
+from service.telemetry import access_log, logs
 from service.telemetry.metrics import Metrics
 from service.workflow.models import install as install_models
 
@@ -64,20 +63,15 @@ ROUTERS = (
 
 
 class Application(NamedTuple):
-    """The application, and what the HTTP server needs besides."""
+    """The application: a request passes its entry, and what is not answered there goes on to the framework."""
 
     framework: FastAPI
-    entry: Edge  # before FastAPI's own entry, which looks at the environment for each request
+    entry: Entry
     metrics: Metrics
     services: Holder[Services]
 
 
-def create_app(startup: Startup, engine: Engine | None = None, wire: Wire | None = None) -> FastAPI:
-    """The application; see `build`."""
-    return build(startup, engine, wire).framework
-
-
-def build(startup: Startup, engine: Engine | None = None, wire: Wire | None = None) -> Application:
+def create_app(startup: Startup, engine: Engine | None = None, wire: Wire | None = None) -> Application:
     """The application. Its services are opened by its lifespan.
 
     Args:
@@ -86,13 +80,14 @@ def build(startup: Startup, engine: Engine | None = None, wire: Wire | None = No
         wire: to the other processes of the service, if there are any; one of them runs the trainings, else this one does.
     """
     settings, metrics, services = startup.settings, Metrics(), Holder[Services]()
-    audit_log, endpoint = Audit(settings.home.resolve() / "audit"), Holder[PredictionEndpoint]()
+    audit_log, predictions_ = Audit(settings.home.resolve() / "audit"), Holder[OpenPredictions]()
+    scopes = RequiredScopes(each.router for each in ROUTERS)
     install_models(plug_in_kinds())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = engine or open_journal(settings)
-        async with open_services(startup, audit_log, metrics, endpoint, database, wire) as opened:
+        async with open_services(startup, audit_log, metrics, predictions_, database, wire) as opened:
             with services.holding(opened):
                 yield
 
@@ -110,13 +105,10 @@ def build(startup: Startup, engine: Engine | None = None, wire: Wire | None = No
     dialects.install(app)
     for each in ROUTERS:
         app.include_router(each.router)
-    framework, authorized = app.build_middleware_stack, partial(entry, startup, audit_log, metrics, endpoint)
-    # Before its middleware and router, which take several times as long as a prediction does.
-    app.build_middleware_stack = lambda: authorized(  # type: ignore[method-assign]
-        Watched(framework(), metrics.requests, lambda: services.get().traces)
-    )
-    app.openapi = lambda: describe(app, keys_on=startup.keyring.on)  # type: ignore[method-assign] # FastAPI's own way
-    return Application(app, authorized(app), metrics, services)
+    instrumented = Instrument(app, metrics.requests, lambda: services.get().traces)
+    first = entry(startup, audit_log, metrics, scopes, predictions_, instrumented)
+    app.openapi = lambda: describe(app, scopes, keys_on=startup.keyring.on)  # type: ignore[method-assign] # FastAPI's own way
+    return Application(app, first, metrics, services)
 
 
 def serve(startup: Startup, listeners: list[socket.socket] | None = None, wire: Wire | None = None) -> None:
@@ -136,18 +128,19 @@ def serve(startup: Startup, listeners: list[socket.socket] | None = None, wire: 
     access_log.log.disabled = settings.access_log == "none"
     engine = open_journal(settings)  # before uvicorn, which would wrap what goes wrong in a traceback
     forget_secrets()
-    app = build(startup, engine, wire)
+    app = create_app(startup, engine, wire)
 
     def drain() -> None:
         if app.services.value is not None:  # else the lifespan has not begun
             app.services.value.drain()
 
     server = Server(
-        app.entry,
-        http=connections(app.entry, app.metrics),
+        app.entry.app,
+        http=app.entry.connection,
         delay=settings.stop_delay_seconds,
         stopping=drain,
         alone=wire is None,
+        headers=ALWAYS,
     )
     if wire is not None:
         wire.heed["stop"] = lambda _: server.announce()

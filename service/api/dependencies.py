@@ -15,13 +15,13 @@ from service.api.pools import Pools
 from service.jobs.feed import Feed
 from service.jobs.journal import Journal
 from service.serving.memory_budget import MemoryBudget
-from service.serving.warm_models import WarmModels
 from service.serving.prediction import Reference
+from service.serving.warm_models import WarmModels
 from service.telemetry.metrics import Metrics
-from service.use_cases.version_resolver import VersionResolver
 from service.use_cases.draw_plot import Plots
 from service.use_cases.submit_training import Limits
 from service.use_cases.upload_dataset import Surveys
+from service.use_cases.version_resolver import VersionResolver
 
 if TYPE_CHECKING:
     from service.telemetry.traces import Traces
@@ -37,7 +37,7 @@ class Services:
     wake: Callable[[], None]  # wakes the runner of trainings, in this process or another
     drain: Callable[[], None]  # ends long waits and starts no more trainings, before a stop; also from a signal handler
     warm: WarmModels
-    versions: VersionResolver
+    current: VersionResolver
     default_model: Reference | None  # the model that `/invocations` predicts with
     temporary: Path
     plots: Plots

@@ -5,13 +5,13 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from service.api.middleware.scopes import needed
+from service.api.middleware.scopes import RequiredScopes
 from service.api.schemas import documents
 
 SCHEME = {"type": "http", "scheme": "bearer", "description": "A key: `modelwright keys create`, or `POST /v1/keys`."}
 
 
-def describe(app: FastAPI, *, keys_on: bool) -> dict[str, Any]:
+def describe(app: FastAPI, scopes: RequiredScopes, *, keys_on: bool) -> dict[str, Any]:
     """The document. A service without keys asks for none, and says so."""
     if app.openapi_schema is None:
         made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
@@ -24,7 +24,7 @@ def describe(app: FastAPI, *, keys_on: bool) -> dict[str, Any]:
                     _parameter(each) for each in operation.get("parameters", ()) if each["name"].lower() != "accept"
                 ]
         app.openapi_schema = made
-    return _secured(app.openapi_schema) if keys_on else app.openapi_schema
+    return _secured(app.openapi_schema, scopes) if keys_on else app.openapi_schema
 
 
 def _parameter(told: dict[str, Any]) -> dict[str, Any]:
@@ -38,14 +38,13 @@ def _parameter(told: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _secured(schema: dict[str, Any]) -> dict[str, Any]:
+def _secured(schema: dict[str, Any], scopes: RequiredScopes) -> dict[str, Any]:
+    def security(method: str, path: str) -> list[dict[str, list[str]]]:
+        scope, _ = scopes.needed(method.upper(), path)  # a parameter in braces is one part of a path like any other
+        return [] if scope is None else [{"key": [scope.word]}]
+
     paths = {
-        path: {method: told | {"security": _security(method.upper(), path)} for method, told in item.items()}
+        path: {method: operation | {"security": security(method, path)} for method, operation in item.items()}
         for path, item in schema["paths"].items()
     }
     return schema | {"paths": paths}
-
-
-def _security(method: str, path: str) -> list[dict[str, list[str]]]:
-    scope, _ = needed(method, path)  # a parameter in braces is one part of a path like any other
-    return [] if scope is None else [{"key": [scope.word]}]

@@ -157,7 +157,11 @@ def answer_to(error: Exception) -> Response:
             return _of_the_disk(error)
         return _unforeseen(error)
     faults: Sequence[Fault] = getattr(error, "faults", ())
-    return problem(status, code, _told(faults) if faults else str(error), faults)
+    answer = problem(status, code, _told(faults) if faults else str(error), faults)
+    if isinstance(error, access.Unauthorized):
+        challenge = 'Bearer error="invalid_token"' if isinstance(error, access.UnknownKey) else "Bearer"
+        answer.headers["WWW-Authenticate"] = challenge
+    return answer
 
 
 def answer_without_request(error: Exception) -> Response:

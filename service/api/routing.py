@@ -1,17 +1,28 @@
-"""The routes of this API: each runs in a thread pool unless it is a coroutine."""
+"""The routes of this API: the scope that each needs, and the thread pool that it runs in unless it is a coroutine."""
 
 import functools
 import inspect
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from service.access.scopes import Scope
 from service.api.dependencies import services_of
 from service.api.pools import REQUEST
 
 T = TypeVar("T")
+
+
+class Need(NamedTuple):
+    """What a request needs: a key with this scope (None: no key), and whether it has a line in the audit log."""
+
+    scope: Scope | None
+    audited: bool = True  # if its method may change something; of the scope `predict` it changes nothing
+
+
+ADMIN = Need(Scope.ADMIN)  # of routes that do not say what they need
 
 
 class PooledRoute(APIRoute):
@@ -31,14 +42,28 @@ class PooledRoute(APIRoute):
         return handle_in_context
 
 
-def pool(name: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
-    """Names the pool in which the function of a route runs."""
+def needs(scope: Scope | None, *, audited: bool = True) -> Callable[[T], T]:
+    """Sets the scope that a request to the function's routes needs (None: no key), and whether the audit log has it."""
+    return _marked("need", Need(scope, audited))
 
-    def named(endpoint: Callable[..., T]) -> Callable[..., T]:
-        endpoint.pool = name  # type: ignore[attr-defined]
+
+def pool(name: str) -> Callable[[T], T]:
+    """Names the pool in which the function of a route runs."""
+    return _marked("pool", name)
+
+
+def need_of(route: APIRoute) -> Need:
+    """What the decorator `needs` has set; without it the scope is `admin`."""
+    need: Need = getattr(route.endpoint, "need", ADMIN)
+    return need
+
+
+def _marked(name: str, value: object) -> Callable[[T], T]:
+    def mark(endpoint: T) -> T:
+        setattr(endpoint, name, value)
         return endpoint
 
-    return named
+    return mark
 
 
 def _pooled(endpoint: Callable[..., T]) -> Callable[..., Coroutine[Any, Any, T]]:

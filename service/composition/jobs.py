@@ -20,7 +20,7 @@ from service.telemetry.exposition import families
 from service.telemetry.metrics import Metrics
 from service.telemetry.open_traces import open_traces
 from service.telemetry.watchers import Watchers
-from service.use_cases.current_versions import CurrentVersions
+from service.use_cases.version_resolver import VersionResolver
 
 
 class Jobs:
@@ -33,7 +33,7 @@ class Jobs:
         metrics: Metrics,
         engine: Engine,
         store: Store,
-        current: CurrentVersions,
+        current: VersionResolver,
         wire: Wire | None,
     ) -> None:
         self._metrics, self._wire = metrics, wire

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
+from typing import NamedTuple
 
 from starlette.types import ASGIApp
 
@@ -12,78 +13,106 @@ from model_store.errors import StoreError
 from service.access.audit import Audit
 from service.api import problems
 from service.api.dependencies import Services
+from service.api.dialects.registry import target_of
 from service.api.holder import Holder
-from service.api.middleware.authorize import Edge
-from service.api.middleware.instrument import WatchedPredictions, refused, turned_away
-from service.api.predictions.endpoint import Predictions, measure
-from service.api.predictions.router import Front
+from service.api.middleware.authorize import Authorize
+from service.api.middleware.instrument import InstrumentedPredictions, refused, refused_connection
+from service.api.middleware.scopes import RequiredScopes
+from service.api.predictions.endpoint import PredictionEndpoint
+from service.api.predictions.fast_path import FastPath
+from service.api.predictions.router import Endpoint, PredictionRouter
 from service.background.trainings import BETWEEN_ROUNDS
+from service.http_server.connection import Connection
 from service.http_server.idle_connection import IdleConnection
-from service.server import Protocol
-from service.serving.batches import Batches
+from service.serving.micro_batches import MicroBatches
+from service.serving.prediction import Reference
+from service.serving.predictor import Predictor
+from service.serving.served_version import ServedVersion
 from service.settings import Settings
 from service.startup import Startup
 from service.telemetry.gauges import Gauges
 from service.telemetry.metrics import Metrics
-from service.use_cases.current_versions import ROUND, Key
-from service.use_cases.predict import choose
-from service.use_cases.predict import warm as load
+from service.telemetry.predictions import PredictionFigures
+from service.use_cases.predict import choose, load, served
+from service.use_cases.version_resolver import ROUND
 
 PER_PLACE = 8  # requests that may wait for the store, a model or a large body, for each place before a forward pass
 
-PredictionEndpoint = Predictions | WatchedPredictions
+
+class OpenPredictions(NamedTuple):
+    """What answers predictions while the application runs."""
+
+    endpoint: Endpoint
+    predictor: Predictor | None  # for the fast path, where that is not instrumented away
+
+
+class Entry(NamedTuple):
+    """The ASGI application in front of the framework, and what makes the protocol of a new connection."""
+
+    app: Authorize
+    connection: Callable[..., IdleConnection]
 
 
 def entry(
-    startup: Startup, audit: Audit, metrics: Metrics, predictions: Holder[PredictionEndpoint], app: ASGIApp
-) -> Edge:
-    """The ASGI application in front of `app`, or of a part of it: authorization, then predictions."""
-    front = Front(app, default_model(startup.settings), predictions.get)
-    return Edge(
-        front,
+    startup: Startup,
+    audit: Audit,
+    metrics: Metrics,
+    scopes: RequiredScopes,
+    predictions: Holder[OpenPredictions],
+    framework: ASGIApp,
+) -> Entry:
+    """What a request passes before the framework: authorization, then the router of predictions; or the fast path."""
+    router = PredictionRouter(
+        framework,
+        partial(target_of, default_model=default_model(startup.settings)),
+        lambda: predictions.get().endpoint,
+    )
+    app = Authorize(
+        router,
         startup.keyring,
         audit,
-        asked=front.asked_before,
-        short=front.short,
-        told=partial(refused, metrics.requests),
+        needed=scopes.needed,
+        refused=partial(refused, metrics.requests),
         any_host=startup.settings.insecure,
     )
-
-
-def connections(first: Edge, metrics: Metrics) -> Callable[..., IdleConnection]:
-    """What uvicorn calls for the protocol of a new connection; `first` also answers predictions in the connection itself."""
-    begin = partial(
-        Protocol,
-        asked=first.asked,
-        answer=first.short,
+    connection = partial(
+        Connection,
         answer_to=problems.answer_without_request,
-        refused=partial(turned_away, metrics.requests),
+        refused=partial(refused_connection, metrics.requests),
+        fast_path=FastPath(router.find, app.check, lambda: predictions.get().predictor, metrics.predictions),
     )
-    return partial(IdleConnection, begin=begin)
+    return Entry(app, partial(IdleConnection, begin=connection))
 
 
 @contextmanager
-def open_predictions(settings: Settings, services: Services) -> Iterator[PredictionEndpoint]:
-    """The endpoint of predictions, with its micro-batches, threads and metrics."""
+def open_predictions(settings: Settings, services: Services) -> Iterator[OpenPredictions]:
+    """The predictor and its endpoint, with micro-batches, threads and metrics."""
     figures, traces = services.metrics.predictions, services.traces
-    batches = Batches(
+    observe = partial(_observe, figures)
+    batches = MicroBatches(
         light=settings.light_predictions,
         threads=settings.prediction_threads,
         places=settings.waiting_predictions,
-        measure=measure(figures),
+        observe=observe,
     )
     services.metrics.add(_gauges(services, batches))
     most_waiting = PER_PLACE * settings.waiting_predictions
-    with closing(
-        Predictions(services.store, services.warm, services.current, batches, figures, most_waiting, services.bodies)
-    ) as predictions:
+    load_version = partial(load, services.store, services.warm)
+    with closing(Predictor(services.current, load_version, services.warm, batches, observe, most_waiting)) as predictor:
+        endpoint = PredictionEndpoint(predictor, figures, services.bodies)
         log_all = settings.access_log == "all"
         # Not instrumented unless the settings ask for it: that takes time of each prediction.
-        instrumented = traces is not None or log_all
-        yield WatchedPredictions(predictions, traces, log_all=log_all) if instrumented else predictions
+        if traces is None and not log_all:
+            yield OpenPredictions(endpoint, predictor)
+        else:
+            yield OpenPredictions(InstrumentedPredictions(endpoint, traces, log_all=log_all), None)
 
 
-def default_model(settings: Settings) -> Key | None:
+def _observe(figures: PredictionFigures, version: ServedVersion, stage: str, value: float, times: int) -> None:
+    figures.observe(version.name, version.number, stage, value, times)
+
+
+def default_model(settings: Settings) -> Reference | None:
     """The model of the settings: `houses`, `houses@3` or `houses@production` as a name and a reference."""
     if settings.default_model is None:
         return None
@@ -99,8 +128,8 @@ async def follow_store(services: Services) -> None:
         current.round()
         if default is not None and current.last_known(default) is None:
             with contextlib.suppress(StoreError):  # it is not there yet, or cannot be read
-                load(store, services.warm, choose(store, *default))
-                current.look(default)
+                load(store, services.warm, served(choose(store, *default)))
+                current.look_up(default)
 
     while True:
         await asyncio.to_thread(look)
@@ -120,7 +149,7 @@ async def forget_deleted(services: Services) -> None:
         await asyncio.sleep(BETWEEN_ROUNDS)
 
 
-def _gauges(services: Services, batches: Batches) -> Gauges:
+def _gauges(services: Services, batches: MicroBatches) -> Gauges:
     warm, bodies = services.warm, services.bodies
     return Gauges(
         [

@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
+from functools import partial
 
 import torch
 from sqlalchemy import Engine
@@ -18,7 +19,7 @@ from service.background.trainings import memory_limit
 from service.composition.jobs import Jobs
 from service.composition.metrics import exposition
 from service.composition.predictions import (
-    PredictionEndpoint,
+    OpenPredictions,
     default_model,
     follow_store,
     forget_deleted,
@@ -28,10 +29,11 @@ from service.serving.memory_budget import MemoryBudget
 from service.serving.warm_models import WarmModels
 from service.startup import Startup
 from service.telemetry.metrics import Metrics
-from service.use_cases.current_versions import CurrentVersions
 from service.use_cases.draw_plot import Plots
+from service.use_cases.predict import choose, load
 from service.use_cases.submit_training import Limits, plan
 from service.use_cases.upload_dataset import Surveys
+from service.use_cases.version_resolver import VersionResolver
 from service.workflow.spec import EXAMPLE, parse
 
 
@@ -40,7 +42,7 @@ async def open_services(
     startup: Startup,
     audit: Audit,
     metrics: Metrics,
-    predictions: Holder[PredictionEndpoint],
+    predictions: Holder[OpenPredictions],
     engine: Engine,
     wire: Wire | None,
 ) -> AsyncIterator[Services]:
@@ -50,7 +52,7 @@ async def open_services(
         startup: the settings, and what was opened according to them.
         audit: the audit log; closed at the end, as the keyring is.
         metrics: the metrics of this process.
-        predictions: holds the endpoint of predictions meanwhile.
+        predictions: holds what answers predictions meanwhile.
         engine: the journal's database; closed at the end.
         wire: to the supervisor, if there is one; then another process runs the trainings, else this one does.
     """
@@ -59,13 +61,12 @@ async def open_services(
     async with AsyncExitStack() as stack:
         stack.callback(engine.dispose)
         store, warm = Store.open(settings.home.resolve() / "store"), WarmModels(settings.warm_model_bytes)
-        current = CurrentVersions(store, warm)
+        current = VersionResolver(partial(choose, store), partial(load, store, warm), warm.pin)
         jobs = Jobs(startup, audit, metrics, engine, store, current, wire)
         services = _services(startup, audit, metrics, store, warm, current, jobs, wire)
         for each in (audit, startup.keyring, services.pools):
             stack.enter_context(closing(each))
-        endpoint = stack.enter_context(open_predictions(settings, services))
-        stack.enter_context(predictions.holding(endpoint))
+        stack.enter_context(predictions.holding(stack.enter_context(open_predictions(settings, services))))
         startup.keyring.follow()
         warming = asyncio.create_task(asyncio.to_thread(_warm_up, store, services.limits))
         stack.push_async_callback(asyncio.wait, [warming])
@@ -81,7 +82,7 @@ def _services(
     metrics: Metrics,
     store: Store,
     warm: WarmModels,
-    current: CurrentVersions,
+    current: VersionResolver,
     jobs: Jobs,
     wire: Wire | None,
 ) -> Services:

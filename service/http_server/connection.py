@@ -38,7 +38,9 @@ PIECE = 32 * 2**10  # bytes that are parsed before the limits are checked again
 MOST_PIPELINED = 16  # requests that may wait for the answer to one before them
 LATE = 64 * 2**10  # bytes of a body above which its end is not awaited when its request is answered early
 ENOUGH = 4 * 2**10  # bytes of a body that wake its reader before it is whole
-SETTLE = 0.2  # seconds in which connections that have begun are accepted, and their requests arrive, before the server stops
+SETTLE = (
+    0.2  # seconds in which connections that have begun are accepted, and their requests arrive, before the server stops
+)
 LINGER_BYTES = 64 * 2**10  # of a body that are still read once its request has been answered
 
 AnswerTo = Callable[[HttpError], Response]  # the answer to a request that is refused

@@ -61,8 +61,8 @@ class DirectRequest:
         return self.url.decode("latin-1")
 
     def is_over(self) -> bool:
-        """Whether the client has gone."""
-        return self.disconnected or self._connection.transport.is_closing()
+        """Whether it has been answered, or the client has gone."""
+        return self.response_complete or self.disconnected or self._connection.transport.is_closing()
 
     def send(self, status: int, head: bytes, body: bytes) -> None:
         """Sends the answer. `head` has its lines but Content-Length and Connection."""

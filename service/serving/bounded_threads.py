@@ -5,7 +5,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from service.serving.errors import ClientGone, DeadlineExceeded, Overloaded
 
@@ -24,7 +24,8 @@ async def wait_for(future: asyncio.Future[T], deadline: float | None, disconnect
     left = None if deadline is None else deadline - time.perf_counter()
     gone = None if disconnected is None else asyncio.ensure_future(disconnected())
     try:
-        await asyncio.wait({future, *([] if gone is None else [gone])}, timeout=left, return_when="FIRST_COMPLETED")
+        either: list[asyncio.Future[Any]] = [future] if gone is None else [future, gone]
+        await asyncio.wait(either, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         if future.done():
             return future.result()
         raise DeadlineExceeded if gone is None or not gone.done() else ClientGone

@@ -9,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -217,7 +216,9 @@ def _together(batch: Sequence[PendingPrediction], observe: Observe) -> list[byte
     else:
         bodies, start = [], 0
         for pending in batch:
-            bodies += pending.encoder.write(pending.version, pending.warm, answers[start : start + pending.count], [pending.count])
+            bodies += pending.encoder.write(
+                pending.version, pending.warm, answers[start : start + pending.count], [pending.count]
+            )
             start += pending.count
     rendered = time.perf_counter()
     observe(first.version, "forward", computed - began, len(batch))
@@ -242,7 +243,9 @@ def _answers(batch: Sequence[PendingPrediction]) -> Array:
         )
     if all(pending.rows is not None for pending in batch):
         return forward(warm, _tensor(warm, [row for pending in batch for row in pending.rows or ()]), whole=True)
-    return forward(warm, torch.cat([_tensor(warm, pending.rows) if pending.raw is None else pending.raw for pending in batch]))
+    return forward(
+        warm, torch.cat([_tensor(warm, pending.rows) if pending.raw is None else pending.raw for pending in batch])
+    )
 
 
 def _is_wanted(pending: PendingPrediction) -> bool:

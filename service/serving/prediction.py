@@ -22,7 +22,7 @@ class PredictionRequest:
         decoder: of the body.
         encoder: gives the encoder of the answer to a decoded body; it may raise.
         body: the body, as `unpack` takes it if there is that.
-        share: of the memory for bodies.
+        share: of the memory for bodies; a small body needs none.
         chunks: the pieces of a stream of rows instead of a body.
         unpack: decompresses the body; called in a thread.
         deadline: as `time.perf_counter` counts, after which the answer is of no use.
@@ -36,7 +36,7 @@ class PredictionRequest:
     decoder: Decoder
     encoder: Callable[[Any], Encoder]
     body: bytes
-    share: Share
+    share: Share | None
     chunks: AsyncIterable[bytes] | None = None
     unpack: Callable[[bytes], bytes] | None = None
     deadline: float | None = None

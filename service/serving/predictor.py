@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -108,26 +109,17 @@ class Predictor:
             StoreError: there is no such version, or it cannot be read.
             ServingError: as `service/serving/errors.py` has them.
         """
-        began, decoder = time.perf_counter(), request.decoder
+        began = time.perf_counter()
         known = request.version or self._resolver.known(request.model)
         warm = None if known is None else self._models.known(known.digest)
         if warm is not None:
             request.version = known
-            self._check_room(warm, decoder, request.body)
-        if (unpack := request.unpack) is not None:
-            packed, request.body = request.body, b""
-            request.body = await self._run(request, lambda: unpack(packed))
-            del packed
-        body, request.body = request.body, b""
-        in_thread = len(body) > decoder.in_loop
-        decoded = await self._run(request, lambda: _decode(request, body)) if in_thread else decoder.decode(body)
-        encoder = request.encoder(decoded)
-        version, warm = await self._warm(request)
-        rows = await self._run(request, lambda: decoder.read(warm, decoded)) if in_thread else decoder.read(warm, decoded)
-        del body, decoded
-        request.share.take(2 * _check_answer(warm, len(rows)))
+            self._check_room(warm, request.decoder, request.body)
+        encoder, warm, rows = await self._read(request)
+        _take(request, 2 * _check_answer(warm, len(rows)))
         waiter: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        result = PredictionResult(version, encoder, _unknown_categories(warm, rows))
+        assert request.version is not None  # noqa: S101 - its model is loaded
+        result = PredictionResult(request.version, encoder, _unknown_categories(warm, rows))
         pending = self._submit(request, warm, rows, encoder, waiter, began)
         try:
             light = self._batches.is_light(warm, len(rows)) and not pending.in_thread
@@ -136,13 +128,13 @@ class Predictor:
             self._batches.withdraw(pending)
         return result
 
-    async def stream(self, request: PredictionRequest) -> AsyncIterator[bytes]:
+    async def stream(self, request: PredictionRequest) -> AsyncGenerator[bytes]:
         """Answers a stream of rows in JSON Lines by JSON Lines, a batch at a time, never with more than one in memory.
 
         Raises:
             As `predict`; a fault after the first batch is raised after the answers to the rows before it.
         """
-        _, warm = await self._warm(request)
+        warm = await self._warm(request)
 
         async def answers(raw: torch.Tensor) -> Array:
             if request.deadline is not None and time.perf_counter() > request.deadline:
@@ -177,18 +169,32 @@ class Predictor:
             return await asyncio.wait_for(asyncio.shield(look_up), max(0.0, began + PATIENCE - now))
         return last
 
+    async def _read(self, request: PredictionRequest) -> tuple[Encoder, Warm, Rows]:
+        """Decodes the body and loads the model: the encoder of the answer, the model and the rows. The body is given up."""
+        decoder = request.decoder
+        body, request.body = request.body, b""
+        if (unpack := request.unpack) is not None:
+            body = await self._run(request, partial(unpack, body))
+        if len(body) <= decoder.in_loop:
+            decoded = decoder.decode(body)
+            encoder, warm = request.encoder(decoded), await self._warm(request)
+            return encoder, warm, decoder.read(warm, decoded)
+        decoded = await self._run(request, lambda: _decode(request, body))
+        encoder, warm = request.encoder(decoded), await self._warm(request)
+        return encoder, warm, await self._run(request, lambda: decoder.read(warm, decoded))
+
     def _looked_up(self, model: Reference) -> None:
         look_up = self._look_ups.pop(model)[1]
         if not look_up.cancelled():
             look_up.exception()  # asyncio logs an exception that nothing has retrieved
 
-    async def _warm(self, request: PredictionRequest) -> tuple[ServedVersion, Warm]:
+    async def _warm(self, request: PredictionRequest) -> Warm:
         version = request.version or await self.resolve(request)
         warm = self._models.known(version.digest)
         if warm is None:
             warm = await self._run(request, lambda: self._load(version))
         request.version = version
-        return version, warm
+        return warm
 
     def _submit(
         self,
@@ -229,8 +235,13 @@ class Predictor:
 
 def _decode(request: PredictionRequest, body: bytes) -> Any:
     """Decodes a large body, whose values are counted in the budget of memory before they are made."""
-    request.share.take(request.decoder.memory_of(body))
+    _take(request, request.decoder.memory_of(body))
     return request.decoder.decode(body)
+
+
+def _take(request: PredictionRequest, size: int) -> None:
+    if request.share is not None:
+        request.share.take(size)
 
 
 def _check_answer(warm: Warm, rows: int) -> int:

@@ -44,6 +44,7 @@ class VersionResolver:
         load: loads a version's model into memory.
         pin: keeps the models of these digests in memory rather than others.
         now: the clock, in seconds.
+        most: references that are remembered.
     """
 
     def __init__(
@@ -52,17 +53,22 @@ class VersionResolver:
         load: Callable[[ServedVersion], object],
         pin: Callable[[Set[str]], None],
         now: Callable[[], float] = time.monotonic,
+        most: int = MOST,
     ) -> None:
         self._choose = choose
         self._load = load
         self._pin_models = pin
         self._now = now
+        self._most = most
         self._pointers: dict[Reference, _Pointer] = {}
         self._of: dict[str, set[Reference]] = {}
         self._changed: dict[str, int] = {}  # the ticket of this process's last change, the newest last
         self._published: dict[str, int] = {}
         self._tickets = itertools.count(1)
         self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._pointers)
 
     def known(self, key: Reference) -> ServedVersion | None:
         """The version if it is known and fresh."""
@@ -120,7 +126,7 @@ class VersionResolver:
             keys = list(self._of.get(name, ()))
             self._changed.pop(name, None)
             self._changed[name] = next(self._tickets)
-            if len(self._changed) > MOST:
+            if len(self._changed) > self._most:
                 del self._changed[next(iter(self._changed))]  # the oldest; no look-up takes as long as so many changes
         for key in keys:
             try:
@@ -167,8 +173,10 @@ class VersionResolver:
                     known.version = version
                 known.ticket, known.checked = ticket, checked
             else:
-                if len(self._pointers) >= MOST:
-                    for old in sorted(self._pointers, key=lambda each: self._pointers[each].used)[: MOST // 10]:
+                if len(self._pointers) >= self._most:
+                    for old in sorted(self._pointers, key=lambda each: self._pointers[each].used)[
+                        : max(1, self._most // 10)
+                    ]:
                         self._forget(old)
                 self._pointers[key] = _Pointer(version, ticket, checked, used=self._now())
                 self._of.setdefault(key[0], set()).add(key)

@@ -1,5 +1,5 @@
 """`python -m tests.api.stuck_server FOLDER`: a server that answers nothing. It prints its port, and a line when a request
-is under way: one that waits, one whose thread works on, a stream that has begun, or a prediction on the short way."""
+is under way: one that waits, one whose thread works on, a stream that has begun, or a prediction on the fast path."""
 
 import asyncio
 import sys
@@ -9,15 +9,18 @@ from pathlib import Path
 
 from starlette.types import Receive, Scope, Send
 
-from service import server as server_module
 from service.access.audit import Audit
 from service.access.keyring import Keyring
-from service.api.middleware.authorize import Edge
-from service.api.predictions.codecs import NATIVE
-from service.api.predictions.fast_path import Asked, Exchange
+from service.access.scopes import Scope as KeyScope
+from service.api.middleware.authorize import Authorize
 from service.api.problems import answer_to
+from service.api.security_headers import ALWAYS
+from service.http_server import server as server_module
+from service.http_server.connection import Connection
+from service.http_server.direct_request import DirectRequest, rendered
+from service.http_server.errors import CutOff
+from service.http_server.server import Server
 from service.http_server.sockets import open_listeners
-from service.server import Protocol, Server
 from service.telemetry import logs
 
 
@@ -38,25 +41,37 @@ async def stuck(scope: Scope, receive: Receive, send: Send) -> None:
     await asyncio.sleep(600)
 
 
-def short(exchange: Exchange) -> bool:
-    exchange.began, exchange.answered = time.perf_counter(), lambda status: None
-    under_way()
-    return True
+class StuckFastPath:
+    """Accepts requests and answers none, until it is cut off."""
+
+    def find(self, path: str) -> str | None:
+        return path if path == "/v1/short" else None
+
+    def answer(self, request: DirectRequest, target: str) -> bool:
+        def cut_off() -> None:
+            refusal = answer_to(CutOff())
+            lines = [line for line in refusal.raw_headers if line[0] != b"content-length"]
+            request.send(refusal.status_code, rendered(lines), bytes(refusal.body))
+
+        request.on_cut_off = cut_off
+        under_way()
+        return True
 
 
 def main(folder: Path) -> None:
     server_module.MOST_SECONDS_TO_STOP, server_module.TO_PART, server_module.TO_END = 3, 2, 1
     logs.configure("info")
-    keyring, audit = Keyring(folder), Audit(folder / "audit")
-
-    def asked(path: str) -> Asked | None:
-        return (("line", None), NATIVE) if path == "/v1/short" else None
-
-    edge = Edge(stuck, keyring, audit, asked=asked, short=short, told=lambda *_: None)
-    begin = partial(Protocol, asked=asked, answer=edge.short, answer_to=answer_to, refused=lambda *_: None)
+    app = Authorize(
+        stuck,
+        Keyring(folder),
+        Audit(folder / "audit"),
+        needed=lambda method, path: (KeyScope.PREDICT, False),
+        refused=lambda *_: None,
+    )
+    connection = partial(Connection, answer_to=answer_to, refused=lambda *_: None, fast_path=StuckFastPath())
     listeners = open_listeners("127.0.0.1", 0)
     print(listeners[0].getsockname()[1], flush=True)  # noqa: T201 - read by the test
-    Server(edge, http=begin, delay=0.0, stopping=lambda: None, alone=True).serve_on(listeners)
+    Server(app, http=connection, delay=0.0, stopping=lambda: None, alone=True, headers=ALWAYS).serve_on(listeners)
 
 
 if __name__ == "__main__":

@@ -11,15 +11,14 @@ import pytest
 
 from service.access.keyring import Keyring
 from service.access.scopes import Scope
-from service.api.dialects.registry import spoken_at
-from service.api.middleware.scopes import OPEN, needed
-from service.api.predictions.codecs import NATIVE
+from service.api.dialects.registry import dialect_of
+from service.api.predictions.negotiation import NATIVE
 from service.api.schemas.documents import NewKey
 from tests.api.conftest import LINE, train
 from tests.api.keyed import KeyedServer
 from tests.api.live_server import until
 from tests.api.test_edge import problem
-from tests.api.test_needed_scope import ADDRESSES, ROUTES
+from tests.api.test_needed_scope import ADDRESSES, OPEN, ROUTES, needed
 
 LONG_ENOUGH = "correct-horse-battery-staple-and-more"
 
@@ -61,7 +60,7 @@ def send(http: httpx.Client, method: str, path: str, **about: Any) -> httpx.Resp
 
 def told(answer: httpx.Response, path: str) -> tuple[int, str]:
     """Status and code; other servers' clients are told in their own words, in which there are no codes."""
-    if spoken_at(path) is NATIVE:
+    if dialect_of(path) is NATIVE:
         return problem(answer)
     words = answer.json()
     assert set(words) in ({"error"}, {"error_code", "message"}), words

@@ -16,7 +16,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from model_store import Store
-from service.api.predictions.codecs import FORMS
+from service.serving.codecs import ENCODERS
 from tests.api.conftest import train
 from tests.api.live_server import LiveServer
 
@@ -134,7 +134,7 @@ def test_a_forward_that_outlives_its_deadline_fails_its_own_request(moody: httpx
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-@pytest.mark.parametrize("form", [*FORMS, "stream"])
+@pytest.mark.parametrize("form", [*ENCODERS, "stream"])
 def test_an_answer_that_is_no_number(server: LiveServer, http: httpx.Client, form: str, value: float) -> None:
     """null, an empty field, or in NPY NaN."""
     path = f"/v1/models/{without_number(server, http, value)}/predictions"

@@ -7,9 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from service.api.errors import InvalidJson
-from service.api.json import decode_json
-from service.strict_json import DEEPEST
+from service.strict_json import DEEPEST, NotStrictJson, decode_body
 
 TEXTS = st.text(st.sampled_from('a:"\\{[]},é\n'), max_size=4)
 WRITTEN = st.recursive(
@@ -41,25 +39,25 @@ def test_names_that_stand_twice(text: str, space: int) -> None:
     try:
         expected = json.loads(text, object_pairs_hook=once)
     except KeyError:
-        with pytest.raises(InvalidJson, match="twice"):
-            decode_json(body)
+        with pytest.raises(NotStrictJson, match="twice"):
+            decode_body(body)
     else:
-        assert decode_json(body) == expected
+        assert decode_body(body) == expected
 
 
 @pytest.mark.parametrize("depth", [DEEPEST, DEEPEST + 1])
 def test_depth(depth: int) -> None:
     for body in (b"[" * depth + b"]" * depth, b'{"[":' * depth + b'"{"' + b"}" * depth):
         if depth > DEEPEST:
-            with pytest.raises(InvalidJson, match="deeper"):
-                decode_json(body)
+            with pytest.raises(NotStrictJson, match="deeper"):
+                decode_body(body)
         else:
-            decode_json(body)
+            decode_body(body)
 
 
 def test_one_byte_order_mark_before_the_document() -> None:
     mark = b"\xef\xbb\xbf"
-    assert decode_json(mark + b'{"a": [1]}') == {"a": [1]}
+    assert decode_body(mark + b'{"a": [1]}') == {"a": [1]}
     for body in (mark, mark + mark + b"1", b" " + mark + b"1", b"[" + mark + b"1]", b"1" + mark):
-        with pytest.raises(InvalidJson):
-            decode_json(body)
+        with pytest.raises(NotStrictJson):
+            decode_body(body)

@@ -9,9 +9,9 @@ import httpx
 import psutil
 import pytest
 
-from service.api.dialects.registry import spoken_at
+from service.api.dialects.registry import dialect_of
 from service.api.dialects.sagemaker import INVOCATIONS
-from service.api.predictions.codecs import NATIVE
+from service.api.predictions.negotiation import NATIVE
 from service.api.schemas.documents import FORM
 from service.app import create_app
 from service.settings import Settings
@@ -28,7 +28,7 @@ PARAMETERS = {"version": "1", "alias": "strict"}  # all others are the model `li
 def endpoints(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
     """Every method and path of the app that declares a body; paths with their parameters filled in. Files are no bodies of
     JSON, though a table may be one."""
-    app = create_app(start_up(Settings.read(home=tmp_path_factory.mktemp("unused"))))
+    app = create_app(start_up(Settings.read(home=tmp_path_factory.mktemp("unused")))).framework
     found = []
     for path, item in app.openapi()["paths"].items():
         filled = re.sub(r"\{(\w+)[^}]*\}", lambda name: PARAMETERS.get(name[1], "line"), path)
@@ -56,7 +56,7 @@ def test_p01_what_is_no_json_is_refused_everywhere(
     told = answers(http, endpoints, bodies, "application/json")
     told = [each for each in told if bodies[each[2]].strip() or not each[1].startswith("/v2/repository/")]  # need none
     assert [each[:3] for each in told if each[3].status_code not in WRONG] == []
-    forms = {(spoken_at(each[1]) is NATIVE, each[3].headers["Content-Type"]) for each in told}
+    forms = {(dialect_of(each[1]) is NATIVE, each[3].headers["Content-Type"]) for each in told}
     assert forms == {(True, "application/problem+json"), (False, "application/json")}
 
 

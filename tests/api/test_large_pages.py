@@ -19,10 +19,10 @@ JOBS = 7
 async def pages(home: Path) -> list[tuple[int, dict[str, Any]]]:
     """Of the jobs of an app in this process, with the bytes of each."""
     app, found = create_app(start_up(Settings.read(home=home))), list[tuple[int, dict[str, Any]]]()
-    async with app.router.lifespan_context(app):
+    async with app.framework.router.lifespan_context(app.framework):
         for _ in range(JOBS):
-            app.state.services.get().journal.submit("large", {**EXAMPLE, "notes": NOTES}, {})
-        transport = httpx.ASGITransport(app=app)
+            app.services.get().journal.submit("large", {**EXAMPLE, "notes": NOTES}, {})
+        transport = httpx.ASGITransport(app=app.entry.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             while not found or found[-1][1]["has_more"]:
                 after = f"&after={found[-1][1]['data'][-1]['id']}" if found else ""

@@ -1,4 +1,4 @@
-"""The table of scopes against the routes there are: whatever is asked, the answer is never wider than the route it comes to."""
+"""The scopes collected from the routes against the routes themselves: no request reaches a route with less than it needs."""
 
 import re
 from collections.abc import Iterator
@@ -11,12 +11,21 @@ from hypothesis import strategies as st
 from starlette.routing import Match
 
 from service.access.scopes import Scope
-from service.api.middleware.scopes import CHANGING, OPEN, TABLE, needed
-from service.app import create_app
+from service.api.middleware.scopes import CHANGING, RequiredScopes
+from service.api.routing import Need
+from service.app import ROUTERS, create_app
 from service.settings import Settings
 from service.startup import start_up
 
-ADDRESSES = [tuple(address.split(" ")) for addresses in TABLE.values() for address in addresses]
+SCOPES = RequiredScopes(each.router for each in ROUTERS)
+needed = SCOPES.needed
+OPEN = {address.removeprefix("GET ") for address in SCOPES.addresses[Need(None)]}
+ADDRESSES = [
+    tuple(address.split(" "))
+    for need, addresses in SCOPES.addresses.items()
+    for address in addresses
+    if need.scope in (Scope.PREDICT, Scope.TRAIN)
+]
 
 
 def routes(app: Any) -> Iterator[Any]:
@@ -26,7 +35,7 @@ def routes(app: Any) -> Iterator[Any]:
         yield from routes(inner) if inner is not None else [route]
 
 
-ROUTES = list(routes(create_app(start_up(Settings(home=Path("nowhere"))))))
+ROUTES = list(routes(create_app(start_up(Settings(home=Path("nowhere")))).framework))
 TEMPLATES = sorted({route.path for route in ROUTES} | {path for _, path in ADDRESSES} | OPEN)
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "get", "BREW"]
 PART = st.one_of(

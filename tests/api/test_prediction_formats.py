@@ -11,7 +11,7 @@ import numpy as np
 import polars
 import pytest
 
-from service.api.predictions.codecs import FORMS, READERS
+from service.serving.codecs import DECODERS, ENCODERS
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -72,8 +72,8 @@ def wanted(http: httpx.Client, line: dict[str, Any]) -> list[float]:
     return found
 
 
-@pytest.mark.parametrize("accept", FORMS)
-@pytest.mark.parametrize("media_type", READERS)
+@pytest.mark.parametrize("accept", ENCODERS)
+@pytest.mark.parametrize("media_type", DECODERS)
 def test_every_format_in_and_out_says_the_same(
     http: httpx.Client, wanted: list[float], media_type: str, accept: str
 ) -> None:

@@ -28,7 +28,7 @@ def submit():
         plan(Store.open(Path(sys.argv[1]) / "store"), submitted, LIMITS)
 
 async def start():
-    app = create_app(start_up(Settings.read(home=Path(sys.argv[1]))))
+    app = create_app(start_up(Settings.read(home=Path(sys.argv[1])))).framework
     async with app.router.lifespan_context(app):
         print(*sys.modules, flush=True)
         submit()

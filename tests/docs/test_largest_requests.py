@@ -5,18 +5,18 @@ from pathlib import Path
 import pytest
 
 from benchmarks.largest_requests import largest
-from service.api.predictions.codecs import READERS
 from service.app import create_app
+from service.serving.codecs import DECODERS
 from service.settings import Settings
 from service.startup import start_up
 
 
 def test_every_route_and_format_has_its_largest_request(tmp_path: Path) -> None:
-    openapi = create_app(start_up(Settings(home=tmp_path))).openapi()
+    openapi = create_app(start_up(Settings(home=tmp_path))).framework.openapi()
     names = [each.name for each in largest(openapi)]
     for path, item in openapi["paths"].items():
         for method, operation in item.items():
-            kinds = READERS if path.endswith("/predictions") else operation.get("requestBody", {}).get("content", {})
+            kinds = DECODERS if path.endswith("/predictions") else operation.get("requestBody", {}).get("content", {})
             route = f"{method.upper()} {path}"
             expected = {f"{route}, {kind}" for kind in kinds} if "requestBody" in operation else {route}
             assert expected <= set(names)

@@ -8,11 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.api.errors import InvalidJson
-from service.api.json import decode_json
 from service.serving.codecs.blanked_json import FEW, SHORT
 from service.serving.codecs.fast_json import fast
 from service.serving.codecs.instances import from_body
+from service.strict_json import NotStrictJson, decode_body
 from service.workflow.errors import InvalidInstances
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.tasks import Task
@@ -31,7 +30,7 @@ def check(body: bytes, described: Signature, missing_allowed: bool = False) -> b
     found = fast(body, described, missing_allowed)
     if found is None:
         return False
-    expected = from_body(described, decode_json(body), missing_allowed)
+    expected = from_body(described, decode_body(body), missing_allowed)
     assert found.dtype == expected.dtype and found.shape == expected.shape
     assert torch.equal(found.view(torch.int32), expected.view(torch.int32))
     return True
@@ -176,7 +175,7 @@ def test_a_body_with_texts_and_one_change(data: st.DataObject) -> None:
     for missing_allowed in (False, True):
         try:
             check(damaged, MIXED, missing_allowed)
-        except (InvalidJson, InvalidInstances) as error:
+        except (NotStrictJson, InvalidInstances) as error:
             raise AssertionError(f"{damaged!r} was taken, and is refused: {error}") from error
 
 
@@ -191,5 +190,5 @@ def test_a_body_with_one_change(data: st.DataObject) -> None:
     for described in (X, XZ):
         try:
             check(damaged, described)
-        except (InvalidJson, InvalidInstances) as error:
+        except (NotStrictJson, InvalidInstances) as error:
             raise AssertionError(f"{damaged!r} was taken, and is refused: {error}") from error

@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from service.serving.codecs.json import json_bodies
-from service.serving.forward import forward
 from service.serving.codecs import json_lines
+from service.serving.codecs.json import json_bodies
 from service.serving.errors import DeadlineExceeded
+from service.serving.forward import forward
+from service.serving.served_version import ServedVersion
 from service.serving.warm_models import FORWARD_BYTES, Warm
 from service.workflow.data.schema import Scalar
 from service.workflow.losses import Output as Form
@@ -73,7 +74,7 @@ def test_many_answers_are_written_in_parts_and_read_as_one() -> None:
     many = warm(nn.Linear(1, 300), "multiclass", names)
     answers = forward(many, torch.linspace(0, 1, 1000)[:, None])
     assert many.rows_written < 200
-    (body,) = json_bodies(many.served("m", 1), many, answers, [1000])
+    (body,) = json_bodies(ServedVersion("digest", "m", 1), many, answers, [1000])
     found = orjson.loads(body)["predictions"]
     assert [each["label"] for each in found] == [names[at] for at in answers.argmax(axis=1)]
     assert [orjson.loads(line) for line in json_lines.write(many, answers).splitlines()] == found

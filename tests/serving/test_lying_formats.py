@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.serving.codecs import READERS
 from service.serving.limits import MOST_ROWS
 from service.workflow.errors import InvalidInstances
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.tasks import Task
+from tests.serving.formats import READERS
 
 pytestmark = pytest.mark.usefixtures("own_garbage")
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import nn
 
+from service.serving.served_version import ServedVersion
 from service.serving.warm_models import BESIDE, Warm, WarmModels
 from service.workflow.losses import Output as Form
 from service.workflow.model import Model
@@ -131,7 +132,7 @@ def test_those_of_deleted_versions_are_given_up() -> None:
     for digest, versions in (("a", [("line", 1)]), ("b", [("line", 2), ("copy", 1)]), ("c", [("other", 1)])):
         loaded = models.get(digest, lambda: of(100_000))
         for version in versions:
-            loaded.served(*version)
+            loaded.versions.add(ServedVersion("digest", *version))
     models.forget(lambda name, number: name == "line")
     assert [digest for digest in "abc" if models.known(digest) is not None] == ["b", "c"]
     assert models.bytes == 200_000

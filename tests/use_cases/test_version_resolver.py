@@ -1,15 +1,16 @@
 """What a reference means: from memory, and never moved to a version that does not work."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from model_store import Store, Version
 from model_store.errors import NameNotFound, StoreError, Unavailable, VersionCorrupt, VersionNotFound
+from service.serving.served_version import ServedVersion
 from service.serving.warm_models import WarmModels
-from service.use_cases import current_versions, predict
-from service.use_cases.version_resolver import AGAIN, FRESH, MOST, CurrentVersions
+from service.use_cases import predict
+from service.use_cases.version_resolver import AGAIN, FRESH, MOST, VersionResolver
 
 KEY = ("m", None)
 
@@ -17,48 +18,47 @@ KEY = ("m", None)
 class World:
     """A store with versions of `m` that publish nothing but their record, and a clock."""
 
-    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, path: Path, most: int = MOST) -> None:
         self.store = Store.open(path)
         self.time = 0.0
         self.looks = 0
         self.corrupt: set[int] = set()
         self.away = False
         self.models = WarmModels(10**6)
-        self.current = CurrentVersions(self.store, self.models, now=lambda: self.time)
+        self.choose: Callable[[str, str | None], Version] = self._choose
+        self.current = VersionResolver(
+            lambda *reference: self.choose(*reference), self._load, self.models.pin, now=lambda: self.time, most=most
+        )
 
-        def choose(store: Store, name: str, reference: str | None) -> Version:
-            self.looks += 1
-            if self.away:
-                raise Unavailable
-            return predict.choose(store, name, reference)
+    def _choose(self, name: str, reference: str | None) -> Version:
+        self.looks += 1
+        if self.away:
+            raise Unavailable
+        return predict.choose(self.store, name, reference)
 
-        def warm(store: Store, models: WarmModels, version: Version) -> Any:
-            if version.number in self.corrupt:
-                raise VersionCorrupt(version.name, version.number, "state_dict.safetensors", "is damaged")
-
-        monkeypatch.setattr(current_versions, "choose", choose)
-        monkeypatch.setattr(current_versions, "warm", warm)
+    def _load(self, version: ServedVersion) -> None:
+        if version.number in self.corrupt:
+            raise VersionCorrupt(version.name, version.number, "state_dict.safetensors", "is damaged")
 
     def publish(self, name: str = "m") -> int:
         return self.store.models.publish(name, {"any": "thing"}, {}).number
 
     def points_at(self, number: int) -> None:
-        """What is remembered is that version, but not its manifest, however large that is."""
+        """That version is remembered."""
         known, kept = self.current.last_known(KEY), self.store.resolve("m", str(number))
         assert known is not None and (known.number, known.digest) == (kept.number, kept.digest)
-        assert not known.manifest
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World(tmp_path / "store", monkeypatch)
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path / "store")
     world.publish()
     return world
 
 
 def test_what_is_known_is_known_without_the_store_until_it_is_old(world: World) -> None:
     assert world.current.known(KEY) is None
-    assert world.current.look(KEY).number == 1
+    assert world.current.look_up(KEY).number == 1
     looks = world.looks
     assert world.current.known(KEY) is not None and world.looks == looks
     world.time += FRESH
@@ -68,7 +68,7 @@ def test_what_is_known_is_known_without_the_store_until_it_is_old(world: World) 
 
 
 def test_what_is_in_use_follows_the_store(world: World) -> None:
-    world.current.look(KEY)
+    world.current.look_up(KEY)
     world.publish()
     known = world.current.known(KEY)
     assert known is not None and known.number == 1
@@ -78,27 +78,27 @@ def test_what_is_in_use_follows_the_store(world: World) -> None:
 
 
 def test_while_the_store_is_away_memory_answers(world: World) -> None:
-    world.current.look(KEY)
+    world.current.look_up(KEY)
     world.away, world.time = True, 100.0
-    assert world.current.look(KEY).number == 1
+    assert world.current.look_up(KEY).number == 1
     assert world.current.known(KEY) is not None
     with pytest.raises(Unavailable):
-        world.current.look(("other", None))
+        world.current.look_up(("other", None))
 
 
 def test_a_damaged_version_does_not_become_current(world: World) -> None:
-    world.current.look(KEY)
+    world.current.look_up(KEY)
     world.publish()
     world.corrupt = {2}
-    assert world.current.look(KEY).number == 1
+    assert world.current.look_up(KEY).number == 1
     world.corrupt = set()
-    assert world.current.look(KEY).number == 1  # it is not read again at once
+    assert world.current.look_up(KEY).number == 1  # it is not read again at once
     world.time += AGAIN
-    assert world.current.look(KEY).number == 2
+    assert world.current.look_up(KEY).number == 2
 
 
 def test_this_process_s_own_changes_are_followed_at_once(world: World) -> None:
-    world.current.look(KEY)
+    world.current.look_up(KEY)
     world.current.follow_publish("m", world.publish())
     world.points_at(2)
     looks = world.looks
@@ -108,41 +108,41 @@ def test_this_process_s_own_changes_are_followed_at_once(world: World) -> None:
     world.current.follow("m")
     assert world.current.known(KEY) is None
     with pytest.raises(NameNotFound):
-        world.current.look(KEY)
+        world.current.look_up(KEY)
 
 
-def test_a_look_that_began_before_a_change_cannot_undo_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.current.look(KEY)
+def test_a_look_that_began_before_a_change_cannot_undo_it(world: World) -> None:
+    world.current.look_up(KEY)
     once: list[int] = []
 
-    def slow(store: Store, name: str, reference: str | None) -> Version:
-        found = predict.choose(store, name, reference)
+    def slow(name: str, reference: str | None) -> Version:
+        found = predict.choose(world.store, name, reference)
         if not once:
             once.append(1)
             world.publish()
             world.current.follow("m")  # in another thread it would be
         return found
 
-    monkeypatch.setattr(current_versions, "choose", slow)
-    assert world.current.look(KEY).number == 2
+    world.choose = slow
+    assert world.current.look_up(KEY).number == 2
     world.points_at(2)
 
 
 def test_names_that_are_not_there_take_no_memory(world: World) -> None:
     for number in range(100):
         with pytest.raises(StoreError):
-            world.current.look((f"n{number}", None))
+            world.current.look_up((f"n{number}", None))
         with pytest.raises(VersionNotFound):
-            world.current.look(("m", f"a{number}"))
-    assert len(world.current._pointers) == 0
+            world.current.look_up(("m", f"a{number}"))
+    assert len(world.current) == 0
 
 
-def test_what_is_remembered_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_remembered_is_bounded(tmp_path: Path) -> None:
     assert MOST <= 10_000
-    monkeypatch.setattr(current_versions, "MOST", 10)
+    world = World(tmp_path / "store", most=10)
     for number in range(30):
         world.publish()
         world.time += 1
-        world.current.look(("m", str(number + 1)))
-    assert len(world.current._pointers) <= 10
+        world.current.look_up(("m", str(number + 1)))
+    assert len(world.current) <= 10
     assert world.current.last_known(("m", "30")) is not None

@@ -11,19 +11,23 @@ import pytest
 import torch
 from torch import nn
 
+from service.serving.codecs import outputs
+from service.serving.codecs.codec import Encoder
 from service.serving.codecs.json import json_bodies
-from service.serving.forward import MANY, forward
-from service.serving.batches import Ask, compute
-from service.serving.codecs import READERS, WRITERS, outputs
 from service.serving.codecs.tensors import to_bytes
+from service.serving.forward import MANY, forward
 from service.serving.functional import functional
-from service.serving.warm_models import Served, Warm
+from service.serving.micro_batches import compute
+from service.serving.pending_prediction import PendingPrediction
+from service.serving.served_version import ServedVersion
+from service.serving.warm_models import Warm
 from service.workflow.losses import Output as Form
 from service.workflow.model import Model
 from service.workflow.models.tabm import TabM
 from service.workflow.preprocessing import Layout, fit, fit_target, layout
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.tasks import Task
+from tests.serving.formats import READERS, WRITERS
 
 CSV, PARQUET, NPY = "text/csv", "application/vnd.apache.parquet", "application/x-npy"
 STREAM, FILE = "application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file"
@@ -88,10 +92,14 @@ def test_the_same_bits_as_the_module(network: str, normalize: bool, of: Layout) 
 
 
 def test_rows_in_lists_are_asked_as_float64() -> None:
-    warm, served = Warm(made(), signature(Y64)), Served("m", 1)
+    warm, served = Warm(made(), signature(Y64)), ServedVersion("digest", "m", 1)
+    encoder = Encoder("application/json", json_bodies)
     raw = table(5)
     waiter: Any = None
-    asks = [Ask(served, warm, rows, json_bodies, waiter) for rows in (raw[:2].tolist(), raw[2:4].tolist(), raw[4:])]
+    asks = [
+        PendingPrediction(served, warm, rows, encoder, waiter)
+        for rows in (raw[:2].tolist(), raw[2:4].tolist(), raw[4:])
+    ]
     expected = forward(warm, raw)[:, 0].tolist()
     assert len(set(expected)) == 5, "float32 would not tell the rows apart"
     for several in ([asks[0]], asks[:2], asks):

@@ -31,9 +31,7 @@ def _decoder(headers: Headers) -> Decoder:
 
     def document_end(body: bytes) -> int:
         if length is None or not 0 <= length <= len(body):
-            raise InvalidRequest(
-                f"Inference-Header-Content-Length is none of 0 to {len(body)}, the length of the body"
-            )
+            raise InvalidRequest(f"Inference-Header-Content-Length is none of 0 to {len(body)}, the length of the body")
         return length
 
     return open_inference.decoder(length, document_end)

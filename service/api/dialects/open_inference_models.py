@@ -8,19 +8,21 @@ from fastapi import APIRouter, Request, Response
 from model_store import Store, Version
 from model_store.errors import UNREADABLE, NotFound
 from service import __version__
+from service.access.scopes import Scope
 from service.api.bodies import decoded_body
 from service.api.dependencies import Service, Services
-from service.api.dialects.open_inference import OCTETS
 from service.api.dialects.refusals import described
 from service.api.errors import InvalidRequest
 from service.api.json import json_response
-from service.api.routing import PooledRoute
+from service.api.routing import PooledRoute, needs
 from service.api.schemas.documents import file_answer, json_body
 from service.serving.codecs import outputs
+from service.serving.codecs.open_inference import OCTETS
 from service.serving.codecs.tensors import BYTES, DTYPES
 from service.telemetry.predictions import BATCH, Histogram, PredictionFigures
+from service.use_cases import predict
 from service.use_cases.open_model import signature_of
-from service.use_cases.predict import choose, warm
+from service.use_cases.predict import choose, served
 
 EXTENSIONS = ["binary_tensor_data", "model_repository", "model_configuration", "statistics"]
 PLATFORM = "modelwright_pytorch"
@@ -83,18 +85,21 @@ router = APIRouter(prefix="/v2", tags=["dialects"], responses=described("error")
 
 @router.get("", summary="Describe the server", response_model=dict[str, Any])
 @router.get("/", include_in_schema=False)
+@needs(Scope.PREDICT)
 async def server() -> Response:
     """Its name, version and extensions of the protocol."""
     return json_response({"name": "modelwright", "version": __version__, "extensions": EXTENSIONS})
 
 
 @router.get("/health/live", summary="Whether the service lives, for Triton and KServe", response_model=dict[str, bool])
+@needs(None)
 async def live() -> Response:
     """200 while it runs."""
     return json_response({"live": True})
 
 
 @router.get("/health/ready", summary="Whether it can answer, for Triton and KServe", response_model=dict[str, bool])
+@needs(None)
 async def ready(service: Service) -> Response:
     """200 once predictions can be answered, 503 from the moment it is to stop."""
     if service.feed.closed:
@@ -103,12 +108,14 @@ async def ready(service: Service) -> Response:
 
 
 @router.get("/models", summary="List models, for KServe", response_model=dict[str, list[str]])
+@needs(Scope.PREDICT)
 def models(service: Service) -> Response:
     """Their names."""
     return json_response({"models": service.store.models.names()})
 
 
 @router.get("/models/stats", summary="Statistics of all that was predicted", response_model=dict[str, Any])
+@needs(Scope.PREDICT)
 def all_statistics(service: Service) -> Response:
     """Of every version that has answered since the service started."""
     figures = service.metrics.predictions
@@ -116,6 +123,7 @@ def all_statistics(service: Service) -> Response:
 
 
 @router.get("/models/{name}", summary="Describe a model's tensors", response_model=dict[str, Any])
+@needs(Scope.PREDICT)
 def metadata(service: Service, name: str) -> Response:
     """Its versions, its inputs and its outputs."""
     numbers = service.store.models.numbers(name)
@@ -123,6 +131,7 @@ def metadata(service: Service, name: str) -> Response:
 
 
 @router.get("/models/{name}/versions/{version}", summary="Describe a version's tensors", response_model=dict[str, Any])
+@needs(Scope.PREDICT)
 def metadata_of(service: Service, name: str, version: str) -> Response:
     """Its inputs and its outputs."""
     found = service.store.resolve(name, version)
@@ -130,6 +139,7 @@ def metadata_of(service: Service, name: str, version: str) -> Response:
 
 
 @router.get("/models/{name}/ready", summary="Whether a model can answer", response_model=dict[str, Any])
+@needs(Scope.PREDICT)
 def model_ready(service: Service, name: str) -> Response:
     """200 if it is there. It need not be in memory: its first inference loads it."""
     choose(service.store, name, None)
@@ -139,6 +149,7 @@ def model_ready(service: Service, name: str) -> Response:
 @router.get(
     "/models/{name}/versions/{version}/ready", summary="Whether a version can answer", response_model=dict[str, Any]
 )
+@needs(Scope.PREDICT)
 def version_ready(service: Service, name: str, version: str) -> Response:
     """200 if it is there. It need not be in memory: its first inference loads it."""
     service.store.resolve(name, version)
@@ -146,6 +157,7 @@ def version_ready(service: Service, name: str, version: str) -> Response:
 
 
 @router.get("/models/{name}/config", summary="A model's configuration, for Triton", response_model=dict[str, Any])
+@needs(Scope.PREDICT)
 def configuration(service: Service, name: str) -> Response:
     """The tensors once more, as Triton's own configuration has them."""
     return json_response(_configuration(choose(service.store, name, None)))
@@ -156,12 +168,14 @@ def configuration(service: Service, name: str) -> Response:
     summary="A version's configuration, for Triton",
     response_model=dict[str, Any],
 )
+@needs(Scope.PREDICT)
 def configuration_of(service: Service, name: str, version: str) -> Response:
     """The same, of that version."""
     return json_response(_configuration(service.store.resolve(name, version)))
 
 
 @router.get("/models/{name}/stats", summary="Statistics of a model", response_model=dict[str, Any])
+@needs(Scope.PREDICT)
 def statistics(service: Service, name: str) -> Response:
     """Of each of its versions, since the service started."""
     numbers = service.store.models.numbers(name)
@@ -171,6 +185,7 @@ def statistics(service: Service, name: str) -> Response:
 
 
 @router.get("/models/{name}/versions/{version}/stats", summary="Statistics of a version", response_model=dict[str, Any])
+@needs(Scope.PREDICT)
 def statistics_of(service: Service, name: str, version: str) -> Response:
     """Of that version, since the service started."""
     found = service.store.resolve(name, version)
@@ -184,6 +199,7 @@ def statistics_of(service: Service, name: str, version: str) -> Response:
     responses=TENSORS,
     openapi_extra=BODY,
 )
+@needs(Scope.PREDICT)
 def infer(name: str) -> None:
     """By the version that a prediction without one is by. `service/api/predictions/router.py` takes these requests."""
 
@@ -195,6 +211,7 @@ def infer(name: str) -> None:
     responses=TENSORS,
     openapi_extra=BODY,
 )
+@needs(Scope.PREDICT)
 def infer_with(name: str, version: str) -> None:
     """By that version: a number, or an alias or `latest`, which other servers do not know."""
 
@@ -205,6 +222,7 @@ def infer_with(name: str, version: str) -> None:
     response_model=list[dict[str, str]],
     openapi_extra=INDEX_BODY,
 )
+@needs(Scope.PREDICT)
 async def index(service: Service, request: Request) -> Response:
     """Each with its state: READY, or UNAVAILABLE where it is damaged; with `{"ready": true}` only the first."""
     only_ready = (await _document(request)).get("ready", False)
@@ -217,13 +235,14 @@ async def index(service: Service, request: Request) -> Response:
 @router.post(
     "/repository/models/{name}/load", summary="Load a model now", response_class=Response, openapi_extra=LOAD_BODY
 )
+@needs(Scope.ADMIN)
 async def load(service: Service, request: Request, name: str) -> Response:
     """The version that a prediction without one is by comes into memory, so that the next one need not wait for it."""
     if _parameters(await _document(request)):
         raise InvalidRequest("/parameters: a model is loaded as it was published, and nothing is laid over it")
 
     def loaded() -> None:
-        warm(service.store, service.warm, choose(service.store, name, None))
+        predict.load(service.store, service.warm, served(choose(service.store, name, None)))
 
     await service.pools.files.run(loaded)
     return Response()
@@ -235,6 +254,7 @@ async def load(service: Service, request: Request, name: str) -> Response:
     response_class=Response,
     openapi_extra=UNLOAD_BODY,
 )
+@needs(Scope.ADMIN)
 async def unload(service: Service, request: Request, name: str) -> Response:
     """Each of its versions leaves the memory. It stays ready: the next inference loads it again."""
     _parameters(await _document(request))

@@ -6,12 +6,13 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 
+from service.access.scopes import Scope
 from service.api.dependencies import Service
 from service.api.dialects.refusals import described, with_error_code
 from service.api.errors import UnsupportedMediaType
-from service.api.routing import PooledRoute
 from service.api.predictions.dialect import Dialect, Headers
 from service.api.predictions.negotiation import accepted
+from service.api.routing import PooledRoute, needs
 from service.api.schemas.documents import exactly_one, json_body, plain_refusal
 from service.serving.codecs import DECODERS, JSON, JSON_LINES, dataframe
 from service.serving.codecs.codec import Decoder, Encoder
@@ -73,6 +74,7 @@ SAGEMAKER = Dialect(_decoder, _encoder, with_error_code)
     response_class=PlainTextResponse,
     responses=plain_refusal("The model is not in memory yet, or the service is about to stop."),
 )
+@needs(None)
 async def ping(service: Service) -> Response:
     """200 once the model that the settings name is in memory; at once if they name none."""
     key = service.default_model
@@ -86,6 +88,7 @@ async def ping(service: Service) -> Response:
     response_model=dict[str, Any],
     openapi_extra=json_body(SCHEMA, EXAMPLE),
 )
+@needs(Scope.PREDICT)
 def invocations() -> Response:
     """By the model that `MODELWRIGHT_DEFAULT_MODEL` names; also `text/csv`, with a header or without one."""
     raise NotAvailable("no model is named for this path; MODELWRIGHT_DEFAULT_MODEL says which one it is")

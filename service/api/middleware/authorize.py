@@ -1,10 +1,9 @@
-"""The edge: who may ask is decided here, before anything is routed, and every request gets its id."""
+"""Authorization: decided for each request before it is routed. Each request also gets its id here."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access.audit import Audit
@@ -12,11 +11,9 @@ from service.access.errors import AccessError, Forbidden, Unauthorized, UnknownK
 from service.access.keyring import Keyring
 from service.access.keys import Key
 from service.access.scopes import Scope as KeyScope
-from service.api.dialects.registry import spoken_at
+from service.api.dialects.registry import dialect_of
 from service.api.middleware.audit import Attempt
 from service.api.middleware.browser_guard import check_neighbour
-from service.api.middleware.scopes import needed
-from service.api.predictions.fast_path import Answer, Asked, Exchange
 from service.api.problems import answer_for, answer_to
 from service.api.security_headers import PAGES, POLICY
 from service.http_server.errors import CutOff
@@ -25,21 +22,20 @@ from service.telemetry.request import REQUEST_ID, request_id
 CALLER = "modelwright.caller"  # in the ASGI scope: the key that a request came with, None where it needed none
 
 
-class Edge:
+class Authorize:
     """An ASGI application around another.
 
-    With keys, a request needs one with the scope of its method and path. Without any, whoever reaches the loopback address
-    may do everything, and what needs a guard is a browser on this machine: the Host must be the loopback, too, and
-    what changes something must not come from another site's page.
+    With keys, a request needs one with the scope of its method and path. Without keys, authentication is disabled for clients on
+    the loopback address. A browser on this machine is such a client, too: the Host must be the loopback address, and no page of
+    another site may change anything.
 
     Args:
-        app: what answers.
+        app: answers authorized requests.
         keyring: the keys.
-        audit: where changes, and attempts at them, are written down.
-        asked: what knows the paths of predictions.
-        short: what answers predictions the short way.
-        told: is told of what was refused here: the request, the answer's status, and the seconds that it took.
-        any_host: without keys, let Host be what it likes.
+        audit: the log of requests that may change something.
+        needed: the scope that a method and path need, None for no key, and whether the request is audited.
+        refused: is called after each refusal with the request, the status, and the seconds that it took.
+        any_host: whether Host may be anything without keys.
     """
 
     def __init__(
@@ -48,39 +44,29 @@ class Edge:
         keyring: Keyring,
         audit: Audit,
         *,
-        asked: Callable[[str], Asked | None],
-        short: Answer,
-        told: Callable[[Scope, int, float], None],
+        needed: Callable[[str, str], tuple[KeyScope | None, bool]],
+        refused: Callable[[Scope, int, float], None],
         any_host: bool = False,
     ) -> None:
         self._app = app
-        self.asked = asked
-        self._short = short
-        self._told = told
+        self._needed = needed
+        self._refused = refused
         self._keyring = keyring
         self._audit = audit
         self._any_host = any_host
 
-    def short(self, exchange: Exchange) -> bool:
-        """Whether a prediction that may be asked is answered the short way. What may not be is refused by the long one."""
-        exchange.caller, refused = self._let_in(KeyScope.PREDICT, "POST", exchange.headers)
-        if refused is not None:
-            return False
-        exchange.request_id = request_id(exchange.headers).encode()
-        return self._short(exchange)
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes on what may be asked, refuses the rest."""
-        if scope["type"] == "websocket":  # there is nothing here for one
+        """Passes a request on, or refuses it."""
+        if scope["type"] == "websocket":  # there are none here
             await send({"type": "websocket.close"})
             return
-        if scope["type"] != "http" or CALLER in scope:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         began, headers = time.perf_counter(), dict(scope["headers"])
         name = request_id(headers)
         REQUEST_ID.set(name)
-        told = ((b"request-id", name.encode()), PAGES.get(scope["path"], POLICY))
+        lines = ((b"request-id", name.encode()), PAGES.get(scope["path"], POLICY))
         started = False
 
         def reply(message: Message) -> Awaitable[None]:
@@ -88,23 +74,22 @@ class Edge:
             if message["type"] == "http.response.start":
                 nonlocal started
                 started = True
-                message["headers"] = [*message.get("headers", ()), *told]
+                message["headers"] = [*message.get("headers", ()), *lines]
             return send(message)
 
         try:
             await self._pass_on(scope, receive, reply, headers, began)
         except asyncio.CancelledError:  # by the server, at the end of the time that a stop may take
-            if (
-                not started
-            ):  # else the connection closes in the middle of the answer, which cannot be mistaken for a whole one
+            # An answer that has started is cut off with its connection, and no client takes it for a whole one.
+            if not started:
                 await self._refuse(scope, receive, reply, CutOff(), began)
 
     async def _pass_on(
         self, scope: Scope, receive: Receive, reply: Send, headers: Mapping[bytes, bytes], began: float
     ) -> None:
         name = REQUEST_ID.get()
-        need, changes = needed(scope["method"], scope["path"])
-        key, refused = self._let_in(need, scope["method"], headers)
+        need, changes = self._needed(scope["method"], scope["path"])
+        key, refused = self.check(need, scope["method"], headers)
         scope[CALLER] = key
         _describe(scope, name, key)
         if refused is None and not changes:
@@ -119,13 +104,17 @@ class Edge:
         await self._refuse(scope, receive, reply, refused, began)
 
     async def _refuse(self, scope: Scope, receive: Receive, reply: Send, error: Exception, began: float) -> None:
-        response = spoken_at(scope["path"]).refuse(_refusal(error))
+        response = dialect_of(scope["path"]).refuse(answer_to(error))
+        if isinstance(error, CutOff):
+            response.headers["Connection"] = "close"
         await response(scope, receive, reply)
-        self._told(scope, response.status_code, time.perf_counter() - began)
+        self._refused(scope, response.status_code, time.perf_counter() - began)
 
-    def _let_in(
+    def check(
         self, need: KeyScope | None, method: str, headers: Mapping[bytes, bytes]
     ) -> tuple[Key | None, AccessError | None]:
+        """The key of a request, and the error if it must be refused: it lacks a key with the scope that it needs, or comes from a
+        page of another site."""
         if need is None:
             return None, None
         if not self._keyring.on:
@@ -140,19 +129,8 @@ class Edge:
 
 
 def _describe(scope: Scope, request_id: str, key: Key | None) -> None:
-    """For the access log: which request it is, and whose."""
+    """Adds the request's id and key for the access log."""
     state = scope.setdefault("state", {})
     state["request_id"] = request_id
     if key is not None:
         state["key"] = key.name
-
-
-def _refusal(error: Exception) -> Response:
-    response = answer_to(error)
-    if isinstance(error, CutOff):
-        response.headers["Connection"] = "close"
-    if isinstance(error, Unauthorized):
-        response.headers["WWW-Authenticate"] = (
-            'Bearer error="invalid_token"' if isinstance(error, UnknownKey) else "Bearer"
-        )
-    return response

@@ -1,4 +1,4 @@
-"""What is seen of each request: its figures, its line in the access log and, where there are traces, its span."""
+"""What is recorded of each request: its metrics, its line in the access log and, where there are traces, its span."""
 
 import time
 from collections.abc import Callable
@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api.predictions.dialect import Target
+from service.api.predictions.endpoint import PredictionEndpoint
+from service.api.predictions.negotiation import NATIVE
 from service.telemetry import access_log
-from service.api.predictions.codecs import NATIVE, Dialect
-from service.api.predictions.endpoint import Predictions
-from service.api.predictions.fast_path import Exchange
-from service.serving.stages import seen
 from service.telemetry.logs import begin
 from service.telemetry.requests import RequestFigures
-from service.use_cases.current_versions import Key
 
 if TYPE_CHECKING:
     from prometheus_client import Gauge
@@ -28,8 +26,8 @@ PREDICTIONS = "/v1/models/{name}/predictions"
 PREDICTIONS_OF_VERSION = "/v1/models/{name}/versions/{version}/predictions"
 
 
-class Watched:
-    """An ASGI application around the framework."""
+class Instrument:
+    """An ASGI application around the framework that records the requests to it."""
 
     def __init__(self, app: ASGIApp, requests: RequestFigures, traces: Callable[[], "Traces | None"]) -> None:
         self._app = app
@@ -37,7 +35,7 @@ class Watched:
         self._open_traces = traces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes all on, and looks."""
+        """Passes a request on, and measures the answer."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -51,9 +49,9 @@ class Watched:
             try:
                 await self._app(scope, receive, answer)
             finally:
-                self._tell(scope, answer, traces, span)
+                self._record(scope, answer, traces, span)
 
-    def _tell(self, scope: Scope, answer: "_Answer", traces: "Traces | None", span: Any) -> None:
+    def _record(self, scope: Scope, answer: "_Answer", traces: "Traces | None", span: Any) -> None:
         took = answer.end()
         route = getattr(scope.get("route"), "path_format", None)
         state = scope["state"]
@@ -66,60 +64,55 @@ class Watched:
 
 
 def refused(requests: RequestFigures, scope: Scope, status: int, seconds: float) -> None:
-    """Tells of a request that was refused before anybody else saw it. It is in no trace."""
+    """Records a request that was not authorized. It is in no trace."""
     begin(None)
     access_log.write(scope, status, seconds)
     requests.answered(scope["method"], None, status, seconds)
 
 
-def turned_away(requests: RequestFigures, method: str, path: str, status: int) -> None:
-    """Tells of a connection that was ended before its request was whole."""
+def refused_connection(requests: RequestFigures, method: str, path: str, status: int) -> None:
+    """Records a connection that was closed before its request was whole."""
     begin(None)
     access_log.turned_away(method, path, status)
     requests.answered(method, None, status, 0.0)
 
 
-class WatchedPredictions:
-    """Around predictions, only where there are traces or where every request is logged: it takes its time of each."""
+class InstrumentedPredictions:
+    """Traces predictions, and logs those that succeed; the endpoint logs those that fail. It takes time of each prediction, so it
+    is used only where the settings ask for it."""
 
-    def __init__(self, predictions: Predictions, traces: "Traces | None", *, log_all: bool) -> None:
-        self._predictions = predictions
+    def __init__(self, endpoint: PredictionEndpoint, traces: "Traces | None", *, log_all: bool) -> None:
+        self._endpoint = endpoint
         self._traces = traces
         self._log_all = log_all
 
-    def short(self, exchange: Exchange) -> bool:
-        """Never the short way: nothing would be seen there."""
-        return False
-
-    async def __call__(self, key: Key, scope: Scope, receive: Receive, send: Send, dialect: Dialect = NATIVE) -> None:
-        """Answers as they do, and looks. A failure has been logged by them."""
-        answer = _Answer(send)
-        with _span(self._traces, scope) as span:
-            token = None
-            if self._traces is not None:
-                begin(self._traces.trace_id(span))
-                token = seen.set(partial(self._stage, span, answer))
+    async def __call__(self, target: Target, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lets the endpoint answer."""
+        answer, traces = _Answer(send), self._traces
+        with _span(traces, scope) as span:
+            observer = None
+            if traces is not None:
+                begin(traces.trace_id(span))
+                observer = partial(_trace_stage, traces, span, answer)
             try:
-                await self._predictions(key, scope, receive, answer, dialect)
+                await self._endpoint(target, scope, receive, answer, observer)
             finally:
-                if token is not None:
-                    seen.reset(token)
                 if self._log_all and answer.status < 400:
                     access_log.write(scope, answer.status, answer.until_now())
-                if self._traces is not None:
-                    own = PREDICTIONS if key[1] is None else PREDICTIONS_OF_VERSION
-                    route = own if dialect is NATIVE else None
-                    self._traces.answered(span, scope["method"], route, answer.status)
+                if traces is not None:
+                    (_, reference), dialect = target
+                    own = PREDICTIONS if reference is None else PREDICTIONS_OF_VERSION
+                    traces.answered(span, scope["method"], own if dialect is NATIVE else None, answer.status)
 
-    def _stage(self, span: Any, answer: "_Answer", stage: str, seconds: float) -> None:
-        assert self._traces is not None  # noqa: S101 - else nobody calls this
-        if stage == "queue":  # all that was before
-            self._traces.stage_of_prediction(span, "parse", answer.until_now() - seconds)
-        self._traces.stage_of_prediction(span, stage, seconds)
+
+def _trace_stage(traces: "Traces", span: Any, answer: "_Answer", stage: str, seconds: float) -> None:
+    if stage == "queue":  # the stage before it has taken all the time until then
+        traces.stage_of_prediction(span, "parse", answer.until_now() - seconds)
+    traces.stage_of_prediction(span, stage, seconds)
 
 
 class _Answer:
-    """Sends an answer on, and keeps what is to be told of it."""
+    """Sends an answer on, and measures it."""
 
     def __init__(self, send: Send, streams: "Gauge | None" = None) -> None:
         self._send = send
@@ -139,7 +132,7 @@ class _Answer:
         await self._send(message)
 
     def end(self) -> float:
-        """The seconds that it has taken, now that it is over."""
+        """Ends it, and returns the seconds since the request came."""
         if self._streams is not None and self._is_stream:
             self._streams.dec()
         return self.until_now()

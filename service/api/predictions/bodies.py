@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
-from concurrent.futures import Executor
 
 from starlette.requests import ClientDisconnect
-from starlette.types import Message, Receive
+from starlette.types import Receive
 
 from service.api.content_coding import Decompressor, decompressor
 from service.api.errors import TooLarge
@@ -40,16 +39,15 @@ def decompressor_of(headers: dict[bytes, bytes], most: int) -> Decompressor | No
     return None if coding is None else decompressor(coding.decode("latin-1"), most)
 
 
-async def decompressed(chunks: AsyncIterable[bytes], by: Decompressor, executor: Executor) -> AsyncGenerator[bytes]:
+async def decompressed(chunks: AsyncIterable[bytes], by: Decompressor) -> AsyncGenerator[bytes]:
     """What comes out of the chunks, a piece at a time, each made in a thread.
 
     Raises:
         InvalidCoding: the body is not what its Content-Encoding says.
     """
-    loop = asyncio.get_running_loop()
     async for chunk in chunks:
         pieces = by.pieces(chunk)
-        while (piece := await loop.run_in_executor(executor, next, pieces, None)) is not None:
+        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
             yield piece
     by.end()
 
@@ -78,8 +76,3 @@ async def gone(receive: Receive) -> None:
     """Returns when the client has closed the connection."""
     while (await receive())["type"] != "http.disconnect":
         await asyncio.sleep(0)  # a body that nobody reads; a server that goes on giving it must not stop the loop
-
-
-async def nothing() -> Message:
-    """Never comes."""
-    return await asyncio.Future()

@@ -25,7 +25,7 @@ from service.api.predictions.negotiation import NATIVE, accepted, is_stream
 from service.api.problems import answer_to
 from service.serving.codecs import JSON_LINES, query
 from service.serving.errors import ClientGone
-from service.serving.memory_budget import MemoryBudget
+from service.serving.memory_budget import MemoryBudget, Share
 from service.serving.pending_prediction import StageObserver
 from service.serving.prediction import PredictionRequest, PredictionResult
 from service.serving.predictor import Predictor
@@ -60,7 +60,9 @@ class PredictionEndpoint:
                 if scope["method"] == "POST":
                     request = post_request(target, headers, b"", share, began)
                 else:
-                    request = PredictionRequest(target[0], query.DECODER, lambda _: encoder, scope["query_string"], share)
+                    request = PredictionRequest(
+                        target[0], query.DECODER, lambda _: encoder, scope["query_string"], share
+                    )
                     request.deadline, request.mergeable, encoder = deadline_of(headers, began), False, accepted(headers)
                 request.observer, request.disconnected = observer, partial(gone, receive)
                 if scope["method"] != "POST":
@@ -68,7 +70,7 @@ class PredictionEndpoint:
                 elif target[1] is NATIVE and is_stream(headers):
                     await self._stream(request, headers, receive, send)
                 else:
-                    await self._post(request, target[1], headers, receive, send)
+                    await self._post(request, target[1], headers, share, receive, send)
             except (ClientDisconnect, ClientGone):
                 return
             except Exception as error:
@@ -77,12 +79,18 @@ class PredictionEndpoint:
                 await response(scope, receive, send)
 
     async def _post(
-        self, request: PredictionRequest, dialect: Dialect, headers: Headers, receive: Receive, send: Send
+        self,
+        request: PredictionRequest,
+        dialect: Dialect,
+        headers: Headers,
+        share: Share,
+        receive: Receive,
+        send: Send,
     ) -> None:
         coding = decompressor_of(headers, request.decoder.most)
-        request.body = await whole_body(headers, receive, request.decoder.most, request.share)
+        request.body = await whole_body(headers, receive, request.decoder.most, share)
         if coding is not None:
-            request.unpack = partial(decompress, by=coding, take=request.share.take)
+            request.unpack = partial(decompress, by=coding, take=share.take)
         await self._answer(await self._predictor.predict(request), dialect, [], send)
 
     async def _get(self, request: PredictionRequest, headers: Headers, send: Send) -> None:

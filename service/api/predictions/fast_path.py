@@ -13,12 +13,10 @@ from service.access.keys import Key as ApiKey
 from service.access.scopes import Scope as KeyScope
 from service.api.predictions.dialect import Headers, Target
 from service.api.predictions.messages import post_request, refusal, special_headers, version_headers
-from service.api.predictions.router import PredictionRouter
 from service.api.security_headers import POLICY
 from service.http_server.direct_request import DirectRequest, rendered
 from service.http_server.errors import CutOff
-from service.serving.memory_budget import MemoryBudget
-from service.serving.prediction import PredictionResult
+from service.serving.prediction import PredictionRequest, PredictionResult
 from service.serving.predictor import Predictor
 from service.serving.served_version import ServedVersion
 from service.telemetry.predictions import PredictionFigures
@@ -31,49 +29,45 @@ class FastPath:
     """Answers predictions on a connection.
 
     Args:
-        router: finds the targets.
-        authorize: the key of a request, and why it is refused.
-        predictor: answers.
+        find: the target of a path.
+        authorize: the key of a request, and the error if it must be refused.
+        predictor: gives the predictor; None where no request takes this path.
         figures: counts the answers.
-        bodies: the memory for bodies.
     """
 
     def __init__(
         self,
-        router: PredictionRouter,
+        find: Callable[[str], Target | None],
         authorize: Authorize,
-        predictor: Predictor,
+        predictor: Callable[[], Predictor | None],
         figures: PredictionFigures,
-        bodies: MemoryBudget,
     ) -> None:
-        self.find = router.find
+        self.find = find
         self._authorize = authorize
         self._predictor = predictor
         self._figures = figures
-        self._bodies = bodies
 
     def answer(self, request: DirectRequest, target: Target) -> bool:
         """Whether the request is answered here, now or in the next iteration of the event loop."""
-        headers = request.headers
+        headers, predictor = request.headers, self._predictor()
         key, refused = self._authorize(KeyScope.PREDICT, "POST", headers)
-        if refused is not None or b"content-encoding" in headers:
+        if predictor is None or refused is not None or b"content-encoding" in headers:
             return False
         waiter = _Waiter(request, target, key, self._figures)
         try:
-            asked = post_request(target, headers, request.body, self._bodies.share(), waiter.began)
-            started = self._predictor.start(asked, waiter.of)
+            waiter.asked = post_request(target, headers, request.body, None, waiter.began)
+            started = predictor.start(waiter.asked, waiter.of)
         except Exception as error:
             waiter.set_exception(error)
             return True
-        if started:
-            request.on_cut_off = waiter.cut_off
+        request.on_cut_off = waiter.cut_off
         return started
 
 
 class _Waiter:
     """Waits for the answer to a direct request, and sends it."""
 
-    __slots__ = ("_figures", "_key", "_request", "_request_id", "_result", "_target", "began", "done", "version")
+    __slots__ = ("_figures", "_key", "_request", "_request_id", "_result", "_target", "asked", "began", "done")
     _result: PredictionResult
 
     def __init__(self, request: DirectRequest, target: Target, key: ApiKey | None, figures: PredictionFigures) -> None:
@@ -84,11 +78,11 @@ class _Waiter:
         self._request_id = request_id(request.headers)
         self.began = time.perf_counter()
         self.done = request.is_over
-        self.version: ServedVersion | None = None
+        self.asked: PredictionRequest | None = None
 
     def of(self, result: PredictionResult) -> "_Waiter":
         """Waits for the body of this result."""
-        self._result, self.version = result, result.version
+        self._result = result
         return self
 
     def set_result(self, body: bytes) -> None:
@@ -106,7 +100,8 @@ class _Waiter:
         try:
             state = {"request_id": self._request_id, "key": self._key and self._key.name}
             scope = {"method": "POST", "path": self._request.path, "state": state}
-            response = refusal(error, scope, self._target[1], self._figures, self.version, self.began)
+            version = None if self.asked is None else self.asked.version
+            response = refusal(error, scope, self._target[1], self._figures, version, self.began)
             lines = [line for line in response.raw_headers if line[0] != b"content-length"]
             self._send(response.status_code, rendered(lines), bytes(response.body))
         finally:

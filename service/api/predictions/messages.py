@@ -8,19 +8,19 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from service.api.errors import InvalidRequest
-from service.telemetry import access_log
 from service.api.predictions.dialect import Dialect, Headers, Target
 from service.api.problems import answer_to
 from service.serving.codecs.codec import JsonThenBytes
 from service.serving.memory_budget import Share
 from service.serving.prediction import PredictionRequest, PredictionResult
 from service.serving.served_version import ServedVersion
+from service.telemetry import access_log
 from service.telemetry.predictions import PredictionFigures
 
 Lines = list[tuple[bytes, bytes]]
 
 
-def post_request(target: Target, headers: Headers, body: bytes, share: Share, began: float) -> PredictionRequest:
+def post_request(target: Target, headers: Headers, body: bytes, share: Share | None, began: float) -> PredictionRequest:
     """The request of a POST.
 
     Raises:

@@ -14,8 +14,8 @@ Endpoint = Callable[[Target, Scope, Receive, Send], Awaitable[None]]
 
 
 class PredictionRouter:
-    """An ASGI application that passes requests for predictions to their endpoint, and all others to another application. The routes
-    in `service/api/routes/predictions.py` and in the dialects describe the same paths in OpenAPI.
+    """An ASGI application that passes requests for predictions to their endpoint, and all others to another application. The
+    routes in `service/api/routes/predictions.py` and in the dialects describe the same paths in OpenAPI.
 
     Args:
         app: answers all other requests, also those to the same paths by a method that is not theirs.

@@ -9,13 +9,14 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from model_store import Entry
 from model_store.errors import AliasCorrupt, AliasNotFound, StoreError
 from service.access.audit import note
+from service.access.scopes import Scope
 from service.api.bodies import read_json
 from service.api.dependencies import Service, Services
 from service.api.errors import InvalidRequest
 from service.api.json import json_response
 from service.api.pagination import After, Limit, cut, page_response
 from service.api.problems import answer_for
-from service.api.routing import PooledRoute
+from service.api.routing import PooledRoute, needs
 from service.api.schemas import documents
 from service.api.schemas.documents import ALIAS_EXAMPLE, ALIAS_SCHEMA, LARGEST_VERSION, PROBLEMS, json_body
 
@@ -32,6 +33,7 @@ IfNoneMatch = Annotated[
 
 
 @router.get("", summary="List a model's aliases", response_model=documents.Page[documents.Alias])
+@needs(Scope.PREDICT)
 def index(service: Service, name: str, after: After = None, limit: Limit = 1000) -> Response:
     """Every alias by name, with the version that it points at."""
     _check_model(service, name)
@@ -41,6 +43,7 @@ def index(service: Service, name: str, after: After = None, limit: Limit = 1000)
 
 
 @router.get("/{alias}", summary="Show an alias", response_model=documents.Alias)
+@needs(Scope.PREDICT)
 def show(service: Service, name: str, alias: str) -> Response:
     """The alias. Its ETag is the number of its newest entry."""
     _check_model(service, name)
@@ -48,6 +51,7 @@ def show(service: Service, name: str, alias: str) -> Response:
 
 
 @router.get("/{alias}/history", summary="Where an alias has pointed", response_model=documents.Page[documents.Alias])
+@needs(Scope.PREDICT)
 def history(
     service: Service,
     name: str,
@@ -67,6 +71,7 @@ def history(
     response_model=documents.Alias,
     openapi_extra=json_body(ALIAS_SCHEMA, ALIAS_EXAMPLE),
 )
+@needs(Scope.ADMIN)
 def put(
     service: Service,
     name: str,
@@ -92,6 +97,7 @@ def put(
 
 
 @router.delete("/{alias}", status_code=204, summary="Delete an alias")
+@needs(Scope.ADMIN)
 def remove(service: Service, name: str, alias: str, if_match: IfMatch = None) -> Response:
     """The alias goes; its history stays."""
     _check_model(service, name)
@@ -101,6 +107,7 @@ def remove(service: Service, name: str, alias: str, if_match: IfMatch = None) ->
 
 
 @router.post("/{alias}/rollback", summary="Point an alias back at the version before", response_model=documents.Alias)
+@needs(Scope.ADMIN)
 def rollback(service: Service, name: str, alias: str, if_match: IfMatch = None) -> Response:
     """A new entry with the version of the entry before the newest."""
     _check_model(service, name)

@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from service.access.audit import ID
+from service.access.scopes import Scope
 from service.api.dependencies import Service
 from service.api.errors import InvalidRequest
 from service.api.pagination import Limit, page_response
-from service.api.routing import PooledRoute
+from service.api.routing import PooledRoute, needs
 from service.api.schemas import documents
 from service.api.schemas.documents import PROBLEMS
 
@@ -22,6 +23,7 @@ After = Annotated[
 
 
 @router.get("", summary="Who changed what", response_model=documents.Page[documents.AuditLine])
+@needs(Scope.ADMIN)
 def index(
     service: Service,
     after: After = None,

@@ -12,11 +12,12 @@ from model_store import write_bundle
 from model_store.names import check_name
 from model_store.os_errors import storage_errors
 from service.access.audit import note
+from service.access.scopes import Scope
 from service.api.bodies import body_on_disk, media_type
 from service.api.dependencies import Service
 from service.api.errors import UnsupportedMediaType
 from service.api.json import json_response
-from service.api.routing import PooledRoute, pool
+from service.api.routing import PooledRoute, needs, pool
 from service.api.schemas import documents
 from service.api.schemas.documents import PROBLEMS, file_answer, file_body
 from service.use_cases.import_bundle import import_bundle
@@ -32,6 +33,7 @@ ZIP = "application/zip"
     response_class=Response,
     responses=file_answer("The bundle.", "application/zip"),
 )
+@needs(Scope.TRAIN)
 @pool("files")
 def fetch(service: Service, name: str, version: str) -> Response:
     """A zip file with the manifest and every file; the same bytes for the same version."""
@@ -59,6 +61,7 @@ def fetch(service: Service, name: str, version: str) -> Response:
     responses={200: {"model": documents.Published, "description": "The version was there already."}},
     openapi_extra=file_body(ZIP),
 )
+@needs(Scope.ADMIN)
 async def take(request: Request, service: Service, name: str) -> Response:
     """The next version of the model; 200 and the known version when its digest is already there."""
     check_name(name)

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from model_store import Version
 from model_store.names import check_name
 from service.access.audit import note
+from service.access.scopes import Scope
 from service.api.bodies import own_folder, read_json
 from service.api.dependencies import Service
 from service.api.json import json_response
 from service.api.pagination import After, Limit, cut, newest_first, page_response
 from service.api.pools import while_client_waits
 from service.api.reading_options import changes_of
-from service.api.routing import PooledRoute
+from service.api.routing import PooledRoute, needs
 from service.api.schemas import documents
 from service.api.schemas.dataset import dataset_document, listed_dataset
 from service.api.schemas.dataset_bodies import change_body, table_body
@@ -39,6 +40,7 @@ UPLOAD: dict[str, Any] = {
 
 @router.put("/{name}", **UPLOAD)
 @router.post("/{name}", **UPLOAD)
+@needs(Scope.TRAIN)
 async def put(request: Request, service: Service, name: str) -> Response:
     """A new version; the newest version's own bytes, read in the same way, make none and answer 200. How the file is read
     is found out from it, but for what is said in the query or in the form."""
@@ -60,6 +62,7 @@ async def put(request: Request, service: Service, name: str) -> Response:
     responses=SAME,
     openapi_extra=change_body(),
 )
+@needs(Scope.TRAIN)
 async def patch(service: Service, name: str, body: Annotated[Any, Depends(read_json)]) -> Response:
     """A new version of the newest one's bytes. What is said joins what was said before; null takes it back."""
     check_name(name)
@@ -72,6 +75,7 @@ async def patch(service: Service, name: str, body: Annotated[Any, Depends(read_j
 
 
 @router.get("", summary="List data sets, by name", response_model=documents.Page[documents.Dataset])
+@needs(Scope.TRAIN)
 def index(service: Service, after: After = None, limit: Limit = 20) -> Response:
     """The newest version of each data set."""
     datasets = service.store.datasets
@@ -81,6 +85,7 @@ def index(service: Service, after: After = None, limit: Limit = 20) -> Response:
 
 
 @router.get("/{name}", summary="Show a data set", response_model=documents.Dataset)
+@needs(Scope.TRAIN)
 def show(service: Service, name: str) -> Response:
     """The newest version: how it is read, and its columns with examples, statistics, and why they have their types."""
     return json_response(dataset_document(service.store.datasets.latest(name)))
@@ -91,6 +96,7 @@ def show(service: Service, name: str) -> Response:
     summary="List a data set's versions, newest first",
     response_model=documents.Page[documents.Dataset],
 )
+@needs(Scope.TRAIN)
 def versions(
     service: Service, name: str, after: Annotated[int | None, Query(ge=1)] = None, limit: Limit = 20
 ) -> Response:
@@ -102,6 +108,7 @@ def versions(
 
 
 @router.get("/{name}/rows", summary="The first rows of a data set", response_model=documents.Page[dict[str, Any]])
+@needs(Scope.TRAIN)
 def rows(service: Service, name: str, limit: Limit = 20) -> Response:
     """The first rows of the newest version, at most 1,000."""
     version = service.store.datasets.latest(name)
@@ -110,6 +117,7 @@ def rows(service: Service, name: str, limit: Limit = 20) -> Response:
 
 
 @router.delete("/{name}", status_code=204, summary="Delete a data set")
+@needs(Scope.ADMIN)
 def remove(service: Service, name: str) -> Response:
     """Every version goes. Jobs that wait for it fail; running ones go on."""
     delete(service.store, service.journal, name)

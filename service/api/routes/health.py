@@ -3,13 +3,16 @@
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
+from service.access.scopes import Scope
 from service.api.dependencies import Service
+from service.api.routing import needs
 from service.api.schemas.documents import plain_refusal
 
 router = APIRouter(tags=["service"])
 
 
 @router.get("/livez", summary="Whether the service lives", response_class=PlainTextResponse)
+@needs(None)
 async def livez() -> Response:
     """200 while the service runs."""
     return PlainTextResponse("ok\n")
@@ -21,6 +24,7 @@ async def livez() -> Response:
     response_class=PlainTextResponse,
     responses=plain_refusal("It is about to stop."),
 )
+@needs(None)
 async def readyz(service: Service) -> Response:
     """200 once predictions can be answered; the trainers may still be warming up. 503 from the moment it is to stop."""
     if service.feed.closed:
@@ -29,6 +33,7 @@ async def readyz(service: Service) -> Response:
 
 
 @router.get("/", include_in_schema=False)
+@needs(Scope.PREDICT)
 async def root() -> Response:
     """The documentation, until there is a dashboard."""
     return RedirectResponse("/docs")

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 
 from service.access.audit import note
-from service.access.scopes import WORDS
+from service.access.scopes import WORDS, Scope
 from service.api.bodies import read_json
 from service.api.dependencies import Service
 from service.api.errors import InvalidRequest
 from service.api.json import json_response
 from service.api.pagination import After, Limit, cut, page_response
-from service.api.routing import PooledRoute
+from service.api.routing import PooledRoute, needs
 from service.api.schemas import documents
 from service.api.schemas.documents import KEY_EXAMPLE, KEY_SCHEMA, PROBLEMS, json_body
 
@@ -21,6 +21,7 @@ EXPECTED = 'expected {"name": <a name>, "scopes": [%s], "expires_in_days": <a nu
 
 
 @router.get("", summary="List the keys", response_model=documents.Page[documents.Key])
+@needs(Scope.ADMIN)
 def index(service: Service, after: After = None, limit: Limit = 1000) -> Response:
     """Every key, the oldest first, revoked ones too; the keys themselves are nowhere."""
     keys = service.keyring.all()
@@ -36,6 +37,7 @@ def index(service: Service, after: After = None, limit: Limit = 1000) -> Respons
     response_model=documents.NewKey,
     openapi_extra=json_body(KEY_SCHEMA, KEY_EXAMPLE),
 )
+@needs(Scope.ADMIN)
 def create(service: Service, body: Annotated[Any, Depends(read_json)]) -> Response:
     """The key is told in this answer and never again. With the first one the service asks everybody for a key."""
     name, scopes, days = _wanted(body)
@@ -45,6 +47,7 @@ def create(service: Service, body: Annotated[Any, Depends(read_json)]) -> Respon
 
 
 @router.delete("/{key}", status_code=204, summary="Revoke a key")
+@needs(Scope.ADMIN)
 def revoke(service: Service, key: str) -> Response:
     """By its name or id. It is refused at once here, and within a second by every process on this home."""
     revoked = service.keyring.revoke(key)

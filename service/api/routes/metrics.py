@@ -4,12 +4,15 @@ from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from service.access.scopes import Scope
 from service.api.dependencies import Service
+from service.api.routing import needs
 
 router = APIRouter(tags=["service"])
 
 
 @router.get("/metrics", include_in_schema=False)
+@needs(Scope.PREDICT)
 async def metrics(service: Service) -> Response:
     """Everything that docs/operations.md lists: of all processes together."""
     try:

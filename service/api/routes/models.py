@@ -9,17 +9,18 @@ from fastapi.responses import FileResponse
 from model_store import Entry, Store, Version
 from model_store.errors import UNREADABLE, AliasCorrupt, NotFound, Unavailable
 from service.access.audit import note
+from service.access.scopes import Scope
 from service.api.accept import choose
 from service.api.dependencies import Service, Services
 from service.api.json import json_response
 from service.api.pagination import After, Limit, cut, newest_first, page_response
 from service.api.path_converters import noun
 from service.api.problems import answer_for
-from service.api.routing import PooledRoute, pool
+from service.api.routing import PooledRoute, needs, pool
 from service.api.schemas import documents
 from service.api.schemas.documents import PROBLEMS, file_answer
 from service.use_cases.open_model import STATE_DICT
-from service.use_cases.predict import warm
+from service.use_cases.predict import load, served
 from service.workflow import inspection
 from service.workflow.errors import NotAvailable
 from service.workflow.spec_base import nearest, shown
@@ -32,6 +33,7 @@ EXPORTS = ("safetensors", "state_dict", "torch_export", "onnx")
 
 
 @router.get("", summary="List models, by name", response_model=documents.ModelPage)
+@needs(Scope.PREDICT)
 def index(service: Service, after: After = None, limit: Limit = 20) -> Response:
     """Every model with its latest version and its aliases."""
     names = service.store.models.names()
@@ -48,6 +50,7 @@ def index(service: Service, after: After = None, limit: Limit = 20) -> Response:
 
 
 @router.get(f"/{noun('name')}", summary="Show a model", response_model=documents.ShownModel)
+@needs(Scope.PREDICT)
 def show(service: Service, name: str) -> Response:
     """The model's latest version, its versions and aliases."""
     document = _model(service.store, name)
@@ -59,6 +62,7 @@ def show(service: Service, name: str) -> Response:
 
 
 @router.delete(f"/{noun('name')}", status_code=204, summary="Delete a model")
+@needs(Scope.ADMIN)
 def remove(service: Service, name: str) -> Response:
     """The model's aliases and every version go. The numbers are not used again."""
     known = [service.store.models.record(name, number) for number in service.store.models.numbers(name)]
@@ -76,6 +80,7 @@ def remove(service: Service, name: str) -> Response:
     summary="List a model's versions, newest first",
     response_model=documents.Page[documents.Version],
 )
+@needs(Scope.PREDICT)
 def versions(
     service: Service, name: str, after: Annotated[int | None, Query(ge=1)] = None, limit: Limit = 20
 ) -> Response:
@@ -89,6 +94,7 @@ def versions(
 @router.get(
     f"/{{name}}/versions/{noun('version')}", summary="Show a version's manifest", response_model=documents.Manifest
 )
+@needs(Scope.PREDICT)
 def manifest(service: Service, name: str, version: str) -> Response:
     """The manifest, with the version's name, number, digest and aliases beside it."""
     found = service.store.resolve(name, version)
@@ -96,6 +102,7 @@ def manifest(service: Service, name: str, version: str) -> Response:
 
 
 @router.delete(f"/{{name}}/versions/{noun('version')}", status_code=204, summary="Delete a version")
+@needs(Scope.ADMIN)
 def remove_version(service: Service, name: str, version: str) -> Response:
     """The version goes, be it damaged or not; 409 while an alias points at it. Its number is not used again."""
     number = service.store.number(name, version)
@@ -110,10 +117,11 @@ def remove_version(service: Service, name: str, version: str) -> Response:
 @router.get(
     "/{name}/versions/{version}/parameters", summary="Look at the parameters", response_model=documents.Parameters
 )
+@needs(Scope.TRAIN)
 @pool("files")
 def parameters(service: Service, name: str, version: str) -> Response:
     """Every parameter with its shape, and what its values are like."""
-    model = warm(service.store, service.warm, service.store.resolve(name, version)).model
+    model = load(service.store, service.warm, served(service.store.resolve(name, version))).model
     return json_response(inspection.parameters(model, model.tensors()))
 
 
@@ -123,6 +131,7 @@ def parameters(service: Service, name: str, version: str) -> Response:
     response_model=dict[str, Any],
     responses=file_answer("The tensors.", SAFETENSORS),
 )
+@needs(Scope.TRAIN)
 @pool("files")
 def state_dict(
     service: Service,
@@ -135,7 +144,7 @@ def state_dict(
     found = service.store.resolve(name, version)
     if choose(accept, ["application/json", SAFETENSORS]) == SAFETENSORS:
         return _safetensors(service, found)
-    tensors = warm(service.store, service.warm, found).model.tensors()
+    tensors = load(service.store, service.warm, served(found)).model.tensors()
     for each in tensor or ():
         if each not in tensors:
             raise NotAvailable(f"there is no such tensor; {nearest(each, tensors)}")
@@ -148,6 +157,7 @@ def state_dict(
     response_class=Response,
     responses=file_answer("The plot.", *FORMS.values()),
 )
+@needs(Scope.TRAIN)
 async def plots(
     service: Service, name: str, version: str, plot: str, accept: Annotated[str, Header()] = "*/*"
 ) -> Response:
@@ -164,6 +174,7 @@ async def plots(
     response_class=Response,
     responses=file_answer("The file.", SAFETENSORS),
 )
+@needs(Scope.TRAIN)
 def exports(service: Service, name: str, version: str, export: str) -> Response:
     """A file that loads without this software."""
     found = service.store.resolve(name, version)

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
 
-from service.api.routing import PooledRoute
+from service.access.scopes import Scope
+from service.api.routing import PooledRoute, needs
 from service.api.schemas import documents
 from service.api.schemas.documents import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, PROBLEMS, json_body
 
@@ -21,6 +22,7 @@ RequestTimeout = Annotated[
 
 
 @router.post("/predictions", summary="Predict", response_model=documents.Predictions, openapi_extra=BODY)
+@needs(Scope.PREDICT)
 def predict(name: str, accept: Accept = "*/*", request_timeout: RequestTimeout = None) -> None:
     """By the version that `production` points at, if that alias is set, else by the latest."""
 
@@ -31,6 +33,7 @@ def predict(name: str, accept: Accept = "*/*", request_timeout: RequestTimeout =
     response_model=documents.Predictions,
     openapi_extra=BODY,
 )
+@needs(Scope.PREDICT)
 def predict_with(name: str, version: str, accept: Accept = "*/*", request_timeout: RequestTimeout = None) -> None:
     """By that version: a number, an alias, or `latest`."""
 
@@ -41,6 +44,7 @@ def predict_with(name: str, version: str, accept: Accept = "*/*", request_timeou
     response_model=documents.Predictions,
     responses=UNCHANGED,
 )
+@needs(Scope.PREDICT)
 def look_up(
     name: str, accept: Accept = "*/*", if_none_match: IfNoneMatch = None, request_timeout: RequestTimeout = None
 ) -> None:
@@ -53,6 +57,7 @@ def look_up(
     response_model=documents.Predictions,
     responses=UNCHANGED,
 )
+@needs(Scope.PREDICT)
 def look_up_with(
     name: str,
     version: str,

@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from service.access.audit import note
 from service.access.keys import Key
+from service.access.scopes import Scope
 from service.api.accept import choose
 from service.api.bodies import read_json
 from service.api.dependencies import Service, Services
@@ -20,15 +21,15 @@ from service.api.middleware.authorize import CALLER
 from service.api.pagination import MOST_BYTES, After, Limit, page_response
 from service.api.path_converters import JOB_ID
 from service.api.pools import while_client_waits
-from service.api.routing import PooledRoute, pool
+from service.api.routing import PooledRoute, needs, pool
 from service.api.schemas import documents
 from service.api.schemas.documents import PROBLEMS, spec_body
 from service.api.schemas.job import document
 from service.jobs.errors import TooManyWatchers
 from service.jobs.job import Event, Job, Status
 from service.jobs.records import apart
-from service.use_cases.version_resolver import CurrentVersions
 from service.use_cases.submit_training import plan, submit
+from service.use_cases.version_resolver import VersionResolver
 from service.workflow.spec import parse
 
 router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"], responses=PROBLEMS, route_class=PooledRoute)
@@ -42,6 +43,7 @@ Body = Annotated[Any, Depends(read_json)]
 
 
 @router.post("", status_code=202, summary="Train a model", response_model=documents.Job, openapi_extra=spec_body())
+@needs(Scope.TRAIN)
 @pool("planning")
 def create(
     request: Request,
@@ -70,6 +72,7 @@ def create(
 @router.post(
     "/validate", summary="Check a spec without training", response_model=documents.Plan, openapi_extra=spec_body()
 )
+@needs(Scope.TRAIN, audited=False)
 @pool("planning")
 def validate(service: Service, body: Body) -> Response:
     """What the spec comes to: every default, the model's parameters, the rows of each part."""
@@ -85,6 +88,7 @@ def validate(service: Service, body: Body) -> Response:
 
 
 @router.get("", summary="List training jobs, newest first", response_model=documents.Page[documents.Job])
+@needs(Scope.TRAIN)
 def index(
     service: Service,
     status: Status | None = None,
@@ -98,6 +102,7 @@ def index(
 
 
 @router.get(f"/{JOB_ID}", summary="Show a training job", response_model=documents.Job)
+@needs(Scope.TRAIN)
 async def show(
     service: Service,
     job_id: str,
@@ -113,6 +118,7 @@ async def show(
 
 
 @router.post("/{job_id}/cancel", summary="Cancel a training job", response_model=documents.Job)
+@needs(Scope.TRAIN)
 async def cancel(service: Service, job_id: str) -> Response:
     """The cancelled job; after 5 s the running one with `requested`."""
     job = await service.pools.reading.run(_asked, service, service.journal.cancel, "job.cancelled", job_id)
@@ -121,6 +127,7 @@ async def cancel(service: Service, job_id: str) -> Response:
 
 
 @router.post("/{job_id}/pause", summary="Pause a training job", response_model=documents.Job)
+@needs(Scope.TRAIN)
 async def pause(service: Service, job_id: str) -> Response:
     """The paused job, its checkpoint saved and its slot free; after 5 s the running one with `requested`."""
     job = await service.pools.reading.run(_asked, service, service.journal.pause, "job.paused", job_id)
@@ -129,6 +136,7 @@ async def pause(service: Service, job_id: str) -> Response:
 
 
 @router.post("/{job_id}/resume", summary="Resume a paused training job", response_model=documents.Job)
+@needs(Scope.TRAIN)
 def resume(service: Service, job_id: str) -> Response:
     """The job, queued again: it goes on from its checkpoint. Paused, or failed for want of space or of the store."""
     job = _asked(service, service.journal.resume, "job.resumed", job_id)
@@ -137,6 +145,7 @@ def resume(service: Service, job_id: str) -> Response:
 
 
 @router.get("/{job_id}/attempts", summary="The attempts at a training job", response_model=documents.Attempts)
+@needs(Scope.TRAIN)
 def attempts(service: Service, job_id: str) -> Response:
     """Each attempt, rising: when it ran, what the job became when it ended, and why."""
     found = [
@@ -157,6 +166,7 @@ def attempts(service: Service, job_id: str) -> Response:
     summary="The metrics of every epoch",
     response_model=dict[str, list[float | None]],
 )
+@needs(Scope.TRAIN)
 def metrics(service: Service, job_id: str) -> Response:
     """Series of equal length, `epoch` first."""
     return json_response(service.journal.metrics(job_id))
@@ -171,6 +181,7 @@ def metrics(service: Service, job_id: str) -> Response:
         204: {"description": "To `Accept: text/event-stream`: the job has ended, and nothing is left to tell."},
     },
 )
+@needs(Scope.TRAIN)
 async def events(
     request: Request,
     service: Service,
@@ -230,7 +241,7 @@ def _stands_still(job: Job) -> bool:
     return job.requested != "pause"
 
 
-def followed(current: CurrentVersions, job: Job) -> Job:
+def followed(current: VersionResolver, job: Job) -> Job:
     """The job, which may be shown now: when it has succeeded, `latest` means its version in this process, too."""
     if job.status == "succeeded" and job.result is not None:
         current.follow_publish(job.result["model_name"], job.result["version"])

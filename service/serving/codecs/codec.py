@@ -16,7 +16,9 @@ MOST_BYTES = 64 * 2**20
 SMALL = 65_536  # bytes of a body that the event loop decodes itself, whatever is in it
 QUICK = 262_144  # bytes of a body that it decodes itself if that takes less time than a change of threads
 
-Rows = torch.Tensor | list[list[float]]  # raw features [n, slots], or lists of numbers that become that together with others
+Rows = (
+    torch.Tensor | list[list[float]]
+)  # raw features [n, slots], or lists of numbers that become that together with others
 # The bodies of a batch: the version, its model, the answers [n, outputs] to all, and how many of them each request has.
 Write = Callable[[ServedVersion, Warm, Array, Sequence[int]], list[bytes]]
 

@@ -80,9 +80,9 @@ def predictions(warm: Warm, raw: torch.Tensor) -> Any:
 
 
 def values(warm: Warm, answers: Array) -> Any:
-    """The predictions as JSON has them, one for each row: a number, a list of numbers for several targets, `{label, probabilities}` for a
-    classification, `{labels, probabilities}` for several labels. The numbers are a NumPy array, which is written as JSON
-    with null for NaN and infinities; a label whose probabilities are not known is None."""
+    """The predictions as JSON has them, one for each row: a number, a list of numbers for several targets, `{label,
+    probabilities}` for a classification, `{labels, probabilities}` for several labels. The numbers are a NumPy array, which is
+    written with null for NaN and infinities; a label whose probabilities are not known is None."""
     if warm.signature.classifies:
         return _classes(warm, answers)
     if warm.signature.task is Task.MULTILABEL:

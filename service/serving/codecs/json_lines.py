@@ -6,9 +6,9 @@ import numpy as np
 import orjson
 import torch
 
-from service.serving.codecs.json import in_parts, values
 from service.serving.codecs.fast_json import fast
 from service.serving.codecs.instances import from_rows
+from service.serving.codecs.json import in_parts, values
 from service.serving.codecs.tables import Array
 from service.serving.limits import MOST_EMPTY_LINES, MOST_ROWS, check_lines, check_rows, invalid
 from service.serving.warm_models import Warm

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from service.serving.codecs.json import HOLDS
-from service.serving.forward import Array
 from service.serving.codecs.tensors import BOOL, BYTES, Values, takes_a_matrix
+from service.serving.forward import Array
 from service.workflow.data.schema import Scalar
 from service.workflow.data.types.category import as_text
 from service.workflow.encode import raw_dtype

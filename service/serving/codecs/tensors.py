@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from service.serving.forward import Array
 from service.serving.codecs.columns import from_matrix
 from service.serving.codecs.fast_json import ValueList
 from service.serving.codecs.instances import check_names, from_columns, listed
+from service.serving.forward import Array
 from service.serving.limits import check_rows, invalid
 from service.workflow.data.table import Texts
 from service.workflow.errors import step

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from service.api.dialects.open_inference import OPEN_INFERENCE
 from service.api.dialects.sagemaker import SAGEMAKER
 from service.api.dialects.tensorflow_serving import TENSORFLOW_SERVING
-from service.api.errors import RequestError
-from service.api.predictions.codecs import Dialect
+from service.api.predictions.dialect import Dialect
 from service.serving.codecs.fast_json import WORTH_IT
 from service.serving.warm_models import Warm
+from service.strict_json import NotStrictJson, TooManyBrackets
 from service.workflow.errors import WorkflowError
 from service.workflow.model import Model
 from service.workflow.signature import Input, Output, Signature
@@ -167,10 +167,10 @@ PIECES = [
 
 def read(dialect: Dialect, warm: Warm, body: bytes) -> torch.Tensor | str:
     """The tensor, or how it is refused."""
-    reader = dialect.reader({b"content-type": b"application/json"})
+    reader = dialect.decoder({b"content-type": b"application/json"})
     try:
         rows = reader.read(warm, reader.decode(body))
-    except (RequestError, WorkflowError) as error:
+    except (NotStrictJson, TooManyBrackets, WorkflowError) as error:
         return type(error).__name__
     return rows if isinstance(rows, torch.Tensor) else torch.tensor(rows, dtype=torch.float32)
 

@@ -18,7 +18,8 @@ from typing import Any
 
 import httpx
 
-from service.server import MOST_SECONDS_TO_STOP, SETTLE, TO_END, TO_PART
+from service.http_server.connection import SETTLE
+from service.http_server.server import MOST_SECONDS_TO_STOP, TO_END, TO_PART
 from tests.story.server import Server, line, until, verify
 
 BURNING = 20

@@ -12,15 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from service.serving.codecs.codec import Encoder
 from service.serving.codecs.json import json_bodies
-from service.serving.batches import MOST_ROWS, MUCH, Ask, Batches
 from service.serving.errors import DeadlineExceeded, Overloaded, PredictionFailed
-from service.serving.warm_models import LEAST_WORK, Served, Warm
+from service.serving.micro_batches import MOST_BATCH_ROWS, MicroBatches
+from service.serving.pending_prediction import MUCH, PendingPrediction
+from service.serving.served_version import ServedVersion
+from service.serving.warm_models import LEAST_WORK, Warm
 from service.workflow.losses import Output as Form
 from service.workflow.model import Model
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.tasks import Task
 
+VERSION, ENCODER = ServedVersion("digest", "m", 1), Encoder("application/json", json_bodies)
 ROWS = st.lists(st.lists(st.floats(-1e6, 1e6, width=32), min_size=3, max_size=3), min_size=1, max_size=8)
 
 
@@ -67,15 +71,15 @@ def warm(network: Network) -> Warm:
     return made
 
 
-def batches(*, light: int = 10**9, places: int = 100) -> Batches:
-    return Batches(light=light, threads=1, places=places, measure=lambda *_: None)
+def batches(*, light: int = 10**9, places: int = 100) -> MicroBatches:
+    return MicroBatches(light=light, threads=1, places=places, observe=lambda *_: None)
 
 
-def ask(model: Warm, rows: Any, **about: Any) -> Ask:
-    return Ask(model.served("m", 1), model, rows, json_bodies, Nobody(), **about)
+def ask(model: Warm, rows: Any, **about: Any) -> PendingPrediction:
+    return PendingPrediction(VERSION, model, rows, ENCODER, Nobody(), **about)
 
 
-def submit(run: Batches, each: Ask) -> "asyncio.Future[bytes]":
+def submit(run: MicroBatches, each: PendingPrediction) -> "asyncio.Future[bytes]":
     waiter = each.waiter = asyncio.get_running_loop().create_future()
     run.submit(each)
     return waiter
@@ -85,7 +89,7 @@ def numbers(body: bytes) -> Any:
     return orjson.loads(body)["predictions"]
 
 
-async def answers(run: Batches, asks: list[Ask]) -> list[Any]:
+async def answers(run: MicroBatches, asks: list[PendingPrediction]) -> list[Any]:
     try:
         return await asyncio.gather(*[submit(run, each) for each in asks], return_exceptions=True)
     finally:
@@ -116,17 +120,17 @@ def test_one_that_fails_takes_no_other_with_it() -> None:
 
 def test_a_request_that_must_stay_alone_does() -> None:
     model = warm(network := Network())
-    asks = [ask(model, torch.ones(2, 3)), ask(model, torch.ones(1, 3), alone=True), ask(model, [[1.0] * 3])]
+    asks = [ask(model, torch.ones(2, 3)), ask(model, torch.ones(1, 3), mergeable=False), ask(model, [[1.0] * 3])]
     asyncio.run(answers(batches(), asks))
     assert network.forwards == [2, 1, 1]
 
 
 def test_the_rows_of_a_request_stay_together_and_a_batch_is_bounded() -> None:
     model = warm(network := Network())
-    sizes = [MOST_ROWS + 5, 400, 400, 300, 3]
+    sizes = [MOST_BATCH_ROWS + 5, 400, 400, 300, 3]
     given = asyncio.run(answers(batches(), [ask(model, torch.ones(size, 3)) for size in sizes]))
     assert [len(numbers(body)) for body in given] == sizes
-    assert network.forwards == [MOST_ROWS + 5, 800, 303]  # one that fills a batch alone waits for none
+    assert network.forwards == [MOST_BATCH_ROWS + 5, 800, 303]  # one that fills a batch alone waits for none
 
 
 def test_heavy_work_leaves_the_loop_free_and_what_waits_meanwhile_shares_the_next_forward() -> None:
@@ -200,5 +204,5 @@ def test_a_deadline_holds_in_the_queue_and_in_the_forward(light: int) -> None:
 def test_numbers_that_json_cannot_hold_are_null_in_a_shared_batch() -> None:
     model = warm(Network())
     rows = np.array([[float("nan")], [2.0], [float("inf")]], dtype=np.float32)
-    bodies = json_bodies(Served("m", 1), model, rows, [1, 2])
+    bodies = json_bodies(VERSION, model, rows, [1, 2])
     assert [numbers(body) for body in bodies] == [[None], [2.0, None]]
