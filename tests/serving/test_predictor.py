@@ -1,0 +1,164 @@
+"""The predictor without HTTP and without a store: what it is given to resolve and to load is a table in memory."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import closing
+from typing import Any
+
+import orjson
+import pytest
+import torch
+
+from service.serving.codecs import DECODERS, ENCODERS, JSON, JSON_LINES
+from service.serving.errors import ClientGone, DeadlineExceeded, Overloaded
+from service.serving.micro_batches import MicroBatches
+from service.serving.prediction import PredictionRequest, PredictionResult, Reference
+from service.serving.predictor import Predictor
+from service.serving.served_version import ServedVersion
+from service.serving.warm_models import Warm, WarmModels
+from service.strict_json import NotStrictJson
+from service.workflow.errors import InvalidInstances
+from tests.serving.test_micro_batches import Network, warm
+
+ONE = b'{"instances":[[1,2,3]]}'
+DOUBLES = ServedVersion("digest", "m", 1)
+
+
+class World:
+    """One version `m`, and how often it was looked up and loaded. `open` lets look-ups and loads go on."""
+
+    def __init__(self, most_waiting: int = 100) -> None:
+        self.looked_up: list[Reference] = []
+        self.loaded: list[ServedVersion] = []
+        self.open = threading.Event()
+        self.open.set()
+        self.models = WarmModels(10**9)
+        batches = MicroBatches(light=10**9, threads=1, places=100, observe=lambda *_: None)
+        self.predictor = Predictor(self, self.load, self.models, batches, lambda *_: None, most_waiting)
+
+    def known(self, model: Reference) -> ServedVersion | None:
+        return DOUBLES if model in self.looked_up and self.open.is_set() else None
+
+    def last_known(self, model: Reference) -> ServedVersion | None:
+        return None
+
+    def look_up(self, model: Reference) -> ServedVersion:
+        self.looked_up.append(model)
+        self.open.wait(60)
+        if model[0] != "m":
+            raise KeyError(model)
+        return DOUBLES
+
+    def load(self, version: ServedVersion) -> Warm:
+        self.loaded.append(version)
+        return self.models.get(version.digest, lambda: warm(Network()))
+
+
+def request(body: bytes = ONE, media_type: str = JSON, **about: Any) -> PredictionRequest:
+    encoder = ENCODERS[media_type]
+    return PredictionRequest(("m", None), DECODERS[media_type], lambda _: encoder, body, None, **about)
+
+
+def test_a_cold_model_is_looked_up_once_and_loaded_once_for_all_that_wait() -> None:
+    world = World()
+
+    async def many() -> list[PredictionResult]:
+        world.open.clear()
+        waiting = [asyncio.create_task(world.predictor.predict(request())) for _ in range(20)]
+        while not world.looked_up:
+            await asyncio.sleep(0)
+        world.open.set()
+        return await asyncio.gather(*waiting)
+
+    with closing(world.predictor):
+        results = asyncio.run(many())
+    assert len(world.looked_up) == 1 and world.models.loads == 1
+    assert {each.version for each in results} == {DOUBLES}
+    assert {orjson.loads(each.body)["model_version"] for each in results} == {1}
+
+
+@pytest.mark.parametrize(("body", "error"), [(b"{", NotStrictJson), (b'{"instances":[[1]]}', InvalidInstances)])
+def test_both_ways_in_refuse_with_the_same_error(body: bytes, error: type[Exception]) -> None:
+    async def both() -> list[str]:
+        await world.predictor.predict(request())
+        reasons = []
+        with pytest.raises(error) as slow:
+            await world.predictor.predict(request(body))
+        reasons.append(str(slow.value))
+        with pytest.raises(error) as fast:
+            world.predictor.start(request(body), lambda _: asyncio.get_running_loop().create_future())
+        reasons.append(str(fast.value))
+        return reasons
+
+    world = World()
+    with closing(world.predictor):
+        slow, fast = asyncio.run(both())
+    assert slow == fast
+
+
+def test_start_answers_in_the_event_loop_what_predict_answers() -> None:
+    async def both() -> tuple[bytes, bytes, bool, bool]:
+        waiter = asyncio.get_running_loop().create_future()
+        cold = world.predictor.start(request(), lambda _: waiter)
+        expected = (await world.predictor.predict(request())).body
+        started = world.predictor.start(request(), lambda _: waiter)
+        return expected, await waiter, cold, started
+
+    world = World()
+    with closing(world.predictor):
+        expected, found, cold, started = asyncio.run(both())
+    assert found == expected and started and not cold
+
+
+def test_nobody_waits_past_a_deadline_or_for_a_client_that_has_gone() -> None:
+    async def gone() -> None:
+        return
+
+    async def both() -> None:
+        with pytest.raises(DeadlineExceeded):
+            await world.predictor.predict(request(deadline=time.perf_counter() + 0.05))
+        with pytest.raises(ClientGone):
+            await world.predictor.predict(request(disconnected=gone))
+        world.open.set()
+
+    world = World()
+    world.open.clear()
+    with closing(world.predictor):
+        asyncio.run(both())
+
+
+def test_no_more_wait_for_a_thread_than_may() -> None:
+    async def two() -> None:
+        first = asyncio.create_task(world.predictor.predict(request()))
+        while not world.looked_up:
+            await asyncio.sleep(0)
+        other = request()
+        other.model = ("m", "2")
+        with pytest.raises(Overloaded):
+            await world.predictor.predict(other)
+        world.open.set()
+        await first
+
+    world = World(most_waiting=1)
+    world.open.clear()
+    with closing(world.predictor):
+        asyncio.run(two())
+
+
+def test_a_stream_is_answered_line_by_line() -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for row in range(3):
+            yield b"[%d,0,0]\n" % row
+
+    async def lines() -> list[bytes]:
+        asked = request(b"", JSON_LINES, chunks=chunks())
+        return b"".join([each async for each in world.predictor.stream(asked)]).splitlines()
+
+    world = World()
+    with closing(world.predictor):
+        found = [float(each) for each in asyncio.run(lines())]
+    model = warm(Network())
+    expected = model.forward(torch.tensor([[0.0, 0, 0], [1, 0, 0], [2, 0, 0]]))[:, 0].tolist()
+    assert found == pytest.approx(expected)
