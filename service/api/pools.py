@@ -11,7 +11,7 @@ each a queue with a bound. Whoever comes when it is full gets 429; whoever leave
 Pieces of bodies on their way to the disk go there in threads of their own, `write`: each upload waits for its last piece,
 which is bound enough.
 
-Predictions have threads of their own (`service/api/predictions/endpoint.py`, `service/serving/batches.py`).
+Predictions have threads of their own (`service/serving/bounded_threads.py`, `service/serving/micro_batches.py`).
 """
 
 import asyncio

@@ -2,7 +2,7 @@
 
 Line = tuple[bytes, bytes]
 
-# uvicorn puts these into every answer, predictions the short way and refusals before there is a request included.
+# uvicorn puts these into every answer, predictions on the fast path and refusals before there is a request included.
 ALWAYS = [
     ("X-Content-Type-Options", "nosniff"),
     ("Cross-Origin-Resource-Policy", "same-origin"),

@@ -20,8 +20,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from service.http_server.connection import SETTLE, Connection, State
-from service.http_server.sockets import BACKLOG, address_of, take_no_more
+from service.http_server.sockets import BACKLOG, address_of, any_to_accept, take_no_more
 
+MOST_SECONDS_TO_ACCEPT = 2  # connections that have begun, before the listener is closed
 MOST_SECONDS_TO_STOP = 20  # for the requests under way, once the listener is closed
 TO_PART = 2  # seconds of them, for those to whom it is said that they are not answered
 TO_END = 4  # seconds after them, in which the application ends; then the process does, whatever its threads still do
@@ -126,7 +127,10 @@ class Server(uvicorn.Server):
         if not self.force_exit:
             if self._alone:  # else the supervisor has done it, for all
                 take_no_more(sockets or [])
+            until = time.monotonic() + MOST_SECONDS_TO_ACCEPT
             await asyncio.sleep(SETTLE)
+            while any_to_accept(sockets or []) and time.monotonic() < until:
+                await asyncio.sleep(SETTLE)  # they send their requests at once
         _end_within(MOST_SECONDS_TO_STOP + TO_END)
         cutting = asyncio.get_running_loop().call_later(MOST_SECONDS_TO_STOP - TO_PART, self._cut_off)
         await super().shutdown(sockets)
