@@ -15,7 +15,7 @@ from python_multipart.multipart import parse_options_header
 from model_store.os_errors import storage_errors
 from service.api.bodies import BLOCK, BODY, hand_on, own_folder
 from service.api.errors import InvalidFields, MalformedForm, TooLarge
-from service.api.schemas.documents import FORM
+from service.api.schemas.bodies import FORM
 from service.workflow.errors import Fault, step
 from service.workflow.spec_base import shown
 

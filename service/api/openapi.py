@@ -6,7 +6,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from service.api.middleware.scopes import RequiredScopes
-from service.api.schemas import documents
+from service.api.schemas.bodies import PATTERNS
+from service.api.schemas.problem import Problem
+from service.workflow.spec import TrainingSpec
 
 SCHEME = {"type": "http", "scheme": "bearer", "description": "A key: `modelwright keys create`, or `POST /v1/keys`."}
 
@@ -16,7 +18,7 @@ def describe(app: FastAPI, scopes: RequiredScopes, *, keys_on: bool) -> dict[str
     if app.openapi_schema is None:
         made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         parts = made.setdefault("components", {})
-        parts.setdefault("schemas", {}).update(documents.schemas())
+        parts.setdefault("schemas", {}).update(_schemas())
         parts["securitySchemes"] = {"key": SCHEME}
         for item in made["paths"].values():
             for operation in item.values():
@@ -30,8 +32,8 @@ def describe(app: FastAPI, scopes: RequiredScopes, *, keys_on: bool) -> dict[str
 def _parameter(told: dict[str, Any]) -> dict[str, Any]:
     """A parameter as it is sent. One that is left out is not null, and Accept is told by the answers, says OpenAPI."""
     schema = told["schema"]
-    if told["in"] == "path" and told["name"] in documents.PATTERNS:
-        return {**told, "schema": {**schema, "pattern": documents.PATTERNS[told["name"]]}}
+    if told["in"] == "path" and told["name"] in PATTERNS:
+        return {**told, "schema": {**schema, "pattern": PATTERNS[told["name"]]}}
     kinds = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
     if len(kinds) == 1:
         return {**told, "schema": {name: value for name, value in schema.items() if name != "anyOf"} | kinds[0]}
@@ -48,3 +50,11 @@ def _secured(schema: dict[str, Any], scopes: RequiredScopes) -> dict[str, Any]:
         for path, item in schema["paths"].items()
     }
     return schema | {"paths": paths}
+
+
+def _schemas() -> dict[str, Any]:
+    """The schemas that no route names: the spec with its parts, and the problem."""
+    template = "#/components/schemas/{model}"
+    schema = TrainingSpec.model_json_schema(ref_template=template)
+    parts: dict[str, Any] = schema.pop("$defs", {})
+    return parts | {"TrainingSpec": schema, "Problem": Problem.model_json_schema(ref_template=template)}

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from http import HTTPStatus
+from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
@@ -16,7 +17,6 @@ from model_store.os_errors import storage_errors
 from service import strict_json
 from service.access import errors as access
 from service.api import errors as edge
-from service.api.schemas.documents import PROBLEM
 from service.api.security_headers import POLICY
 from service.home import HomeError
 from service.http_server import errors as http
@@ -97,6 +97,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     TooManySurveys: (429, "overloaded"),
 }
 
+PROBLEM = "application/problem+json"
 # A client chooses the names in its document; what it is told about them stays short.
 LONGEST = 1000
 
@@ -115,6 +116,11 @@ def answer_for(error: Exception) -> tuple[int, str]:
         if ancestor in TABLE:
             return TABLE[ancestor]
     raise KeyError(type(error).__name__)
+
+
+def error_document(error: Exception) -> dict[str, Any]:
+    """What is wrong with one item of a list, for the field `error` of its schema."""
+    return {"code": answer_for(error)[1], "detail": str(error)}
 
 
 def problem(status: int, code: str, detail: str, faults: Sequence[Fault] = ()) -> Response:

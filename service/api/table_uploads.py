@@ -12,7 +12,7 @@ from service.api.bodies import body_on_disk
 from service.api.errors import UnsupportedMediaType
 from service.api.forms import Form, form_on_disk
 from service.api.reading_options import options_of
-from service.api.schemas.documents import FORM
+from service.api.schemas.bodies import FORM
 from service.workflow.data.formats import CSV, FORMATS, JSON, JSON_LINES
 from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.sniff import MEDIA_TYPES, SUFFIXES

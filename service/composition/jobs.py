@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from model_store import Store
 from service.access.audit import Audit
 from service.api.routes import training_jobs
-from service.api.schemas.job import document
+from service.api.schemas.job import job_document
 from service.background.channel import Wire
 from service.background.trainings import Trainings
 from service.jobs.feed import Feed
@@ -50,7 +50,7 @@ class Jobs:
                 store,
                 self.watchers,
                 self.feed.ring,
-                lambda job: document(followed(job)),
+                lambda job: job_document(followed(job)),
                 audit,
                 startup.webhooks,
             )

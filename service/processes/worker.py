@@ -15,7 +15,7 @@ from functools import partial
 from model_store import Store
 from service.access.audit import Audit
 from service.access.errors import AccessError
-from service.api.schemas.job import document
+from service.api.schemas.job import job_document
 from service.background.channel import Wire
 from service.background.trainings import Trainings, open_journal, webhook_settings
 from service.home import HomeError
@@ -88,7 +88,7 @@ async def train(settings: Settings, wire: Wire) -> None:
         audit = stack.enter_context(closing(Audit(home / "audit")))
         changed = partial(wire.say, "job")
         webhooks = webhook_settings(settings)
-        trainings = Trainings(settings, engine, store, watchers, changed, document, audit, webhooks)
+        trainings = Trainings(settings, engine, store, watchers, changed, job_document, audit, webhooks)
         counted.add(trainings.gauges())
         wire.heed |= {
             "wake": lambda _: trainings.wake(),

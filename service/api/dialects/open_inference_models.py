@@ -16,7 +16,7 @@ from service.api.dialects.refusals import described
 from service.api.errors import InvalidRequest
 from service.api.json import json_response
 from service.api.routing import PooledRoute, needs
-from service.api.schemas.documents import file_answer, json_body
+from service.api.schemas.bodies import file_answer, json_body
 from service.serving import outputs
 from service.serving.tensors import BYTES, DTYPES
 from service.telemetry.predictions import BATCH, Histogram, PredictionFigures

@@ -22,7 +22,8 @@ from service.api.json import decode_json, json_response
 from service.api.path_converters import noun
 from service.api.predictions.codecs import JSON, Dialect, Form, Headers, Reader, Rows, read_envelope
 from service.api.routing import PooledRoute, needs
-from service.api.schemas.documents import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, exactly_one, json_body
+from service.api.schemas.bodies import exactly_one, json_body
+from service.api.schemas.prediction import INSTANCES_EXAMPLE, INSTANCES_SCHEMA
 from service.serving import outputs
 from service.serving.answers import NUMPY, Array
 from service.serving.fast_json import INPUTS, PLACE, WORTH_IT, ValueList, fast, of_list, without_lists

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Header
 
 from service.access.scopes import Scope
 from service.api.routing import PooledRoute, needs
-from service.api.schemas import documents
-from service.api.schemas.documents import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, PROBLEMS, json_body
+from service.api.schemas.bodies import json_body
+from service.api.schemas.prediction import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, Predictions
+from service.api.schemas.problem import PROBLEMS
 
 router = APIRouter(prefix="/v1/models/{name}", tags=["predictions"], responses=PROBLEMS, route_class=PooledRoute)
 
@@ -21,7 +22,7 @@ RequestTimeout = Annotated[
 ]
 
 
-@router.post("/predictions", summary="Predict", response_model=documents.Predictions, openapi_extra=BODY)
+@router.post("/predictions", summary="Predict", response_model=Predictions, openapi_extra=BODY)
 @needs(Scope.PREDICT)
 def predict(name: str, accept: Accept = "*/*", request_timeout: RequestTimeout = None) -> None:
     """By the version that `production` points at, if that alias is set, else by the latest."""
@@ -30,7 +31,7 @@ def predict(name: str, accept: Accept = "*/*", request_timeout: RequestTimeout =
 @router.post(
     "/versions/{version}/predictions",
     summary="Predict with one version",
-    response_model=documents.Predictions,
+    response_model=Predictions,
     openapi_extra=BODY,
 )
 @needs(Scope.PREDICT)
@@ -41,7 +42,7 @@ def predict_with(name: str, version: str, accept: Accept = "*/*", request_timeou
 @router.get(
     "/predictions",
     summary="Predict, with the features in the query",
-    response_model=documents.Predictions,
+    response_model=Predictions,
     responses=UNCHANGED,
 )
 @needs(Scope.PREDICT)
@@ -54,7 +55,7 @@ def look_up(
 @router.get(
     "/versions/{version}/predictions",
     summary="Predict with one version, with the features in the query",
-    response_model=documents.Predictions,
+    response_model=Predictions,
     responses=UNCHANGED,
 )
 @needs(Scope.PREDICT)

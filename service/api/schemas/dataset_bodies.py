@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from service.api.schemas.documents import FORM, TABLE_EXAMPLE, file_body, json_body
+from service.api.schemas.bodies import FORM, TABLE_EXAMPLE, file_body, json_body
 from service.workflow.data.reading import ReadingOptions
 
 _WORDS = ("type", "enum", "const", "minimum", "maximum", "minLength", "maxLength")
