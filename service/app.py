@@ -16,10 +16,10 @@ from service.access.audit import Audit
 from service.api import problems
 from service.api.dependencies import Services
 from service.api.dialects import registry as dialects
-from service.api.head import AnswerHead
 from service.api.holder import Holder
 from service.api.middleware import access_log
 from service.api.middleware.authorize import Edge
+from service.api.middleware.head import AnswerHead
 from service.api.middleware.instrument import Watched
 from service.api.middleware.scopes import RequiredScopes
 from service.api.openapi import describe

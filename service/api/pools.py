@@ -25,9 +25,9 @@ from typing import Any, TypeVar
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive
 
 from service.api.errors import TooManyRequests
-from service.api.predictions.bodies import gone
 from service.use_cases.cancellation import CLIENT_LEFT, Cancelled
 
 T = TypeVar("T")
@@ -117,7 +117,7 @@ async def while_client_waits(waiting: Coroutine[Any, Any, T]) -> T:
     Raises:
         ClientDisconnect: it has left.
     """
-    done, left = asyncio.ensure_future(waiting), asyncio.ensure_future(gone(REQUEST.get().receive))
+    done, left = asyncio.ensure_future(waiting), asyncio.ensure_future(until_disconnected(REQUEST.get().receive))
     try:
         await asyncio.wait({done, left}, return_when=asyncio.FIRST_COMPLETED)
         if not done.done():
@@ -131,7 +131,7 @@ async def while_client_waits(waiting: Coroutine[Any, Any, T]) -> T:
 
 async def _before_client_leaves(place: Coroutine[Any, Any, Any], give_back: Callable[[], None]) -> None:
     """A place, unless the client leaves while he waits for it."""
-    got, left = asyncio.ensure_future(place), asyncio.ensure_future(gone(REQUEST.get().receive))
+    got, left = asyncio.ensure_future(place), asyncio.ensure_future(until_disconnected(REQUEST.get().receive))
     try:
         await asyncio.wait({got, left}, return_when=asyncio.FIRST_COMPLETED)
     except asyncio.CancelledError:
@@ -150,7 +150,7 @@ async def _before_client_leaves(place: Coroutine[Any, Any, Any], give_back: Call
 
 async def _telling(client_left: threading.Event, done: asyncio.Future[T]) -> T:
     """What comes of the work, which is told when its client leaves."""
-    watch = asyncio.ensure_future(gone(REQUEST.get().receive))
+    watch = asyncio.ensure_future(until_disconnected(REQUEST.get().receive))
     watch.add_done_callback(lambda each: None if each.cancelled() else client_left.set())
     try:
         return await asyncio.shield(done)
@@ -158,3 +158,9 @@ async def _telling(client_left: threading.Event, done: asyncio.Future[T]) -> T:
         raise ClientDisconnect from None
     finally:
         watch.cancel()
+
+
+async def until_disconnected(receive: Receive) -> None:
+    """Returns when the client has closed the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        await asyncio.sleep(0)  # a body that nobody reads; a server that goes on giving it must not stop the loop

@@ -12,6 +12,7 @@ from service.access.errors import AccessError, Forbidden, Unauthorized, UnknownK
 from service.access.keyring import Keyring
 from service.access.keys import Key
 from service.access.scopes import Scope as KeyScope
+from service.api.dependencies import CALLER
 from service.api.dialects.registry import spoken_at
 from service.api.middleware.audit import Attempt
 from service.api.middleware.browser_guard import check_neighbour
@@ -20,8 +21,6 @@ from service.api.problems import answer_for, answer_to
 from service.api.security_headers import PAGES, POLICY
 from service.http_server.errors import CutOff
 from service.telemetry.request import REQUEST_ID, request_id
-
-CALLER = "modelwright.caller"  # in the ASGI scope: the key that a request came with, None where it needed none
 
 
 class Edge:

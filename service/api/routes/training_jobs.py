@@ -10,13 +10,11 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from service.access.audit import note
-from service.access.keys import Key
 from service.access.scopes import Scope
 from service.api.accept import choose
 from service.api.bodies import read_json
-from service.api.dependencies import Service, Services
+from service.api.dependencies import Caller, Service, Services
 from service.api.errors import InvalidRequest
-from service.api.middleware.authorize import CALLER
 from service.api.pagination import After, Limit
 from service.api.path_converters import JOB_ID
 from service.api.pools import while_client_waits
@@ -50,6 +48,7 @@ def create(
     request: Request,
     response: Response,
     service: Service,
+    caller: Caller,
     body: Body,
     idempotency_key: Annotated[
         str | None,
@@ -61,7 +60,7 @@ def create(
     ] = None,
 ) -> Job:
     """Queues a training and answers at once. Follow it at `Location`."""
-    keys = _own_keys(request, idempotency_key)
+    keys = _own_keys(caller, idempotency_key)
     traceparent = getattr(request.state, "traceparent", None)
     job, new = submit(service.store, service.journal, body, keys=keys, limits=service.limits, traceparent=traceparent)
     request.state.job_id = job.id  # for the access log, and the trace
@@ -192,7 +191,7 @@ async def events(
     return StreamingResponse(_stream(service, job_id, after), media_type=EVENT_STREAM, headers=headers)
 
 
-def _own_keys(request: Request, sent: str | None) -> list[str]:
+def _own_keys(caller: Caller, sent: str | None) -> list[str]:
     """The names in the journal of an idempotency key: those of one holder of a key for the service are none of another's.
     The second is that of before they were kept apart."""
     if sent is None:
@@ -200,7 +199,6 @@ def _own_keys(request: Request, sent: str | None) -> list[str]:
     sent = sent.strip(" \t")
     if re.fullmatch(IDEMPOTENCY_KEY, sent) is None:
         raise InvalidRequest("an Idempotency-Key has 1 to 255 visible ASCII characters, and no spaces within")
-    caller: Key | None = request.scope[CALLER]
     if caller is None:
         return [sent]
     return [f"{caller.id}:{hashlib.sha256(sent.encode()).hexdigest()}", sent]
