@@ -36,6 +36,8 @@ class PooledRoute(APIRoute):
     checks: nothing is validated again for each answer.
     """
 
+    need = ADMIN  # unless a subclass or the decorator `needs` says otherwise
+
     def __init__(self, path: str, endpoint: Callable[..., Any], **about: Any) -> None:
         super().__init__(path, _answering(endpoint, about.get("status_code") or 200), **about)
 
@@ -50,6 +52,18 @@ class PooledRoute(APIRoute):
         return handle_in_context
 
 
+class TrainRoute(PooledRoute):
+    """A route of a router all of whose routes need the scope `train`, unless they say otherwise."""
+
+    need = Need(Scope.TRAIN)
+
+
+class PredictRoute(PooledRoute):
+    """The same for the scope `predict`."""
+
+    need = Need(Scope.PREDICT)
+
+
 def needs(scope: Scope | None, *, audited: bool = True) -> Callable[[T], T]:
     """Sets the scope that a request to the function's routes needs (None: no key), and whether the audit log has it."""
     return _marked("need", Need(scope, audited))
@@ -61,8 +75,8 @@ def pool(name: str) -> Callable[[T], T]:
 
 
 def need_of(route: APIRoute) -> Need:
-    """What the decorator `needs` has set; without it the scope is `admin`."""
-    need: Need = getattr(route.endpoint, "need", ADMIN)
+    """What the decorator `needs` or the class of the route has set; without either the scope is `admin`."""
+    need: Need = getattr(route.endpoint, "need", getattr(route, "need", ADMIN))
     return need
 
 

@@ -8,7 +8,6 @@ from functools import partial
 from sqlalchemy import Engine
 
 from model_store import Store
-from service.access.audit import Audit
 from service.api.routes import training_jobs
 from service.api.schemas.job import job_document
 from service.background.channel import Wire
@@ -29,7 +28,6 @@ class Jobs:
     def __init__(
         self,
         startup: Startup,
-        audit: Audit,
         metrics: Metrics,
         engine: Engine,
         store: Store,
@@ -51,7 +49,7 @@ class Jobs:
                 self.watchers,
                 self.feed.ring,
                 lambda job: job_document(followed(job)),
-                audit,
+                startup.audit,
                 startup.webhooks,
             )
 

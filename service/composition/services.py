@@ -9,7 +9,6 @@ import torch
 from sqlalchemy import Engine
 
 from model_store import Store
-from service.access.audit import Audit
 from service.api.dependencies import Services
 from service.api.holder import Holder
 from service.api.pools import Pools
@@ -38,7 +37,6 @@ from service.workflow.spec import EXAMPLE, parse
 @asynccontextmanager
 async def open_services(
     startup: Startup,
-    audit: Audit,
     metrics: Metrics,
     predictions: Holder[PredictionEndpoint],
     engine: Engine,
@@ -47,8 +45,7 @@ async def open_services(
     """The services, at work inside the `async with` block.
 
     Args:
-        startup: the settings, and what was opened according to them.
-        audit: the audit log; closed at the end, as the keyring is.
+        startup: the settings, and what was opened according to them; closed at the end.
         metrics: the metrics of this process.
         predictions: holds the endpoint of predictions meanwhile.
         engine: the journal's database; closed at the end.
@@ -58,11 +55,11 @@ async def open_services(
     settings = startup.settings
     async with AsyncExitStack() as stack:
         stack.callback(engine.dispose)
-        store, warm = Store.open(settings.home.resolve() / "store"), WarmModels(settings.warm_model_bytes)
+        store, warm = Store.open(startup.home / "store"), WarmModels(settings.warm_model_bytes)
         current = CurrentVersions(store, warm)
-        jobs = Jobs(startup, audit, metrics, engine, store, current, wire)
-        services = _services(startup, audit, metrics, store, warm, current, jobs, wire)
-        for each in (audit, startup.keyring, services.pools):
+        jobs = Jobs(startup, metrics, engine, store, current, wire)
+        services = _services(startup, metrics, store, warm, current, jobs, wire)
+        for each in (startup.audit, startup.keyring, services.pools):
             stack.enter_context(closing(each))
         endpoint = stack.enter_context(open_predictions(settings, services))
         stack.enter_context(predictions.holding(endpoint))
@@ -77,7 +74,6 @@ async def open_services(
 
 def _services(
     startup: Startup,
-    audit: Audit,
     metrics: Metrics,
     store: Store,
     warm: WarmModels,
@@ -85,7 +81,7 @@ def _services(
     jobs: Jobs,
     wire: Wire | None,
 ) -> Services:
-    settings, keyring, home = startup.settings, startup.keyring, startup.settings.home.resolve()
+    settings, keyring, home = startup.settings, startup.keyring, startup.home
     destinations, _ = startup.webhooks
     return Services(
         store=store,
@@ -103,7 +99,7 @@ def _services(
         max_upload_bytes=settings.max_upload_bytes,
         limits=Limits(settings.max_parameters, memory_limit(settings), settings.max_model_bytes, destinations),
         keyring=keyring,
-        audit=audit,
+        audit=startup.audit,
         bodies=MemoryBudget(settings.request_memory_bytes),
         metrics=metrics,
         traces=jobs.traces,

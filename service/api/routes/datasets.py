@@ -14,7 +14,7 @@ from service.api.dependencies import Service
 from service.api.pagination import After, Limit, cut, newest_first
 from service.api.pools import while_client_waits
 from service.api.reading_options import changes_of
-from service.api.routing import PooledRoute, needs
+from service.api.routing import TrainRoute, needs
 from service.api.schemas.dataset import Dataset, dataset_document, listed_dataset
 from service.api.schemas.dataset_bodies import change_body, table_body
 from service.api.schemas.page import Page, page
@@ -23,7 +23,7 @@ from service.api.table_uploads import USUAL, table_on_disk
 from service.use_cases.delete_dataset import delete
 from service.use_cases.upload_dataset import first_rows, read_anew, upload
 
-router = APIRouter(prefix="/v1/datasets", tags=["data sets"], responses=PROBLEMS, route_class=PooledRoute)
+router = APIRouter(prefix="/v1/datasets", tags=["data sets"], responses=PROBLEMS, route_class=TrainRoute)
 
 SAME: dict[int | str, dict[str, Any]] = {200: {"model": Dataset, "description": "The newest version is the same."}}
 UPLOAD: dict[str, Any] = {
@@ -36,7 +36,6 @@ UPLOAD: dict[str, Any] = {
 
 @router.put("/{name}", **UPLOAD)
 @router.post("/{name}", **UPLOAD)
-@needs(Scope.TRAIN)
 async def put(request: Request, response: Response, service: Service, name: str) -> Dataset:
     """A new version; the newest version's own bytes, read in the same way, make none and answer 200. How the file is read
     is found out from it, but for what is said in the query or in the form."""
@@ -57,7 +56,6 @@ async def put(request: Request, response: Response, service: Service, name: str)
     responses=SAME,
     openapi_extra=change_body(),
 )
-@needs(Scope.TRAIN)
 async def patch(response: Response, service: Service, name: str, body: Annotated[Any, Depends(read_json)]) -> Dataset:
     """A new version of the newest one's bytes. What is said joins what was said before; null takes it back."""
     check_name(name)
@@ -70,7 +68,6 @@ async def patch(response: Response, service: Service, name: str, body: Annotated
 
 
 @router.get("", summary="List data sets, by name")
-@needs(Scope.TRAIN)
 def index(service: Service, after: After = None, limit: Limit = 20) -> Page[Dataset]:
     """The newest version of each data set."""
     datasets = service.store.datasets
@@ -80,7 +77,6 @@ def index(service: Service, after: After = None, limit: Limit = 20) -> Page[Data
 
 
 @router.get("/{name}", summary="Show a data set")
-@needs(Scope.TRAIN)
 def show(service: Service, name: str) -> Dataset:
     """The newest version: how it is read, and its columns with examples, statistics, and why they have their types."""
     return dataset_document(service.store.datasets.latest(name))
@@ -90,7 +86,6 @@ def show(service: Service, name: str) -> Dataset:
     "/{name}/versions",
     summary="List a data set's versions, newest first",
 )
-@needs(Scope.TRAIN)
 def versions(
     service: Service, name: str, after: Annotated[int | None, Query(ge=1)] = None, limit: Limit = 20
 ) -> Page[Dataset]:
@@ -102,7 +97,6 @@ def versions(
 
 
 @router.get("/{name}/rows", summary="The first rows of a data set")
-@needs(Scope.TRAIN)
 def rows(service: Service, name: str, limit: Limit = 20) -> Page[dict[str, Any]]:
     """The first rows of the newest version, at most 1,000."""
     version = service.store.datasets.latest(name)

@@ -18,6 +18,7 @@ from service.api.path_converters import noun
 from service.api.problems import error_document
 from service.api.routing import PooledRoute, needs, pool
 from service.api.schemas.bodies import file_answer
+from service.api.schemas.closed import damaged
 from service.api.schemas.model import Manifest, Model, ModelPage, Parameters, ShownModel
 from service.api.schemas.model import Version as ShownVersion
 from service.api.schemas.page import Page, page
@@ -213,15 +214,7 @@ def _model_if_there(store: Store, name: str) -> Model | None:
     except NotFound:
         return None
     except Unavailable as error:  # of this one's folder, maybe
-        return {
-            "name": name,
-            "latest": None,
-            "versions": 0,
-            "aliases": {},
-            "metrics": None,
-            "created_at": None,
-            "error": error_document(error),
-        }
+        return damaged(Model, error, name=name, versions=0, aliases={})
 
 
 def _model(store: Store, name: str) -> Model:
@@ -252,16 +245,7 @@ def _version_or_damage(store: Store, name: str, number: int) -> ShownVersion:
     try:
         return _version(store.models.get(name, number), {})
     except UNREADABLE as error:
-        return {
-            "name": name,
-            "version": number,
-            "digest": None,
-            "created_at": None,
-            "aliases": [],
-            "metrics": None,
-            "job": None,
-            "error": error_document(error),
-        }
+        return damaged(ShownVersion, error, name=name, version=number, aliases=[])
 
 
 def _version(version: Version, aliases: dict[str, Entry]) -> ShownVersion:

@@ -5,13 +5,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
 
-from service.access.scopes import Scope
-from service.api.routing import PooledRoute, needs
+from service.api.routing import PredictRoute
 from service.api.schemas.bodies import json_body
 from service.api.schemas.prediction import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, Predictions
 from service.api.schemas.problem import PROBLEMS
 
-router = APIRouter(prefix="/v1/models/{name}", tags=["predictions"], responses=PROBLEMS, route_class=PooledRoute)
+router = APIRouter(prefix="/v1/models/{name}", tags=["predictions"], responses=PROBLEMS, route_class=PredictRoute)
 
 BODY = json_body(INSTANCES_SCHEMA, INSTANCES_EXAMPLE)
 UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "What `If-None-Match` names is still the answer."}}
@@ -23,7 +22,6 @@ RequestTimeout = Annotated[
 
 
 @router.post("/predictions", summary="Predict", response_model=Predictions, openapi_extra=BODY)
-@needs(Scope.PREDICT)
 def predict(name: str, accept: Accept = "*/*", request_timeout: RequestTimeout = None) -> None:
     """By the version that `production` points at, if that alias is set, else by the latest."""
 
@@ -34,7 +32,6 @@ def predict(name: str, accept: Accept = "*/*", request_timeout: RequestTimeout =
     response_model=Predictions,
     openapi_extra=BODY,
 )
-@needs(Scope.PREDICT)
 def predict_with(name: str, version: str, accept: Accept = "*/*", request_timeout: RequestTimeout = None) -> None:
     """By that version: a number, an alias, or `latest`."""
 
@@ -45,7 +42,6 @@ def predict_with(name: str, version: str, accept: Accept = "*/*", request_timeou
     response_model=Predictions,
     responses=UNCHANGED,
 )
-@needs(Scope.PREDICT)
 def look_up(
     name: str, accept: Accept = "*/*", if_none_match: IfNoneMatch = None, request_timeout: RequestTimeout = None
 ) -> None:
@@ -58,7 +54,6 @@ def look_up(
     response_model=Predictions,
     responses=UNCHANGED,
 )
-@needs(Scope.PREDICT)
 def look_up_with(
     name: str,
     version: str,

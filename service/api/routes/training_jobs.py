@@ -18,7 +18,7 @@ from service.api.errors import InvalidRequest
 from service.api.pagination import After, Limit
 from service.api.path_converters import JOB_ID
 from service.api.pools import while_client_waits
-from service.api.routing import PooledRoute, needs, pool
+from service.api.routing import TrainRoute, needs, pool
 from service.api.schemas.bodies import spec_body
 from service.api.schemas.job import Attempts, Event, Job, Plan, attempt_document, event_document, job_document
 from service.api.schemas.page import MOST_BYTES, Page, page
@@ -31,7 +31,7 @@ from service.use_cases.current_versions import CurrentVersions
 from service.use_cases.submit_training import plan, submit
 from service.workflow.spec import parse
 
-router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"], responses=PROBLEMS, route_class=PooledRoute)
+router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"], responses=PROBLEMS, route_class=TrainRoute)
 
 HEARTBEAT = 15.0  # seconds of silence after which an event stream says that it is alive
 TIME_TO_STOP = 5.0
@@ -42,7 +42,6 @@ Body = Annotated[Any, Depends(read_json)]
 
 
 @router.post("", status_code=202, summary="Train a model", openapi_extra=spec_body())
-@needs(Scope.TRAIN)
 @pool("planning")
 def create(
     request: Request,
@@ -86,7 +85,6 @@ def validate(service: Service, body: Body) -> Plan:
 
 
 @router.get("", summary="List training jobs, newest first")
-@needs(Scope.TRAIN)
 def index(
     service: Service,
     status: Status | None = None,
@@ -100,7 +98,6 @@ def index(
 
 
 @router.get(f"/{JOB_ID}", summary="Show a training job")
-@needs(Scope.TRAIN)
 async def show(
     service: Service,
     job_id: str,
@@ -116,7 +113,6 @@ async def show(
 
 
 @router.post("/{job_id}/cancel", summary="Cancel a training job")
-@needs(Scope.TRAIN)
 async def cancel(service: Service, job_id: str) -> Job:
     """The cancelled job; after 5 s the running one with `requested`."""
     job = await service.pools.reading.run(_asked, service, service.journal.cancel, "job.cancelled", job_id)
@@ -125,7 +121,6 @@ async def cancel(service: Service, job_id: str) -> Job:
 
 
 @router.post("/{job_id}/pause", summary="Pause a training job")
-@needs(Scope.TRAIN)
 async def pause(service: Service, job_id: str) -> Job:
     """The paused job, its checkpoint saved and its slot free; after 5 s the running one with `requested`."""
     job = await service.pools.reading.run(_asked, service, service.journal.pause, "job.paused", job_id)
@@ -134,7 +129,6 @@ async def pause(service: Service, job_id: str) -> Job:
 
 
 @router.post("/{job_id}/resume", summary="Resume a paused training job")
-@needs(Scope.TRAIN)
 def resume(service: Service, job_id: str) -> Job:
     """The job, queued again: it goes on from its checkpoint. Paused, or failed for want of space or of the store."""
     job = _asked(service, service.journal.resume, "job.resumed", job_id)
@@ -143,14 +137,12 @@ def resume(service: Service, job_id: str) -> Job:
 
 
 @router.get("/{job_id}/attempts", summary="The attempts at a training job")
-@needs(Scope.TRAIN)
 def attempts(service: Service, job_id: str) -> Attempts:
     """Each attempt, rising: when it ran, what the job became when it ended, and why."""
     return {"data": [attempt_document(each) for each in service.journal.attempts(job_id)]}
 
 
 @router.get("/{job_id}/metrics", summary="The metrics of every epoch")
-@needs(Scope.TRAIN)
 def metrics(service: Service, job_id: str) -> dict[str, list[float | None]]:
     """Series of equal length, `epoch` first."""
     return service.journal.metrics(job_id)
@@ -165,7 +157,6 @@ def metrics(service: Service, job_id: str) -> dict[str, list[float | None]]:
         204: {"description": "To `Accept: text/event-stream`: the job has ended, and nothing is left to tell."},
     },
 )
-@needs(Scope.TRAIN)
 async def events(
     request: Request,
     service: Service,

@@ -7,8 +7,7 @@ from typing_extensions import TypedDict
 
 from model_store import Version
 from model_store.errors import UNREADABLE, NotFound
-from service.api.problems import error_document
-from service.api.schemas.closed import closed
+from service.api.schemas.closed import closed, damaged
 from service.workflow.data import schema as schema_of
 
 
@@ -88,9 +87,7 @@ def listed_dataset(name: str, number: int | None, find: Callable[[], Version]) -
     except NotFound:
         return None
     except UNREADABLE as error:
-        unknown: dict[str, Any] = dict.fromkeys(Dataset.__annotations__)
-        unknown |= {"name": name, "version": number, "notes": [], "columns": [], "error": error_document(error)}
-        return cast(Dataset, unknown)
+        return damaged(Dataset, error, name=name, version=number, notes=[], columns=[])
 
 
 def _shown(reading: dict[str, Any]) -> Reading:
