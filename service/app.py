@@ -92,9 +92,8 @@ def build(startup: Startup, engine: Engine | None = None, wire: Wire | None = No
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = engine or open_journal(settings)
-        async with open_services(startup, metrics, endpoint, database, wire) as opened:
-            with services.holding(opened):
-                yield
+        async with open_services(startup, metrics, endpoint, database, wire) as services.value:
+            yield
 
     app = FastAPIOffline(
         title="Modelwright",

@@ -47,7 +47,7 @@ async def open_services(
     Args:
         startup: the settings, and what was opened according to them; closed at the end.
         metrics: the metrics of this process.
-        predictions: holds the endpoint of predictions meanwhile.
+        predictions: is given the endpoint of predictions.
         engine: the journal's database; closed at the end.
         wire: to the supervisor, if there is one; then another process runs the trainings, else this one does.
     """
@@ -61,8 +61,7 @@ async def open_services(
         services = _services(startup, metrics, store, warm, current, jobs, wire)
         for each in (startup.audit, startup.keyring, services.pools):
             stack.enter_context(closing(each))
-        endpoint = stack.enter_context(open_predictions(settings, services))
-        stack.enter_context(predictions.holding(endpoint))
+        predictions.value = stack.enter_context(open_predictions(settings, services))
         startup.keyring.follow()
         warming = asyncio.create_task(asyncio.to_thread(_warm_up, store, services.limits))
         stack.push_async_callback(asyncio.wait, [warming])
