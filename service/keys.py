@@ -24,16 +24,16 @@ def open_keys(settings: Settings) -> Keyring:
     check(settings)
     home, host = Home(settings.home.resolve()), settings.host
     given = None if settings.admin_key is None else settings.admin_key.get_secret_value()
-    keyring = Keyring(home.folder / "access", given, kept=lambda: keys_kept(home))
+    keyring = Keyring(home.folder / "access", given, on_write=lambda: keys_kept(home))
     if keyring.on:
         return keyring
     if settings.insecure:
         log.warning("--insecure, and there are no keys: whoever reaches %s may do everything", host)
     elif settings.first_key:
-        if (secret := keyring.first()) is not None:  # printed and not logged: log lines are passed on
+        if (secret := keyring.create_first()) is not None:  # printed and not logged: log lines are passed on
             about = "The first key of this service, scope admin. It is shown this once and kept nowhere:"
             print(f"{about}\n{secret}", flush=True)  # noqa: T201
-        keyring.look()
+        keyring.reload()
     elif not is_loopback(host):
         raise KeysNeeded(
             f"There are no keys, and {host} can be reached from other machines. Make one (modelwright keys create NAME "

@@ -41,10 +41,10 @@ class Settings(BaseSettings):
         try:
             return cls(**given)
         except ValidationError as error:
-            raise InvalidSettings("; ".join(map(cls._told, error.errors()))) from None
+            raise InvalidSettings("; ".join(map(cls._description, error.errors()))) from None
 
     @classmethod
-    def _told(cls, fault: ErrorDetails) -> str:
+    def _description(cls, fault: ErrorDetails) -> str:
         if not fault["loc"]:
             return fault["msg"].removeprefix("Value error, ")
         name = str(fault["loc"][0])

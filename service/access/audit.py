@@ -31,7 +31,7 @@ from model_store.durable_files import sync
 from model_store.errors import MadeByNewer
 from model_store.os_errors import storage_errors
 from model_store.sealed import seal, unseal
-from service.access.keys import Key
+from service.access.keys import ApiKey
 
 COMMAND_LINE = "command line"
 MINUTE = 60.0
@@ -59,19 +59,19 @@ class Change:
         return {"what": self.what, "on": self.on, "from": self.before, "to": self.after}
 
 
-_noted: ContextVar[list[Change] | None] = ContextVar("noted", default=None)
+_changes: ContextVar[list[Change] | None] = ContextVar("noted", default=None)
 
 
-def noting() -> list[Change]:
-    """The list that `note` appends to, in this context and those that come out of it, threads included."""
+def collect_changes() -> list[Change]:
+    """The list that `record_change` appends to, in this context and those that come out of it, threads included."""
     changes: list[Change] = []
-    _noted.set(changes)
+    _changes.set(changes)
     return changes
 
 
-def note(what: str, on: str, before: Any = None, after: Any = None) -> None:
+def record_change(what: str, on: str, before: Any = None, after: Any = None) -> None:
     """Says that something was changed just now; who did it, the edge knows."""
-    changes = _noted.get()
+    changes = _changes.get()
     if changes is not None:
         changes.append(Change(what, on, before, after))
 
@@ -83,10 +83,10 @@ class Audit:
         self._folder = folder
         self._now = now
         self._lock = threading.Lock()
-        self._minute: dict[str, tuple[float, int, int]] = {}  # when it began, lines written, attempts left out
-        self._later = ThreadPoolExecutor(1, "audit")
+        self._attempts: dict[str, tuple[float, int, int]] = {}  # when it began, lines written, attempts left out
+        self._writer = ThreadPoolExecutor(1, "audit")
 
-    def append(self, who: Key | str | None, changes: list[Change], **about: Any) -> None:
+    def append(self, who: ApiKey | str | None, changes: list[Change], **about: Any) -> None:
         """Writes a line. Never fails: what cannot be written is told to the service's log.
 
         Args:
@@ -95,12 +95,12 @@ class Audit:
             about: what else is known of the attempt.
         """
         if (line := self._line(who, changes, about)) is not None:
-            self._put(line, durable=bool(changes))
+            self._write_line(line, durable=bool(changes))
 
-    def append_later(self, who: Key | str | None, **about: Any) -> None:
+    def append_later(self, who: ApiKey | str | None, **about: Any) -> None:
         """The same for an attempt that was refused: a thread of its own writes the line, and nobody waits for the disk."""
         if (line := self._line(who, [], about)) is not None:
-            self._later.submit(self._put, line, durable=False)
+            self._writer.submit(self._write_line, line, durable=False)
 
     def append_command(self, what: str, on: str, before: Any = None, after: Any = None) -> None:
         """Writes a line of a change by a command on the machine itself."""
@@ -109,7 +109,7 @@ class Audit:
 
     def close(self) -> None:
         """What is still to be written is."""
-        self._later.shutdown()
+        self._writer.shutdown()
 
     def read(self, after: str | None, limit: int) -> tuple[list[dict[str, Any]], bool]:
         """Lines that come after that id, rising, and whether there are more. An id is a day and where in its file the line
@@ -128,39 +128,39 @@ class Audit:
 
     def forget_old(self, days: float) -> None:
         """Removes the files of days that are over for so many days."""
-        oldest = self._of(self._now() - timedelta(days=days))
+        oldest = self._file_of(self._now() - timedelta(days=days))
         for path in self._folder.glob("*.jsonl"):
             if path < oldest:
                 path.unlink(missing_ok=True)
 
-    def _of(self, moment: datetime) -> Path:
+    def _file_of(self, moment: datetime) -> Path:
         return self._folder / f"{moment.astimezone(UTC):%Y-%m-%d}.jsonl"
 
-    def _line(self, who: Key | str | None, changes: list[Change], about: dict[str, Any]) -> dict[str, Any] | None:
+    def _line(self, who: ApiKey | str | None, changes: list[Change], about: dict[str, Any]) -> dict[str, Any] | None:
         """None where there have been too many attempts of theirs."""
-        name, key_id = (who.name, who.id) if isinstance(who, Key) else (who, None)
-        left_out = 0 if changes else self._left_out(key_id or name or "")
+        name, key_id = (who.name, who.id) if isinstance(who, ApiKey) else (who, None)
+        left_out = 0 if changes else self._count_attempt(key_id or name or "")
         if left_out is None:
             return None
         line = {"at": rfc3339(self._now()), "who": name, "key_id": key_id, **about}
         line["changes"] = [each.to_json() for each in changes]
         return line | {"left_out": left_out} if left_out else line
 
-    def _left_out(self, who: str) -> int | None:
+    def _count_attempt(self, who: str) -> int | None:
         """How many attempts of theirs had no line since the last one; None where this one is to have none either."""
         now = time.monotonic()
         with self._lock:
-            began, lines, left_out = self._minute.get(who, (now, 0, 0))
+            began, lines, left_out = self._attempts.get(who, (now, 0, 0))
             if now - began >= MINUTE:
                 began, lines = now, 0
             if lines >= MOST_A_MINUTE:
-                self._minute[who] = (began, lines, left_out + 1)
+                self._attempts[who] = (began, lines, left_out + 1)
                 return None
-            self._minute[who] = (began, lines + 1, 0)
+            self._attempts[who] = (began, lines + 1, 0)
             return left_out
 
-    def _put(self, line: dict[str, Any], *, durable: bool) -> None:
-        path = self._of(self._now())
+    def _write_line(self, line: dict[str, Any], *, durable: bool) -> None:
+        path = self._file_of(self._now())
         try:
             self._write(path, seal(_key(path), line), durable=durable)
         except OSError as error:

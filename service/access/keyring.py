@@ -16,11 +16,11 @@ import orjson
 from model_store.clock import Clock, rfc3339, utc_now
 from model_store.durable_files import sync
 from model_store.os_errors import storage_errors
-from service.access.errors import InvalidKey, KeyExists, KeyNotFound, KeysCorrupt
-from service.access.keys import NAMELESS, Key, configured, digest, make
+from service.access.errors import ApiKeyExists, ApiKeyNotFound, InvalidKey, KeysCorrupt
+from service.access.keys import NAMELESS, ApiKey, configured_key, create_key, digest
 from service.access.scopes import Scope
 
-ROUND = 0.5  # seconds between two looks at the file
+RELOAD_SECONDS = 0.5  # seconds between two looks at the file
 MOST = 1000  # keys in the file; those that have ended go first
 LONGEST_HEADER = 256
 HEAD, FOOT = b'{"keys": [', b"]}"  # the first and the last line of the file
@@ -42,7 +42,7 @@ class Keyring:
         folder: of the keys; made with the first one.
         given: a key of the configuration, which stands in no file.
         now: tells the time.
-        kept: called whenever keys were written to the file.
+        on_write: called whenever keys were written to the file.
 
     Raises:
         KeysCorrupt: the file is damaged.
@@ -50,22 +50,22 @@ class Keyring:
     """
 
     def __init__(
-        self, folder: Path, given: str | None = None, now: Clock = utc_now, kept: Callable[[], None] = lambda: None
+        self, folder: Path, given: str | None = None, now: Clock = utc_now, on_write: Callable[[], None] = lambda: None
     ) -> None:
         self._folder = folder
         self._file = folder / "keys.json"
         self._now = now
-        self._kept = kept
-        self._given = None if given is None else configured(given, now())
+        self._on_write = on_write
+        self._configured = None if given is None else configured_key(given, now())
         self._stamp: Stamp | None = None
-        self._known: dict[bytes, Key] = {}
+        self._known: dict[bytes, ApiKey] = {}
         self._ended = threading.Event()
-        self._looking = threading.Lock()  # an old look must not undo a new one
+        self._reload_lock = threading.Lock()  # an old look must not undo a new one
         self.on = False
-        self._take([])
-        self.look()
+        self._adopt([])
+        self.reload()
 
-    def verify(self, authorization: bytes | None) -> Key | None:
+    def verify(self, authorization: bytes | None) -> ApiKey | None:
         """The key that an Authorization header holds, if it is valid.
 
         It is looked up by its SHA-256. How long that takes tells of the digest of what was sent at most, and nobody can
@@ -76,65 +76,65 @@ class Keyring:
         key = self._known.get(digest(authorization[7:].strip(b" ")))
         return key if key is not None and time.time() < key.ends else None
 
-    def look(self) -> None:
+    def reload(self) -> None:
         """Reads the file again if it has changed.
 
         Raises:
             KeysCorrupt: it is damaged; what is known stays.
             OSError: it cannot be read; what is known stays.
         """
-        with self._looking:
+        with self._reload_lock:
             try:
                 found = self._file.stat()
             except FileNotFoundError:
                 return
             stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
             if stamp != self._stamp:
-                self._take(self._read())
+                self._adopt(self._read())
                 self._stamp = stamp
 
-    def follow(self) -> None:
+    def start_reloading(self) -> None:
         """Looks again and again, in a thread of its own that no other work can hold up, until `close`."""
-        threading.Thread(target=self._follow, name="keys", daemon=True).start()
+        threading.Thread(target=self._reload_repeatedly, name="keys", daemon=True).start()
 
     def close(self) -> None:
         """Ends that."""
         self._ended.set()
 
-    def all(self) -> list[Key]:
+    def all(self) -> list[ApiKey]:
         """Every key, the oldest first; revoked ones, too."""
         with storage_errors():
-            return ([self._given] if self._given else []) + self._read()
+            return ([self._configured] if self._configured else []) + self._read()
 
-    def create(self, name: str, scopes: Sequence[Scope], days: float | None = None) -> tuple[Key, str]:
+    def create(self, name: str, scopes: Sequence[Scope], days: float | None = None) -> tuple[ApiKey, str]:
         """A new key, and what its holder is given.
 
         Raises:
             InvalidName, InvalidKey: it would not be right.
-            KeyExists: that name has one.
+            ApiKeyExists: that name has one.
         """
-        made, secret = make(name, scopes, self._now(), days)
+        made, secret = create_key(name, scopes, self._now(), days)
         with self._writing() as keys:
             if any(each.name == name and each.revoked_at is None for each in keys):
-                raise KeyExists
-            self._write([*self._pruned(keys), made])
+                raise ApiKeyExists
+            self._write([*self._with_room(keys), made])
         return made, secret
 
-    def first(self) -> str | None:
+    def create_first(self) -> str | None:
         """The first key, which may do everything; None where there has been one: of several who start at once one makes it."""
-        made, secret = make(FIRST, [Scope.ADMIN], self._now())
+        made, secret = create_key(FIRST, [Scope.ADMIN], self._now())
         with self._writing() as keys:
             if self.on or keys:
                 return None
             self._write([made])
         return secret
 
-    def revoke(self, named: str) -> Key:
+    def revoke(self, named: str) -> ApiKey:
         """The key of that name or id, revoked. Other processes know within a second. A damaged one is whole again, and
         revoked.
 
         Raises:
-            KeyNotFound: there is none, or none that was not revoked already.
+            ApiKeyNotFound: there is none, or none that was not revoked already.
         """
         with self._writing() as keys:
             for number, key in enumerate(keys):
@@ -142,23 +142,23 @@ class Keyring:
                     keys[number] = replace(key, revoked_at=rfc3339(self._now()), damaged=False)
                     self._write(keys)
                     return keys[number]
-        raise KeyNotFound
+        raise ApiKeyNotFound
 
     # Beneath
 
-    def _take(self, keys: list[Key]) -> None:
+    def _adopt(self, keys: list[ApiKey]) -> None:
         for each in (each for each in keys if each.damaged):
             log.error("the key %s (%s) is damaged and lets nobody in: revoke it, and make another", each.name, each.id)
         valid = [each for each in keys if each.revoked_at is None and not each.damaged]
-        valid += [self._given] if self._given else []
+        valid += [self._configured] if self._configured else []
         self._known = {bytes.fromhex(each.sha256): each for each in valid}
-        self.on = self.on or bool(keys) or self._given is not None
+        self.on = self.on or bool(keys) or self._configured is not None
 
-    def _follow(self) -> None:
+    def _reload_repeatedly(self) -> None:
         said = ""
-        while not self._ended.wait(ROUND):
+        while not self._ended.wait(RELOAD_SECONDS):
             try:
-                self.look()
+                self.reload()
                 said = ""
             except Exception as error:  # a key that is revoked must be seen to be, whatever went wrong before
                 if str(error) != said:  # once, not twice a second
@@ -166,7 +166,7 @@ class Keyring:
                     log.error("the keys stay as they were: %s", error, exc_info=not known)
                 said = str(error)
 
-    def _read(self) -> list[Key]:
+    def _read(self) -> list[ApiKey]:
         try:
             data = self._file.read_bytes()
         except FileNotFoundError:
@@ -181,7 +181,7 @@ class Keyring:
             raise KeysCorrupt
         return keys
 
-    def _pruned(self, keys: list[Key]) -> list[Key]:
+    def _with_room(self, keys: list[ApiKey]) -> list[ApiKey]:
         """With room for one more."""
         now = self._now()
         while len(keys) >= MOST:
@@ -192,7 +192,7 @@ class Keyring:
         return keys
 
     @contextmanager
-    def _writing(self) -> Iterator[list[Key]]:
+    def _writing(self) -> Iterator[list[ApiKey]]:
         """The keys as they are now, while nobody else may change them; afterwards this process knows what came of it."""
         with storage_errors():
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -200,11 +200,11 @@ class Keyring:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 yield self._read()
-                self.look()
+                self.reload()
             finally:
                 os.close(lock)
 
-    def _write(self, keys: list[Key]) -> None:
+    def _write(self, keys: list[ApiKey]) -> None:
         # A line for each, so that damage to one is none to the others.
         lines = b",\n".join(orjson.dumps(each.to_json()) for each in keys)
         data = b"%s\n%s\n%s\n" % (HEAD, lines, FOOT)
@@ -219,7 +219,7 @@ class Keyring:
             os.close(descriptor)
         temporary.replace(self._file)
         sync(self._folder)
-        self._kept()
+        self._on_write()
 
 
 def _entries(data: bytes) -> list[Any]:
@@ -242,8 +242,8 @@ def _entry(line: bytes) -> Any:
         return line.decode(errors="replace")
 
 
-def _key(entry: Any, number: int) -> Key:
+def _key(entry: Any, number: int) -> ApiKey:
     try:
-        return Key.from_json(entry)
+        return ApiKey.from_json(entry)
     except (ValueError, KeyError, TypeError, AttributeError):
-        return Key.of_damaged(entry, number)
+        return ApiKey.from_damaged(entry, number)

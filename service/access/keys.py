@@ -16,7 +16,7 @@ from service.access.errors import InvalidKey
 from service.access.scopes import WORDS, Scope
 
 PREFIX = "mw_"  # so that people, and scanners of repositories, recognise one
-KIND = "access/keys"  # what a seal says of what it seals
+SEAL_KIND = "access/keys"  # what a seal says of what it seals
 NAMELESS = "damaged-"  # begins what a key is called that cannot be read
 MOST_DAYS = 36_500
 SHORTEST, LONGEST = 32, 128  # characters of a key that somebody else has made
@@ -25,11 +25,11 @@ _VISIBLE = frozenset(string.ascii_letters + string.digits + string.punctuation)
 
 
 @dataclass(frozen=True)
-class Key:
+class ApiKey:
     """What is kept of a key. Times are RFC 3339 in UTC.
 
     In the file it has a seal: a digest over itself, its kind and its id. Keys of before have none. A key that is not what
-    its seal says is damaged: it is shown, and lets nobody in. `kept` is then what stands in the file, and stays there.
+    its seal says is damaged: it is shown, and lets nobody in. `stored` is then what stands in the file, and stays there.
     """
 
     id: str
@@ -40,7 +40,7 @@ class Key:
     expires_at: str | None = None
     revoked_at: str | None = None
     damaged: bool = False
-    kept: Any = field(default=None, repr=False, compare=False)
+    stored: Any = field(default=None, repr=False, compare=False)
 
     @cached_property
     def level(self) -> Scope:
@@ -53,15 +53,15 @@ class Key:
         return float("inf") if self.expires_at is None else from_rfc3339(self.expires_at).timestamp()
 
     @classmethod
-    def from_json(cls, kept: dict[str, Any]) -> Self:
+    def from_json(cls, stored: dict[str, Any]) -> Self:
         """Out of the file.
 
         Raises:
             ValueError, KeyError, TypeError: it is not one.
         """
-        fields = dict(kept)
+        fields = dict(stored)
         seal = fields.pop("seal", None)
-        if seal is not None and seal != seal_of(f"{KIND}/{fields['id']}", fields):
+        if seal is not None and seal != seal_of(f"{SEAL_KIND}/{fields['id']}", fields):
             raise ValueError("not what was sealed")
         key = cls(**fields | {"scopes": tuple(WORDS[word] for word in fields["scopes"]), "damaged": False})
         if not key.scopes or len(bytes.fromhex(key.sha256)) != hashlib.sha256().digest_size:
@@ -70,9 +70,9 @@ class Key:
         return key
 
     @classmethod
-    def of_damaged(cls, kept: Any, number: int) -> Self:
+    def from_damaged(cls, stored: Any, number: int) -> Self:
         """What can still be read of a damaged key, the so-many-th in the file."""
-        fields = kept if isinstance(kept, dict) else {}
+        fields = stored if isinstance(stored, dict) else {}
         texts = {name: value for name, value in fields.items() if isinstance(value, str)}
         words = fields.get("scopes")
         scopes = [WORDS[each] for each in words if each in set(WORDS)] if isinstance(words, list) else []
@@ -84,18 +84,18 @@ class Key:
             created_at=texts.get("created_at") or "",
             revoked_at=texts.get("revoked_at"),
             damaged=True,
-            kept=kept,
+            stored=stored,
         )
 
     def to_json(self) -> Any:
         """Into the file."""
         if self.damaged:
-            return self.kept
-        fields = {**self.shown(), "sha256": self.sha256}
+            return self.stored
+        fields = {**self.public(), "sha256": self.sha256}
         del fields["damaged"]
-        return {**fields, "seal": seal_of(f"{KIND}/{self.id}", fields)}
+        return {**fields, "seal": seal_of(f"{SEAL_KIND}/{self.id}", fields)}
 
-    def shown(self) -> dict[str, Any]:
+    def public(self) -> dict[str, Any]:
         """What may be told of it."""
         return {
             "id": self.id,
@@ -114,7 +114,7 @@ def digest(secret: bytes) -> bytes:
     return hashlib.sha256(secret).digest()
 
 
-def make(name: str, scopes: Sequence[Scope], now: datetime, days: float | None = None) -> tuple[Key, str]:
+def create_key(name: str, scopes: Sequence[Scope], now: datetime, days: float | None = None) -> tuple[ApiKey, str]:
     """A new key: what is kept of it, and the key itself, which is nowhere else.
 
     Raises:
@@ -128,11 +128,11 @@ def make(name: str, scopes: Sequence[Scope], now: datetime, days: float | None =
         raise InvalidKey(f"a key expires after more than 0 and at most {MOST_DAYS} days")
     secret = PREFIX + secrets.token_urlsafe(32)
     ends = None if days is None else rfc3339(now + timedelta(days=days))
-    made = Key(secrets.token_hex(6), name, tuple(sorted(set(scopes))), _hex(secret), rfc3339(now), ends)
+    made = ApiKey(secrets.token_hex(6), name, tuple(sorted(set(scopes))), _hex(secret), rfc3339(now), ends)
     return made, secret
 
 
-def configured(secret: str, now: datetime) -> Key:
+def configured_key(secret: str, now: datetime) -> ApiKey:
     """The key that the configuration gives, which may do everything.
 
     Raises:
@@ -144,7 +144,7 @@ def configured(secret: str, now: datetime) -> Key:
             f"The key in MODELWRIGHT_ADMIN_KEY is not one: it takes {SHORTEST} to {LONGEST} visible ASCII characters without "
             f"spaces, {LEAST_DIFFERENT} different ones at least; `openssl rand -hex 32` makes a good one."
         )
-    return Key("configured", "configured", (Scope.ADMIN,), _hex(secret), rfc3339(now))
+    return ApiKey("configured", "configured", (Scope.ADMIN,), _hex(secret), rfc3339(now))
 
 
 def _hex(secret: str) -> str:

@@ -51,7 +51,7 @@ async def decoded_body(request: Request, absent: Any = NO_DEFAULT) -> AsyncItera
     with services.bodies.share() as share:
         coding = _decompressor(request, MOST_JSON_BYTES)
         chunks = []
-        async for chunk in _as_they_come(request, MOST_JSON_BYTES):
+        async for chunk in _chunks(request, MOST_JSON_BYTES):
             share.take(len(chunk))
             chunks.append(chunk)
         body = b"".join(chunks)
@@ -67,7 +67,7 @@ async def decoded_body(request: Request, absent: Any = NO_DEFAULT) -> AsyncItera
 
 
 @contextmanager
-def own_folder(folder: Path) -> Iterator[Path]:
+def temporary_folder(folder: Path) -> Iterator[Path]:
     """A new folder below `folder`; it and all that is in it are gone afterwards."""
     with storage_errors():
         folder.mkdir(parents=True, exist_ok=True)
@@ -84,14 +84,14 @@ async def body_on_disk(request: Request, folder: Path, most: int) -> AsyncIterat
         TooLarge, InvalidCoding: there are more bytes than `most`, or they are not what Content-Encoding says.
         NoSpace: the disk is full.
     """
-    with own_folder(folder) as own:
+    with temporary_folder(folder) as own:
         path = own / BODY
         with storage_errors(), path.open("wb", buffering=BLOCK) as file:
-            await hand_on(request, most, file.write)
+            await write_body(request, most, file.write)
         yield path
 
 
-async def hand_on(request: Request, most: int, take: Callable[[bytes], object]) -> None:
+async def write_body(request: Request, most: int, take: Callable[[bytes], object]) -> None:
     """Gives the body to `take`, decompressed and piece by piece, in threads: neither a slow disk nor what it is compressed
     with holds up anybody else.
 
@@ -104,7 +104,7 @@ async def hand_on(request: Request, most: int, take: Callable[[bytes], object]) 
         for piece in (chunk,) if coding is None else coding.pieces(chunk):
             take(piece)
 
-    async for chunk in _as_they_come(request, most):
+    async for chunk in _chunks(request, most):
         await pools.write(pass_on, chunk)
     if coding is not None:
         coding.end()
@@ -114,7 +114,7 @@ def _decompressor(request: Request, most: int) -> Decompressor | None:
     return decompressor(request.headers.get("content-encoding", ""), most)
 
 
-async def _as_they_come(request: Request, most: int) -> AsyncIterator[bytes]:
+async def _chunks(request: Request, most: int) -> AsyncIterator[bytes]:
     """The chunks of the body as they were sent.
 
     Raises:

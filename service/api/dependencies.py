@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from model_store import Store
 from service.access.audit import Audit
 from service.access.keyring import Keyring
-from service.access.keys import Key
+from service.access.keys import ApiKey
 from service.api.holder import Holder
 from service.api.pools import Pools
 from service.jobs.feed import Feed
@@ -18,8 +18,7 @@ from service.jobs.journal import Journal
 from service.serving.memory_budget import MemoryBudget
 from service.serving.warm_models import WarmModels
 from service.telemetry.metrics import Metrics
-from service.use_cases.current_versions import CurrentVersions
-from service.use_cases.current_versions import Key as ModelKey
+from service.use_cases.current_versions import CurrentVersions, Key
 from service.use_cases.draw_plot import Plots
 from service.use_cases.submit_training import Limits
 from service.use_cases.upload_dataset import Surveys
@@ -41,7 +40,7 @@ class Services:
     drain: Callable[[], None]  # ends long waits and starts no more trainings, before a stop; also from a signal handler
     warm: WarmModels
     current: CurrentVersions
-    default_model: ModelKey | None  # the model that `/invocations` predicts with
+    default_model: Key | None  # the model that `/invocations` predicts with
     temporary: Path
     plots: Plots
     surveys: Surveys
@@ -62,11 +61,11 @@ async def services_of(request: Request) -> Services:
     return holder.get()
 
 
-async def caller_of(request: Request) -> Key | None:
+async def caller_of(request: Request) -> ApiKey | None:
     """The key that the request came with."""
-    caller: Key | None = request.scope[CALLER]
+    caller: ApiKey | None = request.scope[CALLER]
     return caller
 
 
 Service = Annotated[Services, Depends(services_of)]
-Caller = Annotated[Key | None, Depends(caller_of)]
+Caller = Annotated[ApiKey | None, Depends(caller_of)]

@@ -23,21 +23,21 @@ def describe(app: FastAPI, scopes: RequiredScopes, *, keys_on: bool) -> dict[str
         for item in made["paths"].values():
             for operation in item.values():
                 operation["parameters"] = [
-                    _parameter(each) for each in operation.get("parameters", ()) if each["name"].lower() != "accept"
+                    _as_sent(each) for each in operation.get("parameters", ()) if each["name"].lower() != "accept"
                 ]
         app.openapi_schema = made
     return _secured(app.openapi_schema, scopes) if keys_on else app.openapi_schema
 
 
-def _parameter(told: dict[str, Any]) -> dict[str, Any]:
-    """A parameter as it is sent. One that is left out is not null, and Accept is told by the answers, says OpenAPI."""
-    schema = told["schema"]
-    if told["in"] == "path" and told["name"] in PATTERNS:
-        return {**told, "schema": {**schema, "pattern": PATTERNS[told["name"]]}}
+def _as_sent(parameter: dict[str, Any]) -> dict[str, Any]:
+    """A parameter as OpenAPI has it: one that may be left out is not null."""
+    schema = parameter["schema"]
+    if parameter["in"] == "path" and parameter["name"] in PATTERNS:
+        return {**parameter, "schema": {**schema, "pattern": PATTERNS[parameter["name"]]}}
     kinds = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
     if len(kinds) == 1:
-        return {**told, "schema": {name: value for name, value in schema.items() if name != "anyOf"} | kinds[0]}
-    return told
+        return {**parameter, "schema": {name: value for name, value in schema.items() if name != "anyOf"} | kinds[0]}
+    return parameter
 
 
 def _secured(schema: dict[str, Any], scopes: RequiredScopes) -> dict[str, Any]:

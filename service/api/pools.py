@@ -73,7 +73,7 @@ class Pool:
             self.check()
             self.waiting += 1
             try:
-                await _before_client_leaves(self._free.acquire(), self._free.release)
+                await _acquire_or_disconnect(self._free.acquire(), self._free.release)
             finally:
                 self.waiting -= 1
         else:
@@ -83,7 +83,7 @@ class Pool:
         call = functools.partial(context.run, work, *args, **named)
         done = asyncio.get_running_loop().run_in_executor(self._executor, call)
         done.add_done_callback(lambda _: self._free.release())
-        return await (_telling(client_left, done) if self._in_steps else asyncio.shield(done))
+        return await (_signal_disconnect(client_left, done) if self._in_steps else asyncio.shield(done))
 
     def close(self) -> None:
         """What has begun goes on; nothing else begins."""
@@ -111,7 +111,7 @@ class Pools:
         self.writing.shutdown(wait=False)
 
 
-async def while_client_waits(waiting: Coroutine[Any, Any, T]) -> T:
+async def cancel_on_disconnect(waiting: Coroutine[Any, Any, T]) -> T:
     """What comes of it, unless the client leaves before.
 
     Raises:
@@ -129,7 +129,7 @@ async def while_client_waits(waiting: Coroutine[Any, Any, T]) -> T:
         await asyncio.wait({done})  # what it works on may be gone once this returns
 
 
-async def _before_client_leaves(place: Coroutine[Any, Any, Any], give_back: Callable[[], None]) -> None:
+async def _acquire_or_disconnect(place: Coroutine[Any, Any, Any], give_back: Callable[[], None]) -> None:
     """A place, unless the client leaves while he waits for it."""
     got, left = asyncio.ensure_future(place), asyncio.ensure_future(until_disconnected(REQUEST.get().receive))
     try:
@@ -148,7 +148,7 @@ async def _before_client_leaves(place: Coroutine[Any, Any, Any], give_back: Call
         raise ClientDisconnect
 
 
-async def _telling(client_left: threading.Event, done: asyncio.Future[T]) -> T:
+async def _signal_disconnect(client_left: threading.Event, done: asyncio.Future[T]) -> T:
     """What comes of the work, which is told when its client leaves."""
     watch = asyncio.ensure_future(until_disconnected(REQUEST.get().receive))
     watch.add_done_callback(lambda each: None if each.cancelled() else client_left.set())

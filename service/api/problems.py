@@ -52,8 +52,8 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     edge.RequestError: (400, "invalid_request"),
     access.Unauthorized: (401, "unauthorized"),
     access.Forbidden: (403, "forbidden"),
-    access.KeyNotFound: (404, "key_not_found"),
-    access.KeyExists: (409, "key_exists"),
+    access.ApiKeyNotFound: (404, "key_not_found"),
+    access.ApiKeyExists: (409, "key_exists"),
     access.InvalidKey: (422, "invalid_request"),
     access.AccessError: (503, "unavailable"),
     HomeError: (503, "unavailable"),
@@ -99,7 +99,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
 
 PROBLEM = "application/problem+json"
 # A client chooses the names in its document; what it is told about them stays short.
-LONGEST = 1000
+MAX_CHARS = 1000
 
 log = logging.getLogger(__name__)
 
@@ -130,12 +130,13 @@ def problem(status: int, code: str, detail: str, faults: Sequence[Fault] = ()) -
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,
-        "detail": detail[:LONGEST],
+        "detail": detail[:MAX_CHARS],
         "request_id": REQUEST_ID.get(),
     }
     if faults:
         document["errors"] = [
-            {"pointer": fault.pointer[:LONGEST], "message": fault.message[:LONGEST]} for fault in faults[:MOST_FAULTS]
+            {"pointer": fault.pointer[:MAX_CHARS], "message": fault.message[:MAX_CHARS]}
+            for fault in faults[:MOST_FAULTS]
         ]
     headers = {"Retry-After": "1"} if status in (429, 503, 507) else None
     return Response(orjson.dumps(document), status, headers, media_type=PROBLEM)
@@ -144,12 +145,12 @@ def problem(status: int, code: str, detail: str, faults: Sequence[Fault] = ()) -
 def install(app: FastAPI) -> None:
     """Lets the app answer every error by the table."""
     for known in TABLE:
-        app.add_exception_handler(known, _known)
-    app.add_exception_handler(OSError, _known)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_exception_handler(RequestValidationError, _parameters)
-    app.add_exception_handler(Exception, _unknown)
+        app.add_exception_handler(known, _handle)
+    app.add_exception_handler(OSError, _handle)
+    app.add_exception_handler(HTTPException, _handle_http)
+    app.add_exception_handler(ClientDisconnect, _disconnected)
+    app.add_exception_handler(RequestValidationError, _handle_parameters)
+    app.add_exception_handler(Exception, _handle_unexpected)
 
 
 def answer_to(error: Exception) -> Response:
@@ -159,10 +160,10 @@ def answer_to(error: Exception) -> Response:
     except KeyError:
         if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
             log.error("a file could not be used", exc_info=error)
-            return _of_the_disk(error)
-        return _unforeseen(error)
+            return _storage_error(error)
+        return _internal_error(error)
     faults: Sequence[Fault] = getattr(error, "faults", ())
-    return problem(status, code, _told(faults) if faults else str(error), faults)
+    return problem(status, code, _summary(faults) if faults else str(error), faults)
 
 
 def answer_without_request(error: Exception) -> Response:
@@ -172,7 +173,7 @@ def answer_without_request(error: Exception) -> Response:
     return answer
 
 
-def _of_the_disk(error: OSError) -> Response:
+def _storage_error(error: OSError) -> Response:
     """A disk that fails, or is full, where nobody has expected it: that may pass."""
     try:
         with storage_errors():
@@ -181,27 +182,27 @@ def _of_the_disk(error: OSError) -> Response:
         return answer_to(known)
 
 
-async def _known(request: Request, error: Exception) -> Response:
+async def _handle(request: Request, error: Exception) -> Response:
     return answer_to(error)
 
 
-def _told(faults: Sequence[Fault]) -> str:
-    first = f"{faults[0].pointer[:LONGEST]}: {faults[0].message}".removeprefix(": ")
+def _summary(faults: Sequence[Fault]) -> str:
+    first = f"{faults[0].pointer[:MAX_CHARS]}: {faults[0].message}".removeprefix(": ")
     return first if len(faults) == 1 else f"{first} (and {len(faults) - 1} more)"
 
 
-async def _http(request: Request, error: Exception) -> Response:
+async def _handle_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
     detail = {404: "There is nothing at this address.", 405: "This cannot be asked here; Allow says what can."}
     made = problem(error.status_code, code, detail.get(error.status_code, str(error.detail)))
     made.headers.update(error.headers or {})
     if error.status_code == 405:
-        made.headers["Allow"] = ", ".join(_methods(request))
+        made.headers["Allow"] = ", ".join(_allowed_methods(request))
     return made
 
 
-def _methods(request: Request) -> list[str]:
+def _allowed_methods(request: Request) -> list[str]:
     """What this path can be asked; Starlette names the methods of one route only."""
 
     def fits(method: str) -> bool:
@@ -211,21 +212,21 @@ def _methods(request: Request) -> list[str]:
     return [method for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT") if fits(method)]
 
 
-async def _gone(request: Request, error: Exception) -> Response:
+async def _disconnected(request: Request, error: Exception) -> Response:
     """The client went away in the middle of its request: nobody reads this answer."""
     return problem(400, "invalid_request", "the request broke off")
 
 
-async def _parameters(request: Request, error: Exception) -> Response:
+async def _handle_parameters(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
     faults = [Fault("/" + "/".join(map(str, each["loc"])), each["msg"]) for each in error.errors()[:MOST_FAULTS]]
     return problem(422, "invalid_request", "a parameter of the request is not valid", faults)
 
 
-async def _unknown(request: Request, error: Exception) -> Response:
-    return _unforeseen(error)
+async def _handle_unexpected(request: Request, error: Exception) -> Response:
+    return _internal_error(error)
 
 
-def _unforeseen(error: Exception) -> Response:
+def _internal_error(error: Exception) -> Response:
     log.error("an error that nobody foresaw", exc_info=error)
     return problem(500, "internal", "the service met an error that nobody foresaw; its log says more")

@@ -48,9 +48,9 @@ def upload(
     url: Url = URL,
 ) -> None:
     """Upload a file as a new version of a data set; how it is read is found out, but for what is said here."""
-    told = {"separator": separator, "decimal": decimal, "encoding": encoding, "missing": missing}
+    reading_options = {"separator": separator, "decimal": decimal, "encoding": encoding, "missing": missing}
     with connect(url) as client:
-        answer = client.upload_dataset(name, file, skip_lines=skip_lines, sheet=sheet, **told)
+        answer = client.upload_dataset(name, file, skip_lines=skip_lines, sheet=sheet, **reading_options)
     show(answer) if as_json else dataset(answer)
 
 
@@ -75,14 +75,14 @@ def reread(
 ) -> None:
     """Make a new version of a data set from the same file, read as is said here."""
     words = None if missing is None else [word.strip() for word in missing.split(",") if word.strip()]
-    told: dict[str, Any] = {
+    reading_options: dict[str, Any] = {
         "separator": TAB.get(separator or "", separator),
         "decimal": decimal,
         "encoding": encoding,
         "missing": words,
     }
-    told |= {"skip_lines": skip_lines, "sheet": sheet, "date_formats": by_column(date_format)}
-    reading = {each: value for each, value in told.items() if value is not None}
+    reading_options |= {"skip_lines": skip_lines, "sheet": sheet, "date_formats": by_column(date_format)}
+    reading = {each: value for each, value in reading_options.items() if value is not None}
     with connect(url) as client:
         answer = client.change_dataset(name, reading or None, by_column(types))
     show(answer) if as_json else dataset(answer)

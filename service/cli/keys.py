@@ -41,7 +41,7 @@ def create(
 @keys.command("list")
 def list_keys(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False, home: Home = None) -> None:
     """List the keys, revoked ones too."""
-    shown = (key.shown() for key in _opened(home)[0].all())
+    shown = (key.public() for key in _opened(home)[0].all())
     table(shown, ["id", "name", "scopes", "created_at", "expires_at", "revoked_at", "damaged"], as_json)
 
 
@@ -67,4 +67,4 @@ def _opened(home: Path | None) -> "tuple[Keyring, Audit]":
     known = Home(folder)
     if "keys" in known.held() - known.present():  # a new file would hide that
         raise HomeLost(folder, ["keys"])
-    return Keyring(folder / "access", kept=lambda: keys_kept(known)), Audit(folder / "audit")
+    return Keyring(folder / "access", on_write=lambda: keys_kept(known)), Audit(folder / "audit")

@@ -46,11 +46,11 @@ def main() -> None:
         known = ModelwrightError | JobsError | AccessError | HomeError | StoreError | InvalidSettings | OSError
         if not isinstance(error, known):
             raise
-        Console(stderr=True).print(f"[red]Error:[/red] {escape(told(error))}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[red]Error:[/red] {escape(message_of(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
 
 
-def told(error: Exception) -> str:
+def message_of(error: Exception) -> str:
     """What went wrong, without the operating system's numbers."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.strerror}: {error.filename}"

@@ -35,11 +35,11 @@ class Jobs:
         wire: Wire | None,
     ) -> None:
         self._metrics, self._wire = metrics, wire
-        followed = partial(training_jobs.followed, current)
+        with_latest_current = partial(training_jobs.with_latest_current, current)
         self.traces = open_traces(Journal(engine).attempts)
         self.watchers = Watchers(metrics.jobs, self.traces)
         self.journal = Journal(engine, changed=self._changed, moved=self.watchers.moved)
-        self.feed = Feed(Journal(engine), followed, training_jobs.written)
+        self.feed = Feed(Journal(engine), with_latest_current, training_jobs.event_bytes)
         self._trainings: Trainings | None = None
         if wire is None:
             self._trainings = Trainings(
@@ -48,7 +48,7 @@ class Jobs:
                 store,
                 self.watchers,
                 self.feed.ring,
-                lambda job: job_document(followed(job)),
+                lambda job: job_document(with_latest_current(job)),
                 startup.audit,
                 startup.webhooks,
             )

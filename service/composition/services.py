@@ -62,7 +62,7 @@ async def open_services(
         for each in (startup.audit, startup.keyring, services.pools):
             stack.enter_context(closing(each))
         predictions.value = stack.enter_context(open_predictions(settings, services))
-        startup.keyring.follow()
+        startup.keyring.start_reloading()
         warming = asyncio.create_task(asyncio.to_thread(_warm_up, store, services.limits))
         stack.push_async_callback(asyncio.wait, [warming])
         stack.callback(asyncio.create_task(follow_store(services)).cancel)

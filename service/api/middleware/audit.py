@@ -5,13 +5,13 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.access.audit import Audit, noting
-from service.access.keys import Key
+from service.access.audit import Audit, collect_changes
+from service.access.keys import ApiKey
 
 LONGEST_PATH = 512
 
 
-class Attempt:
+class AuditedRequest:
     """One such request.
 
     Args:
@@ -21,7 +21,7 @@ class Attempt:
         request_id: of the request.
     """
 
-    def __init__(self, audit: Audit, scope: Scope, who: Key | str | None, request_id: str) -> None:
+    def __init__(self, audit: Audit, scope: Scope, who: ApiKey | str | None, request_id: str) -> None:
         self._audit = audit
         self._who = who
         # Without the query, and not the body: neither is known to be without secrets.
@@ -33,7 +33,7 @@ class Attempt:
 
     async def answered_by(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets the app answer; the line is written before the answer goes out."""
-        changes = noting()
+        changes = collect_changes()
         written = False
 
         async def write(status: int | None) -> None:

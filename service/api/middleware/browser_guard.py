@@ -13,7 +13,7 @@ OWN_SITE = (b"same-origin", b"none")  # none: what a person has typed or opened;
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([^\[\]:]{1,253}))(?::\d{1,5})?")
 
 
-def check_neighbour(method: str, headers: Mapping[bytes, bytes], *, any_host: bool) -> Forbidden | None:
+def check_browser(method: str, headers: Mapping[bytes, bytes], *, any_host: bool) -> Forbidden | None:
     """What is wrong with a request that comes without a key to a service that has none."""
     host = headers.get(b"host", b"")
     if not any_host and (len(host) > 300 or not _is_ours(host)):

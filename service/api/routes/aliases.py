@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 
 from model_store import Entry
 from model_store.errors import AliasCorrupt, AliasNotFound, StoreError
-from service.access.audit import note
+from service.access.audit import record_change
 from service.access.scopes import Scope
 from service.api.bodies import read_json
 from service.api.dependencies import Service, Services
@@ -137,7 +137,9 @@ def _note(service: Services, name: str, alias: str, entry: Entry) -> None:
     except StoreError:
         last = None  # it cannot be read; the change was made all the same
     before = None if last is None else last.version
-    note("alias.moved" if entry.version is not None else "alias.deleted", f"{name}/{alias}", before, entry.version)
+    record_change(
+        "alias.moved" if entry.version is not None else "alias.deleted", f"{name}/{alias}", before, entry.version
+    )
 
 
 def _expected(if_match: str | None) -> int | None:

@@ -11,7 +11,7 @@ from starlette.background import BackgroundTask
 from model_store import write_bundle
 from model_store.names import check_name
 from model_store.os_errors import storage_errors
-from service.access.audit import note
+from service.access.audit import record_change
 from service.access.scopes import Scope
 from service.api.bodies import body_on_disk, media_type
 from service.api.dependencies import Service
@@ -71,7 +71,7 @@ async def take(request: Request, response: Response, service: Service, name: str
         limits = service.max_upload_bytes, service.limits.model_bytes
         version, new = await service.pools.uploads.run(import_bundle, service.store, name, path, *limits)
     if new:
-        note("version.imported", f"{name}/{version.number}", after=version.digest)
+        record_change("version.imported", f"{name}/{version.number}", after=version.digest)
     await service.pools.reading.run(service.current.follow_publish, name, version.number)
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/models/{name}/versions/{version.number}"

@@ -7,12 +7,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from model_store import Version
 from model_store.names import check_name
-from service.access.audit import note
+from service.access.audit import record_change
 from service.access.scopes import Scope
-from service.api.bodies import own_folder, read_json
+from service.api.bodies import read_json, temporary_folder
 from service.api.dependencies import Service
 from service.api.pagination import After, Limit, cut, newest_first
-from service.api.pools import while_client_waits
+from service.api.pools import cancel_on_disconnect
 from service.api.reading_options import changes_of
 from service.api.routing import TrainRoute, needs
 from service.api.schemas.dataset import Dataset, dataset_document, listed_dataset
@@ -43,7 +43,7 @@ async def put(request: Request, response: Response, service: Service, name: str)
     service.surveys.check()
     most = service.max_upload_bytes
     async with table_on_disk(request, service.temporary, most) as table:
-        version, new = await while_client_waits(
+        version, new = await cancel_on_disconnect(
             upload(service.surveys, service.store, name, table.path, table.media_type, table.options, most)
         )
     return _uploaded(response, version, new)
@@ -60,8 +60,8 @@ async def patch(response: Response, service: Service, name: str, body: Annotated
     """A new version of the newest one's bytes. What is said joins what was said before; null takes it back."""
     check_name(name)
     changes = changes_of(body)
-    with own_folder(service.temporary) as folder:
-        version, new = await while_client_waits(
+    with temporary_folder(service.temporary) as folder:
+        version, new = await cancel_on_disconnect(
             read_anew(service.surveys, service.store, name, changes, service.max_upload_bytes, folder)
         )
     return _uploaded(response, version, new)
@@ -109,12 +109,12 @@ def rows(service: Service, name: str, limit: Limit = 20) -> Page[dict[str, Any]]
 def remove(service: Service, name: str) -> None:
     """Every version goes. Jobs that wait for it fail; running ones go on."""
     delete(service.store, service.journal, name)
-    note("dataset.deleted", name)
+    record_change("dataset.deleted", name)
 
 
 def _uploaded(response: Response, version: Version, new: bool) -> Dataset:
     if new:
-        note("dataset.uploaded", f"{version.name}/{version.number}", after=version.manifest["digest"])
+        record_change("dataset.uploaded", f"{version.name}/{version.number}", after=version.manifest["digest"])
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/datasets/{version.name}"
     return dataset_document(version)

@@ -4,7 +4,7 @@ from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Response
 
-from service.access.audit import note
+from service.access.audit import record_change
 from service.access.scopes import WORDS, Scope
 from service.api.bodies import read_json
 from service.api.dependencies import Service
@@ -28,7 +28,7 @@ def index(service: Service, after: After = None, limit: Limit = 1000) -> Page[Ke
     keys = service.keyring.all()
     begin = next((at for at, key in enumerate(keys, 1) if key.id == after), len(keys) if after else 0)
     shown, more = cut(keys[begin:], limit)
-    return page((cast(Key, key.shown()) for key in shown), more)
+    return page((cast(Key, key.public()) for key in shown), more)
 
 
 @router.post(
@@ -42,9 +42,9 @@ def create(response: Response, service: Service, body: Annotated[Any, Depends(re
     """The key is told in this answer and never again. With the first one the service asks everybody for a key."""
     name, scopes, days = _wanted(body)
     key, secret = service.keyring.create(name, [WORDS[word] for word in scopes], days)
-    note("key.created", key.name, after={"id": key.id, "scopes": scopes, "expires_at": key.expires_at})
+    record_change("key.created", key.name, after={"id": key.id, "scopes": scopes, "expires_at": key.expires_at})
     response.headers["Cache-Control"] = "no-store"
-    return cast(NewKey, {**key.shown(), "key": secret})
+    return cast(NewKey, {**key.public(), "key": secret})
 
 
 @router.delete("/{key}", status_code=204, summary="Revoke a key")
@@ -52,7 +52,7 @@ def create(response: Response, service: Service, body: Annotated[Any, Depends(re
 def revoke(service: Service, key: str) -> None:
     """By its name or id. It is refused at once here, and within a second by every process on this home."""
     revoked = service.keyring.revoke(key)
-    note("key.revoked", revoked.name, before={"id": revoked.id})
+    record_change("key.revoked", revoked.name, before={"id": revoked.id})
 
 
 def _wanted(body: Any) -> tuple[str, list[str], float | None]:

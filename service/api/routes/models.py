@@ -8,7 +8,7 @@ from fastapi.responses import FileResponse
 
 from model_store import Entry, Store, Version
 from model_store.errors import UNREADABLE, AliasCorrupt, NotFound, Unavailable
-from service.access.audit import note
+from service.access.audit import record_change
 from service.access.scopes import Scope
 from service.api.accept import choose
 from service.api.dependencies import Service, Services
@@ -32,7 +32,7 @@ from service.workflow.spec_base import nearest, shown
 router = APIRouter(prefix="/v1/models", tags=["models"], responses=PROBLEMS, route_class=PooledRoute)
 
 SAFETENSORS = "application/x-safetensors"
-FORMS = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
+FORMATS = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
 EXPORTS = ("safetensors", "state_dict", "torch_export", "onnx")
 
 
@@ -72,10 +72,10 @@ def remove(service: Service, name: str) -> None:
     known = [service.store.models.record(name, number) for number in service.store.models.numbers(name)]
     try:
         service.store.delete_model(name)
-        note("model.deleted", name)
+        record_change("model.deleted", name)
         service.plots.forget(record.digest for record in known if record is not None)
     finally:
-        _follow(service, name)  # a deletion that was cut short has taken some versions, too
+        _drop_deleted(service, name)  # a deletion that was cut short has taken some versions, too
 
 
 @router.get(
@@ -108,9 +108,9 @@ def remove_version(service: Service, name: str, version: str) -> None:
     number = service.store.number(name, version)
     record = service.store.models.record(name, number)
     service.store.delete_version(name, number)
-    note("version.deleted", f"{name}/{number}", before=None if record is None else record.digest)
+    record_change("version.deleted", f"{name}/{number}", before=None if record is None else record.digest)
     service.plots.forget([] if record is None else [record.digest])
-    _follow(service, name)
+    _drop_deleted(service, name)
 
 
 @router.get("/{name}/versions/{version}/parameters", summary="Look at the parameters")
@@ -152,17 +152,17 @@ def state_dict(
     "/{name}/versions/{version}/plots/{plot}",
     summary="Draw a plot",
     response_class=Response,
-    responses=file_answer("The plot.", *FORMS.values()),
+    responses=file_answer("The plot.", *FORMATS.values()),
 )
 @needs(Scope.TRAIN)
 async def plots(
     service: Service, name: str, version: str, plot: str, accept: Annotated[str, Header()] = "*/*"
 ) -> Response:
     """`data`, `predictions` or `learning_curve`; a suffix `.png`, `.svg` or `.json` beats Accept."""
-    plot, form = _form(plot, accept)
+    plot, format_ = _format(plot, accept)
     found = await service.pools.reading.run(service.store.resolve, name, version)
-    drawn = await service.plots.draw(service.store, found, plot, form)
-    return Response(drawn, media_type=FORMS[form])
+    drawn = await service.plots.draw(service.store, found, plot, format_)
+    return Response(drawn, media_type=FORMATS[format_])
 
 
 @router.get(
@@ -180,7 +180,7 @@ def exports(service: Service, name: str, version: str, export: str) -> Response:
     raise NotAvailable(f"only the safetensors export is there yet, of {', '.join(EXPORTS)}")
 
 
-def _follow(service: Services, name: str) -> None:
+def _drop_deleted(service: Services, name: str) -> None:
     """Predictions follow a deletion; what is in memory of what has gone goes, too, and its figures."""
 
     def gone(each: str, number: int) -> bool:
@@ -196,15 +196,15 @@ def _safetensors(service: Services, version: Version) -> Response:
     return FileResponse(path, media_type=SAFETENSORS, filename=f"{version.name}-{version.number}.safetensors")
 
 
-def _form(plot: str, accept: str) -> tuple[str, str]:
-    """The plot's name, and the form that its suffix or else the client asks for."""
+def _format(plot: str, accept: str) -> tuple[str, str]:
+    """The plot's name, and its format, by its suffix or else by the Accept header."""
     stem, _, suffix = plot.rpartition(".")
-    if stem and suffix not in FORMS:
-        raise NotAvailable(f"there is no plot in the form {shown(suffix)}; {nearest(suffix, FORMS)}")
+    if stem and suffix not in FORMATS:
+        raise NotAvailable(f"there is no plot in the form {shown(suffix)}; {nearest(suffix, FORMATS)}")
     if stem:
         return stem, suffix
-    chosen = choose(accept, list(FORMS.values()))
-    return plot, next(form for form, media_type in FORMS.items() if media_type == chosen)
+    chosen = choose(accept, list(FORMATS.values()))
+    return plot, next(format_ for format_, media_type in FORMATS.items() if media_type == chosen)
 
 
 def _model_if_there(store: Store, name: str) -> Model | None:
@@ -235,7 +235,7 @@ def _model(store: Store, name: str) -> Model:
 def _version_if_there(store: Store, name: str, number: int, aliases: dict[str, Entry]) -> ShownVersion | None:
     """None when it was deleted while a list was made."""
     try:
-        return {**_version_or_damage(store, name, number), "aliases": _pointing(aliases, number)}
+        return {**_version_or_damage(store, name, number), "aliases": _aliases_of(aliases, number)}
     except NotFound:
         return None
 
@@ -254,12 +254,12 @@ def _version(version: Version, aliases: dict[str, Entry]) -> ShownVersion:
         "version": version.number,
         "digest": version.digest,
         "created_at": version.created_at,
-        "aliases": _pointing(aliases, version.number),
+        "aliases": _aliases_of(aliases, version.number),
         "metrics": version.manifest.get("metrics"),
         "job": version.manifest.get("job"),
         "error": None,
     }
 
 
-def _pointing(aliases: dict[str, Entry], number: int) -> list[str]:
+def _aliases_of(aliases: dict[str, Entry], number: int) -> list[str]:
     return [alias for alias, entry in aliases.items() if entry.version == number]

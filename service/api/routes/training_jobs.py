@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from service.access.audit import note
+from service.access.audit import record_change
 from service.access.scopes import Scope
 from service.api.accept import choose
 from service.api.bodies import read_json
@@ -17,7 +17,7 @@ from service.api.dependencies import Caller, Service, Services
 from service.api.errors import InvalidRequest
 from service.api.pagination import After, Limit
 from service.api.path_converters import JOB_ID
-from service.api.pools import while_client_waits
+from service.api.pools import cancel_on_disconnect
 from service.api.routing import TrainRoute, needs, pool
 from service.api.schemas.bodies import spec_body
 from service.api.schemas.job import Attempts, Event, Job, Plan, attempt_document, event_document, job_document
@@ -64,7 +64,7 @@ def create(
     job, new = submit(service.store, service.journal, body, keys=keys, limits=service.limits, traceparent=traceparent)
     request.state.job_id = job.id  # for the access log, and the trace
     if new:
-        note("job.created", job.id, after=job.model_name)
+        record_change("job.created", job.id, after=job.model_name)
     service.wake()
     response.headers["Location"] = f"/v1/training-jobs/{job.id}"
     return job_document(job)
@@ -94,7 +94,7 @@ def index(
 ) -> Page[Job]:
     """Training jobs, newest first."""
     found, more = service.journal.list_jobs(status=status, model_name=model_name, after=after, limit=limit)
-    return page((job_document(followed(service.current, job)) for job in found), more)
+    return page((job_document(with_latest_current(service.current, job)) for job in found), more)
 
 
 @router.get(f"/{JOB_ID}", summary="Show a training job")
@@ -106,7 +106,7 @@ async def show(
     """The job; with `wait` once it has ended or the seconds have passed."""
     if not wait:
         return job_document(await service.pools.reading.run(_job, service, job_id))
-    job = await _until(service, job_id, lambda job: job.final, wait)
+    job = await _wait(service, job_id, lambda job: job.final, wait)
     if apart(job):  # its records are read for who is shown them
         job = await service.pools.reading.run(service.journal.get, job_id)
     return job_document(job)
@@ -115,23 +115,23 @@ async def show(
 @router.post("/{job_id}/cancel", summary="Cancel a training job")
 async def cancel(service: Service, job_id: str) -> Job:
     """The cancelled job; after 5 s the running one with `requested`."""
-    job = await service.pools.reading.run(_asked, service, service.journal.cancel, "job.cancelled", job_id)
+    job = await service.pools.reading.run(_change, service, service.journal.cancel, "job.cancelled", job_id)
     service.wake()
-    return job_document(await _after(service, job, lambda job: job.final))
+    return job_document(await _wait_for_effect(service, job, lambda job: job.final))
 
 
 @router.post("/{job_id}/pause", summary="Pause a training job")
 async def pause(service: Service, job_id: str) -> Job:
     """The paused job, its checkpoint saved and its slot free; after 5 s the running one with `requested`."""
-    job = await service.pools.reading.run(_asked, service, service.journal.pause, "job.paused", job_id)
+    job = await service.pools.reading.run(_change, service, service.journal.pause, "job.paused", job_id)
     service.wake()
-    return job_document(await _after(service, job, _stands_still))
+    return job_document(await _wait_for_effect(service, job, _pause_done))
 
 
 @router.post("/{job_id}/resume", summary="Resume a paused training job")
 def resume(service: Service, job_id: str) -> Job:
     """The job, queued again: it goes on from its checkpoint. Paused, or failed for want of space or of the store."""
-    job = _asked(service, service.journal.resume, "job.resumed", job_id)
+    job = _change(service, service.journal.resume, "job.resumed", job_id)
     service.wake()
     return job_document(job)
 
@@ -195,27 +195,29 @@ def _own_keys(caller: Caller, sent: str | None) -> list[str]:
     return [f"{caller.id}:{hashlib.sha256(sent.encode()).hexdigest()}", sent]
 
 
-def _asked(service: Services, ask: Callable[[str], jobs.Job], what: str, job_id: str) -> jobs.Job:
-    """Asks something of a job; the audit log is told if that changed it."""
+def _change(service: Services, ask: Callable[[str], jobs.Job], what: str, job_id: str) -> jobs.Job:
+    """Requests a change of a job, and records it in the audit log if it had an effect."""
     was, job = service.journal.get(job_id), ask(job_id)
     if (job.status, job.requested) != (was.status, was.requested):
-        note(what, job_id, before=was.status, after=f"{job.requested} requested" if job.requested else job.status)
+        record_change(
+            what, job_id, before=was.status, after=f"{job.requested} requested" if job.requested else job.status
+        )
     return job
 
 
-async def _after(service: Services, job: jobs.Job, reached: Callable[[jobs.Job], bool]) -> jobs.Job:
+async def _wait_for_effect(service: Services, job: jobs.Job, reached: Callable[[jobs.Job], bool]) -> jobs.Job:
     """The job after what was asked of it: that was done, whether or not there is a place to wait for what follows."""
     try:
-        return await _until(service, job.id, reached, TIME_TO_STOP)
+        return await _wait(service, job.id, reached, TIME_TO_STOP)
     except TooManyWatchers:
         return job
 
 
-def _stands_still(job: jobs.Job) -> bool:
+def _pause_done(job: jobs.Job) -> bool:
     return job.requested != "pause"
 
 
-def followed(current: CurrentVersions, job: jobs.Job) -> jobs.Job:
+def with_latest_current(current: CurrentVersions, job: jobs.Job) -> jobs.Job:
     """The job, which may be shown now: when it has succeeded, `latest` means its version in this process, too."""
     if job.status == "succeeded" and job.result is not None:
         current.follow_publish(job.result["model_name"], job.result["version"])
@@ -223,7 +225,7 @@ def followed(current: CurrentVersions, job: jobs.Job) -> jobs.Job:
 
 
 def _job(service: Services, job_id: str) -> jobs.Job:
-    return followed(service.current, service.journal.get(job_id))
+    return with_latest_current(service.current, service.journal.get(job_id))
 
 
 def _events(service: Services, job_id: str, after: int, limit: int) -> list[jobs.Event]:
@@ -233,19 +235,19 @@ def _events(service: Services, job_id: str, after: int, limit: int) -> list[jobs
     return found
 
 
-def written(event: jobs.Event) -> bytes:
+def event_bytes(event: jobs.Event) -> bytes:
     """An event as it is sent to those who follow the job."""
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, event.type.encode(), orjson.dumps(event_document(event)))
 
 
-async def _until(service: Services, job_id: str, reached: Callable[[jobs.Job], bool], seconds: float) -> jobs.Job:
+async def _wait(service: Services, job_id: str, reached: Callable[[jobs.Job], bool], seconds: float) -> jobs.Job:
     """The job once it has reached what is waited for, or as it is after so many seconds."""
     feed = service.feed
     with feed.watch(job_id) as watched:
         job = await feed.read(job_id)
         if reached(job) or feed.closed:
             return job
-        await while_client_waits(feed.wait(watched, lambda each: each.job is not None and reached(each.job), seconds))
+        await cancel_on_disconnect(feed.wait(watched, lambda each: each.job is not None and reached(each.job), seconds))
         return watched.job if watched.job is not None and reached(watched.job) else await feed.read(job_id)
 
 
@@ -261,6 +263,6 @@ async def _stream(service: Services, job_id: str, after: int) -> AsyncIterator[b
             elif feed.closed or job is None or mark is None or job.final:
                 return  # a client that is cut off comes again with Last-Event-ID
             else:
-                told = await feed.wait(watched, lambda each: each.follows(after), HEARTBEAT)  # noqa: B023
-                if not told:
+                reached = await feed.wait(watched, lambda each: each.follows(after), HEARTBEAT)  # noqa: B023
+                if not reached:
                     yield b": alive\n\n"
