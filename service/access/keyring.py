@@ -1,4 +1,4 @@
-"""The keys of a home: in one file, which every process keeps a copy of in memory and looks at twice a second."""
+"""The API keys of a home: in one file, of which each process keeps a copy in memory. It checks twice a second for changes."""
 
 import fcntl
 import logging
@@ -20,11 +20,11 @@ from service.access.errors import ApiKeyExists, ApiKeyNotFound, InvalidKey, Keys
 from service.access.keys import NAMELESS, ApiKey, configured_key, create_key, digest
 from service.access.scopes import Scope
 
-RELOAD_SECONDS = 0.5  # seconds between two looks at the file
-MOST = 1000  # keys in the file; those that have ended go first
+RELOAD_SECONDS = 0.5  # between two checks of the file
+MOST = 1000  # keys in the file; expired and revoked ones are dropped first
 LONGEST_HEADER = 256
 HEAD, FOOT = b'{"keys": [', b"]}"  # the first and the last line of the file
-FIRST = "first"  # the name of the key that is made at a first start
+FIRST = "first"  # the name of the first key
 _SCHEME = b"bearer "
 
 log = logging.getLogger(__name__)
@@ -32,21 +32,21 @@ Stamp = tuple[int, int, int]
 
 
 class Keyring:
-    """Who is let in.
+    """The keys that are accepted.
 
-    `verify` needs memory only: a disk that hangs or fails keeps nobody out whose key is known. Once there has been a key,
-    keys are asked for until the process ends, whatever becomes of the file; revoked keys stay in it, so that revoking the
-    last one opens nothing either.
+    `verify` needs memory only, so that known keys work while the disk hangs or fails. Once there has been a key, keys are
+    required until the process ends, even if the file disappears. Revoked keys stay in the file, so that revoking the last
+    one does not disable authentication.
 
     Args:
-        folder: of the keys; made with the first one.
-        given: a key of the configuration, which stands in no file.
-        now: tells the time.
-        on_write: called whenever keys were written to the file.
+        folder: the folder of the file; created with the first key.
+        given: a key of the settings, which is not in the file.
+        now: the clock.
+        on_write: called whenever the file was written.
 
     Raises:
         KeysCorrupt: the file is damaged.
-        InvalidKey: the key of the configuration is not one.
+        InvalidKey: the key of the settings is not valid.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Keyring:
         self._stamp: Stamp | None = None
         self._known: dict[bytes, ApiKey] = {}
         self._ended = threading.Event()
-        self._reload_lock = threading.Lock()  # an old look must not undo a new one
+        self._reload_lock = threading.Lock()  # an older read must not replace a newer one
         self.on = False
         self._adopt([])
         self.reload()
@@ -68,8 +68,8 @@ class Keyring:
     def verify(self, authorization: bytes | None) -> ApiKey | None:
         """The key that an Authorization header holds, if it is valid.
 
-        It is looked up by its SHA-256. How long that takes tells of the digest of what was sent at most, and nobody can
-        choose a key by its digest: there is no need to compare byte by byte.
+        It is looked up by its SHA-256. The time of the lookup depends on that digest only, and a key cannot be chosen by its
+        digest, so a comparison in constant time is not needed.
         """
         if authorization is None or len(authorization) > LONGEST_HEADER or authorization[:7].lower() != _SCHEME:
             return None
@@ -80,8 +80,8 @@ class Keyring:
         """Reads the file again if it has changed.
 
         Raises:
-            KeysCorrupt: it is damaged; what is known stays.
-            OSError: it cannot be read; what is known stays.
+            KeysCorrupt: it is damaged; the keys stay as they were.
+            OSError: it cannot be read; the keys stay as they were.
         """
         with self._reload_lock:
             try:
@@ -94,24 +94,24 @@ class Keyring:
                 self._stamp = stamp
 
     def start_reloading(self) -> None:
-        """Looks again and again, in a thread of its own that no other work can hold up, until `close`."""
+        """Starts a thread that reloads the file whenever it has changed, until `close`."""
         threading.Thread(target=self._reload_repeatedly, name="keys", daemon=True).start()
 
     def close(self) -> None:
-        """Ends that."""
+        """Stops that thread."""
         self._ended.set()
 
     def all(self) -> list[ApiKey]:
-        """Every key, the oldest first; revoked ones, too."""
+        """Every key, the oldest first, revoked ones included."""
         with storage_errors():
             return ([self._configured] if self._configured else []) + self._read()
 
     def create(self, name: str, scopes: Sequence[Scope], days: float | None = None) -> tuple[ApiKey, str]:
-        """A new key, and what its holder is given.
+        """A new key, and the secret for its holder.
 
         Raises:
-            InvalidName, InvalidKey: it would not be right.
-            ApiKeyExists: that name has one.
+            InvalidName, InvalidKey: the name, scopes or days are not valid.
+            ApiKeyExists: there is a key with this name.
         """
         made, secret = create_key(name, scopes, self._now(), days)
         with self._writing() as keys:
@@ -121,7 +121,7 @@ class Keyring:
         return made, secret
 
     def create_first(self) -> str | None:
-        """The first key, which may do everything; None where there has been one: of several who start at once one makes it."""
+        """Creates the first key, with the scope `admin`; None if there is a key, perhaps by another process."""
         made, secret = create_key(FIRST, [Scope.ADMIN], self._now())
         with self._writing() as keys:
             if self.on or keys:
@@ -130,11 +130,10 @@ class Keyring:
         return secret
 
     def revoke(self, named: str) -> ApiKey:
-        """The key of that name or id, revoked. Other processes know within a second. A damaged one is whole again, and
-        revoked.
+        """Revokes the key with this name or id; other processes notice within a second. A damaged one is written anew, revoked.
 
         Raises:
-            ApiKeyNotFound: there is none, or none that was not revoked already.
+            ApiKeyNotFound: there is none, or it was revoked already.
         """
         with self._writing() as keys:
             for number, key in enumerate(keys):
@@ -143,8 +142,6 @@ class Keyring:
                     self._write(keys)
                     return keys[number]
         raise ApiKeyNotFound
-
-    # Beneath
 
     def _adopt(self, keys: list[ApiKey]) -> None:
         for each in (each for each in keys if each.damaged):
@@ -155,16 +152,16 @@ class Keyring:
         self.on = self.on or bool(keys) or self._configured is not None
 
     def _reload_repeatedly(self) -> None:
-        said = ""
+        last_error = ""
         while not self._ended.wait(RELOAD_SECONDS):
             try:
                 self.reload()
-                said = ""
-            except Exception as error:  # a key that is revoked must be seen to be, whatever went wrong before
-                if str(error) != said:  # once, not twice a second
+                last_error = ""
+            except Exception as error:  # it must not end the thread: revocations have to be noticed
+                if str(error) != last_error:  # once, not twice a second
                     known = isinstance(error, KeysCorrupt | OSError)
                     log.error("the keys stay as they were: %s", error, exc_info=not known)
-                said = str(error)
+                last_error = str(error)
 
     def _read(self) -> list[ApiKey]:
         try:
@@ -182,7 +179,7 @@ class Keyring:
         return keys
 
     def _with_room(self, keys: list[ApiKey]) -> list[ApiKey]:
-        """With room for one more."""
+        """The keys without some that are expired or revoked, if there is no room for another one."""
         now = self._now()
         while len(keys) >= MOST:
             ended = next((each for each in keys if each.revoked_at or each.ends <= now.timestamp()), None)
@@ -193,7 +190,7 @@ class Keyring:
 
     @contextmanager
     def _writing(self) -> Iterator[list[ApiKey]]:
-        """The keys as they are now, while nobody else may change them; afterwards this process knows what came of it."""
+        """Holds the lock for changes and yields the keys of the file; reloads them afterwards."""
         with storage_errors():
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             lock = os.open(self._folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
@@ -205,11 +202,11 @@ class Keyring:
                 os.close(lock)
 
     def _write(self, keys: list[ApiKey]) -> None:
-        # A line for each, so that damage to one is none to the others.
+        # One line a key, so that damage to one does not affect the others.
         lines = b",\n".join(orjson.dumps(each.to_json()) for each in keys)
         data = b"%s\n%s\n%s\n" % (HEAD, lines, FOOT)
         temporary = self._folder / "keys.new"
-        temporary.unlink(missing_ok=True)  # of one that was killed; we have the lock
+        temporary.unlink(missing_ok=True)  # left by a process that was killed; we hold the lock
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         try:
             with os.fdopen(descriptor, "wb", closefd=False) as file:
@@ -223,7 +220,7 @@ class Keyring:
 
 
 def _entries(data: bytes) -> list[Any]:
-    """What stands in the file for each key; None for what was cut off at its end."""
+    """The entry of each key in the file; None for what was cut off at its end."""
     try:
         keys = orjson.loads(data)["keys"]
     except (ValueError, KeyError, TypeError):

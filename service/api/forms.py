@@ -1,4 +1,4 @@
-"""Forms (`multipart/form-data`) with one file: the file goes to the disk as it comes, all else is bounded in memory."""
+"""Forms (`multipart/form-data`) with one file, which is streamed to the disk; the rest is limited in memory."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -22,14 +22,14 @@ from service.workflow.spec_base import shown
 MAX_FIELDS = 10
 MAX_FIELD_BYTES = 2**20  # of all fields together, their names included
 MAX_OVERHEAD = 2 * 2**20  # bytes of a form that are not its file
-PLAIN = ("", "7bit", "8bit", "binary")  # what Content-Transfer-Encoding may say: the bytes are as they are
+PLAIN = ("", "7bit", "8bit", "binary")  # values of Content-Transfer-Encoding that do not change the bytes
 
-logging.getLogger("python_multipart").setLevel(logging.ERROR)  # what is wrong with a form is answered, and no warning
+logging.getLogger("python_multipart").setLevel(logging.ERROR)  # an invalid form is answered, not logged
 
 
 @dataclass(frozen=True)
 class Form:
-    """A form that is whole: its file, what is said of that, and its other fields as names and texts."""
+    """A complete form: its file with filename and Content-Type, and its other fields as pairs of name and text."""
 
     path: Path
     filename: str
@@ -39,12 +39,12 @@ class Form:
 
 @asynccontextmanager
 async def form_on_disk(request: Request, folder: Path, most: int) -> AsyncIterator[Form]:
-    """The form, with its file in a folder of its own below `folder`; the folder and all in it are gone afterwards.
+    """The form, with its file in a temporary folder below `folder`.
 
     Raises:
-        MalformedForm: it is none, or is cut short.
+        MalformedForm: it is not a form, or is incomplete.
         InvalidFields: it has no file, more than one, or too many fields.
-        TooLarge, InvalidCoding: the file has more bytes than `most`, or the body is not what Content-Encoding says.
+        TooLarge, InvalidCoding: the file has more bytes than `most`, or the body does not match its Content-Encoding.
         NoSpace: the disk is full.
     """
     with temporary_folder(folder) as own:
@@ -65,7 +65,7 @@ def _boundary(request: Request) -> bytes:
 
 @dataclass
 class _Part:
-    """One part, as far as it has come."""
+    """One part, as far as it was received."""
 
     headers: dict[str, str] = field(default_factory=dict)
     name: str = ""
@@ -74,7 +74,7 @@ class _Part:
 
 
 def _reason(error: FormParserError) -> str:
-    """Where its reader stops, in words of our own."""
+    """The error of the parser as a message for clients."""
     said = str(error)
     if "header count" in said:
         return "a part has more than 8 headers"
@@ -86,12 +86,12 @@ def _reason(error: FormParserError) -> str:
 
 
 class FormParser:
-    """Takes a form piece by piece, and writes its file.
+    """Parses a form piece by piece, and writes its file.
 
     Args:
-        boundary: between its parts.
-        file: where the file is written to.
-        most: bytes that the file may have.
+        boundary: the boundary between its parts.
+        file: the file to write to.
+        most: how many bytes the file may have.
     """
 
     def __init__(self, boundary: bytes, file: BinaryIO, most: int) -> None:
@@ -119,7 +119,7 @@ class FormParser:
             raise MalformedForm(f"the form cannot be read: {_reason(error)}") from error
 
     def feed(self, data: bytes) -> None:
-        """Takes the next piece.
+        """Parses the next piece.
 
         Raises:
             MalformedForm, InvalidFields, TooLarge: as `form_on_disk`.
@@ -135,10 +135,10 @@ class FormParser:
             raise TooLarge(f"the form has more than {MAX_OVERHEAD} bytes around its file")
 
     def form(self, path: Path) -> Form:
-        """The form, once its last piece was taken.
+        """The form, after its last piece.
 
         Raises:
-            MalformedForm: it is not whole.
+            MalformedForm: it is incomplete.
             InvalidFields: it has no file.
         """
         if not self._ended:

@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's, with what no route names for it to find, and with the scope that each call needs."""
+"""The OpenAPI document: FastAPI's, with schemas that no route refers to and the scope that each operation needs."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ SCHEME = {"type": "http", "scheme": "bearer", "description": "A key: `modelwrigh
 
 
 def describe(app: FastAPI, scopes: RequiredScopes, *, keys_on: bool) -> dict[str, Any]:
-    """The document. A service without keys asks for none, and says so."""
+    """The document; without security requirements if the service has no keys."""
     if app.openapi_schema is None:
         made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         parts = made.setdefault("components", {})

@@ -1,4 +1,4 @@
-"""The one table from errors to answers: RFC 9457 problem details with a stable `code`."""
+"""The table from errors to responses: RFC 9457 problem details with a stable `code`."""
 
 import logging
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ from service.workflow import errors as workflow
 from service.workflow.errors import Fault
 from service.workflow.spec_base import MOST_FAULTS
 
-# Searched along the class's own line of ancestors, so the nearest entry counts.
+# Searched in the order of the class's MRO, so that the nearest ancestor counts.
 TABLE: dict[type[Exception], tuple[int, str]] = {
     http.HeadTooLarge: (431, "invalid_request"),
     http.AddressTooLong: (414, "invalid_request"),
@@ -90,7 +90,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     serving.Overloaded: (429, "overloaded"),
     serving.DeadlineExceeded: (504, "deadline_exceeded"),
     serving.ServingError: (500, "prediction_failed"),
-    Cancelled: (400, "invalid_request"),  # which nobody reads
+    Cancelled: (400, "invalid_request"),  # not sent: the client has disconnected
     DrawingFailed: (503, "unavailable"),
     TooManyDrawings: (429, "overloaded"),
     ChildFailed: (503, "unavailable"),
@@ -98,7 +98,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
 }
 
 PROBLEM = "application/problem+json"
-# A client chooses the names in its document; what it is told about them stays short.
+# Of texts in a problem: they may contain names that the client has chosen.
 MAX_CHARS = 1000
 
 log = logging.getLogger(__name__)
@@ -143,7 +143,7 @@ def problem(status: int, code: str, detail: str, faults: Sequence[Fault] = ()) -
 
 
 def install(app: FastAPI) -> None:
-    """Lets the app answer every error by the table."""
+    """Registers exception handlers for every error of the table."""
     for known in TABLE:
         app.add_exception_handler(known, _handle)
     app.add_exception_handler(OSError, _handle)
@@ -154,7 +154,7 @@ def install(app: FastAPI) -> None:
 
 
 def answer_to(error: Exception) -> Response:
-    """The answer to any error, for what is answered before the framework is asked."""
+    """The response to any error, for requests that FastAPI does not handle."""
     try:
         status, code = answer_for(error)
     except KeyError:
@@ -167,14 +167,14 @@ def answer_to(error: Exception) -> Response:
 
 
 def answer_without_request(error: Exception) -> Response:
-    """The answer where a connection is refused before there is a request, with the header that the middleware adds to others."""
+    """The response to a connection that is refused before its request is complete, with the header that middleware would add."""
     answer = answer_to(error)
     answer.raw_headers.append(POLICY)
     return answer
 
 
 def _storage_error(error: OSError) -> Response:
-    """A disk that fails, or is full, where nobody has expected it: that may pass."""
+    """A disk error that the code did not catch: it may be temporary."""
     try:
         with storage_errors():
             raise error
@@ -203,17 +203,17 @@ async def _handle_http(request: Request, error: Exception) -> Response:
 
 
 def _allowed_methods(request: Request) -> list[str]:
-    """What this path can be asked; Starlette names the methods of one route only."""
+    """The methods of all routes with this path; Starlette names those of one route only."""
 
     def fits(method: str) -> bool:
-        asked = {**request.scope, "method": "GET" if method == "HEAD" else method}
-        return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
+        scope = {**request.scope, "method": "GET" if method == "HEAD" else method}
+        return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
 
     return [method for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT") if fits(method)]
 
 
 async def _disconnected(request: Request, error: Exception) -> Response:
-    """The client went away in the middle of its request: nobody reads this answer."""
+    """The client has disconnected in the middle of its request; the response is not sent."""
     return problem(400, "invalid_request", "the request broke off")
 
 

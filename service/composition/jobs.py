@@ -1,4 +1,4 @@
-"""How jobs are connected: the journal, those who wait for jobs, the runner of this process or of another, and the metrics."""
+"""The journal, the feed of its changes, and the runner of trainings in this process or in another."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ from service.use_cases.current_versions import CurrentVersions
 
 
 class Jobs:
-    """The jobs as this process sees them. Without a `wire` it runs the trainings itself."""
+    """The services for jobs. Without a `wire` this process runs the trainings."""
 
     def __init__(
         self,
@@ -54,14 +54,14 @@ class Jobs:
             )
 
     def wake(self) -> None:
-        """Tells the runner, in this process or in another, that there may be something to run."""
+        """Wakes the runner, in this process or in another."""
         if self._trainings is not None:
             self._trainings.wake()
         elif self._wire is not None:
             self._wire.say("wake")
 
     def drain(self) -> None:
-        """Lets those go who wait for a job, and starts no more trainings: the service is about to stop."""
+        """Ends long waits for jobs, and starts no more trainings, before the service stops."""
         self.feed.close()
         if self._trainings is not None:
             self._trainings.drain()

@@ -24,8 +24,8 @@ def exposition(
 ) -> Callable[[], Awaitable[bytes]]:
     """A function that collects the metrics as text.
 
-    What is the same for all processes (the journal, the keys, the disk, versions) is collected by the one that is asked,
-    so that it is counted once. The function raises TimeoutError if the supervisor does not answer.
+    Metrics that all processes share (of the journal, the keys, the disk, versions) are collected by the process that answers,
+    so that they appear once. The function raises TimeoutError if the supervisor does not respond.
     """
     shared = CollectorRegistry()
     shared.register(JournalFigures(journal.counts))

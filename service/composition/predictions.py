@@ -1,4 +1,4 @@
-"""How predictions are connected: to the models in memory, to the HTTP server and to what measures them."""
+"""The endpoint of predictions: its models in memory, its place in the HTTP server, and its metrics."""
 
 import asyncio
 import contextlib

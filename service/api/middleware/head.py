@@ -1,10 +1,10 @@
-"""HEAD wherever there is GET: the same status and headers; the server leaves the body away."""
+"""HEAD for every GET route: same status and headers; the server omits the body."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class AnswerHead:
-    """Middleware that lets routes know GET only."""
+    """Middleware by which routes need to handle GET only."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -14,7 +14,7 @@ class AnswerHead:
         if scope["type"] != "http" or scope["method"] != "HEAD":
             await self._app(scope, receive, send)
             return
-        asked = {**scope, "method": "GET"}
-        await self._app(asked, receive, send)
-        # Who stands around the framework may want to know which route it was.
-        scope.update({name: asked[name] for name in ("route", "path_params") if name in asked})
+        get = {**scope, "method": "GET"}
+        await self._app(get, receive, send)
+        # Middleware around this one uses the matched route.
+        scope.update({name: get[name] for name in ("route", "path_params") if name in get})

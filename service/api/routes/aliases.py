@@ -1,4 +1,4 @@
-"""Aliases: names that point at a version, moved by compare-and-swap, with their history."""
+"""Aliases: names of versions, moved by compare-and-swap, with their history."""
 
 import re
 from itertools import islice
@@ -118,12 +118,12 @@ def rollback(service: Service, response: Response, name: str, alias: str, if_mat
 
 
 def _check_model(service: Services, name: str) -> None:
-    """Without the model it is the model that is not found, not its alias."""
+    """Raises NameNotFound if there is no such model."""
     service.store.models.latest_number(name)
 
 
 def _number(service: Services, name: str, alias: str) -> int:
-    """Of the entry in force; 0 where there is none, or none that can be read."""
+    """The number of the alias's newest entry; 0 if there is none, or it cannot be read."""
     try:
         return service.store.aliases.get(name, alias).number
     except StoreError:
@@ -131,11 +131,11 @@ def _number(service: Services, name: str, alias: str) -> int:
 
 
 def _note(service: Services, name: str, alias: str, entry: Entry) -> None:
-    """Tells the audit log of the new entry, and of the one before, whoever has made that."""
+    """Records the new entry in the audit log, with the version of the entry before."""
     try:
         last = service.store.aliases.before(name, alias, entry.number)
     except StoreError:
-        last = None  # it cannot be read; the change was made all the same
+        last = None  # it cannot be read; the change was made
     before = None if last is None else last.version
     record_change(
         "alias.moved" if entry.version is not None else "alias.deleted", f"{name}/{alias}", before, entry.version
@@ -159,7 +159,7 @@ def _answer(response: Response, name: str, alias: str, entry: Entry) -> Alias:
 
 
 def _document(name: str, alias: str, entry: Entry) -> Alias:
-    """A damaged one must not take the list that it stands in with it."""
+    """The entry as it is shown. A damaged one is shown with its error, so that a list remains readable."""
     damage = AliasCorrupt(name, alias, entry.number) if entry.damaged else None
     return {
         "alias": alias,

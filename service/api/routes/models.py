@@ -181,7 +181,7 @@ def exports(service: Service, name: str, version: str, export: str) -> Response:
 
 
 def _drop_deleted(service: Services, name: str) -> None:
-    """Predictions follow a deletion; what is in memory of what has gone goes, too, and its figures."""
+    """After a deletion: updates the versions in use, and drops models in memory and metrics of deleted versions."""
 
     def gone(each: str, number: int) -> bool:
         return each == name and not service.store.models.has(each, number)
@@ -208,7 +208,7 @@ def _format(plot: str, accept: str) -> tuple[str, str]:
 
 
 def _model_if_there(store: Store, name: str) -> Model | None:
-    """None when it was deleted while a list was made."""
+    """The model; None if it was deleted meanwhile."""
     try:
         return _model(store, name)
     except NotFound:
@@ -233,7 +233,7 @@ def _model(store: Store, name: str) -> Model:
 
 
 def _version_if_there(store: Store, name: str, number: int, aliases: dict[str, Entry]) -> ShownVersion | None:
-    """None when it was deleted while a list was made."""
+    """The version; None if it was deleted meanwhile."""
     try:
         return {**_version_or_damage(store, name, number), "aliases": _aliases_of(aliases, number)}
     except NotFound:
@@ -241,7 +241,7 @@ def _version_if_there(store: Store, name: str, number: int, aliases: dict[str, E
 
 
 def _version_or_damage(store: Store, name: str, number: int) -> ShownVersion:
-    """The version; a damaged one must not take the list that it stands in with it."""
+    """The version; a damaged one with its error, so that a list remains readable."""
     try:
         return _version(store.models.get(name, number), {})
     except UNREADABLE as error:

@@ -33,7 +33,7 @@ from service.workflow.spec import parse
 
 router = APIRouter(prefix="/v1/training-jobs", tags=["training jobs"], responses=PROBLEMS, route_class=TrainRoute)
 
-HEARTBEAT = 15.0  # seconds of silence after which an event stream says that it is alive
+HEARTBEAT = 15.0  # seconds without events after which a comment keeps an event stream open
 TIME_TO_STOP = 5.0
 EVENT_STREAM = "text/event-stream"
 LARGEST_ID = 10**18
@@ -107,7 +107,7 @@ async def show(
     if not wait:
         return job_document(await service.pools.reading.run(_job, service, job_id))
     job = await _wait(service, job_id, lambda job: job.final, wait)
-    if apart(job):  # its records are read for who is shown them
+    if apart(job):  # the feed reads jobs without the records of their specs
         job = await service.pools.reading.run(service.journal.get, job_id)
     return job_document(job)
 
@@ -183,8 +183,8 @@ async def events(
 
 
 def _own_keys(caller: Caller, sent: str | None) -> list[str]:
-    """The names in the journal of an idempotency key: those of one holder of a key for the service are none of another's.
-    The second is that of before they were kept apart."""
+    """The names of an idempotency key in the journal. The first belongs to the caller's API key; the second is that of earlier
+    versions, which did not tell callers apart."""
     if sent is None:
         return []
     sent = sent.strip(" \t")
@@ -206,7 +206,7 @@ def _change(service: Services, ask: Callable[[str], jobs.Job], what: str, job_id
 
 
 async def _wait_for_effect(service: Services, job: jobs.Job, reached: Callable[[jobs.Job], bool]) -> jobs.Job:
-    """The job after what was asked of it: that was done, whether or not there is a place to wait for what follows."""
+    """The job after the change has taken effect or some seconds have passed; at once if there are too many watchers."""
     try:
         return await _wait(service, job.id, reached, TIME_TO_STOP)
     except TooManyWatchers:
@@ -218,7 +218,7 @@ def _pause_done(job: jobs.Job) -> bool:
 
 
 def with_latest_current(current: CurrentVersions, job: jobs.Job) -> jobs.Job:
-    """The job, which may be shown now: when it has succeeded, `latest` means its version in this process, too."""
+    """The job. If it has succeeded, `latest` includes its version in this process from now on."""
     if job.status == "succeeded" and job.result is not None:
         current.follow_publish(job.result["model_name"], job.result["version"])
     return job
@@ -236,12 +236,12 @@ def _events(service: Services, job_id: str, after: int, limit: int) -> list[jobs
 
 
 def event_bytes(event: jobs.Event) -> bytes:
-    """An event as it is sent to those who follow the job."""
+    """An event in the format of server-sent events, made once for all clients that follow the job."""
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.id, event.type.encode(), orjson.dumps(event_document(event)))
 
 
 async def _wait(service: Services, job_id: str, reached: Callable[[jobs.Job], bool], seconds: float) -> jobs.Job:
-    """The job once it has reached what is waited for, or as it is after so many seconds."""
+    """The job once `reached` is true of it, or after so many seconds."""
     feed = service.feed
     with feed.watch(job_id) as watched:
         job = await feed.read(job_id)
@@ -251,6 +251,7 @@ async def _wait(service: Services, job_id: str, reached: Callable[[jobs.Job], bo
         return watched.job if watched.job is not None and reached(watched.job) else await feed.read(job_id)
 
 
+# Not fastapi.sse: its routes can only stream, while this one also answers JSON and 204, and it encodes events per client.
 async def _stream(service: Services, job_id: str, after: int) -> AsyncIterator[bytes]:
     feed = service.feed
     with feed.watch(job_id) as watched:
