@@ -4,10 +4,11 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
 
 from service.api.middleware.scopes import RequiredScopes
+from service.api.problems import Problem
 from service.api.schemas.bodies import PATTERNS
-from service.api.schemas.problem import Problem
 from service.workflow.spec import TrainingSpec
 
 SCHEME = {"type": "http", "scheme": "bearer", "description": "A key: `modelwright keys create`, or `POST /v1/keys`."}
@@ -57,4 +58,4 @@ def _schemas() -> dict[str, Any]:
     template = "#/components/schemas/{model}"
     schema = TrainingSpec.model_json_schema(ref_template=template)
     parts: dict[str, Any] = schema.pop("$defs", {})
-    return parts | {"TrainingSpec": schema, "Problem": Problem.model_json_schema(ref_template=template)}
+    return parts | {"TrainingSpec": schema, "Problem": TypeAdapter(Problem).json_schema(ref_template=template)}

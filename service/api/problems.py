@@ -3,14 +3,16 @@
 import logging
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any, NotRequired
 
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import ConfigDict, Field, with_config
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
+from typing_extensions import TypedDict
 
 from model_store import errors as store
 from model_store.os_errors import storage_errors
@@ -104,6 +106,42 @@ MAX_CHARS = 1000
 log = logging.getLogger(__name__)
 
 
+# What the absence of `errors` means, for OpenAPI: a key of a typed dictionary has no default.
+NoErrors = Annotated[list[dict[str, str]], Field(json_schema_extra={"default": []})]
+EXAMPLE: Any = {
+    "example": {
+        "type": "about:blank",
+        "title": "Unprocessable Entity",
+        "status": 422,
+        "code": "invalid_spec",
+        "detail": "/optimizer/name: unknown optimizer 'sdg'; did you mean 'SGD'?",
+        "request_id": "3f0c9a7be51d4286",
+        "errors": [{"pointer": "/optimizer/name", "message": "unknown optimizer 'sdg'; did you mean 'SGD'?"}],
+    }
+}
+
+
+@with_config(ConfigDict(extra="forbid", json_schema_extra=EXAMPLE))
+class Problem(TypedDict):
+    """An error (RFC 9457): a stable `code`, what is wrong, and for each fault the JSON pointer to it. `request_id` is that
+    of the reply's header `Request-Id`."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    request_id: str
+    errors: NotRequired[NoErrors]  # only where single faults can be pointed at
+
+
+_CONTENT = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+PROBLEMS: dict[int | str, dict[str, Any]] = {  # the `responses` of routes
+    "4XX": {"content": _CONTENT, "description": "What is wrong with the request, and what would be right."},
+    "5XX": {"content": _CONTENT, "description": "What keeps the service from answering now."},
+}
+
+
 def answer_for(error: Exception) -> tuple[int, str]:
     """Status and code of an error.
 
@@ -125,7 +163,7 @@ def error_document(error: Exception) -> dict[str, Any]:
 
 def problem(status: int, code: str, detail: str, faults: Sequence[Fault] = ()) -> Response:
     """A problem document."""
-    document: dict[str, object] = {
+    document: Problem = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,

@@ -13,7 +13,7 @@ from service.access.scopes import Scope
 from service.api.dependencies import services_of
 from service.api.json import json_response
 from service.api.pools import REQUEST, Pool
-from service.api.schemas.page import Page
+from service.api.schemas.answer import Page
 
 T = TypeVar("T")
 

@@ -2,20 +2,23 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
+from pathlib import Path
 
 import torch
+from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
 from model_store import Store
+from service import __version__
+from service.access.keyring import Keyring
 from service.api.dependencies import Services
 from service.api.holder import Holder
 from service.api.pools import Pools
 from service.background.channel import Wire
 from service.background.trainings import memory_limit
 from service.composition.jobs import Jobs
-from service.composition.metrics import exposition
 from service.composition.predictions import (
     PredictionEndpoint,
     default_model,
@@ -23,15 +26,21 @@ from service.composition.predictions import (
     forget_deleted,
     open_predictions,
 )
+from service.jobs.journal import Journal
 from service.serving.memory_budget import MemoryBudget
 from service.serving.warm_models import WarmModels
 from service.startup import Startup
+from service.telemetry.exposition import families, text
+from service.telemetry.gauges import Gauges, Surroundings
+from service.telemetry.jobs import JournalFigures
 from service.telemetry.metrics import Metrics
 from service.use_cases.current_versions import CurrentVersions
 from service.use_cases.draw_plot import Plots
 from service.use_cases.submit_training import Limits, plan
 from service.use_cases.upload_dataset import Surveys
 from service.workflow.spec import EXAMPLE, parse
+
+MOST_SECONDS_FOR_METRICS = 5.0  # of all processes; the supervisor waits for none longer than one
 
 
 @asynccontextmanager
@@ -102,8 +111,33 @@ def _services(
         bodies=MemoryBudget(settings.request_memory_bytes),
         metrics=metrics,
         traces=jobs.traces,
-        exposition=exposition(metrics, jobs.journal, keyring, home, wire),
+        exposition=_exposition(metrics, jobs.journal, keyring, home, wire),
     )
+
+
+def _exposition(
+    metrics: Metrics, journal: Journal, keyring: Keyring, home: Path, wire: Wire | None
+) -> Callable[[], Awaitable[bytes]]:
+    """A function that collects the metrics of this process, or of all processes of the service, as text.
+
+    Metrics that all processes share are collected by the process that answers, so that they appear once. The function raises
+    TimeoutError if the supervisor does not respond.
+    """
+    shared = CollectorRegistry()
+    shared.register(JournalFigures(journal.counts))
+    about = "0 while whoever reaches the service may do everything."
+    shared.register(Gauges([("modelwright_keys_required", about, lambda: keyring.on)]))
+    shared.register(Surroundings(home, {"modelwright": __version__, "torch": torch.__version__}))
+
+    async def collect() -> bytes:
+        summed = None if wire is None else await wire.figures(MOST_SECONDS_FOR_METRICS)
+
+        def as_text() -> bytes:  # in a thread: the journal and the disk may take their time
+            return text([*(families(metrics.registry) if summed is None else summed), *families(shared)])
+
+        return await asyncio.to_thread(as_text)
+
+    return collect
 
 
 def _warm_up(store: Store, limits: Limits) -> None:

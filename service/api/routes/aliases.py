@@ -14,12 +14,11 @@ from service.api.bodies import read_json
 from service.api.dependencies import Service, Services
 from service.api.errors import InvalidRequest
 from service.api.pagination import After, Limit, cut
-from service.api.problems import error_document
+from service.api.problems import PROBLEMS, error_document
 from service.api.routing import PooledRoute, needs
+from service.api.schemas.answer import Page, page
 from service.api.schemas.bodies import ALIAS_EXAMPLE, ALIAS_SCHEMA, LARGEST_VERSION, json_body
 from service.api.schemas.model import Alias
-from service.api.schemas.page import Page, page
-from service.api.schemas.problem import PROBLEMS
 
 router = APIRouter(prefix="/v1/models/{name}/aliases", tags=["aliases"], responses=PROBLEMS, route_class=PooledRoute)
 

@@ -9,10 +9,10 @@ from service.access.scopes import Scope
 from service.api.dependencies import Service
 from service.api.errors import InvalidRequest
 from service.api.pagination import Limit
+from service.api.problems import PROBLEMS
 from service.api.routing import PooledRoute, needs
 from service.api.schemas.access import AuditLine
-from service.api.schemas.page import Page, page
-from service.api.schemas.problem import PROBLEMS
+from service.api.schemas.answer import Page, page
 
 router = APIRouter(prefix="/v1/audit", tags=["access"], responses=PROBLEMS, route_class=PooledRoute)
 

@@ -16,10 +16,10 @@ from service.access.scopes import Scope
 from service.api.bodies import body_on_disk, media_type
 from service.api.dependencies import Service
 from service.api.errors import UnsupportedMediaType
+from service.api.problems import PROBLEMS
 from service.api.routing import PooledRoute, needs, pool
 from service.api.schemas.bodies import file_answer, file_body
 from service.api.schemas.model import Published
-from service.api.schemas.problem import PROBLEMS
 from service.use_cases.import_bundle import import_bundle
 
 router = APIRouter(prefix="/v1/models/{name}/versions", tags=["share"], responses=PROBLEMS, route_class=PooledRoute)

@@ -13,12 +13,12 @@ from service.api.bodies import read_json, temporary_folder
 from service.api.dependencies import Service
 from service.api.pagination import After, Limit, cut, newest_first
 from service.api.pools import cancel_on_disconnect
+from service.api.problems import PROBLEMS
 from service.api.reading_options import changes_of
 from service.api.routing import TrainRoute, needs
+from service.api.schemas.answer import Page, page
 from service.api.schemas.dataset import Dataset, dataset_document, listed_dataset
 from service.api.schemas.dataset_bodies import change_body, table_body
-from service.api.schemas.page import Page, page
-from service.api.schemas.problem import PROBLEMS
 from service.api.table_uploads import USUAL, table_on_disk
 from service.use_cases.delete_dataset import delete
 from service.use_cases.upload_dataset import first_rows, read_anew, upload

@@ -10,11 +10,11 @@ from service.api.bodies import read_json
 from service.api.dependencies import Service
 from service.api.errors import InvalidRequest
 from service.api.pagination import After, Limit, cut
+from service.api.problems import PROBLEMS
 from service.api.routing import PooledRoute, needs
 from service.api.schemas.access import KEY_EXAMPLE, KEY_SCHEMA, Key, NewKey
+from service.api.schemas.answer import Page, page
 from service.api.schemas.bodies import json_body
-from service.api.schemas.page import Page, page
-from service.api.schemas.problem import PROBLEMS
 
 router = APIRouter(prefix="/v1/keys", tags=["access"], responses=PROBLEMS, route_class=PooledRoute)
 

@@ -15,14 +15,12 @@ from service.api.dependencies import Service, Services
 from service.api.json import json_response
 from service.api.pagination import After, Limit, cut, newest_first
 from service.api.path_converters import noun
-from service.api.problems import error_document
+from service.api.problems import PROBLEMS, error_document
 from service.api.routing import PooledRoute, needs, pool
+from service.api.schemas.answer import Page, damaged, page
 from service.api.schemas.bodies import file_answer
-from service.api.schemas.closed import damaged
 from service.api.schemas.model import Manifest, Model, ModelPage, Parameters, ShownModel
 from service.api.schemas.model import Version as ShownVersion
-from service.api.schemas.page import Page, page
-from service.api.schemas.problem import PROBLEMS
 from service.use_cases.open_model import STATE_DICT
 from service.use_cases.predict import warm
 from service.workflow import inspection

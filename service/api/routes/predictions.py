@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
 
+from service.api.problems import PROBLEMS
 from service.api.routing import PredictRoute
 from service.api.schemas.bodies import json_body
 from service.api.schemas.prediction import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, Predictions
-from service.api.schemas.problem import PROBLEMS
 
 router = APIRouter(prefix="/v1/models/{name}", tags=["predictions"], responses=PROBLEMS, route_class=PredictRoute)
 

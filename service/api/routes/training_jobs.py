@@ -18,11 +18,11 @@ from service.api.errors import InvalidRequest
 from service.api.pagination import After, Limit
 from service.api.path_converters import JOB_ID
 from service.api.pools import cancel_on_disconnect
+from service.api.problems import PROBLEMS
 from service.api.routing import TrainRoute, needs, pool
+from service.api.schemas.answer import MOST_BYTES, Page, page
 from service.api.schemas.bodies import spec_body
 from service.api.schemas.job import Attempts, Event, Job, Plan, attempt_document, event_document, job_document
-from service.api.schemas.page import MOST_BYTES, Page, page
-from service.api.schemas.problem import PROBLEMS
 from service.jobs import job as jobs
 from service.jobs.errors import TooManyWatchers
 from service.jobs.job import Status

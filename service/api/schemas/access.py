@@ -5,8 +5,8 @@ from typing import Annotated, Any, NotRequired
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
+from service.api.schemas.answer import closed
 from service.api.schemas.bodies import PATTERNS
-from service.api.schemas.closed import closed
 
 _LINE: Any = {
     "example": {

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from typing_extensions import TypedDict
 
-from service.api.schemas.closed import closed
+from service.api.schemas.answer import closed
 from service.jobs import job as jobs
 from service.jobs.records import apart, outline
 

@@ -5,8 +5,7 @@ from typing import Any
 from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
 
-from service.api.schemas.closed import closed
-from service.api.schemas.page import Page
+from service.api.schemas.answer import Page, closed
 
 
 @closed

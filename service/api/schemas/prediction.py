@@ -4,7 +4,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from service.api.schemas.closed import closed
+from service.api.schemas.answer import closed
 
 INSTANCES_EXAMPLE = {"instances": [[0.5], [0.9]]}
 INSTANCES_SCHEMA: dict[str, Any] = {
