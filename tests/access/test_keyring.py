@@ -150,7 +150,7 @@ FIRST = """
 import sys
 from pathlib import Path
 from service.access.keyring import Keyring
-print(Keyring(Path(sys.argv[1])).first())
+print(Keyring(Path(sys.argv[1])).create_first())
 """
 
 
