@@ -1,4 +1,4 @@
-"""How predictions are connected: to the models in memory, to the HTTP server and to what measures them."""
+"""The endpoint of predictions: its models in memory, its place in the HTTP server, and its metrics."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,6 @@ from typing import NamedTuple
 from starlette.types import ASGIApp
 
 from model_store.errors import StoreError
-from service.access.audit import Audit
 from service.api import problems
 from service.api.dependencies import Services
 from service.api.dialects.registry import target_of
@@ -55,7 +54,6 @@ class Entry(NamedTuple):
 
 def entry(
     startup: Startup,
-    audit: Audit,
     metrics: Metrics,
     scopes: RequiredScopes,
     predictions: Holder[OpenPredictions],
@@ -70,7 +68,7 @@ def entry(
     app = Authorize(
         router,
         startup.keyring,
-        audit,
+        startup.audit,
         needed=scopes.needed,
         refused=partial(refused, metrics.requests),
         any_host=startup.settings.insecure,

@@ -70,9 +70,3 @@ async def bounded(receive: Receive, most: int) -> AsyncIterator[bytes]:
             raise TooLarge(f"the body has more than {most} bytes, the most that is taken here")
         yield body
         more = message.get("more_body", False)
-
-
-async def gone(receive: Receive) -> None:
-    """Returns when the client has closed the connection."""
-    while (await receive())["type"] != "http.disconnect":
-        await asyncio.sleep(0)  # a body that nobody reads; a server that goes on giving it must not stop the loop
