@@ -12,14 +12,13 @@ from fastapi_offline import FastAPIOffline
 from sqlalchemy import Engine
 
 from service import __version__
-from service.access.audit import Audit
 from service.api import problems
 from service.api.dependencies import Services
 from service.api.dialects import registry as dialects
-from service.api.head import AnswerHead
 from service.api.holder import Holder
 from service.api.middleware import access_log
 from service.api.middleware.authorize import Edge
+from service.api.middleware.head import AnswerHead
 from service.api.middleware.instrument import Watched
 from service.api.middleware.scopes import RequiredScopes
 from service.api.openapi import describe
@@ -87,16 +86,14 @@ def build(startup: Startup, engine: Engine | None = None, wire: Wire | None = No
         wire: to the other processes of the service, if there are any; one of them runs the trainings, else this one does.
     """
     settings, metrics, services = startup.settings, Metrics(), Holder[Services]()
-    audit_log, endpoint = Audit(settings.home.resolve() / "audit"), Holder[PredictionEndpoint]()
-    scopes = RequiredScopes(each.router for each in ROUTERS)
+    endpoint, scopes = Holder[PredictionEndpoint](), RequiredScopes(each.router for each in ROUTERS)
     install_models(plug_in_kinds())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = engine or open_journal(settings)
-        async with open_services(startup, audit_log, metrics, endpoint, database, wire) as opened:
-            with services.holding(opened):
-                yield
+        async with open_services(startup, metrics, endpoint, database, wire) as services.value:
+            yield
 
     app = FastAPIOffline(
         title="Modelwright",
@@ -112,7 +109,7 @@ def build(startup: Startup, engine: Engine | None = None, wire: Wire | None = No
     dialects.install(app)
     for each in ROUTERS:
         app.include_router(each.router)
-    framework, authorized = app.build_middleware_stack, partial(entry, startup, audit_log, metrics, scopes, endpoint)
+    framework, authorized = app.build_middleware_stack, partial(entry, startup, metrics, scopes, endpoint)
     # Before its middleware and router, which take several times as long as a prediction does.
     app.build_middleware_stack = lambda: authorized(  # type: ignore[method-assign]
         Watched(framework(), metrics.requests, lambda: services.get().traces)

@@ -1,11 +1,11 @@
-"""What a home has held, in its `home.json`: so that what was there and is gone is a loss, and not a beginning.
+"""The record of what a home has held, `home.json`: it tells a loss of data from a new home.
 
 | case | what a start does |
 |---|---|
-| a new home, or one of before there was a `home.json` | what it holds is recorded |
-| something is gone that was recorded | refuses: HomeLost |
-| `home.json` is damaged, or gone although a marker `.home` beside the state says that it was there | refuses: HomeDamaged |
-| a restore has not come to its end | refuses: HomeHalfRestored |
+| a new home, or one without a `home.json` by an earlier version | records what it holds |
+| something is missing that was recorded | refuses: HomeLost |
+| `home.json` is damaged, or missing although there is a marker `.home` beside the state | refuses: HomeDamaged |
+| a restore was interrupted | refuses: HomeHalfRestored |
 """
 
 import fcntl
@@ -23,7 +23,7 @@ JOURNAL = "journal.sqlite"
 MARKER = ".home"
 MARKED = ("store", "access", "audit")  # folders that have a marker, once they are there
 
-# What may be recorded, and how people are told of it. The last two are not in the home: only the settings know them.
+# What may be recorded, and its name in messages. The last two are not in the home but in the settings.
 NAMES = {
     "keys": "the keys (access/keys.json)",
     "journal": f"the journal of jobs ({JOURNAL})",
@@ -38,7 +38,7 @@ ADVICE = "Restore a backup (modelwright restore), or start with modelwright serv
 
 
 class HomeError(Exception):
-    """The home is not what it was."""
+    """The home is not as it was recorded."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or self.__doc__)
@@ -61,14 +61,14 @@ class HomeHalfRestored(HomeError):
 
 
 class Home:
-    """The record of one home; safe for threads and processes, and whoever is killed leaves the old one or the new one."""
+    """The record of one home; safe for threads and processes. It is replaced atomically."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._file = folder / FILE
 
     def held(self) -> frozenset[str]:
-        """What was ever there; nothing where nothing is recorded. Raises HomeDamaged, HomeHalfRestored, OSError."""
+        """Everything that was recorded; empty if nothing was. Raises HomeDamaged, HomeHalfRestored, OSError."""
         try:
             fields, sealed = unseal(FILE, self._file.read_bytes())
             if not sealed:
@@ -86,7 +86,7 @@ class Home:
             raise HomeDamaged(f"{self._file} is damaged, which says what this home holds. {ADVICE}") from error
 
     def present(self) -> frozenset[str]:
-        """What is there now. An empty file is as good as none."""
+        """What exists now; an empty file does not count."""
         folders = {"store": "store", "audit": "audit"}
         files = {"journal": JOURNAL, "keys": "access/keys.json"}
         filled = {"models": "store/models", "datasets": "store/datasets"}
@@ -95,16 +95,16 @@ class Home:
         return frozenset(found | {name for name, place in filled.items() if _filled(self.folder / place)})
 
     def remember(self, *more: str) -> None:
-        """Records what is there now, and more. Raises as `held` does."""
-        with self._alone():
+        """Adds what exists now, and `more`, to the record. Raises as `held` does."""
+        with self._locked():
             held, now = self.held(), self.present() | {*more}
             if not now <= held:
                 self._write(held | now)
             self._mark()
 
     def record(self, holds: Collection[str], *, restoring: bool = False) -> None:
-        """Records this, whatever was recorded before. Raises OSError."""
-        with self._alone():
+        """Replaces the record. Raises OSError."""
+        with self._locked():
             self._write(holds, restoring=restoring)
             if not restoring:
                 self._mark()
@@ -119,8 +119,8 @@ class Home:
                 sync(folder)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """While nobody else changes the record. The folder is made if it is not there."""
+    def _locked(self) -> Iterator[None]:
+        """Holds the lock for changes of the record. Creates the folder if needed."""
         self.folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.folder, os.O_RDONLY)
         try:

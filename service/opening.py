@@ -1,4 +1,4 @@
-"""What a start asks of the home: whatever was there is there still, or the operator has said to go on without it."""
+"""Checks of the home at the start: everything recorded still exists, or the operator has accepted the loss."""
 
 import logging
 
@@ -14,7 +14,7 @@ def check(settings: Settings) -> frozenset[str]:
     """What the home has held.
 
     Raises:
-        HomeError: something of it is gone, or nobody can tell. Nothing was changed.
+        HomeError: something of it is missing, or the record is damaged. Nothing was changed.
     """
     home = Home(settings.home.resolve())
     held = home.held()
@@ -29,11 +29,13 @@ def check(settings: Settings) -> frozenset[str]:
 
 
 def accept_loss(settings: Settings) -> Settings:
-    """Records what the home holds now as all that there is, and writes down what was lost. The settings to start with: the
-    house does not open because its keys are gone, so a first key is made.
+    """Records what the home holds now as complete, and writes what was lost to the audit log.
+
+    Returns:
+        The settings to start with. If keys were lost a first key will be created, so that the service is not left open.
 
     Raises:
-        HomeHalfRestored: a restore has not come to its end; there is no loss to accept.
+        HomeHalfRestored: a restore was interrupted; there is no loss to accept.
         OSError: it could not be recorded.
     """
     home = Home(settings.home.resolve())
@@ -60,7 +62,7 @@ def accept_loss(settings: Settings) -> Settings:
 
 
 def remember(settings: Settings) -> None:
-    """Records what the home holds. What goes wrong is logged: the service that runs has all that it needs."""
+    """Records what the home holds. An error is logged only: the running service does not depend on the record."""
     given = {"admin_key": settings.admin_key, "database": settings.database_url}
     home = Home(settings.home.resolve())
     try:
@@ -79,7 +81,7 @@ def journal_url(settings: Settings) -> str:
 def _lost(home: Home, held: frozenset[str], settings: Settings) -> frozenset[str]:
     there = home.present()
     if settings.database_url is not None:
-        there |= {"database"}  # whether it is empty is seen when it is opened
+        there |= {"database"}  # opening it checks whether it is empty
     if settings.admin_key is not None or "keys" in there:
         there |= {"admin_key"}
     if "database" in held:

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from model_store import Store
 from service.access.audit import Audit
 from service.access.keyring import Keyring
+from service.access.keys import ApiKey
 from service.api.holder import Holder
 from service.api.pools import Pools
 from service.jobs.feed import Feed
@@ -24,6 +25,8 @@ from service.use_cases.upload_dataset import Surveys
 
 if TYPE_CHECKING:
     from service.telemetry.traces import Traces
+
+CALLER = "modelwright.caller"  # in the ASGI scope: the key that a request came with; None if it needed none
 
 
 @dataclass(frozen=True)
@@ -58,4 +61,11 @@ async def services_of(request: Request) -> Services:
     return holder.get()
 
 
+async def caller_of(request: Request) -> ApiKey | None:
+    """The key that the request came with."""
+    caller: ApiKey | None = request.scope[CALLER]
+    return caller
+
+
 Service = Annotated[Services, Depends(services_of)]
+Caller = Annotated[ApiKey | None, Depends(caller_of)]

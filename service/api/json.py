@@ -1,4 +1,4 @@
-"""JSON from outside, decoded strictly; JSON to outside."""
+"""Strict decoding of JSON bodies, and JSON responses."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from fastapi import Response
 from service.api.errors import InvalidJson, TooLarge
 from service.strict_json import BOM, NotStrictJson, TooManyBrackets, count_brackets, count_byte, decode
 
-A_CONTAINER, A_VALUE = 200, 32  # bytes that an object or list, and a number or text in it, take in memory
+A_CONTAINER, A_VALUE = 200, 32  # bytes of memory of an object or list, and of a number or text in it
 
 
 def decode_json(body: bytes) -> Any:
-    """The value of a body, as `decode` takes it; it may begin with a byte order mark.
+    """The value of a body, which may begin with a byte order mark.
 
     Raises:
-        InvalidJson: it is none, it is too deep, or an object has a name twice.
+        InvalidJson: it is not valid, too deep, or has an object with a name twice.
         TooLarge: it has too many lists and objects.
     """
     try:
@@ -27,11 +27,11 @@ def decode_json(body: bytes) -> Any:
 
 
 def json_weight(body: bytes) -> int:
-    """About how many bytes of memory decoding takes, beside the body: most of it for objects, lists and their values."""
+    """An estimate of the bytes of memory that the decoded body takes, most of them for objects, lists and their values."""
     return A_CONTAINER * count_brackets(body) + A_VALUE * count_byte(body, b",")
 
 
 def json_response(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """The value as JSON: NumPy arrays in their full precision, NaN and infinities as null."""
+    """The value as JSON: NumPy arrays with full precision, NaN and infinities as null."""
     body = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
     return Response(body, status, headers, media_type="application/json")

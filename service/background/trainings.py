@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,7 +63,7 @@ class Trainings:
         store: Store,
         watchers: Watchers,
         changed: Callable[[str], None],
-        document: Callable[[Job], dict[str, Any]],
+        document: Callable[[Job], Mapping[str, Any]],
         audit: Audit,
         webhooks: WebhookSettings,
     ) -> None:
@@ -211,7 +211,7 @@ def _runner(settings: Settings, home: Path, dispatch: Dispatch, ownership: Owner
 
 
 def _webhooks(
-    webhooks: WebhookSettings, engine: Engine, document: Callable[[Job], dict[str, Any]]
+    webhooks: WebhookSettings, engine: Engine, document: Callable[[Job], Mapping[str, Any]]
 ) -> "Webhooks | None":
     destinations, signer = webhooks
     if signer is None:

@@ -1,4 +1,4 @@
-"""The commands `modelwright backup` and `modelwright restore`: they work on the home itself, which may serve meanwhile."""
+"""The commands `modelwright backup` and `modelwright restore`. They use the home directly; services may run on it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +17,7 @@ ON_A_DATABASE = (
 
 
 def backup(folder: Folder, home: Home = None) -> None:
-    """Copy the home to a new folder, also while it serves: journal, models, data sets, checkpoints, keys, audit log."""
+    """Copy the home to a new folder, also while a service runs: journal, models, data sets, checkpoints, keys, audit log."""
     from service.backup import back_up
     from service.settings import Settings
 
@@ -29,7 +29,7 @@ def backup(folder: Folder, home: Home = None) -> None:
 
 
 def restore(folder: Folder, home: Home = None) -> None:
-    """Make a new home of a backup; one that was broken off can be restored again."""
+    """Restore a backup into a new home; an interrupted restore can be repeated."""
     from service.backup import restore as make
     from service.settings import Settings
 

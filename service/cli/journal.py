@@ -1,4 +1,4 @@
-"""The command `modelwright journal verify`: it works on the journal itself, with no service running or with several."""
+"""The command `modelwright journal verify`. It uses the journal directly; services may run on it."""
 
 import typer
 
@@ -11,12 +11,12 @@ journal = typer.Typer(help="The journal of jobs on this machine.", no_args_is_he
 
 @journal.callback()
 def group() -> None:
-    """Keeps `verify` a word of its own, though it is the only one."""
+    """Makes `verify` a subcommand, although it is the only one."""
 
 
 @journal.command()
 def verify(as_json: AsJson = False, home: Home = None) -> None:
-    """Check the journal: SQLite's file, and every row against its seal; name each that is damaged."""
+    """Check the journal: SQLite's file, and every row against its seal; list the damaged ones."""
     from sqlalchemy.exc import DBAPIError
 
     from service import opening

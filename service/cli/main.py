@@ -1,4 +1,4 @@
-"""The command line. What a command needs is imported when it runs, so that `modelwright --help` is quick."""
+"""The command line. Each command imports what it needs when it runs, so that `modelwright --help` is fast."""
 
 import json
 import sys
@@ -32,7 +32,7 @@ Alias = Annotated[str, typer.Option(help="The alias.")]
 
 
 def main() -> None:
-    """Runs the command line; what goes wrong with the service is told in one message, without a traceback."""
+    """Runs the command line; known errors are printed as one message, without a traceback."""
     try:
         app()
     except Exception as error:
@@ -46,12 +46,12 @@ def main() -> None:
         known = ModelwrightError | JobsError | AccessError | HomeError | StoreError | InvalidSettings | OSError
         if not isinstance(error, known):
             raise
-        Console(stderr=True).print(f"[red]Error:[/red] {escape(told(error))}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[red]Error:[/red] {escape(message_of(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
 
 
-def told(error: Exception) -> str:
-    """What went wrong, without the operating system's numbers."""
+def message_of(error: Exception) -> str:
+    """The message of an error, without error numbers of the operating system."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.strerror}: {error.filename}"
     return str(error)
@@ -67,13 +67,15 @@ def serve(
     home: Home = None,
     workers: Annotated[int | None, typer.Option(help="Processes that answer.")] = None,
     first_key: Annotated[
-        bool | None, typer.Option("--first-key", help="Where there are no keys, make one and print it.")
+        bool | None, typer.Option("--first-key", help="If there are no keys, create one and print it.")
     ] = None,
     insecure: Annotated[
-        bool | None, typer.Option("--insecure", help="Without keys, let whoever reaches the address do everything.")
+        bool | None,
+        typer.Option("--insecure", help="Allow serving without keys on any address, which disables authentication."),
     ] = None,
     accept_loss: Annotated[
-        bool, typer.Option("--accept-loss", help="Go on without what is gone from the home; it is written down.")
+        bool,
+        typer.Option("--accept-loss", help="Start although something is missing from the home; the loss is recorded."),
     ] = False,
 ) -> None:
     """Start the service."""
@@ -84,7 +86,7 @@ def serve(
     given = {"host": host, "port": port, "home": home, "workers": workers, "first_key": first_key, "insecure": insecure}
     settings = Settings.read(**{name: value for name, value in given.items() if value is not None})
     settings = opening.accept_loss(settings) if accept_loss else settings
-    # What is wrong is reported before anything large is loaded; a first key is created once for all processes.
+    # Mistakes are reported before anything large is imported; a first key is created once for all processes.
     startup = start_up(settings)
     if settings.workers > 1:
         from service.processes.supervisor import supervise
@@ -110,7 +112,7 @@ def demo(
 
 @store.command()
 def verify(home: Home = None) -> None:
-    """Check everything in the store against its digests; name what is damaged, lost, or not the store's own."""
+    """Check everything in the store against its digests; list what is damaged, missing, or not part of the store."""
     from model_store import Store
 
     report = Store.open(store_folder(home)).examine()
@@ -131,7 +133,7 @@ def verify(home: Home = None) -> None:
 
 @store.command()
 def upgrade(home: Home = None) -> None:
-    """Seal what an earlier Modelwright has written, so that damage to it is found. No service may run on this home."""
+    """Seal what earlier versions have written, so that damage to it is found. No service may run on this home."""
     from model_store import Store
     from service.jobs.ownership import Ownership
 
@@ -147,7 +149,7 @@ def upgrade(home: Home = None) -> None:
 
 
 def store_folder(home: Path | None) -> Path:
-    """The store of a home, which must be there."""
+    """The store of a home; it must exist."""
     from service.settings import Settings
 
     folder = (Settings() if home is None else Settings(home=home)).home / "store"
@@ -350,7 +352,7 @@ def resume(job: JobId, url: Url = URL) -> None:
 
 
 def reference(text: str) -> tuple[str, str | None]:
-    """`line@3` as a name and a version."""
+    """`line@3` as a name and a version, None if there is none."""
     name, _, version = text.partition("@")
     return name, version or None
 

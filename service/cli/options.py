@@ -1,4 +1,4 @@
-"""What the commands share."""
+"""Options that several commands share."""
 
 import os
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +23,6 @@ def connect(url: str) -> "Client":
 
 
 def confirm(what: str, yes: bool) -> None:
-    """Asks before something is deleted."""
+    """Asks for confirmation of a deletion."""
     if not yes:
         typer.confirm(f"Delete {what}?", abort=True)

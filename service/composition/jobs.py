@@ -1,4 +1,4 @@
-"""How jobs are connected: the journal, those who wait for jobs, the runner of this process or of another, and the metrics."""
+"""The journal, the feed of its changes, and the runner of trainings in this process or in another."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,9 +8,8 @@ from functools import partial
 from sqlalchemy import Engine
 
 from model_store import Store
-from service.access.audit import Audit
 from service.api.routes import training_jobs
-from service.api.schemas.job import document
+from service.api.schemas.job import job_document
 from service.background.channel import Wire
 from service.background.trainings import Trainings
 from service.jobs.feed import Feed
@@ -24,12 +23,11 @@ from service.use_cases.current_versions import CurrentVersions
 
 
 class Jobs:
-    """The jobs as this process sees them. Without a `wire` it runs the trainings itself."""
+    """The services for jobs. Without a `wire` this process runs the trainings."""
 
     def __init__(
         self,
         startup: Startup,
-        audit: Audit,
         metrics: Metrics,
         engine: Engine,
         store: Store,
@@ -37,11 +35,11 @@ class Jobs:
         wire: Wire | None,
     ) -> None:
         self._metrics, self._wire = metrics, wire
-        followed = partial(training_jobs.followed, current)
+        with_latest_current = partial(training_jobs.with_latest_current, current)
         self.traces = open_traces(Journal(engine).attempts)
         self.watchers = Watchers(metrics.jobs, self.traces)
         self.journal = Journal(engine, changed=self._changed, moved=self.watchers.moved)
-        self.feed = Feed(Journal(engine), followed, training_jobs.written)
+        self.feed = Feed(Journal(engine), with_latest_current, training_jobs.event_bytes)
         self._trainings: Trainings | None = None
         if wire is None:
             self._trainings = Trainings(
@@ -50,20 +48,20 @@ class Jobs:
                 store,
                 self.watchers,
                 self.feed.ring,
-                lambda job: document(followed(job)),
-                audit,
+                lambda job: job_document(with_latest_current(job)),
+                startup.audit,
                 startup.webhooks,
             )
 
     def wake(self) -> None:
-        """Tells the runner, in this process or in another, that there may be something to run."""
+        """Wakes the runner, in this process or in another."""
         if self._trainings is not None:
             self._trainings.wake()
         elif self._wire is not None:
             self._wire.say("wake")
 
     def drain(self) -> None:
-        """Lets those go who wait for a job, and starts no more trainings: the service is about to stop."""
+        """Ends long waits for jobs, and starts no more trainings, before the service stops."""
         self.feed.close()
         if self._trainings is not None:
             self._trainings.drain()

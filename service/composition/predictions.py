@@ -1,4 +1,4 @@
-"""How predictions are connected: to the models in memory, to the HTTP server and to what measures them."""
+"""The endpoint of predictions: its models in memory, its place in the HTTP server, and its metrics."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,6 @@ from functools import partial
 from starlette.types import ASGIApp
 
 from model_store.errors import StoreError
-from service.access.audit import Audit
 from service.api import problems
 from service.api.dependencies import Services
 from service.api.holder import Holder
@@ -37,7 +36,6 @@ PredictionEndpoint = Predictions | WatchedPredictions
 
 def entry(
     startup: Startup,
-    audit: Audit,
     metrics: Metrics,
     scopes: RequiredScopes,
     predictions: Holder[PredictionEndpoint],
@@ -48,7 +46,7 @@ def entry(
     return Edge(
         front,
         startup.keyring,
-        audit,
+        startup.audit,
         needed=scopes.needed,
         asked=front.asked_before,
         short=front.short,

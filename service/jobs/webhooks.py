@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -44,7 +44,7 @@ class Webhooks:
         outbox: Outbox,
         signer: Signer,
         destinations: Destinations,
-        document: Callable[[Job], dict[str, Any]],
+        document: Callable[[Job], Mapping[str, Any]],
         *,
         schedule: Sequence[float] = SCHEDULE,
         timeout: float = TIMEOUT,

@@ -1,6 +1,6 @@
-"""One process of a service of several, started by the supervisor: `answer WIRE LISTENER…` or `train WIRE`.
+"""A worker process of a service, started by the supervisor: `answer WIRE LISTENER…` or `train WIRE` (file descriptors).
 
-What each needs is imported when it is known what it is: the one that trains loads neither torch nor the framework.
+Each role imports what it needs: the process that runs the trainings loads neither torch nor FastAPI.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from functools import partial
 from model_store import Store
 from service.access.audit import Audit
 from service.access.errors import AccessError
-from service.api.schemas.job import document
+from service.api.schemas.job import job_document
 from service.background.channel import Wire
 from service.background.trainings import Trainings, open_journal, webhook_settings
 from service.home import HomeError
@@ -31,7 +31,7 @@ from service.telemetry.watchers import Watchers
 
 
 def main(arguments: list[str]) -> int:
-    """Does its part until the supervisor says that it is enough; the exit status."""
+    """Runs the worker until the supervisor stops it; the exit status."""
     die_with(os.getppid())
     role, wire, *listeners = arguments
     connection = socket.socket(fileno=int(wire))
@@ -43,35 +43,35 @@ def main(arguments: list[str]) -> int:
         else:
             asyncio.run(train(settings, to_others))
     except (AccessError, HomeError, InvalidSettings, JournalNotOpened, WebhooksMisconfigured, OSError) as error:
-        print(f"Error: {error}", file=sys.stderr)  # noqa: T201 - as the command line tells it
+        print(f"Error: {error}", file=sys.stderr)  # noqa: T201 - as the command line does
         return 1
     return 0
 
 
 def secrets_from(connection: socket.socket) -> dict[str, str]:
-    """What the supervisor says first: the secrets of its environment. Nothing else comes before this process is ready."""
+    """The supervisor's first message: the secrets of its environment. It sends nothing else before this process is ready."""
     line = b""
     while not line.endswith(b"\n"):
         read = connection.recv(2**16)
         if not read:
-            sys.exit(1)  # it has ended
+            sys.exit(1)  # the supervisor has ended
         line += read
     secrets: dict[str, str] = json.loads(line)[1]
     return secrets
 
 
 def answer(settings: Settings, wire: Wire, listeners: list[socket.socket]) -> None:
-    """Answers requests, on sockets that others answer on, too."""
+    """Answers requests, on sockets that other workers share."""
     from service.startup import start_up
 
-    startup = start_up(settings)  # what is wrong is reported before anything large is loaded
+    startup = start_up(settings)  # reports mistakes before anything large is imported
     from service.app import serve
 
     serve(startup, listeners, wire)
 
 
 async def train(settings: Settings, wire: Wire) -> None:
-    """Runs the trainings, for all."""
+    """Runs the trainings of the whole service."""
     logs.configure(settings.log_level)
     stop = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
@@ -88,7 +88,7 @@ async def train(settings: Settings, wire: Wire) -> None:
         audit = stack.enter_context(closing(Audit(home / "audit")))
         changed = partial(wire.say, "job")
         webhooks = webhook_settings(settings)
-        trainings = Trainings(settings, engine, store, watchers, changed, document, audit, webhooks)
+        trainings = Trainings(settings, engine, store, watchers, changed, job_document, audit, webhooks)
         counted.add(trainings.gauges())
         wire.heed |= {
             "wake": lambda _: trainings.wake(),

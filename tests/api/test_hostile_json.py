@@ -12,7 +12,7 @@ import pytest
 from service.api.dialects.registry import spoken_at
 from service.api.dialects.sagemaker import INVOCATIONS
 from service.api.predictions.codecs import NATIVE
-from service.api.schemas.documents import FORM
+from service.api.schemas.bodies import FORM
 from service.app import create_app
 from service.settings import Settings
 from service.startup import start_up

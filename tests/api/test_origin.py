@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.middleware.browser_guard import check_neighbour
+from service.api.middleware.browser_guard import check_browser
 from tests.api.live_server import LiveServer
 from tests.api.test_edge import problem
 
@@ -47,7 +47,7 @@ def test_a_name_that_was_made_to_point_here(http: httpx.Client, host: str) -> No
 @pytest.mark.parametrize("host", NO_HOST)
 def test_what_is_no_host(http: httpx.Client, host: str) -> None:
     """Whether it is told so by who reads the head or by who looks for the loopback, it comes no further."""
-    assert check_neighbour("GET", {b"host": host.encode()}, any_host=False) is not None
+    assert check_browser("GET", {b"host": host.encode()}, any_host=False) is not None
     assert http.get("/v1/models", headers={"Host": host}).status_code in (400, 403)
 
 
@@ -93,11 +93,11 @@ def test_its_own_page_may(http: httpx.Client, server: LiveServer, line: dict[str
 @given(st.binary(max_size=40), st.sampled_from(["GET", "POST", "DELETE"]), st.booleans())
 def test_whatever_stands_there_is_judged(value: bytes, method: str, any_host: bool) -> None:
     """No bytes are an error, and only names of the loopback pass."""
-    host = check_neighbour(method, {b"host": value}, any_host=any_host)
+    host = check_browser(method, {b"host": value}, any_host=any_host)
     assert any_host or host is not None or value.lower().lstrip(b"[").startswith((b"localhost", b"127.", b"::1", b"0:"))
-    origin = check_neighbour(method, {b"host": b"localhost", b"origin": value}, any_host=any_host)
+    origin = check_browser(method, {b"host": b"localhost", b"origin": value}, any_host=any_host)
     assert (origin is None) == (method == "GET" or value.lower().endswith(b"://localhost"))
 
 
 def test_without_a_host_nobody_is_let_in() -> None:
-    assert check_neighbour("GET", {}, any_host=False) is not None
+    assert check_browser("GET", {}, any_host=False) is not None

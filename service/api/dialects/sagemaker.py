@@ -30,7 +30,7 @@ from service.api.predictions.codecs import (
     read_envelope,
 )
 from service.api.routing import PooledRoute, needs
-from service.api.schemas.documents import exactly_one, json_body, plain_refusal
+from service.api.schemas.bodies import exactly_one, json_body, plain_refusal
 from service.serving.fast_json import PLACE, WORTH_IT, ValueList, of_list, without_lists
 from service.serving.formats.columns import invalid
 from service.serving.warm_models import Warm

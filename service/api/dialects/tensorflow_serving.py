@@ -12,7 +12,6 @@ from fastapi import APIRouter, Response
 
 from model_store import Store, Version
 from model_store.errors import VersionNotFound
-from service.access.scopes import Scope
 from service.api.bodies import MOST_JSON_BYTES
 from service.api.dependencies import Service
 from service.api.dialects.paths import parts
@@ -21,8 +20,9 @@ from service.api.errors import UnsupportedMediaType
 from service.api.json import decode_json, json_response
 from service.api.path_converters import noun
 from service.api.predictions.codecs import JSON, Dialect, Form, Headers, Reader, Rows, read_envelope
-from service.api.routing import PooledRoute, needs
-from service.api.schemas.documents import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, exactly_one, json_body
+from service.api.routing import PredictRoute
+from service.api.schemas.bodies import exactly_one, json_body
+from service.api.schemas.prediction import INSTANCES_EXAMPLE, INSTANCES_SCHEMA
 from service.serving import outputs
 from service.serving.answers import NUMPY, Array
 from service.serving.fast_json import INPUTS, PLACE, WORTH_IT, ValueList, fast, of_list, without_lists
@@ -38,7 +38,9 @@ SIGNATURE = "serving_default"  # the one that there is
 NESTED = frozenset((list, dict))
 _OWN = re.compile(r"/v1/models/[^/]+(?:(?:/(?:versions|labels)/[^/]+)?(?::predict|/metadata)|/labels/[^/]+)")
 DTYPES = {"FP32": "DT_FLOAT", "FP64": "DT_DOUBLE", "INT64": "DT_INT64", "BOOL": "DT_BOOL", "BYTES": "DT_STRING"}
-router = APIRouter(prefix="/v1/models/{name}", tags=["dialects"], responses=described("error"), route_class=PooledRoute)
+router = APIRouter(
+    prefix="/v1/models/{name}", tags=["dialects"], responses=described("error"), route_class=PredictRoute
+)
 
 
 def asked(path: str) -> Key | None:
@@ -204,7 +206,6 @@ BODY = json_body(PREDICT_SCHEMA, INSTANCES_EXAMPLE)
     response_model=dict[str, Any],
     openapi_extra=BODY,
 )
-@needs(Scope.PREDICT)
 def predict(name: str) -> None:
     """`{"instances": …}` → `{"predictions": …}`, by the version that a prediction without one is by."""
 
@@ -212,7 +213,6 @@ def predict(name: str) -> None:
 @router.post(
     "/versions/{version}:predict", summary="The same, by one version", response_model=dict[str, Any], openapi_extra=BODY
 )
-@needs(Scope.PREDICT)
 def predict_with(name: str, version: str) -> None:
     """By that version: a number, an alias, or `latest`."""
 
@@ -220,13 +220,11 @@ def predict_with(name: str, version: str) -> None:
 @router.post(
     "/labels/{label}:predict", summary="The same, by a label", response_model=dict[str, Any], openapi_extra=BODY
 )
-@needs(Scope.PREDICT)
 def predict_labelled(name: str, label: str) -> None:
     """By the version that the alias of this name points at."""
 
 
 @router.get(f"/labels/{noun('label')}", summary="Whether a label's version is available", response_model=dict[str, Any])
-@needs(Scope.PREDICT)
 def status(service: Service, name: str, label: str) -> Response:
     """Its number and its state, as TensorFlow Serving tells it."""
     found = _labelled(service.store, name, label)
@@ -236,21 +234,18 @@ def status(service: Service, name: str, label: str) -> Response:
 
 
 @router.get("/metadata", summary="Describe the tensors, for TensorFlow Serving", response_model=dict[str, Any])
-@needs(Scope.PREDICT)
 def metadata(service: Service, name: str) -> Response:
     """The tensors of the version that a prediction without one is by."""
     return _metadata(choose(service.store, name, None))
 
 
 @router.get("/versions/{version}/metadata", summary="The same, of one version", response_model=dict[str, Any])
-@needs(Scope.PREDICT)
 def metadata_of(service: Service, name: str, version: str) -> Response:
     """The tensors of that version."""
     return _metadata(service.store.resolve(name, version))
 
 
 @router.get("/labels/{label}/metadata", summary="The same, of a label's version", response_model=dict[str, Any])
-@needs(Scope.PREDICT)
 def metadata_labelled(service: Service, name: str, label: str) -> Response:
     """The tensors of the version that the alias of this name points at."""
     return _metadata(_labelled(service.store, name, label))

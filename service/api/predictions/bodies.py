@@ -74,12 +74,6 @@ async def bounded(receive: Receive, most: int) -> AsyncIterator[bytes]:
         more = message.get("more_body", False)
 
 
-async def gone(receive: Receive) -> None:
-    """Returns when the client has closed the connection."""
-    while (await receive())["type"] != "http.disconnect":
-        await asyncio.sleep(0)  # a body that nobody reads; a server that goes on giving it must not stop the loop
-
-
 async def nothing() -> Message:
     """Never comes."""
     return await asyncio.Future()

@@ -21,7 +21,8 @@ from starlette.types import Receive, Scope, Send
 from model_store import Store, Version
 from service.api.errors import InvalidRequest, TooLarge
 from service.api.middleware import access_log
-from service.api.predictions.bodies import bounded, decompressed, decompressor_of, gone, nothing, whole_body
+from service.api.pools import until_disconnected
+from service.api.predictions.bodies import bounded, decompressed, decompressor_of, nothing, whole_body
 from service.api.predictions.codecs import (
     FORMS,
     JSON,
@@ -338,7 +339,7 @@ class Predictions:
     async def _patiently(self, request: _Request, future: asyncio.Future[T]) -> T:
         """What comes of it, unless the client goes away or its time is over before."""
         left = None if request.deadline is None else request.deadline - time.perf_counter()
-        leaves = asyncio.ensure_future(gone(request.receive))
+        leaves = asyncio.ensure_future(until_disconnected(request.receive))
         try:
             await asyncio.wait((future, leaves), timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if future.done():

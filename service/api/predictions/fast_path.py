@@ -12,7 +12,7 @@ from typing import Any
 from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from service.access.keys import Key as ApiKey
+from service.access.keys import ApiKey
 from service.api.middleware import access_log
 from service.api.predictions.codecs import QUICK, Dialect, Form
 from service.api.problems import answer_to

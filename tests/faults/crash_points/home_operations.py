@@ -7,7 +7,7 @@ from typing import Any
 
 from model_store.errors import StoreError
 from service.access.audit import Audit, Change
-from service.access.errors import AccessError, KeyNotFound
+from service.access.errors import AccessError, ApiKeyNotFound
 from service.access.keyring import Keyring
 from service.access.scopes import Scope
 from tests.faults.crash_points.operation import Kind, Operation
@@ -52,7 +52,7 @@ def first_key(home: Path) -> Iterator[None]:
     """As a start makes it."""
     keyring = Keyring(home / "access")
     yield
-    keyring.first()
+    keyring.create_first()
 
 
 def revoke_key(home: Path) -> Iterator[None]:
@@ -163,7 +163,7 @@ CHECKPOINTS = Kind(checkpoint_of, faulty_checkpoints, (OSError,))
 ALL = [
     Operation("make a key", KEYS, create_key, prepare_keys, repeats=False),
     Operation("make the first key", KEYS, first_key, prepare_home),
-    Operation("revoke a key", KEYS, revoke_key, prepare_keys, ended=(KeyNotFound,)),
+    Operation("revoke a key", KEYS, revoke_key, prepare_keys, ended=(ApiKeyNotFound,)),
     Operation("append to the audit log", AUDIT, append, prepare_audit, repeats=False),
     Operation("begin the audit log", AUDIT, append, prepare_home, repeats=False),
     Operation("save a first checkpoint", CHECKPOINTS, save_first, prepare_home),

@@ -113,7 +113,7 @@ class Campaign:
             self._wait(http, [cancelled])
             self.jobs = [*jobs, paused, cancelled]
             assert server.stop() == 0
-        return Keyring(self.home / "access").first() or ""
+        return Keyring(self.home / "access").create_first() or ""
 
     def _wait(self, http: httpx.Client, jobs: list[str]) -> None:
         for job in jobs:
