@@ -108,17 +108,11 @@ log = logging.getLogger(__name__)
 
 # What the absence of `errors` means, for OpenAPI: a key of a typed dictionary has no default.
 NoErrors = Annotated[list[dict[str, str]], Field(json_schema_extra={"default": []})]
-EXAMPLE: Any = {
-    "example": {
-        "type": "about:blank",
-        "title": "Unprocessable Entity",
-        "status": 422,
-        "code": "invalid_spec",
-        "detail": "/optimizer/name: unknown optimizer 'sdg'; did you mean 'SGD'?",
-        "request_id": "3f0c9a7be51d4286",
-        "errors": [{"pointer": "/optimizer/name", "message": "unknown optimizer 'sdg'; did you mean 'SGD'?"}],
-    }
-}
+EXAMPLE: Any = {"example": {
+    "type": "about:blank", "title": "Unprocessable Entity", "status": 422, "code": "invalid_spec",
+    "detail": "/optimizer/name: unknown optimizer 'sdg'; did you mean 'SGD'?", "request_id": "3f0c9a7be51d4286",
+    "errors": [{"pointer": "/optimizer/name", "message": "unknown optimizer 'sdg'; did you mean 'SGD'?"}],
+}}  # fmt: skip
 
 
 @with_config(ConfigDict(extra="forbid", json_schema_extra=EXAMPLE))

@@ -8,19 +8,11 @@ from typing_extensions import TypedDict
 from service.api.schemas.answer import closed
 from service.api.schemas.bodies import PATTERNS
 
-_LINE: Any = {
-    "example": {
-        "id": "2026-11-23:412",
-        "at": "2026-11-23T10:15:00.000000Z",
-        "who": "ann",
-        "key_id": "5f1c09aa27d3",
-        "request_id": "3f0c9a7be51d4286",
-        "method": "PUT",
-        "path": "/v1/models/line/aliases/production",
-        "status": 200,
-        "changes": [{"what": "alias.moved", "on": "line/production", "from": 2, "to": 3}],
-    }
-}
+_LINE: Any = {"example": {
+    "id": "2026-11-23:412", "at": "2026-11-23T10:15:00.000000Z", "who": "ann", "key_id": "5f1c09aa27d3",
+    "request_id": "3f0c9a7be51d4286", "method": "PUT", "path": "/v1/models/line/aliases/production", "status": 200,
+    "changes": [{"what": "alias.moved", "on": "line/production", "from": 2, "to": 3}],
+}}  # fmt: skip
 KEY_EXAMPLE = {"name": "scraper", "scopes": ["predict"], "expires_in_days": 90}
 KEY_SCHEMA = {
     "type": "object",
