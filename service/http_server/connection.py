@@ -36,9 +36,9 @@ from service.http_server.timeouts import Timeouts
 
 PIECE = 32 * 2**10  # bytes that are parsed before the limits are checked again
 MOST_PIPELINED = 16  # requests that may wait for the answer to one before them
-LATE = 64 * 2**10  # bytes of a body above which its end is not awaited when its request is answered early
-ENOUGH = 4 * 2**10  # bytes of a body that wake its reader before it is whole
-SETTLE = (
+LONG_BODY = 64 * 2**10  # bytes of a body above which its end is not awaited when its request is answered early
+WAKE_BYTES = 4 * 2**10  # bytes of a body that wake its reader before it is whole
+SETTLE_SECONDS = (
     0.2  # seconds in which connections that have begun are accepted, and their requests arrive, before the server stops
 )
 LINGER_BYTES = 64 * 2**10  # of a body that are still read once its request has been answered
@@ -139,21 +139,21 @@ class Connection(HttpToolsProtocol):
             self._stop_reading()
             return False
         except httptools.HttpParserError as error:
-            self._broken(error.__context__)
+            self._refuse_malformed(error.__context__)
             return False
         if self._part:
             if self._begun is not None:
                 self._begun += data
             self._unframed += len(data)
             if self._unframed > MOST_HEAD_BYTES + PIECE:
-                self._endless()
+                self._refuse_unframed()
                 return False
         return True
 
     # Callbacks of the parser
 
     def on_message_begin(self) -> None:
-        """A request begins. Its ASGI scope is made by `_let_in`."""
+        """A request begins. Its ASGI scope is made by `_pass_on`."""
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
@@ -166,7 +166,7 @@ class Connection(HttpToolsProtocol):
         if self._target is not None:
             self._length, self._gathered = length, []
         else:
-            self._let_in(length)
+            self._pass_on(length)
         if self._stopping and before is not None and before is not self.cycle and not before.response_started:
             before.keep_alive = True  # its answer is not the connection's last
 
@@ -182,7 +182,7 @@ class Connection(HttpToolsProtocol):
         self._begun = None
         return check_head(self.url, self.headers, self.parser.get_http_version)
 
-    def _let_in(self, length: int | None) -> None:
+    def _pass_on(self, length: int | None) -> None:
         """Passes the request to the application; its body will have `length` bytes."""
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
@@ -191,7 +191,7 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
         self._part, self._unframed = _BODY, 0
         self._by_lines = any(name == b"content-type" and b"ndjson" in value.lower() for name, value in headers)
-        if length is None or length > LATE:
+        if length is None or length > LONG_BODY:
             # Until the body is there, an answer is the last one on this connection.
             self._late = True
             self._keeps_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
@@ -211,12 +211,12 @@ class Connection(HttpToolsProtocol):
         size = len(cycle.body)
         if size > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
-        if size >= ENOUGH or self._by_lines:
+        if size >= WAKE_BYTES or self._by_lines:
             cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        if self._gathered is not None and self._takes_fast_path(self._gathered):
+        if self._gathered is not None and self._answer_directly(self._gathered):
             return
         self._stop_gathering()
         self._part = _NOTHING
@@ -230,7 +230,7 @@ class Connection(HttpToolsProtocol):
         cycle.more_body = False
         cycle.message_event.set()
         if self._stopping:
-            self.let_last()
+            self.make_last()
 
     def on_response_complete(self) -> None:
         """Starts the next request that waits. `Timeouts` closes an idle connection, which needs no timer."""
@@ -264,7 +264,7 @@ class Connection(HttpToolsProtocol):
         )
         return self._fast_path.find(self.url.decode("latin-1")) if plain else None
 
-    def _takes_fast_path(self, gathered: list[bytes]) -> bool:
+    def _answer_directly(self, gathered: list[bytes]) -> bool:
         keep_alive = not self._stopping and bool(self.parser.should_keep_alive())
         request = DirectRequest(self, self._by_name, b"".join(gathered), keep_alive)
         if not cast(FastPath, self._fast_path).answer(request, self._target):
@@ -277,7 +277,7 @@ class Connection(HttpToolsProtocol):
         """Passes a request that is being gathered to the application."""
         if self._gathered is not None:
             gathered, self._gathered = self._gathered, None
-            self._let_in(self._length)
+            self._pass_on(self._length)
             for each in gathered:
                 self.on_body(each)
 
@@ -292,7 +292,7 @@ class Connection(HttpToolsProtocol):
             cycle.keep_alive = False
         self._fair_start.start(partial(super()._start_asgi_task, cycle, app))
 
-    def let_last(self) -> None:
+    def make_last(self) -> None:
         """Makes the answer to the newest request the connection's last, unless its head has been sent."""
         if self.cycle is not None and not self.cycle.response_started:
             self.cycle.keep_alive = False
@@ -301,7 +301,7 @@ class Connection(HttpToolsProtocol):
         """Closes the connection once nothing is under way and no received bytes are unread."""
         self._stop_gathering()
         if has_unread(self.transport):
-            self.loop.call_later(SETTLE, super().shutdown)
+            self.loop.call_later(SETTLE_SECONDS, super().shutdown)
         else:
             super().shutdown()
 
@@ -313,20 +313,20 @@ class Connection(HttpToolsProtocol):
 
     # Refusals
 
-    def _broken(self, cause: BaseException | None) -> None:
+    def _refuse_malformed(self, cause: BaseException | None) -> None:
         """Refuses bytes that are no request."""
         if isinstance(cause, asyncio.QueueFull):
             self._stop_reading()  # the client may send the rest again
         else:
-            self.give_up(cause if isinstance(cause, HttpError) else MalformedRequest())
+            self.fail_request(cause if isinstance(cause, HttpError) else MalformedRequest())
 
-    def _endless(self) -> None:
+    def _refuse_unframed(self) -> None:
         if self._part == _BODY:
-            self.give_up(MalformedRequest("there is more around the pieces of the body than may be"))
+            self.fail_request(MalformedRequest("there is more around the pieces of the body than may be"))
         elif self.headers:
-            self.give_up(HeadTooLarge(f"the head of the request has more than {MOST_HEAD_BYTES} bytes"))
+            self.fail_request(HeadTooLarge(f"the head of the request has more than {MOST_HEAD_BYTES} bytes"))
         else:
-            self.give_up(AddressTooLong(f"the address has more than {MOST_HEAD_BYTES} bytes"))
+            self.fail_request(AddressTooLong(f"the address has more than {MOST_HEAD_BYTES} bytes"))
 
     def _stop_reading(self) -> None:
         """Discards further bytes: the requests that were passed on are answered, and the connection closes after the last."""
@@ -334,7 +334,7 @@ class Connection(HttpToolsProtocol):
         if self.cycle is not None:
             self.cycle.keep_alive = False
 
-    def give_up(self, error: HttpError) -> None:
+    def fail_request(self, error: HttpError) -> None:
         """Ends the request that is being received, with this answer if it has none. The answer never takes the place of another
         that the client waits for."""
         cycle = self.cycle

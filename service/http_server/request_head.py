@@ -11,7 +11,7 @@ MOST_HEAD_BYTES = 64 * 2**10  # of the request line and all headers
 MOST_URL_BYTES = 32 * 2**10
 REQUEST_LINE = 16  # bytes of it that are not the address
 
-_TOLD = frozenset({b"host", b"content-length", b"transfer-encoding", b"upgrade"})
+_CHECKED = frozenset({b"host", b"content-length", b"transfer-encoding", b"upgrade"})
 # A name or an address, and perhaps a port (RFC 9110, 7.2); empty where a client has none to tell.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 
@@ -28,14 +28,14 @@ def check_head(url: bytes, headers: list[tuple[bytes, bytes]], version: Callable
         raise HeadTooLarge(f"the request has {len(headers)} headers; at most {MOST_HEADERS} are taken")
     if len(url) > MOST_URL_BYTES:
         raise AddressTooLong(f"the address has {len(url)} bytes; at most {MOST_URL_BYTES} are taken")
-    if (spoken := version()) not in ("1.1", "1.0"):
-        raise UnsupportedVersion(f"HTTP/{spoken} is not spoken here; HTTP/1.1 is")
+    if (version_ := version()) not in ("1.1", "1.0"):
+        raise UnsupportedVersion(f"HTTP/{version_} is not version_ here; HTTP/1.1 is")
     hosts, length, chunked, upgrade = 0, 0, False, False
     authority = url.partition(b"://")[2].partition(b"/")[0].lower() if not url.startswith(b"/") else b""
     size = len(url) + REQUEST_LINE
     for name, value in headers:
         size += len(name) + len(value) + 4
-        if name not in _TOLD:
+        if name not in _CHECKED:
             continue
         if name == b"host":
             hosts += 1
@@ -53,9 +53,9 @@ def check_head(url: bytes, headers: list[tuple[bytes, bytes]], version: Callable
             chunked = True  # twice is an error of the parser's, which comes later
     if size > MOST_HEAD_BYTES:
         raise HeadTooLarge(f"the head of the request has {size} bytes; at most {MOST_HEAD_BYTES} are taken")
-    if hosts != 1 and (hosts or spoken == "1.1"):
+    if hosts != 1 and (hosts or version_ == "1.1"):
         raise MalformedRequest("a request must have one Host")
-    if chunked and spoken != "1.1":
+    if chunked and version_ != "1.1":
         raise MalformedRequest("only HTTP/1.1 knows Transfer-Encoding")
     if upgrade and (chunked or length):
         raise MalformedRequest("a request with a body cannot ask for another protocol")
@@ -70,7 +70,7 @@ def check_protocol(url: bytes, came: bytes) -> None:
         UnsupportedVersion: it says something else.
     """
     if (b"RTSP/" in came or b"ICE/" in came) and re.search(rb"[A-Z] +" + re.escape(url) + rb" +(?:RTSP|ICE)/", came):
-        raise UnsupportedVersion("only HTTP/1.1 is spoken here")
+        raise UnsupportedVersion("only HTTP/1.1 is version_ here")
 
 
 @lru_cache(256)  # most clients say the same again and again

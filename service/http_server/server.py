@@ -19,13 +19,15 @@ from types import FrameType
 import uvicorn
 from starlette.types import ASGIApp
 
-from service.http_server.connection import SETTLE, Connection, State
+from service.http_server.connection import SETTLE_SECONDS, Connection, State
 from service.http_server.sockets import BACKLOG, address_of, take_no_more
 
 MOST_SECONDS_TO_STOP = 20  # for the requests under way, once the listener is closed
-TO_PART = 2  # seconds of them, for those to whom it is said that they are not answered
-TO_END = 4  # seconds after them, in which the application ends; then the process does, whatever its threads still do
-INTERPRETER_TURN = 0.0002  # seconds until a thread that wants the interpreter gets it
+CUT_OFF_SECONDS = 2  # seconds of them, for those to whom it is said that they are not answered
+SHUTDOWN_SECONDS = (
+    4  # seconds after them, in which the application ends; then the process does, whatever its threads still do
+)
+SWITCH_INTERVAL = 0.0002  # seconds until a thread that wants the interpreter gets it
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +84,7 @@ class Server(uvicorn.Server):
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: sys.exit(0))  # before it serves and afterwards; meanwhile `handle_exit`
         # What trainings report is written down by another thread; predictions shall not wait 5 ms until it lets go.
-        sys.setswitchinterval(INTERPRETER_TURN)
+        sys.setswitchinterval(SWITCH_INTERVAL)
         self.run(listeners)
 
     def announce(self) -> None:
@@ -91,12 +93,12 @@ class Server(uvicorn.Server):
             self._state.stopping = True
             self._stopping()
             if self._loop is not None:  # not here: a signal may come in the middle of a reply
-                self._loop.call_soon_threadsafe(self._let_last)
+                self._loop.call_soon_threadsafe(self._make_last)
 
-    def _let_last(self) -> None:
+    def _make_last(self) -> None:
         for connection in self.server_state.connections:
             if isinstance(connection, Connection):
-                connection.let_last()
+                connection.make_last()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal asks it to stop. It is not raised again at the end, as uvicorn would: the exit status stays 0."""
@@ -126,9 +128,9 @@ class Server(uvicorn.Server):
         if not self.force_exit:
             if self._alone:  # else the supervisor has done it, for all
                 take_no_more(sockets or [])
-            await asyncio.sleep(SETTLE)
-        _end_within(MOST_SECONDS_TO_STOP + TO_END)
-        cutting = asyncio.get_running_loop().call_later(MOST_SECONDS_TO_STOP - TO_PART, self._cut_off)
+            await asyncio.sleep(SETTLE_SECONDS)
+        _end_within(MOST_SECONDS_TO_STOP + SHUTDOWN_SECONDS)
+        cutting = asyncio.get_running_loop().call_later(MOST_SECONDS_TO_STOP - CUT_OFF_SECONDS, self._cut_off)
         await super().shutdown(sockets)
         cutting.cancel()
 

@@ -56,13 +56,13 @@ class TimeLimits:
         elif cycle is not None and not cycle.response_complete:
             late = cycle.more_body and self._is_slow(now)
             if late:
-                connection.give_up(TooSlow(f"the body came slower than {LEAST_RATE} bytes a second"))
+                connection.fail_request(TooSlow(f"the body came slower than {LEAST_RATE} bytes a second"))
             elif not cycle.more_body:
                 self._waits_for = None  # the service is at work
         elif connection.receives_head:
             late = self._too_long(connection.headers, now, HEAD_SECONDS)
             if late:
-                connection.give_up(TooSlow(f"the head of the request took longer than {HEAD_SECONDS:.0f} seconds"))
+                connection.fail_request(TooSlow(f"the head of the request took longer than {HEAD_SECONDS:.0f} seconds"))
         else:
             late = self._too_long(_NEW if cycle is None else cycle.message_event, now, IDLE_SECONDS)
             if late:

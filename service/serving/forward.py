@@ -19,22 +19,22 @@ def _always() -> bool:
     return True
 
 
-def forward(warm: Warm, raw: torch.Tensor, *, whole: bool = False, wanted: Callable[[], bool] = _always) -> Array:
+def forward(warm: Warm, raw: torch.Tensor, *, complete: bool = False, wanted: Callable[[], bool] = _always) -> Array:
     """Computes the model's answers [n, outputs] to raw features [n, slots].
 
     Many rows are computed in several forwards, so that none takes more memory or time than `Warm.rows_at_once` allows.
 
     Args:
-        whole: whether it is known that no value is missing.
+        complete: whether it is known that no value is missing.
         wanted: whether a client still waits; called between two forwards.
 
     Raises:
         DeadlineExceeded: no client waits any more.
     """
     with torch.inference_mode():  # as a decorator it would take twice as long
-        if not whole and len(raw) >= MANY:
-            whole = not math.isnan(raw.sum().item())  # costs less than filling in what is not missing
-        step = warm.forward_of_whole if whole else warm.forward
+        if not complete and len(raw) >= MANY:
+            complete = not math.isnan(raw.sum().item())  # costs less than filling in what is not missing
+        step = warm.forward_of_complete if complete else warm.forward
         if len(raw) > warm.rows_at_once:
             return _in_parts(step, raw, warm.rows_at_once, wanted)
         answers: Array = step(raw).numpy()

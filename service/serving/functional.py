@@ -15,8 +15,8 @@ from service.workflow.model import Model
 from service.workflow.preprocessing import Preprocessing
 
 Step = Callable[[torch.Tensor], torch.Tensor]
-AS_THEY_STAND = (Output.VALUE, Output.RATE)  # outputs that are the answers, but for the target's scale
-NOTHING = (nn.Identity, nn.Dropout, nn.AlphaDropout)  # in a model that predicts
+PLAIN_OUTPUTS = (Output.VALUE, Output.RATE)  # outputs that are the answers, but for the target's scale
+NO_OPERATION = (nn.Identity, nn.Dropout, nn.AlphaDropout)  # in a model that predicts
 
 
 def functional(model: Model, *, missing: bool = True) -> Step:
@@ -90,7 +90,7 @@ def _network(network: nn.Module) -> Iterator[Step]:
             yield _linear(layer, flat)
         elif type(layer) is nn.ReLU:
             yield torch.relu_ if own else torch.relu
-        elif type(layer) not in NOTHING:
+        elif type(layer) not in NO_OPERATION:
             yield layer
             flat = False
         own = type(layer) is nn.Linear
@@ -113,7 +113,7 @@ def _layers(network: nn.Module) -> Iterator[nn.Module]:
 
 
 def _answering(model: Model) -> Iterator[Step]:
-    if model.members > 1 or model.output not in AS_THEY_STAND:
+    if model.members > 1 or model.output not in PLAIN_OUTPUTS:
         yield model.answer
     elif model.target is not None:
         mean, std = model.target.mean, model.target.std

@@ -15,13 +15,13 @@ import torch
 
 from service.serving.errors import DeadlineExceeded, Overloaded, PredictionFailed
 from service.serving.forward import Array, forward
-from service.serving.pending_prediction import MUCH, PendingPrediction
+from service.serving.pending_prediction import FULL_PLACE_WORK, PendingPrediction
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm
 from service.workflow.errors import WorkflowError
 
 MOST_BATCH_ROWS = 1024  # of several requests in one forward; one request may bring more
-FULL = 512  # rows from which on a light request is computed alone
+ALONE_ROWS = 512  # rows from which on a light request is computed alone
 
 Observe = Callable[[ServedVersion, str, float, int], None]  # a stage, its seconds, and how many requests had it
 Result = bytes | Exception
@@ -45,8 +45,8 @@ class MicroBatches:
         self._taken = 0.0
         self._observe = observe
         self._pool = ThreadPoolExecutor(threads, "forward")
-        self._gathered: dict[ServedVersion, list[PendingPrediction]] = {}
-        self._heavy: OrderedDict[ServedVersion, list[PendingPrediction]] = OrderedDict()
+        self._light_queue: dict[ServedVersion, list[PendingPrediction]] = {}
+        self._heavy_queue: OrderedDict[ServedVersion, list[PendingPrediction]] = OrderedDict()
         # Without a context variable of one request, such as its id: a batch belongs to several.
         self._context = contextvars.Context()
         self.waiting = 0
@@ -59,14 +59,14 @@ class MicroBatches:
             Overloaded: the queue is full.
         """
         if pending.work <= self._light and not pending.in_thread:
-            if pending.count >= FULL:
+            if pending.count >= ALONE_ROWS:
                 self._answer(self._begin([pending]))  # while its rows are still in the processor's caches
                 return
-            self._gathered.setdefault(pending.version, []).append(pending)
+            self._light_queue.setdefault(pending.version, []).append(pending)
         elif self._taken + pending.place > self._places:
             raise Overloaded
         else:
-            self._heavy.setdefault(pending.version, []).append(pending)
+            self._heavy_queue.setdefault(pending.version, []).append(pending)
             self._count(1, pending.place)
         if not self._scheduled:
             # After all requests that this iteration of the loop has read are in the queue.
@@ -80,16 +80,16 @@ class MicroBatches:
     def has_room(self, warm: Warm, rows: int) -> bool:
         """Whether a request of so many rows would be accepted now."""
         work = warm.work * rows
-        return work <= self._light or self._taken + min(1.0, work / MUCH) <= self._places
+        return work <= self._light or self._taken + min(1.0, work / FULL_PLACE_WORK) <= self._places
 
     def withdraw(self, pending: PendingPrediction) -> None:
         """Takes a prediction that is not wanted any more out of the queue."""
-        waiting = self._heavy.get(pending.version, [])
+        waiting = self._heavy_queue.get(pending.version, [])
         with contextlib.suppress(ValueError):
             waiting.remove(pending)
             self._count(-1, -pending.place)
         if not waiting:
-            self._heavy.pop(pending.version, None)
+            self._heavy_queue.pop(pending.version, None)
 
     def _count(self, requests: int, places: float) -> None:
         self.waiting += requests
@@ -102,25 +102,25 @@ class MicroBatches:
     def _run_next(self) -> None:
         """Computes one light batch, so that the loop does other work in between, and starts a heavy one in each free thread."""
         self._scheduled = False
-        if self._gathered:
-            served = next(iter(self._gathered))
-            waiting = self._gathered[served]
+        if self._light_queue:
+            served = next(iter(self._light_queue))
+            waiting = self._light_queue[served]
             batch = _take(waiting, self._light)
             if not waiting:
-                del self._gathered[served]
+                del self._light_queue[served]
             self._answer(self._begin(batch))
-        while self._heavy and self._free:
-            served, waiting = self._heavy.popitem(last=False)
-            batch = _take(waiting, MUCH)
+        while self._heavy_queue and self._free:
+            served, waiting = self._heavy_queue.popitem(last=False)
+            batch = _take(waiting, FULL_PLACE_WORK)
             self._count(-len(batch), -sum(pending.place for pending in batch))
             if waiting:
-                self._heavy[served] = waiting  # behind the other models
+                self._heavy_queue[served] = waiting  # behind the other models
             if self._begin(batch):
                 self._free -= 1
                 loop = asyncio.get_running_loop()
                 done = self._pool.submit(compute, batch, self._observe)
                 done.add_done_callback(partial(_schedule_end, loop, self._heavy_end, batch))
-        if self._gathered and not self._scheduled:
+        if self._light_queue and not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._run_next, context=self._context)
 
@@ -239,10 +239,10 @@ def _answers(batch: Sequence[PendingPrediction]) -> Array:
         return (
             forward(warm, batch[0].raw, wanted=wanted)
             if batch[0].raw is not None
-            else forward(warm, _tensor(warm, batch[0].rows), whole=True, wanted=wanted)
+            else forward(warm, _tensor(warm, batch[0].rows), complete=True, wanted=wanted)
         )
     if all(pending.rows is not None for pending in batch):
-        return forward(warm, _tensor(warm, [row for pending in batch for row in pending.rows or ()]), whole=True)
+        return forward(warm, _tensor(warm, [row for pending in batch for row in pending.rows or ()]), complete=True)
     return forward(
         warm, torch.cat([_tensor(warm, pending.rows) if pending.raw is None else pending.raw for pending in batch])
     )

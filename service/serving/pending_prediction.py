@@ -10,7 +10,7 @@ from service.serving.codecs.codec import Encoder, Rows
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm
 
-MUCH = 250_000_000  # work of a request that takes a whole place in the queue: some 5 ms of one core
+FULL_PLACE_WORK = 250_000_000  # work of a request that takes a whole place in the queue: some 5 ms of one core
 LEAST_PLACE = 1 / 8  # that a small one takes
 
 StageObserver = Callable[[str, float], None]  # is given a stage and its seconds; called from any thread
@@ -84,4 +84,4 @@ class PendingPrediction:
     @property
     def place(self) -> float:
         """The part of a place in the queue that it takes, by its work."""
-        return min(1.0, max(LEAST_PLACE, self.work / MUCH))
+        return min(1.0, max(LEAST_PLACE, self.work / FULL_PLACE_WORK))

@@ -21,7 +21,7 @@ from service.serving.stream import Stream
 from service.serving.warm_models import Warm, WarmModels
 from service.workflow.encode import unknown_categories
 
-PATIENCE = 1.0  # seconds after which the last known version answers in place of what the store says
+STORE_PATIENCE = 1.0  # seconds after which the last known version answers in place of what the store says
 MOST_ANSWER_BYTES = 128 * 2**20  # as JSON, about
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ class Predictor:
         self._threads.close()
         self._batches.close()
 
-    def start(self, request: PredictionRequest, waiter_of: Callable[[PredictionResult], Waiter]) -> bool:
+    def start(self, request: PredictionRequest, make_waiter: Callable[[PredictionResult], Waiter]) -> bool:
         """Starts a prediction if its model is warm, its body small and its work light. The waiter, made of the result without
         its body, gets the body in this or the next iteration of the event loop. Returns False for any other request, of
         which only `version` may have changed.
@@ -98,7 +98,7 @@ class Predictor:
             return False
         _check_answer(warm, len(rows))
         result = PredictionResult(version, encoder, _unknown_categories(warm, rows))
-        self._submit(request, warm, rows, encoder, waiter_of(result), began)
+        self._submit(request, warm, rows, encoder, make_waiter(result), began)
         return True
 
     async def predict(self, request: PredictionRequest) -> PredictionResult:
@@ -161,12 +161,12 @@ class Predictor:
         if model not in self._look_ups:
             look_up = self._threads.run(lambda: self._resolver.look_up(model))
             self._look_ups[model] = now, look_up
-            look_up.add_done_callback(lambda _: self._looked_up(model))
+            look_up.add_done_callback(lambda _: self._end_look_up(model))
         began, look_up = self._look_ups[model]
         if last is None:
             return await self._wait_for(request, asyncio.shield(look_up))
         with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(asyncio.shield(look_up), max(0.0, began + PATIENCE - now))
+            return await asyncio.wait_for(asyncio.shield(look_up), max(0.0, began + STORE_PATIENCE - now))
         return last
 
     async def _read(self, request: PredictionRequest) -> tuple[Encoder, Warm, Rows]:
@@ -183,7 +183,7 @@ class Predictor:
         encoder, warm = request.encoder(decoded), await self._warm(request)
         return encoder, warm, await self._run(request, lambda: decoder.read(warm, decoded))
 
-    def _looked_up(self, model: Reference) -> None:
+    def _end_look_up(self, model: Reference) -> None:
         look_up = self._look_ups.pop(model)[1]
         if not look_up.cancelled():
             look_up.exception()  # asyncio logs an exception that nothing has retrieved

@@ -22,9 +22,9 @@ FORWARD_BYTES = 32 * 2**20  # that one forward makes at most, unless one row tak
 FORWARD_WORK = 1_000_000_000  # multiplications of one forward: some tenths of a second of one core
 RAW_BYTES = 8  # of a number before and after the network, at most; there are two of each at a time
 LEAST_WORK = 10_000  # that a row counts for
-WRITTEN_BYTES = 2**20  # of answers that are turned into JSON at a time
-A_NUMBER = 24  # bytes that a number takes in JSON, and what stands around it
-BESIDE = 40_000  # bytes of a small model's modules and signature, beside its tensors; the tiniest are not free
+CHUNK_BYTES = 2**20  # of answers that are turned into JSON at a time
+NUMBER_BYTES = 24  # bytes that a number takes in JSON, and what stands around it
+MODEL_OVERHEAD = 40_000  # bytes of a small model's modules and signature, beside its tensors; the tiniest are not free
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class Warm:
         return functional(self.model)
 
     @cached_property
-    def forward_of_whole(self) -> Step:
+    def forward_of_complete(self) -> Step:
         """The same for rows that miss nothing."""
         return functional(self.model, missing=False)
 
     @cached_property
     def bytes(self) -> int:
         """What it takes in memory."""
-        return BESIDE + sum(tensor.nbytes for tensor in self.model.tensors().values())
+        return MODEL_OVERHEAD + sum(tensor.nbytes for tensor in self.model.tensors().values())
 
     @cached_property
     def cost(self) -> ForwardCost:
@@ -68,18 +68,18 @@ class Warm:
         return max(1, min(FORWARD_BYTES // max(1, self.cost.bytes), FORWARD_WORK // self.work))
 
     @cached_property
-    def rows_written(self) -> int:
+    def rows_per_chunk(self) -> int:
         """How many rows are turned into JSON at a time: what is made of them before they are text takes several times as
         much, and other threads have to wait."""
-        return max(1, min(4096, WRITTEN_BYTES // self.answer_bytes))
+        return max(1, min(4096, CHUNK_BYTES // self.answer_bytes))
 
     @cached_property
     def answer_bytes(self) -> int:
         """About how many bytes the answer to a row has as JSON."""
         if self.signature.classifies:
-            return A_NUMBER + sum(A_NUMBER + len(as_text(each)) for each in self.signature.classes)
+            return NUMBER_BYTES + sum(NUMBER_BYTES + len(as_text(each)) for each in self.signature.classes)
         names = self.signature.task == "multilabel"
-        return sum(A_NUMBER + (2 * len(each.name) if names else 0) for each in self.signature.outputs)
+        return sum(NUMBER_BYTES + (2 * len(each.name) if names else 0) for each in self.signature.outputs)
 
     @cached_property
     def width(self) -> int:
@@ -116,7 +116,7 @@ class Warm:
         return any(each.type == "category" for each in self.signature.inputs)
 
     @cached_property
-    def one_number(self) -> bool:
+    def has_scalar_answer(self) -> bool:
         """Whether the answer to a row is one number."""
         return (
             not self.signature.classifies and self.signature.task != "multilabel" and len(self.signature.outputs) == 1

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from service.telemetry.traces import Traces
 
-LEFT = 499  # the status of a request whose client has gone before there was an answer
+CLIENT_CLOSED_REQUEST = 499  # the status of a request whose client has gone before there was an answer
 EVENT_STREAM = b"text/event-stream; charset=utf-8"
 PREDICTIONS = "/v1/models/{name}/predictions"
 PREDICTIONS_OF_VERSION = "/v1/models/{name}/versions/{version}/predictions"
@@ -73,7 +73,7 @@ def refused(requests: RequestFigures, scope: Scope, status: int, seconds: float)
 def refused_connection(requests: RequestFigures, method: str, path: str, status: int) -> None:
     """Records a connection that was closed before its request was whole."""
     begin(None)
-    access_log.turned_away(method, path, status)
+    access_log.write_refused_connection(method, path, status)
     requests.answered(method, None, status, 0.0)
 
 
@@ -118,7 +118,7 @@ class _Answer:
         self._send = send
         self._streams = streams
         self._began = time.perf_counter()
-        self.status = LEFT
+        self.status = CLIENT_CLOSED_REQUEST
         self.began_after: float | None = None  # seconds until its first byte
         self._is_stream = False
 

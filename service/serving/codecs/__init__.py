@@ -59,12 +59,12 @@ DECODERS: dict[str, Decoder] = {
     "text/csv": _decoder(csv.read, _memory_of_text, csv.read, by_polars=True),
     JSON_LINES: _decoder(json_lines.read, _memory_of_text, json_lines.read_small),
     "application/vnd.apache.arrow.stream": _decoder(
-        arrow.read_stream, arrow.weight_of_stream, arrow.read_stream, by_polars=True
+        arrow.read_stream, arrow.memory_of_stream, arrow.read_stream, by_polars=True
     ),
     "application/vnd.apache.arrow.file": _decoder(
-        arrow.read_file, arrow.weight_of_file, arrow.read_file, by_polars=True
+        arrow.read_file, arrow.memory_of_file, arrow.read_file, by_polars=True
     ),
-    "application/vnd.apache.parquet": _decoder(parquet.read, parquet.weight, parquet.read_small, by_polars=True),
+    "application/vnd.apache.parquet": _decoder(parquet.read, parquet.memory_of, parquet.read_small, by_polars=True),
     "application/x-npy": _decoder(npy.read, _memory_of_npy, in_loop=QUICK),
 }
 ENCODERS: dict[str, Encoder] = {JSON: json.ENCODER} | {

@@ -36,7 +36,7 @@ def read_file(body: bytes, signature: Signature, missing_allowed: bool) -> torch
     return from_frame(signature, frame, missing_allowed)
 
 
-def weight_of_stream(body: bytes) -> int:
+def memory_of_stream(body: bytes) -> int:
     """About how many bytes of memory reading takes, beside the body.
 
     Raises:
@@ -45,7 +45,7 @@ def weight_of_stream(body: bytes) -> int:
     return 3 * arrow_messages.check_stream(body)
 
 
-def weight_of_file(body: bytes) -> int:
+def memory_of_file(body: bytes) -> int:
     """About how many bytes of memory reading takes, beside the body.
 
     Raises:

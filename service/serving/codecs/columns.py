@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from service.serving.codecs.input_values import Wrong, absent, from_texts, from_values, greatest, shown_beyond
+from service.serving.codecs.input_values import (
+    RowErrors,
+    from_texts,
+    from_values,
+    largest_number,
+    missing_errors,
+    out_of_range,
+)
 from service.serving.codecs.instances import check_names
 from service.serving.limits import check_rows, invalid
 from service.workflow.data.native_errors import quiet
@@ -59,7 +66,7 @@ def from_frame(
         return from_matrix(signature, ordered.to_numpy(order="c"), missing_allowed)
     faults: list[Fault] = []
     columns: dict[str, Numbers | Texts] = {}
-    most = greatest(signature.inputs)
+    most = largest_number(signature.inputs)
     for each in signature.inputs:
         series = frame[each.name].alias("")  # without its name, which polars may read as more than that
         if _is_of_no_type(series.dtype):
@@ -70,7 +77,7 @@ def from_frame(
         with polars_called(f"the column {shown(each.name)} cannot be read"):
             column, wrong = _column(each, series, as_text, most)
         if not missing_allowed:
-            wrong = absent(column, wrong)
+            wrong = missing_errors(column, wrong)
         faults += [Fault(f"{step(each.name)}/{row}", wrong[row]) for row in sorted(wrong)[:MOST_FAULTS]]
         columns[each.name] = column
     if faults:
@@ -89,7 +96,7 @@ def from_matrix(signature: Signature, matrix: Numbers, missing_allowed: bool) ->
         matrix = np.stack(columns, axis=1)
     # By way of float64 as everywhere: a large integer may round to another float32 straight away.
     wide = matrix if matrix.dtype.kind == "f" else matrix.astype(np.float64)
-    most = greatest(signature.inputs)
+    most = largest_number(signature.inputs)
     # As Python's floats: a float16 would take the limit for infinity. NaN is on neither side.
     least, largest = (float(end.reduce(wide, axis=None)) for end in (np.minimum, np.maximum))
     if not (least >= -most and largest <= most and all(each.type == "number" for each in signature.inputs)):
@@ -125,8 +132,8 @@ def _check(signature: Signature, matrix: Numbers, missing_allowed: bool, most: f
 
 def _fault(value: float, missing_allowed: bool, most: float) -> str:
     if np.isnan(value):
-        return "" if missing_allowed else absent(np.array([value]), {})[0]
-    return "is infinite; a finite number is expected" if np.isinf(value) else shown_beyond(most)
+        return "" if missing_allowed else missing_errors(np.array([value]), {})[0]
+    return "is infinite; a finite number is expected" if np.isinf(value) else out_of_range(most)
 
 
 def _is_number(dtype: "pl.DataType") -> bool:
@@ -142,7 +149,7 @@ def _is_of_no_type(dtype: "pl.DataType") -> bool:
     return dtype.is_nested() or dtype in (pl.Binary, pl.Object)
 
 
-def _column(each: Input, series: "pl.Series", as_text: bool, most: float) -> tuple[Numbers | Texts, Wrong]:
+def _column(each: Input, series: "pl.Series", as_text: bool, most: float) -> tuple[Numbers | Texts, RowErrors]:
     """One column as `raw_features` takes it, and what is wrong with it."""
     import polars as pl
 
@@ -183,7 +190,7 @@ def _is_long(series: "pl.Series") -> bool:
     return series.dtype == pl.String and int(series.str.len_bytes().sum() or 0) > LONG_TEXTS
 
 
-def _moments(series: "pl.Series") -> tuple[Numbers, Wrong]:
+def _moments(series: "pl.Series") -> tuple[Numbers, RowErrors]:
     """Seconds since 1970 of dates and times, NaN where one is missing; and which are in no year that has a name in ISO 8601.
     By whole numbers: polars' own calendar ends in a panic far out."""
     import polars as pl

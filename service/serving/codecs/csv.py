@@ -12,8 +12,8 @@ import torch
 
 from service.serving.codecs import formulas
 from service.serving.codecs.columns import from_frame, from_matrix, polars_called
-from service.serving.codecs.fast_json import number_cells
-from service.serving.codecs.input_values import greatest
+from service.serving.codecs.fast_json import parse_cells
+from service.serving.codecs.input_values import largest_number
 from service.serving.codecs.instances import check_names, from_texts
 from service.serving.codecs.tables import Array, answers_frame
 from service.serving.limits import MOST_EMPTY_LINES, MOST_ROWS, MOST_VALUES, check_lines, invalid
@@ -44,17 +44,17 @@ def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tens
         InvalidInstances: what is wrong, by column and row.
     """
     _check_size(body)
-    head, rows, separator = _divided(_in_utf8(body, signature), signature)
-    names = [formulas.name_of(name) for name in _names(head, separator)]
+    head, rows, separator = _split_header(_in_utf8(body, signature), signature)
+    names = [formulas.unescape_name(name) for name in _names(head, separator)]
     if separator == "," and b'"' not in rows:  # a comma before a fraction would have been quoted
         signature = signature.with_points
     check_names(signature, dict.fromkeys(names))
-    kept = formulas.are_in(rows)
-    found = None if kept else _quickly(rows, names, separator, signature, missing_allowed)
+    escaped = formulas.has_escaped(rows)
+    found = None if escaped else _read_plain(rows, names, separator, signature, missing_allowed)
     if found is not None:
         return found
-    frame = _frame(_well_formed(rows, len(names), separator), names, signature, separator)
-    frame = formulas.text_of(frame) if kept else frame
+    frame = _frame(_without_blank_lines(rows, len(names), separator), names, signature, separator)
+    frame = formulas.unescape(frame) if escaped else frame
     return from_frame(signature, frame, missing_allowed, as_text=True)
 
 
@@ -77,18 +77,18 @@ def _check_size(body: bytes) -> None:
             raise invalid(f"has {cells} cells, empty ones included; at most {MOST_VALUES} are taken in one request")
 
 
-def _quickly(
+def _read_plain(
     rows: bytes, names: list[str], separator: str, signature: Signature, missing_allowed: bool
 ) -> torch.Tensor | None:
     """Raw features of plain rows, whose numbers are as JSON writes them; None where there is anything else."""
     numbers = {each.name for each in signature.inputs if each.type == "number" and each.decimal is None}
     wanted = {each.name for each in signature.inputs}
     others = [at for at, name in enumerate(names) if name not in numbers]
-    found = number_cells(rows, len(names), separator.encode(), others)
+    found = parse_cells(rows, len(names), separator.encode(), others)
     if found is None or len(found.numbers) > MOST_ROWS:
         return None
     taken = found.numbers[:, [at for at, name in enumerate(names) if name in numbers]]
-    if (np.abs(taken) > greatest(signature.inputs)).any() or (not missing_allowed and np.isnan(taken).any()):
+    if (np.abs(taken) > largest_number(signature.inputs)).any() or (not missing_allowed and np.isnan(taken).any()):
         return None
     if wanted == numbers:
         return from_matrix(
@@ -125,7 +125,7 @@ def _or_of_the_data(signature: Signature) -> str:
     return f", or {signature.encoding} as in the data," if signature.encoding else ""
 
 
-def _divided(body: bytes, signature: Signature) -> tuple[bytes, bytes, str]:
+def _split_header(body: bytes, signature: Signature) -> tuple[bytes, bytes, str]:
     """The line with the names, the rows, and what separates their cells."""
     start, said = 0, ""
     for _ in range(MOST_EMPTY_LINES + 1):
@@ -190,7 +190,7 @@ def _names(line: bytes, separator: str) -> list[str]:
         raise invalid(str(error)) from None
 
 
-def _well_formed(rows: bytes, width: int, separator: str) -> bytes:
+def _without_blank_lines(rows: bytes, width: int, separator: str) -> bytes:
     """The rows without blank lines.
 
     Raises:
@@ -204,15 +204,15 @@ def _well_formed(rows: bytes, width: int, separator: str) -> bytes:
             return b"\n".join(lines)
     text = rows.decode()
     try:
-        return _written_anew(text, width, separator, None)
+        return _rewritten(text, width, separator, None)
     except csv.Error as error:
         try:
-            return _written_anew(text, width, separator, ESCAPE)
+            return _rewritten(text, width, separator, ESCAPE)
         except csv.Error:
             raise invalid(str(error)) from error
 
 
-def _written_anew(rows: str, width: int, separator: str, escape: str | None) -> bytes:
+def _rewritten(rows: str, width: int, separator: str, escape: str | None) -> bytes:
     """Row by row with Python's reader: slower, but it knows quotes and can name the line."""
     csv.field_size_limit(LONGEST_FIELD)
     made = io.StringIO()
@@ -262,4 +262,4 @@ def _table(
 
 def write(warm: Warm, answers: Array) -> bytes:
     """The answers with a header; an empty field for what is not known, and no text that a spreadsheet would compute."""
-    return formulas.kept(answers_frame(warm.signature, answers)).write_csv().encode()
+    return formulas.escape(answers_frame(warm.signature, answers)).write_csv().encode()

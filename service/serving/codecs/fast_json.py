@@ -14,16 +14,16 @@ import numpy as np
 import simdjson
 import torch
 
-from service.serving.codecs.blanked_json import A_NULL, A_NUMBER, Blanked, blank, columns, is_mixed
-from service.serving.codecs.input_values import greatest
+from service.serving.codecs.input_values import largest_number
+from service.serving.codecs.masked_json import A_NULL, A_NUMBER, Mask, columns, has_texts_or_nulls, mask
 from service.serving.limits import MOST_ROWS
 from service.workflow.data.table import Texts
 from service.workflow.encode import raw_dtype, raw_features
 from service.workflow.signature import Signature
 
-WORTH_IT = 1024  # bytes; below, orjson and one array for the whole micro-batch are as fast
+LEAST_FAST_BYTES = 1024  # bytes; below, orjson and one array for the whole micro-batch are as fast
 MOST_MISSES = 8
-PLACE, PLACE_IN_JSON = "a list of numbers", b'"a list of numbers"'
+PLACEHOLDER, PLACEHOLDER_JSON = "a list of numbers", b'"a list of numbers"'
 _NUMBERS = b"0123456789+-.eE \t\r\n"  # and the space between them
 NEWLINE, COMMA, SPACE = b"\n, "
 _SPACE = rb"[ \t\r\n]*"
@@ -40,20 +40,20 @@ Array = np.ndarray[Any, Any]
 @dataclass(frozen=True, slots=True)
 class Matrix:
     """Values as float64 [rows, columns]; and where there are texts or nulls among them, `cells` [rows, columns] as
-    `blanked_json` has them, with the distinct texts of each column."""
+    `masked_json` has them, with the distinct texts of each column."""
 
     values: Array
     cells: Array | None = None
     texts: Sequence[Sequence[str]] = ()
 
-    def taken(self, order: Sequence[int]) -> "Matrix":
+    def select(self, order: Sequence[int]) -> "Matrix":
         """These columns."""
         if self.cells is None:
             return Matrix(self.values[:, order])
         return Matrix(self.values[:, order], self.cells[:, order], [self.texts[at] for at in order])
 
 
-def fast(body: bytes, signature: Signature, missing_allowed: bool = False) -> torch.Tensor | None:
+def read_fast(body: bytes, signature: Signature, missing_allowed: bool = False) -> torch.Tensor | None:
     """Raw features [n, slots] of a body whose inputs are numbers (0 and 1 for booleans), texts and nulls, in lists or in
     columns; None where anything is unusual, so that the strict way must be asked."""
     if not signature.inputs or signature.has_missing_numbers:
@@ -72,7 +72,7 @@ def fast(body: bytes, signature: Signature, missing_allowed: bool = False) -> to
     return _tensor(found, signature, missing_allowed)
 
 
-def _of_numbers(signature: Signature) -> bool:
+def _are_numeric(signature: Signature) -> bool:
     """Whether JSON has a number, or 0 or 1, for each input."""
     return all(each.type in ("number", "boolean") for each in signature.inputs)
 
@@ -80,9 +80,9 @@ def _of_numbers(signature: Signature) -> bool:
 def _rows(body: bytes, opening: bytes, width: int) -> Matrix | None:
     """Rows in lists; bare values where there is one input."""
     without = None
-    if is_mixed(body, len(opening), len(body)):
+    if has_texts_or_nulls(body, len(opening), len(body)):
         made = bytearray(body)
-        if (without := blank(made, len(opening), len(made))) is None:
+        if (without := mask(made, len(opening), len(made))) is None:
             return None
         body = bytes(made)
     document: Any = simdjson.Parser().parse(body)
@@ -91,12 +91,14 @@ def _rows(body: bytes, opening: bytes, width: int) -> Matrix | None:
     rows = len(values) // width
     # What is left of the text without its numbers says how long each list is, and that nothing comes after the last.
     listed = body.translate(None, _NUMBERS)
-    if listed != _listed(opening, rows, width) and (width > 1 or listed != _listed(opening, rows, 0)):
+    if listed != _brackets_of_body(opening, rows, width) and (
+        width > 1 or listed != _brackets_of_body(opening, rows, 0)
+    ):
         return None
     return _matrix(values, width, without)
 
 
-def _matrix(values: Array, width: int, without: Blanked | None) -> Matrix:
+def _matrix(values: Array, width: int, without: Mask | None) -> Matrix:
     """The values of lists of so many, none of which is empty."""
     if without is None:
         return Matrix(values.reshape(-1, width))
@@ -104,12 +106,12 @@ def _matrix(values: Array, width: int, without: Blanked | None) -> Matrix:
 
 
 @lru_cache(maxsize=16)  # of a few kilobytes each
-def _listed(opening: bytes, rows: int, width: int) -> bytes:
+def _brackets_of_body(opening: bytes, rows: int, width: int) -> bytes:
     """What is left of the text of so many rows; with width 0 of as many bare numbers."""
-    return opening.translate(None, _NUMBERS) + _list_of(rows, width) + b"]}"
+    return opening.translate(None, _NUMBERS) + _brackets_of_rows(rows, width) + b"]}"
 
 
-def _list_of(rows: int, width: int) -> bytes:
+def _brackets_of_rows(rows: int, width: int) -> bytes:
     row = b"[" + b"," * (width - 1) + b"]," if width else b","
     return (row * rows)[:-1]
 
@@ -120,12 +122,12 @@ def _columns(body: bytes | bytearray, signature: Signature) -> Matrix | None:
     # As many brackets as columns: no list stands in another. One inside a text only makes for the strict way.
     if body.count(b"[") != len(names):
         return None
-    without: list[Blanked | None] = []
-    if not _of_numbers(signature) or b"l" in body:  # a letter is sooner found than `null`
+    without: list[Mask | None] = []
+    if not _are_numeric(signature) or b"l" in body:  # a letter is sooner found than `null`
         body = bytearray(body)
         for start, end in _lists(body):
-            mixed = is_mixed(body, start, end)
-            without.append(blank(body, start, end) if mixed else None)
+            mixed = has_texts_or_nulls(body, start, end)
+            without.append(mask(body, start, end) if mixed else None)
             if mixed and without[-1] is None:
                 return None
     document: Any = simdjson.Parser().parse(body)
@@ -162,11 +164,11 @@ def _lists(body: bytearray) -> Iterator[tuple[int, int]]:
 
 
 def _tensor(found: Matrix, signature: Signature, missing_allowed: bool) -> torch.Tensor | None:
-    values, most = found.values, greatest(signature.inputs)
+    values, most = found.values, largest_number(signature.inputs)
     if found.cells is not None:
         made = columns(values, found.cells, found.texts, signature.inputs, missing_allowed, most)
         return None if made is None else raw_features(signature.inputs, made)
-    if not _of_numbers(signature):
+    if not _are_numeric(signature):
         return None
     booleans = [at for at, each in enumerate(signature.inputs) if each.type == "boolean"]
     if booleans and not np.isin(values[:, booleans], (0, 1)).all():
@@ -183,7 +185,7 @@ class ValueList:
 
     values: Array
     width: int
-    without: Blanked | None
+    without: Mask | None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -215,7 +217,7 @@ class Cells:
     texts: dict[int, Texts]
 
 
-def of_list(
+def features_of_list(
     found: ValueList, signature: Signature, missing_allowed: bool, names: list[str] | None = None
 ) -> torch.Tensor | None:
     """Raw features [n, slots] of rows whose columns have these names, or are the inputs in their order; None where anything
@@ -233,15 +235,15 @@ def of_list(
     if names is not None and names != inputs:
         if not set(inputs) <= set(names) or not set(names) <= {*inputs, *(each.name for each in signature.outputs)}:
             return None
-        matrix = matrix.taken([names.index(each) for each in inputs])
+        matrix = matrix.select([names.index(each) for each in inputs])
     return _tensor(matrix, signature, missing_allowed)
 
 
-def without_lists(body: bytes, name: bytes) -> tuple[bytes, list[ValueList]] | None:
-    """A document with `PLACE` for each list of values under this name, and these lists. None if there are none, or if the
-    rest of the document could say `PLACE` itself.
+def extract_lists(body: bytes, name: bytes) -> tuple[bytes, list[ValueList]] | None:
+    """A document with `PLACEHOLDER` for each list of values under this name, and these lists. None if there are none, or if the
+    rest of the document could say `PLACEHOLDER` itself.
 
-    Where what is returned is JSON, each `PLACE` in it stands where such a list was; where such a list is JSON of its own, it
+    Where what is returned is JSON, each `PLACEHOLDER` in it stands for such a list; where such a list is JSON of its own, it
     was JSON in its place. The quotes of the name are never part of a text: there they would have backslashes.
     """
     parts, lists, done, at, misses = list[bytes](), list[ValueList](), 0, 0, 0
@@ -251,9 +253,9 @@ def without_lists(body: bytes, name: bytes) -> tuple[bytes, list[ValueList]] | N
         if (opening := _LIST.match(body, at)) is None:
             continue
         start = opening.end() - 1
-        for end in _ends(body, start):
-            if (found := value_list(body[start:end])) is not None:
-                parts += body[done:start], PLACE_IN_JSON
+        for end in _possible_ends(body, start):
+            if (found := parse_list(body[start:end])) is not None:
+                parts += body[done:start], PLACEHOLDER_JSON
                 lists.append(found)
                 done = at = end
                 break
@@ -262,14 +264,14 @@ def without_lists(body: bytes, name: bytes) -> tuple[bytes, list[ValueList]] | N
             if misses == MOST_MISSES:  # each goes through what is left of the body
                 return None
     rest = body[done:]
-    if not lists or b"\\" in rest or PLACE_IN_JSON in rest or any(b"\\" in each for each in parts):
+    if not lists or b"\\" in rest or PLACEHOLDER_JSON in rest or any(b"\\" in each for each in parts):
         return None
-    if any(PLACE_IN_JSON in each for each in parts[::2]):
+    if any(PLACEHOLDER_JSON in each for each in parts[::2]):
         return None
     return b"".join([*parts, rest]), lists
 
 
-def _ends(body: bytes, start: int) -> Iterator[int]:
+def _possible_ends(body: bytes, start: int) -> Iterator[int]:
     """Where the list that begins here may end: before the next text; or, if there are texts in it, before the object ends.
     A wrong end makes no list of JSON."""
     brace = body.find(b"}", start)
@@ -279,13 +281,13 @@ def _ends(body: bytes, start: int) -> Iterator[int]:
             yield end
 
 
-def value_list(text: bytes) -> ValueList | None:
+def parse_list(text: bytes) -> ValueList | None:
     """The values of a JSON list, or of a list of lists of one length; None if there is anything but numbers, texts and
     nulls."""
     without = None
-    if is_mixed(text, 0, len(text)):
+    if has_texts_or_nulls(text, 0, len(text)):
         made = bytearray(text)
-        if (without := blank(made, 0, len(made))) is None:
+        if (without := mask(made, 0, len(made))) is None:
             return None
         text = bytes(made)
     nested = text.count(b"[") > 1
@@ -296,12 +298,12 @@ def value_list(text: bytes) -> ValueList | None:
     except (ValueError, TypeError, AttributeError, RuntimeError):
         return None
     rows = len(values) // max(1, width)
-    if not rows or (nested and left != b"[%b]" % _list_of(rows, width)):
+    if not rows or (nested and left != b"[%b]" % _brackets_of_rows(rows, width)):
         return None
     return ValueList(values, width, without)
 
 
-def number_cells(rows: bytes, width: int, separator: bytes, texts: Collection[int]) -> Cells | None:
+def parse_cells(rows: bytes, width: int, separator: bytes, texts: Collection[int]) -> Cells | None:
     """Lines of so many cells, each a number as JSON writes it or empty; in the columns `texts` any text without quotes. None
     if there is anything else.
 

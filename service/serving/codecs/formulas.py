@@ -14,7 +14,7 @@ _QUOTED = re.compile(rf"'(?={BEGINS})")
 _FORMULA = re.compile(rf"(?!{_NUMBER}\Z)(?={BEGINS})")
 
 
-def kept(frame: "pl.DataFrame") -> "pl.DataFrame":
+def escape(frame: "pl.DataFrame") -> "pl.DataFrame":
     """The frame with no text, nor a name of a column, that begins like a formula."""
     import polars as pl
 
@@ -25,17 +25,17 @@ def kept(frame: "pl.DataFrame") -> "pl.DataFrame":
     return made
 
 
-def are_in(rows: bytes) -> bool:
+def has_escaped(rows: bytes) -> bool:
     """Whether there may be texts in rows that were kept."""
     return b"'" in rows and _IN_ROWS.search(rows) is not None
 
 
-def name_of(name: str) -> str:
+def unescape_name(name: str) -> str:
     """The name of a column as it was before it was kept."""
     return name[1:] if _QUOTED.match(name) else name
 
 
-def text_of(frame: "pl.DataFrame") -> "pl.DataFrame":
+def unescape(frame: "pl.DataFrame") -> "pl.DataFrame":
     """The frame with its texts as they were before they were kept."""
     import polars as pl
 

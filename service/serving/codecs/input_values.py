@@ -18,23 +18,23 @@ from service.workflow.signature import Input
 from service.workflow.spec_base import MOST_FAULTS
 
 ABSENT = "is missing, and this model was trained without missing values"
-Wrong = dict[int, str]  # by row, what is wrong with its value; the first rows of them
-Read = Callable[[Input, Sequence[Any], float], tuple[Numbers | Texts, Wrong]]
+RowErrors = dict[int, str]  # by row, what is wrong with its value; the first rows of them
+Read = Callable[[Input, Sequence[Any], float], tuple[Numbers | Texts, RowErrors]]
 _BOOLEANS = frozenset((bool, int, float, type(None)))
 _TEXTS = frozenset((str, type(None)))
 
 
-def greatest(inputs: Sequence[Input]) -> float:
+def largest_number(inputs: Sequence[Input]) -> float:
     """The largest number that these inputs take."""
-    return greatest_of(raw_dtype(inputs))
+    return largest_number_of(raw_dtype(inputs))
 
 
-def greatest_of(dtype: "np.dtype[Any]") -> float:
+def largest_number_of(dtype: "np.dtype[Any]") -> float:
     """The largest number that a raw tensor of this type takes."""
     return FLOAT64_MAX if dtype == np.float64 else FLOAT32_MAX
 
 
-def block(kind: str, columns: Sequence[Sequence[Any]], most: float) -> Numbers | None:
+def number_block(kind: str, columns: Sequence[Sequence[Any]], most: float) -> Numbers | None:
     """Columns of numbers, or of booleans, whose values are all as they should be: float64 [columns, n], NaN for null.
     None where there is any other, so that a closer look is needed."""
     made, missing = array("d"), 0
@@ -62,7 +62,7 @@ def block(kind: str, columns: Sequence[Sequence[Any]], most: float) -> Numbers |
     return numbers
 
 
-def block_of_texts(columns: Sequence[Sequence[str]], most: float) -> Numbers | None:
+def number_block_of_texts(columns: Sequence[Sequence[str]], most: float) -> Numbers | None:
     """Columns of texts that are numbers as JSON writes them, or empty: float64 [columns, n], NaN for an empty one. None where
     there is any other, so that a closer look is needed."""
     joined = (",".join(values if all(values) else [text or "0" for text in values]) for values in columns)
@@ -82,7 +82,7 @@ def block_of_texts(columns: Sequence[Sequence[str]], most: float) -> Numbers | N
     return numbers
 
 
-def from_values(of: Input, values: Sequence[Any], most: float) -> tuple[Numbers | Texts, Wrong]:
+def from_values(of: Input, values: Sequence[Any], most: float) -> tuple[Numbers | Texts, RowErrors]:
     """A column from values as JSON has them, and what is wrong with some of them. An empty or blank text is a missing one, as
     are the words of the data for it."""
     if of.type == "category" and set(map(type, values)) <= _TEXTS:
@@ -92,14 +92,14 @@ def from_values(of: Input, values: Sequence[Any], most: float) -> tuple[Numbers 
     return _converted(of, values, KINDS[of.type].from_value, most)
 
 
-def from_texts(of: Input, given: Sequence[str | None], most: float) -> tuple[Numbers | Texts, Wrong]:
+def from_texts(of: Input, given: Sequence[str | None], most: float) -> tuple[Numbers | Texts, RowErrors]:
     """A column from texts that stand for values, as in a query or in CSV, and what is wrong with some of them."""
     if of.type == "category":  # a text stands for itself
         return from_values(of, given, most)
     return _converted(of, given, KINDS[of.type].from_text, most)
 
 
-def from_distinct(of: Input, given: Texts, most: float, read: Read | None = None) -> tuple[Numbers | Texts, Wrong]:
+def from_distinct(of: Input, given: Texts, most: float, read: Read | None = None) -> tuple[Numbers | Texts, RowErrors]:
     """A column from texts, each distinct one read once, as by `from_values` or by another; and what is wrong with some of
     them. The distinct texts come in the order of their first rows."""
     column, wrong = (read or from_values)(of, [*given.values, None], most)
@@ -111,15 +111,15 @@ def from_distinct(of: Input, given: Texts, most: float, read: Read | None = None
 
 def _converted(
     of: Input, values: Sequence[Any], convert: Callable[[Any, How], float | str | None], most: float
-) -> tuple[Numbers | Texts, Wrong]:
+) -> tuple[Numbers | Texts, RowErrors]:
     """Value by value."""
     converted: list[Any] = []
-    wrong = Wrong()
+    wrong = RowErrors()
     for row, value in enumerate(values):
         try:
             found = None if value is None else convert(value, of.how)
             if of.type == "number" and type(found) is float and not -most <= found <= most:
-                raise ValueError(shown_beyond(most))
+                raise ValueError(out_of_range(most))
             converted.append(found)
         except ValueError as error:
             converted.append(None)
@@ -130,13 +130,13 @@ def _converted(
     return np.array([MISSING if each is None else each for each in converted], np.float64), wrong
 
 
-def absent(column: Numbers | Texts, wrong: Wrong) -> Wrong:
+def missing_errors(column: Numbers | Texts, wrong: RowErrors) -> RowErrors:
     """What is wrong with the values of a column, where none may be missing."""
     missing = column.codes < 0 if isinstance(column, Texts) else np.isnan(column)
     rows = np.flatnonzero(missing)[: MOST_FAULTS + len(wrong)].tolist()
     return dict.fromkeys(rows, ABSENT) | wrong  # what is wrong has become no value, either
 
 
-def shown_beyond(most: float) -> str:
+def out_of_range(most: float) -> str:
     """What is wrong with a number that is larger."""
     return f"is beyond what a float{32 if most == FLOAT32_MAX else 64} can hold"

@@ -13,13 +13,13 @@ import numpy as np
 import torch
 
 from service.serving.codecs.input_values import (
-    Wrong,
-    absent,
-    block,
-    block_of_texts,
+    RowErrors,
     from_distinct,
     from_values,
-    greatest,
+    largest_number,
+    missing_errors,
+    number_block,
+    number_block_of_texts,
 )
 from service.serving.codecs.input_values import from_texts as column_from_texts
 from service.serving.limits import MOST_ROWS
@@ -144,7 +144,7 @@ class _Reader:
         self.inputs = self.signature.inputs
         self.names = [each.name for each in self.inputs]
         self.known = {*self.names, *(each.name for each in self.signature.outputs), *(self.signature.ignored or ())}
-        self.most = greatest(self.inputs)
+        self.most = largest_number(self.inputs)
         self.plain = all(each.type == "number" and not each.how.missing_numbers for each in self.inputs)
 
     def rows(self, instances: object, at: str) -> torch.Tensor:
@@ -162,7 +162,7 @@ class _Reader:
         else:
             flat, good, faults = self._row_by_row(rows, at)
         width = len(self.names)
-        numbers = block("number", [flat], self.most) if self.plain and not faults else None
+        numbers = number_block("number", [flat], self.most) if self.plain and not faults else None
         if numbers is not None and (self.missing_allowed or not np.isnan(numbers).any()):
             return torch.from_numpy(numbers.reshape(-1, width).astype(raw_dtype(self.inputs)))
         columns = [flat[k::width] for k in range(width)] if good else []
@@ -264,17 +264,17 @@ class _Reader:
         faults += [Fault(f"{at}{step(name)}", message) for name in absent]
         return faults[:MOST_FAULTS]
 
-    def _arrays(self, columns: Sequence[Column | Numbers | Texts]) -> tuple[list[Numbers | Texts], list[Wrong]]:
+    def _arrays(self, columns: Sequence[Column | Numbers | Texts]) -> tuple[list[Numbers | Texts], list[RowErrors]]:
         """Each column as an array, and what is wrong with its values. Plain numbers are read together."""
         arrays: dict[int, Numbers | Texts] = {}
-        wrong: list[Wrong] = [{} for _ in columns]
+        wrong: list[RowErrors] = [{} for _ in columns]
         lists: dict[int, Column] = {}
         read = column_from_texts if self.texts else from_values
         for k, values in enumerate(columns):
             if isinstance(values, Texts):
                 arrays[k], wrong[k] = from_distinct(self.inputs[k], values, self.most, read)
                 if not self.missing_allowed:
-                    wrong[k] = absent(arrays[k], wrong[k])
+                    wrong[k] = missing_errors(arrays[k], wrong[k])
             elif not isinstance(values, np.ndarray):
                 lists[k] = values
             elif self.inputs[k].type == "number" and self._is_plain(values) and not self.inputs[k].how.missing_numbers:
@@ -290,7 +290,7 @@ class _Reader:
         for k in lists.keys() - arrays.keys():
             arrays[k], wrong[k] = read(self.inputs[k], lists[k], self.most)
             if not self.missing_allowed:
-                wrong[k] = absent(arrays[k], wrong[k])
+                wrong[k] = missing_errors(arrays[k], wrong[k])
         return [arrays[k] for k in range(len(columns))], wrong
 
     def _is_usual(self, of: Input) -> bool:
@@ -298,7 +298,7 @@ class _Reader:
         return not of.how.missing_numbers and (not self.texts or of.decimal is None)
 
     def _block(self, kind: str, columns: Sequence[Column]) -> Numbers | None:
-        return block_of_texts(columns, self.most) if self.texts else block(kind, columns, self.most)
+        return number_block_of_texts(columns, self.most) if self.texts else number_block(kind, columns, self.most)
 
     def _is_plain(self, numbers: Numbers) -> bool:
         """Whether an array has nothing but numbers that are as they should be."""

@@ -6,9 +6,9 @@ import numpy as np
 import orjson
 import torch
 
-from service.serving.codecs.fast_json import fast
+from service.serving.codecs.fast_json import read_fast
 from service.serving.codecs.instances import from_rows
-from service.serving.codecs.json import in_parts, values
+from service.serving.codecs.json import chunks, values
 from service.serving.codecs.tables import Array
 from service.serving.limits import MOST_EMPTY_LINES, MOST_ROWS, check_lines, check_rows, invalid
 from service.serving.warm_models import Warm
@@ -88,7 +88,7 @@ def _numbers(text: bytes, count: int, signature: Signature) -> torch.Tensor | No
     # a text that goes on in the next line.
     if text[:1] != b"[" or text[-1:] != b"]" or b'"' in text or text.count(b"]\n[") != count - 1:
         return None
-    found = fast(b'{"instances":[%b]}' % text.replace(b"\n", b","), signature)
+    found = read_fast(b'{"instances":[%b]}' % text.replace(b"\n", b","), signature)
     return found if found is not None and len(found) == count else None
 
 
@@ -123,7 +123,7 @@ def _row(line: bytes, number: int) -> Any:
 
 def write(warm: Warm, answers: Array) -> bytes:
     """One line for each row."""
-    return b"".join(_written(warm, part) for part in in_parts(warm, answers))
+    return b"".join(_written(warm, part) for part in chunks(warm, answers))
 
 
 def _written(warm: Warm, answers: Array) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from service.serving.codecs.json import HOLDS
+from service.serving.codecs.json import THRESHOLD
 from service.serving.codecs.tensors import BOOL, BYTES, Values, takes_a_matrix
 from service.serving.forward import Array
 from service.workflow.data.schema import Scalar
@@ -21,7 +21,7 @@ FLOATS = {"float32": "FP32", "float64": "FP64"}
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class TensorSpec:
     """A tensor without values: [rows], or [rows, columns]."""
 
     name: str
@@ -33,25 +33,25 @@ class Described:
         return [rows] if self.columns is None else [rows, self.columns]
 
 
-def inputs(signature: Signature) -> list[Described]:
+def inputs(signature: Signature) -> list[TensorSpec]:
     """The form that clients are told: one tensor of numbers where that holds all, else one for each input."""
     if takes_a_matrix(signature):
-        return [Described(MATRIX, FLOATS[raw_dtype(signature.inputs).name], len(signature.inputs))]
-    return [Described(each.name, datatype(each), 1) for each in signature.inputs]
+        return [TensorSpec(MATRIX, FLOATS[raw_dtype(signature.inputs).name], len(signature.inputs))]
+    return [TensorSpec(each.name, datatype_of(each), 1) for each in signature.inputs]
 
 
-def outputs(signature: Signature) -> list[Described]:
+def outputs(signature: Signature) -> list[TensorSpec]:
     """A number for each target by its name; for classes `label` and `probabilities`, for several labels `labels` and
     `probabilities`."""
     if signature.classifies:
         return [
-            Described("label", label_datatype(signature.classes), None),
-            Described("probabilities", "FP32", len(signature.classes)),
+            TensorSpec("label", datatype_of_classes(signature.classes), None),
+            TensorSpec("probabilities", "FP32", len(signature.classes)),
         ]
     if signature.task is Task.MULTILABEL:
         count = len(signature.outputs)
-        return [Described("labels", BOOL, count), Described("probabilities", "FP32", count)]
-    return [Described(each.name, FLOATS[each.dtype or "float32"], None) for each in signature.outputs]
+        return [TensorSpec("labels", BOOL, count), TensorSpec("probabilities", "FP32", count)]
+    return [TensorSpec(each.name, FLOATS[each.dtype or "float32"], None) for each in signature.outputs]
 
 
 def columns(signature: Signature) -> list[str]:
@@ -61,12 +61,12 @@ def columns(signature: Signature) -> list[str]:
     return [as_text(each) for each in signature.classes]
 
 
-def datatype(of: Input) -> str:
+def datatype_of(of: Input) -> str:
     """The datatype of an input."""
     return FLOATS[of.dtype or "float32"] if of.type == "number" else DATATYPES[of.type]
 
 
-def label_datatype(classes: Sequence[Scalar]) -> str:
+def datatype_of_classes(classes: Sequence[Scalar]) -> str:
     """The datatype of the classes as they stand in the data."""
     types = {type(each) for each in classes}
     if types == {bool}:
@@ -80,14 +80,14 @@ def values(signature: Signature, answers: Array) -> list[Values]:
     """The values of each output for a model's answers [rows, outputs], flat; a label that is not known is None."""
     if signature.classifies:
         classes: Sequence[Any] = signature.classes
-        if label_datatype(signature.classes) == BYTES:
+        if datatype_of_classes(signature.classes) == BYTES:
             classes = [as_text(each) for each in classes]
         known: Array = np.asarray(np.isfinite(answers).all(axis=1))
         best: Array = answers.argmax(axis=1)
         labels = [classes[at] if sure else None for at, sure in zip(best.tolist(), known.tolist(), strict=True)]
         return [labels, answers.reshape(-1)]
     if signature.task is Task.MULTILABEL:
-        return [(answers > HOLDS).reshape(-1), answers.reshape(-1)]
+        return [(answers > THRESHOLD).reshape(-1), answers.reshape(-1)]
     # Each of its own type: beside a float64 all answers are one.
     return [np.ascontiguousarray(answers[:, at], of.dtype or "float32") for at, of in enumerate(signature.outputs)]
 

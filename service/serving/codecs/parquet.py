@@ -32,7 +32,7 @@ def read_small(body: bytes, signature: Signature, missing_allowed: bool) -> torc
     return _read(body, signature, missing_allowed) if parquet_pages.check(body) <= SMALL else None
 
 
-def weight(body: bytes) -> int:
+def memory_of(body: bytes) -> int:
     """About how many bytes of memory reading takes, beside the body: the pages, the table, and the tensor made of it.
 
     Raises:

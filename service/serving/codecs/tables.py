@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from service.serving.codecs.json import HOLDS
+from service.serving.codecs.json import THRESHOLD
 from service.workflow.data.types.category import as_text
 from service.workflow.signature import Signature
 from service.workflow.tasks import Task
@@ -38,6 +38,6 @@ def answers_frame(signature: Signature, answers: Array) -> "pl.DataFrame":
         for at, (name, dtype) in enumerate(zip(names, dtypes, strict=True))
     ]
     if signature.task is Task.MULTILABEL:
-        columns = [(each > HOLDS).alias(f"label_{each.name}") for each in told]
+        columns = [(each > THRESHOLD).alias(f"label_{each.name}") for each in told]
         told = [each.alias(f"probability_{each.name}") for each in told]
     return pl.DataFrame([*columns, *told])

@@ -10,7 +10,15 @@ import orjson
 
 from service.serving.codecs import outputs
 from service.serving.codecs.codec import Encoder, Rows
-from service.serving.codecs.fast_json import INPUTS, PLACE, WORTH_IT, ValueList, fast, of_list, without_lists
+from service.serving.codecs.fast_json import (
+    INPUTS,
+    LEAST_FAST_BYTES,
+    PLACEHOLDER,
+    ValueList,
+    extract_lists,
+    features_of_list,
+    read_fast,
+)
 from service.serving.codecs.json import MEDIA_TYPE, NUMPY, json_decoder, read_envelope
 from service.serving.forward import Array
 from service.serving.limits import invalid
@@ -33,7 +41,7 @@ class _Request:
 
 
 def _decode(body: bytes) -> _Request:
-    if len(body) < WORTH_IT:
+    if len(body) < LEAST_FAST_BYTES:
         return plain(decode_body(body))
     if body.startswith(b'{"instances"'):
         return _Request(body, columns=False, whole=body)
@@ -45,10 +53,10 @@ def _decode(body: bytes) -> _Request:
 def _rows_beside(body: bytes) -> _Request | None:
     """The rows of a body with something beside them, such as `signature_name`, alone."""
     for name in ("instances", "inputs"):
-        found = without_lists(body, name.encode())
+        found = extract_lists(body, name.encode())
         if found is not None and len(found[1]) == 1:
             document = decode_body(found[0])
-            if isinstance(document, dict) and document.get(name) == PLACE:
+            if isinstance(document, dict) and document.get(name) == PLACEHOLDER:
                 rest = plain({**document, name: []})
                 if rest.body.keys() == {"instances"}:
                     return _Request(found[1][0], rest.columns, whole=body)
@@ -112,7 +120,7 @@ def _read(warm: Warm, given: _Request) -> Rows:
     document = given.body
     if given.whole is None:
         return read_envelope(warm, document)
-    by = of_list if isinstance(document, ValueList) else fast
+    by = features_of_list if isinstance(document, ValueList) else read_fast
     raw = by(document, warm.signature, warm.model.fills_missing)
     return (
         read_envelope(warm, plain(decode_body(given.whole), count_brackets(given.whole)).body) if raw is None else raw

@@ -24,7 +24,7 @@ INTEGERS = {f"{sign}INT{bits}": f"<{sign.lower() or 'i'}{bits // 8}" for sign in
 FLOATS = {FP16: "<f2", BF16: "<u2", "FP32": "<f4", "FP64": "<f8"}  # NumPy has no BF16: the upper half of a float32
 DTYPES = {name: np.dtype(code) for name, code in ({BOOL: "u1"} | INTEGERS | FLOATS).items()}
 _NATIVE = frozenset(map(np.dtype, ("<f4", "<f8")))  # any other number becomes a float64
-_HOLDS: dict[str, tuple[frozenset[type], str]] = {  # what JSON may hold for each
+_JSON_TYPES: dict[str, tuple[frozenset[type], str]] = {  # what JSON may hold for each
     BYTES: (frozenset({str}), "texts"),
     BOOL: (frozenset({bool, int}), "true or false"),
     **{each: (frozenset({int}), "whole numbers") for each in INTEGERS},
@@ -35,7 +35,7 @@ Values = Array | list[Any]  # flat, in row-major order; BYTES as texts, None for
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ParsedList:
     """The values of a list in JSON that were read together: float64 [n] with NaN for null, or texts; and its shape."""
 
     values: Array | Texts
@@ -55,12 +55,12 @@ class Read:
         )
 
 
-def read_together(datatype: object, found: ValueList) -> Read | None:
+def parsed_list(datatype: object, found: ValueList) -> ParsedList | None:
     """The values of a list for a tensor of this datatype; None where they need a closer look."""
     if datatype not in ("FP32", "FP64", BYTES):  # a float64 does not tell whole numbers from others
         return None
     values = found.texts() if datatype == BYTES else found.numbers()
-    return None if values is None else Read(values, found.shape)
+    return None if values is None else ParsedList(values, found.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def from_json(datatype: str, shape: tuple[int, ...], data: object, at: str) -> V
     """
     if datatype in (FP16, BF16):
         raise invalid(f"{datatype} cannot be sent as JSON; send its bytes, or FP32", at)
-    if isinstance(data, Read):
+    if isinstance(data, ParsedList):
         if data.shape in (shape, (math.prod(shape),)):
             return data.values
         data = data.as_json()
@@ -110,7 +110,7 @@ def from_json(datatype: str, shape: tuple[int, ...], data: object, at: str) -> V
     types = set(map(type, flat))
     missing = type(None) in types
     types -= {type(None)}
-    wanted, what = _HOLDS[datatype]
+    wanted, what = _JSON_TYPES[datatype]
     if not types <= wanted:
         odd = next(each for each in flat if each is not None and type(each) not in wanted)
         raise invalid(f"{datatype} holds {what}, not {shown(odd)}", at)

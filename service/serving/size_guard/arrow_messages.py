@@ -69,7 +69,7 @@ def check_file(file: bytes) -> int:
         root = Table(footer, read("<I", footer, 0))
         if (schema := root.table(1)) is None:
             raise ValueError
-        check_flat(schema)
+        check_not_nested(schema)
         for field in (2, 3):  # dictionaries and batches
             count, first = root.vector(field)
             for each in range(count):
@@ -114,7 +114,7 @@ def _message(metadata: bytes) -> _Message:
     if header is None or kind not in (SCHEMA, DICTIONARY, BATCH):
         raise ValueError
     if kind == SCHEMA:
-        check_flat(header)
+        check_not_nested(header)
         return _Message(kind, 0, 0, length, ())
     batch = header.table(1) if kind == DICTIONARY else header
     if batch is None:
@@ -142,7 +142,7 @@ def _buffers(batch: Table, length: int) -> tuple[int, ...]:
     return tuple(starts) if batch.at(3) is not None else ()
 
 
-def check_flat(schema: Table) -> None:
+def check_not_nested(schema: Table) -> None:
     """No column is made of columns: readers follow them as deep as they go.
 
     Raises:

@@ -25,7 +25,7 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Blanked:
+class Mask:
     """Where the texts and the nulls are that were blanked, by the number of commas before each: where a list has no empty
     list in it, that is the position among its values, all lists in it as one. `codes` tells which of the distinct `texts` a
     text is."""
@@ -43,12 +43,12 @@ class Blanked:
         return found
 
 
-def is_mixed(json: bytes | bytearray, start: int, end: int) -> bool:
+def has_texts_or_nulls(json: bytes | bytearray, start: int, end: int) -> bool:
     """Whether there may be texts or nulls in this part of a document."""
     return json.find(b'"', start, end) >= 0 or json.find(b"n", start, end) >= 0
 
 
-def blank(json: bytearray, start: int, end: int) -> Blanked | None:
+def mask(json: bytearray, start: int, end: int) -> Mask | None:
     """Blanks the texts and the nulls in this part of a document. None if a text is empty, does not end, or has a backslash or
     what JSON does not take in it, or if there are too many.
 
@@ -63,17 +63,17 @@ def blank(json: bytearray, start: int, end: int) -> Blanked | None:
         return None
     quotes = np.flatnonzero(are_quotes)
     starts, ends = quotes[::2], quotes[1::2]
-    told = _told_apart(made, starts + 1, ends)
-    if told is None or not _blank_texts(made, starts, ends - starts + 1):
+    told = _distinct_texts(made, starts + 1, ends)
+    if told is None or not _mask_texts(made, starts, ends - starts + 1):
         return None
     nulls = np.flatnonzero(made == NULL[0])
-    if len(nulls) and not _blank_nulls(made, nulls):
+    if len(nulls) and not _mask_nulls(made, nulls):
         return None
     commas = np.flatnonzero(made == COMMA)
-    return Blanked(told[0], np.searchsorted(commas, starts), told[1], np.searchsorted(commas, nulls))
+    return Mask(told[0], np.searchsorted(commas, starts), told[1], np.searchsorted(commas, nulls))
 
 
-def _blank_texts(made: Array, starts: Array, sizes: Array) -> bool:
+def _mask_texts(made: Array, starts: Array, sizes: Array) -> bool:
     """Whether these texts, with their quotes, were blanked: none is empty."""
     if not len(starts):
         return True
@@ -84,7 +84,7 @@ def _blank_texts(made: Array, starts: Array, sizes: Array) -> bool:
     return True
 
 
-def _blank_nulls(made: Array, starts: Array) -> bool:
+def _mask_nulls(made: Array, starts: Array) -> bool:
     """Whether these nulls were blanked: each is one."""
     if starts[-1] + len(NULL) > len(made) or any((made[starts + at] != byte).any() for at, byte in enumerate(NULL)):
         return False
@@ -93,12 +93,12 @@ def _blank_nulls(made: Array, starts: Array) -> bool:
     return True
 
 
-def _told_apart(given: Array, starts: Array, ends: Array) -> tuple[list[str], Array] | None:
+def _distinct_texts(given: Array, starts: Array, ends: Array) -> tuple[list[str], Array] | None:
     """The distinct texts between these positions; and which of them each is (int32 [n]). None if one is no UTF-8, or if a
     control character makes it no text of JSON."""
     sizes = ends - starts
     longest = int(sizes.max(initial=0))
-    found = _by_words(given, starts, sizes, -(-longest // 8) * 8) if 0 < longest <= SHORT else None
+    found = _codes_of_short_texts(given, starts, sizes, -(-longest // 8) * 8) if 0 < longest <= SHORT else None
     if found is not None:
         codes, firsts = found
         distinct = [given[starts[at] : ends[at]].tobytes() for at in firsts]
@@ -113,7 +113,7 @@ def _told_apart(given: Array, starts: Array, ends: Array) -> tuple[list[str], Ar
         return None
 
 
-def _by_words(given: Array, starts: Array, sizes: Array, width: int) -> tuple[Array, list[int]] | None:
+def _codes_of_short_texts(given: Array, starts: Array, sizes: Array, width: int) -> tuple[Array, list[int]] | None:
     """The code of each text, and the first one with each code; None if there are many distinct ones. The last word of a text
     is filled up with the byte 0, which none has."""
     if starts[-1] + width > len(given):
@@ -161,7 +161,7 @@ def columns(
         if codes.min() < A_NULL:
             return None
         elsewhere -= np.count_nonzero(codes > A_NULL)
-        made, wrong = from_distinct(each, _used(codes, texts[at]), most)
+        made, wrong = from_distinct(each, _drop_unused(codes, texts[at]), most)
         missing = made.codes < 0 if isinstance(made, Texts) else np.isnan(made)
         if wrong or (not missing_allowed and missing.any()):
             return None
@@ -169,7 +169,7 @@ def columns(
     return None if elsewhere else found
 
 
-def _used(codes: Array, texts: Sequence[str]) -> Texts:
+def _drop_unused(codes: Array, texts: Sequence[str]) -> Texts:
     """The column of these codes, with no other texts than those that stand in it."""
     counts = np.bincount(codes + 1, minlength=len(texts) + 1)[1:]
     if counts.all():
