@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from service.serving.codecs.codec import split
 from service.serving.errors import DeadlineExceeded, Overloaded, PredictionFailed
 from service.serving.forward import Array, forward
 from service.serving.pending_prediction import FULL_PLACE_WORK, PendingPrediction
@@ -214,12 +215,10 @@ def _together(batch: Sequence[PendingPrediction], observe: Observe) -> list[byte
     if len({pending.encoder.write for pending in batch}) == 1:
         bodies = first.encoder.write(first.version, first.warm, answers, counts)
     else:
-        bodies, start = [], 0
-        for pending in batch:
-            bodies += pending.encoder.write(
-                pending.version, pending.warm, answers[start : start + pending.count], [pending.count]
-            )
-            start += pending.count
+        bodies = [
+            pending.encoder.write(pending.version, pending.warm, part, [pending.count])[0]
+            for pending, part in zip(batch, split(answers, counts), strict=True)
+        ]
     rendered = time.perf_counter()
     observe(first.version, "forward", computed - began, len(batch))
     observe(first.version, "render", rendered - computed, len(batch))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from service.serving.codecs import json_lines
-from service.serving.codecs.tables import Array
+from service.serving.forward import Array
 from service.serving.limits import check_lines, invalid
 from service.serving.warm_models import Warm
 from service.workflow.errors import InvalidInstances

@@ -16,7 +16,7 @@ def parts(path: str, start: str, end: str) -> tuple[str, str, str] | None:
     return (name, rest[0], rest[1]) if len(rest) == 2 and name and rest[1] else None
 
 
-def model_of(path: str) -> Reference | None:
-    """The model whose predictions a path asks for; None for every other path."""
-    found = parts(path, START, END)
+def model_of(path: str, start: str = START, end: str = END) -> Reference | None:
+    """The model of a path `{start}{name}{end}` or `{start}{name}/versions/{version}{end}`; None for every other path."""
+    found = parts(path, start, end)
     return (found[0], found[2] or None) if found is not None and found[1] in ("", "versions") else None

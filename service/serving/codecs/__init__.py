@@ -2,12 +2,11 @@
 its own, and is chosen by the dialect in `service/api/dialects/`. polars is imported when a format that needs it is used."""
 
 from collections.abc import Callable, Sequence
-from itertools import accumulate
 
 import torch
 
 from service.serving.codecs import arrow, csv, json, json_lines, npy, parquet
-from service.serving.codecs.codec import QUICK, Decoder, Encoder, Rows, polars_is_loaded
+from service.serving.codecs.codec import QUICK, Decoder, Encoder, Rows, polars_is_loaded, split
 from service.serving.forward import Array
 from service.serving.limits import MOST_VALUES
 from service.serving.served_version import ServedVersion
@@ -40,8 +39,7 @@ def _decoder(
 
 def _encoder(media_type: str, write: Callable[[Warm, Array], bytes], by_polars: bool = False) -> Encoder:
     def bodies(_: ServedVersion, warm: Warm, answers: Array, counts: Sequence[int]) -> list[bytes]:
-        ends = accumulate(counts)
-        return [write(warm, answers[end - count : end]) for end, count in zip(ends, counts, strict=True)]
+        return [write(warm, each) for each in split(answers, counts)]
 
     return Encoder(media_type, bodies, by_polars)
 

@@ -5,7 +5,8 @@ import io
 import torch
 
 from service.serving.codecs.columns import from_frame, polars_called
-from service.serving.codecs.tables import Array, answers_frame
+from service.serving.codecs.tables import answers_frame
+from service.serving.forward import Array
 from service.serving.size_guard import arrow_messages
 from service.serving.warm_models import Warm
 from service.workflow.signature import Signature

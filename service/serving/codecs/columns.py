@@ -9,6 +9,7 @@ import torch
 
 from service.serving.codecs.input_values import (
     RowErrors,
+    from_distinct,
     from_texts,
     from_values,
     largest_number,
@@ -172,15 +173,12 @@ def _column(each: Input, series: "pl.Series", as_text: bool, most: float) -> tup
     if len(series) < MANY and not _is_long(series):
         return read(each, series.to_list(), most)
     distinct = series.drop_nulls().unique(maintain_order=True)
-    column, wrong = read(each, [*distinct.to_list(), None], most)
-    codes = np.full(len(series), len(distinct))
+    codes = np.full(len(series), -1)
     if len(distinct):
         places = pl.Series(range(len(distinct)), dtype=pl.Int64)
-        found = series.replace_strict(distinct, places, default=len(distinct), return_dtype=pl.Int64)
-        codes = found.fill_null(len(distinct)).to_numpy()
-    rows_of = ((np.flatnonzero(codes == code)[:MOST_FAULTS].tolist(), message) for code, message in wrong.items())
-    wrong = {row: message for rows, message in rows_of for row in rows}
-    return Texts(column.codes[codes], column.values) if isinstance(column, Texts) else column[codes], wrong
+        found = series.replace_strict(distinct, places, default=-1, return_dtype=pl.Int64)
+        codes = found.fill_null(-1).to_numpy()
+    return from_distinct(each, Texts(codes, distinct.to_list()), most, read)
 
 
 def _is_long(series: "pl.Series") -> bool:

@@ -15,7 +15,8 @@ from service.serving.codecs.columns import from_frame, from_matrix, polars_calle
 from service.serving.codecs.fast_json import parse_cells
 from service.serving.codecs.input_values import largest_number
 from service.serving.codecs.instances import check_names, from_texts
-from service.serving.codecs.tables import Array, answers_frame
+from service.serving.codecs.tables import answers_frame
+from service.serving.forward import Array
 from service.serving.limits import MOST_EMPTY_LINES, MOST_ROWS, MOST_VALUES, check_lines, invalid
 from service.serving.warm_models import Warm
 from service.workflow.data.formats import csv_faults

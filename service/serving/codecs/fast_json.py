@@ -14,8 +14,9 @@ import numpy as np
 import simdjson
 import torch
 
-from service.serving.codecs.input_values import largest_number
+from service.serving.codecs.input_values import are_numeric, largest_number, parse_numbers
 from service.serving.codecs.masked_json import A_NULL, A_NUMBER, Mask, columns, has_texts_or_nulls, mask
+from service.serving.forward import Array
 from service.serving.limits import MOST_ROWS
 from service.workflow.data.table import Texts
 from service.workflow.encode import raw_dtype, raw_features
@@ -33,8 +34,6 @@ _INSTANCES = re.compile(
 )
 _LIST = re.compile(_SPACE + b":" + _SPACE + rb"\[")
 INPUTS = re.compile(_SPACE + rb"\{" + _SPACE + rb'"inputs"' + _SPACE + b":" + _SPACE + rb"\{")
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,6 @@ def read_fast(body: bytes, signature: Signature, missing_allowed: bool = False) 
     if found is None or not 0 < len(found.values) <= MOST_ROWS:
         return None
     return _tensor(found, signature, missing_allowed)
-
-
-def _are_numeric(signature: Signature) -> bool:
-    """Whether JSON has a number, or 0 or 1, for each input."""
-    return all(each.type in ("number", "boolean") for each in signature.inputs)
 
 
 def _rows(body: bytes, opening: bytes, width: int) -> Matrix | None:
@@ -123,7 +117,7 @@ def _columns(body: bytes | bytearray, signature: Signature) -> Matrix | None:
     if body.count(b"[") != len(names):
         return None
     without: list[Mask | None] = []
-    if not _are_numeric(signature) or b"l" in body:  # a letter is sooner found than `null`
+    if not are_numeric(signature.inputs) or b"l" in body:  # a letter is sooner found than `null`
         body = bytearray(body)
         for start, end in _lists(body):
             mixed = has_texts_or_nulls(body, start, end)
@@ -168,7 +162,7 @@ def _tensor(found: Matrix, signature: Signature, missing_allowed: bool) -> torch
     if found.cells is not None:
         made = columns(values, found.cells, found.texts, signature.inputs, missing_allowed, most)
         return None if made is None else raw_features(signature.inputs, made)
-    if not _are_numeric(signature):
+    if not are_numeric(signature.inputs):
         return None
     booleans = [at for at, each in enumerate(signature.inputs) if each.type == "boolean"]
     if booleans and not np.isin(values[:, booleans], (0, 1)).all():
@@ -293,12 +287,9 @@ def parse_list(text: bytes) -> ValueList | None:
     nested = text.count(b"[") > 1
     left = text.translate(None, _NUMBERS) if nested else b""
     width = left.find(b"]") - 1 if nested else 0
-    try:
-        values = np.frombuffer(simdjson.Parser().parse(text).as_buffer(of_type="d"))  # type: ignore[union-attr]
-    except (ValueError, TypeError, AttributeError, RuntimeError):
-        return None
-    rows = len(values) // max(1, width)
-    if not rows or (nested and left != b"[%b]" % _brackets_of_rows(rows, width)):
+    values = parse_numbers(text)
+    rows = 0 if values is None else len(values) // max(1, width)
+    if values is None or not rows or (nested and left != b"[%b]" % _brackets_of_rows(rows, width)):
         return None
     return ValueList(values, width, without)
 
@@ -339,10 +330,10 @@ def parse_cells(rows: bytes, width: int, separator: bytes, texts: Collection[int
     text = b"[%b]" % made.tobytes()
     numbers = np.full(ends.size, np.nan)
     if len(kept):
-        try:
-            numbers[~left_out.ravel()] = np.frombuffer(simdjson.Parser().parse(text).as_buffer(of_type="d"))  # type: ignore[union-attr]
-        except (ValueError, TypeError, AttributeError, RuntimeError):
+        found_numbers = parse_numbers(text)
+        if found_numbers is None or len(found_numbers) != len(kept):
             return None
+        numbers[~left_out.ravel()] = found_numbers
     if text.count(b"[") != 1:  # lists in it would be flattened
         return None
     return Cells(numbers.reshape(-1, width), found)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import simdjson
 
+from service.serving.forward import Array
 from service.workflow.data.table import Numbers, Texts
 from service.workflow.data.types.column_kind import SPACE, is_missing
 from service.workflow.data.types.how import How
@@ -22,6 +23,19 @@ RowErrors = dict[int, str]  # by row, what is wrong with its value; the first ro
 Read = Callable[[Input, Sequence[Any], float], tuple[Numbers | Texts, RowErrors]]
 _BOOLEANS = frozenset((bool, int, float, type(None)))
 _TEXTS = frozenset((str, type(None)))
+
+
+def are_numeric(inputs: Sequence[Input]) -> bool:
+    """Whether every input is a number or a boolean."""
+    return all(each.type in ("number", "boolean") for each in inputs)
+
+
+def parse_numbers(text: bytes) -> Array | None:
+    """The numbers of a JSON list, float64 [n]; lists in it are flattened. None if it is not JSON, or holds anything else."""
+    try:
+        return np.frombuffer(simdjson.Parser().parse(text).as_buffer(of_type="d"))  # type: ignore[union-attr]
+    except (ValueError, TypeError, AttributeError, RuntimeError):
+        return None
 
 
 def largest_number(inputs: Sequence[Input]) -> float:
@@ -69,13 +83,10 @@ def number_block_of_texts(columns: Sequence[Sequence[str]], most: float) -> Numb
     text = f"[{','.join(joined)}]"
     if text.count("[") != 1:  # lists in it would be flattened
         return None
-    try:
-        found = simdjson.Parser().parse(text.encode()).as_buffer(of_type="d")  # type: ignore[union-attr]
-        numbers: Numbers = np.array(np.frombuffer(found).reshape(len(columns), -1))
-    except (ValueError, TypeError, AttributeError, RuntimeError):
+    found = parse_numbers(text.encode())
+    if found is None or len(found) != len(columns) * len(columns[0]) or (np.abs(found) > most).any():
         return None
-    if numbers.shape[1] != len(columns[0]) or (np.abs(numbers) > most).any():
-        return None
+    numbers: Numbers = found.reshape(len(columns), -1).copy()
     for k, values in enumerate(columns):
         if not all(values):
             numbers[k, [row for row, text in enumerate(values) if not text]] = np.nan

@@ -22,7 +22,7 @@ from service.serving.codecs.input_values import (
     number_block_of_texts,
 )
 from service.serving.codecs.input_values import from_texts as column_from_texts
-from service.serving.limits import MOST_ROWS
+from service.serving.limits import MOST_ROWS, invalid
 from service.workflow.data.table import Numbers, Texts
 from service.workflow.encode import raw_dtype, raw_features
 from service.workflow.errors import Fault, InvalidInstances, step
@@ -60,13 +60,12 @@ def from_body(signature: Signature, body: object, missing_allowed: bool) -> torc
         InvalidInstances: what is wrong, by row and column.
     """
     if not isinstance(body, dict):
-        raise _invalid("", 'expected an object: {"instances": [[…], …]} or {"inputs": {name: […]}}')
+        raise invalid('expected an object: {"instances": [[…], …]} or {"inputs": {name: […]}}')
     unknown = [name for name in body if name not in ENVELOPE]
     if unknown:
-        message = f"unknown field; {nearest(unknown[0], ENVELOPE)}"
-        raise _invalid(step(unknown[0]), message)
+        raise invalid(f"unknown field; {nearest(unknown[0], ENVELOPE)}", step(unknown[0]))
     if ("instances" in body) == ("inputs" in body):
-        raise _invalid("", "exactly one of `instances` (rows) and `inputs` (columns) is expected")
+        raise invalid("exactly one of `instances` (rows) and `inputs` (columns) is expected")
     reader = _Reader(signature, missing_allowed)
     if "instances" in body:
         return reader.rows(body["instances"], "/instances")
@@ -150,7 +149,7 @@ class _Reader:
     def rows(self, instances: object, at: str) -> torch.Tensor:
         """From rows: lists in the order of the signature, objects by name, or bare numbers for one input."""
         if not isinstance(instances, list) or not instances:
-            raise _invalid(at, "expected a list of at least one row")
+            raise invalid("expected a list of at least one row", at)
         _check_count(len(instances), at)
         return self.read(instances, lambda row: f"{at}/{row}")
 
@@ -218,7 +217,7 @@ class _Reader:
     def columns(self, columns: object, at: str) -> torch.Tensor:
         """From columns by name, all of one length; what is no list is a column of one."""
         if not isinstance(columns, Mapping):
-            raise _invalid(at, "expected an object of columns: {name: [values]}")
+            raise invalid("expected an object of columns: {name: [values]}", at)
         self.check_names(columns, at)
         given = (columns[name] for name in self.names)
         lists = [value if isinstance(value, list | np.ndarray | Texts) else [value] for value in given]
@@ -228,9 +227,9 @@ class _Reader:
                 message = (
                     f"has {len(values)} values and {self.names[0]!r} has {count}; every column needs one for each row"
                 )
-                raise _invalid(f"{at}{step(name)}", message)
+                raise invalid(message, f"{at}{step(name)}")
         if not count:
-            raise _invalid(at, "expected at least one row")
+            raise invalid("expected at least one row", at)
         _check_count(count, "/instances")
         arrays, wrong = self._arrays(lists)
         _raise(
@@ -334,8 +333,4 @@ def _raise(faults: list[tuple[int, int, Fault]]) -> None:
 
 def _check_count(count: int, at: str) -> None:
     if count > MOST_ROWS:
-        raise _invalid(at, f"{count} rows are too many for one request; at most {MOST_ROWS}")
-
-
-def _invalid(at: str, message: str) -> InvalidInstances:
-    return InvalidInstances(Fault(at, message))
+        raise invalid(f"{count} rows are too many for one request; at most {MOST_ROWS}", at)

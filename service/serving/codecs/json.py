@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import torch
 
-from service.serving.codecs.codec import Decoder, Encoder, Rows
+from service.serving.codecs.codec import Decoder, Encoder, Rows, split
 from service.serving.codecs.fast_json import LEAST_FAST_BYTES, read_fast
 from service.serving.codecs.input_values import largest_number_of
 from service.serving.codecs.instances import from_body, from_document, plain_rows
@@ -100,11 +100,7 @@ def json_bodies(version: ServedVersion, warm: Warm, answers: Array, counts: Sequ
             return [b"%b[%b]}" % (opening, text) for text in texts]
         rows = iter(texts)
         return [b"%b[%b]}" % (opening, b",".join(next(rows) for _ in range(count))) for count in counts]
-    bodies, start = [], 0
-    for count in counts:
-        bodies.append(b"%b%b}" % (opening, _as_json(warm, answers[start : start + count])))
-        start += count
-    return bodies
+    return [b"%b%b}" % (opening, _as_json(warm, each)) for each in split(answers, counts)]
 
 
 def _as_json(warm: Warm, answers: Array) -> bytes:

@@ -8,8 +8,8 @@ import torch
 
 from service.serving.codecs.fast_json import read_fast
 from service.serving.codecs.instances import from_rows
-from service.serving.codecs.json import chunks, values
-from service.serving.codecs.tables import Array
+from service.serving.codecs.json import NUMPY, chunks, values
+from service.serving.forward import Array
 from service.serving.limits import MOST_EMPTY_LINES, MOST_ROWS, check_lines, check_rows, invalid
 from service.serving.warm_models import Warm
 from service.strict_json import BOM, NotStrictJson, TooManyBrackets, decode
@@ -17,7 +17,6 @@ from service.workflow.signature import Signature
 
 SPACE = b" \t\r\n"
 FEW = 4096  # lines
-NUMPY = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
 def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:

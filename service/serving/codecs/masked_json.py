@@ -3,12 +3,12 @@ apart by their bytes, and each distinct one is read once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import orjson
 
 from service.serving.codecs.input_values import from_distinct
+from service.serving.forward import Array
 from service.workflow.data.table import Numbers, Texts
 from service.workflow.signature import Input
 
@@ -20,8 +20,6 @@ QUOTE, COMMA, SPACE, ZERO = b'", 0'
 NULL = b"null"
 # What is kept of a word, if so many of its bytes are a text's.
 _KEPT = np.array([(1 << 8 * size) - 1 for size in range(9)], np.dtype("<u8"))
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)

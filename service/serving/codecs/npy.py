@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from service.serving.codecs.columns import from_matrix
-from service.serving.codecs.tables import Array
+from service.serving.forward import Array
 from service.serving.limits import check_rows, invalid
 from service.serving.warm_models import Warm
 from service.workflow.signature import Signature

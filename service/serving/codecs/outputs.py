@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from service.serving.codecs.input_values import are_numeric
 from service.serving.codecs.json import THRESHOLD
-from service.serving.codecs.tensors import BOOL, BYTES, Values, takes_a_matrix
+from service.serving.codecs.tensors import BOOL, BYTES, Values
 from service.serving.forward import Array
 from service.workflow.data.schema import Scalar
 from service.workflow.data.types.category import as_text
@@ -35,7 +36,7 @@ class TensorSpec:
 
 def inputs(signature: Signature) -> list[TensorSpec]:
     """The form that clients are told: one tensor of numbers where that holds all, else one for each input."""
-    if takes_a_matrix(signature):
+    if are_numeric(signature.inputs):
         return [TensorSpec(MATRIX, FLOATS[raw_dtype(signature.inputs).name], len(signature.inputs))]
     return [TensorSpec(each.name, datatype_of(each), 1) for each in signature.inputs]
 

@@ -1,18 +1,17 @@
 """A model's answers as a table: one column for each number, with null for what is not known."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from service.serving.codecs.json import THRESHOLD
+from service.serving.forward import Array
 from service.workflow.data.types.category import as_text
 from service.workflow.signature import Signature
 from service.workflow.tasks import Task
 
 if TYPE_CHECKING:
     import polars as pl
-
-Array = np.ndarray[Any, Any]
 
 
 def answers_frame(signature: Signature, answers: Array) -> "pl.DataFrame":

@@ -2,14 +2,14 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from service.serving.codecs import outputs
-from service.serving.codecs.codec import Encoder, Rows
+from service.serving.codecs.codec import Encoder, Rows, split
 from service.serving.codecs.fast_json import (
     INPUTS,
     LEAST_FAST_BYTES,
@@ -25,6 +25,7 @@ from service.serving.limits import invalid
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm
 from service.strict_json import count_brackets, decode_body
+from service.workflow.signature import Signature
 
 SIGNATURE = "serving_default"  # the one signature of a model
 NESTED = frozenset((list, dict))
@@ -127,30 +128,28 @@ def _read(warm: Warm, given: _Request) -> Rows:
     )
 
 
-def _write_rows(_: ServedVersion, warm: Warm, answers: Array, counts: Sequence[int]) -> list[bytes]:
-    bodies, start = [], 0
-    for count in counts:
-        rows = outputs.rows(warm.signature, answers[start : start + count])
-        bodies.append(orjson.dumps({"predictions": rows}, option=NUMPY))
-        start += count
-    return bodies
+def _encoder(document: Callable[[Signature, Array], dict[str, Any]]) -> Encoder:
+    """The encoder that writes this document for the answers of each request."""
+
+    def bodies(_: ServedVersion, warm: Warm, answers: Array, counts: Sequence[int]) -> list[bytes]:
+        return [orjson.dumps(document(warm.signature, each), option=NUMPY) for each in split(answers, counts)]
+
+    return Encoder(MEDIA_TYPE, bodies)
 
 
-def _write_columns(_: ServedVersion, warm: Warm, answers: Array, counts: Sequence[int]) -> list[bytes]:
-    """By columns for TensorFlow Serving, and by rows, which KServe calls the answer to `inputs`, too."""
-    bodies, start = [], 0
-    for count in counts:
-        part = answers[start : start + count]
-        named = outputs.by_name(warm.signature, part)
-        columns = named if len(named) > 1 else next(iter(named.values()))
-        answer = {"outputs": columns, "predictions": outputs.rows(warm.signature, part)}
-        bodies.append(orjson.dumps(answer, option=NUMPY))
-        start += count
-    return bodies
+def _by_rows(signature: Signature, answers: Array) -> dict[str, Any]:
+    return {"predictions": outputs.rows(signature, answers)}
+
+
+def _by_columns(signature: Signature, answers: Array) -> dict[str, Any]:
+    """`outputs` is what TensorFlow Serving answers to `inputs`, `predictions` what KServe does."""
+    named = outputs.by_name(signature, answers)
+    columns = named if len(named) > 1 else next(iter(named.values()))
+    return {"outputs": columns, **_by_rows(signature, answers)}
 
 
 DECODER = json_decoder(_decode, _read)
-ROWS, COLUMNS = Encoder(MEDIA_TYPE, _write_rows), Encoder(MEDIA_TYPE, _write_columns)
+ROWS, COLUMNS = _encoder(_by_rows), _encoder(_by_columns)
 
 
 def encoder(given: Any) -> Encoder:

@@ -11,6 +11,7 @@ import torch
 
 from service.serving.codecs.columns import from_matrix
 from service.serving.codecs.fast_json import ValueList
+from service.serving.codecs.input_values import are_numeric
 from service.serving.codecs.instances import check_names, from_columns, listed
 from service.serving.forward import Array
 from service.serving.limits import check_rows, invalid
@@ -165,7 +166,7 @@ def raw_rows(signature: Signature, tensors: Sequence[Tensor], missing_allowed: b
     Raises:
         InvalidInstances: what is wrong, by tensor and row.
     """
-    plain = takes_a_matrix(signature)
+    plain = are_numeric(signature.inputs)
     width = len(signature.inputs)
     if plain and len(tensors) == 1:
         only = tensors[0]
@@ -187,11 +188,6 @@ def raw_rows(signature: Signature, tensors: Sequence[Tensor], missing_allowed: b
     if plain:
         return from_matrix(signature, np.stack([_numbers(signature, each) for each in used], axis=1), missing_allowed)
     return from_columns(signature, {each.name: each.values for each in used}, missing_allowed)
-
-
-def takes_a_matrix(signature: Signature) -> bool:
-    """Whether all inputs fit into one tensor of numbers."""
-    return all(each.type in ("number", "boolean") for each in signature.inputs)
 
 
 def check_datatype(datatype: object, at: str) -> str:
