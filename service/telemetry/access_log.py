@@ -1,4 +1,4 @@
-"""The access log: a line for each request that was answered."""
+"""The access log: a line for each response."""
 
 import logging
 import time
@@ -8,22 +8,22 @@ from starlette.types import Scope
 
 MOST_PATH_CHARACTERS = 200  # characters of a path
 OVERLOADED = 429
-INTERVAL = 1.0  # seconds between lines of a kind that may come in floods: each would take from those who are served
-# Who asked, as the edge has found it out: names under the `state` of a request's scope.
+INTERVAL = 1.0  # seconds between lines of a rate-limited kind: under overload, each line takes time from other requests
+# Keys in the `state` of an ASGI scope that are added to the line.
 CONTEXT_FIELDS = ("request_id", "key", "job_id")
 
 log = logging.getLogger(__name__)
 
 
 class _RateLimit:
-    """When a line of a kind was last written, and how many have been left out since."""
+    """Limits the lines of one kind to one per `INTERVAL`, and counts those that were left out since the last."""
 
     def __init__(self) -> None:
         self.written = -INTERVAL
         self.left_out = 0
 
     def drops_line(self) -> bool:
-        """Whether one more line is left out."""
+        """Returns whether to leave out one more line."""
         now = time.monotonic()
         if now - self.written < INTERVAL:
             self.left_out += 1
@@ -36,14 +36,25 @@ _overloaded, _refused_connections = _RateLimit(), defaultdict[int, _RateLimit](_
 
 
 def write(scope: Scope, status: int, seconds: float) -> None:
-    """The line of one request. Neither its query nor its headers are in it: they may hold what is nobody's business.
-    Of those that are refused because there is no room, one a second has a line, with how many had none before it."""
+    """Writes the line of a request. The query and headers are left out: they may hold secrets. 429 responses have one line per
+    second, with the number of lines left out before it.
+
+    Args:
+        scope: of the request.
+        status: of the response.
+        seconds: from the request to the end of the response.
+    """
     _write(scope, status, seconds, _overloaded if status == OVERLOADED else None)
 
 
 def write_refused_connection(method: str, path: str, status: int) -> None:
-    """The line of a connection that was ended with this answer: what it asked is known in part at most. One a second has a
-    line, of each status."""
+    """Writes the line of a connection that was refused before its request was complete. Each status has one line per second.
+
+    Args:
+        method: `-` if it is not known.
+        path: `-` if it is not known.
+        status: of the response.
+    """
     _write({"method": method, "path": path}, status, 0.0, _refused_connections[status])
 
 
@@ -60,6 +71,6 @@ def _write(scope: Scope, status: int, seconds: float, limit: _RateLimit | None) 
 
 
 def _shown(path: str) -> str:
-    """A path on one line, whatever its client has put into it."""
+    """The path, shortened, with unprintable characters replaced: it must not break the line."""
     text = path if len(path) <= MOST_PATH_CHARACTERS else path[:MOST_PATH_CHARACTERS] + "…"
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
