@@ -1,4 +1,4 @@
-"""Paths of predictions: a model's name, and perhaps a version of it."""
+"""Paths of predictions."""
 
 from service.serving.prediction import Reference
 
@@ -6,8 +6,11 @@ START, END = "/v1/models/", "/predictions"
 
 
 def parts(path: str, start: str, end: str) -> tuple[str, str, str] | None:
-    """From `start`, `{name}` or `{name}/{place}/{reference}`, and `end`: the name, the place and the reference, the last
-    two empty if they are not there; None for every other path."""
+    """Splits a path of `start`, `{name}` or `{name}/{place}/{reference}`, and `end`.
+
+    Returns:
+        The name, the place and the reference, the last two empty if they are absent; None for every other path.
+    """
     if not (path.endswith(end) and path.startswith(start)):
         return None
     name, *rest = path[len(start) : -len(end)].split("/")
