@@ -1,5 +1,5 @@
-"""The formats of predictions: one file a format, one line in each table. A format of another server's protocol is in a file of
-its own, and is chosen by the dialect in `service/api/dialects/`. polars is imported when a format that needs it is used."""
+"""The formats of predictions by media type. Those of other servers' protocols are in files of their own, and are chosen by the
+dialects in `service/api/dialects/`. polars is imported when a format first needs it."""
 
 from collections.abc import Callable, Sequence
 
@@ -45,11 +45,11 @@ def _encoder(media_type: str, write: Callable[[Warm, Array], bytes], by_polars: 
 
 
 def _memory_of_text(body: bytes) -> int:
-    return 6 * len(body)  # a number may take two bytes
+    return 6 * len(body)  # a number has two bytes at least, with its separator
 
 
 def _memory_of_npy(body: bytes) -> int:
-    return min(8 * len(body), 12 * MOST_VALUES)  # a number may take one byte
+    return min(8 * len(body), 12 * MOST_VALUES)  # a number has one byte at least
 
 
 DECODERS: dict[str, Decoder] = {

@@ -1,5 +1,5 @@
-"""CSV: a first line with the names of the inputs, then one line a row. An empty field is a missing value; a blank line is no
-row. The file's own form is read, too: its separator, decimal comma, encoding, words for missing values and forms of dates."""
+"""CSV: a header with the names of the inputs, then one line per row. An empty field is a missing value; blank lines are skipped.
+The data set's own form is accepted, too: its separator, decimal comma, encoding, words for missing values and date formats."""
 
 import codecs
 import csv
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 SEPARATORS = (",", ";", "\t", "|")
-AS_UPLOADED = Reading(separator=",")  # of which only the names of the columns are read so
+AS_UPLOADED = Reading(separator=",")  # only used for the names of the columns
 _SEPARATOR = re.compile(rb"(?i)sep=(.)\r?")
 LONGEST_HEADER = 4 * 2**20
 LONGEST_FIELD = 2**24
@@ -39,7 +39,7 @@ SPACE = b" \t\r"
 
 
 def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
-    """Raw features [n, slots]. The body may be in the form of the data: with its separator, decimal comma and encoding.
+    """Decodes a body to raw features [n, slots].
 
     Raises:
         InvalidInstances: what is wrong, by column and row.
@@ -47,7 +47,7 @@ def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tens
     _check_size(body)
     head, rows, separator = _split_header(_in_utf8(body, signature), signature)
     names = [formulas.unescape_name(name) for name in _names(head, separator)]
-    if separator == "," and b'"' not in rows:  # a comma before a fraction would have been quoted
+    if separator == "," and b'"' not in rows:  # a decimal comma would be quoted
         signature = signature.with_points
     check_names(signature, dict.fromkeys(names))
     escaped = formulas.has_escaped(rows)
@@ -60,11 +60,10 @@ def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tens
 
 
 def _check_size(body: bytes) -> None:
-    """There are neither too many lines nor too many cells, empty ones included: what is made of each takes many times its
-    byte.
+    """Checks the numbers of lines and cells, including empty ones: each takes many times its byte in memory.
 
     Raises:
-        InvalidInstances: there are.
+        InvalidInstances: there are too many.
     """
     if len(body) <= 2 * MOST_ROWS:
         return
@@ -81,7 +80,7 @@ def _check_size(body: bytes) -> None:
 def _read_plain(
     rows: bytes, names: list[str], separator: str, signature: Signature, missing_allowed: bool
 ) -> torch.Tensor | None:
-    """Raw features of plain rows, whose numbers are as JSON writes them; None where there is anything else."""
+    """Decodes plain rows, whose numbers are JSON numbers; None if there is anything else."""
     numbers = {each.name for each in signature.inputs if each.type == "number" and each.decimal is None}
     wanted = {each.name for each in signature.inputs}
     others = [at for at, name in enumerate(names) if name not in numbers]
@@ -100,11 +99,10 @@ def _read_plain(
 
 
 def _in_utf8(body: bytes, signature: Signature) -> bytes:
-    """The body in UTF-8 with lines that end in a line feed: it is that already, or in UTF-16 by its mark, or in the encoding
-    of the data.
+    """Converts a body in UTF-8, in UTF-16 with a byte order mark, or in the data set's encoding, to UTF-8 with line feeds.
 
     Raises:
-        InvalidInstances: it is in none of these.
+        InvalidInstances: it is in none of these encodings.
     """
     wide = body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     encodings = ("utf-16",) if wide else ("utf-8", signature.encoding) if signature.encoding else ("utf-8",)
@@ -127,8 +125,8 @@ def _or_of_the_data(signature: Signature) -> str:
 
 
 def _split_header(body: bytes, signature: Signature) -> tuple[bytes, bytes, str]:
-    """The line with the names, the rows, and what separates their cells."""
-    start, said = 0, ""
+    """The header line, the rows, and the separator."""
+    start, stated = 0, ""
     for _ in range(MOST_EMPTY_LINES + 1):
         end = _end_of_line(body, start)
         line = body[start:end]
@@ -136,19 +134,19 @@ def _split_header(body: bytes, signature: Signature) -> tuple[bytes, bytes, str]
         if (not bare or bare.startswith(b"#")) and end + 1 < len(body):
             start = end + 1
         elif (named := _SEPARATOR.fullmatch(line)) is not None:
-            start, said = end + 1, named[1].decode()
+            start, stated = end + 1, named[1].decode()
         else:
             break
     else:
         raise invalid(f"{MOST_EMPTY_LINES} empty lines stand before the line with the names")
     while body.count(b'"', start, end) % 2 and end < len(body) and end - start <= LONGEST_HEADER:
-        # A quoted name goes on in the next line that has a quote.
+        # A quoted name continues up to the next line with a quote.
         quote = body.find(b'"', end)
         end = _end_of_line(body, end + 1 if quote < 0 else quote)
     if end - start > LONGEST_HEADER:
         raise invalid(f"the first line is longer than {LONGEST_HEADER} bytes")
     line = body[start:end]
-    return line, body[end + 1 :], said or _separator(line, signature)
+    return line, body[end + 1 :], stated or _separator(line, signature)
 
 
 def _end_of_line(body: bytes, start: int) -> int:
@@ -157,7 +155,7 @@ def _end_of_line(body: bytes, start: int) -> int:
 
 
 def _separator(line: bytes, signature: Signature) -> str:
-    """The one by which the most inputs are named; a comma where none tells."""
+    """The separator by which the header names the most inputs; a comma if it names none."""
     wanted = {each.name.encode() for each in signature.inputs}
     best, separator = 0, ","
     for candidate in SEPARATORS:
@@ -168,10 +166,10 @@ def _separator(line: bytes, signature: Signature) -> str:
 
 
 def _names(line: bytes, separator: str) -> list[str]:
-    """The names in the first line, as an upload has them.
+    """The names in the header, by the same rules as in an upload.
 
     Raises:
-        InvalidInstances: there are none, or they cannot be read.
+        InvalidInstances: there are none, or the line is invalid.
     """
     text = line.decode().rstrip("\r")
     if text.count('"') % 2:
@@ -192,10 +190,10 @@ def _names(line: bytes, separator: str) -> list[str]:
 
 
 def _without_blank_lines(rows: bytes, width: int, separator: str) -> bytes:
-    """The rows without blank lines.
+    """Removes blank lines, and checks the number of fields.
 
     Raises:
-        InvalidInstances: a line, named, has more or fewer fields than the header.
+        InvalidInstances: a line has more or fewer fields than the header.
     """
     if b'"' not in rows:
         lines = [line for line in rows.split(b"\n") if line.strip(SPACE)]
@@ -214,7 +212,7 @@ def _without_blank_lines(rows: bytes, width: int, separator: str) -> bytes:
 
 
 def _rewritten(rows: str, width: int, separator: str, escape: str | None) -> bytes:
-    """Row by row with Python's reader: slower, but it knows quotes and can name the line."""
+    """Rewrites the rows by Python's reader, which is slower, but knows the number of each line."""
     csv.field_size_limit(LONGEST_FIELD)
     made = io.StringIO()
     write = csv.writer(made, delimiter=separator, lineterminator="\n").writerow
@@ -236,17 +234,17 @@ def _rewritten(rows: str, width: int, separator: str, escape: str | None) -> byt
 
 
 def _frame(rows: bytes, names: list[str], signature: Signature, separator: str) -> "pl.DataFrame":
-    """The rows as a table: numbers where all of a column are, and else texts."""
+    """The rows as a table: columns of numbers if all values are numbers, else of texts."""
     numbers = {each.name for each in signature.inputs if each.type == "number" and each.decimal is None}
     with polars_called("the CSV cannot be read") as pl:
-        text = {f"c{at}": pl.String() for at in range(len(names))}  # by position: a name may mean something to polars
+        text = {f"c{at}": pl.String() for at in range(len(names))}  # by position, as polars may interpret a name
         parsed = text | {f"c{at}": pl.Float64() for at, name in enumerate(names) if name in numbers}
         try:
             frame = _table(pl, rows, parsed, names, separator)
-            # `nan` and `inf` are numbers to polars, and words here.
+            # `nan` and `inf` are numbers for polars, but texts here.
             if all(frame[name].is_finite().all() for name in numbers.intersection(names)):
                 return frame
-        except pl.exceptions.PolarsError:  # a text that is no plain number: read as texts, its row can be told
+        except pl.exceptions.PolarsError:  # not a number: texts let the error name its row
             pass
         return _table(pl, rows, text, names, separator)
 
@@ -262,5 +260,5 @@ def _table(
 
 
 def write(warm: Warm, answers: Array) -> bytes:
-    """The answers with a header; an empty field for what is not known, and no text that a spreadsheet would compute."""
+    """Encodes the answers with a header; empty fields for unknown values, and formulas escaped."""
     return formulas.escape(answers_frame(warm.signature, answers)).write_csv().encode()

@@ -1,4 +1,4 @@
-"""Predictions of MLflow's scoring server and of SageMaker: a dataframe as JSON, rows, columns, or CSV."""
+"""Bodies of MLflow's scoring server and of SageMaker: a dataframe as JSON, rows, columns, or CSV."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ SPLIT = ("columns", "index", "data")
 
 @dataclass(frozen=True, slots=True)
 class _Values:
-    """The values of a `dataframe_split`, and the body that it came in."""
+    """The values of a `dataframe_split`, and its body for the general parser."""
 
     names: list[str]
     rows: ValueList
@@ -32,7 +32,7 @@ class _Values:
 
 
 def _decode(body: bytes) -> Any:
-    """Rows as `from_body` takes them, whichever way they came; or values."""
+    """Decodes any form to a document for `from_body`, or to `_Values`."""
     if len(body) < LEAST_FAST_BYTES:
         return _body(decode_body(body))
     found = extract_lists(body, b"data") if body.find(b'"dataframe_split"', 0, LEAST_FAST_BYTES) >= 0 else None
@@ -96,7 +96,7 @@ def _read_small_csv(warm: Warm, body: bytes) -> Rows | None:
 
 
 def _with_header(warm: Warm, body: bytes) -> bytes:
-    """With a header, as MLflow sends it, or without one, as SageMaker does: then the columns are in the signature's order."""
+    """Adds a header unless the body has one: MLflow sends it, SageMaker sends columns in the signature's order without one."""
     names = [each.name for each in warm.signature.inputs]
     first = body.split(b"\n", 1)[0][:LONGEST_HEADER].decode("utf-8", "replace")
     if not set(next(csv.reader([first.strip("\ufeff\r")]), ())).isdisjoint(names):

@@ -1,4 +1,4 @@
-"""JSON: rows in `{"instances": [...]}`, columns in `{"inputs": {...}}`; predictions with the model's name and version."""
+"""JSON: rows in `{"instances": […]}`, columns in `{"inputs": {…}}`; predictions with the model's name and version."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -21,23 +21,23 @@ from service.workflow.tasks import Task
 
 MEDIA_TYPE = "application/json"
 MOST_BYTES = 16 * 2**20
-FEW = 16_384  # lists and objects of a body that the event loop decodes itself
-THRESHOLD = 0.5  # the probability above which a label holds
+FEW = 16_384  # the most lists and objects of a body that the event loop decodes
+THRESHOLD = 0.5  # the probability above which a label of a multilabel model is predicted
 NUMPY = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
 def json_decoder(decode: Callable[[bytes], Any], read: Callable[[Warm, Any], Rows]) -> Decoder:
-    """The decoder of another form of JSON. The event loop decodes only bodies with few lists and objects."""
+    """The decoder of another protocol's JSON. The event loop decodes only bodies with few lists and objects."""
     return Decoder(decode, read, quick=read, is_quick=_has_few_containers, most=MOST_BYTES)
 
 
 def _decode(body: bytes) -> Any:
-    """JSON, decoded; a large body stays as it is: numbers in it can be read without an object for each."""
+    """Decodes a small body; a large one is left to `read_fast`."""
     return decode_body(body) if len(body) < LEAST_FAST_BYTES else body
 
 
 def _read(warm: Warm, decoded: Any) -> Rows:
-    """Plain numbers as they are; all else is checked value by value."""
+    """Reads a body or a document; anything but plain numbers is checked value by value."""
     if isinstance(decoded, bytes):
         if (raw := read_fast(decoded, warm.signature, warm.model.fills_missing)) is not None:
             return raw
@@ -80,9 +80,9 @@ def predictions(warm: Warm, raw: torch.Tensor) -> Any:
 
 
 def values(warm: Warm, answers: Array) -> Any:
-    """The predictions as JSON has them, one for each row: a number, a list of numbers for several targets, `{label,
-    probabilities}` for a classification, `{labels, probabilities}` for several labels. The numbers are a NumPy array, which is
-    written with null for NaN and infinities; a label whose probabilities are not known is None."""
+    """The predictions as JSON values, one for each row: a number, a list of numbers for several targets, `{label,
+    probabilities}` for a classification, `{labels, probabilities}` for several labels. Numbers are a NumPy array, whose NaN and
+    infinities become null; the label of a row with such probabilities is None."""
     if warm.signature.classifies:
         return _classes(warm, answers)
     if warm.signature.task is Task.MULTILABEL:
@@ -91,10 +91,10 @@ def values(warm: Warm, answers: Array) -> Any:
 
 
 def json_bodies(version: ServedVersion, warm: Warm, answers: Array, counts: Sequence[int]) -> list[bytes]:
-    """The answers of a batch as JSON, one document for each of its requests, which have so many rows each."""
+    """Encodes the answers of a batch, one document for each request, which have `counts` rows."""
     opening = _opening(version.name, version.number)
     if len(counts) > 1 and warm.has_scalar_answer:
-        # Written once and cut apart: a call to the encoder for each request costs more than all their numbers.
+        # Encoded once and split: a call of orjson for each request costs more than all their numbers.
         texts = orjson.dumps(values(warm, answers), option=NUMPY)[1:-1].split(b",")
         if len(texts) == len(counts):
             return [b"%b[%b]}" % (opening, text) for text in texts]
@@ -110,7 +110,7 @@ def _as_json(warm: Warm, answers: Array) -> bytes:
 
 
 def chunks(warm: Warm, answers: Array) -> Iterator[Array]:
-    """Answers to many rows, as many at a time as are written at a time."""
+    """The answers in chunks of `Warm.rows_per_chunk` rows."""
     for start in range(0, len(answers), warm.rows_per_chunk):
         yield answers[start : start + warm.rows_per_chunk]
 

@@ -1,4 +1,4 @@
-"""Inferences of the Open Inference Protocol, version 2: tensors in JSON, or in bytes after it."""
+"""Inference requests of the Open Inference Protocol, version 2: tensors in JSON, or as bytes after it."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -33,12 +33,12 @@ from service.strict_json import decode_body
 from service.workflow.spec_base import nearest, shown
 
 OCTETS = "application/octet-stream"
-CACHED_BYTES = 4096  # bytes of a document up to which it is kept, and not parsed again for the next request that has it
+CACHED_BYTES = 4096  # of documents that are cached: clients that send bytes repeat the same document
 
 
 @dataclass(frozen=True, slots=True)
 class _InputTensor:
-    """An input as the document tells of it; `size` bytes of it follow the document, or its `data` is there."""
+    """An input in the document, which has its `data`, or is followed by its `size` bytes."""
 
     name: str
     datatype: str
@@ -49,7 +49,7 @@ class _InputTensor:
 
 @dataclass(frozen=True, slots=True)
 class _Document:
-    """The JSON of a request. `requested` has the outputs by name, and whether as bytes; None for all of them."""
+    """The JSON of a request. `requested` maps the requested outputs to whether they are sent as bytes; None for all outputs."""
 
     id: str | None
     inputs: tuple[_InputTensor, ...]
@@ -59,7 +59,7 @@ class _Document:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A request: what its document says, and the bytes that follow it."""
+    """A document and the bytes that follow it."""
 
     document: _Document
     rest: memoryview
@@ -69,11 +69,11 @@ RAW = _Document(None, (), None, binary=True)
 
 
 def decoder(head_length: int | None, document_end: Callable[[bytes], int]) -> Decoder:
-    """The decoder of a body of JSON, or of JSON and bytes after it.
+    """The decoder of a body of JSON, or of JSON and bytes.
 
     Args:
-        head_length: the bytes of JSON as the client states them; None where the whole body is JSON.
-        document_end: gives the bytes of JSON in a body; it may raise.
+        head_length: the length of the JSON by the header; None if the whole body is JSON.
+        document_end: gives the length of the JSON in a body; it may raise.
     """
     if head_length is None:
         return _JSON_ALONE
@@ -93,7 +93,7 @@ def _decode_json(body: bytes) -> _Request:
 
 
 def _document(head: bytes) -> _Document:
-    """What stands in the JSON, checked as far as can be without the model."""
+    """Decodes the JSON, and checks what does not depend on the model."""
     given = _document_with_lists(head) if len(head) >= LEAST_FAST_BYTES else None
     if given is None:
         given = decode_body(head)
@@ -118,7 +118,7 @@ def _document(head: bytes) -> _Document:
 
 
 def _document_with_lists(head: bytes) -> Any:
-    """The document with each list of numbers, or of texts, as a `ParsedList`; None if there is none."""
+    """Decodes the JSON with each list of numbers, or of texts, as a `ParsedList`; None if that is impossible."""
     found = extract_lists(head, b"data")
     if found is None:
         return None
@@ -128,7 +128,7 @@ def _document_with_lists(head: bytes) -> Any:
     if not isinstance(inputs, list):
         return None
     placed = [each for each in inputs if isinstance(each, dict) and each.get("data") == PLACEHOLDER]
-    if len(placed) != len(lists):  # one of them stands elsewhere
+    if len(placed) != len(lists):  # one of them is elsewhere
         return None
     for each, values in zip(placed, lists, strict=True):
         each["data"] = parsed_list(each.get("datatype"), values)
@@ -137,7 +137,7 @@ def _document_with_lists(head: bytes) -> Any:
     return given
 
 
-# Errors are not remembered, and nothing changes a document.
+# Errors are not cached, and documents are never changed.
 _cached_document = functools.lru_cache(maxsize=256)(_document)
 
 
@@ -179,7 +179,7 @@ def _flag(given: dict[str, Any], name: str, default: bool, at: str) -> bool:
 
 
 def _tensors(document: _Document, rest: memoryview) -> list[Tensor]:
-    """The inputs with their values. Sizes are held against the bytes that are there before anything is made of them."""
+    """The inputs with their values. The sum of their sizes is checked before anything is allocated."""
     sizes = sum(each.size for each in document.inputs if each.size is not None)
     if sizes != len(rest):
         raise invalid(f"the inputs tell of {sizes} bytes after the JSON; {len(rest)} follow")
@@ -206,12 +206,12 @@ def _read(warm: Warm, given: _Request) -> torch.Tensor:
 
 
 def _read_numbers(warm: Warm, given: _Request) -> torch.Tensor | None:
-    """The same, where every tensor is taken as its bytes are; None where there are texts."""
+    """As `_read`, but None if a tensor has texts, which take longer."""
     return None if any(each.datatype == BYTES for each in given.document.inputs) else _read(warm, given)
 
 
 def _raw_input(warm: Warm, body: memoryview) -> Tensor:
-    """A body that is nothing but the bytes of the one input."""
+    """The input whose bytes are the whole body."""
     requested = outputs.inputs(warm.signature)
     if len(requested) > 1 or requested[0].name != MATRIX:
         raise invalid("without a JSON document only a model with one tensor of numbers can be asked")
@@ -236,7 +236,7 @@ def _write(
     version: ServedVersion,
     warm: Warm,
     answers: Array,
-    _: Sequence[int],  # each request has a writer of its own, and so the answers are all its own
+    _: Sequence[int],  # `write` is specific to a request, which so has all the answers
 ) -> list[bytes]:
     listed: list[dict[str, Any]] = []
     bodies: list[bytes] = []

@@ -33,8 +33,13 @@ NESTED = frozenset((list, dict))
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """Rows as `from_body` takes them, or a large body, or the values in it, that can perhaps be read faster: then `whole` is
-    what came. And whether columns came, which are answered by columns."""
+    """A decoded request.
+
+    Args:
+        body: a document for `read_envelope`; or a large body, or the list in it, for the fast parser.
+        columns: whether the request has columns, which are answered by columns.
+        whole: the received body, for the general parser if the fast one fails; None for a document.
+    """
 
     body: Any
     columns: bool
@@ -52,7 +57,7 @@ def _decode(body: bytes) -> _Request:
 
 
 def _rows_beside(body: bytes) -> _Request | None:
-    """The rows of a body with something beside them, such as `signature_name`, alone."""
+    """Extracts the rows of a body with other members, such as `signature_name`."""
     for name in ("instances", "inputs"):
         found = extract_lists(body, name.encode())
         if found is not None and len(found[1]) == 1:
@@ -65,10 +70,10 @@ def _rows_beside(body: bytes) -> _Request | None:
 
 
 def plain(document: Any, brackets: int | None = None) -> _Request:
-    """The document without what only this protocol has. So many brackets open in its text, if that is known.
+    """Removes what only this protocol has from a document. `brackets` is the number of lists and objects in it, if known.
 
     Raises:
-        InvalidInstances: it is none of it.
+        InvalidInstances: it is not a document of this protocol.
     """
     if not isinstance(document, dict):
         raise invalid('expected an object: {"instances": [row, …]} or {"inputs": {name: […]}}')
@@ -78,7 +83,7 @@ def plain(document: Any, brackets: int | None = None) -> _Request:
     if isinstance(document.get("instances"), list):
         document["instances"] = _rows(document["instances"], brackets)
     columns = "inputs" in document
-    if isinstance(document.get("inputs"), list) and "instances" not in document:  # KServe means the same by both
+    if isinstance(document.get("inputs"), list) and "instances" not in document:  # KServe accepts rows as both
         document = {**document, "instances": _rows(document["inputs"], brackets)}
         del document["inputs"]
     elif isinstance(document.get("inputs"), dict):
@@ -91,7 +96,9 @@ def _rows(rows: list[Any], brackets: int | None) -> list[Any]:
     kinds = set(map(type, rows))
     if kinds == {dict} and any("b64" in row for row in rows):
         kinds = set()
-    if kinds in ({list}, {dict}) and brackets == len(rows) + 2:  # those of the document, of the list and of each row
+    if (
+        kinds in ({list}, {dict}) and brackets == len(rows) + 2
+    ):  # the document, the list and each row: rows have no nested values
         return rows
     return list(map(_row, rows))
 
@@ -106,7 +113,7 @@ def _row(row: Any) -> Any:
 
 
 def _value(value: Any) -> Any:
-    """A tensor of one value is that value; bytes are a text."""
+    """Unwraps a tensor of one value; decodes `b64` bytes to a text."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if isinstance(value, dict) and value.keys() == {"b64"}:
