@@ -1,8 +1,4 @@
-"""One connection: limits on what a client may send before its request is routed, and on how long it may take.
-
-uvicorn's protocol has no such limits. Clients that send slowly, never read, or send what two parsers would read as different
-requests are refused here.
-"""
+"""One HTTP connection: uvicorn's protocol with limits on sizes and times, and with checks against request smuggling."""
 
 import asyncio
 from collections.abc import Callable
@@ -35,18 +31,16 @@ from service.http_server.time_limits import TimeLimits
 from service.http_server.timeouts import Timeouts
 
 PIECE = 32 * 2**10  # bytes that are parsed before the limits are checked again
-MOST_PIPELINED = 16  # requests that may wait for the answer to one before them
-LATE = 64 * 2**10  # bytes of a body above which its end is not awaited when its request is answered early
-ENOUGH = 4 * 2**10  # bytes of a body that wake its reader before it is whole
-SETTLE = (
-    0.2  # seconds in which connections that have begun are accepted, and their requests arrive, before the server stops
-)
-LINGER_BYTES = 64 * 2**10  # of a body that are still read once its request has been answered
+MOST_PIPELINED = 16  # requests that may wait behind another
+LONG_BODY = 64 * 2**10  # bytes of a body above which an early response does not wait for its end
+WAKE_BYTES = 4 * 2**10  # bytes of a body that wake its reader before it is whole
+SETTLE_SECONDS = 0.2  # of a shutdown, for established connections to be accepted and for their requests to arrive
+LINGER_BYTES = 64 * 2**10  # of a body that are still read after the response
 
-AnswerTo = Callable[[HttpError], Response]  # the answer to a request that is refused
+AnswerTo = Callable[[HttpError], Response]  # makes the response to a request that is refused
 Refused = Callable[[str, str, int], None]  # is called with method and path, `-` for what is not known, and the status
 
-_NOTHING, _HEAD, _BODY = 0, 1, 2  # the part of a request that has begun and not ended
+_NOTHING, _HEAD, _BODY = 0, 1, 2  # the part of a request that is being received
 
 
 class State(ServerState):
@@ -56,27 +50,27 @@ class State(ServerState):
 
 
 class Connection(HttpToolsProtocol):
-    """The protocol of a connection that has received bytes (before that: `idle_connection.py`), or is one too many.
+    """The protocol of a connection that has received bytes (before that: `IdleConnection`), or that is beyond the limit.
 
     Args:
-        answer_to: gives the answer to a request that is refused here.
+        answer_to: makes the response to a request that is refused here.
         refused: is called after each refusal, for the log and the metrics.
         fast_path: answers some requests without ASGI.
     """
 
-    # Class attributes: most connections keep these values, and need no memory for them.
+    # Class attributes: most connections keep these defaults, which take no memory there.
     _part = _NOTHING
     received = 0  # bytes in all
-    _unframed = 0  # bytes since a head, or a piece of a body, was whole
-    _begun: bytes | None = None  # of a head that is not whole, the pieces before the last one
+    _unframed = 0  # bytes since the last complete head or piece of a body
+    _begun: bytes | None = None  # of an incomplete head, the pieces before the last one
     _piece: bytes | memoryview = b""
-    _by_lines = False  # whether each piece of the body is wanted as it comes
-    _late = False  # whether a body is awaited that is long, or of unknown length
-    _keeps_alive = True  # as the client has asked, while the body may still fail
-    _discards = False  # whether received bytes are thrown away
+    _by_lines = False  # whether each piece of the body wakes its reader
+    _late = False  # whether the body is long or of unknown length, and incomplete
+    _keeps_alive = True  # what the client requested, to be restored once such a body is complete
+    _discards = False  # whether received bytes are discarded
     lingers = False  # whether it is closed for writing
     _discarded = 0  # bytes
-    _gathered: list[bytes] | None = None  # the body of a request that may take the fast path
+    _gathered: list[bytes] | None = None  # the body so far of a request that may take the fast path
     _target: Any = None  # of that request
     _by_name: dict[bytes, bytes]  # its headers
     _length: int | None  # of its body
@@ -106,7 +100,7 @@ class Connection(HttpToolsProtocol):
         self._timeouts.add(self)
 
     def refuse_surplus(self) -> None:
-        """Refuses the connection because there are too many."""
+        """Refuses the connection: it is beyond the limit."""
         most = self._timeouts.most
         self._refuse(TooManyConnections(f"there are {most} connections, the most that are held at a time"))
 
@@ -116,7 +110,7 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parses the bytes in small pieces, so that no limit is passed by much."""
+        """Parses the bytes in small pieces, between which the limits are checked."""
         size = len(data)
         if self._discards:
             self._discard(size)
@@ -131,47 +125,47 @@ class Connection(HttpToolsProtocol):
                 return
 
     def _parse(self, data: bytes | memoryview) -> bool:
-        """Whether more may follow."""
+        """Parses a piece, and returns whether to parse more."""
         self._piece = data
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:  # the request is answered as if it had not asked for it
+        except httptools.HttpParserUpgrade:  # the request is answered as HTTP/1.1, which RFC 9110 allows
             self._stop_reading()
             return False
         except httptools.HttpParserError as error:
-            self._broken(error.__context__)
+            self._refuse_malformed(error.__context__)
             return False
         if self._part:
             if self._begun is not None:
                 self._begun += data
             self._unframed += len(data)
             if self._unframed > MOST_HEAD_BYTES + PIECE:
-                self._endless()
+                self._refuse_unframed()
                 return False
         return True
 
     # Callbacks of the parser
 
     def on_message_begin(self) -> None:
-        """A request begins. Its ASGI scope is made by `_let_in`."""
+        """Starts a request. `_pass_on` makes its ASGI scope."""
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
         self._part, self._unframed, self._begun = _HEAD, 0, b""
 
     def on_headers_complete(self) -> None:
-        """The head is whole: it is checked, and the request goes to the application, or is gathered for the fast path."""
+        """Checks the complete head, and passes the request to the application or gathers its body for the fast path."""
         length, before = self._checked(), self.cycle
         self._target = self._fast_target(length)
         if self._target is not None:
             self._length, self._gathered = length, []
         else:
-            self._let_in(length)
+            self._pass_on(length)
         if self._stopping and before is not None and before is not self.cycle and not before.response_started:
-            before.keep_alive = True  # its answer is not the connection's last
+            before.keep_alive = True  # its response is not the connection's last
 
     def _checked(self) -> int | None:
-        """Checks the head. Returns the bytes that the body will have; None when it comes in chunks.
+        """Checks the head. Returns the length of the body in bytes; None if it is chunked.
 
         Raises:
             HttpError, asyncio.QueueFull: the request is refused.
@@ -182,8 +176,8 @@ class Connection(HttpToolsProtocol):
         self._begun = None
         return check_head(self.url, self.headers, self.parser.get_http_version)
 
-    def _let_in(self, length: int | None) -> None:
-        """Passes the request to the application; its body will have `length` bytes."""
+    def _pass_on(self, length: int | None) -> None:
+        """Passes the request to the application; its body will have `length` bytes, None if it is chunked."""
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
@@ -191,15 +185,15 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
         self._part, self._unframed = _BODY, 0
         self._by_lines = any(name == b"content-type" and b"ndjson" in value.lower() for name, value in headers)
-        if length is None or length > LATE:
-            # Until the body is there, an answer is the last one on this connection.
+        if length is None or length > LONG_BODY:
+            # A response before the end of the body is the last one on this connection.
             self._late = True
             self._keeps_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
             self.cycle.transport = HalfClosing(self)  # type: ignore[assignment]
             self.headers = Trailers()
 
     def on_body(self, body: bytes) -> None:
-        """Adds a piece to the body, or drops it once the request has been answered."""
+        """Appends a piece to the body, or discards it if the request has been answered."""
         self._unframed = 0
         if self._gathered is not None:
             self._gathered.append(body)
@@ -211,12 +205,12 @@ class Connection(HttpToolsProtocol):
         size = len(cycle.body)
         if size > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
-        if size >= ENOUGH or self._by_lines:
+        if size >= WAKE_BYTES or self._by_lines:
             cycle.message_event.set()
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
-        if self._gathered is not None and self._takes_fast_path(self._gathered):
+        """Ends the body."""
+        if self._gathered is not None and self._answer_directly(self._gathered):
             return
         self._stop_gathering()
         self._part = _NOTHING
@@ -230,10 +224,10 @@ class Connection(HttpToolsProtocol):
         cycle.more_body = False
         cycle.message_event.set()
         if self._stopping:
-            self.let_last()
+            self.make_last()
 
     def on_response_complete(self) -> None:
-        """Starts the next request that waits. `Timeouts` closes an idle connection, which needs no timer."""
+        """Starts the next pipelined request. `Timeouts` closes an idle connection, which needs no timer."""
         self.server_state.total_requests += 1
         if self.lingers or self.transport.is_closing():
             return
@@ -244,7 +238,7 @@ class Connection(HttpToolsProtocol):
     # The fast path
 
     def _fast_target(self, length: int | None) -> Any | None:
-        """What the request is for, if it may take the fast path: a POST about whose head nothing is special."""
+        """The target of a request that may take the fast path: a POST with a small body and a plain head. Else None."""
         if self._fast_path is None or self.parser.get_method() != b"POST":
             return None
         self._by_name = dict(self.headers)
@@ -264,7 +258,7 @@ class Connection(HttpToolsProtocol):
         )
         return self._fast_path.find(self.url.decode("latin-1")) if plain else None
 
-    def _takes_fast_path(self, gathered: list[bytes]) -> bool:
+    def _answer_directly(self, gathered: list[bytes]) -> bool:
         keep_alive = not self._stopping and bool(self.parser.should_keep_alive())
         request = DirectRequest(self, self._by_name, b"".join(gathered), keep_alive)
         if not cast(FastPath, self._fast_path).answer(request, self._target):
@@ -274,14 +268,14 @@ class Connection(HttpToolsProtocol):
         return True
 
     def _stop_gathering(self) -> None:
-        """Passes a request that is being gathered to the application."""
+        """Passes a request whose body is being gathered to the application."""
         if self._gathered is not None:
             gathered, self._gathered = self._gathered, None
-            self._let_in(self._length)
+            self._pass_on(self._length)
             for each in gathered:
                 self.on_body(each)
 
-    # The end of the service
+    # Shutdown
 
     @property
     def _stopping(self) -> bool:
@@ -292,51 +286,51 @@ class Connection(HttpToolsProtocol):
             cycle.keep_alive = False
         self._fair_start.start(partial(super()._start_asgi_task, cycle, app))
 
-    def let_last(self) -> None:
-        """Makes the answer to the newest request the connection's last, unless its head has been sent."""
+    def make_last(self) -> None:
+        """Makes the response to the newest request the connection's last, unless it has started."""
         if self.cycle is not None and not self.cycle.response_started:
             self.cycle.keep_alive = False
 
     def shutdown(self) -> None:
-        """Closes the connection once nothing is under way and no received bytes are unread."""
+        """Closes the connection once no request is pending and no received bytes are unread."""
         self._stop_gathering()
         if has_unread(self.transport):
-            self.loop.call_later(SETTLE, super().shutdown)
+            self.loop.call_later(SETTLE_SECONDS, super().shutdown)
         else:
             super().shutdown()
 
     def cut_off(self) -> None:
-        """Ends a request on the fast path that has no answer."""
+        """Ends a request on the fast path that has no response yet."""
         cycle: object = self.cycle
         if isinstance(cycle, DirectRequest) and not cycle.response_complete:
             cycle.cut_off()
 
     # Refusals
 
-    def _broken(self, cause: BaseException | None) -> None:
-        """Refuses bytes that are no request."""
+    def _refuse_malformed(self, cause: BaseException | None) -> None:
+        """Refuses bytes that the parser, or a check in one of its callbacks, has rejected."""
         if isinstance(cause, asyncio.QueueFull):
-            self._stop_reading()  # the client may send the rest again
+            self._stop_reading()  # the client may repeat what is not answered
         else:
-            self.give_up(cause if isinstance(cause, HttpError) else MalformedRequest())
+            self.fail_request(cause if isinstance(cause, HttpError) else MalformedRequest())
 
-    def _endless(self) -> None:
+    def _refuse_unframed(self) -> None:
         if self._part == _BODY:
-            self.give_up(MalformedRequest("there is more around the pieces of the body than may be"))
+            self.fail_request(MalformedRequest("there is more around the pieces of the body than may be"))
         elif self.headers:
-            self.give_up(HeadTooLarge(f"the head of the request has more than {MOST_HEAD_BYTES} bytes"))
+            self.fail_request(HeadTooLarge(f"the head of the request has more than {MOST_HEAD_BYTES} bytes"))
         else:
-            self.give_up(AddressTooLong(f"the address has more than {MOST_HEAD_BYTES} bytes"))
+            self.fail_request(AddressTooLong(f"the address has more than {MOST_HEAD_BYTES} bytes"))
 
     def _stop_reading(self) -> None:
-        """Discards further bytes: the requests that were passed on are answered, and the connection closes after the last."""
+        """Discards further bytes. Requests that were passed on are answered, and the connection closes after the last."""
         self._discards = True
         if self.cycle is not None:
             self.cycle.keep_alive = False
 
-    def give_up(self, error: HttpError) -> None:
-        """Ends the request that is being received, with this answer if it has none. The answer never takes the place of another
-        that the client waits for."""
+    def fail_request(self, error: HttpError) -> None:
+        """Ends the request that is being received, with the response to this error unless its response has started. If an earlier
+        request is pending, the connection closes after its response instead."""
         cycle = self.cycle
         if self._part == _BODY:
             cycle.disconnected = True
@@ -361,8 +355,7 @@ class Connection(HttpToolsProtocol):
         self._refused(self.parser.get_method().decode() if self._part == _BODY else "-", url or "-", answer.status_code)
 
     def half_close(self) -> None:
-        """Closes the connection for writing, and gives the client a moment to read: closed at once, a connection with unread
-        bytes is reset, and its last answer lost."""
+        """Closes the connection for writing: a full close with unread bytes would reset it, and its last response be lost."""
         if self.transport.is_closing():
             return
         self._discards = self.lingers = True
@@ -371,12 +364,12 @@ class Connection(HttpToolsProtocol):
 
     @property
     def receives_head(self) -> bool:
-        """Whether the head of a request has begun and is not whole."""
+        """Whether the head of a request is incomplete."""
         return self._part == _HEAD
 
     @property
     def awaits_body(self) -> bool:
-        """Whether the body of a request that was passed on is not whole yet."""
+        """Whether the body of a request that was passed on is incomplete."""
         return self._part == _BODY
 
     def _discard(self, size: int) -> None:
@@ -385,13 +378,13 @@ class Connection(HttpToolsProtocol):
             self.flow.pause_reading()
 
     def check_timeouts(self, now: float) -> bool:
-        """Closes the connection if its client is too late, and returns whether it did. A body that is being gathered goes over
-        ASGI: there it is known how long it may take, and how much of it may wait."""
+        """Closes the connection if a limit has passed, and returns whether it did. A body that is being gathered goes over ASGI,
+        where its rate and the memory for it are limited."""
         self._stop_gathering()
         return self._limits.check(now)
 
     def resume_writing(self) -> None:
-        """The client has read."""
+        """Resumes writing: the client has read."""
         super().resume_writing()
         self._limits.restart()
 
@@ -400,7 +393,7 @@ _shared: WeakKeyDictionary[ServerState, tuple[Timeouts, FairStart]] = WeakKeyDic
 
 
 def shared_by(state: ServerState, loop: asyncio.AbstractEventLoop) -> tuple[Timeouts, FairStart]:
-    """What the connections of a server share."""
+    """The time limits and the queue that the connections of a server share."""
     if state not in _shared:
         _shared[state] = Timeouts(loop), FairStart(loop)
     return _shared[state]

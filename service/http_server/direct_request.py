@@ -1,4 +1,4 @@
-"""A whole request that is answered on its connection, without ASGI: what uvicorn does for a request over ASGI takes as long as
+"""A complete request that is answered on its connection, without ASGI: uvicorn's work for a request over ASGI takes as long as
 a prediction of a small model."""
 
 from collections.abc import Callable
@@ -19,18 +19,20 @@ class FastPath(Protocol):
     """Answers some requests without ASGI."""
 
     def find(self, path: str) -> Any | None:
-        """What a POST to this path is for; None if it must go over ASGI."""
+        """The target of a POST to this path, for `answer`; None if it must go over ASGI."""
 
     def answer(self, request: "DirectRequest", target: Any) -> bool:
-        """Whether the request is answered, now by `request.send` or later. If not, it goes over ASGI."""
+        """Returns whether the request is answered by `request.send`, now or later. Otherwise it goes over ASGI."""
 
 
 class DirectRequest:
-    """A POST whose body is whole. For uvicorn it takes the place of a `RequestResponseCycle`.
+    """A POST with its complete body. uvicorn uses it like a `RequestResponseCycle`.
 
     Args:
-        connection: on which it came.
-        headers: with names in lower case, each of which came once.
+        connection: on which it was received.
+        headers: by name in lower case; no name was repeated.
+        body: complete.
+        keep_alive: whether the connection stays open after the response.
     """
 
     __slots__ = (
@@ -61,11 +63,13 @@ class DirectRequest:
         return self.url.decode("latin-1")
 
     def is_over(self) -> bool:
-        """Whether it has been answered, or the client has gone."""
+        """Whether it has been answered, or the connection is closed."""
         return self.response_complete or self.disconnected or self._connection.transport.is_closing()
 
     def send(self, status: int, head: bytes, body: bytes) -> None:
-        """Sends the answer. `head` has its lines but Content-Length and Connection."""
+        """Sends the response, unless the request is over. `head` has all header lines but Content-Length and Connection."""
+        if self.is_over():
+            return
         connection = self._connection
         default = _rendered_once(connection.server_state.default_headers)
         close = b"" if self.keep_alive else b"connection: close\r\n"
@@ -77,19 +81,19 @@ class DirectRequest:
         connection.on_response_complete()
 
     def cut_off(self) -> None:
-        """Ends the request, which has no answer yet, because the server ends."""
+        """Ends a request that has no response yet, because the server shuts down."""
         self.keep_alive = False
         if not self.response_complete and self.on_cut_off is not None:
             self.on_cut_off()
 
     @property
     def response_started(self) -> bool:
-        """Whether the answer has begun: it is sent as a whole."""
+        """Whether the response has begun: it is sent in one piece."""
         return self.response_complete
 
     @property
     def message_event(self) -> "DirectRequest":
-        """What uvicorn sets when the connection is lost."""
+        """Stands for the event that uvicorn sets when the connection is lost."""
         return self
 
     def set(self) -> None:
@@ -97,7 +101,7 @@ class DirectRequest:
 
 
 def rendered(lines: Lines) -> bytes:
-    """Lines of a head."""
+    """The lines of a message's head as bytes."""
     return b"".join(b"%b: %b\r\n" % line for line in lines)
 
 
@@ -105,7 +109,7 @@ _last: tuple[Lines, bytes] = ([], b"")
 
 
 def _rendered_once(lines: Lines) -> bytes:
-    """The default headers, of which uvicorn makes a new list each second."""
+    """The rendered default headers; uvicorn makes a new list of them each second."""
     global _last
     if _last[0] is not lines:
         _last = lines, rendered(lines)

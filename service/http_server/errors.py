@@ -1,5 +1,4 @@
-"""What can be wrong with a connection or a request before the application sees it. The docstring of each class is its default
-message."""
+"""Errors of a connection or a request before it reaches the application. The docstring of each class is its default message."""
 
 
 class HttpError(Exception):

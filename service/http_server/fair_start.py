@@ -1,5 +1,5 @@
-"""Starts requests a few at a time. When many arrive together, one that takes a moment does not wait until all of the others have
-been started."""
+"""Starts requests a few per iteration of the event loop: when many arrive together, a short one need not wait until all others
+have been started."""
 
 import asyncio
 from collections import deque

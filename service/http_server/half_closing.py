@@ -1,4 +1,4 @@
-"""What a connection gives uvicorn while a body is being received whose request may be answered before it is whole."""
+"""The transport and the headers that uvicorn gets for a request that may be answered before its body is complete."""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 class HalfClosing:
-    """The transport of a request that may be answered before its body is whole: then it must not be closed at once."""
+    """A transport that closes for writing only while a body is received: a full close would reset the connection."""
 
     def __init__(self, connection: "Connection") -> None:
         self._connection = connection
@@ -15,7 +15,7 @@ class HalfClosing:
         self.is_closing = connection.transport.is_closing
 
     def close(self) -> None:
-        """Closes the connection, for writing only while a body is being received."""
+        """Closes the connection; for writing only while a body is received."""
         if self._connection.awaits_body:
             self._connection.half_close()
         else:
@@ -23,7 +23,7 @@ class HalfClosing:
 
 
 class Trailers(list[tuple[bytes, bytes]]):
-    """Headers after a body. They are dropped: the request has started without them."""
+    """Discards the trailer fields of a chunked body: the request has started without them."""
 
     def append(self, _: tuple[bytes, bytes]) -> None:
-        """Drops it."""
+        """Discards a field."""

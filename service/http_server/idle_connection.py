@@ -1,5 +1,4 @@
-"""A connection that has received no bytes yet. It has no parser and next to no memory, so that thousands of them cost other
-clients little."""
+"""A connection before its first byte. It has no parser and takes next to no memory, so that thousands of them cost little."""
 
 import asyncio
 from collections.abc import Callable
@@ -36,12 +35,12 @@ class IdleConnection(asyncio.Protocol):
         self._replace().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forgets the connection."""
+        """Removes the connection from the server's."""
         self._timeouts.remove_idle(self)
         self._connections.discard(self)
 
     def shutdown(self) -> None:
-        """Lets the new protocol shut down: bytes that arrive at this moment are still answered."""
+        """Shuts the new protocol down: a request that arrives at this moment is still answered."""
         self._replace().shutdown()
 
     def close_idle(self) -> None:

@@ -1,8 +1,8 @@
-"""The HTTP server: uvicorn, and how it stops without dropping anybody.
+"""The HTTP server: uvicorn with a graceful shutdown.
 
-Asked to stop, it says so first: `/readyz` is 503 and every reply is its connection's last one, while new connections are
-still taken for some seconds, in which those who balance load notice. Then no new connection begins, those that have are
-accepted, the listener is closed, and whoever's request has been read is answered.
+On SIGTERM `/readyz` becomes 503 and each response closes its connection, but connections are accepted for some seconds more, in
+which load balancers notice. Then new connections are rejected, established ones are accepted, the listener is closed, and the
+requests that have been read are answered.
 """
 
 import asyncio
@@ -19,28 +19,30 @@ from types import FrameType
 import uvicorn
 from starlette.types import ASGIApp
 
-from service.http_server.connection import SETTLE, Connection, State
+from service.http_server.connection import SETTLE_SECONDS, Connection, State
 from service.http_server.sockets import BACKLOG, address_of, any_to_accept, take_no_more
 
 MOST_SECONDS_TO_ACCEPT = 2  # connections that have begun, before the listener is closed
 MOST_SECONDS_TO_STOP = 20  # for the requests under way, once the listener is closed
-TO_PART = 2  # seconds of them, for those to whom it is said that they are not answered
-TO_END = 4  # seconds after them, in which the application ends; then the process does, whatever its threads still do
-INTERPRETER_TURN = 0.0002  # seconds until a thread that wants the interpreter gets it
+CUT_OFF_SECONDS = 2  # of them, in which the remaining requests are answered with an error
+SHUTDOWN_SECONDS = 4  # after them, for the lifespan shutdown; then the process exits, even if threads still run
+SWITCH_INTERVAL = (
+    0.0002  # seconds for which a thread keeps the interpreter while others wait; Python's default is 0.005
+)
 
 log = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
-    """Serves until SIGTERM or SIGINT; a second SIGINT waits for nobody.
+    """Serves until SIGTERM or SIGINT; a second SIGINT exits at once.
 
     Args:
-        app: what answers.
+        app: the ASGI application.
         http: makes the protocol of a connection.
-        delay: seconds between the word that it stops and the end of listening.
-        stopping: called as soon as it is asked to stop, once, perhaps from a signal handler.
+        delay: seconds between the signal and the end of listening.
+        stopping: called once when the shutdown begins, possibly from a signal handler.
         alone: whether no other process listens on the sockets.
-        headers: of every answer.
+        headers: sent with every response.
     """
 
     def __init__(
@@ -57,8 +59,8 @@ class Server(uvicorn.Server):
             app,
             interface="asgi3",
             loop="uvloop",
-            http=http,  # type: ignore[arg-type] # it is called, and nothing else
-            proxy_headers=False,  # nothing here believes them
+            http=http,  # type: ignore[arg-type] # uvicorn only calls it
+            proxy_headers=False,  # X-Forwarded-* headers are not trusted
             backlog=BACKLOG,
             log_config=None,
             access_log=False,
@@ -73,34 +75,34 @@ class Server(uvicorn.Server):
         self._alone = alone
         self._stop_at: float | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        # A stream that cannot go on is broken off on purpose, and uvicorn takes that for a mistake.
+        # A failed stream is left incomplete on purpose, which uvicorn logs as an error.
         logging.getLogger("uvicorn.error").addFilter(
-            lambda said: "without completing response" not in said.getMessage()
+            lambda each: "without completing response" not in each.getMessage()
         )
 
     def serve_on(self, listeners: list[socket.socket]) -> None:
-        """Serves there until it is asked to stop, and closes them."""
+        """Serves on these sockets until a signal, and closes them."""
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: sys.exit(0))  # before it serves and afterwards; meanwhile `handle_exit`
-        # What trainings report is written down by another thread; predictions shall not wait 5 ms until it lets go.
-        sys.setswitchinterval(INTERPRETER_TURN)
+        # Another thread writes the reports of training jobs; predictions must not wait 5 ms for the interpreter.
+        sys.setswitchinterval(SWITCH_INTERVAL)
         self.run(listeners)
 
     def announce(self) -> None:
-        """Says that it stops, and goes on serving: until it is asked to stop."""
+        """Announces the shutdown, and keeps serving until `handle_exit`."""
         if not self._state.stopping:
             self._state.stopping = True
             self._stopping()
-            if self._loop is not None:  # not here: a signal may come in the middle of a reply
-                self._loop.call_soon_threadsafe(self._let_last)
+            if self._loop is not None:  # the signal may have interrupted a response
+                self._loop.call_soon_threadsafe(self._make_last)
 
-    def _let_last(self) -> None:
+    def _make_last(self) -> None:
         for connection in self.server_state.connections:
             if isinstance(connection, Connection):
-                connection.let_last()
+                connection.make_last()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal asks it to stop. It is not raised again at the end, as uvicorn would: the exit status stays 0."""
+        """Handles a signal. Unlike uvicorn's, it does not raise the signal again at the end: the exit status is 0."""
         if self._stop_at is not None and sig == signal.SIGINT:
             self.should_exit = self.force_exit = True
         if self._stop_at is None:
@@ -109,13 +111,13 @@ class Server(uvicorn.Server):
             self._stop_at = time.monotonic() + (0.0 if announced else self._delay)
 
     async def on_tick(self, counter: int) -> bool:
-        """Whether it is time to stop listening."""
+        """Returns whether to stop listening."""
         if self._stop_at is not None and time.monotonic() >= self._stop_at:
             self.should_exit = True
         return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Brings the application to life, begins to accept, and says where."""
+        """Starts the application, begins to accept connections, and logs the addresses."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         if self._alone:
@@ -125,19 +127,19 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stops listening, and waits for the requests under way."""
         if not self.force_exit:
-            if self._alone:  # else the supervisor has done it, for all
+            if self._alone:  # otherwise the supervisor has done it for all processes
                 take_no_more(sockets or [])
             until = time.monotonic() + MOST_SECONDS_TO_ACCEPT
-            await asyncio.sleep(SETTLE)
+            await asyncio.sleep(SETTLE_SECONDS)
             while any_to_accept(sockets or []) and time.monotonic() < until:
-                await asyncio.sleep(SETTLE)  # they send their requests at once
-        _end_within(MOST_SECONDS_TO_STOP + TO_END)
-        cutting = asyncio.get_running_loop().call_later(MOST_SECONDS_TO_STOP - TO_PART, self._cut_off)
+                await asyncio.sleep(SETTLE_SECONDS)  # their requests arrive meanwhile
+        _end_within(MOST_SECONDS_TO_STOP + SHUTDOWN_SECONDS)
+        cutting = asyncio.get_running_loop().call_later(MOST_SECONDS_TO_STOP - CUT_OFF_SECONDS, self._cut_off)
         await super().shutdown(sockets)
         cutting.cancel()
 
     def _cut_off(self) -> None:
-        """Who has no answer yet is told that there will be none, and streams break off."""
+        """Answers the remaining requests with `CutOff`, and closes streams."""
         log.warning("the time to stop is over; %d requests are cut off", len(self.server_state.connections))
         for task in list(self.server_state.tasks):
             task.cancel()
@@ -147,7 +149,7 @@ class Server(uvicorn.Server):
 
 
 def _end_within(seconds: float) -> None:
-    """A thread in native code cannot be ended, and Python would wait for it."""
+    """Exits the process after so many seconds: Python would wait for threads, and one in native code cannot be ended."""
 
     def end() -> None:
         log.warning("a thread still works; the process ends without it")

@@ -1,4 +1,4 @@
-"""The sockets that the service listens on: opened once, and shared by all processes that answer."""
+"""Listening sockets, opened once and shared by all serving processes; and queues of connected sockets."""
 
 import array
 import asyncio
@@ -15,15 +15,19 @@ from collections.abc import Iterable
 
 BACKLOG = 2048  # connections that may wait to be accepted
 SO_ATTACH_FILTER = 26
-# A classic BPF program (code, jump if true, jump if false, constant) over a TCP header: lets all pass but SYN.
+# A classic BPF program (code, jump if true, jump if false, constant) over a TCP header: drops SYN packets.
 NO_SYN = ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
 
 
 def open_listeners(host: str, port: int) -> list[socket.socket]:
-    """A listening socket for each address that the host's name stands for. From now on clients may connect.
+    """Opens a listening socket for each address that the host name resolves to.
+
+    Args:
+        host: a name or an address; empty for all interfaces.
+        port: 0 for any free port, which is then the same for all sockets.
 
     Raises:
-        OSError: there is no such address here, or it is in use.
+        OSError: the address is not on this machine, or in use.
     """
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -51,16 +55,16 @@ def open_listeners(host: str, port: int) -> list[socket.socket]:
 
 
 def address_of(listener: socket.socket) -> str:
-    """Where it listens, for people."""
+    """The URL of a listening socket, for messages."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def take_no_more(listeners: Iterable[socket.socket]) -> None:
-    """Lets no new connection begin, while those that have begun are still accepted.
+    """Drops new connections, while those in the backlog can still be accepted.
 
-    Closing alone would reset who is connected but not accepted yet, his request on the way. Whoever begins now is not
-    answered until the socket is closed, and is refused then. For every process that shares the socket; only Linux can.
+    Closing the socket at once would reset the connections in its backlog. The SYN of a new client is dropped until the socket is
+    closed, and the retransmitted one refused then. Applies to every process that shares the socket; does nothing but on Linux.
     """
     if sys.platform != "linux":
         return
@@ -80,14 +84,14 @@ def any_to_accept(listeners: Iterable[socket.socket]) -> bool:
 
 
 def has_unread(transport: asyncio.Transport) -> bool:
-    """Whether bytes have arrived on a connection that have not been read."""
+    """Whether the socket's receive queue holds bytes."""
     connection: socket.socket | None = transport.get_extra_info("socket")
     return connection is not None and not transport.is_closing() and _queued(connection, termios.FIONREAD) > 0
 
 
 def in_send_queue(transport: asyncio.Transport) -> int:
-    """Bytes in the socket's send queue. The kernel takes hundreds of kilobytes from the transport at once, so that the progress
-    of a slow reader shows only here."""
+    """Bytes in the socket's send queue. The kernel takes hundreds of kilobytes from the transport at once: only here does the
+    progress of a slow reader show."""
     return _queued(transport.get_extra_info("socket"), termios.TIOCOUTQ)
 
 

@@ -1,5 +1,4 @@
-"""Time limits of connections. All connections of a server are checked together, twice a second, so that a request needs no
-timer of its own."""
+"""Checks the time limits of all connections of a server together, twice a second, so that no request needs a timer."""
 
 import asyncio
 import resource
@@ -8,7 +7,7 @@ from typing import Protocol
 
 CHECK_INTERVAL = 0.5  # seconds
 CHECKED_AT_ONCE = 10  # connections that are checked before other callbacks of the event loop run
-CLOSED_AT_ONCE = 4  # of them that are closed: to close one takes as long as to check dozens
+CLOSED_AT_ONCE = 4  # of them that are closed: closing one takes as long as checking dozens
 FIRST_BYTE_SECONDS = 8.5
 
 
@@ -23,11 +22,11 @@ class Active(Protocol):
     """A connection that has received bytes."""
 
     def check_timeouts(self, now: float) -> bool:
-        """Closes the connection if its client is too late, and returns whether it did. `now` is in seconds of the loop."""
+        """Closes the connection if a limit has passed at the time `now`, in seconds of the loop, and returns whether it did."""
 
 
 def most_connections() -> int:
-    """The limit on connections. It leaves enough file descriptors for the service itself, its journal first of all."""
+    """The limit on connections. It leaves file descriptors for the service itself, such as its journal."""
     return max(64, min(16_384, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 512))
 
 

@@ -1,4 +1,4 @@
-"""Threads for the part of predictions that may block: a cold model, the store, a large body."""
+"""A bounded thread pool for the blocking parts of predictions: loading models, the store, large bodies."""
 
 import asyncio
 import contextlib
@@ -12,14 +12,19 @@ from service.serving.errors import ClientGone, DeadlineExceeded, Overloaded
 THREADS = 4
 T = TypeVar("T")
 
-Disconnected = Callable[[], Awaitable[None]]  # returns when the client has closed its connection
+Disconnected = Callable[[], Awaitable[None]]  # returns when the client has disconnected
 
 
 async def wait_for(future: asyncio.Future[T], deadline: float | None, disconnected: Disconnected | None) -> T:
-    """The result of the future, which is cancelled if the deadline passes or the client goes first.
+    """Waits for a future, and cancels it if the deadline passes or the client disconnects first.
+
+    Args:
+        future: gives the result.
+        deadline: in seconds of `time.perf_counter`; None for none.
+        disconnected: returns when the client has disconnected; None to ignore that.
 
     Raises:
-        DeadlineExceeded, ClientGone: it has.
+        DeadlineExceeded, ClientGone: the future was cancelled.
     """
     left = None if deadline is None else deadline - time.perf_counter()
     gone = None if disconnected is None else asyncio.ensure_future(disconnected())
@@ -37,7 +42,7 @@ async def wait_for(future: asyncio.Future[T], deadline: float | None, disconnect
 
 
 class BoundedThreads:
-    """A few threads, and the limit on the requests that use them or wait for them. The event loop calls its methods."""
+    """A few threads, with a limit on the requests that use or await them. Its methods must be called in the event loop."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -49,34 +54,34 @@ class BoundedThreads:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def run(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        """Starts work in a thread, as one of the requests that are let in.
+        """Runs the work of one request in a thread.
 
         Raises:
-            Overloaded: there are too many.
+            Overloaded: the limit on requests is reached.
         """
-        self._let_in()
+        self._enter()
         done = self.execute(work)
         done.add_done_callback(lambda _: self._leave())
         return done
 
     def execute(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        """Starts work of a request that has been let in."""
+        """Runs work in a thread, for a request that is counted already."""
         return asyncio.get_running_loop().run_in_executor(self._executor, work)
 
     @contextlib.contextmanager
-    def let_in(self) -> Iterator[None]:
-        """One request uses the threads for a while.
+    def count_request(self) -> Iterator[None]:
+        """Counts one request while it uses the threads.
 
         Raises:
-            Overloaded: there are too many.
+            Overloaded: the limit on requests is reached.
         """
-        self._let_in()
+        self._enter()
         try:
             yield
         finally:
             self._leave()
 
-    def _let_in(self) -> None:
+    def _enter(self) -> None:
         if self._waiting >= self._most:
             raise Overloaded
         self._waiting += 1

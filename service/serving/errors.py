@@ -3,8 +3,8 @@
 ServingError
 ├── Overloaded          too many requests wait
 ├── AnswerTooLarge      the answer would take too much memory
-├── ClientGone          the client has closed its connection
-├── DeadlineExceeded    the request's time is over
+├── ClientGone          the client has disconnected
+├── DeadlineExceeded    the request's deadline has passed
 └── PredictionFailed    the model's forward raised
 """
 

@@ -11,7 +11,7 @@ from service.serving.errors import DeadlineExceeded
 from service.serving.functional import Step
 from service.serving.warm_models import Warm
 
-MANY = 64  # rows
+MANY = 64  # rows from which on they are checked for missing values
 Array = np.ndarray[Any, Any]
 
 
@@ -19,22 +19,24 @@ def _always() -> bool:
     return True
 
 
-def forward(warm: Warm, raw: torch.Tensor, *, whole: bool = False, wanted: Callable[[], bool] = _always) -> Array:
+def forward(warm: Warm, raw: torch.Tensor, *, complete: bool = False, wanted: Callable[[], bool] = _always) -> Array:
     """Computes the model's answers [n, outputs] to raw features [n, slots].
 
-    Many rows are computed in several forwards, so that none takes more memory or time than `Warm.rows_at_once` allows.
+    Many rows are computed in several forwards of `Warm.rows_at_once` rows, which limits the memory and the time of each.
 
     Args:
-        whole: whether it is known that no value is missing.
-        wanted: whether a client still waits; called between two forwards.
+        warm: the model.
+        raw: NaN for a missing value.
+        complete: whether it is known that no value is missing.
+        wanted: whether the answer is still needed; called between two forwards.
 
     Raises:
-        DeadlineExceeded: no client waits any more.
+        DeadlineExceeded: the answer is no longer needed.
     """
     with torch.inference_mode():  # as a decorator it would take twice as long
-        if not whole and len(raw) >= MANY:
-            whole = not math.isnan(raw.sum().item())  # costs less than filling in what is not missing
-        step = warm.forward_of_whole if whole else warm.forward
+        if not complete and len(raw) >= MANY:
+            complete = not math.isnan(raw.sum().item())  # cheaper than imputation
+        step = warm.forward_of_complete if complete else warm.forward
         if len(raw) > warm.rows_at_once:
             return _in_parts(step, raw, warm.rows_at_once, wanted)
         answers: Array = step(raw).numpy()

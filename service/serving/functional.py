@@ -1,7 +1,7 @@
-"""A model's forward without the calls between its modules: the same functions of torch on the same tensors, to the same bits.
+"""A model's forward as a sequence of torch functions, with bit-identical results.
 
-Each call of an `nn.Module` looks for hooks and looks its tensors up by name, which takes several times as long as a small
-layer computes. What is known here is called straight; whatever is not is called as the module that it is.
+Each call of an `nn.Module` checks for hooks and looks its tensors up by name, which takes several times as long as the
+computation of a small layer. Known layers become calls of their functions; others are called as modules.
 """
 
 import math
@@ -15,19 +15,21 @@ from service.workflow.model import Model
 from service.workflow.preprocessing import Preprocessing
 
 Step = Callable[[torch.Tensor], torch.Tensor]
-AS_THEY_STAND = (Output.VALUE, Output.RATE)  # outputs that are the answers, but for the target's scale
-NOTHING = (nn.Identity, nn.Dropout, nn.AlphaDropout)  # in a model that predicts
+PLAIN_OUTPUTS = (Output.VALUE, Output.RATE)  # outputs that are the answers, apart from the target's scale
+NO_OPERATION = (nn.Identity, nn.Dropout, nn.AlphaDropout)  # in evaluation mode
 
 
 def functional(model: Model, *, missing: bool = True) -> Step:
-    """From raw features [n, slots] to answers, as `model.forward`; to be called under `torch.inference_mode`.
+    """A function from raw features [n, slots] to answers [n, outputs], as `model.forward`.
+
+    It must be called under `torch.inference_mode`.
 
     Args:
-        model: ready to predict, and from now on as it is: its tensors are looked up once.
+        model: in evaluation mode; its tensors are looked up once, so that it must not change afterwards.
         missing: whether a value may be NaN.
     """
     if any(each._forward_hooks or each._forward_pre_hooks for each in model.modules()):
-        return model  # somebody wants to see every call
+        return model  # hooks need the calls of the modules
     steps = [*_encoding(model.preprocessing, missing), *_network(model.network), *_answering(model)]
 
     def forward(values: torch.Tensor) -> torch.Tensor:
@@ -49,15 +51,15 @@ def _encoding(by: Preprocessing | None, missing: bool) -> Iterator[Step]:
 
 
 def _encode(by: Preprocessing) -> Step:
-    """`preprocessing.encode`, with all that it looks up known before. A category is found by comparing its position with all
-    that there are, so that nothing has to be kept for each of them."""
+    """`preprocessing.encode` with its look-ups done in advance. A category is one-hot encoded by comparing its position with
+    all positions, which takes no table per category."""
     of, fill, mean, std = by.layout, by.fill, by.mean, by.std
     numbers = None if of.plain else torch.tensor(of.numbers, dtype=torch.int64)
     indicated = by.indicated if len(by.indicated) else None
     slots = torch.tensor([slot for slot, size in of.categories for _ in range(size)], dtype=torch.int64)
     positions = torch.tensor([at + 1 for _, size in of.categories for at in range(size)], dtype=fill.dtype)
     only = of.categories[0][0] if len(of.categories) == 1 else None
-    # Where the mean stands in for a missing number it becomes 0, and no other number becomes NaN.
+    # A missing number that is imputed by the mean is standardized to 0, and no other number becomes NaN.
     to_zero = mean is not None and std is not None and torch.equal(fill, mean) and bool((std > 0).all())
 
     def encode(raw: torch.Tensor) -> torch.Tensor:
@@ -82,15 +84,15 @@ def _encode(by: Preprocessing) -> Step:
 
 
 def _network(network: nn.Module) -> Iterator[Step]:
-    """The steps of a module; of a stack, those of its layers."""
-    flat = True  # whether the values are still [n, …] and no more
-    own = False  # whether they are this forward's own, and may be written over
+    """The steps of a network, layer by layer."""
+    flat = True  # whether the values are known to be two-dimensional
+    own = False  # whether this forward has made them, so that they may be changed in place
     for layer in _layers(network):
         if type(layer) is nn.Linear:
             yield _linear(layer, flat)
         elif type(layer) is nn.ReLU:
             yield torch.relu_ if own else torch.relu
-        elif type(layer) not in NOTHING:
+        elif type(layer) not in NO_OPERATION:
             yield layer
             flat = False
         own = type(layer) is nn.Linear
@@ -100,8 +102,8 @@ def _linear(layer: nn.Linear, flat: bool) -> Step:
     weight, bias = layer.weight, layer.bias
     if not flat or bias is None:
         return lambda values: nn.functional.linear(values, weight, bias)
-    turned, addmm = weight.t(), torch.addmm  # what `linear` itself comes to for such values, after some looking
-    return lambda values: addmm(bias, values, turned)
+    transposed, addmm = weight.t(), torch.addmm  # what `linear` calls for two-dimensional values
+    return lambda values: addmm(bias, values, transposed)
 
 
 def _layers(network: nn.Module) -> Iterator[nn.Module]:
@@ -113,7 +115,7 @@ def _layers(network: nn.Module) -> Iterator[nn.Module]:
 
 
 def _answering(model: Model) -> Iterator[Step]:
-    if model.members > 1 or model.output not in AS_THEY_STAND:
+    if model.members > 1 or model.output not in PLAIN_OUTPUTS:
         yield model.answer
     elif model.target is not None:
         mean, std = model.target.mean, model.target.std

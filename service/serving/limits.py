@@ -3,7 +3,7 @@
 from service.workflow.errors import Fault, InvalidInstances
 
 MOST_ROWS = 1_000_000
-MOST_VALUES = 2**24  # a few bytes may stand for each, and it takes some twenty before it is in the tensor
+MOST_VALUES = 2**24  # each takes about twenty bytes on its way to the tensor, and few bytes in the body
 MOST_EMPTY_LINES = 1000  # beside as many as there are rows
 
 
@@ -13,10 +13,14 @@ def invalid(message: str, at: str = "") -> InvalidInstances:
 
 
 def check_rows(count: int, width: int) -> None:
-    """There are rows, not too many, and not too many values in them all.
+    """Checks the number of rows, and of values in them.
+
+    Args:
+        count: of rows.
+        width: values in each.
 
     Raises:
-        InvalidInstances: there are not.
+        InvalidInstances: there is no row, or a limit is passed.
     """
     if not 0 < count <= MOST_ROWS:
         raise invalid(f"has {count} rows; 1 to {MOST_ROWS} are taken in one request")
@@ -25,10 +29,10 @@ def check_rows(count: int, width: int) -> None:
 
 
 def check_lines(count: int, rows: int) -> None:
-    """Of so many lines, not many more are empty than hold a row.
+    """Checks that of `count` lines not many more are empty than the `rows` that are not.
 
     Raises:
-        InvalidInstances: they are.
+        InvalidInstances: too many are empty.
     """
     if count - rows > MOST_EMPTY_LINES + rows:
         raise invalid(f"{count - rows} of {count} lines are empty")

@@ -1,4 +1,4 @@
-"""How much memory the bodies of all requests may take together."""
+"""A limit on the memory that the bodies of all requests take together."""
 
 import threading
 from types import TracebackType
@@ -6,13 +6,13 @@ from typing import Self
 
 from service.serving.errors import Overloaded
 
-FREE = 64 * 2**10  # bytes of one request that are not counted: what a socket brings at once is in memory anyway
+FREE = 64 * 2**10  # bytes of a request that are not counted: one read of a socket is in memory anyway
 
 
 class MemoryBudget:
-    """Bytes for all requests of a process together. Any thread may take of them.
+    """A number of bytes, `most`, that the requests of a process share. Thread-safe.
 
-    A request that would need more than there is in all is let in while nobody else has any: so there is none that is always
+    A request that needs more than the whole budget is accepted while no other request has taken any, so that none is always
     refused.
     """
 
@@ -22,14 +22,14 @@ class MemoryBudget:
         self._lock = threading.Lock()
 
     def share(self) -> "Share":
-        """What one request takes of it: nothing yet."""
+        """The share of a new request, empty at first."""
         return Share(self)
 
     def change(self, before: int, after: int) -> None:
-        """One request has `after` bytes now instead of `before`.
+        """Changes the share of one request from `before` to `after` bytes.
 
         Raises:
-            Overloaded: there are not so many left.
+            Overloaded: the budget is used up.
         """
         with self._lock:
             others = self.taken - before
@@ -39,7 +39,7 @@ class MemoryBudget:
 
 
 class Share:
-    """What one request takes of the budget; a context manager that gives it back."""
+    """The bytes that one request takes of the budget; a context manager that releases them."""
 
     __slots__ = ("_budget", "_counted", "_wanted")
 
@@ -48,10 +48,10 @@ class Share:
         self._wanted = self._counted = 0
 
     def take(self, more: int) -> None:
-        """So many bytes more.
+        """Takes `more` bytes.
 
         Raises:
-            Overloaded: there are not so many left.
+            Overloaded: the budget is used up.
         """
         wanted = self._wanted + more
         if wanted > FREE:
@@ -60,7 +60,7 @@ class Share:
         self._wanted = wanted
 
     def release(self) -> None:
-        """All of it is free again."""
+        """Releases all bytes."""
         if self._counted:
             self._budget.change(self._counted, 0)
         self._wanted = self._counted = 0

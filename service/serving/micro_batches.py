@@ -1,4 +1,4 @@
-"""Micro-batches: requests that already wait share one forward. No request waits for others to arrive."""
+"""Micro-batches: pending requests share one forward. No request waits for others to arrive."""
 
 import asyncio
 import contextlib
@@ -13,15 +13,16 @@ from functools import partial
 import numpy as np
 import torch
 
+from service.serving.codecs.codec import split
 from service.serving.errors import DeadlineExceeded, Overloaded, PredictionFailed
 from service.serving.forward import Array, forward
-from service.serving.pending_prediction import MUCH, PendingPrediction
+from service.serving.pending_prediction import FULL_PLACE_WORK, PendingPrediction
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm
 from service.workflow.errors import WorkflowError
 
-MOST_BATCH_ROWS = 1024  # of several requests in one forward; one request may bring more
-FULL = 512  # rows from which on a light request is computed alone
+MOST_BATCH_ROWS = 1024  # of several requests in one forward; one request may have more
+ALONE_ROWS = 512  # rows from which on a light request is computed alone
 
 Observe = Callable[[ServedVersion, str, float, int], None]  # a stage, its seconds, and how many requests had it
 Result = bytes | Exception
@@ -29,10 +30,10 @@ log = logging.getLogger(__name__)
 
 
 class MicroBatches:
-    """Computes predictions: light ones in the event loop, heavy ones in threads. Its methods are called in the event loop.
+    """Computes predictions: light ones in the event loop, heavy ones in threads. Its methods must be called in the event loop.
 
     Args:
-        light: the most work of a light prediction: that of a row (`Warm.work`) times rows.
+        light: the most work of a light prediction, which is `Warm.work` times its rows.
         threads: of heavy predictions.
         places: in the queue of heavy predictions.
         observe: is given the seconds of each stage.
@@ -45,28 +46,28 @@ class MicroBatches:
         self._taken = 0.0
         self._observe = observe
         self._pool = ThreadPoolExecutor(threads, "forward")
-        self._gathered: dict[ServedVersion, list[PendingPrediction]] = {}
-        self._heavy: OrderedDict[ServedVersion, list[PendingPrediction]] = OrderedDict()
-        # Without a context variable of one request, such as its id: a batch belongs to several.
+        self._light_queue: dict[ServedVersion, list[PendingPrediction]] = {}
+        self._heavy_queue: OrderedDict[ServedVersion, list[PendingPrediction]] = OrderedDict()
+        # Empty, without variables such as a request's id: a batch belongs to several requests.
         self._context = contextvars.Context()
         self.waiting = 0
         self._scheduled = False
 
     def submit(self, pending: PendingPrediction) -> None:
-        """Queues the prediction; its waiter gets the answer or the error.
+        """Queues a prediction; its waiter receives the answer or the error.
 
         Raises:
             Overloaded: the queue is full.
         """
         if pending.work <= self._light and not pending.in_thread:
-            if pending.count >= FULL:
+            if pending.count >= ALONE_ROWS:
                 self._answer(self._begin([pending]))  # while its rows are still in the processor's caches
                 return
-            self._gathered.setdefault(pending.version, []).append(pending)
+            self._light_queue.setdefault(pending.version, []).append(pending)
         elif self._taken + pending.place > self._places:
             raise Overloaded
         else:
-            self._heavy.setdefault(pending.version, []).append(pending)
+            self._heavy_queue.setdefault(pending.version, []).append(pending)
             self._count(1, pending.place)
         if not self._scheduled:
             # After all requests that this iteration of the loop has read are in the queue.
@@ -74,58 +75,58 @@ class MicroBatches:
             asyncio.get_running_loop().call_soon(self._run_next, context=self._context)
 
     def is_light(self, warm: Warm, rows: int) -> bool:
-        """Whether so many rows are computed in the event loop."""
+        """Whether this number of rows is computed in the event loop."""
         return warm.work * rows <= self._light
 
     def has_room(self, warm: Warm, rows: int) -> bool:
-        """Whether a request of so many rows would be accepted now."""
+        """Whether a request with this number of rows would be accepted now."""
         work = warm.work * rows
-        return work <= self._light or self._taken + min(1.0, work / MUCH) <= self._places
+        return work <= self._light or self._taken + min(1.0, work / FULL_PLACE_WORK) <= self._places
 
     def withdraw(self, pending: PendingPrediction) -> None:
-        """Takes a prediction that is not wanted any more out of the queue."""
-        waiting = self._heavy.get(pending.version, [])
+        """Removes a prediction that is no longer needed from the queue."""
+        waiting = self._heavy_queue.get(pending.version, [])
         with contextlib.suppress(ValueError):
             waiting.remove(pending)
             self._count(-1, -pending.place)
         if not waiting:
-            self._heavy.pop(pending.version, None)
+            self._heavy_queue.pop(pending.version, None)
 
     def _count(self, requests: int, places: float) -> None:
         self.waiting += requests
-        self._taken = self._taken + places if self.waiting else 0.0  # no rounding error is left
+        self._taken = self._taken + places if self.waiting else 0.0  # resets rounding errors
 
     def close(self) -> None:
-        """Drops what waits; what runs ends by itself."""
+        """Cancels the batches that have not started."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _run_next(self) -> None:
-        """Computes one light batch, so that the loop does other work in between, and starts a heavy one in each free thread."""
+        """Computes one light batch, after which the loop does other work, and starts a heavy one in each free thread."""
         self._scheduled = False
-        if self._gathered:
-            served = next(iter(self._gathered))
-            waiting = self._gathered[served]
+        if self._light_queue:
+            served = next(iter(self._light_queue))
+            waiting = self._light_queue[served]
             batch = _take(waiting, self._light)
             if not waiting:
-                del self._gathered[served]
+                del self._light_queue[served]
             self._answer(self._begin(batch))
-        while self._heavy and self._free:
-            served, waiting = self._heavy.popitem(last=False)
-            batch = _take(waiting, MUCH)
+        while self._heavy_queue and self._free:
+            served, waiting = self._heavy_queue.popitem(last=False)
+            batch = _take(waiting, FULL_PLACE_WORK)
             self._count(-len(batch), -sum(pending.place for pending in batch))
             if waiting:
-                self._heavy[served] = waiting  # behind the other models
+                self._heavy_queue[served] = waiting  # behind the other models
             if self._begin(batch):
                 self._free -= 1
                 loop = asyncio.get_running_loop()
                 done = self._pool.submit(compute, batch, self._observe)
                 done.add_done_callback(partial(_schedule_end, loop, self._heavy_end, batch))
-        if self._gathered and not self._scheduled:
+        if self._light_queue and not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._run_next, context=self._context)
 
     def _begin(self, batch: list[PendingPrediction]) -> list[PendingPrediction]:
-        """Drops the predictions that are not wanted any more, or are too late."""
+        """Removes the predictions that are no longer needed, or past their deadline."""
         now = time.perf_counter()
         for pending in list(batch):
             if pending.deadline is not None and now > pending.deadline and not pending.waiter.done():
@@ -139,7 +140,7 @@ class MicroBatches:
         return batch
 
     def _answer(self, batch: list[PendingPrediction]) -> None:
-        """Computes a light batch. The answers are sent before the figures are kept."""
+        """Computes a light batch. The answers are sent before the times are recorded."""
         figures: list[tuple[ServedVersion, str, float, int]] = []
         self._end(batch, compute(batch, lambda *figure: figures.append(figure)))
         for figure in figures:
@@ -174,7 +175,7 @@ def _schedule_end(
 
 
 def _take(waiting: list[PendingPrediction], most_work: int) -> list[PendingPrediction]:
-    """Takes the next batch out of the queue: the first prediction, and those that may share its forward."""
+    """Removes the next batch from the queue: the first prediction, and those that may share its forward."""
     first = waiting[0]
     taken, rows, work = 1, first.count, first.work
     while taken < len(waiting) and first.mergeable and waiting[taken].mergeable:
@@ -188,8 +189,12 @@ def _take(waiting: list[PendingPrediction], most_work: int) -> list[PendingPredi
 
 
 def compute(batch: Sequence[PendingPrediction], observe: Observe) -> list[Result]:
-    """Computes the bodies of the answers, or the errors, of a batch of one version: by one forward, or one by one if that fails,
-    so that no request fails for another. Any thread may call it."""
+    """Computes a batch of one version by one forward, or one by one if that fails, so that no request fails for another.
+    Thread-safe.
+
+    Returns:
+        The body of each answer, or its error.
+    """
     if not batch:
         return []
     try:
@@ -214,12 +219,10 @@ def _together(batch: Sequence[PendingPrediction], observe: Observe) -> list[byte
     if len({pending.encoder.write for pending in batch}) == 1:
         bodies = first.encoder.write(first.version, first.warm, answers, counts)
     else:
-        bodies, start = [], 0
-        for pending in batch:
-            bodies += pending.encoder.write(
-                pending.version, pending.warm, answers[start : start + pending.count], [pending.count]
-            )
-            start += pending.count
+        bodies = [
+            pending.encoder.write(pending.version, pending.warm, part, [pending.count])[0]
+            for pending, part in zip(batch, split(answers, counts), strict=True)
+        ]
     rendered = time.perf_counter()
     observe(first.version, "forward", computed - began, len(batch))
     observe(first.version, "render", rendered - computed, len(batch))
@@ -232,17 +235,17 @@ def _together(batch: Sequence[PendingPrediction], observe: Observe) -> list[byte
 
 
 def _answers(batch: Sequence[PendingPrediction]) -> Array:
-    """Computes the answers to the rows of all, in order."""
+    """Computes the answers to all rows, in their order."""
     warm = batch[0].warm
     if len(batch) == 1:
         wanted = partial(_is_wanted, batch[0])
         return (
             forward(warm, batch[0].raw, wanted=wanted)
             if batch[0].raw is not None
-            else forward(warm, _tensor(warm, batch[0].rows), whole=True, wanted=wanted)
+            else forward(warm, _tensor(warm, batch[0].rows), complete=True, wanted=wanted)
         )
     if all(pending.rows is not None for pending in batch):
-        return forward(warm, _tensor(warm, [row for pending in batch for row in pending.rows or ()]), whole=True)
+        return forward(warm, _tensor(warm, [row for pending in batch for row in pending.rows or ()]), complete=True)
     return forward(
         warm, torch.cat([_tensor(warm, pending.rows) if pending.raw is None else pending.raw for pending in batch])
     )

@@ -1,4 +1,4 @@
-"""A prediction that waits for its forward."""
+"""A prediction in the queue."""
 
 import time
 from collections.abc import Callable
@@ -10,31 +10,35 @@ from service.serving.codecs.codec import Encoder, Rows
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm
 
-MUCH = 250_000_000  # work of a request that takes a whole place in the queue: some 5 ms of one core
-LEAST_PLACE = 1 / 8  # that a small one takes
+FULL_PLACE_WORK = 250_000_000  # work of a request that takes a full place in the queue: about 5 ms of one core
+LEAST_PLACE = 1 / 8  # the part of a place that a small request takes
 
 StageObserver = Callable[[str, float], None]  # is given a stage and its seconds; called from any thread
 
 
 class Waiter(Protocol):
-    """What waits for the body of an answer: an `asyncio.Future`, or an object with these methods of one."""
+    """Receives the body of an answer: an `asyncio.Future`, or an object with these methods of one."""
 
     def done(self) -> bool:
-        """Whether nothing waits any more."""
+        """Whether the body is no longer needed."""
 
     def set_result(self, result: bytes) -> None:
-        """Takes the body."""
+        """Receives the body."""
 
     def set_exception(self, exception: Exception) -> None:
-        """Takes the reason why there is none."""
+        """Receives the error if the prediction failed."""
 
 
 class PendingPrediction:
-    """The rows of one request, and what waits for the answer.
+    """The rows of one request, and the receiver of the answer.
 
     Args:
-        rows: raw features [n, slots], or lists of numbers, which become a tensor together with those of other requests.
-        deadline: as `time.perf_counter` counts, after which the answer is of no use.
+        version: the version that predicts.
+        warm: its model.
+        rows: raw features [n, slots], or lists of numbers, which become one tensor with those of other requests.
+        encoder: of the answer.
+        waiter: receives the body.
+        deadline: in seconds of `time.perf_counter`.
         mergeable: whether other requests may share its forward.
         observer: is given the seconds of each stage.
     """
@@ -83,5 +87,5 @@ class PendingPrediction:
 
     @property
     def place(self) -> float:
-        """The part of a place in the queue that it takes, by its work."""
-        return min(1.0, max(LEAST_PLACE, self.work / MUCH))
+        """The part of a place in the queue that it takes for its work."""
+        return min(1.0, max(LEAST_PLACE, self.work / FULL_PLACE_WORK))

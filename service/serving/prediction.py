@@ -1,4 +1,4 @@
-"""What goes into the `Predictor` and comes out of it."""
+"""Requests and results of the `Predictor`."""
 
 from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from service.serving.memory_budget import Share
 from service.serving.pending_prediction import StageObserver
 from service.serving.served_version import ServedVersion
 
-Reference = tuple[str, str | None]  # a model's name, and a number, an alias, `latest` or nothing
+Reference = tuple[str, str | None]  # a model's name, and a version's number, an alias, `latest` or None
 
 
 @dataclass(slots=True)
@@ -18,18 +18,18 @@ class PredictionRequest:
     """One request for predictions.
 
     Args:
-        model: the model that is asked for.
+        model: the requested model.
         decoder: of the body.
-        encoder: gives the encoder of the answer to a decoded body; it may raise.
-        body: the body, as `unpack` takes it if there is that.
-        share: of the memory for bodies; a small body needs none.
-        chunks: the pieces of a stream of rows instead of a body.
+        encoder: gives the encoder of the answer for a decoded body; it may raise.
+        body: compressed if `unpack` is set.
+        share: of the memory budget; None for a small body.
+        chunks: the pieces of a stream of rows, in place of `body`.
         unpack: decompresses the body; called in a thread.
-        deadline: as `time.perf_counter` counts, after which the answer is of no use.
-        disconnected: returns when the client has gone.
+        deadline: in seconds of `time.perf_counter`.
+        disconnected: returns when the client has disconnected.
         mergeable: whether other requests may share its forward.
         observer: is given the seconds of each stage.
-        version: the version that answers, once that is known.
+        version: the version that predicts, once it is resolved.
     """
 
     model: Reference
@@ -48,7 +48,7 @@ class PredictionRequest:
 
 @dataclass(slots=True)
 class PredictionResult:
-    """The answer to one request, and how many of its values are categories that the model does not know."""
+    """The answer to one request. `unknown_categories` counts the values that are categories unknown to the model."""
 
     version: ServedVersion
     encoder: Encoder

@@ -1,4 +1,4 @@
-"""The one way of a prediction: resolve the version, warm its model, decode the rows, batch them, encode the answers."""
+"""A prediction, step by step: resolve the version, load its model, decode the rows, compute them in a batch, encode them."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ from service.serving.stream import Stream
 from service.serving.warm_models import Warm, WarmModels
 from service.workflow.encode import unknown_categories
 
-PATIENCE = 1.0  # seconds after which the last known version answers in place of what the store says
+STORE_PATIENCE = 1.0  # seconds for the store to resolve a reference before its last known version is used
 MOST_ANSWER_BYTES = 128 * 2**20  # as JSON, about
 T = TypeVar("T")
 
@@ -33,22 +33,22 @@ class Resolver(Protocol):
         """The version if it is known and fresh. Does not block."""
 
     def last_known(self, model: Reference) -> ServedVersion | None:
-        """The version that was found last. Does not block."""
+        """The version that the last look-up found. Does not block."""
 
     def look_up(self, model: Reference) -> ServedVersion:
-        """The version as the store has it. May block, and raise."""
+        """The version in the store. May block, and raise."""
 
 
 class Predictor:
-    """Answers requests for predictions. It knows neither HTTP nor the store. Its methods are called in the event loop.
+    """Computes predictions, independently of HTTP and the store. Its methods must be called in the event loop.
 
     Args:
-        resolver: finds versions.
+        resolver: resolves references to versions.
         load: loads the model of a version; called in a thread.
         models: the models in memory.
-        batches: computes.
+        batches: computes the forwards.
         observe: is given the seconds of each stage.
-        most_waiting: requests that may wait for a thread: for a cold model, the store, or a large body.
+        most_waiting: the limit on requests that use or await a thread: to load a model, read the store, or decode a large body.
     """
 
     def __init__(
@@ -69,17 +69,23 @@ class Predictor:
         self._look_ups: dict[Reference, tuple[float, asyncio.Future[ServedVersion]]] = {}
 
     def close(self) -> None:
-        """Starts no more predictions."""
+        """Cancels the work that has not started, and starts no more."""
         self._threads.close()
         self._batches.close()
 
-    def start(self, request: PredictionRequest, waiter_of: Callable[[PredictionResult], Waiter]) -> bool:
-        """Starts a prediction if its model is warm, its body small and its work light. The waiter, made of the result without
-        its body, gets the body in this or the next iteration of the event loop. Returns False for any other request, of
-        which only `version` may have changed.
+    def start(self, request: PredictionRequest, make_waiter: Callable[[PredictionResult], Waiter]) -> bool:
+        """Starts a prediction if its model is in memory, its body small and its work light.
+
+        Args:
+            request: only its `version` is changed.
+            make_waiter: makes, from the result without its body, what gets the body in this or the next iteration of the event
+                loop.
+
+        Returns:
+            Whether it was started; a request that was not is for `predict`.
 
         Raises:
-            What `predict` raises.
+            The errors of `predict`.
         """
         began = time.perf_counter()
         request.version = version = self._resolver.known(request.model)
@@ -98,16 +104,16 @@ class Predictor:
             return False
         _check_answer(warm, len(rows))
         result = PredictionResult(version, encoder, _unknown_categories(warm, rows))
-        self._submit(request, warm, rows, encoder, waiter_of(result), began)
+        self._submit(request, warm, rows, encoder, make_waiter(result), began)
         return True
 
     async def predict(self, request: PredictionRequest) -> PredictionResult:
-        """Answers a request.
+        """Computes a prediction.
 
         Raises:
-            NotStrictJson, TooManyBrackets, WorkflowError: the body is wrong.
-            StoreError: there is no such version, or it cannot be read.
-            ServingError: as `service/serving/errors.py` has them.
+            NotStrictJson, TooManyBrackets, WorkflowError: the body is invalid.
+            StoreError: the version does not exist, or cannot be read.
+            ServingError: one of `service/serving/errors.py`.
         """
         began = time.perf_counter()
         known = request.version or self._resolver.known(request.model)
@@ -129,10 +135,10 @@ class Predictor:
         return result
 
     async def stream(self, request: PredictionRequest) -> AsyncGenerator[bytes]:
-        """Answers a stream of rows in JSON Lines by JSON Lines, a batch at a time, never with more than one in memory.
+        """Computes predictions for a stream of JSON Lines, as JSON Lines. One batch is in memory at a time.
 
         Raises:
-            As `predict`; a fault after the first batch is raised after the answers to the rows before it.
+            The errors of `predict`; one in a later batch is raised after the predictions for the rows before it.
         """
         warm = await self._warm(request)
 
@@ -142,17 +148,17 @@ class Predictor:
             return await self._threads.execute(lambda: forward(warm, raw))
 
         assert request.chunks is not None  # noqa: S101 - a request without them is not a stream
-        with self._threads.let_in():
+        with self._threads.count_request():
             async for lines in Stream(warm, warm.model.fills_missing, answers).answers(request.chunks):
                 yield lines
 
     async def resolve(self, request: PredictionRequest) -> ServedVersion:
-        """Finds the version of a request: in memory, else in the store, which is asked once for all requests that wait for the
-        same.
+        """Resolves the version of a request: in memory, or else in the store, by one look-up for all requests that wait for the
+        same reference.
 
         Raises:
-            StoreError: there is none, or the store cannot be read and never could.
-            ServingError: as `service/serving/errors.py` has them.
+            StoreError: the version does not exist, or the store cannot be read and no version is known.
+            ServingError: one of `service/serving/errors.py`.
         """
         model = request.model
         if (known := self._resolver.known(model)) is not None:
@@ -161,16 +167,16 @@ class Predictor:
         if model not in self._look_ups:
             look_up = self._threads.run(lambda: self._resolver.look_up(model))
             self._look_ups[model] = now, look_up
-            look_up.add_done_callback(lambda _: self._looked_up(model))
+            look_up.add_done_callback(lambda _: self._end_look_up(model))
         began, look_up = self._look_ups[model]
         if last is None:
             return await self._wait_for(request, asyncio.shield(look_up))
         with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(asyncio.shield(look_up), max(0.0, began + PATIENCE - now))
+            return await asyncio.wait_for(asyncio.shield(look_up), max(0.0, began + STORE_PATIENCE - now))
         return last
 
     async def _read(self, request: PredictionRequest) -> tuple[Encoder, Warm, Rows]:
-        """Decodes the body and loads the model: the encoder of the answer, the model and the rows. The body is given up."""
+        """Decodes the body, whose memory is released, and loads the model. Returns the encoder, the model and the rows."""
         decoder = request.decoder
         body, request.body = request.body, b""
         if (unpack := request.unpack) is not None:
@@ -183,7 +189,7 @@ class Predictor:
         encoder, warm = request.encoder(decoded), await self._warm(request)
         return encoder, warm, await self._run(request, lambda: decoder.read(warm, decoded))
 
-    def _looked_up(self, model: Reference) -> None:
+    def _end_look_up(self, model: Reference) -> None:
         look_up = self._look_ups.pop(model)[1]
         if not look_up.cancelled():
             look_up.exception()  # asyncio logs an exception that nothing has retrieved
@@ -222,7 +228,7 @@ class Predictor:
         return pending
 
     def _check_room(self, warm: Warm, decoder: Decoder, body: bytes) -> None:
-        """Refuses a request that the queue has no room for before its rows are decoded."""
+        """Refuses a request for which the queue has no room, before its rows are decoded."""
         if self._batches.waiting and not self._batches.has_room(warm, decoder.most_rows(body)):
             raise Overloaded
 
@@ -234,7 +240,7 @@ class Predictor:
 
 
 def _decode(request: PredictionRequest, body: bytes) -> Any:
-    """Decodes a large body, whose values are counted in the budget of memory before they are made."""
+    """Decodes a large body, after its values have been counted in the memory budget."""
     _take(request, request.decoder.memory_of(body))
     return request.decoder.decode(body)
 
@@ -245,7 +251,7 @@ def _take(request: PredictionRequest, size: int) -> None:
 
 
 def _check_answer(warm: Warm, rows: int) -> int:
-    """About the bytes of the answer, if that is not too large."""
+    """Checks the size of the answer, and returns it: about how many bytes it has as JSON."""
     size = warm.answer_bytes * rows
     if size > MOST_ANSWER_BYTES:
         most = MOST_ANSWER_BYTES // warm.answer_bytes

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class ServedVersion(NamedTuple):
-    """A version by its digest, and by the name and number under which it is asked for: names may share a digest."""
+    """A version by its digest, and by the name and number of the request: several names may share a digest."""
 
     digest: str
     name: str

@@ -1,4 +1,4 @@
-"""Rows that come in line by line and go out line by line, however many: never more than a few thousand in memory."""
+"""Streams of JSON Lines: batches of rows are predicted one after another, with a few thousand rows in memory at a time."""
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
@@ -7,40 +7,45 @@ from dataclasses import dataclass
 import torch
 
 from service.serving.codecs import json_lines
-from service.serving.codecs.tables import Array
+from service.serving.forward import Array
 from service.serving.limits import check_lines, invalid
 from service.serving.warm_models import Warm
 from service.workflow.errors import InvalidInstances
 from service.workflow.spec_base import MOST_FAULTS
 
 BATCH_ROWS = 4096
-BATCH_BYTES = 2**20  # of rows that are long, fewer make a batch
+BATCH_BYTES = 2**20  # of long rows, fewer make a batch
 LONGEST_LINE = 2**20
-SLICE = 64 * 2**10  # bytes whose lines are found at a time
-SPACE = b" \t\r\n"  # as JSON has it; Python's own has more
+SLICE = 64 * 2**10  # bytes that are split into lines at a time
+SPACE = b" \t\r\n"  # JSON's white space; that of Python has more characters
 
 
 @dataclass(frozen=True)
 class Stream:
-    """How the rows of one request are predicted: `predict` is given raw features [n, slots] of a batch and gives the
-    model's answers [n, outputs]."""
+    """The predictions of one stream.
+
+    Args:
+        warm: the model.
+        missing_allowed: whether values may be missing.
+        predict: gives the model's answers [n, outputs] to the raw features [n, slots] of a batch.
+    """
 
     warm: Warm
     missing_allowed: bool
     predict: Callable[[torch.Tensor], Awaitable[Array]]
 
     async def answers(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-        """JSON Lines for JSON Lines, in order, a batch at a time; empty lines are left out.
+        """Yields the answers of each batch as JSON Lines, in order; empty lines are skipped.
 
-        The rows before a faulty one are answered, unless it stands in the first batch: then nothing has been sent, and
-        the request can still be refused as a whole.
+        The rows before an invalid one are answered, unless it is in the first batch: then nothing has been sent, and the
+        request can still be refused.
 
         Raises:
-            InvalidInstances: a row is wrong, and rows count from 0 over the whole request; or too many lines are empty.
+            InvalidInstances: a row is invalid, with its number in the whole stream from 0; or too many lines are empty.
         """
         done = 0
         async for lines in _batches(chunks):
-            # Apart from the event loop: rows with names take it twenty milliseconds a batch.
+            # In a thread: a batch of objects takes 20 ms.
             good, fault = await asyncio.to_thread(self._read, lines, done)
             if fault is not None and (not done or good is None):
                 raise fault
@@ -53,7 +58,7 @@ class Stream:
             raise invalid("expected at least one row")
 
     def _read(self, lines: list[bytes], first: int) -> tuple[torch.Tensor | None, InvalidInstances | None]:
-        """The rows of a batch; those before the first faulty one, and what is wrong with it."""
+        """The features of a batch, or of the rows before the first invalid one, and the error of that one."""
         signature = self.warm.signature
         try:
             for at, line in enumerate(lines):
@@ -64,16 +69,16 @@ class Stream:
             row = min(int(fault.pointer.split("/")[1]) for fault in error.faults)
             before = lines[: row - first]
             faults = [fault for fault in error.faults[:MOST_FAULTS] if fault.pointer.split("/")[1] == str(row)]
-            # A line that is no JSON is found before the values of the lines above it are looked at.
+            # Invalid JSON is found before the values of the lines above it are checked.
             good, earlier = self._read(before, first) if before else (None, None)
             return good, earlier or InvalidInstances(*faults)
 
 
 async def _batches(chunks: AsyncIterable[bytes]) -> AsyncIterator[list[bytes]]:
-    """Lines gathered until they make a batch; the last of them may be one that is too long.
+    """Splits the chunks into batches of lines; the last line may be one that is too long.
 
     Raises:
-        InvalidInstances: many more lines are empty than hold a row.
+        InvalidInstances: too many lines are empty.
     """
     lines: list[bytes] = []
     size, found, count, rest = 0, 0, 0, bytearray()
@@ -92,7 +97,7 @@ async def _batches(chunks: AsyncIterable[bytes]) -> AsyncIterator[list[bytes]]:
                 batch, lines = lines[:BATCH_ROWS], lines[BATCH_ROWS:]
                 size = sum(map(len, lines))
                 yield batch
-        if len(rest) > LONGEST_LINE:  # it is refused whatever follows
+        if len(rest) > LONGEST_LINE:  # it will be refused
             break
     if last := bytes(rest if len(rest) > LONGEST_LINE else rest.strip(SPACE)):
         lines.append(last)

@@ -1,4 +1,4 @@
-"""Models kept in memory, the least recently used given up first."""
+"""A cache of loaded models that evicts the least recently used."""
 
 import threading
 from collections import OrderedDict
@@ -18,13 +18,13 @@ from service.workflow.forward_cost import ForwardCost, measure
 from service.workflow.model import Model
 from service.workflow.signature import Signature
 
-FORWARD_BYTES = 32 * 2**20  # that one forward makes at most, unless one row takes more
+FORWARD_BYTES = 32 * 2**20  # the most that one forward allocates, unless one row takes more
 FORWARD_WORK = 1_000_000_000  # multiplications of one forward: some tenths of a second of one core
-RAW_BYTES = 8  # of a number before and after the network, at most; there are two of each at a time
-LEAST_WORK = 10_000  # that a row counts for
-WRITTEN_BYTES = 2**20  # of answers that are turned into JSON at a time
-A_NUMBER = 24  # bytes that a number takes in JSON, and what stands around it
-BESIDE = 40_000  # bytes of a small model's modules and signature, beside its tensors; the tiniest are not free
+RAW_BYTES = 8  # of a number before and after the network, at most; two copies of each exist at a time
+LEAST_WORK = 10_000  # of a row
+CHUNK_BYTES = 2**20  # of answers that are turned into JSON at a time
+NUMBER_BYTES = 24  # bytes that a number takes in JSON, and what stands around it
+MODEL_OVERHEAD = 40_000  # bytes of a small model's modules and signature, beside its tensors; the tiniest are not free
 
 
 @dataclass(frozen=True)
@@ -36,22 +36,22 @@ class Warm:
 
     @cached_property
     def forward(self) -> Step:
-        """The model as a function."""
+        """The forward as a function."""
         return functional(self.model)
 
     @cached_property
-    def forward_of_whole(self) -> Step:
-        """The same for rows that miss nothing."""
+    def forward_of_complete(self) -> Step:
+        """The same for rows without missing values."""
         return functional(self.model, missing=False)
 
     @cached_property
     def bytes(self) -> int:
-        """What it takes in memory."""
-        return BESIDE + sum(tensor.nbytes for tensor in self.model.tensors().values())
+        """About how many bytes of memory it takes."""
+        return MODEL_OVERHEAD + sum(tensor.nbytes for tensor in self.model.tensors().values())
 
     @cached_property
     def cost(self) -> ForwardCost:
-        """What a forward of one row takes."""
+        """The memory and the work of a forward of one row."""
         by = self.model.preprocessing
         width = self.slots if by is None else by.width
         network, around = measure(self.model.network, width), self.slots + width + len(self.signature.outputs)
@@ -59,36 +59,36 @@ class Warm:
 
     @cached_property
     def work(self) -> int:
-        """What a row counts for: its forward, and that it is read and written, too."""
+        """The work of a row, including that of decoding and encoding it."""
         return max(self.cost.work, LEAST_WORK)
 
     @cached_property
     def rows_at_once(self) -> int:
-        """How many rows a forward may have: so many that what it makes of them is no more than is taken, nor takes long."""
+        """The most rows of one forward, by `FORWARD_BYTES` and `FORWARD_WORK`."""
         return max(1, min(FORWARD_BYTES // max(1, self.cost.bytes), FORWARD_WORK // self.work))
 
     @cached_property
-    def rows_written(self) -> int:
-        """How many rows are turned into JSON at a time: what is made of them before they are text takes several times as
-        much, and other threads have to wait."""
-        return max(1, min(4096, WRITTEN_BYTES // self.answer_bytes))
+    def rows_per_chunk(self) -> int:
+        """The rows that are encoded as JSON at a time: their Python objects take several times the memory of the text, and
+        other threads have to wait meanwhile."""
+        return max(1, min(4096, CHUNK_BYTES // self.answer_bytes))
 
     @cached_property
     def answer_bytes(self) -> int:
-        """About how many bytes the answer to a row has as JSON."""
+        """About how many bytes of JSON the answer to a row has."""
         if self.signature.classifies:
-            return A_NUMBER + sum(A_NUMBER + len(as_text(each)) for each in self.signature.classes)
+            return NUMBER_BYTES + sum(NUMBER_BYTES + len(as_text(each)) for each in self.signature.classes)
         names = self.signature.task == "multilabel"
-        return sum(A_NUMBER + (2 * len(each.name) if names else 0) for each in self.signature.outputs)
+        return sum(NUMBER_BYTES + (2 * len(each.name) if names else 0) for each in self.signature.outputs)
 
     @cached_property
     def width(self) -> int:
-        """How many values a row has, and how many slots when all of them are numbers."""
+        """The values of a row, which are its slots if all of them are numbers."""
         return len(self.signature.inputs)
 
     @cached_property
     def slots(self) -> int:
-        """How many slots a raw row has."""
+        """The slots of a raw row."""
         return slots(self.signature.inputs)
 
     @cached_property
@@ -102,21 +102,21 @@ class Warm:
         return answers_dtype(self.signature.outputs)
 
     def blank_row(self) -> torch.Tensor:
-        """A raw row [1, slots] of zeros, to try the model with."""
+        """A raw row [1, slots] of zeros, for a dry run."""
         return torch.from_numpy(np.zeros((1, self.slots), self.raw_dtype))
 
     @cached_property
     def only_numbers(self) -> bool:
-        """Whether a row of plain numbers is a raw row as it stands."""
+        """Whether a row of numbers needs no conversion to a raw row."""
         return not self.signature.has_missing_numbers and all(each.type == "number" for each in self.signature.inputs)
 
     @cached_property
     def has_categories(self) -> bool:
-        """Whether a row can hold a category that the model does not know."""
+        """Whether a row may have categories that are unknown to the model."""
         return any(each.type == "category" for each in self.signature.inputs)
 
     @cached_property
-    def one_number(self) -> bool:
+    def has_scalar_answer(self) -> bool:
         """Whether the answer to a row is one number."""
         return (
             not self.signature.classifies and self.signature.task != "multilabel" and len(self.signature.outputs) == 1
@@ -124,13 +124,13 @@ class Warm:
 
     @cached_property
     def versions(self) -> set[ServedVersion]:
-        """The versions that it was loaded for, or has answered for."""
+        """The versions that use this model."""
         return set()
 
 
 class WarmModels:
-    """Warm models by their version's digest, `most_bytes` of them at most; the newest one always stays, and one that is
-    pinned goes only when no other is left."""
+    """Loaded models by digest, in at most `most_bytes`. The newest one always stays, and a pinned one is evicted only if no
+    other is left. Thread-safe."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
@@ -146,20 +146,22 @@ class WarmModels:
         return len(self._models)
 
     def known(self, digest: str) -> Warm | None:
-        """The model if it is warm. Takes no lock: the event loop must not wait for one who loads."""
+        """The model if it is loaded. Takes no lock, so that the event loop never waits for a load."""
         known = self._models.get(digest)
         if known is not None:
             self.hits += 1
             try:  # noqa: SIM105 - `suppress` takes three times as long, and this is in the way of every prediction
                 self._models.move_to_end(digest)
-            except KeyError:  # given up just now; it lives as long as it is used
+            except KeyError:  # evicted meanwhile; a model in use stays alive
                 pass
         return known
 
     def get(self, digest: str, load: Callable[[], Warm]) -> Warm:
-        """The model, loaded when it is not warm yet. One given up while it is in use lives until that use ends.
+        """Returns the model, loaded if need be. Concurrent calls load it once, and do not delay those for other models.
 
-        However many ask for it at once, it is loaded once; loading one holds up none that are warm.
+        Args:
+            digest: of its version.
+            load: loads it, and may raise.
         """
         with self._lock:
             if (known := self.known(digest)) is not None:
@@ -173,7 +175,7 @@ class WarmModels:
                 loaded = load()
             except BaseException:
                 with self._lock:
-                    self._loading.pop(digest, None)  # names that cannot be loaded must not pile up
+                    self._loading.pop(digest, None)  # failed digests must not accumulate
                 raise
             with self._lock:
                 self.loads += 1
@@ -182,19 +184,23 @@ class WarmModels:
             return loaded
 
     def drop(self, digest: str) -> None:
-        """Gives this one up, if it is warm; whoever asks for it next loads it again."""
+        """Evicts a model, if it is loaded; the next `get` loads it again."""
         with self._lock:
             if (dropped := self._models.pop(digest, None)) is not None:
                 self.bytes -= dropped.bytes
 
     def forget(self, gone: Callable[[str, int], bool]) -> None:
-        """Gives up those of whose versions none is left: nobody can ask for them again."""
+        """Evicts the models whose versions are all deleted.
+
+        Args:
+            gone: whether the version with this name and number is deleted.
+        """
         for digest, model in list(self._models.items()):
             if (versions := list(model.versions)) and all(gone(each.name, each.number) for each in versions):
                 self.drop(digest)
 
     def pin(self, digests: Set[str]) -> None:
-        """From now on keeps these as long as there are others to give up."""
+        """Sets the models that are evicted last."""
         self._pinned = digests
 
     def _keep(self, digest: str, loaded: Warm) -> None:

@@ -94,7 +94,7 @@ class VersionResolver:
             ticket = next(self._tickets)
             before, began = self._pointers.get(key), self._now()
             try:
-                version: ServedVersion | None = self._open(key, before)
+                version: ServedVersion | None = self._find(key, before)
                 missing = None
             except NotFound as error:
                 version, missing = None, error
@@ -103,7 +103,7 @@ class VersionResolver:
                     raise
                 log.warning("%s %s stays at version %d: %s", *key, before.version.number, error)
                 version, missing = before.version, None
-            if self._settle(key, ticket, version, began):
+            if self._keep(key, ticket, version, began):
                 if version is None:
                     raise missing or NotFound
                 return version
@@ -142,7 +142,7 @@ class VersionResolver:
                 if name in self._of:
                     self._published[name] = max(number, self._published.get(name, 0))
 
-    def _open(self, key: Reference, before: _Pointer | None) -> ServedVersion:
+    def _find(self, key: Reference, before: _Pointer | None) -> ServedVersion:
         version = served(self._choose(*key))
         if before is None or version == before.version:
             return version
@@ -157,7 +157,7 @@ class VersionResolver:
             raise
         return version
 
-    def _settle(self, key: Reference, ticket: int, version: ServedVersion | None, checked: float) -> bool:
+    def _keep(self, key: Reference, ticket: int, version: ServedVersion | None, checked: float) -> bool:
         """Keeps what a look-up has found; False if this process has changed something since it began."""
         with self._lock:
             if ticket < self._changed.get(key[0], 0):

@@ -59,7 +59,7 @@ class StuckFastPath:
 
 
 def main(folder: Path) -> None:
-    server_module.MOST_SECONDS_TO_STOP, server_module.TO_PART, server_module.TO_END = 3, 2, 1
+    server_module.MOST_SECONDS_TO_STOP, server_module.CUT_OFF_SECONDS, server_module.SHUTDOWN_SECONDS = 3, 2, 1
     logs.configure("info")
     app = Authorize(
         stuck,

@@ -68,7 +68,7 @@ def test_each_is_closed_checked_or_left_alone(given: list[tuple[float, str]], af
         clock.run_until(at)
         connections.append((at, fate, Connection(clock)))
         timeouts.add_idle(connections[-1][2])
-    clock.run_until(spoken := max(clock.now, after))
+    clock.run_until(version_ := max(clock.now, after))
     for _, fate, connection in connections:
         if connection.ended is None and "active" in fate:
             timeouts.remove_idle(connection)
@@ -86,7 +86,7 @@ def test_each_is_closed_checked_or_left_alone(given: list[tuple[float, str]], af
             assert FIRST_BYTE_SECONDS <= connection.ended - at <= FIRST_BYTE_SECONDS + slack
             assert connection.checks == []
         else:
-            assert fate == "active" and len(connection.checks) >= (20 - spoken) / (CHECK_INTERVAL + 0.2)
+            assert fate == "active" and len(connection.checks) >= (20 - version_) / (CHECK_INTERVAL + 0.2)
             timeouts.remove(connection)
     clock.run_until(22)
     assert clock.idle  # without connections nothing is scheduled

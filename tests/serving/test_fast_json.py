@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.serving.codecs.blanked_json import FEW, SHORT
-from service.serving.codecs.fast_json import fast
+from service.serving.codecs.fast_json import read_fast
 from service.serving.codecs.instances import from_body
+from service.serving.codecs.masked_json import FEW, SHORT
 from service.strict_json import NotStrictJson, decode_body
 from service.workflow.errors import InvalidInstances
 from service.workflow.signature import Input, Output, Signature
@@ -27,7 +27,7 @@ X, XZ = signature("x"), signature("x", "z")
 
 def check(body: bytes, described: Signature, missing_allowed: bool = False) -> bool:
     """Whether the fast way read it; if so, that the strict way reads the same to the bit."""
-    found = fast(body, described, missing_allowed)
+    found = read_fast(body, described, missing_allowed)
     if found is None:
         return False
     expected = from_body(described, decode_body(body), missing_allowed)
@@ -73,15 +73,15 @@ UNUSUAL = [
 
 @pytest.mark.parametrize("body", UNUSUAL)
 def test_what_is_unusual_is_left_to_the_strict_way(body: bytes) -> None:
-    assert fast(body, XZ) is None
+    assert read_fast(body, XZ) is None
 
 
 def test_other_types_than_numbers() -> None:
-    assert fast(b'{"instances":[[1]]}', signature("x", kind="category")) is None
-    assert fast(b'{"instances":[[1]]}', signature("x", kind="datetime")) is None
+    assert read_fast(b'{"instances":[[1]]}', signature("x", kind="category")) is None
+    assert read_fast(b'{"instances":[[1]]}', signature("x", kind="datetime")) is None
     assert check(b'{"instances":[[1],[0],[-0.0]]}', signature("x", kind="boolean"))
-    assert fast(b'{"instances":[[2]]}', signature("x", kind="boolean")) is None
-    assert fast(b'{"instances":[[]]}', signature()) is None
+    assert read_fast(b'{"instances":[[2]]}', signature("x", kind="boolean")) is None
+    assert read_fast(b'{"instances":[[]]}', signature()) is None
 
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.integers() | st.sampled_from([2**53 + 1, -0.0, 1e-400])
@@ -151,12 +151,12 @@ NO_TEXTS = [
 @pytest.mark.parametrize("row", NO_TEXTS)
 def test_what_is_unusual_beside_texts(row: str) -> None:
     for body in (f'{{"instances": [[1, "a", null, 1], {row}]}}', f'{{"instances": [{row}, [1, "a", null, 1]]}}'):
-        assert fast(body.encode(), MIXED, missing_allowed=True) is None
+        assert read_fast(body.encode(), MIXED, missing_allowed=True) is None
 
 
 def test_bad_utf_8_in_a_text() -> None:
-    assert fast(b'{"instances":[[1,"\xff",null,1]]}', MIXED, missing_allowed=True) is None
-    assert fast(b'{"instances":[[1,"' + b"-" * SHORT + b'\xff",null,1]]}', MIXED, missing_allowed=True) is None
+    assert read_fast(b'{"instances":[[1,"\xff",null,1]]}', MIXED, missing_allowed=True) is None
+    assert read_fast(b'{"instances":[[1,"' + b"-" * SHORT + b'\xff",null,1]]}', MIXED, missing_allowed=True) is None
 
 
 PIECES = [

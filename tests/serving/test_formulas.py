@@ -12,17 +12,17 @@ TEXTS = ["=1+1", "+x", "-x", "@SUM(1)", "\tx", "\r=x", "-5", "+1.5e3", "a=b", "'
 
 
 def test_what_begins_like_a_formula_has_an_apostrophe_before_it() -> None:
-    written = formulas.kept(pl.DataFrame({"label": TEXTS, "=x": range(len(TEXTS)), "-1": 0.5})).write_csv()
+    written = formulas.escape(pl.DataFrame({"label": TEXTS, "=x": range(len(TEXTS)), "-1": 0.5})).write_csv()
     head, *rows = csv.reader(io.StringIO(written, newline=""))
     assert head == ["label", "'=x", "-1"]
     assert [row[0] for row in rows] == [
         "'=1+1", "'+x", "'-x", "'@SUM(1)", "'\tx", "'\r=x", "-5", "+1.5e3", "a=b", "'quoted", "", "O'Brien", "'=it's"
     ]  # fmt: skip
-    assert [formulas.name_of(each) for each in head] == ["label", "=x", "-1"]
-    read = formulas.text_of(pl.DataFrame({"label": [row[0] for row in rows]}))
+    assert [formulas.unescape_name(each) for each in head] == ["label", "=x", "-1"]
+    read = formulas.unescape(pl.DataFrame({"label": [row[0] for row in rows]}))
     assert read["label"].to_list() == TEXTS
 
 
 @pytest.mark.parametrize(("rows", "there"), [(b"a,'=x\n", True), (b"'-x,1\n", True), (b"O'Brien,'a\n", False)])
 def test_whether_there_are_any_is_seen_before_rows_are_read(rows: bytes, there: bool) -> None:
-    assert formulas.are_in(rows) is there
+    assert formulas.has_escaped(rows) is there

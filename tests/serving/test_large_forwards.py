@@ -73,7 +73,7 @@ def test_many_answers_are_written_in_parts_and_read_as_one() -> None:
     names: list[Scalar] = [f"class {i:03d}" for i in range(300)]
     many = warm(nn.Linear(1, 300), "multiclass", names)
     answers = forward(many, torch.linspace(0, 1, 1000)[:, None])
-    assert many.rows_written < 200
+    assert many.rows_per_chunk < 200
     (body,) = json_bodies(ServedVersion("digest", "m", 1), many, answers, [1000])
     found = orjson.loads(body)["predictions"]
     assert [each["label"] for each in found] == [names[at] for at in answers.argmax(axis=1)]

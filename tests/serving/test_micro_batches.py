@@ -16,7 +16,7 @@ from service.serving.codecs.codec import Encoder
 from service.serving.codecs.json import json_bodies
 from service.serving.errors import DeadlineExceeded, Overloaded, PredictionFailed
 from service.serving.micro_batches import MOST_BATCH_ROWS, MicroBatches
-from service.serving.pending_prediction import MUCH, PendingPrediction
+from service.serving.pending_prediction import FULL_PLACE_WORK, PendingPrediction
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import LEAST_WORK, Warm
 from service.workflow.losses import Output as Form
@@ -175,7 +175,7 @@ def test_a_large_request_takes_a_whole_place_and_shares_its_forward_with_no_othe
     async def story() -> list[int]:
         model = warm(network := Network(seconds=0.2))
         run = batches(light=0, places=2)
-        large = torch.zeros(MUCH // LEAST_WORK, 3)
+        large = torch.zeros(FULL_PLACE_WORK // LEAST_WORK, 3)
         running = submit(run, ask(model, large))
         await asyncio.sleep(0.05)
         waiting = [submit(run, ask(model, large)) for _ in range(2)]
@@ -185,7 +185,7 @@ def test_a_large_request_takes_a_whole_place_and_shares_its_forward_with_no_othe
         run.close()
         return network.forwards
 
-    assert asyncio.run(story()) == [MUCH // LEAST_WORK] * 3
+    assert asyncio.run(story()) == [FULL_PLACE_WORK // LEAST_WORK] * 3
 
 
 @pytest.mark.parametrize("light", [0, 10**9])

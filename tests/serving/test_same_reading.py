@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.serving.codecs import json_lines
-from service.serving.codecs.input_values import block, from_values, greatest
+from service.serving.codecs.input_values import from_values, largest_number, number_block
 from service.serving.codecs.instances import check_names, from_body, from_document
 from service.workflow.encode import raw_features
 from service.workflow.errors import InvalidInstances
@@ -65,7 +65,7 @@ def value_by_value(
 ) -> tuple[torch.Tensor, list[tuple[int, int]]]:
     """Each value by itself; and where those are that are refused."""
     parts, wrong = [], []
-    most = greatest(signature.inputs)
+    most = largest_number(signature.inputs)
     for i, row in enumerate(rows):
         columns = {}
         for k, (of, value) in enumerate(zip(signature.inputs, row, strict=True)):
@@ -115,9 +115,9 @@ def test_by_columns_as_value_by_value(table: tuple[Signature, list[list[Any]]], 
 )
 def test_a_block_takes_nothing_that_its_values_do_not_say(values: list[Any], kind: Any) -> None:
     of = Input(name="x", type=kind)
-    found = block(kind, [values], greatest([of]))
+    found = number_block(kind, [values], largest_number([of]))
     if found is not None:
-        column, wrong = from_values(of, values, greatest([of]))
+        column, wrong = from_values(of, values, largest_number([of]))
         assert not wrong
         np.testing.assert_array_equal(found[0], np.asarray(column))
 

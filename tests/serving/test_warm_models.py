@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from service.serving.served_version import ServedVersion
-from service.serving.warm_models import BESIDE, Warm, WarmModels
+from service.serving.warm_models import MODEL_OVERHEAD, Warm, WarmModels
 from service.workflow.losses import Output as Form
 from service.workflow.model import Model
 from service.workflow.signature import Input, Output, Signature
@@ -24,7 +24,7 @@ SIGNATURE = Signature(
 def of(size: int) -> Warm:
     """A model of so many bytes."""
     network = nn.Module()
-    network.register_buffer("numbers", torch.zeros((size - BESIDE) // 4))
+    network.register_buffer("numbers", torch.zeros((size - MODEL_OVERHEAD) // 4))
     return Warm(Model(network, None, None, Form.VALUE, Task("regression")), SIGNATURE)
 
 
@@ -102,9 +102,9 @@ def test_a_load_that_fails_is_tried_again() -> None:
 
 
 def test_models_of_no_weight_are_bounded_too() -> None:
-    models = WarmModels(10 * BESIDE)
+    models = WarmModels(10 * MODEL_OVERHEAD)
     for digest in range(50):
-        models.get(str(digest), lambda: of(BESIDE))
+        models.get(str(digest), lambda: of(MODEL_OVERHEAD))
     assert len(models) == 10
 
 

@@ -121,7 +121,7 @@ def test_predictions_are_the_answers_of_the_training(tmp_path: Path, of: str, ca
     expected = predict(lesson.learned.model, raw).numpy()
     assert raw.numpy().dtype == warm.raw_dtype and expected.dtype == warm.answers_dtype
     for whole in (False, True):
-        answers = forward(warm, raw, whole=whole)
+        answers = forward(warm, raw, complete=whole)
         assert answers.dtype == expected.dtype and (answers == expected).all()
     first, chosen = lesson.learned.points.prediction[0], lesson.learned.split.train[0]
     assert first == expected[chosen, 0].item(), "the plots show other predictions"

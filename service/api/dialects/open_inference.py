@@ -6,20 +6,12 @@ from typing import Any
 from service.api.dialects.refusals import with_error
 from service.api.errors import InvalidRequest, UnsupportedMediaType
 from service.api.predictions.dialect import Dialect, Headers, content_type
-from service.api.predictions.paths import parts
 from service.serving.codecs import JSON, open_inference
 from service.serving.codecs.codec import Decoder, Encoder
 from service.serving.codecs.open_inference import OCTETS
-from service.serving.prediction import Reference
 
 START, END = "/v2/models/", "/infer"
 LENGTH = b"inference-header-content-length"
-
-
-def model_of(path: str) -> Reference | None:
-    """The model and the version whose inference a path asks for; None for every other path."""
-    found = parts(path, START, END)
-    return (found[0], found[2] or None) if found is not None and found[1] in ("", "versions") else None
 
 
 def _decoder(headers: Headers) -> Decoder:

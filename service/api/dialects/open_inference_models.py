@@ -300,14 +300,14 @@ def _metadata(version: Version, numbers: list[int]) -> dict[str, Any]:
     return told | {"properties": {name: orjson.dumps(each).decode() for name, each in columns.items() if each}}
 
 
-def _tensor(each: outputs.Described) -> dict[str, Any]:
+def _tensor(each: outputs.TensorSpec) -> dict[str, Any]:
     return {"name": each.name, "datatype": each.datatype, "shape": each.shape()}
 
 
 def _configuration(version: Version) -> dict[str, Any]:
     signature = signature_of(version)
 
-    def told(each: outputs.Described) -> dict[str, Any]:
+    def told(each: outputs.TensorSpec) -> dict[str, Any]:
         return {"name": each.name, "data_type": TYPES.get(each.datatype, f"TYPE_{each.datatype}"), "dims": each.shape()}
 
     return {

@@ -26,7 +26,7 @@ def target_of(path: str, default_model: Reference | None) -> Target | None:
     """
     if (model := paths.model_of(path)) is not None:
         return model, NATIVE
-    if (model := open_inference.model_of(path)) is not None:
+    if (model := paths.model_of(path, open_inference.START, open_inference.END)) is not None:
         return model, OPEN_INFERENCE
     if (model := tensorflow_serving.model_of(path)) is not None:
         return model, TENSORFLOW_SERVING

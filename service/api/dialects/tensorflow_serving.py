@@ -128,7 +128,7 @@ def _labelled(store: Store, name: str, label: str) -> Version:
 
 def _metadata(version: Version) -> Response:
     signature = signature_of(version)
-    taken = [outputs.Described(each.name, outputs.datatype(each), 1) for each in signature.inputs]
+    taken = [outputs.TensorSpec(each.name, outputs.datatype_of(each), 1) for each in signature.inputs]
     told = {
         "inputs": {each.name: _tensor(each) for each in taken},
         "outputs": {each.name: _tensor(each) for each in outputs.outputs(signature)},
@@ -142,6 +142,6 @@ def _metadata(version: Version) -> Response:
     )
 
 
-def _tensor(each: outputs.Described) -> dict[str, Any]:
+def _tensor(each: outputs.TensorSpec) -> dict[str, Any]:
     dims = [{"size": str(size), "name": ""} for size in each.shape()]
     return {"dtype": DTYPES[each.datatype], "tensor_shape": {"dim": dims, "unknown_rank": False}, "name": each.name}

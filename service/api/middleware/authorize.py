@@ -1,4 +1,4 @@
-"""Authorization: decided for each request before it is routed. Each request also gets its id here."""
+"""Authorizes each request before it is routed, and gives it an id."""
 
 import asyncio
 import time
@@ -22,17 +22,17 @@ from service.telemetry.request import REQUEST_ID, request_id
 
 
 class Authorize:
-    """An ASGI application around another.
+    """ASGI middleware.
 
-    With keys, a request needs one with the scope of its method and path. Without keys, authentication is disabled for clients on
-    the loopback address. A browser on this machine is such a client, too: the Host must be the loopback address, and no page of
-    another site may change anything.
+    With keys, a request needs one with the scope of its method and path. Without keys, authentication is disabled, for clients on
+    the loopback address. These include browsers on this machine: so Host must be the loopback address, and requests from pages of
+    other sites must not change anything.
 
     Args:
         app: answers authorized requests.
         keyring: the keys.
         audit: the log of requests that may change something.
-        needed: the scope that a method and path need, None for no key, and whether the request is audited.
+        needed: gives the scope that a method and path need, None for no key, and whether the request is audited.
         refused: is called after each refusal with the request, the status, and the seconds that it took.
         any_host: whether Host may be anything without keys.
     """
@@ -69,7 +69,7 @@ class Authorize:
         started = False
 
         def reply(message: Message) -> Awaitable[None]:
-            # No coroutine of its own: that costs more than all else here.
+            # Not a coroutine function: a coroutine of its own would cost more than all the rest.
             if message["type"] == "http.response.start":
                 nonlocal started
                 started = True
@@ -78,8 +78,8 @@ class Authorize:
 
         try:
             await self._pass_on(scope, receive, reply, headers, began)
-        except asyncio.CancelledError:  # by the server, at the end of the time that a stop may take
-            # An answer that has started is cut off with its connection, and no client takes it for a whole one.
+        except asyncio.CancelledError:  # by the server, when the time for a shutdown is over
+            # A response that has started is cut off with its connection, which tells the client that it is incomplete.
             if not started:
                 await self._refuse(scope, receive, reply, CutOff(), began)
 
@@ -112,8 +112,16 @@ class Authorize:
     def check(
         self, need: KeyScope | None, method: str, headers: Mapping[bytes, bytes]
     ) -> tuple[ApiKey | None, AccessError | None]:
-        """The key of a request, and the error if it must be refused: it lacks a key with the scope that it needs, or comes from a
-        page of another site."""
+        """Verifies the key of a request.
+
+        Args:
+            need: the scope that the request needs; None if it needs no key.
+            method: its HTTP method.
+            headers: by name in lower case.
+
+        Returns:
+            The key, None if there is none, and the error if the request must be refused.
+        """
         if need is None:
             return None, None
         if not self._keyring.on:

@@ -1,4 +1,4 @@
-"""What is recorded of each request: its metrics, its line in the access log and, where there are traces, its span."""
+"""Records each request: metrics, a line in the access log and, if tracing is enabled, a span."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from service.telemetry.traces import Traces
 
-LEFT = 499  # the status of a request whose client has gone before there was an answer
+CLIENT_CLOSED_REQUEST = 499  # nginx's status for a request whose client disconnected before the response
 EVENT_STREAM = b"text/event-stream; charset=utf-8"
 PREDICTIONS = "/v1/models/{name}/predictions"
 PREDICTIONS_OF_VERSION = "/v1/models/{name}/versions/{version}/predictions"
@@ -35,7 +35,7 @@ class Instrument:
         self._open_traces = traces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on, and measures the answer."""
+        """Calls the application, and records the response."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -64,22 +64,22 @@ class Instrument:
 
 
 def refused(requests: RequestFigures, scope: Scope, status: int, seconds: float) -> None:
-    """Records a request that was not authorized. It is in no trace."""
+    """Records a request that was not authorized. It has no span."""
     begin(None)
     access_log.write(scope, status, seconds)
     requests.answered(scope["method"], None, status, seconds)
 
 
 def refused_connection(requests: RequestFigures, method: str, path: str, status: int) -> None:
-    """Records a connection that was closed before its request was whole."""
+    """Records a connection that was refused before its request was complete."""
     begin(None)
-    access_log.turned_away(method, path, status)
+    access_log.write_refused_connection(method, path, status)
     requests.answered(method, None, status, 0.0)
 
 
 class InstrumentedPredictions:
-    """Traces predictions, and logs those that succeed; the endpoint logs those that fail. It takes time of each prediction, so it
-    is used only where the settings ask for it."""
+    """Traces predictions, and logs those that succeed; the endpoint logs those that fail. Used only where the settings enable
+    it, because it takes time of each prediction."""
 
     def __init__(self, endpoint: PredictionEndpoint, traces: "Traces | None", *, log_all: bool) -> None:
         self._endpoint = endpoint
@@ -87,7 +87,7 @@ class InstrumentedPredictions:
         self._log_all = log_all
 
     async def __call__(self, target: Target, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lets the endpoint answer."""
+        """Calls the endpoint, and records the response."""
         answer, traces = _Answer(send), self._traces
         with _span(traces, scope) as span:
             observer = None
@@ -101,24 +101,24 @@ class InstrumentedPredictions:
                     access_log.write(scope, answer.status, answer.until_now())
                 if traces is not None:
                     (_, reference), dialect = target
-                    own = PREDICTIONS if reference is None else PREDICTIONS_OF_VERSION
-                    traces.answered(span, scope["method"], own if dialect is NATIVE else None, answer.status)
+                    route = PREDICTIONS if reference is None else PREDICTIONS_OF_VERSION
+                    traces.answered(span, scope["method"], route if dialect is NATIVE else None, answer.status)
 
 
 def _trace_stage(traces: "Traces", span: Any, answer: "_Answer", stage: str, seconds: float) -> None:
-    if stage == "queue":  # the stage before it has taken all the time until then
+    if stage == "queue":  # the first observed stage: parsing has taken the time before it
         traces.stage_of_prediction(span, "parse", answer.until_now() - seconds)
     traces.stage_of_prediction(span, stage, seconds)
 
 
 class _Answer:
-    """Sends an answer on, and measures it."""
+    """Forwards a response, and records its status and times."""
 
     def __init__(self, send: Send, streams: "Gauge | None" = None) -> None:
         self._send = send
         self._streams = streams
         self._began = time.perf_counter()
-        self.status = LEFT
+        self.status = CLIENT_CLOSED_REQUEST
         self.began_after: float | None = None  # seconds until its first byte
         self._is_stream = False
 
@@ -132,13 +132,13 @@ class _Answer:
         await self._send(message)
 
     def end(self) -> float:
-        """Ends it, and returns the seconds since the request came."""
+        """Ends the response, and returns the seconds since the request."""
         if self._streams is not None and self._is_stream:
             self._streams.dec()
         return self.until_now()
 
     def until_now(self) -> float:
-        """Seconds since the request came."""
+        """Seconds since the request."""
         return time.perf_counter() - self._began
 
 

@@ -1,4 +1,4 @@
-"""Bodies of predictions, as the server hands them on: bounded, decompressed in threads, or never read."""
+"""Reading the bodies of predictions: with a limit on the size, and decompressed in threads."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
@@ -12,12 +12,18 @@ from service.serving.memory_budget import Share
 
 
 async def whole_body(headers: dict[bytes, bytes], receive: Receive, most: int, share: Share) -> bytes:
-    """All of it as it was sent; what comes takes of the share.
+    """Reads the body as it was sent.
+
+    Args:
+        headers: by name in lower case.
+        receive: of ASGI.
+        most: the limit in bytes.
+        share: takes the bytes of each piece.
 
     Raises:
-        TooLarge: there are more bytes than `most`.
-        Overloaded: the bodies of others take all the memory there is for them.
-        ClientDisconnect: it broke off.
+        TooLarge: the body has more bytes than `most`.
+        Overloaded: the memory for bodies is used up.
+        ClientDisconnect: the client disconnected.
     """
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and int(declared[:18]) > most:
@@ -30,20 +36,20 @@ async def whole_body(headers: dict[bytes, bytes], receive: Receive, most: int, s
 
 
 def decompressor_of(headers: dict[bytes, bytes], most: int) -> Decompressor | None:
-    """What decompresses the body, of which at most so many bytes may come; None where it is not compressed.
+    """The decompressor for a Content-Encoding, with at most `most` bytes of output; None for a body that is not compressed.
 
     Raises:
-        UnknownCoding: nothing here does.
+        UnknownCoding: the coding is not supported.
     """
     coding = headers.get(b"content-encoding")
     return None if coding is None else decompressor(coding.decode("latin-1"), most)
 
 
 async def decompressed(chunks: AsyncIterable[bytes], by: Decompressor) -> AsyncGenerator[bytes]:
-    """What comes out of the chunks, a piece at a time, each made in a thread.
+    """Decompresses the chunks, piece by piece, in threads.
 
     Raises:
-        InvalidCoding: the body is not what its Content-Encoding says.
+        InvalidCoding: the body does not match its Content-Encoding.
     """
     async for chunk in chunks:
         pieces = by.pieces(chunk)
@@ -53,11 +59,11 @@ async def decompressed(chunks: AsyncIterable[bytes], by: Decompressor) -> AsyncG
 
 
 async def bounded(receive: Receive, most: int) -> AsyncIterator[bytes]:
-    """The pieces as they come, `most` bytes of them at most.
+    """Yields the pieces of the body as they are received.
 
     Raises:
-        TooLarge: there are more.
-        ClientDisconnect: it broke off.
+        TooLarge: the body has more than `most` bytes.
+        ClientDisconnect: the client disconnected.
     """
     total, more = 0, True
     while more:

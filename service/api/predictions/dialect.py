@@ -1,4 +1,4 @@
-"""What differs between the protocols in which clients ask for predictions."""
+"""What differs between the protocols for predictions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ class Dialect:
     """One protocol.
 
     Args:
-        decoder: how a body is decoded, by the headers of its request.
-        encoder: how the answer is encoded, by the headers and the decoded body.
-        refuse: makes an error of the protocol from a problem document.
-        json_length: the header for the bytes of JSON in an answer of JSON and bytes.
+        decoder: gives the decoder of the body for the headers of a request.
+        encoder: gives the encoder of the response for the headers and the decoded body.
+        refuse: converts a problem document to an error of the protocol.
+        json_length: the response header for the length of the JSON, where tensors follow it as bytes.
     """
 
     decoder: Callable[[Headers], Decoder]
@@ -29,7 +29,7 @@ class Dialect:
     json_length: bytes = b""
 
 
-Target = tuple[Reference, Dialect]  # the model that a request asks for, and the protocol
+Target = tuple[Reference, Dialect]  # the requested model, and the protocol
 
 
 def content_type(headers: Headers) -> str:

@@ -33,16 +33,16 @@ from service.serving.predictor import Predictor
 from service.telemetry.predictions import PredictionFigures
 
 FOR_EVER = b"public, max-age=31536000, immutable"
-PRIVATE = FOR_EVER.replace(b"public", b"private")  # a shared cache must not give to others what needs a key
+PRIVATE = FOR_EVER.replace(b"public", b"private")  # a shared cache must not serve what needs a key to other clients
 
 
 class PredictionEndpoint:
-    """Answers requests for predictions by the predictor.
+    """The ASGI endpoint of predictions.
 
     Args:
-        predictor: answers.
-        figures: counts the answers.
-        bodies: the memory for bodies.
+        predictor: computes them.
+        figures: counts the responses.
+        bodies: the memory budget for bodies.
     """
 
     def __init__(self, predictor: Predictor, figures: PredictionFigures, bodies: MemoryBudget) -> None:
@@ -53,7 +53,12 @@ class PredictionEndpoint:
     async def __call__(
         self, target: Target, scope: Scope, receive: Receive, send: Send, observer: StageObserver | None = None
     ) -> None:
-        """Answers a POST, or a GET or HEAD of our own protocol; the server drops the body of an answer to HEAD."""
+        """Answers a POST, or a GET or HEAD of the native protocol; the server omits the body of a response to HEAD.
+
+        Args:
+            target: the model and the protocol.
+            observer: is given the seconds of each stage.
+        """
         began, request = time.perf_counter(), None
         headers = {name: value for name, value in reversed(scope["headers"])}  # noqa: C416 - of several the first counts
         with self._bodies.share() as share:
@@ -116,15 +121,15 @@ class PredictionEndpoint:
         self._figures.answered(version.name, version.number, 200)
 
     async def _stream(self, request: PredictionRequest, headers: Headers, receive: Receive, send: Send) -> None:
-        request.disconnected = None  # to wait for that would take the rows
+        request.disconnected = None  # waiting for a disconnect would consume the rows
         request.chunks = bounded(receive, sys.maxsize)
         coding = decompressor_of(headers, sys.maxsize)
         if coding is not None:
             request.chunks = decompressed(request.chunks, coding)
         answers = self._predictor.stream(request)
         try:
-            first = await anext(answers)  # an error in the first batch is an answer of its own
-            assert request.version is not None  # noqa: S101 - it has answered
+            first = await anext(answers)  # an error in the first batch becomes an error response
+            assert request.version is not None  # noqa: S101 - it has predicted
             lines = [*version_headers(request.version), (b"content-type", JSON_LINES.encode())]
             await send({"type": "http.response.start", "status": 200, "headers": lines})
             await _send_stream(send, first, answers)
@@ -139,8 +144,8 @@ async def _send(send: Send, status: int, lines: Lines, body: bytes) -> None:
 
 
 async def _send_stream(send: Send, first: bytes, others: AsyncIterator[bytes]) -> None:
-    """Sends the answers of a stream that has begun. If it fails it ends with a line that says why, and without the end that
-    HTTP gives a whole answer, so that no client takes it for one."""
+    """Sends a stream whose first piece is `first`. On an error its last line is the problem document, and the chunked response
+    is left incomplete, so that clients detect the failure."""
     await send({"type": "http.response.body", "body": first, "more_body": True})
     try:
         async for lines in others:

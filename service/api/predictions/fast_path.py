@@ -1,7 +1,7 @@
-"""Predictions without ASGI: from a whole request on the connection into a micro-batch, and from there to the socket.
+"""Predictions without ASGI: from a complete request on the connection to a micro-batch, and from there to the socket.
 
-What uvicorn does for each request (a scope, a task, two events for an answer) takes as long as all the rest of a prediction of a
-small model. A request that this path does not answer goes over ASGI, as if it had not been here.
+What uvicorn makes for each request (a scope, a task, two messages of a response) takes as long as all the rest of a prediction
+of a small model. A request that this path does not answer goes over ASGI unchanged.
 """
 
 import time
@@ -29,10 +29,10 @@ class FastPath:
     """Answers predictions on a connection.
 
     Args:
-        find: the target of a path.
-        authorize: the key of a request, and the error if it must be refused.
+        find: gives the target of a path.
+        authorize: gives the key of a request, and the error if it must be refused.
         predictor: gives the predictor; None where no request takes this path.
-        figures: counts the answers.
+        figures: counts the responses.
     """
 
     def __init__(
@@ -48,15 +48,15 @@ class FastPath:
         self._figures = figures
 
     def answer(self, request: DirectRequest, target: Target) -> bool:
-        """Whether the request is answered here, now or in the next iteration of the event loop."""
+        """Returns whether the request is answered here, now or in the next iteration of the event loop."""
         headers, predictor = request.headers, self._predictor()
         key, refused = self._authorize(KeyScope.PREDICT, "POST", headers)
         if predictor is None or refused is not None or b"content-encoding" in headers:
             return False
         waiter = _Waiter(request, target, key, self._figures)
         try:
-            waiter.asked = post_request(target, headers, request.body, None, waiter.began)
-            started = predictor.start(waiter.asked, waiter.of)
+            waiter.prediction = post_request(target, headers, request.body, None, waiter.began)
+            started = predictor.start(waiter.prediction, waiter.for_result)
         except Exception as error:
             waiter.set_exception(error)
             return True
@@ -65,9 +65,9 @@ class FastPath:
 
 
 class _Waiter:
-    """Waits for the answer to a direct request, and sends it."""
+    """Sends the response to a direct request once its body is computed."""
 
-    __slots__ = ("_figures", "_key", "_request", "_request_id", "_result", "_target", "asked", "began", "done")
+    __slots__ = ("_figures", "_key", "_request", "_request_id", "_result", "_target", "began", "done", "prediction")
     _result: PredictionResult
 
     def __init__(self, request: DirectRequest, target: Target, key: ApiKey | None, figures: PredictionFigures) -> None:
@@ -78,15 +78,15 @@ class _Waiter:
         self._request_id = request_id(request.headers)
         self.began = time.perf_counter()
         self.done = request.is_over
-        self.asked: PredictionRequest | None = None
+        self.prediction: PredictionRequest | None = None
 
-    def of(self, result: PredictionResult) -> "_Waiter":
-        """Waits for the body of this result."""
+    def for_result(self, result: PredictionResult) -> "_Waiter":
+        """Sets the result whose body is awaited."""
         self._result = result
         return self
 
     def set_result(self, body: bytes) -> None:
-        """Sends the answer."""
+        """Sends the response with this body."""
         result = self._result
         result.body = body
         version, special = result.version, special_headers(result, self._target[1])
@@ -95,12 +95,12 @@ class _Waiter:
         self._figures.answered(version.name, version.number, 200)
 
     def set_exception(self, error: Exception) -> None:
-        """Sends a refusal."""
+        """Sends the response to this error."""
         token = REQUEST_ID.set(self._request_id)
         try:
             state = {"request_id": self._request_id, "key": self._key and self._key.name}
             scope = {"method": "POST", "path": self._request.path, "state": state}
-            version = None if self.asked is None else self.asked.version
+            version = None if self.prediction is None else self.prediction.version
             response = refusal(error, scope, self._target[1], self._figures, version, self.began)
             lines = [line for line in response.raw_headers if line[0] != b"content-length"]
             self._send(response.status_code, rendered(lines), bytes(response.body))
@@ -108,7 +108,7 @@ class _Waiter:
             REQUEST_ID.reset(token)  # the rest of this iteration of the event loop belongs to other requests
 
     def cut_off(self) -> None:
-        """The service ends before the answer is there."""
+        """Sends the response for a shutdown."""
         self.set_exception(CutOff())
 
     def _send(self, status: int, head: bytes, body: bytes) -> None:

@@ -1,4 +1,4 @@
-"""From HTTP to the predictor and back, for the endpoint and for the fast path: requests, headers of results, refusals."""
+"""Conversion between HTTP and the predictor, for the endpoint and for the fast path."""
 
 import math
 import time
@@ -21,11 +21,18 @@ Lines = list[tuple[bytes, bytes]]
 
 
 def post_request(target: Target, headers: Headers, body: bytes, share: Share | None, began: float) -> PredictionRequest:
-    """The request of a POST.
+    """Converts a POST.
+
+    Args:
+        target: the model and the protocol.
+        headers: by name in lower case.
+        body: as `PredictionRequest` has it.
+        share: of the memory budget; None for a small body.
+        began: when the request was received, in seconds of `time.perf_counter`.
 
     Raises:
         InvalidRequest: Request-Timeout is not a number of seconds.
-        UnsupportedMediaType: the Content-Type cannot be decoded.
+        UnsupportedMediaType: the Content-Type is not supported.
     """
     model, dialect = target
     deadline = deadline_of(headers, began)
@@ -35,7 +42,7 @@ def post_request(target: Target, headers: Headers, body: bytes, share: Share | N
 
 
 def deadline_of(headers: Headers, began: float) -> float | None:
-    """When the seconds of Request-Timeout are over, in seconds of `time.perf_counter`.
+    """The deadline by Request-Timeout, in seconds of `time.perf_counter`; None without that header.
 
     Raises:
         InvalidRequest: it is not a number of seconds.
@@ -53,12 +60,12 @@ def deadline_of(headers: Headers, began: float) -> float | None:
 
 
 def version_headers(version: ServedVersion) -> Lines:
-    """Which version has answered."""
+    """The headers that name the version."""
     return [(b"model-name", version.name.encode()), (b"model-version", b"%d" % version.number)]
 
 
 def special_headers(result: PredictionResult, dialect: Dialect) -> Lines:
-    """Headers that only some answers have."""
+    """The headers that only some responses have."""
     lines: Lines = []
     if result.unknown_categories:
         lines.append((b"unknown-categories", b"%d" % result.unknown_categories))
@@ -75,7 +82,16 @@ def refusal(
     version: ServedVersion | None,
     began: float,
 ) -> Response:
-    """The answer to a request that failed; it is counted, and written to the access log."""
+    """The response to a request that failed; it is counted, and written to the access log.
+
+    Args:
+        error: why it failed.
+        scope: of the request.
+        dialect: the protocol of the response.
+        figures: counts the response.
+        version: None if it is not known.
+        began: when the request was received, in seconds of `time.perf_counter`.
+    """
     response = dialect.refuse(answer_to(error))
     name, number = ("", 0) if version is None else (version.name, version.number)
     figures.answered(name, number, response.status_code)

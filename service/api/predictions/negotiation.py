@@ -1,4 +1,4 @@
-"""Content negotiation of our own protocol: which codec fits a request's Content-Type and Accept."""
+"""Content negotiation of the native protocol: the codecs for a Content-Type and an Accept."""
 
 from typing import Any
 
@@ -24,10 +24,10 @@ def _decoder(headers: Headers) -> Decoder:
 
 
 def accepted(headers: Headers, default: str = JSON) -> Encoder:
-    """The encoder of the media type that a client accepts; the default if it accepts any.
+    """The encoder for the Accept header; that of the default media type if the client accepts any.
 
     Raises:
-        NotAcceptable: it accepts none that is offered.
+        NotAcceptable: no offered media type is accepted.
     """
     accept = headers.get(b"accept", b"*/*").decode("latin-1")
     if accept == "*/*":
@@ -36,12 +36,12 @@ def accepted(headers: Headers, default: str = JSON) -> Encoder:
 
 
 def _encoder(headers: Headers, _: Any) -> Encoder:
-    # JSON Lines are answered in JSON Lines, unless another type is accepted.
+    # The default for JSON Lines is JSON Lines.
     return accepted(headers, JSON_LINES if _decoder(headers) is DECODERS[JSON_LINES] else JSON)
 
 
 def is_stream(headers: Headers) -> bool:
-    """Whether rows come, and answers are wanted, line by line."""
+    """Whether both the body and the response are JSON Lines."""
     return content_type(headers) == JSON_LINES and accepted(headers, JSON_LINES).media_type == JSON_LINES
 
 

@@ -1,4 +1,4 @@
-"""Paths of predictions: a model's name, and perhaps a version of it."""
+"""Paths of predictions."""
 
 from service.serving.prediction import Reference
 
@@ -6,8 +6,11 @@ START, END = "/v1/models/", "/predictions"
 
 
 def parts(path: str, start: str, end: str) -> tuple[str, str, str] | None:
-    """From `start`, `{name}` or `{name}/{place}/{reference}`, and `end`: the name, the place and the reference, the last
-    two empty if they are not there; None for every other path."""
+    """Splits a path of `start`, `{name}` or `{name}/{place}/{reference}`, and `end`.
+
+    Returns:
+        The name, the place and the reference, the last two empty if they are absent; None for every other path.
+    """
     if not (path.endswith(end) and path.startswith(start)):
         return None
     name, *rest = path[len(start) : -len(end)].split("/")
@@ -16,7 +19,7 @@ def parts(path: str, start: str, end: str) -> tuple[str, str, str] | None:
     return (name, rest[0], rest[1]) if len(rest) == 2 and name and rest[1] else None
 
 
-def model_of(path: str) -> Reference | None:
-    """The model whose predictions a path asks for; None for every other path."""
-    found = parts(path, START, END)
+def model_of(path: str, start: str = START, end: str = END) -> Reference | None:
+    """The model of a path `{start}{name}{end}` or `{start}{name}/versions/{version}{end}`; None for every other path."""
+    found = parts(path, start, end)
     return (found[0], found[2] or None) if found is not None and found[1] in ("", "versions") else None

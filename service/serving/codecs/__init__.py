@@ -1,13 +1,12 @@
-"""The formats of predictions: one file a format, one line in each table. A format of another server's protocol is in a file of
-its own, and is chosen by the dialect in `service/api/dialects/`. polars is imported when a format that needs it is used."""
+"""The formats of predictions by media type. Those of other servers' protocols are in files of their own, and are chosen by the
+dialects in `service/api/dialects/`. polars is imported when a format first needs it."""
 
 from collections.abc import Callable, Sequence
-from itertools import accumulate
 
 import torch
 
 from service.serving.codecs import arrow, csv, json, json_lines, npy, parquet
-from service.serving.codecs.codec import QUICK, Decoder, Encoder, Rows, polars_is_loaded
+from service.serving.codecs.codec import QUICK, Decoder, Encoder, Rows, polars_is_loaded, split
 from service.serving.forward import Array
 from service.serving.limits import MOST_VALUES
 from service.serving.served_version import ServedVersion
@@ -40,18 +39,17 @@ def _decoder(
 
 def _encoder(media_type: str, write: Callable[[Warm, Array], bytes], by_polars: bool = False) -> Encoder:
     def bodies(_: ServedVersion, warm: Warm, answers: Array, counts: Sequence[int]) -> list[bytes]:
-        ends = accumulate(counts)
-        return [write(warm, answers[end - count : end]) for end, count in zip(ends, counts, strict=True)]
+        return [write(warm, each) for each in split(answers, counts)]
 
     return Encoder(media_type, bodies, by_polars)
 
 
 def _memory_of_text(body: bytes) -> int:
-    return 6 * len(body)  # a number may take two bytes
+    return 6 * len(body)  # a number has two bytes at least, with its separator
 
 
 def _memory_of_npy(body: bytes) -> int:
-    return min(8 * len(body), 12 * MOST_VALUES)  # a number may take one byte
+    return min(8 * len(body), 12 * MOST_VALUES)  # a number has one byte at least
 
 
 DECODERS: dict[str, Decoder] = {
@@ -59,12 +57,12 @@ DECODERS: dict[str, Decoder] = {
     "text/csv": _decoder(csv.read, _memory_of_text, csv.read, by_polars=True),
     JSON_LINES: _decoder(json_lines.read, _memory_of_text, json_lines.read_small),
     "application/vnd.apache.arrow.stream": _decoder(
-        arrow.read_stream, arrow.weight_of_stream, arrow.read_stream, by_polars=True
+        arrow.read_stream, arrow.memory_of_stream, arrow.read_stream, by_polars=True
     ),
     "application/vnd.apache.arrow.file": _decoder(
-        arrow.read_file, arrow.weight_of_file, arrow.read_file, by_polars=True
+        arrow.read_file, arrow.memory_of_file, arrow.read_file, by_polars=True
     ),
-    "application/vnd.apache.parquet": _decoder(parquet.read, parquet.weight, parquet.read_small, by_polars=True),
+    "application/vnd.apache.parquet": _decoder(parquet.read, parquet.memory_of, parquet.read_small, by_polars=True),
     "application/x-npy": _decoder(npy.read, _memory_of_npy, in_loop=QUICK),
 }
 ENCODERS: dict[str, Encoder] = {JSON: json.ENCODER} | {

@@ -5,57 +5,51 @@ import io
 import torch
 
 from service.serving.codecs.columns import from_frame, polars_called
-from service.serving.codecs.tables import Array, answers_frame
+from service.serving.codecs.tables import answers_frame
+from service.serving.forward import Array
 from service.serving.size_guard import arrow_messages
 from service.serving.warm_models import Warm
 from service.workflow.signature import Signature
 
+READ_MEMORY = 3  # bytes of memory per byte of decompressed data: the data, the table, and the tensor made of it
+
 
 def read_stream(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
-    """Raw features [n, slots].
+    """Decodes a stream to raw features [n, slots].
 
     Raises:
-        InvalidInstances: what is wrong, by column and row.
+        InvalidInstances: the body or a value is invalid, by column and row.
     """
-    # polars believes what the messages tell of their sizes.
-    arrow_messages.check_stream(body)
+    arrow_messages.check_stream(body)  # polars trusts the sizes that the messages state
     with polars_called(arrow_messages.BROKEN) as polars:
         frame = polars.read_ipc_stream(body)
     return from_frame(signature, frame, missing_allowed)
 
 
 def read_file(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
-    """Raw features [n, slots].
-
-    Raises:
-        InvalidInstances: what is wrong, by column and row.
-    """
+    """Decodes a file, as `read_stream` does a stream."""
     arrow_messages.check_file(body)
     with polars_called(arrow_messages.BROKEN) as polars:
         frame = polars.read_ipc(body)
     return from_frame(signature, frame, missing_allowed)
 
 
-def weight_of_stream(body: bytes) -> int:
-    """About how many bytes of memory reading takes, beside the body.
+def memory_of_stream(body: bytes) -> int:
+    """About how many bytes of memory `read_stream` takes beside the body.
 
     Raises:
-        InvalidInstances: the body is no stream that is taken.
+        InvalidInstances: the body is invalid, or too large.
     """
-    return 3 * arrow_messages.check_stream(body)
+    return READ_MEMORY * arrow_messages.check_stream(body)
 
 
-def weight_of_file(body: bytes) -> int:
-    """About how many bytes of memory reading takes, beside the body.
-
-    Raises:
-        InvalidInstances: the body is no file that is taken.
-    """
-    return 3 * arrow_messages.check_file(body)
+def memory_of_file(body: bytes) -> int:
+    """About how many bytes of memory `read_file` takes; raises as `memory_of_stream`."""
+    return READ_MEMORY * arrow_messages.check_file(body)
 
 
 def write_stream(warm: Warm, answers: Array) -> bytes:
-    """The answers as a stream, in types that every Arrow library knows."""
+    """Encodes the answers as a stream, in types that every Arrow library supports."""
     import polars as pl
 
     file = io.BytesIO()
@@ -64,7 +58,7 @@ def write_stream(warm: Warm, answers: Array) -> bytes:
 
 
 def write_file(warm: Warm, answers: Array) -> bytes:
-    """The answers as a file."""
+    """Encodes the answers as a file, in the same types."""
     import polars as pl
 
     file = io.BytesIO()

@@ -1,7 +1,7 @@
 """What a codec is: a decoder from bytes to rows, and an encoder from a model's answers to bytes."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,14 @@ class Encoder:
     def imports(self) -> bool:
         """Whether `write` must import polars first, which takes so long that a thread must do it."""
         return self.by_polars and not polars_is_loaded()
+
+
+def split(answers: Array, counts: Sequence[int]) -> Iterator[Array]:
+    """The answers of each request in a batch, whose requests have `counts` rows."""
+    start = 0
+    for count in counts:
+        yield answers[start : start + count]
+        start += count
 
 
 class JsonThenBytes(bytes):

@@ -1,4 +1,4 @@
-"""From columns to the tensor that a model takes: the part that all formats but JSON share."""
+"""Converts columns to raw features: what all formats but JSON share."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from service.serving.codecs.input_values import Wrong, absent, from_texts, from_values, greatest, shown_beyond
+from service.serving.codecs.input_values import (
+    RowErrors,
+    from_distinct,
+    from_texts,
+    from_values,
+    largest_number,
+    missing_errors,
+    out_of_range,
+)
 from service.serving.codecs.instances import check_names
 from service.serving.limits import check_rows, invalid
 from service.workflow.data.native_errors import quiet
@@ -21,16 +29,19 @@ from service.workflow.spec_base import MOST_FAULTS, shown
 if TYPE_CHECKING:
     import polars as pl
 
-LONG_TEXTS = 2**22  # bytes of a column's texts, from which on each distinct one is converted once, too
-MANY = 10_000  # rows from which on each distinct value is converted once; fewer are sooner converted than told apart
+LONG_TEXTS = 2**22  # bytes of a column's texts, from which on each distinct one is converted once
+MANY = 10_000  # rows from which on each distinct value is converted once; for fewer that takes longer
 YEAR_1, YEAR_10000 = -62_135_596_800, 253_402_300_800  # in seconds since 1970
-A_SECOND = {"ms": 1e3, "us": 1e6, "ns": 1e6}  # in units; nanoseconds come as microseconds, as JSON's times have them
+A_SECOND = {
+    "ms": 1e3,
+    "us": 1e6,
+    "ns": 1e6,
+}  # in units; nanoseconds are rounded down to microseconds, as in JSON's times
 
 
 @contextmanager
 def polars_called(broken: str) -> Iterator[Any]:
-    """polars, imported when it is first needed. What it raises at what a client sent becomes InvalidInstances with this
-    message; also its panics, which are no `Exception`."""
+    """Imports polars. Its errors, including panics, which are no `Exception`, become InvalidInstances with this message."""
     import polars
 
     try:
@@ -43,13 +54,13 @@ def polars_called(broken: str) -> Iterator[Any]:
 def from_frame(
     signature: Signature, frame: "pl.DataFrame", missing_allowed: bool, as_text: bool = False
 ) -> torch.Tensor:
-    """Raw features [n, slots] from a table with the inputs' names; its texts stand for values of any type, as in CSV, or
-    are texts. The targets' columns are ignored.
+    """Raw features [n, slots] from a table with the inputs' names; columns of targets are ignored. With `as_text` texts are
+    parsed as values of the input's type, as in CSV.
 
     Raises:
         InvalidInstances: what is wrong, by column and row.
     """
-    schema = frame.schema  # made anew each time it is asked for
+    schema = frame.schema  # polars makes it on each access
     check_names(signature, schema)
     check_rows(frame.height, len(signature.inputs))
     names = [each.name for each in signature.inputs]
@@ -59,9 +70,9 @@ def from_frame(
         return from_matrix(signature, ordered.to_numpy(order="c"), missing_allowed)
     faults: list[Fault] = []
     columns: dict[str, Numbers | Texts] = {}
-    most = greatest(signature.inputs)
+    most = largest_number(signature.inputs)
     for each in signature.inputs:
-        series = frame[each.name].alias("")  # without its name, which polars may read as more than that
+        series = frame[each.name].alias("")  # without its name, which polars may interpret
         if _is_of_no_type(series.dtype):
             faults.append(
                 Fault(step(each.name), f"holds {in_words(series.dtype)}; a column of {each.type}s is expected")
@@ -70,7 +81,7 @@ def from_frame(
         with polars_called(f"the column {shown(each.name)} cannot be read"):
             column, wrong = _column(each, series, as_text, most)
         if not missing_allowed:
-            wrong = absent(column, wrong)
+            wrong = missing_errors(column, wrong)
         faults += [Fault(f"{step(each.name)}/{row}", wrong[row]) for row in sorted(wrong)[:MOST_FAULTS]]
         columns[each.name] = column
     if faults:
@@ -85,28 +96,28 @@ def from_matrix(signature: Signature, matrix: Numbers, missing_allowed: bool) ->
         InvalidInstances: what is wrong, by column and row.
     """
     if signature.has_missing_numbers:
-        columns = [_without(matrix[:, at].astype(np.float64), each) for at, each in enumerate(signature.inputs)]
+        columns = [_without_markers(matrix[:, at].astype(np.float64), each) for at, each in enumerate(signature.inputs)]
         matrix = np.stack(columns, axis=1)
-    # By way of float64 as everywhere: a large integer may round to another float32 straight away.
+    # Through float64, as everywhere: a large integer may round to another float32 directly.
     wide = matrix if matrix.dtype.kind == "f" else matrix.astype(np.float64)
-    most = greatest(signature.inputs)
-    # As Python's floats: a float16 would take the limit for infinity. NaN is on neither side.
+    most = largest_number(signature.inputs)
+    # As Python's floats: the limit is infinite as a float16. Comparisons with NaN are false.
     least, largest = (float(end.reduce(wide, axis=None)) for end in (np.minimum, np.maximum))
     if not (least >= -most and largest <= most and all(each.type == "number" for each in signature.inputs)):
         _check(signature, wide, missing_allowed, most)
-    # Its own copy: what came may be read-only.
+    # A copy: the matrix may be read-only.
     return torch.from_numpy(np.array(wide, raw_dtype(signature.inputs), order="C"))
 
 
-def _without(values: Numbers, each: Input) -> Numbers:
-    """The numbers, NaN in place of those that stand for a missing value."""
-    words = sorted(each.how.missing_numbers)
-    found: Numbers = np.where(np.isin(values, words), np.nan, values) if words else values
+def _without_markers(values: Numbers, each: Input) -> Numbers:
+    """The numbers, with NaN for those that mark a missing value."""
+    markers = sorted(each.how.missing_numbers)
+    found: Numbers = np.where(np.isin(values, markers), np.nan, values) if markers else values
     return found
 
 
 def _check(signature: Signature, matrix: Numbers, missing_allowed: bool, most: float) -> None:
-    """Value by value."""
+    """Checks value by value."""
     faults: list[Fault] = []
     usable = np.abs(matrix.astype(np.float64, copy=False)) <= most
     if not usable.all():
@@ -125,8 +136,8 @@ def _check(signature: Signature, matrix: Numbers, missing_allowed: bool, most: f
 
 def _fault(value: float, missing_allowed: bool, most: float) -> str:
     if np.isnan(value):
-        return "" if missing_allowed else absent(np.array([value]), {})[0]
-    return "is infinite; a finite number is expected" if np.isinf(value) else shown_beyond(most)
+        return "" if missing_allowed else missing_errors(np.array([value]), {})[0]
+    return "is infinite; a finite number is expected" if np.isinf(value) else out_of_range(most)
 
 
 def _is_number(dtype: "pl.DataType") -> bool:
@@ -142,17 +153,17 @@ def _is_of_no_type(dtype: "pl.DataType") -> bool:
     return dtype.is_nested() or dtype in (pl.Binary, pl.Object)
 
 
-def _column(each: Input, series: "pl.Series", as_text: bool, most: float) -> tuple[Numbers | Texts, Wrong]:
-    """One column as `raw_features` takes it, and what is wrong with it."""
+def _column(each: Input, series: "pl.Series", as_text: bool, most: float) -> tuple[Numbers | Texts, RowErrors]:
+    """Converts one column for `raw_features`, and returns it with its errors."""
     import polars as pl
 
     if series.dtype.base_type() in (pl.Date, pl.Datetime):
         seconds, far = _moments(series)
-        if far or each.type == "datetime":  # what is far out cannot even be written as a text
+        if far or each.type == "datetime":  # such a time has no text
             return seconds, far
     if each.type == "number" and (_is_number(series.dtype) or series.dtype.is_decimal()):
         values = series.cast(pl.Float64).to_numpy()  # NaN where a value is missing
-        values = _without(values, each)
+        values = _without_markers(values, each)
         rows = np.flatnonzero(np.abs(values) > most)[:MOST_FAULTS].tolist()
         return values, {row: _fault(float(values[row]), True, most) for row in rows}
     if series.dtype.is_float():
@@ -165,27 +176,24 @@ def _column(each: Input, series: "pl.Series", as_text: bool, most: float) -> tup
     if len(series) < MANY and not _is_long(series):
         return read(each, series.to_list(), most)
     distinct = series.drop_nulls().unique(maintain_order=True)
-    column, wrong = read(each, [*distinct.to_list(), None], most)
-    codes = np.full(len(series), len(distinct))
+    codes = np.full(len(series), -1)
     if len(distinct):
         places = pl.Series(range(len(distinct)), dtype=pl.Int64)
-        found = series.replace_strict(distinct, places, default=len(distinct), return_dtype=pl.Int64)
-        codes = found.fill_null(len(distinct)).to_numpy()
-    rows_of = ((np.flatnonzero(codes == code)[:MOST_FAULTS].tolist(), message) for code, message in wrong.items())
-    wrong = {row: message for rows, message in rows_of for row in rows}
-    return Texts(column.codes[codes], column.values) if isinstance(column, Texts) else column[codes], wrong
+        found = series.replace_strict(distinct, places, default=-1, return_dtype=pl.Int64)
+        codes = found.fill_null(-1).to_numpy()
+    return from_distinct(each, Texts(codes, distinct.to_list()), most, read)
 
 
 def _is_long(series: "pl.Series") -> bool:
-    """Whether its texts would take much room if each row had its own: they may be a few that are repeated."""
+    """Whether the texts of all rows are long; polars may store a repeated text once."""
     import polars as pl
 
     return series.dtype == pl.String and int(series.str.len_bytes().sum() or 0) > LONG_TEXTS
 
 
-def _moments(series: "pl.Series") -> tuple[Numbers, Wrong]:
-    """Seconds since 1970 of dates and times, NaN where one is missing; and which are in no year that has a name in ISO 8601.
-    By whole numbers: polars' own calendar ends in a panic far out."""
+def _moments(series: "pl.Series") -> tuple[Numbers, RowErrors]:
+    """Seconds since 1970 of dates and times, NaN for a missing one; and errors for years that ISO 8601 cannot write. Computed
+    from integers, because polars' calendar panics for distant years."""
     import polars as pl
 
     steps = series.to_physical().cast(pl.Int64)

@@ -1,5 +1,5 @@
-"""CSV: a first line with the names of the inputs, then one line a row. An empty field is a missing value; a blank line is no
-row. The file's own form is read, too: its separator, decimal comma, encoding, words for missing values and forms of dates."""
+"""CSV: a header with the names of the inputs, then one line per row. An empty field is a missing value; blank lines are skipped.
+The data set's own form is accepted, too: its separator, decimal comma, encoding, words for missing values and date formats."""
 
 import codecs
 import csv
@@ -12,10 +12,11 @@ import torch
 
 from service.serving.codecs import formulas
 from service.serving.codecs.columns import from_frame, from_matrix, polars_called
-from service.serving.codecs.fast_json import number_cells
-from service.serving.codecs.input_values import greatest
+from service.serving.codecs.fast_json import parse_cells
+from service.serving.codecs.input_values import largest_number
 from service.serving.codecs.instances import check_names, from_texts
-from service.serving.codecs.tables import Array, answers_frame
+from service.serving.codecs.tables import answers_frame
+from service.serving.forward import Array
 from service.serving.limits import MOST_EMPTY_LINES, MOST_ROWS, MOST_VALUES, check_lines, invalid
 from service.serving.warm_models import Warm
 from service.workflow.data.formats import csv_faults
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 SEPARATORS = (",", ";", "\t", "|")
-AS_UPLOADED = Reading(separator=",")  # of which only the names of the columns are read so
+AS_UPLOADED = Reading(separator=",")  # only used for the names of the columns
 _SEPARATOR = re.compile(rb"(?i)sep=(.)\r?")
 LONGEST_HEADER = 4 * 2**20
 LONGEST_FIELD = 2**24
@@ -38,32 +39,31 @@ SPACE = b" \t\r"
 
 
 def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
-    """Raw features [n, slots]. The body may be in the form of the data: with its separator, decimal comma and encoding.
+    """Decodes a body to raw features [n, slots].
 
     Raises:
         InvalidInstances: what is wrong, by column and row.
     """
     _check_size(body)
-    head, rows, separator = _divided(_in_utf8(body, signature), signature)
-    names = [formulas.name_of(name) for name in _names(head, separator)]
-    if separator == "," and b'"' not in rows:  # a comma before a fraction would have been quoted
+    head, rows, separator = _split_header(_in_utf8(body, signature), signature)
+    names = [formulas.unescape_name(name) for name in _names(head, separator)]
+    if separator == "," and b'"' not in rows:  # a decimal comma would be quoted
         signature = signature.with_points
     check_names(signature, dict.fromkeys(names))
-    kept = formulas.are_in(rows)
-    found = None if kept else _quickly(rows, names, separator, signature, missing_allowed)
+    escaped = formulas.has_escaped(rows)
+    found = None if escaped else _read_plain(rows, names, separator, signature, missing_allowed)
     if found is not None:
         return found
-    frame = _frame(_well_formed(rows, len(names), separator), names, signature, separator)
-    frame = formulas.text_of(frame) if kept else frame
+    frame = _frame(_without_blank_lines(rows, len(names), separator), names, signature, separator)
+    frame = formulas.unescape(frame) if escaped else frame
     return from_frame(signature, frame, missing_allowed, as_text=True)
 
 
 def _check_size(body: bytes) -> None:
-    """There are neither too many lines nor too many cells, empty ones included: what is made of each takes many times its
-    byte.
+    """Checks the numbers of lines and cells, including empty ones: each takes many times its byte in memory.
 
     Raises:
-        InvalidInstances: there are.
+        InvalidInstances: there are too many.
     """
     if len(body) <= 2 * MOST_ROWS:
         return
@@ -77,18 +77,18 @@ def _check_size(body: bytes) -> None:
             raise invalid(f"has {cells} cells, empty ones included; at most {MOST_VALUES} are taken in one request")
 
 
-def _quickly(
+def _read_plain(
     rows: bytes, names: list[str], separator: str, signature: Signature, missing_allowed: bool
 ) -> torch.Tensor | None:
-    """Raw features of plain rows, whose numbers are as JSON writes them; None where there is anything else."""
+    """Decodes plain rows, whose numbers are JSON numbers; None if there is anything else."""
     numbers = {each.name for each in signature.inputs if each.type == "number" and each.decimal is None}
     wanted = {each.name for each in signature.inputs}
     others = [at for at, name in enumerate(names) if name not in numbers]
-    found = number_cells(rows, len(names), separator.encode(), others)
+    found = parse_cells(rows, len(names), separator.encode(), others)
     if found is None or len(found.numbers) > MOST_ROWS:
         return None
     taken = found.numbers[:, [at for at, name in enumerate(names) if name in numbers]]
-    if (np.abs(taken) > greatest(signature.inputs)).any() or (not missing_allowed and np.isnan(taken).any()):
+    if (np.abs(taken) > largest_number(signature.inputs)).any() or (not missing_allowed and np.isnan(taken).any()):
         return None
     if wanted == numbers:
         return from_matrix(
@@ -99,11 +99,10 @@ def _quickly(
 
 
 def _in_utf8(body: bytes, signature: Signature) -> bytes:
-    """The body in UTF-8 with lines that end in a line feed: it is that already, or in UTF-16 by its mark, or in the encoding
-    of the data.
+    """Converts a body in UTF-8, in UTF-16 with a byte order mark, or in the data set's encoding, to UTF-8 with line feeds.
 
     Raises:
-        InvalidInstances: it is in none of these.
+        InvalidInstances: it is in none of these encodings.
     """
     wide = body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     encodings = ("utf-16",) if wide else ("utf-8", signature.encoding) if signature.encoding else ("utf-8",)
@@ -125,9 +124,9 @@ def _or_of_the_data(signature: Signature) -> str:
     return f", or {signature.encoding} as in the data," if signature.encoding else ""
 
 
-def _divided(body: bytes, signature: Signature) -> tuple[bytes, bytes, str]:
-    """The line with the names, the rows, and what separates their cells."""
-    start, said = 0, ""
+def _split_header(body: bytes, signature: Signature) -> tuple[bytes, bytes, str]:
+    """The header line, the rows, and the separator."""
+    start, stated = 0, ""
     for _ in range(MOST_EMPTY_LINES + 1):
         end = _end_of_line(body, start)
         line = body[start:end]
@@ -135,19 +134,19 @@ def _divided(body: bytes, signature: Signature) -> tuple[bytes, bytes, str]:
         if (not bare or bare.startswith(b"#")) and end + 1 < len(body):
             start = end + 1
         elif (named := _SEPARATOR.fullmatch(line)) is not None:
-            start, said = end + 1, named[1].decode()
+            start, stated = end + 1, named[1].decode()
         else:
             break
     else:
         raise invalid(f"{MOST_EMPTY_LINES} empty lines stand before the line with the names")
     while body.count(b'"', start, end) % 2 and end < len(body) and end - start <= LONGEST_HEADER:
-        # A quoted name goes on in the next line that has a quote.
+        # A quoted name continues up to the next line with a quote.
         quote = body.find(b'"', end)
         end = _end_of_line(body, end + 1 if quote < 0 else quote)
     if end - start > LONGEST_HEADER:
         raise invalid(f"the first line is longer than {LONGEST_HEADER} bytes")
     line = body[start:end]
-    return line, body[end + 1 :], said or _separator(line, signature)
+    return line, body[end + 1 :], stated or _separator(line, signature)
 
 
 def _end_of_line(body: bytes, start: int) -> int:
@@ -156,7 +155,7 @@ def _end_of_line(body: bytes, start: int) -> int:
 
 
 def _separator(line: bytes, signature: Signature) -> str:
-    """The one by which the most inputs are named; a comma where none tells."""
+    """The separator by which the header names the most inputs; a comma if it names none."""
     wanted = {each.name.encode() for each in signature.inputs}
     best, separator = 0, ","
     for candidate in SEPARATORS:
@@ -167,10 +166,10 @@ def _separator(line: bytes, signature: Signature) -> str:
 
 
 def _names(line: bytes, separator: str) -> list[str]:
-    """The names in the first line, as an upload has them.
+    """The names in the header, by the same rules as in an upload.
 
     Raises:
-        InvalidInstances: there are none, or they cannot be read.
+        InvalidInstances: there are none, or the line is invalid.
     """
     text = line.decode().rstrip("\r")
     if text.count('"') % 2:
@@ -190,11 +189,11 @@ def _names(line: bytes, separator: str) -> list[str]:
         raise invalid(str(error)) from None
 
 
-def _well_formed(rows: bytes, width: int, separator: str) -> bytes:
-    """The rows without blank lines.
+def _without_blank_lines(rows: bytes, width: int, separator: str) -> bytes:
+    """Removes blank lines, and checks the number of fields.
 
     Raises:
-        InvalidInstances: a line, named, has more or fewer fields than the header.
+        InvalidInstances: a line has more or fewer fields than the header.
     """
     if b'"' not in rows:
         lines = [line for line in rows.split(b"\n") if line.strip(SPACE)]
@@ -204,16 +203,16 @@ def _well_formed(rows: bytes, width: int, separator: str) -> bytes:
             return b"\n".join(lines)
     text = rows.decode()
     try:
-        return _written_anew(text, width, separator, None)
+        return _rewritten(text, width, separator, None)
     except csv.Error as error:
         try:
-            return _written_anew(text, width, separator, ESCAPE)
+            return _rewritten(text, width, separator, ESCAPE)
         except csv.Error:
             raise invalid(str(error)) from error
 
 
-def _written_anew(rows: str, width: int, separator: str, escape: str | None) -> bytes:
-    """Row by row with Python's reader: slower, but it knows quotes and can name the line."""
+def _rewritten(rows: str, width: int, separator: str, escape: str | None) -> bytes:
+    """Rewrites the rows by Python's reader, which is slower, but knows the number of each line."""
     csv.field_size_limit(LONGEST_FIELD)
     made = io.StringIO()
     write = csv.writer(made, delimiter=separator, lineterminator="\n").writerow
@@ -235,17 +234,17 @@ def _written_anew(rows: str, width: int, separator: str, escape: str | None) -> 
 
 
 def _frame(rows: bytes, names: list[str], signature: Signature, separator: str) -> "pl.DataFrame":
-    """The rows as a table: numbers where all of a column are, and else texts."""
+    """The rows as a table: columns of numbers if all values are numbers, else of texts."""
     numbers = {each.name for each in signature.inputs if each.type == "number" and each.decimal is None}
     with polars_called("the CSV cannot be read") as pl:
-        text = {f"c{at}": pl.String() for at in range(len(names))}  # by position: a name may mean something to polars
+        text = {f"c{at}": pl.String() for at in range(len(names))}  # by position, as polars may interpret a name
         parsed = text | {f"c{at}": pl.Float64() for at, name in enumerate(names) if name in numbers}
         try:
             frame = _table(pl, rows, parsed, names, separator)
-            # `nan` and `inf` are numbers to polars, and words here.
+            # `nan` and `inf` are numbers for polars, but texts here.
             if all(frame[name].is_finite().all() for name in numbers.intersection(names)):
                 return frame
-        except pl.exceptions.PolarsError:  # a text that is no plain number: read as texts, its row can be told
+        except pl.exceptions.PolarsError:  # not a number: texts let the error name its row
             pass
         return _table(pl, rows, text, names, separator)
 
@@ -261,5 +260,5 @@ def _table(
 
 
 def write(warm: Warm, answers: Array) -> bytes:
-    """The answers with a header; an empty field for what is not known, and no text that a spreadsheet would compute."""
-    return formulas.kept(answers_frame(warm.signature, answers)).write_csv().encode()
+    """Encodes the answers with a header; empty fields for unknown values, and formulas escaped."""
+    return formulas.escape(answers_frame(warm.signature, answers)).write_csv().encode()

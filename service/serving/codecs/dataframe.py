@@ -1,4 +1,4 @@
-"""Predictions of MLflow's scoring server and of SageMaker: a dataframe as JSON, rows, columns, or CSV."""
+"""Bodies of MLflow's scoring server and of SageMaker: a dataframe as JSON, rows, columns, or CSV."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from typing import Any
 
 from service.serving.codecs import DECODERS
 from service.serving.codecs.codec import Decoder, Rows
-from service.serving.codecs.fast_json import PLACE, WORTH_IT, ValueList, of_list, without_lists
+from service.serving.codecs.fast_json import LEAST_FAST_BYTES, PLACEHOLDER, ValueList, extract_lists, features_of_list
 from service.serving.codecs.json import json_decoder, read_envelope
 from service.serving.codecs.tensorflow_serving import plain
 from service.serving.limits import invalid
@@ -24,7 +24,7 @@ SPLIT = ("columns", "index", "data")
 
 @dataclass(frozen=True, slots=True)
 class _Values:
-    """The values of a `dataframe_split`, and the body that it came in."""
+    """The values of a `dataframe_split`, and its body for the general parser."""
 
     names: list[str]
     rows: ValueList
@@ -32,14 +32,14 @@ class _Values:
 
 
 def _decode(body: bytes) -> Any:
-    """Rows as `from_body` takes them, whichever way they came; or values."""
-    if len(body) < WORTH_IT:
+    """Decodes any form to a document for `from_body`, or to `_Values`."""
+    if len(body) < LEAST_FAST_BYTES:
         return _body(decode_body(body))
-    found = without_lists(body, b"data") if body.find(b'"dataframe_split"', 0, WORTH_IT) >= 0 else None
+    found = extract_lists(body, b"data") if body.find(b'"dataframe_split"', 0, LEAST_FAST_BYTES) >= 0 else None
     if found is not None and len(found[1]) == 1:
         given = decode_body(found[0])
         frame = given.get("dataframe_split") if isinstance(given, dict) else None
-        if isinstance(frame, dict) and frame.get("data") == PLACE and isinstance(frame.get("columns"), list):
+        if isinstance(frame, dict) and frame.get("data") == PLACEHOLDER and isinstance(frame.get("columns"), list):
             frame["data"] = []
             return _Values(list(_body(given)["inputs"]), found[1][0], body)
     return _body(decode_body(body), count_brackets(body))
@@ -48,7 +48,7 @@ def _decode(body: bytes) -> Any:
 def _read(warm: Warm, given: Any) -> Rows:
     if not isinstance(given, _Values):
         return read_envelope(warm, given)
-    raw = of_list(given.rows, warm.signature, warm.model.fills_missing, given.names)
+    raw = features_of_list(given.rows, warm.signature, warm.model.fills_missing, given.names)
     return read_envelope(warm, _body(decode_body(given.body))) if raw is None else raw
 
 
@@ -90,13 +90,13 @@ def _read_csv(warm: Warm, body: bytes) -> Rows:
     return DECODERS[CSV].read(warm, _with_header(warm, body))
 
 
-def _read_csv_quickly(warm: Warm, body: bytes) -> Rows | None:
+def _read_small_csv(warm: Warm, body: bytes) -> Rows | None:
     quick = DECODERS[CSV].quick
     return None if quick is None else quick(warm, _with_header(warm, body))
 
 
 def _with_header(warm: Warm, body: bytes) -> bytes:
-    """With a header, as MLflow sends it, or without one, as SageMaker does: then the columns are in the signature's order."""
+    """Adds a header unless the body has one: MLflow sends it, SageMaker sends columns in the signature's order without one."""
     names = [each.name for each in warm.signature.inputs]
     first = body.split(b"\n", 1)[0][:LONGEST_HEADER].decode("utf-8", "replace")
     if not set(next(csv.reader([first.strip("\ufeff\r")]), ())).isdisjoint(names):
@@ -107,4 +107,4 @@ def _with_header(warm: Warm, body: bytes) -> bytes:
 
 
 JSON_DECODER = json_decoder(_decode, _read)
-CSV_DECODER = Decoder(bytes, _read_csv, in_loop=0, quick=_read_csv_quickly)
+CSV_DECODER = Decoder(bytes, _read_csv, in_loop=0, quick=_read_small_csv)

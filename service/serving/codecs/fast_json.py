@@ -1,7 +1,7 @@
-"""JSON bodies of numbers, and of texts and nulls among them, from bytes to tensor without a Python object for each number.
+"""A fast parser of JSON bodies with numbers, texts and nulls, which makes no Python object for each number.
 
-Only the plain case is read here. Whatever is unusual is left to the strict way, which decides and finds the words:
-so nothing here may accept what that refuses, or read another number out of it.
+It handles the common forms only, and leaves all others, and all errors, to the general parser: so it must never accept what that
+refuses, or read another value.
 """
 
 import re
@@ -14,48 +14,50 @@ import numpy as np
 import simdjson
 import torch
 
-from service.serving.codecs.blanked_json import A_NULL, A_NUMBER, Blanked, blank, columns, is_mixed
-from service.serving.codecs.input_values import greatest
+from service.serving.codecs.input_values import are_numeric, largest_number, parse_numbers
+from service.serving.codecs.masked_json import A_NULL, A_NUMBER, Mask, columns, has_texts_or_nulls, mask
+from service.serving.forward import Array
 from service.serving.limits import MOST_ROWS
 from service.workflow.data.table import Texts
 from service.workflow.encode import raw_dtype, raw_features
 from service.workflow.signature import Signature
 
-WORTH_IT = 1024  # bytes; below, orjson and one array for the whole micro-batch are as fast
-MOST_MISSES = 8
-PLACE, PLACE_IN_JSON = "a list of numbers", b'"a list of numbers"'
-_NUMBERS = b"0123456789+-.eE \t\r\n"  # and the space between them
+LEAST_FAST_BYTES = 1024  # of a body; below, orjson and one array for the whole micro-batch are as fast
+MOST_MISSES = 8  # lists that cannot be parsed
+PLACEHOLDER, PLACEHOLDER_JSON = "a list of numbers", b'"a list of numbers"'
+_NUMBERS = b"0123456789+-.eE \t\r\n"  # and white space
 NEWLINE, COMMA, SPACE = b"\n, "
 _SPACE = rb"[ \t\r\n]*"
-# No byte order mark, which simdjson would skip, no name but this one before the values, and no objects or texts.
+# Without a byte order mark, which simdjson would skip, and without other members before the values.
 _INSTANCES = re.compile(
     _SPACE + rb"\{" + _SPACE + rb'"instances"' + _SPACE + b":" + _SPACE + rb"\[" + _SPACE + rb'(?=[\["n0-9-])'
 )
 _LIST = re.compile(_SPACE + b":" + _SPACE + rb"\[")
 INPUTS = re.compile(_SPACE + rb"\{" + _SPACE + rb'"inputs"' + _SPACE + b":" + _SPACE + rb"\{")
 
-Array = np.ndarray[Any, Any]
-
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """Values as float64 [rows, columns]; and where there are texts or nulls among them, `cells` [rows, columns] as
-    `blanked_json` has them, with the distinct texts of each column."""
+    """Values as float64 [rows, columns]. If some are texts or nulls, `cells` [rows, columns] is as `Mask.cells`, and `texts`
+    has the distinct texts of each column."""
 
     values: Array
     cells: Array | None = None
     texts: Sequence[Sequence[str]] = ()
 
-    def taken(self, order: Sequence[int]) -> "Matrix":
-        """These columns."""
+    def select(self, order: Sequence[int]) -> "Matrix":
+        """The matrix with these columns, in this order."""
         if self.cells is None:
             return Matrix(self.values[:, order])
         return Matrix(self.values[:, order], self.cells[:, order], [self.texts[at] for at in order])
 
 
-def fast(body: bytes, signature: Signature, missing_allowed: bool = False) -> torch.Tensor | None:
-    """Raw features [n, slots] of a body whose inputs are numbers (0 and 1 for booleans), texts and nulls, in lists or in
-    columns; None where anything is unusual, so that the strict way must be asked."""
+def read_fast(body: bytes, signature: Signature, missing_allowed: bool = False) -> torch.Tensor | None:
+    """Parses a body in rows or columns whose values are numbers (0 and 1 for booleans), texts and nulls.
+
+    Returns:
+        Raw features [n, slots]; None if the general parser is needed.
+    """
     if not signature.inputs or signature.has_missing_numbers:
         return None
     try:
@@ -65,68 +67,65 @@ def fast(body: bytes, signature: Signature, missing_allowed: bool = False) -> to
             found = _columns(body, signature)
         else:
             return None
-    except (ValueError, TypeError, LookupError, AttributeError, RuntimeError):  # no JSON, or something else than these
+    except (ValueError, TypeError, LookupError, AttributeError, RuntimeError):  # invalid JSON, or other values
         return None
     if found is None or not 0 < len(found.values) <= MOST_ROWS:
         return None
     return _tensor(found, signature, missing_allowed)
 
 
-def _of_numbers(signature: Signature) -> bool:
-    """Whether JSON has a number, or 0 or 1, for each input."""
-    return all(each.type in ("number", "boolean") for each in signature.inputs)
-
-
 def _rows(body: bytes, opening: bytes, width: int) -> Matrix | None:
-    """Rows in lists; bare values where there is one input."""
-    without = None
-    if is_mixed(body, len(opening), len(body)):
+    """Parses rows that are lists, or single values if there is one input."""
+    masked = None
+    if has_texts_or_nulls(body, len(opening), len(body)):
         made = bytearray(body)
-        if (without := blank(made, len(opening), len(made))) is None:
+        if (masked := mask(made, len(opening), len(made))) is None:
             return None
         body = bytes(made)
     document: Any = simdjson.Parser().parse(body)
-    # It flattens lists in lists, and raises at anything but a number in them.
+    # It flattens nested lists, and raises for anything but numbers in them.
     values = np.frombuffer(document["instances"].as_buffer(of_type="d"))
     rows = len(values) // width
-    # What is left of the text without its numbers says how long each list is, and that nothing comes after the last.
+    # Without its numbers, the text shows the length of each list, and that nothing follows the last.
     listed = body.translate(None, _NUMBERS)
-    if listed != _listed(opening, rows, width) and (width > 1 or listed != _listed(opening, rows, 0)):
+    if listed != _brackets_of_body(opening, rows, width) and (
+        width > 1 or listed != _brackets_of_body(opening, rows, 0)
+    ):
         return None
-    return _matrix(values, width, without)
+    return _matrix(values, width, masked)
 
 
-def _matrix(values: Array, width: int, without: Blanked | None) -> Matrix:
-    """The values of lists of so many, none of which is empty."""
-    if without is None:
+def _matrix(values: Array, width: int, masked: Mask | None) -> Matrix:
+    """The values of rows with `width` values each."""
+    if masked is None:
         return Matrix(values.reshape(-1, width))
-    return Matrix(values.reshape(-1, width), without.cells(len(values)).reshape(-1, width), [without.texts] * width)
+    return Matrix(values.reshape(-1, width), masked.cells(len(values)).reshape(-1, width), [masked.texts] * width)
 
 
 @lru_cache(maxsize=16)  # of a few kilobytes each
-def _listed(opening: bytes, rows: int, width: int) -> bytes:
-    """What is left of the text of so many rows; with width 0 of as many bare numbers."""
-    return opening.translate(None, _NUMBERS) + _list_of(rows, width) + b"]}"
+def _brackets_of_body(opening: bytes, rows: int, width: int) -> bytes:
+    """A body with this number of rows, without its numbers; width 0 stands for rows that are single numbers."""
+    return opening.translate(None, _NUMBERS) + _brackets_of_rows(rows, width) + b"]}"
 
 
-def _list_of(rows: int, width: int) -> bytes:
+def _brackets_of_rows(rows: int, width: int) -> bytes:
     row = b"[" + b"," * (width - 1) + b"]," if width else b","
     return (row * rows)[:-1]
 
 
 def _columns(body: bytes | bytearray, signature: Signature) -> Matrix | None:
-    """Columns by name, each a list."""
+    """Parses columns by name, each a list."""
     names = [each.name for each in signature.inputs]
-    # As many brackets as columns: no list stands in another. One inside a text only makes for the strict way.
+    # As many brackets as columns: no list is nested. One in a text only leads to the general parser.
     if body.count(b"[") != len(names):
         return None
-    without: list[Blanked | None] = []
-    if not _of_numbers(signature) or b"l" in body:  # a letter is sooner found than `null`
+    masked: list[Mask | None] = []
+    if not are_numeric(signature.inputs) or b"l" in body:  # faster than a search for `null`
         body = bytearray(body)
         for start, end in _lists(body):
-            mixed = is_mixed(body, start, end)
-            without.append(blank(body, start, end) if mixed else None)
-            if mixed and without[-1] is None:
+            mixed = has_texts_or_nulls(body, start, end)
+            masked.append(mask(body, start, end) if mixed else None)
+            if mixed and masked[-1] is None:
                 return None
     document: Any = simdjson.Parser().parse(body)
     by_column = document["inputs"]
@@ -137,10 +136,10 @@ def _columns(body: bytes | bytearray, signature: Signature) -> Matrix | None:
     if len({len(each) for each in buffers}) != 1:
         return None
     values = np.stack(buffers, axis=1)
-    if not any(without):
+    if not any(masked):
         return Matrix(values)
     cells = np.full(values.shape, A_NUMBER, np.int32)
-    by_name = dict(zip(given, without, strict=True))  # simdjson keeps their order
+    by_name = dict(zip(given, masked, strict=True))  # simdjson keeps their order
     for at, name in enumerate(names):
         if (made := by_name[name]) is not None:
             cells[:, at] = made.cells(len(values))
@@ -148,10 +147,10 @@ def _columns(body: bytes | bytearray, signature: Signature) -> Matrix | None:
 
 
 def _lists(body: bytearray) -> Iterator[tuple[int, int]]:
-    """Where the values of each list of an object begin and end, if no list stands in another.
+    """The start and the end of the values of each list in an object, whose lists are not nested.
 
     Raises:
-        ValueError: a bracket stands in a name, or a list does not end.
+        ValueError: a name has a bracket, or a list does not end.
     """
     end = 0
     while (start := body.find(b"[", end)) >= 0:
@@ -162,11 +161,11 @@ def _lists(body: bytearray) -> Iterator[tuple[int, int]]:
 
 
 def _tensor(found: Matrix, signature: Signature, missing_allowed: bool) -> torch.Tensor | None:
-    values, most = found.values, greatest(signature.inputs)
+    values, most = found.values, largest_number(signature.inputs)
     if found.cells is not None:
         made = columns(values, found.cells, found.texts, signature.inputs, missing_allowed, most)
         return None if made is None else raw_features(signature.inputs, made)
-    if not _of_numbers(signature):
+    if not are_numeric(signature.inputs):
         return None
     booleans = [at for at, each in enumerate(signature.inputs) if each.type == "boolean"]
     if booleans and not np.isin(values[:, booleans], (0, 1)).all():
@@ -178,12 +177,17 @@ def _tensor(found: Matrix, signature: Signature, missing_allowed: bool) -> torch
 
 @dataclass(frozen=True, slots=True)
 class ValueList:
-    """A list of numbers, or of `width` lists' worth of them: float64 [n] in row-major order; `width` is 0 where no list
-    stands in it. `without` tells of texts and nulls among them."""
+    """The values of a JSON list: float64 [n], in row-major order if it is a list of lists.
+
+    Args:
+        values: with 0 for texts and nulls.
+        width: the length of the inner lists; 0 if there are none.
+        masked: the texts and nulls; None if there are none.
+    """
 
     values: Array
     width: int
-    without: Blanked | None
+    masked: Mask | None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -191,58 +195,69 @@ class ValueList:
         return (len(self.values) // self.width, self.width) if self.width else (len(self.values),)
 
     def numbers(self) -> Array | None:
-        """The numbers, NaN for null; None where there is a text."""
-        if self.without is None:
+        """The numbers, NaN for null; None if there is a text."""
+        if self.masked is None:
             return self.values
-        if self.without.texts:
+        if self.masked.texts:
             return None
-        cells = self.without.cells(len(self.values))
+        cells = self.masked.cells(len(self.values))
         return np.where(cells == A_NULL, np.nan, self.values)
 
     def texts(self) -> Texts | None:
-        """The texts; None where there is a number."""
-        cells = None if self.without is None else self.without.cells(len(self.values))
-        if self.without is None or cells is None or cells.min() < A_NULL:
+        """The texts; None if there is a number."""
+        cells = None if self.masked is None else self.masked.cells(len(self.values))
+        if self.masked is None or cells is None or cells.min() < A_NULL:
             return None
-        return Texts(cells, self.without.texts)
+        return Texts(cells, self.masked.texts)
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """Rows of cells: numbers as float64 [rows, columns], NaN for empty ones, and the texts of the other columns."""
+    """Cells of lines: numbers as float64 [rows, columns], NaN for empty cells, and the columns of texts by position."""
 
     numbers: Array
     texts: dict[int, Texts]
 
 
-def of_list(
+def features_of_list(
     found: ValueList, signature: Signature, missing_allowed: bool, names: list[str] | None = None
 ) -> torch.Tensor | None:
-    """Raw features [n, slots] of rows whose columns have these names, or are the inputs in their order; None where anything
-    is unusual."""
+    """Converts the values of a list to raw features [n, slots].
+
+    Args:
+        found: the rows.
+        signature: of the model.
+        missing_allowed: whether values may be missing.
+        names: of the columns; None if they are the inputs in their order.
+
+    Returns:
+        None if the general parser is needed.
+    """
     inputs = [each.name for each in signature.inputs]
     if signature.has_missing_numbers:
         return None
     width = len(inputs if names is None else names)
-    bare = names is None and width == 1 and found.width == 0  # values where there is one input
+    bare = names is None and width == 1 and found.width == 0  # single values
     if not width or (found.width != width and not bare):
         return None
-    matrix = _matrix(found.values, width, found.without)
+    matrix = _matrix(found.values, width, found.masked)
     if len(matrix.values) > MOST_ROWS:
         return None
     if names is not None and names != inputs:
         if not set(inputs) <= set(names) or not set(names) <= {*inputs, *(each.name for each in signature.outputs)}:
             return None
-        matrix = matrix.taken([names.index(each) for each in inputs])
+        matrix = matrix.select([names.index(each) for each in inputs])
     return _tensor(matrix, signature, missing_allowed)
 
 
-def without_lists(body: bytes, name: bytes) -> tuple[bytes, list[ValueList]] | None:
-    """A document with `PLACE` for each list of values under this name, and these lists. None if there are none, or if the
-    rest of the document could say `PLACE` itself.
+def extract_lists(body: bytes, name: bytes) -> tuple[bytes, list[ValueList]] | None:
+    """Replaces each list of values under a name in a document by `PLACEHOLDER`.
 
-    Where what is returned is JSON, each `PLACE` in it stands where such a list was; where such a list is JSON of its own, it
-    was JSON in its place. The quotes of the name are never part of a text: there they would have backslashes.
+    If the returned document is valid JSON, so was the original, as each list is valid on its own. The quotes of the name are
+    never part of a text, where they would be escaped.
+
+    Returns:
+        The document and the lists; None if there are none, or if the rest of the document may have `PLACEHOLDER` or escapes.
     """
     parts, lists, done, at, misses = list[bytes](), list[ValueList](), 0, 0, 0
     key = b'"%b"' % name
@@ -251,27 +266,27 @@ def without_lists(body: bytes, name: bytes) -> tuple[bytes, list[ValueList]] | N
         if (opening := _LIST.match(body, at)) is None:
             continue
         start = opening.end() - 1
-        for end in _ends(body, start):
-            if (found := value_list(body[start:end])) is not None:
-                parts += body[done:start], PLACE_IN_JSON
+        for end in _possible_ends(body, start):
+            if (found := parse_list(body[start:end])) is not None:
+                parts += body[done:start], PLACEHOLDER_JSON
                 lists.append(found)
                 done = at = end
                 break
         else:
             misses += 1
-            if misses == MOST_MISSES:  # each goes through what is left of the body
+            if misses == MOST_MISSES:  # each takes a search through the rest of the body
                 return None
     rest = body[done:]
-    if not lists or b"\\" in rest or PLACE_IN_JSON in rest or any(b"\\" in each for each in parts):
+    if not lists or b"\\" in rest or PLACEHOLDER_JSON in rest or any(b"\\" in each for each in parts):
         return None
-    if any(PLACE_IN_JSON in each for each in parts[::2]):
+    if any(PLACEHOLDER_JSON in each for each in parts[::2]):
         return None
     return b"".join([*parts, rest]), lists
 
 
-def _ends(body: bytes, start: int) -> Iterator[int]:
-    """Where the list that begins here may end: before the next text; or, if there are texts in it, before the object ends.
-    A wrong end makes no list of JSON."""
+def _possible_ends(body: bytes, start: int) -> Iterator[int]:
+    """Possible ends of the list that begins here: before the next text, or, if it has texts, before the end of the object.
+    Up to a wrong end it is no valid JSON."""
     brace = body.find(b"}", start)
     first = body.find(b'"', start)
     for before in (brace,) if first < 0 or 0 <= brace < first else (first, brace):
@@ -279,33 +294,37 @@ def _ends(body: bytes, start: int) -> Iterator[int]:
             yield end
 
 
-def value_list(text: bytes) -> ValueList | None:
-    """The values of a JSON list, or of a list of lists of one length; None if there is anything but numbers, texts and
-    nulls."""
-    without = None
-    if is_mixed(text, 0, len(text)):
+def parse_list(text: bytes) -> ValueList | None:
+    """Parses a JSON list, or a list of lists of one length; None if it has anything but numbers, texts and nulls."""
+    masked = None
+    if has_texts_or_nulls(text, 0, len(text)):
         made = bytearray(text)
-        if (without := blank(made, 0, len(made))) is None:
+        if (masked := mask(made, 0, len(made))) is None:
             return None
         text = bytes(made)
     nested = text.count(b"[") > 1
     left = text.translate(None, _NUMBERS) if nested else b""
     width = left.find(b"]") - 1 if nested else 0
-    try:
-        values = np.frombuffer(simdjson.Parser().parse(text).as_buffer(of_type="d"))  # type: ignore[union-attr]
-    except (ValueError, TypeError, AttributeError, RuntimeError):
+    values = parse_numbers(text)
+    rows = 0 if values is None else len(values) // max(1, width)
+    if values is None or not rows or (nested and left != b"[%b]" % _brackets_of_rows(rows, width)):
         return None
-    rows = len(values) // max(1, width)
-    if not rows or (nested and left != b"[%b]" % _list_of(rows, width)):
-        return None
-    return ValueList(values, width, without)
+    return ValueList(values, width, masked)
 
 
-def number_cells(rows: bytes, width: int, separator: bytes, texts: Collection[int]) -> Cells | None:
-    """Lines of so many cells, each a number as JSON writes it or empty; in the columns `texts` any text without quotes. None
-    if there is anything else.
+def parse_cells(rows: bytes, width: int, separator: bytes, texts: Collection[int]) -> Cells | None:
+    """Parses lines of cells that are JSON numbers or empty.
 
-    What is no number becomes space, and with it the separator after it: the rest is a list of numbers.
+    Everything else is overwritten with spaces, together with the separator after it, so that a JSON list of numbers remains.
+
+    Args:
+        rows: the lines.
+        width: cells in each.
+        separator: one byte.
+        texts: positions of the columns whose cells are texts without quotes.
+
+    Returns:
+        None if a line has another form.
     """
     if b'"' in rows or b"\r" in rows or not rows:
         return None
@@ -333,20 +352,20 @@ def number_cells(rows: bytes, width: int, separator: bytes, texts: Collection[in
         made[np.repeat(ends[:, at] - np.cumsum(lengths), lengths) + np.arange(lengths.sum())] = SPACE
     kept = flat[~left_out.ravel()]
     made[flat[left_out.ravel()]] = SPACE
-    made[kept[-1:]] = SPACE  # nothing comes after the last one
+    made[kept[-1:]] = SPACE  # no comma after the last one
     text = b"[%b]" % made.tobytes()
     numbers = np.full(ends.size, np.nan)
     if len(kept):
-        try:
-            numbers[~left_out.ravel()] = np.frombuffer(simdjson.Parser().parse(text).as_buffer(of_type="d"))  # type: ignore[union-attr]
-        except (ValueError, TypeError, AttributeError, RuntimeError):
+        found_numbers = parse_numbers(text)
+        if found_numbers is None or len(found_numbers) != len(kept):
             return None
+        numbers[~left_out.ravel()] = found_numbers
     if text.count(b"[") != 1:  # lists in it would be flattened
         return None
     return Cells(numbers.reshape(-1, width), found)
 
 
 def _distinct(cells: list[bytes]) -> Texts:
-    """A column of these texts, which are UTF-8; an empty one is a text."""
+    """A column of texts in UTF-8; an empty cell is a text, too."""
     known = {text: code for code, text in enumerate(dict.fromkeys(cells))}
     return Texts(np.array([*map(known.__getitem__, cells)], np.int32), [text.decode() for text in known])

@@ -1,5 +1,5 @@
-"""Texts in CSV that a spreadsheet would take for a formula: written with an apostrophe before them, which spreadsheets hide,
-and read without it. A label comes from data that somebody else may have made."""
+"""Escapes texts in CSV that spreadsheets would evaluate as formulas (CSV injection) by an apostrophe, which spreadsheets hide.
+Labels come from data sets, which may be hostile."""
 
 import re
 from typing import TYPE_CHECKING
@@ -14,8 +14,8 @@ _QUOTED = re.compile(rf"'(?={BEGINS})")
 _FORMULA = re.compile(rf"(?!{_NUMBER}\Z)(?={BEGINS})")
 
 
-def kept(frame: "pl.DataFrame") -> "pl.DataFrame":
-    """The frame with no text, nor a name of a column, that begins like a formula."""
+def escape(frame: "pl.DataFrame") -> "pl.DataFrame":
+    """The frame with escaped texts and column names."""
     import polars as pl
 
     texts = pl.col(pl.String)
@@ -25,18 +25,18 @@ def kept(frame: "pl.DataFrame") -> "pl.DataFrame":
     return made
 
 
-def are_in(rows: bytes) -> bool:
-    """Whether there may be texts in rows that were kept."""
+def has_escaped(rows: bytes) -> bool:
+    """Whether rows may have escaped texts."""
     return b"'" in rows and _IN_ROWS.search(rows) is not None
 
 
-def name_of(name: str) -> str:
-    """The name of a column as it was before it was kept."""
+def unescape_name(name: str) -> str:
+    """The name of a column without its escape."""
     return name[1:] if _QUOTED.match(name) else name
 
 
-def text_of(frame: "pl.DataFrame") -> "pl.DataFrame":
-    """The frame with its texts as they were before they were kept."""
+def unescape(frame: "pl.DataFrame") -> "pl.DataFrame":
+    """The frame with its texts without their escapes."""
     import polars as pl
 
     return frame.with_columns(pl.col(pl.String).str.replace(f"^'({BEGINS})", "$1"))

@@ -1,5 +1,5 @@
-"""From the values of one input, as JSON or texts have them, to a column: all at once where they are plain, and else value by
-value, with what is wrong by row."""
+"""Converts the values of one input, from JSON or texts, to a column: all at once if they are plain, or else value by value with
+an error by row."""
 
 from array import array
 from collections.abc import Callable, Sequence
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import simdjson
 
+from service.serving.forward import Array
 from service.workflow.data.table import Numbers, Texts
 from service.workflow.data.types.column_kind import SPACE, is_missing
 from service.workflow.data.types.how import How
@@ -18,25 +19,38 @@ from service.workflow.signature import Input
 from service.workflow.spec_base import MOST_FAULTS
 
 ABSENT = "is missing, and this model was trained without missing values"
-Wrong = dict[int, str]  # by row, what is wrong with its value; the first rows of them
-Read = Callable[[Input, Sequence[Any], float], tuple[Numbers | Texts, Wrong]]
+RowErrors = dict[int, str]  # error messages by row, of the first invalid rows
+Read = Callable[[Input, Sequence[Any], float], tuple[Numbers | Texts, RowErrors]]
 _BOOLEANS = frozenset((bool, int, float, type(None)))
 _TEXTS = frozenset((str, type(None)))
 
 
-def greatest(inputs: Sequence[Input]) -> float:
-    """The largest number that these inputs take."""
-    return greatest_of(raw_dtype(inputs))
+def are_numeric(inputs: Sequence[Input]) -> bool:
+    """Whether every input is a number or a boolean."""
+    return all(each.type in ("number", "boolean") for each in inputs)
 
 
-def greatest_of(dtype: "np.dtype[Any]") -> float:
-    """The largest number that a raw tensor of this type takes."""
+def parse_numbers(text: bytes) -> Array | None:
+    """The numbers of a JSON list, float64 [n]; lists in it are flattened. None if it is not JSON, or holds anything else."""
+    try:
+        return np.frombuffer(simdjson.Parser().parse(text).as_buffer(of_type="d"))  # type: ignore[union-attr]
+    except (ValueError, TypeError, AttributeError, RuntimeError):
+        return None
+
+
+def largest_number(inputs: Sequence[Input]) -> float:
+    """The largest number that these inputs accept."""
+    return largest_number_of(raw_dtype(inputs))
+
+
+def largest_number_of(dtype: "np.dtype[Any]") -> float:
+    """The largest number of a raw tensor with this dtype."""
     return FLOAT64_MAX if dtype == np.float64 else FLOAT32_MAX
 
 
-def block(kind: str, columns: Sequence[Sequence[Any]], most: float) -> Numbers | None:
-    """Columns of numbers, or of booleans, whose values are all as they should be: float64 [columns, n], NaN for null.
-    None where there is any other, so that a closer look is needed."""
+def number_block(kind: str, columns: Sequence[Sequence[Any]], most: float) -> Numbers | None:
+    """Converts columns of numbers, or of booleans, to float64 [columns, n], NaN for null. None if any value is of another type
+    or above `most`."""
     made, missing = array("d"), 0
     for values in columns:
         try:
@@ -52,7 +66,7 @@ def block(kind: str, columns: Sequence[Sequence[Any]], most: float) -> Numbers |
     numbers: Numbers = np.frombuffer(made).reshape(len(columns), -1)
     if np.count_nonzero(np.isnan(numbers)) != missing:
         return None
-    truths = (numbers == 0) | (numbers == 1)  # or numbers that are the same
+    truths = (numbers == 0) | (numbers == 1)  # or numbers with these values
     if kind == "boolean":
         return numbers if (truths | np.isnan(numbers)).all() else None
     if (np.abs(numbers) > most).any():
@@ -62,29 +76,26 @@ def block(kind: str, columns: Sequence[Sequence[Any]], most: float) -> Numbers |
     return numbers
 
 
-def block_of_texts(columns: Sequence[Sequence[str]], most: float) -> Numbers | None:
-    """Columns of texts that are numbers as JSON writes them, or empty: float64 [columns, n], NaN for an empty one. None where
-    there is any other, so that a closer look is needed."""
+def number_block_of_texts(columns: Sequence[Sequence[str]], most: float) -> Numbers | None:
+    """Converts columns of texts that are JSON numbers or empty to float64 [columns, n], NaN for an empty one. None if any text
+    is something else or above `most`."""
     joined = (",".join(values if all(values) else [text or "0" for text in values]) for values in columns)
     text = f"[{','.join(joined)}]"
     if text.count("[") != 1:  # lists in it would be flattened
         return None
-    try:
-        found = simdjson.Parser().parse(text.encode()).as_buffer(of_type="d")  # type: ignore[union-attr]
-        numbers: Numbers = np.array(np.frombuffer(found).reshape(len(columns), -1))
-    except (ValueError, TypeError, AttributeError, RuntimeError):
+    found = parse_numbers(text.encode())
+    if found is None or len(found) != len(columns) * len(columns[0]) or (np.abs(found) > most).any():
         return None
-    if numbers.shape[1] != len(columns[0]) or (np.abs(numbers) > most).any():
-        return None
+    numbers: Numbers = found.reshape(len(columns), -1).copy()
     for k, values in enumerate(columns):
         if not all(values):
             numbers[k, [row for row, text in enumerate(values) if not text]] = np.nan
     return numbers
 
 
-def from_values(of: Input, values: Sequence[Any], most: float) -> tuple[Numbers | Texts, Wrong]:
-    """A column from values as JSON has them, and what is wrong with some of them. An empty or blank text is a missing one, as
-    are the words of the data for it."""
+def from_values(of: Input, values: Sequence[Any], most: float) -> tuple[Numbers | Texts, RowErrors]:
+    """Converts JSON values to a column, and returns it with the errors. Blank texts are missing values, as are the data set's
+    words for them."""
     if of.type == "category" and set(map(type, values)) <= _TEXTS:
         found = texts(values)
         if not any(text != text.strip(SPACE) or is_missing(text, of.how) for text in found.values):
@@ -92,18 +103,18 @@ def from_values(of: Input, values: Sequence[Any], most: float) -> tuple[Numbers 
     return _converted(of, values, KINDS[of.type].from_value, most)
 
 
-def from_texts(of: Input, given: Sequence[str | None], most: float) -> tuple[Numbers | Texts, Wrong]:
-    """A column from texts that stand for values, as in a query or in CSV, and what is wrong with some of them."""
-    if of.type == "category":  # a text stands for itself
+def from_texts(of: Input, given: Sequence[str | None], most: float) -> tuple[Numbers | Texts, RowErrors]:
+    """Converts texts, as in a query or in CSV, to a column, and returns it with the errors."""
+    if of.type == "category":
         return from_values(of, given, most)
     return _converted(of, given, KINDS[of.type].from_text, most)
 
 
-def from_distinct(of: Input, given: Texts, most: float, read: Read | None = None) -> tuple[Numbers | Texts, Wrong]:
-    """A column from texts, each distinct one read once, as by `from_values` or by another; and what is wrong with some of
-    them. The distinct texts come in the order of their first rows."""
+def from_distinct(of: Input, given: Texts, most: float, read: Read | None = None) -> tuple[Numbers | Texts, RowErrors]:
+    """Converts texts to a column by `read`, or else `from_values`, once for each distinct text, and returns it with the errors.
+    The distinct texts must be in the order of their first rows."""
     column, wrong = (read or from_values)(of, [*given.values, None], most)
-    # The last one is that for the code -1: missing.
+    # The last one is for the code -1: missing.
     taken = Texts(column.codes[given.codes], column.values) if isinstance(column, Texts) else column[given.codes]
     rows = ((np.flatnonzero(given.codes == code)[:MOST_FAULTS].tolist(), message) for code, message in wrong.items())
     return taken, {row: message for found, message in rows for row in found}
@@ -111,15 +122,15 @@ def from_distinct(of: Input, given: Texts, most: float, read: Read | None = None
 
 def _converted(
     of: Input, values: Sequence[Any], convert: Callable[[Any, How], float | str | None], most: float
-) -> tuple[Numbers | Texts, Wrong]:
-    """Value by value."""
+) -> tuple[Numbers | Texts, RowErrors]:
+    """Converts value by value."""
     converted: list[Any] = []
-    wrong = Wrong()
+    wrong = RowErrors()
     for row, value in enumerate(values):
         try:
             found = None if value is None else convert(value, of.how)
             if of.type == "number" and type(found) is float and not -most <= found <= most:
-                raise ValueError(shown_beyond(most))
+                raise ValueError(out_of_range(most))
             converted.append(found)
         except ValueError as error:
             converted.append(None)
@@ -130,13 +141,13 @@ def _converted(
     return np.array([MISSING if each is None else each for each in converted], np.float64), wrong
 
 
-def absent(column: Numbers | Texts, wrong: Wrong) -> Wrong:
-    """What is wrong with the values of a column, where none may be missing."""
+def missing_errors(column: Numbers | Texts, wrong: RowErrors) -> RowErrors:
+    """The errors of a column in which no value may be missing, given those of its conversion."""
     missing = column.codes < 0 if isinstance(column, Texts) else np.isnan(column)
     rows = np.flatnonzero(missing)[: MOST_FAULTS + len(wrong)].tolist()
-    return dict.fromkeys(rows, ABSENT) | wrong  # what is wrong has become no value, either
+    return dict.fromkeys(rows, ABSENT) | wrong  # an invalid value has become a missing one
 
 
-def shown_beyond(most: float) -> str:
-    """What is wrong with a number that is larger."""
+def out_of_range(most: float) -> str:
+    """The error message for a larger number."""
     return f"is beyond what a float{32 if most == FLOAT32_MAX else 64} can hold"

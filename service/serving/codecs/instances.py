@@ -1,6 +1,6 @@
-"""From what a client sends to the tensor that a model takes: every value checked, every fault with row and column.
+"""The general parser: converts JSON rows or columns to raw features, and reports each invalid value by row and column.
 
-Rows become columns first, and each column an array: no Python code runs for each value where all are plain.
+Rows become columns first, and each column an array: no Python code runs for each value if all are plain.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,16 +13,16 @@ import numpy as np
 import torch
 
 from service.serving.codecs.input_values import (
-    Wrong,
-    absent,
-    block,
-    block_of_texts,
+    RowErrors,
     from_distinct,
     from_values,
-    greatest,
+    largest_number,
+    missing_errors,
+    number_block,
+    number_block_of_texts,
 )
 from service.serving.codecs.input_values import from_texts as column_from_texts
-from service.serving.limits import MOST_ROWS
+from service.serving.limits import MOST_ROWS, invalid
 from service.workflow.data.table import Numbers, Texts
 from service.workflow.encode import raw_dtype, raw_features
 from service.workflow.errors import Fault, InvalidInstances, step
@@ -36,8 +36,8 @@ Steps = tuple[int | str | None, ...]
 
 
 def from_document(signature: Signature, document: object, missing_allowed: bool) -> torch.Tensor:
-    """Raw features [n, slots] from a document as our own paths take it: `{"instances": […]}`, where one object may stand for
-    a list of one, or `{"inputs": {…}}`; and without that envelope a list of rows, or an object that is one row.
+    """Raw features [n, slots] from a document of the native protocol: `{"instances": […]}`, whose value may be one row as an
+    object, or `{"inputs": {…}}`; or without an envelope a list of rows, or an object that is one row.
 
     Raises:
         InvalidInstances: what is wrong, by row and column.
@@ -46,7 +46,7 @@ def from_document(signature: Signature, document: object, missing_allowed: bool)
     if isinstance(document, list):
         return reader.rows(document, "")
     if isinstance(document, dict) and document and document.keys().isdisjoint(ENVELOPE):
-        reader.others = ENVELOPE  # perhaps one of them was meant
+        reader.others = ENVELOPE  # for suggestions: one of them may be misspelt
         return reader.read([document], lambda _: "")
     if isinstance(document, dict) and len(document) == 1 and isinstance(document.get("instances"), dict):
         return reader.read([document["instances"]], lambda _: "/instances")
@@ -60,13 +60,12 @@ def from_body(signature: Signature, body: object, missing_allowed: bool) -> torc
         InvalidInstances: what is wrong, by row and column.
     """
     if not isinstance(body, dict):
-        raise _invalid("", 'expected an object: {"instances": [[…], …]} or {"inputs": {name: […]}}')
+        raise invalid('expected an object: {"instances": [[…], …]} or {"inputs": {name: […]}}')
     unknown = [name for name in body if name not in ENVELOPE]
     if unknown:
-        message = f"unknown field; {nearest(unknown[0], ENVELOPE)}"
-        raise _invalid(step(unknown[0]), message)
+        raise invalid(f"unknown field; {nearest(unknown[0], ENVELOPE)}", step(unknown[0]))
     if ("instances" in body) == ("inputs" in body):
-        raise _invalid("", "exactly one of `instances` (rows) and `inputs` (columns) is expected")
+        raise invalid("exactly one of `instances` (rows) and `inputs` (columns) is expected")
     reader = _Reader(signature, missing_allowed)
     if "instances" in body:
         return reader.rows(body["instances"], "/instances")
@@ -74,8 +73,7 @@ def from_body(signature: Signature, body: object, missing_allowed: bool) -> torc
 
 
 def plain_rows(body: object, width: int, most: float) -> list[list[float]] | None:
-    """The rows of `{"instances": [[…], …]}` with so many numbers in each, none of them larger than `most`: good as they are.
-    None for whatever needs a closer look."""
+    """The rows of `{"instances": [[…], …]}` if each is a list of `width` numbers up to `most`; None for other documents."""
     if type(body) is not dict or len(body) != 1:
         return None
     rows = body.get("instances")
@@ -92,8 +90,8 @@ def plain_rows(body: object, width: int, most: float) -> list[list[float]] | Non
 def from_texts(
     signature: Signature, texts: Mapping[str, Sequence[str] | Numbers | Texts], missing_allowed: bool
 ) -> torch.Tensor:
-    """Raw features [n, slots] from text values by name, as in a query; an empty text is a missing value. An array has numbers
-    that are as they should be.
+    """Raw features [n, slots] from columns of texts by name, as in a query; an empty text is a missing value. An array holds
+    valid numbers.
 
     Raises:
         InvalidInstances: what is wrong, by column and row.
@@ -102,7 +100,7 @@ def from_texts(
 
 
 def from_rows(signature: Signature, rows: Sequence[object], missing_allowed: bool, first: int) -> torch.Tensor:
-    """Raw features [n, slots] from rows, each as in `instances`; the first of them is that with this number.
+    """Raw features [n, slots] from rows, each as in `instances`; errors count them from `first`.
 
     Raises:
         InvalidInstances: what is wrong, by row and column.
@@ -113,7 +111,7 @@ def from_rows(signature: Signature, rows: Sequence[object], missing_allowed: boo
 def from_columns(
     signature: Signature, columns: Mapping[str, Column | Numbers | Texts], missing_allowed: bool
 ) -> torch.Tensor:
-    """Raw features [n, slots] from columns of one length by name; one that is an array has numbers, NaN for missing.
+    """Raw features [n, slots] from columns of one length by name; an array holds numbers, NaN for missing.
 
     Raises:
         InvalidInstances: what is wrong, by column and row, as in `inputs`.
@@ -122,47 +120,47 @@ def from_columns(
 
 
 def check_names(signature: Signature, given: Mapping[str, Any]) -> None:
-    """Every input is named, and nothing else but the targets.
+    """Checks that every input is named, and nothing else but the targets.
 
     Raises:
-        InvalidInstances: which name is absent or unknown; the nearest right ones are named.
+        InvalidInstances: a name is absent or unknown, with suggestions.
     """
     _Reader(signature, missing_allowed=True).check_names(given, "")
 
 
 @dataclass
 class _Reader:
-    """Reads rows or columns, and says what is wrong with them: at most `MOST_FAULTS` of it."""
+    """Reads rows or columns, and reports at most `MOST_FAULTS` faults."""
 
     signature: Signature
     missing_allowed: bool
     texts: bool = False  # whether values come as texts
-    others: Sequence[str] = ()  # names that may have been meant, beside those of the inputs
+    others: Sequence[str] = ()  # names to suggest, beside those of the inputs
     budget: FaultBudget = field(default_factory=FaultBudget, init=False)
 
     def __post_init__(self) -> None:
         self.inputs = self.signature.inputs
         self.names = [each.name for each in self.inputs]
         self.known = {*self.names, *(each.name for each in self.signature.outputs), *(self.signature.ignored or ())}
-        self.most = greatest(self.inputs)
+        self.most = largest_number(self.inputs)
         self.plain = all(each.type == "number" and not each.how.missing_numbers for each in self.inputs)
 
     def rows(self, instances: object, at: str) -> torch.Tensor:
-        """From rows: lists in the order of the signature, objects by name, or bare numbers for one input."""
+        """From rows: lists in the order of the signature, objects by name, or single values for one input."""
         if not isinstance(instances, list) or not instances:
-            raise _invalid(at, "expected a list of at least one row")
+            raise invalid("expected a list of at least one row", at)
         _check_count(len(instances), at)
         return self.read(instances, lambda row: f"{at}/{row}")
 
     def read(self, rows: Sequence[Any], at: Callable[[int], str]) -> torch.Tensor:
-        """From rows; `at` tells where each of them is."""
+        """From rows; `at` gives the JSON pointer of each."""
         flat = self._flat(rows)
         if flat is not None:
             good, faults = list(range(len(rows))), list[tuple[int, int, Fault]]()
         else:
             flat, good, faults = self._row_by_row(rows, at)
         width = len(self.names)
-        numbers = block("number", [flat], self.most) if self.plain and not faults else None
+        numbers = number_block("number", [flat], self.most) if self.plain and not faults else None
         if numbers is not None and (self.missing_allowed or not np.isnan(numbers).any()):
             return torch.from_numpy(numbers.reshape(-1, width).astype(raw_dtype(self.inputs)))
         columns = [flat[k::width] for k in range(width)] if good else []
@@ -175,7 +173,7 @@ class _Reader:
         return self._tensor(arrays)
 
     def _flat(self, rows: Sequence[Any]) -> list[Any] | None:
-        """All values, row by row in the order of the inputs; None if not all rows are as they should be."""
+        """All values, row by row in the order of the inputs; None if any row has the wrong form."""
         kinds, width = set(map(type, rows)), len(self.names)
         if kinds == {list}:
             return list(chain.from_iterable(rows)) if set(map(len, rows)) == {width} else None
@@ -192,7 +190,7 @@ class _Reader:
     def _row_by_row(
         self, rows: Sequence[Any], at: Callable[[int], str]
     ) -> tuple[list[Any], list[int], list[tuple[int, int, Fault]]]:
-        """The values of the rows that are as they should be, the places of these rows, and what is wrong with the others."""
+        """The values of the rows with the right form, the positions of these rows, and the faults of the others."""
         flat: list[Any] = []
         good: list[int] = []
         faults: list[tuple[int, int, Fault]] = []
@@ -207,7 +205,7 @@ class _Reader:
         return flat, good, faults
 
     def _faults_of_row(self, row: object, at: str) -> list[Fault]:
-        """What is wrong with a row, apart from its values."""
+        """The faults of a row's form."""
         if isinstance(row, dict):
             return self._faults_of_names(row, at)
         if isinstance(row, list):
@@ -216,9 +214,9 @@ class _Reader:
         return [Fault(at, f"expected a list of {len(self.names)} values or an object with the inputs' names")]
 
     def columns(self, columns: object, at: str) -> torch.Tensor:
-        """From columns by name, all of one length; what is no list is a column of one."""
+        """From columns by name, all of one length; a single value is a column of one."""
         if not isinstance(columns, Mapping):
-            raise _invalid(at, "expected an object of columns: {name: [values]}")
+            raise invalid("expected an object of columns: {name: [values]}", at)
         self.check_names(columns, at)
         given = (columns[name] for name in self.names)
         lists = [value if isinstance(value, list | np.ndarray | Texts) else [value] for value in given]
@@ -228,9 +226,9 @@ class _Reader:
                 message = (
                     f"has {len(values)} values and {self.names[0]!r} has {count}; every column needs one for each row"
                 )
-                raise _invalid(f"{at}{step(name)}", message)
+                raise invalid(message, f"{at}{step(name)}")
         if not count:
-            raise _invalid(at, "expected at least one row")
+            raise invalid("expected at least one row", at)
         _check_count(count, "/instances")
         arrays, wrong = self._arrays(lists)
         _raise(
@@ -243,11 +241,7 @@ class _Reader:
         return self._tensor(arrays)
 
     def check_names(self, given: Mapping[str, Any], at: str) -> None:
-        """Every input is named, and nothing else but the targets.
-
-        Raises:
-            InvalidInstances: which name is absent or unknown.
-        """
+        """As the function of this name; `at` is the JSON pointer of the names."""
         if faults := self._faults_of_names(given, at):
             raise InvalidInstances(*faults)
 
@@ -264,21 +258,21 @@ class _Reader:
         faults += [Fault(f"{at}{step(name)}", message) for name in absent]
         return faults[:MOST_FAULTS]
 
-    def _arrays(self, columns: Sequence[Column | Numbers | Texts]) -> tuple[list[Numbers | Texts], list[Wrong]]:
-        """Each column as an array, and what is wrong with its values. Plain numbers are read together."""
+    def _arrays(self, columns: Sequence[Column | Numbers | Texts]) -> tuple[list[Numbers | Texts], list[RowErrors]]:
+        """Each column as an array, and its errors. Plain numbers are converted together."""
         arrays: dict[int, Numbers | Texts] = {}
-        wrong: list[Wrong] = [{} for _ in columns]
+        wrong: list[RowErrors] = [{} for _ in columns]
         lists: dict[int, Column] = {}
         read = column_from_texts if self.texts else from_values
         for k, values in enumerate(columns):
             if isinstance(values, Texts):
                 arrays[k], wrong[k] = from_distinct(self.inputs[k], values, self.most, read)
                 if not self.missing_allowed:
-                    wrong[k] = absent(arrays[k], wrong[k])
+                    wrong[k] = missing_errors(arrays[k], wrong[k])
             elif not isinstance(values, np.ndarray):
                 lists[k] = values
             elif self.inputs[k].type == "number" and self._is_plain(values) and not self.inputs[k].how.missing_numbers:
-                # By way of float64 as everywhere: a large integer may round to another float32 straight away.
+                # Through float64, as everywhere: a large integer may round to another float32 directly.
                 arrays[k] = values if values.dtype.kind == "f" else values.astype(np.float64)
             else:
                 lists[k] = listed(values)
@@ -290,21 +284,19 @@ class _Reader:
         for k in lists.keys() - arrays.keys():
             arrays[k], wrong[k] = read(self.inputs[k], lists[k], self.most)
             if not self.missing_allowed:
-                wrong[k] = absent(arrays[k], wrong[k])
+                wrong[k] = missing_errors(arrays[k], wrong[k])
         return [arrays[k] for k in range(len(columns))], wrong
 
     def _is_usual(self, of: Input) -> bool:
-        """Whether numbers stand for this input's values as they do everywhere."""
+        """Whether this input has the common notation of numbers."""
         return not of.how.missing_numbers and (not self.texts or of.decimal is None)
 
     def _block(self, kind: str, columns: Sequence[Column]) -> Numbers | None:
-        return block_of_texts(columns, self.most) if self.texts else block(kind, columns, self.most)
+        return number_block_of_texts(columns, self.most) if self.texts else number_block(kind, columns, self.most)
 
     def _is_plain(self, numbers: Numbers) -> bool:
-        """Whether an array has nothing but numbers that are as they should be."""
-        if (
-            numbers.dtype == np.float64 and len(numbers) and float(np.abs(numbers).max()) <= self.most
-        ):  # NaN is not, either
+        """Whether an array holds only valid numbers."""
+        if numbers.dtype == np.float64 and len(numbers) and float(np.abs(numbers).max()) <= self.most:  # false for NaN
             return True
         if numbers.dtype.kind not in "fiu" or (np.abs(numbers.astype(np.float64)) > self.most).any():
             return False
@@ -315,18 +307,18 @@ class _Reader:
 
 
 def listed(values: Numbers) -> list[Any]:
-    """Numbers as JSON would hold them."""
+    """The numbers as JSON values, None for NaN."""
     found: list[Any] = values.tolist()
     return [None if each != each else each for each in found]
 
 
 def _last_step(row: object, position: int, name: str) -> str:
-    """Where the value of an input is in its row."""
+    """The last step of the JSON pointer of an input's value in its row."""
     return step(name) if isinstance(row, dict) else f"/{position}" if isinstance(row, list) else ""
 
 
 def _raise(faults: list[tuple[int, int, Fault]]) -> None:
-    """The first of them, by row and column."""
+    """Raises the first faults, by row and column, if there are any."""
     if faults:
         first = sorted(faults, key=itemgetter(0, 1))[:MOST_FAULTS]
         raise InvalidInstances(*(fault for _, _, fault in first))
@@ -334,8 +326,4 @@ def _raise(faults: list[tuple[int, int, Fault]]) -> None:
 
 def _check_count(count: int, at: str) -> None:
     if count > MOST_ROWS:
-        raise _invalid(at, f"{count} rows are too many for one request; at most {MOST_ROWS}")
-
-
-def _invalid(at: str, message: str) -> InvalidInstances:
-    return InvalidInstances(Fault(at, message))
+        raise invalid(f"{count} rows are too many for one request; at most {MOST_ROWS}", at)

@@ -1,4 +1,4 @@
-"""JSON: rows in `{"instances": [...]}`, columns in `{"inputs": {...}}`; predictions with the model's name and version."""
+"""JSON: rows in `{"instances": […]}`, columns in `{"inputs": {…}}`; predictions with the model's name and version."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -8,9 +8,9 @@ import numpy as np
 import orjson
 import torch
 
-from service.serving.codecs.codec import Decoder, Encoder, Rows
-from service.serving.codecs.fast_json import WORTH_IT, fast
-from service.serving.codecs.input_values import greatest_of
+from service.serving.codecs.codec import Decoder, Encoder, Rows, split
+from service.serving.codecs.fast_json import LEAST_FAST_BYTES, read_fast
+from service.serving.codecs.input_values import largest_number_of
 from service.serving.codecs.instances import from_body, from_document, plain_rows
 from service.serving.forward import Array, forward
 from service.serving.served_version import ServedVersion
@@ -21,35 +21,35 @@ from service.workflow.tasks import Task
 
 MEDIA_TYPE = "application/json"
 MOST_BYTES = 16 * 2**20
-FEW = 16_384  # lists and objects of a body that the event loop decodes itself
-HOLDS = 0.5  # the probability above which a label holds
+FEW = 16_384  # the most lists and objects of a body that the event loop decodes
+THRESHOLD = 0.5  # the probability above which a label of a multilabel model is predicted
 NUMPY = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
 def json_decoder(decode: Callable[[bytes], Any], read: Callable[[Warm, Any], Rows]) -> Decoder:
-    """The decoder of another form of JSON. The event loop decodes only bodies with few lists and objects."""
-    return Decoder(decode, read, quick=read, is_quick=_has_few, most=MOST_BYTES)
+    """The decoder of another protocol's JSON. The event loop decodes only bodies with few lists and objects."""
+    return Decoder(decode, read, quick=read, is_quick=_has_few_containers, most=MOST_BYTES)
 
 
 def _decode(body: bytes) -> Any:
-    """JSON, decoded; a large body stays as it is: numbers in it can be read without an object for each."""
-    return decode_body(body) if len(body) < WORTH_IT else body
+    """Decodes a small body; a large one is left to `read_fast`."""
+    return decode_body(body) if len(body) < LEAST_FAST_BYTES else body
 
 
 def _read(warm: Warm, decoded: Any) -> Rows:
-    """Plain numbers as they are; all else is checked value by value."""
+    """Reads a body or a document; anything but plain numbers is checked value by value."""
     if isinstance(decoded, bytes):
-        if (raw := fast(decoded, warm.signature, warm.model.fills_missing)) is not None:
+        if (raw := read_fast(decoded, warm.signature, warm.model.fills_missing)) is not None:
             return raw
         decoded = decode_body(decoded)
-    rows = _plain(warm, decoded)
+    rows = _plain_rows(warm, decoded)
     return from_document(warm.signature, decoded, warm.model.fills_missing) if rows is None else rows
 
 
 def _read_quickly(warm: Warm, body: bytes) -> Rows | None:
-    if (raw := fast(body, warm.signature, warm.model.fills_missing)) is not None:
+    if (raw := read_fast(body, warm.signature, warm.model.fills_missing)) is not None:
         return raw
-    return _read(warm, decode_body(body)) if _has_few(body) else None
+    return _read(warm, decode_body(body)) if _has_few_containers(body) else None
 
 
 def read_envelope(warm: Warm, document: Any) -> Rows:
@@ -58,15 +58,15 @@ def read_envelope(warm: Warm, document: Any) -> Rows:
     Raises:
         InvalidInstances: what is wrong, by row and column.
     """
-    rows = _plain(warm, document)
+    rows = _plain_rows(warm, document)
     return from_body(warm.signature, document, warm.model.fills_missing) if rows is None else rows
 
 
-def _plain(warm: Warm, document: Any) -> list[list[float]] | None:
-    return plain_rows(document, warm.width, greatest_of(warm.raw_dtype)) if warm.only_numbers else None
+def _plain_rows(warm: Warm, document: Any) -> list[list[float]] | None:
+    return plain_rows(document, warm.width, largest_number_of(warm.raw_dtype)) if warm.only_numbers else None
 
 
-def _has_few(body: bytes) -> bool:
+def _has_few_containers(body: bytes) -> bool:
     return count_brackets(body) <= FEW
 
 
@@ -80,9 +80,9 @@ def predictions(warm: Warm, raw: torch.Tensor) -> Any:
 
 
 def values(warm: Warm, answers: Array) -> Any:
-    """The predictions as JSON has them, one for each row: a number, a list of numbers for several targets, `{label,
-    probabilities}` for a classification, `{labels, probabilities}` for several labels. The numbers are a NumPy array, which is
-    written with null for NaN and infinities; a label whose probabilities are not known is None."""
+    """The predictions as JSON values, one for each row: a number, a list of numbers for several targets, `{label,
+    probabilities}` for a classification, `{labels, probabilities}` for several labels. Numbers are a NumPy array, whose NaN and
+    infinities become null; the label of a row with such probabilities is None."""
     if warm.signature.classifies:
         return _classes(warm, answers)
     if warm.signature.task is Task.MULTILABEL:
@@ -91,32 +91,28 @@ def values(warm: Warm, answers: Array) -> Any:
 
 
 def json_bodies(version: ServedVersion, warm: Warm, answers: Array, counts: Sequence[int]) -> list[bytes]:
-    """The answers of a batch as JSON, one document for each of its requests, which have so many rows each."""
+    """Encodes the answers of a batch, one document for each request, which have `counts` rows."""
     opening = _opening(version.name, version.number)
-    if len(counts) > 1 and warm.one_number:
-        # Written once and cut apart: a call to the encoder for each request costs more than all their numbers.
+    if len(counts) > 1 and warm.has_scalar_answer:
+        # Encoded once and split: a call of orjson for each request costs more than all their numbers.
         texts = orjson.dumps(values(warm, answers), option=NUMPY)[1:-1].split(b",")
         if len(texts) == len(counts):
             return [b"%b[%b]}" % (opening, text) for text in texts]
         rows = iter(texts)
         return [b"%b[%b]}" % (opening, b",".join(next(rows) for _ in range(count))) for count in counts]
-    bodies, start = [], 0
-    for count in counts:
-        bodies.append(b"%b%b}" % (opening, _as_json(warm, answers[start : start + count])))
-        start += count
-    return bodies
+    return [b"%b%b}" % (opening, _as_json(warm, each)) for each in split(answers, counts)]
 
 
 def _as_json(warm: Warm, answers: Array) -> bytes:
-    if len(answers) <= warm.rows_written:
+    if len(answers) <= warm.rows_per_chunk:
         return orjson.dumps(values(warm, answers), option=NUMPY)
-    return b"[%b]" % b",".join(orjson.dumps(values(warm, part), option=NUMPY)[1:-1] for part in in_parts(warm, answers))
+    return b"[%b]" % b",".join(orjson.dumps(values(warm, part), option=NUMPY)[1:-1] for part in chunks(warm, answers))
 
 
-def in_parts(warm: Warm, answers: Array) -> Iterator[Array]:
-    """Answers to many rows, as many at a time as are written at a time."""
-    for start in range(0, len(answers), warm.rows_written):
-        yield answers[start : start + warm.rows_written]
+def chunks(warm: Warm, answers: Array) -> Iterator[Array]:
+    """The answers in chunks of `Warm.rows_per_chunk` rows."""
+    for start in range(0, len(answers), warm.rows_per_chunk):
+        yield answers[start : start + warm.rows_per_chunk]
 
 
 def _classes(warm: Warm, answers: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
@@ -136,7 +132,7 @@ def _labels(warm: Warm, answers: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
     names = [each.name for each in warm.signature.outputs]
     return [
         {
-            "labels": [name for name, probability in zip(names, row, strict=True) if probability > HOLDS],
+            "labels": [name for name, probability in zip(names, row, strict=True) if probability > THRESHOLD],
             "probabilities": {
                 name: probability if np.isfinite(probability) else None
                 for name, probability in zip(names, row, strict=True)

@@ -6,22 +6,21 @@ import numpy as np
 import orjson
 import torch
 
-from service.serving.codecs.fast_json import fast
+from service.serving.codecs.fast_json import read_fast
 from service.serving.codecs.instances import from_rows
-from service.serving.codecs.json import in_parts, values
-from service.serving.codecs.tables import Array
+from service.serving.codecs.json import NUMPY, chunks, values
+from service.serving.forward import Array
 from service.serving.limits import MOST_EMPTY_LINES, MOST_ROWS, check_lines, check_rows, invalid
 from service.serving.warm_models import Warm
 from service.strict_json import BOM, NotStrictJson, TooManyBrackets, decode
 from service.workflow.signature import Signature
 
 SPACE = b" \t\r\n"
-FEW = 4096  # lines
-NUMPY = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+FEW = 4096  # the most lines of a body that the event loop decodes
 
 
 def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
-    """Raw features [n, slots]. Empty lines are left out.
+    """Decodes lines to raw features [n, slots]. Empty lines are skipped.
 
     Raises:
         InvalidInstances: what is wrong, by row and column.
@@ -43,10 +42,10 @@ def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tens
 
 
 def content(text: bytes, count: int) -> list[bytes]:
-    """Those of its lines, so many, that are not empty, without the space around them.
+    """The lines that are not empty, stripped; `count` is the number of all lines.
 
     Raises:
-        InvalidInstances: too many are empty; found before there is a list of them.
+        InvalidInstances: there are too many, or too many are empty.
     """
     if count > 2 * MOST_ROWS + MOST_EMPTY_LINES:
         raise invalid(f"has {count} lines, empty ones included; at most {MOST_ROWS} rows are taken in one request")
@@ -56,16 +55,12 @@ def content(text: bytes, count: int) -> list[bytes]:
 
 
 def read_small(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor | None:
-    """The same; None if there are many lines.
-
-    Raises:
-        InvalidInstances: what is wrong, by row and column.
-    """
+    """As `read`, but None if there are more than `FEW` lines."""
     return read(body, signature, missing_allowed) if body.count(b"\n") <= FEW else None
 
 
 def rows(lines: list[bytes], signature: Signature, missing_allowed: bool, first: int) -> torch.Tensor:
-    """Raw features of lines without space around them, the first of which is the row with this number.
+    """Decodes stripped lines to raw features [n, slots]; errors count rows from `first`.
 
     Raises:
         InvalidInstances: what is wrong, by row and column.
@@ -83,20 +78,18 @@ def rows(lines: list[bytes], signature: Signature, missing_allowed: bool, first:
 
 
 def _numbers(text: bytes, count: int, signature: Signature) -> torch.Tensor | None:
-    """Lines that are all lists of numbers; None if there is anything else."""
-    # Each line begins and ends a list of its own: two on one line, or one over two, would else read the same; and so would
-    # a text that goes on in the next line.
+    """Decodes lines that are all lists of numbers; None if there is anything else."""
+    # Each line begins and ends a list of its own, which excludes two lists on one line, a list over two lines, and texts.
     if text[:1] != b"[" or text[-1:] != b"]" or b'"' in text or text.count(b"]\n[") != count - 1:
         return None
-    found = fast(b'{"instances":[%b]}' % text.replace(b"\n", b","), signature)
+    found = read_fast(b'{"instances":[%b]}' % text.replace(b"\n", b","), signature)
     return found if found is not None and len(found) == count else None
 
 
 def _at_once(text: bytes, count: int) -> list[Any] | None:
-    """The rows of lines that are all lists, or all objects, with nothing but single values in them; None if there is
-    anything else.
+    """The rows of lines that are all lists, or all objects, of single values; None if there is anything else.
 
-    Each line begins with the one bracket that it has, so that no row begins within a line or goes over two.
+    The only opening bracket of each line is its first byte, so that each row is on a line of its own.
     """
     opening, end, other = (b"[", b"]", b"{") if text[:1] == b"[" else (b"{", b"}", b"[")
     between = end + b"\n" + opening
@@ -108,7 +101,7 @@ def _at_once(text: bytes, count: int) -> list[Any] | None:
         found = orjson.loads(b"[%b]" % text.replace(b"\n", b","))
     except orjson.JSONDecodeError:
         return None
-    # As in a JSON body: every colon stands for one member, unless some are in texts.
+    # As many colons as members: no member is repeated, unless a text has colons.
     if len(found) != count or (opening == b"{" and text.count(b":") != sum(map(len, found))):
         return None
     return list(found)
@@ -122,8 +115,8 @@ def _row(line: bytes, number: int) -> Any:
 
 
 def write(warm: Warm, answers: Array) -> bytes:
-    """One line for each row."""
-    return b"".join(_written(warm, part) for part in in_parts(warm, answers))
+    """Encodes the answers, one line for each row."""
+    return b"".join(_written(warm, part) for part in chunks(warm, answers))
 
 
 def _written(warm: Warm, answers: Array) -> bytes:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from service.serving.codecs.columns import from_matrix
-from service.serving.codecs.tables import Array
+from service.serving.forward import Array
 from service.serving.limits import check_rows, invalid
 from service.serving.warm_models import Warm
 from service.workflow.signature import Signature
@@ -23,7 +23,7 @@ _NATIVE = {np.dtype(each).str: each for each in (np.float32, np.float64)}  # any
 
 
 def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
-    """Raw features [n, slots].
+    """Decodes an array to raw features [n, slots].
 
     Raises:
         InvalidInstances: what is wrong, by column and row.
@@ -37,7 +37,7 @@ def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tens
         shape = (*shape, 1)
     if len(shape) != 2 or shape[1] != width:
         raise invalid(f"the array has the shape {list(shape)}; [rows, {width}] is expected, a column for each input")
-    # The header's word is held against the bytes that are there before anything is made of it.
+    # Checked before an array is made: the header may state any size.
     if math.prod(shape) * dtype.itemsize != len(body) - start:
         message = (
             f"the header tells of {math.prod(shape) * dtype.itemsize} bytes of numbers; {len(body) - start} follow"
@@ -64,12 +64,12 @@ def _header(body: bytes) -> tuple[int, "np.dtype[np.generic]", bool, tuple[int, 
 @functools.lru_cache(maxsize=256)  # the same for every request of the same shape
 def _parsed(header: bytes) -> tuple["np.dtype[np.generic]", bool, tuple[int, ...]]:
     try:
-        told = ast.literal_eval(header.decode("latin-1").strip())
-        descr, fortran, shape = told["descr"], told["fortran_order"], told["shape"]
+        fields = ast.literal_eval(header.decode("latin-1").strip())
+        descr, fortran, shape = fields["descr"], fields["fortran_order"], fields["shape"]
     except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError):
         raise invalid("the header cannot be read") from None
-    # NumPy is asked about nothing else: at `M8[s/0]` it divides by zero in native code, which ends the process.
-    if not isinstance(descr, str) or _NUMBERS.fullmatch(descr) is None:  # a list would be of a structure
+    # NumPy must not parse other dtypes: for `M8[s/0]` it divides by zero in native code, which ends the process.
+    if not isinstance(descr, str) or _NUMBERS.fullmatch(descr) is None:  # a list is a structured dtype
         raise invalid(f"the array holds {shown(descr)}; floats, integers or booleans are expected")
     dtype = np.dtype(descr)
     if not isinstance(shape, tuple) or not all(type(each) is int and each >= 0 for each in shape):
@@ -78,8 +78,8 @@ def _parsed(header: bytes) -> tuple["np.dtype[np.generic]", bool, tuple[int, ...
 
 
 def write(warm: Warm, answers: Array) -> bytes:
-    """The answers as an array of float32, or of float64 if one of the outputs is: [n] for one target, [n, k] for several,
-    [n, classes] of probabilities in sorted order, NaN for what is not known."""
+    """Encodes the answers as float32, or as float64 if one of the outputs is: [n] for one target, [n, k] for several,
+    [n, classes] of probabilities in sorted order, NaN for unknown values."""
     made = answers.astype(warm.answers_dtype.newbyteorder("<"))  # a copy in the order of C
     known = np.isfinite(made)
     if not known.all():
@@ -90,7 +90,7 @@ def write(warm: Warm, answers: Array) -> bytes:
 
 @functools.lru_cache(maxsize=256)
 def _head(descr: str, shape: tuple[int, ...]) -> bytes:
-    """What stands before so many numbers of this type."""
+    """The header of an array with this dtype and shape."""
     file = io.BytesIO()
     np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
     return file.getvalue()

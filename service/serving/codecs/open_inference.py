@@ -1,4 +1,4 @@
-"""Inferences of the Open Inference Protocol, version 2: tensors in JSON, or in bytes after it."""
+"""Inference requests of the Open Inference Protocol, version 2: tensors in JSON, or as bytes after it."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ import torch
 
 from service.serving.codecs import outputs
 from service.serving.codecs.codec import Decoder, Encoder, JsonThenBytes
-from service.serving.codecs.fast_json import PLACE, WORTH_IT, without_lists
+from service.serving.codecs.fast_json import LEAST_FAST_BYTES, PLACEHOLDER, extract_lists
 from service.serving.codecs.json import MEDIA_TYPE, NUMPY, json_decoder
 from service.serving.codecs.outputs import MATRIX
 from service.serving.codecs.tensors import (
@@ -21,8 +21,8 @@ from service.serving.codecs.tensors import (
     check_shape,
     from_bytes,
     from_json,
+    parsed_list,
     raw_rows,
-    read_together,
     to_bytes,
 )
 from service.serving.forward import Array
@@ -33,12 +33,12 @@ from service.strict_json import decode_body
 from service.workflow.spec_base import nearest, shown
 
 OCTETS = "application/octet-stream"
-REMEMBERED = 4096  # bytes of a document up to which it is kept, and not parsed again for the next request that has it
+CACHED_BYTES = 4096  # of documents that are cached: clients that send bytes repeat the same document
 
 
 @dataclass(frozen=True, slots=True)
-class _Given:
-    """An input as the document tells of it; `size` bytes of it follow the document, or its `data` is there."""
+class _InputTensor:
+    """An input in the document, which has its `data`, or is followed by its `size` bytes."""
 
     name: str
     datatype: str
@@ -49,17 +49,17 @@ class _Given:
 
 @dataclass(frozen=True, slots=True)
 class _Document:
-    """The JSON of a request. `wanted` has the outputs by name, and whether as bytes; None for all of them."""
+    """The JSON of a request. `requested` maps the requested outputs to whether they are sent as bytes; None for all outputs."""
 
     id: str | None
-    inputs: tuple[_Given, ...]
-    wanted: Mapping[str, bool] | None
+    inputs: tuple[_InputTensor, ...]
+    requested: Mapping[str, bool] | None
     binary: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A request: what its document says, and the bytes that follow it."""
+    """A document and the bytes that follow it."""
 
     document: _Document
     rest: memoryview
@@ -69,15 +69,15 @@ RAW = _Document(None, (), None, binary=True)
 
 
 def decoder(head_length: int | None, document_end: Callable[[bytes], int]) -> Decoder:
-    """The decoder of a body of JSON, or of JSON and bytes after it.
+    """The decoder of a body of JSON, or of JSON and bytes.
 
     Args:
-        head_length: the bytes of JSON as the client states them; None where the whole body is JSON.
-        document_end: gives the bytes of JSON in a body; it may raise.
+        head_length: the length of the JSON by the header; None if the whole body is JSON.
+        document_end: gives the length of the JSON in a body; it may raise.
     """
     if head_length is None:
         return _JSON_ALONE
-    quick = _read_numbers if head_length <= REMEMBERED else None
+    quick = _read_numbers if head_length <= CACHED_BYTES else None
     return Decoder(lambda body: _decode(body, document_end(body)), _read, quick=quick)
 
 
@@ -85,39 +85,41 @@ def _decode(body: bytes, end: int) -> _Request:
     if not end:
         return _Request(RAW, memoryview(body))
     head = body[:end]
-    return _Request(_remembered(head) if end <= REMEMBERED else _document(head), memoryview(body)[end:])
+    return _Request(_cached_document(head) if end <= CACHED_BYTES else _document(head), memoryview(body)[end:])
 
 
 def _decode_json(body: bytes) -> _Request:
-    return _Request(_remembered(body) if len(body) <= REMEMBERED else _document(body), memoryview(b""))
+    return _Request(_cached_document(body) if len(body) <= CACHED_BYTES else _document(body), memoryview(b""))
 
 
 def _document(head: bytes) -> _Document:
-    """What stands in the JSON, checked as far as can be without the model."""
-    given = _read_together(head) if len(head) >= WORTH_IT else None
+    """Decodes the JSON, and checks what does not depend on the model."""
+    given = _document_with_lists(head) if len(head) >= LEAST_FAST_BYTES else None
     if given is None:
         given = decode_body(head)
     if not isinstance(given, dict):
         raise invalid('expected an object: {"inputs": [{"name", "shape", "datatype", "data"}, …]}')
-    id_, inputs, wanted = given.get("id"), given.get("inputs"), given.get("outputs")
+    id_, inputs, requested = given.get("id"), given.get("inputs"), given.get("outputs")
     if id_ is not None and not isinstance(id_, str):
         raise invalid("expected a text", "/id")
     if not isinstance(inputs, list) or not inputs:
         raise invalid("expected a list of at least one tensor", "/inputs")
     binary = _flag(given, "binary_data_output", False, "")
-    if wanted is not None and not isinstance(wanted, list):
+    if requested is not None and not isinstance(requested, list):
         raise invalid("expected a list of outputs", "/outputs")
     return _Document(
         id_,
-        tuple(_given(each, f"/inputs/{i}") for i, each in enumerate(inputs)),
-        dict(_wanted(each, binary, f"/outputs/{i}") for i, each in enumerate(wanted)) if wanted else None,
+        tuple(_input_tensor(each, f"/inputs/{i}") for i, each in enumerate(inputs)),
+        dict(_requested_output(each, binary, f"/outputs/{i}") for i, each in enumerate(requested))
+        if requested
+        else None,
         binary,
     )
 
 
-def _read_together(head: bytes) -> Any:
-    """The document with each list of numbers, or of texts, as a `Read`; None if there is none."""
-    found = without_lists(head, b"data")
+def _document_with_lists(head: bytes) -> Any:
+    """Decodes the JSON with each list of numbers, or of texts, as a `ParsedList`; None if that is impossible."""
+    found = extract_lists(head, b"data")
     if found is None:
         return None
     document, lists = found
@@ -125,21 +127,21 @@ def _read_together(head: bytes) -> Any:
     inputs = given.get("inputs") if isinstance(given, dict) else None
     if not isinstance(inputs, list):
         return None
-    placed = [each for each in inputs if isinstance(each, dict) and each.get("data") == PLACE]
-    if len(placed) != len(lists):  # one of them stands elsewhere
+    placed = [each for each in inputs if isinstance(each, dict) and each.get("data") == PLACEHOLDER]
+    if len(placed) != len(lists):  # one of them is elsewhere
         return None
     for each, values in zip(placed, lists, strict=True):
-        each["data"] = read_together(each.get("datatype"), values)
+        each["data"] = parsed_list(each.get("datatype"), values)
         if each["data"] is None:
             return None
     return given
 
 
-# Errors are not remembered, and nothing changes a document.
-_remembered = functools.lru_cache(maxsize=256)(_document)
+# Errors are not cached, and documents are never changed.
+_cached_document = functools.lru_cache(maxsize=256)(_document)
 
 
-def _given(given: object, at: str) -> _Given:
+def _input_tensor(given: object, at: str) -> _InputTensor:
     if not isinstance(given, dict) or not isinstance(given.get("name"), str):
         raise invalid("expected a tensor: an object with name, shape, datatype and data", at)
     datatype = check_datatype(given.get("datatype"), f"{at}/datatype")
@@ -150,10 +152,10 @@ def _given(given: object, at: str) -> _Given:
         raise invalid("exactly one of `data` and the parameter `binary_data_size` is expected", at)
     if size is not None and (type(size) is not int or size < 0):
         raise invalid("expected a number of bytes", f"{at}/parameters/binary_data_size")
-    return _Given(given["name"], datatype, shape, size, given.get("data"))
+    return _InputTensor(given["name"], datatype, shape, size, given.get("data"))
 
 
-def _wanted(given: object, binary: bool, at: str) -> tuple[str, bool]:
+def _requested_output(given: object, binary: bool, at: str) -> tuple[str, bool]:
     if not isinstance(given, dict) or not isinstance(given.get("name"), str):
         raise invalid("expected an output: an object with its name", at)
     for name in ("classification", "shared_memory_region"):
@@ -177,7 +179,7 @@ def _flag(given: dict[str, Any], name: str, default: bool, at: str) -> bool:
 
 
 def _tensors(document: _Document, rest: memoryview) -> list[Tensor]:
-    """The inputs with their values. Sizes are held against the bytes that are there before anything is made of them."""
+    """The inputs with their values. The sum of their sizes is checked before anything is allocated."""
     sizes = sum(each.size for each in document.inputs if each.size is not None)
     if sizes != len(rest):
         raise invalid(f"the inputs tell of {sizes} bytes after the JSON; {len(rest)} follow")
@@ -194,26 +196,26 @@ def _tensors(document: _Document, rest: memoryview) -> list[Tensor]:
 
 def _read(warm: Warm, given: _Request) -> torch.Tensor:
     signature = warm.signature
-    if given.document.wanted is not None:
+    if given.document.requested is not None:
         names = {each.name for each in outputs.outputs(signature)}
-        for name in given.document.wanted:
+        for name in given.document.requested:
             if name not in names:
                 raise invalid(f"{shown(name)} is no output of this model; {nearest(name, names)}", "/outputs")
-    tensors = [_only(warm, given.rest)] if given.document is RAW else _tensors(given.document, given.rest)
+    tensors = [_raw_input(warm, given.rest)] if given.document is RAW else _tensors(given.document, given.rest)
     return raw_rows(signature, tensors, warm.model.fills_missing)
 
 
 def _read_numbers(warm: Warm, given: _Request) -> torch.Tensor | None:
-    """The same, where every tensor is taken as its bytes are; None where there are texts."""
+    """As `_read`, but None if a tensor has texts, which take longer."""
     return None if any(each.datatype == BYTES for each in given.document.inputs) else _read(warm, given)
 
 
-def _only(warm: Warm, body: memoryview) -> Tensor:
-    """A body that is nothing but the bytes of the one input."""
-    wanted = outputs.inputs(warm.signature)
-    if len(wanted) > 1 or wanted[0].name != MATRIX:
+def _raw_input(warm: Warm, body: memoryview) -> Tensor:
+    """The input whose bytes are the whole body."""
+    requested = outputs.inputs(warm.signature)
+    if len(requested) > 1 or requested[0].name != MATRIX:
         raise invalid("without a JSON document only a model with one tensor of numbers can be asked")
-    datatype = wanted[0].datatype
+    datatype = requested[0].datatype
     rows = len(body) // (DTYPES[datatype].itemsize * warm.width)
     shape = check_shape([rows, warm.width], "")
     return Tensor(MATRIX, datatype, shape, from_bytes(datatype, shape, body, ""))
@@ -225,7 +227,7 @@ _JSON_ALONE = json_decoder(_decode_json, _read)
 def encoder(given: Any) -> Encoder:
     """The encoder of the answer to a decoded request."""
     document = given.document
-    binary = any(document.wanted.values()) if document.wanted is not None else document.binary
+    binary = any(document.requested.values()) if document.requested is not None else document.binary
     return Encoder(OCTETS if binary else MEDIA_TYPE, functools.partial(_write, document))
 
 
@@ -234,16 +236,16 @@ def _write(
     version: ServedVersion,
     warm: Warm,
     answers: Array,
-    _: Sequence[int],  # each request has a writer of its own, and so the answers are all its own
+    _: Sequence[int],  # `write` is specific to a request, which so has all the answers
 ) -> list[bytes]:
     listed: list[dict[str, Any]] = []
     bodies: list[bytes] = []
     described = outputs.outputs(warm.signature)
     for each, values in zip(described, outputs.values(warm.signature, answers), strict=True):
-        if document.wanted is not None and each.name not in document.wanted:
+        if document.requested is not None and each.name not in document.requested:
             continue
         tensor: dict[str, Any] = {"name": each.name, "datatype": each.datatype, "shape": each.shape(len(answers))}
-        if document.binary if document.wanted is None else document.wanted[each.name]:
+        if document.binary if document.requested is None else document.requested[each.name]:
             bodies.append(to_bytes(each.datatype, values))
             tensor["parameters"] = {"binary_data_size": len(bodies[-1])}
         else:

@@ -1,4 +1,4 @@
-"""What a model takes and answers, as tensors with names: for the protocols that know a model by these."""
+"""A model's inputs and outputs as named tensors, for the protocols of other servers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from service.serving.codecs.json import HOLDS
-from service.serving.codecs.tensors import BOOL, BYTES, Values, takes_a_matrix
+from service.serving.codecs.input_values import are_numeric
+from service.serving.codecs.json import THRESHOLD
+from service.serving.codecs.tensors import BOOL, BYTES, Values
 from service.serving.forward import Array
 from service.workflow.data.schema import Scalar
 from service.workflow.data.types.category import as_text
@@ -15,59 +16,59 @@ from service.workflow.encode import raw_dtype
 from service.workflow.signature import Input, Signature
 from service.workflow.tasks import Task
 
-MATRIX = "input-0"  # the name of the one tensor of a model whose inputs are all numbers or booleans
+MATRIX = "input-0"  # the name of the tensor of a model whose inputs are all numbers or booleans
 DATATYPES = {"boolean": BOOL, "category": BYTES, "datetime": BYTES}
 FLOATS = {"float32": "FP32", "float64": "FP64"}
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
-    """A tensor without values: [rows], or [rows, columns]."""
+class TensorSpec:
+    """The name, datatype and shape of a tensor: [rows], or [rows, columns]."""
 
     name: str
     datatype: str
     columns: int | None
 
     def shape(self, rows: int = -1) -> list[int]:
-        """Its shape with so many rows; -1 stands for any number."""
+        """The shape with this number of rows, -1 for any."""
         return [rows] if self.columns is None else [rows, self.columns]
 
 
-def inputs(signature: Signature) -> list[Described]:
-    """The form that clients are told: one tensor of numbers where that holds all, else one for each input."""
-    if takes_a_matrix(signature):
-        return [Described(MATRIX, FLOATS[raw_dtype(signature.inputs).name], len(signature.inputs))]
-    return [Described(each.name, datatype(each), 1) for each in signature.inputs]
+def inputs(signature: Signature) -> list[TensorSpec]:
+    """The inputs in a model's metadata: one tensor if all are numbers or booleans, else one tensor for each."""
+    if are_numeric(signature.inputs):
+        return [TensorSpec(MATRIX, FLOATS[raw_dtype(signature.inputs).name], len(signature.inputs))]
+    return [TensorSpec(each.name, datatype_of(each), 1) for each in signature.inputs]
 
 
-def outputs(signature: Signature) -> list[Described]:
-    """A number for each target by its name; for classes `label` and `probabilities`, for several labels `labels` and
-    `probabilities`."""
+def outputs(signature: Signature) -> list[TensorSpec]:
+    """The outputs in a model's metadata: a number for each target by its name; for classes `label` and `probabilities`; for
+    several labels `labels` and `probabilities`."""
     if signature.classifies:
         return [
-            Described("label", label_datatype(signature.classes), None),
-            Described("probabilities", "FP32", len(signature.classes)),
+            TensorSpec("label", datatype_of_classes(signature.classes), None),
+            TensorSpec("probabilities", "FP32", len(signature.classes)),
         ]
     if signature.task is Task.MULTILABEL:
         count = len(signature.outputs)
-        return [Described("labels", BOOL, count), Described("probabilities", "FP32", count)]
-    return [Described(each.name, FLOATS[each.dtype or "float32"], None) for each in signature.outputs]
+        return [TensorSpec("labels", BOOL, count), TensorSpec("probabilities", "FP32", count)]
+    return [TensorSpec(each.name, FLOATS[each.dtype or "float32"], None) for each in signature.outputs]
 
 
 def columns(signature: Signature) -> list[str]:
-    """What the columns of `probabilities` stand for; nothing for numbers."""
+    """The labels of the columns of `probabilities`; none for a regression."""
     if signature.task is Task.MULTILABEL:
         return [each.name for each in signature.outputs]
     return [as_text(each) for each in signature.classes]
 
 
-def datatype(of: Input) -> str:
+def datatype_of(of: Input) -> str:
     """The datatype of an input."""
     return FLOATS[of.dtype or "float32"] if of.type == "number" else DATATYPES[of.type]
 
 
-def label_datatype(classes: Sequence[Scalar]) -> str:
-    """The datatype of the classes as they stand in the data."""
+def datatype_of_classes(classes: Sequence[Scalar]) -> str:
+    """The datatype of the classes in the data set."""
     types = {type(each) for each in classes}
     if types == {bool}:
         return BOOL
@@ -77,23 +78,23 @@ def label_datatype(classes: Sequence[Scalar]) -> str:
 
 
 def values(signature: Signature, answers: Array) -> list[Values]:
-    """The values of each output for a model's answers [rows, outputs], flat; a label that is not known is None."""
+    """The values of each output for a model's answers [rows, outputs], flattened; an unknown label is None."""
     if signature.classifies:
         classes: Sequence[Any] = signature.classes
-        if label_datatype(signature.classes) == BYTES:
+        if datatype_of_classes(signature.classes) == BYTES:
             classes = [as_text(each) for each in classes]
         known: Array = np.asarray(np.isfinite(answers).all(axis=1))
         best: Array = answers.argmax(axis=1)
         labels = [classes[at] if sure else None for at, sure in zip(best.tolist(), known.tolist(), strict=True)]
         return [labels, answers.reshape(-1)]
     if signature.task is Task.MULTILABEL:
-        return [(answers > HOLDS).reshape(-1), answers.reshape(-1)]
-    # Each of its own type: beside a float64 all answers are one.
+        return [(answers > THRESHOLD).reshape(-1), answers.reshape(-1)]
+    # In the dtype of each: the answers are all float64 if one of them is.
     return [np.ascontiguousarray(answers[:, at], of.dtype or "float32") for at, of in enumerate(signature.outputs)]
 
 
 def rows(signature: Signature, answers: Array) -> Values:
-    """The outputs row by row: a value where there is one output, else objects by name."""
+    """The outputs row by row: a value if there is one output, else an object by name."""
     named = by_name(signature, answers)
     columns: list[Any] = list(named.values())
     if len(columns) == 1:
@@ -104,7 +105,7 @@ def rows(signature: Signature, answers: Array) -> Values:
 
 
 def by_name(signature: Signature, answers: Array) -> dict[str, Values]:
-    """The outputs by name, each in its shape; a label that is not known is None."""
+    """The outputs by name, each in its shape; an unknown label is None."""
     found: dict[str, Values] = {}
     for each, flat in zip(outputs(signature), values(signature, answers), strict=True):
         found[each.name] = flat if each.columns is None else np.asarray(flat).reshape(-1, each.columns)

@@ -1,4 +1,4 @@
-"""The query of an address: the values of each input as texts, each name as often as there are rows."""
+"""Rows in the query of a URL: the values of each input as texts, with each name repeated for each row."""
 
 from urllib.parse import parse_qsl
 
@@ -8,7 +8,7 @@ from service.serving.warm_models import Warm
 
 
 def columns(query: bytes) -> dict[str, list[str]]:
-    """The values by name. The names are sorted: their order in the query has no meaning, that of the rows has."""
+    """The values by name. Names are sorted, as their order has no meaning; the values of a name keep theirs."""
     found: dict[str, list[str]] = {}
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         found.setdefault(name, []).append(value)

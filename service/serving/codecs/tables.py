@@ -1,18 +1,17 @@
-"""A model's answers as a table: one column for each number, with null for what is not known."""
+"""A model's answers as a table: one column for each number, with null for unknown values."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from service.serving.codecs.json import HOLDS
+from service.serving.codecs.json import THRESHOLD
+from service.serving.forward import Array
 from service.workflow.data.types.category import as_text
 from service.workflow.signature import Signature
 from service.workflow.tasks import Task
 
 if TYPE_CHECKING:
     import polars as pl
-
-Array = np.ndarray[Any, Any]
 
 
 def answers_frame(signature: Signature, answers: Array) -> "pl.DataFrame":
@@ -31,13 +30,13 @@ def answers_frame(signature: Signature, answers: Array) -> "pl.DataFrame":
     else:
         names, columns = [each.name for each in signature.outputs], []
     numbers = np.where(known, answers, np.nan)
-    # Each of its own type: beside a float64 all answers are one. Probabilities are float32.
+    # In the dtype of each: the answers are all float64 if one of them is. Probabilities are float32.
     dtypes = ["float32"] * len(names) if signature.classifies else [of.dtype or "float32" for of in signature.outputs]
-    told = [
+    series = [
         pl.Series(name, np.ascontiguousarray(numbers[:, at], dtype)).fill_nan(None)
         for at, (name, dtype) in enumerate(zip(names, dtypes, strict=True))
     ]
     if signature.task is Task.MULTILABEL:
-        columns = [(each > HOLDS).alias(f"label_{each.name}") for each in told]
-        told = [each.alias(f"probability_{each.name}") for each in told]
-    return pl.DataFrame([*columns, *told])
+        columns = [(each > THRESHOLD).alias(f"label_{each.name}") for each in series]
+        series = [each.alias(f"probability_{each.name}") for each in series]
+    return pl.DataFrame([*columns, *series])

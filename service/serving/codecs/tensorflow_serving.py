@@ -2,21 +2,30 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from service.serving.codecs import outputs
-from service.serving.codecs.codec import Encoder, Rows
-from service.serving.codecs.fast_json import INPUTS, PLACE, WORTH_IT, ValueList, fast, of_list, without_lists
+from service.serving.codecs.codec import Encoder, Rows, split
+from service.serving.codecs.fast_json import (
+    INPUTS,
+    LEAST_FAST_BYTES,
+    PLACEHOLDER,
+    ValueList,
+    extract_lists,
+    features_of_list,
+    read_fast,
+)
 from service.serving.codecs.json import MEDIA_TYPE, NUMPY, json_decoder, read_envelope
 from service.serving.forward import Array
 from service.serving.limits import invalid
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm
 from service.strict_json import count_brackets, decode_body
+from service.workflow.signature import Signature
 
 SIGNATURE = "serving_default"  # the one signature of a model
 NESTED = frozenset((list, dict))
@@ -24,8 +33,13 @@ NESTED = frozenset((list, dict))
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """Rows as `from_body` takes them, or a large body, or the values in it, that can perhaps be read faster: then `whole` is
-    what came. And whether columns came, which are answered by columns."""
+    """A decoded request.
+
+    Args:
+        body: a document for `read_envelope`; or a large body, or the list in it, for the fast parser.
+        columns: whether the request has columns, which are answered by columns.
+        whole: the received body, for the general parser if the fast one fails; None for a document.
+    """
 
     body: Any
     columns: bool
@@ -33,7 +47,7 @@ class _Request:
 
 
 def _decode(body: bytes) -> _Request:
-    if len(body) < WORTH_IT:
+    if len(body) < LEAST_FAST_BYTES:
         return plain(decode_body(body))
     if body.startswith(b'{"instances"'):
         return _Request(body, columns=False, whole=body)
@@ -43,12 +57,12 @@ def _decode(body: bytes) -> _Request:
 
 
 def _rows_beside(body: bytes) -> _Request | None:
-    """The rows of a body with something beside them, such as `signature_name`, alone."""
+    """Extracts the rows of a body with other members, such as `signature_name`."""
     for name in ("instances", "inputs"):
-        found = without_lists(body, name.encode())
+        found = extract_lists(body, name.encode())
         if found is not None and len(found[1]) == 1:
             document = decode_body(found[0])
-            if isinstance(document, dict) and document.get(name) == PLACE:
+            if isinstance(document, dict) and document.get(name) == PLACEHOLDER:
                 rest = plain({**document, name: []})
                 if rest.body.keys() == {"instances"}:
                     return _Request(found[1][0], rest.columns, whole=body)
@@ -56,10 +70,10 @@ def _rows_beside(body: bytes) -> _Request | None:
 
 
 def plain(document: Any, brackets: int | None = None) -> _Request:
-    """The document without what only this protocol has. So many brackets open in its text, if that is known.
+    """Removes what only this protocol has from a document. `brackets` is the number of lists and objects in it, if known.
 
     Raises:
-        InvalidInstances: it is none of it.
+        InvalidInstances: it is not a document of this protocol.
     """
     if not isinstance(document, dict):
         raise invalid('expected an object: {"instances": [row, …]} or {"inputs": {name: […]}}')
@@ -69,7 +83,7 @@ def plain(document: Any, brackets: int | None = None) -> _Request:
     if isinstance(document.get("instances"), list):
         document["instances"] = _rows(document["instances"], brackets)
     columns = "inputs" in document
-    if isinstance(document.get("inputs"), list) and "instances" not in document:  # KServe means the same by both
+    if isinstance(document.get("inputs"), list) and "instances" not in document:  # KServe accepts rows as both
         document = {**document, "instances": _rows(document["inputs"], brackets)}
         del document["inputs"]
     elif isinstance(document.get("inputs"), dict):
@@ -82,7 +96,9 @@ def _rows(rows: list[Any], brackets: int | None) -> list[Any]:
     kinds = set(map(type, rows))
     if kinds == {dict} and any("b64" in row for row in rows):
         kinds = set()
-    if kinds in ({list}, {dict}) and brackets == len(rows) + 2:  # those of the document, of the list and of each row
+    if (
+        kinds in ({list}, {dict}) and brackets == len(rows) + 2
+    ):  # the document, the list and each row: rows have no nested values
         return rows
     return list(map(_row, rows))
 
@@ -97,7 +113,7 @@ def _row(row: Any) -> Any:
 
 
 def _value(value: Any) -> Any:
-    """A tensor of one value is that value; bytes are a text."""
+    """Unwraps a tensor of one value; decodes `b64` bytes to a text."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if isinstance(value, dict) and value.keys() == {"b64"}:
@@ -112,37 +128,35 @@ def _read(warm: Warm, given: _Request) -> Rows:
     document = given.body
     if given.whole is None:
         return read_envelope(warm, document)
-    by = of_list if isinstance(document, ValueList) else fast
+    by = features_of_list if isinstance(document, ValueList) else read_fast
     raw = by(document, warm.signature, warm.model.fills_missing)
     return (
         read_envelope(warm, plain(decode_body(given.whole), count_brackets(given.whole)).body) if raw is None else raw
     )
 
 
-def _write_rows(_: ServedVersion, warm: Warm, answers: Array, counts: Sequence[int]) -> list[bytes]:
-    bodies, start = [], 0
-    for count in counts:
-        rows = outputs.rows(warm.signature, answers[start : start + count])
-        bodies.append(orjson.dumps({"predictions": rows}, option=NUMPY))
-        start += count
-    return bodies
+def _encoder(document: Callable[[Signature, Array], dict[str, Any]]) -> Encoder:
+    """The encoder that writes this document for the answers of each request."""
+
+    def bodies(_: ServedVersion, warm: Warm, answers: Array, counts: Sequence[int]) -> list[bytes]:
+        return [orjson.dumps(document(warm.signature, each), option=NUMPY) for each in split(answers, counts)]
+
+    return Encoder(MEDIA_TYPE, bodies)
 
 
-def _write_columns(_: ServedVersion, warm: Warm, answers: Array, counts: Sequence[int]) -> list[bytes]:
-    """By columns for TensorFlow Serving, and by rows, which KServe calls the answer to `inputs`, too."""
-    bodies, start = [], 0
-    for count in counts:
-        part = answers[start : start + count]
-        named = outputs.by_name(warm.signature, part)
-        columns = named if len(named) > 1 else next(iter(named.values()))
-        answer = {"outputs": columns, "predictions": outputs.rows(warm.signature, part)}
-        bodies.append(orjson.dumps(answer, option=NUMPY))
-        start += count
-    return bodies
+def _by_rows(signature: Signature, answers: Array) -> dict[str, Any]:
+    return {"predictions": outputs.rows(signature, answers)}
+
+
+def _by_columns(signature: Signature, answers: Array) -> dict[str, Any]:
+    """`outputs` is what TensorFlow Serving answers to `inputs`, `predictions` what KServe does."""
+    named = outputs.by_name(signature, answers)
+    columns = named if len(named) > 1 else next(iter(named.values()))
+    return {"outputs": columns, **_by_rows(signature, answers)}
 
 
 DECODER = json_decoder(_decode, _read)
-ROWS, COLUMNS = Encoder(MEDIA_TYPE, _write_rows), Encoder(MEDIA_TYPE, _write_columns)
+ROWS, COLUMNS = _encoder(_by_rows), _encoder(_by_columns)
 
 
 def encoder(given: Any) -> Encoder:

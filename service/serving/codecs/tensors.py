@@ -1,4 +1,4 @@
-"""Tensors as the Open Inference Protocol has them: a name, a datatype, a shape, and values in JSON or in bytes."""
+"""Tensors of the Open Inference Protocol: a name, a datatype, a shape, and values in JSON or as bytes."""
 
 import math
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ import torch
 
 from service.serving.codecs.columns import from_matrix
 from service.serving.codecs.fast_json import ValueList
+from service.serving.codecs.input_values import are_numeric
 from service.serving.codecs.instances import check_names, from_columns, listed
 from service.serving.forward import Array
 from service.serving.limits import check_rows, invalid
@@ -24,27 +25,27 @@ INTEGERS = {f"{sign}INT{bits}": f"<{sign.lower() or 'i'}{bits // 8}" for sign in
 FLOATS = {FP16: "<f2", BF16: "<u2", "FP32": "<f4", "FP64": "<f8"}  # NumPy has no BF16: the upper half of a float32
 DTYPES = {name: np.dtype(code) for name, code in ({BOOL: "u1"} | INTEGERS | FLOATS).items()}
 _NATIVE = frozenset(map(np.dtype, ("<f4", "<f8")))  # any other number becomes a float64
-_HOLDS: dict[str, tuple[frozenset[type], str]] = {  # what JSON may hold for each
+_JSON_TYPES: dict[str, tuple[frozenset[type], str]] = {  # the types of JSON values for each, and what to call them
     BYTES: (frozenset({str}), "texts"),
     BOOL: (frozenset({bool, int}), "true or false"),
     **{each: (frozenset({int}), "whole numbers") for each in INTEGERS},
     **{each: (frozenset({int, float}), "numbers") for each in FLOATS},
 }
 
-Values = Array | list[Any]  # flat, in row-major order; BYTES as texts, None for what is missing
+Values = Array | list[Any]  # flat, in row-major order; BYTES as texts, None for a missing value
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """The values of a list in JSON that were read together: float64 [n] with NaN for null, or texts; and its shape."""
+class ParsedList:
+    """The values of a JSON list by the fast parser: float64 [n] with NaN for null, or texts; and its shape."""
 
     values: Array | Texts
     shape: tuple[int, ...]
 
     def as_json(self) -> list[Any]:
-        """As it came."""
+        """The list as JSON values."""
         if isinstance(self.values, Texts):
-            texts = [*self.values.values, None]  # the last one stands for the code -1
+            texts = [*self.values.values, None]  # the last one is for the code -1
             flat: list[Any] = [texts[code] for code in self.values.codes.tolist()]
         else:
             flat = listed(self.values)
@@ -55,12 +56,12 @@ class Read:
         )
 
 
-def read_together(datatype: object, found: ValueList) -> Read | None:
-    """The values of a list for a tensor of this datatype; None where they need a closer look."""
-    if datatype not in ("FP32", "FP64", BYTES):  # a float64 does not tell whole numbers from others
+def parsed_list(datatype: object, found: ValueList) -> ParsedList | None:
+    """The values of a list for a tensor of this datatype; None if the general parser is needed."""
+    if datatype not in ("FP32", "FP64", BYTES):  # a float64 may have been an integer or not
         return None
     values = found.texts() if datatype == BYTES else found.numbers()
-    return None if values is None else Read(values, found.shape)
+    return None if values is None else ParsedList(values, found.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,10 @@ class Tensor:
 
 
 def check_shape(shape: object, at: str) -> tuple[int, ...]:
-    """The shape that a client tells of: so far only its word, and nothing is allocated by it.
+    """Checks a shape that a client has sent; it must not be used for allocation before the data are checked.
 
     Raises:
-        InvalidInstances: it is none that a table can have.
+        InvalidInstances: it is neither [rows] nor [rows, columns].
     """
     if not isinstance(shape, list) or not all(type(each) is int and each >= 0 for each in shape):
         raise invalid("expected a list of whole numbers, such as [2, 4]", at)
@@ -93,14 +94,14 @@ def check_shape(shape: object, at: str) -> tuple[int, ...]:
 
 
 def from_json(datatype: str, shape: tuple[int, ...], data: object, at: str) -> Values | Texts:
-    """The values of a tensor in JSON: nested as its shape is, or flat.
+    """Converts the JSON values of a tensor, nested by its shape or flat; `at` is their JSON pointer.
 
     Raises:
-        InvalidInstances: they are not what the datatype or the shape says.
+        InvalidInstances: they do not match the datatype or the shape.
     """
     if datatype in (FP16, BF16):
         raise invalid(f"{datatype} cannot be sent as JSON; send its bytes, or FP32", at)
-    if isinstance(data, Read):
+    if isinstance(data, ParsedList):
         if data.shape in (shape, (math.prod(shape),)):
             return data.values
         data = data.as_json()
@@ -110,7 +111,7 @@ def from_json(datatype: str, shape: tuple[int, ...], data: object, at: str) -> V
     types = set(map(type, flat))
     missing = type(None) in types
     types -= {type(None)}
-    wanted, what = _HOLDS[datatype]
+    wanted, what = _JSON_TYPES[datatype]
     if not types <= wanted:
         odd = next(each for each in flat if each is not None and type(each) not in wanted)
         raise invalid(f"{datatype} holds {what}, not {shown(odd)}", at)
@@ -129,10 +130,10 @@ def from_json(datatype: str, shape: tuple[int, ...], data: object, at: str) -> V
 
 
 def from_bytes(datatype: str, shape: tuple[int, ...], data: memoryview, at: str) -> Values:
-    """The values of a tensor whose bytes are these.
+    """Converts the bytes of a tensor; `at` is its JSON pointer.
 
     Raises:
-        InvalidInstances: they are not what the datatype or the shape says.
+        InvalidInstances: they do not match the datatype or the shape.
     """
     count = math.prod(shape)
     if datatype == BYTES:
@@ -150,7 +151,7 @@ def from_bytes(datatype: str, shape: tuple[int, ...], data: memoryview, at: str)
 
 
 def to_bytes(datatype: str, values: Values) -> bytes:
-    """The bytes of a tensor. What is not known is an empty text, 0 or false: only floats have a NaN."""
+    """The bytes of a tensor. An unknown value is an empty text, 0 or false: only floats have NaN."""
     if datatype == BYTES:
         texts = [b"" if each is None else each.encode() for each in values]
         return b"".join(part for text in texts for part in (len(text).to_bytes(4, "little"), text))
@@ -159,13 +160,13 @@ def to_bytes(datatype: str, values: Values) -> bytes:
 
 
 def raw_rows(signature: Signature, tensors: Sequence[Tensor], missing_allowed: bool) -> torch.Tensor:
-    """Raw features [n, slots] from one tensor [rows, inputs], whatever its name, where all inputs are numbers or
-    booleans; or else from a tensor [rows] or [rows, 1] for each input, by its name.
+    """Raw features [n, slots] from one tensor [rows, inputs] of any name, if all inputs are numbers or booleans; or from a
+    tensor [rows] or [rows, 1] for each input, by its name.
 
     Raises:
         InvalidInstances: what is wrong, by tensor and row.
     """
-    plain = takes_a_matrix(signature)
+    plain = are_numeric(signature.inputs)
     width = len(signature.inputs)
     if plain and len(tensors) == 1:
         only = tensors[0]
@@ -189,16 +190,11 @@ def raw_rows(signature: Signature, tensors: Sequence[Tensor], missing_allowed: b
     return from_columns(signature, {each.name: each.values for each in used}, missing_allowed)
 
 
-def takes_a_matrix(signature: Signature) -> bool:
-    """Whether all inputs fit into one tensor of numbers."""
-    return all(each.type in ("number", "boolean") for each in signature.inputs)
-
-
 def check_datatype(datatype: object, at: str) -> str:
-    """The datatype, if there is such a one.
+    """Checks a datatype.
 
     Raises:
-        InvalidInstances: there is none.
+        InvalidInstances: it is unknown.
     """
     if not isinstance(datatype, str) or (datatype != BYTES and datatype not in DTYPES):
         raise invalid(f"unknown datatype; {nearest(str(datatype)[:20], [*DTYPES, BYTES])}", at)
@@ -223,7 +219,7 @@ def _flat(data: object, shape: tuple[int, ...], at: str) -> list[Any]:
 
 
 def _texts(data: memoryview, count: int, at: str) -> list[str]:
-    """Each text is four bytes that tell its length, and its UTF-8."""
+    """Texts in UTF-8, each after its length in four bytes."""
     found: list[str] = []
     start = 0
     while start < len(data) and len(found) < count:
@@ -246,9 +242,9 @@ def _numbers(signature: Signature, tensor: Tensor) -> Array:
     if isinstance(values, list | Texts):
         raise invalid("holds texts; numbers are expected", step(tensor.name))
     if values.dtype == np.bool_:
-        of_it = [
+        inputs = [
             each for each in signature.inputs if tensor.columns > 1 or each.name == tensor.name
         ] or signature.inputs
-        if any(each.type != "boolean" for each in of_it):
+        if any(each.type != "boolean" for each in inputs):
             raise invalid("holds booleans; numbers are expected", step(tensor.name))
     return values if values.dtype in _NATIVE else values.astype(np.float64)

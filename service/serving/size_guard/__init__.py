@@ -1,1 +1,1 @@
-"""Checks of formats whose bytes can stand for many times their number, before a library reads them."""
+"""Checks of the sizes that compressed formats state, before a library allocates memory for them."""

@@ -1,7 +1,7 @@
-"""What the messages of an Arrow stream tell of their sizes, held against the bytes that are there.
+"""Checks the sizes that the messages of an Arrow stream or file state against its bytes and the limits.
 
-A reader allocates what a message tells; one that lies would take all memory, or end the process. Of what
-https://arrow.apache.org/docs/format/Columnar.html describes only the few fields are read that tell a size.
+Readers allocate the stated sizes, so that a forged one could take all memory. Only the fields with sizes of
+https://arrow.apache.org/docs/format/Columnar.html are read.
 """
 
 import functools
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from service.serving.limits import MOST_ROWS, MOST_VALUES, invalid
 from service.serving.size_guard.flat_buffers import Table, read
 
-MOST_BYTES = 256 * 2**20  # of what was compressed
+MOST_BYTES = 256 * 2**20  # of compressed buffers, once decompressed
 MOST_COLUMNS = 16_384
 MOST_CACHED = 16 * 2**10
 SCHEMA, DICTIONARY, BATCH = 1, 2, 3
 LONG = 8
-CONTINUED = b"\xff\xff\xff\xff"  # before each message, but in older streams
+CONTINUED = b"\xff\xff\xff\xff"  # before each message, except in older streams
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ MARK = b"ARROW1"
 
 
 def check_stream(stream: bytes) -> int:
-    """The stream tells the truth about its sizes, and holds no more than is taken. Returns its bytes once decompressed.
+    """Checks a stream, and returns its size in bytes once decompressed.
 
     Raises:
-        InvalidInstances: it does not.
+        InvalidInstances: it is broken, states a wrong size, or passes a limit.
     """
     total, position = _Total(), 0
     try:
@@ -53,11 +53,10 @@ def check_stream(stream: bytes) -> int:
 
 
 def check_file(file: bytes) -> int:
-    """The messages that the footer of a file points at tell the truth about their sizes, and hold no more than is taken.
-    Returns its bytes once decompressed.
+    """Checks the messages that a file's footer lists, and returns their size in bytes once decompressed.
 
     Raises:
-        InvalidInstances: they do not.
+        InvalidInstances: the file is broken, states a wrong size, or passes a limit.
     """
     size = int.from_bytes(file[-10:-6], "little")
     start = len(file) - 10 - size
@@ -69,15 +68,15 @@ def check_file(file: bytes) -> int:
         root = Table(footer, read("<I", footer, 0))
         if (schema := root.table(1)) is None:
             raise ValueError
-        check_flat(schema)
+        check_not_nested(schema)
         for field in (2, 3):  # dictionaries and batches
             count, first = root.vector(field)
             for each in range(count):
                 position, length, body = struct.unpack_from("<qi4xq", footer, first + 24 * each)
-                # A block's length counts what stands before the message, too.
+                # A block's length includes the prefix of its message.
                 before = 8 if file[position : position + 4] == CONTINUED else 4
-                told = read("<i", file, position + before - 4)
-                if not 0 < told <= length or total.add(file, position + before, told) > start or body < 0:
+                stated = read("<i", file, position + before - 4)
+                if not 0 < stated <= length or total.add(file, position + before, stated) > start or body < 0:
                     raise ValueError
     except (struct.error, ValueError, IndexError):
         raise invalid(BROKEN) from None
@@ -85,13 +84,13 @@ def check_file(file: bytes) -> int:
 
 
 class _Total:
-    """What the messages told together so far."""
+    """The sums of the sizes of all messages."""
 
     def __init__(self) -> None:
         self._rows = self._values = self.size = 0
 
     def add(self, data: bytes, position: int, length: int) -> int:
-        """Takes up a message at this position; where its body ends."""
+        """Adds the message at a position, and returns the end of its body."""
         if not (0 < length <= len(data) - position and position > 0):
             raise ValueError
         message = (_cached if length <= MOST_CACHED else _message)(data[position : position + length])
@@ -101,7 +100,7 @@ class _Total:
         self.size += sum(max(read("<q", data, position + start), 0) for start in message.compressed)
         self._rows += message.rows
         self._values += message.rows * message.columns
-        if self._values > MOST_VALUES:  # those that are missing take room, too, once they are read
+        if self._values > MOST_VALUES:  # missing ones take memory, too
             raise invalid(f"holds more than {MOST_VALUES} values, the most that is taken")
         if self._rows > MOST_ROWS or self.size > MOST_BYTES:
             raise invalid(f"holds more than is taken: {MOST_ROWS} rows, {MOST_BYTES} bytes once decompressed")
@@ -114,21 +113,21 @@ def _message(metadata: bytes) -> _Message:
     if header is None or kind not in (SCHEMA, DICTIONARY, BATCH):
         raise ValueError
     if kind == SCHEMA:
-        check_flat(header)
+        check_not_nested(header)
         return _Message(kind, 0, 0, length, ())
     batch = header.table(1) if kind == DICTIONARY else header
     if batch is None:
         raise ValueError
     rows = batch.number(0, "<q")
     count, nodes = batch.vector(1)
-    told = [read("<q", metadata, nodes + 16 * each) for each in range(min(count, MOST_COLUMNS + 1))]
-    if count > MOST_COLUMNS or not all(0 <= each <= MOST_ROWS for each in (rows, *told)):
+    lengths = [read("<q", metadata, nodes + 16 * each) for each in range(min(count, MOST_COLUMNS + 1))]
+    if count > MOST_COLUMNS or not all(0 <= each <= MOST_ROWS for each in (rows, *lengths)):
         raise invalid(f"a batch tells of more than {MOST_ROWS} rows or {MOST_COLUMNS} columns")
     return _Message(kind, rows if kind == BATCH else 0, count, length, _buffers(batch, length))
 
 
 def _buffers(batch: Table, length: int) -> tuple[int, ...]:
-    """Checks that the buffers are in the body; where those start that are compressed."""
+    """Checks that the buffers are in the body, and returns the starts of the compressed ones."""
     count, first = batch.vector(2)
     if count > 3 * MOST_COLUMNS:
         raise ValueError
@@ -142,11 +141,11 @@ def _buffers(batch: Table, length: int) -> tuple[int, ...]:
     return tuple(starts) if batch.at(3) is not None else ()
 
 
-def check_flat(schema: Table) -> None:
-    """No column is made of columns: readers follow them as deep as they go.
+def check_not_nested(schema: Table) -> None:
+    """Checks that no column is nested: readers recurse without a limit.
 
     Raises:
-        ValueError: one is, or there are too many.
+        ValueError: one is, or there are too many columns.
     """
     if any(column.vector(5)[0] for column in schema.tables(1, MOST_COLUMNS)):
         raise ValueError

@@ -1,5 +1,4 @@
-"""FlatBuffers, as far as Arrow's messages need them: https://flatbuffers.dev/internals/. Whatever is read is held against the
-bytes that are there."""
+"""A bounds-checked reader of FlatBuffers (https://flatbuffers.dev/internals/) for Arrow's messages."""
 
 import struct
 from collections.abc import Iterator
@@ -14,23 +13,23 @@ class Table:
         self._size = read("<H", data, self._fields)
 
     def at(self, field: int) -> int | None:
-        """Where a field stands."""
+        """The position of a field; None if it is absent."""
         entry = 4 + 2 * field
         offset = read("<H", self.data, self._fields + entry) if entry + 2 <= self._size else 0
         return self._start + offset if offset else None
 
     def number(self, field: int, form: str) -> int:
-        """The number there, 0 if it is absent; `form` as `struct` has it."""
+        """The number of a field, 0 if it is absent; `form` is a format of `struct`."""
         where = self.at(field)
         return 0 if where is None else read(form, self.data, where)
 
     def table(self, field: int) -> "Table | None":
-        """The table there."""
+        """The table of a field; None if it is absent."""
         where = self.at(field)
         return None if where is None else Table(self.data, where + read("<I", self.data, where))
 
     def vector(self, field: int) -> tuple[int, int]:
-        """How many elements, and where the first stands."""
+        """The number of elements of a vector, and the position of the first."""
         where = self.at(field)
         if where is None:
             return 0, 0
@@ -38,7 +37,7 @@ class Table:
         return read("<I", self.data, start), start + 4
 
     def tables(self, field: int, most: int) -> "Iterator[Table]":
-        """The tables of a vector there.
+        """The tables of a vector.
 
         Raises:
             ValueError: there are more than `most`.
@@ -58,10 +57,10 @@ class Table:
 
 
 def read(form: str, data: bytes, position: int) -> int:
-    """A number, `form` as `struct` has it.
+    """A number; `form` is a format of `struct`.
 
     Raises:
-        ValueError, struct.error: it is not in the data.
+        ValueError, struct.error: the position is outside the data.
     """
     if position < 0:  # struct would count from the end
         raise ValueError

@@ -1,7 +1,7 @@
-"""What the pages of a Parquet file tell of their sizes, held against what is taken in one request.
+"""Checks the sizes that the pages of a Parquet file state against the limits of one request.
 
-A few bytes can stand for gigabytes in it: by a compressed page, by a page that repeats one value, by texts that share
-their beginning with the one before. Of https://parquet.apache.org/docs/file-format/ only what tells a size is read.
+A few bytes can expand to gigabytes: in a compressed page, in a page that repeats one value, in texts that share a prefix with
+the one before. Only the fields with sizes of https://parquet.apache.org/docs/file-format/ are read.
 """
 
 from typing import Any
@@ -18,10 +18,10 @@ REPEATED = 2
 
 
 def check(body: bytes) -> int:
-    """The file holds no more than is taken, and its columns are flat. Returns the bytes of its pages, once decompressed.
+    """Checks a file, and returns the size of its pages in bytes once decompressed.
 
     Raises:
-        InvalidInstances: it does not.
+        InvalidInstances: it is broken, has nested columns, or passes a limit.
     """
     size = int.from_bytes(body[-8:-4], "little")
     start = len(body) - 8 - size
@@ -40,7 +40,7 @@ def _check_columns(body: bytes, footer: dict[int, Any]) -> int:
     if root.get(5, 0) != len(leaves) or any(each.get(5) or each.get(3) == REPEATED for each in leaves):
         raise ValueError
     rows, size = 0, 0
-    if footer[3] * len(leaves) > MOST_VALUES:  # those that are missing take room, too, once they are read
+    if footer[3] * len(leaves) > MOST_VALUES:  # missing ones take memory, too
         raise invalid(f"holds {footer[3]} rows of {len(leaves)} columns; at most {MOST_VALUES} values are taken")
     for group in footer[4]:
         if len(group[1]) != len(leaves) or group[3] < 0:
@@ -56,7 +56,7 @@ def _check_columns(body: bytes, footer: dict[int, Any]) -> int:
 
 
 def _decompressed(body: bytes, column: dict[int, Any], rows: int) -> int:
-    """How many bytes the pages of a column tell that they become."""
+    """The size of a column's pages in bytes once decompressed, as they state it."""
     start = column.get(11, column[9])
     end = start + column[7]
     if not (4 <= start <= column[9] <= end <= len(body)) or column[5] != rows:
@@ -83,14 +83,14 @@ def _decompressed(body: bytes, column: dict[int, Any], rows: int) -> int:
 
 
 class _Thrift:
-    """Thrift's compact protocol, as far as Parquet's footer and page headers use it. What it makes is bounded by the
-    bytes it reads: a count that they cannot fill ends in an IndexError."""
+    """A reader of Thrift's compact protocol, as Parquet's footer and page headers use it. Its output is bounded by the bytes
+    it reads: a count beyond them raises IndexError."""
 
     def __init__(self, data: bytes, position: int, end: int) -> None:
         self._data, self.position, self._end = data, position, end
 
     def struct(self, depth: int = 0) -> dict[int, Any]:
-        """A struct's fields by number."""
+        """The fields of a struct by number."""
         if depth > MOST_DEPTH:
             raise ValueError
         fields: dict[int, Any] = {}

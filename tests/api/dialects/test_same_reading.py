@@ -12,7 +12,7 @@ from service.api.dialects.open_inference import OPEN_INFERENCE
 from service.api.dialects.sagemaker import SAGEMAKER
 from service.api.dialects.tensorflow_serving import TENSORFLOW_SERVING
 from service.api.predictions.dialect import Dialect
-from service.serving.codecs.fast_json import WORTH_IT
+from service.serving.codecs.fast_json import LEAST_FAST_BYTES
 from service.serving.warm_models import Warm
 from service.strict_json import NotStrictJson, TooManyBrackets
 from service.workflow.errors import WorkflowError
@@ -177,10 +177,10 @@ def read(dialect: Dialect, warm: Warm, body: bytes) -> torch.Tensor | str:
 
 def same(dialect: Dialect, body: bytes) -> int:
     """For how many models it is taken, large and small."""
-    assert len(body) < WORTH_IT
+    assert len(body) < LEAST_FAST_BYTES
     taken = 0
     for model in MODELS:
-        small, large = read(dialect, model, body), read(dialect, model, body + b" " * WORTH_IT)
+        small, large = read(dialect, model, body), read(dialect, model, body + b" " * LEAST_FAST_BYTES)
         if isinstance(small, str) or isinstance(large, str):
             assert small == large, (body, small, large)
         else:

@@ -18,8 +18,8 @@ from typing import Any
 
 import httpx
 
-from service.http_server.connection import SETTLE
-from service.http_server.server import MOST_SECONDS_TO_STOP, TO_END, TO_PART
+from service.http_server.connection import SETTLE_SECONDS
+from service.http_server.server import CUT_OFF_SECONDS, MOST_SECONDS_TO_STOP, SHUTDOWN_SECONDS
 from tests.story.server import Server, line, until, verify
 
 BURNING = 20
@@ -138,9 +138,9 @@ def stop(server: Server) -> list[str]:
         answer.startswith(b"HTTP/1.1 503 ") and b"connection: close" in answer.lower() and b'"unavailable"' in answer
     ):
         found.append(f"the request that was cut off was answered {answer[:200]!r}")
-    if status != 0 or took > SETTLE + MOST_SECONDS_TO_STOP + TO_END + SLOW:
+    if status != 0 or took > SETTLE_SECONDS + MOST_SECONDS_TO_STOP + SHUTDOWN_SECONDS + SLOW:
         found.append(f"the process ended with {status} after {took:.1f} s")
-    if answered < MOST_SECONDS_TO_STOP - TO_PART - 1:
+    if answered < MOST_SECONDS_TO_STOP - CUT_OFF_SECONDS - 1:
         found.append(f"the request was cut off after {answered:.1f} s, too early")
     return found
 

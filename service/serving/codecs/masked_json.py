@@ -1,34 +1,37 @@
-"""JSON with 0 in place of its texts and nulls: what is left is read as nothing but numbers, all at once. The texts are told
-apart by their bytes, and each distinct one is read once."""
+"""Masks the texts and nulls of JSON by 0, so that the rest is parsed as an array of numbers. The texts are compared by their
+bytes, and each distinct one is decoded once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import orjson
 
 from service.serving.codecs.input_values import from_distinct
+from service.serving.forward import Array
 from service.workflow.data.table import Numbers, Texts
 from service.workflow.signature import Input
 
 A_NUMBER, A_NULL = -2, -1  # in place of the code of a text
-FEW = 32  # distinct texts that are looked for one after the other
-SHORT = 64  # bytes of a text up to which it is compared with others by its words of 8 bytes
+FEW = 32  # distinct texts that are searched one after another
+SHORT = 64  # bytes of a text up to which texts are compared in words of 8 bytes
 MOST_QUOTES = 2**18  # the positions of each take some forty bytes in memory
 QUOTE, COMMA, SPACE, ZERO = b'", 0'
 NULL = b"null"
-# What is kept of a word, if so many of its bytes are a text's.
-_KEPT = np.array([(1 << 8 * size) - 1 for size in range(9)], np.dtype("<u8"))
-
-Array = np.ndarray[Any, Any]
+# The mask of a word of which this number of bytes belongs to the text.
+_WORD_MASKS = np.array([(1 << 8 * size) - 1 for size in range(9)], np.dtype("<u8"))
 
 
 @dataclass(frozen=True, slots=True)
-class Blanked:
-    """Where the texts and the nulls are that were blanked, by the number of commas before each: where a list has no empty
-    list in it, that is the position among its values, all lists in it as one. `codes` tells which of the distinct `texts` a
-    text is."""
+class Mask:
+    """The texts and nulls that were masked.
+
+    Args:
+        texts: the distinct texts.
+        places: of each text, the number of commas before it: its position among the flattened values if no list is empty.
+        codes: of each text, its position in `texts`.
+        nulls: as `places`, of each null.
+    """
 
     texts: list[str]
     places: Array
@@ -36,23 +39,25 @@ class Blanked:
     nulls: Array
 
     def cells(self, count: int) -> Array:
-        """For each of so many values the code of its text, or `A_NUMBER` or `A_NULL` (int32 [n])."""
+        """For each of `count` values the code of its text, or `A_NUMBER` or `A_NULL`; int32 [count]."""
         found = np.full(count, A_NUMBER, np.int32)
         found[self.places] = self.codes
         found[self.nulls] = A_NULL
         return found
 
 
-def is_mixed(json: bytes | bytearray, start: int, end: int) -> bool:
-    """Whether there may be texts or nulls in this part of a document."""
+def has_texts_or_nulls(json: bytes | bytearray, start: int, end: int) -> bool:
+    """Whether a part of a document may have texts or nulls."""
     return json.find(b'"', start, end) >= 0 or json.find(b"n", start, end) >= 0
 
 
-def blank(json: bytearray, start: int, end: int) -> Blanked | None:
-    """Blanks the texts and the nulls in this part of a document. None if a text is empty, does not end, or has a backslash or
-    what JSON does not take in it, or if there are too many.
+def mask(json: bytearray, start: int, end: int) -> Mask | None:
+    """Masks the texts and nulls in a part of a document, in place.
 
-    What is JSON now was JSON before: no number can grow together with a 0 that has a space on each side.
+    If the result is valid JSON, so was the original: the 0 has a space on each side, and so never joins a number.
+
+    Returns:
+        None if a text is empty, unterminated, or has a backslash or an invalid character, or if there are too many texts.
     """
     if json.find(b"\\", start, end) >= 0 or json.find(b"\0", start, end) >= 0:
         return None
@@ -63,18 +68,18 @@ def blank(json: bytearray, start: int, end: int) -> Blanked | None:
         return None
     quotes = np.flatnonzero(are_quotes)
     starts, ends = quotes[::2], quotes[1::2]
-    told = _told_apart(made, starts + 1, ends)
-    if told is None or not _blank_texts(made, starts, ends - starts + 1):
+    distinct = _distinct_texts(made, starts + 1, ends)
+    if distinct is None or not _mask_texts(made, starts, ends - starts + 1):
         return None
     nulls = np.flatnonzero(made == NULL[0])
-    if len(nulls) and not _blank_nulls(made, nulls):
+    if len(nulls) and not _mask_nulls(made, nulls):
         return None
     commas = np.flatnonzero(made == COMMA)
-    return Blanked(told[0], np.searchsorted(commas, starts), told[1], np.searchsorted(commas, nulls))
+    return Mask(distinct[0], np.searchsorted(commas, starts), distinct[1], np.searchsorted(commas, nulls))
 
 
-def _blank_texts(made: Array, starts: Array, sizes: Array) -> bool:
-    """Whether these texts, with their quotes, were blanked: none is empty."""
+def _mask_texts(made: Array, starts: Array, sizes: Array) -> bool:
+    """Masks texts with their quotes. Returns False if one is empty."""
     if not len(starts):
         return True
     if sizes.min() < len('"a"'):
@@ -84,8 +89,8 @@ def _blank_texts(made: Array, starts: Array, sizes: Array) -> bool:
     return True
 
 
-def _blank_nulls(made: Array, starts: Array) -> bool:
-    """Whether these nulls were blanked: each is one."""
+def _mask_nulls(made: Array, starts: Array) -> bool:
+    """Masks nulls. Returns False if one of them is something else."""
     if starts[-1] + len(NULL) > len(made) or any((made[starts + at] != byte).any() for at, byte in enumerate(NULL)):
         return False
     for at, byte in enumerate(b" 0  "):
@@ -93,12 +98,12 @@ def _blank_nulls(made: Array, starts: Array) -> bool:
     return True
 
 
-def _told_apart(given: Array, starts: Array, ends: Array) -> tuple[list[str], Array] | None:
-    """The distinct texts between these positions; and which of them each is (int32 [n]). None if one is no UTF-8, or if a
-    control character makes it no text of JSON."""
+def _distinct_texts(given: Array, starts: Array, ends: Array) -> tuple[list[str], Array] | None:
+    """The distinct texts between these positions, and the code of each text (int32 [n]). None if one is not UTF-8, or has a
+    control character, which JSON does not allow."""
     sizes = ends - starts
     longest = int(sizes.max(initial=0))
-    found = _by_words(given, starts, sizes, -(-longest // 8) * 8) if 0 < longest <= SHORT else None
+    found = _codes_of_short_texts(given, starts, sizes, -(-longest // 8) * 8) if 0 < longest <= SHORT else None
     if found is not None:
         codes, firsts = found
         distinct = [given[starts[at] : ends[at]].tobytes() for at in firsts]
@@ -113,14 +118,14 @@ def _told_apart(given: Array, starts: Array, ends: Array) -> tuple[list[str], Ar
         return None
 
 
-def _by_words(given: Array, starts: Array, sizes: Array, width: int) -> tuple[Array, list[int]] | None:
-    """The code of each text, and the first one with each code; None if there are many distinct ones. The last word of a text
-    is filled up with the byte 0, which none has."""
+def _codes_of_short_texts(given: Array, starts: Array, sizes: Array, width: int) -> tuple[Array, list[int]] | None:
+    """The code of each text, and the position of the first text with each code; None if more than `FEW` are distinct. The last
+    word of a text is padded with the byte 0, which no text has."""
     if starts[-1] + width > len(given):
         given = np.concatenate((given, np.zeros(width, np.uint8)))
     # A word of 8 bytes from each byte on, without a copy.
     from_each = np.ndarray(len(given) - 7, np.dtype("<u8"), given.data, strides=(1,))
-    words = [from_each[starts + at] & _KEPT[np.clip(sizes - at, 0, 8)] for at in range(0, width, 8)]
+    words = [from_each[starts + at] & _WORD_MASKS[np.clip(sizes - at, 0, 8)] for at in range(0, width, 8)]
     codes, firsts = np.full(len(starts), A_NUMBER, np.int32), list[int]()
     first = 0
     while len(firsts) < FEW:
@@ -144,13 +149,24 @@ def columns(
     missing_allowed: bool,
     most: float,
 ) -> dict[str, Numbers | Texts] | None:
-    """Each column of values [n, inputs] as its input takes it; `cells` [n, inputs] tell what was blanked, of these texts by
-    column. None where any value needs a closer look."""
+    """Converts each column for its input.
+
+    Args:
+        values: float64 [n, inputs].
+        cells: int32 [n, inputs], as `Mask.cells`.
+        texts: the distinct texts of each column.
+        inputs: of the signature.
+        missing_allowed: whether values may be missing.
+        most: the largest number.
+
+    Returns:
+        The columns by name; None if any value needs the general parser, which reports what is wrong with it.
+    """
     if not (values.min() >= -most and values.max() <= most) or (not missing_allowed and (cells == A_NULL).any()):
         return None
     numbers = np.where(cells == A_NULL, np.nan, values)
     found: dict[str, Numbers | Texts] = {}
-    elsewhere = np.count_nonzero(cells > A_NULL)  # texts where numbers are expected, once those of texts are seen
+    elsewhere = np.count_nonzero(cells > A_NULL)  # texts; those in columns of texts are subtracted below
     for at, each in enumerate(inputs):
         codes, column = cells[:, at], numbers[:, at]
         if each.type in ("number", "boolean"):
@@ -161,7 +177,7 @@ def columns(
         if codes.min() < A_NULL:
             return None
         elsewhere -= np.count_nonzero(codes > A_NULL)
-        made, wrong = from_distinct(each, _used(codes, texts[at]), most)
+        made, wrong = from_distinct(each, _drop_unused(codes, texts[at]), most)
         missing = made.codes < 0 if isinstance(made, Texts) else np.isnan(made)
         if wrong or (not missing_allowed and missing.any()):
             return None
@@ -169,8 +185,8 @@ def columns(
     return None if elsewhere else found
 
 
-def _used(codes: Array, texts: Sequence[str]) -> Texts:
-    """The column of these codes, with no other texts than those that stand in it."""
+def _drop_unused(codes: Array, texts: Sequence[str]) -> Texts:
+    """The column with these codes, without the texts that do not occur in it."""
     counts = np.bincount(codes + 1, minlength=len(texts) + 1)[1:]
     if counts.all():
         return Texts(codes, texts)
