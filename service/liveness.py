@@ -22,30 +22,32 @@ PR_SET_PDEATHSIG = 1
 class Liveness:
     """What a parent knows of a child's heartbeats.
 
-    Only the time in which the parent itself was looking counts: one that was stopped, or got no processor, has heard nothing.
+    Only time in which the parent itself was running counts: while it was stopped it could not read heartbeats.
 
     Args:
-        pid: of a child that may be busy in native code, which lets no heartbeat pass: using the processor is then a sign of
-            life, too. None for one that is never that busy.
+        pid: of a child that may be busy in native code, which delays heartbeats: then using the processor counts as one.
+            None for a child that is never that busy.
+        silence: seconds without a heartbeat after which it stands still; `SILENCE` if None.
     """
 
-    def __init__(self, pid: int | None = None) -> None:
+    def __init__(self, pid: int | None = None, *, silence: float | None = None) -> None:
         self._pid = pid
+        self._most = SILENCE if silence is None else silence
         self._silent = self._used = 0.0  # seconds
         self._looked = time.monotonic()
 
     def heard(self) -> None:
-        """The child has said something."""
+        """The child has sent something."""
         self._silent, self._looked = 0.0, time.monotonic()
 
     def stands_still(self) -> bool:
-        """Whether the child has shown no sign of life for `SILENCE`. To be asked at least every second."""
+        """Whether its heartbeats have stopped for so long. To be called at least once a second."""
         now = time.monotonic()
         self._silent += min(now - self._looked, 2 * LOOK)
         self._looked = now
         if self._pid is not None and (used := _processor_time(self._pid)) != self._used:
             self._used, self._silent = used, 0.0
-        return self._silent >= SILENCE
+        return self._silent >= self._most
 
 
 def beat(descriptor: int) -> None:

@@ -18,9 +18,10 @@ from sqlalchemy import Engine
 from model_store import Store
 from service.access.audit import Audit
 from service.jobs.database import open_database
+from service.jobs.executors.local.executor import LocalExecutor
 from service.jobs.housekeeping import Housekeeping
 from service.jobs.job import Job
-from service.jobs.job_queue import Dispatch
+from service.jobs.job_queue import JobQueue
 from service.jobs.limits import AttemptLimits, memory_there_is
 from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
@@ -77,14 +78,14 @@ class Trainings:
             changed(job_id)
             self.changed()
 
-        dispatch = Dispatch(
+        queue = JobQueue(
             engine,
             changed=told,
             moved=watchers.moved,
             stage=watchers.stage,
             patience=settings.publish_patience_seconds,
         )
-        self._runner = _runner(settings, self._home, dispatch, self._ownership)
+        self._runner = _runner(settings, self._home, queue, self._ownership)
 
     def start(self) -> None:
         """Begins with the jobs that wait. From the thread that lives as long as the process: the trainers die with it."""
@@ -189,23 +190,21 @@ def _sweep(store: Store, temporary: Path) -> None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _runner(settings: Settings, home: Path, dispatch: Dispatch, ownership: Ownership) -> Runner:
-    return Runner(
-        dispatch,
-        ownership,
+def _runner(settings: Settings, home: Path, queue: JobQueue, ownership: Ownership) -> Runner:
+    executor = LocalExecutor(
         entry=ENTRY,
         preload=NEEDS,
         temporary=home / "tmp",
         checkpoints=home / "checkpoints",
-        slots=settings.slots,
-        limits=AttemptLimits(memory_limit(settings), settings.max_training_seconds),
-        surroundings={
+        settings={
             "store": str(home / "store"),
             "threads": settings.threads or max(1, ((os.cpu_count() or 2) - 1) // settings.slots),
             "kinds": plug_in_kinds(),
             "checkpoint_seconds": settings.checkpoint_seconds,
         },
     )
+    limits = AttemptLimits(memory_limit(settings), settings.max_training_seconds)
+    return Runner(queue, ownership, executor, slots=settings.slots, limits=limits)
 
 
 def _webhooks(settings: Settings, engine: Engine, document: Callable[[Job], dict[str, Any]]) -> "Webhooks | None":

@@ -21,13 +21,13 @@ from service.jobs import histories, idempotency, tables
 from service.jobs.errors import JobNotFound
 from service.jobs.job import FINAL, Status
 from service.jobs.journal import RESUMABLE_FOR
-from service.jobs.journal_base import Book, found
+from service.jobs.journal_base import JournalBase, found
 from service.jobs.rows import job_of, time_text
 
 AT_ONCE = 200  # jobs in one transaction: nobody shall wait long for its lock
 
 
-class Housekeeping(Book):
+class Housekeeping(JournalBase):
     """One round at a time; several services may make theirs at once."""
 
     def forget_old(self, days: float) -> None:

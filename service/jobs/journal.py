@@ -13,7 +13,7 @@ from service.jobs import histories, series, tables
 from service.jobs.errors import IllegalMove
 from service.jobs.idempotency import recall, remember
 from service.jobs.job import AttemptRecord, Event, Job, Status
-from service.jobs.journal_base import COUNTS, Book, change, found
+from service.jobs.journal_base import COUNTS, JournalBase, change, found
 from service.jobs.records import outline, taken_out, whole_job
 from service.jobs.rows import damaged, job_of, json_text, time_text
 from service.jobs.seals import Row, seal_of
@@ -35,7 +35,7 @@ class Mark(NamedTuple):
     event: int
 
 
-class Journal(Book):
+class Journal(JournalBase):
     """All jobs: asked about, submitted, cancelled, paused and resumed."""
 
     # Asking

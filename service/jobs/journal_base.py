@@ -37,10 +37,10 @@ class _Mine(threading.local):
 
     connection: Connection | None = None  # kept, outside of transactions
     transaction: Connection | None = None  # that of `together`
-    to_tell: list[Callable[[], None]] | None = None  # once that is committed
+    callbacks: list[Callable[[], None]] | None = None  # once that is committed
 
 
-class Book:
+class JournalBase:
     """What the journal, the dispatch and the housekeeping have in common. Several processes may share the database.
 
     Every method of theirs may raise JournalUnavailable, and has then changed nothing.
@@ -71,14 +71,14 @@ class Book:
     def together(self) -> Iterator[None]:
         """All that this thread writes within is one transaction: all of it is kept, or nothing. Who listens is told
         afterwards."""
-        to_tell: list[Callable[[], None]] = []
+        callbacks: list[Callable[[], None]] = []
         with self._transaction(write=True) as connection:
-            self._mine.transaction, self._mine.to_tell = connection, to_tell
+            self._mine.transaction, self._mine.callbacks = connection, callbacks
             try:
                 yield
             finally:
-                self._mine.transaction = self._mine.to_tell = None
-        for call in to_tell:
+                self._mine.transaction = self._mine.callbacks = None
+        for call in callbacks:
             call()
 
     @contextmanager
@@ -103,12 +103,12 @@ class Book:
         if not job.damaged:
             self._watch(job, end)
 
-    def _tell(self, call: Callable[[], None]) -> None:
+    def _after_commit(self, call: Callable[[], None]) -> None:
         """Calls this once all that was written is committed: now, or at the end of `together`."""
-        if self._mine.to_tell is None:
+        if self._mine.callbacks is None:
             call()
         else:
-            self._mine.to_tell.append(call)
+            self._mine.callbacks.append(call)
 
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[Connection]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, or_, select, update
 
 from service.jobs import tables
 from service.jobs.job import DAMAGED, Job
-from service.jobs.journal_base import Book
+from service.jobs.journal_base import JournalBase
 from service.jobs.rows import damaged, job_of, time_text
 from service.jobs.seals import Row, broken, sealed
 
@@ -36,7 +36,7 @@ class Delivery:
         return self.job.id if self.end == 1 else f"{self.job.id}-{self.end}"
 
 
-class Outbox(Book):
+class Outbox(JournalBase):
     """The deliveries of all services on one journal. Each try belongs to the one that claimed it, while its lease lasts."""
 
     def claim(self, *, lease: float, schedule: Sequence[float]) -> Delivery | None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Watchers:
-    """All of one process. Its methods are what a `Dispatch` wants to be given."""
+    """All of one process. Its methods are what a `JobQueue` wants to be given."""
 
     def __init__(self, figures: JobFigures, traces: "Traces | None") -> None:
         self._traces = traces

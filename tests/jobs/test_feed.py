@@ -11,7 +11,7 @@ from service.jobs import feed
 from service.jobs.errors import JobNotFound, TooManyWatchers
 from service.jobs.feed import Feed, Watched
 from service.jobs.job import Event, Status
-from service.jobs.job_queue import Dispatch
+from service.jobs.job_queue import JobQueue
 from service.jobs.journal import Journal
 from tests.jobs.steps import claimed, submit
 
@@ -76,22 +76,22 @@ def test_four_hundred_who_wait_read_the_journal_as_often_as_one(engine: Engine, 
 
 
 def test_who_comes_late_early_or_again_hears_every_event_once(
-    engine: Engine, journal: Journal, dispatch: Dispatch, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, journal: Journal, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed, "KEPT", 7)  # so that some must read the journal
     monkeypatch.setattr(feed, "PAGE", 10)
-    job = claimed(journal, dispatch)
+    job = claimed(journal, queue)
 
     async def test() -> tuple[list[list[bytes]], list[bytes]]:
         async with feeding(Journal(engine)) as fed:
             early = [asyncio.create_task(all_events(fed, job.id)) for _ in range(3)]
             for number in range(60):
-                await asyncio.to_thread(dispatch.message, job, str(number))
+                await asyncio.to_thread(queue.message, job, str(number))
                 fed.ring(job.id)
             late = [asyncio.create_task(all_events(fed, job.id)) for _ in range(3)]
             again = asyncio.create_task(all_events(fed, job.id, after=30))
             await asyncio.to_thread(journal.cancel, job.id)
-            await asyncio.to_thread(dispatch.finish, job, Status.CANCELLED)
+            await asyncio.to_thread(queue.finish, job, Status.CANCELLED)
             return [await each for each in early + late], await again
 
     heard, again = asyncio.run(test())

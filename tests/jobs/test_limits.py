@@ -3,8 +3,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from service.jobs.executors.local.process_tree import cpu_seconds, memory
 from service.jobs.limits import memory_there_is
-from service.jobs.process_tree import memory
 
 
 @pytest.mark.parametrize(("told", "bytes_"), [("1048576\n", 2**20), ("max\n", None), (str(2**62), None), (None, None)])
@@ -19,4 +19,5 @@ def test_a_containers_memory_is_what_it_was_given(tmp_path: Path, told: str | No
 
 def test_a_process_that_has_ended_takes_nothing() -> None:
     assert memory(psutil.Process().pid) > 2**20
-    assert memory(2**22 + 1) == 0  # beyond what the kernel gives out
+    gone = 2**22 + 1  # beyond what the kernel gives out
+    assert (memory(gone), cpu_seconds(gone)) == (0, 0)

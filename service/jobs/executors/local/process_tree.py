@@ -1,7 +1,7 @@
-"""The processes that an attempt has started, and those that they have: what they take, and that none of them outlives it.
+"""The processes below an attempt: what they use, and how they are killed with it.
 
-Each attempt is the leader of a session of its own, and the trainer server is the reaper of all that it starts: whose parent
-has ended becomes its child. So nobody gets away, not even by starting a session for himself.
+Each attempt leads a session of its own, and the trainer server adopts every process whose parent has ended (it is a
+subreaper). So no process escapes, not even one that starts a session of its own.
 """
 
 import contextlib
@@ -18,14 +18,14 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def reap_for_all() -> None:
-    """From now on whatever is left of the processes below this one becomes its child. On Linux."""
+    """Makes this process the parent of every orphan below it. On Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def kill_strays(attempts: set[int]) -> None:
-    """Kills the children of this process that are no attempts and stand in no session of one that goes on. Theirs become
-    this process's then: to be called again whenever a child has ended."""
+    """Kills the children of this process that neither are attempts nor belong to the session of one. Their own children
+    become this process's: to be called again whenever a child has ended."""
     for pid in _children():
         if pid not in attempts:
             with contextlib.suppress(OSError):  # it has just ended
@@ -34,18 +34,18 @@ def kill_strays(attempts: set[int]) -> None:
 
 
 def kill_session(leader: int) -> None:
-    """Kills all processes of a session, its leader among them."""
+    """Kills all processes of a session, and its leader even if it has not created the session yet."""
     for pid in psutil.pids():
         with contextlib.suppress(OSError):
             if os.getsid(pid) == leader:
                 os.kill(pid, signal.SIGKILL)
-    with contextlib.suppress(OSError):  # an attempt that has not got so far as to have a session
+    with contextlib.suppress(OSError):
         os.kill(leader, signal.SIGKILL)
 
 
 def memory(pid: int) -> int:
-    """The bytes of memory that a process and all below it have in use; 0 when it has ended. What a child shares with others
-    counts by its share, so that a fork alone takes next to nothing."""
+    """Bytes of memory that a process and all below it use; 0 when it has ended. Memory that a child shares with others counts
+    in proportion, so that a fork alone adds almost nothing."""
     try:
         process = psutil.Process(pid)
         taken: int = process.memory_info().rss
@@ -55,20 +55,30 @@ def memory(pid: int) -> int:
     return taken + sum(map(_share, below))
 
 
-def files(folder: Path, pid: int) -> int:
-    """The bytes of disk that the files in a folder take, and those that a process and all below it have open without a name."""
-    taken = sum(_blocks(Path(at, name)) for at, _, names in os.walk(folder) for name in names)
-    with contextlib.suppress(psutil.Error, OSError):
+def cpu_seconds(pid: int) -> float:
+    """Processor time of a process and all below it, those that have ended and been waited for included; 0 when it has ended."""
+    used = 0.0
+    with contextlib.suppress(psutil.Error):
         process = psutil.Process(pid)
         for each in [process, *process.children(recursive=True)]:
-            taken += sum(_blocks(path, nameless=True) for path in Path(f"/proc/{each.pid}/fd").glob("*"))
+            used += sum(each.cpu_times()[:4])  # user and system, and those of its children
+    return used
+
+
+def files(folder: Path, pid: int | None) -> int:
+    """Bytes of disk that the files in a folder take, and the unlinked files that a process and all below it have open."""
+    taken = sum(_blocks(Path(at, name)) for at, _, names in os.walk(folder) for name in names)
+    with contextlib.suppress(psutil.Error, OSError):
+        process = psutil.Process(pid) if pid is not None else None
+        for each in [process, *process.children(recursive=True)] if process is not None else []:
+            taken += sum(_blocks(path, unlinked=True) for path in Path(f"/proc/{each.pid}/fd").glob("*"))
     return taken
 
 
-def _blocks(path: Path, *, nameless: bool = False) -> int:
+def _blocks(path: Path, *, unlinked: bool = False) -> int:
     with contextlib.suppress(OSError):  # it has just gone
         about = path.stat()
-        if stat.S_ISREG(about.st_mode) and not (nameless and about.st_nlink):
+        if stat.S_ISREG(about.st_mode) and not (unlinked and about.st_nlink):
             return about.st_blocks * 512
     return 0
 

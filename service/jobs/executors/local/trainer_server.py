@@ -1,12 +1,18 @@
 """The trainer server: a small process that has loaded what every training needs, and forks a child for each attempt.
 
-It talks JSON lines over the socket it was started with. `{"run": ticket}` comes with the descriptor of the attempt's
-own socket and of the pipe for its output; it answers `{"ready": true}` once, `{"started": ticket, "pid": …}` and
-`{"ended": ticket, "status": …}`. `{"until": moment}` says how long the attempts may live, by the monotonic clock: if
-the service cannot say so again in time, perhaps because it stands still, another may take its jobs over. It says
-`{"alive": true}` once a second: one that has stood still for long is replaced.
-Where fork is not safe (macOS, or a library that has started a thread) each attempt is a freshly started interpreter
-instead: slower, the same otherwise.
+It exchanges JSON lines over the socket that it was started with.
+
+| message | meaning |
+|---|---|
+| `{"run": ticket}`, with two descriptors: the attempt's socket and the pipe for its output | start an attempt |
+| `{"until": moment}` | attempts may run until then, by the monotonic clock; without a later moment they are killed |
+| `{"ready": true}` | it has loaded; sent once |
+| `{"started": ticket, "pid": …}` | the attempt's process |
+| `{"ended": ticket, "status": …, "fenced": …}` | its exit status, and whether it was killed because of `until` |
+| `{"alive": true}` | a heartbeat, each second: without it the service replaces this process |
+
+Where fork is not safe (macOS, or a library that has started a thread) each attempt is a new interpreter instead: slower,
+otherwise the same.
 """
 
 import contextlib
@@ -21,21 +27,21 @@ import tempfile
 import time
 import traceback
 from collections import deque
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from service import interpreter
-from service.jobs.attempt import Attempt, Work
-from service.jobs.errors import AttemptFailed, AttemptLeft, AttemptPutOff, AttemptSuperseded
-from service.jobs.json_channel import CHUNK, Lines
-from service.jobs.process_tree import kill_session, kill_strays, reap_for_all
+from service.jobs.attempt import Work, run_attempt
+from service.jobs.executors.local.json_channel import CHUNK, JsonChannel
+from service.jobs.executors.local.process_tree import kill_session, kill_strays, reap_for_all
 from service.liveness import BEAT, die_with
 
-NICENESS = 19  # trainings give way to predictions as far as they can
-NOT_STARTED = 71  # the exit status of an attempt that found no room for a process: EX_OSERR
-FENCED = 75  # the status told of an attempt that was ended because nobody said that it may live: EX_TEMPFAIL
-LOOK = 0.5  # seconds between looks at whether the attempts may live
+NICENESS = 19  # the lowest priority: predictions go first
+NOT_STARTED = 71  # the exit status of an attempt for which no process could be started: EX_OSERR
+LEASE_CHECK_SECONDS = 0.5
 
 
 class TrainerServer:
@@ -43,43 +49,43 @@ class TrainerServer:
 
     def __init__(self, control: socket.socket, entry: str, *, forks: bool) -> None:
         self._control = control
-        self._lines = Lines(control)
+        self._channel = JsonChannel(control)
         self._entry = entry
         self._work = load(entry)
         self._forks = forks
         self._descriptors: deque[int] = deque()
-        self._tickets: dict[int, int] = {}
+        self._tickets: dict[int, int] = {}  # of the attempts that run, by process id
         self._until = math.inf
         self._fenced: set[int] = set()
-        self._told_alive = 0.0
+        self._last_heartbeat = 0.0
         self._selector = selectors.DefaultSelector()
         self._woken, self._waker = socket.socketpair()
 
     def serve(self) -> None:
-        """Starts attempts and tells how they end."""
+        """Starts attempts and reports how they end."""
         self._wake_on_child_exit()
         self._selector.register(self._control, selectors.EVENT_READ)
         self._selector.register(self._woken, selectors.EVENT_READ)
-        self._lines.send({"ready": True})
+        self._channel.send({"ready": True})
         try:
-            while self._hear():
+            while self._receive():
                 self._fence()
-                self._tell_alive()
+                self._send_heartbeat()
                 ended = _reap()
                 if ended:
                     kill_strays(self._tickets.keys() - {pid for pid, _ in ended})
                 for pid, status in ended:
-                    if pid in self._tickets:  # else it was left over from one
-                        told = FENCED if pid in self._fenced else status
+                    if pid in self._tickets:  # else it was started by an attempt
+                        end = {"ended": self._tickets.pop(pid), "status": status, "fenced": pid in self._fenced}
                         self._fenced.discard(pid)
-                        self._lines.send({"ended": self._tickets.pop(pid), "status": told})
+                        self._channel.send(end)
         finally:
             for pid in self._tickets:
                 kill_session(pid)
 
-    def _hear(self) -> bool:
-        """Waits for something to do and does it; False once there is nobody to do it for."""
-        for key, _ in self._selector.select(LOOK):
+    def _receive(self) -> bool:
+        """Waits for messages and the end of attempts; False once the service is gone."""
+        for key, _ in self._selector.select(LEASE_CHECK_SECONDS):
             if key.fileobj is self._woken:
                 self._woken.recv(CHUNK)
                 continue
@@ -89,21 +95,21 @@ class TrainerServer:
             for descriptor in received:
                 os.set_inheritable(descriptor, False)
             self._descriptors.extend(received)
-            for message in self._lines.feed(chunk):
+            for message in self._channel.feed(chunk):
                 if "until" in message:
                     self._until = message["until"]
                 else:
                     self._begin(message["run"], self._descriptors.popleft(), self._descriptors.popleft())
         return True
 
-    def _tell_alive(self) -> None:
-        if (now := time.monotonic()) - self._told_alive >= BEAT:
-            self._told_alive = now
-            with contextlib.suppress(BlockingIOError):  # nobody reads: the attempts are fenced all the same
+    def _send_heartbeat(self) -> None:
+        if (now := time.monotonic()) - self._last_heartbeat >= BEAT:
+            self._last_heartbeat = now
+            with contextlib.suppress(BlockingIOError):  # the service does not read: the lease ends the attempts
                 self._control.send(b'{"alive":true}\n', socket.MSG_DONTWAIT)
 
     def _fence(self) -> None:
-        """Ends the attempts when the time that they were given is over."""
+        """Kills the attempts when their lease has expired."""
         if time.monotonic() > self._until:
             for pid in self._tickets.keys() - self._fenced:
                 self._fenced.add(pid)
@@ -113,12 +119,12 @@ class TrainerServer:
         try:
             forks = self._forks and threads() == 1
             pid = self._fork(descriptor, output) if forks else self._spawn(descriptor, output)
-        except OSError:  # no room for a process: this attempt cannot be, all others go on
+        except OSError:  # too many processes, or no memory for another: the other attempts go on
             traceback.print_exc()
-            self._lines.send({"ended": ticket, "status": NOT_STARTED})
+            self._channel.send({"ended": ticket, "status": NOT_STARTED, "fenced": False})
         else:
             self._tickets[pid] = ticket
-            self._lines.send({"started": ticket, "pid": pid})
+            self._channel.send({"started": ticket, "pid": pid})
         finally:
             os.close(descriptor)
             os.close(output)
@@ -137,8 +143,8 @@ class TrainerServer:
                 os.close(other)
             os.setsid()
             die_with(parent)
-            give_way()
-            print_to(output)
+            lower_priority()
+            redirect_output(output)
             status = run(self._work, socket.socket(fileno=descriptor))
         except BaseException:
             traceback.print_exc()
@@ -152,7 +158,7 @@ class TrainerServer:
         passed = [str(descriptor), str(output)]
         for each in (descriptor, output):
             os.set_inheritable(each, True)
-        command = interpreter.command("service.jobs.trainer_server", "attempt", *passed, self._entry)
+        command = interpreter.command("service.jobs.executors.local.trainer_server", "attempt", *passed, self._entry)
         return os.posix_spawn(sys.executable, command, os.environ, setsid=True)
 
     def _wake_on_child_exit(self) -> None:
@@ -170,50 +176,33 @@ def load(entry: str) -> Work:
 
 
 def run(work: Work, stream: socket.socket) -> int:
-    """One attempt, in its own process: reads the job, works, and tells how it went. Returns the exit status."""
-    lines = Lines(stream)
-    try:
-        attempt = Attempt(lines, orjson.loads(Path(lines.one()["job"]).read_bytes()))
-        # So that temporary files go with the attempt, too.
-        os.environ["TMPDIR"] = tempfile.tempdir = attempt.job["folder"]
-        try:
-            answer: dict[str, object] = {"result": work(attempt)}
-        except AttemptFailed as error:
-            answer = {"error": {"code": error.code, "detail": error.detail}}
-        except AttemptPutOff as error:
-            reason = {"code": error.code, "detail": error.detail}
-            answer = {"put_off": reason, "unpublished": error.unpublished}
-        except AttemptLeft:
-            answer = {"left": True}
-        attempt.stage(None)
-        attempt.flush()
-        lines.send(answer)
-    except (AttemptSuperseded, BrokenPipeError, EOFError):
-        return 1  # nobody waits for this attempt any more
-    except Exception:
-        traceback.print_exc()
-        with contextlib.suppress(OSError):
-            lines.send({"error": {"code": "crashed", "detail": "the training stopped at an error of the software"}})
-        return 1
-    return 0
+    """Runs one attempt in this process; its exit status."""
+    channel = JsonChannel(stream)
+    return run_attempt(work, channel, partial(_read_job, channel))
 
 
-def give_way() -> None:
-    """Predictions go before trainings; and when memory runs out, the system shall take a training and not the service."""
+def _read_job(channel: JsonChannel) -> dict[str, Any]:
+    job: dict[str, Any] = orjson.loads(Path(channel.receive_one()["job"]).read_bytes())
+    os.environ["TMPDIR"] = tempfile.tempdir = job["folder"]  # so that temporary files are removed with the attempt
+    return job
+
+
+def lower_priority() -> None:
+    """Lets predictions go first; and lets the kernel kill a training, not the service, when memory runs out."""
     os.nice(NICENESS)
     with contextlib.suppress(OSError):  # not Linux
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def print_to(output: int) -> None:
-    """Lets all that this process prints go there."""
+def redirect_output(output: int) -> None:
+    """Redirects standard output and error to this descriptor."""
     for standard in (1, 2):
         os.dup2(output, standard)
     os.close(output)
 
 
 def threads() -> int:
-    """How many threads this process has; more than one and a fork could deadlock its child."""
+    """How many threads this process has; with more than one a fork could deadlock the child."""
     return len(list(Path("/proc/self/task").iterdir()))
 
 
@@ -233,7 +222,7 @@ def _reap() -> list[tuple[int, int]]:
 def main(arguments: list[str]) -> int:
     """`fork|spawn DESCRIPTOR ENTRY PRELOAD…` serves; `attempt DESCRIPTOR OUTPUT ENTRY` is one spawned attempt."""
     for each in (signal.SIGINT, signal.SIGTERM):
-        # A terminal's Ctrl-C reaches the whole group, a supervisor's SIGTERM perhaps too: the service decides.
+        # A terminal sends Ctrl-C to the whole process group, and a supervisor perhaps SIGTERM: the service ends this process.
         signal.signal(each, signal.SIG_IGN)
     die_with(os.getppid())
     command, descriptor, *others = arguments
@@ -241,8 +230,8 @@ def main(arguments: list[str]) -> int:
     stream = socket.socket(fileno=int(descriptor))
     if command == "attempt":
         output, entry = others
-        give_way()
-        print_to(int(output))
+        lower_priority()
+        redirect_output(int(output))
         return run(load(entry), stream)
     reap_for_all()
     entry, *preload = others

@@ -1,4 +1,4 @@
-"""The service's end of the trainer server: starts it, asks it for attempts, hears how they end."""
+"""The service's side of the trainer server: starts its process, requests attempts, reads how they end."""
 
 import contextlib
 import os
@@ -10,33 +10,36 @@ import threading
 from pathlib import Path
 
 from service import interpreter
-from service.jobs.json_channel import Lines
-from service.jobs.output import Output
-from service.jobs.process_tree import kill_session
+from service.jobs.executors.executor import Exit
+from service.jobs.executors.local.json_channel import JsonChannel
+from service.jobs.executors.local.output import Output
+from service.jobs.executors.local.process_tree import kill_session
 from service.liveness import Liveness
 
-# What a trainer may know of the service's environment: nothing that could be a secret.
+# The variables of the service's environment that a trainer gets: none that could hold a secret.
 PASSED_ON = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONDONTWRITEBYTECODE", "LD_LIBRARY_PATH"}
 PASSED_ON |= {"CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "MKL_NUM_THREADS"}
 
 
-class Trainers:
-    """One trainer server process and the attempts it has started.
+class TrainerServerProcess:
+    """One trainer server and the attempts that it has started, each known by a number, its ticket.
 
     Args:
         entry: dotted name `package.module:function` of the work.
         preload: modules that the trainer server loads beforehand.
         temporary: the folder of its temporary files.
-        forks: whether each attempt is forked, or started anew where that is not safe.
+        forks: whether each attempt is forked, or a new interpreter where that is not safe.
+        silence: seconds without a heartbeat after which it counts as hung.
     """
 
-    def __init__(self, entry: str, preload: list[str], temporary: Path, *, forks: bool) -> None:
-        temporary.mkdir(parents=True, exist_ok=True)  # the only place to write in when the root is read-only
+    def __init__(self, entry: str, preload: list[str], temporary: Path, *, forks: bool, silence: float) -> None:
+        temporary.mkdir(parents=True, exist_ok=True)  # the only writable place when the root is read-only
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        # One OpenBLAS thread: its pool would otherwise stand in the way of forking.
         environment |= interpreter.import_path()
+        # One OpenBLAS thread: a pool of them would make forking unsafe.
         environment |= {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "TMPDIR": str(temporary)}
-        command = interpreter.command("service.jobs.trainer_server", "fork" if forks else "spawn")
+        module = "service.jobs.executors.local.trainer_server"
+        command = interpreter.command(module, "fork" if forks else "spawn")
         ours, theirs = socket.socketpair()
         descriptor = theirs.fileno()
         reading, writing = os.pipe()
@@ -56,64 +59,63 @@ class Trainers:
             raise
         finally:
             os.close(writing)
-        self.lines = Lines(ours)
-        self._sending = threading.Lock()  # one thread asks for attempts, another tells how long they may live
+        self.channel = JsonChannel(ours)
+        self._sending = threading.Lock()  # one thread requests attempts, another extends their lease
         self.output = Output(reading)
-        self.pids: dict[int, int] = {}
+        self.pids: dict[int, int] = {}  # of the attempts that run, by ticket
         self._unwanted: set[int] = set()
         self.ready = False
-        self._liveness = Liveness()
+        self._liveness = Liveness(silence=silence)
 
-    def start_attempt(self, ticket: int, job: Path) -> tuple[Lines, int]:
-        """Asks for an attempt at the job in this file, under a number of its own; our end of its socket, and the end of
-        the pipe that its output comes from.
+    def start_attempt(self, ticket: int, job: Path) -> tuple[JsonChannel, int]:
+        """Requests an attempt at the job in this file; our end of its channel, and of the pipe that its output comes from.
 
         Raises:
             OSError: the trainer server is gone, or has no room for another.
         """
         ours, theirs = socket.socketpair()
-        lines = Lines(ours)
+        channel = JsonChannel(ours)
         reading, writing = os.pipe()
         try:
             with theirs:
-                # A path, never the job itself: a long line would keep us waiting for somebody to read it.
-                lines.send({"job": str(job)})
+                # A path, never the job itself: sending a long line would block until somebody reads it.
+                channel.send({"job": str(job)})
                 with self._sending:
-                    socket.send_fds(self.lines.socket, [b'{"run":%d}\n' % ticket], [theirs.fileno(), writing])
+                    socket.send_fds(self.channel.socket, [b'{"run":%d}\n' % ticket], [theirs.fileno(), writing])
         except BaseException:
-            lines.close()
+            channel.close()
             os.close(reading)
             raise
         finally:
             os.close(writing)
-        return lines, reading
+        return channel, reading
 
-    def live_until(self, moment: float) -> None:
-        """The attempts may go on until then, by the monotonic clock; if nothing else is heard, they end. From any thread.
+    def extend_lease(self, until: float) -> None:
+        """Lets the attempts run until then. From any thread.
 
         Raises:
             OSError: the trainer server is gone.
         """
         with self._sending:
-            self.lines.send({"until": moment})
+            self.channel.send({"until": until})
 
-    def hear(self) -> list[tuple[int, int]] | None:
-        """The attempts that have ended, each with its exit status; None when the trainer server itself is gone."""
-        messages = self.lines.receive()
+    def receive(self) -> list[tuple[int, Exit]] | None:
+        """The attempts that have ended, by ticket; None when the trainer server itself is gone."""
+        messages = self.channel.receive()
         if messages is None:
             return None
         self._liveness.heard()
         ended = []
         for message in messages:
-            if "alive" in message:
-                continue
             if "ready" in message:
                 self.ready = True
             elif "started" in message:
                 self.pids[message["started"]] = message["pid"]
-            else:
+            elif "ended" in message:
                 self.pids.pop(message["ended"], None)
-                ended.append((message["ended"], message["status"]))
+                status = message["status"]
+                detail = f"signal {-status}" if status < 0 else f"exit status {status}"
+                ended.append((message["ended"], Exit("fenced" if message["fenced"] else "exited", detail)))
         for ticket in self._unwanted & self.pids.keys():
             self.kill(ticket)
         return ended
@@ -128,11 +130,10 @@ class Trainers:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
-    def stands_still(self) -> bool:
-        """Whether it has sent no heartbeat for long, although it should. While it loads nothing is expected of it; and what
-        nobody has read yet was said."""
-        still = self._liveness.stands_still()
-        return still and self.ready and not select.select([self.lines.socket], [], [], 0)[0]
+    def is_hung(self) -> bool:
+        """Whether its heartbeats have stopped. While it loads it sends none, and those that nobody has read yet count."""
+        hung = self._liveness.stands_still()
+        return hung and self.ready and not select.select([self.channel.socket], [], [], 0)[0]
 
     @property
     def pid(self) -> int:
@@ -144,7 +145,8 @@ class Trainers:
         self._process.kill()
         for pid in self.pids.values():  # on Linux they die with it, but not what they have started
             kill_session(pid)
-        self.lines.close()
+        self.pids.clear()
+        self.channel.close()
         status = self._process.wait()
         self.output.close()
         return status
