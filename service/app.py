@@ -46,7 +46,7 @@ from service.api.routes import (
     training_jobs,
 )
 from service.api.schemas.job import document
-from service.background.channel import Wire
+from service.background.channel import Channel
 from service.background.trainings import (
     BETWEEN_ROUNDS,
     Trainings,
@@ -102,7 +102,7 @@ ROUTERS = (
 )
 
 
-def create_app(settings: Settings, engine: Engine | None = None, wire: Wire | None = None) -> FastAPI:
+def create_app(settings: Settings, engine: Engine | None = None, wire: Channel | None = None) -> FastAPI:
     """The application. Its parts come to life with its lifespan.
 
     Args:
@@ -161,7 +161,7 @@ def entry(app: FastAPI, inner: ASGIApp) -> Edge:
     )
 
 
-def serve(settings: Settings, listeners: list[socket.socket] | None = None, wire: Wire | None = None) -> None:
+def serve(settings: Settings, listeners: list[socket.socket] | None = None, wire: Channel | None = None) -> None:
     """Serves until SIGTERM or SIGINT.
 
     Args:
@@ -196,14 +196,14 @@ def serve(settings: Settings, listeners: list[socket.socket] | None = None, wire
         alone=wire is None,
     )
     if wire is not None:
-        wire.heed["stop"] = lambda _: server.announce()
+        wire.handlers["stop"] = lambda _: server.announce()
     server.serve_on(listeners or open_listeners(settings.host, settings.port))
     if not server.started:
         sys.exit(1)
 
 
 @asynccontextmanager
-async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | None) -> AsyncIterator[None]:
+async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Channel | None) -> AsyncIterator[None]:
     """The parts, joined and at work."""
     torch.set_num_threads(1)  # many small forwards: a pool of threads would only wait for itself
     home = settings.home.resolve()
@@ -218,11 +218,11 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
     trainings = None if wire is not None else _trainings(settings, engine, store, watchers, feed, current)
 
     def changed(job_id: str) -> None:
-        feed.ring(job_id)
+        feed.notify(job_id)
         if trainings is not None:
             trainings.changed()
         if wire is not None:
-            wire.say("job", job_id)
+            wire.send("job", job_id)
 
     def stopping() -> None:  # lets those go who wait for a job: the server would wait for them, and they for it
         feed.close()
@@ -237,7 +237,7 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
         store=store,
         journal=Journal(engine, changed=changed, moved=watchers.moved),
         feed=feed,
-        wake=trainings.wake if trainings is not None else partial(cast(Wire, wire).say, "wake"),
+        wake=trainings.wake if trainings is not None else partial(cast(Channel, wire).send, "wake"),
         warm=warm,
         current=current,
         temporary=home / "tmp",
@@ -265,8 +265,8 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
         trainings.start()
         at_work.append(asyncio.create_task(trainings.tidy()))
     if wire is not None:
-        wire.heed["job"] = feed.ring
-        wire.heed["tell"] = lambda _: wire.say("told", families(measured.registry))
+        wire.handlers["job"] = feed.notify
+        wire.handlers["tell"] = lambda _: wire.send("told", families(measured.registry))
         await wire.open()
     try:
         yield
@@ -293,10 +293,10 @@ def _trainings(
     def shown(job: Job) -> dict[str, Any]:
         return document(training_jobs.followed(current, job))
 
-    return Trainings(settings, engine, store, watchers, feed.ring, shown)
+    return Trainings(settings, engine, store, watchers, feed.notify, shown)
 
 
-def _exposition(app: FastAPI, home: Path, wire: Wire | None) -> Callable[[], Awaitable[bytes]]:
+def _exposition(app: FastAPI, home: Path, wire: Channel | None) -> Callable[[], Awaitable[bytes]]:
     """What `/metrics` answers: what this process has counted, or what all have, and what is the same for all of them.
 
     That is told by whoever is asked, so that it stands there once.

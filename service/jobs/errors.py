@@ -1,4 +1,4 @@
-"""What can go wrong with jobs. The docstring of each class is its default message."""
+"""Errors of jobs. The docstring of each class is its default message."""
 
 
 class JobsError(Exception):

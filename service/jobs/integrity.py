@@ -1,4 +1,4 @@
-"""Whether the database that the journal is in is whole: what SQLite says of its file. The rows are `verification`'s."""
+"""Checks the journal's database by SQLite's own means. Its rows are checked in `verification.py`."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from service.jobs.errors import JournalNotOpened
 
 
 def integrity(engine: Engine) -> Iterator[str]:
-    """What SQLite finds wrong with the file, a line for each; nothing of PostgreSQL, which has tools of its own.
+    """Yields a line for each problem that SQLite finds in the file; none for PostgreSQL, which has tools of its own.
 
     Raises:
         JournalNotOpened: another version of the software has written the journal.

@@ -18,7 +18,7 @@ from service.jobs.seals import Row, broken, sealed, state_broken
 
 MOST_CRASHES = 3  # in a row, without a newer checkpoint
 MOST_FENCED = 5  # attempts in a row whose lease expired before they saved a checkpoint
-FIRST_BACK_OFF = 1.0  # seconds before the attempt after a crash; twice as many after the next
+FIRST_BACK_OFF = 1.0
 LONGEST_BACK_OFF = 60.0
 PATIENCE = 900.0
 MOST_PASSES = 8  # jobs that start before a suspect whose turn it is
@@ -36,7 +36,8 @@ class JobQueue(JournalBase):
     Args:
         stage: called with each stage that an attempt has left, and when it began and ended.
         patience: seconds for which a job waits, all in all, for a failure outside of it to pass.
-        first_back_off: see the constant.
+        first_back_off: seconds before the attempt after a crash; twice as many after the next.
+        most_points: epochs of a job that are stored before they are thinned.
         journal: as for every `JournalBase`.
     """
 
@@ -47,12 +48,14 @@ class JobQueue(JournalBase):
         stage: Stage = lambda *_: None,
         patience: float = PATIENCE,
         first_back_off: float = FIRST_BACK_OFF,
+        most_points: int = series.MOST_POINTS,
         **journal: Any,
     ) -> None:
         super().__init__(engine, **journal)
         self._stage = stage
         self._patience = patience
         self._first_back_off = first_back_off
+        self._most_points = most_points
         self._passes: dict[str, int] = {}  # how many jobs have started before the suspect whose turn it was
 
     def claim(self, owner: str, *, alone: bool = True) -> Job | None:
@@ -172,7 +175,7 @@ class JobQueue(JournalBase):
         what an earlier attempt has recorded of these and later epochs."""
         with self._write() as connection:
             row = self._own(connection, job)
-            counts = series.append(connection, row, epochs)
+            counts = series.append(connection, row, epochs, self._most_points)
             values = {"progress": json_text(progress), "metrics": json_text(latest), "publishing": 0, **counts}
             data = {"epoch": progress["epoch"], **latest, "progress": progress}
             self._note(connection, row, "metrics", data, **values)

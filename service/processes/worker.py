@@ -13,7 +13,7 @@ import sys
 from model_store import Store
 from service.access.errors import AccessError
 from service.api.schemas.job import document
-from service.background.channel import Wire
+from service.background.channel import Channel
 from service.background.trainings import Trainings, open_journal
 from service.home import HomeError
 from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     die_with(os.getppid())
     role, wire, *listeners = arguments
     connection = socket.socket(fileno=int(wire))
-    secrets, to_others = secrets_from(connection), Wire(connection)
+    secrets, to_others = secrets_from(connection), Channel(connection)
     try:
         settings = Settings.read(**secrets)
         if role == "answer":
@@ -57,14 +57,14 @@ def secrets_from(connection: socket.socket) -> dict[str, str]:
     return secrets
 
 
-def answer(settings: Settings, wire: Wire, listeners: list[socket.socket]) -> None:
+def answer(settings: Settings, wire: Channel, listeners: list[socket.socket]) -> None:
     """Answers requests, on sockets that others answer on, too."""
     from service.app import serve
 
     serve(settings, listeners, wire)
 
 
-async def train(settings: Settings, wire: Wire) -> None:
+async def train(settings: Settings, wire: Channel) -> None:
     """Runs the trainings, for all."""
     logs.configure(settings.log_level)
     stop = asyncio.Event()
@@ -75,13 +75,13 @@ async def train(settings: Settings, wire: Wire) -> None:
     store = Store.open(settings.home.resolve() / "store")
     counted = Counted()
     watchers = Watchers(counted.jobs, open_traces(Journal(engine).attempts))
-    trainings = Trainings(settings, engine, store, watchers, lambda job_id: wire.say("job", job_id), document)
+    trainings = Trainings(settings, engine, store, watchers, lambda job_id: wire.send("job", job_id), document)
     counted.add(trainings.gauges())
-    wire.heed |= {
+    wire.handlers |= {
         "wake": lambda _: trainings.wake(),
         "job": lambda _: trainings.changed(),
         "stop": lambda _: trainings.drain(),
-        "tell": lambda _: wire.say("told", families(counted.registry)),
+        "tell": lambda _: wire.send("told", families(counted.registry)),
     }
     trainings.start()
     tidying = asyncio.create_task(trainings.tidy())

@@ -1,11 +1,9 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
 from sqlalchemy import Engine, insert
 
-from service.jobs import histories, tables
-from service.jobs import housekeeping as housekeeping_module
+from service.jobs import tables
 from service.jobs.housekeeping import Housekeeping
 from service.jobs.job import Status
 from service.jobs.job_queue import JobQueue
@@ -14,8 +12,7 @@ from service.jobs.journal import Journal
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def test_only_old_events_of_ended_jobs_go(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(housekeeping_module, "AT_ONCE", 2)
+def test_only_old_events_of_ended_jobs_go(engine: Engine) -> None:
     now = START
     journal, queue = Journal(engine, clock=lambda: now), JobQueue(engine, clock=lambda: now)
     ended = [journal.submit("line", {}, {})[0].id for _ in range(5)]
@@ -26,7 +23,7 @@ def test_only_old_events_of_ended_jobs_go(engine: Engine, monkeypatch: pytest.Mo
     waiting = journal.submit("line", {}, {})[0].id
     queue.claim("me")
     now += timedelta(days=29)
-    Housekeeping(engine, clock=lambda: now).forget_old(days=30)
+    Housekeeping(engine, at_once=2, clock=lambda: now).forget_old(days=30)
     assert [len(journal.events(job_id)) for job_id in [*ended, waiting]] == [0, 0, 0, 0, 2, 2]
     assert [job.status for job in journal.list_jobs()[0]] == ["running"] + ["cancelled"] * 5
 
@@ -39,18 +36,15 @@ def test_a_key_is_forgotten_after_a_day(engine: Engine) -> None:
         assert (journal.recall("key", "digest") is not None) is known
 
 
-def test_a_job_that_reports_for_weeks_keeps_its_newest_events_and_all_else(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(histories, "MOST_METRIC_EVENTS", 10)
-    journal, queue = Journal(engine), JobQueue(engine)
+def test_a_job_that_reports_for_weeks_keeps_its_newest_events_and_all_else(engine: Engine) -> None:
+    journal, queue = Journal(engine, most_metric_events=10), JobQueue(engine)
     journal.submit("line", {}, {})
     job = queue.claim("me")
     assert job is not None
     queue.message(job, "hello")
     for epoch in range(1, 31):
         queue.record(job, progress={"epoch": epoch}, latest={}, epochs={"epoch": [epoch]})
-    Housekeeping(engine).forget_old(days=30)
+    Housekeeping(engine, most_metric_events=10).forget_old(days=30)
     events = journal.events(job.id)
     assert [event.type for event in events] == ["status", "status", "message"] + ["metrics"] * 10
     assert [event.data["epoch"] for event in events[3:]] == list(range(21, 31))
@@ -83,10 +77,7 @@ def test_folders_of_what_is_over_are_removed_and_no_others(engine: Engine, tmp_p
     Housekeeping(engine).sweep(tmp_path / "nowhere", tmp_path / "nowhere")
 
 
-def test_ended_jobs_go_with_all_that_is_theirs_where_that_is_asked_for(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(housekeeping_module, "AT_ONCE", 2)
+def test_ended_jobs_go_with_all_that_is_theirs_where_that_is_asked_for(engine: Engine) -> None:
     now = START
     journal, queue = Journal(engine, clock=lambda: now), JobQueue(engine, clock=lambda: now)
     webhook = {"webhook": {"url": "http://localhost/"}}
@@ -102,7 +93,7 @@ def test_ended_jobs_go_with_all_that_is_theirs_where_that_is_asked_for(
     journal.cancel(lately)
     Housekeeping(engine, clock=lambda: now).forget_jobs(days=11)
     assert len(journal.list_jobs()[0]) == 7
-    Housekeeping(engine, clock=lambda: now).forget_jobs(days=9)
+    Housekeeping(engine, at_once=2, clock=lambda: now).forget_jobs(days=9)
     assert [job.id for job in journal.list_jobs()[0]] == [lately, waiting]
     with engine.connect() as connection:
         for table in (tables.attempts, tables.metrics, tables.deliveries, tables.idempotency_keys):

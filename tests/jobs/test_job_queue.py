@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from service.jobs import series
 from service.jobs.database import open_database
 from service.jobs.errors import (
     AttemptSuperseded,
@@ -221,24 +220,22 @@ def test_an_attempt_that_goes_on_in_the_middle_writes_over_what_comes_after(jour
 @settings(max_examples=examples(50), deadline=None)
 def test_a_long_history_is_thinned_evenly_and_keeps_its_first_and_last(sizes: list[int], most: int, back: int) -> None:
     engine = open_database("sqlite://")
-    journal, queue = Journal(engine), JobQueue(engine)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(series, "MOST_POINTS", most)
-        job, done, furthest = claimed(journal, queue), 0, 0
-        for place, size in enumerate(sizes):
-            if place == len(sizes) // 2:
-                done = min(done, back)  # an attempt that goes on from an earlier epoch
-            epochs = list(range(done + 1, done + size + 1))
-            record(queue, job, epochs, [1 / epoch for epoch in epochs])
-            done = epochs[-1]
-            told = journal.metrics(job.id)
-            assert len(told["epoch"]) <= most + 1
-            assert (told["epoch"][0], told["epoch"][-1]) == (1, done)
-            assert told["train_loss"] == [1 / epoch for epoch in told["epoch"] if epoch]
-            gaps = {b - a for a, b in pairwise(each or 0 for each in told["epoch"][:-1])}
-            assert len(gaps) <= 1
-            furthest = max(furthest, done)
-            assert done < furthest or done <= most or len(told["epoch"]) >= most // 4
+    journal, queue = Journal(engine), JobQueue(engine, most_points=most)
+    job, done, furthest = claimed(journal, queue), 0, 0
+    for place, size in enumerate(sizes):
+        if place == len(sizes) // 2:
+            done = min(done, back)  # an attempt that goes on from an earlier epoch
+        epochs = list(range(done + 1, done + size + 1))
+        record(queue, job, epochs, [1 / epoch for epoch in epochs])
+        done = epochs[-1]
+        told = journal.metrics(job.id)
+        assert len(told["epoch"]) <= most + 1
+        assert (told["epoch"][0], told["epoch"][-1]) == (1, done)
+        assert told["train_loss"] == [1 / epoch for epoch in told["epoch"] if epoch]
+        gaps = {b - a for a, b in pairwise(each or 0 for each in told["epoch"][:-1])}
+        assert len(gaps) <= 1
+        furthest = max(furthest, done)
+        assert done < furthest or done <= most or len(told["epoch"]) >= most // 4
     engine.dispose()
 
 

@@ -25,7 +25,7 @@ from service.api.schemas.documents import PROBLEMS, spec_body
 from service.api.schemas.job import document
 from service.jobs.errors import TooManyWatchers
 from service.jobs.job import Event, Job, Status
-from service.jobs.records import apart
+from service.jobs.records import has_digest
 from service.use_cases.current_versions import CurrentVersions
 from service.use_cases.submit_training import plan, submit
 from service.workflow.spec import parse
@@ -106,7 +106,7 @@ async def show(
     if not wait:
         return json_response(document(await pools().reading.run(_job, service, job_id)))
     job = await _until(service, job_id, lambda job: job.final, wait)
-    if apart(job):  # its records are read for who is shown them
+    if has_digest(job):  # its records are read for who is shown them
         job = await pools().reading.run(service.journal.get, job_id)
     return json_response(document(job))
 

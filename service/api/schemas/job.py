@@ -3,7 +3,7 @@
 from typing import Any
 
 from service.jobs.job import Job
-from service.jobs.records import apart, outline
+from service.jobs.records import has_digest, outline
 
 
 def document(job: Job) -> dict[str, Any]:
@@ -13,7 +13,7 @@ def document(job: Job) -> dict[str, Any]:
         "status": job.status,
         "requested": job.requested,
         "model_name": job.model_name,
-        "spec": outline(job.spec) if apart(job) else job.spec,
+        "spec": outline(job.spec) if has_digest(job) else job.spec,
         "created_at": job.created_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,

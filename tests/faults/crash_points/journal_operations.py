@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from service.jobs.integrity import integrity
 from service.jobs.job import Job, Status
 from service.jobs.job_queue import JobQueue
 from service.jobs.journal import Journal
-from service.jobs.journal_base import utc_now
 from service.jobs.outbox import Delivery, Outbox
 from service.jobs.verification import verify
 from tests.faults.crash_points.operation import Kind, Operation
@@ -311,7 +311,7 @@ def settle(home: Path) -> Iterator[None]:
     """And how that went is noted."""
     engine = open_database(url(home))
     outbox, job = Outbox(engine), Journal(engine).list_jobs(status=Status.SUCCEEDED)[0][0]
-    delivery = Delivery(job, seq=1, url="https://hooks.example.com/trained", tries=1, began=utc_now())
+    delivery = Delivery(job, seq=1, url="https://hooks.example.com/trained", tries=1, began=datetime.now(UTC))
     yield
     outbox.settle(delivery, "204", again=None)
 
