@@ -20,7 +20,7 @@ from service.background.channel import LONGEST_LINE, line_of
 from service.http_server.sockets import address_of, open_listeners, take_no_more
 from service.settings import SECRETS, Settings, forget_secrets, variable_of
 from service.telemetry import logs
-from service.telemetry.totals import Family, only_summed, total
+from service.telemetry.totals import MetricFamily, only_summed, total
 
 PATIENCE = 0.5  # seconds before a process that died is started again; twice as many each time that it dies early
 MOST_PATIENCE = 60.0
@@ -42,7 +42,7 @@ class Process:
     child: asyncio.subprocess.Process
     writer: asyncio.StreamWriter
     ready: bool = False
-    figures: list[Family] = field(default_factory=list)  # what it has counted, as it last said
+    figures: list[MetricFamily] = field(default_factory=list)  # what it has counted, as it last said
     unanswered: int = 0  # questions since it last said anything
 
     def send(self, line: bytes) -> None:
@@ -87,7 +87,7 @@ class Supervisor:
         self._stop = asyncio.Event()
         self._failed = False
         # Figures
-        self._gone: list[Family] = []  # what those have counted that have ended
+        self._gone: list[MetricFamily] = []  # what those have counted that have ended
         self._asking: list[tuple[Process, int]] = []
         self._untold: set[str] = set()
         self._all_told = asyncio.Event()

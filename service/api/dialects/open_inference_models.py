@@ -18,7 +18,7 @@ from service.api.pools import PooledRoute, pools
 from service.api.schemas.documents import file_answer, json_body
 from service.serving import outputs
 from service.serving.tensors import BYTES, DTYPES
-from service.telemetry.predictions import BATCH, Histogram, PredictionFigures
+from service.telemetry.predictions import BATCH, PredictionFigures, UnlockedHistogram
 from service.use_cases.open_model import signature_of
 from service.use_cases.predict import choose, warm
 
@@ -335,5 +335,5 @@ def _statistics(figures: PredictionFigures, name: str, number: int) -> dict[str,
     }
 
 
-def _duration(histogram: Histogram) -> dict[str, int]:
+def _duration(histogram: UnlockedHistogram) -> dict[str, int]:
     return {"count": sum(histogram.counts), "ns": round(1e9 * histogram.total)}
