@@ -11,6 +11,7 @@
 | jobs that have ended, with their records, attempts and series | so many days after, if the operator sets a number |
 """
 
+import contextlib
 import shutil
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from service.jobs.job import FINAL, Status
 from service.jobs.journal import RESUMABLE_FOR
 from service.jobs.journal_base import JournalBase, found
 from service.jobs.rows import job_of, time_text
+from service.jobs.seals import Row
 
 AT_ONCE = 200
 
@@ -50,14 +52,10 @@ class Housekeeping(JournalBase):
     def forget_jobs(self, days: float) -> None:
         """Removes jobs that ended so long ago from the journal. Their models stay."""
         jobs, before = tables.jobs, time_text(self._clock() - timedelta(days=days))
-        query = (
-            select(jobs.c.seq, jobs.c.id)
-            .where(jobs.c.status.in_(FINAL), jobs.c.finished_at < before)
-            .limit(self._at_once)
-        )
+        query = select(jobs.c.seq, jobs.c.id).where(jobs.c.status.in_(FINAL), jobs.c.finished_at < before)
         while True:
             with self._read() as connection:
-                old = connection.execute(query).all()
+                old = connection.execute(query.limit(self._at_once)).all()
             if not old:
                 return
             numbers = [seq for seq, _ in old]
@@ -89,11 +87,9 @@ class Housekeeping(JournalBase):
         """Removes those of some jobs; returns whether there may be more."""
         before = time_text(self._clock() - timedelta(days=days))
         jobs, events, deliveries = tables.jobs.c, tables.events, tables.deliveries
-        query = (
-            select(events.c.job_seq).distinct().join(tables.jobs).where(jobs.finished_at < before).limit(self._at_once)
-        )
+        query = select(events.c.job_seq).distinct().join(tables.jobs).where(jobs.finished_at < before)
         with self._read() as connection:
-            old = list(connection.execute(query).scalars())
+            old = list(connection.execute(query.limit(self._at_once)).scalars())
         if old:
             with self._write() as connection:
                 connection.execute(delete(events).where(events.c.job_seq.in_(old)))
@@ -103,35 +99,27 @@ class Housekeeping(JournalBase):
     def _shorten_histories(self) -> None:
         events = tables.events.c
         of_metrics = events.type == "metrics"
-        query = (
-            select(events.job_seq)
-            .where(of_metrics)
-            .group_by(events.job_seq)
-            .having(func.count() > self._most_metric_events)
-        )
+        query, most = select(events.job_seq).where(of_metrics).group_by(events.job_seq), self._most_metric_events
         with self._read() as connection:
-            long = list(connection.execute(query).scalars())
+            long = list(connection.execute(query.having(func.count() > most)).scalars())
         for seq in long:
             newest = select(events.number).where(events.job_seq == seq, of_metrics).order_by(events.number.desc())
             with self._write() as connection:
-                oldest_kept = connection.execute(newest.offset(self._most_metric_events - 1).limit(1)).scalar_one()
+                oldest_kept = connection.execute(newest.offset(most - 1).limit(1)).scalar_one()
                 old = (events.job_seq == seq) & of_metrics & (events.number < oldest_kept)
                 connection.execute(delete(tables.events).where(old))
 
+    def _row(self, job_id: str) -> Row | None:
+        with contextlib.suppress(JobNotFound), self._read() as connection:
+            return found(connection, job_id)
+        return None
+
     def _runs(self, job_id: str, attempt: int) -> bool:
-        try:
-            with self._read() as connection:
-                row = found(connection, job_id)
-        except JobNotFound:
-            return False
-        return (row["status"], row["attempt"]) == (Status.RUNNING, attempt)
+        row = self._row(job_id)
+        return row is not None and (row["status"], row["attempt"]) == (Status.RUNNING, attempt)
 
     def _keeps_checkpoints(self, job_id: str) -> bool:
-        try:
-            with self._read() as connection:
-                row = found(connection, job_id)
-        except JobNotFound:
-            return False
-        if row["status"] not in FINAL:  # or damaged: the operator may repair it
-            return True
+        row = self._row(job_id)
+        if row is None or row["status"] not in FINAL:  # or damaged: the operator may repair it
+            return row is not None
         return job_of(row).resumable and row["finished_at"] >= time_text(self._clock() - RESUMABLE_FOR)

@@ -128,11 +128,8 @@ class Webhooks:
         except Exception as error:
             if not self._failed:  # logged once, not each second
                 self._failed = True
-                log.warning(
-                    "the webhooks cannot read the journal: %s",
-                    error,
-                    exc_info=not isinstance(error, JournalUnavailable),
-                )
+                known = isinstance(error, JournalUnavailable)
+                log.warning("the webhooks cannot read the journal: %s", error, exc_info=not known)
 
     async def _deliver(self, transport: httpx.AsyncHTTPTransport, delivery: Delivery) -> None:
         """Makes one try and settles it. What is not settled is tried again after its lease."""
@@ -148,9 +145,8 @@ class Webhooks:
             log.info("webhook of job %s: delivered", delivery.job.id, extra=about)
         else:
             after = "given up" if again is None else f"again in {again:g} s"
-            log.warning(
-                "webhook of job %s: try %d: %s; %s", delivery.job.id, delivery.tries, outcome, after, extra=about
-            )
+            said = "webhook of job %s: try %d: %s; %s"
+            log.warning(said, delivery.job.id, delivery.tries, outcome, after, extra=about)
 
     async def _try(self, transport: httpx.AsyncHTTPTransport, delivery: Delivery) -> tuple[str, bool]:
         """The status code or the name of the error, and whether it is final. Nothing of the response's body."""

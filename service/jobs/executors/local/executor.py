@@ -18,7 +18,7 @@ import orjson
 from service.jobs.executors.executor import AttemptHandle, Executor, Exit, Usage
 from service.jobs.executors.local.json_channel import MOST_CHUNKS
 from service.jobs.executors.local.output import Output
-from service.jobs.executors.local.process_tree import cpu_seconds, files, memory
+from service.jobs.executors.local.process_tree import files, memory_and_cpu
 from service.jobs.executors.local.server_process import TrainerServerProcess
 from service.liveness import SILENCE
 
@@ -54,33 +54,27 @@ class LocalAttempt(AttemptHandle):
         return messages or []
 
     def ask_to_leave(self) -> None:
-        """Sends the request."""
         self._send({"leave": True})
 
     def allow_publish(self, allowed: bool) -> None:
-        """Sends the answer."""
         self._send({"publish": allowed})
 
     def kill(self) -> None:
-        """Sends SIGKILL. The trainer server kills what the attempt has started."""
-        self._server.kill(self._ticket)
+        self._server.kill(self._ticket)  # and the trainer server kills what it has started
 
     def usage(self) -> Usage | None:
-        """Measured from the outside, by process id."""
         pid = self._server.pids.get(self._ticket)
         if pid is None:
             return None
         free = float("inf")
         with contextlib.suppress(OSError):  # the attempt has just ended
             free = shutil.disk_usage(self._folder).free
-        return Usage(memory(pid), cpu_seconds(pid), free)
+        return Usage(*memory_and_cpu(pid), free)
 
     def temporary_bytes(self) -> int:
-        """Those of its folder, and of files without a name that its processes have open."""
         return files(self._folder, self._server.pids.get(self._ticket))
 
     def close(self) -> None:
-        """Closes its socket and output and removes its folder."""
         if self._closed:
             return
         self._open, self._closed = False, True
@@ -154,7 +148,6 @@ class LocalExecutor(Executor):
         self._launch_server()
 
     def start_attempt(self, job: dict[str, Any]) -> LocalAttempt:
-        """Writes the job into the attempt's folder and lets the trainer server fork."""
         assert self._server is not None  # noqa: S101 - ready says so
         ticket, folder = next(self._tickets), self._folder(job["id"], job["attempt"])
         folders = {"folder": str(folder), "checkpoints": str(self._checkpoints / job["id"])}
@@ -169,7 +162,6 @@ class LocalExecutor(Executor):
         return attempt
 
     def wait(self, seconds: float) -> list[AttemptHandle]:
-        """Waits on all sockets and pipes at once."""
         found: dict[AttemptHandle, None] = dict.fromkeys(self._supervise())
         for key, _ in self._selector.select(0 if found else seconds):
             if self._selector.get_map().get(key.fd) is key:  # an earlier one may have closed it
@@ -178,27 +170,22 @@ class LocalExecutor(Executor):
         return list(found)
 
     def wake(self) -> None:
-        """Writes to a socket that `wait` reads."""
         with contextlib.suppress(OSError):  # it is full, or closed
             self._waker.send(b"!")
 
     def extend_lease(self, until: float) -> None:
-        """Tells the trainer server, which ends the attempts itself."""
         server = self._server
         if server is not None:
             with contextlib.suppress(OSError):  # it has ended, which `wait` will find
                 server.extend_lease(until)
 
     def abandon(self, job_id: str, attempt: int) -> None:
-        """Removes its folder."""
         shutil.rmtree(self._folder(job_id, attempt), ignore_errors=True)
 
     def discard_checkpoints(self, job_id: str) -> None:
-        """Removes the job's folder."""
         shutil.rmtree(self._checkpoints / job_id, ignore_errors=True)
 
     def close(self) -> None:
-        """Kills the trainer server, and with it all attempts."""
         if self._server is not None:
             self._lose_server()
         self._selector.close()

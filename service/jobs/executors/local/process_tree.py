@@ -43,26 +43,19 @@ def kill_session(leader: int) -> None:
         os.kill(leader, signal.SIGKILL)
 
 
-def memory(pid: int) -> int:
-    """Bytes of memory that a process and all below it use; 0 when it has ended. Memory that a child shares with others counts
-    in proportion, so that a fork alone adds almost nothing."""
+def memory_and_cpu(pid: int) -> tuple[int, float]:
+    """Bytes of memory and seconds of processor time that a process and all below it use; 0 when it has ended. Memory that a
+    child shares with others counts in proportion, so that a fork alone adds almost nothing."""
     try:
         process = psutil.Process(pid)
-        taken: int = process.memory_info().rss
+        memory, seconds = process.memory_info().rss, sum(process.cpu_times()[:4])  # with those of its ended children
         below = process.children(recursive=True)
     except psutil.Error:
-        return 0
-    return taken + sum(map(_share, below))
-
-
-def cpu_seconds(pid: int) -> float:
-    """Processor time of a process and all below it, those that have ended and been waited for included; 0 when it has ended."""
-    used = 0.0
-    with contextlib.suppress(psutil.Error):
-        process = psutil.Process(pid)
-        for each in [process, *process.children(recursive=True)]:
-            used += sum(each.cpu_times()[:4])  # user and system, and those of its children
-    return used
+        return 0, 0.0
+    for child in below:
+        with contextlib.suppress(psutil.Error):
+            memory, seconds = memory + _share(child), seconds + sum(child.cpu_times()[:4])
+    return memory, seconds
 
 
 def files(folder: Path, pid: int | None) -> int:
@@ -96,8 +89,5 @@ def _share(process: psutil.Process) -> int:
         for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
-    try:
-        taken: int = process.memory_info().rss
-    except psutil.Error:
-        return 0
-    return taken
+    rss: int = process.memory_info().rss
+    return rss
