@@ -4,7 +4,8 @@ errors mean."""
 import logging
 import sqlite3
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -97,13 +98,8 @@ def open_database(url: str, *, known: bool = False, start_seconds: float = START
         JournalNotOpened: it cannot be reached or written.
     """
     engine = connect_database(url, known=known, start_seconds=start_seconds)
-    try:
+    with _disposed_on_error(engine):
         migrate(engine)
-    except BaseException as error:
-        engine.dispose()
-        if not isinstance(error, DBAPIError):
-            raise
-        raise _not_opened(engine.url, error) from error
     return engine
 
 
@@ -114,18 +110,13 @@ def connect_database(url: str, *, known: bool = False, start_seconds: float = ST
     if known and local and address.database and not Path(address.database).exists():
         raise JournalLost  # connecting would create the file
     engine = _sqlite(address) if local else _postgres(address)
-    try:
+    with _disposed_on_error(engine):
         if not local:
             _wait_for(engine, start_seconds)
         if known:
             with engine.connect() as connection:
                 if _revision(connection) is None:
                     raise JournalLost
-    except BaseException as error:
-        engine.dispose()
-        if not isinstance(error, DBAPIError):
-            raise
-        raise _not_opened(address, error) from error
     return engine
 
 
@@ -272,8 +263,15 @@ def _revision(connection: Connection) -> str | None:
     return revision
 
 
-def _not_opened(address: URL, error: DBAPIError) -> JournalNotOpened:
-    return JournalNotOpened(f"The journal {_shown(address)} cannot be opened: {_reason(error)}")
+@contextmanager
+def _disposed_on_error(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        engine.dispose()
+        if not isinstance(error, DBAPIError):
+            raise
+        raise JournalNotOpened(f"The journal {_shown(engine.url)} cannot be opened: {_reason(error)}") from error
 
 
 def _shown(address: URL) -> str:

@@ -18,9 +18,8 @@ class FairLock:
     """A lock among the threads of this process, acquired in the order of the requests."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._taken = False
-        self._waiting: deque[threading.Lock] = deque()
+        self._released = threading.Condition()
+        self._queue: deque[object] = deque()  # the thread that holds the lock, and those that wait
 
     def __enter__(self) -> Self:
         """Acquires the lock.
@@ -28,27 +27,19 @@ class FairLock:
         Raises:
             JournalUnavailable: it was not free in time.
         """
-        with self._lock:
-            if not self._taken:
-                self._taken = True
-                return self
-            mine = threading.Lock()
-            mine.acquire()
-            self._waiting.append(mine)
-        if not mine.acquire(timeout=MOST_SECONDS):
-            with self._lock:
-                if mine in self._waiting:
-                    self._waiting.remove(mine)
-                    raise JournalUnavailable
-        return self  # or it was released at the last moment
+        mine = object()
+        with self._released:
+            self._queue.append(mine)
+            if not self._released.wait_for(lambda: self._queue[0] is mine, MOST_SECONDS):
+                self._queue.remove(mine)
+                raise JournalUnavailable
+        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Passes the lock to the thread that has waited longest."""
-        with self._lock:
-            if self._waiting:
-                self._waiting.popleft().release()
-            else:
-                self._taken = False
+        with self._released:
+            self._queue.popleft()
+            self._released.notify_all()
 
 
 _of_engines: WeakKeyDictionary[Engine, FairLock] = WeakKeyDictionary()

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnection
@@ -15,7 +16,7 @@ from service.jobs.database import is_full, is_unavailable
 from service.jobs.errors import IllegalMove, JobNotFound, JournalFull, JournalUnavailable
 from service.jobs.fair_lock import write_lock_of
 from service.jobs.job import FINAL, MOVES, Job, Status
-from service.jobs.rows import damage, damaged, json_text, json_value, time_text
+from service.jobs.rows import damage, damaged, json_text, time_text
 from service.jobs.seals import Row, resealed, sealed
 
 Clock = Callable[[], datetime]
@@ -165,7 +166,7 @@ class JournalBase:
         can separate them. Not of a damaged row, whose URL may be another's."""
         if damaged(row):
             return
-        webhook = json_value(row["spec"]).get("webhook")
+        webhook = orjson.loads(row["spec"]).get("webhook")
         if webhook is not None:
             # The job may end a second time: it was resumed after a failure.
             connection.execute(delete(tables.deliveries).where(tables.deliveries.c.job_seq == row["seq"]))

@@ -95,11 +95,6 @@ def json_text(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-def json_value(text: str) -> Any:
-    """The value of a column of JSON."""
-    return orjson.loads(text)
-
-
 def json_or(text: Any, otherwise: dict[str, Any]) -> dict[str, Any]:
     """The object in a column of JSON; `otherwise` if it is damaged."""
     try:

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from contextlib import suppress
+from concurrent.futures import Future
 from typing import Any
 
 import httpx
@@ -73,29 +73,18 @@ def _request(url: Url, address: str, headers: dict[str, str], body: bytes, timeo
 async def _addresses(url: Url) -> list[str]:
     """The addresses of the host. Looked up in a daemon thread, which a stop of the service does not wait for: a look-up may
     take long and cannot be cancelled."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[list[str]] = loop.create_future()
-
-    def settle(found: list[str] | OSError) -> None:
-        if answer.done():
-            return
-        if isinstance(found, OSError):
-            answer.set_exception(found)
-        else:
-            answer.set_result(found)
+    found: Future[list[str]] = Future()
+    found.set_running_or_notify_cancel()
 
     def look_up() -> None:
+        host = str(url.host).strip("[]")
         try:
-            host = str(url.host).strip("[]")
-            found: list[str] | OSError = [
-                str(each[4][0]) for each in socket.getaddrinfo(host, url.port, type=socket.SOCK_STREAM)
-            ]
-        except OSError as error:
-            found = error
+            addresses = socket.getaddrinfo(host, url.port, type=socket.SOCK_STREAM)
+            found.set_result([str(each[4][0]) for each in addresses])
         except UnicodeError:  # a label is too long
-            found = socket.gaierror(socket.EAI_NONAME, "no such name")
-        with suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(settle, found)
+            found.set_exception(socket.gaierror(socket.EAI_NONAME, "no such name"))
+        except OSError as error:
+            found.set_exception(error)
 
     threading.Thread(target=look_up, name="webhook address", daemon=True).start()
-    return (await answer)[:MOST_ADDRESSES]
+    return (await asyncio.wrap_future(found))[:MOST_ADDRESSES]

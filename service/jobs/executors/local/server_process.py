@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from service import interpreter
@@ -40,28 +41,17 @@ class TrainerServerProcess:
         environment |= {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "TMPDIR": str(temporary)}
         module = "service.jobs.executors.local.trainer_server"
         command = interpreter.command(module, "fork" if forks else "spawn")
-        ours, theirs = socket.socketpair()
-        descriptor = theirs.fileno()
-        reading, writing = os.pipe()
-        try:
-            with theirs:
-                self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                    [*command, str(descriptor), entry, *preload],
-                    env=environment,
-                    pass_fds=[descriptor],
-                    stdin=subprocess.DEVNULL,
-                    stdout=writing,
-                    stderr=writing,
-                )
-        except BaseException:
-            ours.close()
-            os.close(reading)
-            raise
-        finally:
-            os.close(writing)
-        self.channel = JsonChannel(ours)
+        with _connection() as (self.channel, output, theirs, writing):
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [*command, str(theirs.fileno()), entry, *preload],
+                env=environment,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+            )
         self._sending = threading.Lock()  # one thread requests attempts, another extends their lease
-        self.output = Output(reading)
+        self.output = Output(output)
         self.pids: dict[int, int] = {}  # of the attempts that run, by ticket
         self._unwanted: set[int] = set()
         self.ready = False
@@ -73,22 +63,12 @@ class TrainerServerProcess:
         Raises:
             OSError: the trainer server is gone, or has no room for another.
         """
-        ours, theirs = socket.socketpair()
-        channel = JsonChannel(ours)
-        reading, writing = os.pipe()
-        try:
-            with theirs:
-                # A path, never the job itself: sending a long line would block until somebody reads it.
-                channel.send({"job": str(job)})
-                with self._sending:
-                    socket.send_fds(self.channel.socket, [b'{"run":%d}\n' % ticket], [theirs.fileno(), writing])
-        except BaseException:
-            channel.close()
-            os.close(reading)
-            raise
-        finally:
-            os.close(writing)
-        return channel, reading
+        with _connection() as (channel, output, theirs, writing):
+            # A path, never the job itself: sending a long line would block until somebody reads it.
+            channel.send({"job": str(job)})
+            with self._sending:
+                socket.send_fds(self.channel.socket, [b'{"run":%d}\n' % ticket], [theirs.fileno(), writing])
+        return channel, output
 
     def extend_lease(self, until: float) -> None:
         """Lets the attempts run until then. From any thread.
@@ -150,3 +130,17 @@ class TrainerServerProcess:
         status = self._process.wait()
         self.output.close()
         return status
+
+
+@contextlib.contextmanager
+def _connection() -> Iterator[tuple[JsonChannel, int, socket.socket, int]]:
+    """Our ends of a channel and of a pipe for output, and theirs, which are closed at the end; after an error all are."""
+    with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
+        channel, other = socket.socketpair()
+        ours.callback(channel.close)
+        theirs.callback(other.close)
+        reading, writing = os.pipe()
+        ours.callback(os.close, reading)
+        theirs.callback(os.close, writing)
+        yield JsonChannel(channel), reading, other, writing
+        ours.pop_all()
