@@ -42,9 +42,7 @@ class Watched:
     watchers: int = 0
     wait_for_read: list[asyncio.Future[Job]] = field(default_factory=list)
     wait_for: dict[asyncio.Future[Job], Reached] = field(default_factory=dict)
-    pages: dict[int, asyncio.Future[list[Event]]] = field(
-        default_factory=dict
-    )  # that are being read, by the event before
+    pages: dict[int, asyncio.Future[list[Event]]] = field(default_factory=dict)  # being read, by the event before
 
     def follows(self, after: int) -> bool:
         """Whether there is news after that event: another event, or the end of the job."""
@@ -210,9 +208,8 @@ class Feed:
             elif mark != before:
                 with suppress(JobNotFound):  # at the next read
                     job = self._shown(self._journal.outline(job_id))
-                    events = (
-                        [] if before is None else self._journal.events(job_id, after=before.event, limit=self._page)
-                    )
+                    since = None if before is None else before.event
+                    events = [] if since is None else self._journal.events(job_id, after=since, limit=self._page)
                     found[job_id] = mark, job, events
         return found
 
@@ -236,9 +233,8 @@ class Feed:
         woken: list[tuple[asyncio.Future[Any], Job | None]] = []
         for job_id, job in watched.items():
             woken += [(each, job.job) for each in reads[job_id]]
-            woken += [
-                (each, job.job) for each, wanted in job.wait_for.items() if job.gone or self.closed or wanted(job)
-            ]
+            over = job.gone or self.closed
+            woken += [(each, job.job) for each, reached in job.wait_for.items() if over or reached(job)]
         for number, (future, known) in enumerate(woken, 1):
             if future.done():
                 continue

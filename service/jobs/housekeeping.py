@@ -44,7 +44,9 @@ class Housekeeping(JournalBase):
 
     def forget_old(self, days: float) -> None:
         """Removes old events, deliveries and idempotency keys from the journal."""
-        self._forget_keys()
+        keys = tables.idempotency_keys
+        with self._write() as connection:
+            connection.execute(delete(keys).where(keys.c.created_at < time_text(self._clock() - idempotency.KEPT)))
         while self._forget_events(days):
             pass
         self._shorten_histories()
@@ -77,11 +79,6 @@ class Housekeeping(JournalBase):
         for folder in checkpoints.glob("*"):
             if not self._keeps_checkpoints(folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
-
-    def _forget_keys(self) -> None:
-        keys = tables.idempotency_keys
-        with self._write() as connection:
-            connection.execute(delete(keys).where(keys.c.created_at < time_text(self._clock() - idempotency.KEPT)))
 
     def _forget_events(self, days: float) -> bool:
         """Removes those of some jobs; returns whether there may be more."""

@@ -59,15 +59,13 @@ class Journal(JournalBase):
 
     def marks(self, job_ids: Sequence[str]) -> dict[str, Mark]:
         """The marks of those of these jobs that exist."""
-        jobs, found = tables.jobs.c, dict[str, Mark]()
+        jobs, marks = tables.jobs.c, dict[str, Mark]()
+        query = select(jobs.id, jobs.status, jobs.requested, jobs.attempt, jobs.last_event)
         with self._read() as connection:
             for start in range(0, len(job_ids), IDS_AT_ONCE):
                 ids = [each for each in job_ids[start : start + IDS_AT_ONCE] if "\0" not in each]
-                query = select(jobs.id, jobs.status, jobs.requested, jobs.attempt, jobs.last_event).where(
-                    jobs.id.in_(ids)
-                )
-                found |= {job_id: Mark(*about) for job_id, *about in connection.execute(query)}
-        return found
+                marks |= {job_id: Mark(*mark) for job_id, *mark in connection.execute(query.where(jobs.id.in_(ids)))}
+        return marks
 
     def list_jobs(
         self, *, status: Status | None = None, model_name: str | None = None, after: str | None = None, limit: int = 20
@@ -102,9 +100,8 @@ class Journal(JournalBase):
     def events(self, job_id: str, *, after: int = 0, limit: int = 1000, most_bytes: int | None = None) -> list[Event]:
         """The job's events numbered above `after`, in order: at most `limit`, and no more after `most_bytes`."""
         with self._read() as connection:
-            return histories.events(
-                connection, found(connection, job_id), after, limit, most_bytes, self._most_metric_events
-            )
+            row = found(connection, job_id)
+            return histories.events(connection, row, after, limit, most_bytes, self._most_metric_events)
 
     def attempts(self, job_id: str) -> list[AttemptRecord]:
         """The attempts at the job, in order."""

@@ -11,15 +11,8 @@ from service.jobs.errors import WebhooksMisconfigured
 
 # Link-local addresses, and the other addresses of the metadata services of clouds.
 REFUSED = [
-    ip_network(each)
-    for each in (
-        "169.254.0.0/16",
-        "fe80::/10",
-        "fd00:ec2::254/128",
-        "100.100.100.200/32",
-        "168.63.129.16/32",
-        "192.0.0.192/32",
-    )
+    *(ip_network(each) for each in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128")),
+    *(ip_network(each) for each in ("100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32")),
 ]
 NAT64 = ip_network("64:ff9b::/96")
 

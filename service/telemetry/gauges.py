@@ -41,8 +41,6 @@ class Surroundings(Collector):
         except OSError:
             pass  # the folder is not there at the moment
         else:
-            yield GaugeMetricFamily("modelwright_home_free_bytes", "Bytes free where the home is.", float(disk.free))
-            yield GaugeMetricFamily(
-                "modelwright_home_size_bytes", "Bytes of the disk with the home.", float(disk.total)
-            )
+            yield GaugeMetricFamily("modelwright_home_free_bytes", "Bytes free where the home is.", disk.free)
+            yield GaugeMetricFamily("modelwright_home_size_bytes", "Bytes of the disk with the home.", disk.total)
         yield InfoMetricFamily("modelwright_build", "The versions of the software.", self._versions)

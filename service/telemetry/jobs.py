@@ -21,29 +21,14 @@ class JobFigures:
     """Counters and histograms of the jobs of this service. Called by the journal after commits."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._attempts = Counter(
-            "modelwright_attempts_total", "Attempts at trainings that ended, by how.", ["end"], registry=registry
-        )
-        self._waited = Histogram(
-            "modelwright_job_queue_seconds",
-            "Seconds that jobs waited for their first attempt.",
-            buckets=SECONDS,
-            registry=registry,
-        )
-        self._took = Histogram(
-            "modelwright_job_seconds",
-            "Seconds from a job's submission to its end.",
-            ["status"],
-            buckets=SECONDS,
-            registry=registry,
-        )
-        self._stages = Histogram(
-            "modelwright_training_stage_seconds",
-            "Seconds that attempts spent in a stage of their training.",
-            ["stage"],
-            buckets=STAGE_SECONDS,
-            registry=registry,
-        )
+        about = "Attempts at trainings that ended, by how."
+        self._attempts = Counter("modelwright_attempts_total", about, ["end"], registry=registry)
+        about = "Seconds that jobs waited for their first attempt."
+        self._waited = Histogram("modelwright_job_queue_seconds", about, buckets=SECONDS, registry=registry)
+        about = "Seconds from a job's submission to its end."
+        self._took = Histogram("modelwright_job_seconds", about, ["status"], buckets=SECONDS, registry=registry)
+        name, about = "modelwright_training_stage_seconds", "Seconds that attempts spent in a stage of their training."
+        self._stages = Histogram(name, about, ["stage"], buckets=STAGE_SECONDS, registry=registry)
 
     def moved(self, job: Job, end: str | None) -> None:
         """A job's status has changed; `end` is how its attempt ended, if one did."""

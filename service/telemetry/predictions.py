@@ -50,9 +50,8 @@ class PredictionFigures(Collector):
         found = self._stages.get((name, number, stage))
         if found is None:
             name, number = self._label(name, number)
-            found = self._stages.setdefault(
-                (name, number, stage), UnlockedHistogram(ROWS if stage == BATCH else SECONDS)
-            )
+            new = UnlockedHistogram(ROWS if stage == BATCH else SECONDS)
+            found = self._stages.setdefault((name, number, stage), new)
         found.observe(value, times)
 
     def answered(self, name: str, number: int, status: int) -> None:
@@ -85,17 +84,15 @@ class PredictionFigures(Collector):
 
     def collect(self) -> Iterator[Metric]:
         labels = ["model", "version"]
-        seconds = HistogramMetricFamily(
-            "modelwright_prediction_seconds", "Seconds that predictions spent in a stage.", labels=[*labels, "stage"]
-        )
+        about = "Seconds that predictions spent in a stage."
+        seconds = HistogramMetricFamily("modelwright_prediction_seconds", about, labels=[*labels, "stage"])
         rows = HistogramMetricFamily("modelwright_batch_rows", "Rows that shared a forward.", labels=labels)
         for (name, number, stage), each in list(self._stages.items()):
             family, last = (rows, []) if stage == BATCH else (seconds, [stage])
             family.add_metric([name, _text(number), *last], each.buckets(), each.total)
         yield from (seconds, rows)
-        answers = CounterMetricFamily(
-            "modelwright_predictions", "Prediction requests that were answered.", labels=[*labels, "status"]
-        )
+        about = "Prediction requests that were answered."
+        answers = CounterMetricFamily("modelwright_predictions", about, labels=[*labels, "status"])
         for (name, number, status), count in list(self._answers.items()):
             answers.add_metric([name, _text(number), str(status)], count)
         yield answers

@@ -26,7 +26,7 @@ def reap_for_all() -> None:
 def kill_strays(attempts: set[int]) -> None:
     """Kills the children of this process that neither are attempts nor belong to the session of one. Their own children
     become this process's: to be called again whenever a child has ended."""
-    for pid in _children():
+    for pid in (child.pid for child in psutil.Process().children()):
         if pid not in attempts:
             with contextlib.suppress(OSError):  # it has just ended
                 if os.getsid(pid) not in attempts:
@@ -74,14 +74,6 @@ def _blocks(path: Path, *, unlinked: bool = False) -> int:
         if stat.S_ISREG(about.st_mode) and not (unlinked and about.st_nlink):
             return about.st_blocks * 512
     return 0
-
-
-def _children() -> list[int]:
-    if sys.platform != "linux":
-        return []
-    with contextlib.suppress(OSError):
-        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
-    return [each.pid for each in psutil.Process().children()]
 
 
 def _share(process: psutil.Process) -> int:
