@@ -26,23 +26,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LeaseTimes:
-    """How often services beat, and how long they wait for each other's beats; all in seconds.
+    """How often services beat, and how long they wait for each other's beats, in seconds. The last three matter only where
+    the journal can be reached from other machines."""
 
-    Attributes:
-        beat: between two beats of a service that runs something.
-        allowed: for which attempts may run after the last beat.
-        expired: without a beat after which another service takes over; more than `allowed`.
-        idle_beat: between two beats of a service that runs nothing, where the journal can be reached from other machines.
-        lapsed: after its own last beat for which a service there may still take over.
-        gone: without a beat after which another service there is forgotten.
-    """
-
-    beat: float = 1.0
-    allowed: float = 5.0
-    expired: float = 8.0
-    idle_beat: float = 5.0
-    lapsed: float = 20.0
-    gone: float = 40.0
+    beat: float = 1.0  # between two beats of a service that runs something
+    allowed: float = 5.0  # after its last beat, for which attempts may run
+    expired: float = 8.0  # without a beat, after which another service takes over; more than `allowed`
+    idle_beat: float = 5.0  # between two beats of a service that runs nothing
+    lapsed: float = 20.0  # after its own last beat, for which a service may still take over
+    gone: float = 40.0  # without a beat, after which another service is forgotten
 
 
 class Leases:

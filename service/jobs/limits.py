@@ -12,15 +12,8 @@ from service.jobs.running_attempt import RunningAttempt
 
 @dataclass(frozen=True)
 class AttemptLimits:
-    """The limits of one attempt and the processes that it has started.
-
-    Attributes:
-        memory_bytes: of memory; None for no limit.
-        seconds: that it may run; None for no limit.
-        free_disk_bytes: with less space left on the disk nothing can be committed any more, not even a cancel, so an attempt
-            with many temporary files is ended.
-        temporary_bytes: of temporary files that it may have even then.
-    """
+    """The limits of one attempt and the processes that it has started; None for no limit. With less free disk space nothing
+    can be committed any more, not even a cancel: then an attempt with more temporary files is ended."""
 
     memory_bytes: int | None = None
     seconds: float | None = None

@@ -44,14 +44,8 @@ def verify(engine: Engine) -> Iterator[DamagedRow]:
     """
     jobs = tables.jobs
     yield from _walk(engine, jobs, select(jobs), _job)
-    for name, number in (
-        ("attempts", "number"),
-        ("events", "number"),
-        ("metrics", "first_epoch"),
-        ("deliveries", None),
-    ):
-        table = tables.metadata.tables[name]
-        order = [table.c.job_seq] if number is None else [table.c.job_seq, table.c[number]]
+    for table in (tables.attempts, tables.events, tables.metrics, tables.deliveries):
+        order = [column for column in table.c if column.name in ("job_seq", "number", "first_epoch")]
         query = select(table, jobs.c.id.label("whose")).outerjoin(jobs, jobs.c.seq == table.c.job_seq).order_by(*order)
         yield from _walk(engine, table, query, _row_of_job)
     records = tables.records

@@ -11,19 +11,13 @@ class RequestFigures:
     """Counted by method, route template and status: clients cannot create new labels."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._answered = Counter(
-            "modelwright_http_requests_total",
-            "Requests that were answered, predictions left aside.",
-            ["method", "route", "status"],
-            registry=registry,
-        )
-        self._seconds = Histogram(
+        labels, about = ["method", "route"], "Requests that were answered, predictions left aside."
+        self._answered = Counter("modelwright_http_requests_total", about, [*labels, "status"], registry=registry)
+        name, about = (
             "modelwright_http_request_seconds",
             "Seconds until the answer to a request began, predictions left aside.",
-            ["method", "route"],
-            buckets=SECONDS,
-            registry=registry,
         )
+        self._seconds = Histogram(name, about, labels, buckets=SECONDS, registry=registry)
         self.streams = Gauge("modelwright_event_streams", "Event streams that are open.", registry=registry)
 
     def answered(self, method: str, route: str | None, status: int, seconds: float) -> None:

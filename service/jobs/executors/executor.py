@@ -6,29 +6,19 @@ from typing import Any, Literal, NamedTuple
 
 
 class Exit(NamedTuple):
-    """How an attempt ended.
-
-    Attributes:
-        reason: `exited`: by itself, or killed; `fenced`: its lease expired; `lost`: what ran it ended, and the attempt with it.
-        detail: for people: `exit status 3`, `signal 9`.
-    """
+    """How an attempt ended: by itself or killed (`exited`), because its lease expired (`fenced`), or together with what ran it
+    (`lost`)."""
 
     reason: Literal["exited", "fenced", "lost"]
-    detail: str
+    detail: str  # for people: `exit status 3`, `signal 9`
 
 
 class Usage(NamedTuple):
-    """What an attempt and the processes that it has started use now.
+    """What an attempt and the processes that it has started use now."""
 
-    Attributes:
-        memory_bytes: resident memory; what processes share is counted once.
-        cpu_seconds: processor time since the attempt began.
-        free_disk_bytes: what is left of the disk on which it has its temporary files.
-    """
-
-    memory_bytes: int
-    cpu_seconds: float
-    free_disk_bytes: float
+    memory_bytes: int  # resident; what they share is counted once
+    cpu_seconds: float  # since it began
+    free_disk_bytes: float  # left of the disk that has its temporary files
 
 
 class AttemptHandle(ABC):

@@ -27,6 +27,7 @@ import tempfile
 import time
 import traceback
 from collections import deque
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,10 @@ class TrainerServer:
 
     def serve(self) -> None:
         """Starts attempts and reports how they end."""
-        self._wake_on_child_exit()
+        self._woken.setblocking(False)
+        self._waker.setblocking(False)
+        signal.set_wakeup_fd(self._waker.fileno())
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # so that the end of a child writes to the waker
         self._selector.register(self._control, selectors.EVENT_READ)
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._channel.send({"ready": True})
@@ -71,7 +75,7 @@ class TrainerServer:
             while self._receive():
                 self._fence()
                 self._send_heartbeat()
-                ended = _reap()
+                ended = list(_reap())
                 if ended:
                     kill_strays(self._tickets.keys() - {pid for pid, _ in ended})
                 for pid, status in ended:
@@ -117,7 +121,8 @@ class TrainerServer:
 
     def _begin(self, ticket: int, descriptor: int, output: int) -> None:
         try:
-            forks = self._forks and threads() == 1
+            # With a second thread a fork could deadlock the child.
+            forks = self._forks and len(list(Path("/proc/self/task").iterdir())) == 1
             pid = self._fork(descriptor, output) if forks else self._spawn(descriptor, output)
         except OSError:  # too many processes, or no memory for another: the other attempts go on
             traceback.print_exc()
@@ -161,12 +166,6 @@ class TrainerServer:
         command = interpreter.command("service.jobs.executors.local.trainer_server", "attempt", *passed, self._entry)
         return os.posix_spawn(sys.executable, command, os.environ, setsid=True)
 
-    def _wake_on_child_exit(self) -> None:
-        self._woken.setblocking(False)
-        self._waker.setblocking(False)
-        signal.set_wakeup_fd(self._waker.fileno())
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-
 
 def load(entry: str) -> Work:
     """The work, from its dotted name `package.module:function`."""
@@ -201,22 +200,11 @@ def redirect_output(output: int) -> None:
     os.close(output)
 
 
-def threads() -> int:
-    """How many threads this process has; with more than one a fork could deadlock the child."""
-    return len(list(Path("/proc/self/task").iterdir()))
-
-
-def _reap() -> list[tuple[int, int]]:
+def _reap() -> Iterator[tuple[int, int]]:
     """The children that have ended, each with its exit status; a negative one is the signal that killed it."""
-    ended: list[tuple[int, int]] = []
-    while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return ended
-        if pid == 0:
-            return ended
-        ended.append((pid, os.waitstatus_to_exitcode(status)))
+    with contextlib.suppress(ChildProcessError):
+        while (child := os.waitpid(-1, os.WNOHANG))[0]:
+            yield child[0], os.waitstatus_to_exitcode(child[1])
 
 
 def main(arguments: list[str]) -> int:
