@@ -117,16 +117,13 @@ class Trainings:
 
     def gauges(self) -> Gauges:
         """Their gauges for Prometheus."""
+        fenced = "Attempts that were ended because this service could not say in time that it lives."
         return Gauges(
             [
                 ("modelwright_trainer_server_ready", "Whether trainings can begin.", lambda: self._runner.ready),
                 ("modelwright_training_slots", "Trainings that may run at a time.", lambda: self._settings.slots),
                 ("modelwright_training_slots_in_use", "Trainings that run.", lambda: self._runner.busy),
-                (
-                    "modelwright_attempts_fenced_total",
-                    "Attempts that were ended because this service could not say in time that it lives.",
-                    lambda: self._runner.fenced,
-                ),
+                ("modelwright_attempts_fenced_total", fenced, lambda: self._runner.fenced),
             ]
         )
 

@@ -19,6 +19,7 @@ from service.jobs.rows import damaged, job_of, json_text, time_text
 from service.jobs.seals import Row, seal_of
 
 RESUMABLE_FOR = timedelta(days=7)  # that a job keeps its checkpoint after a failure outside of it
+DAMAGED = "the job is damaged in the journal, and can only be cancelled"
 IDS_AT_ONCE = 500  # in one statement
 MOST_BYTES = 4 * 2**20  # of rows in a page
 
@@ -224,7 +225,7 @@ class Journal(JournalBase):
             row = found(connection, job_id, lock=True)
             job = job_of(row)
             if job.damaged:
-                raise IllegalMove("the job is damaged in the journal, and can only be cancelled")
+                raise IllegalMove(DAMAGED)
             if job.resumable:
                 row = self._resume_failed(connection, row)
             elif job.final or job.requested == "cancel":
@@ -253,7 +254,10 @@ class Journal(JournalBase):
             if job.status is to or job.requested == request:
                 return job
             if job.damaged and row["status"] not in {Status.RUNNING, Status.SUCCEEDED}:
-                row = self._put_away(connection, row, to)
+                if to is not Status.CANCELLED:
+                    raise IllegalMove(DAMAGED)
+                self._close_damaged(connection, row, to)
+                row = found(connection, row["id"])
             elif row["publishing"]:
                 raise IllegalMove("the job is publishing its model, and can no longer be stopped")
             elif job.final or job.requested == "cancel":
@@ -267,13 +271,6 @@ class Journal(JournalBase):
         if job.final:
             self._moved(job, None)
         return job
-
-    def _put_away(self, connection: Connection, row: Row, to: Status) -> Row:
-        """Ends a damaged job, which can only be cancelled."""
-        if to is not Status.CANCELLED:
-            raise IllegalMove("the job is damaged in the journal, and can only be cancelled")
-        self._close_damaged(connection, row, to)
-        return found(connection, row["id"])
 
     def fail_waiting(self, job_id: str, error: dict[str, Any]) -> Job:
         """Fails a job that waits.

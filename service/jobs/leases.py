@@ -12,10 +12,9 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from service.jobs.beat_ages import BeatAges
 from service.jobs.errors import JournalUnavailable
 from service.jobs.job import Job
 from service.jobs.job_queue import JobQueue
@@ -175,3 +174,20 @@ class Leases:
             self._queue.forget(owner)
             del ages[owner]
         return all(self._ownership.dead(owner) for owner in ages)
+
+
+class BeatAges:
+    """How old the newest beat of each service is, as this process has observed it."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._seen: dict[str, tuple[int, float]] = {}  # the last count of each service, and when it was first seen
+
+    def of(self, beats: Mapping[str, int]) -> dict[str, float]:
+        """The age of each service's newest beat in seconds, from how often each has beaten; 0 for one that is new."""
+        now = self._clock()
+        self._seen = {
+            owner: self._seen[owner] if self._seen.get(owner, (None,))[0] == beat else (beat, now)
+            for owner, beat in beats.items()
+        }
+        return {owner: now - since for owner, (_, since) in self._seen.items()}

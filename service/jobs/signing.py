@@ -27,19 +27,15 @@ class Signer:
         """The headers by which a receiver verifies the sender and the time. `seconds` is the Unix time."""
         signed = b"%s.%d.%s" % (message_id.encode(), seconds, body)
         signature = base64.b64encode(hmac.digest(self._key, signed, hashlib.sha256)).decode()
-        return {
-            "webhook-id": message_id,
-            "webhook-timestamp": str(seconds),
-            "webhook-signature": f"v1,{signature}",
-        }
+        about = {"webhook-id": message_id, "webhook-timestamp": str(seconds)}
+        return about | {"webhook-signature": f"v1,{signature}"}
 
 
 def _key(secret: str) -> bytes:
     wanted = f"{PREFIX} and base64, or a text, of at least {FEWEST_BYTES} bytes"
     if not secret:
-        raise WebhooksMisconfigured(
-            f"MODELWRIGHT_WEBHOOK_HOSTS is set, so MODELWRIGHT_WEBHOOK_SECRET must be: {wanted}"
-        )
+        message = f"MODELWRIGHT_WEBHOOK_HOSTS is set, so MODELWRIGHT_WEBHOOK_SECRET must be: {wanted}"
+        raise WebhooksMisconfigured(message)
     key = secret.encode()
     if secret.startswith(PREFIX):
         try:

@@ -1,4 +1,4 @@
-"""Finds the rows of the journal that are damaged, lost or stray."""
+"""Finds damage in the journal: in SQLite's file by its own means, and the rows that are damaged, lost or stray."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from sqlalchemy import Engine, Select, Table, func, select
 from sqlalchemy.exc import DBAPIError
 
 from service.jobs import series, tables
-from service.jobs.database import is_damage
+from service.jobs.database import is_damage, is_up_to_date
+from service.jobs.errors import JournalNotOpened
 from service.jobs.journal_base import MOST_METRIC_EVENTS
 from service.jobs.records import has_digest, matches_digest
 from service.jobs.rows import damaged, job_of
@@ -34,6 +35,24 @@ class DamagedRow:
     table: str
     key: str
     problem: Problem
+
+
+def integrity(engine: Engine) -> Iterator[str]:
+    """Yields a line for each problem that SQLite finds in the file; none for PostgreSQL, which has tools of its own.
+
+    Raises:
+        JournalNotOpened: another version of the software has written the journal.
+    """
+    with engine.connect() as connection:
+        if not is_up_to_date(connection):
+            raise JournalNotOpened("Another version of Modelwright has written it: start this one once, then verify.")
+        if engine.dialect.name != "sqlite":
+            return
+        try:
+            found = [str(text) for (text,) in connection.exec_driver_sql("PRAGMA integrity_check")]
+        except DBAPIError as error:
+            found = [str(error.orig)]
+        yield from (" ".join(text.split()) for text in found if text != "ok")
 
 
 def verify(engine: Engine) -> Iterator[DamagedRow]:

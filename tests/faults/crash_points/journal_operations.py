@@ -14,12 +14,11 @@ from service.jobs import tables
 from service.jobs.database import MIGRATIONS, open_database
 from service.jobs.errors import JobsError
 from service.jobs.housekeeping import Housekeeping
-from service.jobs.integrity import integrity
 from service.jobs.job import Job, Status
 from service.jobs.job_queue import JobQueue
 from service.jobs.journal import Journal
 from service.jobs.outbox import Delivery, Outbox
-from service.jobs.verification import verify
+from service.jobs.verification import integrity, verify
 from tests.faults.crash_points.operation import Kind, Operation
 
 RECORDS = {"data": {"kind": "records", "records": [{"x": 1, "y": 2}] * 3}}

@@ -48,7 +48,6 @@ class Output:
     def _log(self, line: bytes) -> None:
         if line.strip():
             # A line stays one line, so that no output can pass for another log line.
-            text = "".join(
-                each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line.decode(errors="replace")
-            )
+            signs = line.decode(errors="replace")
+            text = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in signs)
             log.info("%s prints: %s", self._source, text, extra=self._extra)
