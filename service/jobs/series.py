@@ -68,7 +68,7 @@ def lost(connection: Connection, row: Row) -> bool:
 
 def _is_short(connection: Connection, row: Row, chunks: Sequence[Row]) -> bool:
     """Whether they have fewer epochs than the job's row says. Jobs of older versions may have more."""
-    # Counted again: an attempt that resumed earlier may have removed some since the row was read.
+    # Read again: an attempt that resumed earlier may have removed some since the row was read.
     now = connection.execute(select(jobs.c.points).where(jobs.c.seq == row["seq"])).scalar() or 0
     counted: int = min(row["points"], now)
     return len(_joined(chunks)["epoch"]) < counted

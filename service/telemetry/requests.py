@@ -8,7 +8,7 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 
 
 class RequestFigures:
-    """Counted by method, route template and status: clients cannot create new labels."""
+    """Labels are method, route template and status: clients cannot create new labels."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         labels, about = ["method", "route"], "Requests that were answered, predictions left aside."
