@@ -32,7 +32,7 @@ from service.api.routes import (
     training_jobs,
 )
 from service.api.security_headers import ALWAYS
-from service.background.channel import Wire
+from service.background.channel import Channel
 from service.background.trainings import open_journal, plug_in_kinds
 from service.composition.predictions import Entry, OpenPredictions, entry
 from service.composition.services import open_services
@@ -70,7 +70,7 @@ class Application(NamedTuple):
     services: Holder[Services]
 
 
-def create_app(startup: Startup, engine: Engine | None = None, wire: Wire | None = None) -> Application:
+def create_app(startup: Startup, engine: Engine | None = None, wire: Channel | None = None) -> Application:
     """The application. Its services are opened by its lifespan.
 
     Args:
@@ -108,7 +108,7 @@ def create_app(startup: Startup, engine: Engine | None = None, wire: Wire | None
     return Application(app, first, metrics, services)
 
 
-def serve(startup: Startup, listeners: list[socket.socket] | None = None, wire: Wire | None = None) -> None:
+def serve(startup: Startup, listeners: list[socket.socket] | None = None, wire: Channel | None = None) -> None:
     """Serves until SIGTERM or SIGINT.
 
     Args:
@@ -140,7 +140,7 @@ def serve(startup: Startup, listeners: list[socket.socket] | None = None, wire: 
         headers=ALWAYS,
     )
     if wire is not None:
-        wire.heed["stop"] = lambda _: server.announce()
+        wire.handlers["stop"] = lambda _: server.announce()
     server.serve_on(listeners or open_listeners(settings.host, settings.port))
     if not server.started:
         sys.exit(1)

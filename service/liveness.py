@@ -25,10 +25,12 @@ class Liveness:
     Args:
         pid: of a child whose native code may hold the interpreter lock, so that it sends no heartbeats: using CPU time then
             counts as a sign of life. None for a child without such code.
+        silence: seconds without a heartbeat after which it stands still; `SILENCE` if None.
     """
 
-    def __init__(self, pid: int | None = None) -> None:
+    def __init__(self, pid: int | None = None, *, silence: float | None = None) -> None:
         self._pid = pid
+        self._most = SILENCE if silence is None else silence
         self._silent = self._used = 0.0  # seconds
         self._looked = time.monotonic()
 
@@ -43,7 +45,7 @@ class Liveness:
         self._looked = now
         if self._pid is not None and (used := _processor_time(self._pid)) != self._used:
             self._used, self._silent = used, 0.0
-        return self._silent >= SILENCE
+        return self._silent >= self._most
 
 
 def beat(descriptor: int) -> None:

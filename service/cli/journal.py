@@ -22,7 +22,7 @@ def verify(as_json: AsJson = False, home: Home = None) -> None:
     from service import opening
     from service.jobs.database import connect_database
     from service.jobs.errors import JournalUnavailable
-    from service.jobs.integrity import integrity
+    from service.jobs.verification import integrity
     from service.jobs.verification import verify as damaged_rows
     from service.settings import Settings
 

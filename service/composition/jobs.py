@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from model_store import Store
 from service.api.routes import training_jobs
 from service.api.schemas.job import job_document
-from service.background.channel import Wire
+from service.background.channel import Channel
 from service.background.trainings import Trainings
 from service.jobs.feed import Feed
 from service.jobs.journal import Journal
@@ -32,7 +32,7 @@ class Jobs:
         engine: Engine,
         store: Store,
         current: VersionResolver,
-        wire: Wire | None,
+        wire: Channel | None,
     ) -> None:
         self._metrics, self._wire = metrics, wire
         with_latest_current = partial(training_jobs.with_latest_current, current)
@@ -47,7 +47,7 @@ class Jobs:
                 engine,
                 store,
                 self.watchers,
-                self.feed.ring,
+                self.feed.notify,
                 lambda job: job_document(with_latest_current(job)),
                 startup.audit,
                 startup.webhooks,
@@ -58,7 +58,7 @@ class Jobs:
         if self._trainings is not None:
             self._trainings.wake()
         elif self._wire is not None:
-            self._wire.say("wake")
+            self._wire.send("wake")
 
     def drain(self) -> None:
         """Ends long waits for jobs, and starts no more trainings, before the service stops."""
@@ -79,15 +79,15 @@ class Jobs:
                 stack.callback(self._trainings.stop)
                 stack.callback(asyncio.create_task(self._trainings.tidy()).cancel)
             if (wire := self._wire) is not None:
-                wire.heed["job"] = self.feed.ring
-                wire.heed["tell"] = lambda _: wire.say("told", families(self._metrics.registry))
+                wire.handlers["job"] = self.feed.notify
+                wire.handlers["tell"] = lambda _: wire.send("told", families(self._metrics.registry))
                 stack.callback(wire.close)
                 await wire.open()
             yield
 
     def _changed(self, job_id: str) -> None:
-        self.feed.ring(job_id)
+        self.feed.notify(job_id)
         if self._trainings is not None:
             self._trainings.changed()
         if self._wire is not None:
-            self._wire.say("job", job_id)
+            self._wire.send("job", job_id)

@@ -17,7 +17,7 @@ from service.access.keyring import Keyring
 from service.api.dependencies import Services
 from service.api.holder import Holder
 from service.api.pools import Pools
-from service.background.channel import Wire
+from service.background.channel import Channel
 from service.background.trainings import memory_limit
 from service.composition.jobs import Jobs
 from service.composition.predictions import (
@@ -51,7 +51,7 @@ async def open_services(
     metrics: Metrics,
     predictions: Holder[OpenPredictions],
     engine: Engine,
-    wire: Wire | None,
+    wire: Channel | None,
 ) -> AsyncIterator[Services]:
     """The services, at work inside the `async with` block.
 
@@ -89,7 +89,7 @@ def _services(
     warm: WarmModels,
     current: VersionResolver,
     jobs: Jobs,
-    wire: Wire | None,
+    wire: Channel | None,
 ) -> Services:
     settings, keyring, home = startup.settings, startup.keyring, startup.home
     destinations, _ = startup.webhooks
@@ -118,7 +118,7 @@ def _services(
 
 
 def _exposition(
-    metrics: Metrics, journal: Journal, keyring: Keyring, home: Path, wire: Wire | None
+    metrics: Metrics, journal: Journal, keyring: Keyring, home: Path, wire: Channel | None
 ) -> Callable[[], Awaitable[bytes]]:
     """A function that collects the metrics of this process, or of all processes of the service, as text.
 

@@ -21,7 +21,7 @@ from service.background.channel import LONGEST_LINE, line_of
 from service.http_server.sockets import address_of, open_listeners, take_no_more
 from service.settings import SECRETS, Settings, forget_secrets, variable_of
 from service.telemetry import logs
-from service.telemetry.totals import Family, only_summed, total
+from service.telemetry.totals import MetricFamily, only_summed, total
 
 RESTART_SECONDS = 0.5  # before a process that died is restarted; doubled each time that it dies early
 MAX_RESTART_SECONDS = 60.0
@@ -43,7 +43,7 @@ class Process:
     child: asyncio.subprocess.Process
     writer: asyncio.StreamWriter
     ready: bool = False
-    metrics: list[Family] = field(default_factory=list)  # its last report
+    metrics: list[MetricFamily] = field(default_factory=list)  # its last report
     unanswered: int = 0  # requests since its last message
 
     def send(self, line: bytes) -> None:
@@ -87,7 +87,7 @@ class Supervisor:
         self._ready = {name: asyncio.Event() for name in ("trainings", *self._answering)}  # set at the first start
         self._stop = asyncio.Event()
         self._failed = False
-        self._metrics_of_ended: list[Family] = []  # of the processes that have ended
+        self._metrics_of_ended: list[MetricFamily] = []  # of the processes that have ended
         self._requests: list[tuple[Process, int]] = []
         self._awaited: set[str] = set()
         self._all_reported = asyncio.Event()

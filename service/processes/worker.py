@@ -16,7 +16,7 @@ from model_store import Store
 from service.access.audit import Audit
 from service.access.errors import AccessError
 from service.api.schemas.job import job_document
-from service.background.channel import Wire
+from service.background.channel import Channel
 from service.background.trainings import Trainings, open_journal, webhook_settings
 from service.home import HomeError
 from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     die_with(os.getppid())
     role, wire, *listeners = arguments
     connection = socket.socket(fileno=int(wire))
-    secrets, to_others = secrets_from(connection), Wire(connection)
+    secrets, to_others = secrets_from(connection), Channel(connection)
     try:
         settings = Settings.read(**secrets)
         if role == "answer":
@@ -60,7 +60,7 @@ def secrets_from(connection: socket.socket) -> dict[str, str]:
     return secrets
 
 
-def answer(settings: Settings, wire: Wire, listeners: list[socket.socket]) -> None:
+def answer(settings: Settings, wire: Channel, listeners: list[socket.socket]) -> None:
     """Answers requests, on sockets that other workers share."""
     from service.startup import start_up
 
@@ -70,7 +70,7 @@ def answer(settings: Settings, wire: Wire, listeners: list[socket.socket]) -> No
     serve(startup, listeners, wire)
 
 
-async def train(settings: Settings, wire: Wire) -> None:
+async def train(settings: Settings, wire: Channel) -> None:
     """Runs the trainings of the whole service."""
     logs.configure(settings.log_level)
     stop = asyncio.Event()
@@ -86,15 +86,15 @@ async def train(settings: Settings, wire: Wire) -> None:
         counted = Counted()
         watchers = stack.enter_context(closing(Watchers(counted.jobs, open_traces(Journal(engine).attempts))))
         audit = stack.enter_context(closing(Audit(home / "audit")))
-        changed = partial(wire.say, "job")
+        changed = partial(wire.send, "job")
         webhooks = webhook_settings(settings)
         trainings = Trainings(settings, engine, store, watchers, changed, job_document, audit, webhooks)
         counted.add(trainings.gauges())
-        wire.heed |= {
+        wire.handlers |= {
             "wake": lambda _: trainings.wake(),
             "job": lambda _: trainings.changed(),
             "stop": lambda _: trainings.drain(),
-            "tell": lambda _: wire.say("told", families(counted.registry)),
+            "tell": lambda _: wire.send("told", families(counted.registry)),
         }
         trainings.start()
         stack.callback(trainings.stop)

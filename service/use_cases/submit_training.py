@@ -16,7 +16,7 @@ from model_store.names import check_name
 from service.jobs.errors import IdempotencyMismatch
 from service.jobs.job import Job
 from service.jobs.journal import Journal
-from service.jobs.webhook_allowlist import NOWHERE, Destinations
+from service.jobs.webhook_allowlist import NO_WEBHOOKS, WebhookAllowlist
 from service.use_cases.cancellation import check_cancelled
 from service.use_cases.open_model import open_model
 from service.use_cases.training_warnings import warnings
@@ -54,7 +54,7 @@ class Limits:
     parameters: int
     memory_bytes: int
     model_bytes: int  # of its parameters, and of what it makes of one row
-    webhooks: Destinations = NOWHERE
+    webhooks: WebhookAllowlist = NO_WEBHOOKS
 
 
 def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
@@ -135,7 +135,7 @@ def _check_model_name(name: str) -> None:
         raise InvalidSpec(Fault("/model_name", str(error))) from None
 
 
-def _check_webhook(spec: TrainingSpec, allowed: Destinations) -> None:
+def _check_webhook(spec: TrainingSpec, allowed: WebhookAllowlist) -> None:
     if spec.webhook is not None and not allowed.allow(spec.webhook.url):
         known = f"the hosts that this service's operator allows: {allowed}"
         none = "this service sends no webhooks; its operator allows hosts with MODELWRIGHT_WEBHOOK_HOSTS"

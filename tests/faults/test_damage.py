@@ -21,7 +21,7 @@ from service.access.scopes import Scope
 from service.jobs.database import open_database
 from service.jobs.errors import JobNotFound, JournalNotOpened, JournalUnavailable, MetricsDamaged
 from service.jobs.job import DAMAGED, Status
-from service.jobs.job_queue import Dispatch
+from service.jobs.job_queue import JobQueue
 from service.jobs.journal import Journal
 from service.jobs.tables import jobs as jobs_table
 from service.jobs.tables import metadata
@@ -154,13 +154,13 @@ def journal_with_jobs(home: Path) -> tuple[Path, list[str]]:
     home.mkdir(exist_ok=True)
     path = home / "journal.sqlite"
     engine = open_database(f"sqlite:///{path}")
-    journal, dispatch = Journal(engine), Dispatch(engine)
+    journal, queue = Journal(engine), JobQueue(engine)
     for status in (Status.SUCCEEDED, Status.FAILED, Status.QUEUED):
         submit(journal)
-        job = dispatch.claim("me")
+        job = queue.claim("me")
         assert job is not None
-        record(dispatch, job, [1, 2, 3], [0.3, 0.2, 0.1])
-        dispatch.finish(job, status, error={"code": "x", "detail": "y"} if status is Status.FAILED else None)
+        record(queue, job, [1, 2, 3], [0.3, 0.2, 0.1])
+        queue.finish(job, status, error={"code": "x", "detail": "y"} if status is Status.FAILED else None)
     jobs = [job.id for job in journal.list_jobs()[0]]
     journal.pause(submit(journal).id)
     journal.cancel(submit(journal).id)

@@ -19,10 +19,9 @@ from service.access.scopes import Scope
 from service.background.trainings import open_journal
 from service.backup import restore
 from service.jobs.database import connect_database
-from service.jobs.integrity import integrity
 from service.jobs.job import Status
 from service.jobs.journal import Journal
-from service.jobs.verification import verify
+from service.jobs.verification import integrity, verify
 from service.keys import open_keys
 from service.settings import Settings
 from tests.story.server import ROOT, Server, line, until

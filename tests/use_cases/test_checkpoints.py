@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from model_store import Store
-from service.jobs import trainer_server
 from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptLeft
-from service.jobs.json_channel import Lines
+from service.jobs.executors.local import trainer_server
+from service.jobs.executors.local.json_channel import JsonChannel
 from service.use_cases.checkpoints import BETWEEN_LOOKS, Checkpoints
 from service.use_cases.train import HISTORY, train
 from service.workflow import checkpoint
@@ -32,7 +32,7 @@ class Runner:
     """The other end of an attempt's socket: notes what it is told, and lets everything be published."""
 
     def __init__(self, stream: socket.socket) -> None:
-        self.lines = Lines(stream)
+        self.lines = JsonChannel(stream)
         self.heard: list[dict[str, Any]] = []
         self._thread = threading.Thread(target=self._listen)
         self._thread.start()
@@ -72,16 +72,16 @@ def state() -> State:
     return {"epoch": 1}
 
 
-def told(runner: Lines) -> list[Any]:
+def told(runner: JsonChannel) -> list[Any]:
     """The numbers of the saves that the runner has heard of."""
-    return [each["saved"] for each in runner.arrived() if "saved" in each]
+    return [each["saved"] for each in (runner.receive_now() or []) if "saved" in each]
 
 
 def test_it_saves_by_the_clock_and_less_often_when_a_save_takes_long(
     ends: tuple[socket.socket, socket.socket], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock, runner, took = Clock(), Lines(ends[0]), 0.1
-    attempt = Attempt(Lines(ends[1]), {"checkpoints": str(tmp_path / "c"), "checkpoint_seconds": 10.0})
+    clock, runner, took = Clock(), JsonChannel(ends[0]), 0.1
+    attempt = Attempt(JsonChannel(ends[1]), {"checkpoints": str(tmp_path / "c"), "checkpoint_seconds": 10.0})
     checkpoints = Checkpoints(attempt, clock=clock)
     save = checkpoint.Checkpoints.save
 
@@ -108,7 +108,7 @@ def test_between_its_looks_a_step_costs_a_look_at_the_clock_and_no_more(
     ends: tuple[socket.socket, socket.socket], tmp_path: Path
 ) -> None:
     clock = Clock()
-    attempt = Attempt(Lines(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 0.0})
+    attempt = Attempt(JsonChannel(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 0.0})
     checkpoints = Checkpoints(attempt, clock=clock)
     ends[0].sendall(b'{"leave": true}\n')
     clock.now += BETWEEN_LOOKS * 0.9
@@ -121,7 +121,7 @@ def test_between_its_looks_a_step_costs_a_look_at_the_clock_and_no_more(
 
 def test_without_a_service_it_saves_and_leaves(ends: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:
     clock = Clock()
-    attempt = Attempt(Lines(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 1000.0})
+    attempt = Attempt(JsonChannel(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 1000.0})
     checkpoints = Checkpoints(attempt, clock=clock)
     assert not attempt.asked_to_leave()
     ends[0].close()
@@ -196,11 +196,11 @@ def test_the_threads_are_those_it_began_with(ends: tuple[socket.socket, socket.s
     clock = Clock()
     try:
         torch.set_num_threads(2)
-        checkpoints = Checkpoints(Attempt(Lines(ends[1]), described), clock=clock)
+        checkpoints = Checkpoints(Attempt(JsonChannel(ends[1]), described), clock=clock)
         clock.now += 1
         checkpoints.after_step(state)
         torch.set_num_threads(1)
-        resumed = Checkpoints(Attempt(Lines(ends[1]), described), clock=clock)
+        resumed = Checkpoints(Attempt(JsonChannel(ends[1]), described), clock=clock)
         assert resumed.resume() == state()
         assert torch.get_num_threads() == 2
         resumed.forget()
@@ -228,9 +228,9 @@ def test_a_checkpoint_that_does_not_fit_is_told_and_passed_over(tmp_path: Path, 
 def test_damaged_checkpoints_are_told(ends: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:
     checkpoint.Checkpoints(tmp_path).save(state())
     next(tmp_path.iterdir()).write_bytes(b"")
-    attempt = Attempt(Lines(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 1.0})
+    attempt = Attempt(JsonChannel(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 1.0})
     assert Checkpoints(attempt).resume() is None
-    assert Lines(ends[0]).one() == {"message": "damaged checkpoints passed over: 1"}
+    assert JsonChannel(ends[0]).receive_one() == {"message": "damaged checkpoints passed over: 1"}
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES])
@@ -254,9 +254,9 @@ def test_a_checkpoint_that_cannot_be_saved_costs_nothing_but_itself(
 def test_one_that_was_fenced_before_saves_soon_and_then_as_usual(
     ends: tuple[socket.socket, socket.socket], tmp_path: Path
 ) -> None:
-    clock, runner = Clock(), Lines(ends[0])
+    clock, runner = Clock(), JsonChannel(ends[0])
     described = {"checkpoints": str(tmp_path / "c"), "checkpoint_seconds": 10.0, "saves_soon": True}
-    checkpoints = Checkpoints(Attempt(Lines(ends[1]), described), clock=clock)
+    checkpoints = Checkpoints(Attempt(JsonChannel(ends[1]), described), clock=clock)
     began, saved_at = clock.now, []
     while clock.now < began + 40:
         clock.now += 0.125

@@ -19,7 +19,7 @@ from service.api.schemas.bodies import file_answer, json_body
 from service.serving.codecs import outputs
 from service.serving.codecs.open_inference import OCTETS
 from service.serving.codecs.tensors import BYTES, DTYPES
-from service.telemetry.predictions import BATCH, Histogram, PredictionFigures
+from service.telemetry.predictions import BATCH, PredictionFigures, UnlockedHistogram
 from service.use_cases import predict
 from service.use_cases.open_model import signature_of
 from service.use_cases.predict import choose, served
@@ -342,5 +342,5 @@ def _statistics(figures: PredictionFigures, name: str, number: int) -> dict[str,
     }
 
 
-def _duration(histogram: Histogram) -> dict[str, int]:
+def _duration(histogram: UnlockedHistogram) -> dict[str, int]:
     return {"count": sum(histogram.counts), "ns": round(1e9 * histogram.total)}

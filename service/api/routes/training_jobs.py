@@ -26,7 +26,7 @@ from service.api.schemas.job import Attempts, Event, Job, Plan, attempt_document
 from service.jobs import job as jobs
 from service.jobs.errors import TooManyWatchers
 from service.jobs.job import Status
-from service.jobs.records import apart
+from service.jobs.records import has_digest
 from service.use_cases.submit_training import plan, submit
 from service.use_cases.version_resolver import VersionResolver
 from service.workflow.spec import parse
@@ -107,7 +107,7 @@ async def show(
     if not wait:
         return job_document(await service.pools.reading.run(_job, service, job_id))
     job = await _wait(service, job_id, lambda job: job.final, wait)
-    if apart(job):  # the feed reads jobs without the records of their specs
+    if has_digest(job):  # the feed reads jobs without the records of their specs
         job = await service.pools.reading.run(service.journal.get, job_id)
     return job_document(job)
 

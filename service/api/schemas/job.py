@@ -6,7 +6,7 @@ from typing_extensions import TypedDict
 
 from service.api.schemas.answer import closed
 from service.jobs import job as jobs
-from service.jobs.records import apart, outline
+from service.jobs.records import has_digest, outline
 
 
 @closed
@@ -69,7 +69,7 @@ class Plan(TypedDict):
 def job_document(job: jobs.Job) -> Job:
     """The job with the fields of the schema; without the records of its spec if they were not read."""
     fields = {name: getattr(job, name) for name in Job.__annotations__}
-    return cast(Job, fields | {"spec": outline(job.spec)} if apart(job) else fields)
+    return cast(Job, fields | {"spec": outline(job.spec)} if has_digest(job) else fields)
 
 
 def attempt_document(attempt: jobs.AttemptRecord) -> Attempt:

@@ -123,7 +123,10 @@ class Site:
         """It, once it lives."""
         for child in descendants(self.server.process.pid):
             with contextlib.suppress(psutil.Error):
-                if "service.jobs.trainer_server" in child.cmdline() and child.status() != psutil.STATUS_ZOMBIE:
+                if (
+                    "service.jobs.executors.local.trainer_server" in child.cmdline()
+                    and child.status() != psutil.STATUS_ZOMBIE
+                ):
                     return child
         return None
 

@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import nn
 
-from service.jobs.trainer_server import NICENESS
+from service.jobs.executors.local.trainer_server import NICENESS
 from service.workflow.models.kind import ModelKind
 from service.workflow.tasks import Task
 

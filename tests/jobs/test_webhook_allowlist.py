@@ -3,11 +3,11 @@ from pydantic import SecretStr
 
 from service.jobs.errors import WebhooksMisconfigured
 from service.jobs.signing import Signer
-from service.jobs.webhook_allowlist import NOWHERE, Destinations, refused
+from service.jobs.webhook_allowlist import NO_WEBHOOKS, WebhookAllowlist, refused
 
 
 def test_a_host_is_allowed_with_any_port_or_with_its_own() -> None:
-    hosts = Destinations.parse("Hooks.Example.com , ci.example.com:8443, bücher.example, [::1], 10.0.0.1:80,")
+    hosts = WebhookAllowlist.parse("Hooks.Example.com , ci.example.com:8443, bücher.example, [::1], 10.0.0.1:80,")
     assert str(hosts) == "hooks.example.com, ci.example.com:8443, xn--bcher-kva.example, [::1], 10.0.0.1:80"
     for url in (
         "https://hooks.example.com/",
@@ -28,8 +28,8 @@ def test_a_host_is_allowed_with_any_port_or_with_its_own() -> None:
         "http://[::2]/",
     ):
         assert not hosts.allow(url), url
-    assert not NOWHERE.allow("http://localhost/")
-    assert Destinations.parse(" , ") == NOWHERE
+    assert not NO_WEBHOOKS.allow("http://localhost/")
+    assert WebhookAllowlist.parse(" , ") == NO_WEBHOOKS
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_host_is_allowed_with_any_port_or_with_its_own() -> None:
 )
 def test_what_is_no_host_is_refused_at_the_start(entry: str) -> None:
     with pytest.raises(WebhooksMisconfigured, match="MODELWRIGHT_WEBHOOK_HOSTS"):
-        Destinations.parse(f"good.example,{entry}")
+        WebhookAllowlist.parse(f"good.example,{entry}")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What trainers print: the first lines go to the service's log under the job's name, the rest is dropped."""
+"""What trainers print: the first 64 KiB of each go to the service's log with the job's id, the rest is dropped."""
 
 import logging
 import os
@@ -14,19 +14,19 @@ class Output:
 
     Args:
         descriptor: of the pipe.
-        job_id: of the attempt's job; none where it is the trainer server.
+        job_id: of the attempt's job; None for the trainer server.
     """
 
     def __init__(self, descriptor: int, job_id: str | None = None) -> None:
         os.set_blocking(descriptor, False)
         self.descriptor = descriptor
-        self._who = "the trainer server" if job_id is None else f"job {job_id}"
-        self._about = {} if job_id is None else {"job_id": job_id}
+        self._source = "the trainer server" if job_id is None else f"job {job_id}"
+        self._extra = {} if job_id is None else {"job_id": job_id}
         self._left = MOST
         self._unfinished = b""
 
     def read(self) -> bool:
-        """Takes what there is, so that the attempt never waits for a reader; False at the end."""
+        """Reads what is there, so that the process never blocks on its output; False at the end."""
         try:
             chunk = os.read(self.descriptor, CHUNK)
         except BlockingIOError:
@@ -36,19 +36,18 @@ class Output:
         for line in lines:
             self._log(line)
         if was and not self._left:
-            log.warning("%s prints more than %d bytes; the rest is dropped", self._who, MOST, extra=self._about)
+            log.warning("%s prints more than %d bytes; the rest is dropped", self._source, MOST, extra=self._extra)
         return bool(chunk)
 
     def close(self) -> None:
-        """Takes and logs what is left, and closes."""
-        self.read()  # no more than a pipe holds; somebody else may still have its other end
+        """Logs what is left, and closes the pipe."""
+        self.read()  # once: another process may still have the other end open
         self._log(self._unfinished)
         os.close(self.descriptor)
 
     def _log(self, line: bytes) -> None:
         if line.strip():
-            # A line stays one line: nobody writes into the log what looks like another's.
-            text = "".join(
-                each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line.decode(errors="replace")
-            )
-            log.info("%s prints: %s", self._who, text, extra=self._about)
+            # A line stays one line, so that no output can pass for another log line.
+            signs = line.decode(errors="replace")
+            text = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in signs)
+            log.info("%s prints: %s", self._source, text, extra=self._extra)
