@@ -10,6 +10,7 @@ from service.workflow.data.schema import Column, ColumnType, Schema, how_of
 from service.workflow.encode import MOST_CATEGORIES
 from service.workflow.errors import Fault, InvalidSpec, step
 from service.workflow.models import DEFAULT_FOR_TABLES, LinearRegressionSpec, ModelKind
+from service.workflow.models.input_shapes import InputShapes
 from service.workflow.preprocessing import PreprocessingSpec, layout
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.spec import TrainingSpec
@@ -21,13 +22,13 @@ from service.workflow.tasks import CLASSIFICATION, MOST_CLASSES_OF_AN_INTEGER, T
 
 @dataclass(frozen=True)
 class Resolved:
-    """A spec with every default, the signature of its model, the rows of each part, and the encoded columns: as many as
-    there can be, for which categories and missing values the training part holds is not known before it is read."""
+    """A spec with every default, the signature of its model, the rows of each part, and the network's input shapes: with
+    as many encoded columns as there can be, for the categories and missing values of the training part are not known yet."""
 
     spec: TrainingSpec
     signature: Signature
     rows: dict[str, int]
-    columns: int
+    inputs: InputShapes
 
 
 def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
@@ -52,8 +53,8 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
     _check_fit(model, loss, signature, targets)
     usable = schema.model_copy(update={"rows": rows_with_targets(schema, targets)})
     split = resolve_split(spec.split, spec.training.seed, usable)
-    rows, columns = sizes(split, usable), _columns(inputs, schema)
-    model, defaults = model.sized(rows["train"], columns), model.training_defaults(rows["train"], columns)
+    rows, shapes = sizes(split, usable), _shapes(inputs, schema)
+    model, defaults = model.sized(rows["train"], shapes), model.training_defaults(rows["train"], shapes)
     optimizer: Any = spec.optimizer or optimizers.FAMILY.parse(defaults.pop("optimizer", optimizers.DEFAULT))
     stops_early = model.stops_early and rows["validation"] > 0
     settings = training.resolve(spec.training, defaults, rows["train"], stops_early)
@@ -69,7 +70,7 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
         "optimizer": optimizer,
         "training": settings,
     }
-    return Resolved(spec.model_copy(update=filled), signature, rows, columns)
+    return Resolved(spec.model_copy(update=filled), signature, rows, shapes)
 
 
 def _targets(spec: TrainingSpec) -> list[tuple[str, str]]:
@@ -191,8 +192,8 @@ def _check_type(column: Column, kind: ColumnType, pointer: str) -> None:
         raise InvalidSpec(Fault(pointer, message))
 
 
-def _columns(inputs: list[Input], schema: Schema) -> int:
-    """The encoded columns that there can be at most."""
+def _shapes(inputs: list[Input], schema: Schema) -> InputShapes:
+    """The network's inputs with the largest possible number of encoded columns."""
     drafted, told = [], 0
     for each in inputs:
         column = schema.column(each.name)
@@ -200,7 +201,7 @@ def _columns(inputs: list[Input], schema: Schema) -> int:
         known = MOST_CATEGORIES if column.values is None else min(len(column.values), MOST_CATEGORIES)
         drafted.append(each.model_copy(update={"categories": [""] * known}) if each.type == "category" else each)
         told += column.missing > 0
-    return layout(drafted).width + told
+    return InputShapes.of_columns(layout(drafted).width + told)
 
 
 def _task(spec: TrainingSpec, targets: list[Column]) -> Task:

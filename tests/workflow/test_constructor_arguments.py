@@ -80,7 +80,7 @@ def check(part: str, value: dict[str, Any]) -> None:
     try:
         parsed = parse(value)
         resolved = resolve(parsed, parsed.data.schema_of_table())  # type: ignore[union-attr] # no stored data set here
-        draft_network(resolved.spec, resolved.signature, resolved.columns)
+        draft_network(resolved.spec, resolved.signature, resolved.inputs)
         orjson.dumps(resolved.spec.to_json())
     except InvalidSpec as refusal:
         assert all(fault.pointer.startswith(f"/{part}") for fault in refusal.faults)
