@@ -10,8 +10,9 @@ import torch
 from service.workflow import losses, optimizers, preprocessing
 from service.workflow.batches import Examples
 from service.workflow.data.table import Table
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.device import choose_device, make_deterministic
-from service.workflow.encode import answers_dtype, fit_categories, raw_features, raw_targets, slots, with_targets
+from service.workflow.encode import answers_dtype, fit_inputs, raw_features, raw_targets, slots, with_targets
 from service.workflow.errors import InvalidData
 from service.workflow.evaluation import Evaluation, evaluate
 from service.workflow.learner import Learner
@@ -67,7 +68,7 @@ def learn(
     table = with_targets(signature.outputs, table)
     parts = split(made.split, table)
     if initial is None:
-        inputs = fit_categories(signature.inputs, table, parts.train)
+        inputs = fit_inputs(signature.inputs, table, parts.train)
         signature = signature.model_copy(update={"inputs": inputs})
     features, targets = raw_features(signature.inputs, table.columns), raw_targets(signature.outputs, table)
     model = _draw(spec, signature, features[parts.train], targets[parts.train], initial)
@@ -156,5 +157,5 @@ def _check_range(signature: Signature, examples: Examples) -> None:
 
 def _names(signature: Signature) -> list[str]:
     """Of the inputs that the first encoded columns come from, which are those of numbers."""
-    numbers = [each for each in signature.inputs if each.type != "category"]
+    numbers = [each for each in signature.inputs if not COLUMN_TYPES[each.type].categorical]
     return [each.name for each in numbers for _ in range(slots([each]))]

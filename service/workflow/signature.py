@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from service.workflow.data.schema import ColumnType, Scalar
+from service.workflow.data.schema import Scalar, TypeName
 from service.workflow.data.table import Wanted
 from service.workflow.data.types.how import How
 from service.workflow.tasks import CLASSIFICATION, Task
@@ -22,7 +22,7 @@ class Input(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
-    type: ColumnType
+    type: TypeName
     categories: list[str] | None = None
     dtype: Literal["float64"] | None = None
     missing: list[str] | None = None
@@ -91,7 +91,7 @@ class Signature(BaseModel):
         return features | {each.name: Wanted(_read_as(each), exact=True) for each in self.outputs}
 
 
-def _read_as(output: Output) -> ColumnType:
+def _read_as(output: Output) -> TypeName:
     if not output.classes or not isinstance(output.classes[0], str | bool):
         # A float64 merges whole numbers that are larger.
         large = any(isinstance(each, int) and abs(each) >= EXACT for each in output.classes or ())
