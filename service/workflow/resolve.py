@@ -56,7 +56,8 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
     split = resolve_split(spec.split, spec.training.seed, usable)
     rows, columns = sizes(split, usable), _columns(inputs, schema)
     model, defaults = model.sized(rows["train"], columns), model.training_defaults(rows["train"], columns)
-    optimizer = spec.optimizer or optimizers.FAMILY.parse(defaults.pop("optimizer", optimizers.DEFAULT))
+    default_optimizer = defaults.pop("optimizer", optimizers.DEFAULT)
+    optimizer = spec.optimizer or optimizers.FAMILY.parse(default_optimizer)
     stops_early = model.stops_early and rows["validation"] > 0
     settings = training.resolve(spec.training, defaults, rows["train"], stops_early)
     _check_time(split, inputs)

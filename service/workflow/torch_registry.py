@@ -86,9 +86,9 @@ class Family:
         Raises:
             PydanticCustomError, ValidationError: what is wrong and what would be right.
         """
+        if isinstance(value, Specification):  # it was validated when it was made
+            return value
         budget = budget or FaultBudget()
-        if isinstance(value, Specification):
-            value = value.model_dump(warnings=False)
         if not isinstance(value, dict) or not isinstance(value.get("name"), str):
             raise PydanticCustomError(
                 "no_name", "{message}", {"message": 'expected an object with the name of a torch class: {"name": …}'}
