@@ -52,6 +52,11 @@ def raw_features(inputs: Sequence[Input], columns: Mapping[str, Numbers | Texts]
     return torch.from_numpy(made)
 
 
+def blank_row(inputs: Sequence[Input]) -> torch.Tensor:
+    """The raw features of one row, all zeros."""
+    return torch.from_numpy(np.zeros((1, slots(inputs)), raw_dtype(inputs)))
+
+
 def unknown_categories(inputs: Sequence[Input], raw: torch.Tensor) -> int:
     """How many values of a raw tensor are categories that the model does not know."""
     start, count, values = 0, 0, raw.numpy()

@@ -17,6 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
+from service.workflow.models.input_shapes import InputShapes
+
 ROWS = 2  # that are measured: some layers do not take one
 aten = torch.ops.aten
 # What products and pointwise operations make on the meta device is said here: torch's own way there imports a library for
@@ -36,8 +38,8 @@ class ForwardCost:
     work: int
 
 
-def measure(network: nn.Module, width: int) -> ForwardCost:
-    """The cost of rows [n, width]. The network must be ready to predict, and is as it was afterwards.
+def measure(network: nn.Module, inputs: InputShapes) -> ForwardCost:
+    """The cost of a row of these inputs. The network must be ready to predict, and is as it was afterwards.
 
     What cannot run on the meta device, as a plug-in's own code may not, is measured on rows of zeros; where that fails, too,
     the parameters are counted.
@@ -45,19 +47,19 @@ def measure(network: nn.Module, width: int) -> ForwardCost:
     tensors = {name: each for named in (network.named_parameters(), network.named_buffers()) for name, each in named}
     on_meta = {name: each.to("meta") for name, each in tensors.items()}
     try:
-        return _measured(lambda rows: torch.func.functional_call(network, on_meta, (rows,)), width, "meta", on_meta)
+        return _measured(lambda rows: torch.func.functional_call(network, on_meta, (rows,)), inputs, "meta", on_meta)
     except Exception:  # whatever it may meet in there
         try:
-            return _measured(network, width, "cpu", tensors)
+            return _measured(network, inputs, "cpu", tensors)
         except Exception:
             numbers = sum(each.numel() for each in tensors.values())
             return ForwardCost(4 * numbers, numbers)
 
 
 def _measured(
-    forward: Callable[[torch.Tensor], object], width: int, device: str, own: dict[str, torch.Tensor]
+    forward: Callable[[torch.Tensor], object], inputs: InputShapes, device: str, own: dict[str, torch.Tensor]
 ) -> ForwardCost:
-    rows = torch.zeros(ROWS, width, device=device)
+    rows = torch.zeros(ROWS, *inputs.shape, device=device)
     # In inference mode some layers would come whole, and not as the steps that can be counted.
     with torch.no_grad(), _Counted([rows, *own.values()]) as counted:
         forward(rows)

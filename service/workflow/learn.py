@@ -100,7 +100,7 @@ def learn(
 
 @torch.inference_mode()
 def predict(model: Model, raw: torch.Tensor, rows: int = 65_536) -> torch.Tensor:
-    """Step 6, predict: answers for raw features [n, slots], in the target's units or as probabilities."""
+    """Step 6, predict: answers for raw features, in the target's units or as probabilities."""
     return torch.cat([model(chunk) for chunk in raw.split(rows)])
 
 
@@ -116,9 +116,8 @@ def _draw(
         encoder = preprocessing.fit(preprocessing.layout(signature.inputs), features, normalize)
         answers = torch.float64 if answers_dtype(signature.outputs) == np.float64 else torch.float32
         scaling = preprocessing.fit_target(targets, answers) if normalize and losses.scales_target(output) else None
-    width = features.shape[1] if encoder is None else encoder.width
     torch.manual_seed(spec.training.seed)
-    network = build_network(spec, signature, width)
+    network = build_network(spec, signature, preprocessing.network_inputs(signature.inputs, encoder))
     if initial is not None:
         network.load_state_dict(initial.network.state_dict())
     return Model(network, encoder, scaling, output, signature.task)

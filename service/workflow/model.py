@@ -9,7 +9,8 @@ from service.workflow import losses
 from service.workflow.errors import Fault, InvalidSpec
 from service.workflow.losses import Output
 from service.workflow.models import OURS
-from service.workflow.preprocessing import Preprocessing, TargetScaling, layout
+from service.workflow.models.input_shapes import InputShapes
+from service.workflow.preprocessing import Preprocessing, TargetScaling, layout, network_inputs
 from service.workflow.signature import Signature
 from service.workflow.spec import ResolvedSpec
 from service.workflow.spec_base import shown
@@ -20,8 +21,8 @@ ROWS_TRIED = 3
 
 
 class Model(nn.Module):
-    """From raw features [n, slots], NaN for missing, to answers: numbers in the target's units [n, t], or the probability
-    of each class [n, classes] or label [n, t]."""
+    """From raw features, NaN for missing, to answers: numbers in the target's units [n, t], or the probability of each
+    class [n, classes] or label [n, t]."""
 
     def __init__(
         self,
@@ -70,8 +71,8 @@ class Model(nn.Module):
         return {name.removeprefix("network."): tensor for name, tensor in self.state_dict().items()}
 
 
-def build_network(spec: ResolvedSpec, signature: Signature, columns: int) -> nn.Module:
-    """The network of a resolved spec, freshly drawn, for so many encoded columns.
+def build_network(spec: ResolvedSpec, signature: Signature, inputs: InputShapes) -> nn.Module:
+    """The network of a resolved spec, freshly initialised.
 
     Raises:
         InvalidSpec: its parts do not fit together, or a plug-in's kind raises.
@@ -79,7 +80,7 @@ def build_network(spec: ResolvedSpec, signature: Signature, columns: int) -> nn.
     output = losses.output_of(spec.loss)
     outputs = losses.width(output, len(signature.outputs), len(signature.classes))
     try:
-        return spec.model.build(columns, outputs, losses.head(output))
+        return spec.model.build(inputs, outputs, losses.head(output))
     except (InvalidSpec, MemoryError):
         raise
     except Exception as error:
@@ -89,21 +90,21 @@ def build_network(spec: ResolvedSpec, signature: Signature, columns: int) -> nn.
         raise InvalidSpec(Fault("/model", message)) from error
 
 
-def draft_network(spec: ResolvedSpec, signature: Signature, columns: int) -> nn.Module:
+def draft_network(spec: ResolvedSpec, signature: Signature, inputs: InputShapes) -> nn.Module:
     """The network without its numbers, to count and check: no memory, and no draw from any generator."""
     with torch.device("meta"):
-        return build_network(spec, signature, columns)
+        return build_network(spec, signature, inputs)
 
 
-def check_step(spec: ResolvedSpec, signature: Signature, columns: int) -> None:
+def check_step(spec: ResolvedSpec, signature: Signature, inputs: InputShapes) -> None:
     """Takes a small network forward and backward: layers accept sizes on the meta device that they refuse with numbers.
 
     Raises:
         InvalidSpec: it cannot learn.
     """
-    network = build_network(spec, signature, columns)
+    network = build_network(spec, signature, inputs)
     try:
-        network(torch.randn(ROWS_TRIED, columns)).sum().backward()
+        network(torch.randn(ROWS_TRIED, *inputs.shape)).sum().backward()
     except Exception as error:  # torch raises what it likes
         raise InvalidSpec(Fault("/model", f"a step of this model's training fails: {in_one_line(error)}")) from None
 
@@ -111,15 +112,13 @@ def check_step(spec: ResolvedSpec, signature: Signature, columns: int) -> None:
 def restore(spec: ResolvedSpec, signature: Signature, tensors: Mapping[str, torch.Tensor]) -> Model:
     """The model that these tensors are the state of, ready to predict. The tensors are used as they are, not copied."""
     of, preprocessing, target = layout(signature.inputs), None, None
-    columns = of.width
     with torch.device("meta"):
         if "preprocessing.fill" in tensors:
             indicated = len(tensors["preprocessing.indicated"])
             preprocessing = Preprocessing(of, indicated, "preprocessing.mean" in tensors)
-            columns += indicated
         if "target.mean" in tensors:
             target = TargetScaling(len(signature.outputs))
-        network = build_network(spec, signature, columns)
+        network = build_network(spec, signature, network_inputs(signature.inputs, preprocessing))
     model = Model(network, preprocessing, target, losses.output_of(spec.loss), signature.task)
     own = {f"{_owner(name)}{name}": tensor for name, tensor in tensors.items()}
     model.load_state_dict(own, assign=True)

@@ -12,6 +12,7 @@ from service.workflow.data.schema import Column, ColumnType, Schema, how_of
 from service.workflow.encode import MOST_CATEGORIES
 from service.workflow.errors import Fault, InvalidSpec, step
 from service.workflow.models import KINDS, ModelKind
+from service.workflow.models.input_shapes import InputShapes
 from service.workflow.preprocessing import PreprocessingSpec, layout
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.spec import ResolvedSpec, TrainingSpec
@@ -24,13 +25,13 @@ from service.workflow.training import ResolvedSettings
 
 @dataclass(frozen=True)
 class Resolved:
-    """A spec with every default, the signature of its model, the rows of each part, and the encoded columns: as many as
-    there can be, for which categories and missing values the training part holds is not known before it is read."""
+    """A spec with every default, the signature of its model, the rows of each part, and the network's input shapes: with
+    as many encoded columns as there can be, for the categories and missing values of the training part are not known yet."""
 
     spec: ResolvedSpec
     signature: Signature
     rows: dict[str, int]
-    columns: int
+    inputs: InputShapes
 
 
 def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
@@ -54,8 +55,8 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
     _check_fit(model, loss, signature, targets)
     usable = schema.model_copy(update={"rows": rows_with_targets(schema, targets)})
     split = resolve_split(spec.split, spec.training.seed, usable)
-    rows, columns = sizes(split, usable), _columns(inputs, schema)
-    model, defaults = model.sized(rows["train"], columns), model.training_defaults(rows["train"], columns)
+    rows, shapes = sizes(split, usable), _shapes(inputs, schema)
+    model, defaults = model.sized(rows["train"], shapes), model.training_defaults(rows["train"], shapes)
     default_optimizer = defaults.pop("optimizer", optimizers.DEFAULT)
     optimizer = spec.optimizer or optimizers.FAMILY.parse(default_optimizer)
     stops_early = model.stops_early and rows["validation"] > 0
@@ -73,7 +74,7 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
         "training": settings,
     }
     resolved = ResolvedSpec.model_validate(dict(spec) | filled, context=FaultBudget(tries=False))
-    return Resolved(resolved, signature, rows, columns)
+    return Resolved(resolved, signature, rows, shapes)
 
 
 def _targets(spec: TrainingSpec) -> list[tuple[str, str]]:
@@ -195,8 +196,8 @@ def _check_type(column: Column, kind: ColumnType, pointer: str) -> None:
         raise InvalidSpec(Fault(pointer, message))
 
 
-def _columns(inputs: list[Input], schema: Schema) -> int:
-    """The encoded columns that there can be at most."""
+def _shapes(inputs: list[Input], schema: Schema) -> InputShapes:
+    """The network's inputs with the largest possible number of encoded columns."""
     drafted, told = [], 0
     for each in inputs:
         column = schema.column(each.name)
@@ -204,7 +205,7 @@ def _columns(inputs: list[Input], schema: Schema) -> int:
         known = MOST_CATEGORIES if column.values is None else min(len(column.values), MOST_CATEGORIES)
         drafted.append(each.model_copy(update={"categories": [""] * known}) if each.type == "category" else each)
         told += column.missing > 0
-    return layout(drafted).width + told
+    return InputShapes.of_columns(layout(drafted).width + told)
 
 
 def _task(spec: TrainingSpec, targets: list[Column]) -> Task:

@@ -79,7 +79,7 @@ def check(part: str, value: dict[str, Any]) -> None:
     try:
         parsed = parse(value)
         resolved = resolved_from(parsed)
-        draft_network(resolved.spec, resolved.signature, resolved.columns)
+        draft_network(resolved.spec, resolved.signature, resolved.inputs)
         orjson.dumps(resolved.spec.to_json())
     except InvalidSpec as refusal:
         assert all(fault.pointer.startswith(f"/{part}") for fault in refusal.faults)

@@ -191,7 +191,7 @@ def test_layers_that_do_not_meet_are_named(stack: list[Any], pointer: int | str,
     with pytest.raises(InvalidSpec) as refusal:
         parsed = parse(spec("price", model={"kind": "layers", "layers": stack}))
         resolved = resolved_from(parsed)
-        draft_network(resolved.spec, resolved.signature, resolved.columns)
+        draft_network(resolved.spec, resolved.signature, resolved.inputs)
     fault = refusal.value.faults[0]
     assert fault.pointer.startswith(f"/model/layers{'' if pointer == '' else f'/{pointer}'}")
     assert says in f"{fault.pointer} {fault.message}"

@@ -39,10 +39,10 @@ def draft(stack: list[dict[str, Any]]) -> None:
     }
     spec = parse(value)
     resolved = resolved_from(spec)
-    network = draft_network(resolved.spec, resolved.signature, resolved.columns)
-    cost = measure(network.eval(), resolved.columns)
+    network = draft_network(resolved.spec, resolved.signature, resolved.inputs)
+    cost = measure(network.eval(), resolved.inputs)
     if count(network) <= SMALL and cost.bytes <= SMALL and cost.work <= SMALL:
-        check_step(resolved.spec, resolved.signature, resolved.columns)
+        check_step(resolved.spec, resolved.signature, resolved.inputs)
 
 
 @given(st.sampled_from(layers.NAMES), st.data())

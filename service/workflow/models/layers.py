@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from torch import nn
 
 from service.workflow.errors import Fault, InvalidSpec
+from service.workflow.models.input_shapes import InputShapes
 from service.workflow.models.kind import ModelKind
 from service.workflow.torch_registry import Family, arguments_of
 from service.workflow.torch_words import in_one_line
@@ -88,14 +89,14 @@ class LayersSpec(ModelKind):
     kind: Literal["layers"] = "layers"
     layers: list[Layer] = Field(min_length=1, max_length=500)
 
-    def build(self, features: int, outputs: int, head: nn.Module | None) -> nn.Module:
+    def build(self, inputs: InputShapes, outputs: int, head: nn.Module | None) -> nn.Module:
         """The stack, freshly drawn. The head follows unless the stack already ends in it.
 
         Raises:
             InvalidSpec: a layer cannot take what the one before gives; the layer and the shapes are named.
         """
         last = max((i for i, layer in enumerate(self.layers) if _name(layer) == "Linear"), default=None)
-        flowing, made = torch.zeros(ROWS_TRIED, features), []
+        flowing, made = torch.zeros(ROWS_TRIED, *inputs.shape), []
         for position, layer in enumerate(self.layers):
             module = self._make(layer, position, flowing, outputs if position == last else None)
             flowing = self._try(module, layer, position, flowing)
