@@ -24,7 +24,7 @@ class Examples:
         return self.features.shape[0]
 
 
-class Batches:
+class TrainingBatches:
     """The batches of one epoch after the other: the whole part at once, or shuffled anew by a generator of their own."""
 
     def __init__(self, examples: Examples, settings: ResolvedSettings) -> None:
@@ -63,7 +63,7 @@ class Batches:
 
 
 def _cut(order: Tensor, size: int) -> list[Tensor]:
-    """Batches of so many rows. A last row alone joins the batch before: BatchNorm cannot learn from one row."""
+    """TrainingBatches of so many rows. A last row alone joins the batch before: BatchNorm cannot learn from one row."""
     cuts = list(order.split(size))
     if len(cuts) > 1 and len(cuts[-1]) == 1:
         cuts[-2:] = [torch.cat(cuts[-2:])]

@@ -8,7 +8,7 @@ from service.workflow.state import State
 from service.workflow.training import EarlyStopping
 
 
-class Watch:
+class EarlyStopper:
     """Remembers the best weights, and says when waiting for better ones has been long enough."""
 
     def __init__(self, settings: EarlyStopping | None) -> None:

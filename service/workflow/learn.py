@@ -17,7 +17,7 @@ from service.workflow.learner import Learner
 from service.workflow.look.points import Points
 from service.workflow.look.sampling import sample
 from service.workflow.model import Model, build_network
-from service.workflow.schedulers import Schedule
+from service.workflow.schedulers import LearningRateSchedule
 from service.workflow.signature import Signature
 from service.workflow.spec import ResolvedSpec
 from service.workflow.spec_base import shown
@@ -29,7 +29,7 @@ LEARNED_FROM = ("train", "validation")
 
 
 @dataclass(frozen=True)
-class Learned:
+class TrainingResult:
     """A trained model and what is to be told of it."""
 
     model: Model
@@ -49,7 +49,7 @@ def learn(
     after_step: AfterStep | None = None,
     saved: State | None = None,
     stage: Callable[[str], None] = lambda _: None,
-) -> Learned:
+) -> TrainingResult:
     """Data → split → model → loss and optimizer → training loop → evaluate, for a resolved spec.
 
     Seeds torch's global generator, so it wants a process of its own. `initial` gives its weights and preprocessing;
@@ -81,7 +81,7 @@ def learn(
         loss=(losses.OfEachMember(loss, sums) if model.members > 1 else loss).to(device),
         sums=sums,
         optimizers=chosen,
-        schedule=Schedule(spec.scheduler, chosen),
+        schedule=LearningRateSchedule(spec.scheduler, chosen),
         settings=spec.training,
     )
     stage("train")
@@ -89,7 +89,7 @@ def learn(
     stage("evaluate")
     model.to("cpu").eval()
     answers = predict(model, features)
-    return Learned(
+    return TrainingResult(
         model=model,
         signature=signature,
         evaluation=evaluate(signature, answers, targets, parts),

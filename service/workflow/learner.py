@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from service.workflow.schedulers import Schedule
+from service.workflow.schedulers import LearningRateSchedule
 from service.workflow.state import State
 from service.workflow.training import ResolvedSettings
 
@@ -23,7 +23,7 @@ class Learner:
     loss: nn.Module
     sums: bool  # whether the loss is the sum over a batch's rows, not their mean
     optimizers: list[Optimizer]
-    schedule: Schedule
+    schedule: LearningRateSchedule
     settings: ResolvedSettings
     averaged: AveragedModel | None = None
     steps: list[Callable[[], Any]] = field(init=False)

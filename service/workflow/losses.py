@@ -14,10 +14,10 @@ from service.workflow.errors import Fault, InvalidSpec, step
 from service.workflow.signature import Signature
 from service.workflow.spec_base import COUNTED, nearest, shown
 from service.workflow.tasks import Task
-from service.workflow.torch_registry import Family, arguments_of
+from service.workflow.torch_registry import TorchRegistry, arguments_of
 
 
-class Output(Enum):
+class OutputKind(Enum):
     """What the numbers that leave a model mean."""
 
     VALUE = auto()  # the target itself, in the trained scale
@@ -34,7 +34,7 @@ class Output(Enum):
 class Role:
     """For which tasks a loss is made, and what it takes the model's output for."""
 
-    output: Output
+    output: OutputKind
     tasks: frozenset[Task]
 
 
@@ -43,20 +43,20 @@ _YES_OR_NO = frozenset({Task.BINARY, Task.MULTILABEL})
 _CLASSES = frozenset({Task.BINARY, Task.MULTICLASS})
 
 ROLES = {
-    "L1Loss": Role(Output.VALUE, _NUMBERS),
-    "MSELoss": Role(Output.VALUE, _NUMBERS),
-    "HuberLoss": Role(Output.VALUE, _NUMBERS),
-    "SmoothL1Loss": Role(Output.VALUE, _NUMBERS),
-    "GaussianNLLLoss": Role(Output.VALUE_AND_VARIANCE, _NUMBERS),
-    "PoissonNLLLoss": Role(Output.LOG_RATE, _NUMBERS),
-    "BCELoss": Role(Output.PROBABILITY, _YES_OR_NO),
-    "BCEWithLogitsLoss": Role(Output.LOGIT, _YES_OR_NO),
-    "SoftMarginLoss": Role(Output.LOGIT, _YES_OR_NO),
-    "MultiLabelSoftMarginLoss": Role(Output.LOGIT, frozenset({Task.MULTILABEL})),
-    "MultiLabelMarginLoss": Role(Output.LOGIT, frozenset({Task.MULTILABEL})),
-    "CrossEntropyLoss": Role(Output.SCORES, _CLASSES),
-    "NLLLoss": Role(Output.LOG_PROBABILITIES, _CLASSES),
-    "MultiMarginLoss": Role(Output.SCORES, _CLASSES),
+    "L1Loss": Role(OutputKind.VALUE, _NUMBERS),
+    "MSELoss": Role(OutputKind.VALUE, _NUMBERS),
+    "HuberLoss": Role(OutputKind.VALUE, _NUMBERS),
+    "SmoothL1Loss": Role(OutputKind.VALUE, _NUMBERS),
+    "GaussianNLLLoss": Role(OutputKind.VALUE_AND_VARIANCE, _NUMBERS),
+    "PoissonNLLLoss": Role(OutputKind.LOG_RATE, _NUMBERS),
+    "BCELoss": Role(OutputKind.PROBABILITY, _YES_OR_NO),
+    "BCEWithLogitsLoss": Role(OutputKind.LOGIT, _YES_OR_NO),
+    "SoftMarginLoss": Role(OutputKind.LOGIT, _YES_OR_NO),
+    "MultiLabelSoftMarginLoss": Role(OutputKind.LOGIT, frozenset({Task.MULTILABEL})),
+    "MultiLabelMarginLoss": Role(OutputKind.LOGIT, frozenset({Task.MULTILABEL})),
+    "CrossEntropyLoss": Role(OutputKind.SCORES, _CLASSES),
+    "NLLLoss": Role(OutputKind.LOG_PROBABILITIES, _CLASSES),
+    "MultiMarginLoss": Role(OutputKind.SCORES, _CLASSES),
 }
 
 _PAIRS = "it compares pairs or triplets of examples, and a row of a table is one example"
@@ -86,9 +86,9 @@ def _trial(cls: type, arguments: dict[str, Any]) -> None:
     made = cls(**{name: value for name, value in arguments.items() if name not in WEIGHTS})
     output = torch.full((2, 2), 0.5, requires_grad=True)
     match ROLES[cls.__name__].output:
-        case Output.VALUE_AND_VARIANCE:
+        case OutputKind.VALUE_AND_VARIANCE:
             value = WithVariance(made)(output, torch.ones(2, 1))
-        case Output.SCORES | Output.LOG_PROBABILITIES:
+        case OutputKind.SCORES | OutputKind.LOG_PROBABILITIES:
             value = made(output, torch.tensor([0, 1]))
         case _:
             labels = torch.tensor([[1, 0], [0, 1]])
@@ -96,7 +96,7 @@ def _trial(cls: type, arguments: dict[str, Any]) -> None:
     value.backward()
 
 
-FAMILY = Family(
+REGISTRY = TorchRegistry(
     "loss",
     {name: getattr(nn, name) for name in ROLES},
     refused=REFUSED,
@@ -108,7 +108,7 @@ FAMILY = Family(
         "ignore_index": Literal[-100],  # no row is ignored: a target is never missing
     },
 )
-Loss = Annotated[BaseModel, FAMILY]
+Loss = Annotated[BaseModel, REGISTRY]
 
 _DEFAULTS = {
     Task.REGRESSION: "MSELoss",
@@ -120,7 +120,7 @@ _DEFAULTS = {
 
 def default(task: Task) -> BaseModel:
     """The loss of a spec that names none."""
-    return FAMILY.parse({"name": _DEFAULTS[task]})
+    return REGISTRY.parse({"name": _DEFAULTS[task]})
 
 
 def name_of(loss: BaseModel) -> str:
@@ -128,10 +128,10 @@ def name_of(loss: BaseModel) -> str:
     return type(loss).__name__
 
 
-def output_of(loss: BaseModel) -> Output:
+def output_of(loss: BaseModel) -> OutputKind:
     """What this loss takes the model's output for."""
     if name_of(loss) == "PoissonNLLLoss" and not arguments_of(loss)["log_input"]:
-        return Output.RATE
+        return OutputKind.RATE
     return ROLES[name_of(loss)].output
 
 
@@ -140,21 +140,21 @@ def fitting(task: Task) -> list[str]:
     return [name for name, role in ROLES.items() if task in role.tasks]
 
 
-def width(output: Output, targets: int, classes: int) -> int:
+def width(output: OutputKind, targets: int, classes: int) -> int:
     """How many numbers leave the model for one row."""
-    if output in (Output.SCORES, Output.LOG_PROBABILITIES):
+    if output in (OutputKind.SCORES, OutputKind.LOG_PROBABILITIES):
         return classes
-    return 2 * targets if output is Output.VALUE_AND_VARIANCE else targets
+    return 2 * targets if output is OutputKind.VALUE_AND_VARIANCE else targets
 
 
-def head(output: Output) -> nn.Module | None:
+def head(output: OutputKind) -> nn.Module | None:
     """The module that must end the model so that its output is what the loss expects; None for none."""
     match output:
-        case Output.PROBABILITY:
+        case OutputKind.PROBABILITY:
             return nn.Sigmoid()
-        case Output.LOG_PROBABILITIES:
+        case OutputKind.LOG_PROBABILITIES:
             return nn.LogSoftmax(dim=1)
-        case Output.RATE:
+        case OutputKind.RATE:
             return nn.Softplus()
         case _:
             return None
@@ -185,7 +185,7 @@ def build(loss: BaseModel, signature: Signature) -> nn.Module:
     weights = {
         name: torch.tensor([each.get(text, 1.0) for text in known]) for name, each in given.items() if each is not None
     }
-    cls = FAMILY.classes[name_of(loss)]
+    cls = REGISTRY.classes[name_of(loss)]
     if cls is nn.BCELoss:
         cls = OfProbabilities
     if signature.task is Task.BINARY and cls in (OfProbabilities, nn.BCEWithLogitsLoss) and weights:
@@ -258,29 +258,29 @@ def encode_target(loss: BaseModel, target: Tensor) -> Tensor:
             return (2 * target - 1).to(torch.float32)
         case "MultiLabelMarginLoss":
             return _listed_labels(target)
-        case _ if output_of(loss) in (Output.SCORES, Output.LOG_PROBABILITIES):
+        case _ if output_of(loss) in (OutputKind.SCORES, OutputKind.LOG_PROBABILITIES):
             return target[:, 0].to(torch.int64)
         case _:
             return target.to(torch.float32)
 
 
-def answers(output: Output, values: Tensor) -> Tensor:
+def answers(output: OutputKind, values: Tensor) -> Tensor:
     """What a client gets to see: numbers [n, t], or the probability of each class [n, classes] or label [n, t]. Still in
     the trained scale where targets are scaled."""
     match output:
-        case Output.VALUE | Output.RATE:
+        case OutputKind.VALUE | OutputKind.RATE:
             return values
-        case Output.VALUE_AND_VARIANCE:
+        case OutputKind.VALUE_AND_VARIANCE:
             return values.chunk(2, dim=1)[0]
-        case Output.LOG_RATE:
+        case OutputKind.LOG_RATE:
             return values.exp()
-        case Output.PROBABILITY:
+        case OutputKind.PROBABILITY:
             return values
-        case Output.LOGIT:
+        case OutputKind.LOGIT:
             return torch.sigmoid(values)
-        case Output.LOG_PROBABILITIES:
+        case OutputKind.LOG_PROBABILITIES:
             return values.exp()
-        case Output.SCORES:
+        case OutputKind.SCORES:
             return torch.softmax(values, dim=1)
 
 
@@ -296,12 +296,12 @@ def sums(loss: BaseModel) -> bool:
 
 def counts(loss: BaseModel) -> bool:
     """Whether the target must be a count: 0 or more."""
-    return output_of(loss) in (Output.RATE, Output.LOG_RATE)
+    return output_of(loss) in (OutputKind.RATE, OutputKind.LOG_RATE)
 
 
-def scales_target(output: Output) -> bool:
+def scales_target(output: OutputKind) -> bool:
     """Whether the target may be brought to mean 0 and standard deviation 1: a rate may not, it is counted."""
-    return output in (Output.VALUE, Output.VALUE_AND_VARIANCE)
+    return output in (OutputKind.VALUE, OutputKind.VALUE_AND_VARIANCE)
 
 
 def _weighed(signature: Signature) -> list[str]:

@@ -7,7 +7,7 @@ from torch import nn
 
 from service.workflow import losses
 from service.workflow.errors import Fault, InvalidSpec
-from service.workflow.losses import Output
+from service.workflow.losses import OutputKind
 from service.workflow.models import OURS
 from service.workflow.models.input_shapes import InputShapes
 from service.workflow.preprocessing import Preprocessing, TargetScaling, layout, network_inputs
@@ -15,7 +15,7 @@ from service.workflow.signature import Signature
 from service.workflow.spec import ResolvedSpec
 from service.workflow.spec_base import shown
 from service.workflow.tasks import Task
-from service.workflow.torch_words import in_one_line
+from service.workflow.torch_errors import torch_message
 
 ROWS_TRIED = 3
 
@@ -29,7 +29,7 @@ class Model(nn.Module):
         network: nn.Module,
         preprocessing: Preprocessing | None,
         target: TargetScaling | None,
-        output: Output,
+        output: OutputKind,
         task: Task,
     ) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ def build_network(spec: ResolvedSpec, signature: Signature, inputs: InputShapes)
     except Exception as error:
         if spec.model.kind in OURS:
             raise
-        message = f"the plug-in's kind {shown(spec.model.kind)} refuses this: {in_one_line(error)}"
+        message = f"the plug-in's kind {shown(spec.model.kind)} refuses this: {torch_message(error)}"
         raise InvalidSpec(Fault("/model", message)) from error
 
 
@@ -106,7 +106,7 @@ def check_step(spec: ResolvedSpec, signature: Signature, inputs: InputShapes) ->
     try:
         network(torch.randn(ROWS_TRIED, *inputs.shape)).sum().backward()
     except Exception as error:  # torch raises what it likes
-        raise InvalidSpec(Fault("/model", f"a step of this model's training fails: {in_one_line(error)}")) from None
+        raise InvalidSpec(Fault("/model", f"a step of this model's training fails: {torch_message(error)}")) from None
 
 
 def restore(spec: ResolvedSpec, signature: Signature, tensors: Mapping[str, torch.Tensor]) -> Model:

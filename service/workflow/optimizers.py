@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from torch import nn
 from torch.optim import Optimizer as TorchOptimizer
 
-from service.workflow.torch_registry import Family, arguments_of
+from service.workflow.torch_registry import TorchRegistry, arguments_of
 
 NAMES = ["ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon", "NAdam", "RAdam"]
 NAMES += ["RMSprop", "Rprop", "SGD"]
@@ -46,7 +46,7 @@ def _trial(cls: type, arguments: dict[str, Any]) -> None:
         raise ValueError(f"a weight becomes {value} in the first steps")
 
 
-FAMILY = Family(
+REGISTRY = TorchRegistry(
     "optimizer",
     {name: without_compiler(getattr(torch.optim, name)) for name in NAMES},
     refused={"SparseAdam": "it works on sparse gradients only, and no model here has any"},
@@ -58,7 +58,7 @@ FAMILY = Family(
     },
 )
 
-Optimizer = Annotated[BaseModel, FAMILY]
+Optimizer = Annotated[BaseModel, REGISTRY]
 
 DEFAULT = {"name": "AdamW", "lr": 1e-3}
 SMALL = 4096  # parameters below which a fused step costs more than a plain one
@@ -79,9 +79,9 @@ def build(optimizer: BaseModel, network: nn.Module) -> list[TorchOptimizer]:
     if name == "Muon":
         matrices = [each for each in parameters if each.ndim == 2]
         rest = [each for each in parameters if each.ndim != 2]
-        muon = FAMILY.classes[name](matrices, **arguments)
-        return [muon, FAMILY.classes["AdamW"](rest, lr=arguments["lr"], fused=True)] if rest else [muon]
-    return [FAMILY.classes[name](parameters, **arguments)]
+        muon = REGISTRY.classes[name](matrices, **arguments)
+        return [muon, REGISTRY.classes["AdamW"](rest, lr=arguments["lr"], fused=True)] if rest else [muon]
+    return [REGISTRY.classes[name](parameters, **arguments)]
 
 
 def _implementation(name: str, parameters: list[nn.Parameter]) -> dict[str, bool]:

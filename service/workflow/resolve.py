@@ -58,7 +58,7 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
     rows, shapes = sizes(split, usable), _shapes(inputs, schema)
     model, defaults = model.sized(rows["train"], shapes), model.training_defaults(rows["train"], shapes)
     default_optimizer = defaults.pop("optimizer", optimizers.DEFAULT)
-    optimizer = spec.optimizer or optimizers.FAMILY.parse(default_optimizer)
+    optimizer = spec.optimizer or optimizers.REGISTRY.parse(default_optimizer)
     stops_early = model.stops_early and rows["validation"] > 0
     settings = training.resolve(spec.training, defaults, rows["train"], stops_early)
     _check_time(split, inputs)

@@ -9,8 +9,8 @@ from torch.optim import Optimizer, lr_scheduler
 
 from service.workflow.optimizers import without_compiler
 from service.workflow.state import State
-from service.workflow.torch_registry import Family, arguments_of
-from service.workflow.torch_words import in_one_line
+from service.workflow.torch_errors import torch_message
+from service.workflow.torch_registry import TorchRegistry, arguments_of
 
 NAMES = ["ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR", "ExponentialLR", "LinearLR"]
 NAMES += ["MultiStepLR", "OneCycleLR", "PolynomialLR", "ReduceLROnPlateau", "StepLR"]
@@ -26,7 +26,7 @@ class _Nested:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        return FAMILY.__get_pydantic_core_schema__(source, handler)
+        return REGISTRY.__get_pydantic_core_schema__(source, handler)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:
@@ -57,7 +57,7 @@ def _check_rate(optimizer: Optimizer) -> None:
             raise ValueError(f"the learning rate becomes {group['lr']}, which is more than a float32 can hold")
 
 
-FAMILY = Family(
+REGISTRY = TorchRegistry(
     "scheduler",
     {name: getattr(lr_scheduler, name) for name in [*NAMES, *NESTING]},
     refused={"LambdaLR": _CALLABLE, "MultiplicativeLR": _CALLABLE},
@@ -75,10 +75,10 @@ FAMILY = Family(
     },
 )
 
-Scheduler = Annotated[BaseModel, FAMILY]
+Scheduler = Annotated[BaseModel, REGISTRY]
 
 
-class Schedule:
+class LearningRateSchedule:
     """The torch schedulers of every optimizer, stepped together, by epochs or by steps."""
 
     def __init__(self, scheduler: BaseModel | None, optimizers: list[Optimizer]) -> None:
@@ -87,7 +87,7 @@ class Schedule:
         if scheduler is not None:
             arguments = arguments_of(scheduler)
             self._by_step = arguments.pop("interval") == "step"
-            cls = FAMILY.classes[type(scheduler).__name__]
+            cls = REGISTRY.classes[type(scheduler).__name__]
             self.schedulers = [_make(cls, arguments, optimizer) for optimizer in optimizers]
 
     def after_step(self) -> None:
@@ -119,14 +119,14 @@ class Schedule:
 def misfit(scheduler: BaseModel, optimizers: list[Optimizer]) -> str | None:
     """Why the scheduler cannot steer these optimizers; None when it can. It is stepped, and changes them."""
     try:
-        schedule = Schedule(scheduler, optimizers)
+        schedule = LearningRateSchedule(scheduler, optimizers)
         for optimizer in optimizers:
             optimizer._opt_called = True  # type: ignore[attr-defined] # else torch warns that none has stepped
         for _ in range(STEPS_TRIED):
             schedule.after_step()
             schedule.after_epoch(1.0)
     except Exception as error:  # torch raises what it likes
-        return in_one_line(error)
+        return torch_message(error)
     return None
 
 
@@ -144,6 +144,6 @@ def _make(cls: type, arguments: dict[str, Any], optimizer: Optimizer) -> Any:
     inner = []
     for each in arguments["schedulers"]:
         own = {name: value for name, value in arguments_of(each).items() if name != "interval"}
-        inner.append(_make(FAMILY.classes[type(each).__name__], own, optimizer))
+        inner.append(_make(REGISTRY.classes[type(each).__name__], own, optimizer))
     rest = {name: value for name, value in arguments.items() if name != "schedulers"}
     return cls(inner, **rest) if cls is lr_scheduler.ChainedScheduler else cls(optimizer, schedulers=inner, **rest)

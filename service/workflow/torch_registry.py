@@ -16,14 +16,14 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from service.workflow.spec_base import FaultBudget, Specification, budget_of, counted, fault_at, shown
-from service.workflow.torch_words import in_one_line
+from service.workflow.torch_errors import torch_message
 
 # Not a client's business: how torch runs the step, and arguments torch itself deprecates.
 LEFT_OUT = {"self", "params", "foreach", "fused", "capturable", "differentiable", "maximize", "device", "dtype"}
 LEFT_OUT |= {"size_average", "reduce"}
 
 
-class Family:
+class TorchRegistry:
     """The torch classes that may stand at one place of a spec, by name.
 
     Args:
@@ -113,8 +113,8 @@ class Family:
             told = [name for name in given if name in member.model_fields_set]
             for name in given:
                 if told == [name] or self._passes(cls, {k: v for k, v in given.items() if k != name}):
-                    raise fault_at(name, f"torch refuses this: {in_one_line(error)}", given[name]) from None
-            message = f"torch refuses these arguments: {in_one_line(error)}"
+                    raise fault_at(name, f"torch refuses this: {torch_message(error)}", given[name]) from None
+            message = f"torch refuses these arguments: {torch_message(error)}"
             raise PydanticCustomError("torch_refuses", "{message}", {"message": message}) from None
 
     def _passes(self, cls: type, arguments: dict[str, Any]) -> bool:

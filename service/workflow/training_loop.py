@@ -10,7 +10,7 @@ from service.workflow.batches import Batch, Examples
 from service.workflow.divergence import check_finite, divergence
 from service.workflow.learner import Learner
 from service.workflow.state import State
-from service.workflow.training_run import Course
+from service.workflow.training_run import TrainingRun
 
 EVALUATION_ROWS = 8192
 
@@ -36,33 +36,33 @@ def train(
         TrainingDiverged: a loss or a weight is NaN or infinite, or a step cannot be calculated; the epoch is named.
         CheckpointUnfit: `saved` is of another training.
     """
-    course = Course(learner, parts["train"])
+    run = TrainingRun(learner, parts["train"])
     if saved is not None:
-        course.load(saved)
-    while course.epoch <= learner.settings.epochs:
-        with divergence(learner, course.epoch):
-            losses = {"train_loss": _train_epoch(course, after_step)}
+        run.load(saved)
+    while run.epoch <= learner.settings.epochs:
+        with divergence(learner, run.epoch):
+            losses = {"train_loss": _train_epoch(run, after_step)}
             if len(parts["validation"]):
                 losses["validation_loss"] = evaluate(learner, parts["validation"])
-        check_finite(course.epoch, losses)
-        report(course.epoch, losses)
-        with divergence(learner, course.epoch):
+        check_finite(run.epoch, losses)
+        report(run.epoch, losses)
+        with divergence(learner, run.epoch):
             learner.schedule.after_epoch(losses.get("validation_loss", losses["train_loss"]))
-        if course.watch.ends(losses, learner.judged) or course.budget.spent:
+        if run.watch.ends(losses, learner.judged) or run.budget.spent:
             break
-        course.next_epoch()
+        run.next_epoch()
     if learner.averaged is not None:
         learner.network.load_state_dict(learner.averaged.module.state_dict())
-    course.watch.restore_best(learner.network)
+    run.watch.restore_best(learner.network)
     learner.network.eval()
 
 
-def _train_epoch(course: Course, after_step: AfterStep | None) -> float:
+def _train_epoch(run: TrainingRun, after_step: AfterStep | None) -> float:
     """One pass over the training part, or what is left of it; its mean loss a row."""
-    learner, budget, values, rows, state = course.learner, course.budget, course.values, course.rows, course.state
+    learner, budget, values, rows, state = run.learner, run.budget, run.values, run.rows, run.state
     if not learner.network.training:
         learner.network.train()
-    for group in course.batches.next_epoch(skipped=len(rows)):
+    for group in run.batches.next_epoch(skipped=len(rows)):
         if budget.spent:
             break
         rows.append(sum([features.shape[0] for features, _ in group]))

@@ -1,23 +1,23 @@
-"""The course of a training: all that changes while it runs, to be saved after any step and gone on with from there."""
+"""The run of a training: all that changes while it runs, to be saved after any step and gone on with from there."""
 
 import torch
 from torch import Tensor
 
-from service.workflow.batches import Batches, Examples
+from service.workflow.batches import Examples, TrainingBatches
 from service.workflow.budget import Budget
-from service.workflow.early_stopping import Watch
+from service.workflow.early_stopping import EarlyStopper
 from service.workflow.errors import CheckpointUnfit
 from service.workflow.learner import Learner
 from service.workflow.state import State
 
 
-class Course:
+class TrainingRun:
     """Where a training is: before its first epoch, or in an epoch after some of its steps."""
 
     def __init__(self, learner: Learner, examples: Examples) -> None:
         self.learner = learner
-        self.batches = Batches(examples, learner.settings)
-        self.watch = Watch(learner.settings.early_stopping)
+        self.batches = TrainingBatches(examples, learner.settings)
+        self.watch = EarlyStopper(learner.settings.early_stopping)
         self.budget = Budget(learner.settings)
         self.epoch = 1
         self.values: list[Tensor] = []  # the loss of each step of this epoch
@@ -46,10 +46,10 @@ class Course:
         }
 
     def load(self, state: State) -> None:
-        """Goes on where another course of the same spec on the same data was.
+        """Goes on where another run of the same spec on the same data was.
 
         Raises:
-            CheckpointUnfit: it was not of the same spec; this course and its learner are not to be used any more.
+            CheckpointUnfit: it was not of the same spec; this run and its learner are not to be used any more.
         """
         try:
             self.learner.load(state["learner"])

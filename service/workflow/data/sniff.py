@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from service.workflow.data.formats import ARROW_FILE, ARROW_STREAM, CSV, EXCEL, JSON, JSON_LINES, PARQUET
+from service.workflow.data.formats.compression import compression_of, decompress, is_excel
 from service.workflow.data.formats.csv_header import COMMENT, names_no_rows
 from service.workflow.data.formats.excel import sheet_as_csv
-from service.workflow.data.formats.packed import is_excel, packing, unpack
 from service.workflow.data.formats.text import BOM_BYTES, UTF8, as_utf8, check_encoding, find_encoding
 from service.workflow.data.reading import Reading, ReadingOptions
 from service.workflow.errors import InvalidData
@@ -64,7 +64,7 @@ OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 
 @dataclass(frozen=True)
-class Found:
+class SniffedFile:
     """What the file is, how it is read, and what is worth telling about that."""
 
     media_type: str
@@ -72,7 +72,7 @@ class Found:
     notes: list[str]
 
 
-def sniff(path: Path, media_type: str, options: ReadingOptions, scratch: Path, most_bytes: int) -> Found:
+def sniff(path: Path, media_type: str, options: ReadingOptions, scratch: Path, most_bytes: int) -> SniffedFile:
     """What an uploaded file of this Content-Type is, and how it is read but for the types of its columns.
 
     Raises:
@@ -80,9 +80,9 @@ def sniff(path: Path, media_type: str, options: ReadingOptions, scratch: Path, m
     """
     notes: list[str] = []
     kind = MEDIA_TYPES[media_type]
-    compression = packing(path) if kind != EXCEL else None
+    compression = compression_of(path) if kind != EXCEL else None
     if compression is not None:
-        path, name = unpack(path, compression, scratch, most_bytes)
+        path, name = decompress(path, compression, scratch, most_bytes)
         kind = SUFFIXES.get(PurePath(name).suffix.lower(), "") if name else kind
     kind = _kind(path, kind)
     _check_told(options, kind)
@@ -100,7 +100,7 @@ def sniff(path: Path, media_type: str, options: ReadingOptions, scratch: Path, m
         separator = ""
     reading = Reading(compression=compression, sheet=sheet, date_formats=options.date_formats)
     if kind not in (CSV, EXCEL):
-        return Found(
+        return SniffedFile(
             kind, reading.model_copy(update={"encoding": encoding} if kind in (JSON, JSON_LINES) else {}), notes
         )
     lines = _first_lines(path, options.skip_lines or 0)
@@ -109,7 +109,7 @@ def sniff(path: Path, media_type: str, options: ReadingOptions, scratch: Path, m
     about = {"encoding": encoding, "separator": separator, "decimal": decimal, "skip_lines": options.skip_lines or 0}
     if options.skip_lines is None:
         _check_title(lines, separator)
-    return Found(kind, reading.model_copy(update=about), notes)
+    return SniffedFile(kind, reading.model_copy(update=about), notes)
 
 
 def _kind(path: Path, said: str) -> str:

@@ -10,7 +10,7 @@ MOST_HISTOGRAMS = 24
 BINS = 40
 
 
-class Histogram(BaseModel):
+class ParameterHistogram(BaseModel):
     """How the values of one parameter are spread: counts between edges."""
 
     model_config = ConfigDict(frozen=True)
@@ -31,4 +31,4 @@ class Points(BaseModel):
     truth: list[Scalar]
     prediction: list[Scalar | None]
     probability: list[float | None] | None = None
-    parameters: list[Histogram] = []
+    parameters: list[ParameterHistogram] = []

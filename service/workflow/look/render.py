@@ -12,7 +12,7 @@ import orjson
 
 from service.liveness import beat, die_with
 from service.workflow.errors import NotAvailable
-from service.workflow.look.charts import CHARTS, Subject
+from service.workflow.look.charts import CHARTS, ChartData
 from service.workflow.look.points import Points
 from service.workflow.signature import Signature
 
@@ -26,7 +26,7 @@ def main(heartbeats: int, folder: Path) -> int:
     request = orjson.loads(sys.stdin.buffer.read())
     signature, points = Signature.model_validate(request["signature"]), Points.model_validate(request["points"])
     try:
-        subject = Subject(signature, points, request["history"], request["confusion"])
+        subject = ChartData(signature, points, request["history"], request["confusion"])
         description = CHARTS[request["plot"]](subject).to_dict()
     except NotAvailable as error:
         sys.stderr.write(str(error))

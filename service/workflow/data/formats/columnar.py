@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.workflow.data.formats.opened import Batch, Opened
+from service.workflow.data.formats.table_file import Batch, TableFile
 from service.workflow.data.native_errors import DAMAGED, is_native
 from service.workflow.data.reading import Reading
 from service.workflow.data.schema import BATCH_ROWS
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-class Columnar(Opened):
+class ColumnarFile(TableFile):
     """A file whose columns have types."""
 
     typed = True
@@ -61,22 +61,22 @@ class Columnar(Opened):
             yield {name: frame.to_series(at).alias("") for at, name in enumerate(names)}
 
 
-def open_parquet(path: Path, reading: Reading, scratch: Path) -> Columnar:
-    """A Parquet file describes itself: what is wrong shows when it is opened."""
+def open_parquet(path: Path, reading: Reading, scratch: Path) -> ColumnarFile:
+    """A Parquet file describes itself: what is wrong shows when it is open_table."""
     import polars as pl
 
-    return Columnar(pl.scan_parquet(path, glob=False))
+    return ColumnarFile(pl.scan_parquet(path, glob=False))
 
 
-def open_arrow_file(path: Path, reading: Reading, scratch: Path) -> Columnar:
+def open_arrow_file(path: Path, reading: Reading, scratch: Path) -> ColumnarFile:
     """An Arrow file."""
     import polars as pl
 
-    return Columnar(pl.scan_ipc(path, glob=False))
+    return ColumnarFile(pl.scan_ipc(path, glob=False))
 
 
-def open_arrow_stream(path: Path, reading: Reading, scratch: Path) -> Columnar:
+def open_arrow_stream(path: Path, reading: Reading, scratch: Path) -> ColumnarFile:
     """An Arrow stream. polars reads it whole."""
     import polars as pl
 
-    return Columnar(pl.read_ipc_stream(path).lazy())
+    return ColumnarFile(pl.read_ipc_stream(path).lazy())

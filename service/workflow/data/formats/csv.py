@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.workflow.data.formats.csv_header import Header, read_header
-from service.workflow.data.formats.csv_repair import Rows, write_anew
-from service.workflow.data.formats.opened import Batch, Opened
+from service.workflow.data.formats.csv_repair import Rows, rewrite_csv
+from service.workflow.data.formats.table_file import Batch, TableFile
 from service.workflow.data.reading import Reading
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROWS_CHUNK = 16 * 2**20
 
 
-class CsvFile(Opened):
+class CsvFile(TableFile):
     """A well formed file in UTF-8, whose rows begin at a byte."""
 
     def __init__(
@@ -93,7 +93,7 @@ def open_csv(path: Path, reading: Reading, scratch: Path) -> CsvFile:
     if reading.well_formed or not reading.trim or is_well_formed(path, start, len(head.names), separator):
         return CsvFile(path, head, separator, start, Rows(), well_formed=True)
     made = scratch / "well-formed.csv"
-    rows = write_anew(path, head, reading, made)
+    rows = rewrite_csv(path, head, reading, made)
     return CsvFile(made, head, separator, 0, rows)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.workflow.data.formats import csv_faults
+from service.workflow.data.formats import csv_errors
 from service.workflow.data.formats.csv_header import COMMENT, Header
 from service.workflow.data.reading import Reading
 from service.workflow.data.types.column_kind import SPACE
@@ -29,7 +29,7 @@ class Rows:
         return [f"{count} lines {what} and were left out" for count, what in counted if count]
 
 
-def write_anew(path: Path, head: Header, reading: Reading, made: Path) -> Rows:
+def rewrite_csv(path: Path, head: Header, reading: Reading, made: Path) -> Rows:
     """Writes the rows of a file in UTF-8 into another one; lines without content, and comments, are left out.
 
     Raises:
@@ -92,7 +92,7 @@ def _in_plain_words(error: csv.Error, path: Path, line: int) -> str:
     if "expected after" in str(error):
         stray = next((at for at, _ in _stray_quotes(text)), column)
         return f"the quote at column {stray} stands inside of a quoted cell; write it twice"
-    return csv_faults.in_words(error)
+    return csv_errors.describe(error)
 
 
 def _stray_quotes(text: str) -> Iterator[tuple[int, str]]:

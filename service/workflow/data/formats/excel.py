@@ -5,7 +5,7 @@ import zipfile
 from functools import lru_cache
 from pathlib import Path
 
-from service.workflow.data.formats.packed import broken, check_size
+from service.workflow.data.formats.compression import archive_errors, check_size
 from service.workflow.data.native_errors import DAMAGED
 from service.workflow.errors import InvalidData
 from service.workflow.spec_base import shown
@@ -27,7 +27,7 @@ def sheet_as_csv(path: Path, sheet: str | None, scratch: Path, most: int = MOST_
     import fastexcel
 
     check_size(path, min(most, MOST_BYTES))
-    with broken("the Excel file"):
+    with archive_errors("the Excel file"):
         _check_cells(path)
     made = scratch / "sheet.csv"
     try:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from service.strict_json import BOM, NotStrictJson, TooManyBrackets, decode
-from service.workflow.data.formats.opened import Batch, Opened
 from service.workflow.data.formats.records import column_of, gather, series_of
+from service.workflow.data.formats.table_file import Batch, TableFile
 from service.workflow.data.reading import Reading
 from service.workflow.data.schema import BATCH_ROWS, MOST_COLUMNS
 from service.workflow.data.types.evidence import Evidence
@@ -23,7 +23,7 @@ MOST_DOCUMENT_BYTES = 512 * 2**20
 BATCH_BYTES = 16 * 2**20
 
 
-class Records(Opened):
+class JsonLinesFile(TableFile):
     """A file of one object a line."""
 
     typed = True
@@ -83,16 +83,16 @@ def _record(line: bytes, number: int) -> dict[str, Any]:
     return row
 
 
-def open_json_lines(path: Path, reading: Reading, scratch: Path) -> Records:
+def open_json_lines(path: Path, reading: Reading, scratch: Path) -> JsonLinesFile:
     """A file of one object a line.
 
     Raises:
         InvalidData: a line, named, is none.
     """
-    return Records(path)
+    return JsonLinesFile(path)
 
 
-def open_json(path: Path, reading: Reading, scratch: Path) -> Records:
+def open_json(path: Path, reading: Reading, scratch: Path) -> JsonLinesFile:
     """A document that is a list of objects, written anew with one a line.
 
     Raises:
@@ -112,4 +112,4 @@ def open_json(path: Path, reading: Reading, scratch: Path) -> Records:
     with made.open("wb") as file:
         for each in document:
             file.write(orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE))
-    return Records(made)
+    return JsonLinesFile(made)

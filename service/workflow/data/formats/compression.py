@@ -23,8 +23,8 @@ _BESIDE = ("__MACOSX/", ".DS_Store", "Thumbs.db")  # what file managers put besi
 
 
 @contextmanager
-def broken(what: str) -> Iterator[None]:
-    """Turns what Python's readers raise at a broken file into InvalidData; an error of the system stays what it is."""
+def archive_errors(what: str) -> Iterator[None]:
+    """Turns what Python's readers raise at a archive_errors file into InvalidData; an error of the system stays what it is."""
     try:
         yield
     except OSError as error:
@@ -47,7 +47,7 @@ _BROKEN = (
 )
 
 
-def packing(path: Path) -> Compression | None:
+def compression_of(path: Path) -> Compression | None:
     """In what the table is packed; None if it is not. An Excel file is a zip file, too, and not meant."""
     with path.open("rb") as file:
         start = file.read(4)
@@ -65,14 +65,14 @@ def is_excel(path: Path) -> bool:
         return False
 
 
-def unpack(path: Path, compression: Compression, scratch: Path, most: int) -> tuple[Path, str]:
+def decompress(path: Path, compression: Compression, scratch: Path, most: int) -> tuple[Path, str]:
     """The file that is packed, and its name if that is known.
 
     Raises:
-        InvalidData: it is broken, larger than `most` bytes or out of proportion to the file, or not one table.
+        InvalidData: it is archive_errors, larger than `most` bytes or out of proportion to the file, or not one table.
     """
     made, most = scratch / "unpacked", _most_of(path, most)
-    with broken(f"the {compression} file"):
+    with archive_errors(f"the {compression} file"):
         if compression == "gzip":
             with gzip.open(path) as packed:
                 _copy(cast(BinaryIO, packed), made, most)
@@ -89,10 +89,10 @@ def check_size(path: Path, most: int) -> None:
     """That what comes out of an Excel file is bounded: counted, not believed.
 
     Raises:
-        InvalidData: it is broken, more than `most` bytes, or out of proportion to the file.
+        InvalidData: it is archive_errors, more than `most` bytes, or out of proportion to the file.
     """
     left = most = _most_of(path, most)
-    with broken("the Excel file"), zipfile.ZipFile(path) as archive:
+    with archive_errors("the Excel file"), zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             with archive.open(member) as packed:
                 while chunk := packed.read(CHUNK):

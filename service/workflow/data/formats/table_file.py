@@ -12,7 +12,7 @@ Batch = Mapping[
 ]  # by name; the series themselves have none, for polars reads some names as more than that
 
 
-class Opened(ABC):
+class TableFile(ABC):
     """The names of the columns in order, and their values batch by batch. `notes` tell what was done to get the names and
     the rows; `nameless` are columns that the file has no name for."""
 

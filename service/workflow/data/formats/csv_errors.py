@@ -3,7 +3,7 @@
 import csv
 
 
-def in_words(error: csv.Error) -> str:
+def describe(error: csv.Error) -> str:
     """What is wrong, and what would be right."""
     said = str(error)
     if "field limit" in said:

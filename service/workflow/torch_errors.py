@@ -8,7 +8,7 @@ LONGEST = 200
 _INSIDE = re.compile(r"INTERNAL ASSERT|0x[0-9a-fA-F]|(?:^|[\s\"'(])/\w|\.(?:py|cpp|cu|h)\b|Traceback|NYI")
 
 
-def in_one_line(error: BaseException) -> str:
+def torch_message(error: BaseException) -> str:
     """The first line of what torch says, where that is about the arguments."""
     said = str(error).strip().split("\n", 1)[0][:LONGEST]
     if not said or _INSIDE.search(said):
