@@ -65,8 +65,8 @@ def ours(
 ) -> float:
     """Seconds that our training loop takes, deterministic as by default."""
     from service.workflow import losses, optimizers
-    from service.workflow.batches import Examples
     from service.workflow.device import make_deterministic
+    from service.workflow.examples import Examples
     from service.workflow.learner import Learner
     from service.workflow.schedulers import LearningRateSchedule
     from service.workflow.training import TrainingSettings

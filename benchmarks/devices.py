@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.contenders import SEED, mlp, table
 from service.workflow import losses, optimizers
-from service.workflow.batches import Examples
 from service.workflow.device import make_deterministic
+from service.workflow.examples import Examples
 from service.workflow.learner import Learner
 from service.workflow.schedulers import LearningRateSchedule
 from service.workflow.training import TrainingSettings
