@@ -1,4 +1,4 @@
-"""The training config: data, never code."""
+"""The training spec."""
 
 from typing import Annotated, Any, TypeVar
 
@@ -58,7 +58,7 @@ class TrainingSpec(Specification):
     @field_validator("scheduler", mode="before")
     @classmethod
     def _has_few_schedulers(cls, value: Any) -> Any:
-        """Each is tried with all that is in it: sixteen in each of sixteen would take as long as a training."""
+        """Bounds nested schedulers: each is tried together with all that it contains."""
         count, level = 0, [value]
         while level and count <= MOST_SCHEDULERS:
             count += len(level)
