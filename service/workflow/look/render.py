@@ -1,7 +1,7 @@
-"""`python -m service.workflow.look.render HEARTBEATS FOLDER`: one chart, from JSON on stdin to `chart.json`,
+"""`python -m service.workflow.look.render HEARTBEATS FOLDER`: renders one chart, described by JSON on stdin, to `chart.json`,
 `chart.svg` and `chart.png` in the folder.
 
-A process of its own: Altair and vl-convert are large, start threads, and are never loaded into the server.
+It is a process of its own because Altair and vl-convert are large and start threads.
 """
 
 import os
@@ -20,7 +20,7 @@ NOT_AVAILABLE = 3
 
 
 def main(heartbeats: int, folder: Path) -> int:
-    """Draws what it is asked for; exits with `NOT_AVAILABLE` when the model has no such plot."""
+    """Renders the chart. Returns the exit status, `NOT_AVAILABLE` if the model has no such chart."""
     die_with(os.getppid())
     beat(heartbeats)
     request = orjson.loads(sys.stdin.buffer.read())

@@ -1,4 +1,4 @@
-"""How each file format is open_table: one file a format, one line in the table.
+"""How each file format is opened: one file a format, one line in the table.
 
 polars is imported only when a file is open_table: it starts threads of its own, which the trainer server must not have.
 """
@@ -24,7 +24,7 @@ JSON_LINES = "application/x-ndjson"
 PARQUET = "application/vnd.apache.parquet"
 ARROW_FILE = "application/vnd.apache.arrow.file"
 ARROW_STREAM = "application/vnd.apache.arrow.stream"
-# What stands before a fault in the words of messages.
+# For messages.
 NAMES = {
     CSV: "CSV",
     EXCEL: "an Excel workbook",
@@ -57,15 +57,15 @@ FORMATS: dict[str, Open] = {
     ARROW_FILE: open_arrow_file,
     ARROW_STREAM: open_arrow_stream,
 }
-MOST_UNPACKED_BYTES = 64 * 2**30  # of a file that was found to be within the operator's limit when it was uploaded
+MOST_UNPACKED_BYTES = 64 * 2**30  # the operator's limit was applied when the file was uploaded
 
 
 @contextmanager
 def open_table(path: Path, media_type: str, reading: Reading, scratch: Path) -> Iterator[TableFile]:
-    """The file, ready to be read. Copies that it takes lie in a folder below `scratch` and are gone afterwards.
+    """Opens a file. Temporary copies are in a folder below `scratch`, which is deleted afterwards.
 
     Raises:
-        InvalidData, PolarsError: it is not what it is said to be.
+        InvalidData, PolarsError: it is not of this media type.
     """
     with TemporaryDirectory(dir=scratch) as folder:
         if reading.compression is not None:

@@ -1,4 +1,4 @@
-"""Formats that keep columns with their types: Parquet, and Arrow IPC as a file and as a stream."""
+"""Formats with typed columns: Parquet, and Arrow IPC as a file and as a stream."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ColumnarFile(TableFile):
-    """A file whose columns have types."""
+    """A file with typed columns."""
 
     typed = True
 
@@ -25,11 +25,7 @@ class ColumnarFile(TableFile):
         self.names = list(frame.collect_schema())
 
     def batches(self, names: Sequence[str], plain: "Mapping[str, pl.DataType]") -> "Iterator[Batch]":
-        """The named columns, batch by batch, as the file has them.
-
-        Raises:
-            InvalidData: a column, named, cannot be read.
-        """
+        """The named columns with the types of the file. Raises InvalidData for a column that cannot be read."""
         try:
             yield from self._batches(names)
         except BaseException as error:
@@ -39,7 +35,7 @@ class ColumnarFile(TableFile):
             raise
 
     def _check_each(self, names: Sequence[str]) -> None:
-        """Reads the columns one by one, until one cannot be read."""
+        """Reads the columns one by one to find one that cannot be read."""
         for name in names:
             rows = 0
             try:
@@ -55,28 +51,28 @@ class ColumnarFile(TableFile):
     def _batches(self, names: Sequence[str]) -> "Iterator[Batch]":
         import polars as pl
 
-        # Each by its position: polars reads `^a$` as a pattern, and `*` as all columns.
+        # By position, because polars reads the name `^a$` as a pattern and `*` as all columns.
         chosen = [pl.nth(self.names.index(name)) for name in names]
         for frame in self._frame.select(chosen).collect_batches(chunk_size=BATCH_ROWS, maintain_order=True):
             yield {name: frame.to_series(at).alias("") for at, name in enumerate(names)}
 
 
 def open_parquet(path: Path, reading: Reading, scratch: Path) -> ColumnarFile:
-    """A Parquet file describes itself: what is wrong shows when it is open_table."""
+    """Opens a Parquet file."""
     import polars as pl
 
     return ColumnarFile(pl.scan_parquet(path, glob=False))
 
 
 def open_arrow_file(path: Path, reading: Reading, scratch: Path) -> ColumnarFile:
-    """An Arrow file."""
+    """Opens an Arrow IPC file."""
     import polars as pl
 
     return ColumnarFile(pl.scan_ipc(path, glob=False))
 
 
 def open_arrow_stream(path: Path, reading: Reading, scratch: Path) -> ColumnarFile:
-    """An Arrow stream. polars reads it whole."""
+    """Opens an Arrow IPC stream, which polars reads into memory."""
     import polars as pl
 
     return ColumnarFile(pl.read_ipc_stream(path).lazy())

@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line. And a list of objects, as one document."""
+"""JSON Lines, with one object a line; and JSON documents that are a list of objects."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ BATCH_BYTES = 16 * 2**20
 
 
 class JsonLinesFile(TableFile):
-    """A file of one object a line."""
+    """A file with one object a line."""
 
     typed = True
 
@@ -32,8 +32,8 @@ class JsonLinesFile(TableFile):
         self._path = path
 
     @cached_property
-    def names(self) -> list[str]:  # type: ignore[override] # looked for when they are asked for: a training knows them
-        """The names in the order in which they come first.
+    def names(self) -> list[str]:  # type: ignore[override] # computed on request: a training knows the names
+        """The names in order of first appearance.
 
         Raises:
             InvalidData: a line is no object, or there are too many names.
@@ -47,13 +47,13 @@ class JsonLinesFile(TableFile):
         return list(names)
 
     def gather(self, evidence: Mapping[str, Evidence]) -> None:
-        """Takes up what the columns look like."""
+        """Adds the values of each column to its evidence."""
         for records in self._records():
             for name, each in evidence.items():
                 gather(column_of(records, name), each)
 
     def batches(self, names: Sequence[str], plain: "Mapping[str, pl.DataType]") -> "Iterator[Batch]":
-        """The named columns, batch by batch."""
+        """The named columns in batches."""
         for records in self._records():
             yield {name: series_of(column_of(records, name)) for name in names}
 
@@ -84,26 +84,21 @@ def _record(line: bytes, number: int) -> dict[str, Any]:
 
 
 def open_json_lines(path: Path, reading: Reading, scratch: Path) -> JsonLinesFile:
-    """A file of one object a line.
-
-    Raises:
-        InvalidData: a line, named, is none.
-    """
+    """Opens a file with one object a line. Reading raises InvalidData for a line that is none."""
     return JsonLinesFile(path)
 
 
 def open_json(path: Path, reading: Reading, scratch: Path) -> JsonLinesFile:
-    """A document that is a list of objects, written anew with one a line.
+    """Opens a document that is a list of objects, rewritten with one object a line.
 
     Raises:
-        InvalidData: it is something else, or too large to be read as one.
+        InvalidData: it is something else, or too large.
     """
     if path.stat().st_size > MOST_DOCUMENT_BYTES:
         raise InvalidData(f"one JSON document may have {MOST_DOCUMENT_BYTES} bytes; send JSON Lines, one object a line")
     try:
-        document = decode(
-            path.read_bytes().removeprefix(BOM), most_brackets=math.inf
-        )  # the file is bounded, and so is its process
+        # Any number of brackets: the size of the file and the memory of this process are bounded.
+        document = decode(path.read_bytes().removeprefix(BOM), most_brackets=math.inf)
     except NotStrictJson as error:
         raise InvalidData(f"the file is not JSON: {error}; a list of objects is expected") from None
     if not isinstance(document, list) or not all(isinstance(each, dict) for each in document):

@@ -1,4 +1,4 @@
-"""A file of a table that is open to be read: what every format gives."""
+"""The interface of an open file with a table."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,25 +7,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import polars as pl
 
-Batch = Mapping[
-    str, "pl.Series"
-]  # by name; the series themselves have none, for polars reads some names as more than that
+Batch = Mapping[str, "pl.Series"]  # by column name; the series have none, since polars reads some names as patterns
 
 
 class TableFile(ABC):
-    """The names of the columns in order, and their values batch by batch. `notes` tell what was done to get the names and
-    the rows; `nameless` are columns that the file has no name for."""
+    """The names of the columns in order, and their values in batches."""
 
     names: list[str]
-    notes: Sequence[str] = ()
-    nameless: frozenset[str] = frozenset()
-    well_formed: bool = False  # whether it is read as it lies
-    typed: bool = False  # whether the format tells texts from numbers
+    notes: Sequence[str] = ()  # on repairs of names and rows
+    nameless: frozenset[str] = frozenset()  # columns without a name in the file
+    well_formed: bool = False  # whether the file is read without repairs
+    typed: bool = False  # whether the format distinguishes texts from numbers
 
     @abstractmethod
     def batches(self, names: Sequence[str], plain: "Mapping[str, pl.DataType]") -> "Iterator[Batch]":
-        """The named columns, those that are plain numbers at once as the type that is wanted where the format allows it;
-        the other columns of a text format as texts, of other formats as they are.
+        """The named columns. A text format gives columns as texts, but those of `plain` with that type if every cell is a
+        number; other formats give the types of the file.
 
         Raises:
             InvalidData, PolarsError: a value cannot be read.
