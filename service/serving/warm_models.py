@@ -13,6 +13,7 @@ import torch
 
 from service.serving.functional import Step, functional
 from service.workflow.data.types.category import as_text
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.encode import answers_dtype, blank_row, raw_dtype, slots
 from service.workflow.forward_cost import ForwardCost, measure
 from service.workflow.model import Model
@@ -126,7 +127,7 @@ class Warm:
     @cached_property
     def has_categories(self) -> bool:
         """Whether a row can hold a category that the model does not know."""
-        return any(each.type == "category" for each in self.signature.inputs)
+        return any(COLUMN_TYPES[each.type].categorical for each in self.signature.inputs)
 
     @cached_property
     def one_number(self) -> bool:

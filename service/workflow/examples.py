@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from torch import Tensor
 
 from service.workflow import losses
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.encode import slots
 from service.workflow.errors import InvalidData
 from service.workflow.model import Model
@@ -56,7 +57,8 @@ def encode_parts(
 
 def _check_range(signature: Signature, examples: Examples) -> None:
     # The first encoded columns are the numbers, in the order of the inputs.
-    names = [each.name for each in signature.inputs if each.type != "category" for _ in range(slots([each]))]
+    numbers = [each for each in signature.inputs if not COLUMN_TYPES[each.type].categorical]
+    names = [each.name for each in numbers for _ in range(slots([each]))]
     infinite = [*zip(names, examples.features.isinf().any(dim=0).tolist(), strict=False)]
     if examples.targets.dim() == 2:  # numbers, not classes
         columns = examples.targets.isinf().any(dim=0).tolist()

@@ -7,7 +7,7 @@ import torch
 
 from service.workflow.data.table import Table
 from service.workflow.device import choose_device, make_deterministic
-from service.workflow.encode import fit_categories, raw_features, raw_targets, with_targets
+from service.workflow.encode import fit_inputs, raw_features, raw_targets, with_targets
 from service.workflow.evaluation import Evaluation, evaluate
 from service.workflow.examples import encode_parts
 from service.workflow.learner import build_learner
@@ -62,7 +62,7 @@ def learn(
     table = with_targets(signature.outputs, table)
     parts = split(spec.split, table)
     if initial is None:
-        inputs = fit_categories(signature.inputs, table, parts.train)
+        inputs = fit_inputs(signature.inputs, table, parts.train)
         signature = signature.model_copy(update={"inputs": inputs})
     features, targets = raw_features(signature.inputs, table.columns), raw_targets(signature.outputs, table)
     model = create_model(spec, signature, features[parts.train], targets[parts.train], initial)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.encode import slots
 from service.workflow.models.input_shapes import InputShapes
 from service.workflow.moments import moments
@@ -47,7 +48,7 @@ def layout(inputs: Sequence[Input]) -> Layout:
     start = 0
     for each in inputs:
         firsts.append(start)
-        if each.type == "category":
+        if COLUMN_TYPES[each.type].categorical:
             categories.append((start, len(each.categories or [])))
         else:
             numbers.extend(range(start, start + slots([each])))

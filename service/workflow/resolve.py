@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from service.workflow import losses, optimizers, schedulers, training
 from service.workflow.data.columns import Feature
 from service.workflow.data.precision import needs_float64
-from service.workflow.data.schema import Column, ColumnType, Schema, how_of
-from service.workflow.encode import MOST_CATEGORIES
+from service.workflow.data.schema import Column, Schema, how_of
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import Fault, InvalidSpec, step
 from service.workflow.models import KINDS, ModelKind
 from service.workflow.models.input_shapes import InputShapes
@@ -97,8 +97,8 @@ def _target_column(schema: Schema, name: str, at: str) -> Column:
         raise InvalidSpec(Fault(at, f"there is no column {shown(name)}; {nearest(name, schema.names)}"))
     if column.type == "unsupported":
         raise InvalidSpec(Fault(at, f"{shown(name)} {column.reason}; a model predicts numbers or classes"))
-    if column.type == "datetime":
-        message = f"{shown(name)} is a date or a time, and a model predicts numbers or classes"
+    if (reason := COLUMN_TYPES[column.type].no_target) is not None:
+        message = f"{shown(name)} {reason}, and a model predicts numbers or classes"
         raise InvalidSpec(
             Fault(at, f"{message}; read the data set anew with another type for it, or name another column")
         )
@@ -164,36 +164,11 @@ def _input(spec: TrainingSpec, schema: Schema, name: str, position: int, targets
         raise InvalidSpec(Fault(pointer, message))
     types: Any = given if isinstance(given, dict) else {}
     kind = types[name].type if name in types else column.type
-    _check_type(column, kind, f"{pointer}/type")
-    reading = schema.reading
-    return Input(
-        name=name,
-        type=kind,
-        dtype="float64" if kind == "number" and needs_float64(column) else None,
-        date_format=how_of(schema, name).date_format if kind == "datetime" else None,
-        decimal="," if kind == "number" and reading.decimal == "," else None,
-        missing=list(reading.missing) or None,
-    )
-
-
-def _check_type(column: Column, kind: ColumnType, pointer: str) -> None:
-    """That every cell of a column can be read as this type."""
-    if kind in (column.type, "category"):
-        return
-    misfit = column.misfits.get(kind)
-    if (column.type == "datetime" and column.date_format is None) or (column.type == "boolean" and kind == "datetime"):
-        raise InvalidSpec(Fault(pointer, f"{shown(column.name)} is a {column.type} and cannot be read as {kind}"))
-    if misfit is None and kind == "boolean" and column.type == "number" and not set(column.values or (2,)) <= {0, 1}:
-        odd = next((value for value in column.values or () if value not in (0, 1)), column.statistics.get("max"))
-        raise InvalidSpec(Fault(pointer, f"{shown(column.name)} holds {shown(odd)}, which is neither 0 nor 1"))
-    if misfit is not None:
-        where = f"row {misfit.row + 1} holds {shown(misfit.cell)}" if misfit.cell else column.reason
-        raise InvalidSpec(Fault(pointer, f"{shown(column.name)} cannot be read as {kind}: {where}"))
-    if column.type == "number" and kind == "datetime":
-        message = (
-            f"{shown(column.name)} holds numbers: read the data set anew with date_formats, `seconds` or `milliseconds`"
-        )
-        raise InvalidSpec(Fault(pointer, message))
+    refusal = None if kind == column.type else COLUMN_TYPES[kind].refusal(column)
+    if refusal is not None:
+        raise InvalidSpec(Fault(f"{pointer}/type", f"{shown(name)} {refusal}"))
+    fields = COLUMN_TYPES[kind].input_fields(column, how_of(schema, name))
+    return Input(name=name, type=kind, missing=list(schema.reading.missing) or None, **fields)
 
 
 def _shapes(inputs: list[Input], schema: Schema) -> InputShapes:
@@ -202,8 +177,7 @@ def _shapes(inputs: list[Input], schema: Schema) -> InputShapes:
     for each in inputs:
         column = schema.column(each.name)
         assert column is not None  # noqa: S101 - the inputs were taken from the schema
-        known = MOST_CATEGORIES if column.values is None else min(len(column.values), MOST_CATEGORIES)
-        drafted.append(each.model_copy(update={"categories": [""] * known}) if each.type == "category" else each)
+        drafted.append(each.model_copy(update=COLUMN_TYPES[each.type].largest_fields(column)))
         told += column.missing > 0
     return InputShapes.of_columns(layout(drafted).width + told)
 
@@ -212,7 +186,7 @@ def _task(spec: TrainingSpec, targets: list[Column]) -> Task:
     task = Task(spec.data.task) if spec.data.task is not None else _inferred(targets)
     if task is Task.REGRESSION:
         for column in targets:
-            if column.type != "number":
+            if not COLUMN_TYPES[column.type].numeric:
                 message = (
                     f"{shown(column.name)} is a {column.type}, and a regression needs numbers; try task multiclass"
                 )
@@ -244,7 +218,7 @@ def about_numbers(column: Column) -> str:
     """Of a column of texts that are mostly numbers: which are not, and what can be done."""
     misfit = column.misfits.get("number")
     cells = misfit.of if misfit is not None else 0
-    if column.type != "category" or misfit is None or misfit.cells * 2 >= cells:
+    if not COLUMN_TYPES[column.type].texts or misfit is None or misfit.cells * 2 >= cells:
         return ""
     what = f"all but {misfit.cells} of its {cells} cells are numbers (row {misfit.row + 1} holds {shown(misfit.cell)})"
     return f"; {what}: correct them, or name the words in `missing` and read the data set anew"
@@ -252,11 +226,11 @@ def about_numbers(column: Column) -> str:
 
 def _inferred(targets: list[Column]) -> Task:
     if len(targets) > 1:
-        return Task.MULTILABEL if all(column.type == "boolean" for column in targets) else Task.REGRESSION
+        return Task.MULTILABEL if all(COLUMN_TYPES[column.type].label for column in targets) else Task.REGRESSION
     target = targets[0]
     values, _ = target.target_values()
     few = values is not None and len(values) <= MOST_CLASSES_OF_AN_INTEGER
-    if target.type == "number" and not (target.integer and few):
+    if COLUMN_TYPES[target.type].numeric and not (target.integer and few):
         return Task.REGRESSION
     return Task.BINARY if values is not None and len(values) == 2 else Task.MULTICLASS
 
@@ -291,8 +265,8 @@ def _check_fit(model: ModelKind, loss: BaseModel, signature: Signature, targets:
 
 def _check_time(split: SplitSpec, inputs: list[Input]) -> None:
     for each in inputs:
-        if each.name == split.time and each.type == "category":
-            message = f"{shown(each.name)} is a feature of type category; give it the type datetime in `features`"
+        if each.name == split.time and COLUMN_TYPES[each.type].texts:
+            message = f"{shown(each.name)} is a feature of type {each.type}; give it the type datetime in `features`"
             raise InvalidSpec(Fault("/split/time", message))
 
 

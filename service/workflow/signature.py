@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from service.workflow.data.schema import ColumnType, Scalar
+from service.workflow.data.schema import Scalar, TypeName
 from service.workflow.data.table import Wanted
 from service.workflow.data.types.how import How
 from service.workflow.tasks import CLASSIFICATION, Task
@@ -24,7 +24,7 @@ class Input(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
-    type: ColumnType
+    type: TypeName
     categories: list[str] | None = None
     dtype: Literal["float64"] | None = None
     missing: list[str] | None = None
@@ -93,7 +93,7 @@ class Signature(BaseModel):
         return features | {each.name: Wanted(_read_as(each), exact=True) for each in self.outputs}
 
 
-def _read_as(output: Output) -> ColumnType:
+def _read_as(output: Output) -> TypeName:
     if not output.classes or not isinstance(output.classes[0], str | bool):
         # Larger integers are read as texts: as float64 some would become equal.
         large = any(isinstance(each, int) and abs(each) >= EXACT for each in output.classes or ())

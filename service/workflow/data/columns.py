@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag, field_validator
 
 from service.workflow.data.data_kind import DataKind
-from service.workflow.data.types.names import ColumnType, ListedName, Name
+from service.workflow.data.types.names import ListedName, Name, TypeName, type_names
 from service.workflow.spec_base import COUNTED, Specification
 from service.workflow.tasks import Task
 
@@ -13,13 +13,14 @@ from service.workflow.tasks import Task
 class Feature(Specification):
     """How a feature's values are read."""
 
-    type: ColumnType | Literal["text", "image"]
+    type: TypeName | Literal["text", "image"]
 
     @field_validator("type")
     @classmethod
     def _is_there(cls, value: str) -> str:
         if value in ("text", "image"):
-            raise ValueError(f"{value} features are not there yet; number, category, boolean and datetime are")
+            *others, last = type_names()
+            raise ValueError(f"{value} features are not there yet; {', '.join(others)} and {last} are")
         return value
 
 

@@ -7,27 +7,28 @@ from typing import Literal
 
 from service.workflow.data.reading import INFINITE_WORDS, MISSING_WORDS, ReadingOptions
 from service.workflow.data.schema import Misfit
-from service.workflow.data.types.boolean import MEANINGS
-from service.workflow.data.types.date_formats import COUNTED, DAY_OR_MONTH_FIRST, ISO
+from service.workflow.data.types.category import Category
+from service.workflow.data.types.date_formats import DAY_OR_MONTH_FIRST, ISO
+from service.workflow.data.types.datetime import Datetime
 from service.workflow.data.types.evidence import DAY, Evidence
-from service.workflow.data.types.kinds import KINDS
-from service.workflow.data.types.names import ColumnType
+from service.workflow.data.types.names import TypeName
+from service.workflow.data.types.number import Number
+from service.workflow.data.types.registry import COLUMN_TYPES, by_precedence
 from service.workflow.errors import InvalidData
 from service.workflow.spec_base import shown
 
 ENOUGH = 0.95  # of the other cells must be of a type, so that a word among them counts as missing
-FEW = 5  # times as many cells are numbers as are not, where those that are not may be mistakes
 
 
 @dataclass(frozen=True)
 class Inferred:
     """What is known of a column before it is read as its type."""
 
-    type: ColumnType | Literal["unsupported"]
+    type: TypeName | Literal["unsupported"]
     reason: str
     plain: bool = False  # whether every cell is empty or a number as programs write it
     date_format: str | None = None
-    misfits: Mapping[ColumnType, Misfit] = field(default_factory=dict)
+    misfits: Mapping[TypeName, Misfit] = field(default_factory=dict)
     examples: tuple[str, ...] = ()
 
 
@@ -72,7 +73,8 @@ def _mostly_typed(evidence: Evidence) -> bool:
         return False
     if evidence.leading_zeros and evidence.date_format is None:
         return False
-    typed = others if evidence.date_format or KINDS["boolean"].fits(evidence) else evidence.numbers
+    *types, _ = by_precedence()
+    typed = others if any(each.fits(evidence) for each in types) else evidence.numbers
     return typed >= ENOUGH * others
 
 
@@ -84,44 +86,39 @@ def _column(
     asked = options.types.get(name)
     _check_finite(name, evidence)
     if name in options.date_formats:
-        asked = asked or "datetime"
+        asked = asked or Datetime.name
     kept = sum(count for word, count in evidence.missing.items() if word not in words)
     date_format = options.date_formats.get(name) or _date_format(name, evidence, day_first, notes)
     kind, reason = _kind(evidence)
     if kept:
         word = next(word for word in evidence.missing if word not in words)
-        kind, reason = "category", f"texts, {kept} of them words such as {shown(word)}"
+        kind, reason = Category.name, f"texts, {kept} of them words such as {shown(word)}"
     elif not evidence.others:
-        kind, reason = "number", "every cell is empty"
-    misfits = {} if kind == "category" and not evidence.others else _misfits(evidence)
+        kind, reason = Number.name, "every cell is empty"
+    misfits = _misfits(evidence)
     if asked is not None and asked != kind:
-        _check_asked(name, asked, date_format, evidence, misfits)
+        if (misfit := misfits.get(asked)) is not None and not (asked == Datetime.name and date_format is not None):
+            where, hint = f"row {misfit.row + 1} holds {shown(misfit.cell)}", COLUMN_TYPES[asked].hint
+            message = f"the column {shown(name)} cannot be of type {asked}: {where}{'; ' * bool(hint)}{hint}"
+            raise InvalidData(message)
         kind, reason = asked, "asked for"
     odd = evidence.formatted or evidence.spaced or evidence.missing or evidence.large or evidence.decimal != "."
-    plain = kind == "number" and not odd
-    if kind == "number" and evidence.formatted:
-        notes.append(
-            f"{shown(name)}: {evidence.formatted} cells are numbers with a currency, a percent sign or thousands apart"
-        )
-    number = misfits.get("number")
-    if kind == "category" and asked is None and number is not None and 0 < number.cells * FEW < number.of:
-        what = f"all but {number.cells} of its {number.of} cells are numbers (row {number.row + 1} holds {shown(number.cell)})"
-        notes.append(f"{shown(name)} is taken for texts: {what}; correct them, or name the words in `missing`")
+    of = COLUMN_TYPES[kind]
+    if (note := of.note(name, evidence, asked=asked is not None)) is not None:
+        notes.append(note)
     return Inferred(
         type=kind,
         reason=reason,
-        plain=plain,
-        date_format=date_format if kind == "datetime" else None,
+        plain=of.numeric and not odd,
+        date_format=date_format if kind == Datetime.name else None,
         misfits={other: misfit for other, misfit in misfits.items() if other != kind},
         examples=tuple(evidence.examples),
     )
 
 
-def _kind(evidence: Evidence) -> tuple[ColumnType, str]:
-    for name, kind in KINDS.items():
-        if (reason := kind.fits(evidence)) is not None:
-            return name, reason
-    raise AssertionError("any text is a category")
+def _kind(evidence: Evidence) -> tuple[TypeName, str]:
+    fitting = ((each.name, reason) for each in by_precedence() if (reason := each.fits(evidence)) is not None)
+    return next(fitting)  # any text is a category
 
 
 def _check_finite(name: str, evidence: Evidence) -> None:
@@ -147,49 +144,10 @@ def _date_format(name: str, evidence: Evidence, day_first: bool, notes: list[str
     return chosen
 
 
-def _misfits(evidence: Evidence) -> dict[ColumnType, Misfit]:
-    """Why the column cannot have another type: for each the first cell in the way, as far as it is known."""
-    found: dict[ColumnType, Misfit] = {}
-    if evidence.first_text is not None:
-        row, text = evidence.first_text
-        found["number"] = Misfit(row=row, cell=text[:60], cells=evidence.others_seen, of=evidence.others)
-    if (odd := _no_boolean(evidence)) is not None:
-        found["boolean"] = odd
-    if evidence.date_format is None:
-        found["datetime"] = _first(evidence.not_a_date, evidence.first_number, evidence.others)
-    return {kind: misfit for kind, misfit in found.items() if misfit.cells}
-
-
-def _no_boolean(evidence: Evidence) -> Misfit | None:
-    """The first text that says neither true nor false; numbers are looked at when they are read."""
-    for text, row in evidence.text_rows.items():
-        if text.lower() not in MEANINGS:
-            return Misfit(row=row, cell=text[:60], cells=evidence.others_seen, of=evidence.others)
-    return None
-
-
-def _first(one: tuple[int, str] | None, other: tuple[int, str] | None, cells: int) -> Misfit:
-    row, text = min(each for each in (one, other, (2**62, "")) if each is not None)
-    return Misfit(row=row if text else 0, cell=text[:60], cells=cells, of=cells)
-
-
-def _check_asked(
-    name: str, asked: ColumnType, date_format: str | None, evidence: Evidence, misfits: Mapping[ColumnType, Misfit]
-) -> None:
-    if asked == "category" or not evidence.others:
-        return
-    if asked == "datetime" and date_format is not None:
-        return  # by a form that was options: the cells are checked when they are read
-    if asked == "number" and evidence.numbers == evidence.others:
-        return
-    if asked == "boolean" and asked not in misfits:
-        return  # words of several pairs, or zeros and ones: the cells are checked when they are read
-    misfit = misfits.get(asked)
-    where = (
-        f"row {misfit.row + 1} holds {shown(misfit.cell)}" if misfit is not None else "its cells are of another type"
-    )
-    hint = f"; numbers count as dates with `date_formats`: {' or '.join(COUNTED)}" if asked == "datetime" else ""
-    raise InvalidData(f"the column {shown(name)} cannot be of type {asked}: {where}{hint}")
+def _misfits(evidence: Evidence) -> dict[TypeName, Misfit]:
+    """For each type that the column cannot have the first cell in the way, as far as it is known."""
+    found = {name: each.misfit(evidence) for name, each in COLUMN_TYPES.items()}
+    return {name: misfit for name, misfit in found.items() if misfit is not None and misfit.cells}
 
 
 def _about_words(gathered: Mapping[str, Evidence], words: set[str]) -> list[str]:

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from service.workflow.data.schema import Column
-from service.workflow.data.values import FLOAT32_MAX
 
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 FLOAT32_LEAST = float(np.finfo(np.float32).tiny)  # below are the subnormal numbers
 ROUNDING = 2.0**-24  # of a float32, relative to the number
 MOST_LOST = 1e-3  # of a column's spread, by rounding its largest numbers

@@ -12,10 +12,10 @@ from service.workflow.data.formats import NAMES, open_table
 from service.workflow.data.native_errors import is_native, native_errors
 from service.workflow.data.schema import Schema, how_of
 from service.workflow.data.table import Numbers, Table, Texts, Wanted
-from service.workflow.data.types.column_kind import present
+from service.workflow.data.types.column_type import present
 from service.workflow.data.types.how import How
-from service.workflow.data.types.kinds import KINDS
-from service.workflow.data.types.names import ColumnType
+from service.workflow.data.types.names import TypeName
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import InvalidData
 from service.workflow.spec_base import shown
 
@@ -30,8 +30,11 @@ def read(path: Path, media_type: str, schema: Schema, wanted: Mapping[str, Wante
         InvalidData: a value is not of the wanted type; its column and row are named.
     """
     rows = schema.rows
-    numbers = {name: np.empty(rows, each.dtype) for name, each in wanted.items() if each.type != "category"}
-    codes = {name: np.empty(rows, np.int32) for name, each in wanted.items() if each.type == "category"}
+    types = {name: COLUMN_TYPES[each.type] for name, each in wanted.items()}
+    codes = {name: np.empty(rows, np.int32) for name, each in types.items() if each.texts}
+    numbers = {
+        name: np.empty(rows, each.dtype(exact=wanted[name].exact)) for name, each in types.items() if not each.texts
+    }
     known: dict[str, dict[str, int]] = {name: {} for name in codes}
     done = 0
     for batch in batches(path, media_type, schema, wanted, scratch):
@@ -73,14 +76,14 @@ def batches(
             yield made
 
 
-def parsed(name: str, series: "pl.Series", kind: ColumnType, how: How, before: int) -> "pl.Series":
+def parsed(name: str, series: "pl.Series", kind: TypeName, how: How, before: int) -> "pl.Series":
     """A batch of a column as its type has it, after so many rows.
 
     Raises:
         InvalidData: a value that is there is none of that type.
     """
     try:
-        values = KINDS[kind].parse(series, how)
+        values = COLUMN_TYPES[kind].parse(series, how)
         if values.null_count() == series.null_count():
             return values
         wrong = (present(series, how) & values.is_null()).arg_true()
@@ -93,22 +96,23 @@ def parsed(name: str, series: "pl.Series", kind: ColumnType, how: How, before: i
     return values
 
 
-def _no_value(name: str, series: "pl.Series", kind: ColumnType, how: How, row: int, before: int) -> InvalidData:
+def _no_value(name: str, series: "pl.Series", kind: TypeName, how: How, row: int, before: int) -> InvalidData:
     import polars as pl
 
     where = f"the column {shown(name)}, row {before + row + 1}"
-    dated = kind in ("datetime", "category") and series.dtype.base_type() in (pl.Date, pl.Datetime)
-    expected = "a date of the years 1 to 9999" if dated else KINDS[kind].wanted(how)
+    of = COLUMN_TYPES[kind]
+    dated = of.dates and series.dtype.base_type() in (pl.Date, pl.Datetime)
+    expected = "a date of the years 1 to 9999" if dated else of.wanted(how)
     return InvalidData(f"{where}: {cell(series, row)} is no {kind}; expected {expected}")
 
 
-def _first_refused(series: "pl.Series", kind: ColumnType, how: How) -> int:
+def _first_refused(series: "pl.Series", kind: TypeName, how: How) -> int:
     """The position of the first value that its reader stops at."""
     low, high = 0, len(series)
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            KINDS[kind].parse(series[low:middle], how)
+            COLUMN_TYPES[kind].parse(series[low:middle], how)
         except BaseException as error:
             if not is_native(error):
                 raise
@@ -120,7 +124,8 @@ def _first_refused(series: "pl.Series", kind: ColumnType, how: How) -> int:
 
 def _is_plain(schema: Schema, name: str, wanted: Wanted) -> bool:
     column = schema.column(name)
-    return wanted.type == "number" and column is not None and column.type == "number" and column.plain
+    numeric = COLUMN_TYPES[wanted.type].numeric
+    return numeric and column is not None and column.type == wanted.type and column.plain
 
 
 def _numbers(series: "pl.Series") -> Numbers:

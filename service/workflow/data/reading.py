@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from service.workflow.data.types.date_formats import check_format
-from service.workflow.data.types.names import ColumnType, ListedName
+from service.workflow.data.types.names import ListedName, TypeName
 from service.workflow.spec_base import COUNTED, Specification
 
 Separator = Annotated[str, Field(min_length=1, max_length=1)]
@@ -37,7 +37,7 @@ class ReadingOptions(Specification):
         max_length=1000,
         description='by column, as "%d.%m.%Y"; `seconds` and `milliseconds` count since 1970',
     )
-    types: dict[ListedName, Annotated[ColumnType, COUNTED]] = Field(
+    types: dict[ListedName, Annotated[TypeName, COUNTED]] = Field(
         default={}, max_length=10_000, description="of columns, by name"
     )
 

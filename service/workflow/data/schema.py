@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from service.workflow.data.reading import LEGACY_READING, Reading
 from service.workflow.data.types.how import How
-from service.workflow.data.types.names import ColumnType, Scalar
+from service.workflow.data.types.names import Scalar, TypeName
 
 MOST_VALUES_KEPT = 1000
 MOST_COLUMNS = 10_000
@@ -36,7 +36,7 @@ class Column(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
-    type: ColumnType | Literal["unsupported"]
+    type: TypeName | Literal["unsupported"]
     integer: bool = False
     missing: int = 0
     values: list[Scalar] | None = None
@@ -49,7 +49,7 @@ class Column(BaseModel):
     date_format: str | None = None  # of a datetime that stands in a text
     reason: str = ""  # why it has its type
     examples: list[str] = []
-    misfits: dict[ColumnType, Misfit] = {}  # why it cannot have another type
+    misfits: dict[TypeName, Misfit] = {}  # why it cannot have another type
     first_missing: int | None = None  # the row of the first value that is missing, from 0
 
     def is_feature(self, rows: int) -> bool:
@@ -101,9 +101,9 @@ __all__ = [
     "MOST_COLUMNS",
     "MOST_VALUES_KEPT",
     "Column",
-    "ColumnType",
     "Misfit",
     "Scalar",
     "Schema",
+    "TypeName",
     "how_of",
 ]

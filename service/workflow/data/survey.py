@@ -26,8 +26,10 @@ from service.workflow.data.reading import Reading, ReadingOptions
 from service.workflow.data.schema import MOST_COLUMNS, Column, Misfit, Schema
 from service.workflow.data.sniff import sniff
 from service.workflow.data.survey_limits import limit_this_process, short_head, with_few_values
+from service.workflow.data.types.datetime import Datetime
 from service.workflow.data.types.evidence import Evidence
-from service.workflow.data.types.names import LONGEST_NAME, ColumnType
+from service.workflow.data.types.names import LONGEST_NAME, TypeName
+from service.workflow.data.types.registry import COLUMN_TYPES, by_precedence
 from service.workflow.data.types.stored_types import in_words
 from service.workflow.errors import InvalidData
 from service.workflow.spec_base import nearest, shown
@@ -162,22 +164,15 @@ def _typed(name: str, dtype: "pl.DataType", options: ReadingOptions) -> Inferred
     import polars as pl
 
     reason = f"the file says {in_words(dtype)}"
-    asked = options.types.get(name) or ("datetime" if name in options.date_formats else None)
+    asked = options.types.get(name) or (Datetime.name if name in options.date_formats else None)
     if dtype.is_nested() or dtype.base_type() in (pl.Binary, pl.Object):
         return Inferred("unsupported", f"holds {in_words(dtype)}")
-    kind: Any = "category"
-    if dtype.is_numeric() or dtype in (pl.Null, pl.Duration):
-        kind = "number"
-    elif dtype == pl.Boolean:
-        kind = "boolean"
-    elif dtype.base_type() in (pl.Date, pl.Datetime):
-        kind = "datetime"
-    none = Misfit(row=0, cell="")
-    misfits: dict[ColumnType, Misfit] = (
-        dict.fromkeys(("number", "boolean", "datetime"), none) if dtype == pl.Time else {}
-    )
+    kind = next(each for each in by_precedence() if each.holds(dtype))
+    misfits: dict[TypeName, Misfit] = {}
+    if dtype == pl.Time:
+        misfits = {other: Misfit(row=0, cell="") for other in COLUMN_TYPES if other != kind.name}
     return Inferred(
-        asked or kind, reason, plain=kind == "number", date_format=options.date_formats.get(name), misfits=misfits
+        asked or kind.name, reason, plain=kind.numeric, date_format=options.date_formats.get(name), misfits=misfits
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from service.workflow.data.types.names import ColumnType
+from service.workflow.data.types.names import TypeName
 
 Numbers = np.ndarray[Any, Any]
 
@@ -46,10 +46,5 @@ class Table:
 class Wanted:
     """How a column is to be read. What a model must hit is kept in full precision, what it learns from in float32."""
 
-    type: ColumnType
+    type: TypeName
     exact: bool = False
-
-    @property
-    def dtype(self) -> "np.dtype[Any]":
-        """Of the numbers that come of it."""
-        return np.dtype(np.float64 if self.exact or self.type == "datetime" else np.float32)

@@ -7,6 +7,7 @@ from typing import Any
 
 import altair as alt
 
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import NotAvailable
 from service.workflow.look.points import Points
 from service.workflow.signature import Signature
@@ -69,7 +70,7 @@ def predictions(of: ChartData) -> Chart:
     the model was of each right and each wrong answer."""
     if not of.answers_numbers:
         return _certainties(of)
-    if len(of.signature.inputs) == 1 and of.signature.inputs[0].type == "number":
+    if len(of.signature.inputs) == 1 and COLUMN_TYPES[of.signature.inputs[0].type].chart_type == "Q":
         return _over_feature(of)
     return _over_truth(of)
 
@@ -140,7 +141,7 @@ def _over(of: ChartData, feature: str, width: int, height: int) -> Chart:
         for value, truth, part in zip(of.points.features[feature], of.points.truth, of.points.part, strict=True)
     ]
     kind = next(each.type for each in of.signature.inputs if each.name == feature)
-    x = {"number": "x:Q", "datetime": "x:T"}.get(kind, "x:N")
+    x = f"x:{COLUMN_TYPES[kind].chart_type}"
     across = alt.X(x, title=text(feature)).scale(zero=False) if x == "x:Q" else alt.X(x, title=text(feature))
     target = text(of.target)
     y = alt.Y("y:Q", title=target).scale(zero=False) if of.answers_numbers else alt.Y("y:N", title=target)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 
 from service.workflow.data.schema import Scalar
 from service.workflow.data.table import Numbers, Table, Texts
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.look.points import BINS, MOST_FEATURES, MOST_HISTOGRAMS, MOST_POINTS, ParameterHistogram, Points
 from service.workflow.signature import Input, Signature
 from service.workflow.split import PARTS, Split
@@ -59,14 +59,10 @@ def _spaced(rows: Tensor, total: int) -> Tensor:
 
 
 def _shown(each: Input, column: Numbers | Texts, rows: Tensor) -> list[Any]:
-    if isinstance(column, Texts):
-        return [
-            None if code < 0 else column.values[code][:LONGEST_TEXT] for code in column.codes[rows.numpy()].tolist()
-        ]
-    values = column[rows.numpy()].tolist()
-    if each.type == "datetime":
-        return [None if math.isnan(value) else datetime.fromtimestamp(value, UTC).isoformat() for value in values]
-    return [value if math.isfinite(value) else None for value in values]
+    at = rows.numpy()
+    taken = Texts(column.codes[at], column.values) if isinstance(column, Texts) else column[at]
+    values = COLUMN_TYPES[each.type].plotted(taken)
+    return [value[:LONGEST_TEXT] if isinstance(value, str) else value for value in values]
 
 
 def _numbers(values: Tensor) -> list[Any]:
