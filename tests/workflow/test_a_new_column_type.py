@@ -24,7 +24,7 @@ from service.workflow.data.types.names import Scalar
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import InvalidInstances, InvalidSpec
 from service.workflow.learn import predict
-from service.workflow.look.charts import CHARTS, Subject
+from service.workflow.look.charts import CHARTS, ChartData
 from service.workflow.preprocessing import network_inputs
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.spec import TrainingSpec, parse
@@ -139,7 +139,7 @@ def test_it_is_trained_on_predicted_from_and_drawn() -> None:
     assert red == pytest.approx(1, abs=0.1) and cyan == pytest.approx(0, abs=0.1)
     assert from_texts(learned.signature, {"shade": ["#ff0000"]}, missing_allowed=True).tolist() == raw[:1].tolist()
     assert outputs.inputs(learned.signature) == [outputs.Described("shade", "BYTES", 1)]
-    subject = Subject(learned.signature, learned.points, {}, {})
+    subject = ChartData(learned.signature, learned.points, {}, {})
     drawn = CHARTS["data"](subject).to_dict()
     assert drawn["encoding"]["x"]["type"] == "nominal" and records()[0]["shade"] in learned.points.features["shade"]
 

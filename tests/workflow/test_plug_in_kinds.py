@@ -13,6 +13,7 @@ from service.workflow.models.input_shapes import InputShapes
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.spec import EXAMPLE, parse
 from service.workflow.tasks import Task
+from tests.workflow.learning import resolved_from
 
 SIGNATURE = Signature(
     task=Task.REGRESSION, inputs=[Input(name="x", type="number")], outputs=[Output(name="y", type="number")]
@@ -31,7 +32,7 @@ class Ratio(ModelKind):
 
 @pytest.mark.parametrize(("by", "why"), [(0, "division"), (-2, "negative")])
 def test_what_it_raises_is_a_fault_of_the_spec(by: int, why: str) -> None:
-    spec = parse(EXAMPLE)
+    spec = resolved_from(parse(EXAMPLE)).spec
     spec = spec.model_copy(update={"model": Ratio(by=by)})
     with pytest.raises(InvalidSpec) as refused:
         draft_network(spec, SIGNATURE, InputShapes.of_columns(1))
@@ -64,6 +65,6 @@ def test_a_kind_for_an_older_version_is_named_at_the_start() -> None:
 
 
 def test_a_kind_that_takes_a_number_for_its_shapes_is_a_fault_of_the_spec() -> None:
-    spec = parse(EXAMPLE).model_copy(update={"model": Unnamed()})
+    spec = resolved_from(parse(EXAMPLE)).spec.model_copy(update={"model": Unnamed()})
     with pytest.raises(InvalidSpec, match="/model: the plug-in's kind 'unnamed' refuses this"):
         draft_network(spec, SIGNATURE, InputShapes.of_columns(1))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from service.workflow.data.cell import cell
-from service.workflow.data.formats import NAMES, opened
+from service.workflow.data.formats import NAMES, open_table
 from service.workflow.data.native_errors import is_native, native_errors
 from service.workflow.data.schema import Schema, how_of
 from service.workflow.data.table import Numbers, Table, Texts, Wanted
@@ -68,7 +68,7 @@ def batches(
         if _is_plain(schema, name, each)
     }
     done = 0
-    with native_errors(NAMES[media_type]), opened(path, media_type, schema.reading, scratch) as file:
+    with native_errors(NAMES[media_type]), open_table(path, media_type, schema.reading, scratch) as file:
         for batch in file.batches(list(wanted), plain):
             made = {name: parsed(name, batch[name], each.type, how[name], done) for name, each in wanted.items()}
             done += len(next(iter(batch.values())))

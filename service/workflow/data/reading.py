@@ -81,7 +81,7 @@ class Reading(BaseModel):
 
 _TEXT = "x,y\n1,2\n"
 _NO_FILES = ("idna", "punycode", "unicode-escape", "raw-unicode-escape")  # of names and of programs
-AS_BEFORE = Reading(separator=",", trim=False)  # of data sets that were uploaded before there were readings
+LEGACY_READING = Reading(separator=",", trim=False)  # of data sets that were uploaded before there were readings
 
 
 def known_encoding(name: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from service.workflow.data.reading import AS_BEFORE, Reading
+from service.workflow.data.reading import LEGACY_READING, Reading
 from service.workflow.data.types.how import How
 from service.workflow.data.types.names import Scalar, TypeName
 
@@ -68,7 +68,7 @@ class Schema(BaseModel):
 
     rows: int
     columns: list[Column]
-    reading: Reading = AS_BEFORE
+    reading: Reading = LEGACY_READING
 
     def column(self, name: str) -> Column | None:
         """The column of that name, if there is one."""

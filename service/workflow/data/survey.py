@@ -17,9 +17,9 @@ import orjson
 
 from service.liveness import beat, die_with
 from service.workflow.data.column_survey import ColumnSurvey
-from service.workflow.data.formats import NAMES, opened
-from service.workflow.data.formats.json_lines import Records
-from service.workflow.data.formats.opened import Opened
+from service.workflow.data.formats import NAMES, open_table
+from service.workflow.data.formats.json_lines import JsonLinesFile
+from service.workflow.data.formats.table_file import TableFile
 from service.workflow.data.infer import Findings, Inferred, evidence_for, infer
 from service.workflow.data.native_errors import native_errors
 from service.workflow.data.reading import Reading, ReadingOptions
@@ -69,11 +69,14 @@ def survey(path: Path, media_type: str, options: ReadingOptions | None = None, m
         (scratch / "sniffed").mkdir()
         with native_errors("a table"):
             found = sniff(path, media_type, options, scratch / "sniffed", most_bytes)
-        with native_errors(NAMES[found.media_type]), opened(path, found.media_type, found.reading, scratch) as table:
+        with (
+            native_errors(NAMES[found.media_type]),
+            open_table(path, found.media_type, found.reading, scratch) as table,
+        ):
             return _survey(table, found.media_type, found.reading, options, found.notes)
 
 
-def _survey(table: Opened, media_type: str, reading: Reading, options: ReadingOptions, notes: list[str]) -> Survey:
+def _survey(table: TableFile, media_type: str, reading: Reading, options: ReadingOptions, notes: list[str]) -> Survey:
     if not 1 <= len(table.names) <= MOST_COLUMNS:
         raise InvalidData(f"the file has {len(table.names)} columns; 1 to {MOST_COLUMNS} are possible")
     for name in table.names:
@@ -105,7 +108,7 @@ def _survey(table: Opened, media_type: str, reading: Reading, options: ReadingOp
     return Survey(media_type, Schema(rows=rows, columns=columns, reading=reading), notes, head)
 
 
-def _about_names(table: Opened, dropped: set[str]) -> list[str]:
+def _about_names(table: TableFile, dropped: set[str]) -> list[str]:
     named = [
         f"{shown(name)} is what a column without a name is called"
         for name in table.names
@@ -123,13 +126,13 @@ def _check_names(options: ReadingOptions, names: list[str]) -> None:
 
 
 def _gather(
-    table: Opened, options: ReadingOptions, decimal: str
+    table: TableFile, options: ReadingOptions, decimal: str
 ) -> "tuple[dict[str, Evidence], dict[str, pl.DataType]]":
     """What the columns of texts look like, and the types of the others."""
     import polars as pl
 
     gathered = {name: evidence_for(options, decimal, quoted=table.typed) for name in table.names}
-    if isinstance(table, Records):
+    if isinstance(table, JsonLinesFile):
         table.gather(gathered)
         return gathered, {}
     dtypes: dict[str, pl.DataType] = {}
@@ -142,7 +145,7 @@ def _gather(
     return {name: each for name, each in gathered.items() if name not in dtypes}, dtypes
 
 
-def _dropped(table: Opened, gathered: Mapping[str, Evidence]) -> set[str]:
+def _dropped(table: TableFile, gathered: Mapping[str, Evidence]) -> set[str]:
     """Last columns that have neither a name nor a value: separators at the end of each line."""
     found: set[str] = set()
     for name in reversed(table.names[1:]):
@@ -173,7 +176,7 @@ def _typed(name: str, dtype: "pl.DataType", options: ReadingOptions) -> Inferred
     )
 
 
-def _read(table: Opened, surveys: Mapping[str, ColumnSurvey]) -> int:
+def _read(table: TableFile, surveys: Mapping[str, ColumnSurvey]) -> int:
     """Reads the table as a training will; how many rows it has."""
     import polars as pl
 

@@ -38,7 +38,7 @@ Chart = Any  # altair's own methods are annotated with Any
 
 
 @dataclass(frozen=True)
-class Subject:
+class ChartData:
     """All that a chart may be drawn from."""
 
     signature: Signature
@@ -57,7 +57,7 @@ class Subject:
         return self.signature.outputs[0].classes is None
 
 
-def data(of: Subject) -> Chart:
+def data(of: ChartData) -> Chart:
     """What there is to learn from: the target over each of the first features, each part in its colour."""
     charts = [_over(of, name, SMALL_WIDTH, SMALL_HEIGHT) for name in of.points.features]
     if len(charts) == 1:
@@ -65,7 +65,7 @@ def data(of: Subject) -> Chart:
     return alt.concat(*charts, columns=ACROSS, title=text(f"Data: {of.target} over each feature"))
 
 
-def predictions(of: Subject) -> Chart:
+def predictions(of: ChartData) -> Chart:
     """Predictions beside the truth: over the feature when there is one, else predicted over true; for classes, how sure
     the model was of each right and each wrong answer."""
     if not of.answers_numbers:
@@ -75,7 +75,7 @@ def predictions(of: Subject) -> Chart:
     return _over_truth(of)
 
 
-def learning_curve(of: Subject) -> Chart:
+def learning_curve(of: ChartData) -> Chart:
     """The losses over the epochs, in the trained scale."""
     rows = [
         {"epoch": epoch, "loss": value, "of": name.removesuffix("_loss")}
@@ -88,7 +88,7 @@ def learning_curve(of: Subject) -> Chart:
     return chart.encode(color=_colours("of", rows), **axes) if rows else chart.encode(**axes)
 
 
-def parameters(of: Subject) -> Chart:
+def parameters(of: ChartData) -> Chart:
     """How the values of each parameter are spread."""
     if not of.points.parameters:
         raise NotAvailable("this model has no parameters")
@@ -104,7 +104,7 @@ def parameters(of: Subject) -> Chart:
     return alt.concat(*charts, columns=ACROSS, title="Parameters")
 
 
-def confusion(of: Subject) -> Chart:
+def confusion(of: ChartData) -> Chart:
     """How often each class was taken for each, in the last part that has rows."""
     if not of.confusion:
         raise NotAvailable("there is no confusion matrix: the model answers no classes, or too many")
@@ -126,7 +126,7 @@ def confusion(of: Subject) -> Chart:
     )
 
 
-CHARTS: dict[str, Callable[[Subject], Chart]] = {
+CHARTS: dict[str, Callable[[ChartData], Chart]] = {
     "data": data,
     "predictions": predictions,
     "learning_curve": learning_curve,
@@ -135,7 +135,7 @@ CHARTS: dict[str, Callable[[Subject], Chart]] = {
 }
 
 
-def _over(of: Subject, feature: str, width: int, height: int) -> Chart:
+def _over(of: ChartData, feature: str, width: int, height: int) -> Chart:
     rows = [
         {"x": value, "y": truth, "part": part}
         for value, truth, part in zip(of.points.features[feature], of.points.truth, of.points.part, strict=True)
@@ -149,7 +149,7 @@ def _over(of: Subject, feature: str, width: int, height: int) -> Chart:
     return chart.encode(x=across, y=y, color=_colours("part", rows))
 
 
-def _over_feature(of: Subject) -> Chart:
+def _over_feature(of: ChartData) -> Chart:
     feature = of.signature.inputs[0].name
     rows: list[dict[str, Any]] = []
     points = of.points
@@ -170,7 +170,7 @@ def _over_feature(of: Subject) -> Chart:
     )
 
 
-def _over_truth(of: Subject) -> Chart:
+def _over_truth(of: ChartData) -> Chart:
     points = of.points
     rows = [
         {"truth": truth, "prediction": prediction, "part": part}
@@ -187,7 +187,7 @@ def _over_truth(of: Subject) -> Chart:
     )
 
 
-def _certainties(of: Subject) -> Chart:
+def _certainties(of: ChartData) -> Chart:
     points = of.points
     rows = [
         {"truth": str(truth), "probability": probability, "answer": "right" if truth == predicted else "wrong"}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from service.workflow.data.schema import Scalar
 from service.workflow.data.table import Numbers, Table, Texts
 from service.workflow.data.types.registry import COLUMN_TYPES
-from service.workflow.look.points import BINS, MOST_FEATURES, MOST_HISTOGRAMS, MOST_POINTS, Histogram, Points
+from service.workflow.look.points import BINS, MOST_FEATURES, MOST_HISTOGRAMS, MOST_POINTS, ParameterHistogram, Points
 from service.workflow.signature import Input, Signature
 from service.workflow.split import PARTS, Split
 
@@ -73,7 +73,7 @@ def _numbers(values: Tensor) -> list[Any]:
     return [value if math.isfinite(value) else None for value in values.tolist()]
 
 
-def _histogram(name: str, parameter: Tensor) -> Histogram:
+def _histogram(name: str, parameter: Tensor) -> ParameterHistogram:
     values = parameter.detach().to(torch.float64).flatten()
     counts, edges = torch.histogram(values, BINS)
-    return Histogram(name=name, edges=edges.tolist(), counts=counts.long().tolist())
+    return ParameterHistogram(name=name, edges=edges.tolist(), counts=counts.long().tolist())

@@ -26,7 +26,6 @@ KINDS: dict[str, type[ModelKind]] = {
 }
 OURS = frozenset(KINDS)  # the kinds that are no plug-ins
 
-DEFAULT_FOR_TABLES = TabMSpec
 FORMER_PARAMETERS = {"features", "columns"}  # of the methods of a kind, before `inputs`
 
 
@@ -80,4 +79,4 @@ class _Kinds:
 
 ModelSpec = Annotated[ModelKind, _Kinds]
 
-__all__ = ["DEFAULT_FOR_TABLES", "KINDS", "OURS", "LinearRegressionSpec", "ModelKind", "ModelSpec", "install"]
+__all__ = ["KINDS", "OURS", "LinearRegressionSpec", "ModelKind", "ModelSpec", "install"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from service.workflow.data.formats import csv_faults
+from service.workflow.data.formats import csv_errors
 from service.workflow.data.reading import Reading
 from service.workflow.data.schema import MOST_COLUMNS
 from service.workflow.data.types.how import SPACE
@@ -143,7 +143,7 @@ def _cells(line: str, reading: Reading) -> list[str]:
     try:
         return next(reader, [])
     except csv.Error as error:
-        raise InvalidData(f"the header cannot be read: {csv_faults.in_words(error)}") from error
+        raise InvalidData(f"the header cannot be read: {csv_errors.describe(error)}") from error
 
 
 def _record(line: str, file: TextIO, reading: Reading, number: int) -> tuple[list[str], int]:
@@ -161,4 +161,4 @@ def _record(line: str, file: TextIO, reading: Reading, number: int) -> tuple[lis
         )
         return next(reader, []), number + 1
     except csv.Error as error:
-        raise InvalidData(f"the header cannot be read: {csv_faults.in_words(error)}") from error
+        raise InvalidData(f"the header cannot be read: {csv_errors.describe(error)}") from error
