@@ -49,7 +49,7 @@ def _encoding(by: Preprocessing | None, missing: bool) -> Iterator[Step]:
 
 
 def _encode(by: Preprocessing) -> Step:
-    """`preprocessing.encode`, with all that it looks up known before. A category is found by comparing its position with all
+    """`Preprocessing.forward`, with all that it looks up known before. A category is found by comparing its position with all
     that there are, so that nothing has to be kept for each of them."""
     of, fill, mean, std = by.layout, by.fill, by.mean, by.std
     numbers = None if of.plain else torch.tensor(of.numbers, dtype=torch.int64)

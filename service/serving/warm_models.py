@@ -14,7 +14,7 @@ import torch
 from service.serving.functional import Step, functional
 from service.workflow.data.types.category import as_text
 from service.workflow.data.types.registry import COLUMN_TYPES
-from service.workflow.encode import answers_dtype, blank_row, raw_dtype, slots
+from service.workflow.encode import answers_dtype, blank_row, raw_dtype, raw_width
 from service.workflow.forward_cost import ForwardCost, measure
 from service.workflow.model import Model
 from service.workflow.preprocessing import network_inputs
@@ -73,7 +73,7 @@ class Warm:
         """What a forward of one row takes."""
         inputs = network_inputs(self.signature.inputs, self.model.preprocessing)
         network = measure(self.model.network, inputs)
-        around = slots(self.signature.inputs) + inputs.size + len(self.signature.outputs)
+        around = raw_width(self.signature.inputs) + inputs.size + len(self.signature.outputs)
         return ForwardCost(network.bytes + 2 * RAW_BYTES * around, network.work + around)
 
     @cached_property

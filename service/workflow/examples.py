@@ -8,7 +8,7 @@ from torch import Tensor
 
 from service.workflow import losses
 from service.workflow.data.types.registry import COLUMN_TYPES
-from service.workflow.encode import slots
+from service.workflow.encode import raw_width
 from service.workflow.errors import InvalidData
 from service.workflow.model import Model
 from service.workflow.signature import Signature
@@ -58,7 +58,7 @@ def encode_parts(
 def _check_range(signature: Signature, examples: Examples) -> None:
     # The first encoded columns are the numbers, in the order of the inputs.
     numbers = [each for each in signature.inputs if not COLUMN_TYPES[each.type].categorical]
-    names = [each.name for each in numbers for _ in range(slots([each]))]
+    names = [each.name for each in numbers for _ in range(raw_width([each]))]
     infinite = [*zip(names, examples.features.isinf().any(dim=0).tolist(), strict=False)]
     if examples.targets.dim() == 2:  # numbers, not classes
         columns = examples.targets.isinf().any(dim=0).tolist()

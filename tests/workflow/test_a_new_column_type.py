@@ -35,10 +35,10 @@ HEX = r"^#[0-9a-fA-F]{6}$"
 
 
 class Colour(ColumnType):
-    """#rrggbb, kept as a number of 24 bits; three slots: red, green and blue, each 0 to 1."""
+    """#rrggbb, kept as a number of 24 bits; three raw columns: red, green and blue, each 0 to 1."""
 
     name: ClassVar[str] = "colour"
-    slots: ClassVar[int] = 3
+    raw_columns: ClassVar[int] = 3
 
     def fits(self, evidence: Evidence) -> str | None:
         """Every text is #rrggbb."""

@@ -12,7 +12,7 @@ from service.workflow import preprocessing
 from service.workflow.data.table import Table, Wanted
 from service.workflow.data.types.category import MOST_CATEGORIES
 from service.workflow.data.values import column
-from service.workflow.encode import fit_inputs, raw_features, slots, unknown_categories
+from service.workflow.encode import fit_inputs, raw_features, raw_width, unknown_categories
 from service.workflow.signature import Input
 
 INPUTS = [
@@ -100,6 +100,6 @@ def test_a_time_is_told_apart_to_the_second() -> None:
     only = [Input(name="t", type="datetime")]
     times = ["2024-06-01T12:00:00", "2024-06-01T12:00:10", "2024-06-01T12:00:00+02:00", "2024-06-01"]
     raw = raw_features(only, {"t": column(times, Wanted("datetime"))})
-    assert raw.shape == (4, slots(only))
+    assert raw.shape == (4, raw_width(only))
     assert len({tuple(row) for row in raw.tolist()}) == 4
     assert np.isfinite(raw.numpy()).all()

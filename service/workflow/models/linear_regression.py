@@ -1,4 +1,4 @@
-"""Linear regression, the tutorial's own module."""
+"""Linear regression, with the parameters of the PyTorch tutorial."""
 
 from typing import Literal
 
@@ -46,5 +46,5 @@ class LinearRegressionSpec(ModelKind):
     stops_early = False
 
     def build(self, inputs: InputShapes, outputs: int, head: nn.Module | None) -> nn.Module:
-        """The module, freshly drawn."""
+        """A new module."""
         return LinearRegression(inputs.features, outputs)

@@ -24,7 +24,7 @@ class MLPSpec(ModelKind):
     residual: bool = Field(default=False, description="adds a layer's input to its output where the widths agree")
 
     def build(self, inputs: InputShapes, outputs: int, head: nn.Module | None) -> nn.Module:
-        """Linear, (normalization,) activation(, dropout) for each hidden layer, then Linear and the head."""
+        """Linear, normalization, activation and dropout for each hidden layer, then Linear and the head."""
         layers: list[nn.Module] = []
         width = inputs.features
         for hidden in self.hidden:

@@ -1,4 +1,4 @@
-"""True or false, in the words that files have for it."""
+"""Booleans, also as words such as yes and no."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ MEANINGS = WORDS | {"1": 1.0, "0": 0.0}
 
 
 class BooleanSurvey(TypeSurvey):
-    """The words in which a column says true and false."""
+    """Counts the words for true and false."""
 
     def __init__(self, how: How) -> None:
         super().__init__(how)
         self._words: Counter[str] = Counter()
 
     def add(self, series: "pl.Series", values: "pl.Series", before: int) -> None:
-        """Counts the words of a batch."""
+        """Counts those of a batch."""
         import polars as pl
 
         if series.dtype == pl.String:
@@ -38,34 +38,35 @@ class BooleanSurvey(TypeSurvey):
             self._words.update(dict(words.value_counts().iter_rows()))
 
     def labels(self, values: list[Scalar] | None, counts: list[int] | None) -> Counter[Any] | None:
-        """The words of the file, unless they are those of JSON."""
+        """The words of the file, unless they are true and false."""
         if set(self._words) <= {"true", "false"}:
             return None
         return Counter({word: self._words[word] for word in sorted(self._words)})
 
     def head(self, series: "pl.Series", values: "pl.Series") -> list[Any]:
-        """As true and false."""
+        """As bool."""
         return [None if each is None else bool(each) for each in values.to_list()]
 
 
 class Boolean(ColumnType):
-    """True or false, kept as 1 and 0."""
+    """A boolean, kept as 1 or 0."""
 
     name: ClassVar[str] = "boolean"
+    survey: ClassVar[type[TypeSurvey]] = BooleanSurvey
     label: ClassVar[bool] = True
     datatype: ClassVar[str | None] = "BOOL"
 
     def fits(self, evidence: "Evidence") -> str | None:
-        """Every text is a word of one pair. 0 and 1 stay numbers."""
+        """If all texts are words of one pair. 0 and 1 are numbers."""
         words = {text.lower() for text in evidence.texts}
         if evidence.many or not words or evidence.numbers:
             return None
-        # A letter alone may stand for anything.
+        # One letter alone may mean anything.
         pair = next((pair for pair in PAIRS if words <= set(pair) and (len(words) == 2 or len(pair[0]) > 1)), None)
         return None if pair is None else f"{evidence.others} of {evidence.others} cells say {' or '.join(pair)}"
 
     def misfit(self, evidence: "Evidence") -> Misfit | None:
-        """The first text that says neither true nor false; numbers are checked when they are read."""
+        """The first text that is no word for a boolean; numbers are checked when they are read."""
         for text, row in evidence.text_rows.items():
             if text.lower() not in MEANINGS:
                 return Misfit(row=row, cell=text[:60], cells=evidence.others_seen, of=evidence.others)
@@ -78,7 +79,7 @@ class Boolean(ColumnType):
         return dtype == pl.Boolean
 
     def parse(self, series: "pl.Series", how: How) -> "pl.Series":
-        """Float64 1 and 0, null where a value is missing or none."""
+        """Float64 1 and 0, null for a value that is missing or not a boolean."""
         import polars as pl
 
         if series.dtype == pl.Boolean:
@@ -92,11 +93,11 @@ class Boolean(ColumnType):
         return words.replace_strict(list(MEANINGS), list(MEANINGS.values()), default=None, return_dtype=pl.Float64)
 
     def wanted(self, how: How) -> str:
-        """One of two words."""
+        """True or false."""
         return "true or false"
 
     def from_value(self, value: Any, how: How) -> float | None:
-        """true, false, 1 or 0 of JSON, or a word of the pairs."""
+        """true, false, 1 or 0 of JSON, or a word of one pair."""
         if isinstance(value, str):
             return self.from_text(value, how)
         if value not in (0, 1):
@@ -104,7 +105,7 @@ class Boolean(ColumnType):
         return float(value)
 
     def from_text(self, text: str, how: How) -> float | None:
-        """A word of the pairs."""
+        """A word of one pair, or 1 or 0."""
         if how.is_missing(text):
             return None
         meaning = MEANINGS.get(text.strip(SPACE).lower())
@@ -112,12 +113,8 @@ class Boolean(ColumnType):
             raise expected(self.wanted(how), text)
         return meaning
 
-    def survey(self, how: How) -> TypeSurvey:
-        """The words of the file."""
-        return BooleanSurvey(how)
-
     def scalars(self, values: list[Any], *, integer: bool) -> list[Scalar]:
-        """As true and false."""
+        """As bool."""
         return list(map(bool, values))
 
     def record_labels(self, values: Sequence[Any], present: Numbers, how: How) -> Counter[Any]:
@@ -126,7 +123,7 @@ class Boolean(ColumnType):
         return Counter({word: count for word, count in words.items() if word not in how.missing})
 
     def refusal(self, column: Column) -> str | None:
-        """Also where a number of the column is neither 0 nor 1."""
+        """Also if a number of the column is neither 0 nor 1."""
         if self.name not in column.misfits and column.type == "number" and not set(column.values or (2,)) <= {0, 1}:
             odd = next((value for value in column.values or () if value not in (0, 1)), column.statistics.get("max"))
             return f"holds {shown(odd)}, which is neither 0 nor 1"

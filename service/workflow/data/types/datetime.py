@@ -1,4 +1,4 @@
-"""Dates and times, each a moment in UTC."""
+"""Dates and times in UTC."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ SENTINELS = (-2208988800.0, 253402214400.0, 253402300799.0, -62135596800.0)  # 1
 
 
 class DatetimeSurvey(TypeSurvey):
-    """Counts dates that often stand for none."""
+    """Counts dates that often mean a missing value."""
 
     _sentinels = 0
 
@@ -43,7 +43,7 @@ class DatetimeSurvey(TypeSurvey):
         return [f"{self._sentinels} {text}; name them in `missing` if they do"] if self._sentinels else []
 
     def head(self, series: "pl.Series", values: "pl.Series") -> list[Any]:
-        """As the file has them."""
+        """As they are in the file."""
         import polars as pl
 
         texts = series if series.dtype == pl.String else series.cast(pl.String)
@@ -51,26 +51,27 @@ class DatetimeSurvey(TypeSurvey):
 
 
 class Datetime(ColumnType):
-    """A moment, kept as seconds since 1970. Seven slots: days since 2000, and the phase of the year, the week and the day,
-    each as sine and cosine."""
+    """A time, kept as seconds since 1970. Seven raw columns: days since 2000, and the phases of the year, the week and the
+    day as sine and cosine."""
 
     name: ClassVar[str] = "datetime"
-    precedence: ClassVar[int] = 0  # before numbers: 20240131 is one, too
+    precedence: ClassVar[int] = 0  # before numbers: 20240131 is also one
+    survey: ClassVar[type[TypeSurvey]] = DatetimeSurvey
     float64: ClassVar[bool] = True
     dates: ClassVar[bool] = True
-    slots: ClassVar[int] = 7
+    raw_columns: ClassVar[int] = 7
     no_target: ClassVar[str | None] = "is a date or a time"
     chart_type: ClassVar[Literal["Q", "T", "N"]] = "T"
     hint: ClassVar[str] = f"numbers count as dates with `date_formats`: {' or '.join(COUNTED)}"
 
     def fits(self, evidence: "Evidence") -> str | None:
-        """Every text is a date in one form."""
+        """If all texts are dates in one format."""
         if evidence.date_format is None:
             return None
         return f"{evidence.others} of {evidence.others} cells are dates or times ({evidence.date_format})"
 
     def misfit(self, evidence: "Evidence") -> Misfit | None:
-        """The first number or text that is no date, where there is no form that all have."""
+        """The first number or text that is not a date, if no format fits all."""
         if evidence.date_format is not None:
             return None
         cells = [each for each in (evidence.not_a_date, evidence.first_number) if each is not None and each[1]]
@@ -78,21 +79,21 @@ class Datetime(ColumnType):
         return Misfit(row=row, cell=text[:60], cells=evidence.others, of=evidence.others)
 
     def holds(self, dtype: "pl.DataType") -> bool:
-        """Dates, with a time of day or without."""
+        """Dates with or without times."""
         import polars as pl
 
         return dtype.base_type() in (pl.Date, pl.Datetime)
 
     def parse(self, series: "pl.Series", how: How) -> "pl.Series":
-        """Float64 seconds since 1970, null where a value is missing or none."""
+        """Float64 seconds since 1970, null for a value that is missing or not a time."""
         import polars as pl
 
         if series.dtype == pl.String:
             if how.date_format is None:
-                return _as_before(series)
+                return _guessed(series)
             found = seconds_of(how.stripped(series).str.strip_chars(SPACE), how.date_format)
         elif series.dtype.base_type() in (pl.Date, pl.Datetime):
-            found = _moments(series)
+            found = _seconds(series)
         elif series.dtype.is_numeric() and how.date_format in COUNTED:
             found = how.numbers(series).fill_null(np.nan).to_numpy() / COUNTED[how.date_format or ""]
         elif series.dtype.is_integer() and how.date_format == "%Y%m%d":
@@ -103,14 +104,14 @@ class Datetime(ColumnType):
         return pl.Series("", np.where(usable, found, np.nan)).fill_nan(None)
 
     def wanted(self, how: How) -> str:
-        """A date in the form of the data, or in ISO 8601."""
+        """A date in ISO 8601 or in the format of the data."""
         if how.date_format in COUNTED:
             return f"{how.date_format} since 1970, or a date or time in ISO 8601"
         also = f", or as {how.date_format}" if how.date_format not in (None, ISO) else ""
         return f"a date or time in ISO 8601{also}"
 
     def from_value(self, value: Any, how: How) -> float | None:
-        """A text as in `from_text`; a number where the data count seconds or milliseconds."""
+        """A text as in `from_text`; a number if the data have seconds or milliseconds."""
         if isinstance(value, str):
             return self.from_text(value, how)
         if how.date_format in COUNTED and isinstance(value, int | float) and not isinstance(value, bool):
@@ -122,7 +123,7 @@ class Datetime(ColumnType):
         raise expected(self.wanted(how), value)
 
     def from_text(self, text: str, how: How) -> float | None:
-        """A date or time in ISO 8601, or in the form of the data."""
+        """A date or time in ISO 8601 or in the format of the data."""
         if how.is_missing(text):
             return None
         bare = text.strip(SPACE)
@@ -135,23 +136,19 @@ class Datetime(ColumnType):
             raise expected(self.wanted(how), text)
         return found
 
-    def survey(self, how: How) -> TypeSurvey:
-        """Dates that often stand for none."""
-        return DatetimeSurvey(how)
-
     def refusal(self, column: Column) -> str | None:
-        """Also where the column holds booleans, or numbers of which nobody has said that they are times."""
+        """Also if the column holds booleans, or numbers that `date_formats` does not declare to be times."""
         if column.type == "boolean":
             return f"is a {column.type} and cannot be read as {self.name}"
         numbers = "holds numbers: read the data set anew with date_formats, `seconds` or `milliseconds`"
         return super().refusal(column) or (numbers if column.type == "number" else None)
 
     def input_fields(self, column: Column, how: How) -> dict[str, Any]:
-        """The form of the dates."""
+        """The format of the dates."""
         return {"date_format": how.date_format}
 
     def encode(self, column: Numbers | Texts, categories: Sequence[str] | None) -> list[Numbers]:
-        """In float64: a float32 cannot hold today's seconds since 1970."""
+        """Computed in float64: a float32 does not hold the seconds since 1970."""
         assert not isinstance(column, Texts)  # noqa: S101 - it was read as seconds
         days = (column - 30 * YEAR) / DAY
         made = [days]
@@ -166,7 +163,7 @@ class Datetime(ColumnType):
 
 
 def _by_python(text: str) -> float | None:
-    """Whatever else ISO 8601 has."""
+    """The other formats of ISO 8601."""
     try:
         time = datetime.fromisoformat(text)
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
@@ -174,24 +171,24 @@ def _by_python(text: str) -> float | None:
         return None
 
 
-def _moments(series: "pl.Series") -> Numbers:
-    """Seconds since 1970 of dates and times, NaN where one is missing or out of range."""
+def _seconds(series: "pl.Series") -> Numbers:
+    """Seconds since 1970 of dates and times [n], NaN for a missing one."""
     import polars as pl
 
-    # By whole numbers: a year that polars cannot show ends in a panic as soon as it looks for its calendar.
+    # In integers: the calendar of polars panics at years that it cannot show.
     steps = series.to_physical().cast(pl.Int64)
     if series.dtype == pl.Date:
         a_second, steps = 1.0, pl.select(pl.when(steps.abs() < 2**40).then(steps * 86_400)).to_series()
     else:
         a_second = {"ms": 1e3, "us": 1e6, "ns": 1e9}[str(series.dtype.time_unit)]  # type: ignore[attr-defined]
-        if a_second == 1e9:  # to microseconds, as JSON's times have
+        if a_second == 1e9:  # to microseconds, as in JSON
             a_second, steps = 1e6, steps // 1000
     found: Numbers = np.divide(steps.cast(pl.Float64).fill_null(np.nan).to_numpy(), a_second)
     return found
 
 
-def _as_before(series: "pl.Series") -> "pl.Series":
-    """As polars guesses it: how data sets were read that have no form of dates."""
+def _guessed(series: "pl.Series") -> "pl.Series":
+    """By the formats that polars guesses, for data sets from before there was `date_format`."""
     import polars as pl
 
     texts = pl.col("")

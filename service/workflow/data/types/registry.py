@@ -10,5 +10,5 @@ COLUMN_TYPES: dict[str, ColumnType] = {each.name: each for each in (Number(), Ca
 
 
 def by_precedence() -> list[ColumnType]:
-    """All types in the order in which they are tried on a column; the last one takes any."""
+    """All types in the order in which they are tried on a column. The last one fits any column."""
     return sorted(COLUMN_TYPES.values(), key=lambda each: each.precedence)
