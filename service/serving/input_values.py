@@ -113,18 +113,18 @@ def _converted(
 ) -> tuple[Numbers | Texts, Wrong]:
     """Value by value."""
     converted: list[Any] = []
-    wrong = Wrong()
+    wrong, kind = Wrong(), COLUMN_TYPES[of.type]
     for row, value in enumerate(values):
         try:
             found = None if value is None else convert(value, of.how)
-            if COLUMN_TYPES[of.type].numeric and type(found) is float and not -most <= found <= most:
+            if kind.numeric and type(found) is float and not -most <= found <= most:
                 raise ValueError(shown_beyond(most))
             converted.append(found)
         except ValueError as error:
             converted.append(None)
             if len(wrong) < MOST_FAULTS:
                 wrong[row] = str(error)
-    if COLUMN_TYPES[of.type].texts:
+    if kind.texts:
         return texts(converted), wrong
     return np.array([MISSING if each is None else each for each in converted], np.float64), wrong
 
