@@ -31,6 +31,10 @@ class InvalidSpec(WorkflowError):
         self.faults = faults
 
 
+class InvalidPlugin(WorkflowError):
+    """An installed kind of model cannot be used."""
+
+
 class InvalidInstances(WorkflowError):
     """The instances do not fit the model's inputs."""
 

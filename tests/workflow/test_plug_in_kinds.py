@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 from torch import nn
 
-from service.workflow.errors import InvalidSpec
+from service.workflow.errors import InvalidPlugin, InvalidSpec
 from service.workflow.model import draft_network
 from service.workflow.models import KINDS, ModelKind, install
 from service.workflow.models.input_shapes import InputShapes
@@ -59,7 +59,9 @@ class Unnamed(Former):
 
 
 def test_a_kind_for_an_older_version_is_named_at_the_start() -> None:
-    with pytest.raises(TypeError, match=r"Former is for an older version .*parameter features.*inputs: InputShapes"):
+    with pytest.raises(
+        InvalidPlugin, match=r"Former is for an older version .*parameter features.*inputs: InputShapes"
+    ):
         install([f"{__name__}:Former"])
     assert "former" not in KINDS
 

@@ -9,6 +9,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from service.workflow.errors import InvalidPlugin
 from service.workflow.models.kind import ModelKind
 from service.workflow.models.layers import LayersSpec
 from service.workflow.models.linear_regression import LinearRegressionSpec
@@ -33,23 +34,23 @@ def install(names: Iterable[str]) -> None:
     """Adds kinds that the operator has installed, each by its dotted name `package.module:Class`.
 
     Raises:
-        TypeError: it is no ModelKind, has the methods of an older version, or its kind is taken.
+        InvalidPlugin: it is no ModelKind, has the methods of an older version, or its kind is taken.
     """
     for name in names:
         module, _, attribute = name.partition(":")
         cls = getattr(importlib.import_module(module), attribute)
         if not (isinstance(cls, type) and issubclass(cls, ModelKind)):
-            raise TypeError(f"{name} is no subclass of ModelKind")
+            raise InvalidPlugin(f"{name} is no subclass of ModelKind")
         methods = (cls.build, cls.sized, cls.training_defaults)
         given = {each for method in methods for each in inspect.signature(method).parameters}
         if former := FORMER_PARAMETERS & given:
             message = "build, sized and training_defaults take `inputs: InputShapes`, whose `features` is the number of features"
-            raise TypeError(
+            raise InvalidPlugin(
                 f"{name} is for an older version of Modelwright (it has a parameter {min(former)}): {message}"
             )
         kind = cls.model_fields["kind"].default
         if KINDS.setdefault(kind, cls) is not cls:
-            raise TypeError(f"{name}: the kind {kind!r} is taken by {KINDS[kind].__name__}")
+            raise InvalidPlugin(f"{name}: the kind {kind!r} is taken by {KINDS[kind].__name__}")
 
 
 class _Kinds:
