@@ -10,8 +10,7 @@ import simdjson
 
 from service.workflow.data.precision import FLOAT32_MAX
 from service.workflow.data.table import Numbers, Texts
-from service.workflow.data.types.column_type import SPACE, is_missing
-from service.workflow.data.types.how import How
+from service.workflow.data.types.how import SPACE, How
 from service.workflow.data.types.number import FLOAT64_MAX
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.data.values import MISSING, texts
@@ -89,7 +88,7 @@ def from_values(of: Input, values: Sequence[Any], most: float) -> tuple[Numbers 
     are the words of the data for it."""
     if COLUMN_TYPES[of.type].texts and set(map(type, values)) <= _TEXTS:
         found = texts(values)
-        if not any(text != text.strip(SPACE) or is_missing(text, of.how) for text in found.values):
+        if not any(text != text.strip(SPACE) or of.how.is_missing(text) for text in found.values):
             return found, {}
     return _converted(of, values, COLUMN_TYPES[of.type].from_value, most)
 

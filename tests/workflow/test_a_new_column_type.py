@@ -17,9 +17,10 @@ from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.schema import Misfit, Schema
 from service.workflow.data.survey import survey
 from service.workflow.data.table import Numbers, Texts, Wanted
-from service.workflow.data.types.column_type import ColumnType, expected, is_missing, stripped
+from service.workflow.data.types.column_type import ColumnType, expected
 from service.workflow.data.types.evidence import Evidence
 from service.workflow.data.types.how import How
+from service.workflow.data.types.names import Scalar
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import InvalidInstances, InvalidSpec
 from service.workflow.learn import predict
@@ -57,7 +58,7 @@ class Colour(ColumnType):
         """From texts."""
         if series.dtype != pl.String:
             return pl.Series("", [None] * len(series), pl.Float64)
-        digits = stripped(series, how).str.extract(r"^#([0-9a-fA-F]{6})$")
+        digits = how.stripped(series).str.extract(r"^#([0-9a-fA-F]{6})$")
         return digits.str.to_integer(base=16, strict=False).cast(pl.Float64)
 
     def wanted(self, how: How) -> str:
@@ -72,7 +73,7 @@ class Colour(ColumnType):
 
     def from_text(self, text: str, how: How) -> float | None:
         """From a query or a CSV file."""
-        if is_missing(text, how):
+        if how.is_missing(text):
             return None
         if not re.match(HEX, text):
             raise expected(self.wanted(how), text)
@@ -83,9 +84,9 @@ class Colour(ColumnType):
         assert isinstance(column, np.ndarray)
         return [column // 65536 / 255, column // 256 % 256 / 255, column % 256 / 255]
 
-    def plotted(self, column: Numbers | Texts) -> list[Any]:
+    def plotted(self, value: float | str) -> Scalar:
         """As it was written."""
-        return [None if each is None else f"#{int(each):06x}" for each in super().plotted(column)]
+        return f"#{int(value):06x}"
 
 
 @pytest.fixture(autouse=True)

@@ -56,7 +56,9 @@ class ColumnSurvey:
             self._first_missing = before + int(missing.arg_true()[0])
         if series.dtype.is_float():
             self._infinite += int(series.is_infinite().sum() or 0)
-        self._of_type.add(series, values, present, before)
+        if not self._type.texts:
+            self._of_type.add_numbers(present.to_numpy())
+        self._of_type.add(series, values, before)
         self._add_values(present)
         self._head += self._of_type.head(head, values.head(len(head)))
 
@@ -79,7 +81,7 @@ class ColumnSurvey:
         """The column of the schema, for a table with this number of rows."""
         if self._infinite:
             self.notes.append(f"{shown(self.name)}: {self._infinite} infinite numbers are taken for missing")
-        self.notes += [f"{shown(self.name)}: {note}" for note in self._of_type.notes]
+        self.notes += [f"{shown(self.name)}: {note}" for note in self._of_type.notes()]
         values, counts = self._distinct()
         labels = self._of_type.labels(values, counts)
         distinct = {} if self._values is None else {"distinct": len(self._values)}

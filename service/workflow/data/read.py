@@ -12,7 +12,6 @@ from service.workflow.data.formats import NAMES, open_table
 from service.workflow.data.native_errors import is_native, native_errors
 from service.workflow.data.schema import Schema, how_of
 from service.workflow.data.table import Numbers, Table, Texts, Wanted
-from service.workflow.data.types.column_type import present
 from service.workflow.data.types.how import How
 from service.workflow.data.types.names import TypeName
 from service.workflow.data.types.registry import COLUMN_TYPES
@@ -86,7 +85,7 @@ def parsed(name: str, series: "pl.Series", kind: TypeName, how: How, before: int
         values = COLUMN_TYPES[kind].parse(series, how)
         if values.null_count() == series.null_count():
             return values
-        wrong = (present(series, how) & values.is_null()).arg_true()
+        wrong = (how.present(series) & values.is_null()).arg_true()
     except BaseException as error:
         if not is_native(error):
             raise

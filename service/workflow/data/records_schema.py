@@ -41,16 +41,18 @@ def _column(name: str, values: Sequence[Any], inferred: Inferred, reading: Readi
     else:
         present = read[~np.isnan(read)]
         distinct, counts = (each.tolist() for each in np.unique(present, return_counts=True))
-    whole = kind.numeric and bool((present == np.floor(present)).all())
+    of_type = kind.survey(how)
+    if not kind.texts:
+        of_type.add_numbers(present)
     few = len(distinct) <= MOST_VALUES_KEPT
     labels = kind.record_labels(values, present, how)
     return Column(
         name=name,
         type=inferred.type,
-        integer=whole,
-        statistics=kind.record_statistics(present),
+        integer=of_type.integer,
+        statistics=of_type.statistics(),
         missing=len(values) - len(present),
-        values=kind.scalars(distinct, integer=whole) if few else None,
+        values=kind.scalars(distinct, integer=of_type.integer) if few else None,
         counts=counts if few else None,
         labels=sorted(labels) if labels else None,
         label_counts=[labels[each] for each in sorted(labels)] if labels else None,

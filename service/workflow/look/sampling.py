@@ -60,9 +60,12 @@ def _spaced(rows: Tensor, total: int) -> Tensor:
 
 def _shown(each: Input, column: Numbers | Texts, rows: Tensor) -> list[Any]:
     at = rows.numpy()
-    taken = Texts(column.codes[at], column.values) if isinstance(column, Texts) else column[at]
-    values = COLUMN_TYPES[each.type].plotted(taken)
-    return [value[:LONGEST_TEXT] if isinstance(value, str) else value for value in values]
+    if isinstance(column, Texts):
+        values = [None if code < 0 else column.values[code][:LONGEST_TEXT] for code in column.codes[at].tolist()]
+    else:
+        values = [value if math.isfinite(value) else None for value in column[at].tolist()]
+    plotted = COLUMN_TYPES[each.type].plotted
+    return [None if value is None else plotted(value) for value in values]
 
 
 def _numbers(values: Tensor) -> list[Any]:

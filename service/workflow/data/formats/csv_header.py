@@ -10,7 +10,7 @@ from typing import TextIO
 from service.workflow.data.formats import csv_errors
 from service.workflow.data.reading import Reading
 from service.workflow.data.schema import MOST_COLUMNS
-from service.workflow.data.types.column_type import SPACE
+from service.workflow.data.types.how import SPACE
 from service.workflow.data.types.names import LONGEST_NAME
 from service.workflow.errors import InvalidData
 from service.workflow.spec_base import shown

@@ -8,7 +8,7 @@ from pathlib import Path
 from service.workflow.data.formats import csv_errors
 from service.workflow.data.formats.csv_header import COMMENT, Header
 from service.workflow.data.reading import Reading
-from service.workflow.data.types.column_type import SPACE
+from service.workflow.data.types.how import SPACE
 from service.workflow.errors import InvalidData
 
 LONGEST_CELL = 16 * 2**20

@@ -6,16 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from service.workflow.data.schema import Column, Misfit
 from service.workflow.data.table import Numbers
-from service.workflow.data.types.column_type import (
-    SPACE,
-    ColumnType,
-    TypeSurvey,
-    expected,
-    is_missing,
-    numbers,
-    stripped,
-)
-from service.workflow.data.types.how import How
+from service.workflow.data.types.column_type import ColumnType, TypeSurvey, expected
+from service.workflow.data.types.how import SPACE, How
 from service.workflow.data.types.names import Scalar
 from service.workflow.spec_base import shown
 
@@ -36,7 +28,7 @@ class BooleanSurvey(TypeSurvey):
         super().__init__(how)
         self._words: Counter[str] = Counter()
 
-    def add(self, series: "pl.Series", values: "pl.Series", present: "pl.Series", before: int) -> None:
+    def add(self, series: "pl.Series", values: "pl.Series", before: int) -> None:
         """Counts the words of a batch."""
         import polars as pl
 
@@ -92,11 +84,11 @@ class Boolean(ColumnType):
         if series.dtype == pl.Boolean:
             return series.cast(pl.Float64)
         if series.dtype.is_numeric():
-            values = numbers(series, how)
+            values = how.numbers(series)
             return pl.select(pl.when(values.is_in([0.0, 1.0])).then(values)).to_series()
         if series.dtype != pl.String:
             return pl.Series("", [None] * len(series), pl.Float64)
-        words = stripped(series, how).str.strip_chars(SPACE).str.to_lowercase()
+        words = how.stripped(series).str.strip_chars(SPACE).str.to_lowercase()
         return words.replace_strict(list(MEANINGS), list(MEANINGS.values()), default=None, return_dtype=pl.Float64)
 
     def wanted(self, how: How) -> str:
@@ -113,7 +105,7 @@ class Boolean(ColumnType):
 
     def from_text(self, text: str, how: How) -> float | None:
         """A word of the pairs."""
-        if is_missing(text, how):
+        if how.is_missing(text):
             return None
         meaning = MEANINGS.get(text.strip(SPACE).lower())
         if meaning is None:

@@ -10,16 +10,8 @@ import numpy as np
 
 from service.workflow.data.schema import Column
 from service.workflow.data.table import Numbers, Texts
-from service.workflow.data.types.column_type import (
-    LONGEST_CELL,
-    SPACE,
-    ColumnType,
-    TypeSurvey,
-    expected,
-    is_missing,
-    stripped,
-)
-from service.workflow.data.types.how import How
+from service.workflow.data.types.column_type import ColumnType, TypeSurvey, expected
+from service.workflow.data.types.how import SPACE, How
 from service.workflow.spec_base import shown
 
 if TYPE_CHECKING:
@@ -41,16 +33,12 @@ class CategorySurvey(TypeSurvey):
         super().__init__(how)
         self._hashes: list[Any] | None = []
 
-    def add(self, series: "pl.Series", values: "pl.Series", present: "pl.Series", before: int) -> None:
+    def add(self, series: "pl.Series", values: "pl.Series", before: int) -> None:
         """Compares the texts of a batch."""
         if self._hashes is not None:
             hashed = values.hash().to_numpy()
-            distinct = len(present) == len(values) and len(np.unique(hashed)) == len(hashed)
+            distinct = not values.null_count() and len(np.unique(hashed)) == len(hashed)
             self._hashes = [*self._hashes, hashed] if distinct else None
-
-    def head(self, series: "pl.Series", values: "pl.Series") -> list[Any]:
-        """Their beginnings."""
-        return [None if each is None else each[:LONGEST_CELL] for each in values.to_list()]
 
     def counts_rows(self, rows: int, *, index: bool, gaps: bool) -> bool:
         """Whether each row has another text, and there are enough for that to be no chance."""
@@ -98,7 +86,7 @@ class Category(ColumnType):
         if series.dtype.base_type() in (pl.Categorical, pl.Enum):
             series = series.cast(pl.String)
         if series.dtype == pl.String:
-            return stripped(series, how)
+            return how.stripped(series)
         if series.dtype.is_temporal():
             return series.dt.to_string("iso:strict")
         if series.dtype.is_float():
@@ -121,7 +109,7 @@ class Category(ColumnType):
 
     def from_text(self, text: str, how: How) -> str | None:
         """The text itself."""
-        if is_missing(text, how):
+        if how.is_missing(text):
             return None
         return text.strip(SPACE) if how.trim else text
 
@@ -148,11 +136,6 @@ class Category(ColumnType):
         """As many categories as the column has values."""
         known = MOST_CATEGORIES if column.values is None else min(len(column.values), MOST_CATEGORIES)
         return {"categories": [""] * known}
-
-    def plotted(self, column: Numbers | Texts) -> list[Any]:
-        """The texts."""
-        assert isinstance(column, Texts)  # noqa: S101 - it was read as texts
-        return [None if code < 0 else column.values[code] for code in column.codes.tolist()]
 
     def encode(self, column: Numbers | Texts, categories: Sequence[str] | None) -> list[Numbers]:
         """The position among the categories from 1, and 0 for one that is not known."""

@@ -1,6 +1,5 @@
 """The base class of column types, and what their files share."""
 
-import math
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
@@ -20,29 +19,28 @@ if TYPE_CHECKING:
     from service.workflow.data.types.evidence import Evidence
 
 LONGEST_CELL = 1000  # characters that are shown of a text
-SPACE = " \t\r\n\f\v\u00a0\u2007\u202f\ufeff"
 
 
 class TypeSurvey:
     """What a survey gathers of a column of one type, beside what it gathers of every column."""
 
-    notes: Sequence[str] = ()  # for the owner of the data, each without the column's name
-
     def __init__(self, how: How) -> None:
         self.how = how
+        self.integer = False  # whether all values are whole numbers
 
-    def add(self, series: "pl.Series", values: "pl.Series", present: "pl.Series", before: int) -> None:
-        """A batch of the column: as the file has it, as `parse` has it, and that without missing values; after this number
-        of rows."""
+    def add_numbers(self, numbers: Numbers) -> None:
+        """A batch of values that are not missing [n], unless they are texts."""
+
+    def add(self, series: "pl.Series", values: "pl.Series", before: int) -> None:
+        """A batch of a file's column, as it stands there and as `parse` returns it, after this number of rows."""
 
     def statistics(self) -> dict[str, Any]:
         """Its statistics, for the schema."""
         return {}
 
-    @property
-    def integer(self) -> bool:
-        """Whether all values are whole numbers."""
-        return False
+    def notes(self) -> list[str]:
+        """What the owner of the data should know, without the column's name."""
+        return []
 
     def labels(self, values: list[Scalar] | None, counts: list[int] | None) -> Counter[Any] | None:
         """The classes of a target and how often each occurs, where they are not the distinct values themselves."""
@@ -50,7 +48,8 @@ class TypeSurvey:
 
     def head(self, series: "pl.Series", values: "pl.Series") -> list[Any]:
         """The first rows of a batch as they are shown; None for a missing value."""
-        return [None if each is None or each != each else each for each in values.to_list()]
+        cut = (each[:LONGEST_CELL] if isinstance(each, str) else each for each in values.to_list())
+        return [None if each != each else each for each in cut]
 
     def counts_rows(self, rows: int, *, index: bool, gaps: bool) -> bool:
         """Whether the column only counts or names the rows.
@@ -145,10 +144,6 @@ class ColumnType(ABC):
         """Distinct values of a column as its schema has them."""
         return values
 
-    def record_statistics(self, present: Numbers) -> dict[str, Any]:
-        """Statistics of the values of records that are there [n]."""
-        return {}
-
     def record_labels(self, values: Sequence[Any], present: Numbers, how: How) -> Counter[Any]:
         """The classes of a target in records, where they are not the distinct values themselves; else none."""
         return Counter()
@@ -181,51 +176,9 @@ class ColumnType(ABC):
         assert not isinstance(column, Texts)  # noqa: S101 - it was read as numbers
         return [column]
 
-    def plotted(self, column: Numbers | Texts) -> list[Any]:
-        """Values as charts show them, None for a missing one."""
-        assert not isinstance(column, Texts)  # noqa: S101 - it was read as numbers
-        return [value if math.isfinite(value) else None for value in column.tolist()]
-
-
-def is_missing(text: str, how: How) -> bool:
-    """Whether a text stands for a missing value."""
-    stripped = text.strip(SPACE)
-    return not stripped or stripped in how.missing
-
-
-def present(series: "pl.Series", how: How) -> "pl.Series":
-    """Whether each value of a column is there [n]."""
-    import polars as pl
-
-    if series.dtype == pl.String:
-        if not how.trim:
-            return series.is_not_null()
-        text = series.str.strip_chars(SPACE)
-        there = series.is_not_null() & (text != "").fill_null(False)
-        return there & ~text.is_in(sorted(how.missing)).fill_null(False) if how.missing else there
-    if series.dtype.is_numeric():
-        return numbers(series, how).is_not_null()
-    return series.is_not_null()
-
-
-def numbers(series: "pl.Series", how: How) -> "pl.Series":
-    """A column of numbers as Float64, null where one is missing, infinite or a word for none."""
-    import polars as pl
-
-    values = series.cast(pl.Float64)
-    there = values.is_finite()
-    if how.missing_numbers:
-        there &= ~values.is_in(sorted(how.missing_numbers))
-    return pl.select(pl.when(there).then(values)).to_series()
-
-
-def stripped(series: "pl.Series", how: How) -> "pl.Series":
-    """The texts without the spaces around them; null where one is missing."""
-    import polars as pl
-
-    texts = series.str.strip_chars(SPACE) if how.trim else series
-    there = present(series, how)
-    return texts if bool(there.all()) else pl.select(pl.when(there).then(texts)).to_series()
+    def plotted(self, value: float | str) -> Scalar:
+        """A value of a table as charts show it."""
+        return value
 
 
 def expected(what: str, value: object) -> ValueError:

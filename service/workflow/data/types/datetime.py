@@ -8,18 +8,10 @@ import numpy as np
 
 from service.workflow.data.schema import Column, Misfit
 from service.workflow.data.table import Numbers, Texts
-from service.workflow.data.types.column_type import (
-    LONGEST_CELL,
-    SPACE,
-    ColumnType,
-    TypeSurvey,
-    expected,
-    is_missing,
-    numbers,
-    stripped,
-)
+from service.workflow.data.types.column_type import LONGEST_CELL, ColumnType, TypeSurvey, expected
 from service.workflow.data.types.date_formats import COUNTED, ISO, seconds, seconds_of
-from service.workflow.data.types.how import How
+from service.workflow.data.types.how import SPACE, How
+from service.workflow.data.types.names import Scalar
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,12 +33,11 @@ class DatetimeSurvey(TypeSurvey):
 
     _sentinels = 0
 
-    def add(self, series: "pl.Series", values: "pl.Series", present: "pl.Series", before: int) -> None:
+    def add_numbers(self, numbers: Numbers) -> None:
         """Counts those of a batch."""
-        self._sentinels += int(present.is_in(list(SENTINELS)).sum())
+        self._sentinels += int(np.isin(numbers, SENTINELS).sum())
 
-    @property
-    def notes(self) -> Sequence[str]:  # type: ignore[override]
+    def notes(self) -> list[str]:
         """How many there are."""
         text = "dates such as 1900-01-01 or 9999-12-31, which often stand for none"
         return [f"{self._sentinels} {text}; name them in `missing` if they do"] if self._sentinels else []
@@ -99,11 +90,11 @@ class Datetime(ColumnType):
         if series.dtype == pl.String:
             if how.date_format is None:
                 return _as_before(series)
-            found = seconds_of(stripped(series, how).str.strip_chars(SPACE), how.date_format)
+            found = seconds_of(how.stripped(series).str.strip_chars(SPACE), how.date_format)
         elif series.dtype.base_type() in (pl.Date, pl.Datetime):
             found = _moments(series)
         elif series.dtype.is_numeric() and how.date_format in COUNTED:
-            found = numbers(series, how).fill_null(np.nan).to_numpy() / COUNTED[how.date_format or ""]
+            found = how.numbers(series).fill_null(np.nan).to_numpy() / COUNTED[how.date_format or ""]
         elif series.dtype.is_integer() and how.date_format == "%Y%m%d":
             found = seconds_of(series.cast(pl.String), how.date_format)
         else:
@@ -132,7 +123,7 @@ class Datetime(ColumnType):
 
     def from_text(self, text: str, how: How) -> float | None:
         """A date or time in ISO 8601, or in the form of the data."""
-        if is_missing(text, how):
+        if how.is_missing(text):
             return None
         bare = text.strip(SPACE)
         found = None if how.date_format is None else seconds(bare, how.date_format)
@@ -169,10 +160,9 @@ class Datetime(ColumnType):
             made += [np.sin(angle), np.cos(angle)]
         return made
 
-    def plotted(self, column: Numbers | Texts) -> list[Any]:
+    def plotted(self, value: float | str) -> Scalar:
         """In ISO 8601."""
-        seconds = super().plotted(column)
-        return [None if each is None else datetime.fromtimestamp(each, UTC).isoformat() for each in seconds]
+        return datetime.fromtimestamp(float(value), UTC).isoformat()
 
 
 def _by_python(text: str) -> float | None:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from service.workflow.data.types.column_type import SPACE
 from service.workflow.data.types.date_formats import DATES, seconds, seconds_of
+from service.workflow.data.types.how import SPACE
 from service.workflow.data.types.number import EXACT, LEADING_ZERO, number_of
 
 if TYPE_CHECKING:
@@ -246,11 +246,7 @@ def _is_plain(text: str) -> bool:
 
 def _beyond(text: str) -> bool:
     """Whether it is a number that no float64 can hold."""
-    return bool(re.match(r"^[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?$", text)) and _overflows(text)
-
-
-def _overflows(text: str) -> bool:
     try:
-        return math.isinf(float(text))
+        return bool(re.match(r"^[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?$", text)) and math.isinf(float(text))
     except ValueError:
         return False

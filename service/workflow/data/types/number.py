@@ -11,16 +11,8 @@ import numpy as np
 from service.workflow.data.precision import needs_float64
 from service.workflow.data.schema import MOST_VALUES_KEPT, Column, Misfit
 from service.workflow.data.table import Numbers
-from service.workflow.data.types.column_type import (
-    SPACE,
-    ColumnType,
-    TypeSurvey,
-    expected,
-    is_missing,
-    numbers,
-    stripped,
-)
-from service.workflow.data.types.how import How
+from service.workflow.data.types.column_type import ColumnType, TypeSurvey, expected
+from service.workflow.data.types.how import SPACE, How
 from service.workflow.data.types.names import Scalar
 from service.workflow.spec_base import shown
 
@@ -54,7 +46,7 @@ class NumberSurvey(TypeSurvey):
 
     def __init__(self, how: How) -> None:
         super().__init__(how)
-        self._integer = self._consecutive = self._rising = True
+        self.integer = self._consecutive = self._rising = True
         self._count = 0
         self._large: Counter[int] = Counter()  # whole numbers that a float64 does not hold
         self._low, self._high = math.inf, -math.inf
@@ -62,18 +54,11 @@ class NumberSurvey(TypeSurvey):
         self._first: float | None = None
         self._last = -math.inf
 
-    @property
-    def integer(self) -> bool:
-        """Whether all numbers are whole."""
-        return self._integer
-
-    def add(self, series: "pl.Series", values: "pl.Series", present: "pl.Series", before: int) -> None:
+    def add_numbers(self, numbers: Numbers) -> None:
         """Mean and deviations merged by the method of Chan, Golub and LeVeque (1983), scaled so that squares stay finite."""
-        self._add_rows(values, len(present), before)
-        if not len(present):
+        if not len(numbers):
             return
-        numbers = present.to_numpy()
-        self._integer = self._integer and bool((numbers == np.floor(numbers)).all())
+        self.integer = self.integer and bool((numbers == np.floor(numbers)).all())
         low, high = float(numbers.min()), float(numbers.max())
         self._low, self._high = min(self._low, low), max(self._high, high)
         scale = max(abs(low), abs(high)) or 1.0
@@ -90,22 +75,19 @@ class NumberSurvey(TypeSurvey):
         )
         self._deviation = math.hypot(*parts)
         self._count += theirs
-        if self._integer and scale >= EXACT and len(self._large) <= MOST_VALUES_KEPT:
-            self._add_large(series)
 
-    def _add_rows(self, values: "pl.Series", present: int, before: int) -> None:
-        """Whether the numbers count the rows, or rise from row to row."""
-        if self._consecutive:
-            if self._first is None and len(values):
-                self._first = values[0]
-            first = self._first
-            self._consecutive = first in (0.0, 1.0) and present == len(values)
-            if self._consecutive and first is not None:
-                rows = np.arange(before + first, before + first + len(values))
-                self._consecutive = bool(np.array_equal(values.to_numpy(), rows))
+    def add(self, series: "pl.Series", values: "pl.Series", before: int) -> None:
+        """Whether the numbers count the rows, or rise from row to row; and those that a float64 does not hold."""
+        numbers = values.fill_null(np.nan).to_numpy()
+        if self._consecutive and len(numbers):
+            self._first = float(numbers[0]) if self._first is None else self._first
+            rows = before + self._first + np.arange(len(numbers))
+            self._consecutive = self._first in (0.0, 1.0) and np.array_equal(numbers, rows)
         if self._rising:
-            numbers = np.concatenate([[self._last], values.fill_null(np.nan).to_numpy()])
+            numbers = np.concatenate([[self._last], numbers])
             self._rising, self._last = bool((np.diff(numbers) > 0).all()), float(numbers[-1])
+        if self.integer and max(-self._low, self._high) >= EXACT and len(self._large) <= MOST_VALUES_KEPT:
+            self._add_large(series)
 
     def _add_large(self, series: "pl.Series") -> None:
         import polars as pl
@@ -134,7 +116,7 @@ class NumberSurvey(TypeSurvey):
 
     def counts_rows(self, rows: int, *, index: bool, gaps: bool) -> bool:
         """Whether the numbers are 0, 1, … or 1, 2, …; where there may be gaps, whether they are whole and rise."""
-        return index and rows > 1 and (self._consecutive or (gaps and self._integer and self._rising))
+        return index and rows > 1 and (self._consecutive or (gaps and self.integer and self._rising))
 
 
 class Number(ColumnType):
@@ -177,9 +159,9 @@ class Number(ColumnType):
         import polars as pl
 
         if series.dtype == pl.String:
-            return _numbers(stripped(series, how), how.decimal)
+            return _numbers(how.stripped(series), how.decimal)
         if series.dtype.is_numeric():
-            return numbers(series, how)
+            return how.numbers(series)
         if series.dtype in (pl.Boolean, pl.Null):
             return series.cast(pl.Float64)
         if series.dtype == pl.Duration:
@@ -206,7 +188,7 @@ class Number(ColumnType):
 
     def from_value(self, value: Any, how: How) -> float | None:
         """A number of JSON, or a word for a missing one."""
-        if isinstance(value, str) and is_missing(value, how):
+        if isinstance(value, str) and how.is_missing(value):
             return None
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise expected("a number", value)
@@ -216,7 +198,7 @@ class Number(ColumnType):
 
     def from_text(self, text: str, how: How) -> float | None:
         """A number as the file writes it."""
-        if is_missing(text, how):
+        if how.is_missing(text):
             return None
         value = number_of(text.strip(SPACE), how.decimal)
         if value is None:
@@ -230,17 +212,6 @@ class Number(ColumnType):
     def scalars(self, values: list[Any], *, integer: bool) -> list[Scalar]:
         """Whole numbers as such."""
         return [int(value) if abs(value) < MOST_OF_JSON else value for value in values] if integer else values
-
-    def record_statistics(self, present: Numbers) -> dict[str, Any]:
-        """Minimum, maximum, mean and population standard deviation, for numbers of any size."""
-        if not len(present):
-            return {}
-        low, high = float(present.min()), float(present.max())
-        unit = max(abs(low), abs(high)) or 1.0
-        scaled = present / unit
-        mean = float(scaled.mean())
-        std = float(np.sqrt(np.square(scaled - mean).mean()))
-        return {"min": low, "max": high, "mean": mean * unit, "std": std * unit}
 
     def record_labels(self, values: Sequence[Any], present: Numbers, how: How) -> Counter[Any]:
         """Whole numbers with all their digits, where a float64 does not hold them."""
