@@ -63,11 +63,9 @@ def survey(path: Path, media_type: str, options: ReadingOptions | None = None, m
         (scratch / "sniffed").mkdir()
         with native_errors("a table"):
             found = sniff(path, media_type, options, scratch / "sniffed", most_bytes)
-        with (
-            native_errors(NAMES[found.media_type]),
-            open_table(path, found.media_type, found.reading, scratch) as table,
-        ):
-            return _survey(table, found.media_type, found.reading, options, found.notes)
+        kind, reading = found.media_type, found.reading
+        with native_errors(NAMES[kind]), open_table(path, kind, reading, scratch) as table:
+            return _survey(table, kind, reading, options, found.notes)
 
 
 def _survey(table: TableFile, media_type: str, reading: Reading, options: ReadingOptions, notes: list[str]) -> Survey:
@@ -94,21 +92,17 @@ def _survey(table: TableFile, media_type: str, reading: Reading, options: Readin
         raise InvalidData(f"no column can be learned from: {shown(columns[0].name)} {columns[0].reason}")
     notes = [*notes, *table.notes, *_about_names(table, dropped)]
     notes += [*findings.notes, *_about(columns, rows), *(note for each in surveys.values() for note in each.notes)]
-    head = short_head(
-        [dict(zip(surveys, row, strict=True)) for row in zip(*(each.head() for each in surveys.values()), strict=True)]
-    )
+    rows_shown = zip(*(each.head() for each in surveys.values()), strict=True)
+    head = short_head([dict(zip(surveys, row, strict=True)) for row in rows_shown])
     if len(notes) > MOST_NOTES:
         notes = [*notes[:MOST_NOTES], f"and {len(notes) - MOST_NOTES} more"]
     return Survey(media_type, Schema(rows=rows, columns=columns, reading=reading), notes, head)
 
 
 def _about_names(table: TableFile, dropped: set[str]) -> list[str]:
-    named = [
-        f"{shown(name)} is what a column without a name is called"
-        for name in table.names
-        if name in table.nameless - dropped
-    ]
-    return [*named, *["a last column without a name and without values was left out"] * len(dropped)]
+    nameless = [name for name in table.names if name in table.nameless - dropped]
+    notes = [f"{shown(name)} is what a column without a name is called" for name in nameless]
+    return [*notes, *["a last column without a name and without values was left out"] * len(dropped)]
 
 
 def _check_names(options: ReadingOptions, names: list[str]) -> None:
@@ -173,20 +167,13 @@ def _read(table: TableFile, surveys: Mapping[str, ColumnSurvey]) -> int:
 
 
 def _about(columns: list[Column], rows: int) -> list[str]:
-    notes = []
-    empty = [column.name for column in columns if column.missing == rows]
-    left = [column.name for column in columns if column.counts_rows]
-    unsupported = [column.name for column in columns if column.type == "unsupported"]
-    for names, why in (
-        (empty, "empty throughout"),
-        (left, "only counts or names the rows"),
-        (unsupported, "of a kind that no model here reads"),
-    ):
-        for name in names[:20]:
-            notes.append(
-                f"{shown(name)} is no feature unless it is named: it is {why}".replace("it is only", "it only")
-            )
-    return notes
+    reasons = {
+        "it is empty throughout": [column.name for column in columns if column.missing == rows],
+        "it only counts or names the rows": [column.name for column in columns if column.counts_rows],
+        "it is of a kind that no model here reads": [each.name for each in columns if each.type == "unsupported"],
+    }
+    named = [(name, reason) for reason, names in reasons.items() for name in names[:20]]
+    return [f"{shown(name)} is no feature unless it is named: {reason}" for name, reason in named]
 
 
 def main(heartbeats: str, path: str, media_type: str, most_bytes: str) -> None:
@@ -195,9 +182,8 @@ def main(heartbeats: str, path: str, media_type: str, most_bytes: str) -> None:
     limit_this_process(Path(path))
     beat(int(heartbeats))
     try:
-        found = survey(
-            Path(path), media_type, ReadingOptions.model_validate_json(sys.stdin.buffer.read()), int(most_bytes)
-        )
+        options = ReadingOptions.model_validate_json(sys.stdin.buffer.read())
+        found = survey(Path(path), media_type, options, int(most_bytes))
     except InvalidData as error:
         answer: dict[str, object] = {"error": str(error)}
     else:

@@ -146,15 +146,9 @@ def _over_feature(of: ChartData) -> Chart:
         rows.append({"x": value, "y": truth, "part": part})
         if part == points.part[-1]:
             rows.append({"x": value, "y": prediction, "part": "prediction"})
-    return (
-        _chart(rows, f"Predictions of {of.target}")
-        .mark_circle(size=36, opacity=0.8)
-        .encode(
-            x=alt.X("x:Q", title=text(feature)).scale(zero=False),
-            y=alt.Y("y:Q", title=text(of.target)).scale(zero=False),
-            color=_colours("part", rows),
-        )
-    )
+    chart = _chart(rows, f"Predictions of {of.target}").mark_circle(size=36, opacity=0.8)
+    x, y = alt.X("x:Q", title=text(feature)), alt.Y("y:Q", title=text(of.target))
+    return chart.encode(x=x.scale(zero=False), y=y.scale(zero=False), color=_colours("part", rows))
 
 
 def _over_truth(of: ChartData) -> Chart:
@@ -163,15 +157,10 @@ def _over_truth(of: ChartData) -> Chart:
         {"truth": truth, "prediction": prediction, "part": part}
         for truth, prediction, part in zip(points.truth, points.prediction, points.part, strict=True)
     ]
-    return (
-        _chart(rows, f"Predictions of {of.target}: on the diagonal they are right")
-        .mark_circle(size=36, opacity=0.6)
-        .encode(
-            x=alt.X("truth:Q", title=text(f"true {of.target}")).scale(zero=False),
-            y=alt.Y("prediction:Q", title=text(f"predicted {of.target}")).scale(zero=False),
-            color=_colours("part", rows),
-        )
-    )
+    title = f"Predictions of {of.target}: on the diagonal they are right"
+    x = alt.X("truth:Q", title=text(f"true {of.target}")).scale(zero=False)
+    y = alt.Y("prediction:Q", title=text(f"predicted {of.target}")).scale(zero=False)
+    return _chart(rows, title).mark_circle(size=36, opacity=0.6).encode(x=x, y=y, color=_colours("part", rows))
 
 
 def _certainties(of: ChartData) -> Chart:
@@ -180,15 +169,10 @@ def _certainties(of: ChartData) -> Chart:
         {"truth": str(truth), "probability": probability, "answer": "right" if truth == predicted else "wrong"}
         for truth, predicted, probability in zip(points.truth, points.prediction, points.probability or [], strict=True)
     ]
-    return (
-        _chart(rows, f"Predictions of {of.target}: how sure, and how right")
-        .mark_tick(thickness=2)
-        .encode(
-            x=alt.X("probability:Q", title="probability of what was predicted").scale(domain=[0, 1]),
-            y=alt.Y("truth:N", title=text(f"true {of.target}")),
-            color=alt.Color("answer:N", title=None, scale=ANSWERS),
-        )
-    )
+    x = alt.X("probability:Q", title="probability of what was predicted").scale(domain=[0, 1])
+    y, color = alt.Y("truth:N", title=text(f"true {of.target}")), alt.Color("answer:N", title=None, scale=ANSWERS)
+    chart = _chart(rows, f"Predictions of {of.target}: how sure, and how right")
+    return chart.mark_tick(thickness=2).encode(x=x, y=y, color=color)
 
 
 def _colours(field: str, rows: list[dict[str, Any]]) -> Chart:
