@@ -279,7 +279,7 @@ def _check_training(spec: TrainingSpec, settings: ResolvedSettings, optimizer: B
         message = "LBFGS evaluates a batch several times in a step, and cannot accumulate; use 1"
         raise InvalidSpec(Fault("/training/accumulation_steps", message))
     if spec.scheduler is not None:
-        reason = schedulers.misfit(spec.scheduler, optimizers.small(optimizer))
+        reason = schedulers.misfit(spec.scheduler, optimizers.on_tiny_network(optimizer))
         if reason is not None:
             message = f"it cannot steer {optimizers.name_of(optimizer)}: {reason}"
             raise InvalidSpec(Fault("/scheduler", message))

@@ -38,14 +38,14 @@ def read_header(path: Path, reading: Reading) -> Header:
     """
     with path.open(encoding="utf-8", newline="") as file:
         cells, line = _first_record(file, reading)
-        if reading.trim and names_no_rows(cells, _cells(file.readline(LONGEST_HEADER), reading)):
+        if reading.trim and lacks_name_of_rows(cells, _cells(file.readline(LONGEST_HEADER), reading)):
             cells = ["", *cells]
     if len(cells) > MOST_COLUMNS:
         raise InvalidData(f"the header names {len(cells)} columns; at most {MOST_COLUMNS} are possible")
     return name_columns(cells, line, reading)
 
 
-def names_no_rows(names: Sequence[str], row: Sequence[str]) -> bool:
+def lacks_name_of_rows(names: Sequence[str], row: Sequence[str]) -> bool:
     """Whether the row has one cell more than there are names: a column of row names without a name, as R writes it."""
     ends_in_separator = not row or not row[-1].strip()
     return (
