@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import simdjson
 
+from service.workflow.data.precision import FLOAT32_MAX
 from service.workflow.data.table import Numbers, Texts
 from service.workflow.data.types.how import SPACE, How
+from service.workflow.data.types.number import FLOAT64_MAX
 from service.workflow.data.types.registry import COLUMN_TYPES
-from service.workflow.data.values import FLOAT32_MAX, FLOAT64_MAX, MISSING, texts
+from service.workflow.data.values import MISSING, texts
 from service.workflow.encode import raw_dtype
 from service.workflow.signature import Input
 from service.workflow.spec_base import MOST_FAULTS

@@ -8,8 +8,8 @@ import numpy as np
 
 from service.serving.answers import HOLDS, Array
 from service.serving.tensors import BOOL, BYTES, Values, takes_a_matrix
-from service.workflow.data.schema import Scalar
 from service.workflow.data.types.category import as_text
+from service.workflow.data.types.names import Scalar
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.encode import raw_dtype
 from service.workflow.signature import Input, Signature

@@ -81,7 +81,7 @@ def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
     if small and isinstance(found.spec.model, LayersSpec):
         check_step(found.spec, found.signature, found.inputs)
     _check_batches(found, network)
-    if (reason := optimizers.fits(found.spec.optimizer, network)) is not None:
+    if (reason := optimizers.misfit(found.spec.optimizer, network)) is not None:
         raise InvalidSpec(Fault("/optimizer/name", reason))
     if found.spec.initial is not None:
         found = _continued(store, found, found.spec.initial)

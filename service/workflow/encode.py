@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from service.workflow.data.schema import Scalar
 from service.workflow.data.table import Numbers, Table, Texts
 from service.workflow.data.types.category import as_text
+from service.workflow.data.types.names import Scalar
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import InvalidData
 from service.workflow.signature import Input, Output

@@ -93,12 +93,12 @@ def _implementation(name: str, parameters: list[nn.Parameter]) -> dict[str, bool
     return {"fused": True} if fused else {"foreach": False}
 
 
-def small(optimizer: BaseModel) -> list[TorchOptimizer]:
+def on_tiny_network(optimizer: BaseModel) -> list[TorchOptimizer]:
     """The torch optimizers of a tiny network, for trying a scheduler."""
     return build(optimizer, nn.Linear(1, 1))
 
 
-def fits(optimizer: BaseModel, network: nn.Module) -> str | None:
+def misfit(optimizer: BaseModel, network: nn.Module) -> str | None:
     """Why the optimizer cannot train this network, or None."""
     if name_of(optimizer) == "Muon" and not any(each.ndim == 2 for each in network.parameters()):
         return "Muon trains 2-D weights, and this model has none; any other optimizer does"

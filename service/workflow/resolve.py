@@ -1,4 +1,4 @@
-"""A spec with every default filled in, and the signature of the model it describes, from what is known of the data."""
+"""Resolves a spec: fills in its defaults from the schema of its data, and derives the signature of its model."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,8 +25,8 @@ from service.workflow.training import ResolvedSettings
 
 @dataclass(frozen=True)
 class Resolved:
-    """A spec with every default, the signature of its model, the rows of each part, and the network's input shapes: with
-    as many encoded columns as there can be, for the categories and missing values of the training part are not known yet."""
+    """A resolved spec, the signature of its model, the number of rows of each part, and the network's input shapes. These have
+    the largest possible number of encoded columns, as the categories of the training part are not known yet."""
 
     spec: ResolvedSpec
     signature: Signature
@@ -35,10 +35,10 @@ class Resolved:
 
 
 def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
-    """Fills in what the spec leaves out.
+    """Resolves a spec for data with this schema.
 
     Raises:
-        InvalidSpec: what cannot be learned from these columns, and what could.
+        InvalidSpec: it does not fit the columns, or its parts do not fit each other.
     """
     targets = [_target_column(schema, name, at) for name, at in _targets(spec)]
     inputs = _inputs(spec, schema)
@@ -78,17 +78,22 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
 
 
 def _targets(spec: TrainingSpec) -> list[tuple[str, str]]:
-    """Each target with the pointer to it."""
+    """Each target with its JSON pointer."""
     names = spec.data.targets
     if not names:
         raise InvalidSpec(Fault("/data/target", "no target is named; at least one column to learn is needed"))
     if isinstance(spec.data.target, str):
         return [(spec.data.target, "/data/target")]
-    first = {name: i for i, name in reversed(list(enumerate(names)))}
-    for i, name in enumerate(names):
-        if first[name] != i:
-            raise InvalidSpec(Fault(f"/data/target/{i}", f"{shown(name)} is named twice"))
+    _check_unique(names, "/data/target")
     return [(name, f"/data/target/{i}") for i, name in enumerate(names)]
+
+
+def _check_unique(names: list[str], pointer: str) -> None:
+    seen = set[str]()
+    for position, name in enumerate(names):
+        if name in seen:
+            raise InvalidSpec(Fault(f"{pointer}/{position}", f"{shown(name)} is named twice"))
+        seen.add(name)
 
 
 def _target_column(schema: Schema, name: str, at: str) -> Column:
@@ -113,8 +118,7 @@ def _target_column(schema: Schema, name: str, at: str) -> Column:
 
 
 def rows_with_targets(schema: Schema, targets: list[Column]) -> int:
-    """How many rows have every target: those without one are left out. Of several targets that miss some it is the most
-    that there can be."""
+    """The number of rows that have every target; others are left out. An upper bound if several targets have missing values."""
     return schema.rows - max((column.missing for column in targets), default=0)
 
 
@@ -123,16 +127,13 @@ def _inputs(spec: TrainingSpec, schema: Schema) -> list[Input]:
     names = list(named) if named is not None else _default_features(spec, schema)
     if not names:
         raise InvalidSpec(Fault("/data/features", "there is no column to learn from beside the target"))
-    positions = {name: i for i, name in reversed(list(enumerate(names)))}
-    for i, name in enumerate(names):
-        if positions[name] != i:
-            raise InvalidSpec(Fault(f"/data/features/{i}", f"{shown(name)} is named twice"))
+    _check_unique(names, "/data/features")
     targets = frozenset(spec.data.targets)
     return [_input(spec, schema, name, i, targets) for i, name in enumerate(names)]
 
 
 def _default_features(spec: TrainingSpec, schema: Schema) -> list[str]:
-    """All columns that say something, but for those that have another part in the training."""
+    """The columns that can be features, except the targets and the column of the split."""
     column = spec.split.column if spec.split is not None else None
     taken = {*spec.data.targets, *([] if column is None else [column])}
     return [each.name for each in schema.columns if each.name not in taken and each.is_feature(schema.rows)]
@@ -144,10 +145,9 @@ def _ignored(schema: Schema, inputs: list[str]) -> list[str]:
 
 
 def _input(spec: TrainingSpec, schema: Schema, name: str, position: int, targets: frozenset[str]) -> Input:
-    given = spec.data.features
-    pointer = (
-        "/data/features" if given is None else "/data/features" + step(position if isinstance(given, list) else name)
-    )
+    given, pointer = spec.data.features, "/data/features"
+    if given is not None:
+        pointer += step(position if isinstance(given, list) else name)
     column = schema.column(name)
     if column is None:
         raise InvalidSpec(Fault(pointer, f"there is no column {shown(name)}; {nearest(name, schema.names)}"))
@@ -173,13 +173,13 @@ def _input(spec: TrainingSpec, schema: Schema, name: str, position: int, targets
 
 def _shapes(inputs: list[Input], schema: Schema) -> InputShapes:
     """The network's inputs with the largest possible number of encoded columns."""
-    drafted, told = [], 0
+    drafted, indicators = [], 0
     for each in inputs:
         column = schema.column(each.name)
-        assert column is not None  # noqa: S101 - the inputs were taken from the schema
+        assert column is not None  # noqa: S101 - the inputs are from the schema
         drafted.append(each.model_copy(update=COLUMN_TYPES[each.type].largest_fields(column)))
-        told += column.missing > 0
-    return InputShapes.of_columns(layout(drafted).width + told)
+        indicators += column.missing > 0
+    return InputShapes.of_columns(layout(drafted).width + indicators)
 
 
 def _task(spec: TrainingSpec, targets: list[Column]) -> Task:
@@ -215,7 +215,7 @@ def _check_classes(task: Task, targets: list[Column]) -> None:
 
 
 def about_numbers(column: Column) -> str:
-    """Of a column of texts that are mostly numbers: which are not, and what can be done."""
+    """For a column of texts that are mostly numbers: which are not, and what can be done; else an empty text."""
     misfit = column.misfits.get("number")
     cells = misfit.of if misfit is not None else 0
     if not COLUMN_TYPES[column.type].texts or misfit is None or misfit.cells * 2 >= cells:
@@ -279,7 +279,7 @@ def _check_training(spec: TrainingSpec, settings: ResolvedSettings, optimizer: B
         message = "LBFGS evaluates a batch several times in a step, and cannot accumulate; use 1"
         raise InvalidSpec(Fault("/training/accumulation_steps", message))
     if spec.scheduler is not None:
-        reason = schedulers.misfit(spec.scheduler, optimizers.small(optimizer))
+        reason = schedulers.misfit(spec.scheduler, optimizers.on_tiny_network(optimizer))
         if reason is not None:
             message = f"it cannot steer {optimizers.name_of(optimizer)}: {reason}"
             raise InvalidSpec(Fault("/scheduler", message))

@@ -5,9 +5,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from service.workflow.data.schema import Scalar, TypeName
 from service.workflow.data.table import Wanted
 from service.workflow.data.types.how import How
+from service.workflow.data.types.names import Scalar, TypeName
 from service.workflow.tasks import CLASSIFICATION, Task
 
 EXACT = 2**53  # a float64 holds every integer up to this one

@@ -35,7 +35,7 @@ EXAMPLE: dict[str, Any] = {
 
 
 class TrainingSpec(Specification):
-    """All that a training needs to know. What is left out is filled in, and the job shows what it was filled with."""
+    """A training config. Defaults are filled in for what it leaves out, and the job shows them."""
 
     model_name: str
     data: Data

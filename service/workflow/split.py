@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from service.workflow.data.columns import Name
 from service.workflow.data.schema import Column, Schema
 from service.workflow.data.table import Numbers, Table, Texts, Wanted
+from service.workflow.data.types.names import Name
 from service.workflow.errors import Fault, InvalidData, InvalidSpec
 from service.workflow.spec_base import Specification, nearest, shown
 

@@ -14,7 +14,7 @@ from service.serving.answers import forward, json_bodies
 from service.serving.errors import DeadlineExceeded
 from service.serving.formats import json_lines
 from service.serving.warm_models import FORWARD_BYTES, Warm
-from service.workflow.data.schema import Scalar
+from service.workflow.data.types.names import Scalar
 from service.workflow.losses import OutputKind
 from service.workflow.model import Model
 from service.workflow.signature import Input, Output, Signature

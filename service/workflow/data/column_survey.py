@@ -1,4 +1,4 @@
-"""What is in one column, gathered batch by batch as a training will read it."""
+"""Surveys one column, batch by batch, as a training will read it."""
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 from service.workflow.data.infer import Inferred
 from service.workflow.data.read import parsed
 from service.workflow.data.reading import Reading
-from service.workflow.data.schema import MOST_VALUES_KEPT, Column, Scalar
+from service.workflow.data.schema import MOST_VALUES_KEPT, Column
 from service.workflow.data.types.column_type import LONGEST_CELL, TypeSurvey
 from service.workflow.data.types.how import How
+from service.workflow.data.types.names import Scalar
 from service.workflow.data.types.number import EXACT
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.spec_base import shown
@@ -16,14 +17,12 @@ from service.workflow.spec_base import shown
 if TYPE_CHECKING:
     import polars as pl
 
-INDEX_NAMES = frozenset(
-    {"", "index", "id", "row", "rows", "rownames", "row.names", "row_names", "row_id", "rowid", "rownum"}
-)
+INDEX_NAMES = {"", "index", "id", "row", "rows", "rownames", "row.names", "row_names", "row_id", "rowid", "rownum"}
 INDEX_BEGINNINGS = ("unnamed: 0", "__index_level_", "level_0")
 
 
 class ColumnSurvey:
-    """What has been seen of one column so far."""
+    """The values of one column so far."""
 
     def __init__(self, name: str, inferred: Inferred, reading: Reading, nameless: bool) -> None:
         self.name = name
@@ -39,10 +38,10 @@ class ColumnSurvey:
         self._head: list[Any] = []
 
     def add(self, series: "pl.Series", before: int, head_rows: int) -> None:
-        """More values, after so many rows; the first rows are kept to be shown.
+        """Adds a batch after `before` rows; the first `head_rows` rows of the file are kept for display.
 
         Raises:
-            InvalidData: one is not of the column's type.
+            InvalidData: a value is not of the column's type.
         """
         head = series.head(max(0, head_rows - before))
         if self._type is None:
@@ -67,21 +66,19 @@ class ColumnSurvey:
         if self._values is None:
             return
         counted = present.value_counts()
-        if len(counted) > MOST_VALUES_KEPT:
-            self._values = None
-            return
-        self._values.update(dict(counted.iter_rows()))
-        if len(self._values) > MOST_VALUES_KEPT:
+        if len(counted) <= MOST_VALUES_KEPT:
+            self._values.update(dict(counted.iter_rows()))
+        if max(len(counted), len(self._values)) > MOST_VALUES_KEPT:
             self._values = None
 
     def head(self) -> list[Any]:
-        """The first values, as they are shown."""
+        """The first values, for display."""
         if self._of_type.integer:
             return [each if each is None or abs(each) >= EXACT else int(each) for each in self._head]
         return self._head
 
     def column(self, rows: int) -> Column:
-        """All of it."""
+        """The column of the schema, for a table with this number of rows."""
         if self._infinite:
             self.notes.append(f"{shown(self.name)}: {self._infinite} infinite numbers are taken for missing")
         self.notes += [f"{shown(self.name)}: {note}" for note in self._of_type.notes()]
@@ -115,11 +112,11 @@ class ColumnSurvey:
         return self._type.scalars(found, integer=self._of_type.integer), [self._values[value] for value in found]
 
     def _counts_rows(self, rows: int) -> bool:
-        """Whether it only counts or names the rows."""
+        """Whether the column only numbers or names the rows."""
         number = self.inferred.misfits.get("number")
         if number is not None and 2 * number.cells < number.of:  # most cells are numbers
             return False
         lowered = self.name.lower()
-        # An index without a name may have gaps, where rows were left out.
+        # An unnamed index may have gaps where rows were removed.
         gaps = self._nameless or lowered.startswith(INDEX_BEGINNINGS) or lowered == "index"
         return self._of_type.counts_rows(rows, index=gaps or lowered in INDEX_NAMES, gaps=gaps)

@@ -24,7 +24,7 @@ class Feature(Specification):
         return value
 
 
-# Told apart by what was given, so that only the faults of that form are listed; `<…>` is no step into a document.
+# Distinguished by the type of the value, so that only its own faults are listed. Tags in `<…>` are not part of pointers.
 Features = Annotated[
     Annotated[list[ListedName], Tag("<list>")]
     | Annotated[dict[ListedName, Annotated[Feature, COUNTED]], Tag("<object>")],
@@ -33,7 +33,7 @@ Features = Annotated[
 
 
 class Columns(DataKind):
-    """What to learn, and from what."""
+    """Data in columns: the targets, the features and the task."""
 
     target: Name | list[ListedName] = Field(description="the column, or columns, to learn")
     features: Features | None = Field(
@@ -47,6 +47,3 @@ class Columns(DataKind):
     def targets(self) -> list[str]:
         """The targets' names, as a list."""
         return [self.target] if isinstance(self.target, str) else self.target
-
-
-__all__ = ["Columns", "Feature", "Features", "Name"]

@@ -1,4 +1,4 @@
-"""The types of a table's columns, inferred from their texts; and which words stand for a missing value in the whole file."""
+"""Infers the types of a table's columns from their texts, and the words for missing values in the whole file."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -17,16 +17,16 @@ from service.workflow.data.types.registry import COLUMN_TYPES, by_precedence
 from service.workflow.errors import InvalidData
 from service.workflow.spec_base import shown
 
-ENOUGH = 0.95  # of the other cells must be of a type, so that a word among them counts as missing
+ENOUGH = 0.95  # the share of the other cells with one type from which a word among them counts as missing
 
 
 @dataclass(frozen=True)
 class Inferred:
-    """What is known of a column before it is read as its type."""
+    """The inferred type of a column, and why it was chosen."""
 
     type: TypeName | Literal["unsupported"]
     reason: str
-    plain: bool = False  # whether every cell is empty or a number as programs write it
+    plain: bool = False  # whether every cell is empty or a plain number
     date_format: str | None = None
     misfits: Mapping[TypeName, Misfit] = field(default_factory=dict)
     examples: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ class Inferred:
 
 @dataclass(frozen=True)
 class Findings:
-    """Of all columns: their types, the words for a missing value, and what is worth telling."""
+    """The inferred columns, the words for missing values, and notes for the owner."""
 
     columns: dict[str, Inferred]
     missing: tuple[str, ...]
@@ -42,16 +42,16 @@ class Findings:
 
 
 def evidence_for(options: ReadingOptions, decimal: str, *, quoted: bool) -> Evidence:
-    """Nothing gathered yet; `quoted` if the format tells texts from numbers."""
+    """Empty evidence; `quoted` if the format distinguishes texts from numbers."""
     words = MISSING_WORDS if options.missing is None else frozenset(options.missing) - {""}
     return Evidence(missing_words=words | INFINITE_WORDS, decimal=decimal, quoted=quoted)
 
 
 def infer(gathered: Mapping[str, Evidence], options: ReadingOptions, *, day_first: bool) -> Findings:
-    """The types of columns from what was gathered of their texts; `day_first` decides where dates may be read both ways.
+    """Infers the types of columns from the evidence of their texts. `day_first` decides about ambiguous dates.
 
     Raises:
-        InvalidData: a type that was asked for is not that of a column; the first cell that does not fit is named.
+        InvalidData: a column cannot have the type that the options give it; the first cell that does not fit is named.
     """
     words = _missing_words(gathered, options)
     notes: list[str] = []
@@ -61,13 +61,13 @@ def infer(gathered: Mapping[str, Evidence], options: ReadingOptions, *, day_firs
 
 
 def _missing_words(gathered: Mapping[str, Evidence], options: ReadingOptions) -> set[str]:
-    """Words that stand for a missing value somewhere, and so in the whole file."""
+    """The words for missing values: a word that is one in some column is one in all columns."""
     found = {word for evidence in gathered.values() if _mostly_typed(evidence) for word in evidence.missing}
     return found if options.missing is None else (found & INFINITE_WORDS) | set(options.missing) - {""}
 
 
 def _mostly_typed(evidence: Evidence) -> bool:
-    """Whether nearly all other cells, and one at least, are numbers, dates, or true or false."""
+    """Whether nearly all other cells, at least one, are numbers, dates or booleans."""
     others = evidence.others
     if not others:
         return False
@@ -83,10 +83,10 @@ def _column(
 ) -> Inferred:
     if evidence.nested:
         return Inferred("unsupported", "holds lists or objects")
-    asked = options.types.get(name)
+    requested = options.types.get(name)
     _check_finite(name, evidence)
     if name in options.date_formats:
-        asked = asked or Datetime.name
+        requested = requested or Datetime.name
     kept = sum(count for word, count in evidence.missing.items() if word not in words)
     date_format = options.date_formats.get(name) or _date_format(name, evidence, day_first, notes)
     kind, reason = _kind(evidence)
@@ -96,20 +96,21 @@ def _column(
     elif not evidence.others:
         kind, reason = Number.name, "every cell is empty"
     misfits = _misfits(evidence)
-    if asked is not None and asked != kind:
-        if (misfit := misfits.get(asked)) is not None and not (asked == Datetime.name and date_format is not None):
-            where, hint = f"row {misfit.row + 1} holds {shown(misfit.cell)}", COLUMN_TYPES[asked].hint
-            message = f"the column {shown(name)} cannot be of type {asked}: {where}{'; ' * bool(hint)}{hint}"
+    if requested is not None and requested != kind:
+        misfit = misfits.get(requested)
+        if misfit is not None and not (requested == Datetime.name and date_format is not None):
+            where, hint = f"row {misfit.row + 1} holds {shown(misfit.cell)}", COLUMN_TYPES[requested].hint
+            message = f"the column {shown(name)} cannot be of type {requested}: {where}{'; ' * bool(hint)}{hint}"
             raise InvalidData(message)
-        kind, reason = asked, "asked for"
-    odd = evidence.formatted or evidence.spaced or evidence.missing or evidence.large or evidence.decimal != "."
+        kind, reason = requested, "asked for"
+    unusual = evidence.formatted or evidence.spaced or evidence.missing or evidence.large or evidence.decimal != "."
     of = COLUMN_TYPES[kind]
-    if (note := of.note(name, evidence, asked=asked is not None)) is not None:
+    if (note := of.note(name, evidence, asked=requested is not None)) is not None:
         notes.append(note)
     return Inferred(
         type=kind,
         reason=reason,
-        plain=of.numeric and not odd,
+        plain=of.numeric and not unusual,
         date_format=date_format if kind == Datetime.name else None,
         misfits={other: misfit for other, misfit in misfits.items() if other != kind},
         examples=tuple(evidence.examples),
@@ -145,7 +146,7 @@ def _date_format(name: str, evidence: Evidence, day_first: bool, notes: list[str
 
 
 def _misfits(evidence: Evidence) -> dict[TypeName, Misfit]:
-    """For each type that the column cannot have the first cell in the way, as far as it is known."""
+    """For each type that the column cannot have, the first cell that does not fit, if it is known."""
     found = {name: each.misfit(evidence) for name, each in COLUMN_TYPES.items()}
     return {name: misfit for name, misfit in found.items() if misfit is not None and misfit.cells}
 

@@ -1,5 +1,5 @@
-"""From a stored file to a table: batch by batch into arrays of the final size, so that little more than the table itself
-is ever in memory."""
+"""Reads a stored file into a table, batch by batch into arrays of the final size, so that memory holds little more than the
+table."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def read(path: Path, media_type: str, schema: Schema, wanted: Mapping[str, Wanted], scratch: Path) -> Table:
-    """The wanted columns of a file that was surveyed before. Copies that it takes lie below `scratch` meanwhile.
+    """The wanted columns of a surveyed file. Temporary files are below `scratch`.
 
     Raises:
         InvalidData: a value is not of the wanted type; its column and row are named.
@@ -54,7 +54,7 @@ def read(path: Path, media_type: str, schema: Schema, wanted: Mapping[str, Wante
 def batches(
     path: Path, media_type: str, schema: Schema, wanted: Mapping[str, Wanted], scratch: Path
 ) -> "Iterator[dict[str, pl.Series]]":
-    """The wanted columns in batches, floats or texts as their types have them.
+    """The wanted columns in batches, as floats or texts.
 
     Raises:
         InvalidData: a value is not of the wanted type; its column and row are named.
@@ -76,10 +76,10 @@ def batches(
 
 
 def parsed(name: str, series: "pl.Series", kind: TypeName, how: How, before: int) -> "pl.Series":
-    """A batch of a column as its type has it, after so many rows.
+    """The values of a batch of a column, which begins after `before` rows.
 
     Raises:
-        InvalidData: a value that is there is none of that type.
+        InvalidData: a value is not of that type.
     """
     try:
         values = COLUMN_TYPES[kind].parse(series, how)
@@ -106,7 +106,7 @@ def _no_value(name: str, series: "pl.Series", kind: TypeName, how: How, row: int
 
 
 def _first_refused(series: "pl.Series", kind: TypeName, how: How) -> int:
-    """The position of the first value that its reader stops at."""
+    """The position of the first value that cannot be parsed, by bisection."""
     low, high = 0, len(series)
     while high - low > 1:
         middle = (low + high) // 2
@@ -132,7 +132,7 @@ def _numbers(series: "pl.Series") -> Numbers:
 
 
 def text_codes(series: "pl.Series", known: dict[str, int]) -> Numbers:
-    """Positions among the known texts, which grow by those that are new."""
+    """The positions of texts in `known`, to which new texts are added; -1 for missing ones."""
     import polars as pl
 
     distinct = series.drop_nulls().unique(maintain_order=True).to_list()

@@ -1,4 +1,4 @@
-"""The schema of records that stand in a spec: the same types as of a file of JSON Lines, without polars."""
+"""The schema of the records in a spec: the same types as for a JSON Lines file, without polars."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,7 +32,7 @@ def schema_of(records: Sequence[Mapping[str, Any]], names: list[str]) -> Schema:
 
 def _column(name: str, values: Sequence[Any], inferred: Inferred, reading: Reading) -> Column:
     how = How(frozenset(reading.missing), date_format=inferred.date_format)
-    assert inferred.type != "unsupported"  # noqa: S101 - a spec's records hold scalars only
+    assert inferred.type != "unsupported"  # noqa: S101 - the records of a spec hold only scalars
     kind, read = COLUMN_TYPES[inferred.type], column(values, Wanted(inferred.type, exact=True), how)
     if isinstance(read, Texts):
         present = read.codes[read.codes >= 0]

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 
 from service.workflow.data.formats import ARROW_FILE, ARROW_STREAM, CSV, EXCEL, JSON, JSON_LINES, PARQUET
 from service.workflow.data.formats.compression import compression_of, decompress, is_excel
-from service.workflow.data.formats.csv_header import COMMENT, names_no_rows
+from service.workflow.data.formats.csv_header import COMMENT, lacks_name_of_rows
 from service.workflow.data.formats.excel import sheet_as_csv
 from service.workflow.data.formats.text import BOM_BYTES, UTF8, as_utf8, check_encoding, find_encoding
 from service.workflow.data.reading import Reading, ReadingOptions
@@ -240,7 +240,7 @@ def _check_title(lines: Sequence[str], separator: str) -> None:
     if usual < 2:
         return
     alone = filled[0] == 1 and bool(rows[0][0].strip()) and Counter(filled[1:]).most_common(1)[0][0] > 1
-    if not alone and (len(rows[0]) >= usual or names_no_rows(rows[0], rows[1])):
+    if not alone and (len(rows[0]) >= usual or lacks_name_of_rows(rows[0], rows[1])):
         return
     at = next((at for at, row in enumerate(rows) if len(row) == usual and (filled[at] > 1 or not alone)), 0)
     if at:

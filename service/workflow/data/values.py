@@ -1,4 +1,4 @@
-"""From the values that JSON holds to a column of a table."""
+"""Converts values from JSON into columns of a table."""
 
 import math
 from collections.abc import Sequence
@@ -8,12 +8,10 @@ import numpy as np
 
 from service.workflow.data.table import Numbers, Texts, Wanted
 from service.workflow.data.types.how import PLAIN, How
-from service.workflow.data.types.number import FLOAT64_MAX
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import InvalidData
 
 MISSING = math.nan
-FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 class InvalidValue(InvalidData):
@@ -25,7 +23,7 @@ class InvalidValue(InvalidData):
 
 
 def column(values: Sequence[Any], wanted: Wanted, how: How = PLAIN) -> Numbers | Texts:
-    """A column from values, None for a missing one. A text stands for what `how` says.
+    """A column from values, with None for a missing one. `how` says how texts are read.
 
     Raises:
         InvalidValue: the first value that is not of the wanted type, with its row.
@@ -49,12 +47,9 @@ def column(values: Sequence[Any], wanted: Wanted, how: How = PLAIN) -> Numbers |
 
 
 def texts(values: Sequence[str | None]) -> Texts:
-    """A column of texts, None for a missing one."""
+    """A column of texts, with None for a missing one."""
     distinct = dict.fromkeys(values)
     distinct.pop(None, None)
     known: dict[str | None, int] = {text: code for code, text in enumerate(distinct)}
-    codes = list(map({**known, None: -1}.__getitem__, values))  # no Python code runs for each value
+    codes = list(map({**known, None: -1}.__getitem__, values))  # without Python code for each value
     return Texts(np.array(codes, np.int32), [text for text in distinct if text is not None])
-
-
-__all__ = ["FLOAT32_MAX", "FLOAT64_MAX", "MISSING", "InvalidValue", "column", "texts"]

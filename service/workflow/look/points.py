@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from service.workflow.data.schema import Scalar
+from service.workflow.data.types.names import Scalar
 
 MOST_POINTS = 2000
 MOST_FEATURES = 9

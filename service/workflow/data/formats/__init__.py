@@ -1,6 +1,6 @@
 """How each file format is opened: one file a format, one line in the table.
 
-polars is imported only when a file is open_table: it starts threads of its own, which the trainer server must not have.
+polars is imported only when a file is opened, because it starts threads, which the trainer server must not have.
 """
 
 from collections.abc import Callable, Iterator

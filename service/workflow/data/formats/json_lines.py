@@ -46,11 +46,12 @@ class JsonLinesFile(TableFile):
                 raise InvalidData(f"the objects have {len(names)} names; at most {MOST_COLUMNS} are possible")
         return list(names)
 
-    def gather(self, evidence: Mapping[str, Evidence]) -> None:
-        """Adds the values of each column to its evidence."""
+    def gather(self, evidence: Mapping[str, Evidence]) -> "dict[str, pl.DataType]":
+        """Adds the values of all columns, whose JSON types may differ from row to row."""
         for records in self._records():
             for name, each in evidence.items():
                 gather(column_of(records, name), each)
+        return {}
 
     def batches(self, names: Sequence[str], plain: "Mapping[str, pl.DataType]") -> "Iterator[Batch]":
         """The named columns in batches."""

@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from service.workflow.data.types.evidence import Evidence
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -18,6 +20,19 @@ class TableFile(ABC):
     nameless: frozenset[str] = frozenset()  # columns without a name in the file
     well_formed: bool = False  # whether the file is read without repairs
     typed: bool = False  # whether the format distinguishes texts from numbers
+
+    def gather(self, evidence: Mapping[str, Evidence]) -> "dict[str, pl.DataType]":
+        """Adds the columns of texts to their evidence. Returns the types of the other columns."""
+        import polars as pl
+
+        dtypes: dict[str, pl.DataType] = {}
+        for batch in self.batches(self.names, {}):
+            for name, series in batch.items():
+                if series.dtype == pl.String or series.dtype.base_type() in (pl.Categorical, pl.Enum):
+                    evidence[name].add(series.cast(pl.String))
+                else:
+                    dtypes[name] = series.dtype
+        return dtypes
 
     @abstractmethod
     def batches(self, names: Sequence[str], plain: "Mapping[str, pl.DataType]") -> "Iterator[Batch]":
