@@ -42,8 +42,18 @@ def main() -> None:
         from service.home import HomeError
         from service.jobs.errors import JobsError
         from service.settings import InvalidSettings
+        from service.workflow.errors import InvalidPlugin
 
-        known = ModelwrightError | JobsError | AccessError | HomeError | StoreError | InvalidSettings | OSError
+        known = (
+            ModelwrightError
+            | JobsError
+            | AccessError
+            | HomeError
+            | StoreError
+            | InvalidSettings
+            | InvalidPlugin
+            | OSError
+        )
         if not isinstance(error, known):
             raise
         Console(stderr=True).print(f"[red]Error:[/red] {escape(message_of(error))}", highlight=False, soft_wrap=True)

@@ -28,6 +28,7 @@ from service.telemetry.exposition import families
 from service.telemetry.metrics import Counted
 from service.telemetry.open_traces import open_traces
 from service.telemetry.watchers import Watchers
+from service.workflow.errors import InvalidPlugin
 
 
 def main(arguments: list[str]) -> int:
@@ -42,7 +43,15 @@ def main(arguments: list[str]) -> int:
             answer(settings, to_others, [socket.socket(fileno=int(each)) for each in listeners])
         else:
             asyncio.run(train(settings, to_others))
-    except (AccessError, HomeError, InvalidSettings, JournalNotOpened, WebhooksMisconfigured, OSError) as error:
+    except (
+        AccessError,
+        HomeError,
+        InvalidPlugin,
+        InvalidSettings,
+        JournalNotOpened,
+        WebhooksMisconfigured,
+        OSError,
+    ) as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201 - as the command line does
         return 1
     return 0

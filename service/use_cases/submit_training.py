@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -19,18 +20,19 @@ from service.jobs.journal import Journal
 from service.jobs.webhook_allowlist import NO_WEBHOOKS, WebhookAllowlist
 from service.use_cases.cancellation import check_cancelled
 from service.use_cases.open_model import open_model
+from service.use_cases.stored_dataset import find_dataset
 from service.use_cases.training_warnings import warnings
 from service.workflow import inspection, optimizers
-from service.workflow.data.dataset import DatasetData
-from service.workflow.data.schema import Schema
+from service.workflow.data.data_kind import StoredDataset
 from service.workflow.encode import raw_dtype
 from service.workflow.errors import Fault, InvalidSpec
 from service.workflow.forward_cost import ForwardCost, measure
 from service.workflow.model import Model, check_step, draft_network
 from service.workflow.models.layers import LayersSpec
+from service.workflow.preprocessing import network_inputs
 from service.workflow.resolve import Resolved, resolve
 from service.workflow.signature import Signature
-from service.workflow.spec import TrainingSpec, parse
+from service.workflow.spec import ResolvedSpec, TrainingSpec, parse
 from service.workflow.spec_base import nearest, shown
 
 SMALL, LIGHT = 4 * 2**20, 10**7  # bytes, and products, of a model and a row: up to there a step is tried with numbers
@@ -40,7 +42,7 @@ SMALL, LIGHT = 4 * 2**20, 10**7  # bytes, and products, of a model and a row: up
 class Plan:
     """What a spec comes to: everything known before the training begins."""
 
-    spec: TrainingSpec
+    spec: ResolvedSpec
     signature: Signature
     rows: dict[str, int]
     parameters: int
@@ -66,20 +68,20 @@ def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
     """
     _check_model_name(spec.model_name)
     _check_webhook(spec, limits.webhooks)
-    spec, schema = _pin(store, spec)
+    data, schema = spec.data.survey(partial(_find_dataset, store))
     check_cancelled()
-    found = resolve(spec, schema)
+    found = resolve(spec.model_copy(update={"data": data}), schema)
     check_cancelled()
-    network = draft_network(found.spec, found.signature, found.columns)
+    network = draft_network(found.spec, found.signature, found.inputs)
     check_cancelled()
     parameters = inspection.count(network)
     _check_limits(found, parameters, limits)
     cost = _check_forward(found, network, parameters, limits)
     small = 4 * parameters + cost.bytes <= SMALL and cost.work <= LIGHT
     if small and isinstance(found.spec.model, LayersSpec):
-        check_step(found.spec, found.signature, found.columns)
+        check_step(found.spec, found.signature, found.inputs)
     _check_batches(found, network)
-    if (reason := optimizers.fits(found.spec.optimizer, network)) is not None:
+    if (reason := optimizers.misfit(found.spec.optimizer, network)) is not None:
         raise InvalidSpec(Fault("/optimizer/name", reason))
     if found.spec.initial is not None:
         found = _continued(store, found, found.spec.initial)
@@ -143,23 +145,17 @@ def _check_webhook(spec: TrainingSpec, allowed: WebhookAllowlist) -> None:
         raise InvalidSpec(Fault("/webhook/url", message))
 
 
-def _pin(store: Store, spec: TrainingSpec) -> tuple[TrainingSpec, Schema]:
-    """The spec with the data set's version filled in, and the schema of its data."""
-    data = spec.data
-    if not isinstance(data, DatasetData):
-        return spec, data.schema_of_table()
-    datasets = store.datasets
+def _find_dataset(store: Store, name: str, number: int | None) -> StoredDataset:
+    """A version of a data set, the newest one for None. Raises InvalidSpec, with the names or numbers that there are."""
     try:
-        version = datasets.latest(data.dataset) if data.version is None else datasets.get(data.dataset, data.version)
+        return find_dataset(store, name, number)
     except VersionNotFound:
-        known = ", ".join(map(str, datasets.numbers(data.dataset)))
-        raise InvalidSpec(Fault("/data/version", f"there is no version {data.version}; known: {known}")) from None
+        known = ", ".join(map(str, store.datasets.numbers(name)))
+        raise InvalidSpec(Fault("/data/version", f"there is no version {number}; known: {known}")) from None
     except (NotFound, InvalidName):
-        names = datasets.names()
-        hint = nearest(data.dataset, names) if names else "there are none yet: PUT one to /v1/datasets/{name}"
-        raise InvalidSpec(Fault("/data/dataset", f"there is no data set {shown(data.dataset)}; {hint}")) from None
-    pinned = spec.model_copy(update={"data": data.model_copy(update={"version": version.number})})
-    return pinned, Schema.model_validate(version.manifest["schema"])
+        names = store.datasets.names()
+        hint = nearest(name, names) if names else "there are none yet: PUT one to /v1/datasets/{name}"
+        raise InvalidSpec(Fault("/data/dataset", f"there is no data set {shown(name)}; {hint}")) from None
 
 
 def _continued(store: Store, found: Resolved, initial: str) -> Resolved:
@@ -170,8 +166,8 @@ def _continued(store: Store, found: Resolved, initial: str) -> Resolved:
     if _bare(ours) != _bare(theirs):
         message = f"{initial} has other inputs, outputs or task than this training"
         raise InvalidSpec(Fault("/initial", message))
-    columns = model.preprocessing.width if model.preprocessing is not None else found.columns
-    network = draft_network(found.spec, theirs, columns)
+    inputs = found.inputs if model.preprocessing is None else network_inputs(theirs.inputs, model.preprocessing)
+    network = draft_network(found.spec, theirs, inputs)
     wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     given = {name: tuple(tensor.shape) for name, tensor in model.network.state_dict().items()}
     for name in wanted | given:
@@ -179,7 +175,7 @@ def _continued(store: Store, found: Resolved, initial: str) -> Resolved:
             shapes = f"{list(given.get(name, ()))} there and {list(wanted.get(name, ()))} here"
             raise InvalidSpec(Fault("/initial", f"{initial} is of another shape: {name} is {shapes}"))
     spec = found.spec.model_copy(update={"initial": f"{version.name}@{version.number}"})
-    return Resolved(spec, theirs, found.rows, columns)
+    return Resolved(spec, theirs, found.rows, inputs)
 
 
 def _open_initial(store: Store, initial: str) -> tuple[Version, Model, Signature]:
@@ -204,14 +200,14 @@ def _check_limits(found: Resolved, parameters: int, limits: Limits) -> None:
         raise InvalidSpec(Fault("/model", message))
     # Raw and encoded features; weights, gradients and what most optimizers keep of them; in float32, but for raw features.
     raw = raw_dtype(found.signature.inputs).itemsize
-    needed = (raw + 4) * sum(found.rows.values()) * found.columns + 4 * 4 * parameters
+    needed = (raw + 4) * sum(found.rows.values()) * found.inputs.size + 4 * 4 * parameters
     if needed > limits.memory_bytes:
         message = f"the training would need about {needed} bytes of memory; this service allows {limits.memory_bytes}"
         raise InvalidSpec(Fault("/data" if 16 * parameters < needed // 2 else "/model", message))
 
 
 def _check_forward(found: Resolved, network: nn.Module, parameters: int, limits: Limits) -> ForwardCost:
-    cost = measure(network.eval(), found.columns)
+    cost = measure(network.eval(), found.inputs)
     needed = 4 * parameters + cost.bytes
     if needed > limits.model_bytes:
         message = f"the model and what it makes of one row would take {needed} bytes of memory"
@@ -233,7 +229,7 @@ def _check_batches(found: Resolved, network: nn.Module) -> None:
     if found.rows["train"] > 1 and size != 1:
         return
     try:
-        network.train()(torch.zeros(1, found.columns, device="meta"))
+        network.train()(torch.zeros(1, *found.inputs.shape, device="meta"))
     except ValueError:  # torch's own word for it
         at = "/training/batch_size" if size == 1 else "/split/train"
         message = "a layer of this model compares the rows of a batch, and there is only one; 2 or more are expected"

@@ -19,7 +19,7 @@ from service.serving.micro_batches import MOST_BATCH_ROWS, MicroBatches
 from service.serving.pending_prediction import FULL_PLACE_WORK, PendingPrediction
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import LEAST_WORK, Warm
-from service.workflow.losses import Output as Form
+from service.workflow.losses import OutputKind
 from service.workflow.model import Model
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.tasks import Task
@@ -63,7 +63,7 @@ class Network(nn.Module):
 def warm(network: Network) -> Warm:
     inputs = [Input(name=f"x{i}", type="number") for i in range(3)]
     signature = Signature(task=Task("regression"), inputs=inputs, outputs=[Output(name="y", type="number")])
-    made, seconds = Warm(Model(network, None, None, Form.VALUE, Task("regression")), signature), network.seconds
+    made, seconds = Warm(Model(network, None, None, OutputKind.VALUE, Task("regression")), signature), network.seconds
     network.seconds = 0
     assert made.work == LEAST_WORK  # its cost is measured now, and not by the forwards that are counted
     network.seconds = seconds

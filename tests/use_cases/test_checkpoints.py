@@ -13,17 +13,17 @@ import pytest
 import torch
 
 from model_store import Store
+from model_store.durable_files import sync
 from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptLeft
 from service.jobs.executors.local import trainer_server
 from service.jobs.executors.local.json_channel import JsonChannel
 from service.use_cases.checkpoints import BETWEEN_LOOKS, Checkpoints
 from service.use_cases.train import HISTORY, train
-from service.workflow import checkpoint
-from service.workflow.resolve import resolve
+from service.workflow.checkpoint_folder import CheckpointFolder
 from service.workflow.spec import parse
 from service.workflow.state import State
-from tests.workflow.learning import spec
+from tests.workflow.learning import resolved_from, spec
 
 MLP = {"kind": "mlp", "hidden": [16], "dropout": 0.2}
 
@@ -83,13 +83,13 @@ def test_it_saves_by_the_clock_and_less_often_when_a_save_takes_long(
     clock, runner, took = Clock(), JsonChannel(ends[0]), 0.1
     attempt = Attempt(JsonChannel(ends[1]), {"checkpoints": str(tmp_path / "c"), "checkpoint_seconds": 10.0})
     checkpoints = Checkpoints(attempt, clock=clock)
-    save = checkpoint.Checkpoints.save
+    save = CheckpointFolder.save
 
-    def slow(folder: checkpoint.Checkpoints, tree: State) -> None:
+    def slow(folder: CheckpointFolder, tree: State) -> None:
         save(folder, tree)
         clock.now += took
 
-    monkeypatch.setattr(checkpoint.Checkpoints, "save", slow)
+    monkeypatch.setattr(CheckpointFolder, "save", slow)
     for seconds, saves in ((9.9, 0), (0.2, 1), (9.8, 0), (0.3, 1)):
         clock.now += seconds
         checkpoints.after_step(state)
@@ -135,7 +135,7 @@ def job(home: Path, number: int, **more: Any) -> dict[str, Any]:
     """A job as the runner hands it over."""
     value = spec("price", model=MLP, training={"epochs": 3000, "batch_size": 28})
     parsed = parse(value)
-    resolved = resolve(parsed, parsed.data.schema_of_table())  # type: ignore[union-attr] # no stored data set here
+    resolved = resolved_from(parsed)
     Store.open(home / "store")
     folder = home / f"attempt{number}"
     folder.mkdir(exist_ok=True)
@@ -215,7 +215,7 @@ def test_a_checkpoint_that_does_not_fit_is_told_and_passed_over(tmp_path: Path, 
     described["spec"]["training"]["epochs"] = 3
     saved = {"format": 1, "torch": str(torch.__version__), "threads": 1, "seconds": 1.0, "training": {"epoch": 2}}
     history = {"epochs": 2, "stride": 1, "kept": {"epoch": torch.tensor([1.0, 2.0])}, "last": {}}
-    checkpoint.Checkpoints(tmp_path / "checkpoints").save({**saved, "history": history, what: {}})
+    CheckpointFolder(tmp_path / "checkpoints", sync).save({**saved, "history": history, what: {}})
     status, runner = attempt_at(described, tmp_path / "job.json")
     assert status == 0
     assert "starts anew" in runner.all("message")[-1]
@@ -226,7 +226,7 @@ def test_a_checkpoint_that_does_not_fit_is_told_and_passed_over(tmp_path: Path, 
 
 
 def test_damaged_checkpoints_are_told(ends: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:
-    checkpoint.Checkpoints(tmp_path).save(state())
+    CheckpointFolder(tmp_path, sync).save(state())
     next(tmp_path.iterdir()).write_bytes(b"")
     attempt = Attempt(JsonChannel(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 1.0})
     assert Checkpoints(attempt).resume() is None
@@ -241,7 +241,7 @@ def test_a_checkpoint_that_cannot_be_saved_costs_nothing_but_itself(
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
-        patch.setattr("service.workflow.checkpoint.write", broken)
+        patch.setattr("service.workflow.checkpoint_folder.write", broken)
         described = job(tmp_path, 1)
         described["spec"]["training"]["epochs"] = 30
         status, runner = attempt_at(described, tmp_path / "job.json")
