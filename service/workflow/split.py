@@ -11,6 +11,7 @@ from pydantic import Field
 from service.workflow.data.schema import Column, Schema
 from service.workflow.data.table import Numbers, Table, Texts, Wanted
 from service.workflow.data.types.names import Name
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import InvalidData, invalid
 from service.workflow.spec_base import Specification, nearest, shown
 
@@ -98,7 +99,8 @@ def columns(spec: SplitSpec, schema: Schema) -> dict[str, Wanted]:
     made = {name: Wanted("category") for by in ("stratify", "group", "column") if (name := getattr(spec, by))}
     if spec.time is not None:
         column = schema.column(spec.time)
-        made[spec.time] = Wanted("datetime" if column is None or column.type != "number" else "number", exact=True)
+        numeric = column is not None and COLUMN_TYPES[column.type].numeric
+        made[spec.time] = Wanted("number" if numeric else "datetime", exact=True)
     return made
 
 
@@ -182,16 +184,18 @@ def _by_column(column: Numbers | Texts, name: str) -> Split:
 
 def _check_times(column: Column) -> None:
     """Raises InvalidSpec for a row without a time or a number to split by."""
-    if column.missing:
+    kind, misfit, message = COLUMN_TYPES.get(column.type), column.misfits.get("datetime"), ""
+    if kind is not None and not (kind.numeric or kind.dates):
+        message = f"is a {column.type}; a split by time needs times or numbers"
+    elif column.missing:
         where = "" if column.first_missing is None else f", first in row {column.first_missing + 1}"
-        message = f"{shown(column.name)} is missing in {column.missing} rows{where}; a split by time needs it in each"
-        raise invalid("/split/time", message)
-    misfit = column.misfits.get("datetime")
-    if column.type == "category" and misfit is not None:
-        message = f"{shown(column.name)} holds {shown(misfit.cell)} in row {misfit.row + 1}, which is no date or time"
-        raise invalid("/split/time", message)
-    if column.type == "unsupported":
-        raise invalid("/split/time", f"{shown(column.name)} {column.reason}; a split by time needs times or numbers")
+        message = f"is missing in {column.missing} rows{where}; a split by time needs it in each"
+    elif kind is None:
+        message = f"{column.reason}; a split by time needs times or numbers"
+    elif kind.texts and misfit is not None:
+        message = f"holds {shown(misfit.cell)} in row {misfit.row + 1}, which is no date or time"
+    if message:
+        raise invalid("/split/time", f"{shown(column.name)} {message}")
 
 
 def _counts(spec: SplitSpec, rows: int) -> dict[str, int]:
@@ -230,8 +234,6 @@ def _check_columns(spec: SplitSpec, schema: Schema) -> None:
             raise invalid(f"/split/{by}", f"there is no column {shown(name)}; {nearest(name, schema.names)}")
         if by == "stratify" and column.values is None:
             raise invalid("/split/stratify", f"{shown(name)} has too many different values to stratify by")
-        if by == "time" and column.type == "boolean":
-            raise invalid("/split/time", f"{shown(name)} is a boolean; a split by time needs times or numbers")
         if by == "time":
             _check_times(column)
         if by == "column" and (column.missing or not set(column.values or [""]) <= set(PARTS)):
