@@ -69,12 +69,12 @@ def ours(
     from service.workflow.examples import Examples
     from service.workflow.learner import Learner
     from service.workflow.schedulers import LearningRateSchedule
-    from service.workflow.training import TrainingSettings
+    from service.workflow.training import ResolvedSettings
     from service.workflow.training_loop import train
 
     make_deterministic(True)
     made = optimizers.build(optimizers.REGISTRY.parse(optimizer), network)
-    settings = TrainingSettings(epochs=epochs, batch_size=batch, seed=SEED)
+    settings = ResolvedSettings(epochs=epochs, batch_size=batch, seed=SEED)
     learner = Learner(network, losses.REGISTRY.classes[loss](), False, made, LearningRateSchedule(None, made), settings)
     history: list[dict[str, float]] = []
     began = time.perf_counter()

@@ -21,7 +21,7 @@ from service.workflow.device import make_deterministic
 from service.workflow.examples import Examples
 from service.workflow.learner import Learner
 from service.workflow.schedulers import LearningRateSchedule
-from service.workflow.training import TrainingSettings
+from service.workflow.training import ResolvedSettings
 from service.workflow.training_loop import train
 
 RUNS = 4
@@ -38,7 +38,7 @@ def ours(precision: str) -> Fit:
     def fit(network: nn.Module, x: Tensor, y: Tensor, batch: int) -> None:
         make_deterministic(True)
         made = optimizers.build(optimizers.REGISTRY.parse({"name": "Adam"}), network)
-        settings = TrainingSettings(epochs=EPOCHS, batch_size=batch, seed=SEED, precision=precision)
+        settings = ResolvedSettings(epochs=EPOCHS, batch_size=batch, seed=SEED, precision=precision)
         learner = Learner(
             network, losses.REGISTRY.classes["MSELoss"](), False, made, LearningRateSchedule(None, made), settings
         )

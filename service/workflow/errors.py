@@ -35,6 +35,11 @@ class InvalidPlugin(WorkflowError):
     """An installed kind of model cannot be used."""
 
 
+def invalid(pointer: str, message: str) -> InvalidSpec:
+    """An InvalidSpec with one fault."""
+    return InvalidSpec(Fault(pointer, message))
+
+
 class InvalidInstances(WorkflowError):
     """The instances do not fit the model's inputs."""
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
 from service.workflow.data.types.category import as_text
-from service.workflow.errors import Fault, InvalidSpec, step
+from service.workflow.errors import invalid, step
 from service.workflow.signature import Signature
 from service.workflow.spec_base import COUNTED, nearest, shown
 from service.workflow.tasks import Task
@@ -173,9 +173,8 @@ def check_weights(loss: BaseModel, signature: Signature) -> None:
         for name in weights:
             if name not in known:
                 what = "label" if signature.task is Task.MULTILABEL else "class"
-                raise InvalidSpec(
-                    Fault(f"/loss/{argument}{step(name)}", f"there is no {what} {shown(name)}; {nearest(name, known)}")
-                )
+                message = f"there is no {what} {shown(name)}; {nearest(name, known)}"
+                raise invalid(f"/loss/{argument}{step(name)}", message)
 
 
 def build(loss: BaseModel, signature: Signature) -> nn.Module:

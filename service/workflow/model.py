@@ -8,7 +8,7 @@ from torch import nn
 
 from service.workflow import losses
 from service.workflow.encode import answers_dtype
-from service.workflow.errors import Fault, InvalidSpec
+from service.workflow.errors import InvalidSpec, invalid
 from service.workflow.losses import OutputKind
 from service.workflow.models import OURS
 from service.workflow.models.input_shapes import InputShapes
@@ -113,7 +113,7 @@ def build_network(spec: ResolvedSpec, signature: Signature, inputs: InputShapes)
         if spec.model.kind in OURS:
             raise
         message = f"the plug-in's kind {shown(spec.model.kind)} refuses this: {torch_message(error)}"
-        raise InvalidSpec(Fault("/model", message)) from error
+        raise invalid("/model", message) from error
 
 
 def draft_network(spec: ResolvedSpec, signature: Signature, inputs: InputShapes) -> nn.Module:
@@ -132,7 +132,7 @@ def check_step(spec: ResolvedSpec, signature: Signature, inputs: InputShapes) ->
     try:
         network(torch.randn(ROWS_TRIED, *inputs.shape)).sum().backward()
     except Exception as error:  # torch raises errors of any type
-        raise InvalidSpec(Fault("/model", f"a step of this model's training fails: {torch_message(error)}")) from None
+        raise invalid("/model", f"a step of this model's training fails: {torch_message(error)}") from None
 
 
 def restore(spec: ResolvedSpec, signature: Signature, tensors: Mapping[str, torch.Tensor]) -> Model:

@@ -10,7 +10,7 @@ from service.workflow.data.columns import Feature
 from service.workflow.data.precision import needs_float64
 from service.workflow.data.schema import Column, Schema, how_of
 from service.workflow.data.types.registry import COLUMN_TYPES
-from service.workflow.errors import Fault, InvalidSpec, step
+from service.workflow.errors import invalid, step
 from service.workflow.models import KINDS, ModelKind
 from service.workflow.models.input_shapes import InputShapes
 from service.workflow.preprocessing import PreprocessingSpec, layout
@@ -81,7 +81,7 @@ def _targets(spec: TrainingSpec) -> list[tuple[str, str]]:
     """Each target with its JSON pointer."""
     names = spec.data.targets
     if not names:
-        raise InvalidSpec(Fault("/data/target", "no target is named; at least one column to learn is needed"))
+        raise invalid("/data/target", "no target is named; at least one column to learn is needed")
     if isinstance(spec.data.target, str):
         return [(spec.data.target, "/data/target")]
     _check_unique(names, "/data/target")
@@ -92,28 +92,26 @@ def _check_unique(names: list[str], pointer: str) -> None:
     seen = set[str]()
     for position, name in enumerate(names):
         if name in seen:
-            raise InvalidSpec(Fault(f"{pointer}/{position}", f"{shown(name)} is named twice"))
+            raise invalid(f"{pointer}/{position}", f"{shown(name)} is named twice")
         seen.add(name)
 
 
 def _target_column(schema: Schema, name: str, at: str) -> Column:
     column = schema.column(name)
     if column is None:
-        raise InvalidSpec(Fault(at, f"there is no column {shown(name)}; {nearest(name, schema.names)}"))
+        raise invalid(at, f"there is no column {shown(name)}; {nearest(name, schema.names)}")
     if column.type == "unsupported":
-        raise InvalidSpec(Fault(at, f"{shown(name)} {column.reason}; a model predicts numbers or classes"))
+        raise invalid(at, f"{shown(name)} {column.reason}; a model predicts numbers or classes")
     if (reason := COLUMN_TYPES[column.type].no_target) is not None:
         message = f"{shown(name)} {reason}, and a model predicts numbers or classes"
-        raise InvalidSpec(
-            Fault(at, f"{message}; read the data set anew with another type for it, or name another column")
-        )
+        raise invalid(at, f"{message}; read the data set anew with another type for it, or name another column")
     if column.missing * 2 > schema.rows:
         message = f"{column.missing} of {schema.rows} values of {shown(name)} are missing"
-        raise InvalidSpec(Fault(at, f"{message}; a target needs one in half of the rows at least"))
+        raise invalid(at, f"{message}; a target needs one in half of the rows at least")
     values, _ = column.target_values()
     if values is not None and len(values) == 1 and schema.rows > 1:
         message = f"every value of {shown(name)} is {shown(values[0])}; there is nothing to learn from one value"
-        raise InvalidSpec(Fault(at, message))
+        raise invalid(at, message)
     return column
 
 
@@ -126,7 +124,7 @@ def _inputs(spec: TrainingSpec, schema: Schema) -> list[Input]:
     named = spec.data.features
     names = list(named) if named is not None else _default_features(spec, schema)
     if not names:
-        raise InvalidSpec(Fault("/data/features", "there is no column to learn from beside the target"))
+        raise invalid("/data/features", "there is no column to learn from beside the target")
     _check_unique(names, "/data/features")
     targets = frozenset(spec.data.targets)
     return [_input(spec, schema, name, i, targets) for i, name in enumerate(names)]
@@ -150,23 +148,19 @@ def _input(spec: TrainingSpec, schema: Schema, name: str, position: int, targets
         pointer += step(position if isinstance(given, list) else name)
     column = schema.column(name)
     if column is None:
-        raise InvalidSpec(Fault(pointer, f"there is no column {shown(name)}; {nearest(name, schema.names)}"))
+        raise invalid(pointer, f"there is no column {shown(name)}; {nearest(name, schema.names)}")
     if name in targets:
-        raise InvalidSpec(
-            Fault(pointer, f"{shown(name)} is the target; a model cannot learn from what it must predict")
-        )
+        raise invalid(pointer, f"{shown(name)} is the target; a model cannot learn from what it must predict")
     if column.type == "unsupported":
-        raise InvalidSpec(
-            Fault(pointer, f"{shown(name)} {column.reason}; numbers, texts, booleans and times are learned from")
-        )
+        raise invalid(pointer, f"{shown(name)} {column.reason}; numbers, texts, booleans and times are learned from")
     if column.missing == schema.rows:
         message = f"every value of {shown(name)} is missing: name the columns to learn from in `features`, without it"
-        raise InvalidSpec(Fault(pointer, message))
+        raise invalid(pointer, message)
     types: Any = given if isinstance(given, dict) else {}
     kind = types[name].type if name in types else column.type
     refusal = None if kind == column.type else COLUMN_TYPES[kind].refusal(column)
     if refusal is not None:
-        raise InvalidSpec(Fault(f"{pointer}/type", f"{shown(name)} {refusal}"))
+        raise invalid(f"{pointer}/type", f"{shown(name)} {refusal}")
     fields = COLUMN_TYPES[kind].input_fields(column, how_of(schema, name))
     return Input(name=name, type=kind, missing=list(schema.reading.missing) or None, **fields)
 
@@ -187,15 +181,13 @@ def _task(spec: TrainingSpec, targets: list[Column]) -> Task:
     if task is Task.REGRESSION:
         for column in targets:
             if not COLUMN_TYPES[column.type].numeric:
-                message = (
-                    f"{shown(column.name)} is a {column.type}, and a regression needs numbers; try task multiclass"
-                )
-                raise InvalidSpec(Fault("/data/target", message))
+                what = f"{shown(column.name)} is a {column.type}"
+                raise invalid("/data/target", f"{what}, and a regression needs numbers; try task multiclass")
     elif task is Task.MULTILABEL:
         for column in targets:
             if len(column.values or []) != 2 or set(column.values or []) != {0, 1}:
                 message = f"{shown(column.name)} does not say true or false (or 1 or 0) in every row, as a label must"
-                raise InvalidSpec(Fault("/data/target", message))
+                raise invalid("/data/target", message)
     else:
         _check_classes(task, targets)
     return task
@@ -204,14 +196,14 @@ def _task(spec: TrainingSpec, targets: list[Column]) -> Task:
 def _check_classes(task: Task, targets: list[Column]) -> None:
     if len(targets) > 1:
         message = f"several targets can be numbers (task regression) or true and false (multilabel), not {task}"
-        raise InvalidSpec(Fault("/data/target", message))
+        raise invalid("/data/target", message)
     classes, _ = targets[0].target_values()
     if classes is None:
         message = f"{shown(targets[0].name)} has too many different values to be classes"
-        raise InvalidSpec(Fault("/data/target", f"{message}{about_numbers(targets[0])}"))
+        raise invalid("/data/target", f"{message}{about_numbers(targets[0])}")
     if len(classes) < 2 or (task is Task.BINARY and len(classes) != 2):
         message = f"{shown(targets[0].name)} has {len(classes)} classes; {task} needs {'2' if task is Task.BINARY else 'more'}"
-        raise InvalidSpec(Fault("/data/task", message))
+        raise invalid("/data/task", message)
 
 
 def about_numbers(column: Column) -> str:
@@ -247,19 +239,19 @@ def _check_fit(model: ModelKind, loss: BaseModel, signature: Signature, targets:
     task, name = signature.task, losses.name_of(loss)
     if task not in model.tasks:
         message = f"{model.kind} is for {', '.join(sorted(model.tasks))}, and the task is {task}; use mlp, say"
-        raise InvalidSpec(Fault("/model/kind", message))
+        raise invalid("/model/kind", message)
     if task not in losses.ROLES[name].tasks:
         message = f"{name} does not fit a {task} task; these do: {', '.join(losses.fitting(task))}"
         if task in CLASSIFICATION and Task.REGRESSION in losses.ROLES[name].tasks:
             message += ' (or set data.task to "regression" if the target is a quantity)'
-        raise InvalidSpec(Fault("/loss/name", message))
+        raise invalid("/loss/name", message)
     if losses.head(losses.output_of(loss)) is not None and not model.heads:
         message = f"{name} needs a model that ends in {type(losses.head(losses.output_of(loss))).__name__}, as mlp can"
-        raise InvalidSpec(Fault("/loss/name", message))
+        raise invalid("/loss/name", message)
     if losses.counts(loss):
         for column in targets:
             if column.statistics.get("min", 0) < 0:
-                raise InvalidSpec(Fault("/loss/name", f"{name} counts, and {shown(column.name)} has values below 0"))
+                raise invalid("/loss/name", f"{name} counts, and {shown(column.name)} has values below 0")
     losses.check_weights(loss, signature)
 
 
@@ -267,19 +259,18 @@ def _check_time(split: SplitSpec, inputs: list[Input]) -> None:
     for each in inputs:
         if each.name == split.time and COLUMN_TYPES[each.type].texts:
             message = f"{shown(each.name)} is a feature of type {each.type}; give it the type datetime in `features`"
-            raise InvalidSpec(Fault("/split/time", message))
+            raise invalid("/split/time", message)
 
 
 def _check_training(spec: TrainingSpec, settings: ResolvedSettings, optimizer: BaseModel, rows: int) -> None:
     size = spec.training.batch_size
     if isinstance(size, int) and size > rows:
         message = f'{size} is more than the {rows} training rows; use "full" for all of them at once'
-        raise InvalidSpec(Fault("/training/batch_size", message))
+        raise invalid("/training/batch_size", message)
     if optimizers.name_of(optimizer) == "LBFGS" and settings.accumulation_steps > 1:
         message = "LBFGS evaluates a batch several times in a step, and cannot accumulate; use 1"
-        raise InvalidSpec(Fault("/training/accumulation_steps", message))
+        raise invalid("/training/accumulation_steps", message)
     if spec.scheduler is not None:
         reason = schedulers.misfit(spec.scheduler, optimizers.on_tiny_network(optimizer))
         if reason is not None:
-            message = f"it cannot steer {optimizers.name_of(optimizer)}: {reason}"
-            raise InvalidSpec(Fault("/scheduler", message))
+            raise invalid("/scheduler", f"it cannot steer {optimizers.name_of(optimizer)}: {reason}")

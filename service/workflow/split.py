@@ -12,7 +12,7 @@ from service.workflow.data.schema import Column, Schema
 from service.workflow.data.table import Numbers, Table, Texts, Wanted
 from service.workflow.data.types.names import Name
 from service.workflow.data.types.registry import COLUMN_TYPES
-from service.workflow.errors import Fault, InvalidData, InvalidSpec
+from service.workflow.errors import InvalidData, invalid
 from service.workflow.spec_base import Specification, nearest, shown
 
 PARTS = ("train", "validation", "test")
@@ -77,7 +77,7 @@ def resolve(spec: SplitSpec | None, seed: int, schema: Schema) -> ResolvedSplit:
     resolved = ResolvedSplit.model_validate(dict(spec) | filled | ordered | seeded)
     for name, count in sizes(resolved, schema).items():
         if not count and (name == "train" or named.get(name)):
-            raise InvalidSpec(Fault(f"/split/{name}", f"no row of {schema.rows} is left for this part"))
+            raise invalid(f"/split/{name}", f"no row of {schema.rows} is left for this part")
     return resolved
 
 
@@ -128,9 +128,8 @@ def _order(spec: ResolvedSplit, table: Table, rows: int) -> torch.Tensor:
         times = table.columns[spec.time]
         assert not isinstance(times, Texts)  # noqa: S101 - it was read as times
         if np.isnan(times).any():
-            raise InvalidData(
-                f"{shown(spec.time)} is missing in row {int(np.isnan(times).argmax()) + 1}; a split by time needs it"
-            )
+            row = int(np.isnan(times).argmax()) + 1
+            raise InvalidData(f"{shown(spec.time)} is missing in row {row}; a split by time needs it")
         return torch.from_numpy(np.argsort(times, kind="stable"))
     order = _shuffled(spec, rows)
     return order if spec.stratify is None else _interleaved(table.columns[spec.stratify], order)
@@ -178,9 +177,8 @@ def _by_column(column: Numbers | Texts, name: str) -> Split:
     unknown = np.flatnonzero(~np.isin(texts, PARTS))
     if len(unknown):
         row = int(unknown[0])
-        raise InvalidData(
-            f"{shown(name)} is {shown(texts[row])} in row {row + 1}; train, validation or test is expected"
-        )
+        found = f"{shown(name)} is {shown(texts[row])} in row {row + 1}"
+        raise InvalidData(f"{found}; train, validation or test is expected")
     return Split(*(torch.from_numpy(np.flatnonzero(texts == part)) for part in PARTS))
 
 
@@ -197,7 +195,7 @@ def _check_times(column: Column) -> None:
     elif kind.texts and misfit is not None:
         message = f"holds {shown(misfit.cell)} in row {misfit.row + 1}, which is no date or time"
     if message:
-        raise InvalidSpec(Fault("/split/time", f"{shown(column.name)} {message}"))
+        raise invalid("/split/time", f"{shown(column.name)} {message}")
 
 
 def _counts(spec: SplitSpec, rows: int) -> dict[str, int]:
@@ -210,7 +208,7 @@ def _counts(spec: SplitSpec, rows: int) -> dict[str, int]:
     if spec.train is None:
         named["train"], rest = max(rest, 0), min(rest, 0)
     if abs(rest) > 1e-6:
-        raise InvalidSpec(Fault("/split", f"the parts sum to {whole - rest:g}; they must sum to {whole} ({rows} rows)"))
+        raise invalid("/split", f"the parts sum to {whole - rest:g}; they must sum to {whole} ({rows} rows)")
     cuts, total = [0], 0.0
     for name in PARTS:
         total += named.get(name, 0) / whole
@@ -222,22 +220,21 @@ def _check_counts(named: dict[str, int | float]) -> None:
     for name, value in named.items():
         if value != 0 and (value <= 1 or not float(value).is_integer()):
             message = f"{value} is a fraction, and another part is a count of rows: use one or the other"
-            raise InvalidSpec(Fault(f"/split/{name}", message))
+            raise invalid(f"/split/{name}", message)
 
 
 def _check_columns(spec: SplitSpec, schema: Schema) -> None:
     given = [by for by in BY if getattr(spec, by) is not None]
     if len(given) > 1:
-        raise InvalidSpec(Fault(f"/split/{given[1]}", f"a split is by one of {', '.join(BY)}, and there is {given[0]}"))
+        raise invalid(f"/split/{given[1]}", f"a split is by one of {', '.join(BY)}, and there is {given[0]}")
     for by in given:
         name = getattr(spec, by)
         column = schema.column(name)
         if column is None:
-            message = f"there is no column {shown(name)}; {nearest(name, schema.names)}"
-            raise InvalidSpec(Fault(f"/split/{by}", message))
+            raise invalid(f"/split/{by}", f"there is no column {shown(name)}; {nearest(name, schema.names)}")
         if by == "stratify" and column.values is None:
-            raise InvalidSpec(Fault("/split/stratify", f"{shown(name)} has too many different values to stratify by"))
+            raise invalid("/split/stratify", f"{shown(name)} has too many different values to stratify by")
         if by == "time":
             _check_times(column)
         if by == "column" and (column.missing or not set(column.values or [""]) <= set(PARTS)):
-            raise InvalidSpec(Fault("/split/column", f"{shown(name)} must say train, validation or test in every row"))
+            raise invalid("/split/column", f"{shown(name)} must say train, validation or test in every row")

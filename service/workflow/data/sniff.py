@@ -60,6 +60,7 @@ UNSUPPORTED = {
     b"<!doctype": "a page in HTML",
     b"<html": "a page in HTML",
 }
+SUPPORTED = "CSV, JSON, Parquet, Arrow and Excel are"
 OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 
@@ -100,9 +101,8 @@ def sniff(path: Path, media_type: str, options: ReadingOptions, scratch: Path, m
         separator = ""
     reading = Reading(compression=compression, sheet=sheet, date_formats=options.date_formats)
     if kind not in (CSV, EXCEL):
-        return SniffedFile(
-            kind, reading.model_copy(update={"encoding": encoding} if kind in (JSON, JSON_LINES) else {}), notes
-        )
+        update = {"encoding": encoding} if kind in (JSON, JSON_LINES) else {}
+        return SniffedFile(kind, reading.model_copy(update=update), notes)
     lines = _first_lines(path, options.skip_lines or 0)
     separator = options.separator or separator or _separator(lines, options.decimal)
     decimal = options.decimal or _decimal(lines, separator)
@@ -124,9 +124,7 @@ def _media_type(path: Path, declared: str) -> str:
         raise InvalidData("this is a workbook in the format of Excel 97 to 2003; save it as .xlsx or CSV")
     for mark, what in UNSUPPORTED.items():
         if start.removeprefix(BOM_BYTES).lstrip().lower().startswith(mark.lower()):
-            raise InvalidData(
-                f"this is {what}, and no table that is read here: CSV, JSON, Parquet, Arrow and Excel are"
-            )
+            raise InvalidData(f"this is {what}, and no table that is read here: {SUPPORTED}")
     if is_excel(path):
         return EXCEL
     if declared == EXCEL:
@@ -169,9 +167,7 @@ def _first_lines(path: Path, skipped: int) -> list[str]:
             file.readline()
         text = file.read(SAMPLE_BYTES).decode(UTF8, "ignore").removeprefix("\ufeff")
     if "\0" in text:
-        raise InvalidData(
-            "this is no text and no other table that is read here: CSV, JSON, Parquet, Arrow and Excel are"
-        )
+        raise InvalidData(f"this is no text and no other table that is read here: {SUPPORTED}")
     # Not `splitlines`, which also splits at U+2028.
     whole = [line.rstrip("\r\n") for line in io.StringIO(text, newline="")]
     lines = whole[:-1] if len(text) >= SAMPLE_BYTES - 4 and len(whole) > 1 else whole
@@ -228,9 +224,8 @@ def _decimal(lines: Sequence[str], separator: str) -> str:
 def _check_title(lines: Sequence[str], separator: str) -> None:
     """Raises InvalidData for lines above the names of the columns: they have fewer cells than the lines below, or only one
     that is not blank."""
-    content = [
-        (at, line) for at, line in enumerate(lines) if line.strip(separator + " \t") and not line.startswith(COMMENT)
-    ]
+    blank = separator + " \t"
+    content = [(at, line) for at, line in enumerate(lines) if line.strip(blank) and not line.startswith(COMMENT)]
     content = [each for each in content if not each[1].lower().startswith("sep=")]
     if len(content) < 3 or content[0][1].count('"') % 2:
         return
@@ -246,10 +241,10 @@ def _check_title(lines: Sequence[str], separator: str) -> None:
     if at:
         line = content[at][0]
         cells = f"has {len(rows[0])} cells" if len(rows[0]) < usual else "has one cell with something in it"
-        message = (
+        what = (
             f"line {content[0][0] + 1} ({shown(content[0][1])}) {cells}, and those from line {line + 1} on have {usual}"
         )
-        raise InvalidData(f"{message}: if the names of the columns stand in line {line + 1}, say skip_lines={line}")
+        raise InvalidData(f"{what}: if the names of the columns stand in line {line + 1}, say skip_lines={line}")
 
 
 def _without_empty_end(row: list[str]) -> list[str]:

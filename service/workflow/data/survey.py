@@ -148,9 +148,8 @@ def _typed(name: str, dtype: "pl.DataType", options: ReadingOptions) -> Inferred
     misfits: dict[TypeName, Misfit] = {}
     if dtype == pl.Time:
         misfits = {other: Misfit(row=0, cell="") for other in COLUMN_TYPES if other != kind.name}
-    return Inferred(
-        requested or kind.name, reason, plain=kind.numeric, date_format=options.date_formats.get(name), misfits=misfits
-    )
+    date_format = options.date_formats.get(name)
+    return Inferred(requested or kind.name, reason, plain=kind.numeric, date_format=date_format, misfits=misfits)
 
 
 def _read(table: TableFile, surveys: Mapping[str, ColumnSurvey]) -> int:

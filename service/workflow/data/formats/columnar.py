@@ -44,9 +44,8 @@ class ColumnarFile(TableFile):
             except BaseException as error:
                 if not is_native(error):
                     raise
-                raise InvalidData(
-                    f"the column {shown(name)} cannot be read from row {rows + 1} on: {DAMAGED}"
-                ) from error
+                message = f"the column {shown(name)} cannot be read from row {rows + 1} on: {DAMAGED}"
+                raise InvalidData(message) from error
 
     def _batches(self, names: Sequence[str]) -> "Iterator[Batch]":
         import polars as pl

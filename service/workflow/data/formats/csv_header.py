@@ -67,10 +67,8 @@ def name_columns(cells: Sequence[str], first_row: int, reading: Reading) -> Head
     for position, cell in enumerate(cells):
         name = cell.strip(SPACE) if reading.trim else cell
         if len(name) > LONGEST_NAME:
-            message = (
-                f"the name of column {position + 1} has {len(name)} characters; at most {LONGEST_NAME} are possible"
-            )
-            raise InvalidData(f"{message} ({shown(name)}); is the first line the one with the names?")
+            what = f"the name of column {position + 1} has {len(name)} characters; at most {LONGEST_NAME} are possible"
+            raise InvalidData(f"{what} ({shown(name)}); is the first line the one with the names?")
         if not name:
             nameless.add(position)
             name = f"column_{position + 1}"
@@ -157,9 +155,7 @@ def _record(line: str, file: TextIO, reading: Reading, number: int) -> tuple[lis
         text, number = text + more, number + 1
     number += 1
     try:
-        reader = csv.reader(
-            io.StringIO(text, newline=""), delimiter=reading.separator or ",", skipinitialspace=reading.trim
-        )
-        return next(reader, []), number + 1
+        lines, separator = io.StringIO(text, newline=""), reading.separator or ","
+        return next(csv.reader(lines, delimiter=separator, skipinitialspace=reading.trim), []), number + 1
     except csv.Error as error:
         raise InvalidData(f"the header cannot be read: {csv_errors.describe(error)}") from error

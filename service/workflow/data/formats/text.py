@@ -32,9 +32,8 @@ def find_encoding(path: Path) -> str:
         return UTF8
     line, partly = _not_utf8(path)
     if partly or not _is_in(path, WESTERN):
-        raise InvalidData(
-            f"line {line} is no text in UTF-8, nor is the file in {WESTERN}; say which `encoding` it is in"
-        )
+        what = f"line {line} is no text in UTF-8, nor is the file in {WESTERN}"
+        raise InvalidData(f"{what}; say which `encoding` it is in")
     return WESTERN
 
 
