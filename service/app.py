@@ -74,8 +74,8 @@ from service.telemetry.metrics import Metrics
 from service.telemetry.open_traces import open_traces
 from service.telemetry.predictions import PredictionFigures
 from service.telemetry.watchers import Watchers
+from service.use_cases.artifacts import Artifacts
 from service.use_cases.current_versions import ROUND, CurrentVersions, Key
-from service.use_cases.draw_plot import Plots
 from service.use_cases.predict import choose
 from service.use_cases.predict import warm as load
 from service.use_cases.submit_training import Limits, plan
@@ -241,7 +241,8 @@ async def _alive(app: FastAPI, settings: Settings, engine: Engine, wire: Wire | 
         warm=warm,
         current=current,
         temporary=home / "tmp",
-        plots=Plots(home / "cache" / "plots", home / "tmp"),
+        plots=Artifacts(home / "cache" / "plots", home / "tmp"),
+        exports=Artifacts(home / "cache" / "exports", home / "tmp"),
         surveys=Surveys(),
         max_upload_bytes=settings.max_upload_bytes,
         limits=limits,

@@ -14,8 +14,8 @@ from service.jobs.feed import Feed
 from service.jobs.journal import Journal
 from service.serving.memory_budget import MemoryBudget
 from service.serving.warm_models import WarmModels
+from service.use_cases.artifacts import Artifacts
 from service.use_cases.current_versions import CurrentVersions
-from service.use_cases.draw_plot import Plots
 from service.use_cases.submit_training import Limits
 from service.use_cases.upload_dataset import Surveys
 
@@ -31,7 +31,8 @@ class Parts:
     warm: WarmModels
     current: CurrentVersions
     temporary: Path
-    plots: Plots
+    plots: Artifacts
+    exports: Artifacts
     surveys: Surveys
     max_upload_bytes: int
     limits: Limits

@@ -1,6 +1,7 @@
 """Models, and their versions: list, open, delete."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -8,6 +9,7 @@ from fastapi.responses import FileResponse
 
 from model_store import Entry, Store, Version
 from model_store.errors import UNREADABLE, AliasCorrupt, NotFound, Unavailable
+from model_store.record import Record
 from service.access.audit import note
 from service.api.accept import choose
 from service.api.dependencies import Parts, Service
@@ -19,17 +21,19 @@ from service.api.problems import answer_for
 from service.api.schemas import documents
 from service.api.schemas.documents import PROBLEMS, file_answer
 from service.telemetry.predictions import PredictionFigures
+from service.use_cases.draw_plot import draw
+from service.use_cases.export_model import export as export_model
 from service.use_cases.open_model import STATE_DICT
 from service.use_cases.predict import warm
 from service.workflow import inspection
 from service.workflow.errors import NotAvailable
+from service.workflow.exports import EXPORTS
 from service.workflow.spec_base import nearest, shown
 
 router = APIRouter(prefix="/v1/models", tags=["models"], responses=PROBLEMS, route_class=PooledRoute)
 
-SAFETENSORS = "application/x-safetensors"
 FORMS = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
-EXPORTS = ("safetensors", "state_dict", "torch_export", "onnx")
+SAFETENSORS = EXPORTS["safetensors"].media_type
 
 
 @router.get("", summary="List models, by name", response_model=documents.ModelPage)
@@ -66,7 +70,7 @@ def remove(request: Request, service: Service, name: str) -> Response:
     try:
         service.store.delete_model(name)
         note("model.deleted", name)
-        service.plots.forget(record.digest for record in known if record is not None)
+        _forget(service, known)
     finally:
         _follow(request, service, name)  # a deletion that was cut short has taken some versions, too
     return Response(status_code=204)
@@ -103,7 +107,7 @@ def remove_version(request: Request, service: Service, name: str, version: str) 
     record = service.store.models.record(name, number)
     service.store.delete_version(name, number)
     note("version.deleted", f"{name}/{number}", before=None if record is None else record.digest)
-    service.plots.forget([] if record is None else [record.digest])
+    _forget(service, [record])
     _follow(request, service, name)
     return Response(status_code=204)
 
@@ -135,7 +139,7 @@ def state_dict(
     """JSON in the state_dict's order; with `Accept: application/x-safetensors` the file."""
     found = service.store.resolve(name, version)
     if choose(accept, ["application/json", SAFETENSORS]) == SAFETENSORS:
-        return _safetensors(service, found)
+        return _file(service.store.models.path(found, STATE_DICT), found, "safetensors")
     tensors = warm(service.store, service.warm, found).model.tensors()
     for each in tensor or ():
         if each not in tensors:
@@ -155,7 +159,7 @@ async def plots(
     """`data`, `predictions` or `learning_curve`; a suffix `.png`, `.svg` or `.json` beats Accept."""
     plot, form = _form(plot, accept)
     found = await pools().reading.run(service.store.resolve, name, version)
-    drawn = await service.plots.draw(service.store, found, plot, form)
+    drawn = await draw(service.plots, service.store, found, plot, form)
     return Response(drawn, media_type=FORMS[form])
 
 
@@ -163,14 +167,16 @@ async def plots(
     "/{name}/versions/{version}/exports/{export}",
     summary="Export a model",
     response_class=Response,
-    responses=file_answer("The file.", SAFETENSORS),
+    responses=file_answer("The file.", *(each.media_type for each in EXPORTS.values())),
 )
-def exports(service: Service, name: str, version: str, export: str) -> Response:
-    """A file that loads without this software."""
-    found = service.store.resolve(name, version)
-    if export == "safetensors":
-        return _safetensors(service, found)
-    raise NotAvailable(f"only the safetensors export is there yet, of {', '.join(EXPORTS)}")
+async def exports(service: Service, name: str, version: str, export: str) -> Response:
+    """A file that loads without this software: `safetensors`, or `state_dict` for `torch.load(path, weights_only=True)`."""
+    found = await pools().reading.run(service.store.resolve, name, version)
+    if export in EXPORTS and EXPORTS[export].write is None:
+        path = await pools().reading.run(service.store.models.path, found, STATE_DICT)
+    else:
+        path = await export_model(service.exports, service.store, found, export)
+    return _file(path, found, export)
 
 
 def _follow(request: Request, service: Parts, name: str) -> None:
@@ -185,9 +191,15 @@ def _follow(request: Request, service: Parts, name: str) -> None:
     figures.forget(gone)
 
 
-def _safetensors(service: Parts, version: Version) -> Response:
-    path = service.store.models.path(version, STATE_DICT)
-    return FileResponse(path, media_type=SAFETENSORS, filename=f"{version.name}-{version.number}.safetensors")
+def _file(path: Path, version: Version, export: str) -> Response:
+    found = EXPORTS[export]
+    return FileResponse(path, media_type=found.media_type, filename=f"{version.name}-{version.number}{found.suffix}")
+
+
+def _forget(service: Parts, records: Iterable[Record | None]) -> None:
+    digests = [record.digest for record in records if record is not None]
+    service.plots.forget(digests)
+    service.exports.forget(digests)
 
 
 def _form(plot: str, accept: str) -> tuple[str, str]:

@@ -44,6 +44,11 @@ def install(names: Iterable[str]) -> None:
             raise TypeError(f"{name}: the kind {kind!r} is taken by {KINDS[kind].__name__}")
 
 
+def plug_ins() -> list[str]:
+    """The dotted names of the kinds that were installed, for `install` in another process."""
+    return [f"{cls.__module__}:{cls.__qualname__}" for kind, cls in KINDS.items() if kind not in OURS]
+
+
 class _Kinds:
     """One of the kinds in the table, told by `kind`. Looked up when a spec is read, for operators may add some."""
 
@@ -71,4 +76,4 @@ class _Kinds:
 
 ModelSpec = Annotated[ModelKind, _Kinds]
 
-__all__ = ["DEFAULT_FOR_TABLES", "KINDS", "OURS", "LinearRegressionSpec", "ModelKind", "ModelSpec", "install"]
+__all__ = ["DEFAULT_FOR_TABLES", "KINDS", "OURS", "LinearRegressionSpec", "ModelKind", "ModelSpec", "install", "plug_ins"]
