@@ -26,7 +26,7 @@ from service.workflow.look.points import Points
 from service.workflow.model import Model
 from service.workflow.save_and_load import load
 from service.workflow.signature import Signature
-from service.workflow.spec import TrainingSpec, parse
+from service.workflow.spec import ResolvedSpec, parse_resolved
 from service.workflow.spec_base import faults
 
 FILES = {STATE_DICT, POINTS, HISTORY}
@@ -88,7 +88,8 @@ def _check_model(manifest: dict[str, Any], files: dict[str, Path], max_bytes: in
         raise InvalidBundle(None, f"a model's files are {', '.join(sorted(FILES))}")
     try:
         read = ModelManifest.model_validate(manifest)
-        spec, signature = parse({**read.spec, "model_name": "model"}), read.signature
+        spec = parse_resolved({**read.spec, "model_name": "model"}, try_torch=True)
+        signature = read.signature
         check_signature(signature)
         check_confusion(read)
     except (InvalidSpec, ValueError) as error:
@@ -133,7 +134,7 @@ def _document(file: str, files: dict[str, Path], rule: str) -> Iterator[Any]:
         raise InvalidBundle(f"files/{file}", f"{rule}: {_first(error, document)}") from error
 
 
-def _check_tensors(spec: TrainingSpec, signature: Signature, path: Path, max_bytes: int) -> None:
+def _check_tensors(spec: ResolvedSpec, signature: Signature, path: Path, max_bytes: int) -> None:
     with path.open("rb") as file:
         if int.from_bytes(file.read(8), "little") > MOST_HEADER_BYTES:
             raise InvalidBundle(f"files/{STATE_DICT}", f"its header may have at most {MOST_HEADER_BYTES} bytes")

@@ -7,7 +7,7 @@ from service.workflow.errors import InvalidData, InvalidSpec
 from service.workflow.model import Model
 from service.workflow.save_and_load import load
 from service.workflow.signature import Signature
-from service.workflow.spec import parse
+from service.workflow.spec import parse_resolved
 
 STATE_DICT = "state_dict.safetensors"
 
@@ -19,7 +19,7 @@ def open_model(store: Store, version: Version) -> tuple[Model, Signature]:
         VersionCorrupt: its files are not what its manifest says, or make no model.
     """
     try:
-        spec = parse({**version.manifest["spec"], "model_name": version.name}, kept=True)
+        spec = parse_resolved({**version.manifest["spec"], "model_name": version.name})
         signature = Signature.model_validate(version.manifest["signature"])
         with storage_errors():
             model = load(spec, signature, store.models.path(version, STATE_DICT))

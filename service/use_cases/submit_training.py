@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -19,10 +20,10 @@ from service.jobs.journal import Journal
 from service.jobs.webhook_allowlist import NOWHERE, Destinations
 from service.use_cases.cancellation import check_cancelled
 from service.use_cases.open_model import open_model
+from service.use_cases.stored_dataset import find_dataset
 from service.use_cases.training_warnings import warnings
 from service.workflow import inspection, optimizers
-from service.workflow.data.dataset import DatasetData
-from service.workflow.data.schema import Schema
+from service.workflow.data.data_kind import StoredDataset
 from service.workflow.encode import raw_dtype
 from service.workflow.errors import Fault, InvalidSpec
 from service.workflow.forward_cost import ForwardCost, measure
@@ -30,7 +31,7 @@ from service.workflow.model import Model, check_step, draft_network
 from service.workflow.models.layers import LayersSpec
 from service.workflow.resolve import Resolved, resolve
 from service.workflow.signature import Signature
-from service.workflow.spec import TrainingSpec, parse
+from service.workflow.spec import ResolvedSpec, TrainingSpec, parse
 from service.workflow.spec_base import nearest, shown
 
 SMALL, LIGHT = 4 * 2**20, 10**7  # bytes, and products, of a model and a row: up to there a step is tried with numbers
@@ -40,7 +41,7 @@ SMALL, LIGHT = 4 * 2**20, 10**7  # bytes, and products, of a model and a row: up
 class Plan:
     """What a spec comes to: everything known before the training begins."""
 
-    spec: TrainingSpec
+    spec: ResolvedSpec
     signature: Signature
     rows: dict[str, int]
     parameters: int
@@ -66,9 +67,9 @@ def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
     """
     _check_model_name(spec.model_name)
     _check_webhook(spec, limits.webhooks)
-    spec, schema = _pin(store, spec)
+    data, schema = spec.data.survey(partial(_find_dataset, store))
     check_cancelled()
-    found = resolve(spec, schema)
+    found = resolve(spec.model_copy(update={"data": data}), schema)
     check_cancelled()
     network = draft_network(found.spec, found.signature, found.columns)
     check_cancelled()
@@ -143,23 +144,17 @@ def _check_webhook(spec: TrainingSpec, allowed: Destinations) -> None:
         raise InvalidSpec(Fault("/webhook/url", message))
 
 
-def _pin(store: Store, spec: TrainingSpec) -> tuple[TrainingSpec, Schema]:
-    """The spec with the data set's version filled in, and the schema of its data."""
-    data = spec.data
-    if not isinstance(data, DatasetData):
-        return spec, data.schema_of_table()
-    datasets = store.datasets
+def _find_dataset(store: Store, name: str, number: int | None) -> StoredDataset:
+    """A version of a data set, the newest one for None. Raises InvalidSpec, with the names or numbers that there are."""
     try:
-        version = datasets.latest(data.dataset) if data.version is None else datasets.get(data.dataset, data.version)
+        return find_dataset(store, name, number)
     except VersionNotFound:
-        known = ", ".join(map(str, datasets.numbers(data.dataset)))
-        raise InvalidSpec(Fault("/data/version", f"there is no version {data.version}; known: {known}")) from None
+        known = ", ".join(map(str, store.datasets.numbers(name)))
+        raise InvalidSpec(Fault("/data/version", f"there is no version {number}; known: {known}")) from None
     except (NotFound, InvalidName):
-        names = datasets.names()
-        hint = nearest(data.dataset, names) if names else "there are none yet: PUT one to /v1/datasets/{name}"
-        raise InvalidSpec(Fault("/data/dataset", f"there is no data set {shown(data.dataset)}; {hint}")) from None
-    pinned = spec.model_copy(update={"data": data.model_copy(update={"version": version.number})})
-    return pinned, Schema.model_validate(version.manifest["schema"])
+        names = store.datasets.names()
+        hint = nearest(name, names) if names else "there are none yet: PUT one to /v1/datasets/{name}"
+        raise InvalidSpec(Fault("/data/dataset", f"there is no data set {shown(name)}; {hint}")) from None
 
 
 def _continued(store: Store, found: Resolved, initial: str) -> Resolved:

@@ -2,6 +2,9 @@
 
 import os
 import platform
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +19,11 @@ from service.jobs.errors import AttemptFailed, AttemptPutOff
 from service.use_cases.checkpoints import Checkpoints
 from service.use_cases.open_model import STATE_DICT, open_model
 from service.use_cases.passing import NO_SPACE, passing
+from service.use_cases.stored_dataset import find_dataset
 from service.workflow import inspection
-from service.workflow.data.dataset import DatasetData
-from service.workflow.data.read import read
+from service.workflow.data.data_kind import LoadedData, StoredDataset
 from service.workflow.data.schema import Schema
-from service.workflow.data.table import Table
+from service.workflow.data.table import Table, Wanted
 from service.workflow.errors import CheckpointUnfit, InvalidData, InvalidSpec, TrainingDiverged
 from service.workflow.history import History
 from service.workflow.learn import Learned, learn
@@ -28,7 +31,7 @@ from service.workflow.model import Model
 from service.workflow.models import install as install_models
 from service.workflow.save_and_load import save
 from service.workflow.signature import Signature
-from service.workflow.spec import TrainingSpec, parse
+from service.workflow.spec import ResolvedSpec, parse_resolved
 from service.workflow.spec_base import shown
 from service.workflow.split import PARTS
 from service.workflow.split import columns as split_columns
@@ -38,7 +41,6 @@ POINTS = "points.json"
 HISTORY = "history.json"
 DRAWN = 2000  # epochs of a version's learning curve
 NOT_THE_MODELS = {"model_name", "webhook"}  # of a spec: who shares a version does not share these
-DATA = "data"
 NO_MEMORY = "can't allocate memory"  # torch's own words, in a RuntimeError
 
 
@@ -70,7 +72,7 @@ def train(attempt: Attempt) -> dict[str, Any]:
 def _train(attempt: Attempt) -> dict[str, Any]:
     job = attempt.job
     install_models(job["kinds"])
-    spec, signature = parse(job["spec"], kept=True), Signature.model_validate(job["context"]["signature"])
+    spec, signature = parse_resolved(job["spec"]), Signature.model_validate(job["context"]["signature"])
     with passing("the store cannot be used"):
         store, since = Store.open(Path(job["store"])), job["context"]["since"]
         if (done := store.models.published(spec.model_name, job["id"], since=since)) is not None:
@@ -79,14 +81,14 @@ def _train(attempt: Attempt) -> dict[str, Any]:
     checkpoints = Checkpoints(attempt)
     attempt.stage("load_data")
     with passing("its data cannot be read"):
-        table, data = _load(store, spec, signature, Path(job["folder"]))
+        loaded = _load(store, spec, signature, Path(job["folder"]))
         initial = _initial(store, spec)
-    learned = _learn(attempt, checkpoints, spec, signature, table, initial)
+    learned = _learn(attempt, checkpoints, spec, signature, loaded.table, initial)
     attempt.stage("publish")
     with passing("its files cannot be written"):
         files = _write(Path(job["folder"]), learned, checkpoints.history)
     manifest = _manifest(spec, learned) | {
-        "data": {"rows": len(table), **data},
+        "data": {"rows": len(loaded.table), **loaded.source},
         "training": {"epochs": checkpoints.history.epochs, "seconds": round(checkpoints.seconds, 3)},
         "job": job["id"],
     }
@@ -116,7 +118,7 @@ def _publish(
 def _learn(
     attempt: Attempt,
     checkpoints: Checkpoints,
-    spec: TrainingSpec,
+    spec: ResolvedSpec,
     signature: Signature,
     table: Table,
     initial: Model | None,
@@ -129,7 +131,7 @@ def _learn(
 
     def go_on(saved: State | None) -> Learned:
         rows = attempt.job["context"]["rows"]["train"]
-        attempt.expect(spec.training.epochs or 0, rows, done=checkpoints.history.epochs)
+        attempt.expect(spec.training.epochs, rows, done=checkpoints.history.epochs)
         # What the attempt before has said last may have been lost with the service that heard it.
         for epoch, losses in checkpoints.history.after(attempt.job.get("reported", 0)):
             attempt.epoch(epoch, losses)
@@ -145,32 +147,30 @@ def _learn(
         return go_on(None)
 
 
-def _load(store: Store, spec: TrainingSpec, signature: Signature, scratch: Path) -> tuple[Table, dict[str, Any]]:
-    """The table, and what the manifest says of where it came from."""
-    data = spec.data
-    assert spec.split is not None  # noqa: S101 - a resolved spec has one
-    if not isinstance(data, DatasetData):
-        wanted = split_columns(spec.split, data.schema_of_table()) | signature.wanted()
-        return data.load(wanted), {"digest": data.fingerprint()}
+def _load(store: Store, spec: ResolvedSpec, signature: Signature, scratch: Path) -> LoadedData:
+    def columns(schema: Schema) -> Mapping[str, Wanted]:
+        return split_columns(spec.split, schema) | signature.wanted()
+
     try:
-        version = store.datasets.get(data.dataset, data.version or 0)
-        path = store.datasets.path(version, DATA)
-    except NotFound:
-        raise AttemptFailed("dataset_deleted", f"the data set {shown(data.dataset)} was deleted") from None
-    except Corrupt as error:
-        raise AttemptFailed("invalid_data", f"{error} Upload the data set again.") from error
-    schema = Schema.model_validate(version.manifest["schema"])
-    wanted = split_columns(spec.split, schema) | signature.wanted()
-    about = {"digest": version.manifest["digest"], "dataset": data.dataset, "version": version.number}
-    try:
-        return read(path, version.manifest["media_type"], schema, wanted, scratch), about
+        return spec.data.load(columns, partial(_find_dataset, store), scratch)
     except InvalidData as error:
-        if isinstance(error.__cause__, OSError):  # it was read at its upload: what is wrong is not the data
+        if isinstance(error.__cause__, OSError):  # the file was read when it was uploaded: the data are not at fault
             raise Unavailable(str(error)) from error
         raise
 
 
-def _initial(store: Store, spec: TrainingSpec) -> Model | None:
+def _find_dataset(store: Store, name: str, number: int | None) -> StoredDataset:
+    try:
+        found = find_dataset(store, name, number)
+        path = found.file()
+    except NotFound:
+        raise AttemptFailed("dataset_deleted", f"the data set {shown(name)} was deleted") from None
+    except Corrupt as error:
+        raise AttemptFailed("invalid_data", f"{error} Upload the data set again.") from error
+    return replace(found, file=lambda: path)
+
+
+def _initial(store: Store, spec: ResolvedSpec) -> Model | None:
     if spec.initial is None:
         return None
     name, _, reference = spec.initial.partition("@")
@@ -190,7 +190,7 @@ def _write(folder: Path, learned: Learned, history: History) -> dict[str, Path]:
     return files
 
 
-def _manifest(spec: TrainingSpec, learned: Learned) -> dict[str, Any]:
+def _manifest(spec: ResolvedSpec, learned: Learned) -> dict[str, Any]:
     digests = learned.split.digests()
     return {
         "format": 1,

@@ -20,7 +20,7 @@ def _of_the_split(found: Resolved) -> Iterator[str]:
     spec, rows = found.spec, found.rows
     if not rows["test"] and not rows["validation"]:
         yield "there is no test and no validation part: the metrics are those of the rows it learned from"
-    if spec.split is not None and spec.split.group is not None:
+    if spec.split.group is not None:
         yield "whole groups go to one part: the rows of each part are about so many"
     if spec.training.max_seconds is not None:
         yield "with max_seconds the same spec need not give the same bits: it stops by the clock"

@@ -17,7 +17,7 @@ from model_store import Store, Version
 from model_store.errors import Corrupt, NotFound
 from model_store.os_errors import storage_errors
 from service.use_cases.child_process import SaidTooMuch, run
-from service.use_cases.train import DATA
+from service.use_cases.stored_dataset import DATA
 from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.survey_limits import most_memory, most_processor_seconds
 from service.workflow.errors import InvalidData

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from service.workflow.state import State
-from service.workflow.training import TrainingSettings
+from service.workflow.training import ResolvedSettings
 
 Batch = tuple[Tensor, Tensor]
 
@@ -27,11 +27,10 @@ class Examples:
 class Batches:
     """The batches of one epoch after the other: the whole part at once, or shuffled anew by a generator of their own."""
 
-    def __init__(self, examples: Examples, settings: TrainingSettings) -> None:
+    def __init__(self, examples: Examples, settings: ResolvedSettings) -> None:
         self._examples = examples
         size = settings.batch_size
-        whole = size is None or size == "full" or size >= len(examples)
-        self._size = None if whole else size
+        self._size = None if size == "full" or size >= len(examples) else size
         self._together = settings.accumulation_steps
         self._generator = torch.Generator().manual_seed(settings.seed)
         self._before = self._generator.get_state() if self._size else None  # the generator, before the last shuffle
@@ -42,7 +41,7 @@ class Batches:
 
     def _shuffled(self, skipped: int) -> Iterator[Batch]:
         examples = self._examples
-        if not isinstance(self._size, int):
+        if self._size is None:
             return iter(((examples.features, examples.targets),)[skipped:])
         self._before = self._generator.get_state()
         order = torch.randperm(len(examples), generator=self._generator).to(examples.features.device)

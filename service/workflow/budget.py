@@ -4,13 +4,13 @@ import math
 import time
 
 from service.workflow.state import State
-from service.workflow.training import TrainingSettings
+from service.workflow.training import ResolvedSettings
 
 
 class Budget:
     """What is left of them, since it was made."""
 
-    def __init__(self, settings: TrainingSettings) -> None:
+    def __init__(self, settings: ResolvedSettings) -> None:
         self._seconds = math.inf if settings.max_seconds is None else settings.max_seconds
         self._samples = math.inf if settings.max_samples is None else settings.max_samples
         self._until = time.monotonic() + self._seconds

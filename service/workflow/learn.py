@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from service.workflow.look.sampling import sample
 from service.workflow.model import Model, build_network
 from service.workflow.schedulers import Schedule
 from service.workflow.signature import Signature
-from service.workflow.spec import TrainingSpec
+from service.workflow.spec import ResolvedSpec
 from service.workflow.spec_base import shown
 from service.workflow.split import PARTS, Split, split
 from service.workflow.state import State
@@ -41,7 +40,7 @@ class Learned:
 
 
 def learn(
-    spec: TrainingSpec,
+    spec: ResolvedSpec,
     signature: Signature,
     table: Table,
     report: Report,
@@ -61,30 +60,29 @@ def learn(
         TrainingDiverged: a loss became NaN or infinite.
         CheckpointUnfit: `saved` is of another training.
     """
-    made: Any = spec  # resolved: every part is there
     stage("prepare")
-    make_deterministic(made.training.deterministic)
+    make_deterministic(spec.training.deterministic)
     table = with_targets(signature.outputs, table)
-    parts = split(made.split, table)
+    parts = split(spec.split, table)
     if initial is None:
         inputs = fit_categories(signature.inputs, table, parts.train)
         signature = signature.model_copy(update={"inputs": inputs})
     features, targets = raw_features(signature.inputs, table.columns), raw_targets(signature.outputs, table)
     model = _draw(spec, signature, features[parts.train], targets[parts.train], initial)
-    device = choose_device(made.training.device)
+    device = choose_device(spec.training.device)
     examples = {name: _examples(spec, model, features, targets, parts.part(name), device) for name in PARTS}
     for name in LEARNED_FROM:
         _check_range(signature, examples[name])
     model.network.to(device)
-    loss, sums = losses.build(made.loss, signature), losses.sums(made.loss)
-    chosen = optimizers.build(made.optimizer, model.network)
+    loss, sums = losses.build(spec.loss, signature), losses.sums(spec.loss)
+    chosen = optimizers.build(spec.optimizer, model.network)
     learner = Learner(
         network=model.network,
         loss=(losses.OfEachMember(loss, sums) if model.members > 1 else loss).to(device),
         sums=sums,
         optimizers=chosen,
-        schedule=Schedule(made.scheduler, chosen),
-        settings=made.training,
+        schedule=Schedule(spec.scheduler, chosen),
+        settings=spec.training,
     )
     stage("train")
     train(learner, examples, report, after_step, saved)
@@ -107,7 +105,7 @@ def predict(model: Model, raw: torch.Tensor, rows: int = 65_536) -> torch.Tensor
 
 
 def _draw(
-    spec: Any, signature: Signature, features: torch.Tensor, targets: torch.Tensor, initial: Model | None
+    spec: ResolvedSpec, signature: Signature, features: torch.Tensor, targets: torch.Tensor, initial: Model | None
 ) -> Model:
     """A fresh model whose preprocessing knows the training part only; or one that goes on where another has ended."""
     output = losses.output_of(spec.loss)
@@ -128,7 +126,12 @@ def _draw(
 
 @torch.no_grad()
 def _examples(
-    spec: Any, model: Model, features: torch.Tensor, targets: torch.Tensor, rows: torch.Tensor, device: torch.device
+    spec: ResolvedSpec,
+    model: Model,
+    features: torch.Tensor,
+    targets: torch.Tensor,
+    rows: torch.Tensor,
+    device: torch.device,
 ) -> Examples:
     """A part as the network sees it: encoded once, resident in memory."""
     wanted = targets[rows] if model.target is None else model.target.scale(targets[rows])

@@ -12,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from service.workflow.schedulers import Schedule
 from service.workflow.state import State
-from service.workflow.training import TrainingSettings
+from service.workflow.training import ResolvedSettings
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Learner:
     sums: bool  # whether the loss is the sum over a batch's rows, not their mean
     optimizers: list[Optimizer]
     schedule: Schedule
-    settings: TrainingSettings
+    settings: ResolvedSettings
     averaged: AveragedModel | None = None
     steps: list[Callable[[], Any]] = field(init=False)
     parameters: list[nn.Parameter] = field(init=False)

@@ -108,7 +108,7 @@ FAMILY = Family(
         "ignore_index": Literal[-100],  # no row is ignored: a target is never missing
     },
 )
-Loss = Annotated[Any, FAMILY]
+Loss = Annotated[BaseModel, FAMILY]
 
 _DEFAULTS = {
     Task.REGRESSION: "MSELoss",

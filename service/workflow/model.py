@@ -11,7 +11,7 @@ from service.workflow.losses import Output
 from service.workflow.models import OURS
 from service.workflow.preprocessing import Preprocessing, TargetScaling, layout
 from service.workflow.signature import Signature
-from service.workflow.spec import TrainingSpec
+from service.workflow.spec import ResolvedSpec
 from service.workflow.spec_base import shown
 from service.workflow.tasks import Task
 from service.workflow.torch_words import in_one_line
@@ -70,13 +70,12 @@ class Model(nn.Module):
         return {name.removeprefix("network."): tensor for name, tensor in self.state_dict().items()}
 
 
-def build_network(spec: TrainingSpec, signature: Signature, columns: int) -> nn.Module:
+def build_network(spec: ResolvedSpec, signature: Signature, columns: int) -> nn.Module:
     """The network of a resolved spec, freshly drawn, for so many encoded columns.
 
     Raises:
         InvalidSpec: its parts do not fit together, or a plug-in's kind raises.
     """
-    assert spec.model is not None and spec.loss is not None  # noqa: S101 - a resolved spec has both
     output = losses.output_of(spec.loss)
     outputs = losses.width(output, len(signature.outputs), len(signature.classes))
     try:
@@ -90,13 +89,13 @@ def build_network(spec: TrainingSpec, signature: Signature, columns: int) -> nn.
         raise InvalidSpec(Fault("/model", message)) from error
 
 
-def draft_network(spec: TrainingSpec, signature: Signature, columns: int) -> nn.Module:
+def draft_network(spec: ResolvedSpec, signature: Signature, columns: int) -> nn.Module:
     """The network without its numbers, to count and check: no memory, and no draw from any generator."""
     with torch.device("meta"):
         return build_network(spec, signature, columns)
 
 
-def check_step(spec: TrainingSpec, signature: Signature, columns: int) -> None:
+def check_step(spec: ResolvedSpec, signature: Signature, columns: int) -> None:
     """Takes a small network forward and backward: layers accept sizes on the meta device that they refuse with numbers.
 
     Raises:
@@ -109,9 +108,8 @@ def check_step(spec: TrainingSpec, signature: Signature, columns: int) -> None:
         raise InvalidSpec(Fault("/model", f"a step of this model's training fails: {in_one_line(error)}")) from None
 
 
-def restore(spec: TrainingSpec, signature: Signature, tensors: Mapping[str, torch.Tensor]) -> Model:
+def restore(spec: ResolvedSpec, signature: Signature, tensors: Mapping[str, torch.Tensor]) -> Model:
     """The model that these tensors are the state of, ready to predict. The tensors are used as they are, not copied."""
-    assert spec.loss is not None  # noqa: S101 - a resolved spec has one
     of, preprocessing, target = layout(signature.inputs), None, None
     columns = of.width
     with torch.device("meta"):

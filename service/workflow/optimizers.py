@@ -58,8 +58,7 @@ FAMILY = Family(
     },
 )
 
-Optimizer = Annotated[Any, FAMILY]
-
+Optimizer = Annotated[BaseModel, FAMILY]
 
 DEFAULT = {"name": "AdamW", "lr": 1e-3}
 SMALL = 4096  # parameters below which a fused step costs more than a plain one
@@ -99,7 +98,7 @@ def small(optimizer: BaseModel) -> list[TorchOptimizer]:
     return build(optimizer, nn.Linear(1, 1))
 
 
-def fits(optimizer: Any, network: nn.Module) -> str | None:
+def fits(optimizer: BaseModel, network: nn.Module) -> str | None:
     """Why the optimizer cannot train this network; None when it can."""
     if name_of(optimizer) == "Muon" and not any(each.ndim == 2 for each in network.parameters()):
         return "Muon trains 2-D weights, and this model has none; any other optimizer does"

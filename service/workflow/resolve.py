@@ -3,20 +3,23 @@
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from service.workflow import losses, optimizers, schedulers, training
 from service.workflow.data.columns import Feature
 from service.workflow.data.precision import needs_float64
 from service.workflow.data.schema import Column, ColumnType, Schema, how_of
 from service.workflow.encode import MOST_CATEGORIES
 from service.workflow.errors import Fault, InvalidSpec, step
-from service.workflow.models import DEFAULT_FOR_TABLES, LinearRegressionSpec, ModelKind
+from service.workflow.models import KINDS, ModelKind
 from service.workflow.preprocessing import PreprocessingSpec, layout
 from service.workflow.signature import Input, Output, Signature
-from service.workflow.spec import TrainingSpec
-from service.workflow.spec_base import nearest, shown
+from service.workflow.spec import ResolvedSpec, TrainingSpec
+from service.workflow.spec_base import FaultBudget, nearest, shown
 from service.workflow.split import SplitSpec, sizes
 from service.workflow.split import resolve as resolve_split
 from service.workflow.tasks import CLASSIFICATION, MOST_CLASSES_OF_AN_INTEGER, Task
+from service.workflow.training import ResolvedSettings
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Resolved:
     """A spec with every default, the signature of its model, the rows of each part, and the encoded columns: as many as
     there can be, for which categories and missing values the training part holds is not known before it is read."""
 
-    spec: TrainingSpec
+    spec: ResolvedSpec
     signature: Signature
     rows: dict[str, int]
     columns: int
@@ -46,15 +49,14 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
         ignored=_ignored(schema, [each.name for each in inputs]) or None,
         encoding=None if schema.reading.encoding == "utf-8" else schema.reading.encoding,
     )
-    on_a_line = spec.data.kind == "line"
-    model: ModelKind = spec.model or (LinearRegressionSpec() if on_a_line else DEFAULT_FOR_TABLES())
+    model = spec.model or KINDS[spec.data.default_model].model_validate({})
     loss = spec.loss or losses.default(task)
     _check_fit(model, loss, signature, targets)
     usable = schema.model_copy(update={"rows": rows_with_targets(schema, targets)})
     split = resolve_split(spec.split, spec.training.seed, usable)
     rows, columns = sizes(split, usable), _columns(inputs, schema)
     model, defaults = model.sized(rows["train"], columns), model.training_defaults(rows["train"], columns)
-    optimizer: Any = spec.optimizer or optimizers.FAMILY.parse(defaults.pop("optimizer", optimizers.DEFAULT))
+    optimizer = spec.optimizer or optimizers.FAMILY.parse(defaults.pop("optimizer", optimizers.DEFAULT))
     stops_early = model.stops_early and rows["validation"] > 0
     settings = training.resolve(spec.training, defaults, rows["train"], stops_early)
     _check_time(split, inputs)
@@ -63,13 +65,14 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
     filled: dict[str, Any] = {
         "data": spec.data.model_copy(update={"features": features, "task": task}),
         "split": split,
-        "preprocessing": spec.preprocessing or PreprocessingSpec(normalize=model.normalizes and not on_a_line),
+        "preprocessing": spec.preprocessing or PreprocessingSpec(normalize=model.normalizes and spec.data.normalizes),
         "model": model,
         "loss": loss,
         "optimizer": optimizer,
         "training": settings,
     }
-    return Resolved(spec.model_copy(update=filled), signature, rows, columns)
+    resolved = ResolvedSpec.model_validate(dict(spec) | filled, context=FaultBudget(tries=False))
+    return Resolved(resolved, signature, rows, columns)
 
 
 def _targets(spec: TrainingSpec) -> list[tuple[str, str]]:
@@ -204,9 +207,7 @@ def _columns(inputs: list[Input], schema: Schema) -> int:
 
 
 def _task(spec: TrainingSpec, targets: list[Column]) -> Task:
-    if spec.data.kind == "line":
-        return Task.REGRESSION
-    task = spec.data.task or _inferred(targets)
+    task = Task(spec.data.task) if spec.data.task is not None else _inferred(targets)
     if task is Task.REGRESSION:
         for column in targets:
             if column.type != "number":
@@ -266,7 +267,7 @@ def _output(column: Column, task: Task) -> Output:
     return Output(name=column.name, type="class", classes=column.target_values()[0])
 
 
-def _check_fit(model: ModelKind, loss: Any, signature: Signature, targets: list[Column]) -> None:
+def _check_fit(model: ModelKind, loss: BaseModel, signature: Signature, targets: list[Column]) -> None:
     task, name = signature.task, losses.name_of(loss)
     if task not in model.tasks:
         message = f"{model.kind} is for {', '.join(sorted(model.tasks))}, and the task is {task}; use mlp, say"
@@ -293,7 +294,7 @@ def _check_time(split: SplitSpec, inputs: list[Input]) -> None:
             raise InvalidSpec(Fault("/split/time", message))
 
 
-def _check_training(spec: TrainingSpec, settings: training.TrainingSettings, optimizer: Any, rows: int) -> None:
+def _check_training(spec: TrainingSpec, settings: ResolvedSettings, optimizer: BaseModel, rows: int) -> None:
     size = spec.training.batch_size
     if isinstance(size, int) and size > rows:
         message = f'{size} is more than the {rows} training rows; use "full" for all of them at once'

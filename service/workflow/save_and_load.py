@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from service.workflow.errors import InvalidData, InvalidSpec
 from service.workflow.model import Model, restore
 from service.workflow.signature import Signature
-from service.workflow.spec import TrainingSpec
+from service.workflow.spec import ResolvedSpec
 from service.workflow.tensor_file import write
 
 
@@ -34,7 +34,7 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise InvalidData("the state_dict is no safetensors file") from error
 
 
-def load(spec: TrainingSpec, signature: Signature, path: Path) -> Model:
+def load(spec: ResolvedSpec, signature: Signature, path: Path) -> Model:
     """The model, ready to predict.
 
     Raises:

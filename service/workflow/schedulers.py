@@ -75,7 +75,7 @@ FAMILY = Family(
     },
 )
 
-Scheduler = Annotated[Any, FAMILY]
+Scheduler = Annotated[BaseModel, FAMILY]
 
 
 class Schedule:

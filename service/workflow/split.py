@@ -35,6 +35,12 @@ class SplitSpec(Specification):
     column: Name | None = Field(default=None, description="a column that says train, validation or test")
 
 
+class ResolvedSplit(SplitSpec):
+    """The split with every default filled in. An absent `train` beside named parts stays so: it depends on the rows."""
+
+    seed: int = Field(ge=0, lt=2**63)
+
+
 @dataclass(frozen=True)
 class Split:
     """The rows of each part, as int64 indices into the table."""
@@ -53,8 +59,8 @@ class Split:
         return {name: hashlib.sha256(self.part(name).numpy().astype("<i8").tobytes()).hexdigest() for name in PARTS}
 
 
-def resolve(spec: SplitSpec | None, seed: int, schema: Schema) -> SplitSpec:
-    """The split with every default filled in; an absent `train` beside named parts stays so: it depends on the rows.
+def resolve(spec: SplitSpec | None, seed: int, schema: Schema) -> ResolvedSplit:
+    """Fills in what the split leaves out; `seed` is the training's.
 
     Raises:
         InvalidSpec: a column that cannot be split by, parts that do not add up, or a part without rows.
@@ -66,7 +72,8 @@ def resolve(spec: SplitSpec | None, seed: int, schema: Schema) -> SplitSpec:
     if spec.column is not None:
         filled = dict.fromkeys(PARTS)
     ordered = {"shuffle": False} if spec.time is not None or spec.column is not None else {}
-    resolved = spec.model_copy(update=filled | ordered | {"seed": seed if spec.seed is None else spec.seed})
+    seeded = {"seed": seed if spec.seed is None else spec.seed}
+    resolved = ResolvedSplit.model_validate(dict(spec) | filled | ordered | seeded)
     for name, count in sizes(resolved, schema).items():
         if not count and (name == "train" or named.get(name)):
             raise InvalidSpec(Fault(f"/split/{name}", f"no row of {schema.rows} is left for this part"))
@@ -95,7 +102,7 @@ def columns(spec: SplitSpec, schema: Schema) -> dict[str, Wanted]:
     return made
 
 
-def split(spec: SplitSpec, table: Table) -> Split:
+def split(spec: ResolvedSplit, table: Table) -> Split:
     """The rows of each part. Shuffling has a generator of its own.
 
     Raises:
@@ -114,7 +121,7 @@ def split(spec: SplitSpec, table: Table) -> Split:
     return made
 
 
-def _order(spec: SplitSpec, table: Table, rows: int) -> torch.Tensor:
+def _order(spec: ResolvedSplit, table: Table, rows: int) -> torch.Tensor:
     if spec.time is not None:
         times = table.columns[spec.time]
         assert not isinstance(times, Texts)  # noqa: S101 - it was read as a time
@@ -127,10 +134,10 @@ def _order(spec: SplitSpec, table: Table, rows: int) -> torch.Tensor:
     return order if spec.stratify is None else _interleaved(table.columns[spec.stratify], order)
 
 
-def _shuffled(spec: SplitSpec, count: int) -> torch.Tensor:
+def _shuffled(spec: ResolvedSplit, count: int) -> torch.Tensor:
     if not spec.shuffle:
         return torch.arange(count)
-    return torch.randperm(count, generator=torch.Generator().manual_seed(spec.seed or 0))
+    return torch.randperm(count, generator=torch.Generator().manual_seed(spec.seed))
 
 
 def _interleaved(column: Numbers | Texts, order: torch.Tensor) -> torch.Tensor:
@@ -144,7 +151,7 @@ def _interleaved(column: Numbers | Texts, order: torch.Tensor) -> torch.Tensor:
     return order[torch.from_numpy(np.argsort(place, kind="stable"))]
 
 
-def _by_group(spec: SplitSpec, column: Numbers | Texts, rows: int) -> Split:
+def _by_group(spec: ResolvedSplit, column: Numbers | Texts, rows: int) -> Split:
     """Whole groups, one after another, each to the part in which its middle row would stand."""
     counts = _counts(spec, rows)
     cuts = np.cumsum([counts["train"], counts["validation"]])

@@ -24,13 +24,15 @@ class EMA(Specification):
     decay: float = Field(default=0.999, ge=0, lt=1)
 
 
+Epochs = Annotated[int, Field(ge=0, le=10_000_000)]
+BatchSize = Annotated[int, Field(ge=1)] | Literal["full"]
+
+
 class TrainingSettings(Specification):
     """How long, in what steps, from which seed, on what."""
 
-    epochs: int | None = Field(default=None, ge=0, le=10_000_000, description="100, or what the model's formula says")
-    batch_size: Annotated[int, Field(ge=1)] | Literal["full"] | None = Field(
-        default=None, description='rows in a step, or "full"; 256'
-    )
+    epochs: Epochs | None = Field(default=None, description="100, or what the model's formula says")
+    batch_size: BatchSize | None = Field(default=None, description='rows in a step, or "full"; 256')
     seed: int = Field(default=0, ge=0, lt=2**63)
     device: str = Field(
         default="auto", pattern=r"^(auto|cpu|cuda(:[0-9]{1,2})?)$", description="auto, cpu, cuda, cuda:N"
@@ -47,7 +49,14 @@ class TrainingSettings(Specification):
     deterministic: bool = True
 
 
-def resolve(given: TrainingSettings, defaults: dict[str, Any], train_rows: int, stops_early: bool) -> TrainingSettings:
+class ResolvedSettings(TrainingSettings):
+    """The settings with every default filled in."""
+
+    epochs: Epochs
+    batch_size: BatchSize
+
+
+def resolve(given: TrainingSettings, defaults: dict[str, Any], train_rows: int, stops_early: bool) -> ResolvedSettings:
     """The settings with every default filled in: first those of the model's kind, then the general ones."""
     filled: dict[str, Any] = {
         "epochs": EPOCHS,
@@ -57,4 +66,4 @@ def resolve(given: TrainingSettings, defaults: dict[str, Any], train_rows: int, 
     }
     # Of these only early stopping can be null in so many words.
     kept = {name for name in given.model_fields_set if name == "early_stopping" or getattr(given, name) is not None}
-    return given.model_copy(update={name: value for name, value in filled.items() if name not in kept})
+    return ResolvedSettings.model_validate({**filled, **{name: getattr(given, name) for name in kept}})

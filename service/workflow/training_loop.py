@@ -39,7 +39,7 @@ def train(
     course = Course(learner, parts["train"])
     if saved is not None:
         course.load(saved)
-    while course.epoch <= (learner.settings.epochs or 0):
+    while course.epoch <= learner.settings.epochs:
         with divergence(learner, course.epoch):
             losses = {"train_loss": _train_epoch(course, after_step)}
             if len(parts["validation"]):

@@ -20,10 +20,9 @@ from service.jobs.json_channel import Lines
 from service.use_cases.checkpoints import BETWEEN_LOOKS, Checkpoints
 from service.use_cases.train import HISTORY, train
 from service.workflow import checkpoint
-from service.workflow.resolve import resolve
 from service.workflow.spec import parse
 from service.workflow.state import State
-from tests.workflow.learning import spec
+from tests.workflow.learning import resolved_from, spec
 
 MLP = {"kind": "mlp", "hidden": [16], "dropout": 0.2}
 
@@ -135,7 +134,7 @@ def job(home: Path, number: int, **more: Any) -> dict[str, Any]:
     """A job as the runner hands it over."""
     value = spec("price", model=MLP, training={"epochs": 3000, "batch_size": 28})
     parsed = parse(value)
-    resolved = resolve(parsed, parsed.data.schema_of_table())  # type: ignore[union-attr] # no stored data set here
+    resolved = resolved_from(parsed)
     Store.open(home / "store")
     folder = home / f"attempt{number}"
     folder.mkdir(exist_ok=True)

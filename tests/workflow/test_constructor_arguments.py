@@ -13,11 +13,10 @@ from service.workflow import losses, optimizers, schedulers
 from service.workflow.errors import InvalidData, InvalidSpec, TrainingDiverged
 from service.workflow.model import draft_network
 from service.workflow.models import KINDS
-from service.workflow.resolve import resolve
-from service.workflow.spec import parse
+from service.workflow.spec import parse, parse_resolved
 from service.workflow.torch_registry import Family
 from tests.examples import examples
-from tests.workflow.learning import train
+from tests.workflow.learning import resolved_from, train
 
 RECORDS = [
     {"x": float(i), "z": i * i % 5, "y": 0.5 * i, "n": i, "c": i % 3, "b": bool(i % 2), "d": bool(i % 3)}
@@ -79,7 +78,7 @@ def check(part: str, value: dict[str, Any]) -> None:
     began = time.process_time()
     try:
         parsed = parse(value)
-        resolved = resolve(parsed, parsed.data.schema_of_table())  # type: ignore[union-attr] # no stored data set here
+        resolved = resolved_from(parsed)
         draft_network(resolved.spec, resolved.signature, resolved.columns)
         orjson.dumps(resolved.spec.to_json())
     except InvalidSpec as refusal:
@@ -165,13 +164,16 @@ def test_a_scheduler_that_the_optimizer_cannot_follow_is_a_fault() -> None:
     value = spec("scheduler", {"name": "CyclicLR", **NEEDED["CyclicLR"]}) | {"optimizer": {"name": "Adagrad"}}
     parsed = parse(value)
     with pytest.raises(InvalidSpec, match="cannot steer Adagrad: optimizer must support momentum") as refusal:
-        resolve(parsed, parsed.data.schema_of_table())  # type: ignore[union-attr] # no stored data set here
+        resolved_from(parsed)
     assert refusal.value.faults[0].pointer == "/scheduler"
 
 
 def test_what_was_kept_is_read_without_asking_torch_again() -> None:
-    value = spec("scheduler", {"name": "ConstantLR", "factor": 0.0})
-    assert parse(value, kept=True).to_json()["scheduler"]["factor"] == 0
+    value = resolved_from(parse(spec("scheduler", {"name": "ConstantLR", "factor": 0.5}))).spec.to_json()
+    value["scheduler"]["factor"] = 0.0
+    assert parse_resolved(value).to_json() == value
+    with pytest.raises(InvalidSpec):
+        parse_resolved(value, try_torch=True)
 
 
 DEEP = {"kind": "mlp", "hidden": [3, 3], "activation": "ELU"}

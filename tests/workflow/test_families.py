@@ -13,7 +13,7 @@ from service.workflow.models import layers
 from service.workflow.spec import parse
 from service.workflow.tasks import Task
 from service.workflow.torch_words import in_one_line
-from tests.workflow.learning import spec, train
+from tests.workflow.learning import resolved_from, spec, train
 
 TARGETS = {Task.REGRESSION: "price", Task.BINARY: "dear", Task.MULTICLASS: "kind", Task.MULTILABEL: ["large", "old"]}
 ITS_OWN_RATE = {"Adadelta", "Adafactor", "LBFGS"}
@@ -187,11 +187,10 @@ def test_a_stack_of_layers_is_told_its_sizes() -> None:
 )
 def test_layers_that_do_not_meet_are_named(stack: list[Any], pointer: int | str, says: str) -> None:
     from service.workflow.model import draft_network
-    from service.workflow.resolve import resolve
 
     with pytest.raises(InvalidSpec) as refusal:
         parsed = parse(spec("price", model={"kind": "layers", "layers": stack}))
-        resolved = resolve(parsed, parsed.data.schema_of_table())  # type: ignore[union-attr] # no stored data set here
+        resolved = resolved_from(parsed)
         draft_network(resolved.spec, resolved.signature, resolved.columns)
     fault = refusal.value.faults[0]
     assert fault.pointer.startswith(f"/model/layers{'' if pointer == '' else f'/{pointer}'}")

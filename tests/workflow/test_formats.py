@@ -22,6 +22,7 @@ from service.workflow.errors import InvalidData, InvalidSpec
 from service.workflow.resolve import resolve
 from service.workflow.spec import parse
 from tests.examples import examples
+from tests.workflow.learning import no_dataset
 
 RECORDS: list[dict[str, Any]] = [
     {"n": 1.5, "i": 3, "c": "red", "b": True, "t": "2024-01-01T10:00:00"},
@@ -79,7 +80,7 @@ def test_every_format_gives_the_table_that_rows_give(tmp_path: Path, media_type:
     assert len(found.head) == 4
     assert [column.missing for column in schema.columns] == [1, 0, 1, 1, 1]
     assert schema.columns[1].values == [-6, 3, 4, 5]
-    from_rows = RowsData(records=RECORDS, target="i").load(WANTED)
+    from_rows = RowsData(records=RECORDS, target="i").load(lambda _: WANTED, no_dataset, tmp_path).table
     assert values(read(path, media_type, schema, WANTED, tmp_path)) == values(from_rows)
 
 

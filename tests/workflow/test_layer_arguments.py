@@ -11,9 +11,9 @@ from service.workflow.forward_cost import measure
 from service.workflow.inspection import count
 from service.workflow.model import check_step, draft_network
 from service.workflow.models import layers
-from service.workflow.resolve import resolve
 from service.workflow.spec import parse
 from tests.examples import examples
+from tests.workflow.learning import resolved_from
 
 RECORDS = [{**{f"x{k}": float(i * k % 7) for k in range(12)}, "y": 0.5 * i} for i in range(20)]
 NUMBERS = st.sampled_from([0, 1, 2, 3, 4, -1, 12, 0.0, 0.5, -2.0, 1e308, 2**31, 2**63 - 1])
@@ -38,7 +38,7 @@ def draft(stack: list[dict[str, Any]]) -> None:
         "model": {"kind": "layers", "layers": stack},
     }
     spec = parse(value)
-    resolved = resolve(spec, spec.data.schema_of_table())  # type: ignore[union-attr] # no stored data set here
+    resolved = resolved_from(spec)
     network = draft_network(resolved.spec, resolved.signature, resolved.columns)
     cost = measure(network.eval(), resolved.columns)
     if count(network) <= SMALL and cost.bytes <= SMALL and cost.work <= SMALL:

@@ -48,7 +48,7 @@ def test_a_spec_that_names_only_its_data_learns() -> None:
         test, baseline = lesson.learned.evaluation.metrics["test"], lesson.learned.evaluation.metrics["baseline"]
         score = "r2" if target == "price" else "accuracy"
         assert (test[score] or 0) > least > (baseline[score] or 0)
-        assert lesson.resolved.spec.model.kind == "tabm"  # type: ignore[union-attr] # resolved
+        assert lesson.resolved.spec.model.kind == "tabm"
 
 
 def test_early_stopping_goes_back_to_the_best() -> None:

@@ -11,6 +11,7 @@ from service.workflow.models import ModelKind
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.spec import EXAMPLE, parse
 from service.workflow.tasks import Task
+from tests.workflow.learning import resolved_from
 
 SIGNATURE = Signature(
     task=Task.REGRESSION, inputs=[Input(name="x", type="number")], outputs=[Output(name="y", type="number")]
@@ -29,7 +30,7 @@ class Ratio(ModelKind):
 
 @pytest.mark.parametrize(("by", "why"), [(0, "division"), (-2, "negative")])
 def test_what_it_raises_is_a_fault_of_the_spec(by: int, why: str) -> None:
-    spec = parse(EXAMPLE)
+    spec = resolved_from(parse(EXAMPLE)).spec
     spec = spec.model_copy(update={"model": Ratio(by=by)})
     with pytest.raises(InvalidSpec) as refused:
         draft_network(spec, SIGNATURE, 1)

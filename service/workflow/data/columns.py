@@ -1,9 +1,10 @@
-"""The fields that every kind of data shares: what to learn, and from what."""
+"""The fields that the kinds of data with columns share: targets, features, task."""
 
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator
 
+from service.workflow.data.data_kind import DataKind
 from service.workflow.data.types.names import ColumnType, ListedName, Name
 from service.workflow.spec_base import COUNTED, Specification
 from service.workflow.tasks import Task
@@ -30,7 +31,7 @@ Features = Annotated[
 ]
 
 
-class Columns(Specification):
+class Columns(DataKind):
     """What to learn, and from what."""
 
     target: Name | list[ListedName] = Field(description="the column, or columns, to learn")

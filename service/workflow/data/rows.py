@@ -4,17 +4,19 @@ import hashlib
 from collections.abc import Mapping
 from functools import cached_property
 from itertools import chain
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
 import orjson
 from pydantic import PlainValidator, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from service.workflow.data.columns import Columns
+from service.workflow.data.data_kind import ChooseColumns, FindDataset, LoadedData
 from service.workflow.data.formats.records import column_of
 from service.workflow.data.records_schema import schema_of
 from service.workflow.data.schema import MOST_COLUMNS, Schema, how_of
-from service.workflow.data.table import Table, Wanted
+from service.workflow.data.table import Table
 from service.workflow.data.types.names import LONGEST_NAME
 from service.workflow.data.values import InvalidValue, column
 from service.workflow.errors import InvalidData
@@ -95,25 +97,26 @@ class RowsData(Columns):
         """The fields of the records, in order of first appearance."""
         return list(dict.fromkeys(chain.from_iterable(self.records)))
 
-    def schema_of_table(self) -> Schema:
-        """The columns, with the types inferred from their values."""
-        return schema_of(self.records, self.names)
+    def survey(self, find: FindDataset) -> tuple[Self, Schema]:
+        """The schema has the types inferred from the values."""
+        return self, schema_of(self.records, self.names)
 
-    def fingerprint(self) -> str:
-        """The SHA-256 of the records."""
-        return hashlib.sha256(orjson.dumps(self.records, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-    def load(self, wanted: Mapping[str, Wanted]) -> Table:
-        """The wanted columns of the records.
+    def load(self, choose: ChooseColumns, find: FindDataset, scratch: Path) -> LoadedData:
+        """The chosen columns of the records; the digest is the SHA-256 of the records as JSON.
 
         Raises:
-            InvalidData: a value is not of the wanted type; the row is named.
+            InvalidData: a value is not of the wanted type; the column and record are named.
         """
-        schema = self.schema_of_table()
+        schema = schema_of(self.records, self.names)
         columns = {}
-        for name, each in wanted.items():
+        for name, each in choose(schema).items():
             try:
                 columns[name] = column(column_of(self.records, name), each, how_of(schema, name))
             except InvalidValue as error:
                 raise InvalidData(f"the column {shown(name)}, record {error.row}: {error}") from None
-        return Table(columns)
+        digest = hashlib.sha256(orjson.dumps(self.records, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        return LoadedData(Table(columns), {"digest": digest})
+
+    def to_json(self) -> dict[str, Any]:
+        """The records are JSON already: pydantic would copy each value again, without releasing the interpreter."""
+        return {**self.model_dump(mode="json", exclude={"records"}), "records": self.records}
