@@ -9,10 +9,9 @@ from typing import Any
 from fastapi import Request
 
 from model_store.os_errors import storage_errors
-from service.api.dependencies import parts_of
+from service.api.dependencies import services_of
 from service.api.errors import TooLarge, UnsupportedMediaType
 from service.api.json import decode_json, json_weight
-from service.api.pools import pools, write
 from service.serving.content_coding import Decompressor, decompress, decompressor
 
 MOST_JSON_BYTES = 16 * 2**20
@@ -48,8 +47,8 @@ async def decoded_body(request: Request, absent: Any = NO_DEFAULT) -> AsyncItera
     Raises:
         As `read_json`.
     """
-    parts = await parts_of(request)
-    with parts.bodies.share() as share:
+    services = await services_of(request)
+    with services.bodies.share() as share:
         coding = _decompressor(request, MOST_JSON_BYTES)
         chunks = []
         async for chunk in _as_they_come(request, MOST_JSON_BYTES):
@@ -64,7 +63,7 @@ async def decoded_body(request: Request, absent: Any = NO_DEFAULT) -> AsyncItera
                 share.take(json_weight(content))
             return absent if not content and absent is not NO_DEFAULT else decode_json(content)
 
-        yield decoded() if coding is None and len(body) <= LARGE else await pools().planning.run(decoded)
+        yield decoded() if coding is None and len(body) <= LARGE else await services.pools.planning.run(decoded)
 
 
 @contextmanager
@@ -99,14 +98,14 @@ async def hand_on(request: Request, most: int, take: Callable[[bytes], object]) 
     Raises:
         TooLarge, InvalidCoding: there are more bytes than `most`, or they are not what Content-Encoding says.
     """
-    coding = _decompressor(request, most)
+    coding, pools = _decompressor(request, most), (await services_of(request)).pools
 
     def pass_on(chunk: bytes) -> None:
         for piece in (chunk,) if coding is None else coding.pieces(chunk):
             take(piece)
 
     async for chunk in _as_they_come(request, most):
-        await write(pass_on, chunk)
+        await pools.write(pass_on, chunk)
     if coding is not None:
         coding.end()
 

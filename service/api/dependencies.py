@@ -1,50 +1,62 @@
-"""The parts that routes work with, put together in `service/app.py` and reached through the request."""
+"""The services that routes work with: opened by the application's lifespan, and passed to routes as a dependency."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
 from model_store import Store
 from service.access.audit import Audit
 from service.access.keyring import Keyring
+from service.api.holder import Holder
+from service.api.pools import Pools
 from service.jobs.feed import Feed
 from service.jobs.journal import Journal
 from service.serving.memory_budget import MemoryBudget
 from service.serving.warm_models import WarmModels
+from service.telemetry.metrics import Metrics
 from service.use_cases.artifacts import Artifacts
-from service.use_cases.current_versions import CurrentVersions
+from service.use_cases.current_versions import CurrentVersions, Key
 from service.use_cases.submit_training import Limits
 from service.use_cases.upload_dataset import Surveys
 
+if TYPE_CHECKING:
+    from service.telemetry.traces import Traces
+
 
 @dataclass(frozen=True)
-class Parts:
-    """What the service is made of."""
+class Services:
+    """What a running application consists of."""
 
     store: Store
     journal: Journal
     feed: Feed
-    wake: Callable[[], None]  # whoever runs trainings, in this process or another
+    wake: Callable[[], None]  # wakes the runner of trainings, in this process or another
+    drain: Callable[[], None]  # ends long waits and starts no more trainings, before a stop; also from a signal handler
     warm: WarmModels
     current: CurrentVersions
+    default_model: Key | None  # the model that `/invocations` predicts with
     temporary: Path
     plots: Artifacts
     exports: Artifacts
     surveys: Surveys
+    pools: Pools
     max_upload_bytes: int
     limits: Limits
     keyring: Keyring
     audit: Audit
     bodies: MemoryBudget
+    metrics: Metrics
+    traces: "Traces | None"
+    exposition: Callable[[], Awaitable[bytes]]  # the body of `/metrics`; raises TimeoutError
 
 
-async def parts_of(request: Request) -> Parts:
-    """The parts of the app that serves this request. It waits for nothing, and so is no work for a thread."""
-    parts: Parts = request.app.state.parts
-    return parts
+async def services_of(request: Request) -> Services:
+    """The services of the app that serves this request. A coroutine, so that FastAPI does not run it in a thread."""
+    holder: Holder[Services] = request.app.state.services  # set by create_app
+    return holder.get()
 
 
-Service = Annotated[Parts, Depends(parts_of)]
+Service = Annotated[Services, Depends(services_of)]

@@ -17,15 +17,13 @@ Predictions have threads of their own (`service/api/predictions/endpoint.py`, `s
 import asyncio
 import contextlib
 import functools
-import inspect
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar
 
-from fastapi import Request, Response
-from fastapi.routing import APIRoute
+from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from service.api.errors import TooManyRequests
@@ -34,7 +32,7 @@ from service.use_cases.cancellation import CLIENT_LEFT, Cancelled
 
 T = TypeVar("T")
 
-_request: ContextVar[Request] = ContextVar("request")
+REQUEST: ContextVar[Request] = ContextVar("request")  # set by the route that handles it
 
 
 class Pool:
@@ -93,7 +91,7 @@ class Pool:
 
 
 class Pools:
-    """All of them."""
+    """All pools of an application."""
 
     def __init__(self) -> None:
         self.reading = Pool("reading", threads=8, waiting=512)
@@ -102,59 +100,15 @@ class Pools:
         self.uploads = Pool("uploads", threads=4, waiting=32, in_steps=True)
         self.writing = ThreadPoolExecutor(4, "writing")
 
+    async def write(self, work: Callable[[bytes], T], piece: bytes) -> T:
+        """Writes a piece of a body in a thread, so that a slow disk delays no other request."""
+        return await asyncio.get_running_loop().run_in_executor(self.writing, work, piece)
+
     def close(self) -> None:
-        """They end."""
+        """Closes every pool."""
         for each in (self.reading, self.files, self.planning, self.uploads):
             each.close()
         self.writing.shutdown(wait=False)
-
-
-class PooledRoute(APIRoute):
-    """A route whose function, if it blocks, runs in the pool `reading`, or in the one that it names by `pool`."""
-
-    def __init__(self, path: str, endpoint: Callable[..., Any], **about: Any) -> None:
-        super().__init__(path, endpoint if inspect.iscoroutinefunction(endpoint) else _pooled(endpoint), **about)
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Lets the pools know whose request it is."""
-        handle = super().get_route_handler()
-
-        async def known(request: Request) -> Response:
-            _request.set(request)
-            return await handle(request)
-
-        return known
-
-
-def pool(name: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
-    """Says in which pool the function of a route runs."""
-
-    def named(endpoint: Callable[..., T]) -> Callable[..., T]:
-        endpoint.pool = name  # type: ignore[attr-defined]
-        return endpoint
-
-    return named
-
-
-def pools() -> Pools:
-    """Those of the app that serves the request."""
-    found: Pools = _request.get().app.state.pools
-    return found
-
-
-async def write(work: Callable[[bytes], T], piece: bytes) -> T:
-    """Writes a piece of a body: a slow disk holds up nobody else."""
-    return await asyncio.get_running_loop().run_in_executor(pools().writing, work, piece)
-
-
-def _pooled(endpoint: Callable[..., T]) -> Callable[..., Coroutine[Any, Any, T]]:
-    name = getattr(endpoint, "pool", "reading")
-
-    @functools.wraps(endpoint)
-    async def run(*args: Any, **named: Any) -> T:
-        return await getattr(pools(), name).run(endpoint, *args, **named)  # type: ignore[no-any-return]
-
-    return run
 
 
 async def while_client_waits(waiting: Coroutine[Any, Any, T]) -> T:
@@ -163,7 +117,7 @@ async def while_client_waits(waiting: Coroutine[Any, Any, T]) -> T:
     Raises:
         ClientDisconnect: it has left.
     """
-    done, left = asyncio.ensure_future(waiting), asyncio.ensure_future(gone(_request.get().receive))
+    done, left = asyncio.ensure_future(waiting), asyncio.ensure_future(gone(REQUEST.get().receive))
     try:
         await asyncio.wait({done, left}, return_when=asyncio.FIRST_COMPLETED)
         if not done.done():
@@ -177,7 +131,7 @@ async def while_client_waits(waiting: Coroutine[Any, Any, T]) -> T:
 
 async def _before_client_leaves(place: Coroutine[Any, Any, Any], give_back: Callable[[], None]) -> None:
     """A place, unless the client leaves while he waits for it."""
-    got, left = asyncio.ensure_future(place), asyncio.ensure_future(gone(_request.get().receive))
+    got, left = asyncio.ensure_future(place), asyncio.ensure_future(gone(REQUEST.get().receive))
     try:
         await asyncio.wait({got, left}, return_when=asyncio.FIRST_COMPLETED)
     except asyncio.CancelledError:
@@ -196,7 +150,7 @@ async def _before_client_leaves(place: Coroutine[Any, Any, Any], give_back: Call
 
 async def _telling(client_left: threading.Event, done: asyncio.Future[T]) -> T:
     """What comes of the work, which is told when its client leaves."""
-    watch = asyncio.ensure_future(gone(_request.get().receive))
+    watch = asyncio.ensure_future(gone(REQUEST.get().receive))
     watch.add_done_callback(lambda each: None if each.cancelled() else client_left.set())
     try:
         return await asyncio.shield(done)

@@ -71,9 +71,10 @@ class Wire:
             del self._sums[number]
 
     def close(self) -> None:
-        """Says no more."""
-        self._listening.cancel()
-        self._writer.close()
+        """Closes the connection, if it was opened."""
+        if self._loop is not None:
+            self._listening.cancel()
+            self._writer.close()
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         with suppress(ConnectionError):

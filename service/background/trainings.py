@@ -38,6 +38,7 @@ BETWEEN_ROUNDS = 600.0  # seconds between two rounds of housekeeping
 LEFT_FOR = 86_400.0  # seconds after which a temporary file belongs to nobody
 ENTRY = "service.use_cases.train:train"
 NEEDS = ["torchmetrics.functional.classification"]
+WebhookSettings = tuple[Destinations, Signer | None]
 log = logging.getLogger(__name__)
 
 
@@ -51,9 +52,8 @@ class Trainings:
         watchers: are told what becomes of jobs here.
         changed: called with the id of every job that they change, from any thread.
         document: makes of a job what the receiver of a webhook is shown.
-
-    Raises:
-        WebhooksMisconfigured: their settings are not right.
+        audit: the audit log, whose old files are removed; closed by the caller.
+        webhooks: where webhooks may go, and who signs them.
     """
 
     def __init__(
@@ -64,14 +64,16 @@ class Trainings:
         watchers: Watchers,
         changed: Callable[[str], None],
         document: Callable[[Job], dict[str, Any]],
+        audit: Audit,
+        webhooks: WebhookSettings,
     ) -> None:
         self._settings = settings
         self._home = settings.home.resolve()
         self._store = store
         self._ownership = Ownership(self._home / "owners", all_here=settings.database_url is None)
-        self._webhooks = _webhooks(settings, engine, document)
+        self._webhooks = _webhooks(webhooks, engine, document)
         self._housekeeping = Housekeeping(engine)
-        self._audit = Audit(self._home / "audit")
+        self._audit = audit
 
         def told(job_id: str) -> None:
             changed(job_id)
@@ -160,7 +162,7 @@ def open_journal(settings: Settings) -> Engine:
     return open_database(journal_url(settings), known=not held.isdisjoint({"database", "journal"}))
 
 
-def webhook_settings(settings: Settings) -> tuple[Destinations, Signer | None]:
+def webhook_settings(settings: Settings) -> WebhookSettings:
     """Where webhooks may go, and who signs them if they may go anywhere.
 
     Raises:
@@ -208,8 +210,10 @@ def _runner(settings: Settings, home: Path, dispatch: Dispatch, ownership: Owner
     )
 
 
-def _webhooks(settings: Settings, engine: Engine, document: Callable[[Job], dict[str, Any]]) -> "Webhooks | None":
-    destinations, signer = webhook_settings(settings)
+def _webhooks(
+    webhooks: WebhookSettings, engine: Engine, document: Callable[[Job], dict[str, Any]]
+) -> "Webhooks | None":
+    destinations, signer = webhooks
     if signer is None:
         return None
     from service.jobs.outbox import Outbox

@@ -78,17 +78,14 @@ def serve(
 ) -> None:
     """Start the service."""
     from service import opening
-    from service.background.trainings import webhook_settings
-    from service.keys import open_keys
     from service.settings import Settings
+    from service.startup import start_up
 
     given = {"host": host, "port": port, "home": home, "workers": workers, "first_key": first_key, "insecure": insecure}
     settings = Settings.read(**{name: value for name, value in given.items() if value is not None})
     settings = opening.accept_loss(settings) if accept_loss else settings
-    # What is wrong is told quickly, before anything large is loaded; a first key is made once for all processes.
-    opening.check(settings)
-    open_keys(settings)
-    webhook_settings(settings)
+    # What is wrong is reported before anything large is loaded; a first key is created once for all processes.
+    startup = start_up(settings)
     if settings.workers > 1:
         from service.processes.supervisor import supervise
 
@@ -96,7 +93,7 @@ def serve(
     else:
         from service.app import serve
 
-        serve(settings)
+        serve(startup)
 
 
 @app.command()

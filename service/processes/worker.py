@@ -9,12 +9,15 @@ import os
 import signal
 import socket
 import sys
+from contextlib import ExitStack, closing
+from functools import partial
 
 from model_store import Store
+from service.access.audit import Audit
 from service.access.errors import AccessError
 from service.api.schemas.job import document
 from service.background.channel import Wire
-from service.background.trainings import Trainings, open_journal
+from service.background.trainings import Trainings, open_journal, webhook_settings
 from service.home import HomeError
 from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
 from service.jobs.journal import Journal
@@ -59,9 +62,12 @@ def secrets_from(connection: socket.socket) -> dict[str, str]:
 
 def answer(settings: Settings, wire: Wire, listeners: list[socket.socket]) -> None:
     """Answers requests, on sockets that others answer on, too."""
+    from service.startup import start_up
+
+    startup = start_up(settings)  # what is wrong is reported before anything large is loaded
     from service.app import serve
 
-    serve(settings, listeners, wire)
+    serve(startup, listeners, wire)
 
 
 async def train(settings: Settings, wire: Wire) -> None:
@@ -70,28 +76,31 @@ async def train(settings: Settings, wire: Wire) -> None:
     stop = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
-    engine = open_journal(settings)
-    forget_secrets()
-    store = Store.open(settings.home.resolve() / "store")
-    counted = Counted()
-    watchers = Watchers(counted.jobs, open_traces(Journal(engine).attempts))
-    trainings = Trainings(settings, engine, store, watchers, lambda job_id: wire.say("job", job_id), document)
-    counted.add(trainings.gauges())
-    wire.heed |= {
-        "wake": lambda _: trainings.wake(),
-        "job": lambda _: trainings.changed(),
-        "stop": lambda _: trainings.drain(),
-        "tell": lambda _: wire.say("told", families(counted.registry)),
-    }
-    trainings.start()
-    tidying = asyncio.create_task(trainings.tidy())
-    await wire.open()
-    await stop.wait()
-    tidying.cancel()
-    trainings.stop()
-    watchers.close()
-    wire.close()
-    engine.dispose()
+    with ExitStack() as stack:
+        engine = open_journal(settings)
+        stack.callback(engine.dispose)
+        stack.callback(wire.close)
+        forget_secrets()
+        home = settings.home.resolve()
+        store = Store.open(home / "store")
+        counted = Counted()
+        watchers = stack.enter_context(closing(Watchers(counted.jobs, open_traces(Journal(engine).attempts))))
+        audit = stack.enter_context(closing(Audit(home / "audit")))
+        changed = partial(wire.say, "job")
+        webhooks = webhook_settings(settings)
+        trainings = Trainings(settings, engine, store, watchers, changed, document, audit, webhooks)
+        counted.add(trainings.gauges())
+        wire.heed |= {
+            "wake": lambda _: trainings.wake(),
+            "job": lambda _: trainings.changed(),
+            "stop": lambda _: trainings.drain(),
+            "tell": lambda _: wire.say("told", families(counted.registry)),
+        }
+        trainings.start()
+        stack.callback(trainings.stop)
+        stack.callback(asyncio.create_task(trainings.tidy()).cancel)
+        await wire.open()
+        await stop.wait()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, disable_creat
 from prometheus_client.registry import Collector
 
 from service.telemetry.jobs import JobFigures
+from service.telemetry.predictions import PredictionFigures
 from service.telemetry.requests import RequestFigures
 
 
@@ -22,8 +23,10 @@ class Counted:
 
 
 class Metrics(Counted):
-    """The same of a process that answers: its figures of requests, too."""
+    """The same of a process that answers: its figures of requests and predictions, too."""
 
     def __init__(self) -> None:
         super().__init__()
         self.requests = RequestFigures(self.registry)
+        self.predictions = PredictionFigures()
+        self.add(self.predictions)

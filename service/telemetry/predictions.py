@@ -1,9 +1,9 @@
 """Figures of predictions for Prometheus: counted here without locks or labels, put into its form when it asks."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 SECONDS = (
@@ -54,13 +54,12 @@ class Histogram:
 
 
 class PredictionFigures(Collector):
-    """Latencies by model, version and stage, batch sizes, answers by status, and what the gauges say when asked."""
+    """Latencies by model, version and stage, batch sizes, and answers by status."""
 
-    def __init__(self, gauges: Callable[[], Iterable[tuple[str, str, float]]] = tuple) -> None:
+    def __init__(self) -> None:
         self._stages: dict[tuple[str, int, str], Histogram] = {}
         self._answers: dict[tuple[str, int, int], int] = {}
         self._versions: set[tuple[str, int]] = set()
-        self._gauges = gauges
 
     def observe(self, name: str, number: int, stage: str, value: float, times: int = 1) -> None:
         """A stage of a prediction took so many seconds; a batch had so many rows."""
@@ -115,11 +114,6 @@ class PredictionFigures(Collector):
         for (name, number, status), count in list(self._answers.items()):
             answers.add_metric([name, _text(number), str(status)], count)
         yield answers
-        for kind, about, value in self._gauges():
-            if kind.endswith("_total"):
-                yield CounterMetricFamily(kind, about, value=value)
-            else:
-                yield GaugeMetricFamily(kind, about, value=value)
 
     def describe(self) -> Iterator[Metric]:
         """Nothing beforehand: the client would otherwise collect at once."""

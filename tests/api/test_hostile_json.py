@@ -15,6 +15,7 @@ from service.api.predictions.codecs import NATIVE
 from service.api.schemas.documents import FORM
 from service.app import create_app
 from service.settings import Settings
+from service.startup import start_up
 from tests.api import json_cases
 from tests.api.live_server import LiveServer
 from tests.api.raw_socket import exchange
@@ -27,7 +28,7 @@ PARAMETERS = {"version": "1", "alias": "strict"}  # all others are the model `li
 def endpoints(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
     """Every method and path of the app that declares a body; paths with their parameters filled in. Files are no bodies of
     JSON, though a table may be one."""
-    app = create_app(Settings.read(home=tmp_path_factory.mktemp("unused")))
+    app = create_app(start_up(Settings.read(home=tmp_path_factory.mktemp("unused"))))
     found = []
     for path, item in app.openapi()["paths"].items():
         filled = re.sub(r"\{(\w+)[^}]*\}", lambda name: PARAMETERS.get(name[1], "line"), path)

@@ -9,6 +9,7 @@ import httpx
 from service.api.pagination import MOST_BYTES
 from service.app import create_app
 from service.settings import Settings
+from service.startup import start_up
 from service.workflow.spec import EXAMPLE
 
 NOTES = "n" * 2**20
@@ -17,10 +18,10 @@ JOBS = 7
 
 async def pages(home: Path) -> list[tuple[int, dict[str, Any]]]:
     """Of the jobs of an app in this process, with the bytes of each."""
-    app, found = create_app(Settings.read(home=home)), list[tuple[int, dict[str, Any]]]()
+    app, found = create_app(start_up(Settings.read(home=home))), list[tuple[int, dict[str, Any]]]()
     async with app.router.lifespan_context(app):
         for _ in range(JOBS):
-            app.state.parts.journal.submit("large", {**EXAMPLE, "notes": NOTES}, {})
+            app.state.services.get().journal.submit("large", {**EXAMPLE, "notes": NOTES}, {})
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             while not found or found[-1][1]["has_more"]:

@@ -14,6 +14,7 @@ from service.access.scopes import Scope
 from service.api.middleware.scopes import CHANGING, OPEN, TABLE, needed
 from service.app import create_app
 from service.settings import Settings
+from service.startup import start_up
 
 ADDRESSES = [tuple(address.split(" ")) for addresses in TABLE.values() for address in addresses]
 
@@ -25,7 +26,7 @@ def routes(app: Any) -> Iterator[Any]:
         yield from routes(inner) if inner is not None else [route]
 
 
-ROUTES = list(routes(create_app(Settings(home=Path("nowhere")))))
+ROUTES = list(routes(create_app(start_up(Settings(home=Path("nowhere"))))))
 TEMPLATES = sorted({route.path for route in ROUTES} | {path for _, path in ADDRESSES} | OPEN)
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "get", "BREW"]
 PART = st.one_of(

@@ -3,12 +3,15 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
 from service.api import problems
-from service.api.pools import Pool, PooledRoute, Pools, pool
+from service.api.holder import Holder
+from service.api.pools import Pool, Pools
+from service.api.routing import PooledRoute, pool
 from service.app import ROUTERS
 from service.use_cases.cancellation import check_cancelled
 
@@ -38,13 +41,10 @@ class Blocking:
         self.app = FastAPI()
         self.app.include_router(router)
         problems.install(self.app)
-        self.app.state.pools = Pools()
-        self.app.state.pools.planning = Pool("planning", 1, MOST, in_steps=True)
-
-    @property
-    def planning(self) -> Pool:
-        found: Pool = self.app.state.pools.planning
-        return found
+        pools = Pools()
+        pools.planning = self.planning = Pool("planning", 1, MOST, in_steps=True)
+        services = self.app.state.services = Holder[Any]()
+        services.value = SimpleNamespace(pools=pools)  # the only service that these routes use
 
     async def ask(self, path: str, left: asyncio.Event | None = None) -> tuple[int, dict[bytes, bytes]]:
         """Status and headers of the answer to a GET, by a client who stays until `left`."""

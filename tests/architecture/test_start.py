@@ -11,6 +11,7 @@ from pathlib import Path
 from model_store import Store
 from service.app import create_app
 from service.settings import Settings
+from service.startup import start_up
 from service.use_cases.submit_training import Limits, plan
 from service.workflow.spec import parse
 from tests.workflow.learning import spec, train
@@ -27,7 +28,7 @@ def submit():
         plan(Store.open(Path(sys.argv[1]) / "store"), submitted, LIMITS)
 
 async def start():
-    app = create_app(Settings.read(home=Path(sys.argv[1])))
+    app = create_app(start_up(Settings.read(home=Path(sys.argv[1]))))
     async with app.router.lifespan_context(app):
         print(*sys.modules, flush=True)
         submit()

@@ -8,10 +8,11 @@ from benchmarks.largest_requests import largest
 from service.api.predictions.codecs import READERS
 from service.app import create_app
 from service.settings import Settings
+from service.startup import start_up
 
 
 def test_every_route_and_format_has_its_largest_request(tmp_path: Path) -> None:
-    openapi = create_app(Settings(home=tmp_path)).openapi()
+    openapi = create_app(start_up(Settings(home=tmp_path))).openapi()
     names = [each.name for each in largest(openapi)]
     for path, item in openapi["paths"].items():
         for method, operation in item.items():

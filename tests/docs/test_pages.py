@@ -10,6 +10,7 @@ from service.api.problems import TABLE
 from service.app import create_app
 from service.jobs.job import MOVES
 from service.settings import Settings
+from service.startup import start_up
 from service.workflow import losses, optimizers, schedulers
 from service.workflow.data.dataset import DatasetData
 from service.workflow.data.formats import FORMATS
@@ -46,7 +47,7 @@ def test_every_setting_is_in_the_readme_with_its_default() -> None:
 
 def test_every_route_is_in_the_docs(tmp_path: Path) -> None:
     told = set(re.findall(r"^\| `([A-Z]+ /\S*)` \|", (DOCS / "http-api.md").read_text(), re.MULTILINE))
-    paths = create_app(Settings(home=tmp_path)).openapi()["paths"]
+    paths = create_app(start_up(Settings(home=tmp_path))).openapi()["paths"]
     routes = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
     assert told == routes | {"GET /"}
 

@@ -9,12 +9,12 @@ from model_store import Store, Version
 from model_store.errors import UNREADABLE, NotFound
 from service import __version__
 from service.api.bodies import decoded_body
-from service.api.dependencies import Parts, Service
+from service.api.dependencies import Service, Services
 from service.api.dialects.open_inference import OCTETS
 from service.api.dialects.refusals import described
 from service.api.errors import InvalidRequest
 from service.api.json import json_response
-from service.api.pools import PooledRoute, pools
+from service.api.routing import PooledRoute
 from service.api.schemas.documents import file_answer, json_body
 from service.serving import outputs
 from service.serving.tensors import BYTES, DTYPES
@@ -109,9 +109,9 @@ def models(service: Service) -> Response:
 
 
 @router.get("/models/stats", summary="Statistics of all that was predicted", response_model=dict[str, Any])
-def all_statistics(request: Request) -> Response:
+def all_statistics(service: Service) -> Response:
     """Of every version that has answered since the service started."""
-    figures: PredictionFigures = request.app.state.figures
+    figures = service.metrics.predictions
     return json_response({"model_stats": [_statistics(figures, *each) for each in sorted(figures.versions())]})
 
 
@@ -162,18 +162,19 @@ def configuration_of(service: Service, name: str, version: str) -> Response:
 
 
 @router.get("/models/{name}/stats", summary="Statistics of a model", response_model=dict[str, Any])
-def statistics(service: Service, request: Request, name: str) -> Response:
+def statistics(service: Service, name: str) -> Response:
     """Of each of its versions, since the service started."""
     numbers = service.store.models.numbers(name)
-    figures: PredictionFigures = request.app.state.figures
-    return json_response({"model_stats": [_statistics(figures, name, number) for number in numbers]})
+    return json_response(
+        {"model_stats": [_statistics(service.metrics.predictions, name, number) for number in numbers]}
+    )
 
 
 @router.get("/models/{name}/versions/{version}/stats", summary="Statistics of a version", response_model=dict[str, Any])
-def statistics_of(service: Service, request: Request, name: str, version: str) -> Response:
+def statistics_of(service: Service, name: str, version: str) -> Response:
     """Of that version, since the service started."""
     found = service.store.resolve(name, version)
-    return json_response({"model_stats": [_statistics(request.app.state.figures, name, found.number)]})
+    return json_response({"model_stats": [_statistics(service.metrics.predictions, name, found.number)]})
 
 
 @router.post(
@@ -209,7 +210,7 @@ async def index(service: Service, request: Request) -> Response:
     only_ready = (await _document(request)).get("ready", False)
     if not isinstance(only_ready, bool):
         raise InvalidRequest("/ready: expected true or false")
-    listed = await pools().reading.run(_index, service.store)
+    listed = await service.pools.reading.run(_index, service.store)
     return json_response([each for each in listed if each["state"] == "READY" or not only_ready])
 
 
@@ -224,7 +225,7 @@ async def load(service: Service, request: Request, name: str) -> Response:
     def loaded() -> None:
         warm(service.store, service.warm, choose(service.store, name, None))
 
-    await pools().files.run(loaded)
+    await service.pools.files.run(loaded)
     return Response()
 
 
@@ -237,7 +238,7 @@ async def load(service: Service, request: Request, name: str) -> Response:
 async def unload(service: Service, request: Request, name: str) -> Response:
     """Each of its versions leaves the memory. It stays ready: the next inference loads it again."""
     _parameters(await _document(request))
-    await pools().reading.run(_unload, service, name)
+    await service.pools.reading.run(_unload, service, name)
     return Response()
 
 
@@ -256,7 +257,7 @@ def _parameters(document: dict[str, Any]) -> dict[str, Any]:
     return parameters or {}
 
 
-def _unload(service: Parts, name: str) -> None:
+def _unload(service: Services, name: str) -> None:
     for number in service.store.models.numbers(name):
         try:
             service.warm.drop(service.store.models.get(name, number).digest)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 
 from service.api.bodies import MOST_JSON_BYTES
@@ -16,7 +16,6 @@ from service.api.dialects.refusals import described, with_error_code
 from service.api.dialects.tensorflow_serving import ROWS, plain
 from service.api.errors import UnsupportedMediaType
 from service.api.json import decode_json
-from service.api.pools import PooledRoute
 from service.api.predictions.codecs import (
     JSON,
     JSON_LINES,
@@ -29,12 +28,12 @@ from service.api.predictions.codecs import (
     accepted,
     read_envelope,
 )
+from service.api.routing import PooledRoute
 from service.api.schemas.documents import exactly_one, json_body, plain_refusal
 from service.serving.fast_json import PLACE, WORTH_IT, ValueList, of_list, without_lists
 from service.serving.formats.columns import invalid
 from service.serving.warm_models import Warm
 from service.strict_json import count_brackets
-from service.use_cases.current_versions import Key
 from service.workflow.errors import NotAvailable
 from service.workflow.spec_base import nearest
 
@@ -174,21 +173,15 @@ def _form(headers: Headers, _: Any) -> Form:
 SAGEMAKER = Dialect(_reader, _form, with_error_code)
 
 
-def default_model(request: Request) -> Key | None:
-    """The model that `/invocations` asks, if the settings name one."""
-    key: Key | None = request.app.state.default_model
-    return key
-
-
 @router.get(
     PING,
     summary="Whether the service can answer, for SageMaker",
     response_class=PlainTextResponse,
     responses=plain_refusal("The model is not in memory yet, or the service is about to stop."),
 )
-async def ping(request: Request, service: Service) -> Response:
+async def ping(service: Service) -> Response:
     """200 once the model that the settings name is in memory; at once if they name none."""
-    key = default_model(request)
+    key = service.default_model
     ready = not service.feed.closed and (key is None or service.current.last_known(key) is not None)
     return PlainTextResponse("\n", 200 if ready else 503)
 

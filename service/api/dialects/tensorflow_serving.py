@@ -19,8 +19,8 @@ from service.api.dialects.refusals import described, with_error
 from service.api.errors import UnsupportedMediaType
 from service.api.json import decode_json, json_response
 from service.api.path_converters import noun
-from service.api.pools import PooledRoute
 from service.api.predictions.codecs import JSON, Dialect, Form, Headers, Reader, Rows, read_envelope
+from service.api.routing import PooledRoute
 from service.api.schemas.documents import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, exactly_one, json_body
 from service.serving import outputs
 from service.serving.answers import NUMPY, Array

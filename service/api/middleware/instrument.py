@@ -1,11 +1,11 @@
 """What is seen of each request: its figures, its line in the access log and, where there are traces, its span."""
 
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from starlette.datastructures import State
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.middleware import access_log
@@ -14,6 +14,7 @@ from service.api.predictions.endpoint import Predictions
 from service.api.predictions.fast_path import Exchange
 from service.serving.stages import seen
 from service.telemetry.logs import begin
+from service.telemetry.requests import RequestFigures
 from service.use_cases.current_versions import Key
 
 if TYPE_CHECKING:
@@ -30,18 +31,19 @@ PREDICTIONS_OF_VERSION = "/v1/models/{name}/versions/{version}/predictions"
 class Watched:
     """An ASGI application around the framework."""
 
-    def __init__(self, app: ASGIApp, state: State) -> None:
+    def __init__(self, app: ASGIApp, requests: RequestFigures, traces: Callable[[], "Traces | None"]) -> None:
         self._app = app
-        self._state = state
+        self._requests = requests
+        self._open_traces = traces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes all on, and looks."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        traces: Traces | None = self._state.traces
+        traces = self._open_traces()
         state = scope.setdefault("state", {})
-        answer = _Answer(send, self._state.metrics.requests.streams)
+        answer = _Answer(send, self._requests.streams)
         with _span(traces, scope) as span:
             if traces is not None:
                 begin(traces.trace_id(span))
@@ -49,32 +51,32 @@ class Watched:
             try:
                 await self._app(scope, receive, answer)
             finally:
-                self._tell(scope, answer, span)
+                self._tell(scope, answer, traces, span)
 
-    def _tell(self, scope: Scope, answer: "_Answer", span: Any) -> None:
+    def _tell(self, scope: Scope, answer: "_Answer", traces: "Traces | None", span: Any) -> None:
         took = answer.end()
         route = getattr(scope.get("route"), "path_format", None)
         state = scope["state"]
         state.setdefault("job_id", scope.get("path_params", {}).get("job_id"))
         began_after = took if answer.began_after is None else answer.began_after
-        self._state.metrics.requests.answered(scope["method"], route, answer.status, began_after)
+        self._requests.answered(scope["method"], route, answer.status, began_after)
         access_log.write(scope, answer.status, took)
-        if self._state.traces is not None:
-            self._state.traces.answered(span, scope["method"], route, answer.status, state["job_id"])
+        if traces is not None:
+            traces.answered(span, scope["method"], route, answer.status, state["job_id"])
 
 
-def refused(state: State, scope: Scope, status: int, seconds: float) -> None:
+def refused(requests: RequestFigures, scope: Scope, status: int, seconds: float) -> None:
     """Tells of a request that was refused before anybody else saw it. It is in no trace."""
     begin(None)
     access_log.write(scope, status, seconds)
-    state.metrics.requests.answered(scope["method"], None, status, seconds)
+    requests.answered(scope["method"], None, status, seconds)
 
 
-def turned_away(state: State, method: str, path: str, status: int) -> None:
+def turned_away(requests: RequestFigures, method: str, path: str, status: int) -> None:
     """Tells of a connection that was ended before its request was whole."""
     begin(None)
     access_log.turned_away(method, path, status)
-    state.metrics.requests.answered(method, None, status, 0.0)
+    requests.answered(method, None, status, 0.0)
 
 
 class WatchedPredictions:

@@ -1,8 +1,8 @@
 """What stands before the framework: requests for predictions are answered here, all others go on to it."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
-from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.dialects.registry import asked
@@ -17,27 +17,28 @@ from service.use_cases.current_versions import Key
 class Front:
     """An ASGI application around another. The routes in `service/api/routes/predictions.py` say the same in OpenAPI."""
 
-    def __init__(self, app: ASGIApp, state: State) -> None:
+    def __init__(
+        self, app: ASGIApp, default_model: Key | None, predictions: Callable[[], Predictions | WatchedPredictions]
+    ) -> None:
         self._app = app
-        self._state = state
+        self._default_model = default_model
+        self._predictions = predictions
         self.asked_before = lru_cache(maxsize=4096)(self.asked)  # for paths that are not long
 
     def asked(self, path: str) -> tuple[Key, Dialect] | None:
         """Who a POST to this path asks for a prediction, and in which dialect; None for every other path."""
         key = meant(path)
-        return (key, NATIVE) if key is not None else asked(path, self._state.default_model)
+        return (key, NATIVE) if key is not None else asked(path, self._default_model)
 
     def short(self, exchange: Exchange) -> bool:
         """Whether a prediction is answered the short way."""
-        predictions: Predictions | WatchedPredictions = self._state.predictions
-        return predictions.short(exchange)
+        return self._predictions().short(exchange)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, or passes on. A method that is not for predictions is the framework's to refuse."""
         if scope["type"] == "http" and scope["method"] in ("POST", "GET", "HEAD"):
             found = self.asked(scope["path"])
             if found is not None and (scope["method"] == "POST" or found[1] is NATIVE):
-                predictions: Predictions | WatchedPredictions = self._state.predictions
-                await predictions(found[0], scope, receive, send, found[1])
+                await self._predictions()(found[0], scope, receive, send, found[1])
                 return
         await self._app(scope, receive, send)

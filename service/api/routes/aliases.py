@@ -10,12 +10,12 @@ from model_store import Entry
 from model_store.errors import AliasCorrupt, AliasNotFound, StoreError
 from service.access.audit import note
 from service.api.bodies import read_json
-from service.api.dependencies import Parts, Service
+from service.api.dependencies import Service, Services
 from service.api.errors import InvalidRequest
 from service.api.json import json_response
 from service.api.pagination import After, Limit, cut, page_response
-from service.api.pools import PooledRoute
 from service.api.problems import answer_for
+from service.api.routing import PooledRoute
 from service.api.schemas import documents
 from service.api.schemas.documents import ALIAS_EXAMPLE, ALIAS_SCHEMA, LARGEST_VERSION, PROBLEMS, json_body
 
@@ -110,12 +110,12 @@ def rollback(service: Service, name: str, alias: str, if_match: IfMatch = None) 
     return _answer(name, alias, entry)
 
 
-def _check_model(service: Parts, name: str) -> None:
+def _check_model(service: Services, name: str) -> None:
     """Without the model it is the model that is not found, not its alias."""
     service.store.models.latest_number(name)
 
 
-def _number(service: Parts, name: str, alias: str) -> int:
+def _number(service: Services, name: str, alias: str) -> int:
     """Of the entry in force; 0 where there is none, or none that can be read."""
     try:
         return service.store.aliases.get(name, alias).number
@@ -123,7 +123,7 @@ def _number(service: Parts, name: str, alias: str) -> int:
         return 0
 
 
-def _note(service: Parts, name: str, alias: str, entry: Entry) -> None:
+def _note(service: Services, name: str, alias: str, entry: Entry) -> None:
     """Tells the audit log of the new entry, and of the one before, whoever has made that."""
     try:
         last = service.store.aliases.before(name, alias, entry.number)

@@ -8,7 +8,7 @@ from service.access.audit import ID
 from service.api.dependencies import Service
 from service.api.errors import InvalidRequest
 from service.api.pagination import Limit, page_response
-from service.api.pools import PooledRoute
+from service.api.routing import PooledRoute
 from service.api.schemas import documents
 from service.api.schemas.documents import PROBLEMS
 

@@ -16,7 +16,7 @@ from service.api.bodies import body_on_disk, media_type
 from service.api.dependencies import Service
 from service.api.errors import UnsupportedMediaType
 from service.api.json import json_response
-from service.api.pools import PooledRoute, pool, pools
+from service.api.routing import PooledRoute, pool
 from service.api.schemas import documents
 from service.api.schemas.documents import PROBLEMS, file_answer, file_body
 from service.use_cases.import_bundle import import_bundle
@@ -64,13 +64,13 @@ async def take(request: Request, service: Service, name: str) -> Response:
     check_name(name)
     if media_type(request) not in (ZIP, "application/octet-stream"):
         raise UnsupportedMediaType(f"expected Content-Type: {ZIP}")
-    pools().uploads.check()
+    service.pools.uploads.check()
     async with body_on_disk(request, service.temporary, service.max_upload_bytes) as path:
         limits = service.max_upload_bytes, service.limits.model_bytes
-        version, new = await pools().uploads.run(import_bundle, service.store, name, path, *limits)
+        version, new = await service.pools.uploads.run(import_bundle, service.store, name, path, *limits)
     if new:
         note("version.imported", f"{name}/{version.number}", after=version.digest)
-    await pools().reading.run(service.current.follow_publish, name, version.number)
+    await service.pools.reading.run(service.current.follow_publish, name, version.number)
     answer = {"name": name, "version": version.number, "digest": version.digest, "created_at": version.created_at}
     location = {"Location": f"/v1/models/{name}/versions/{version.number}"}
     return json_response(answer, 201 if new else 200, location)

@@ -12,8 +12,9 @@ from service.api.bodies import own_folder, read_json
 from service.api.dependencies import Service
 from service.api.json import json_response
 from service.api.pagination import After, Limit, cut, newest_first, page_response
-from service.api.pools import PooledRoute, while_client_waits
+from service.api.pools import while_client_waits
 from service.api.reading_options import changes_of
+from service.api.routing import PooledRoute
 from service.api.schemas import documents
 from service.api.schemas.dataset import dataset_document, listed_dataset
 from service.api.schemas.dataset_bodies import change_body, table_body

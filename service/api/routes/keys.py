@@ -11,7 +11,7 @@ from service.api.dependencies import Service
 from service.api.errors import InvalidRequest
 from service.api.json import json_response
 from service.api.pagination import After, Limit, cut, page_response
-from service.api.pools import PooledRoute
+from service.api.routing import PooledRoute
 from service.api.schemas import documents
 from service.api.schemas.documents import KEY_EXAMPLE, KEY_SCHEMA, PROBLEMS, json_body
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import FileResponse
 
 from model_store import Entry, Store, Version
@@ -12,15 +12,14 @@ from model_store.errors import UNREADABLE, AliasCorrupt, NotFound, Unavailable
 from model_store.record import Record
 from service.access.audit import note
 from service.api.accept import choose
-from service.api.dependencies import Parts, Service
+from service.api.dependencies import Service, Services
 from service.api.json import json_response
 from service.api.pagination import After, Limit, cut, newest_first, page_response
 from service.api.path_converters import noun
-from service.api.pools import PooledRoute, pool, pools
 from service.api.problems import answer_for
+from service.api.routing import PooledRoute, pool
 from service.api.schemas import documents
 from service.api.schemas.documents import PROBLEMS, file_answer
-from service.telemetry.predictions import PredictionFigures
 from service.use_cases.draw_plot import draw
 from service.use_cases.export_model import export as export_model
 from service.use_cases.open_model import STATE_DICT
@@ -64,7 +63,7 @@ def show(service: Service, name: str) -> Response:
 
 
 @router.delete(f"/{noun('name')}", status_code=204, summary="Delete a model")
-def remove(request: Request, service: Service, name: str) -> Response:
+def remove(service: Service, name: str) -> Response:
     """The model's aliases and every version go. The numbers are not used again."""
     known = [service.store.models.record(name, number) for number in service.store.models.numbers(name)]
     try:
@@ -72,7 +71,7 @@ def remove(request: Request, service: Service, name: str) -> Response:
         note("model.deleted", name)
         _forget(service, known)
     finally:
-        _follow(request, service, name)  # a deletion that was cut short has taken some versions, too
+        _follow(service, name)  # a deletion that was cut short has taken some versions, too
     return Response(status_code=204)
 
 
@@ -101,14 +100,14 @@ def manifest(service: Service, name: str, version: str) -> Response:
 
 
 @router.delete(f"/{{name}}/versions/{noun('version')}", status_code=204, summary="Delete a version")
-def remove_version(request: Request, service: Service, name: str, version: str) -> Response:
+def remove_version(service: Service, name: str, version: str) -> Response:
     """The version goes, be it damaged or not; 409 while an alias points at it. Its number is not used again."""
     number = service.store.number(name, version)
     record = service.store.models.record(name, number)
     service.store.delete_version(name, number)
     note("version.deleted", f"{name}/{number}", before=None if record is None else record.digest)
     _forget(service, [record])
-    _follow(request, service, name)
+    _follow(service, name)
     return Response(status_code=204)
 
 
@@ -158,7 +157,7 @@ async def plots(
 ) -> Response:
     """`data`, `predictions` or `learning_curve`; a suffix `.png`, `.svg` or `.json` beats Accept."""
     plot, form = _form(plot, accept)
-    found = await pools().reading.run(service.store.resolve, name, version)
+    found = await service.pools.reading.run(service.store.resolve, name, version)
     drawn = await draw(service.plots, service.store, found, plot, form)
     return Response(drawn, media_type=FORMS[form])
 
@@ -171,15 +170,15 @@ async def plots(
 )
 async def exports(service: Service, name: str, version: str, export: str) -> Response:
     """A file that loads without this software: `safetensors`, or `state_dict` for `torch.load(path, weights_only=True)`."""
-    found = await pools().reading.run(service.store.resolve, name, version)
+    found = await service.pools.reading.run(service.store.resolve, name, version)
     if export in EXPORTS and EXPORTS[export].write is None:
-        path = await pools().reading.run(service.store.models.path, found, STATE_DICT)
+        path = await service.pools.reading.run(service.store.models.path, found, STATE_DICT)
     else:
         path = await export_model(service.exports, service.store, found, export)
     return _file(path, found, export)
 
 
-def _follow(request: Request, service: Parts, name: str) -> None:
+def _follow(service: Services, name: str) -> None:
     """Predictions follow a deletion; what is in memory of what has gone goes, too, and its figures."""
 
     def gone(each: str, number: int) -> bool:
@@ -187,8 +186,7 @@ def _follow(request: Request, service: Parts, name: str) -> None:
 
     service.current.follow(name)
     service.warm.forget(gone)
-    figures: PredictionFigures = request.app.state.figures
-    figures.forget(gone)
+    service.metrics.predictions.forget(gone)
 
 
 def _file(path: Path, version: Version, export: str) -> Response:
@@ -196,7 +194,7 @@ def _file(path: Path, version: Version, export: str) -> Response:
     return FileResponse(path, media_type=found.media_type, filename=f"{version.name}-{version.number}{found.suffix}")
 
 
-def _forget(service: Parts, records: Iterable[Record | None]) -> None:
+def _forget(service: Services, records: Iterable[Record | None]) -> None:
     digests = [record.digest for record in records if record is not None]
     service.plots.forget(digests)
     service.exports.forget(digests)

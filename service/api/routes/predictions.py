@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
 
-from service.api.pools import PooledRoute
+from service.api.routing import PooledRoute
 from service.api.schemas import documents
 from service.api.schemas.documents import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, PROBLEMS, json_body
 

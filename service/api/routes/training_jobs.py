@@ -13,13 +13,14 @@ from service.access.audit import note
 from service.access.keys import Key
 from service.api.accept import choose
 from service.api.bodies import read_json
-from service.api.dependencies import Parts, Service
+from service.api.dependencies import Service, Services
 from service.api.errors import InvalidRequest
 from service.api.json import json_response
 from service.api.middleware.authorize import CALLER
 from service.api.pagination import MOST_BYTES, After, Limit, page_response
 from service.api.path_converters import JOB_ID
-from service.api.pools import PooledRoute, pool, pools, while_client_waits
+from service.api.pools import while_client_waits
+from service.api.routing import PooledRoute, pool
 from service.api.schemas import documents
 from service.api.schemas.documents import PROBLEMS, spec_body
 from service.api.schemas.job import document
@@ -104,17 +105,17 @@ async def show(
 ) -> Response:
     """The job; with `wait` once it has ended or the seconds have passed."""
     if not wait:
-        return json_response(document(await pools().reading.run(_job, service, job_id)))
+        return json_response(document(await service.pools.reading.run(_job, service, job_id)))
     job = await _until(service, job_id, lambda job: job.final, wait)
     if apart(job):  # its records are read for who is shown them
-        job = await pools().reading.run(service.journal.get, job_id)
+        job = await service.pools.reading.run(service.journal.get, job_id)
     return json_response(document(job))
 
 
 @router.post("/{job_id}/cancel", summary="Cancel a training job", response_model=documents.Job)
 async def cancel(service: Service, job_id: str) -> Response:
     """The cancelled job; after 5 s the running one with `requested`."""
-    job = await pools().reading.run(_asked, service, service.journal.cancel, "job.cancelled", job_id)
+    job = await service.pools.reading.run(_asked, service, service.journal.cancel, "job.cancelled", job_id)
     service.wake()
     return json_response(document(await _after(service, job, lambda job: job.final)))
 
@@ -122,7 +123,7 @@ async def cancel(service: Service, job_id: str) -> Response:
 @router.post("/{job_id}/pause", summary="Pause a training job", response_model=documents.Job)
 async def pause(service: Service, job_id: str) -> Response:
     """The paused job, its checkpoint saved and its slot free; after 5 s the running one with `requested`."""
-    job = await pools().reading.run(_asked, service, service.journal.pause, "job.paused", job_id)
+    job = await service.pools.reading.run(_asked, service, service.journal.pause, "job.paused", job_id)
     service.wake()
     return json_response(document(await _after(service, job, _stands_still)))
 
@@ -181,7 +182,7 @@ async def events(
 ) -> Response:
     """A JSON list, rising; with `Accept: text/event-stream` the events so far, then live, until the job has ended."""
     if choose(accept, ["application/json", EVENT_STREAM]) != EVENT_STREAM:
-        found = await pools().reading.run(_events, service, job_id, after, limit + 1)
+        found = await service.pools.reading.run(_events, service, job_id, after, limit + 1)
         return page_response(map(_event, found[:limit]), len(found) > limit)
     if last_event_id is not None:
         if not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= 18):
@@ -209,7 +210,7 @@ def _own_keys(request: Request, sent: str | None) -> list[str]:
     return [f"{caller.id}:{hashlib.sha256(sent.encode()).hexdigest()}", sent]
 
 
-def _asked(service: Parts, ask: Callable[[str], Job], what: str, job_id: str) -> Job:
+def _asked(service: Services, ask: Callable[[str], Job], what: str, job_id: str) -> Job:
     """Asks something of a job; the audit log is told if that changed it."""
     was, job = service.journal.get(job_id), ask(job_id)
     if (job.status, job.requested) != (was.status, was.requested):
@@ -217,7 +218,7 @@ def _asked(service: Parts, ask: Callable[[str], Job], what: str, job_id: str) ->
     return job
 
 
-async def _after(service: Parts, job: Job, reached: Callable[[Job], bool]) -> Job:
+async def _after(service: Services, job: Job, reached: Callable[[Job], bool]) -> Job:
     """The job after what was asked of it: that was done, whether or not there is a place to wait for what follows."""
     try:
         return await _until(service, job.id, reached, TIME_TO_STOP)
@@ -236,11 +237,11 @@ def followed(current: CurrentVersions, job: Job) -> Job:
     return job
 
 
-def _job(service: Parts, job_id: str) -> Job:
+def _job(service: Services, job_id: str) -> Job:
     return followed(service.current, service.journal.get(job_id))
 
 
-def _events(service: Parts, job_id: str, after: int, limit: int) -> list[Event]:
+def _events(service: Services, job_id: str, after: int, limit: int) -> list[Event]:
     found = service.journal.events(job_id, after=after, limit=limit, most_bytes=MOST_BYTES)
     if any(each.type == "status" and each.data.get("status") == "succeeded" for each in found):
         _job(service, job_id)
@@ -256,7 +257,7 @@ def _event(event: Event) -> dict[str, Any]:
     return {"id": event.id, "type": event.type, "created_at": event.created_at, "data": event.data}
 
 
-async def _until(service: Parts, job_id: str, reached: Callable[[Job], bool], seconds: float) -> Job:
+async def _until(service: Services, job_id: str, reached: Callable[[Job], bool], seconds: float) -> Job:
     """The job once it has reached what is waited for, or as it is after so many seconds."""
     feed = service.feed
     with feed.watch(job_id) as watched:
@@ -267,7 +268,7 @@ async def _until(service: Parts, job_id: str, reached: Callable[[Job], bool], se
         return watched.job if watched.job is not None and reached(watched.job) else await feed.read(job_id)
 
 
-async def _stream(service: Parts, job_id: str, after: int) -> AsyncIterator[bytes]:
+async def _stream(service: Services, job_id: str, after: int) -> AsyncIterator[bytes]:
     feed = service.feed
     with feed.watch(job_id) as watched:
         await feed.read(job_id)

@@ -17,7 +17,7 @@ from service.workflow.exports import EXPORTS
 from service.workflow.models import install
 from service.workflow.save_and_load import load
 from service.workflow.signature import Signature
-from service.workflow.spec import parse
+from service.workflow.spec import parse_resolved
 
 
 def main(heartbeats: int, folder: Path) -> None:
@@ -31,7 +31,7 @@ def main(heartbeats: int, folder: Path) -> None:
     install(request["kinds"])
     export, signature = EXPORTS[request["export"]], Signature.model_validate(request["signature"])
     if export.write is not None:
-        model = load(parse(request["spec"], kept=True), signature, tensors)
+        model = load(parse_resolved(request["spec"]), signature, tensors)
         export.write(model, signature, folder / f"artifact{export.suffix}")
 
 

@@ -76,4 +76,13 @@ class _Kinds:
 
 ModelSpec = Annotated[ModelKind, _Kinds]
 
-__all__ = ["DEFAULT_FOR_TABLES", "KINDS", "OURS", "LinearRegressionSpec", "ModelKind", "ModelSpec", "install", "plug_ins"]
+__all__ = [
+    "DEFAULT_FOR_TABLES",
+    "KINDS",
+    "OURS",
+    "LinearRegressionSpec",
+    "ModelKind",
+    "ModelSpec",
+    "install",
+    "plug_ins",
+]

@@ -1,0 +1,1 @@
+"""How the services of an application are opened and closed."""

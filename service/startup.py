@@ -1,0 +1,28 @@
+"""What a process opens and checks first, before it imports torch and FastAPI, so that mistakes are reported at once."""
+
+from dataclasses import dataclass
+
+from service.access.keyring import Keyring
+from service.background.trainings import WebhookSettings, webhook_settings
+from service.keys import open_keys
+from service.settings import Settings
+
+
+@dataclass(frozen=True)
+class Startup:
+    """The settings, and what was opened according to them."""
+
+    settings: Settings
+    keyring: Keyring
+    webhooks: WebhookSettings
+
+
+def start_up(settings: Settings) -> Startup:
+    """Opens the keys of the home (a first one is created where the settings ask for it) and reads the webhook settings.
+
+    Raises:
+        AccessError: the keys are not valid, or there are none where there must be.
+        HomeError: something is gone that the home has held.
+        WebhooksMisconfigured: the webhook settings are not valid.
+    """
+    return Startup(settings, open_keys(settings), webhook_settings(settings))
