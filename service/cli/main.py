@@ -15,6 +15,7 @@ from service.cli.journal import journal
 from service.cli.keys import Home, keys
 from service.cli.options import URL, AsJson, Name, Url, Yes, confirm, connect
 from service.cli.printing import console, prediction_text, show, table
+from service.model_reference import ModelReference
 
 app = typer.Typer(help="POST a config, get a model.", no_args_is_help=True, pretty_exceptions_enable=False)
 models = typer.Typer(help="The models of a service and their versions.", no_args_is_help=True)
@@ -192,7 +193,7 @@ def predict(
     url: Url = URL,
 ) -> None:
     """Predict for one row, or for many."""
-    name, version = reference(model)
+    name, version = ModelReference.parse(model)
     with connect(url) as client:
         if instances:
             answer = client.predict(name, read_rows(instances), version=version)
@@ -218,7 +219,7 @@ def list_models(as_json: AsJson = False, url: Url = URL) -> None:
 @models.command("show")
 def show_model(model: Model, url: Url = URL) -> None:
     """Show a model, or with @VERSION the manifest of a version."""
-    name, version = reference(model)
+    name, version = ModelReference.parse(model)
     with connect(url) as client:
         show(client.model(name) if version is None else client.manifest(name, version))
 
@@ -233,7 +234,7 @@ def versions(name: Name, as_json: AsJson = False, url: Url = URL) -> None:
 @models.command("delete")
 def delete_model(model: Model, yes: Yes = False, url: Url = URL) -> None:
     """Delete a model with all its versions, or one version."""
-    name, version = reference(model)
+    name, version = ModelReference.parse(model)
     confirm(model, yes)
     with connect(url) as client:
         if version is None:
@@ -260,7 +261,7 @@ def rollback(name: Name, alias: Alias = "production", url: Url = URL) -> None:
 @models.command()
 def export_bundle(model: Model, file: Path, url: Url = URL) -> None:
     """Save a version as one file to share."""
-    name, version = reference(model)
+    name, version = ModelReference.parse(model)
     with connect(url) as client:
         console.print(str(client.download_bundle(name, version or "latest", file)), markup=False)
 
@@ -275,7 +276,7 @@ def import_bundle(name: Name, file: Path, url: Url = URL) -> None:
 @models.command()
 def parameters(model: Model, as_json: AsJson = False, url: Url = URL) -> None:
     """List the parameters of a version."""
-    name, version = reference(model)
+    name, version = ModelReference.parse(model)
     with connect(url) as client:
         rows = client.parameters(name, version or "latest")["parameters"]
     table(rows, ["name", "shape", "dtype", "count", "mean", "std", "min", "max"], as_json)
@@ -288,7 +289,7 @@ def state_dict(
     url: Url = URL,
 ) -> None:
     """Print the tensors of a version, or save them as safetensors."""
-    name, version = reference(model)
+    name, version = ModelReference.parse(model)
     with connect(url) as client:
         if out is None:
             show(client.state_dict(name, version or "latest"))
@@ -347,12 +348,6 @@ def resume(job: JobId, url: Url = URL) -> None:
 
 
 # What the commands share
-
-
-def reference(text: str) -> tuple[str, str | None]:
-    """`line@3` as a name and a version."""
-    name, _, version = text.partition("@")
-    return name, version or None
 
 
 def pairs(features: list[str]) -> dict[str, str]:

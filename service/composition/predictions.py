@@ -19,13 +19,14 @@ from service.api.predictions.endpoint import Predictions, measure
 from service.api.predictions.router import Front
 from service.background.trainings import BETWEEN_ROUNDS
 from service.http_server.idle_connection import IdleConnection
+from service.model_reference import ModelReference
 from service.server import Protocol
 from service.serving.batches import Batches
 from service.settings import Settings
 from service.startup import Startup
 from service.telemetry.gauges import Gauges
 from service.telemetry.metrics import Metrics
-from service.use_cases.current_versions import ROUND, Key
+from service.use_cases.current_versions import ROUND
 from service.use_cases.predict import choose
 from service.use_cases.predict import warm as load
 
@@ -83,12 +84,9 @@ def open_predictions(settings: Settings, services: Services) -> Iterator[Predict
         yield WatchedPredictions(predictions, traces, log_all=log_all) if instrumented else predictions
 
 
-def default_model(settings: Settings) -> Key | None:
-    """The model of the settings: `houses`, `houses@3` or `houses@production` as a name and a reference."""
-    if settings.default_model is None:
-        return None
-    name, _, reference = settings.default_model.partition("@")
-    return name, reference or None
+def default_model(settings: Settings) -> ModelReference | None:
+    """The model that the settings name, if they name one."""
+    return None if settings.default_model is None else ModelReference.parse(settings.default_model)
 
 
 async def follow_store(services: Services) -> None:

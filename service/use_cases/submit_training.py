@@ -18,6 +18,7 @@ from service.jobs.errors import IdempotencyMismatch
 from service.jobs.job import Job
 from service.jobs.journal import Journal
 from service.jobs.webhook_allowlist import NOWHERE, Destinations
+from service.model_reference import ModelReference
 from service.use_cases.cancellation import check_cancelled
 from service.use_cases.open_model import open_model
 from service.use_cases.stored_dataset import find_dataset
@@ -178,9 +179,9 @@ def _continued(store: Store, found: Resolved, initial: str) -> Resolved:
 
 
 def _open_initial(store: Store, initial: str) -> tuple[Version, Model, Signature]:
-    name, _, reference = initial.partition("@")
+    name, number = ModelReference.parse(initial)
     try:
-        version = store.resolve(name, reference)
+        version = store.resolve(name, number or "latest")
     except (NotFound, InvalidName) as error:
         raise InvalidSpec(Fault("/initial", str(error))) from None
     return version, *open_model(store, version)

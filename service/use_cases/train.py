@@ -16,6 +16,7 @@ from model_store.errors import Corrupt, NotFound, Unavailable
 from service import __version__
 from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptFailed, AttemptPutOff
+from service.model_reference import ModelReference
 from service.use_cases.checkpoints import Checkpoints
 from service.use_cases.open_model import STATE_DICT, open_model
 from service.use_cases.passing import NO_SPACE, passing
@@ -173,9 +174,9 @@ def _find_dataset(store: Store, name: str, number: int | None) -> StoredDataset:
 def _initial(store: Store, spec: ResolvedSpec) -> Model | None:
     if spec.initial is None:
         return None
-    name, _, reference = spec.initial.partition("@")
+    name, number = ModelReference.parse(spec.initial)
     try:
-        return open_model(store, store.resolve(name, reference))[0]
+        return open_model(store, store.resolve(name, number or "latest"))[0]
     except NotFound:
         raise AttemptFailed("invalid_data", f"{spec.initial}, which this training starts from, was deleted") from None
     except Corrupt as error:
