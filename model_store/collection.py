@@ -1,7 +1,7 @@
 """A collection of named, numbered, immutable versions: models are one, data sets another."""
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -192,25 +192,35 @@ class Collection:
             with suppress(Corrupt, MadeByNewer, NotFound):
                 version = self.get(name, number)
                 for file in version.manifest["files"]:
-                    self.path(version, file)
+                    self.check_file(version, file)
                 return version
         return None
 
-    def path(self, version: Version, file: str) -> Path:
-        """A local path to a file of `version`, checked for size and SHA-256; read it, never write to it.
+    @contextmanager
+    def local_file(self, version: Version, file: str) -> Iterator[Path]:
+        """A file of `version` on the local disk for the time of the `with` block, checked for size and SHA-256. Read it, never
+        write to it.
 
         Raises VersionCorrupt when it is damaged or missing, VersionNotFound when the version was deleted, KeyNotFound
-        when the version has no such file. A deletion after the return may take the path away, not an open file.
+        when the version has no such file. A deletion meanwhile may take the path away, not an open file.
         """
         name, number = version.name, version.number
         if file not in version.manifest["files"]:
             raise KeyNotFound("The version has no such file.")
         record = self._live(name, number)
-        try:
-            return self.contents(name).file(record.content, file, version.manifest["files"][file])
-        except ContentDamaged as damage:
-            self._live(name, number)
-            raise VersionCorrupt(name, number, damage.file, damage.reason) from damage
+        expected = version.manifest["files"][file]
+        with ExitStack() as stack:
+            try:
+                path = stack.enter_context(self.contents(name).local_file(record.content, file, expected))
+            except ContentDamaged as damage:
+                self._live(name, number)
+                raise VersionCorrupt(name, number, damage.file, damage.reason) from damage
+            yield path
+
+    def check_file(self, version: Version, file: str) -> None:
+        """Reads a file of `version`. Raises as `local_file` does."""
+        with self.local_file(version, file):
+            pass
 
     def reserve(self, name: str, number: int, alias: str, entry: int) -> None:
         """Say that this entry of the alias may come to point at the version, which a deletion then waits for.

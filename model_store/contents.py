@@ -2,7 +2,8 @@
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,12 @@ def describe_file(path: Path) -> dict[str, Any]:
         return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": file.tell()}
 
 
+def _damage(path: Path, expected: Mapping[str, Any]) -> str | None:
+    if path.stat().st_size != expected["bytes"]:
+        return "does not have the size that was published"
+    return None if describe_file(path) == expected else "does not have the SHA-256 that was published"
+
+
 class Contents:
     """All contents of one name: `<prefix>/contents/<id>/manifest.json` and `.../files/<file name>`."""
 
@@ -57,18 +64,24 @@ class Contents:
         except InvalidManifest as error:
             raise ContentDamaged(MANIFEST, "is not a manifest") from error
 
-    def file(self, content: str, file: str, expected: Mapping[str, Any]) -> Path:
-        """A local path to the file, which must have the size and SHA-256 of `expected`.
+    @contextmanager
+    def local_file(self, content: str, file: str, expected: Mapping[str, Any]) -> Iterator[Path]:
+        """The file on the local disk, which must have the size and SHA-256 of `expected`.
 
         Raises ContentDamaged, and Unavailable when it cannot be read.
         """
+        with ExitStack() as stack:
+            yield self._checked(stack, self._file_key(content, file), file, expected)
+
+    def _checked(self, stack: ExitStack, key: str, file: str, expected: Mapping[str, Any]) -> Path:
         with storage_errors():
             try:
-                path = self._backend.local_path(self._file_key(content, file))
-                if path.stat().st_size != expected["bytes"]:
-                    raise ContentDamaged(file, "does not have the size that was published")
-                if describe_file(path) != expected:
-                    raise ContentDamaged(file, "does not have the SHA-256 that was published")
+                path = stack.enter_context(self._backend.local_file(key))
+                if _damage(path, expected):
+                    stack.close()
+                    path = stack.enter_context(self._backend.local_file(key, fresh=True))  # only a copy may be damaged
+                if (reason := _damage(path, expected)) is not None:
+                    raise ContentDamaged(file, reason)
             except (KeyNotFound, FileNotFoundError):
                 raise ContentDamaged(file, "is missing") from None
         return path

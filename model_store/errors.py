@@ -1,6 +1,7 @@
 """All that can go wrong in the store. The docstring is the default message.
 
 StoreError
+├── InvalidStoreUrl        no backend has such a URL
 ├── InvalidName            a model, data set, alias or file name breaks its rule
 ├── InvalidManifest        a manifest that is no canonical JSON object
 ├── InvalidBundle          a bundle that breaks a rule; names member and rule
@@ -37,6 +38,10 @@ class StoreError(Exception):
 
     def __init__(self, detail: str | None = None) -> None:
         super().__init__(detail or type(self).__doc__)
+
+
+class InvalidStoreUrl(StoreError):
+    """The URL of the store is not valid."""
 
 
 class InvalidName(StoreError):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from model_store.aliases import Aliases
 from model_store.backends.backend import Backend
-from model_store.backends.local import LocalBackend
+from model_store.backends.schemes import open_backend
 from model_store.clock import Clock, utc_now
 from model_store.collection import Collection
 from model_store.damage import Fault
@@ -31,9 +31,12 @@ class Store:
         self._backend = backend
 
     @classmethod
-    def open(cls, root: Path) -> "Store":
-        """The store in the local directory `root`, made when it is not there. Raises NoSpace, Unavailable."""
-        return cls(LocalBackend(root))
+    def open(cls, url: str | Path) -> "Store":
+        """The store at a URL (`file:///srv/store`) or in the local folder with that path, made when it is not there.
+
+        Raises InvalidStoreUrl, NoSpace, Unavailable.
+        """
+        return cls(open_backend(url))
 
     def resolve(self, name: str, reference: str) -> Version:
         """The model version that `reference` means: digits, `latest`, else an alias.

@@ -121,7 +121,7 @@ class Verification:
             self._strangers(name, f"contents/{content}/files", folders.__contains__)
         for file in files:
             try:
-                self._collection.path(version, file)
+                self._collection.check_file(version, file)
             except VersionCorrupt as error:
                 self._fault(name, number, error.file, error.reason)
             except NotFound:

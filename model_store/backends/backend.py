@@ -1,6 +1,7 @@
 """The whole storage surface that the store needs."""
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 
@@ -40,8 +41,11 @@ class Backend(ABC):
         """Remove the key `prefix` and all below it; nothing happens when nothing is there."""
 
     @abstractmethod
-    def local_path(self, key: str) -> Path:
-        """A local file with the content of `key`, to read or map, not to write. Raises KeyNotFound."""
+    def local_file(self, key: str, *, fresh: bool = False) -> AbstractContextManager[Path]:
+        """A local file with the content of `key`, to read or map inside the `with` block, not to write. Raises KeyNotFound.
+
+        A remote backend fetches it into a bounded cache (`FileCache`); `fresh` fetches it again, in case the copy is damaged.
+        """
 
     @abstractmethod
     def clear_temporary(self, older_than_seconds: float) -> None:

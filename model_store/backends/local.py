@@ -93,7 +93,8 @@ class LocalBackend(Backend):
             sync(target.parent)
             _remove(grave)
 
-    def local_path(self, key: str) -> Path:
+    @contextmanager
+    def local_file(self, key: str, *, fresh: bool = False) -> Iterator[Path]:
         """The stored file itself: do not write to it. Raises KeyNotFound."""
         path = self._path(key)
         with storage_errors():
@@ -104,7 +105,7 @@ class LocalBackend(Backend):
         if not found:
             self._check_root()
             raise KeyNotFound
-        return path
+        yield path
 
     def clear_temporary(self, older_than_seconds: float) -> None:
         """Remove files in `tmp` that were last changed longer ago than that."""

@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,9 +13,13 @@ from service.cli.backup import backup, restore
 from service.cli.datasets import datasets
 from service.cli.journal import journal
 from service.cli.keys import Home, keys
-from service.cli.options import URL, AsJson, Name, Url, Yes, confirm, connect
+from service.cli.options import URL, AsJson, Name, Url, Yes, confirm, connect, settings_of
 from service.cli.printing import console, prediction_text, show, table
 from service.model_reference import ModelReference
+
+if TYPE_CHECKING:
+    from model_store import Store
+    from service.settings import Settings
 
 app = typer.Typer(help="POST a config, get a model.", no_args_is_help=True, pretty_exceptions_enable=False)
 models = typer.Typer(help="The models of a service and their versions.", no_args_is_help=True)
@@ -112,9 +116,7 @@ def demo(
 @store.command()
 def verify(home: Home = None) -> None:
     """Check everything in the store against its digests; name what is damaged, lost, or not the store's own."""
-    from model_store import Store
-
-    report = Store.open(store_folder(home)).examine()
+    report = open_store(settings_of(home)).examine()
     for fault in report.faults:
         console.print(str(fault), markup=False)
     if report.leftovers:
@@ -133,28 +135,31 @@ def verify(home: Home = None) -> None:
 @store.command()
 def upgrade(home: Home = None) -> None:
     """Seal what an earlier Modelwright has written, so that damage to it is found. No service may run on this home."""
-    from model_store import Store
     from service.jobs.ownership import Ownership
 
-    folder = store_folder(home)
-    ownership = Ownership(folder.with_name("owners"), all_here=True)
+    settings = settings_of(home)
+    store = open_store(settings)
+    ownership = Ownership(settings.home / "owners", all_here=True)
     try:
         if not ownership.alone():
-            raise FileExistsError(f"A service runs on {folder.parent}: stop it first.")
-        sealed = Store.open(folder).upgrade()
+            raise FileExistsError(f"A service runs on {settings.home}: stop it first.")
+        sealed = store.upgrade()
     finally:
         ownership.close()
     console.print(f"Sealed: {sealed} records and alias entries.")
 
 
-def store_folder(home: Path | None) -> Path:
-    """The store of a home, which must be there."""
-    from service.settings import Settings
+def open_store(settings: "Settings") -> "Store":
+    """The store of the settings, which must be there."""
+    from model_store import Store
+    from model_store.backends.schemes import local_folder
+    from service.opening import store_url
 
-    folder = (Settings() if home is None else Settings(home=home)).home / "store"
-    if not folder.is_dir():
+    url = store_url(settings)
+    folder = local_folder(url)
+    if folder is not None and not folder.is_dir():
         raise FileNotFoundError(f"There is no model store in {folder}.")
-    return folder
+    return Store.open(url)
 
 
 # Training and predictions

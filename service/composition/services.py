@@ -24,6 +24,7 @@ from service.composition.predictions import (
     forget_deleted,
     open_predictions,
 )
+from service.opening import store_url
 from service.serving.memory_budget import MemoryBudget
 from service.serving.warm_models import WarmModels
 from service.startup import Startup
@@ -58,7 +59,7 @@ async def open_services(
     settings = startup.settings
     async with AsyncExitStack() as stack:
         stack.callback(engine.dispose)
-        store, warm = Store.open(settings.home.resolve() / "store"), WarmModels(settings.warm_model_bytes)
+        store, warm = Store.open(store_url(settings)), WarmModels(settings.warm_model_bytes)
         current = CurrentVersions(store, warm)
         jobs = Jobs(startup, audit, metrics, engine, store, current, wire)
         services = _services(startup, audit, metrics, store, warm, current, jobs, wire)

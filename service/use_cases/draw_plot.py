@@ -44,15 +44,16 @@ async def _draw(store: Store, version: Version, plot: str, folder: Path) -> None
 
 
 def _request(store: Store, version: Version, plot: str) -> bytes:
-    return orjson.dumps(
-        {
-            "plot": plot,
-            "signature": version.manifest["signature"],
-            "points": orjson.loads(store.models.path(version, POINTS).read_bytes()),
-            "history": orjson.loads(store.models.path(version, HISTORY).read_bytes()),
-            "confusion": version.manifest.get("confusion", {}),
-        }
-    )
+    with store.models.local_file(version, POINTS) as points, store.models.local_file(version, HISTORY) as history:
+        return orjson.dumps(
+            {
+                "plot": plot,
+                "signature": version.manifest["signature"],
+                "points": orjson.loads(points.read_bytes()),
+                "history": orjson.loads(history.read_bytes()),
+                "confusion": version.manifest.get("confusion", {}),
+            }
+        )
 
 
 async def _render(request: bytes, folder: Path) -> None:

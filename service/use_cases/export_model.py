@@ -1,6 +1,7 @@
 """Export a version to a file that loads without this software."""
 
 import asyncio
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import orjson
 
 from model_store import Store, Version
 from service.use_cases.artifacts import Artifact, ArtifactFailed, Artifacts, make_in_child
-from service.use_cases.open_model import STATE_DICT
+from service.use_cases.attempt_store import STATE_DICT
 from service.workflow.errors import NotAvailable
 from service.workflow.exports import EXPORTS
 from service.workflow.models import plug_ins
@@ -37,13 +38,14 @@ async def export(exports: Artifacts, store: Store, version: Version, name: str) 
 
 
 async def _write(store: Store, version: Version, name: str, folder: Path) -> None:
-    path = await asyncio.to_thread(store.models.path, version, STATE_DICT)
-    request = {
-        "export": name,
-        "spec": {**version.manifest["spec"], "model_name": version.name},
-        "signature": version.manifest["signature"],
-        "state_dict": str(path),
-        "kinds": plug_ins(),
-    }
-    module = "service.workflow.exports.child"
-    await make_in_child(module, orjson.dumps(request), folder, most_seconds=MOST_SECONDS, error=ExportFailed)
+    with ExitStack() as stack:
+        path = await asyncio.to_thread(stack.enter_context, store.models.local_file(version, STATE_DICT))
+        request = {
+            "export": name,
+            "spec": {**version.manifest["spec"], "model_name": version.name},
+            "signature": version.manifest["signature"],
+            "state_dict": str(path),
+            "kinds": plug_ins(),
+        }
+        module = "service.workflow.exports.child"
+        await make_in_child(module, orjson.dumps(request), folder, most_seconds=MOST_SECONDS, error=ExportFailed)

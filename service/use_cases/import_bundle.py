@@ -15,9 +15,9 @@ from model_store.store import MODEL_FORMAT
 from service.serving.answers import predictions
 from service.serving.warm_models import Warm
 from service.strict_json import decode
+from service.use_cases.attempt_store import STATE_DICT
 from service.use_cases.cancellation import check_cancelled
 from service.use_cases.model_manifest import ModelManifest, check_confusion, check_points, check_signature
-from service.use_cases.open_model import STATE_DICT
 from service.use_cases.predict import dry_run
 from service.use_cases.train import HISTORY, POINTS
 from service.workflow.encode import answers_dtype, raw_dtype

@@ -3,8 +3,7 @@
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,15 @@ import orjson
 import torch
 
 from model_store import Store
-from model_store.errors import Corrupt, NotFound, Unavailable
+from model_store.errors import Corrupt, Unavailable
 from service import __version__
 from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptFailed, AttemptPutOff
-from service.model_reference import ModelReference
+from service.use_cases.attempt_store import STATE_DICT, Input, fetch, find_published, publish
 from service.use_cases.checkpoints import Checkpoints
-from service.use_cases.open_model import STATE_DICT, open_model
+from service.use_cases.open_model import open_files
 from service.use_cases.passing import NO_SPACE, passing
-from service.use_cases.stored_dataset import find_dataset
+from service.use_cases.stored_dataset import dataset_of
 from service.workflow import inspection
 from service.workflow.data.data_kind import LoadedData, StoredDataset
 from service.workflow.data.schema import Schema
@@ -33,7 +32,6 @@ from service.workflow.models import install as install_models
 from service.workflow.save_and_load import save
 from service.workflow.signature import Signature
 from service.workflow.spec import ResolvedSpec, parse_resolved
-from service.workflow.spec_base import shown
 from service.workflow.split import PARTS
 from service.workflow.split import columns as split_columns
 from service.workflow.state import State
@@ -75,15 +73,16 @@ def _train(attempt: Attempt) -> dict[str, Any]:
     install_models(job["kinds"])
     spec, signature = parse_resolved(job["spec"]), Signature.model_validate(job["context"]["signature"])
     with passing("the store cannot be used"):
-        store, since = Store.open(Path(job["store"])), job["context"]["since"]
-        if (done := store.models.published(spec.model_name, job["id"], since=since)) is not None:
-            return {"model_name": spec.model_name, "version": done.number}  # the attempt before died after publishing
+        store = Store.open(job["store"])
+        if (done := find_published(store, job)) is not None:
+            return done  # the attempt before died after publishing
     torch.set_num_threads(job["threads"])
     checkpoints = Checkpoints(attempt)
     attempt.stage("load_data")
-    with passing("its data cannot be read"):
-        loaded = _load(store, spec, signature, Path(job["folder"]))
-        initial = _initial(store, spec)
+    with ExitStack() as inputs, passing("its data cannot be read"):
+        fetched = fetch(store, job["spec"], inputs)
+        loaded = _load(fetched, spec, signature, Path(job["folder"]))
+        initial = _initial(fetched["initial"]) if "initial" in fetched else None
     learned = _learn(attempt, checkpoints, spec, signature, loaded.table, initial)
     attempt.stage("publish")
     with passing("its files cannot be written"):
@@ -94,26 +93,7 @@ def _train(attempt: Attempt) -> dict[str, Any]:
         "job": job["id"],
     }
     attempt.ask_to_publish()
-    return _publish(store, spec.model_name, manifest, files, key=job["id"], since=since)
-
-
-def _publish(
-    store: Store, name: str, manifest: dict[str, Any], files: dict[str, Path], *, key: str, since: int
-) -> dict[str, Any]:
-    """The job's result, once its version is there.
-
-    Raises:
-        AttemptPutOff: the store cannot be written now; it says whether it is certain that nothing was published.
-    """
-    try:
-        with passing("the version cannot be written"):
-            version = store.models.publish(name, manifest, files, key=key, since=since)
-    except AttemptPutOff as error:
-        with passing("the store cannot be used"):  # whoever cannot look does not know
-            if (done := store.models.published(name, key, since=since)) is not None:
-                return {"model_name": name, "version": done.number}
-        raise AttemptPutOff(error.code, error.detail, unpublished=True) from error
-    return {"model_name": version.name, "version": version.number}
+    return publish(store, job, manifest, files)
 
 
 def _learn(
@@ -148,39 +128,28 @@ def _learn(
         return go_on(None)
 
 
-def _load(store: Store, spec: ResolvedSpec, signature: Signature, scratch: Path) -> LoadedData:
+def _load(fetched: Mapping[str, Input], spec: ResolvedSpec, signature: Signature, scratch: Path) -> LoadedData:
     def columns(schema: Schema) -> Mapping[str, Wanted]:
         return split_columns(spec.split, schema) | signature.wanted()
 
+    def dataset(name: str, number: int | None) -> StoredDataset:
+        found = fetched["dataset"]
+        return dataset_of(found["version"], found["manifest"], lambda: nullcontext(Path(found["path"])))
+
     try:
-        return spec.data.load(columns, partial(_find_dataset, store), scratch)
+        return spec.data.load(columns, dataset, scratch)
     except InvalidData as error:
         if isinstance(error.__cause__, OSError):  # the file was read when it was uploaded: the data are not at fault
             raise Unavailable(str(error)) from error
         raise
 
 
-def _find_dataset(store: Store, name: str, number: int | None) -> StoredDataset:
+def _initial(found: Input) -> Model:
     try:
-        found = find_dataset(store, name, number)
-        path = found.file()
-    except NotFound:
-        raise AttemptFailed("dataset_deleted", f"the data set {shown(name)} was deleted") from None
+        return open_files(found["name"], found["version"], found["manifest"], Path(found["path"]))[0]
     except Corrupt as error:
-        raise AttemptFailed("invalid_data", f"{error} Upload the data set again.") from error
-    return replace(found, file=lambda: path)
-
-
-def _initial(store: Store, spec: ResolvedSpec) -> Model | None:
-    if spec.initial is None:
-        return None
-    name, number = ModelReference.parse(spec.initial)
-    try:
-        return open_model(store, store.resolve(name, number or "latest"))[0]
-    except NotFound:
-        raise AttemptFailed("invalid_data", f"{spec.initial}, which this training starts from, was deleted") from None
-    except Corrupt as error:
-        raise AttemptFailed("invalid_data", f"this training starts from {spec.initial}. {error}") from error
+        reference = f"{found['name']}@{found['version']}"
+        raise AttemptFailed("invalid_data", f"this training starts from {reference}. {error}") from error
 
 
 def _write(folder: Path, learned: Learned, history: History) -> dict[str, Path]:

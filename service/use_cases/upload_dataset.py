@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from model_store import Store, Version
 from model_store.errors import Corrupt, NotFound
 from model_store.os_errors import storage_errors
+from service.use_cases.attempt_store import DATA
 from service.use_cases.child_process import SaidTooMuch, run
-from service.use_cases.stored_dataset import DATA
 from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.survey_limits import most_memory, most_processor_seconds
 from service.workflow.errors import InvalidData
@@ -128,7 +128,7 @@ def _keep(
 
 def first_rows(store: Store, version: Version, most: int) -> list[dict[str, Any]]:
     """The first rows as they are shown, as many as are kept and at most `most`."""
-    with store.datasets.path(version, HEAD).open("rb") as file:
+    with store.datasets.local_file(version, HEAD) as path, path.open("rb") as file:
         kept = file.read(MOST_HEAD_BYTES + 1)
     if len(kept) <= MOST_HEAD_BYTES:
         head: list[dict[str, Any]] = orjson.loads(kept)
@@ -175,9 +175,14 @@ async def read_anew(
     except ValidationError as error:  # each of the two is valid, and they are too many columns together
         raise InvalidData("; ".join(f"{each.pointer}: {each.message}" for each in faults(error, changes))) from None
     path = folder / "body"
-    with storage_errors():
-        await asyncio.to_thread(shutil.copyfile, store.datasets.path(newest, DATA), path)
+    await asyncio.to_thread(_copy_data, store, newest, path)
     return await upload(surveys, store, name, path, media_type, both, most_bytes)
+
+
+@storage_errors()
+def _copy_data(store: Store, version: Version, target: Path) -> None:
+    with store.datasets.local_file(version, DATA) as path:
+        shutil.copyfile(path, target)
 
 
 def _joined(before: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

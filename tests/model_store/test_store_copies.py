@@ -11,6 +11,7 @@ import pytest
 from model_store import Store
 from model_store.copying import copy_store
 from model_store.errors import StoreError, Unavailable
+from tests.model_store.content import content
 
 COPIED = shutil.copyfile
 CHANGES = 25  # during one copy; then it may come to an end
@@ -79,10 +80,10 @@ def test_what_is_damaged_is_copied_as_it_is(tmp_path: Path) -> None:
         (tmp_path / "f").write_text(str(number))
         store.models.publish("line", {"format": 1}, {"f": tmp_path / "f"})
     (root / "models/line/versions/1").write_text("{")
-    content = json.loads((root / "models/line/versions/2").read_bytes())["content"]
-    shutil.rmtree(root / "models/line/contents" / content)
+    lost = json.loads((root / "models/line/versions/2").read_bytes())["content"]
+    shutil.rmtree(root / "models/line/contents" / lost)
     (root / "models/line/versions/3.bak").write_text("a stranger")
     copy_store(root, tmp_path / "copy")
     copy = Store.open(tmp_path / "copy")
     assert [str(fault) for fault in copy.verify()] == [str(fault) for fault in store.verify()] != []
-    assert copy.models.path(copy.models.get("line", 3), "f").read_text() == "2"
+    assert content(copy.models, copy.models.get("line", 3), "f") == b"2"

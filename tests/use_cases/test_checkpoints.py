@@ -22,6 +22,7 @@ from service.use_cases.train import HISTORY, train
 from service.workflow import checkpoint
 from service.workflow.spec import parse
 from service.workflow.state import State
+from tests.model_store.content import content
 from tests.workflow.learning import resolved_from, spec
 
 MLP = {"kind": "mlp", "hidden": [16], "dropout": 0.2}
@@ -185,7 +186,7 @@ def test_an_attempt_that_left_and_one_that_went_on_publish_what_one_alone_does(t
     attempt_at(whole, tmp_path / "job.json")
     ours, theirs = (Store.open(tmp_path / name / "store").models for name in ("parted", "whole"))
     for file in ("state_dict.safetensors", HISTORY, "points.json"):
-        assert ours.path(ours.get("m", 1), file).read_bytes() == theirs.path(theirs.get("m", 1), file).read_bytes()
+        assert content(ours, ours.get("m", 1), file) == content(theirs, theirs.get("m", 1), file)
     seen = [epoch for each in first.all("series") + second.all("series") for epoch in each["epoch"]]
     assert set(seen) == set(range(1, 401))
 
@@ -221,7 +222,7 @@ def test_a_checkpoint_that_does_not_fit_is_told_and_passed_over(tmp_path: Path, 
     assert runner.all("series")[0]["epoch"][0] == 1
     assert runner.all("result")
     models = Store.open(tmp_path / "store").models
-    assert orjson.loads(models.path(models.get("m", 1), HISTORY).read_bytes())["epoch"] == [1, 2, 3]
+    assert orjson.loads(content(models, models.get("m", 1), HISTORY))["epoch"] == [1, 2, 3]
 
 
 def test_damaged_checkpoints_are_told(ends: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:

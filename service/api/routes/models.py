@@ -1,11 +1,11 @@
 """Models, and their versions: list, open, delete."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
-from fastapi.responses import FileResponse
 
 from model_store import Entry, Store, Version
 from model_store.errors import UNREADABLE, AliasCorrupt, NotFound, Unavailable
@@ -13,6 +13,7 @@ from model_store.record import Record
 from service.access.audit import note
 from service.api.accept import choose
 from service.api.dependencies import Service, Services
+from service.api.held_file_response import HeldFileResponse
 from service.api.json import json_response
 from service.api.pagination import After, Limit, cut, newest_first, page_response
 from service.api.path_converters import noun
@@ -20,9 +21,9 @@ from service.api.problems import answer_for
 from service.api.routing import PooledRoute, pool
 from service.api.schemas import documents
 from service.api.schemas.documents import PROBLEMS, file_answer
+from service.use_cases.attempt_store import STATE_DICT
 from service.use_cases.draw_plot import draw
 from service.use_cases.export_model import export as export_model
-from service.use_cases.open_model import STATE_DICT
 from service.use_cases.predict import warm
 from service.workflow import inspection
 from service.workflow.errors import NotAvailable
@@ -138,7 +139,7 @@ def state_dict(
     """JSON in the state_dict's order; with `Accept: application/x-safetensors` the file."""
     found = service.store.resolve(name, version)
     if choose(accept, ["application/json", SAFETENSORS]) == SAFETENSORS:
-        return _file(service.store.models.path(found, STATE_DICT), found, "safetensors")
+        return _stored(service, found, "safetensors")
     tensors = warm(service.store, service.warm, found).model.tensors()
     for each in tensor or ():
         if each not in tensors:
@@ -172,10 +173,9 @@ async def exports(service: Service, name: str, version: str, export: str) -> Res
     """A file that loads without this software: `safetensors`, or `state_dict` for `torch.load(path, weights_only=True)`."""
     found = await service.pools.reading.run(service.store.resolve, name, version)
     if export in EXPORTS and EXPORTS[export].write is None:
-        path = await service.pools.reading.run(service.store.models.path, found, STATE_DICT)
-    else:
-        path = await export_model(service.exports, service.store, found, export)
-    return _file(path, found, export)
+        return await service.pools.reading.run(_stored, service, found, export)
+    path = await export_model(service.exports, service.store, found, export)
+    return _file(path, found, export, ExitStack())
 
 
 def _follow(service: Services, name: str) -> None:
@@ -189,9 +189,15 @@ def _follow(service: Services, name: str) -> None:
     service.metrics.predictions.forget(gone)
 
 
-def _file(path: Path, version: Version, export: str) -> Response:
-    found = EXPORTS[export]
-    return FileResponse(path, media_type=found.media_type, filename=f"{version.name}-{version.number}{found.suffix}")
+def _stored(service: Services, version: Version, export: str) -> Response:
+    held = ExitStack()
+    return _file(held.enter_context(service.store.models.local_file(version, STATE_DICT)), version, export, held)
+
+
+def _file(path: Path, version: Version, export: str, held: ExitStack) -> Response:
+    about = EXPORTS[export]
+    name = f"{version.name}-{version.number}{about.suffix}"
+    return HeldFileResponse(path, media_type=about.media_type, filename=name, held=held)
 
 
 def _forget(service: Services, records: Iterable[Record | None]) -> None:

@@ -1,23 +1,30 @@
-"""A backend in memory: for tests, comparison and throw-away stores."""
+"""A backend in memory, whose files are fetched into a cache on the disk as those of a remote one are."""
 
+import hashlib
 import shutil
 import tempfile
 import threading
-import uuid
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from model_store.backends.backend import Backend
 from model_store.errors import KeyExists, KeyNotFound
+from model_store.file_cache import FileCache
 
 
 class MemoryBackend(Backend):
-    """Keeps everything in one dictionary; nothing outlives the object. Safe for threads."""
+    """Keeps everything in one dictionary; nothing outlives the object. Safe for threads. `fetched` counts the fetches."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_cached_bytes: int = 2**20) -> None:
         self._contents: dict[str, bytes] = {}
         self._lock = threading.Lock()
-        self._folder: Path | None = None
+        folder = Path(tempfile.mkdtemp(prefix="model-store-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._cache = FileCache(folder, most_cached_bytes)
+        self.fetched = 0
 
     def read(self, key: str) -> bytes:
         """The content of `key`. Raises KeyNotFound."""
@@ -53,16 +60,18 @@ class MemoryBackend(Backend):
             for key in [key for key in self._contents if key == prefix or key.startswith(prefix + "/")]:
                 del self._contents[key]
 
-    def local_path(self, key: str) -> Path:
-        """A new file in a folder that goes when the backend goes. Raises KeyNotFound."""
-        with self._lock:
-            data = self._at(key)
-            if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="model-store-"))
-                weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        path = self._folder / uuid.uuid4().hex
-        path.write_bytes(data)
-        return path
+    @contextmanager
+    def local_file(self, key: str, *, fresh: bool = False) -> Iterator[Path]:
+        """A copy in the cache, which goes when the backend goes. Raises KeyNotFound."""
+        data = self.read(key)
+
+        def fetch(file: BinaryIO) -> None:
+            self.fetched += 1
+            file.write(data)
+
+        etag = hashlib.sha256(data).hexdigest()
+        with self._cache.open(f"{key}@{etag}", len(data), fetch, fresh=fresh) as path:
+            yield path
 
     def clear_temporary(self, older_than_seconds: float) -> None:
         """Nothing is ever left behind in memory."""
