@@ -11,10 +11,10 @@ from model_store.collection import Collection
 from model_store.errors import (
     AliasCorrupt,
     AliasNotFound,
-    KeyExists,
-    KeyNotFound,
     MadeByNewer,
     NothingToRollBackTo,
+    ObjectExists,
+    ObjectNotFound,
     PreconditionFailed,
     Unavailable,
     VersionInUse,
@@ -108,7 +108,7 @@ class Aliases:
             fields, _ = unseal(log.key(number), log.read(number))
             entry = Entry(**fields)
             from_rfc3339(entry.created_at)
-        except KeyNotFound:  # lost, or a folder of that name, which is none of the store's
+        except ObjectNotFound:  # lost, or a folder of that name, which is none of the store's
             return damaged if log.marked(number) else replace(damaged, damaged=False, void=True)
         except (ValueError, TypeError):
             return damaged
@@ -123,7 +123,7 @@ class Aliases:
             return Entry(number, None, "", damaged=True)
 
     def is_sealed(self, name: str, alias: str, number: int) -> bool:
-        """Whether the entry is; those of stores of before are not. Raises KeyNotFound, ValueError, MadeByNewer."""
+        """Whether the entry is; those of stores of before are not. Raises ObjectNotFound, ValueError, MadeByNewer."""
         log = self.log(name, alias)
         return unseal(log.key(number), log.read(number))[1]
 
@@ -222,7 +222,7 @@ class Aliases:
                 self.collection.reserve(name, version, alias, number)
             try:
                 return self._append(log, Entry(number, version, rfc3339(self._now())))
-            except KeyExists:
+            except ObjectExists:
                 continue
 
     def _settle(self, name: str, alias: str, reserved: int) -> None:
@@ -231,7 +231,7 @@ class Aliases:
         while (last := max(log.numbers(), default=0)) < reserved:
             try:
                 self._append(log, Entry(last + 1, None, rfc3339(self._now()), void=True))
-            except KeyExists:
+            except ObjectExists:
                 continue  # its writer was faster
 
     def _append(self, log: Series, entry: Entry) -> Entry:

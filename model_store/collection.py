@@ -13,17 +13,17 @@ from model_store.errors import (
     UNREADABLE,
     ContentDamaged,
     Corrupt,
-    KeyExists,
-    KeyNotFound,
     MadeByNewer,
     NameNotFound,
     NotFound,
+    ObjectExists,
+    ObjectNotFound,
     StoreError,
     Unavailable,
     VersionCorrupt,
     VersionNotFound,
 )
-from model_store.living import Living
+from model_store.live_index import LiveIndex
 from model_store.manifest import decode_manifest, encode_manifest, manifest_digest
 from model_store.names import check_file_names, check_name, is_name
 from model_store.os_errors import storage_errors
@@ -48,7 +48,7 @@ class Collection:
         self._backend = backend
         self._newest_format = newest_format
         self._dead: dict[str, list[int]] = {}
-        self._living = Living(backend, prefix)
+        self._living = LiveIndex(backend, prefix)
         self._now = now
 
     def publish(
@@ -201,12 +201,12 @@ class Collection:
         """A file of `version` on the local disk for the time of the `with` block, checked for size and SHA-256. Read it, never
         write to it.
 
-        Raises VersionCorrupt when it is damaged or missing, VersionNotFound when the version was deleted, KeyNotFound
+        Raises VersionCorrupt when it is damaged or missing, VersionNotFound when the version was deleted, ObjectNotFound
         when the version has no such file. A deletion meanwhile may take the path away, not an open file.
         """
         name, number = version.name, version.number
         if file not in version.manifest["files"]:
-            raise KeyNotFound("The version has no such file.")
+            raise ObjectNotFound("The version has no such file.")
         record = self._live(name, number)
         expected = version.manifest["files"][file]
         with ExitStack() as stack:
@@ -245,7 +245,7 @@ class Collection:
             record = self.record(name, number)
             content = None if record is None else record.content
             guard(last.aliases)
-            with suppress(KeyExists):
+            with suppress(ObjectExists):
                 uses.end(last, content, rfc3339(self._now()))
                 break
         with suppress(StoreError):  # it is deleted; what cannot be cleaned up now is left to sweep
@@ -301,7 +301,7 @@ class Collection:
         for number in numbers:
             try:
                 in_use.add(records.read(number).content)
-            except KeyNotFound:
+            except ObjectNotFound:
                 if records.bury(number) and number < numbers[-1]:
                     records.series.remove(number)
         for content in old:
@@ -344,7 +344,7 @@ class Collection:
         """Delete a content that was not published: a failed write of its record may still have written it, so look."""
         records = self.records(name)
         for number in records.numbers():
-            with suppress(KeyNotFound):
+            with suppress(ObjectNotFound):
                 if records.read(number).content == content:
                     return
         self.contents(name).delete(content)
@@ -352,7 +352,7 @@ class Collection:
     def _live(self, name: str, number: int) -> Record:
         try:
             return self.records(name).read(number)
-        except KeyNotFound:
+        except ObjectNotFound:
             if self._has_any(name):
                 raise VersionNotFound(self.prefix, name, number) from None
             raise NameNotFound(self.prefix, name) from None

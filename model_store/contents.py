@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from model_store.backends.backend import Backend
-from model_store.errors import ContentDamaged, InvalidManifest, KeyNotFound
+from model_store.errors import ContentDamaged, InvalidManifest, ObjectNotFound
 from model_store.manifest import decode_manifest, manifest_digest
 from model_store.os_errors import storage_errors
 from model_store.record import is_content
@@ -59,7 +59,7 @@ class Contents:
             if manifest_digest(data) != digest:
                 raise ContentDamaged(MANIFEST, "does not have the digest that was published")
             return decode_manifest(data)
-        except KeyNotFound:
+        except ObjectNotFound:
             raise ContentDamaged(MANIFEST, "is missing") from None
         except InvalidManifest as error:
             raise ContentDamaged(MANIFEST, "is not a manifest") from error
@@ -82,7 +82,7 @@ class Contents:
                     path = stack.enter_context(self._backend.local_file(key, fresh=True))  # only a copy may be damaged
                 if (reason := _damage(path, expected)) is not None:
                     raise ContentDamaged(file, reason)
-            except (KeyNotFound, FileNotFoundError):
+            except (ObjectNotFound, FileNotFoundError):
                 raise ContentDamaged(file, "is missing") from None
         return path
 

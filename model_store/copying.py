@@ -13,7 +13,7 @@ from pathlib import Path
 
 from model_store.backends.local import LocalBackend
 from model_store.collection import Collection
-from model_store.errors import UNREADABLE, KeyNotFound, Unavailable
+from model_store.errors import UNREADABLE, ObjectNotFound, Unavailable
 from model_store.names import is_name
 from model_store.os_errors import storage_errors
 
@@ -88,7 +88,7 @@ def _contents(source: Path, collection: Collection) -> set[str]:
     for number in records.numbers():
         try:
             found.add(records.read(number).content)
-        except KeyNotFound:
+        except ObjectNotFound:
             continue
         except UNREADABLE:
             found |= {path.name for path in _listed(source / "contents")}

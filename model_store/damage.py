@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Fault:
+class Damage:
     """What is wrong with one file of one version; `number` is None for a fault outside any version (an alias)."""
 
     name: str

@@ -20,8 +20,8 @@ StoreError
 │   ├── VersionCorrupt
 │   └── AliasCorrupt
 └── BackendError
-    ├── KeyNotFound
-    ├── KeyExists
+    ├── ObjectNotFound
+    ├── ObjectExists
     ├── NoSpace
     └── Unavailable        any other failure of the storage below
 """
@@ -173,11 +173,11 @@ class BackendError(StoreError):
     """The storage failed."""
 
 
-class KeyNotFound(BackendError):
+class ObjectNotFound(BackendError):
     """There is nothing at this key."""
 
 
-class KeyExists(BackendError):
+class ObjectExists(BackendError):
     """There is already something at this key."""
 
 

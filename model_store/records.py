@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from model_store.backends.backend import Backend
-from model_store.errors import UNREADABLE, Corrupt, KeyExists, KeyNotFound, MadeByNewer, VersionCorrupt
+from model_store.errors import UNREADABLE, Corrupt, MadeByNewer, ObjectExists, ObjectNotFound, VersionCorrupt
 from model_store.record import Record
 from model_store.series import Series
 from model_store.uses import Uses
@@ -34,33 +34,33 @@ class Records:
         return self.series.numbers()
 
     def read(self, number: int) -> Record:
-        """The record of a version that exists. Raises KeyNotFound, VersionCorrupt, MadeByNewer."""
+        """The record of a version that exists. Raises ObjectNotFound, VersionCorrupt, MadeByNewer."""
         data = self._data(number)
         if data is None and self.series.marked(number):
             data = self._data(number)  # once more: it may have been created, and marked, in between
         elif data is None:
-            raise KeyNotFound
+            raise ObjectNotFound
         if self.uses(number).last().deleted:
-            raise KeyNotFound
+            raise ObjectNotFound
         if data is None:
             raise VersionCorrupt(self._name, number, RECORD, "is missing")
         record = self._decode(number, data)
         if record.deleted_at is not None:
-            raise KeyNotFound
+            raise ObjectNotFound
         return record
 
     def readable(self, number: int) -> Record | None:
         """The record of a version that exists; None where it does not, or its record is damaged or of a newer format."""
         try:
             return self.read(number)
-        except (KeyNotFound, Corrupt, MadeByNewer):
+        except (ObjectNotFound, Corrupt, MadeByNewer):
             return None
 
     def is_live(self, number: int) -> bool:
         """Whether the version exists. A record that cannot be read counts."""
         try:
             self.read(number)
-        except KeyNotFound:
+        except ObjectNotFound:
             return False
         except UNREADABLE:
             return True
@@ -94,7 +94,7 @@ class Records:
                     self.series.mark(number)
                     return number, True
                 self.series.remove(number)
-            except KeyExists:
+            except ObjectExists:
                 there = self.readable(number)
                 # Our own content is our own write, told twice by a backend that tries again.
                 if there is not None and there.content == record.content:
@@ -118,7 +118,7 @@ class Records:
         record = self._decode(number, data)
         if record.deleted_at is None:
             return False
-        with suppress(KeyExists):
+        with suppress(ObjectExists):
             uses.end(last, record.content, record.deleted_at)
         return True
 
@@ -131,7 +131,7 @@ class Records:
     def _data(self, number: int) -> bytes | None:
         try:
             return self.series.read(number)
-        except KeyNotFound:
+        except ObjectNotFound:
             return None
 
     def _decode(self, number: int, data: bytes) -> Record:

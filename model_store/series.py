@@ -4,7 +4,7 @@ import re
 from contextlib import suppress
 
 from model_store.backends.backend import Backend
-from model_store.errors import KeyNotFound, StoreError
+from model_store.errors import ObjectNotFound, StoreError
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,14}")
 
@@ -36,11 +36,11 @@ class Series:
         return sorted(int(name) for name in names if is_number(name))
 
     def read(self, number: int) -> bytes:
-        """What is stored. Raises KeyNotFound."""
+        """What is stored. Raises ObjectNotFound."""
         return self._backend.read(self.key(number))
 
     def create(self, number: int, data: bytes) -> None:
-        """Create that number. Raises KeyExists."""
+        """Create that number. Raises ObjectExists."""
         self._backend.create(self.key(number), data)
 
     def mark(self, number: int) -> None:
@@ -52,7 +52,7 @@ class Series:
         """Whether there is a mark."""
         try:
             self._backend.read(f"{self.marks}/{number}")
-        except KeyNotFound:
+        except ObjectNotFound:
             return False
         return True
 

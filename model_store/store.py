@@ -8,7 +8,7 @@ from model_store.backends.backend import Backend
 from model_store.backends.schemes import open_backend
 from model_store.clock import Clock, utc_now
 from model_store.collection import Collection
-from model_store.damage import Fault
+from model_store.damage import Damage
 from model_store.errors import AliasNotFound, NotFound, VersionNotFound
 from model_store.names import is_alias
 from model_store.upgrade import upgrade
@@ -91,7 +91,7 @@ class Store:
         self.datasets.sweep(older_than_seconds)
         self._backend.clear_temporary(older_than_seconds)
 
-    def verify(self) -> list[Fault]:
+    def verify(self) -> list[Damage]:
         """Read every version and alias again; what is wrong, empty when all is whole."""
         return self.examine().faults
 

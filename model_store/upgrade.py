@@ -5,7 +5,7 @@ from contextlib import suppress
 from model_store.aliases import Aliases
 from model_store.backends.backend import Backend
 from model_store.collection import Collection
-from model_store.errors import KeyNotFound, MadeByNewer, NotFound, VersionCorrupt
+from model_store.errors import MadeByNewer, NotFound, ObjectNotFound, VersionCorrupt
 from model_store.record import Record
 from model_store.records import Records
 from model_store.sealed import seal, unseal
@@ -29,7 +29,7 @@ def upgrade(backend: Backend, collection: Collection, aliases: Aliases | None) -
 def _alias(backend: Backend, aliases: Aliases, name: str, alias: str) -> int:
     log, sealed = aliases.log(name, alias), 0
     for number in log.numbers():
-        with suppress(KeyNotFound, MadeByNewer):
+        with suppress(ObjectNotFound, MadeByNewer):
             entry = aliases.entry(name, alias, number)
             if entry.version is not None:
                 with suppress(NotFound):
@@ -45,7 +45,7 @@ def _versions(backend: Backend, records: Records) -> int:
         with suppress(VersionCorrupt, MadeByNewer):
             if records.bury(number) and number < numbers[-1]:
                 records.series.remove(number)
-        with suppress(KeyNotFound, ValueError, MadeByNewer):
+        with suppress(ObjectNotFound, ValueError, MadeByNewer):
             Record.decode(records.series.key(number), records.series.read(number))
             sealed += _seal(backend, records.series, number)
     return sealed

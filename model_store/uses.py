@@ -7,7 +7,7 @@ from typing import Any
 
 from model_store.backends.backend import Backend
 from model_store.clock import from_rfc3339
-from model_store.errors import KeyExists, KeyNotFound
+from model_store.errors import ObjectExists, ObjectNotFound
 from model_store.sealed import seal, unseal
 from model_store.series import Series
 
@@ -48,7 +48,7 @@ class Uses:
         for number in reversed(numbers):
             try:
                 use = self.read(number)
-            except (ValueError, KeyNotFound):
+            except (ValueError, ObjectNotFound):
                 if self.series.marked(number):
                     return Use(number, deleted_at="unknown")
                 continue
@@ -63,16 +63,16 @@ class Uses:
                 return not last.deleted
             try:
                 self._append(Use(last.number + 1, {**last.aliases, alias: entry}))
-            except KeyExists:
+            except ObjectExists:
                 continue
 
     def end(self, last: Use, content: str | None, deleted_at: str) -> None:
-        """Write the tombstone right after `last`. Raises KeyExists when another entry came in between."""
+        """Write the tombstone right after `last`. Raises ObjectExists when another entry came in between."""
         self._append(Use(last.number + 1, last.aliases, deleted_at, content))
         self.series.mark(last.number + 1)
 
     def read(self, number: int) -> Use:
-        """That entry. Raises ValueError when it is damaged, KeyNotFound, MadeByNewer."""
+        """That entry. Raises ValueError when it is damaged, ObjectNotFound, MadeByNewer."""
         fields, sealed = unseal(self.series.key(number), self.series.read(number))
         fields.pop("by", None)
         try:
@@ -92,7 +92,7 @@ class Uses:
         data = seal(self.series.key(use.number), fields)
         try:
             self.series.create(use.number, data)
-        except KeyExists:
+        except ObjectExists:
             # Our own bytes are our own write, told twice by a backend that tries again.
             if self._read_raw(use.number) != data:
                 raise
@@ -100,5 +100,5 @@ class Uses:
     def _read_raw(self, number: int) -> bytes | None:
         try:
             return self.series.read(number)
-        except KeyNotFound:
+        except ObjectNotFound:
             return None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from model_store.backends.backend import Backend
 from model_store.durable_files import sync
-from model_store.errors import KeyExists, KeyNotFound, Unavailable
+from model_store.errors import ObjectExists, ObjectNotFound, Unavailable
 from model_store.os_errors import storage_errors
 
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
@@ -36,16 +36,16 @@ class LocalBackend(Backend):
             self._make_folder(self._temporary)
 
     def read(self, key: str) -> bytes:
-        """The content of `key`. Raises KeyNotFound."""
+        """The content of `key`. Raises ObjectNotFound."""
         with storage_errors():
             try:
                 return self._path(key).read_bytes()
             except _ABSENT:
                 self._check_root()
-                raise KeyNotFound from None
+                raise ObjectNotFound from None
 
     def create(self, key: str, data: bytes) -> None:
-        """Put `data` at `key` if nothing is there. Raises KeyExists."""
+        """Put `data` at `key` if nothing is there. Raises ObjectExists."""
         with storage_errors(), self._written(data) as temporary:
             self._link(temporary, self._path(key))
 
@@ -58,7 +58,7 @@ class LocalBackend(Backend):
             sync(target.parent)
 
     def create_file(self, key: str, source: Path) -> None:
-        """Link `source` to `key` and unlink it; copied when it lies on another file system. Raises KeyExists."""
+        """Link `source` to `key` and unlink it; copied when it lies on another file system. Raises ObjectExists."""
         target = self._path(key)
         with storage_errors():
             if source.is_symlink() or not source.is_file():
@@ -95,7 +95,7 @@ class LocalBackend(Backend):
 
     @contextmanager
     def local_file(self, key: str, *, fresh: bool = False) -> Iterator[Path]:
-        """The stored file itself: do not write to it. Raises KeyNotFound."""
+        """The stored file itself: do not write to it. Raises ObjectNotFound."""
         path = self._path(key)
         with storage_errors():
             try:
@@ -104,7 +104,7 @@ class LocalBackend(Backend):
                 found = False
         if not found:
             self._check_root()
-            raise KeyNotFound
+            raise ObjectNotFound
         yield path
 
     def clear_temporary(self, older_than_seconds: float) -> None:
@@ -156,7 +156,7 @@ class LocalBackend(Backend):
         try:
             os.link(source, target)
         except FileExistsError:
-            raise KeyExists from None
+            raise ObjectExists from None
         try:
             sync(target.parent)
         except OSError:

@@ -12,7 +12,7 @@ from model_store.collection import Collection
 from model_store.errors import Corrupt, NotFound
 from service.jobs.errors import AttemptFailed, AttemptPutOff
 from service.model_reference import ModelReference
-from service.use_cases.passing import passing
+from service.use_cases.storage_failures import put_off_storage_errors
 from service.workflow.spec_base import shown
 
 DATA = "data"  # the uploaded file in a version of a data set
@@ -77,10 +77,10 @@ def publish(
     """
     name, since = job["spec"]["model_name"], job["context"]["since"]
     try:
-        with passing("the version cannot be written"):
+        with put_off_storage_errors("the version cannot be written"):
             return _result(store.models.publish(name, manifest, files, key=job["id"], since=since))
     except AttemptPutOff as error:
-        with passing("the store cannot be used"):  # then it is not certain
+        with put_off_storage_errors("the store cannot be used"):  # then it is not certain
             if (done := find_published(store, job)) is not None:
                 return done
         raise AttemptPutOff(error.code, error.detail, unpublished=True) from error

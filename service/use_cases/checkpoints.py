@@ -18,7 +18,7 @@ FIRST_SECONDS = 1.0  # between the first and the second of an attempt that saves
 SHARE = 19  # a save that took a second is followed by 19 without one: at most 5 % of the time
 
 
-class Checkpoints:
+class AttemptCheckpoints:
     """The checkpoints of one attempt. Besides the training's own state they hold the history, the number of threads and the
     seconds. A job without a folder for them has none."""
 

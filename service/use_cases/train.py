@@ -16,9 +16,9 @@ from service import __version__
 from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptFailed, AttemptPutOff
 from service.use_cases.attempt_store import STATE_DICT, Input, fetch, find_published, publish
-from service.use_cases.checkpoints import Checkpoints
+from service.use_cases.checkpoints import AttemptCheckpoints
 from service.use_cases.open_model import open_files
-from service.use_cases.passing import NO_SPACE, passing
+from service.use_cases.storage_failures import NO_SPACE, put_off_storage_errors
 from service.use_cases.stored_dataset import dataset_of
 from service.workflow import inspection
 from service.workflow.data.data_kind import LoadedData, StoredDataset
@@ -72,20 +72,20 @@ def _train(attempt: Attempt) -> dict[str, Any]:
     job = attempt.job
     install_models(job["kinds"])
     spec, signature = parse_resolved(job["spec"]), Signature.model_validate(job["context"]["signature"])
-    with passing("the store cannot be used"):
+    with put_off_storage_errors("the store cannot be used"):
         store = Store.open(job["store"])
         if (done := find_published(store, job)) is not None:
             return done  # the attempt before died after publishing
     torch.set_num_threads(job["threads"])
-    checkpoints = Checkpoints(attempt)
+    checkpoints = AttemptCheckpoints(attempt)
     attempt.stage("load_data")
-    with ExitStack() as inputs, passing("its data cannot be read"):
+    with ExitStack() as inputs, put_off_storage_errors("its data cannot be read"):
         fetched = fetch(store, job["spec"], inputs)
         loaded = _load(fetched, spec, signature, Path(job["folder"]))
         initial = _initial(fetched["initial"]) if "initial" in fetched else None
     learned = _learn(attempt, checkpoints, spec, signature, loaded.table, initial)
     attempt.stage("publish")
-    with passing("its files cannot be written"):
+    with put_off_storage_errors("its files cannot be written"):
         files = _write(Path(job["folder"]), learned, checkpoints.history)
     manifest = _manifest(spec, learned) | {
         "data": {"rows": len(loaded.table), **loaded.source},
@@ -98,7 +98,7 @@ def _train(attempt: Attempt) -> dict[str, Any]:
 
 def _learn(
     attempt: Attempt,
-    checkpoints: Checkpoints,
+    checkpoints: AttemptCheckpoints,
     spec: ResolvedSpec,
     signature: Signature,
     table: Table,
@@ -119,7 +119,7 @@ def _learn(
         after_step, stage = checkpoints.after_step, attempt.stage
         return learn(spec, signature, table, report, initial, after_step=after_step, saved=saved, stage=stage)
 
-    with passing("its checkpoints cannot be read"):
+    with put_off_storage_errors("its checkpoints cannot be read"):
         saved = checkpoints.resume()
     try:
         return go_on(saved)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from model_store.backends.backend import Backend
-from model_store.errors import KeyExists, KeyNotFound
+from model_store.errors import ObjectExists, ObjectNotFound
 
 
 class BackendContract(ABC):
@@ -21,7 +21,7 @@ class BackendContract(ABC):
 
     def test_creates_only_once(self, backend: Backend) -> None:
         backend.create("a/b", b"one")
-        with pytest.raises(KeyExists):
+        with pytest.raises(ObjectExists):
             backend.create("a/b", b"two")
         assert backend.read("a/b") == b"one"
 
@@ -29,7 +29,7 @@ class BackendContract(ABC):
         def create(number: int) -> bool:
             try:
                 backend.create("a/b", str(number).encode() * 1000)
-            except KeyExists:
+            except ObjectExists:
                 return False
             return backend.read("a/b") == str(number).encode() * 1000
 
@@ -44,9 +44,9 @@ class BackendContract(ABC):
     @pytest.mark.parametrize("key", ["absent", "a", "a/b/below"])
     def test_absent_keys_are_not_found(self, backend: Backend, key: str) -> None:
         backend.create("a/b", b"one")
-        with pytest.raises(KeyNotFound):
+        with pytest.raises(ObjectNotFound):
             backend.read(key)
-        with pytest.raises(KeyNotFound):
+        with pytest.raises(ObjectNotFound):
             backend.local_file(key).__enter__()
 
     def test_moves_a_file_in(self, backend: Backend, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ class BackendContract(ABC):
         source = tmp_path / "source"
         source.write_bytes(b"two")
         backend.create("a/f", b"one")
-        with pytest.raises(KeyExists):
+        with pytest.raises(ObjectExists):
             backend.create_file("a/f", source)
         assert backend.read("a/f") == b"one"
         assert source.read_bytes() == b"two"
@@ -96,7 +96,7 @@ class BackendContract(ABC):
             with backend.local_file("a/b") as path:
                 assert path.read_bytes() == data
         backend.delete("a/b")
-        with pytest.raises(KeyNotFound):
+        with pytest.raises(ObjectNotFound):
             backend.local_file("a/b").__enter__()
 
     def test_many_threads_read_local_files_at_once(self, backend: Backend) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from model_store.backends.backend import Backend
-from model_store.errors import KeyExists, KeyNotFound
+from model_store.errors import ObjectExists, ObjectNotFound
 from model_store.file_cache import FileCache
 
 
@@ -27,15 +27,15 @@ class MemoryBackend(Backend):
         self.fetched = 0
 
     def read(self, key: str) -> bytes:
-        """The content of `key`. Raises KeyNotFound."""
+        """The content of `key`. Raises ObjectNotFound."""
         with self._lock:
             return self._at(key)
 
     def create(self, key: str, data: bytes) -> None:
-        """Put `data` at `key` if nothing is there. Raises KeyExists."""
+        """Put `data` at `key` if nothing is there. Raises ObjectExists."""
         with self._lock:
             if key in self._contents:
-                raise KeyExists
+                raise ObjectExists
             self._contents[key] = bytes(data)
 
     def replace(self, key: str, data: bytes) -> None:
@@ -44,7 +44,7 @@ class MemoryBackend(Backend):
             self._contents[key] = bytes(data)
 
     def create_file(self, key: str, source: Path) -> None:
-        """Take the content of `source` and remove it. Raises KeyExists."""
+        """Take the content of `source` and remove it. Raises ObjectExists."""
         self.create(key, source.read_bytes())
         source.unlink()
 
@@ -62,7 +62,7 @@ class MemoryBackend(Backend):
 
     @contextmanager
     def local_file(self, key: str, *, fresh: bool = False) -> Iterator[Path]:
-        """A copy in the cache, which goes when the backend goes. Raises KeyNotFound."""
+        """A copy in the cache, which goes when the backend goes. Raises ObjectNotFound."""
         data = self.read(key)
 
         def fetch(file: BinaryIO) -> None:
@@ -80,4 +80,4 @@ class MemoryBackend(Backend):
         try:
             return self._contents[key]
         except KeyError:
-            raise KeyNotFound from None
+            raise ObjectNotFound from None

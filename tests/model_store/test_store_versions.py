@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from model_store import Collection, Fault
+from model_store import Collection, Damage
 from model_store.backends.backend import Backend
 from model_store.backends.local import LocalBackend
 from model_store.errors import (
     InvalidManifest,
     InvalidName,
-    KeyNotFound,
     NameNotFound,
+    ObjectNotFound,
     Unavailable,
     VersionCorrupt,
     VersionNotFound,
@@ -197,7 +197,7 @@ def test_what_is_not_there_is_not_found(models: Collection) -> None:
     for number in (0, 3):
         with pytest.raises(VersionNotFound):
             models.get("line", number)
-    with pytest.raises(KeyNotFound):
+    with pytest.raises(ObjectNotFound):
         content(models, version, "absent")
     models.delete("line", 1)
     with pytest.raises(VersionNotFound):
@@ -342,7 +342,7 @@ def test_every_bit_of_the_manifest_counts(models: Collection, root: Path) -> Non
         with pytest.raises(VersionCorrupt):
             models.get("line", 1)
     assert faults(models) == [
-        Fault("line", 1, "manifest.json", "does not have the digest that was published"),
+        Damage("line", 1, "manifest.json", "does not have the digest that was published"),
     ]
 
 

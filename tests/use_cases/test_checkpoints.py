@@ -17,7 +17,7 @@ from service.jobs import trainer_server
 from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptLeft
 from service.jobs.json_channel import Lines
-from service.use_cases.checkpoints import BETWEEN_LOOKS, Checkpoints
+from service.use_cases.checkpoints import BETWEEN_LOOKS, AttemptCheckpoints
 from service.use_cases.train import HISTORY, train
 from service.workflow import checkpoint
 from service.workflow.spec import parse
@@ -82,7 +82,7 @@ def test_it_saves_by_the_clock_and_less_often_when_a_save_takes_long(
 ) -> None:
     clock, runner, took = Clock(), Lines(ends[0]), 0.1
     attempt = Attempt(Lines(ends[1]), {"checkpoints": str(tmp_path / "c"), "checkpoint_seconds": 10.0})
-    checkpoints = Checkpoints(attempt, clock=clock)
+    checkpoints = AttemptCheckpoints(attempt, clock=clock)
     save = checkpoint.Checkpoints.save
 
     def slow(folder: checkpoint.Checkpoints, tree: State) -> None:
@@ -109,7 +109,7 @@ def test_between_its_looks_a_step_costs_a_look_at_the_clock_and_no_more(
 ) -> None:
     clock = Clock()
     attempt = Attempt(Lines(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 0.0})
-    checkpoints = Checkpoints(attempt, clock=clock)
+    checkpoints = AttemptCheckpoints(attempt, clock=clock)
     ends[0].sendall(b'{"leave": true}\n')
     clock.now += BETWEEN_LOOKS * 0.9
     checkpoints.after_step(lambda: pytest.fail("nothing is to be saved yet"))
@@ -122,7 +122,7 @@ def test_between_its_looks_a_step_costs_a_look_at_the_clock_and_no_more(
 def test_without_a_service_it_saves_and_leaves(ends: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:
     clock = Clock()
     attempt = Attempt(Lines(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 1000.0})
-    checkpoints = Checkpoints(attempt, clock=clock)
+    checkpoints = AttemptCheckpoints(attempt, clock=clock)
     assert not attempt.asked_to_leave()
     ends[0].close()
     clock.now += 1
@@ -196,11 +196,11 @@ def test_the_threads_are_those_it_began_with(ends: tuple[socket.socket, socket.s
     clock = Clock()
     try:
         torch.set_num_threads(2)
-        checkpoints = Checkpoints(Attempt(Lines(ends[1]), described), clock=clock)
+        checkpoints = AttemptCheckpoints(Attempt(Lines(ends[1]), described), clock=clock)
         clock.now += 1
         checkpoints.after_step(state)
         torch.set_num_threads(1)
-        resumed = Checkpoints(Attempt(Lines(ends[1]), described), clock=clock)
+        resumed = AttemptCheckpoints(Attempt(Lines(ends[1]), described), clock=clock)
         assert resumed.resume() == state()
         assert torch.get_num_threads() == 2
         resumed.forget()
@@ -229,7 +229,7 @@ def test_damaged_checkpoints_are_told(ends: tuple[socket.socket, socket.socket],
     checkpoint.Checkpoints(tmp_path).save(state())
     next(tmp_path.iterdir()).write_bytes(b"")
     attempt = Attempt(Lines(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 1.0})
-    assert Checkpoints(attempt).resume() is None
+    assert AttemptCheckpoints(attempt).resume() is None
     assert Lines(ends[0]).one() == {"message": "damaged checkpoints passed over: 1"}
 
 
@@ -256,7 +256,7 @@ def test_one_that_was_fenced_before_saves_soon_and_then_as_usual(
 ) -> None:
     clock, runner = Clock(), Lines(ends[0])
     described = {"checkpoints": str(tmp_path / "c"), "checkpoint_seconds": 10.0, "saves_soon": True}
-    checkpoints = Checkpoints(Attempt(Lines(ends[1]), described), clock=clock)
+    checkpoints = AttemptCheckpoints(Attempt(Lines(ends[1]), described), clock=clock)
     began, saved_at = clock.now, []
     while clock.now < began + 40:
         clock.now += 0.125

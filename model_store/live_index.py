@@ -3,14 +3,14 @@
 from contextlib import suppress
 
 from model_store.backends.backend import Backend
-from model_store.errors import KeyExists, KeyNotFound
+from model_store.errors import ObjectExists, ObjectNotFound
 from model_store.names import is_name
 from model_store.series import is_number
 
 BUILT = ".built"
 
 
-class Living:
+class LiveIndex:
     """Empty keys `living/<prefix>/<name>@<number>`, one for each version: there before its record is created, and until
     after its tombstone is. So whoever publishes and whoever deletes never touch the same key, but for the same version.
 
@@ -50,8 +50,8 @@ class Living:
     def _create(self, key: str) -> None:
         try:
             self._backend.read(f"{self._prefix}/{key}")  # which is cheaper than a creation in vain
-        except KeyNotFound:
-            with suppress(KeyExists):
+        except ObjectNotFound:
+            with suppress(ObjectExists):
                 self._backend.create(f"{self._prefix}/{key}", b"")
 
 

@@ -11,7 +11,7 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
-def passing(what: str) -> Iterator[None]:
+def put_off_storage_errors(what: str) -> Iterator[None]:
     """Puts the attempt off where a disk or the store fails within; `what` says what cannot be done then.
 
     Raises:
