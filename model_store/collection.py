@@ -37,7 +37,7 @@ class Collection:
 
     A version exists from the creation of its record, which is created last, to the creation of its tombstone, in
     `<prefix>/<name>/uses/<number>/`; both by put-if-absent. So publishing and deleting are all or nothing, and safe
-    against other threads, processes and machines on the same backend. Nothing is cached but which names have died, so a
+    against other threads, processes and machines on the same backend. Nothing is cached but which names were deleted, so a
     change by one process is seen by all. Every method that takes a name raises InvalidName for an illegal one, and any
     may raise NoSpace or Unavailable. `newest_format` is the highest `format` of a manifest that is known; higher ones
     raise MadeByNewer.
@@ -47,7 +47,7 @@ class Collection:
         self.prefix = prefix
         self._backend = backend
         self._newest_format = newest_format
-        self._dead: dict[str, list[int]] = {}
+        self._deleted: dict[str, list[int]] = {}
         self._living = LiveIndex(backend, prefix)
         self._now = now
 
@@ -142,7 +142,7 @@ class Collection:
         return self.records(name).is_live(number)
 
     def record(self, name: str, number: int) -> Record | None:
-        """What is known of a version whose manifest need not be whole; None when its record cannot be read, either.
+        """The record of a version whose manifest may be damaged; None when the record is damaged, too.
 
         Raises NameNotFound, VersionNotFound.
         """
@@ -179,7 +179,7 @@ class Collection:
     def names(self) -> list[str]:
         """The names that have a version, sorted."""
         names = self._living.names()
-        return [name for name in (self.all_names() if names is None else names) if not self._is_known_dead(name)]
+        return [name for name in (self.all_names() if names is None else names) if not self._is_deleted(name)]
 
     def find(self, name: str, digest: str) -> Version | None:
         """The newest version with this digest that is whole in every file, if there is one."""
@@ -223,7 +223,7 @@ class Collection:
             pass
 
     def reserve(self, name: str, number: int, alias: str, entry: int) -> None:
-        """Say that this entry of the alias may come to point at the version, which a deletion then waits for.
+        """Reserve the version for this entry of the alias; a deletion of the version then settles the entry first.
 
         Raises NameNotFound, VersionNotFound.
         """
@@ -263,18 +263,18 @@ class Collection:
                 continue  # another process deletes as well
 
     def sweep(self, older_than_seconds: float) -> None:
-        """Remove contents that no version has, once they are older than that, and records of deleted versions: leftovers
-        of crashes. The index of what lives is mended, too.
+        """Remove leftovers of crashes: contents that belong to no version and are older than that, and records of deleted
+        versions. The index of live versions is repaired, too.
 
-        `older_than_seconds` must be longer than the longest publish. A name with a record that is lost or cannot be read
-        is left alone, as that record's content cannot be told from a leftover.
+        `older_than_seconds` must be longer than the longest publish. A name with a record that is missing or cannot be read
+        is skipped, since the content of that record looks like a leftover.
         """
         limit = self._now() - timedelta(seconds=older_than_seconds)
         indexed, whole = self._living.entries(), True
         for name in self.all_names():
             try:
                 self._index(name, indexed.get(name, set()))
-            except UNREADABLE:  # as long as that lasts, the names are looked for where they are
+            except UNREADABLE:  # until that is repaired, names are listed without the index
                 whole = False
             with suppress(*UNREADABLE):
                 self._sweep(name, limit.timestamp())
@@ -283,7 +283,7 @@ class Collection:
 
     def _index(self, name: str, indexed: set[int]) -> None:
         records = self.records(name)
-        living = [] if self._is_known_dead(name) else list(records.live_from_highest())
+        living = [] if self._is_deleted(name) else list(records.live_from_highest())
         for number in {*living} - indexed:
             self._living.add(name, number)
         for number in indexed - {*living}:
@@ -292,8 +292,8 @@ class Collection:
 
     def _sweep(self, name: str, limit: float) -> None:
         contents = self.contents(name)
-        if len(self._dead.get(name, (1, 2))) <= 1 and not contents.ids():
-            return  # nothing of it is left but what says that its numbers were used
+        if len(self._deleted.get(name, (1, 2))) <= 1 and not contents.ids():
+            return  # only the traces of its used numbers are left
         # Ids first, records second: whatever is published in between is then seen as in use.
         old = [content for content in contents.ids() if content_made_at(content).timestamp() <= limit]
         records, in_use = self.records(name), set()
@@ -302,7 +302,7 @@ class Collection:
             try:
                 in_use.add(records.read(number).content)
             except ObjectNotFound:
-                if records.bury(number) and number < numbers[-1]:
+                if records.ensure_tombstone(number) and number < numbers[-1]:
                     records.series.remove(number)
         for content in old:
             if content not in in_use:
@@ -341,7 +341,7 @@ class Collection:
                 return found, self.get(name, found)
 
     def _discard(self, name: str, content: str) -> None:
-        """Delete a content that was not published: a failed write of its record may still have written it, so look."""
+        """Delete a content unless it was published: the write of its record may have failed after it was written."""
         records = self.records(name)
         for number in records.numbers():
             with suppress(ObjectNotFound):
@@ -357,16 +357,16 @@ class Collection:
                 raise VersionNotFound(self.prefix, name, number) from None
             raise NameNotFound(self.prefix, name) from None
 
-    def _is_known_dead(self, name: str) -> bool:
-        """Whether every version was deleted. That stays so until there is another number, so it is looked at once."""
+    def _is_deleted(self, name: str) -> bool:
+        """Whether every version was deleted, which is remembered until there is another number."""
         with suppress(Unavailable):
             numbers = self.records(name).numbers()
-            if numbers == self._dead.get(name):
+            if numbers == self._deleted.get(name):
                 return True
             if self._has_any(name):
                 return False
             if all(self.records(name).uses(number).last().deleted for number in numbers):
-                self._dead[name] = numbers
+                self._deleted[name] = numbers
             return True
         return False
 
@@ -374,4 +374,4 @@ class Collection:
         try:
             return any(self.records(name).live_from_highest())
         except Unavailable:
-            return True  # it cannot be told, and whoever asks for more will learn so
+            return True  # not known; reading a version will raise

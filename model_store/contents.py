@@ -1,4 +1,4 @@
-"""The content of versions: a manifest and files under an id, written before any record points at them."""
+"""The content of versions: a manifest and files under an id, written before the record that refers to them."""
 
 import hashlib
 import uuid

@@ -15,8 +15,8 @@ RECORD = "record"
 class Records:
     """Records under `<prefix>/<name>/versions/<number>`, tombstones under `<prefix>/<name>/uses/<number>/`.
 
-    The record of a deleted version is removed once there is a higher number, so that listing costs by what lives. A
-    record under a number with a tombstone counts for nothing: a slow writer may have created it anew.
+    The record of a deleted version is removed once there is a higher number, so that lists cost only by existing versions. A
+    record whose number has a tombstone is ignored: a slow writer may have created it again.
     """
 
     def __init__(self, backend: Backend, prefix: str, name: str) -> None:
@@ -26,7 +26,7 @@ class Records:
         self.series = Series(backend, self._parent, "versions")
 
     def uses(self, number: int) -> Uses:
-        """Who uses that version."""
+        """The log of that version's uses."""
         return Uses(self._backend, self._parent, number)
 
     def numbers(self) -> list[int]:
@@ -96,7 +96,7 @@ class Records:
                 self.series.remove(number)
             except ObjectExists:
                 there = self.readable(number)
-                # Our own content is our own write, told twice by a backend that tries again.
+                # Our own content is our own write, which a backend has repeated.
                 if there is not None and there.content == record.content:
                     return number, True
                 if there is not None and record.key is not None and there.key == record.key:
@@ -104,12 +104,12 @@ class Records:
             number += 1
 
     def forget(self, number: int) -> None:
-        """Remove what is left of a deleted version's record; but the highest number stays, to be counted on from."""
+        """Remove the record of a deleted version, but not the highest number, which the next one follows."""
         if max(self.numbers(), default=0) > number:
             self.series.remove(number)
 
-    def bury(self, number: int) -> bool:
-        """Whether the version has a tombstone; one of before, in place of its record, is first made one of today."""
+    def ensure_tombstone(self, number: int) -> bool:
+        """Whether the version has a tombstone. One in the form of earlier Modelwrights is first converted."""
         uses = self.uses(number)
         last = uses.last()
         data = self._data(number)
@@ -123,8 +123,7 @@ class Records:
         return True
 
     def _counts(self, number: int, record: Record) -> bool:
-        """Whether a record just created made a version. Not so where the number was another's meanwhile, which was deleted,
-        so that its record was removed."""
+        """Whether a record just created made a version; not if another version had the number meanwhile and was deleted."""
         last = self.uses(number).last()
         return not last.deleted or last.content == record.content
 

@@ -15,10 +15,10 @@ def is_number(name: str) -> bool:
 
 
 class Series:
-    """Numbered keys from 1 upward. What is found in their folder and is not a number is passed over.
+    """Numbered keys from 1 upward. Other names in their folder are ignored.
 
-    `mark` leaves an empty key at `<parent>/marks/<kind>/<number>`, once the number is created: a marked number without
-    its key was lost. A mark that could not be written, or was lost, says nothing.
+    `mark` leaves an empty key at `<parent>/marks/<kind>/<number>`, once the number is created: a marked number without its key
+    was lost. A missing mark means nothing.
     """
 
     def __init__(self, backend: Backend, parent: str, kind: str) -> None:
@@ -45,7 +45,7 @@ class Series:
 
     def mark(self, number: int) -> None:
         """Leave a mark that the number was created."""
-        with suppress(StoreError):  # without a mark a loss may go unseen, and nothing else is worse
+        with suppress(StoreError):  # without a mark only a loss may go undetected
             self._backend.create(f"{self.marks}/{number}", b"")
 
     def marked(self, number: int) -> bool:

@@ -75,7 +75,7 @@ class Store:
     def delete_model(self, name: str) -> None:
         """Delete a model's aliases, then its versions. Raises NameNotFound; VersionInUse when an alias comes meanwhile.
 
-        Not atomic: after a failure, what is left is whole, and the deletion can be asked for again.
+        Not atomic: after a failure, what is left is whole, and the deletion can be repeated.
         """
         numbers = self.models.numbers(name)
         for alias in self.aliases.all(name):
@@ -92,18 +92,18 @@ class Store:
         self._backend.clear_temporary(older_than_seconds)
 
     def verify(self) -> list[Damage]:
-        """Read every version and alias again; what is wrong, empty when all is whole."""
-        return self.examine().faults
+        """Read every version and alias; what is damaged, empty when all is whole."""
+        return self.examine().damages
 
     def examine(self) -> Report:
-        """As `verify`, with what is no fault and yet worth to be told."""
+        """As `verify`, with what is no damage but worth knowing."""
         report = Report()
         Verification(self._backend, self.models, self.aliases, report).run()
         Verification(self._backend, self.datasets, None, report).run()
         return report
 
     def upgrade(self) -> int:
-        """Seal what a store of before has left unsealed; how many records and entries there were. No service may run."""
+        """Seal what earlier Modelwrights wrote unsealed; how many records and entries. No service may run."""
         return upgrade(self._backend, self.models, self.aliases) + upgrade(self._backend, self.datasets, None)
 
     def _aliased(self, name: str, alias: str) -> Version:

@@ -1,4 +1,4 @@
-"""Sealing what stores of before have left unsealed."""
+"""Sealing what earlier Modelwrights wrote unsealed."""
 
 from contextlib import suppress
 
@@ -13,10 +13,10 @@ from model_store.series import Series
 
 
 def upgrade(backend: Backend, collection: Collection, aliases: Aliases | None) -> int:
-    """Seal and mark every record and alias entry that is not yet; how many were sealed. What is damaged is left to verify.
+    """Seal and mark every record and alias entry that is not yet; how many were sealed. Damaged ones are left alone.
 
-    Safe against a kill at any moment, after which it can be asked for again: each is replaced in one go, with the same
-    content, and a deleted version has its tombstone of today before its record is touched.
+    It may be killed at any moment and repeated: each object is replaced atomically, with the same content, and a deleted
+    version gets a tombstone in the present form before its record is touched.
     """
     sealed = 0
     for name in collection.all_names():
@@ -43,7 +43,7 @@ def _versions(backend: Backend, records: Records) -> int:
     sealed, numbers = 0, records.numbers()
     for number in numbers:
         with suppress(VersionCorrupt, MadeByNewer):
-            if records.bury(number) and number < numbers[-1]:
+            if records.ensure_tombstone(number) and number < numbers[-1]:
                 records.series.remove(number)
         with suppress(ObjectNotFound, ValueError, MadeByNewer):
             Record.decode(records.series.key(number), records.series.read(number))

@@ -1,4 +1,4 @@
-"""Who uses a version, until it is deleted: one log for each version, on which aliases and deletions agree."""
+"""The uses of a version by aliases, until its deletion: one log for each version, which orders the two."""
 
 import uuid
 from collections.abc import Mapping
@@ -28,15 +28,15 @@ class Use:
 
     @property
     def deleted(self) -> bool:
-        """Whether the version is deleted, for ever."""
+        """Whether the version was deleted."""
         return self.deleted_at is not None
 
 
 class Uses:
     """The log of one version, under `<parent>/uses/<version>/<number>`, by put-if-absent.
 
-    An entry that cannot be read counts as none but for its number: it is verify's to tell of it, and the version can go
-    on. But tombstones are marked, and count even where they are damaged or lost.
+    An entry that cannot be read is ignored but for its number; `verify` reports it. Tombstones are marked, and count even when
+    they are damaged or lost.
     """
 
     def __init__(self, backend: Backend, parent: str, version: int) -> None:
@@ -56,7 +56,7 @@ class Uses:
         return Use(numbers[-1] if numbers else 0)
 
     def reserve(self, alias: str, entry: int) -> bool:
-        """Say that this entry of the alias may come to point at the version; False when the version is deleted."""
+        """Reserve the version for this entry of the alias; False when the version is deleted."""
         while True:
             last = self.last()
             if last.deleted or last.aliases.get(alias, 0) >= entry:
@@ -93,7 +93,7 @@ class Uses:
         try:
             self.series.create(use.number, data)
         except ObjectExists:
-            # Our own bytes are our own write, told twice by a backend that tries again.
+            # Our own bytes are our own write, which a backend has repeated.
             if self._read_raw(use.number) != data:
                 raise
 

@@ -1,4 +1,4 @@
-"""Reading everything again: what is damaged, lost, or not the store's own."""
+"""Verification of a whole store: what is damaged, missing, or does not belong to it."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,22 +17,22 @@ from model_store.sealed import unseal
 from model_store.series import Series, is_number
 
 STRANGE = "is none of the store's"
-MOST_MISSING = 1000  # numbers that are named, each for itself
+MOST_MISSING = 1000  # numbers that are reported one by one
 KINDS = {"versions", "contents", "uses", "marks", "aliases"}
 
 
 @dataclass
 class Report:
-    """What `Verification` has found: `faults`; how many records and alias entries are `unsealed`, as stores of before have
-    them; and how many contents no version has, which are `leftovers` of writes that broke off, or are being written."""
+    """`damages`; how many records and alias entries are `unsealed`, as earlier Modelwrights wrote them; and how many contents
+    belong to no version: `leftovers` of interrupted writes, or of writes in progress."""
 
-    faults: list[Damage] = field(default_factory=list)
+    damages: list[Damage] = field(default_factory=list)
     unsealed: int = 0
     leftovers: int = 0
 
 
 class Verification:
-    """Verifies a collection and its aliases, while others may change them. What cannot be read is a fault, and it goes on."""
+    """Verifies a collection and its aliases, while others may change them. What cannot be read counts as damage."""
 
     def __init__(self, backend: Backend, collection: Collection, aliases: Aliases | None, report: Report) -> None:
         self._backend = backend
@@ -42,23 +42,23 @@ class Verification:
 
     def run(self) -> None:
         """Adds what is found to the report."""
-        self._strangers("", "", is_name)
+        self._check_names("", "", is_name)
         for name in self._names(""):
             if is_name(name):
                 self._verify(name)
 
     def _verify(self, name: str) -> None:
-        if not self._strangers(name, "", KINDS.__contains__):
+        if not self._check_names(name, "", KINDS.__contains__):
             with suppress(StoreError):
                 self._backend.read(f"{self._collection.prefix}/{name}")
                 self._found(name, None, "", STRANGE)
                 return
-        self._strangers(name, "versions", is_number)
-        self._strangers(name, "contents", is_content)
-        self._strangers(name, "uses", is_number)
-        self._strangers(name, "marks", {"versions", "aliases", "uses"}.__contains__)
+        self._check_names(name, "versions", is_number)
+        self._check_names(name, "contents", is_content)
+        self._check_names(name, "uses", is_number)
+        self._check_names(name, "marks", {"versions", "aliases", "uses"}.__contains__)
         for place in ("marks/versions", "marks/uses"):
-            self._strangers(name, place, is_number)
+            self._check_names(name, place, is_number)
         records = self._collection.records(name)
         try:
             numbers = records.numbers()
@@ -72,32 +72,28 @@ class Verification:
         for number in sorted(filter(is_number, {*self._names(name, "uses"), *self._names(name, "marks/uses")})):
             self._uses(name, int(number))
         if self._aliases is not None:
-            self._strangers(name, "aliases", is_alias)
-            self._strangers(name, "marks/aliases", is_alias)
+            self._check_names(name, "aliases", is_alias)
+            self._check_names(name, "marks/aliases", is_alias)
             for alias in filter(is_alias, self._names(name, "aliases")):
                 self._alias(name, alias, self._aliases)
 
     def _version(self, name: str, records: Records, number: int) -> str | None:
         """The content of the version, if it exists and its record can be read."""
+        place = records.series.key(number)
         try:
             deleted = records.uses(number).last().deleted
             data = records.series.read(number)
-        except ObjectNotFound:
-            gone = deleted or records.uses(number).last().deleted
-            if not gone or number == records.numbers()[-1]:  # the highest stays, to be counted on from
-                self._found(name, number, RECORD, "is missing")
-            return None
-        except (MadeByNewer, Unavailable) as error:
-            self._found(name, number, RECORD, str(error))
-            return None
-        place = records.series.key(number)
-        try:
             record = Record.decode(place, data)
             self._report.unsealed += not unseal(place, data)[1]
+        except ObjectNotFound:
+            gone = deleted or records.uses(number).last().deleted
+            if not gone or number == records.numbers()[-1]:  # the highest is kept: the next number follows it
+                self._found(name, number, RECORD, "is missing")
+            return None
         except ValueError:
             self._found(name, number, RECORD, "cannot be read")
             return None
-        except MadeByNewer as error:
+        except (MadeByNewer, Unavailable) as error:
             self._found(name, number, RECORD, str(error))
             return None
         if not deleted and record.deleted_at is None:
@@ -117,8 +113,8 @@ class Verification:
             self._found(name, number, MANIFEST, str(error))
         else:
             folders = {file.split("/")[0] for file in files}
-            self._strangers(name, f"contents/{content}", {MANIFEST, "files"}.__contains__)
-            self._strangers(name, f"contents/{content}/files", folders.__contains__)
+            self._check_names(name, f"contents/{content}", {MANIFEST, "files"}.__contains__)
+            self._check_names(name, f"contents/{content}/files", folders.__contains__)
         for file in files:
             try:
                 self._collection.check_file(version, file)
@@ -142,7 +138,7 @@ class Verification:
 
         self._series(name, f"aliases/{alias}", log, whole)
         self._reservations(name, alias, aliases)
-        with suppress(StoreError):  # what cannot be read has been told
+        with suppress(StoreError):  # what cannot be read was reported already
             entry = aliases.get(name, alias)
             lost = entry.version is not None and not self._collection.has(name, entry.version)
             if lost and entry == aliases.get(name, alias):  # else it moved on before its old version was deleted
@@ -150,8 +146,8 @@ class Verification:
                 self._found(name, None, place, f"points at version {entry.version}, which is not there")
 
     def _reservations(self, name: str, alias: str, aliases: Aliases) -> None:
-        """An entry was reserved by the version that it points at; stores of before have no reservations."""
-        with suppress(StoreError, ValueError):  # what cannot be read has been told
+        """An entry was reserved by the version that it points at; earlier Modelwrights wrote no reservations."""
+        with suppress(StoreError, ValueError):  # what cannot be read was reported already
             for entry in aliases.history(name, alias):
                 if entry.version is None or not aliases.is_sealed(name, alias, entry.number):
                     continue
@@ -161,7 +157,7 @@ class Verification:
                     self._found(name, None, place, f"does not say that entry {entry.number} of {alias} uses it")
 
     def _series(self, name: str, place: str, series: Series, whole: Callable[[int], bool]) -> None:
-        self._strangers(name, place, is_number)
+        self._check_names(name, place, is_number)
         try:
             numbers = series.numbers()
         except Unavailable as error:
@@ -198,8 +194,8 @@ class Verification:
             self._found(name, None, place, str(error))
             return []
 
-    def _strangers(self, name: str, place: str, known: Callable[[str], bool]) -> bool:
-        """Tells of the names that are not known; whether there are any names at all."""
+    def _check_names(self, name: str, place: str, known: Callable[[str], bool]) -> bool:
+        """Reports the names that are not known; whether there are any names at all."""
         names = self._names(name, place)
         for each in names:
             if not known(each):
@@ -210,4 +206,4 @@ class Verification:
         return f"{self._collection.prefix}/{name}" if name else self._collection.prefix
 
     def _found(self, name: str, number: int | None, file: str, reason: str) -> None:
-        self._report.faults.append(Damage(name, number, file, reason))
+        self._report.damages.append(Damage(name, number, file, reason))

@@ -84,14 +84,14 @@ class LocalBackend(Backend):
     def delete(self, prefix: str) -> None:
         """Rename it away at once, then remove it piece by piece; what a crash leaves is temporary."""
         target = self._path(prefix)
-        grave = self._temporary / uuid.uuid4().hex
+        trash = self._temporary / uuid.uuid4().hex
         with storage_errors():
             try:
-                target.rename(grave)
+                target.rename(trash)
             except _ABSENT:
                 return
             sync(target.parent)
-            _remove(grave)
+            _remove(trash)
 
     @contextmanager
     def local_file(self, key: str, *, fresh: bool = False) -> Iterator[Path]:
@@ -119,7 +119,7 @@ class LocalBackend(Backend):
                     continue  # its writer, or another sweep, was faster
 
     def _check_root(self) -> None:
-        """What is absent from a store that is itself gone is not known to be absent."""
+        """Raises Unavailable when the store itself is gone, so that its content does not look deleted."""
         if not self._temporary.is_dir():
             raise Unavailable("The folder of the store is gone.")
 
@@ -166,7 +166,7 @@ class LocalBackend(Backend):
     def _make_folder(self, folder: Path) -> None:
         """Make `folder` and its parents below the root durably.
 
-        A folder that this object has not met is synced even when it exists: its maker may not have come to that yet.
+        A folder that this object has not created is synced even when it exists: its creator may not have done so yet.
         """
         for path in [*reversed(folder.parents), folder]:
             if not path.is_relative_to(self._root) or path == self._root:
@@ -184,6 +184,6 @@ class LocalBackend(Backend):
 
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)  # what resists is tried again by the next sweep
+        shutil.rmtree(path, ignore_errors=True)  # the next sweep tries again
     else:
         path.unlink(missing_ok=True)

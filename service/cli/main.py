@@ -117,8 +117,8 @@ def demo(
 def verify(home: Home = None) -> None:
     """Check everything in the store against its digests; name what is damaged, lost, or not the store's own."""
     report = open_store(settings_of(home)).examine()
-    for fault in report.faults:
-        console.print(str(fault), markup=False)
+    for damage in report.damages:
+        console.print(str(damage), markup=False)
     if report.leftovers:
         console.print(
             f"Contents of no version: {report.leftovers}, left by writes that broke off. The service removes them."
@@ -127,7 +127,7 @@ def verify(home: Home = None) -> None:
         console.print(
             f"Not sealed: {report.unsealed} records and alias entries. `modelwright store upgrade` seals them."
         )
-    if report.faults:
+    if report.damages:
         raise typer.Exit(1)
     console.print("All is whole.")
 

@@ -67,13 +67,8 @@ class Artifacts:
         self._in_progress: dict[str, asyncio.Task[None]] = {}
 
     async def get(self, store: Store, artifact: Artifact, suffix: str, make: Make) -> Path:
-        """The artifact's file with this suffix, checked by its digest; never write to it.
-
-        Args:
-            store: where the version is looked up again once the file was made.
-            artifact: what is wanted.
-            suffix: one of its suffixes, with the dot.
-            make: writes `artifact<suffix>` for each suffix into the folder that it is given.
+        """The artifact's file with this suffix, checked by its digest; never write to it. `make` writes `artifact<suffix>` for
+        each of the artifact's suffixes into the folder that it is given.
 
         Raises:
             ArtifactFailed: the file was evicted before it could be read; also whatever `make` raises.
@@ -125,16 +120,14 @@ class Artifacts:
 
     async def _make(self, artifact: Artifact, make: Make) -> None:
         async with self._seats:
-            if await asyncio.to_thread(self._is_kept, artifact):
+            kept = [await asyncio.to_thread(self._kept, artifact.stem, suffix) for suffix in artifact.suffixes]
+            if None not in kept:
                 return  # it was made between the request's look at the cache and this task
             with storage_errors():
                 self._temporary.mkdir(parents=True, exist_ok=True)
                 with tempfile.TemporaryDirectory(dir=self._temporary, ignore_cleanup_errors=True) as folder:
                     await make(Path(folder))
                     await asyncio.to_thread(self._keep, artifact, Path(folder))
-
-    def _is_kept(self, artifact: Artifact) -> bool:
-        return all(self._kept(artifact.stem, suffix) is not None for suffix in artifact.suffixes)
 
     def _keep(self, artifact: Artifact, folder: Path) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -148,14 +141,13 @@ class Artifacts:
     def _evict(self, newest: str) -> None:
         files = []
         for path in self._folder.iterdir():
-            with suppress(OSError):
-                if path.is_file():
-                    about = path.stat()
-                    files.append((path.name.startswith(newest), about.st_atime, about.st_size, path))
+            with suppress(FileNotFoundError):
+                about = path.stat()
+                files.append((path.name.startswith(newest), about.st_atime, about.st_size, path))
         count = size = 0
         for is_newest, _, length, path in sorted(files, reverse=True):
             count, size = count + 1, size + length
-            if not is_newest and (count > self._most_files or size > self._most_bytes):
+            if not is_newest and (count > self._most_files or size > self._most_bytes) and path.is_file():
                 path.unlink(missing_ok=True)
 
 
@@ -166,13 +158,13 @@ async def make_in_child(
 
     Raises:
         NotAvailable: the child ended with the status `NOT_AVAILABLE`; its stderr says why.
-        ArtifactFailed: the given class of it: the child failed, was killed, or took more than `most_seconds`.
+        ArtifactFailed: as `error`: the child failed, was killed, or took more than `most_seconds`.
     """
     try:
         ended = await run(
             module,
             str(folder),
-            said=request,
+            stdin=request,
             environment={"HOME": str(folder), "TMPDIR": str(folder)},
             most_seconds=most_seconds,
             most_bytes=0,
@@ -182,7 +174,7 @@ async def make_in_child(
     except ChildFailed as failure:
         raise error(error.__doc__) from failure
     if ended.status == NOT_AVAILABLE:
-        raise NotAvailable(ended.errors.decode().strip())
+        raise NotAvailable(ended.stderr.decode().strip())
     if ended.status:
-        log.warning("%s failed: %s", module, ended.errors.decode(errors="replace")[-MOST_LOGGED:])
+        log.warning("%s failed: %s", module, ended.stderr.decode(errors="replace")[-MOST_LOGGED:])
         raise error(error.__doc__)

@@ -1,4 +1,4 @@
-"""Open a model: from a version in the store to a module that predicts."""
+"""Open a model: from a version to a module that predicts."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,11 +39,7 @@ def open_files(name: str, number: int, manifest: Mapping[str, Any], state_dict: 
 
 
 def signature_of(version: Version) -> Signature:
-    """What the version's model takes and answers, without opening it.
-
-    Raises:
-        VersionCorrupt: its manifest does not say.
-    """
+    """The signature of the version's model. Raises VersionCorrupt when its manifest has none."""
     try:
         return Signature.model_validate(version.manifest["signature"])
     except (KeyError, ValueError) as error:

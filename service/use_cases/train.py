@@ -39,17 +39,17 @@ from service.workflow.state import State
 POINTS = "points.json"
 HISTORY = "history.json"
 DRAWN = 2000  # epochs of a version's learning curve
-NOT_THE_MODELS = {"model_name", "webhook"}  # of a spec: who shares a version does not share these
-NO_MEMORY = "can't allocate memory"  # torch's own words, in a RuntimeError
+NOT_THE_MODELS = {"model_name", "webhook"}  # fields of a spec that are not part of a version, and so not shared with it
+NO_MEMORY = "can't allocate memory"  # in the message of torch's RuntimeError
 
 
 def train(attempt: Attempt) -> dict[str, Any]:
-    """The trainer's entry: the job's `result`.
+    """The entry point of an attempt; returns the job's `result`.
 
     Raises:
-        AttemptFailed: with the code and detail that the job will show.
-        AttemptSuperseded: the job was taken from this attempt before it published.
-        AttemptLeft: it was asked to leave; another attempt goes on where it has saved.
+        AttemptFailed: with the code and detail of the job's error.
+        AttemptSuperseded: the job was cancelled or given to another attempt before this one published.
+        AttemptLeft: the runner has requested it; another attempt resumes from the checkpoint.
         AttemptPutOff: the store, or a disk, cannot be used now.
     """
     try:
@@ -104,7 +104,7 @@ def _learn(
     table: Table,
     initial: Model | None,
 ) -> Learned:
-    """Learns, from where an attempt before has saved if there was one."""
+    """Learns, from the newest checkpoint if there is one."""
 
     def report(epoch: int, losses: dict[str, float]) -> None:
         checkpoints.history.add(epoch, losses)
@@ -113,7 +113,7 @@ def _learn(
     def go_on(saved: State | None) -> Learned:
         rows = attempt.job["context"]["rows"]["train"]
         attempt.expect(spec.training.epochs, rows, done=checkpoints.history.epochs)
-        # What the attempt before has said last may have been lost with the service that heard it.
+        # The last reports of the attempt before may have been lost together with the service.
         for epoch, losses in checkpoints.history.after(attempt.job.get("reported", 0)):
             attempt.epoch(epoch, losses)
         after_step, stage = checkpoints.after_step, attempt.stage

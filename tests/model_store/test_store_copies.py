@@ -51,13 +51,13 @@ def test_copies_of_a_store_that_changes_are_whole(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(shutil, "copyfile", copied)
     copy_store(tmp_path / "store", tmp_path / "copy")
     report = Store.open(tmp_path / "copy").examine()
-    assert [str(fault) for fault in report.faults] == []
+    assert [str(each) for each in report.damages] == []
     assert report.leftovers == 0
 
 
 def test_a_store_that_never_stands_still_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, chance = Store.open(tmp_path / "store"), random.Random(1)  # noqa: S311 - no secret
-    monkeypatch.setattr("model_store.copying.MOST_LOOKS", 2)
+    monkeypatch.setattr("model_store.copying.MOST_LISTINGS", 2)
 
     def publish() -> None:
         (tmp_path / "file").write_text(str(chance.random()))

@@ -7,4 +7,4 @@ from model_store.verification import Report, Verification
 def faults(models: Collection) -> list[Damage]:
     report = Report()
     Verification(models._backend, models, None, report).run()
-    return report.faults
+    return report.damages

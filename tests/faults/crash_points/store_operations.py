@@ -60,7 +60,7 @@ def faults(home: Path) -> list[str]:
             found.append(f"the index has {collection.names()} after the sweep, and {lives} live")
     found += [f"left in tmp: {path.name}" for path in (root / "tmp").iterdir()]
     report = store.examine()
-    found += [f"verify after the sweep: {each}" for each in report.faults]
+    found += [f"verify after the sweep: {each}" for each in report.damages]
     if report.leftovers:
         found.append(f"{report.leftovers} contents are left after the sweep")
     return found
