@@ -11,7 +11,7 @@ The order makes a backup consistent, whatever is done meanwhile:
 | 5 | the audit log | what was changed so far has its line |
 | 6 | `backup.json`, with the digests of all | without it a backup was broken off |
 
-Left out is what can be made anew: temporary files, drawn plots, and which services live.
+Left out is what can be made anew: temporary files, plots, exports, and which services live.
 """
 
 import hashlib
