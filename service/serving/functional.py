@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import nn
 
-from service.workflow.losses import Output
+from service.workflow.losses import OutputKind
 from service.workflow.model import Model
 from service.workflow.preprocessing import Preprocessing
 
 Step = Callable[[torch.Tensor], torch.Tensor]
-AS_THEY_STAND = (Output.VALUE, Output.RATE)  # outputs that are the answers, but for the target's scale
+AS_THEY_STAND = (OutputKind.VALUE, OutputKind.RATE)  # outputs that are the answers, but for the target's scale
 NOTHING = (nn.Identity, nn.Dropout, nn.AlphaDropout)  # in a model that predicts
 
 

@@ -8,14 +8,14 @@ import numpy as np
 
 from service.serving.answers import HOLDS, Array
 from service.serving.tensors import BOOL, BYTES, Values, takes_a_matrix
-from service.workflow.data.schema import Scalar
 from service.workflow.data.types.category import as_text
+from service.workflow.data.types.names import Scalar
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.encode import raw_dtype
 from service.workflow.signature import Input, Signature
 from service.workflow.tasks import Task
 
 MATRIX = "input-0"  # the name of the one tensor of a model whose inputs are all numbers or booleans
-DATATYPES = {"boolean": BOOL, "category": BYTES, "datetime": BYTES}
 FLOATS = {"float32": "FP32", "float64": "FP64"}
 
 
@@ -62,7 +62,7 @@ def columns(signature: Signature) -> list[str]:
 
 def datatype(of: Input) -> str:
     """The datatype of an input."""
-    return FLOATS[of.dtype or "float32"] if of.type == "number" else DATATYPES[of.type]
+    return COLUMN_TYPES[of.type].datatype or FLOATS[of.dtype or "float32"]
 
 
 def label_datatype(classes: Sequence[Scalar]) -> str:

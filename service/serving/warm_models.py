@@ -13,9 +13,11 @@ import torch
 
 from service.serving.functional import Step, functional
 from service.workflow.data.types.category import as_text
-from service.workflow.encode import answers_dtype, raw_dtype, slots
+from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.encode import answers_dtype, blank_row, raw_dtype, slots
 from service.workflow.forward_cost import ForwardCost, measure
 from service.workflow.model import Model
+from service.workflow.preprocessing import network_inputs
 from service.workflow.signature import Signature
 
 FORWARD_BYTES = 32 * 2**20  # that one forward makes at most, unless one row takes more
@@ -69,9 +71,9 @@ class Warm:
     @cached_property
     def cost(self) -> ForwardCost:
         """What a forward of one row takes."""
-        by = self.model.preprocessing
-        width = self.slots if by is None else by.width
-        network, around = measure(self.model.network, width), self.slots + width + len(self.signature.outputs)
+        inputs = network_inputs(self.signature.inputs, self.model.preprocessing)
+        network = measure(self.model.network, inputs)
+        around = slots(self.signature.inputs) + inputs.size + len(self.signature.outputs)
         return ForwardCost(network.bytes + 2 * RAW_BYTES * around, network.work + around)
 
     @cached_property
@@ -100,13 +102,8 @@ class Warm:
 
     @cached_property
     def width(self) -> int:
-        """How many values a row has, and how many slots when all of them are numbers."""
+        """How many values a row has."""
         return len(self.signature.inputs)
-
-    @cached_property
-    def slots(self) -> int:
-        """How many slots a raw row has."""
-        return slots(self.signature.inputs)
 
     @cached_property
     def raw_dtype(self) -> "np.dtype[Any]":
@@ -119,8 +116,8 @@ class Warm:
         return answers_dtype(self.signature.outputs)
 
     def blank_row(self) -> torch.Tensor:
-        """A raw row [1, slots] of zeros, to try the model with."""
-        return torch.from_numpy(np.zeros((1, self.slots), self.raw_dtype))
+        """The raw features of one row, all zeros."""
+        return blank_row(self.signature.inputs)
 
     @cached_property
     def only_numbers(self) -> bool:
@@ -130,7 +127,7 @@ class Warm:
     @cached_property
     def has_categories(self) -> bool:
         """Whether a row can hold a category that the model does not know."""
-        return any(each.type == "category" for each in self.signature.inputs)
+        return any(COLUMN_TYPES[each.type].categorical for each in self.signature.inputs)
 
     @cached_property
     def one_number(self) -> bool:

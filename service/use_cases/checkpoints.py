@@ -6,9 +6,10 @@ from pathlib import Path
 
 import torch
 
+from model_store.durable_files import sync
 from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptLeft
-from service.workflow import checkpoint
+from service.workflow.checkpoint_folder import CheckpointFolder
 from service.workflow.history import History
 from service.workflow.state import State
 
@@ -25,7 +26,7 @@ class AttemptCheckpoints:
     def __init__(self, attempt: Attempt, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.history = History()
         folder = attempt.job.get("checkpoints")
-        self._folder = None if folder is None else checkpoint.Checkpoints(Path(folder))
+        self._folder = None if folder is None else CheckpointFolder(Path(folder), sync)
         self._interval: float = attempt.job.get("checkpoint_seconds", 0.0)
         self._soon = 0.0 if attempt.job.get("saves_soon") else self._interval  # seconds to the next one
         self._attempt = attempt
@@ -86,7 +87,7 @@ class AttemptCheckpoints:
         if leaves:
             raise AttemptLeft
 
-    def _save(self, folder: checkpoint.Checkpoints, make: Callable[[], State]) -> None:
+    def _save(self, folder: CheckpointFolder, make: Callable[[], State]) -> None:
         began = self._clock()
         self._attempt.flush()  # the epochs that are part of this state
         state = {

@@ -30,6 +30,7 @@ from service.workflow.errors import Fault, InvalidSpec
 from service.workflow.forward_cost import ForwardCost, measure
 from service.workflow.model import Model, check_step, draft_network
 from service.workflow.models.layers import LayersSpec
+from service.workflow.preprocessing import network_inputs
 from service.workflow.resolve import Resolved, resolve
 from service.workflow.signature import Signature
 from service.workflow.spec import ResolvedSpec, TrainingSpec, parse
@@ -72,16 +73,16 @@ def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
     check_cancelled()
     found = resolve(spec.model_copy(update={"data": data}), schema)
     check_cancelled()
-    network = draft_network(found.spec, found.signature, found.columns)
+    network = draft_network(found.spec, found.signature, found.inputs)
     check_cancelled()
     parameters = inspection.count(network)
     _check_limits(found, parameters, limits)
     cost = _check_forward(found, network, parameters, limits)
     small = 4 * parameters + cost.bytes <= SMALL and cost.work <= LIGHT
     if small and isinstance(found.spec.model, LayersSpec):
-        check_step(found.spec, found.signature, found.columns)
+        check_step(found.spec, found.signature, found.inputs)
     _check_batches(found, network)
-    if (reason := optimizers.fits(found.spec.optimizer, network)) is not None:
+    if (reason := optimizers.misfit(found.spec.optimizer, network)) is not None:
         raise InvalidSpec(Fault("/optimizer/name", reason))
     if found.spec.initial is not None:
         found = _continued(store, found, found.spec.initial)
@@ -164,8 +165,8 @@ def _continued(store: Store, found: Resolved, initial: str) -> Resolved:
     if _bare(ours) != _bare(theirs):
         message = f"{initial} has other inputs, outputs or task than this training"
         raise InvalidSpec(Fault("/initial", message))
-    columns = model.preprocessing.width if model.preprocessing is not None else found.columns
-    network = draft_network(found.spec, theirs, columns)
+    inputs = found.inputs if model.preprocessing is None else network_inputs(theirs.inputs, model.preprocessing)
+    network = draft_network(found.spec, theirs, inputs)
     wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     given = {name: tuple(tensor.shape) for name, tensor in model.network.state_dict().items()}
     for name in wanted | given:
@@ -173,7 +174,7 @@ def _continued(store: Store, found: Resolved, initial: str) -> Resolved:
             shapes = f"{list(given.get(name, ()))} there and {list(wanted.get(name, ()))} here"
             raise InvalidSpec(Fault("/initial", f"{initial} is of another shape: {name} is {shapes}"))
     spec = found.spec.model_copy(update={"initial": f"{version.name}@{version.number}"})
-    return Resolved(spec, theirs, found.rows, columns)
+    return Resolved(spec, theirs, found.rows, inputs)
 
 
 def _open_initial(store: Store, initial: str) -> tuple[Version, Model, Signature]:
@@ -198,14 +199,14 @@ def _check_limits(found: Resolved, parameters: int, limits: Limits) -> None:
         raise InvalidSpec(Fault("/model", message))
     # Raw and encoded features; weights, gradients and what most optimizers keep of them; in float32, but for raw features.
     raw = raw_dtype(found.signature.inputs).itemsize
-    needed = (raw + 4) * sum(found.rows.values()) * found.columns + 4 * 4 * parameters
+    needed = (raw + 4) * sum(found.rows.values()) * found.inputs.size + 4 * 4 * parameters
     if needed > limits.memory_bytes:
         message = f"the training would need about {needed} bytes of memory; this service allows {limits.memory_bytes}"
         raise InvalidSpec(Fault("/data" if 16 * parameters < needed // 2 else "/model", message))
 
 
 def _check_forward(found: Resolved, network: nn.Module, parameters: int, limits: Limits) -> ForwardCost:
-    cost = measure(network.eval(), found.columns)
+    cost = measure(network.eval(), found.inputs)
     needed = 4 * parameters + cost.bytes
     if needed > limits.model_bytes:
         message = f"the model and what it makes of one row would take {needed} bytes of memory"
@@ -227,7 +228,7 @@ def _check_batches(found: Resolved, network: nn.Module) -> None:
     if found.rows["train"] > 1 and size != 1:
         return
     try:
-        network.train()(torch.zeros(1, found.columns, device="meta"))
+        network.train()(torch.zeros(1, *found.inputs.shape, device="meta"))
     except ValueError:  # as torch raises it
         at = "/training/batch_size" if size == 1 else "/split/train"
         message = "a layer of this model compares the rows of a batch, and there is only one; 2 or more are expected"

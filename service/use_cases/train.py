@@ -26,7 +26,7 @@ from service.workflow.data.schema import Schema
 from service.workflow.data.table import Table, Wanted
 from service.workflow.errors import CheckpointUnfit, InvalidData, InvalidSpec, TrainingDiverged
 from service.workflow.history import History
-from service.workflow.learn import Learned, learn
+from service.workflow.learn import TrainingResult, learn
 from service.workflow.model import Model
 from service.workflow.models import install as install_models
 from service.workflow.save_and_load import save
@@ -103,14 +103,14 @@ def _learn(
     signature: Signature,
     table: Table,
     initial: Model | None,
-) -> Learned:
+) -> TrainingResult:
     """Learns, from the newest checkpoint if there is one."""
 
     def report(epoch: int, losses: dict[str, float]) -> None:
         checkpoints.history.add(epoch, losses)
         attempt.epoch(epoch, losses)
 
-    def go_on(saved: State | None) -> Learned:
+    def go_on(saved: State | None) -> TrainingResult:
         rows = attempt.job["context"]["rows"]["train"]
         attempt.expect(spec.training.epochs, rows, done=checkpoints.history.epochs)
         # The last reports of the attempt before may have been lost together with the service.
@@ -152,7 +152,7 @@ def _initial(found: Input) -> Model:
         raise AttemptFailed("invalid_data", f"this training starts from {reference}. {error}") from error
 
 
-def _write(folder: Path, learned: Learned, history: History) -> dict[str, Path]:
+def _write(folder: Path, learned: TrainingResult, history: History) -> dict[str, Path]:
     files = {name: folder / name for name in (STATE_DICT, POINTS, HISTORY)}
     save(learned.model, files[STATE_DICT])
     files[POINTS].write_text(learned.points.model_dump_json())
@@ -160,7 +160,7 @@ def _write(folder: Path, learned: Learned, history: History) -> dict[str, Path]:
     return files
 
 
-def _manifest(spec: ResolvedSpec, learned: Learned) -> dict[str, Any]:
+def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
     digests = learned.split.digests()
     return {
         "format": 1,

@@ -10,21 +10,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from service.workflow.data.schema import Scalar
 from service.workflow.data.table import Numbers, Table, Texts
 from service.workflow.data.types.category import as_text
-from service.workflow.data.types.kinds import KINDS
+from service.workflow.data.types.names import Scalar
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import InvalidData
 from service.workflow.signature import Input, Output
 from service.workflow.spec_base import nearest, shown
 
-MOST_CATEGORIES = 256  # of one feature; rarer ones count as unknown
-LONGEST_CATEGORY = 1000  # characters; what is longer counts as unknown, so that a model's signature stays small
-
 
 def slots(inputs: Sequence[Input]) -> int:
     """How many slots a raw row has."""
-    return sum(KINDS[each.type].slots for each in inputs)
+    return sum(COLUMN_TYPES[each.type].slots for each in inputs)
 
 
 def raw_dtype(inputs: Sequence[Input]) -> "np.dtype[Any]":
@@ -37,26 +34,32 @@ def answers_dtype(outputs: Sequence[Output]) -> "np.dtype[Any]":
     return np.dtype(np.float64 if any(each.dtype is not None for each in outputs) else np.float32)
 
 
-def fit_categories(inputs: Sequence[Input], table: Table, train: torch.Tensor) -> list[Input]:
-    """The inputs with the categories that the model will tell apart: those of the training rows, the most frequent ones
-    when there are too many."""
-    return [_fit(each, table.columns[each.name], train) for each in inputs]
+def fit_inputs(inputs: Sequence[Input], table: Table, train: torch.Tensor) -> list[Input]:
+    """The inputs with what is learned of their values from the rows at the positions `train`, such as categories."""
+    rows = table.rows(train.numpy())
+    fitted = [COLUMN_TYPES[each.type].fitted_fields(rows.columns[each.name]) for each in inputs]
+    return [each.model_copy(update=fields) if fields else each for each, fields in zip(inputs, fitted, strict=True)]
 
 
 def raw_features(inputs: Sequence[Input], columns: Mapping[str, Numbers | Texts]) -> torch.Tensor:
     """The features [n, slots], of their `raw_dtype`."""
-    parts = [part for each in inputs for part in KINDS[each.type].encode(columns[each.name], each.categories)]
+    parts = [part for each in inputs for part in COLUMN_TYPES[each.type].encode(columns[each.name], each.categories)]
     made = np.empty((len(parts[0]), len(parts)), raw_dtype(inputs))
     for at, part in enumerate(parts):
         made[:, at] = part
     return torch.from_numpy(made)
 
 
+def blank_row(inputs: Sequence[Input]) -> torch.Tensor:
+    """The raw features of one row, all zeros."""
+    return torch.from_numpy(np.zeros((1, slots(inputs)), raw_dtype(inputs)))
+
+
 def unknown_categories(inputs: Sequence[Input], raw: torch.Tensor) -> int:
     """How many values of a raw tensor are categories that the model does not know."""
     start, count, values = 0, 0, raw.numpy()
     for each in inputs:
-        if each.type == "category":
+        if COLUMN_TYPES[each.type].categorical:
             count += int(np.count_nonzero(values[:, start] == 0))
         start += slots([each])
     return count
@@ -78,20 +81,6 @@ def raw_targets(outputs: Sequence[Output], table: Table) -> torch.Tensor:
         InvalidData: a target is missing, not finite, or of no known class; the row is named.
     """
     return torch.from_numpy(np.stack([_target(each, table.columns[each.name]) for each in outputs], axis=1))
-
-
-def _fit(each: Input, column: Numbers | Texts, train: torch.Tensor) -> Input:
-    if not isinstance(column, Texts):
-        return each
-    codes = column.codes[train.numpy()]
-    counts = np.bincount(codes[codes >= 0], minlength=len(column.values))
-    seen = [
-        (-int(count), text)
-        for count, text in zip(counts, column.values, strict=True)
-        if count and len(text) <= LONGEST_CATEGORY
-    ]
-    kept = sorted(text for _, text in sorted(seen)[:MOST_CATEGORIES])
-    return each.model_copy(update={"categories": kept})
 
 
 def _target(output: Output, column: Numbers | Texts) -> Numbers:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.encode import slots
+from service.workflow.models.input_shapes import InputShapes
 from service.workflow.moments import moments
 from service.workflow.signature import Input
 from service.workflow.spec_base import Specification
@@ -46,7 +48,7 @@ def layout(inputs: Sequence[Input]) -> Layout:
     start = 0
     for each in inputs:
         firsts.append(start)
-        if each.type == "category":
+        if COLUMN_TYPES[each.type].categorical:
             categories.append((start, len(each.categories or [])))
         else:
             numbers.extend(range(start, start + slots([each])))
@@ -132,6 +134,11 @@ def _indicated(of: Layout, train: torch.Tensor) -> torch.Tensor:
     """The inputs that miss a value somewhere, each by its first slot."""
     missing = train.isnan().any(dim=0)
     return torch.tensor([slot for slot in of.firsts if missing[slot]], dtype=torch.int64)
+
+
+def network_inputs(inputs: Sequence[Input], preprocessing: Preprocessing | None) -> InputShapes:
+    """The shapes that a network for these inputs takes; without preprocessing those of the raw features."""
+    return InputShapes.of_columns(layout(inputs).width if preprocessing is None else preprocessing.width)
 
 
 class TargetScaling(nn.Module):

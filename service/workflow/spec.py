@@ -1,4 +1,4 @@
-"""The training config: data, never code."""
+"""The training spec."""
 
 from typing import Annotated, Any, TypeVar
 
@@ -35,7 +35,7 @@ EXAMPLE: dict[str, Any] = {
 
 
 class TrainingSpec(Specification):
-    """All that a training needs to know. What is left out is filled in, and the job shows what it was filled with."""
+    """A training config. Defaults are filled in for what it leaves out, and the job shows them."""
 
     model_name: str
     data: Data
@@ -58,7 +58,7 @@ class TrainingSpec(Specification):
     @field_validator("scheduler", mode="before")
     @classmethod
     def _has_few_schedulers(cls, value: Any) -> Any:
-        """Each is tried with all that is in it: sixteen in each of sixteen would take as long as a training."""
+        """Bounds nested schedulers: each is tried together with all that it contains."""
         count, level = 0, [value]
         while level and count <= MOST_SCHEDULERS:
             count += len(level)

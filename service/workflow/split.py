@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from service.workflow.data.columns import Name
 from service.workflow.data.schema import Column, Schema
 from service.workflow.data.table import Numbers, Table, Texts, Wanted
+from service.workflow.data.types.names import Name
 from service.workflow.errors import Fault, InvalidData, InvalidSpec
 from service.workflow.spec_base import Specification, nearest, shown
 
@@ -50,7 +50,7 @@ class Split:
     test: torch.Tensor
 
     def part(self, name: str) -> torch.Tensor:
-        """The rows of the part of that name."""
+        """The rows of a part, by its name."""
         rows: torch.Tensor = getattr(self, name)
         return rows
 
@@ -81,7 +81,7 @@ def resolve(spec: SplitSpec | None, seed: int, schema: Schema) -> ResolvedSplit:
 
 
 def sizes(spec: SplitSpec, schema: Schema) -> dict[str, int]:
-    """How many rows each part of a resolved split has; by `group` about so many.
+    """The number of rows of each part of a resolved split; approximate for a split by `group`.
 
     Raises:
         InvalidSpec: the parts do not sum to 1 or to the rows.
@@ -94,7 +94,7 @@ def sizes(spec: SplitSpec, schema: Schema) -> dict[str, int]:
 
 
 def columns(spec: SplitSpec, schema: Schema) -> dict[str, Wanted]:
-    """The columns to read for the split, and how."""
+    """The columns that the split reads, and their types."""
     made = {name: Wanted("category") for by in ("stratify", "group", "column") if (name := getattr(spec, by))}
     if spec.time is not None:
         column = schema.column(spec.time)
@@ -103,10 +103,10 @@ def columns(spec: SplitSpec, schema: Schema) -> dict[str, Wanted]:
 
 
 def split(spec: ResolvedSplit, table: Table) -> Split:
-    """The rows of each part. Shuffling has a generator of its own.
+    """The rows of each part. Shuffling uses a generator of its own.
 
     Raises:
-        InvalidData: a row has no value to be split by, or nothing is left to train on.
+        InvalidData: a row lacks the value to split by, or the training part is empty.
     """
     rows = len(table)
     if spec.column is not None:
@@ -124,7 +124,7 @@ def split(spec: ResolvedSplit, table: Table) -> Split:
 def _order(spec: ResolvedSplit, table: Table, rows: int) -> torch.Tensor:
     if spec.time is not None:
         times = table.columns[spec.time]
-        assert not isinstance(times, Texts)  # noqa: S101 - it was read as a time
+        assert not isinstance(times, Texts)  # noqa: S101 - it was read as times
         if np.isnan(times).any():
             raise InvalidData(
                 f"{shown(spec.time)} is missing in row {int(np.isnan(times).argmax()) + 1}; a split by time needs it"
@@ -141,8 +141,8 @@ def _shuffled(spec: ResolvedSplit, count: int) -> torch.Tensor:
 
 
 def _interleaved(column: Numbers | Texts, order: torch.Tensor) -> torch.Tensor:
-    """The rows in an order of which every beginning has the values in nearly the shares of the whole: the k-th of a value's
-    m rows stands at (k + ½) / m."""
+    """The rows in an order of which each prefix has every value in about its overall share: the k-th of a value's m rows is
+    placed at (k + ½) / m."""
     codes = _codes(column)[order.numpy()]
     place = np.empty(len(codes))
     for code in np.unique(codes):
@@ -152,30 +152,30 @@ def _interleaved(column: Numbers | Texts, order: torch.Tensor) -> torch.Tensor:
 
 
 def _by_group(spec: ResolvedSplit, column: Numbers | Texts, rows: int) -> Split:
-    """Whole groups, one after another, each to the part in which its middle row would stand."""
+    """Assigns whole groups in turn, each to the part that its middle row would be in."""
     counts = _counts(spec, rows)
     cuts = np.cumsum([counts["train"], counts["validation"]])
     _, groups = np.unique(_codes(column), return_inverse=True)
-    found = np.bincount(groups)
-    order = _shuffled(spec, len(found)).numpy()
-    ends = np.cumsum(found[order])
-    part_of_group = np.empty(len(found), np.int64)
-    part_of_group[order] = np.searchsorted(cuts, ends - found[order] / 2, side="left")
+    counts_of_groups = np.bincount(groups)
+    order = _shuffled(spec, len(counts_of_groups)).numpy()
+    shuffled = counts_of_groups[order]
+    part_of_group = np.empty(len(order), np.int64)
+    part_of_group[order] = np.searchsorted(cuts, np.cumsum(shuffled) - shuffled / 2, side="left")
     part = part_of_group[groups]
     return Split(*(torch.from_numpy(np.flatnonzero(part == position)) for position in range(len(PARTS))))
 
 
 def _codes(column: Numbers | Texts) -> Numbers:
-    """Equal numbers for equal values; a column that is also a target may have been read as numbers."""
+    """Equal numbers for equal values. A column that is also a target may have been read as numbers."""
     return column.codes if isinstance(column, Texts) else np.unique(column, return_inverse=True)[1]
 
 
 def _by_column(column: Numbers | Texts, name: str) -> Split:
-    assert isinstance(column, Texts)  # noqa: S101 - it was read as texts, and is no target
+    assert isinstance(column, Texts)  # noqa: S101 - it was read as texts
     texts = np.array([*column.values, ""], dtype=object)[column.codes]
-    strange = np.flatnonzero(~np.isin(texts, PARTS))
-    if len(strange):
-        row = int(strange[0])
+    unknown = np.flatnonzero(~np.isin(texts, PARTS))
+    if len(unknown):
+        row = int(unknown[0])
         raise InvalidData(
             f"{shown(name)} is {shown(texts[row])} in row {row + 1}; train, validation or test is expected"
         )
@@ -183,7 +183,7 @@ def _by_column(column: Numbers | Texts, name: str) -> Split:
 
 
 def _check_times(column: Column) -> None:
-    """That every row has a time, or a number, to be split by."""
+    """Raises InvalidSpec for a row without a time or a number to split by."""
     if column.missing:
         where = "" if column.first_missing is None else f", first in row {column.first_missing + 1}"
         message = f"{shown(column.name)} is missing in {column.missing} rows{where}; a split by time needs it in each"

@@ -1,4 +1,4 @@
-"""Step 8, the training loop's settings: how long, in what steps, from which seed, on what."""
+"""Step 8, the settings of the training loop."""
 
 from typing import Annotated, Any, Literal
 
@@ -57,13 +57,13 @@ class ResolvedSettings(TrainingSettings):
 
 
 def resolve(given: TrainingSettings, defaults: dict[str, Any], train_rows: int, stops_early: bool) -> ResolvedSettings:
-    """The settings with every default filled in: first those of the model's kind, then the general ones."""
+    """The settings with every default filled in: those of the model's kind, else the general ones."""
     filled: dict[str, Any] = {
         "epochs": EPOCHS,
         "batch_size": BATCH_SIZE if train_rows > BATCH_SIZE else "full",
         "early_stopping": EarlyStopping() if stops_early else None,
         **defaults,
     }
-    # Of these only early stopping can be null in so many words.
+    # Null means the default, except for early stopping.
     kept = {name for name in given.model_fields_set if name == "early_stopping" or getattr(given, name) is not None}
     return ResolvedSettings.model_validate({**filled, **{name: getattr(given, name) for name in kept}})

@@ -29,6 +29,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import nn
 
+from service.workflow.models.input_shapes import InputShapes
 from service.workflow.models.kind import ModelKind
 from service.workflow.tasks import Task
 
@@ -41,8 +42,8 @@ class MoodySpec(ModelKind):
 
     kind: Literal["moody"] = "moody"
 
-    def build(self, features: int, outputs: int, head: nn.Module | None) -> nn.Module:
-        return Moody(features, outputs)
+    def build(self, inputs: InputShapes, outputs: int, head: nn.Module | None) -> nn.Module:
+        return Moody(inputs.features, outputs)
 
 
 class Moody(nn.Linear):

@@ -13,6 +13,7 @@ import torch
 from sqlalchemy import create_engine, delete, insert, select, update
 
 from model_store import Store, read_bundle, write_bundle
+from model_store.durable_files import sync
 from model_store.errors import InvalidBundle
 from service.access.audit import Audit, Change
 from service.access.errors import KeysCorrupt
@@ -25,7 +26,7 @@ from service.jobs.job_queue import Dispatch
 from service.jobs.journal import Journal
 from service.jobs.tables import jobs as jobs_table
 from service.jobs.tables import metadata
-from service.workflow.checkpoint import Checkpoints
+from service.workflow.checkpoint_folder import CheckpointFolder
 from tests.examples import examples
 from tests.faults.damage.damages import Damage, draw
 from tests.jobs.steps import record, submit
@@ -72,7 +73,7 @@ def test_a_bundle(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint(tmp_path: Path) -> None:
-    folder = Checkpoints(tmp_path / "job")
+    folder = CheckpointFolder(tmp_path / "job", sync)
     for epoch in (1, 2):
         folder.save({"epoch": epoch, "weights": torch.full((8, 8), float(epoch))})
     older, newest = sorted((tmp_path / "job").iterdir())

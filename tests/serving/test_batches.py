@@ -16,7 +16,7 @@ from service.serving.answers import json_bodies
 from service.serving.batches import MOST_ROWS, MUCH, Ask, Batches
 from service.serving.errors import DeadlineExceeded, Overloaded, PredictionFailed
 from service.serving.warm_models import LEAST_WORK, Served, Warm
-from service.workflow.losses import Output as Form
+from service.workflow.losses import OutputKind
 from service.workflow.model import Model
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.tasks import Task
@@ -59,7 +59,7 @@ class Network(nn.Module):
 def warm(network: Network) -> Warm:
     inputs = [Input(name=f"x{i}", type="number") for i in range(3)]
     signature = Signature(task=Task("regression"), inputs=inputs, outputs=[Output(name="y", type="number")])
-    made, seconds = Warm(Model(network, None, None, Form.VALUE, Task("regression")), signature), network.seconds
+    made, seconds = Warm(Model(network, None, None, OutputKind.VALUE, Task("regression")), signature), network.seconds
     network.seconds = 0
     assert made.work == LEAST_WORK  # its cost is measured now, and not by the forwards that are counted
     network.seconds = seconds

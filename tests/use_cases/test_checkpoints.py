@@ -13,13 +13,14 @@ import pytest
 import torch
 
 from model_store import Store
+from model_store.durable_files import sync
 from service.jobs import trainer_server
 from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptLeft
 from service.jobs.json_channel import Lines
 from service.use_cases.checkpoints import BETWEEN_LOOKS, AttemptCheckpoints
 from service.use_cases.train import HISTORY, train
-from service.workflow import checkpoint
+from service.workflow.checkpoint_folder import CheckpointFolder
 from service.workflow.spec import parse
 from service.workflow.state import State
 from tests.model_store.content import content
@@ -83,13 +84,13 @@ def test_it_saves_by_the_clock_and_less_often_when_a_save_takes_long(
     clock, runner, took = Clock(), Lines(ends[0]), 0.1
     attempt = Attempt(Lines(ends[1]), {"checkpoints": str(tmp_path / "c"), "checkpoint_seconds": 10.0})
     checkpoints = AttemptCheckpoints(attempt, clock=clock)
-    save = checkpoint.Checkpoints.save
+    save = CheckpointFolder.save
 
-    def slow(folder: checkpoint.Checkpoints, tree: State) -> None:
+    def slow(folder: CheckpointFolder, tree: State) -> None:
         save(folder, tree)
         clock.now += took
 
-    monkeypatch.setattr(checkpoint.Checkpoints, "save", slow)
+    monkeypatch.setattr(CheckpointFolder, "save", slow)
     for seconds, saves in ((9.9, 0), (0.2, 1), (9.8, 0), (0.3, 1)):
         clock.now += seconds
         checkpoints.after_step(state)
@@ -215,7 +216,7 @@ def test_a_checkpoint_that_does_not_fit_is_told_and_passed_over(tmp_path: Path, 
     described["spec"]["training"]["epochs"] = 3
     saved = {"format": 1, "torch": str(torch.__version__), "threads": 1, "seconds": 1.0, "training": {"epoch": 2}}
     history = {"epochs": 2, "stride": 1, "kept": {"epoch": torch.tensor([1.0, 2.0])}, "last": {}}
-    checkpoint.Checkpoints(tmp_path / "checkpoints").save({**saved, "history": history, what: {}})
+    CheckpointFolder(tmp_path / "checkpoints", sync).save({**saved, "history": history, what: {}})
     status, runner = attempt_at(described, tmp_path / "job.json")
     assert status == 0
     assert "starts anew" in runner.all("message")[-1]
@@ -226,7 +227,7 @@ def test_a_checkpoint_that_does_not_fit_is_told_and_passed_over(tmp_path: Path, 
 
 
 def test_damaged_checkpoints_are_told(ends: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:
-    checkpoint.Checkpoints(tmp_path).save(state())
+    CheckpointFolder(tmp_path, sync).save(state())
     next(tmp_path.iterdir()).write_bytes(b"")
     attempt = Attempt(Lines(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 1.0})
     assert AttemptCheckpoints(attempt).resume() is None
@@ -241,7 +242,7 @@ def test_a_checkpoint_that_cannot_be_saved_costs_nothing_but_itself(
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
-        patch.setattr("service.workflow.checkpoint.write", broken)
+        patch.setattr("service.workflow.checkpoint_folder.write", broken)
         described = job(tmp_path, 1)
         described["spec"]["training"]["epochs"] = 30
         status, runner = attempt_at(described, tmp_path / "job.json")

@@ -11,7 +11,7 @@ import torch
 from service.workflow.data.data_kind import StoredDataset
 from service.workflow.data.schema import Schema
 from service.workflow.data.table import Wanted
-from service.workflow.learn import Learned, learn
+from service.workflow.learn import TrainingResult, learn
 from service.workflow.resolve import Resolved, resolve
 from service.workflow.spec import TrainingSpec, parse, parse_resolved
 from service.workflow.split import columns
@@ -32,7 +32,7 @@ class Lesson:
     """A training and how it went."""
 
     resolved: Resolved
-    learned: Learned
+    learned: TrainingResult
     losses: list[dict[str, float]]
 
 

@@ -14,7 +14,7 @@ from service.workflow.errors import InvalidData, InvalidSpec, TrainingDiverged
 from service.workflow.model import draft_network
 from service.workflow.models import KINDS
 from service.workflow.spec import parse, parse_resolved
-from service.workflow.torch_registry import Family
+from service.workflow.torch_registry import TorchRegistry
 from tests.examples import examples
 from tests.workflow.learning import resolved_from, train
 
@@ -79,7 +79,7 @@ def check(part: str, value: dict[str, Any]) -> None:
     try:
         parsed = parse(value)
         resolved = resolved_from(parsed)
-        draft_network(resolved.spec, resolved.signature, resolved.columns)
+        draft_network(resolved.spec, resolved.signature, resolved.inputs)
         orjson.dumps(resolved.spec.to_json())
     except InvalidSpec as refusal:
         assert all(fault.pointer.startswith(f"/{part}") for fault in refusal.faults)
@@ -95,7 +95,7 @@ def check(part: str, value: dict[str, Any]) -> None:
 
 
 @st.composite
-def members(draw: st.DrawFn, family: Family) -> dict[str, Any]:
+def members(draw: st.DrawFn, family: TorchRegistry) -> dict[str, Any]:
     """A class of a family with one or two arguments that are odd, and the needed ones as they should be."""
     name = draw(st.sampled_from(list(family.classes)))
     fields = [each for each in family.arguments(name).model_fields if each != "name"]
@@ -103,19 +103,19 @@ def members(draw: st.DrawFn, family: Family) -> dict[str, Any]:
     return {"name": name, **NEEDED.get(name, {}), **odd}
 
 
-@given(members(optimizers.FAMILY))
+@given(members(optimizers.REGISTRY))
 @settings(deadline=None, max_examples=examples(100))
 def test_any_arguments_make_an_optimizer_or_a_fault(member: dict[str, Any]) -> None:
     check("optimizer", spec("optimizer", member))
 
 
-@given(members(schedulers.FAMILY), st.sampled_from(["SGD", "AdamW", "LBFGS", "Muon", "Adagrad"]))
+@given(members(schedulers.REGISTRY), st.sampled_from(["SGD", "AdamW", "LBFGS", "Muon", "Adagrad"]))
 @settings(deadline=None, max_examples=examples(100))
 def test_any_arguments_make_a_scheduler_or_a_fault(member: dict[str, Any], optimizer: str) -> None:
     check("scheduler", spec("scheduler", member) | {"optimizer": {"name": optimizer}})
 
 
-@given(members(losses.FAMILY), st.data())
+@given(members(losses.REGISTRY), st.data())
 @settings(deadline=None, max_examples=examples(100))
 def test_any_arguments_make_a_loss_or_a_fault(member: dict[str, Any], data: st.DataObject) -> None:
     tasks = sorted(losses.ROLES[member["name"]].tasks)

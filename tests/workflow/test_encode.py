@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from service.workflow import preprocessing
 from service.workflow.data.table import Table, Wanted
+from service.workflow.data.types.category import MOST_CATEGORIES
 from service.workflow.data.values import column
-from service.workflow.encode import MOST_CATEGORIES, fit_categories, raw_features, slots, unknown_categories
+from service.workflow.encode import fit_inputs, raw_features, slots, unknown_categories
 from service.workflow.signature import Input
 
 INPUTS = [
@@ -36,7 +37,7 @@ def table(records: list[dict[str, Any]]) -> Table:
 
 def encoded(records: list[dict[str, Any]], train: int, normalize: bool) -> tuple[Any, torch.Tensor, list[Input]]:
     whole = table(records)
-    inputs = fit_categories(INPUTS, whole, torch.arange(train))
+    inputs = fit_inputs(INPUTS, whole, torch.arange(train))
     raw = raw_features(inputs, whole.columns)
     fitted = preprocessing.fit(preprocessing.layout(inputs), raw[:train], normalize)
     assert fitted is not None
@@ -81,7 +82,7 @@ def test_the_rarest_of_too_many_categories_are_unknown() -> None:
     values = [*words, *words[50:]]
     only = [Input(name="c", type="category")]
     whole = Table({"c": column(values, Wanted("category"))})
-    fitted = fit_categories(only, whole, torch.arange(len(values)))
+    fitted = fit_inputs(only, whole, torch.arange(len(values)))
     assert fitted[0].categories == sorted(words[50:])
 
 

@@ -39,16 +39,16 @@ def draft(stack: list[dict[str, Any]]) -> None:
     }
     spec = parse(value)
     resolved = resolved_from(spec)
-    network = draft_network(resolved.spec, resolved.signature, resolved.columns)
-    cost = measure(network.eval(), resolved.columns)
+    network = draft_network(resolved.spec, resolved.signature, resolved.inputs)
+    cost = measure(network.eval(), resolved.inputs)
     if count(network) <= SMALL and cost.bytes <= SMALL and cost.work <= SMALL:
-        check_step(resolved.spec, resolved.signature, resolved.columns)
+        check_step(resolved.spec, resolved.signature, resolved.inputs)
 
 
 @given(st.sampled_from(layers.NAMES), st.data())
 @settings(deadline=None, max_examples=examples(150))
 def test_any_arguments_make_a_layer_or_a_fault(name: str, data: st.DataObject) -> None:
-    fields = [each for each in layers.FAMILY.arguments(name).model_fields if each != "name"]
+    fields = [each for each in layers.REGISTRY.arguments(name).model_fields if each != "name"]
     given_ = data.draw(st.dictionaries(st.sampled_from(fields), VALUES) if fields else st.just({}))
     before = data.draw(st.sampled_from(SHAPES))
     try:

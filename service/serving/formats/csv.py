@@ -25,7 +25,7 @@ from service.serving.formats.tables import Array, answers_frame
 from service.serving.input_values import greatest
 from service.serving.instances import MOST_ROWS, check_names, from_texts
 from service.serving.warm_models import Warm
-from service.workflow.data.formats import csv_faults
+from service.workflow.data.formats import csv_errors
 from service.workflow.data.formats.csv_header import name_columns
 from service.workflow.data.formats.csv_repair import ESCAPE
 from service.workflow.data.reading import Reading
@@ -186,7 +186,7 @@ def _names(line: bytes, separator: str) -> list[str]:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
         cells = next(reader, [])
     except csv.Error as error:
-        raise invalid(f"the header cannot be read: {csv_faults.in_words(error)}") from error
+        raise invalid(f"the header cannot be read: {csv_errors.describe(error)}") from error
     if not any(map(str.strip, cells)):
         raise invalid("the body is empty; a first line with the names of the columns is expected")
     if len(cells) > MOST_COLUMNS:
@@ -237,7 +237,7 @@ def _written_anew(rows: str, width: int, separator: str, escape: str | None) -> 
                 write(row)
             line = reader.line_num + 2
     except csv.Error as error:
-        raise csv.Error(f"line {line} cannot be read as CSV: {csv_faults.in_words(error)}") from None
+        raise csv.Error(f"line {line} cannot be read as CSV: {csv_errors.describe(error)}") from None
     return made.getvalue().encode()
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag, field_validator
 
 from service.workflow.data.data_kind import DataKind
-from service.workflow.data.types.names import ColumnType, ListedName, Name
+from service.workflow.data.types.names import ListedName, Name, TypeName, type_names
 from service.workflow.spec_base import COUNTED, Specification
 from service.workflow.tasks import Task
 
@@ -13,17 +13,18 @@ from service.workflow.tasks import Task
 class Feature(Specification):
     """How a feature's values are read."""
 
-    type: ColumnType | Literal["text", "image"]
+    type: TypeName | Literal["text", "image"]
 
     @field_validator("type")
     @classmethod
     def _is_there(cls, value: str) -> str:
         if value in ("text", "image"):
-            raise ValueError(f"{value} features are not there yet; number, category, boolean and datetime are")
+            *others, last = type_names()
+            raise ValueError(f"{value} features are not there yet; {', '.join(others)} and {last} are")
         return value
 
 
-# Told apart by what was given, so that only the faults of that form are listed; `<…>` is no step into a document.
+# Distinguished by the type of the value, so that only its own faults are listed. Tags in `<…>` are not part of pointers.
 Features = Annotated[
     Annotated[list[ListedName], Tag("<list>")]
     | Annotated[dict[ListedName, Annotated[Feature, COUNTED]], Tag("<object>")],
@@ -32,7 +33,7 @@ Features = Annotated[
 
 
 class Columns(DataKind):
-    """What to learn, and from what."""
+    """Data in columns: the targets, the features and the task."""
 
     target: Name | list[ListedName] = Field(description="the column, or columns, to learn")
     features: Features | None = Field(
@@ -46,6 +47,3 @@ class Columns(DataKind):
     def targets(self) -> list[str]:
         """The targets' names, as a list."""
         return [self.target] if isinstance(self.target, str) else self.target
-
-
-__all__ = ["Columns", "Feature", "Features", "Name"]

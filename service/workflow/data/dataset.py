@@ -5,10 +5,11 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from service.workflow.data.columns import Columns, Name
+from service.workflow.data.columns import Columns
 from service.workflow.data.data_kind import ChooseColumns, FindDataset, LoadedData
 from service.workflow.data.read import read
 from service.workflow.data.schema import Schema
+from service.workflow.data.types.names import Name
 
 
 class DatasetData(Columns):

@@ -46,7 +46,7 @@ class LineData(DataKind):
 
     @property
     def points(self) -> float:
-        """How many points `torch.arange(start, end, step)` has."""
+        """The number of points of `torch.arange(start, end, step)`."""
         count = (self.end - self.start) / self.step
         return max(math.ceil(count), 0) if math.isfinite(count) else math.inf
 

@@ -25,15 +25,12 @@ from service.workflow.spec_base import MOST_FAULTS, shown
 Value = bool | int | float | str | None
 Record = dict[str, Value]
 MOST_RECORDS = 1_000_000
-MOST_ABSENT = (
-    1_000_000  # values that the columns have and the records lack: they cost as much, and have no bytes in a body
-)
+MOST_ABSENT = 1_000_000  # values that records lack: they cost as much as others, but no bytes of a body
 VALUES = frozenset((bool, int, float, str, type(None)))
 
 
 def _records(given: Any) -> list[Record]:
-    """The records as they are, once each is looked at: pydantic would take half a minute, and gigabytes, to say what is wrong
-    with a hundred thousand of them.
+    """The records, validated. pydantic would take half a minute and gigabytes to report the faults of 100,000 records.
 
     Raises:
         ValidationError: the first faults.
@@ -47,7 +44,7 @@ def _records(given: Any) -> list[Record]:
             if not record.keys() <= names.keys():
                 names.update(dict.fromkeys(record))
         else:
-            found += _wrong(at, record)
+            found += _faults(at, record)
         if len(found) >= MOST_FAULTS or len(names) > MOST_COLUMNS:
             break
     if not found:
@@ -56,13 +53,13 @@ def _records(given: Any) -> list[Record]:
     raise ValidationError.from_exception_data("records", found[:MOST_FAULTS])
 
 
-def _wrong(at: int, record: Any) -> list[InitErrorDetails]:
-    """What is wrong with a record, or with its first values that are none."""
+def _faults(at: int, record: Any) -> list[InitErrorDetails]:
+    """The faults of a record, or of its first invalid values."""
     if not isinstance(record, dict):
         return [_fault((at,), "expected an object of values by field", record)]
-    odd = [name for name, value in record.items() if type(value) not in VALUES][:MOST_FAULTS]
+    invalid = [name for name, value in record.items() if type(value) not in VALUES][:MOST_FAULTS]
     message = "expected a number, a text, true, false or null"
-    return [_fault((at, name), message, record[name]) for name in odd]
+    return [_fault((at, name), message, record[name]) for name in invalid]
 
 
 def _fault(at: tuple[int | str, ...], message: str, value: Any) -> InitErrorDetails:
@@ -72,9 +69,9 @@ def _fault(at: tuple[int | str, ...], message: str, value: Any) -> InitErrorDeta
 def _check(names: Mapping[str, None], records: list[Record]) -> None:
     if not names:
         raise ValueError("the records have no fields")
-    odd = next((name for name in names if not 1 <= len(name) <= LONGEST_NAME), None)
-    if odd is not None:
-        raise ValueError(f"a field's name has 1 to {LONGEST_NAME} characters; {shown(odd)} has {len(odd)}")
+    invalid = next((name for name in names if not 1 <= len(name) <= LONGEST_NAME), None)
+    if invalid is not None:
+        raise ValueError(f"a field's name has 1 to {LONGEST_NAME} characters; {shown(invalid)} has {len(invalid)}")
     if len(names) > MOST_COLUMNS:
         raise ValueError(f"the records have more than {MOST_COLUMNS} fields together, the most that is taken")
     absent = len(names) * len(records) - sum(map(len, records))

@@ -1,6 +1,7 @@
 """Step 4, the model: one file a kind, one line in the table."""
 
 import importlib
+import inspect
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -23,22 +24,29 @@ KINDS: dict[str, type[ModelKind]] = {
     "layers": LayersSpec,
     "tabm": TabMSpec,
 }
-OURS = frozenset(KINDS)  # the kinds that no plug-in has brought
+OURS = frozenset(KINDS)  # the kinds that are no plug-ins
 
-DEFAULT_FOR_TABLES = TabMSpec
+FORMER_PARAMETERS = {"features", "columns"}  # of the methods of a kind, before `inputs`
 
 
 def install(names: Iterable[str]) -> None:
     """Adds kinds that the operator has installed, each by its dotted name `package.module:Class`.
 
     Raises:
-        TypeError: it is no ModelKind, or its kind is taken.
+        TypeError: it is no ModelKind, has the methods of an older version, or its kind is taken.
     """
     for name in names:
         module, _, attribute = name.partition(":")
         cls = getattr(importlib.import_module(module), attribute)
         if not (isinstance(cls, type) and issubclass(cls, ModelKind)):
             raise TypeError(f"{name} is no subclass of ModelKind")
+        methods = (cls.build, cls.sized, cls.training_defaults)
+        given = {each for method in methods for each in inspect.signature(method).parameters}
+        if former := FORMER_PARAMETERS & given:
+            message = "build, sized and training_defaults take `inputs: InputShapes`, whose `features` is the number of features"
+            raise TypeError(
+                f"{name} is for an older version of Modelwright (it has a parameter {min(former)}): {message}"
+            )
         kind = cls.model_fields["kind"].default
         if KINDS.setdefault(kind, cls) is not cls:
             raise TypeError(f"{name}: the kind {kind!r} is taken by {KINDS[kind].__name__}")
@@ -50,7 +58,7 @@ def plug_ins() -> list[str]:
 
 
 class _Kinds:
-    """One of the kinds in the table, told by `kind`. Looked up when a spec is read, for operators may add some."""
+    """One of the kinds in the table, by the field `kind`. Looked up when a spec is read, for operators may add kinds."""
 
     @staticmethod
     def _parse(value: object, info: ValidationInfo) -> ModelKind:
@@ -76,13 +84,4 @@ class _Kinds:
 
 ModelSpec = Annotated[ModelKind, _Kinds]
 
-__all__ = [
-    "DEFAULT_FOR_TABLES",
-    "KINDS",
-    "OURS",
-    "LinearRegressionSpec",
-    "ModelKind",
-    "ModelSpec",
-    "install",
-    "plug_ins",
-]
+__all__ = ["KINDS", "OURS", "LinearRegressionSpec", "ModelKind", "ModelSpec", "install", "plug_ins"]

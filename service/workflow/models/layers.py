@@ -7,9 +7,10 @@ from pydantic import BaseModel, Field
 from torch import nn
 
 from service.workflow.errors import Fault, InvalidSpec
+from service.workflow.models.input_shapes import InputShapes
 from service.workflow.models.kind import ModelKind
-from service.workflow.torch_registry import Family, arguments_of
-from service.workflow.torch_words import in_one_line
+from service.workflow.torch_errors import torch_message
+from service.workflow.torch_registry import TorchRegistry, arguments_of
 
 # fmt: off
 NAMES = [
@@ -60,7 +61,7 @@ def _trial(cls: type, arguments: dict[str, Any]) -> object:
         return cls(**{name: TRIED_WITH.get(name) if value is None else value for name, value in arguments.items()})
 
 
-FAMILY = Family(
+REGISTRY = TorchRegistry(
     "layer",
     {name: getattr(nn, name) for name in NAMES},
     refused=REFUSED,
@@ -76,7 +77,7 @@ FAMILY = Family(
     left_out={"args", "kwargs", "inplace", "return_indices", "min_value", "max_value", "batch_first"},
 )
 
-Layer = Annotated[Any, FAMILY]
+Layer = Annotated[Any, REGISTRY]
 
 
 ROWS_TRIED = 13  # as few layers have channels: one of these for images takes three dimensions for one image's
@@ -88,14 +89,14 @@ class LayersSpec(ModelKind):
     kind: Literal["layers"] = "layers"
     layers: list[Layer] = Field(min_length=1, max_length=500)
 
-    def build(self, features: int, outputs: int, head: nn.Module | None) -> nn.Module:
+    def build(self, inputs: InputShapes, outputs: int, head: nn.Module | None) -> nn.Module:
         """The stack, freshly drawn. The head follows unless the stack already ends in it.
 
         Raises:
             InvalidSpec: a layer cannot take what the one before gives; the layer and the shapes are named.
         """
         last = max((i for i, layer in enumerate(self.layers) if _name(layer) == "Linear"), default=None)
-        flowing, made = torch.zeros(ROWS_TRIED, features), []
+        flowing, made = torch.zeros(ROWS_TRIED, *inputs.shape), []
         for position, layer in enumerate(self.layers):
             module = self._make(layer, position, flowing, outputs if position == last else None)
             flowing = self._try(module, layer, position, flowing)
@@ -118,7 +119,7 @@ class LayersSpec(ModelKind):
                 raise InvalidSpec(Fault(f"/model/layers/{position}/out_features", message))
             arguments["out_features"] = outputs
         try:
-            module: nn.Module = FAMILY.classes[_name(layer)](**arguments)
+            module: nn.Module = REGISTRY.classes[_name(layer)](**arguments)
         except Exception as error:  # torch raises what it likes: ZeroDivisionError, OverflowError, IndexError …
             raise self._fault(layer, position, flowing, error) from None
         return module
@@ -134,7 +135,7 @@ class LayersSpec(ModelKind):
         return after
 
     def _fault(self, layer: BaseModel, position: int, flowing: torch.Tensor, error: Exception) -> InvalidSpec:
-        message = f"layer {position + 1}, {_name(layer)}, cannot take {_shape(flowing)}: {in_one_line(error)}"
+        message = f"layer {position + 1}, {_name(layer)}, cannot take {_shape(flowing)}: {torch_message(error)}"
         return InvalidSpec(Fault(f"/model/layers/{position}", message))
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from service.workflow.models.input_shapes import InputShapes
 from service.workflow.models.kind import ModelKind
 from service.workflow.tasks import Task
 
@@ -44,6 +45,6 @@ class LinearRegressionSpec(ModelKind):
     normalizes = False
     stops_early = False
 
-    def build(self, features: int, outputs: int, head: nn.Module | None) -> nn.Module:
+    def build(self, inputs: InputShapes, outputs: int, head: nn.Module | None) -> nn.Module:
         """The module, freshly drawn."""
-        return LinearRegression(features, outputs)
+        return LinearRegression(inputs.features, outputs)

@@ -4,6 +4,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from service.workflow.models.input_shapes import InputShapes
 from service.workflow.models.kind import ModelKind
 from service.workflow.tasks import Task
 
@@ -28,6 +29,6 @@ class LogisticRegressionSpec(ModelKind):
 
     tasks = frozenset({Task.BINARY, Task.MULTICLASS, Task.MULTILABEL})
 
-    def build(self, features: int, outputs: int, head: nn.Module | None) -> nn.Module:
+    def build(self, inputs: InputShapes, outputs: int, head: nn.Module | None) -> nn.Module:
         """The module, freshly drawn."""
-        return LogisticRegression(features, outputs, head)
+        return LogisticRegression(inputs.features, outputs, head)

@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from service.workflow.models.input_shapes import InputShapes
 from service.workflow.models.kind import ModelKind
 
 LARGE = 2**18  # training rows × encoded columns from which a table counts as large
@@ -30,27 +31,29 @@ class TabMSpec(ModelKind):
     members: int | None = Field(default=None, ge=1, le=1024)
     dropout: float | None = Field(default=None, ge=0, lt=1)
 
-    def sized(self, rows: int, columns: int) -> Self:
+    def sized(self, rows: int, inputs: InputShapes) -> Self:
         """The kind with its sizes filled in."""
-        large = rows * columns >= LARGE
+        large = rows * inputs.features >= LARGE
         width = self.width or (256 if large else 128)
         dropout = self.dropout if self.dropout is not None else 0.0 if large else 0.1
         members = self.members or max(1, CAPACITY // width)
         return self.model_copy(update={"width": width, "members": members, "dropout": dropout})
 
-    def training_defaults(self, rows: int, columns: int) -> dict[str, Any]:
+    def training_defaults(self, rows: int, inputs: InputShapes) -> dict[str, Any]:
         """By the formula above; `rows` is at least 1."""
-        width = self.sized(rows, columns).width or 0
+        width = self.sized(rows, inputs).width or 0
         return {
-            "epochs": min(max(BUDGET // (rows * (columns + width)), 10), 100),
+            "epochs": min(max(BUDGET // (rows * (inputs.features + width)), 10), 100),
             "batch_size": min(2 ** min(max(int(math.log2(max(rows, 32) / 32)), 5), 8), rows),
             "optimizer": {"name": "AdamW", "lr": 1e-3, "weight_decay": 1e-2},
         }
 
-    def build(self, features: int, outputs: int, head: nn.Module | None) -> nn.Module:
+    def build(self, inputs: InputShapes, outputs: int, head: nn.Module | None) -> nn.Module:
         """The network, freshly drawn."""
-        made = self.sized(1, features)
-        return TabM(features, outputs, made.width or 1, made.blocks, made.members or 1, made.dropout or 0.0, head)
+        made = self.sized(1, inputs)
+        return TabM(
+            inputs.features, outputs, made.width or 1, made.blocks, made.members or 1, made.dropout or 0.0, head
+        )
 
 
 class TabM(nn.Module):

@@ -8,23 +8,53 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from service.workflow.data.schema import Column
 from service.workflow.data.table import Numbers, Texts
-from service.workflow.data.types.column_kind import SPACE, ColumnKind, expected, is_missing, stripped
-from service.workflow.data.types.how import How
-from service.workflow.data.types.names import ColumnType
+from service.workflow.data.types.column_type import ColumnType, TypeSurvey, expected
+from service.workflow.data.types.how import SPACE, How
+from service.workflow.spec_base import shown
 
 if TYPE_CHECKING:
     import polars as pl
 
     from service.workflow.data.types.evidence import Evidence
 
+MOST_CATEGORIES = 256  # of one feature; rarer ones count as unknown
+LONGEST_CATEGORY = 1000  # characters; what is longer counts as unknown, so that a model's signature stays small
+FEW = 5  # times as many cells are numbers as are not, where those that are not may be mistakes
+FEWEST_NAMES = 20  # rows of which no two have the same text, so that the text is taken for the row's name
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
 
 
-class Category(ColumnKind):
+class CategorySurvey(TypeSurvey):
+    """Whether each row has another text."""
+
+    def __init__(self, how: How) -> None:
+        super().__init__(how)
+        self._hashes: list[Any] | None = []
+
+    def add(self, series: "pl.Series", values: "pl.Series", before: int) -> None:
+        """Compares the texts of a batch."""
+        if self._hashes is not None:
+            hashed = values.hash().to_numpy()
+            distinct = not values.null_count() and len(np.unique(hashed)) == len(hashed)
+            self._hashes = [*self._hashes, hashed] if distinct else None
+
+    def counts_rows(self, rows: int, *, index: bool, gaps: bool) -> bool:
+        """Whether each row has another text, and there are enough for that to be no chance."""
+        if self._hashes is None or rows <= (1 if index else FEWEST_NAMES):
+            return False
+        return len(np.unique(np.concatenate(self._hashes))) == rows
+
+
+class Category(ColumnType):
     """A text, kept as it stands in the data."""
 
-    name: ClassVar[ColumnType] = "category"
+    name: ClassVar[str] = "category"
+    precedence: ClassVar[int] = 2  # any text is one
+    texts: ClassVar[bool] = True
+    categorical: ClassVar[bool] = True
+    dates: ClassVar[bool] = True
 
     def fits(self, evidence: "Evidence") -> str:
         """Any text does."""
@@ -36,6 +66,19 @@ class Category(ColumnKind):
         also = f", beside {evidence.numbers} numbers" if evidence.numbers else ""
         return f"texts: {known} different ones{also}"
 
+    def holds(self, dtype: "pl.DataType") -> bool:
+        """Whatever no other type holds."""
+        return True
+
+    def note(self, name: str, evidence: "Evidence", *, asked: bool) -> str | None:
+        """That nearly all cells are numbers."""
+        odd, of = evidence.others_seen, evidence.others
+        if asked or evidence.first_text is None or odd * FEW >= of:
+            return None
+        row, text = evidence.first_text
+        what = f"all but {odd} of its {of} cells are numbers (row {row + 1} holds {shown(text[:60])})"
+        return f"{shown(name)} is taken for texts: {what}; correct them, or name the words in `missing`"
+
     def parse(self, series: "pl.Series", how: How) -> "pl.Series":
         """Texts, null where a value is missing. Other values become the texts that JSON has for them."""
         import polars as pl
@@ -43,7 +86,7 @@ class Category(ColumnKind):
         if series.dtype.base_type() in (pl.Categorical, pl.Enum):
             series = series.cast(pl.String)
         if series.dtype == pl.String:
-            return stripped(series, how)
+            return how.stripped(series)
         if series.dtype.is_temporal():
             return series.dt.to_string("iso:strict")
         if series.dtype.is_float():
@@ -66,9 +109,33 @@ class Category(ColumnKind):
 
     def from_text(self, text: str, how: How) -> str | None:
         """The text itself."""
-        if is_missing(text, how):
+        if how.is_missing(text):
             return None
         return text.strip(SPACE) if how.trim else text
+
+    def survey(self, how: How) -> TypeSurvey:
+        """Whether each row has another text."""
+        return CategorySurvey(how)
+
+    def refusal(self, column: Column) -> str | None:
+        """Any column can be read as texts."""
+        return None
+
+    def fitted_fields(self, column: Numbers | Texts) -> dict[str, Any]:
+        """The most frequent categories of the training rows, sorted."""
+        assert isinstance(column, Texts)  # noqa: S101 - it was read as texts
+        counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.values))
+        seen = [
+            (-int(count), text)
+            for count, text in zip(counts, column.values, strict=True)
+            if count and len(text) <= LONGEST_CATEGORY
+        ]
+        return {"categories": sorted(text for _, text in sorted(seen)[:MOST_CATEGORIES])}
+
+    def largest_fields(self, column: Column) -> dict[str, Any]:
+        """As many categories as the column has values."""
+        known = MOST_CATEGORIES if column.values is None else min(len(column.values), MOST_CATEGORIES)
+        return {"categories": [""] * known}
 
     def encode(self, column: Numbers | Texts, categories: Sequence[str] | None) -> list[Numbers]:
         """The position among the categories from 1, and 0 for one that is not known."""

@@ -22,19 +22,8 @@ COUNTED = {"seconds": 1.0, "milliseconds": 1e3}  # since 1970, and how many make
 DATES = (
     ISO,
     *("%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%m-%d-%Y"),
-    *(
-        "%d-%b-%Y",
-        "%d %b %Y",
-        "%b %d, %Y",
-        "%b %d %Y",
-        "%Y-%b-%d",
-        "%d/%b/%Y",
-        "%Y%m%d",
-        "%Y-%m",
-        "%b %Y",
-        "%b-%Y",
-        "%m/%Y",
-    ),
+    *("%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%b %d %Y", "%Y-%b-%d", "%d/%b/%Y"),
+    *("%Y%m%d", "%Y-%m", "%b %Y", "%b-%Y", "%m/%Y"),
     *("%G-W%V-%u", "%G-W%V", "%d.%m.%y", "%m/%d/%y", "%d/%m/%y", "%d-%m-%y", "%d-%b-%y", "%b %d, %y", "%b-%y"),
 )
 DAY_OR_MONTH_FIRST = {"%m/%d/%Y": "%d/%m/%Y", "%m/%d/%y": "%d/%m/%y", "%d-%m-%Y": "%m-%d-%Y"}
@@ -54,20 +43,10 @@ _TIME = (
     r"(?:(?:T|,? +)(?P<H>[0-9]{1,2})(?::?(?P<M>[0-9]{2})(?::?(?P<S>[0-9]{2})(?:[.,](?P<f>[0-9]{1,9}))?)?)?"
     r" ?(?P<p>[AaPp]\.?[Mm]\.?)? ?(?P<z>Z|z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 )
-_MONTHS = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-]
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
 MONTHS = {text: at for at, name in enumerate(_MONTHS, start=1) for text in (name, name[:3])} | {"sept": 9}
 _FIRST_YEAR_OF_TWO_DIGITS = 69
 

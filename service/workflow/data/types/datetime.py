@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from service.workflow.data.schema import Column, Misfit
 from service.workflow.data.table import Numbers, Texts
-from service.workflow.data.types.column_kind import SPACE, ColumnKind, expected, is_missing, numbers, stripped
+from service.workflow.data.types.column_type import LONGEST_CELL, ColumnType, TypeSurvey, expected
 from service.workflow.data.types.date_formats import COUNTED, ISO, seconds, seconds_of
-from service.workflow.data.types.how import How
-from service.workflow.data.types.names import ColumnType
+from service.workflow.data.types.how import SPACE, How
+from service.workflow.data.types.names import Scalar
 
 if TYPE_CHECKING:
     import polars as pl
@@ -24,18 +25,63 @@ MONDAY = 4 * DAY  # 1970-01-05, the first Monday after the epoch
 FIRST, LAST = -62_135_596_800, 253_402_300_800  # seconds of the years 1 to 9999
 
 
-class Datetime(ColumnKind):
+SENTINELS = (-2208988800.0, 253402214400.0, 253402300799.0, -62135596800.0)  # 1900-01-01, 9999-12-31, 0001-01-01
+
+
+class DatetimeSurvey(TypeSurvey):
+    """Counts dates that often stand for none."""
+
+    _sentinels = 0
+
+    def add_numbers(self, numbers: Numbers) -> None:
+        """Counts those of a batch."""
+        self._sentinels += int(np.isin(numbers, SENTINELS).sum())
+
+    def notes(self) -> list[str]:
+        """How many there are."""
+        text = "dates such as 1900-01-01 or 9999-12-31, which often stand for none"
+        return [f"{self._sentinels} {text}; name them in `missing` if they do"] if self._sentinels else []
+
+    def head(self, series: "pl.Series", values: "pl.Series") -> list[Any]:
+        """As the file has them."""
+        import polars as pl
+
+        texts = series if series.dtype == pl.String else series.cast(pl.String)
+        return [None if each is None else each[:LONGEST_CELL] for each in texts.to_list()]
+
+
+class Datetime(ColumnType):
     """A moment, kept as seconds since 1970. Seven slots: days since 2000, and the phase of the year, the week and the day,
     each as sine and cosine."""
 
-    name: ClassVar[ColumnType] = "datetime"
+    name: ClassVar[str] = "datetime"
+    precedence: ClassVar[int] = 0  # before numbers: 20240131 is one, too
+    float64: ClassVar[bool] = True
+    dates: ClassVar[bool] = True
     slots: ClassVar[int] = 7
+    no_target: ClassVar[str | None] = "is a date or a time"
+    chart_type: ClassVar[Literal["Q", "T", "N"]] = "T"
+    hint: ClassVar[str] = f"numbers count as dates with `date_formats`: {' or '.join(COUNTED)}"
 
     def fits(self, evidence: "Evidence") -> str | None:
         """Every text is a date in one form."""
         if evidence.date_format is None:
             return None
         return f"{evidence.others} of {evidence.others} cells are dates or times ({evidence.date_format})"
+
+    def misfit(self, evidence: "Evidence") -> Misfit | None:
+        """The first number or text that is no date, where there is no form that all have."""
+        if evidence.date_format is not None:
+            return None
+        cells = [each for each in (evidence.not_a_date, evidence.first_number) if each is not None and each[1]]
+        row, text = min(cells, default=(0, ""))
+        return Misfit(row=row, cell=text[:60], cells=evidence.others, of=evidence.others)
+
+    def holds(self, dtype: "pl.DataType") -> bool:
+        """Dates, with a time of day or without."""
+        import polars as pl
+
+        return dtype.base_type() in (pl.Date, pl.Datetime)
 
     def parse(self, series: "pl.Series", how: How) -> "pl.Series":
         """Float64 seconds since 1970, null where a value is missing or none."""
@@ -44,11 +90,11 @@ class Datetime(ColumnKind):
         if series.dtype == pl.String:
             if how.date_format is None:
                 return _as_before(series)
-            found = seconds_of(stripped(series, how).str.strip_chars(SPACE), how.date_format)
+            found = seconds_of(how.stripped(series).str.strip_chars(SPACE), how.date_format)
         elif series.dtype.base_type() in (pl.Date, pl.Datetime):
             found = _moments(series)
         elif series.dtype.is_numeric() and how.date_format in COUNTED:
-            found = numbers(series, how).fill_null(np.nan).to_numpy() / COUNTED[how.date_format or ""]
+            found = how.numbers(series).fill_null(np.nan).to_numpy() / COUNTED[how.date_format or ""]
         elif series.dtype.is_integer() and how.date_format == "%Y%m%d":
             found = seconds_of(series.cast(pl.String), how.date_format)
         else:
@@ -77,7 +123,7 @@ class Datetime(ColumnKind):
 
     def from_text(self, text: str, how: How) -> float | None:
         """A date or time in ISO 8601, or in the form of the data."""
-        if is_missing(text, how):
+        if how.is_missing(text):
             return None
         bare = text.strip(SPACE)
         found = None if how.date_format is None else seconds(bare, how.date_format)
@@ -89,6 +135,21 @@ class Datetime(ColumnKind):
             raise expected(self.wanted(how), text)
         return found
 
+    def survey(self, how: How) -> TypeSurvey:
+        """Dates that often stand for none."""
+        return DatetimeSurvey(how)
+
+    def refusal(self, column: Column) -> str | None:
+        """Also where the column holds booleans, or numbers of which nobody has said that they are times."""
+        if column.type == "boolean":
+            return f"is a {column.type} and cannot be read as {self.name}"
+        numbers = "holds numbers: read the data set anew with date_formats, `seconds` or `milliseconds`"
+        return super().refusal(column) or (numbers if column.type == "number" else None)
+
+    def input_fields(self, column: Column, how: How) -> dict[str, Any]:
+        """The form of the dates."""
+        return {"date_format": how.date_format}
+
     def encode(self, column: Numbers | Texts, categories: Sequence[str] | None) -> list[Numbers]:
         """In float64: a float32 cannot hold today's seconds since 1970."""
         assert not isinstance(column, Texts)  # noqa: S101 - it was read as seconds
@@ -98,6 +159,10 @@ class Datetime(ColumnKind):
             angle = 2 * np.pi * (((column - start) % period) / period)
             made += [np.sin(angle), np.cos(angle)]
         return made
+
+    def plotted(self, value: float | str) -> Scalar:
+        """In ISO 8601."""
+        return datetime.fromtimestamp(float(value), UTC).isoformat()
 
 
 def _by_python(text: str) -> float | None:

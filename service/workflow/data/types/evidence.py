@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from service.workflow.data.types.column_kind import SPACE
 from service.workflow.data.types.date_formats import DATES, seconds, seconds_of
-from service.workflow.data.types.number import LEADING_ZERO, number_of
+from service.workflow.data.types.how import SPACE
+from service.workflow.data.types.number import EXACT, LEADING_ZERO, number_of
 
 if TYPE_CHECKING:
     import polars as pl
 
-EXACT = 2.0**53  # from here on a float64 does not hold every whole number
 MOST_TEXTS = 20_000  # different ones that are kept of a column
 FEW = 100  # rows
 TRIED = 200  # texts of a batch on which every form of dates is tried, before the whole batch is
@@ -247,11 +246,7 @@ def _is_plain(text: str) -> bool:
 
 def _beyond(text: str) -> bool:
     """Whether it is a number that no float64 can hold."""
-    return bool(re.match(r"^[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?$", text)) and _overflows(text)
-
-
-def _overflows(text: str) -> bool:
     try:
-        return math.isinf(float(text))
+        return bool(re.match(r"^[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?$", text)) and math.isinf(float(text))
     except ValueError:
         return False

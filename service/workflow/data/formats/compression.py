@@ -1,4 +1,4 @@
-"""Files in files: gzip, and zip with one table in it. What comes out is bounded before it is on the disk."""
+"""Compressed files: gzip, and zip with one table in it. The decompressed size is bounded while it is written."""
 
 import errno
 import gzip
@@ -15,40 +15,40 @@ from service.workflow.data.reading import Compression
 from service.workflow.errors import InvalidData
 
 CHUNK = 2**20
-# What comes out for each byte of the file, beyond the first so many bytes. Of tables it is 2 to 30.
+# The largest ratio of sizes, beyond the first FREE_OUTPUT bytes. Tables have 2 to 30.
 MOST_RATIO, FREE_OUTPUT = 200, 64 * 2**20
 GZIP, ZIPS = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06")
 WORKBOOK = "xl/workbook.xml"
-_BESIDE = ("__MACOSX/", ".DS_Store", "Thumbs.db")  # what file managers put beside the files
+_BESIDE = ("__MACOSX/", ".DS_Store", "Thumbs.db")  # added by file managers
 
 
 @contextmanager
-def broken(what: str) -> Iterator[None]:
-    """Turns what Python's readers raise at a broken file into InvalidData; an error of the system stays what it is."""
+def archive_errors(what: str) -> Iterator[None]:
+    """Turns the errors that Python's readers raise for a damaged file into InvalidData. Errors of the system are not changed."""
     try:
         yield
     except OSError as error:
-        if error.errno not in (None, errno.EINVAL):  # a place that the file does not have is an invalid argument
+        if error.errno not in (None, errno.EINVAL):  # EINVAL: an offset outside the file
             raise
         raise InvalidData(f"{what} {_DAMAGED}") from error
     except RuntimeError as error:  # also NotImplementedError
         raise InvalidData(f"{what} has a password, or is packed in a way that is not read: pack it anew") from error
-    except _BROKEN as error:
+    except _DAMAGED_ERRORS as error:
         raise InvalidData(f"{what} {_DAMAGED}") from error
 
 
 _DAMAGED = (
     "is damaged or cut short: its checksums or sizes are not those of what is in it; send the whole file as it was made"
 )
-# What Python's readers raise at files that are made to break them.
-_BROKEN = (
+# Python's readers raise these for damaged files.
+_DAMAGED_ERRORS = (
     *(zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, struct.error),
     *(EOFError, RuntimeError, IndexError, OverflowError, ValueError),
 )
 
 
-def packing(path: Path) -> Compression | None:
-    """In what the table is packed; None if it is not. An Excel file is a zip file, too, and not meant."""
+def compression_of(path: Path) -> Compression | None:
+    """The compression of a file, or None. An Excel workbook, though a zip file, counts as not compressed."""
     with path.open("rb") as file:
         start = file.read(4)
     if start.startswith(GZIP):
@@ -61,18 +61,18 @@ def is_excel(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return WORKBOOK in archive.namelist()
-    except (*_BROKEN, OSError):
+    except (*_DAMAGED_ERRORS, OSError):
         return False
 
 
-def unpack(path: Path, compression: Compression, scratch: Path, most: int) -> tuple[Path, str]:
-    """The file that is packed, and its name if that is known.
+def decompress(path: Path, compression: Compression, scratch: Path, most: int) -> tuple[Path, str]:
+    """Decompresses a file. Returns the path and, if known, the name of the content.
 
     Raises:
-        InvalidData: it is broken, larger than `most` bytes or out of proportion to the file, or not one table.
+        InvalidData: it is damaged, larger than `most` bytes or out of proportion to the file, or not one table.
     """
     made, most = scratch / "unpacked", _most_of(path, most)
-    with broken(f"the {compression} file"):
+    with archive_errors(f"the {compression} file"):
         if compression == "gzip":
             with gzip.open(path) as packed:
                 _copy(cast(BinaryIO, packed), made, most)
@@ -82,17 +82,16 @@ def unpack(path: Path, compression: Compression, scratch: Path, most: int) -> tu
             with archive.open(member) as packed:
                 _copy(cast(BinaryIO, packed), made, most)
             return made, member.filename
-    raise AssertionError("it returns, or it raises")
 
 
 def check_size(path: Path, most: int) -> None:
-    """That what comes out of an Excel file is bounded: counted, not believed.
+    """Checks the decompressed size of an Excel workbook by decompressing it: its directory may lie.
 
     Raises:
-        InvalidData: it is broken, more than `most` bytes, or out of proportion to the file.
+        InvalidData: it is damaged, larger than `most` bytes, or out of proportion to the file.
     """
     left = most = _most_of(path, most)
-    with broken("the Excel file"), zipfile.ZipFile(path) as archive:
+    with archive_errors("the Excel file"), zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             with archive.open(member) as packed:
                 while chunk := packed.read(CHUNK):

@@ -1,11 +1,11 @@
-"""Checkpoints: a training's state in a folder, from which it goes on after whatever has happened."""
+"""A folder of checkpoints: a training's state on the disk, from which it continues after a crash."""
 
 import errno
 import hashlib
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,51 +15,55 @@ from safetensors import safe_open
 from service.workflow.state import State, flatten, unflatten
 from service.workflow.tensor_file import write
 
-KEPT = 2  # the newest, and the one before for when the newest is damaged
+KEPT = 2  # the newest, and the one before it in case the newest is damaged
 NAME = re.compile(r"(?P<number>\d{8,})-(?P<digest>[0-9a-f]{64})\.safetensors")
 
 
 @dataclass(frozen=True)
-class Found:
-    """The newest state that is whole, if there is one, and how many newer ones were damaged."""
+class FoundCheckpoint:
+    """The newest intact state, None if there is none, and how many newer ones were damaged."""
 
     state: State | None
     damaged: int
 
 
-class Checkpoints:
-    """The checkpoints of one training: each a safetensors file with the JSON in its metadata, named by an ever rising
-    number and the SHA-256 of its bytes. The folder is theirs alone; it is made when there is something to keep."""
+class CheckpointFolder:
+    """The checkpoints of one training: safetensors files with the state's JSON in their metadata, named by an increasing
+    number and the SHA-256 of their bytes. The folder holds nothing else; the first `save` creates it.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        sync: flushes a file, or the names in a folder, to the disk.
+    """
+
+    def __init__(self, folder: Path, sync: Callable[[Path], None]) -> None:
         self._folder = folder
+        self._sync = sync
 
     def save(self, state: State) -> None:
-        """Returns once the state is durable. What a crash leaves is either whole or not there.
+        """Writes a state durably. A crash leaves a complete checkpoint or none.
 
         Raises:
-            OSError: it could not be written; the checkpoints before are as they were.
-            TypeError: something in the state cannot be written.
+            OSError: it could not be written; the earlier checkpoints are unchanged.
+            TypeError: the state holds a value that cannot be written.
         """
         text, tensors = flatten(state)
-        _make(self._folder)
-        there = self._newest_first()
-        number = 1 + (int(there[0]["number"]) if there else 0)
+        self._create(self._folder)
+        earlier = self._newest_first()
+        number = 1 + (int(earlier[0]["number"]) if earlier else 0)
         with self._temporary() as path:
             write(tensors, path, {"state": text})
             digest = _digest(path)
-            _sync(path)
+            self._sync(path)
             path.rename(self._folder / f"{number:08}-{digest}.safetensors")
-        _sync(self._folder)
-        for old in there[KEPT - 1 :]:
+        self._sync(self._folder)
+        for old in earlier[KEPT - 1 :]:
             (self._folder / old[0]).unlink(missing_ok=True)
 
-    def load(self) -> Found:
-        """The newest state that is whole and can be read. Removes what is not whole: damaged files, and what an interrupted
-        `save` has left.
+    def load(self) -> FoundCheckpoint:
+        """The newest intact state. Deletes damaged files and the temporary files of an interrupted `save`.
 
         Raises:
-            OSError: there are some, and none can be read now.
+            OSError: there are checkpoints, and none can be read now.
         """
         damaged, unread = 0, None
         for leftover in self._files():
@@ -69,22 +73,29 @@ class Checkpoints:
             path = self._folder / name[0]
             try:
                 if _digest(path) == name["digest"]:
-                    return Found(_read(path), damaged)
+                    return FoundCheckpoint(_read(path), damaged)
             except (FileNotFoundError, IsADirectoryError):
                 pass
-            except OSError as error:  # the disk may be well again before the next attempt
+            except OSError as error:  # the disk may recover before the next attempt
                 unread = error
                 continue
             except MemoryError:
                 raise
-            except Exception:  # noqa: S110 - it is counted
-                pass  # it cannot be read, or another version of this software wrote it
+            except Exception:  # noqa: S110 - counted as damaged, as is one that another version of this software wrote
+                pass
             damaged += 1
             with suppress(OSError):
-                path.unlink()  # or it would count among those that are kept
+                path.unlink()  # else `save` would count it among those it keeps
         if unread is not None:
             raise unread
-        return Found(None, damaged)
+        return FoundCheckpoint(None, damaged)
+
+    def _create(self, folder: Path) -> None:
+        """Creates a folder and its missing parents durably."""
+        if not folder.is_dir():
+            self._create(folder.parent)
+            folder.mkdir(exist_ok=True)
+            self._sync(folder.parent)
 
     def _files(self) -> list[Path]:
         return list(self._folder.iterdir()) if self._folder.is_dir() else []
@@ -106,8 +117,8 @@ def _read(path: Path) -> State:
     try:
         with safe_open(path, "pt") as file:
             text = file.metadata()["state"]
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
-    except (OSError, RuntimeError) as error:  # a disk that fails, as two libraries say it that open the file anew
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (OSError, RuntimeError) as error:  # a failing disk, as the two libraries report it
         raise OSError(errno.EIO, os.strerror(errno.EIO)) from error
     state: State = unflatten(text, tensors)
     return state
@@ -116,19 +127,3 @@ def _read(path: Path) -> State:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _make(folder: Path) -> None:
-    """Makes the folder and those above it durably."""
-    if not folder.is_dir():
-        _make(folder.parent)
-        folder.mkdir(exist_ok=True)
-        _sync(folder.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
