@@ -35,9 +35,9 @@ class Records:
 
     def read(self, number: int) -> Record:
         """The record of a version that exists. Raises ObjectNotFound, VersionCorrupt, MadeByNewer."""
-        data = self._data(number)
+        data = self.series.find(number)
         if data is None and self.series.marked(number):
-            data = self._data(number)  # once more: it may have been created, and marked, in between
+            data = self.series.find(number)  # once more: it may have been created, and marked, in between
         elif data is None:
             raise ObjectNotFound
         if self.uses(number).last().deleted:
@@ -112,7 +112,7 @@ class Records:
         """Whether the version has a tombstone. One in the form of earlier Modelwrights is first converted."""
         uses = self.uses(number)
         last = uses.last()
-        data = self._data(number)
+        data = self.series.find(number)
         if last.deleted or data is None:
             return last.deleted
         record = self._decode(number, data)
@@ -126,12 +126,6 @@ class Records:
         """Whether a record just created made a version; not if another version had the number meanwhile and was deleted."""
         last = self.uses(number).last()
         return not last.deleted or last.content == record.content
-
-    def _data(self, number: int) -> bytes | None:
-        try:
-            return self.series.read(number)
-        except ObjectNotFound:
-            return None
 
     def _decode(self, number: int, data: bytes) -> Record:
         try:

@@ -39,6 +39,13 @@ class Series:
         """What is stored. Raises ObjectNotFound."""
         return self._backend.read(self.key(number))
 
+    def find(self, number: int) -> bytes | None:
+        """What is stored, if there is anything."""
+        try:
+            return self.read(number)
+        except ObjectNotFound:
+            return None
+
     def create(self, number: int, data: bytes) -> None:
         """Create that number. Raises ObjectExists."""
         self._backend.create(self.key(number), data)

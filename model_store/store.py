@@ -44,14 +44,16 @@ class Store:
         Raises NameNotFound, VersionNotFound (also for an unknown alias), VersionCorrupt, AliasCorrupt, MadeByNewer,
         InvalidName.
         """
-        if reference == "latest":
-            return self.models.latest(name)
         if _is_number(reference):
             return self.models.get(name, int(reference))
-        self.models.latest_number(name)
-        if not is_alias(reference):
-            raise VersionNotFound(self.models.prefix, name, reference)
-        return self._aliased(name, reference)
+        number = self.number(name, reference)
+        while True:
+            try:
+                return self.models.get(name, number)
+            except VersionNotFound:
+                before, number = number, self.number(name, reference)
+                if number == before:
+                    raise  # else the reference moved on before its old version was deleted
 
     def number(self, name: str, reference: str) -> int:
         """The number of the model version that `reference` means, which need not be whole. Raises as `resolve` does."""
@@ -105,19 +107,6 @@ class Store:
     def upgrade(self) -> int:
         """Seal what earlier Modelwrights wrote unsealed; how many records and entries. No service may run."""
         return upgrade(self._backend, self.models, self.aliases) + upgrade(self._backend, self.datasets, None)
-
-    def _aliased(self, name: str, alias: str) -> Version:
-        try:
-            entry = self.aliases.get(name, alias)
-            while True:
-                try:
-                    return self.models.get(name, entry.version or 0)
-                except VersionNotFound:
-                    before, entry = entry, self.aliases.get(name, alias)
-                    if entry == before:
-                        raise  # else the alias moved on before its old version was deleted
-        except AliasNotFound:
-            raise VersionNotFound(self.models.prefix, name, alias) from None
 
 
 def _is_number(reference: str) -> bool:

@@ -94,11 +94,5 @@ class Uses:
             self.series.create(use.number, data)
         except ObjectExists:
             # Our own bytes are our own write, which a backend has repeated.
-            if self._read_raw(use.number) != data:
+            if self.series.find(use.number) != data:
                 raise
-
-    def _read_raw(self, number: int) -> bytes | None:
-        try:
-            return self.series.read(number)
-        except ObjectNotFound:
-            return None

@@ -43,6 +43,11 @@ class MemoryBackend(Backend):
         with self._lock:
             self._contents[key] = bytes(data)
 
+    def keys(self, end: str) -> list[str]:
+        """The keys that end so."""
+        with self._lock:
+            return [key for key in self._contents if key.endswith(end)]
+
     def create_file(self, key: str, source: Path) -> None:
         """Take the content of `source` and remove it. Raises ObjectExists."""
         self.create(key, source.read_bytes())
