@@ -17,7 +17,7 @@ from model_store.os_errors import storage_errors
 from model_store.version import Version
 from model_store.zip_archive import ZipArchive
 
-MAX_MANIFEST_BYTES = 8 * 1024 * 1024  # of a stranger's: read in half a second, and in ten times that memory
+MAX_MANIFEST_BYTES = 8 * 1024 * 1024  # in a bundle: read in half a second, with ten times that memory
 
 _FILES = "files/"
 _CHUNK = 1024 * 1024

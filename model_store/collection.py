@@ -235,7 +235,7 @@ class Collection:
         """Delete one version; its number is never used again. Raises NameNotFound, VersionNotFound.
 
         Of several callers one succeeds. `guard` raises when the version must stay; it is given the entries of aliases
-        that are reserved for the version, and asked again whenever another was reserved before the deletion was done.
+        that are reserved for the version, and called again whenever another was reserved before the deletion was done.
         """
         check_name(name)
         records = self.records(name)

@@ -18,7 +18,7 @@ MANIFEST = "manifest.json"
 
 
 def new_content_id(now: datetime) -> str:
-    """A random id of 32 hex digits that begins with the milliseconds since 1970, so that its age can be told."""
+    """A random id of 32 hex digits that begins with the milliseconds since 1970, which give its age."""
     return f"{int(now.timestamp() * 1000):012x}{uuid.uuid4().hex[:20]}"
 
 

@@ -15,7 +15,7 @@ from model_store.upgrade import upgrade
 from model_store.verification import Report, Verification
 from model_store.version import Version
 
-# The newest format of a manifest that is known, by collection; whoever publishes says which one a manifest has.
+# The newest known format of a manifest, by collection; callers of `publish` set the format of a manifest.
 MODEL_FORMAT = 1
 DATASET_FORMAT = 2
 _MOST_DIGITS = 18
