@@ -11,7 +11,7 @@ The order of the steps makes a backup consistent, whatever changes meanwhile:
 | 5 | the audit log | every change so far has its line |
 | 6 | `backup.json`, with the digests of all files | a backup without it is incomplete |
 
-Temporary files, plots and the list of running services are left out.
+Temporary files, plots, exports and the list of running services are left out.
 """
 
 import hashlib
@@ -47,20 +47,21 @@ class Backup:
     files: Mapping[str, Mapping[str, str | int]]
 
 
-def back_up(home: Path, folder: Path, *, database: bool) -> Backup:
+def back_up(home: Path, folder: Path, *, database: bool, store: Path | None = None) -> Backup:
     """Copies the home to a folder that is empty or not there.
 
     Args:
         home: the home; services may run on it.
         folder: the folder of the backup.
         database: whether the jobs are on a database server, which is backed up by its own tools.
+        store: the folder of the model store, where it is not in the home.
 
     Raises:
         BackupRefused: the folder is not empty.
         HomeError: something is missing from the home, which a backup must not hide.
         StoreError, JournalNotOpened, OSError: it could not be read or written; there is no `backup.json` then.
     """
-    known = Home(home)
+    known = Home(home, store)
     held = known.held() | known.present()
     database = database or "database" in held
     if not held:
@@ -73,7 +74,7 @@ def back_up(home: Path, folder: Path, *, database: bool) -> Backup:
     _copy_all(home, folder, "checkpoints", "*/*.safetensors")
     if not database and "journal" in held:
         copy_sqlite(home / JOURNAL, folder / JOURNAL)
-    copy_store(home / "store", folder / "store")
+    copy_store(store or home / "store", folder / "store")
     shutil.rmtree(folder / "store" / "tmp", ignore_errors=True)
     _copy_all(home, folder, "access", "keys.json")
     _copy_all(home, folder, "audit", "*.jsonl")

@@ -21,7 +21,6 @@ from model_store.sealed import seal, unseal
 FILE = "home.json"
 JOURNAL = "journal.sqlite"
 MARKER = ".home"
-MARKED = ("store", "access", "audit")  # folders that have a marker, once they are there
 
 # What may be recorded, and its name in messages. The last two are not in the home but in the settings.
 NAMES = {
@@ -63,9 +62,15 @@ class HomeHalfRestored(HomeError):
 class Home:
     """The record of one home; safe for threads and processes. It is replaced atomically."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: Path | None = None) -> None:
+        """`store` is the folder of the model store, where it is not in the home."""
         self.folder = folder
         self._file = folder / FILE
+        store = store or folder / "store"
+        self._folders = {"store": store, "audit": folder / "audit"}
+        self._filled = {"models": store / "models", "datasets": store / "datasets"}
+        # A store elsewhere may be that of several homes, and says nothing of this one.
+        self._marked = (folder / "store", folder / "access", folder / "audit")
 
     def held(self) -> frozenset[str]:
         """Everything that was recorded; empty if nothing was. Raises HomeDamaged, HomeHalfRestored, OSError."""
@@ -77,7 +82,7 @@ class Home:
                 raise HomeHalfRestored
             return frozenset(fields["holds"])
         except FileNotFoundError:
-            if any((self.folder / each / MARKER).exists() for each in MARKED):
+            if any((each / MARKER).exists() for each in self._marked):
                 raise HomeDamaged(f"{self._file} is gone, which says what this home holds. {ADVICE}") from None
             return frozenset()
         except MadeByNewer as error:
@@ -87,12 +92,10 @@ class Home:
 
     def present(self) -> frozenset[str]:
         """What exists now; an empty file does not count."""
-        folders = {"store": "store", "audit": "audit"}
         files = {"journal": JOURNAL, "keys": "access/keys.json"}
-        filled = {"models": "store/models", "datasets": "store/datasets"}
-        found = {name for name, place in folders.items() if (self.folder / place).is_dir()}
+        found = {name for name, place in self._folders.items() if place.is_dir()}
         found |= {name for name, place in files.items() if _size(self.folder / place)}
-        return frozenset(found | {name for name, place in filled.items() if _filled(self.folder / place)})
+        return frozenset(found | {name for name, place in self._filled.items() if _filled(place)})
 
     def remember(self, *more: str) -> None:
         """Adds what exists now, and `more`, to the record. Raises as `held` does."""
@@ -113,7 +116,7 @@ class Home:
         replace(self._file, seal(FILE, {"holds": sorted(holds), "restoring": restoring}))
 
     def _mark(self) -> None:
-        for folder in (self.folder / each for each in MARKED):
+        for folder in self._marked:
             if folder.is_dir() and not (folder / MARKER).exists():
                 (folder / MARKER).touch(0o600)
                 sync(folder)

@@ -2,10 +2,12 @@
 
 import logging
 
+from model_store.backends.schemes import local_folder
+from model_store.errors import InvalidStoreUrl
 from service.access.audit import Audit
 from service.home import JOURNAL, Home, HomeDamaged, HomeError, HomeLost
 from service.jobs.database import has_journal
-from service.settings import Settings
+from service.settings import InvalidSettings, Settings
 
 log = logging.getLogger(__name__)
 
@@ -15,8 +17,9 @@ def check(settings: Settings) -> frozenset[str]:
 
     Raises:
         HomeError: something of it is missing, or the record is damaged. Nothing was changed.
+        InvalidSettings: the URL of the store is not valid.
     """
-    home = Home(settings.home.resolve())
+    home = home_of(settings)
     held = home.held()
     if lost := _lost(home, held, settings):
         raise HomeLost(home.folder, lost)
@@ -38,7 +41,7 @@ def accept_loss(settings: Settings) -> Settings:
         HomeHalfRestored: a restore was interrupted; there is no loss to accept.
         OSError: it could not be recorded.
     """
-    home = Home(settings.home.resolve())
+    home = home_of(settings)
     try:
         held = home.held()
     except HomeDamaged:
@@ -64,7 +67,7 @@ def accept_loss(settings: Settings) -> Settings:
 def remember(settings: Settings) -> None:
     """Records what the home holds. An error is logged only: the running service does not depend on the record."""
     given = {"admin_key": settings.admin_key, "database": settings.database_url}
-    home = Home(settings.home.resolve())
+    home = home_of(settings)
     try:
         home.remember(*(name for name, value in given.items() if value is not None))
     except (HomeError, OSError) as error:
@@ -76,6 +79,24 @@ def journal_url(settings: Settings) -> str:
     if settings.database_url is not None:
         return settings.database_url.get_secret_value()
     return f"sqlite:///{settings.home.resolve() / JOURNAL}"
+
+
+def store_url(settings: Settings) -> str:
+    """The URL of the model store: the one of the settings, or the folder `store` in the home.
+
+    Raises:
+        InvalidSettings: there is no backend for the URL of the settings.
+    """
+    try:
+        folder = local_folder(settings.store_url or settings.home.resolve() / "store")
+    except InvalidStoreUrl as error:
+        raise InvalidSettings(f"MODELWRIGHT_STORE_URL: {error}") from None
+    return str(settings.store_url) if folder is None else folder.absolute().as_uri()
+
+
+def home_of(settings: Settings) -> Home:
+    """The home of the settings, and the folder of its store. Raises InvalidSettings."""
+    return Home(settings.home.resolve(), local_folder(store_url(settings)))
 
 
 def _lost(home: Home, held: frozenset[str], settings: Settings) -> frozenset[str]:

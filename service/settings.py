@@ -74,6 +74,11 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="the address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="the port to listen on; 0 for a free one")
 
+    store_url: str | None = Field(
+        default=None,
+        description="the model store, a path or `file:///folder`; the folder `store` in the home if not set",
+    )
+
     database_url: SecretStr | None = Field(
         default=None,
         description="the journal's database, `postgresql://user:password@host/name`; a SQLite file in the home if not set",

@@ -19,7 +19,7 @@ from service.serving.memory_budget import MemoryBudget
 from service.serving.prediction import Reference
 from service.serving.warm_models import WarmModels
 from service.telemetry.metrics import Metrics
-from service.use_cases.draw_plot import Plots
+from service.use_cases.artifacts import Artifacts
 from service.use_cases.submit_training import Limits
 from service.use_cases.upload_dataset import Surveys
 from service.use_cases.version_resolver import VersionResolver
@@ -43,7 +43,8 @@ class Services:
     current: VersionResolver
     default_model: Reference | None  # the model that `/invocations` predicts with
     temporary: Path
-    plots: Plots
+    plots: Artifacts
+    exports: Artifacts
     surveys: Surveys
     pools: Pools
     max_upload_bytes: int

@@ -26,9 +26,9 @@ from service.http_server import errors as http
 from service.jobs import errors as jobs
 from service.serving import errors as serving
 from service.telemetry.request import REQUEST_ID
+from service.use_cases.artifacts import ArtifactFailed, TooManyArtifacts
 from service.use_cases.cancellation import Cancelled
 from service.use_cases.child_process import ChildFailed
-from service.use_cases.draw_plot import DrawingFailed, TooManyDrawings
 from service.use_cases.upload_dataset import TooManySurveys
 from service.workflow import errors as workflow
 from service.workflow.errors import Fault
@@ -94,8 +94,8 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     serving.DeadlineExceeded: (504, "deadline_exceeded"),
     serving.ServingError: (500, "prediction_failed"),
     Cancelled: (400, "invalid_request"),  # not sent: the client has disconnected
-    DrawingFailed: (503, "unavailable"),
-    TooManyDrawings: (429, "overloaded"),
+    ArtifactFailed: (503, "unavailable"),
+    TooManyArtifacts: (429, "overloaded"),
     ChildFailed: (503, "unavailable"),
     TooManySurveys: (429, "overloaded"),
 }

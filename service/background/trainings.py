@@ -27,7 +27,7 @@ from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
 from service.jobs.signing import Signer
 from service.jobs.webhook_allowlist import WebhookAllowlist
-from service.opening import check, journal_url, remember
+from service.opening import check, journal_url, remember, store_url
 from service.settings import Settings
 from service.telemetry.gauges import Gauges
 from service.telemetry.watchers import Watchers
@@ -196,7 +196,7 @@ def _runner(settings: Settings, home: Path, queue: JobQueue, ownership: Ownershi
         temporary=home / "tmp",
         checkpoints=home / "checkpoints",
         settings={
-            "store": str(home / "store"),
+            "store": store_url(settings),
             "threads": settings.threads or max(1, ((os.cpu_count() or 2) - 1) // settings.slots),
             "kinds": plug_in_kinds(),
             "checkpoint_seconds": settings.checkpoint_seconds,

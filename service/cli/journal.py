@@ -3,7 +3,7 @@
 import typer
 
 from service.cli.keys import Home
-from service.cli.options import AsJson
+from service.cli.options import AsJson, settings_of
 from service.cli.printing import console, table
 
 journal = typer.Typer(help="The journal of jobs on this machine.", no_args_is_help=True)
@@ -24,9 +24,8 @@ def verify(as_json: AsJson = False, home: Home = None) -> None:
     from service.jobs.errors import JournalUnavailable
     from service.jobs.verification import integrity
     from service.jobs.verification import verify as damaged_rows
-    from service.settings import Settings
 
-    settings = Settings.read() if home is None else Settings.read(home=home)
+    settings = settings_of(home)
     engine = connect_database(opening.journal_url(settings), known=True)
     try:
         found = [{"table": "", "key": "", "problem": text} for text in integrity(engine)]

@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,8 +13,13 @@ from service.cli.backup import backup, restore
 from service.cli.datasets import datasets
 from service.cli.journal import journal
 from service.cli.keys import Home, keys
-from service.cli.options import URL, AsJson, Name, Url, Yes, confirm, connect
+from service.cli.options import URL, AsJson, Name, Url, Yes, confirm, connect, settings_of
 from service.cli.printing import console, prediction_text, show, table
+from service.model_reference import ModelReference
+
+if TYPE_CHECKING:
+    from model_store import Store
+    from service.settings import Settings
 
 app = typer.Typer(help="POST a config, get a model.", no_args_is_help=True, pretty_exceptions_enable=False)
 models = typer.Typer(help="The models of a service and their versions.", no_args_is_help=True)
@@ -123,11 +128,9 @@ def demo(
 @store.command()
 def verify(home: Home = None) -> None:
     """Check everything in the store against its digests; list what is damaged, missing, or not part of the store."""
-    from model_store import Store
-
-    report = Store.open(store_folder(home)).examine()
-    for fault in report.faults:
-        console.print(str(fault), markup=False)
+    report = open_store(settings_of(home)).examine()
+    for damage in report.damages:
+        console.print(str(damage), markup=False)
     if report.leftovers:
         console.print(
             f"Contents of no version: {report.leftovers}, left by writes that broke off. The service removes them."
@@ -136,7 +139,7 @@ def verify(home: Home = None) -> None:
         console.print(
             f"Not sealed: {report.unsealed} records and alias entries. `modelwright store upgrade` seals them."
         )
-    if report.faults:
+    if report.damages:
         raise typer.Exit(1)
     console.print("All is whole.")
 
@@ -144,28 +147,31 @@ def verify(home: Home = None) -> None:
 @store.command()
 def upgrade(home: Home = None) -> None:
     """Seal what earlier versions have written, so that damage to it is found. No service may run on this home."""
-    from model_store import Store
     from service.jobs.ownership import Ownership
 
-    folder = store_folder(home)
-    ownership = Ownership(folder.with_name("owners"), all_here=True)
+    settings = settings_of(home)
+    store = open_store(settings)
+    ownership = Ownership(settings.home / "owners", all_here=True)
     try:
         if not ownership.alone():
-            raise FileExistsError(f"A service runs on {folder.parent}: stop it first.")
-        sealed = Store.open(folder).upgrade()
+            raise FileExistsError(f"A service runs on {settings.home}: stop it first.")
+        sealed = store.upgrade()
     finally:
         ownership.close()
     console.print(f"Sealed: {sealed} records and alias entries.")
 
 
-def store_folder(home: Path | None) -> Path:
-    """The store of a home; it must exist."""
-    from service.settings import Settings
+def open_store(settings: "Settings") -> "Store":
+    """The store of the settings, which must be there."""
+    from model_store import Store
+    from model_store.backends.schemes import local_folder
+    from service.opening import store_url
 
-    folder = (Settings() if home is None else Settings(home=home)).home / "store"
-    if not folder.is_dir():
+    url = store_url(settings)
+    folder = local_folder(url)
+    if folder is not None and not folder.is_dir():
         raise FileNotFoundError(f"There is no model store in {folder}.")
-    return folder
+    return Store.open(url)
 
 
 # Training and predictions
@@ -204,7 +210,7 @@ def predict(
     url: Url = URL,
 ) -> None:
     """Predict for one row, or for many."""
-    name, version = reference(model)
+    name, version = ModelReference.parse(model)
     with connect(url) as client:
         if instances:
             answer = client.predict(name, read_rows(instances), version=version)
@@ -230,7 +236,7 @@ def list_models(as_json: AsJson = False, url: Url = URL) -> None:
 @models.command("show")
 def show_model(model: Model, url: Url = URL) -> None:
     """Show a model, or with @VERSION the manifest of a version."""
-    name, version = reference(model)
+    name, version = ModelReference.parse(model)
     with connect(url) as client:
         show(client.model(name) if version is None else client.manifest(name, version))
 
@@ -245,7 +251,7 @@ def versions(name: Name, as_json: AsJson = False, url: Url = URL) -> None:
 @models.command("delete")
 def delete_model(model: Model, yes: Yes = False, url: Url = URL) -> None:
     """Delete a model with all its versions, or one version."""
-    name, version = reference(model)
+    name, version = ModelReference.parse(model)
     confirm(model, yes)
     with connect(url) as client:
         if version is None:
@@ -272,7 +278,7 @@ def rollback(name: Name, alias: Alias = "production", url: Url = URL) -> None:
 @models.command()
 def export_bundle(model: Model, file: Path, url: Url = URL) -> None:
     """Save a version as one file to share."""
-    name, version = reference(model)
+    name, version = ModelReference.parse(model)
     with connect(url) as client:
         console.print(str(client.download_bundle(name, version or "latest", file)), markup=False)
 
@@ -287,7 +293,7 @@ def import_bundle(name: Name, file: Path, url: Url = URL) -> None:
 @models.command()
 def parameters(model: Model, as_json: AsJson = False, url: Url = URL) -> None:
     """List the parameters of a version."""
-    name, version = reference(model)
+    name, version = ModelReference.parse(model)
     with connect(url) as client:
         rows = client.parameters(name, version or "latest")["parameters"]
     table(rows, ["name", "shape", "dtype", "count", "mean", "std", "min", "max"], as_json)
@@ -300,7 +306,7 @@ def state_dict(
     url: Url = URL,
 ) -> None:
     """Print the tensors of a version, or save them as safetensors."""
-    name, version = reference(model)
+    name, version = ModelReference.parse(model)
     with connect(url) as client:
         if out is None:
             show(client.state_dict(name, version or "latest"))
@@ -359,12 +365,6 @@ def resume(job: JobId, url: Url = URL) -> None:
 
 
 # What the commands share
-
-
-def reference(text: str) -> tuple[str, str | None]:
-    """`line@3` as a name and a version, None if there is none."""
-    name, _, version = text.partition("@")
-    return name, version or None
 
 
 def pairs(features: list[str]) -> dict[str, str]:

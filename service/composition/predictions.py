@@ -23,8 +23,8 @@ from service.api.predictions.router import Endpoint, PredictionRouter
 from service.background.trainings import BETWEEN_ROUNDS
 from service.http_server.connection import Connection
 from service.http_server.idle_connection import IdleConnection
+from service.model_reference import ModelReference
 from service.serving.micro_batches import MicroBatches
-from service.serving.prediction import Reference
 from service.serving.predictor import Predictor
 from service.serving.served_version import ServedVersion
 from service.settings import Settings
@@ -110,12 +110,9 @@ def _observe(figures: PredictionFigures, version: ServedVersion, stage: str, val
     figures.observe(version.name, version.number, stage, value, times)
 
 
-def default_model(settings: Settings) -> Reference | None:
-    """The model of the settings: `houses`, `houses@3` or `houses@production` as a name and a reference."""
-    if settings.default_model is None:
-        return None
-    name, _, reference = settings.default_model.partition("@")
-    return name, reference or None
+def default_model(settings: Settings) -> ModelReference | None:
+    """The model that the settings name, if they name one."""
+    return None if settings.default_model is None else ModelReference.parse(settings.default_model)
 
 
 async def follow_store(services: Services) -> None:

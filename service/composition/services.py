@@ -28,6 +28,7 @@ from service.composition.predictions import (
     open_predictions,
 )
 from service.jobs.journal import Journal
+from service.opening import store_url
 from service.serving.memory_budget import MemoryBudget
 from service.serving.warm_models import WarmModels
 from service.startup import Startup
@@ -35,7 +36,7 @@ from service.telemetry.exposition import families, text
 from service.telemetry.gauges import Gauges, Surroundings
 from service.telemetry.jobs import JournalFigures
 from service.telemetry.metrics import Metrics
-from service.use_cases.draw_plot import Plots
+from service.use_cases.artifacts import Artifacts
 from service.use_cases.predict import choose, load
 from service.use_cases.submit_training import Limits, plan
 from service.use_cases.upload_dataset import Surveys
@@ -66,7 +67,7 @@ async def open_services(
     settings = startup.settings
     async with AsyncExitStack() as stack:
         stack.callback(engine.dispose)
-        store, warm = Store.open(startup.home / "store"), WarmModels(settings.warm_model_bytes)
+        store, warm = Store.open(store_url(settings)), WarmModels(settings.warm_model_bytes)
         current = VersionResolver(partial(choose, store), partial(load, store, warm), warm.pin)
         jobs = Jobs(startup, metrics, engine, store, current, wire)
         services = _services(startup, metrics, store, warm, current, jobs, wire)
@@ -103,7 +104,8 @@ def _services(
         current=current,
         default_model=default_model(settings),
         temporary=home / "tmp",
-        plots=Plots(home / "cache" / "plots", home / "tmp"),
+        plots=Artifacts(home / "cache" / "plots", home / "tmp"),
+        exports=Artifacts(home / "cache" / "exports", home / "tmp"),
         surveys=Surveys(),
         pools=Pools(),
         max_upload_bytes=settings.max_upload_bytes,

@@ -22,6 +22,7 @@ from service.home import HomeError
 from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
 from service.jobs.journal import Journal
 from service.liveness import die_with
+from service.opening import store_url
 from service.settings import InvalidSettings, Settings, forget_secrets
 from service.telemetry import logs
 from service.telemetry.exposition import families
@@ -91,7 +92,7 @@ async def train(settings: Settings, wire: Channel) -> None:
         stack.callback(wire.close)
         forget_secrets()
         home = settings.home.resolve()
-        store = Store.open(home / "store")
+        store = Store.open(store_url(settings))
         counted = Counted()
         watchers = stack.enter_context(closing(Watchers(counted.jobs, open_traces(Journal(engine).attempts))))
         audit = stack.enter_context(closing(Audit(home / "audit")))

@@ -1,4 +1,4 @@
-"""Submit a training: check the spec, fill it in, and give it to the journal."""
+"""Submit a training: check the spec, fill in its defaults, and add the job to the journal."""
 
 import hashlib
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ from service.jobs.errors import IdempotencyMismatch
 from service.jobs.job import Job
 from service.jobs.journal import Journal
 from service.jobs.webhook_allowlist import NO_WEBHOOKS, WebhookAllowlist
+from service.model_reference import ModelReference
 from service.use_cases.cancellation import check_cancelled
 from service.use_cases.open_model import open_model
 from service.use_cases.stored_dataset import find_dataset
@@ -40,7 +41,7 @@ SMALL, LIGHT = 4 * 2**20, 10**7  # bytes, and products, of a model and a row: up
 
 @dataclass(frozen=True)
 class Plan:
-    """What a spec comes to: everything known before the training begins."""
+    """What is known of a training before it begins."""
 
     spec: ResolvedSpec
     signature: Signature
@@ -60,11 +61,11 @@ class Limits:
 
 
 def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
-    """The resolved spec, its sizes, and what may be surprising about it.
+    """The resolved spec, its sizes, and warnings.
 
     Raises:
-        InvalidSpec: what is wrong, and what would be right.
-        Cancelled: nobody waits for it any more.
+        InvalidSpec: the spec has errors; each says what is expected.
+        Cancelled: the client has disconnected.
     """
     _check_model_name(spec.model_name)
     _check_webhook(spec, limits.webhooks)
@@ -97,12 +98,11 @@ def submit(
     limits: Limits,
     traceparent: str | None = None,
 ) -> tuple[Job, bool]:
-    """A queued job for the spec, and whether it is new: the same idempotency key and spec give the same job again. It is
-    kept under the first of `keys`; the others are what it may have been kept under before.
-    `traceparent` leads to the request that asked for it, if there are traces.
+    """A queued job for the spec, and whether it is new: the same idempotency key and spec give the same job again. The job is
+    kept under the first of `keys`, and looked for under the others as well. `traceparent` is that of the request.
 
     Raises:
-        InvalidSpec: what is wrong, and what would be right.
+        InvalidSpec: the spec has errors; each says what is expected.
         IdempotencyMismatch: the key came with another spec before.
     """
     spec = parse(value)
@@ -113,7 +113,7 @@ def submit(
         if (known := journal.recall(*idempotency)) is not None:
             return known, False
         for former in keys[1:]:
-            with suppress(IdempotencyMismatch):  # somebody else's
+            with suppress(IdempotencyMismatch):  # another caller's
                 if (known := journal.recall(former, digest)) is not None:
                     return known, False
     planned = plan(store, spec, limits)
@@ -159,8 +159,7 @@ def _find_dataset(store: Store, name: str, number: int | None) -> StoredDataset:
 
 
 def _continued(store: Store, found: Resolved, initial: str) -> Resolved:
-    """The spec with the initial version's number filled in, and that version's signature, whose categories go on to be the
-    model's."""
+    """The spec with the number of the initial version, and that version's signature, whose categories the model keeps."""
     version, model, signature = _open_initial(store, initial)
     ours, theirs = found.signature, signature
     if _bare(ours) != _bare(theirs):
@@ -179,16 +178,16 @@ def _continued(store: Store, found: Resolved, initial: str) -> Resolved:
 
 
 def _open_initial(store: Store, initial: str) -> tuple[Version, Model, Signature]:
-    name, _, reference = initial.partition("@")
+    name, number = ModelReference.parse(initial)
     try:
-        version = store.resolve(name, reference)
+        version = store.resolve(name, number or "latest")
     except (NotFound, InvalidName) as error:
         raise InvalidSpec(Fault("/initial", str(error))) from None
     return version, *open_model(store, version)
 
 
 def _bare(signature: Signature) -> Signature:
-    """Without the categories, which only a training finds out, and without the types of its numbers, which are kept."""
+    """The signature without its categories, which only a training finds, and without the types of its numbers."""
     inputs = [each.model_copy(update={"categories": None, "dtype": None}) for each in signature.inputs]
     outputs = [each.model_copy(update={"dtype": None}) for each in signature.outputs]
     return signature.model_copy(update={"inputs": inputs, "outputs": outputs})
@@ -224,20 +223,20 @@ def _check_forward(found: Resolved, network: nn.Module, parameters: int, limits:
 
 
 def _check_batches(found: Resolved, network: nn.Module) -> None:
-    """That layers which compare the rows of a batch get more than one: a last row alone joins the batch before it."""
+    """Checks that layers such as BatchNorm, which compare the rows of a batch, always get more than one row."""
     size = found.spec.training.batch_size
     if found.rows["train"] > 1 and size != 1:
         return
     try:
         network.train()(torch.zeros(1, *found.inputs.shape, device="meta"))
-    except ValueError:  # torch's own word for it
+    except ValueError:  # as torch raises it
         at = "/training/batch_size" if size == 1 else "/split/train"
         message = "a layer of this model compares the rows of a batch, and there is only one; 2 or more are expected"
         raise InvalidSpec(Fault(at, message)) from None
 
 
 def _newest(store: Store, name: str) -> int:
-    """The number that every version of a job submitted now will be above."""
+    """The highest number so far: a version of a job that is submitted now has a higher one."""
     try:
         return store.models.latest_number(name)
     except NotFound:

@@ -3,8 +3,7 @@
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,15 @@ import orjson
 import torch
 
 from model_store import Store
-from model_store.errors import Corrupt, NotFound, Unavailable
+from model_store.errors import Corrupt, Unavailable
 from service import __version__
 from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptFailed, AttemptPutOff
-from service.use_cases.checkpoints import Checkpoints
-from service.use_cases.open_model import STATE_DICT, open_model
-from service.use_cases.passing import NO_SPACE, passing
-from service.use_cases.stored_dataset import find_dataset
+from service.use_cases.attempt_store import STATE_DICT, Input, fetch, find_published, publish
+from service.use_cases.checkpoints import AttemptCheckpoints
+from service.use_cases.open_model import open_files
+from service.use_cases.storage_failures import NO_SPACE, put_off_storage_errors
+from service.use_cases.stored_dataset import dataset_of
 from service.workflow import inspection
 from service.workflow.data.data_kind import LoadedData, StoredDataset
 from service.workflow.data.schema import Schema
@@ -32,7 +32,6 @@ from service.workflow.models import install as install_models
 from service.workflow.save_and_load import save
 from service.workflow.signature import Signature
 from service.workflow.spec import ResolvedSpec, parse_resolved
-from service.workflow.spec_base import shown
 from service.workflow.split import PARTS
 from service.workflow.split import columns as split_columns
 from service.workflow.state import State
@@ -40,17 +39,17 @@ from service.workflow.state import State
 POINTS = "points.json"
 HISTORY = "history.json"
 DRAWN = 2000  # epochs of a version's learning curve
-NOT_THE_MODELS = {"model_name", "webhook"}  # of a spec: who shares a version does not share these
-NO_MEMORY = "can't allocate memory"  # torch's own words, in a RuntimeError
+NOT_THE_MODELS = {"model_name", "webhook"}  # fields of a spec that are not part of a version, and so not shared with it
+NO_MEMORY = "can't allocate memory"  # in the message of torch's RuntimeError
 
 
 def train(attempt: Attempt) -> dict[str, Any]:
-    """The trainer's entry: the job's `result`.
+    """The entry point of an attempt; returns the job's `result`.
 
     Raises:
-        AttemptFailed: with the code and detail that the job will show.
-        AttemptSuperseded: the job was taken from this attempt before it published.
-        AttemptLeft: it was asked to leave; another attempt goes on where it has saved.
+        AttemptFailed: with the code and detail of the job's error.
+        AttemptSuperseded: the job was cancelled or given to another attempt before this one published.
+        AttemptLeft: the runner has requested it; another attempt resumes from the checkpoint.
         AttemptPutOff: the store, or a disk, cannot be used now.
     """
     try:
@@ -73,19 +72,20 @@ def _train(attempt: Attempt) -> dict[str, Any]:
     job = attempt.job
     install_models(job["kinds"])
     spec, signature = parse_resolved(job["spec"]), Signature.model_validate(job["context"]["signature"])
-    with passing("the store cannot be used"):
-        store, since = Store.open(Path(job["store"])), job["context"]["since"]
-        if (done := store.models.published(spec.model_name, job["id"], since=since)) is not None:
-            return {"model_name": spec.model_name, "version": done.number}  # the attempt before died after publishing
+    with put_off_storage_errors("the store cannot be used"):
+        store = Store.open(job["store"])
+        if (done := find_published(store, job)) is not None:
+            return done  # the attempt before died after publishing
     torch.set_num_threads(job["threads"])
-    checkpoints = Checkpoints(attempt)
+    checkpoints = AttemptCheckpoints(attempt)
     attempt.stage("load_data")
-    with passing("its data cannot be read"):
-        loaded = _load(store, spec, signature, Path(job["folder"]))
-        initial = _initial(store, spec)
+    with ExitStack() as inputs, put_off_storage_errors("its data cannot be read"):
+        fetched = fetch(store, job["spec"], inputs)
+        loaded = _load(fetched, spec, signature, Path(job["folder"]))
+        initial = _initial(fetched["initial"]) if "initial" in fetched else None
     learned = _learn(attempt, checkpoints, spec, signature, loaded.table, initial)
     attempt.stage("publish")
-    with passing("its files cannot be written"):
+    with put_off_storage_errors("its files cannot be written"):
         files = _write(Path(job["folder"]), learned, checkpoints.history)
     manifest = _manifest(spec, learned) | {
         "data": {"rows": len(loaded.table), **loaded.source},
@@ -93,37 +93,18 @@ def _train(attempt: Attempt) -> dict[str, Any]:
         "job": job["id"],
     }
     attempt.ask_to_publish()
-    return _publish(store, spec.model_name, manifest, files, key=job["id"], since=since)
-
-
-def _publish(
-    store: Store, name: str, manifest: dict[str, Any], files: dict[str, Path], *, key: str, since: int
-) -> dict[str, Any]:
-    """The job's result, once its version is there.
-
-    Raises:
-        AttemptPutOff: the store cannot be written now; it says whether it is certain that nothing was published.
-    """
-    try:
-        with passing("the version cannot be written"):
-            version = store.models.publish(name, manifest, files, key=key, since=since)
-    except AttemptPutOff as error:
-        with passing("the store cannot be used"):  # whoever cannot look does not know
-            if (done := store.models.published(name, key, since=since)) is not None:
-                return {"model_name": name, "version": done.number}
-        raise AttemptPutOff(error.code, error.detail, unpublished=True) from error
-    return {"model_name": version.name, "version": version.number}
+    return publish(store, job, manifest, files)
 
 
 def _learn(
     attempt: Attempt,
-    checkpoints: Checkpoints,
+    checkpoints: AttemptCheckpoints,
     spec: ResolvedSpec,
     signature: Signature,
     table: Table,
     initial: Model | None,
 ) -> TrainingResult:
-    """Learns, from where an attempt before has saved if there was one."""
+    """Learns, from the newest checkpoint if there is one."""
 
     def report(epoch: int, losses: dict[str, float]) -> None:
         checkpoints.history.add(epoch, losses)
@@ -132,13 +113,13 @@ def _learn(
     def go_on(saved: State | None) -> TrainingResult:
         rows = attempt.job["context"]["rows"]["train"]
         attempt.expect(spec.training.epochs, rows, done=checkpoints.history.epochs)
-        # What the attempt before has said last may have been lost with the service that heard it.
+        # The last reports of the attempt before may have been lost together with the service.
         for epoch, losses in checkpoints.history.after(attempt.job.get("reported", 0)):
             attempt.epoch(epoch, losses)
         after_step, stage = checkpoints.after_step, attempt.stage
         return learn(spec, signature, table, report, initial, after_step=after_step, saved=saved, stage=stage)
 
-    with passing("its checkpoints cannot be read"):
+    with put_off_storage_errors("its checkpoints cannot be read"):
         saved = checkpoints.resume()
     try:
         return go_on(saved)
@@ -147,39 +128,28 @@ def _learn(
         return go_on(None)
 
 
-def _load(store: Store, spec: ResolvedSpec, signature: Signature, scratch: Path) -> LoadedData:
+def _load(fetched: Mapping[str, Input], spec: ResolvedSpec, signature: Signature, scratch: Path) -> LoadedData:
     def columns(schema: Schema) -> Mapping[str, Wanted]:
         return split_columns(spec.split, schema) | signature.wanted()
 
+    def dataset(name: str, number: int | None) -> StoredDataset:
+        found = fetched["dataset"]
+        return dataset_of(found["version"], found["manifest"], lambda: nullcontext(Path(found["path"])))
+
     try:
-        return spec.data.load(columns, partial(_find_dataset, store), scratch)
+        return spec.data.load(columns, dataset, scratch)
     except InvalidData as error:
         if isinstance(error.__cause__, OSError):  # the file was read when it was uploaded: the data are not at fault
             raise Unavailable(str(error)) from error
         raise
 
 
-def _find_dataset(store: Store, name: str, number: int | None) -> StoredDataset:
+def _initial(found: Input) -> Model:
     try:
-        found = find_dataset(store, name, number)
-        path = found.file()
-    except NotFound:
-        raise AttemptFailed("dataset_deleted", f"the data set {shown(name)} was deleted") from None
+        return open_files(found["name"], found["version"], found["manifest"], Path(found["path"]))[0]
     except Corrupt as error:
-        raise AttemptFailed("invalid_data", f"{error} Upload the data set again.") from error
-    return replace(found, file=lambda: path)
-
-
-def _initial(store: Store, spec: ResolvedSpec) -> Model | None:
-    if spec.initial is None:
-        return None
-    name, _, reference = spec.initial.partition("@")
-    try:
-        return open_model(store, store.resolve(name, reference))[0]
-    except NotFound:
-        raise AttemptFailed("invalid_data", f"{spec.initial}, which this training starts from, was deleted") from None
-    except Corrupt as error:
-        raise AttemptFailed("invalid_data", f"this training starts from {spec.initial}. {error}") from error
+        reference = f"{found['name']}@{found['version']}"
+        raise AttemptFailed("invalid_data", f"this training starts from {reference}. {error}") from error
 
 
 def _write(folder: Path, learned: TrainingResult, history: History) -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""What may be surprising about a training, said before it begins."""
+"""Warnings about a training, before it begins."""
 
 from collections.abc import Iterator
 
@@ -9,11 +9,11 @@ from service.workflow.resolve import Resolved, about_numbers
 from service.workflow.spec_base import shown
 
 MANY_CLASSES = 30
-NAMED = 3  # classes that are named
+NAMED = 3  # classes that a warning lists
 
 
 def warnings(found: Resolved, schema: Schema) -> list[str]:
-    """One sentence for each surprise, with what can be done."""
+    """One sentence for each warning, with what can be done about it."""
     return [*_of_the_split(found), *_of_targets(found, schema), *_of_features(found, schema)]
 
 

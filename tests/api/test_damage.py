@@ -19,6 +19,7 @@ from model_store import Store
 from service.serving.codecs import ENCODERS
 from tests.api.conftest import train
 from tests.api.live_server import LiveServer
+from tests.model_store.content import content
 
 ROWS = {"instances": [[0.5]]}
 KIND = '''
@@ -178,7 +179,7 @@ def without_number(server: LiveServer, http: httpx.Client, value: float) -> str:
         version, files = models.get(name, 1), {}
         for file in version.manifest["files"]:
             files[file] = server.home / "tmp" / f"{name}-{file}"
-            shutil.copy(models.path(version, file), files[file])
+            files[file].write_bytes(content(models, version, file))
         weights: dict[str, Any] = load_file(files["state_dict.safetensors"])
         weights["bias"] = weights["bias"] * 0 + value
         save_file(weights, files["state_dict.safetensors"])

@@ -16,6 +16,7 @@ from model_store import Store
 from service.api.problems import answer_to
 from tests.api.conftest import train
 from tests.api.live_server import LiveServer
+from tests.model_store.content import content
 
 ZIP = {"Content-Type": "application/zip"}
 
@@ -155,7 +156,7 @@ def test_what_a_newer_modelwright_made_is_refused_as_such(
     files = {}
     for file in version.manifest["files"]:
         files[file] = tmp_path / file.replace("/", "-")
-        files[file].write_bytes(store.models.path(version, file).read_bytes())
+        files[file].write_bytes(content(store.models, version, file))
     store.models.publish(folder.name, {**version.manifest, "format": 2}, files)
     for ask in (f"{path}/3", f"{path}/3/predictions?x=1", f"{path}/3/bundle"):
         answer = http.get(ask)
@@ -168,8 +169,8 @@ def test_a_damaged_data_set_is_told_and_takes_no_list_with_it(
     http: httpx.Client, server: LiveServer, csv: Path
 ) -> None:
     name = "damaged-table"
-    for content in (csv.read_bytes(), csv.read_bytes() + b"1,1,1\n"):
-        assert http.put(f"/v1/datasets/{name}", content=content).status_code == 201
+    for body in (csv.read_bytes(), csv.read_bytes() + b"1,1,1\n"):
+        assert http.put(f"/v1/datasets/{name}", content=body).status_code == 201
     folder = server.home / "store/datasets" / name
     digest = http.get(f"/v1/datasets/{name}").json()["digest"]
     manifest = next(each for each in folder.glob("contents/*/manifest.json") if digest in each.read_text())

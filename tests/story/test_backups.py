@@ -71,7 +71,7 @@ def check(home: Path) -> None:
     """Everything is whole, and what the journal says of the store is so."""
     store = Store.open(home / "store")
     report = store.examine()
-    assert ([str(fault) for fault in report.faults], report.leftovers) == ([], 0)
+    assert ([str(each) for each in report.damages], report.leftovers) == ([], 0)
     engine = connect_database(f"sqlite:///{home / 'journal.sqlite'}", known=True)
     assert [*integrity(engine), *verify(engine)] == []
     after: str | None = None

@@ -18,11 +18,12 @@ from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptLeft
 from service.jobs.executors.local import trainer_server
 from service.jobs.executors.local.json_channel import JsonChannel
-from service.use_cases.checkpoints import BETWEEN_LOOKS, Checkpoints
+from service.use_cases.checkpoints import BETWEEN_LOOKS, AttemptCheckpoints
 from service.use_cases.train import HISTORY, train
 from service.workflow.checkpoint_folder import CheckpointFolder
 from service.workflow.spec import parse
 from service.workflow.state import State
+from tests.model_store.content import content
 from tests.workflow.learning import resolved_from, spec
 
 MLP = {"kind": "mlp", "hidden": [16], "dropout": 0.2}
@@ -82,7 +83,7 @@ def test_it_saves_by_the_clock_and_less_often_when_a_save_takes_long(
 ) -> None:
     clock, runner, took = Clock(), JsonChannel(ends[0]), 0.1
     attempt = Attempt(JsonChannel(ends[1]), {"checkpoints": str(tmp_path / "c"), "checkpoint_seconds": 10.0})
-    checkpoints = Checkpoints(attempt, clock=clock)
+    checkpoints = AttemptCheckpoints(attempt, clock=clock)
     save = CheckpointFolder.save
 
     def slow(folder: CheckpointFolder, tree: State) -> None:
@@ -109,7 +110,7 @@ def test_between_its_looks_a_step_costs_a_look_at_the_clock_and_no_more(
 ) -> None:
     clock = Clock()
     attempt = Attempt(JsonChannel(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 0.0})
-    checkpoints = Checkpoints(attempt, clock=clock)
+    checkpoints = AttemptCheckpoints(attempt, clock=clock)
     ends[0].sendall(b'{"leave": true}\n')
     clock.now += BETWEEN_LOOKS * 0.9
     checkpoints.after_step(lambda: pytest.fail("nothing is to be saved yet"))
@@ -122,7 +123,7 @@ def test_between_its_looks_a_step_costs_a_look_at_the_clock_and_no_more(
 def test_without_a_service_it_saves_and_leaves(ends: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:
     clock = Clock()
     attempt = Attempt(JsonChannel(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 1000.0})
-    checkpoints = Checkpoints(attempt, clock=clock)
+    checkpoints = AttemptCheckpoints(attempt, clock=clock)
     assert not attempt.asked_to_leave()
     ends[0].close()
     clock.now += 1
@@ -186,7 +187,7 @@ def test_an_attempt_that_left_and_one_that_went_on_publish_what_one_alone_does(t
     attempt_at(whole, tmp_path / "job.json")
     ours, theirs = (Store.open(tmp_path / name / "store").models for name in ("parted", "whole"))
     for file in ("state_dict.safetensors", HISTORY, "points.json"):
-        assert ours.path(ours.get("m", 1), file).read_bytes() == theirs.path(theirs.get("m", 1), file).read_bytes()
+        assert content(ours, ours.get("m", 1), file) == content(theirs, theirs.get("m", 1), file)
     seen = [epoch for each in first.all("series") + second.all("series") for epoch in each["epoch"]]
     assert set(seen) == set(range(1, 401))
 
@@ -196,11 +197,11 @@ def test_the_threads_are_those_it_began_with(ends: tuple[socket.socket, socket.s
     clock = Clock()
     try:
         torch.set_num_threads(2)
-        checkpoints = Checkpoints(Attempt(JsonChannel(ends[1]), described), clock=clock)
+        checkpoints = AttemptCheckpoints(Attempt(JsonChannel(ends[1]), described), clock=clock)
         clock.now += 1
         checkpoints.after_step(state)
         torch.set_num_threads(1)
-        resumed = Checkpoints(Attempt(JsonChannel(ends[1]), described), clock=clock)
+        resumed = AttemptCheckpoints(Attempt(JsonChannel(ends[1]), described), clock=clock)
         assert resumed.resume() == state()
         assert torch.get_num_threads() == 2
         resumed.forget()
@@ -222,14 +223,14 @@ def test_a_checkpoint_that_does_not_fit_is_told_and_passed_over(tmp_path: Path, 
     assert runner.all("series")[0]["epoch"][0] == 1
     assert runner.all("result")
     models = Store.open(tmp_path / "store").models
-    assert orjson.loads(models.path(models.get("m", 1), HISTORY).read_bytes())["epoch"] == [1, 2, 3]
+    assert orjson.loads(content(models, models.get("m", 1), HISTORY))["epoch"] == [1, 2, 3]
 
 
 def test_damaged_checkpoints_are_told(ends: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:
     CheckpointFolder(tmp_path, sync).save(state())
     next(tmp_path.iterdir()).write_bytes(b"")
     attempt = Attempt(JsonChannel(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 1.0})
-    assert Checkpoints(attempt).resume() is None
+    assert AttemptCheckpoints(attempt).resume() is None
     assert JsonChannel(ends[0]).receive_one() == {"message": "damaged checkpoints passed over: 1"}
 
 
@@ -256,7 +257,7 @@ def test_one_that_was_fenced_before_saves_soon_and_then_as_usual(
 ) -> None:
     clock, runner = Clock(), JsonChannel(ends[0])
     described = {"checkpoints": str(tmp_path / "c"), "checkpoint_seconds": 10.0, "saves_soon": True}
-    checkpoints = Checkpoints(Attempt(JsonChannel(ends[1]), described), clock=clock)
+    checkpoints = AttemptCheckpoints(Attempt(JsonChannel(ends[1]), described), clock=clock)
     began, saved_at = clock.now, []
     while clock.now < began + 40:
         clock.now += 0.125

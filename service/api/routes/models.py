@@ -1,17 +1,20 @@
 """Models, and their versions: list, open, delete."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Header, Query, Response
-from fastapi.responses import FileResponse
 
 from model_store import Entry, Store, Version
 from model_store.errors import UNREADABLE, AliasCorrupt, NotFound, Unavailable
+from model_store.record import Record
 from service.access.audit import record_change
 from service.access.scopes import Scope
 from service.api.accept import choose
 from service.api.dependencies import Service, Services
+from service.api.held_file_response import HeldFileResponse
 from service.api.json import json_response
 from service.api.pagination import After, Limit, cut, newest_first
 from service.api.path_converters import noun
@@ -21,17 +24,19 @@ from service.api.schemas.answer import Page, damaged, page
 from service.api.schemas.bodies import file_answer
 from service.api.schemas.model import Manifest, Model, ModelPage, Parameters, ShownModel
 from service.api.schemas.model import Version as ShownVersion
-from service.use_cases.open_model import STATE_DICT
+from service.use_cases.attempt_store import STATE_DICT
+from service.use_cases.draw_plot import draw
+from service.use_cases.export_model import export as export_model
 from service.use_cases.predict import load, served
 from service.workflow import inspection
 from service.workflow.errors import NotAvailable
+from service.workflow.exports import EXPORTS
 from service.workflow.spec_base import nearest, shown
 
 router = APIRouter(prefix="/v1/models", tags=["models"], responses=PROBLEMS, route_class=PooledRoute)
 
-SAFETENSORS = "application/x-safetensors"
 FORMATS = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
-EXPORTS = ("safetensors", "state_dict", "torch_export", "onnx")
+SAFETENSORS = EXPORTS["safetensors"].media_type
 
 
 @router.get("", summary="List models, by name")
@@ -71,7 +76,7 @@ def remove(service: Service, name: str) -> None:
     try:
         service.store.delete_model(name)
         record_change("model.deleted", name)
-        service.plots.forget(record.digest for record in known if record is not None)
+        _forget_artifacts(service, known)
     finally:
         _drop_deleted(service, name)  # a deletion that was cut short has taken some versions, too
 
@@ -107,7 +112,7 @@ def remove_version(service: Service, name: str, version: str) -> None:
     record = service.store.models.record(name, number)
     service.store.delete_version(name, number)
     record_change("version.deleted", f"{name}/{number}", before=None if record is None else record.digest)
-    service.plots.forget([] if record is None else [record.digest])
+    _forget_artifacts(service, [record])
     _drop_deleted(service, name)
 
 
@@ -138,7 +143,7 @@ def state_dict(
     """JSON in the state_dict's order; with `Accept: application/x-safetensors` the file."""
     found = service.store.resolve(name, version)
     if choose(accept, ["application/json", SAFETENSORS]) == SAFETENSORS:
-        return _safetensors(service, found)
+        return _stored(service, found, "safetensors")
     tensors = load(service.store, service.warm, served(found)).model.tensors()
     for each in tensor or ():
         if each not in tensors:
@@ -159,7 +164,7 @@ async def plots(
     """`data`, `predictions` or `learning_curve`; a suffix `.png`, `.svg` or `.json` beats Accept."""
     plot, format_ = _format(plot, accept)
     found = await service.pools.reading.run(service.store.resolve, name, version)
-    drawn = await service.plots.draw(service.store, found, plot, format_)
+    drawn = await draw(service.plots, service.store, found, plot, format_)
     return Response(drawn, media_type=FORMATS[format_])
 
 
@@ -167,15 +172,16 @@ async def plots(
     "/{name}/versions/{version}/exports/{export}",
     summary="Export a model",
     response_class=Response,
-    responses=file_answer("The file.", SAFETENSORS),
+    responses=file_answer("The file.", *(each.media_type for each in EXPORTS.values())),
 )
 @needs(Scope.TRAIN)
-def exports(service: Service, name: str, version: str, export: str) -> Response:
-    """A file that loads without this software."""
-    found = service.store.resolve(name, version)
-    if export == "safetensors":
-        return _safetensors(service, found)
-    raise NotAvailable(f"only the safetensors export is there yet, of {', '.join(EXPORTS)}")
+async def exports(service: Service, name: str, version: str, export: str) -> Response:
+    """A file that loads without this software: `safetensors`, or `state_dict` for `torch.load(path, weights_only=True)`."""
+    found = await service.pools.reading.run(service.store.resolve, name, version)
+    if export in EXPORTS and EXPORTS[export].write is None:
+        return await service.pools.reading.run(_stored, service, found, export)
+    path = await export_model(service.exports, service.store, found, export)
+    return _file(path, found, export, ExitStack())
 
 
 def _drop_deleted(service: Services, name: str) -> None:
@@ -189,9 +195,21 @@ def _drop_deleted(service: Services, name: str) -> None:
     service.metrics.predictions.forget(gone)
 
 
-def _safetensors(service: Services, version: Version) -> Response:
-    path = service.store.models.path(version, STATE_DICT)
-    return FileResponse(path, media_type=SAFETENSORS, filename=f"{version.name}-{version.number}.safetensors")
+def _stored(service: Services, version: Version, export: str) -> Response:
+    held = ExitStack()
+    return _file(held.enter_context(service.store.models.local_file(version, STATE_DICT)), version, export, held)
+
+
+def _file(path: Path, version: Version, export: str, held: ExitStack) -> Response:
+    about = EXPORTS[export]
+    name = f"{version.name}-{version.number}{about.suffix}"
+    return HeldFileResponse(path, media_type=about.media_type, filename=name, held=held)
+
+
+def _forget_artifacts(service: Services, records: Iterable[Record | None]) -> None:
+    digests = [record.digest for record in records if record is not None]
+    service.plots.forget(digests)
+    service.exports.forget(digests)
 
 
 def _format(plot: str, accept: str) -> tuple[str, str]:

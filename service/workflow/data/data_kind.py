@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -13,13 +14,13 @@ from service.workflow.spec_base import Specification
 
 @dataclass(frozen=True)
 class StoredDataset:
-    """One version of an uploaded data set. `file` returns the path of a local copy."""
+    """One version of an uploaded data set. `file` gives a local copy for the time of a `with` block."""
 
     version: int
     schema: Schema
     media_type: str
     digest: str
-    file: Callable[[], Path]
+    file: Callable[[], AbstractContextManager[Path]]
 
 
 FindDataset = Callable[[str, int | None], StoredDataset]  # by name and version; the newest version for None

@@ -27,5 +27,6 @@ class DatasetData(Columns):
     def load(self, choose: ChooseColumns, find: FindDataset, scratch: Path) -> LoadedData:
         """The chosen columns of the file. Raises InvalidData, with the column and row."""
         stored = find(self.dataset, self.version)
-        table = read(stored.file(), stored.media_type, stored.schema, choose(stored.schema), scratch)
+        with stored.file() as path:
+            table = read(path, stored.media_type, stored.schema, choose(stored.schema), scratch)
         return LoadedData(table, {"digest": stored.digest, "dataset": self.dataset, "version": stored.version})

@@ -1,5 +1,5 @@
-"""`python -m service.workflow.look.render HEARTBEATS FOLDER`: renders one chart, described by JSON on stdin, to `chart.json`,
-`chart.svg` and `chart.png` in the folder.
+"""`python -m service.workflow.look.render HEARTBEATS FOLDER`: renders one chart, described by JSON on stdin, to `artifact.json`,
+`artifact.svg` and `artifact.png` in the folder.
 
 It is a process of its own because Altair and vl-convert are large and start threads.
 """
@@ -39,9 +39,9 @@ def _render(description: dict[str, object], folder: Path) -> None:
     import vl_convert
 
     svg = vl_convert.vegalite_to_svg(description)
-    (folder / "chart.json").write_bytes(orjson.dumps(description))
-    (folder / "chart.svg").write_text(svg, encoding="utf-8")
-    (folder / "chart.png").write_bytes(vl_convert.svg_to_png(svg, scale=2))
+    (folder / "artifact.json").write_bytes(orjson.dumps(description))
+    (folder / "artifact.svg").write_text(svg, encoding="utf-8")
+    (folder / "artifact.png").write_bytes(vl_convert.svg_to_png(svg, scale=2))
 
 
 if __name__ == "__main__":

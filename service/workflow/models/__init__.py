@@ -53,6 +53,11 @@ def install(names: Iterable[str]) -> None:
             raise InvalidPlugin(f"{name}: the kind {kind!r} is taken by {KINDS[kind].__name__}")
 
 
+def plug_ins() -> list[str]:
+    """The dotted names of the kinds that were installed, for `install` in another process."""
+    return [f"{cls.__module__}:{cls.__qualname__}" for kind, cls in KINDS.items() if kind not in OURS]
+
+
 class _Kinds:
     """One of the kinds in the table, by the field `kind`. Looked up when a spec is read, for operators may add kinds."""
 
@@ -80,4 +85,4 @@ class _Kinds:
 
 ModelSpec = Annotated[ModelKind, _Kinds]
 
-__all__ = ["KINDS", "OURS", "LinearRegressionSpec", "ModelKind", "ModelSpec", "install"]
+__all__ = ["KINDS", "OURS", "LinearRegressionSpec", "ModelKind", "ModelSpec", "install", "plug_ins"]

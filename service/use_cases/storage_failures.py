@@ -1,4 +1,4 @@
-"""Failures of disks and of the store: they may pass, and no attempt fails its job for them."""
+"""Failures of disks and of the store, which are transient: an attempt is put off, and its job does not fail."""
 
 import errno
 from collections.abc import Iterator
@@ -11,15 +11,11 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
-def passing(what: str) -> Iterator[None]:
-    """Puts the attempt off where a disk or the store fails within; `what` says what cannot be done then.
-
-    Raises:
-        AttemptPutOff: there was such a failure.
-    """
+def put_off_storage_errors(what: str) -> Iterator[None]:
+    """Turns a failure of a disk or of the store inside the `with` block into AttemptPutOff; its detail begins with `what`."""
     try:
         yield
-    except ConnectionError:  # of the attempt's own socket: its service is gone
+    except ConnectionError:  # of the attempt's own socket: the service has ended
         raise
     except NoSpace as error:
         raise AttemptPutOff("no_space", f"{what}: no space is left") from error

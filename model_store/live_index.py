@@ -1,21 +1,21 @@
-"""An index of the names that have a version, so that listing them costs by what lives."""
+"""An index of the names that have a version, so that listing them does not read those that were deleted."""
 
 from contextlib import suppress
 
 from model_store.backends.backend import Backend
-from model_store.errors import KeyExists, KeyNotFound
+from model_store.errors import ObjectExists, ObjectNotFound
 from model_store.names import is_name
 from model_store.series import is_number
 
 BUILT = ".built"
 
 
-class Living:
-    """Empty keys `living/<prefix>/<name>@<number>`, one for each version: there before its record is created, and until
-    after its tombstone is. So whoever publishes and whoever deletes never touch the same key, but for the same version.
+class LiveIndex:
+    """Empty keys `living/<prefix>/<name>@<number>`, one for each version, from before its record is created until after its
+    tombstone is.
 
-    It may have more than what lives, where a process was killed. What it lacks, as a store of before lacks it all, is
-    added by each sweep; until the first has ended it is not `built`.
+    After a crash it may have versions that do not exist. What it lacks, such as all versions of an earlier Modelwright, is
+    added by each sweep; until the first sweep has ended it is not `built`.
     """
 
     def __init__(self, backend: Backend, prefix: str) -> None:
@@ -36,22 +36,22 @@ class Living:
         return numbers
 
     def add(self, name: str, number: int) -> None:
-        """The version lives, or is about to."""
+        """The version exists, or is about to."""
         self._create(f"{name}@{number}")
 
     def remove(self, name: str, number: int) -> None:
-        """The version is deleted, for ever."""
+        """The version was deleted."""
         self._backend.delete(f"{self._prefix}/{name}@{number}")
 
     def built(self) -> None:
-        """Every version that lives is in it."""
+        """Every version that exists is in the index."""
         self._create(BUILT)
 
     def _create(self, key: str) -> None:
         try:
-            self._backend.read(f"{self._prefix}/{key}")  # which is cheaper than a creation in vain
-        except KeyNotFound:
-            with suppress(KeyExists):
+            self._backend.read(f"{self._prefix}/{key}")  # cheaper than a creation that fails
+        except ObjectNotFound:
+            with suppress(ObjectExists):
                 self._backend.create(f"{self._prefix}/{key}", b"")
 
 
