@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import examples  # noqa: F401 - whose profile holds for all
-from tests.api.live_server import LiveServer
+from tests.harness.server import Server
 
 if TYPE_CHECKING:
     from tests.postgres import Postgres
@@ -29,9 +29,9 @@ def own_garbage() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A real server."""
-    with LiveServer(tmp_path_factory.mktemp("server") / "home") as started:
+    with Server(tmp_path_factory.mktemp("server") / "home") as started:
         yield started
     assert '"level":"error"' not in started.log(), started.log()
 

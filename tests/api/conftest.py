@@ -7,22 +7,17 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.live_server import LiveServer, until
+from tests.harness.line import line as line_spec
+from tests.harness.server import Server
+from tests.harness.until import until
 
-LINE: dict[str, Any] = {
-    "data": {"kind": "line", "weight": 0.4, "bias": 0.6, "start": 0, "end": 1, "step": 0.02},
-    "split": {"train": 0.8, "validation": 0, "test": 0.2, "shuffle": False},
-    "model": {"kind": "linear_regression"},
-    "loss": {"name": "L1Loss"},
-    "optimizer": {"name": "SGD", "lr": 0.01},
-    "training": {"epochs": 5, "batch_size": "full", "seed": 42},
-}
+LINE = line_spec(5)
 
 
 @pytest.fixture(scope="session")
-def http(server: LiveServer) -> Iterator[httpx.Client]:
+def http(server: Server) -> Iterator[httpx.Client]:
     """A client of the server."""
-    with server.client() as client:
+    with server.http_client() as client:
         yield client
 
 

@@ -12,8 +12,9 @@ import pytest
 from service.api.middleware import access_log
 from tests.api.conftest import train
 from tests.api.keyed import KeyedServer
-from tests.api.live_server import LiveServer, until
 from tests.api.raw_socket import connect
+from tests.harness.server import Server
+from tests.harness.until import until
 
 PREDICTIONS = "/v1/models/line/predictions"
 
@@ -24,13 +25,13 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Keye
     folder, started = tmp_path_factory.mktemp("logging"), {}
     with ExitStack() as stack:
         for setting in ("usual", "all", "none"):
-            started[setting] = stack.enter_context(KeyedServer(folder / setting, MODELWRIGHT_ACCESS_LOG=setting))
+            started[setting] = stack.enter_context(KeyedServer(folder / setting, access_log=setting))
             with started[setting].as_("train") as http:
                 train(http, "line", training={"epochs": 0})
         yield started
 
 
-def answered(server: LiveServer, since: int = 0) -> list[dict[str, Any]]:
+def answered(server: Server, since: int = 0) -> list[dict[str, Any]]:
     """The lines of the access log. Every other line must be JSON, too."""
     found = [json.loads(line) for line in server.log()[since:].split("\n")[:-1]]
     return [each for each in found if each["logger"] == "service.api.middleware.access_log"]
@@ -44,7 +45,7 @@ def ask(server: KeyedServer) -> None:
         assert http.get("/last/" + "x" * 5000).status_code == 404
 
 
-def told(server: LiveServer, since: int) -> list[tuple[str, str, int]]:
+def told(server: Server, since: int) -> list[tuple[str, str, int]]:
     """What was asked since then, to the last request; whose trainings were asked for before may be told late."""
     until(lambda: "/last/" in server.log()[since:])
     lines = answered(server, since)

@@ -9,8 +9,8 @@ import pytest
 
 from tests.api.conftest import LINE, ended, train
 from tests.api.keyed import KeyedServer
-from tests.api.live_server import until
 from tests.api.test_edge import problem
+from tests.harness.until import until
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyedServer]:
 
 def test_who_changed_what_is_written_down(keyed: KeyedServer) -> None:
     bodies = [{"version": 1}, {"version": 99}]
-    with keyed.as_("admin") as http, keyed.as_("predict") as low, keyed.client() as nobody:
+    with keyed.as_("admin") as http, keyed.as_("predict") as low, keyed.http_client() as nobody:
         path = "/v1/models/line/aliases/blue"
         for body in bodies:
             http.put(path, json=body, headers={"Request-Id": "try-1"})

@@ -16,8 +16,8 @@ from service.api.schemas.documents import FORM
 from service.app import create_app
 from service.settings import Settings
 from tests.api import json_cases
-from tests.api.live_server import LiveServer
 from tests.api.raw_socket import exchange
+from tests.harness.server import Server
 
 WRONG = {400, 415, 422}
 PARAMETERS = {"version": "1", "alias": "strict"}  # all others are the model `line`
@@ -91,7 +91,7 @@ def _is_two_rows(name: str, answer: httpx.Response) -> bool:
 
 
 def test_p03_deep_and_long_bodies_cost_no_time(
-    server: LiveServer, http: httpx.Client, line: dict[str, Any], endpoints: list[tuple[str, str]]
+    server: Server, http: httpx.Client, line: dict[str, Any], endpoints: list[tuple[str, str]]
 ) -> None:
     """250,000 lists in lists, 5,000 digits, 70,000 chunks of a byte: refused, within 50 ms of processor each on average."""
     bodies = {"deep": b"[" * 250_000, "digits": b"[" + b"1" * 5000 + b"]"}
@@ -113,7 +113,7 @@ def test_p03_deep_and_long_bodies_cost_no_time(
 
 
 def test_p03_a_body_of_many_small_parts_takes_no_more_memory_than_its_cap(
-    server: LiveServer, http: httpx.Client, line: dict[str, Any]
+    server: Server, http: httpx.Client, line: dict[str, Any]
 ) -> None:
     """16 MiB can hold five million lists, which would take some 700 MB; and one text can be all escapes."""
     assert http.get("/livez").status_code == 200
@@ -133,7 +133,7 @@ def _peak(pid: int) -> int:
     return int(line[1]) * 1024
 
 
-def test_p03_a_large_body_holds_up_nobody(server: LiveServer, http: httpx.Client, line: dict[str, Any]) -> None:
+def test_p03_a_large_body_holds_up_nobody(server: Server, http: httpx.Client, line: dict[str, Any]) -> None:
     """It is read beside the event loop."""
     body = (
         b'{"model_name": "a", "data": {"kind": "rows", "target": "y", "records": ['

@@ -14,8 +14,9 @@ import psutil
 import pytest
 
 from tests.api.conftest import train
-from tests.api.live_server import LiveServer, until
 from tests.api.raw_socket import Heard, connect, listen, silent
+from tests.harness.server import Server
+from tests.harness.until import until
 
 LIMIT = 10.0
 SLACK = 1.5  # seconds by which a busy machine may be late
@@ -156,7 +157,7 @@ PATIENT: tuple[Client, ...] = (
 
 
 @pytest.fixture(scope="module")
-def fared(server: LiveServer, http: httpx.Client, line: dict[str, Any]) -> dict[Client, Heard]:
+def fared(server: Server, http: httpx.Client, line: dict[str, Any]) -> dict[Client, Heard]:
     """How each client has fared, all at the same time."""
     records = [{"a": float(i), "y": float(i)} for i in range(8)]
     data = {"kind": "rows", "records": records, "target": "y", "task": "regression"}
@@ -176,7 +177,7 @@ def fared(server: LiveServer, http: httpx.Client, line: dict[str, Any]) -> dict[
     return heard
 
 
-def who_waits_for_the_service(server: LiveServer, http: httpx.Client) -> Heard:
+def who_waits_for_the_service(server: Server, http: httpx.Client) -> Heard:
     """A job's events, and `?wait=`, are silent for longer than a client may be."""
     spec = {"model_name": "silent", "data": {"kind": "line", "weight": 1, "bias": 0, "start": 0, "end": 1, "step": 0.1}}
     job = http.post("/v1/training-jobs", json={**spec, "training": {"epochs": 10**7}}).json()["id"]
@@ -212,14 +213,14 @@ def test_p24_who_waits_for_the_service_is_not_slow(fared: dict[Client, Heard]) -
 
 
 @pytest.fixture
-def narrow(tmp_path: Path) -> Iterator[LiveServer]:
+def narrow(tmp_path: Path) -> Iterator[Server]:
     """A server that may open few files, and so holds few connections."""
-    with LiveServer(tmp_path / "home") as started:
+    with Server(tmp_path / "home") as started:
         resource.prlimit(started.process.pid, resource.RLIMIT_NOFILE, (640, 640))
         yield started
 
 
-def test_p21_more_connections_than_there_may_be_are_told_so(narrow: LiveServer) -> None:
+def test_p21_more_connections_than_there_may_be_are_told_so(narrow: Server) -> None:
     """It takes in as many as leave it files for itself, refuses others at once, and does not spin for them."""
     places = 640 - 512
     with ExitStack() as stack:
@@ -237,7 +238,7 @@ def test_p21_more_connections_than_there_may_be_are_told_so(narrow: LiveServer) 
         until(lambda: psutil.Process(narrow.process.pid).cpu_percent(0.5) < 20, 20)  # once it has started in full
         held[-1].sendall(GET)
         assert is_alive(held[-1])
-    with narrow.client() as http:
+    with narrow.http_client() as http:
         until(lambda: answered(http), 5)
         assert http.get("/readyz").status_code == 200
 

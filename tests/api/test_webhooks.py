@@ -9,29 +9,31 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.api.conftest import LINE, ended
-from tests.api.live_server import LiveServer
-from tests.jobs.receiver import Receiver, until
+from tests.harness.server import Server
+from tests.harness.until import until
+from tests.jobs.receiver import Receiver
 
 SECRET = "a secret that nobody else knows"  # noqa: S105 - of this test
 
 
 @pytest.fixture(scope="module")
-def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A service that may send webhooks to this machine."""
-    hosts = {"MODELWRIGHT_WEBHOOK_HOSTS": "127.0.0.1, hooks.example.com:8443", "MODELWRIGHT_WEBHOOK_SECRET": SECRET}
-    with LiveServer(tmp_path_factory.mktemp("telling") / "home", **hosts) as started:
+    hosts: dict[str, Any] = {"webhook_hosts": "127.0.0.1, hooks.example.com:8443", "webhook_secret": SECRET}
+    with Server(tmp_path_factory.mktemp("telling") / "home", **hosts) as started:
         yield started
     assert '"level":"error"' not in started.log(), started.log()
     assert SECRET not in started.log()
 
 
-def test_the_end_of_a_job_is_told(telling: LiveServer) -> None:
-    with Receiver(204) as receiver, telling.client() as http:
+def test_the_end_of_a_job_is_told(telling: Server) -> None:
+    with Receiver(204) as receiver, telling.http_client() as http:
         url = f"{receiver.url}trained?token=hidden"
         accepted = http.post("/v1/training-jobs", json={**LINE, "model_name": "told", "webhook": {"url": url}})
         assert accepted.status_code == 202, accepted.text
@@ -62,9 +64,9 @@ def test_the_end_of_a_job_is_told(telling: LiveServer) -> None:
         "http://127.0.0.1\\@evil.example/",
     ],
 )
-def test_a_host_that_is_not_allowed_is_refused_with_those_that_are(telling: LiveServer, url: str) -> None:
+def test_a_host_that_is_not_allowed_is_refused_with_those_that_are(telling: Server, url: str) -> None:
     spec = {**LINE, "model_name": "refused", "webhook": {"url": url}}
-    with telling.client() as http:
+    with telling.http_client() as http:
         for path in ("/v1/training-jobs", "/v1/training-jobs/validate"):
             refused = http.post(path, json=spec)
             assert (refused.status_code, refused.json()["code"]) == (422, "invalid_spec")
@@ -82,7 +84,7 @@ def test_without_hosts_there_are_no_webhooks(http: httpx.Client) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_trainers_do_not_inherit_the_secret(telling: LiveServer) -> None:
+def test_trainers_do_not_inherit_the_secret(telling: Server) -> None:
     pid = telling.process.pid
     children = [each for path in Path(f"/proc/{pid}/task").glob("*/children") for each in path.read_text().split()]
     assert children

@@ -16,7 +16,8 @@ from service.jobs.leases import Leases
 from service.jobs.limits import AttemptLimits
 from service.jobs.ownership import Ownership
 from service.jobs.trainers import Trainers
-from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit, until
+from tests.harness.until import until
+from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit
 
 # As in test_runner.py.
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

@@ -15,7 +15,8 @@ from service.jobs.job import Job, Status
 from service.jobs.job_queue import Dispatch
 from service.jobs.journal import Journal
 from service.jobs.trainers import Trainers
-from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit, until
+from tests.harness.until import until
+from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit
 
 # How a runner minds its processes has nothing to do with the database; story/test_postgres.py has one on PostgreSQL.
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from modelwright import ApiError
-from tests.story.server import Server, line, until, verify
+from tests.harness.line import line
+from tests.harness.server import Server, verify
+from tests.harness.until import until
 from tests.workflow.learning import spec
 
 SIZE = 192 * 2**20  # two checkpoints of the wide network and one that is being written

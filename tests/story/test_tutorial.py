@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from modelwright import JobFailed
-from tests.story.server import Server, line
+from tests.harness.line import line
+from tests.harness.server import Server
 
 TEST_INPUTS = [round(0.8 + 0.02 * step, 2) for step in range(10)]
 PREDICTIONS = [0.3982, 0.4049, 0.4116, 0.4184, 0.4251, 0.4318, 0.4386, 0.4453, 0.4520, 0.4588]

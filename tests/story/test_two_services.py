@@ -10,7 +10,9 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.story.server import Server, line, until, verify
+from tests.harness.line import line
+from tests.harness.server import Server, verify
+from tests.harness.until import until
 
 
 @pytest.fixture(scope="module")

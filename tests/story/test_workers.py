@@ -10,14 +10,16 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import httpx
 import psutil
 import pytest
 
 from modelwright import ApiError, Client
-from tests.story.server import Server, children, line, until, verify
+from tests.harness.line import line
+from tests.harness.server import Server, children, verify
+from tests.harness.until import until
 
 SOON = 10.0  # seconds for what takes one at most, on a machine that has others to serve
 ROW = {"inputs": {"x": [1.0]}}
@@ -27,13 +29,13 @@ SIZES = ("Rss", "Pss", "Private_Dirty")
 class Service(Server):
     """One with two workers, each of which can be asked alone."""
 
-    def __init__(self, home: Path, **settings: object) -> None:
+    def __init__(self, home: Path, **settings: Any) -> None:
         self._clients = contextlib.ExitStack()
-        super().__init__(home, **{"workers": 2, "slots": 1, "checkpoint_seconds": 0.1, **settings})  # type: ignore[arg-type]
+        super().__init__(home, **{"workers": 2, "slots": 1, "checkpoint_seconds": 0.1, **settings})
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._clients.close()
-        super().__exit__()
+        super().__exit__(kind)
 
     def processes(self) -> dict[int, str]:
         """The processes beside the supervisor, each with its role."""
@@ -89,9 +91,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with Service(tmp_path_factory.mktemp("pair") / "home") as server:
         yield server
         assert server.stop() == 0
-        lines = [json.loads(line) for line in server.said().splitlines()]
+        lines = [json.loads(line) for line in server.log().splitlines()]
         assert all({"timestamp", "level", "logger", "event"} <= each.keys() for each in lines)
-        assert all(each["level"] != "error" for each in lines), server.said()
+        assert all(each["level"] != "error" for each in lines), server.log()
 
 
 @contextlib.contextmanager
@@ -225,7 +227,7 @@ def test_a_process_that_hangs_is_replaced(struck: Service) -> None:
     hangs = struck.answering()[0]
     os.kill(hangs, signal.SIGSTOP)
     until(lambda: hangs not in struck.processes() and len(struck.answering()) == 2, 90)
-    assert "hangs and is killed" in struck.log.read_text()
+    assert "hangs and is killed" in struck.log()
     struck.client.wait(struck.client.train(line())["id"])
     for client in struck.each().values():
         assert client.predict("line", version=1, inputs={"x": [1.0]})["model_version"] == 1

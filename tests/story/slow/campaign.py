@@ -19,7 +19,9 @@ from typing import Any
 import httpx
 
 from service.server import MOST_SECONDS_TO_STOP, SETTLE, TO_END, TO_PART
-from tests.story.server import Server, line, until, verify
+from tests.harness.line import line
+from tests.harness.server import Server, verify
+from tests.harness.until import until
 
 BURNING = 20
 TO_FINISH = 400.0  # seconds in which all jobs end
@@ -102,7 +104,7 @@ def run(folder: Path) -> list[str]:
             if job["status"] != "succeeded" or "lease_lost" in causes:
                 findings.append(f"a job is {job['status']} after {causes}")
         findings += stop(server)
-        if "lease_lost" in server.said():
+        if "lease_lost" in server.log():
             findings.append("the log tells of a lost lease")
     verify(folder / "home")
     return findings
