@@ -3,13 +3,13 @@
 import gzip
 import io
 import zipfile
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.api.conftest import MAX_UPLOAD_BYTES
 from tests.api.raw_socket import Heard, connect, listen
 from tests.harness.server import Server
 from tests.harness.until import until
@@ -17,7 +17,7 @@ from tests.harness.until import until
 FORM = "multipart/form-data; boundary=b"
 END = b"--b--\r\n"
 MIB = 2**20
-LIMIT = 4 * MIB
+LIMIT = MAX_UPLOAD_BYTES
 
 
 def part(name: str, content: bytes, *headers: str, filename: str | None = None) -> bytes:
@@ -31,13 +31,6 @@ FILE = part("file", b"x;y\n1,5;a\n2,5;b\n", "Content-Type: text/csv", filename="
 
 def send(http: httpx.Client, body: bytes, given: str = FORM, query: str = "", method: str = "POST") -> httpx.Response:
     return http.request(method, f"/v1/datasets/formed{query}", content=body, headers={"Content-Type": given})
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that takes files of 4 MiB at most."""
-    with Server(tmp_path_factory.mktemp("small") / "home", max_upload_bytes=LIMIT) as started:
-        yield started
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
@@ -177,24 +170,24 @@ def pour(server: Server, start: bytes, most: int) -> tuple[Heard, int, int]:
         return listen(connection, 20), sent, largest
 
 
-def test_p04_a_file_in_a_form_is_read_no_further_than_its_cap(small: Server) -> None:
-    heard, sent, largest = pour(small, FILE.removesuffix(b"\r\n"), 100 * MIB)
+def test_p04_a_file_in_a_form_is_read_no_further_than_its_cap(configured: Server) -> None:
+    heard, sent, largest = pour(configured, FILE.removesuffix(b"\r\n"), 100 * MIB)
     assert heard.statuses == [413] and heard.ended
     assert LIMIT <= sent < 50 * MIB and largest <= LIMIT + MIB
-    until(lambda: small.temporary_files() == [])
+    until(lambda: configured.temporary_files() == [])
 
 
-def test_p04_a_form_that_says_it_is_too_large_is_not_read(small: Server) -> None:
+def test_p04_a_form_that_says_it_is_too_large_is_not_read(configured: Server) -> None:
     head = f"POST /v1/datasets/large HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\nContent-Length: {10**9}\r\n\r\n"
-    with connect(small) as connection:
+    with connect(configured) as connection:
         connection.sendall(head.encode())
         assert listen(connection, 20).statuses == [413]
 
 
 @pytest.mark.parametrize(("bytes_", "status"), [(LIMIT, 201), (LIMIT + 1, 413)])
-def test_the_cap_is_that_of_the_file(small: Server, bytes_: int, status: int) -> None:
+def test_the_cap_is_that_of_the_file(configured: Server, bytes_: int, status: int) -> None:
     content = b"x,y\n" + b"1,2\n" * (LIMIT // 4 - 1)
-    with small.http_client() as http:
+    with configured.http_client() as http:
         content = content[: bytes_ - 1] + b"\n" if bytes_ <= LIMIT else content + b"\n"
         answer = http.post("/v1/datasets/just", files={"file": ("a.csv", content)})
         assert answer.status_code == status, answer.text
@@ -213,10 +206,10 @@ def _bomb(kind: str) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["gzip", "zip", "xlsx"])
-def test_p04_what_comes_out_of_a_packed_file_counts(small: Server, kind: str) -> None:
+def test_p04_what_comes_out_of_a_packed_file_counts(configured: Server, kind: str) -> None:
     content = _bomb(kind)
     assert len(content) < LIMIT / 50
-    with small.http_client() as http:
+    with configured.http_client() as http:
         for answer in (
             http.put("/v1/datasets/bomb", content=content),
             http.post("/v1/datasets/bomb", files={"file": (f"a.csv.{kind}", content)}),
@@ -224,7 +217,7 @@ def test_p04_what_comes_out_of_a_packed_file_counts(small: Server, kind: str) ->
             assert (answer.status_code, answer.json()["code"]) == (422, "invalid_data"), answer.text
             assert str(LIMIT) in answer.json()["detail"]
         assert http.get("/v1/datasets/bomb").status_code == 404
-    until(lambda: small.temporary_files() == [])
+    until(lambda: configured.temporary_files() == [])
 
 
 def test_a_form_that_breaks_off_leaves_nothing(server: Server, http: httpx.Client) -> None:
