@@ -66,7 +66,7 @@ def test_a_training_that_finds_no_space_fails_and_says_so(small: Path) -> None:
     ballast = Ballast(small)
     with Server(small / "home", slots=1, checkpoint_seconds=0.2, publish_patience_seconds=2) as server:
         server.client.wait(server.client.train(line(20))["id"])
-        job = server.client.train(wide(epochs=40))
+        job = server.client.train(wide(epochs=20))
         until(lambda: list((small / "home" / "checkpoints").glob("*/*.safetensors")))
         ballast.leave(
             JOURNAL_NEEDS
