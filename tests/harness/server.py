@@ -78,9 +78,10 @@ class Server:
                 raise AssertionError(f"the service did not start; its output:\n{self.log(self._log_start)}")
             time.sleep(0.01)
         self.url = address[0]
+        with self.http_client() as http:  # closed at once: a test may count connections
+            until(lambda: http.get("/readyz").status_code == 200, START_SECONDS)
         self.http = self.http_client()
         self.client = Client(self.url, transport=httpx.HTTPTransport(), timeout=60)  # which uses no proxy
-        until(self.client.ready, START_SECONDS)
 
     def http_client(self) -> httpx.Client:
         """A new client that uses no proxy of the environment."""
@@ -122,6 +123,7 @@ class Server:
         """Kills it if it runs."""
         if self.process.poll() is None:
             self.kill()
+        self._close_clients()
 
     def children(self) -> list[int]:
         """The process ids of its children: the trainer server, if it runs."""
