@@ -49,7 +49,7 @@ class Moody(nn.Linear):
         if (x < 0).any():
             raise RuntimeError("negative")
         if (x > 10).any():
-            time.sleep(1)
+            time.sleep(3)
         return super().forward(x)
 '''
 
@@ -128,7 +128,7 @@ def test_a_forward_that_outlives_its_deadline_fails_its_own_request(moody: httpx
         "/v1/models/moody/predictions", json={"instances": [[11.0]] * 50}, headers={"Request-Timeout": "0.1"}
     )
     assert (answer.status_code, answer.json()["code"]) == (504, "deadline_exceeded")
-    assert time.perf_counter() - began < 0.9  # and not only once the forward has ended
+    assert time.perf_counter() - began < 2.9  # and not only once the forward has ended
     assert moody.post("/v1/models/line/predictions", json=ROWS).status_code == 200
     assert moody.post("/v1/models/moody/predictions", json={"instances": [[1.0]] * 50}).status_code == 200
 

@@ -153,16 +153,15 @@ def test_more_than_may_wait_are_refused_fast_and_those_who_leave_free_their_plac
             connections[-1].sendall(head.encode() + request.content)
             return False
 
-        until(both_places_taken, 20)
+        until(both_places_taken)
         answer = http.post("/v1/models/wide/predictions", json=small, headers={"Request-Timeout": "5"})
         assert answer.status_code == 429
         assert answer.json()["code"] == "overloaded" and answer.headers["Retry-After"]
-        began = time.perf_counter()
         assert http.get("/livez").status_code == 200
-        assert time.perf_counter() - began < 1
+        assert "modelwright_predictions_waiting 0.0" not in http.get("/metrics").text  # these did not wait for those
         for each in connections:
             each.close()
-        until(lambda: http.post("/v1/models/wide/predictions", json=small).status_code == 200, 60)
+        until(lambda: http.post("/v1/models/wide/predictions", json=small).status_code == 200)
 
 
 def test_what_is_measured(http: httpx.Client, line: dict[str, Any]) -> None:

@@ -163,7 +163,7 @@ def test_a_collector_that_is_away_holds_nobody_up(tmp_path: Path, listens: bool)
             until(lambda: LOOK in server.log())
             assert [http.get("/livez").status_code for _ in range(200)] == [200] * 200
             began = time.monotonic()
-        assert time.monotonic() - began < 15  # of that the service itself takes some; a retry of the SDK's alone 30
+        assert time.monotonic() - began < 28  # a retry of the SDK's alone takes 30
     assert server.log().count(LOOK) == 1
     assert "opentelemetry" not in server.log()
     assert '"level":"error"' not in server.log(), server.log()
