@@ -1,4 +1,4 @@
-"""Services for the stories: one for all tests that leave it alive."""
+"""A service for stories that end it; the others share that of all tests (tests/conftest.py)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,13 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests.harness.server import Server
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Shared by all tests; none of them ends it, and each gives its models names of their own."""
-    with Server(tmp_path_factory.mktemp("shared") / "home", slots=1) as server:
-        yield server
 
 
 @pytest.fixture
