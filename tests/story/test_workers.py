@@ -25,6 +25,19 @@ ROW = {"inputs": {"x": [1.0]}}
 SIZES = ("Rss", "Pss", "Private_Dirty")
 
 
+class Connected(Client):
+    """A client of the service that also reads `/metrics`, over the same connection."""
+
+    def __init__(self, url: str) -> None:
+        transport = httpx.HTTPTransport()
+        super().__init__(url, transport=transport)
+        self._plain = httpx.Client(base_url=url, transport=transport, timeout=60)
+
+    def figures(self) -> str:
+        """The metrics, as Prometheus reads them."""
+        return self._plain.get("/metrics").raise_for_status().text
+
+
 class Service(Server):
     """One with two workers, each of which can be asked alone."""
 
@@ -59,12 +72,13 @@ class Service(Server):
         """The trainings that run."""
         return [attempt for trainer in children(self.training()) for attempt in children(trainer)]
 
-    def each(self) -> dict[int, Client]:
+    def each(self) -> dict[int, Connected]:
         """For each worker that answers a client that is connected to it, as long as the connection is not idle for some
         seconds: on a slow machine it may have to connect anew, perhaps to another worker."""
-        found: dict[int, Client] = {}
+        found: dict[int, Connected] = {}
         while found.keys() != set(self.answering()):
-            client = self._clients.enter_context(Client(self.url, transport=httpx.HTTPTransport()))
+            client = Connected(self.url)
+            self._clients.enter_context(client)
             before = self.connections()
             assert client.ready()
             for pid, ports in self.connections().items():
@@ -72,7 +86,7 @@ class Service(Server):
                     found.setdefault(pid, client)
         return found
 
-    def both_ways(self) -> list[tuple[Client, Client]]:
+    def both_ways(self) -> list[tuple[Connected, Connected]]:
         """The two clients, and the other way round."""
         first, second = self.each().values()
         return [(first, second), (second, first)]
@@ -160,13 +174,14 @@ def test_figures_are_those_of_all_workers_whoever_is_asked_and_whoever_dies(stru
         for client in struck.each().values():
             client.predict("line", version=1, inputs={"x": [1.0]})
             predicted += 1
-        return {warm_models(struck.client, f"worker-{number}") for number in (1, 2)} == {1}
+        told = struck.http.get("/metrics").text
+        return all(sum_of(told, "modelwright_warm_models", process=f"worker-{number}") == 1 for number in (1, 2))
 
     until(both_have_predicted)
     clients = struck.each()
     for client in clients.values():
         assert predictions_counted(client) == predicted
-        assert sum_of(figures(client), "modelwright_batch_rows_bucket", le="1.0") == predicted
+        assert sum_of(client.figures(), "modelwright_batch_rows_bucket", le="1.0") == predicted
     killed, left = clients
     os.kill(killed, signal.SIGKILL)
     assert predictions_counted(clients[left]) == predicted
@@ -179,8 +194,8 @@ def test_figures_are_those_of_all_workers_whoever_is_asked_and_whoever_dies(stru
 def test_what_is_the_same_for_all_processes_is_told_once(struck: Service) -> None:
     done = 'modelwright_jobs{status="succeeded"} 1.0'  # the journal is asked once a second
     for client in struck.each().values():
-        until(lambda: done in figures(client).splitlines())  # noqa: B023
-        told = figures(client)
+        until(lambda: done in client.figures().splitlines())  # noqa: B023
+        told = client.figures()
         for name in ("journal_up", "home_free_bytes", "home_size_bytes", "build_info", "keys_required"):
             (sample,) = re.findall(rf"^modelwright_{name}(?:{{.*}})? .*$", told, re.MULTILINE)
             assert "process=" not in sample
@@ -298,19 +313,9 @@ class Asking:
                     self.cut_off += 1
 
 
-def figures(client: Client) -> str:
-    """What `/metrics` says to this client."""
-    return client._http.get("/metrics").raise_for_status().text
-
-
-def predictions_counted(client: Client) -> float:
+def predictions_counted(client: Connected) -> float:
     """The predictions that the service says it has answered well."""
-    return sum_of(figures(client), "modelwright_predictions_total", status="200")
-
-
-def warm_models(client: Client, process: str) -> float:
-    """How many models this worker keeps warm."""
-    return sum_of(figures(client), "modelwright_warm_models", process=process)
+    return sum_of(client.figures(), "modelwright_predictions_total", status="200")
 
 
 def sum_of(text: str, name: str, **labels: str) -> float:
