@@ -15,14 +15,14 @@ import pytest
 from model_store import Store
 from service.api.problems import answer_to
 from tests.api.conftest import train
-from tests.api.live_server import LiveServer
+from tests.harness.server import Server
 from tests.model_store.content import content
 
 ZIP = {"Content-Type": "application/zip"}
 
 
 @pytest.fixture
-def folder(server: LiveServer, model: str, http: httpx.Client) -> Path:
+def folder(server: Server, model: str, http: httpx.Client) -> Path:
     """Of a model with versions 1 and 2, `production` on 2 and `staging` on 1."""
     train(http, model, training={"epochs": 0, "seed": 7})
     for alias, version in (("production", 1), ("production", 2), ("staging", 1)):
@@ -114,7 +114,7 @@ def test_a_file_uploaded_four_times_at_once_makes_one_version(http: httpx.Client
     assert [each["version"] for each in http.get("/v1/datasets/at-once/versions").json()["data"]] == [1]
 
 
-def test_a_file_can_be_uploaded_beside_a_damaged_one(http: httpx.Client, server: LiveServer) -> None:
+def test_a_file_can_be_uploaded_beside_a_damaged_one(http: httpx.Client, server: Server) -> None:
     assert upload(http, "damaged").status_code == 201
     manifest = next((server.home / "store/datasets/damaged/contents").glob("*/manifest.json"))
     whole = manifest.read_bytes()
@@ -144,7 +144,7 @@ def newer(bundle: bytes) -> bytes:
 
 
 def test_what_a_newer_modelwright_made_is_refused_as_such(
-    http: httpx.Client, server: LiveServer, folder: Path, tmp_path: Path
+    http: httpx.Client, server: Server, folder: Path, tmp_path: Path
 ) -> None:
     path = f"/v1/models/{folder.name}/versions"
     bundle = newer(http.get(f"{path}/1/bundle").content)
@@ -165,9 +165,7 @@ def test_what_a_newer_modelwright_made_is_refused_as_such(
     assert http.delete(f"{path}/3").status_code == 204
 
 
-def test_a_damaged_data_set_is_told_and_takes_no_list_with_it(
-    http: httpx.Client, server: LiveServer, csv: Path
-) -> None:
+def test_a_damaged_data_set_is_told_and_takes_no_list_with_it(http: httpx.Client, server: Server, csv: Path) -> None:
     name = "damaged-table"
     for body in (csv.read_bytes(), csv.read_bytes() + b"1,1,1\n"):
         assert http.put(f"/v1/datasets/{name}", content=body).status_code == 201

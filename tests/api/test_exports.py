@@ -14,8 +14,9 @@ from safetensors.torch import load
 
 from model_store import Store
 from service.use_cases.artifacts import Artifact, Artifacts
-from tests.api.live_server import LiveServer, until
 from tests.api.test_damage import flip, tensors
+from tests.harness.server import Server
+from tests.harness.until import until
 
 CHILD = "service.workflow.exports.child"
 
@@ -36,7 +37,7 @@ def address(model: str, export: str = "state_dict") -> str:
     return f"/v1/models/{model}/versions/1/exports/{export}"
 
 
-def children(server: LiveServer) -> list[psutil.Process]:
+def children(server: Server) -> list[psutil.Process]:
     """The processes of the server that write exports."""
     found = []
     for each in psutil.Process(server.process.pid).children():
@@ -63,7 +64,7 @@ def test_the_state_dict_loads_into_plain_torch(http: httpx.Client, line: dict[st
     assert network(torch.tensor([0.5])).item() == pytest.approx(expected[0])
 
 
-def test_a_kept_export_is_served_in_ranges(http: httpx.Client, server: LiveServer, line: dict[str, Any]) -> None:
+def test_a_kept_export_is_served_in_ranges(http: httpx.Client, server: Server, line: dict[str, Any]) -> None:
     whole = http.get(address("line"))
     again = http.get(address("line"), headers={"Range": "bytes=10-19", "If-Range": whole.headers["ETag"]})
     assert (again.status_code, again.content) == (206, whole.content[10:20])
@@ -81,7 +82,7 @@ def test_an_unknown_export_is_told_the_known_ones(http: httpx.Client, line: dict
     assert "safetensors, state_dict" in answer.json()["detail"]
 
 
-def test_a_damaged_version_is_not_exported(http: httpx.Client, server: LiveServer, model: str) -> None:
+def test_a_damaged_version_is_not_exported(http: httpx.Client, server: Server, model: str) -> None:
     flip(tensors(server, model)[0])
     for export in ("state_dict", "safetensors"):
         answer = http.get(address(model, export))
@@ -89,7 +90,7 @@ def test_a_damaged_version_is_not_exported(http: httpx.Client, server: LiveServe
 
 
 def test_one_child_writes_an_export_and_none_is_left_half_written(
-    http: httpx.Client, server: LiveServer, model: str
+    http: httpx.Client, server: Server, model: str
 ) -> None:
     digest = http.get(f"/v1/models/{model}/versions/1").json()["digest"]
     with ThreadPoolExecutor(4) as threads:
@@ -111,7 +112,7 @@ def test_one_child_writes_an_export_and_none_is_left_half_written(
     assert not list((server.home / "cache/exports").glob(f"{digest}-*"))
 
 
-def test_the_kept_bytes_are_bounded(server: LiveServer, line: dict[str, Any], tmp_path: Path) -> None:
+def test_the_kept_bytes_are_bounded(server: Server, line: dict[str, Any], tmp_path: Path) -> None:
     store = Store.open(server.home / "store")
     version = store.models.get("line", 1)
 

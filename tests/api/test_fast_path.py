@@ -16,7 +16,8 @@ import polars
 import pytest
 
 from tests.api.conftest import train
-from tests.api.live_server import LiveServer, until
+from tests.harness.server import Server
+from tests.harness.until import until
 
 PATH = "/v1/models/line/versions/1/predictions"
 OVER_ASGI = {"Content-Encoding": "identity"}  # a header with which no request takes the fast path
@@ -156,7 +157,7 @@ def post(body: bytes, *lines: str, path: str = PATH) -> bytes:
     return "\r\n".join([*head, *lines, "", ""]).encode() + body
 
 
-def connected(server: LiveServer) -> "closing[socket.socket]":
+def connected(server: Server) -> "closing[socket.socket]":
     host, port = server.url.removeprefix("http://").split(":")
     return closing(socket.create_connection((host, int(port)), timeout=30))
 
@@ -166,7 +167,7 @@ def until_closed(connection: socket.socket) -> bytes:
     return b"".join(iter(lambda: connection.recv(65_536), b""))
 
 
-def test_requests_on_one_connection_are_answered_in_their_order(server: LiveServer, line: dict[str, Any]) -> None:
+def test_requests_on_one_connection_are_answered_in_their_order(server: Server, line: dict[str, Any]) -> None:
     asked = [post(b'{"instances":[[%d]]}' % number) for number in range(14)]
     long = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     with connected(server) as connection:
@@ -180,7 +181,7 @@ def test_requests_on_one_connection_are_answered_in_their_order(server: LiveServ
     assert answers.count(b"connection: close") == 1
 
 
-def test_a_body_in_pieces(server: LiveServer, line: dict[str, Any]) -> None:
+def test_a_body_in_pieces(server: Server, line: dict[str, Any]) -> None:
     whole = post(ONE, "Connection: close")
     with connected(server) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -190,7 +191,7 @@ def test_a_body_in_pieces(server: LiveServer, line: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("pause", [0.0, 1.2])  # the second is longer than a body is gathered for
-def test_a_large_body_in_pieces(server: LiveServer, line: dict[str, Any], pause: float) -> None:
+def test_a_large_body_in_pieces(server: Server, line: dict[str, Any], pause: float) -> None:
     first, second = post(LARGE), post(LARGE, "Connection: close")
     with connected(server) as connection:
         for whole in (first, second):
@@ -211,7 +212,7 @@ def test_a_large_body_in_pieces(server: LiveServer, line: dict[str, Any], pause:
         ["Accept: image/png"],
     ],
 )
-def test_what_is_unusual_is_answered_too(server: LiveServer, line: dict[str, Any], lines: list[str]) -> None:
+def test_what_is_unusual_is_answered_too(server: Server, line: dict[str, Any], lines: list[str]) -> None:
     with connected(server) as connection:
         connection.sendall(post(ONE, *lines) + post(ONE, "Connection: close"))
         answers = until_closed(connection)
@@ -220,13 +221,13 @@ def test_what_is_unusual_is_answered_too(server: LiveServer, line: dict[str, Any
     assert final == [status, b"200"]
 
 
-def test_http_1_0_gets_one_answer_and_the_end(server: LiveServer, line: dict[str, Any]) -> None:
+def test_http_1_0_gets_one_answer_and_the_end(server: Server, line: dict[str, Any]) -> None:
     with connected(server) as connection:
         connection.sendall(post(ONE).replace(b"HTTP/1.1", b"HTTP/1.0"))
         assert until_closed(connection).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-def test_one_that_leaves_in_the_middle_of_its_body_harms_nobody(server: LiveServer, http: httpx.Client) -> None:
+def test_one_that_leaves_in_the_middle_of_its_body_harms_nobody(server: Server, http: httpx.Client) -> None:
     train(http, "left", training={"epochs": 0})
     path = "/v1/models/left/predictions"
     for cut in (10, 1):
@@ -239,8 +240,8 @@ def test_one_that_leaves_in_the_middle_of_its_body_harms_nobody(server: LiveServ
 
 def test_a_stop_waits_for_a_body_that_is_gathered(tmp_path: Path) -> None:
     whole = post(LARGE)
-    with LiveServer(tmp_path / "home") as stopping:
-        with stopping.client() as http:
+    with Server(tmp_path / "home") as stopping:
+        with stopping.http_client() as http:
             train(http, "line")
         with connected(stopping) as connection:
             connection.sendall(whole[:100_000])
@@ -252,7 +253,7 @@ def test_a_stop_waits_for_a_body_that_is_gathered(tmp_path: Path) -> None:
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n") and b"connection: close" in answer
 
 
-def listens(server: LiveServer) -> bool:
+def listens(server: Server) -> bool:
     """Whether new connections are taken."""
     with suppress(ConnectionError), connected(server):
         return True

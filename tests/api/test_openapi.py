@@ -10,7 +10,7 @@ import jsonschema_rs
 import pytest
 
 from tests.api.conftest import ended
-from tests.api.live_server import LiveServer
+from tests.harness.server import Server
 
 Operation = tuple[str, str, dict[str, Any]]
 
@@ -18,7 +18,7 @@ Operation = tuple[str, str, dict[str, Any]]
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A client of a server of its own: the examples train the model `line`, which others count on."""
-    with LiveServer(tmp_path_factory.mktemp("documented") / "home") as server, server.client() as client:
+    with Server(tmp_path_factory.mktemp("documented") / "home") as server, server.http_client() as client:
         yield client
 
 

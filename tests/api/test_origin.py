@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.api.middleware.browser_guard import check_browser
-from tests.api.live_server import LiveServer
 from tests.api.test_edge import problem
+from tests.harness.server import Server
 
 REBOUND = ["evil.com", "evil.com:8000", "localhost.evil.com", "127.0.0.1.evil.com", "0.0.0.0:1", "[::]", "169.254.169.254",
            "10.0.0.1:8000", "127.1", "2130706433"]  # fmt: skip
@@ -52,7 +52,7 @@ def test_what_is_no_host(http: httpx.Client, host: str) -> None:
 
 
 @pytest.mark.parametrize("host", OURS)
-def test_names_of_the_loopback(http: httpx.Client, server: LiveServer, host: str) -> None:
+def test_names_of_the_loopback(http: httpx.Client, server: Server, host: str) -> None:
     port = server.url.rpartition(":")[2]
     assert http.get("/v1/models", headers={"Host": host.format(port)}).status_code == 200
 
@@ -79,7 +79,7 @@ def test_pages_of_other_sites_that_send_no_origin(http: httpx.Client, line: dict
     assert http.get("/v1/models/line", headers={"Sec-Fetch-Site": site}).status_code == 200  # a link may lead here
 
 
-def test_its_own_page_may(http: httpx.Client, server: LiveServer, line: dict[str, Any]) -> None:
+def test_its_own_page_may(http: httpx.Client, server: Server, line: dict[str, Any]) -> None:
     for headers in (
         {"Origin": server.url},
         {"Origin": server.url, "Sec-Fetch-Site": "same-origin"},

@@ -15,7 +15,7 @@ from service.use_cases import artifacts, draw_plot
 from service.use_cases.artifacts import MOST_AT_ONCE, Artifacts, TooManyArtifacts
 from service.use_cases.draw_plot import PLOTS, draw
 from service.workflow.look.charts import CHARTS
-from tests.api.live_server import LiveServer
+from tests.harness.server import Server
 
 PATH = "/v1/models/line/versions/1/plots"
 PNG, SVG, JSON = b"\x89PNG", b"<svg", b"{"
@@ -55,9 +55,7 @@ def test_the_form_that_a_client_likes_best(http: httpx.Client, line: dict[str, A
     assert (refused.status_code, refused.json()["code"]) == (406, "not_acceptable")
 
 
-def test_a_plot_that_was_damaged_where_it_is_kept_is_drawn_anew(
-    http: httpx.Client, server: LiveServer, model: str
-) -> None:
+def test_a_plot_that_was_damaged_where_it_is_kept_is_drawn_anew(http: httpx.Client, server: Server, model: str) -> None:
     address = f"/v1/models/{model}/versions/1/plots/data.svg"
     drawn = http.get(address).content
     digest = http.get(f"/v1/models/{model}/versions/1").json()["digest"]
@@ -99,7 +97,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.fixture
-def store(server: LiveServer, line: dict[str, Any]) -> Store:
+def store(server: Server, line: dict[str, Any]) -> Store:
     return Store.open(server.home / "store")
 
 
@@ -164,7 +162,7 @@ def test_the_longest_unused_are_given_up(store: Store, tmp_path: Path, monkeypat
 
 
 def test_what_was_drawn_of_a_deleted_version_goes_with_it(
-    server: LiveServer, store: Store, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+    server: Server, store: Store, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in(monkeypatch)
     bundle = http.get("/v1/models/line/versions/1/bundle").content

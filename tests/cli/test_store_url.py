@@ -11,8 +11,8 @@ from service.background.trainings import open_journal
 from service.home import HomeLost
 from service.settings import Settings
 from tests.api.conftest import train
-from tests.api.live_server import LiveServer
 from tests.cli.conftest import Run
+from tests.harness.server import Server
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_models_are_trained_into_a_store_elsewhere_and_backed_up_from_there(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home, elsewhere, again = tmp_path / "home", tmp_path / "else where", tmp_path / "again"
-    with LiveServer(home, MODELWRIGHT_STORE_URL=elsewhere.as_uri()) as server, server.client() as http:
+    with Server(home, store_url=elsewhere.as_uri()) as server, server.http_client() as http:
         train(http, "line", training={"epochs": 1})
         assert http.post("/v1/models/line/predictions", json={"instances": [[0.5]]}).status_code == 200
     assert Store.open(elsewhere).models.names() == ["line"]

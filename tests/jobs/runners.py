@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +17,7 @@ from service.jobs.journal import Journal
 from service.jobs.leases import LeaseTimes
 from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
+from tests.harness.until import until
 
 WAYS = pytest.mark.parametrize("forks", [pytest.param(True, id="forked"), pytest.param(False, id="spawned")])
 RESTART_SECONDS = 0.05
@@ -106,14 +106,6 @@ def alive(pid: int) -> bool:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def until(reached: Callable[[], Any], seconds: float = 120.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := reached()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
-    return value
 
 
 def submit(journal: Journal, runner: Runner | None, do: str, **more: Any) -> str:

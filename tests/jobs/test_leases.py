@@ -18,7 +18,8 @@ from service.jobs.journal import Journal
 from service.jobs.leases import Leases, LeaseTimes
 from service.jobs.ownership import Ownership
 from service.jobs.rows import SUSPECT
-from tests.jobs.runners import Start, ended, messages, submit, until
+from tests.harness.until import until
+from tests.jobs.runners import Start, ended, messages, submit
 from tests.jobs.steps import claimed, record
 from tests.jobs.steps import submit as submit_plainly
 

@@ -12,7 +12,8 @@ from service.jobs.job import Job, Status
 from service.jobs.job_queue import LONGEST_BACK_OFF, JobQueue
 from service.jobs.journal import RESUMABLE_FOR, Journal
 from service.jobs.outbox import Outbox
-from tests.jobs.runners import Start, ended, submit, until
+from tests.harness.until import until
+from tests.jobs.runners import Start, ended, submit
 from tests.jobs.steps import claimed
 
 ERROR = {"code": "no_space", "detail": "no space is left"}

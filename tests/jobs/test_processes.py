@@ -11,7 +11,8 @@ from service.jobs.job import Status
 from service.jobs.journal import Journal
 from service.jobs.limits import AttemptLimits
 from service.settings import SECRETS
-from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit, until
+from tests.harness.until import until
+from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit
 
 # As in test_runner.py.
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

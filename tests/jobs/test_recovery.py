@@ -13,7 +13,8 @@ from service.jobs.journal import Journal
 from service.jobs.leases import Leases, LeaseTimes
 from service.jobs.limits import AttemptLimits
 from service.jobs.ownership import Ownership
-from tests.jobs.runners import RESTART_SECONDS, WAYS, Start, alive, ended, messages, submit, until
+from tests.harness.until import until
+from tests.jobs.runners import RESTART_SECONDS, WAYS, Start, alive, ended, messages, submit
 
 # As in test_runner.py.
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

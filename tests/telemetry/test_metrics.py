@@ -18,7 +18,8 @@ from service.jobs.journal import Journal
 from service.telemetry.jobs import KEPT, JournalFigures
 from service.telemetry.metrics import Metrics
 from tests.api.conftest import LINE, ended, train
-from tests.api.live_server import LiveServer, until
+from tests.harness.server import Server
+from tests.harness.until import until
 
 GUIDE = Path(__file__).parents[2] / "docs" / "operations.md"
 
@@ -39,7 +40,7 @@ def value(http: httpx.Client, sample: str, **labels: str) -> float:
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A client of a server that nobody else asks."""
-    with LiveServer(tmp_path_factory.mktemp("measured") / "home") as server, server.client() as client:
+    with Server(tmp_path_factory.mktemp("measured") / "home") as server, server.http_client() as client:
         yield client
 
 

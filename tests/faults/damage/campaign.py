@@ -23,8 +23,10 @@ from model_store import Store
 from service.access.keyring import Keyring
 from tests.faults.damage.damages import Damage, draw
 from tests.faults.damage.questions import DATASETS, Answer, addresses, answers, judge
+from tests.harness.line import line
+from tests.harness.server import Server
+from tests.harness.until import until
 from tests.story.chaos.recipes import table
-from tests.story.server import Server, line, until
 
 # The kinds of file: how they are found, what share of the damages they get, and whether the service must stand still.
 KINDS: dict[str, tuple[str, int, bool]] = {

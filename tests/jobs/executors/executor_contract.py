@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from service.jobs.executors.executor import AttemptHandle, Executor
-from tests.jobs.runners import until
+from tests.harness.until import until
 
 Begin = Callable[..., AttemptHandle]
 

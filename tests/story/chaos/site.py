@@ -15,8 +15,8 @@ import psutil
 from sqlalchemy import text
 
 from service.jobs.database import open_database
+from tests.harness.server import Server
 from tests.story.chaos.ledger import Ledger
-from tests.story.server import Server
 
 ANSWERS_WITHIN = 70.0
 
