@@ -7,7 +7,7 @@ A few bytes can take seconds of work: call it in a thread, for a request that ha
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from functools import partial
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -42,18 +42,9 @@ class ContentTooLarge(InvalidCoding):
     """The body is larger, once decompressed, than is taken here."""
 
 
-class _Member(Protocol):
+class _Zlib:
     """A decompressor of one member of a body, which may have several."""
 
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def piece(self, data: bytes) -> bytes:
-        """Decompresses the data after what was not consumed before, up to `PIECE` bytes of output."""
-
-
-class _Zlib:
     def __init__(self, wbits: int) -> None:
         self._inner = zlib.decompressobj(wbits=wbits)
         self._left = b""
@@ -66,40 +57,27 @@ class _Zlib:
     def unused_data(self) -> bytes:
         return self._inner.unused_data
 
-    def piece(self, data: bytes) -> bytes:
-        made = self._inner.decompress(self._left + data, PIECE)
+    def decompress(self, data: bytes, most: int) -> bytes:
+        """Decompresses what was not consumed before and the data, up to `most` bytes of output."""
+        made = self._inner.decompress(self._left + data, most)
         self._left = self._inner.unconsumed_tail
         return made
 
 
-class _Zstd:
-    def __init__(self) -> None:
-        # A frame's header names the window that is allocated for it.
-        options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: WINDOW_LOG}
-        self._inner = zstd.ZstdDecompressor(options=options)
-
-    @property
-    def eof(self) -> bool:
-        return self._inner.eof
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._inner.unused_data
-
-    def piece(self, data: bytes) -> bytes:
-        return self._inner.decompress(data, PIECE)
+def _zstd() -> zstd.ZstdDecompressor:
+    # The header of a frame states the window that is allocated for it.
+    options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: WINDOW_LOG}
+    return zstd.ZstdDecompressor(options=options)
 
 
-def _gzip() -> _Zlib:
-    return _Zlib(wbits=31)
-
-
-def _deflate() -> _Zlib:
-    """The zlib format, as in RFC 9110, and as Triton's client sends it."""
-    return _Zlib(wbits=15)
-
-
-CODINGS: dict[str, Callable[[], _Member]] = {"gzip": _gzip, "x-gzip": _gzip, "deflate": _deflate, "zstd": _Zstd}
+_gzip = partial(_Zlib, wbits=31)
+# `deflate` is the zlib format, as in RFC 9110, and as Triton's client sends it.
+CODINGS: dict[str, Callable[[], _Zlib | zstd.ZstdDecompressor]] = {
+    "gzip": _gzip,
+    "x-gzip": _gzip,
+    "deflate": partial(_Zlib, wbits=15),
+    "zstd": _zstd,
+}
 
 
 class Decompressor:
@@ -142,10 +120,10 @@ class Decompressor:
         self._given += len(data)
         try:
             while data:
-                self._begun, made = True, self._member.piece(data)
+                self._begun, made = True, self._member.decompress(data, PIECE)
                 while made:
                     yield self._checked(made)
-                    made = b"" if self._member.eof else self._member.piece(b"")
+                    made = b"" if self._member.eof else self._member.decompress(b"", PIECE)
                 if not self._member.eof:
                     return
                 data = self._member.unused_data
