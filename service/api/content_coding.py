@@ -1,13 +1,13 @@
-"""Bodies that come compressed, by Content-Encoding: never more comes out at a time than one piece, nor in all than a
-route takes, nor out of proportion to what was sent; and what is sent has to say something.
+"""Decompression of bodies by Content-Encoding, with limits on the size of a piece, on the total size, and on the compression
+ratio in both directions.
 
-A few bytes may stand for seconds of work: so this belongs into a thread, after the request was let in.
+A few bytes can take seconds of work: call it in a thread, for a request that has been accepted.
 """
 
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from functools import partial
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -15,12 +15,15 @@ else:
     from backports import zstd
 
 PIECE = 256 * 2**10
-SLICE = 64 * 2**10  # bytes that are given to a decompressor at a time; it copies what it leaves
-# What comes out for each byte that was sent, beyond a few megabytes. Of numbers and texts it is 2 to 30.
+SLICE = 64 * 2**10  # bytes that a decompressor gets at a time; it copies what it does not consume
+# Bytes of output per byte of input, beyond a few megabytes of output. Numbers and texts have a ratio of 2 to 30.
 MOST_RATIO, FREE_OUTPUT = 200, 4 * 2**20
-# What compresses nothing makes a body hardly longer; what is far longer than its content is empty frames, blocks and headers.
+# Bytes of input per byte of output. Incompressible data hardly grow; a larger ratio means empty frames, blocks and headers.
 MOST_INPUT_RATIO, FREE_INPUT = 2, 2 * PIECE
-MOST_MEMBERS, BYTES_A_MEMBER = 1000, 1024  # members and frames: so many, and one more for so many bytes sent
+MOST_MEMBERS, BYTES_A_MEMBER = (
+    1000,
+    1024,
+)  # members or frames: this number, and one more for each `BYTES_A_MEMBER` of input
 WINDOW_LOG = 23  # 8 MiB, the most that RFC 9659 lets the coding `zstd` ask for
 
 
@@ -39,18 +42,9 @@ class ContentTooLarge(InvalidCoding):
     """The body is larger, once decompressed, than is taken here."""
 
 
-class _Member(Protocol):
-    """One compressed member of a body; several may follow one another."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def piece(self, data: bytes) -> bytes:
-        """At most one piece of what is in the data and was left over before."""
-
-
 class _Zlib:
+    """A decompressor of one member of a body, which may have several."""
+
     def __init__(self, wbits: int) -> None:
         self._inner = zlib.decompressobj(wbits=wbits)
         self._left = b""
@@ -63,63 +57,50 @@ class _Zlib:
     def unused_data(self) -> bytes:
         return self._inner.unused_data
 
-    def piece(self, data: bytes) -> bytes:
-        made = self._inner.decompress(self._left + data, PIECE)
+    def decompress(self, data: bytes, most: int) -> bytes:
+        """Decompresses what was not consumed before and the data, up to `most` bytes of output."""
+        made = self._inner.decompress(self._left + data, most)
         self._left = self._inner.unconsumed_tail
         return made
 
 
-class _Zstd:
-    def __init__(self) -> None:
-        # A frame's header names the window that is allocated for it.
-        options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: WINDOW_LOG}
-        self._inner = zstd.ZstdDecompressor(options=options)
-
-    @property
-    def eof(self) -> bool:
-        return self._inner.eof
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._inner.unused_data
-
-    def piece(self, data: bytes) -> bytes:
-        return self._inner.decompress(data, PIECE)
+def _zstd() -> zstd.ZstdDecompressor:
+    # The header of a frame states the window that is allocated for it.
+    options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: WINDOW_LOG}
+    return zstd.ZstdDecompressor(options=options)
 
 
-def _gzip() -> _Zlib:
-    return _Zlib(wbits=31)
-
-
-def _deflate() -> _Zlib:
-    """zlib's own format, as RFC 9110 has it, and as Triton's client sends it."""
-    return _Zlib(wbits=15)
-
-
-CODINGS: dict[str, Callable[[], _Member]] = {"gzip": _gzip, "x-gzip": _gzip, "deflate": _deflate, "zstd": _Zstd}
+_gzip = partial(_Zlib, wbits=31)
+# `deflate` is the zlib format, as in RFC 9110, and as Triton's client sends it.
+CODINGS: dict[str, Callable[[], _Zlib | zstd.ZstdDecompressor]] = {
+    "gzip": _gzip,
+    "x-gzip": _gzip,
+    "deflate": partial(_Zlib, wbits=15),
+    "zstd": _zstd,
+}
 
 
 class Decompressor:
-    """One body, decompressed slice by slice.
+    """Decompresses one body incrementally.
 
     Args:
         coding: a name in `CODINGS`.
-        most: bytes that may come out of it.
+        most: the limit on the output in bytes.
     """
 
     def __init__(self, coding: str, most: int) -> None:
         self._coding, self._most = coding, most
         self._member = CODINGS[coding]()
-        self._begun = False  # whether a member has begun and not ended
-        self._members = 0  # that have ended
+        self._begun = False  # whether a member is incomplete
+        self._members = 0  # that are complete
         self._given = self._made = 0  # bytes
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
-        """What comes out of the next bytes of the body, a piece at a time.
+        """Decompresses the next bytes of the body, and yields pieces of output.
 
         Raises:
-            InvalidCoding: it is broken, goes on after its end, or is next to nothing but frames and headers.
-            ContentTooLarge: more comes out than is taken; found before it is made.
+            InvalidCoding: the body is corrupt, has trailing bytes, or consists almost only of frames and headers.
+            ContentTooLarge: a limit on the output is passed.
         """
         for start in range(0, len(data), SLICE):
             yield from self._pieces_of(data[start : start + SLICE])
@@ -127,10 +108,10 @@ class Decompressor:
                 raise InvalidCoding(f"the {self._coding} of the body has next to nothing in it")
 
     def end(self) -> None:
-        """The body is over.
+        """Ends the body.
 
         Raises:
-            InvalidCoding: it was cut short.
+            InvalidCoding: it is incomplete.
         """
         if self._begun or not self._members:
             raise InvalidCoding(f"the body is cut short: its {self._coding} does not end")
@@ -139,10 +120,10 @@ class Decompressor:
         self._given += len(data)
         try:
             while data:
-                self._begun, made = True, self._member.piece(data)
+                self._begun, made = True, self._member.decompress(data, PIECE)
                 while made:
                     yield self._checked(made)
-                    made = b"" if self._member.eof else self._member.piece(b"")
+                    made = b"" if self._member.eof else self._member.decompress(b"", PIECE)
                 if not self._member.eof:
                     return
                 data = self._member.unused_data
@@ -167,11 +148,10 @@ class Decompressor:
 
 
 def decompressor(encoding: str, most: int) -> Decompressor | None:
-    """What decompresses a body of this Content-Encoding, of which at most so many bytes may come; None where it is not
-    compressed.
+    """The decompressor for a Content-Encoding, with at most `most` bytes of output; None for `identity`.
 
     Raises:
-        UnknownCoding: it is another one, or several.
+        UnknownCoding: the coding is unknown, or there are several.
     """
     coding = encoding.strip().lower()
     if coding in ("", "identity"):
@@ -182,7 +162,7 @@ def decompressor(encoding: str, most: int) -> Decompressor | None:
 
 
 def decompress(body: bytes, by: Decompressor, take: Callable[[int], None]) -> bytes:
-    """The whole body. `take` is told how many bytes more it holds, and may raise.
+    """Decompresses a whole body. `take` is called with the size of each piece of output, and may raise.
 
     Raises:
         InvalidCoding, ContentTooLarge: as `Decompressor`.

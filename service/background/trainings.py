@@ -30,7 +30,7 @@ from service.jobs.webhook_allowlist import WebhookAllowlist
 from service.opening import check, journal_url, remember, store_url
 from service.settings import Settings
 from service.telemetry.gauges import Gauges
-from service.telemetry.watchers import Watchers
+from service.telemetry.watchers import JobObservers
 
 if TYPE_CHECKING:
     from service.jobs.webhooks import Webhooks
@@ -62,7 +62,7 @@ class Trainings:
         settings: Settings,
         engine: Engine,
         store: Store,
-        watchers: Watchers,
+        watchers: JobObservers,
         changed: Callable[[str], None],
         document: Callable[[Job], Mapping[str, Any]],
         audit: Audit,

@@ -18,7 +18,7 @@ from service.startup import Startup
 from service.telemetry.exposition import families
 from service.telemetry.metrics import Metrics
 from service.telemetry.open_traces import open_traces
-from service.telemetry.watchers import Watchers
+from service.telemetry.watchers import JobObservers
 from service.use_cases.version_resolver import VersionResolver
 
 
@@ -37,7 +37,7 @@ class Jobs:
         self._metrics, self._wire = metrics, wire
         with_latest_current = partial(training_jobs.with_latest_current, current)
         self.traces = open_traces(Journal(engine).attempts)
-        self.watchers = Watchers(metrics.jobs, self.traces)
+        self.watchers = JobObservers(metrics.jobs, self.traces)
         self.journal = Journal(engine, changed=self._changed, moved=self.watchers.moved)
         self.feed = Feed(Journal(engine), with_latest_current, training_jobs.event_bytes)
         self._trainings: Trainings | None = None

@@ -33,7 +33,7 @@ from service.serving.memory_budget import MemoryBudget
 from service.serving.warm_models import WarmModels
 from service.startup import Startup
 from service.telemetry.exposition import families, text
-from service.telemetry.gauges import Gauges, Surroundings
+from service.telemetry.gauges import Gauges, ServiceInfo
 from service.telemetry.jobs import JournalFigures
 from service.telemetry.metrics import Metrics
 from service.use_cases.artifacts import Artifacts
@@ -131,7 +131,7 @@ def _exposition(
     shared.register(JournalFigures(journal.counts))
     about = "0 while whoever reaches the service may do everything."
     shared.register(Gauges([("modelwright_keys_required", about, lambda: keyring.on)]))
-    shared.register(Surroundings(home, {"modelwright": __version__, "torch": torch.__version__}))
+    shared.register(ServiceInfo(home, {"modelwright": __version__, "torch": torch.__version__}))
 
     async def collect() -> bytes:
         summed = None if wire is None else await wire.figures(MOST_SECONDS_FOR_METRICS)

@@ -170,7 +170,7 @@ class Connection(HttpToolsProtocol):
         Raises:
             HttpError, asyncio.QueueFull: the request is refused.
         """
-        if len(self.pipeline) >= MOST_PIPELINED:
+        if len(self.pipeline) >= MOST_PIPELINED or self.transport.is_closing():  # its last response has been sent
             raise asyncio.QueueFull
         check_protocol(self.url, (self._begun or b"") + bytes(self._piece))
         self._begun = None

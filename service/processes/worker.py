@@ -26,9 +26,9 @@ from service.opening import store_url
 from service.settings import InvalidSettings, Settings, forget_secrets
 from service.telemetry import logs
 from service.telemetry.exposition import families
-from service.telemetry.metrics import Counted
+from service.telemetry.metrics import ProcessMetrics
 from service.telemetry.open_traces import open_traces
-from service.telemetry.watchers import Watchers
+from service.telemetry.watchers import JobObservers
 from service.workflow.errors import InvalidPlugin
 
 
@@ -93,8 +93,8 @@ async def train(settings: Settings, wire: Channel) -> None:
         forget_secrets()
         home = settings.home.resolve()
         store = Store.open(store_url(settings))
-        counted = Counted()
-        watchers = stack.enter_context(closing(Watchers(counted.jobs, open_traces(Journal(engine).attempts))))
+        counted = ProcessMetrics()
+        watchers = stack.enter_context(closing(JobObservers(counted.jobs, open_traces(Journal(engine).attempts))))
         audit = stack.enter_context(closing(Audit(home / "audit")))
         changed = partial(wire.send, "job")
         webhooks = webhook_settings(settings)

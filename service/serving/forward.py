@@ -15,11 +15,9 @@ MANY = 64  # rows from which on they are checked for missing values
 Array = np.ndarray[Any, Any]
 
 
-def _always() -> bool:
-    return True
-
-
-def forward(warm: Warm, raw: torch.Tensor, *, complete: bool = False, wanted: Callable[[], bool] = _always) -> Array:
+def forward(
+    warm: Warm, raw: torch.Tensor, *, complete: bool = False, wanted: Callable[[], bool] = lambda: True
+) -> Array:
     """Computes the model's answers [n, outputs] to raw features [n, slots].
 
     Many rows are computed in several forwards of `Warm.rows_at_once` rows, which limits the memory and the time of each.

@@ -13,11 +13,7 @@ def invalid(message: str, at: str = "") -> InvalidInstances:
 
 
 def check_rows(count: int, width: int) -> None:
-    """Checks the number of rows, and of values in them.
-
-    Args:
-        count: of rows.
-        width: values in each.
+    """Checks the number of rows, and of the values in them, `width` in each.
 
     Raises:
         InvalidInstances: there is no row, or a limit is passed.

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from service.serving.codecs.codec import split
+from service.serving.codecs.codec import Rows, split
 from service.serving.errors import DeadlineExceeded, Overloaded, PredictionFailed
 from service.serving.forward import Array, forward
 from service.serving.pending_prediction import FULL_PLACE_WORK, PendingPrediction
@@ -236,24 +236,14 @@ def _together(batch: Sequence[PendingPrediction], observe: Observe) -> list[byte
 
 def _answers(batch: Sequence[PendingPrediction]) -> Array:
     """Computes the answers to all rows, in their order."""
-    warm = batch[0].warm
+    first, warm = batch[0], batch[0].warm
     if len(batch) == 1:
-        wanted = partial(_is_wanted, batch[0])
-        return (
-            forward(warm, batch[0].raw, wanted=wanted)
-            if batch[0].raw is not None
-            else forward(warm, _tensor(warm, batch[0].rows), complete=True, wanted=wanted)
-        )
-    if all(pending.rows is not None for pending in batch):
-        return forward(warm, _tensor(warm, [row for pending in batch for row in pending.rows or ()]), complete=True)
-    return forward(
-        warm, torch.cat([_tensor(warm, pending.rows) if pending.raw is None else pending.raw for pending in batch])
-    )
+        complete = isinstance(first.rows, list)
+        return forward(warm, _tensor(warm, first.rows), complete=complete, wanted=lambda: not first.waiter.done())
+    if all(isinstance(pending.rows, list) for pending in batch):
+        return forward(warm, _tensor(warm, [row for pending in batch for row in pending.rows]), complete=True)
+    return forward(warm, torch.cat([_tensor(warm, pending.rows) for pending in batch]))
 
 
-def _is_wanted(pending: PendingPrediction) -> bool:
-    return not pending.waiter.done()
-
-
-def _tensor(warm: Warm, rows: list[list[float]] | None) -> torch.Tensor:
-    return torch.from_numpy(np.array(rows, dtype=warm.raw_dtype))
+def _tensor(warm: Warm, rows: Rows) -> torch.Tensor:
+    return rows if isinstance(rows, torch.Tensor) else torch.from_numpy(np.array(rows, dtype=warm.raw_dtype))

@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
-
-import torch
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from service.serving.codecs.codec import Encoder, Rows
 from service.serving.served_version import ServedVersion
@@ -29,6 +28,7 @@ class Waiter(Protocol):
         """Receives the error if the prediction failed."""
 
 
+@dataclass(slots=True, eq=False)
 class PendingPrediction:
     """The rows of one request, and the receiver of the answer.
 
@@ -43,47 +43,24 @@ class PendingPrediction:
         observer: is given the seconds of each stage.
     """
 
-    __slots__ = (
-        "count",
-        "deadline",
-        "encoder",
-        "in_thread",
-        "mergeable",
-        "observer",
-        "raw",
-        "rows",
-        "since",
-        "version",
-        "waiter",
-        "warm",
-        "work",
-    )
+    version: ServedVersion
+    warm: Warm
+    rows: Rows
+    encoder: Encoder
+    waiter: Waiter
+    deadline: float | None = None
+    mergeable: bool = True
+    observer: StageObserver | None = None
+    count: int = field(init=False)
+    work: int = field(init=False)
+    in_thread: bool = field(init=False)
+    since: float = field(init=False)
 
-    def __init__(
-        self,
-        version: ServedVersion,
-        warm: Warm,
-        rows: Rows,
-        encoder: Encoder,
-        waiter: Waiter,
-        *,
-        deadline: float | None = None,
-        mergeable: bool = True,
-        observer: StageObserver | None = None,
-    ) -> None:
-        self.version = version
-        self.warm = warm
-        self.raw: torch.Tensor | None = rows if isinstance(rows, torch.Tensor) else None
-        self.rows: list[Any] | None = None if isinstance(rows, torch.Tensor) else rows
-        self.count = len(rows)
-        self.work = warm.work * self.count
-        self.encoder = encoder
-        self.in_thread = encoder.imports
-        self.waiter: Waiter = waiter
-        self.deadline = deadline
-        self.mergeable = mergeable
+    def __post_init__(self) -> None:
+        self.count = len(self.rows)
+        self.work = self.warm.work * self.count
+        self.in_thread = self.encoder.imports
         self.since = time.perf_counter()
-        self.observer = observer
 
     @property
     def place(self) -> float:

@@ -36,25 +36,14 @@ _overloaded, _refused_connections = _RateLimit(), defaultdict[int, _RateLimit](_
 
 
 def write(scope: Scope, status: int, seconds: float) -> None:
-    """Writes the line of a request. The query and headers are left out: they may hold secrets. 429 responses have one line per
-    second, with the number of lines left out before it.
-
-    Args:
-        scope: of the request.
-        status: of the response.
-        seconds: from the request to the end of the response.
-    """
+    """Writes the line of a request that took so many seconds. The query and headers are left out: they may hold secrets. 429
+    responses have one line per second, with the number of lines left out before it."""
     _write(scope, status, seconds, _overloaded if status == OVERLOADED else None)
 
 
 def write_refused_connection(method: str, path: str, status: int) -> None:
-    """Writes the line of a connection that was refused before its request was complete. Each status has one line per second.
-
-    Args:
-        method: `-` if it is not known.
-        path: `-` if it is not known.
-        status: of the response.
-    """
+    """Writes the line of a connection that was refused before its request was complete; method and path are `-` if they are not
+    known. Each status has one line per second."""
     _write({"method": method, "path": path}, status, 0.0, _refused_connections[status])
 
 

@@ -23,7 +23,7 @@ class Gauges(Collector):
             yield family(name, about, float(value()))
 
 
-class Surroundings(Collector):
+class ServiceInfo(Collector):
     """Metrics that are the same for all processes of a service: disk space and versions.
 
     Args:

@@ -8,7 +8,7 @@ from service.telemetry.predictions import PredictionFigures
 from service.telemetry.requests import RequestFigures
 
 
-class Counted:
+class ProcessMetrics:
     """The metrics of jobs and of the process itself; others are added with `add`."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Counted:
         self.registry.register(collector)
 
 
-class Metrics(Counted):
+class Metrics(ProcessMetrics):
     """The same, and metrics of requests, for a process that answers them."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from service.telemetry.traces import Traces
 
 
-class Watchers:
+class JobObservers:
     """All observers. `moved` and `stage` are arguments of a `JobQueue`."""
 
     def __init__(self, figures: JobFigures, traces: "Traces | None") -> None:

@@ -1,4 +1,4 @@
-"""Predict: from a reference to a version in the store, and from there to a model in memory."""
+"""Resolves references in the store, and loads models for predictions."""
 
 import logging
 import threading
@@ -16,10 +16,10 @@ log = logging.getLogger(__name__)
 
 
 def choose(store: Store, name: str, reference: str | None) -> Version:
-    """The version that a reference means; without one `production` if that alias is set, else the latest.
+    """Resolves a reference; None means the alias `production` if that is set, or else the latest version.
 
     Raises:
-        NameNotFound, VersionNotFound, VersionCorrupt: there is no such version, or it is damaged.
+        NameNotFound, VersionNotFound, VersionCorrupt: the version does not exist, or is damaged.
     """
     if reference is not None:
         return store.resolve(name, reference)
@@ -31,17 +31,17 @@ def choose(store: Store, name: str, reference: str | None) -> Version:
 
 
 def load(store: Store, models: WarmModels, version: ServedVersion) -> Warm:
-    """The version's model, in memory.
+    """Loads a version's model into memory, unless it is there.
 
     Raises:
-        NameNotFound, VersionNotFound: it was deleted.
-        VersionCorrupt: its files are not what its manifest says.
+        NameNotFound, VersionNotFound: the version was deleted.
+        VersionCorrupt: its files do not match its manifest.
     """
     return models.get(version.digest, lambda: _loaded(store, version))
 
 
 def _loaded(store: Store, version: ServedVersion) -> Warm:
-    """The model after a dry run: what torch makes on a first use is made before the first request."""
+    """Loads the model, and does a dry run: torch initializes lazily, which must not delay the first request."""
     warm = Warm(*open_model(store, store.models.get(version.name, version.number)))
     warm.versions.add(version)
     warm.rows_at_once  # noqa: B018 - the cost of its forward is measured here, not in the event loop
@@ -54,5 +54,5 @@ def _loaded(store: Store, version: ServedVersion) -> Warm:
 
 
 def served(version: Version) -> ServedVersion:
-    """The version of the store as the predictor knows it."""
+    """Converts a version of the store for the predictor."""
     return ServedVersion(version.digest, version.name, version.number)

@@ -28,7 +28,7 @@ from service.workflow.data.data_kind import StoredDataset
 from service.workflow.encode import raw_dtype
 from service.workflow.errors import Fault, InvalidSpec
 from service.workflow.forward_cost import ForwardCost, measure
-from service.workflow.model import Model, check_step, draft_network
+from service.workflow.model import Model, check_step, meta_network
 from service.workflow.models.layers import LayersSpec
 from service.workflow.preprocessing import network_inputs
 from service.workflow.resolve import Resolved, resolve
@@ -73,7 +73,7 @@ def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
     check_cancelled()
     found = resolve(spec.model_copy(update={"data": data}), schema)
     check_cancelled()
-    network = draft_network(found.spec, found.signature, found.inputs)
+    network = meta_network(found.spec, found.signature, found.inputs)
     check_cancelled()
     parameters = inspection.count(network)
     _check_limits(found, parameters, limits)
@@ -166,7 +166,7 @@ def _continued(store: Store, found: Resolved, initial: str) -> Resolved:
         message = f"{initial} has other inputs, outputs or task than this training"
         raise InvalidSpec(Fault("/initial", message))
     inputs = found.inputs if model.preprocessing is None else network_inputs(theirs.inputs, model.preprocessing)
-    network = draft_network(found.spec, theirs, inputs)
+    network = meta_network(found.spec, theirs, inputs)
     wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     given = {name: tuple(tensor.shape) for name, tensor in model.network.state_dict().items()}
     for name in wanted | given:

@@ -23,7 +23,7 @@ from service.use_cases.stored_dataset import dataset_of
 from service.workflow import inspection
 from service.workflow.data.data_kind import LoadedData, StoredDataset
 from service.workflow.data.schema import Schema
-from service.workflow.data.table import Table, Wanted
+from service.workflow.data.table import RequestedColumn, Table
 from service.workflow.errors import CheckpointUnfit, InvalidData, InvalidSpec, TrainingDiverged
 from service.workflow.history import History
 from service.workflow.learn import TrainingResult, learn
@@ -129,7 +129,7 @@ def _learn(
 
 
 def _load(fetched: Mapping[str, Input], spec: ResolvedSpec, signature: Signature, scratch: Path) -> LoadedData:
-    def columns(schema: Schema) -> Mapping[str, Wanted]:
+    def columns(schema: Schema) -> Mapping[str, RequestedColumn]:
         return split_columns(spec.split, schema) | signature.wanted()
 
     def dataset(name: str, number: int | None) -> StoredDataset:

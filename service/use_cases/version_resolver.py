@@ -1,4 +1,4 @@
-"""Finds which version a reference means: in memory, and in the store again and again."""
+"""Resolves references to versions from memory, and refreshes them from the store in the background."""
 
 import itertools
 import logging
@@ -13,11 +13,11 @@ from service.serving.prediction import Reference
 from service.serving.served_version import ServedVersion
 from service.use_cases.predict import served
 
-ROUND = 0.5  # seconds between two looks at the references in use
-FRESH = 0.9  # seconds for which a found version holds
-IN_USE = 5.0  # seconds after a request for which its reference is looked up without another request
-AGAIN = 10.0  # seconds until a version that could not be loaded is tried again
-MOST = 10_000  # references that are remembered
+ROUND = 0.5  # seconds between two look-ups of the references in use
+FRESH = 0.9  # seconds for which a look-up is valid
+IN_USE = 5.0  # seconds after a request in which its reference is refreshed
+AGAIN = 10.0  # seconds until loading a version is retried after a failure
+MOST = 10_000  # references in memory
 
 log = logging.getLogger(__name__)
 
@@ -25,26 +25,26 @@ log = logging.getLogger(__name__)
 @dataclass
 class _Pointer:
     version: ServedVersion
-    ticket: int  # of the look-up that found it
+    ticket: int  # of its last look-up
     checked: float
     used: float
-    refused: str = ""  # the digest of a version that it should point at, but that cannot be loaded
+    refused: str = ""  # the digest of the version in the store, if that cannot be loaded
     refused_at: float = 0.0
 
 
 class VersionResolver:
-    """The versions that references mean. `known` and `last_known` do not block; all other methods may.
+    """A cache of the versions of references. `known` and `last_known` do not block; all other methods may.
 
-    A reference moves to another version only when that one is warm. While the store cannot be read, or the new version is
-    damaged, it stays at the one before. Each look-up has a ticket, so that one that began before a change of this process
-    cannot undo what a later one has found.
+    A reference moves to another version once its model is loaded. It keeps the old version while the store cannot be read, or the
+    new version is damaged. Each look-up has a ticket: an older one never overwrites the result of a newer one, and is repeated if
+    this process has changed the model since.
 
     Args:
-        choose: the version that a name and a reference mean in the store.
+        choose: resolves a name and a reference in the store.
         load: loads a version's model into memory.
-        pin: keeps the models of these digests in memory rather than others.
+        pin: sets the digests whose models are evicted last.
         now: the clock, in seconds.
-        most: references that are remembered.
+        most: references in memory; the least recently used are dropped.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class VersionResolver:
         return len(self._pointers)
 
     def known(self, key: Reference) -> ServedVersion | None:
-        """The version if it is known and fresh."""
+        """The version if its look-up is still valid."""
         pointer = self._pointers.get(key)
         if pointer is None:
             return None
@@ -79,15 +79,15 @@ class VersionResolver:
         return pointer.version if now - pointer.checked < FRESH else None
 
     def last_known(self, key: Reference) -> ServedVersion | None:
-        """The version that was found last."""
+        """The version of the last look-up."""
         pointer = self._pointers.get(key)
         return None if pointer is None else pointer.version
 
     def look_up(self, key: Reference) -> ServedVersion:
-        """The version as the store has it, or the last known one while the store cannot be read.
+        """The version in the store, or the last known one while the store cannot be read.
 
         Raises:
-            NameNotFound, VersionNotFound: there is none.
+            NameNotFound, VersionNotFound: it does not exist.
             StoreError: the store cannot be read, and no version is known.
         """
         while True:
@@ -116,18 +116,18 @@ class VersionResolver:
                 try:
                     self.look_up(key)
                 except StoreError:
-                    pass  # a request for it gets the error
+                    pass  # raised to the next request
                 except Exception:
                     log.exception("%s %s could not be looked up", *key)
 
     def follow(self, name: str) -> None:
-        """Looks up the references to a model that this process has changed."""
+        """Looks up the references to a model after this process has changed it."""
         with self._lock:
             keys = list(self._of.get(name, ()))
             self._changed.pop(name, None)
             self._changed[name] = next(self._tickets)
             if len(self._changed) > self._most:
-                del self._changed[next(iter(self._changed))]  # the oldest; no look-up takes as long as so many changes
+                del self._changed[next(iter(self._changed))]  # the oldest: no look-up lasts for so many changes
         for key in keys:
             try:
                 self.look_up(key)
@@ -135,7 +135,7 @@ class VersionResolver:
                 continue
 
     def follow_publish(self, name: str, number: int) -> None:
-        """Looks up the references to a model before one of its versions is shown as published: `latest` must mean it by then."""
+        """Looks up the references to a model before a new version is shown as published, so that `latest` already means it."""
         if name in self._of and self._published.get(name, 0) < number:
             self.follow(name)
             with self._lock:
@@ -158,7 +158,7 @@ class VersionResolver:
         return version
 
     def _keep(self, key: Reference, ticket: int, version: ServedVersion | None, checked: float) -> bool:
-        """Keeps what a look-up has found; False if this process has changed something since it began."""
+        """Keeps the result of a look-up. Returns False if this process has changed the model since the look-up began."""
         with self._lock:
             if ticket < self._changed.get(key[0], 0):
                 return False
@@ -192,6 +192,6 @@ class VersionResolver:
                 self._published.pop(key[0], None)
 
     def _pin(self) -> None:
-        """Keeps models in memory that are asked for without a number rather than those asked for by number."""
+        """Pins the models of references by alias, `latest` or none rather than those by number."""
         moving = [pointer for (_, reference), pointer in self._pointers.items() if not (reference or "").isdecimal()]
         self._pin_models({pointer.version.digest for pointer in moving})

@@ -116,7 +116,7 @@ def build_network(spec: ResolvedSpec, signature: Signature, inputs: InputShapes)
         raise invalid("/model", message) from error
 
 
-def draft_network(spec: ResolvedSpec, signature: Signature, inputs: InputShapes) -> nn.Module:
+def meta_network(spec: ResolvedSpec, signature: Signature, inputs: InputShapes) -> nn.Module:
     """The network on the meta device, without memory or random numbers, to count its parameters and check shapes."""
     with torch.device("meta"):
         return build_network(spec, signature, inputs)

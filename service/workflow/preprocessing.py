@@ -12,10 +12,10 @@ from service.workflow.encode import raw_width
 from service.workflow.models.input_shapes import InputShapes
 from service.workflow.moments import moments
 from service.workflow.signature import Input
-from service.workflow.spec_base import Specification
+from service.workflow.spec_base import SpecBase
 
 
-class PreprocessingSpec(Specification):
+class PreprocessingSpec(SpecBase):
     """Whether features and numeric targets are normalized to mean 0 and standard deviation 1."""
 
     normalize: bool

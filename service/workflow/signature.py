@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from service.workflow.data.table import Wanted
+from service.workflow.data.table import RequestedColumn
 from service.workflow.data.types.how import How
 from service.workflow.data.types.names import Scalar, TypeName
 from service.workflow.tasks import CLASSIFICATION, Task
@@ -85,12 +85,12 @@ class Signature(BaseModel):
         """The classes in sorted order; an empty list for other tasks."""
         return (self.outputs[0].classes or []) if self.classifies else []
 
-    def wanted(self) -> dict[str, Wanted]:
+    def wanted(self) -> dict[str, RequestedColumn]:
         """The columns to read, and their types."""
         # All features are in one raw tensor, so they share a dtype.
         exact = any(each.dtype is not None for each in self.inputs)
-        features = {each.name: Wanted(each.type, exact) for each in self.inputs}
-        return features | {each.name: Wanted(_read_as(each), exact=True) for each in self.outputs}
+        features = {each.name: RequestedColumn(each.type, exact) for each in self.inputs}
+        return features | {each.name: RequestedColumn(_read_as(each), exact=True) for each in self.outputs}
 
 
 def _read_as(output: Output) -> TypeName:

@@ -13,7 +13,7 @@ from service.workflow.models import ModelSpec
 from service.workflow.optimizers import Optimizer
 from service.workflow.preprocessing import PreprocessingSpec
 from service.workflow.schedulers import Scheduler
-from service.workflow.spec_base import FaultBudget, Specification, faults
+from service.workflow.spec_base import FaultBudget, SpecBase, faults
 from service.workflow.split import ResolvedSplit, SplitSpec
 from service.workflow.training import ResolvedSettings, TrainingSettings
 from service.workflow.webhook import WebhookSpec
@@ -34,7 +34,7 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class TrainingSpec(Specification):
+class TrainingSpec(SpecBase):
     """A training config. Defaults are filled in for what it leaves out, and the job shows them."""
 
     model_name: str

@@ -48,7 +48,7 @@ class FaultBudget:
         return f"; {nearest(name, known)}" if self.searches >= 0 else ""
 
 
-class Specification(BaseModel):
+class SpecBase(BaseModel):
     """A frozen part of a spec. Unknown fields are faults that name the nearest known ones; the size of lists and objects is
     bounded. With a `FaultBudget` as context, validation ends when that is used up.
     """

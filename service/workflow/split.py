@@ -9,11 +9,11 @@ import torch
 from pydantic import Field
 
 from service.workflow.data.schema import Column, Schema
-from service.workflow.data.table import Numbers, Table, Texts, Wanted
+from service.workflow.data.table import Numbers, RequestedColumn, Table, Texts
 from service.workflow.data.types.names import Name
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import InvalidData, invalid
-from service.workflow.spec_base import Specification, nearest, shown
+from service.workflow.spec_base import SpecBase, nearest, shown
 
 PARTS = ("train", "validation", "test")
 DEFAULT = {"train": 0.7, "validation": 0.15, "test": 0.15}
@@ -21,7 +21,7 @@ BY = ("stratify", "group", "time", "column")
 Part = Annotated[int | float | None, Field(ge=0, description="a fraction up to 1, or a count of rows above 1")]
 
 
-class SplitSpec(Specification):
+class SplitSpec(SpecBase):
     """Which share of the rows trains, validates and tests. Named parts sum to 1, or to the number of rows; parts not
     named are 0, but an absent `train` takes the rest. At most one of `stratify`, `group`, `time` and `column`."""
 
@@ -94,13 +94,13 @@ def sizes(spec: SplitSpec, schema: Schema) -> dict[str, int]:
     return _counts(spec, schema.rows)
 
 
-def columns(spec: SplitSpec, schema: Schema) -> dict[str, Wanted]:
+def columns(spec: SplitSpec, schema: Schema) -> dict[str, RequestedColumn]:
     """The columns that the split reads, and their types."""
-    made = {name: Wanted("category") for by in ("stratify", "group", "column") if (name := getattr(spec, by))}
+    made = {name: RequestedColumn("category") for by in ("stratify", "group", "column") if (name := getattr(spec, by))}
     if spec.time is not None:
         column = schema.column(spec.time)
         numeric = column is not None and COLUMN_TYPES[column.type].numeric
-        made[spec.time] = Wanted("number" if numeric else "datetime", exact=True)
+        made[spec.time] = RequestedColumn("number" if numeric else "datetime", exact=True)
     return made
 
 

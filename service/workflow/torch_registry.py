@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, GetCoreSchemaHandler, GetJsonSchemaHandle
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from service.workflow.spec_base import FaultBudget, Specification, budget_of, counted, fault_at, shown
+from service.workflow.spec_base import FaultBudget, SpecBase, budget_of, counted, fault_at, shown
 from service.workflow.torch_errors import torch_message
 
 # How torch runs a step, and arguments that torch deprecates.
@@ -75,9 +75,7 @@ class TorchRegistry:
                 annotation = annotation | None  # torch's annotation may lack it
             fields[argument.name] = (annotation, default)
         fields |= self._own
-        return create_model(
-            name, __base__=Specification, __doc__=(cls.__doc__ or "").split("\n\n")[0].strip(), **fields
-        )
+        return create_model(name, __base__=SpecBase, __doc__=(cls.__doc__ or "").split("\n\n")[0].strip(), **fields)
 
     def parse(self, value: object, budget: FaultBudget | None = None) -> BaseModel:
         """The arguments from `{"name": …, …}`, checked by torch unless the budget forbids it.
@@ -85,7 +83,7 @@ class TorchRegistry:
         Raises:
             PydanticCustomError, ValidationError: what is wrong and what would be right.
         """
-        if isinstance(value, Specification):  # it was validated when it was made
+        if isinstance(value, SpecBase):  # it was validated when it was made
             return value
         budget = budget or FaultBudget()
         if not isinstance(value, dict) or not isinstance(value.get("name"), str):

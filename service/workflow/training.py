@@ -4,13 +4,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from service.workflow.spec_base import Specification
+from service.workflow.spec_base import SpecBase
 
 EPOCHS = 100
 BATCH_SIZE = 256
 
 
-class EarlyStopping(Specification):
+class EarlyStopping(SpecBase):
     """Ends the training when the monitored loss has not fallen for `patience` epochs, and goes back to the best."""
 
     patience: int = Field(default=20, ge=1, description="epochs without a lower loss")
@@ -18,7 +18,7 @@ class EarlyStopping(Specification):
     monitor: Literal["validation_loss", "train_loss"] = "validation_loss"
 
 
-class EMA(Specification):
+class EMA(SpecBase):
     """Keeps an exponential moving average of the weights, and uses it in their place."""
 
     decay: float = Field(default=0.999, ge=0, lt=1)
@@ -28,7 +28,7 @@ Epochs = Annotated[int, Field(ge=0, le=10_000_000)]
 BatchSize = Annotated[int, Field(ge=1)] | Literal["full"]
 
 
-class TrainingSettings(Specification):
+class TrainingSettings(SpecBase):
     """How long, in what steps, from which seed, on what."""
 
     epochs: Epochs | None = Field(default=None, description="100, or what the model's formula says")

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import Url
 
-from service.workflow.spec_base import Specification
+from service.workflow.spec_base import SpecBase
 
 LONGEST = 2048
 _ABSOLUTE = re.compile(r"https?://[^/?#@]+(?:[/?]|\Z)", re.IGNORECASE)
@@ -34,7 +34,7 @@ def _normalised(text: str) -> str:
     return url
 
 
-class WebhookSpec(Specification):
+class WebhookSpec(SpecBase):
     """Tells another service when the job has ended, however it did: a signed POST of the job."""
 
     url: Annotated[str, AfterValidator(_normalised)] = Field(

@@ -10,7 +10,7 @@ import torch
 
 from service.workflow.data.data_kind import StoredDataset
 from service.workflow.data.schema import Schema
-from service.workflow.data.table import Wanted
+from service.workflow.data.table import RequestedColumn
 from service.workflow.learn import TrainingResult, learn
 from service.workflow.resolve import Resolved, resolve
 from service.workflow.spec import TrainingSpec, parse, parse_resolved
@@ -85,7 +85,7 @@ def train(value: dict[str, Any], after_step: AfterStep | None = None, saved: Sta
     again = parse_resolved(resolved.spec.to_json())  # a trainer gets the spec as JSON
     losses: list[dict[str, float]] = []
 
-    def wanted(schema: Schema) -> Mapping[str, Wanted]:
+    def wanted(schema: Schema) -> Mapping[str, RequestedColumn]:
         return columns(again.split, schema) | resolved.signature.wanted()
 
     table = again.data.load(wanted, no_dataset, Path()).table

@@ -16,7 +16,7 @@ from service.workflow.data.read import read
 from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.schema import Misfit, Schema
 from service.workflow.data.survey import survey
-from service.workflow.data.table import Numbers, Texts, Wanted
+from service.workflow.data.table import Numbers, RequestedColumn, Texts
 from service.workflow.data.types.column_type import ColumnType, expected
 from service.workflow.data.types.evidence import Evidence
 from service.workflow.data.types.how import How
@@ -119,7 +119,7 @@ def test_it_is_inferred_surveyed_and_read_from_a_file(tmp_path: Path) -> None:
     assert (shade.type, shade.reason, shade.missing, shade.values) == ("colour", "colours", 1, [1.0, 0xFF8800])
     assert (word.type, word.misfits["colour"].cell) == ("category", "x")
     assert Schema.model_validate_json(found.schema.model_dump_json()) == found.schema
-    table = read(path, found.media_type, found.schema, {"shade": Wanted("colour")}, tmp_path)
+    table = read(path, found.media_type, found.schema, {"shade": RequestedColumn("colour")}, tmp_path)
     shades = table.columns["shade"]
     assert isinstance(shades, np.ndarray) and shades.tolist() == [0xFF8800, pytest.approx(np.nan, nan_ok=True), 1]
     asked = survey(path, "text/csv", ReadingOptions.model_validate({"types": {"shade": "category"}}))

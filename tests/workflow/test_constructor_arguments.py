@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from service.workflow import losses, optimizers, schedulers
 from service.workflow.errors import InvalidData, InvalidSpec, TrainingDiverged
-from service.workflow.model import draft_network
+from service.workflow.model import meta_network
 from service.workflow.models import KINDS
 from service.workflow.spec import parse, parse_resolved
 from service.workflow.torch_registry import TorchRegistry
@@ -79,7 +79,7 @@ def check(part: str, value: dict[str, Any]) -> None:
     try:
         parsed = parse(value)
         resolved = resolved_from(parsed)
-        draft_network(resolved.spec, resolved.signature, resolved.inputs)
+        meta_network(resolved.spec, resolved.signature, resolved.inputs)
         orjson.dumps(resolved.spec.to_json())
     except InvalidSpec as refusal:
         assert all(fault.pointer.startswith(f"/{part}") for fault in refusal.faults)

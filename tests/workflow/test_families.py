@@ -186,12 +186,12 @@ def test_a_stack_of_layers_is_told_its_sizes() -> None:
     ],
 )
 def test_layers_that_do_not_meet_are_named(stack: list[Any], pointer: int | str, says: str) -> None:
-    from service.workflow.model import draft_network
+    from service.workflow.model import meta_network
 
     with pytest.raises(InvalidSpec) as refusal:
         parsed = parse(spec("price", model={"kind": "layers", "layers": stack}))
         resolved = resolved_from(parsed)
-        draft_network(resolved.spec, resolved.signature, resolved.inputs)
+        meta_network(resolved.spec, resolved.signature, resolved.inputs)
     fault = refusal.value.faults[0]
     assert fault.pointer.startswith(f"/model/layers{'' if pointer == '' else f'/{pointer}'}")
     assert says in f"{fault.pointer} {fault.message}"

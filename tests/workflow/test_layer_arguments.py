@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from service.workflow.errors import InvalidSpec
 from service.workflow.forward_cost import measure
 from service.workflow.inspection import count
-from service.workflow.model import check_step, draft_network
+from service.workflow.model import check_step, meta_network
 from service.workflow.models import layers
 from service.workflow.spec import parse
 from tests.examples import examples
@@ -39,7 +39,7 @@ def draft(stack: list[dict[str, Any]]) -> None:
     }
     spec = parse(value)
     resolved = resolved_from(spec)
-    network = draft_network(resolved.spec, resolved.signature, resolved.inputs)
+    network = meta_network(resolved.spec, resolved.signature, resolved.inputs)
     cost = measure(network.eval(), resolved.inputs)
     if count(network) <= SMALL and cost.bytes <= SMALL and cost.work <= SMALL:
         check_step(resolved.spec, resolved.signature, resolved.inputs)

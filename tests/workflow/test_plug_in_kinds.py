@@ -7,7 +7,7 @@ import pytest
 from torch import nn
 
 from service.workflow.errors import InvalidPlugin, InvalidSpec
-from service.workflow.model import draft_network
+from service.workflow.model import meta_network
 from service.workflow.models import KINDS, ModelKind, install
 from service.workflow.models.input_shapes import InputShapes
 from service.workflow.signature import Input, Output, Signature
@@ -35,7 +35,7 @@ def test_what_it_raises_is_a_fault_of_the_spec(by: int, why: str) -> None:
     spec = resolved_from(parse(EXAMPLE)).spec
     spec = spec.model_copy(update={"model": Ratio(by=by)})
     with pytest.raises(InvalidSpec) as refused:
-        draft_network(spec, SIGNATURE, InputShapes.of_columns(1))
+        meta_network(spec, SIGNATURE, InputShapes.of_columns(1))
     (fault,) = refused.value.faults
     assert fault.pointer == "/model" and "ratio" in fault.message and why in fault.message
 
@@ -69,4 +69,4 @@ def test_a_kind_for_an_older_version_is_named_at_the_start() -> None:
 def test_a_kind_that_takes_a_number_for_its_shapes_is_a_fault_of_the_spec() -> None:
     spec = resolved_from(parse(EXAMPLE)).spec.model_copy(update={"model": Unnamed()})
     with pytest.raises(InvalidSpec, match="/model: the plug-in's kind 'unnamed' refuses this"):
-        draft_network(spec, SIGNATURE, InputShapes.of_columns(1))
+        meta_network(spec, SIGNATURE, InputShapes.of_columns(1))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.workflow.data.table import Texts, Wanted
+from service.workflow.data.table import RequestedColumn, Texts
 from service.workflow.data.types.date_formats import COUNTED, DATES, seconds, seconds_of
 from service.workflow.data.types.how import How
 from service.workflow.data.types.names import TypeName
@@ -64,7 +64,7 @@ def test_numbers_of_a_column_are_those_of_its_texts(texts: list[str], decimal: s
 )
 @settings(deadline=None, max_examples=examples(100))
 def test_numbers_of_json_at_once_are_those_one_by_one(values: list[Any]) -> None:
-    how, wanted = How(MISSING), Wanted("number", exact=True)
+    how, wanted = How(MISSING), RequestedColumn("number", exact=True)
 
     def numbers(of: list[Any]) -> list[float]:
         try:

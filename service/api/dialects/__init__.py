@@ -1,1 +1,1 @@
-"""Other servers' protocols, so that their clients change nothing but an address: each in a file of its own."""
+"""The protocols of other servers, one per file: their clients only change the URL."""

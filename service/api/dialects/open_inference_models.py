@@ -1,4 +1,4 @@
-"""What clients of the Open Inference Protocol ask beside an inference: health, metadata, the repository, statistics."""
+"""The Open Inference Protocol apart from inference: health, metadata, the model repository, statistics."""
 
 from typing import Any
 
@@ -26,9 +26,9 @@ from service.use_cases.predict import choose, served
 
 EXTENSIONS = ["binary_tensor_data", "model_repository", "model_configuration", "statistics"]
 PLATFORM = "modelwright_pytorch"
-TYPES = {"BYTES": "TYPE_STRING"}  # of a configuration, where they are not TYPE_ and the datatype
+TYPES = {"BYTES": "TYPE_STRING"}  # of a configuration; others are TYPE_ and the datatype
 STAGES = {"queue": "queue", "compute_input": "parse", "compute_infer": "forward", "compute_output": "render"}
-# What may be left out may be null, too: that is how MLServer's own types write it.
+# Optional members may be null, as MLServer's own types write them.
 INPUT_SCHEMA = {
     "type": "object",
     "properties": {
@@ -66,7 +66,7 @@ INFERENCE_EXAMPLE = {"inputs": [{"name": "x", "shape": [2, 1], "datatype": "FP32
 BODY = json_body(INFERENCE_SCHEMA, INFERENCE_EXAMPLE)
 TENSORS = file_answer("The outputs; those that are wanted as bytes follow the JSON.", "application/json", OCTETS)
 PARAMETERS = {"type": ["object", "null"]}
-# Triton's client sends no body where it has nothing to say.
+# Triton's client sends no body without parameters.
 INDEX_BODY = json_body(
     {"type": "object", "properties": {"ready": {"type": "boolean"}}}, {"ready": True}, required=False
 )
@@ -288,7 +288,7 @@ def _index(store: Store) -> list[dict[str, str]]:
 
 def _metadata(version: Version, numbers: list[int]) -> dict[str, Any]:
     signature = signature_of(version)
-    told = {
+    described_version = {
         "name": version.name,
         "versions": [str(number) for number in numbers],
         "platform": PLATFORM,
@@ -296,8 +296,10 @@ def _metadata(version: Version, numbers: list[int]) -> dict[str, Any]:
         "outputs": [_tensor(each) for each in outputs.outputs(signature)],
     }
     columns = {"inputs": [each.name for each in signature.inputs], "probabilities": outputs.columns(signature)}
-    # Values of this object are texts: the columns of the tensors that have several are lists in JSON.
-    return told | {"properties": {name: orjson.dumps(each).decode() for name, each in columns.items() if each}}
+    # The values of `properties` are texts: the names of columns are a list in JSON.
+    return described_version | {
+        "properties": {name: orjson.dumps(each).decode() for name, each in columns.items() if each}
+    }
 
 
 def _tensor(each: outputs.TensorSpec) -> dict[str, Any]:
@@ -307,7 +309,7 @@ def _tensor(each: outputs.TensorSpec) -> dict[str, Any]:
 def _configuration(version: Version) -> dict[str, Any]:
     signature = signature_of(version)
 
-    def told(each: outputs.TensorSpec) -> dict[str, Any]:
+    def described_tensor(each: outputs.TensorSpec) -> dict[str, Any]:
         return {"name": each.name, "data_type": TYPES.get(each.datatype, f"TYPE_{each.datatype}"), "dims": each.shape()}
 
     return {
@@ -315,13 +317,13 @@ def _configuration(version: Version) -> dict[str, Any]:
         "platform": PLATFORM,
         "backend": "modelwright",
         "max_batch_size": 0,  # the first dimension is part of the shapes
-        "input": [told(each) for each in outputs.inputs(signature)],
-        "output": [told(each) for each in outputs.outputs(signature)],
+        "input": [described_tensor(each) for each in outputs.inputs(signature)],
+        "output": [described_tensor(each) for each in outputs.outputs(signature)],
     }
 
 
 def _statistics(figures: PredictionFigures, name: str, number: int) -> dict[str, Any]:
-    stages = {told: _duration(figures.stage(name, number, stage)) for told, stage in STAGES.items()}
+    stages = {title: _duration(figures.stage(name, number, stage)) for title, stage in STAGES.items()}
     answers = figures.answers(name, number)
     good = sum(count for status, count in answers.items() if status < 400)
     batches = figures.stage(name, number, BATCH)

@@ -1,4 +1,4 @@
-"""A problem document said again as the clients of other servers understand it."""
+"""Converts problem documents to the errors of other servers' protocols."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,26 +6,26 @@ from typing import Any
 import orjson
 from fastapi import Response
 
-KEPT = ("Retry-After", "Allow", "WWW-Authenticate")
+KEPT_HEADERS = ("Retry-After", "Allow", "WWW-Authenticate")
 CODES = {404: "RESOURCE_DOES_NOT_EXIST", 405: "ENDPOINT_NOT_FOUND", 429: "REQUEST_LIMIT_EXCEEDED"}  # MLflow's own
 
 
 def with_error(problem: Response) -> Response:
     """`{"error": …}`, for Triton, KServe and TensorFlow Serving."""
-    return _restated(problem, lambda _, detail: {"error": detail})
+    return _converted(problem, lambda _, detail: {"error": detail})
 
 
 def with_error_code(problem: Response) -> Response:
     """`{"error_code": …, "message": …}`, for MLflow."""
-    return _restated(problem, lambda status, detail: {"error_code": _code(status), "message": detail})
+    return _converted(problem, lambda status, detail: {"error_code": _code(status), "message": detail})
 
 
-def _restated(problem: Response, say: Callable[[int, str], dict[str, Any]]) -> Response:
-    """What is wrong with a request is 400 for these clients, which do not know 422."""
+def _converted(problem: Response, document: Callable[[int, str], dict[str, Any]]) -> Response:
+    """Converts a problem document; 422 becomes 400, as these clients do not know it."""
     status = 400 if problem.status_code == 422 else problem.status_code
-    headers = {name: problem.headers[name] for name in KEPT if name in problem.headers}
-    told = say(status, orjson.loads(problem.body)["detail"])
-    return Response(orjson.dumps(told), status, headers, media_type="application/json")
+    headers = {name: problem.headers[name] for name in KEPT_HEADERS if name in problem.headers}
+    error = document(status, orjson.loads(problem.body)["detail"])
+    return Response(orjson.dumps(error), status, headers, media_type="application/json")
 
 
 def _code(status: int) -> str:
@@ -37,7 +37,7 @@ def _code(status: int) -> str:
 
 
 def described(*fields: str) -> dict[int | str, dict[str, Any]]:
-    """The refusals of a dialect as OpenAPI describes them: an object of texts."""
+    """The errors of a dialect in OpenAPI: an object with these fields, which are strings."""
     schema = {"type": "object", "properties": {each: {"type": "string"} for each in fields}, "required": list(fields)}
     content = {"application/json": {"schema": schema}}
     return {

@@ -19,11 +19,8 @@ ROUTERS = (open_inference_models, tensorflow_serving, sagemaker)
 
 
 def target_of(path: str, default_model: Reference | None) -> Target | None:
-    """The model and the dialect in which a POST to this path asks for predictions; None for every other path.
-
-    Args:
-        default_model: the model of a path that names none.
-    """
+    """The model and the dialect of a path of predictions; None for every other path. `default_model` is that of a path which
+    names none."""
     if (model := paths.model_of(path)) is not None:
         return model, NATIVE
     if (model := paths.model_of(path, open_inference.START, open_inference.END)) is not None:
@@ -34,7 +31,7 @@ def target_of(path: str, default_model: Reference | None) -> Target | None:
 
 
 def dialect_of(path: str) -> Dialect:
-    """The dialect of any path: its errors are those of that protocol."""
+    """The dialect of any path, which determines the form of its errors."""
     if path == "/v2" or path.startswith("/v2/"):
         return OPEN_INFERENCE
     if path in (INVOCATIONS, PING):
@@ -43,9 +40,9 @@ def dialect_of(path: str) -> Dialect:
 
 
 def install(app: FastAPI) -> None:
-    """Makes the errors of the app those of the dialect of their path."""
+    """Converts the errors of the app to the dialect of their path."""
     for error, handler in list(app.exception_handlers.items()):
-        if error is not WebSocketRequestValidationError:  # FastAPI's own, which answers nothing
+        if error is not WebSocketRequestValidationError:  # its handler returns no response
             app.add_exception_handler(error, _in_dialect(handler))
 
 

@@ -1,5 +1,5 @@
-"""SageMaker's container contract: `/ping` and `/invocations`, for the one model that the settings name. The same path takes
-what MLflow's scoring server takes, and errors are told as MLflow tells them; SageMaker only looks at the status."""
+"""SageMaker's container contract, `/ping` and `/invocations`, for the model that the settings name. `/invocations` is also that
+of MLflow's scoring server, whose form errors have; SageMaker only uses the status."""
 
 from typing import Any
 

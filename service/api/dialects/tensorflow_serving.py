@@ -1,4 +1,4 @@
-"""TensorFlow Serving and version 1 of KServe: `:predict`, and what their clients ask about a model."""
+"""TensorFlow Serving and version 1 of KServe: `:predict`, metadata and status of a model."""
 
 import re
 from typing import Any
@@ -33,23 +33,23 @@ router = APIRouter(
 
 
 def model_of(path: str) -> Reference | None:
-    """The model and the version or label that a prediction is asked of; None for every other path."""
+    """The model, and the version or label, of a path of predictions; None for every other path."""
     found = parts(path, START, END)
     if found is None or found[1] not in ("", "versions", "labels"):
         return None
     name, place, reference = found
-    # Digits are no label; with what stands before them they are no version either, and so are not found.
+    # Digits are not a label: with the prefix they are not found, rather than taken as a version.
     return name, f"labels/{reference}" if place == "labels" and reference.isdecimal() else reference or None
 
 
 def is_its_own(path: str) -> bool:
-    """Whether only clients of this dialect ask for this path; what they share with others is told as to those."""
+    """Whether a path is specific to this dialect; errors of paths shared with the native protocol have that one's form."""
     return _OWN.fullmatch(path) is not None
 
 
 def _decoder(headers: Headers) -> Decoder:
     kind = content_type(headers)
-    # curl calls a body this when nobody says what it is, and TensorFlow Serving's own examples say nothing.
+    # Examples of TensorFlow Serving use curl without a Content-Type, which then sends that of a form.
     if kind not in ("", JSON, "application/x-www-form-urlencoded") and not kind.endswith("+json"):
         raise UnsupportedMediaType(f"expected Content-Type: {JSON}")
     return tensorflow_serving.DECODER
@@ -129,7 +129,7 @@ def _labelled(store: Store, name: str, label: str) -> Version:
 def _metadata(version: Version) -> Response:
     signature = signature_of(version)
     taken = [outputs.TensorSpec(each.name, outputs.datatype_of(each), 1) for each in signature.inputs]
-    told = {
+    signature_def = {
         "inputs": {each.name: _tensor(each) for each in taken},
         "outputs": {each.name: _tensor(each) for each in outputs.outputs(signature)},
         "method_name": "tensorflow/serving/predict",
@@ -137,7 +137,7 @@ def _metadata(version: Version) -> Response:
     return json_response(
         {
             "model_spec": {"name": version.name, "signature_name": "", "version": str(version.number)},
-            "metadata": {"signature_def": {"signature_def": {SIGNATURE: told}}},
+            "metadata": {"signature_def": {"signature_def": {SIGNATURE: signature_def}}},
         }
     )
 

@@ -90,7 +90,9 @@ class Authorize:
         need, changes = self._needed(scope["method"], scope["path"])
         key, refused = self.check(need, scope["method"], headers)
         scope[CALLER] = key
-        _describe(scope, name, key)
+        scope.setdefault("state", {})["request_id"] = name  # for the access log, as is the key
+        if key is not None:
+            scope["state"]["key"] = key.name
         if refused is None and not changes:
             await self._app(scope, receive, reply)
             return
@@ -133,11 +135,3 @@ class Authorize:
         if key.level < need:
             return key, Forbidden(f"This needs a key with the scope {need.word}; this one has {key.level.word}.")
         return key, None
-
-
-def _describe(scope: Scope, request_id: str, key: ApiKey | None) -> None:
-    """Adds the request's id and key for the access log."""
-    state = scope.setdefault("state", {})
-    state["request_id"] = request_id
-    if key is not None:
-        state["key"] = key.name

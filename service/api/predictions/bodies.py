@@ -12,13 +12,7 @@ from service.serving.memory_budget import Share
 
 
 async def whole_body(headers: dict[bytes, bytes], receive: Receive, most: int, share: Share) -> bytes:
-    """Reads the body as it was sent.
-
-    Args:
-        headers: by name in lower case.
-        receive: of ASGI.
-        most: the limit in bytes.
-        share: takes the bytes of each piece.
+    """Reads the body as it was sent; the share takes the bytes of each piece.
 
     Raises:
         TooLarge: the body has more bytes than `most`.

@@ -21,14 +21,7 @@ Lines = list[tuple[bytes, bytes]]
 
 
 def post_request(target: Target, headers: Headers, body: bytes, share: Share | None, began: float) -> PredictionRequest:
-    """Converts a POST.
-
-    Args:
-        target: the model and the protocol.
-        headers: by name in lower case.
-        body: as `PredictionRequest` has it.
-        share: of the memory budget; None for a small body.
-        began: when the request was received, in seconds of `time.perf_counter`.
+    """Converts a POST that was received at `began`, in seconds of `time.perf_counter`.
 
     Raises:
         InvalidRequest: Request-Timeout is not a number of seconds.
@@ -82,16 +75,7 @@ def refusal(
     version: ServedVersion | None,
     began: float,
 ) -> Response:
-    """The response to a request that failed; it is counted, and written to the access log.
-
-    Args:
-        error: why it failed.
-        scope: of the request.
-        dialect: the protocol of the response.
-        figures: counts the response.
-        version: None if it is not known.
-        began: when the request was received, in seconds of `time.perf_counter`.
-    """
+    """The response to a request that failed; it is counted for the version, if that is known, and written to the access log."""
     response = dialect.refuse(answer_to(error))
     name, number = ("", 0) if version is None else (version.name, version.number)
     figures.answered(name, number, response.status_code)

@@ -15,7 +15,9 @@ from service.workflow.signature import Signature
 
 JSON, JSON_LINES = json.MEDIA_TYPE, "application/x-ndjson"
 
-Read = Callable[[bytes, Signature, bool], torch.Tensor]  # body, signature, whether values may be missing
+# Decodes a body to raw features [n, slots], or raises InvalidInstances with what is wrong, by row and column. The arguments are
+# the body, the signature, and whether values may be missing.
+Read = Callable[[bytes, Signature, bool], torch.Tensor]
 ReadQuickly = Callable[[bytes, Signature, bool], torch.Tensor | None]
 
 

@@ -15,11 +15,7 @@ READ_MEMORY = 3  # bytes of memory per byte of decompressed data: the data, the 
 
 
 def read_stream(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
-    """Decodes a stream to raw features [n, slots].
-
-    Raises:
-        InvalidInstances: the body or a value is invalid, by column and row.
-    """
+    """Decodes a stream; see `codecs.Read`."""
     arrow_messages.check_stream(body)  # polars trusts the sizes that the messages state
     with polars_called(arrow_messages.BROKEN) as polars:
         frame = polars.read_ipc_stream(body)
@@ -27,7 +23,7 @@ def read_stream(body: bytes, signature: Signature, missing_allowed: bool) -> tor
 
 
 def read_file(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
-    """Decodes a file, as `read_stream` does a stream."""
+    """Decodes a file; see `codecs.Read`."""
     arrow_messages.check_file(body)
     with polars_called(arrow_messages.BROKEN) as polars:
         frame = polars.read_ipc(body)
@@ -49,18 +45,19 @@ def memory_of_file(body: bytes) -> int:
 
 
 def write_stream(warm: Warm, answers: Array) -> bytes:
-    """Encodes the answers as a stream, in types that every Arrow library supports."""
-    import polars as pl
-
-    file = io.BytesIO()
-    answers_frame(warm.signature, answers).write_ipc_stream(file, compat_level=pl.CompatLevel.oldest())
-    return file.getvalue()
+    """Encodes the answers as a stream."""
+    return _written("write_ipc_stream", warm, answers)
 
 
 def write_file(warm: Warm, answers: Array) -> bytes:
-    """Encodes the answers as a file, in the same types."""
+    """Encodes the answers as a file."""
+    return _written("write_ipc", warm, answers)
+
+
+def _written(method: str, warm: Warm, answers: Array) -> bytes:
+    """The answers by a method of `DataFrame`, in types that every Arrow library supports."""
     import polars as pl
 
     file = io.BytesIO()
-    answers_frame(warm.signature, answers).write_ipc(file, compat_level=pl.CompatLevel.oldest())
+    getattr(answers_frame(warm.signature, answers), method)(file, compat_level=pl.CompatLevel.oldest())
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""What a codec is: a decoder from bytes to rows, and an encoder from a model's answers to bytes."""
+"""Decoders from bytes to rows, and encoders from a model's answers to bytes."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -13,8 +13,8 @@ from service.serving.warm_models import Warm
 from service.strict_json import memory_of
 
 MOST_BYTES = 64 * 2**20
-SMALL = 65_536  # bytes of a body that the event loop decodes itself, whatever is in it
-QUICK = 262_144  # bytes of a body that it decodes itself if that takes less time than a change of threads
+SMALL = 65_536  # bytes up to which the event loop decodes any body
+QUICK = 262_144  # bytes up to which it decodes a body if that is faster than a change of threads
 
 Rows = (
     torch.Tensor | list[list[float]]
@@ -25,15 +25,17 @@ Write = Callable[[ServedVersion, Warm, Array, Sequence[int]], list[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
-    """How a body becomes rows: `decode` needs no model, `read` goes on from there.
+    """Decodes a body in two steps.
 
     Args:
-        in_loop: bytes of a body up to which the event loop does both itself.
-        quick: reads what was decoded of a body of up to `QUICK` bytes, or returns None where that takes long.
-        is_quick: whether a body of up to `QUICK` bytes can be decoded in the event loop, too.
-        most: bytes that are accepted, once decompressed.
-        memory_of: about how many bytes of memory decoding a body takes beside it.
-        most_rows: about how many rows a body has at most, found without decoding it.
+        decode: parses the body, without the model.
+        read: makes rows of the result for a model.
+        in_loop: bytes of a body up to which the event loop does both.
+        quick: as `read`, for a body of up to `QUICK` bytes in the event loop; gives None if that takes long.
+        is_quick: whether the event loop may `decode` a body of up to `QUICK` bytes.
+        most: the limit on a body in bytes, once decompressed.
+        memory_of: gives about how many bytes of memory decoding a body takes beside it.
+        most_rows: gives about how many rows a body has at most, without decoding it.
     """
 
     decode: Callable[[bytes], Any]
@@ -46,7 +48,7 @@ class Decoder:
     most_rows: Callable[[bytes], int] = lambda _: 1
 
     def in_event_loop(self, body: bytes) -> Callable[[Warm, Any], Rows | None] | None:
-        """What reads this body in the event loop, once `decode` has decoded it there; None where a thread must do both."""
+        """The second step for this body in the event loop; None if a thread must do both steps."""
         if len(body) <= self.in_loop:
             return self.read
         return self.quick if len(body) <= QUICK and self.quick is not None and self.is_quick(body) else None
@@ -54,7 +56,7 @@ class Decoder:
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """How answers become the bodies of their requests."""
+    """Encodes the answers of a batch to the bodies of its requests."""
 
     media_type: str
     write: Write
@@ -62,7 +64,7 @@ class Encoder:
 
     @property
     def imports(self) -> bool:
-        """Whether `write` must import polars first, which takes so long that a thread must do it."""
+        """Whether `write` must import polars first, which takes too long for the event loop."""
         return self.by_polars and not polars_is_loaded()
 
 
@@ -75,12 +77,12 @@ def split(answers: Array, counts: Sequence[int]) -> Iterator[Array]:
 
 
 class JsonThenBytes(bytes):
-    """A body of JSON and of bytes after it."""
+    """A body of JSON and tensors as bytes after it."""
 
     json_length: int
 
 
 def polars_is_loaded() -> bool:
-    """Whether polars is imported. While another thread imports it, an import waits as long as that takes."""
+    """Whether polars is completely imported: while another thread imports it, an import would wait."""
     found = sys.modules.get("polars")
     return found is not None and not getattr(found.__spec__, "_initializing", False)

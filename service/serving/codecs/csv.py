@@ -39,11 +39,7 @@ SPACE = b" \t\r"
 
 
 def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
-    """Decodes a body to raw features [n, slots].
-
-    Raises:
-        InvalidInstances: what is wrong, by column and row.
-    """
+    """Decodes a body; see `codecs.Read`."""
     _check_size(body)
     head, rows, separator = _split_header(_in_utf8(body, signature), signature)
     names = [formulas.unescape_name(name) for name in _names(head, separator)]
@@ -117,11 +113,8 @@ def _in_utf8(body: bytes, signature: Signature) -> bytes:
                 made = made.removeprefix(codecs.BOM_UTF8)
                 return made if b"\n" in made or b"\r" not in made.rstrip() else made.replace(b"\r", b"\n")
             wrong = 1
-    raise invalid(f"line {wrong} is no text in {encodings[-1]}; UTF-8{_or_of_the_data(signature)} is expected")
-
-
-def _or_of_the_data(signature: Signature) -> str:
-    return f", or {signature.encoding} as in the data," if signature.encoding else ""
+    of_the_data = f", or {signature.encoding} as in the data," if signature.encoding else ""
+    raise invalid(f"line {wrong} is no text in {encodings[-1]}; UTF-8{of_the_data} is expected")
 
 
 def _split_header(body: bytes, signature: Signature) -> tuple[bytes, bytes, str]:

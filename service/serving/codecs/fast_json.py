@@ -53,11 +53,8 @@ class Matrix:
 
 
 def read_fast(body: bytes, signature: Signature, missing_allowed: bool = False) -> torch.Tensor | None:
-    """Parses a body in rows or columns whose values are numbers (0 and 1 for booleans), texts and nulls.
-
-    Returns:
-        Raw features [n, slots]; None if the general parser is needed.
-    """
+    """Raw features [n, slots] of a body in rows or columns whose values are numbers (0 and 1 for booleans), texts and nulls; None
+    if the general parser is needed."""
     if not signature.inputs or signature.has_missing_numbers:
         return None
     try:
@@ -177,13 +174,8 @@ def _tensor(found: Matrix, signature: Signature, missing_allowed: bool) -> torch
 
 @dataclass(frozen=True, slots=True)
 class ValueList:
-    """The values of a JSON list: float64 [n], in row-major order if it is a list of lists.
-
-    Args:
-        values: with 0 for texts and nulls.
-        width: the length of the inner lists; 0 if there are none.
-        masked: the texts and nulls; None if there are none.
-    """
+    """The values of a JSON list: float64 [n], in row-major order if it has inner lists, whose length is `width`, and 0 else. They
+    are 0 for the texts and nulls in `masked`."""
 
     values: Array
     width: int
@@ -222,17 +214,8 @@ class Cells:
 def features_of_list(
     found: ValueList, signature: Signature, missing_allowed: bool, names: list[str] | None = None
 ) -> torch.Tensor | None:
-    """Converts the values of a list to raw features [n, slots].
-
-    Args:
-        found: the rows.
-        signature: of the model.
-        missing_allowed: whether values may be missing.
-        names: of the columns; None if they are the inputs in their order.
-
-    Returns:
-        None if the general parser is needed.
-    """
+    """Converts rows to raw features [n, slots]; None if the general parser is needed. `names` are those of the columns, None if
+    these are the inputs in their order."""
     inputs = [each.name for each in signature.inputs]
     if signature.has_missing_numbers:
         return None
@@ -253,11 +236,9 @@ def features_of_list(
 def extract_lists(body: bytes, name: bytes) -> tuple[bytes, list[ValueList]] | None:
     """Replaces each list of values under a name in a document by `PLACEHOLDER`.
 
+    Returns the document and the lists; None if there are none, or if the rest of the document may have `PLACEHOLDER` or escapes.
     If the returned document is valid JSON, so was the original, as each list is valid on its own. The quotes of the name are
     never part of a text, where they would be escaped.
-
-    Returns:
-        The document and the lists; None if there are none, or if the rest of the document may have `PLACEHOLDER` or escapes.
     """
     parts, lists, done, at, misses = list[bytes](), list[ValueList](), 0, 0, 0
     key = b'"%b"' % name
@@ -313,18 +294,10 @@ def parse_list(text: bytes) -> ValueList | None:
 
 
 def parse_cells(rows: bytes, width: int, separator: bytes, texts: Collection[int]) -> Cells | None:
-    """Parses lines of cells that are JSON numbers or empty.
+    """Parses lines of `width` cells: JSON numbers or empty, and texts without quotes in the columns at the positions `texts`.
+    None if a line has another form.
 
-    Everything else is overwritten with spaces, together with the separator after it, so that a JSON list of numbers remains.
-
-    Args:
-        rows: the lines.
-        width: cells in each.
-        separator: one byte.
-        texts: positions of the columns whose cells are texts without quotes.
-
-    Returns:
-        None if a line has another form.
+    Everything but numbers is overwritten with spaces, together with the separator after it: a JSON list of numbers remains.
     """
     if b'"' in rows or b"\r" in rows or not rows:
         return None

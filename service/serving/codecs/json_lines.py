@@ -20,28 +20,22 @@ FEW = 4096  # the most lines of a body that the event loop decodes
 
 
 def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
-    """Decodes lines to raw features [n, slots]. Empty lines are skipped.
-
-    Raises:
-        InvalidInstances: what is wrong, by row and column.
-    """
+    """Decodes lines, of which empty ones are skipped; see `codecs.Read`."""
     text = body.removeprefix(BOM).strip(SPACE)
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n")
     count = text.count(b"\n") + 1
     if (found := _numbers(text, count, signature)) is not None:
         return found
-    width = len(signature.inputs)
-    read = _at_once(text, count)
-    if read is None:
-        lines = content(text, count)
-        check_rows(len(lines), width)
+    if (read := _at_once(text, count)) is None:
+        lines = _non_empty(text, count)
+        check_rows(len(lines), len(signature.inputs))
         read = [_row(line, at) for at, line in enumerate(lines)]
-    check_rows(len(read), width)
+    check_rows(len(read), len(signature.inputs))
     return from_rows(signature, read, missing_allowed, 0)
 
 
-def content(text: bytes, count: int) -> list[bytes]:
+def _non_empty(text: bytes, count: int) -> list[bytes]:
     """The lines that are not empty, stripped; `count` is the number of all lines.
 
     Raises:
@@ -68,11 +62,9 @@ def rows(lines: list[bytes], signature: Signature, missing_allowed: bool, first:
     if not first:
         lines = [lines[0].removeprefix(BOM), *lines[1:]]
     text = b"\n".join(lines)
-    found = _numbers(text, len(lines), signature)
-    if found is not None:
+    if (found := _numbers(text, len(lines), signature)) is not None:
         return found
-    read = _at_once(text, len(lines))
-    if read is None:
+    if (read := _at_once(text, len(lines))) is None:
         read = [_row(line, first + at) for at, line in enumerate(lines)]
     return from_rows(signature, read, missing_allowed, first)
 

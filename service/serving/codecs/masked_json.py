@@ -149,19 +149,8 @@ def columns(
     missing_allowed: bool,
     most: float,
 ) -> dict[str, Numbers | Texts] | None:
-    """Converts each column for its input.
-
-    Args:
-        values: float64 [n, inputs].
-        cells: int32 [n, inputs], as `Mask.cells`.
-        texts: the distinct texts of each column.
-        inputs: of the signature.
-        missing_allowed: whether values may be missing.
-        most: the largest number.
-
-    Returns:
-        The columns by name; None if any value needs the general parser, which reports what is wrong with it.
-    """
+    """Converts each column for its input: `values` float64 [n, inputs], `cells` int32 [n, inputs] as `Mask.cells`, and the
+    distinct texts of each column. None if any value needs the general parser, which reports what is wrong with it."""
     if not (values.min() >= -most and values.max() <= most) or (not missing_allowed and (cells == A_NULL).any()):
         return None
     numbers = np.where(cells == A_NULL, np.nan, values)

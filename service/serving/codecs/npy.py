@@ -23,11 +23,7 @@ _NATIVE = {np.dtype(each).str: each for each in (np.float32, np.float64)}  # any
 
 
 def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
-    """Decodes an array to raw features [n, slots].
-
-    Raises:
-        InvalidInstances: what is wrong, by column and row.
-    """
+    """Decodes an array; see `codecs.Read`."""
     width = len(signature.inputs)
     for each in signature.inputs:
         if each.type not in ("number", "boolean"):

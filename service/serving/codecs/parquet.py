@@ -15,11 +15,7 @@ SMALL = 2**20  # bytes of the pages, once decompressed
 
 
 def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
-    """Decodes a file to raw features [n, slots].
-
-    Raises:
-        InvalidInstances: the file or a value is invalid, by column and row.
-    """
+    """Decodes a file; see `codecs.Read`."""
     parquet_pages.check(body)
     return _read(body, signature, missing_allowed)
 

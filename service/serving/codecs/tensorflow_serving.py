@@ -33,13 +33,8 @@ NESTED = frozenset((list, dict))
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A decoded request.
-
-    Args:
-        body: a document for `read_envelope`; or a large body, or the list in it, for the fast parser.
-        columns: whether the request has columns, which are answered by columns.
-        whole: the received body, for the general parser if the fast one fails; None for a document.
-    """
+    """A document for `read_envelope`; or a large body, or the list in it, for the fast parser, with the `whole` body for the
+    general parser if the fast one fails. Columns are answered by columns."""
 
     body: Any
     columns: bool

@@ -6,11 +6,11 @@ from pydantic import Discriminator, Field, Tag, field_validator
 
 from service.workflow.data.data_kind import DataKind
 from service.workflow.data.types.names import ListedName, Name, TypeName, type_names
-from service.workflow.spec_base import COUNTED, Specification
+from service.workflow.spec_base import COUNTED, SpecBase
 from service.workflow.tasks import Task
 
 
-class Feature(Specification):
+class Feature(SpecBase):
     """How a feature's values are read."""
 
     type: TypeName | Literal["text", "image"]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from service.workflow.data.schema import Schema
-from service.workflow.data.table import Table, Wanted
-from service.workflow.spec_base import Specification
+from service.workflow.data.table import RequestedColumn, Table
+from service.workflow.spec_base import SpecBase
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class StoredDataset:
 
 
 FindDataset = Callable[[str, int | None], StoredDataset]  # by name and version; the newest version for None
-ChooseColumns = Callable[[Schema], Mapping[str, Wanted]]
+ChooseColumns = Callable[[Schema], Mapping[str, RequestedColumn]]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class LoadedData:
     source: dict[str, Any]
 
 
-class DataKind(Specification):
+class DataKind(SpecBase):
     """A kind of data. To add one: a subclass in a file of its own, with `kind: Literal[…]`, and its name in the union `Data`
     of `spec.py`."""
 

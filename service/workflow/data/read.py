@@ -11,7 +11,7 @@ from service.workflow.data.cell import cell
 from service.workflow.data.formats import NAMES, open_table
 from service.workflow.data.native_errors import is_native, native_errors
 from service.workflow.data.schema import Schema, how_of
-from service.workflow.data.table import Numbers, Table, Texts, Wanted
+from service.workflow.data.table import Numbers, RequestedColumn, Table, Texts
 from service.workflow.data.types.how import How
 from service.workflow.data.types.names import TypeName
 from service.workflow.data.types.registry import COLUMN_TYPES
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def read(path: Path, media_type: str, schema: Schema, wanted: Mapping[str, Wanted], scratch: Path) -> Table:
+def read(path: Path, media_type: str, schema: Schema, wanted: Mapping[str, RequestedColumn], scratch: Path) -> Table:
     """The wanted columns of a surveyed file. Temporary files are below `scratch`.
 
     Raises:
@@ -52,7 +52,7 @@ def read(path: Path, media_type: str, schema: Schema, wanted: Mapping[str, Wante
 
 
 def batches(
-    path: Path, media_type: str, schema: Schema, wanted: Mapping[str, Wanted], scratch: Path
+    path: Path, media_type: str, schema: Schema, wanted: Mapping[str, RequestedColumn], scratch: Path
 ) -> "Iterator[dict[str, pl.Series]]":
     """The wanted columns in batches, as floats or texts.
 
@@ -121,7 +121,7 @@ def _first_refused(series: "pl.Series", kind: TypeName, how: How) -> int:
     return low
 
 
-def _is_plain(schema: Schema, name: str, wanted: Wanted) -> bool:
+def _is_plain(schema: Schema, name: str, wanted: RequestedColumn) -> bool:
     column = schema.column(name)
     numeric = COLUMN_TYPES[wanted.type].numeric
     return numeric and column is not None and column.type == wanted.type and column.plain

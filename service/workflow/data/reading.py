@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from service.workflow.data.types.date_formats import check_format
 from service.workflow.data.types.names import ListedName, TypeName
-from service.workflow.spec_base import COUNTED, Specification
+from service.workflow.spec_base import COUNTED, SpecBase
 
 Separator = Annotated[str, Field(min_length=1, max_length=1)]
 Word = Annotated[str, Field(max_length=256), COUNTED]
@@ -21,7 +21,7 @@ INFINITE_WORDS = frozenset(
 )
 
 
-class ReadingOptions(Specification):
+class ReadingOptions(SpecBase):
     """Options for reading a file. What is left out is detected."""
 
     separator: Separator | None = Field(default=None, description="what stands between two cells of a line")

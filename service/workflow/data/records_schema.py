@@ -9,7 +9,7 @@ from service.workflow.data.formats.records import columns_of, gather
 from service.workflow.data.infer import Inferred, evidence_for, infer
 from service.workflow.data.reading import Reading, ReadingOptions
 from service.workflow.data.schema import MOST_VALUES_KEPT, Column, Schema
-from service.workflow.data.table import Texts, Wanted
+from service.workflow.data.table import RequestedColumn, Texts
 from service.workflow.data.types.how import How
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.data.values import column
@@ -33,7 +33,7 @@ def schema_of(records: Sequence[Mapping[str, Any]], names: list[str]) -> Schema:
 def _column(name: str, values: Sequence[Any], inferred: Inferred, reading: Reading) -> Column:
     how = How(frozenset(reading.missing), date_format=inferred.date_format)
     assert inferred.type != "unsupported"  # noqa: S101 - the records of a spec hold only scalars
-    kind, read = COLUMN_TYPES[inferred.type], column(values, Wanted(inferred.type, exact=True), how)
+    kind, read = COLUMN_TYPES[inferred.type], column(values, RequestedColumn(inferred.type, exact=True), how)
     if isinstance(read, Texts):
         present = read.codes[read.codes >= 0]
         by_text = sorted(zip(read.values, np.bincount(present, minlength=len(read.values)).tolist(), strict=True))

@@ -43,7 +43,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RequestedColumn:
     """How a column is to be read. What a model must hit is kept in full precision, what it learns from in float32."""
 
     type: TypeName

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from service.workflow.data.table import Numbers, Texts, Wanted
+from service.workflow.data.table import Numbers, RequestedColumn, Texts
 from service.workflow.data.types.how import PLAIN, How
 from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import InvalidData
@@ -22,7 +22,7 @@ class InvalidValue(InvalidData):
         self.row = row
 
 
-def column(values: Sequence[Any], wanted: Wanted, how: How = PLAIN) -> Numbers | Texts:
+def column(values: Sequence[Any], wanted: RequestedColumn, how: How = PLAIN) -> Numbers | Texts:
     """A column from values, with None for a missing one. `how` says how texts are read.
 
     Raises:

@@ -6,11 +6,11 @@ from typing import Any, ClassVar, Self
 from torch import nn
 
 from service.workflow.models.input_shapes import InputShapes
-from service.workflow.spec_base import Specification
+from service.workflow.spec_base import SpecBase
 from service.workflow.tasks import Task
 
 
-class ModelKind(Specification):
+class ModelKind(SpecBase):
     """A kind of model. To add one: a subclass in a file of its own, with `kind: Literal[…]`, and a line in the table `KINDS`;
     or, in another package, an entry point in the group `modelwright.models`."""
 
