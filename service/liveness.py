@@ -1,5 +1,7 @@
-"""Heartbeats of child processes: one a second; after five seconds without one a child is killed. The duration of its whole
-work is limited elsewhere."""
+"""Liveness of child processes: they send a heartbeat once a second, and are killed after five seconds without one.
+
+How long their whole work may take is another matter, and bounded elsewhere.
+"""
 
 import contextlib
 import ctypes
@@ -12,19 +14,19 @@ import time
 import psutil
 
 BEAT = 1.0  # seconds between two heartbeats
-SILENCE = 5.0  # seconds without one after which a process counts as hanging
-LOOK = 0.5  # seconds between two checks by a parent
+SILENCE = 5.0  # seconds without one after which a process is taken to stand still
+LOOK = 0.5  # seconds between two looks of a parent
 PR_SET_PDEATHSIG = 1
 
 
 class Liveness:
-    """The heartbeats of a child process, as its parent sees them.
+    """What a parent knows of a child's heartbeats.
 
-    Only time in which the parent itself was running counts: while it is stopped it cannot read heartbeats.
+    Only time in which the parent itself was running counts: while it was stopped it could not read heartbeats.
 
     Args:
-        pid: of a child whose native code may hold the interpreter lock, so that it sends no heartbeats: using CPU time then
-            counts as a sign of life. None for a child without such code.
+        pid: of a child that may be busy in native code, which delays heartbeats: then using the processor counts as one.
+            None for a child that is never that busy.
         silence: seconds without a heartbeat after which it stands still; `SILENCE` if None.
     """
 
@@ -35,11 +37,11 @@ class Liveness:
         self._looked = time.monotonic()
 
     def heard(self) -> None:
-        """Call when a heartbeat or a message has arrived."""
+        """The child has sent something."""
         self._silent, self._looked = 0.0, time.monotonic()
 
     def stands_still(self) -> bool:
-        """Whether the child has shown no sign of life for `SILENCE` seconds. Call it at least every second."""
+        """Whether its heartbeats have stopped for so long. To be called at least once a second."""
         now = time.monotonic()
         self._silent += min(now - self._looked, 2 * LOOK)
         self._looked = now
@@ -49,7 +51,7 @@ class Liveness:
 
 
 def beat(descriptor: int) -> None:
-    """Starts a thread that writes a heartbeat to the pipe every second, and ends this process if the pipe is closed."""
+    """Sends a heartbeat there once a second from now on, from a thread, and ends this process once nobody reads them."""
     os.set_blocking(descriptor, False)
 
     def each_second() -> None:
@@ -65,7 +67,7 @@ def beat(descriptor: int) -> None:
 
 
 def die_with(parent: int) -> None:
-    """On Linux, has the kernel kill this process when its parent ends."""
+    """Asks Linux to kill this process when its parent ends, however it ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:

@@ -15,8 +15,8 @@ from service.api.holder import Holder
 from service.api.pools import Pools
 from service.jobs.feed import Feed
 from service.jobs.journal import Journal
+from service.model_reference import ModelReference
 from service.serving.memory_budget import MemoryBudget
-from service.serving.prediction import Reference
 from service.serving.warm_models import WarmModels
 from service.telemetry.metrics import Metrics
 from service.use_cases.artifacts import Artifacts
@@ -41,7 +41,7 @@ class Services:
     drain: Callable[[], None]  # ends long waits and starts no more trainings, before a stop; also from a signal handler
     warm: WarmModels
     current: VersionResolver
-    default_model: Reference | None  # the model that `/invocations` predicts with
+    default_model: ModelReference | None  # the model that `/invocations` predicts with
     temporary: Path
     plots: Artifacts
     exports: Artifacts

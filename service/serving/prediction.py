@@ -4,13 +4,12 @@ from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from service.model_reference import ModelReference
 from service.serving.bounded_threads import Disconnected
 from service.serving.codecs.codec import Decoder, Encoder
 from service.serving.memory_budget import Share
 from service.serving.pending_prediction import StageObserver
 from service.serving.served_version import ServedVersion
-
-Reference = tuple[str, str | None]  # a model's name, and a version's number, an alias, `latest` or None
 
 
 @dataclass(slots=True)
@@ -32,7 +31,7 @@ class PredictionRequest:
         version: the version that predicts, once it is resolved.
     """
 
-    model: Reference
+    model: ModelReference
     decoder: Decoder
     encoder: Callable[[Any], Encoder]
     body: bytes

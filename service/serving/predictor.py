@@ -9,13 +9,14 @@ from typing import Any, Protocol, TypeVar
 
 import torch
 
+from service.model_reference import ModelReference
 from service.serving.bounded_threads import BoundedThreads, wait_for
 from service.serving.codecs.codec import Decoder, Encoder, Rows
 from service.serving.errors import AnswerTooLarge, DeadlineExceeded, Overloaded
 from service.serving.forward import Array, forward
 from service.serving.micro_batches import MicroBatches, Observe
 from service.serving.pending_prediction import PendingPrediction, Waiter
-from service.serving.prediction import PredictionRequest, PredictionResult, Reference
+from service.serving.prediction import PredictionRequest, PredictionResult
 from service.serving.served_version import ServedVersion
 from service.serving.stream import Stream
 from service.serving.warm_models import Warm, WarmModels
@@ -29,13 +30,13 @@ T = TypeVar("T")
 class Resolver(Protocol):
     """Finds the version that a reference means."""
 
-    def known(self, model: Reference) -> ServedVersion | None:
+    def known(self, model: ModelReference) -> ServedVersion | None:
         """The version if it is known and fresh. Does not block."""
 
-    def last_known(self, model: Reference) -> ServedVersion | None:
+    def last_known(self, model: ModelReference) -> ServedVersion | None:
         """The version that the last look-up found. Does not block."""
 
-    def look_up(self, model: Reference) -> ServedVersion:
+    def look_up(self, model: ModelReference) -> ServedVersion:
         """The version in the store. May block, and raise."""
 
 
@@ -66,7 +67,7 @@ class Predictor:
         self._batches = batches
         self._observe = observe
         self._threads = BoundedThreads(most_waiting)
-        self._look_ups: dict[Reference, tuple[float, asyncio.Future[ServedVersion]]] = {}
+        self._look_ups: dict[ModelReference, tuple[float, asyncio.Future[ServedVersion]]] = {}
 
     def close(self) -> None:
         """Cancels the work that has not started, and starts no more."""
@@ -189,7 +190,7 @@ class Predictor:
         encoder, warm = request.encoder(decoded), await self._warm(request)
         return encoder, warm, await self._run(request, lambda: decoder.read(warm, decoded))
 
-    def _end_look_up(self, model: Reference) -> None:
+    def _end_look_up(self, model: ModelReference) -> None:
         look_up = self._look_ups.pop(model)[1]
         if not look_up.cancelled():
             look_up.exception()  # asyncio logs an exception that nothing has retrieved

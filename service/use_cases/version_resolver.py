@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from model_store import Version
 from model_store.errors import NotFound, StoreError
-from service.serving.prediction import Reference
+from service.model_reference import ModelReference
 from service.serving.served_version import ServedVersion
 from service.use_cases.predict import served
 
@@ -60,8 +60,8 @@ class VersionResolver:
         self._pin_models = pin
         self._now = now
         self._most = most
-        self._pointers: dict[Reference, _Pointer] = {}
-        self._of: dict[str, set[Reference]] = {}
+        self._pointers: dict[ModelReference, _Pointer] = {}
+        self._of: dict[str, set[ModelReference]] = {}
         self._changed: dict[str, int] = {}  # the ticket of this process's last change, the newest last
         self._published: dict[str, int] = {}
         self._tickets = itertools.count(1)
@@ -70,7 +70,7 @@ class VersionResolver:
     def __len__(self) -> int:
         return len(self._pointers)
 
-    def known(self, key: Reference) -> ServedVersion | None:
+    def known(self, key: ModelReference) -> ServedVersion | None:
         """The version if its look-up is still valid."""
         pointer = self._pointers.get(key)
         if pointer is None:
@@ -78,12 +78,12 @@ class VersionResolver:
         pointer.used = now = self._now()
         return pointer.version if now - pointer.checked < FRESH else None
 
-    def last_known(self, key: Reference) -> ServedVersion | None:
+    def last_known(self, key: ModelReference) -> ServedVersion | None:
         """The version of the last look-up."""
         pointer = self._pointers.get(key)
         return None if pointer is None else pointer.version
 
-    def look_up(self, key: Reference) -> ServedVersion:
+    def look_up(self, key: ModelReference) -> ServedVersion:
         """The version in the store, or the last known one while the store cannot be read.
 
         Raises:
@@ -142,7 +142,7 @@ class VersionResolver:
                 if name in self._of:
                     self._published[name] = max(number, self._published.get(name, 0))
 
-    def _find(self, key: Reference, before: _Pointer | None) -> ServedVersion:
+    def _find(self, key: ModelReference, before: _Pointer | None) -> ServedVersion:
         version = served(self._choose(*key))
         if before is None or version == before.version:
             return version
@@ -157,7 +157,7 @@ class VersionResolver:
             raise
         return version
 
-    def _keep(self, key: Reference, ticket: int, version: ServedVersion | None, checked: float) -> bool:
+    def _keep(self, key: ModelReference, ticket: int, version: ServedVersion | None, checked: float) -> bool:
         """Keeps the result of a look-up. Returns False if this process has changed the model since the look-up began."""
         with self._lock:
             if ticket < self._changed.get(key[0], 0):
@@ -184,7 +184,7 @@ class VersionResolver:
                 self._pin()
         return True
 
-    def _forget(self, key: Reference) -> None:
+    def _forget(self, key: ModelReference) -> None:
         if self._pointers.pop(key, None) is not None:
             self._of[key[0]].discard(key)
             if not self._of[key[0]]:

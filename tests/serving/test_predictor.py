@@ -11,10 +11,11 @@ import orjson
 import pytest
 import torch
 
+from service.model_reference import ModelReference
 from service.serving.codecs import DECODERS, ENCODERS, JSON, JSON_LINES
 from service.serving.errors import ClientGone, DeadlineExceeded, Overloaded
 from service.serving.micro_batches import MicroBatches
-from service.serving.prediction import PredictionRequest, PredictionResult, Reference
+from service.serving.prediction import PredictionRequest, PredictionResult
 from service.serving.predictor import Predictor
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm, WarmModels
@@ -30,7 +31,7 @@ class World:
     """One version `m`, and how often it was looked up and loaded. `open` lets look-ups and loads go on."""
 
     def __init__(self, most_waiting: int = 100) -> None:
-        self.looked_up: list[Reference] = []
+        self.looked_up: list[ModelReference] = []
         self.loaded: list[ServedVersion] = []
         self.open = threading.Event()
         self.open.set()
@@ -38,13 +39,13 @@ class World:
         batches = MicroBatches(light=10**9, threads=1, places=100, observe=lambda *_: None)
         self.predictor = Predictor(self, self.load, self.models, batches, lambda *_: None, most_waiting)
 
-    def known(self, model: Reference) -> ServedVersion | None:
+    def known(self, model: ModelReference) -> ServedVersion | None:
         return DOUBLES if model in self.looked_up and self.open.is_set() else None
 
-    def last_known(self, model: Reference) -> ServedVersion | None:
+    def last_known(self, model: ModelReference) -> ServedVersion | None:
         return None
 
-    def look_up(self, model: Reference) -> ServedVersion:
+    def look_up(self, model: ModelReference) -> ServedVersion:
         self.looked_up.append(model)
         self.open.wait(60)
         if model[0] != "m":
@@ -58,7 +59,7 @@ class World:
 
 def request(body: bytes = ONE, media_type: str = JSON, **about: Any) -> PredictionRequest:
     encoder = ENCODERS[media_type]
-    return PredictionRequest(("m", None), DECODERS[media_type], lambda _: encoder, body, None, **about)
+    return PredictionRequest(ModelReference("m"), DECODERS[media_type], lambda _: encoder, body, None, **about)
 
 
 def test_a_cold_model_is_looked_up_once_and_loaded_once_for_all_that_wait() -> None:
@@ -135,7 +136,7 @@ def test_no_more_wait_for_a_thread_than_may() -> None:
         while not world.looked_up:
             await asyncio.sleep(0)
         other = request()
-        other.model = ("m", "2")
+        other.model = ModelReference("m", "2")
         with pytest.raises(Overloaded):
             await world.predictor.predict(other)
         world.open.set()

@@ -7,12 +7,13 @@ import pytest
 
 from model_store import Store, Version
 from model_store.errors import NameNotFound, StoreError, Unavailable, VersionCorrupt, VersionNotFound
+from service.model_reference import ModelReference
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import WarmModels
 from service.use_cases import predict
 from service.use_cases.version_resolver import AGAIN, FRESH, MOST, VersionResolver
 
-KEY = ("m", None)
+KEY = ModelReference("m")
 
 
 class World:
@@ -83,7 +84,7 @@ def test_while_the_store_is_away_memory_answers(world: World) -> None:
     assert world.current.look_up(KEY).number == 1
     assert world.current.known(KEY) is not None
     with pytest.raises(Unavailable):
-        world.current.look_up(("other", None))
+        world.current.look_up(ModelReference("other", None))
 
 
 def test_a_damaged_version_does_not_become_current(world: World) -> None:
@@ -131,9 +132,9 @@ def test_a_look_that_began_before_a_change_cannot_undo_it(world: World) -> None:
 def test_names_that_are_not_there_take_no_memory(world: World) -> None:
     for number in range(100):
         with pytest.raises(StoreError):
-            world.current.look_up((f"n{number}", None))
+            world.current.look_up(ModelReference(f"n{number}", None))
         with pytest.raises(VersionNotFound):
-            world.current.look_up(("m", f"a{number}"))
+            world.current.look_up(ModelReference("m", f"a{number}"))
     assert len(world.current) == 0
 
 
@@ -143,6 +144,6 @@ def test_what_is_remembered_is_bounded(tmp_path: Path) -> None:
     for number in range(30):
         world.publish()
         world.time += 1
-        world.current.look_up(("m", str(number + 1)))
+        world.current.look_up(ModelReference("m", str(number + 1)))
     assert len(world.current) <= 10
-    assert world.current.last_known(("m", "30")) is not None
+    assert world.current.last_known(ModelReference("m", "30")) is not None

@@ -13,12 +13,12 @@ from service.api.dialects.tensorflow_serving import TENSORFLOW_SERVING
 from service.api.predictions import paths
 from service.api.predictions.dialect import Dialect, Target
 from service.api.predictions.negotiation import NATIVE
-from service.serving.prediction import Reference
+from service.model_reference import ModelReference
 
 ROUTERS = (open_inference_models, tensorflow_serving, sagemaker)
 
 
-def target_of(path: str, default_model: Reference | None) -> Target | None:
+def target_of(path: str, default_model: ModelReference | None) -> Target | None:
     """The model and the dialect of a path of predictions; None for every other path. `default_model` is that of a path which
     names none."""
     if (model := paths.model_of(path)) is not None:

@@ -17,10 +17,10 @@ from service.api.predictions.paths import parts
 from service.api.routing import PredictRoute
 from service.api.schemas.bodies import exactly_one, json_body
 from service.api.schemas.prediction import INSTANCES_EXAMPLE, INSTANCES_SCHEMA
+from service.model_reference import ModelReference
 from service.serving.codecs import JSON, outputs, tensorflow_serving
 from service.serving.codecs.codec import Decoder
 from service.serving.codecs.tensorflow_serving import SIGNATURE
-from service.serving.prediction import Reference
 from service.use_cases.open_model import signature_of
 from service.use_cases.predict import choose
 
@@ -32,14 +32,15 @@ router = APIRouter(
 )
 
 
-def model_of(path: str) -> Reference | None:
+def model_of(path: str) -> ModelReference | None:
     """The model, and the version or label, of a path of predictions; None for every other path."""
     found = parts(path, START, END)
     if found is None or found[1] not in ("", "versions", "labels"):
         return None
     name, place, reference = found
     # Digits are not a label: with the prefix they are not found, rather than taken as a version.
-    return name, f"labels/{reference}" if place == "labels" and reference.isdecimal() else reference or None
+    unknown = place == "labels" and reference.isdecimal()
+    return ModelReference(name, f"labels/{reference}" if unknown else reference or None)
 
 
 def is_its_own(path: str) -> bool:

@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi import Response
 
+from service.model_reference import ModelReference
 from service.serving.codecs.codec import Decoder, Encoder
-from service.serving.prediction import Reference
 
 Headers = dict[bytes, bytes]
 
@@ -29,7 +29,7 @@ class Dialect:
     json_length: bytes = b""
 
 
-Target = tuple[Reference, Dialect]  # the requested model, and the protocol
+Target = tuple[ModelReference, Dialect]  # the requested model, and the protocol
 
 
 def content_type(headers: Headers) -> str:

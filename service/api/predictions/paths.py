@@ -1,6 +1,6 @@
 """Paths of predictions."""
 
-from service.serving.prediction import Reference
+from service.model_reference import ModelReference
 
 START, END = "/v1/models/", "/predictions"
 
@@ -19,7 +19,7 @@ def parts(path: str, start: str, end: str) -> tuple[str, str, str] | None:
     return (name, rest[0], rest[1]) if len(rest) == 2 and name and rest[1] else None
 
 
-def model_of(path: str, start: str = START, end: str = END) -> Reference | None:
+def model_of(path: str, start: str = START, end: str = END) -> ModelReference | None:
     """The model of a path `{start}{name}{end}` or `{start}{name}/versions/{version}{end}`; None for every other path."""
     found = parts(path, start, end)
-    return (found[0], found[2] or None) if found is not None and found[1] in ("", "versions") else None
+    return ModelReference(found[0], found[2] or None) if found is not None and found[1] in ("", "versions") else None
