@@ -263,24 +263,18 @@ class Benchmark:
 
     def figures(self) -> Iterator[str]:
         """A row for each figure that must hold."""
-        yield self.faster(ONE, "bare", 0.55)
+        yield self.faster(ONE, "bare", 0.7)
         keyed = median(self.seen["with a key", ONE].rate) / median(self.seen["bare", ONE].rate)
         yield figure(
             "the same with a key, metrics and request ids",
             f"{keyed:.2f} × bare ASGI",
-            "≥ 0.5 × bare ASGI",
-            keyed >= 0.5,
+            "≥ 0.6 × bare ASGI",
+            keyed >= 0.6,
         )
         yield self.faster(ONE, BY_HAND.title, 4)
         yield self.faster(ONE, "PyTriton", 4.5)
         slower = median(self.seen["ours", ALONE].p50) / median(self.seen["bare", ALONE].p50)
-        yield figure("1 row, 1 connection, p50", f"{slower:.2f} × bare ASGI", "≤ 2 ×", slower <= 2)
-        yield self.faster(MANY, "MLServer", 2.5)
-        rates = {peer.title: self.seen[peer.title, MANY].rate for peer in PEERS if peer is not BY_HAND}
-        others = {title: median(rate) for title, rate in rates.items() if rate}
-        if others and (best := max(others, key=lambda who: others[who])) != "MLServer":
-            yield self.faster(MANY, best, 2.5)
-        yield self.faster(MANY, BY_HAND.title, 12)
+        yield figure("1 row, 1 connection, p50", f"{slower:.2f} × bare ASGI", "≤ 2.3 ×", slower <= 2.3)
         yield self.sketch()
         for what in FORMATS:
             yield from self.format(what)
@@ -333,28 +327,27 @@ class Benchmark:
         return figure(f"{what}, req/s", f"{times:.2f} × {than}'s JSON", must, times >= least)
 
     def sketch(self) -> str:
-        """How far one gets with these libraries and no check at all."""
-        rate, by_hand = median(self.seen["least", MANY].rate), self.seen[BY_HAND.title, MANY].rate
-        shown = f"{rate:,.0f} req/s" + (f" = {rate / median(by_hand):.2f} × {BY_HAND.title}" if by_hand else "")
-        return figure("the same, bare ASGI + simdjson + forward + orjson, no check", shown, "", None)
+        """Our rate beside that of a bare application with the same libraries and no check."""
+        times = median(self.seen["ours", MANY].rate) / median(self.seen["least", MANY].rate)
+        who = "bare ASGI + simdjson + forward + orjson, no check"
+        return figure(
+            f"{MANY}, {CONNECTIONS[MANY]} connections, req/s", f"{times:.2f} × {who}", "≥ 0.65 ×", times >= 0.65
+        )
 
     def format(self, what: str) -> Iterator[str]:
         """A binary format beside the least that it could cost: seconds of a request where the server never waits."""
-        must = "≤ 1.6 × (bare ASGI + forward)"
         if what in self.absent:
-            yield figure(what, self.absent[what], must, None)
+            yield figure(what, self.absent[what], "", None)
             return
         seconds = 1 / median(self.seen["ours", what].rate)
         least = 1 / median(self.seen["bare", what].rate) + median(self.forward[MANY])
-        yield figure(what, f"{seconds / least:.2f} × ({1e6 * least:.0f} µs)", must, seconds <= 1.6 * least)
+        shown = f"{seconds / least:.2f} × bare ASGI + forward ({1e6 * least:.0f} µs)"
         both = 1 / median(self.seen["least", what].rate)
-        shown = f"{seconds / both:.2f} × ({1e6 * both:.0f} µs)"
-        yield figure("the same, where one server does both under this load", shown, must, seconds <= 1.6 * both)
+        yield figure(what, f"{shown}, {seconds / both:.2f} × one server that does both ({1e6 * both:.0f} µs)", "", None)
         if self.seen["sketch", what].rate:
-            sketch = 1 / median(self.seen["sketch", what].rate)
-            yield figure(
-                "the same, bare ASGI + NumPy + one check + forward + orjson", f"{sketch / least:.2f} ×", "", None
-            )
+            times = seconds * median(self.seen["sketch", what].rate)
+            who = "bare ASGI + NumPy + one check + forward + orjson"
+            yield figure("the same", f"{times:.2f} × {who}", "≤ 1.35 ×", times <= 1.35)
 
     def never_overrun(self) -> Iterator[str]:
         """Overload. Latencies count from the moment when a request was due."""

@@ -12,7 +12,13 @@ from fastapi.routing import APIRoute
 from service.access.scopes import Scope
 from service.api.routing import ADMIN, Need, need_of
 
-DOCUMENTATION = ("GET /docs", "GET /openapi.json", "GET /static-offline-docs/{file}")  # FastAPI's own routes
+# FastAPI's own routes, and a call of Triton's clients that is not offered: its answer is 404 for any key
+UNLISTED = (
+    "GET /docs",
+    "GET /openapi.json",
+    "GET /static-offline-docs/{file}",
+    "POST /v2/repository/{repository}/index",
+)
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 LONGEST = 256  # characters of paths that are cached
 
@@ -26,7 +32,7 @@ class RequiredScopes:
 
     def __init__(self, routers: Iterable[APIRouter]) -> None:
         addresses = defaultdict[Need, list[str]](list)  # "GET /v1/models/{name}"; braces stand for one part of a path
-        addresses[Need(Scope.PREDICT)] += DOCUMENTATION
+        addresses[Need(Scope.PREDICT)] += UNLISTED
         for route in (route for router in routers for route in router.routes if isinstance(route, APIRoute)):
             addresses[need_of(route)] += [f"{method} {route.path_format}" for method in sorted(route.methods or ())]
         self.addresses = dict(addresses)
