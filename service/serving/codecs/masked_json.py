@@ -24,14 +24,8 @@ _WORD_MASKS = np.array([(1 << 8 * size) - 1 for size in range(9)], np.dtype("<u8
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """The texts and nulls that were masked.
-
-    Args:
-        texts: the distinct texts.
-        places: of each text, the number of commas before it: its position among the flattened values if no list is empty.
-        codes: of each text, its position in `texts`.
-        nulls: as `places`, of each null.
-    """
+    """The distinct `texts`, the code of each text, which is its position in these, and the places of texts and nulls: the number
+    of commas before each, which is its position among the flattened values if no list is empty."""
 
     texts: list[str]
     places: Array
