@@ -65,17 +65,17 @@ def ours(
 ) -> float:
     """Seconds that our training loop takes, deterministic as by default."""
     from service.workflow import losses, optimizers
-    from service.workflow.batches import Examples
     from service.workflow.device import make_deterministic
+    from service.workflow.examples import Examples
     from service.workflow.learner import Learner
-    from service.workflow.schedulers import Schedule
-    from service.workflow.training import TrainingSettings
+    from service.workflow.schedulers import LearningRateSchedule
+    from service.workflow.training import ResolvedSettings
     from service.workflow.training_loop import train
 
     make_deterministic(True)
-    made = optimizers.build(optimizers.FAMILY.parse(optimizer), network)
-    settings = TrainingSettings(epochs=epochs, batch_size=batch, seed=SEED)
-    learner = Learner(network, losses.FAMILY.classes[loss](), False, made, Schedule(None, made), settings)
+    made = optimizers.build(optimizers.REGISTRY.parse(optimizer), network)
+    settings = ResolvedSettings(epochs=epochs, batch_size=batch, seed=SEED)
+    learner = Learner(network, losses.REGISTRY.classes[loss](), False, made, LearningRateSchedule(None, made), settings)
     history: list[dict[str, float]] = []
     began = time.perf_counter()
     train(

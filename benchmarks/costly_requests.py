@@ -126,7 +126,11 @@ def prepare(http: httpx.Client) -> Prepared:
     names = [f"a column of some length, number {at}" for at in range(300)]
     records = [dict.fromkeys(names, float(at % 7)) | {"y": float(at)} for at in range(50)]
     broad = {"kind": "rows", "records": records, "target": "y"}
-    specs: list[dict[str, Any]] = [{"model_name": "line"}, {"model_name": "wide", "model": wide}, {"model_name": "broad", "data": broad}]
+    specs: list[dict[str, Any]] = [
+        {"model_name": "line"},
+        {"model_name": "wide", "model": wide},
+        {"model_name": "broad", "data": broad},
+    ]
     for spec in specs:
         trained = http.post("/v1/training-jobs", json=SPEC | {"training": {"epochs": 1}} | spec).json()["id"]
         while http.get(f"/v1/training-jobs/{trained}?wait=30").json()["status"] in ("queued", "running"):

@@ -17,11 +17,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.contenders import SEED, mlp, table
 from service.workflow import losses, optimizers
-from service.workflow.batches import Examples
 from service.workflow.device import make_deterministic
+from service.workflow.examples import Examples
 from service.workflow.learner import Learner
-from service.workflow.schedulers import Schedule
-from service.workflow.training import TrainingSettings
+from service.workflow.schedulers import LearningRateSchedule
+from service.workflow.training import ResolvedSettings
 from service.workflow.training_loop import train
 
 RUNS = 4
@@ -37,9 +37,11 @@ def ours(precision: str) -> Fit:
 
     def fit(network: nn.Module, x: Tensor, y: Tensor, batch: int) -> None:
         make_deterministic(True)
-        made = optimizers.build(optimizers.FAMILY.parse({"name": "Adam"}), network)
-        settings = TrainingSettings(epochs=EPOCHS, batch_size=batch, seed=SEED, precision=precision)
-        learner = Learner(network, losses.FAMILY.classes["MSELoss"](), False, made, Schedule(None, made), settings)
+        made = optimizers.build(optimizers.REGISTRY.parse({"name": "Adam"}), network)
+        settings = ResolvedSettings(epochs=EPOCHS, batch_size=batch, seed=SEED, precision=precision)
+        learner = Learner(
+            network, losses.REGISTRY.classes["MSELoss"](), False, made, LearningRateSchedule(None, made), settings
+        )
         train(learner, {"train": Examples(x, y), "validation": Examples(x[:0], y[:0])}, lambda *_: None)
 
     return fit

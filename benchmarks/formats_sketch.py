@@ -15,11 +15,10 @@ import orjson
 import polars
 import torch
 
+from benchmarks.in_process import resolved_with_table
 from service.serving.forward import forward
 from service.serving.warm_models import Warm
 from service.workflow.learn import learn
-from service.workflow.resolve import resolve
-from service.workflow.spec import parse
 
 PAUSE = 0.001
 Columns = dict[str, list[Any]]
@@ -27,10 +26,8 @@ Columns = dict[str, list[Any]]
 
 def warm(spec: dict[str, Any]) -> Warm:
     """A model as this spec makes it, in this process."""
-    read = parse(json.loads(json.dumps(spec)))
-    data: Any = read.data
-    found = resolve(read, data.schema_of_table())
-    lesson = learn(found.spec, found.signature, data.load(found.signature.wanted()), lambda *_: None)
+    found, table = resolved_with_table(json.loads(json.dumps(spec)))
+    lesson = learn(found.spec, found.signature, table, lambda *_: None)
     return Warm(lesson.model.eval(), lesson.signature)
 
 

@@ -22,13 +22,13 @@ import httpx
 import torch
 from sqlalchemy import insert
 
+from benchmarks.in_process import resolved_with_table
 from benchmarks.start import BY_HAND, seconds_of
 from modelwright import Client
 from service.jobs import tables
 from service.jobs.database import open_database
 from service.workflow.learn import learn
-from service.workflow.resolve import resolve
-from service.workflow.spec import EXAMPLE, parse
+from service.workflow.spec import EXAMPLE
 
 RUNS = int(os.environ.get("RUNS", "5"))
 JOBS = 200
@@ -92,10 +92,7 @@ def seconds_of_many(client: Client) -> float:
 def seconds_inside(count: int) -> float:
     """Seconds of as many trainings of the line, one after another in this process, nothing kept."""
     torch.set_num_threads(1)
-    spec = parse(EXAMPLE)
-    schema = spec.data.schema_of_table()
-    found = resolve(spec, schema)
-    table = found.spec.data.load(found.signature.wanted())
+    found, table = resolved_with_table(EXAMPLE)
     began = time.perf_counter()
     for _ in range(count):
         learn(found.spec, found.signature, table, lambda *_: None)

@@ -6,13 +6,11 @@ Early stopping is off, so that every epoch of the formula is trained.
 import sys
 import time
 from statistics import median
-from typing import Any
 
 import torch
 
+from benchmarks.in_process import resolved_with_table
 from service.workflow.learn import learn
-from service.workflow.resolve import resolve
-from service.workflow.spec import parse
 
 ROWS, COLUMNS = 100_000, 20
 
@@ -32,9 +30,7 @@ def main() -> None:
     """Prints the table as Markdown."""
     torch.set_num_threads(1)
     data = {"kind": "rows", "records": records(), "target": "y"}
-    spec: Any = parse({"model_name": "big", "data": data, "training": {"early_stopping": None}})
-    resolved = resolve(spec, spec.data.schema_of_table())
-    table = spec.data.load(resolved.signature.wanted())
+    resolved, table = resolved_with_table({"model_name": "big", "data": data, "training": {"early_stopping": None}})
     began, worked = time.perf_counter(), time.process_time()
     learned = learn(resolved.spec, resolved.signature, table, lambda *_: None)
     seconds, cpu = time.perf_counter() - began, time.process_time() - worked

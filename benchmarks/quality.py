@@ -52,13 +52,11 @@ def ours(folder: str) -> dict[str, list[float]]:
 
 
 def _learn(value: dict[str, Any]) -> Any:
+    from benchmarks.in_process import resolved_with_table
     from service.workflow.learn import learn
-    from service.workflow.resolve import resolve
-    from service.workflow.spec import parse
 
-    spec: Any = parse(value)
-    resolved = resolve(spec, spec.data.schema_of_table())
-    return learn(resolved.spec, resolved.signature, spec.data.load(resolved.signature.wanted()), lambda *_: None)
+    resolved, table = resolved_with_table(value)
+    return learn(resolved.spec, resolved.signature, table, lambda *_: None)
 
 
 def peers(folder: str) -> dict[str, dict[str, list[float]]]:

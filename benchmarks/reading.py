@@ -41,7 +41,7 @@ def ours(path: Path) -> dict[str, float]:
     from service.workflow.data.read import read
     from service.workflow.data.reading import Reading
     from service.workflow.data.schema import Column, Schema
-    from service.workflow.data.table import Wanted
+    from service.workflow.data.table import RequestedColumn
     from service.workflow.encode import raw_features
     from service.workflow.signature import Input
 
@@ -61,7 +61,7 @@ def ours(path: Path) -> dict[str, float]:
     watcher = threading.Thread(target=watch)
     watcher.start()
     began = time.perf_counter()
-    table = read(path, "text/csv", schema, {each.name: Wanted("number") for each in inputs}, path.parent)
+    table = read(path, "text/csv", schema, {each.name: RequestedColumn("number") for each in inputs}, path.parent)
     tensor = raw_features(inputs, table.columns)
     seconds = time.perf_counter() - began
     done.set()

@@ -1,4 +1,4 @@
-"""Aliases of versions: each an append-only log of numbered entries: compare-and-swap and history in one."""
+"""Aliases of versions: each is an append-only log of numbered entries, which gives compare-and-swap and history."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -11,10 +11,10 @@ from model_store.collection import Collection
 from model_store.errors import (
     AliasCorrupt,
     AliasNotFound,
-    KeyExists,
-    KeyNotFound,
     MadeByNewer,
     NothingToRollBackTo,
+    ObjectExists,
+    ObjectNotFound,
     PreconditionFailed,
     Unavailable,
     VersionInUse,
@@ -29,8 +29,8 @@ from model_store.series import Series
 class Entry:
     """One entry of an alias's log: the version it points at since `created_at` (RFC 3339 UTC), or None: deleted.
 
-    Of a damaged one only the number is known. A void one was written by a deletion, to keep a late writer from pointing the
-    alias at the version that goes; it counts for nothing but for its number.
+    Of a damaged one only the number is known. A void one was written by a deletion, so that a late writer cannot point the
+    alias at the deleted version; it is ignored but for its number.
     """
 
     number: int
@@ -53,9 +53,9 @@ class Aliases:
     PreconditionFailed; without, it is tried again until no other writer is in between. Every method raises InvalidName
     for an illegal name or alias.
 
-    An entry is first reserved in the log of the version that it is to point at. A deletion waits for none: it fills what is
-    reserved and not yet written with a void entry, looks where the aliases point, and writes its tombstone right behind the
-    reservations that it has seen. So an alias in force never points at a version that was deleted.
+    An entry is first reserved in the log of its version. A deletion writes void entries where reserved ones are missing, checks
+    where the aliases point, and writes its tombstone right behind the reservations that it has seen. So an alias in force never
+    points at a deleted version.
     """
 
     def __init__(self, backend: Backend, prefix: str, collection: Collection, *, now: Clock = utc_now) -> None:
@@ -86,10 +86,9 @@ class Aliases:
         return entries
 
     def history(self, name: str, alias: str, *, after: int = 0) -> Iterator[Entry]:
-        """The entries numbered above `after`, the oldest first, deletions and damaged ones included, each read when it is
-        asked for. Raises AliasNotFound when there never was one.
+        """The entries numbered above `after`, the oldest first, deletions and damaged ones included, read one by one.
 
-        Raises MadeByNewer.
+        Raises AliasNotFound when there never was one, MadeByNewer.
         """
         numbers = self.log(name, alias).numbers()
         found = (each for number in numbers if not (each := self._shown(name, alias, number)).void)
@@ -108,7 +107,7 @@ class Aliases:
             fields, _ = unseal(log.key(number), log.read(number))
             entry = Entry(**fields)
             from_rfc3339(entry.created_at)
-        except KeyNotFound:  # lost, or a folder of that name, which is none of the store's
+        except ObjectNotFound:  # lost, or a folder of that name, which is none of the store's
             return damaged if log.marked(number) else replace(damaged, damaged=False, void=True)
         except (ValueError, TypeError):
             return damaged
@@ -116,14 +115,14 @@ class Aliases:
         return entry if sound and (entry.version is None or type(entry.version) is int) else damaged
 
     def _shown(self, name: str, alias: str, number: int) -> Entry:
-        """The entry; as damaged, where it cannot be read now: it takes none of the others with it. Raises MadeByNewer."""
+        """The entry; a damaged one in its place where it cannot be read now. Raises MadeByNewer."""
         try:
             return self.entry(name, alias, number)
         except Unavailable:
             return Entry(number, None, "", damaged=True)
 
     def is_sealed(self, name: str, alias: str, number: int) -> bool:
-        """Whether the entry is; those of stores of before are not. Raises KeyNotFound, ValueError, MadeByNewer."""
+        """Whether the entry is sealed; those of earlier Modelwrights are not. Raises ObjectNotFound, ValueError, MadeByNewer."""
         log = self.log(name, alias)
         return unseal(log.key(number), log.read(number))[1]
 
@@ -222,17 +221,17 @@ class Aliases:
                 self.collection.reserve(name, version, alias, number)
             try:
                 return self._append(log, Entry(number, version, rfc3339(self._now())))
-            except KeyExists:
+            except ObjectExists:
                 continue
 
     def _settle(self, name: str, alias: str, reserved: int) -> None:
-        """Fill what is reserved and not written with void entries."""
+        """Write void entries up to the reserved number."""
         log = self.log(name, alias)
         while (last := max(log.numbers(), default=0)) < reserved:
             try:
                 self._append(log, Entry(last + 1, None, rfc3339(self._now()), void=True))
-            except KeyExists:
-                continue  # its writer was faster
+            except ObjectExists:
+                continue  # the alias's own writer was faster
 
     def _append(self, log: Series, entry: Entry) -> Entry:
         fields: dict[str, Any] = {"number": entry.number, "version": entry.version, "created_at": entry.created_at}

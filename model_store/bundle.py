@@ -3,6 +3,7 @@
 import hashlib
 import zipfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeGuard
@@ -16,7 +17,7 @@ from model_store.os_errors import storage_errors
 from model_store.version import Version
 from model_store.zip_archive import ZipArchive
 
-MAX_MANIFEST_BYTES = 8 * 1024 * 1024  # of a stranger's: read in half a second, and in ten times that memory
+MAX_MANIFEST_BYTES = 8 * 1024 * 1024  # in a bundle: read in half a second, with ten times that memory
 
 _FILES = "files/"
 _CHUNK = 1024 * 1024
@@ -45,8 +46,10 @@ def write_bundle(version: Version, collection: Collection, target: BinaryIO) -> 
 
     Every file is checked before the first byte is written.
     """
-    paths = {file: collection.path(version, file) for file in sorted(version.manifest["files"])}
-    with zipfile.ZipFile(_Stream(target), "w") as archive:  # type: ignore[call-overload]  # it needs no more than this
+    with ExitStack() as stack:
+        files = sorted(version.manifest["files"])
+        paths = {file: stack.enter_context(collection.local_file(version, file)) for file in files}
+        archive = stack.enter_context(zipfile.ZipFile(_Stream(target), "w"))  # type: ignore[call-overload]  # needs no more
         archive.writestr(_member(MANIFEST), encode_manifest(version.manifest))
         for file, path in paths.items():
             member = _member(_FILES + file)

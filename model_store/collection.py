@@ -1,7 +1,7 @@
 """A collection of named, numbered, immutable versions: models are one, data sets another."""
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,17 @@ from model_store.errors import (
     UNREADABLE,
     ContentDamaged,
     Corrupt,
-    KeyExists,
-    KeyNotFound,
     MadeByNewer,
     NameNotFound,
     NotFound,
+    ObjectExists,
+    ObjectNotFound,
     StoreError,
     Unavailable,
     VersionCorrupt,
     VersionNotFound,
 )
-from model_store.living import Living
+from model_store.live_index import LiveIndex
 from model_store.manifest import decode_manifest, encode_manifest, manifest_digest
 from model_store.names import check_file_names, check_name, is_name
 from model_store.os_errors import storage_errors
@@ -37,7 +37,7 @@ class Collection:
 
     A version exists from the creation of its record, which is created last, to the creation of its tombstone, in
     `<prefix>/<name>/uses/<number>/`; both by put-if-absent. So publishing and deleting are all or nothing, and safe
-    against other threads, processes and machines on the same backend. Nothing is cached but which names have died, so a
+    against other threads, processes and machines on the same backend. Nothing is cached but which names were deleted, so a
     change by one process is seen by all. Every method that takes a name raises InvalidName for an illegal one, and any
     may raise NoSpace or Unavailable. `newest_format` is the highest `format` of a manifest that is known; higher ones
     raise MadeByNewer.
@@ -47,8 +47,8 @@ class Collection:
         self.prefix = prefix
         self._backend = backend
         self._newest_format = newest_format
-        self._dead: dict[str, list[int]] = {}
-        self._living = Living(backend, prefix)
+        self._deleted: dict[str, list[int]] = {}
+        self._living = LiveIndex(backend, prefix)
         self._now = now
 
     def publish(
@@ -142,7 +142,7 @@ class Collection:
         return self.records(name).is_live(number)
 
     def record(self, name: str, number: int) -> Record | None:
-        """What is known of a version whose manifest need not be whole; None when its record cannot be read, either.
+        """The record of a version whose manifest may be damaged; None when the record is damaged, too.
 
         Raises NameNotFound, VersionNotFound.
         """
@@ -179,7 +179,7 @@ class Collection:
     def names(self) -> list[str]:
         """The names that have a version, sorted."""
         names = self._living.names()
-        return [name for name in (self.all_names() if names is None else names) if not self._is_known_dead(name)]
+        return [name for name in (self.all_names() if names is None else names) if not self._is_deleted(name)]
 
     def find(self, name: str, digest: str) -> Version | None:
         """The newest version with this digest that is whole in every file, if there is one."""
@@ -192,28 +192,38 @@ class Collection:
             with suppress(Corrupt, MadeByNewer, NotFound):
                 version = self.get(name, number)
                 for file in version.manifest["files"]:
-                    self.path(version, file)
+                    self.check_file(version, file)
                 return version
         return None
 
-    def path(self, version: Version, file: str) -> Path:
-        """A local path to a file of `version`, checked for size and SHA-256; read it, never write to it.
+    @contextmanager
+    def local_file(self, version: Version, file: str) -> Iterator[Path]:
+        """A file of `version` on the local disk for the time of the `with` block, checked for size and SHA-256. Read it, never
+        write to it.
 
-        Raises VersionCorrupt when it is damaged or missing, VersionNotFound when the version was deleted, KeyNotFound
-        when the version has no such file. A deletion after the return may take the path away, not an open file.
+        Raises VersionCorrupt when it is damaged or missing, VersionNotFound when the version was deleted, ObjectNotFound
+        when the version has no such file. A deletion meanwhile may take the path away, not an open file.
         """
         name, number = version.name, version.number
         if file not in version.manifest["files"]:
-            raise KeyNotFound("The version has no such file.")
+            raise ObjectNotFound("The version has no such file.")
         record = self._live(name, number)
-        try:
-            return self.contents(name).file(record.content, file, version.manifest["files"][file])
-        except ContentDamaged as damage:
-            self._live(name, number)
-            raise VersionCorrupt(name, number, damage.file, damage.reason) from damage
+        expected = version.manifest["files"][file]
+        with ExitStack() as stack:
+            try:
+                path = stack.enter_context(self.contents(name).local_file(record.content, file, expected))
+            except ContentDamaged as damage:
+                self._live(name, number)
+                raise VersionCorrupt(name, number, damage.file, damage.reason) from damage
+            yield path
+
+    def check_file(self, version: Version, file: str) -> None:
+        """Reads a file of `version`. Raises as `local_file` does."""
+        with self.local_file(version, file):
+            pass
 
     def reserve(self, name: str, number: int, alias: str, entry: int) -> None:
-        """Say that this entry of the alias may come to point at the version, which a deletion then waits for.
+        """Reserve the version for this entry of the alias; a deletion of the version then settles the entry first.
 
         Raises NameNotFound, VersionNotFound.
         """
@@ -225,7 +235,7 @@ class Collection:
         """Delete one version; its number is never used again. Raises NameNotFound, VersionNotFound.
 
         Of several callers one succeeds. `guard` raises when the version must stay; it is given the entries of aliases
-        that are reserved for the version, and asked again whenever another was reserved before the deletion was done.
+        that are reserved for the version, and called again whenever another was reserved before the deletion was done.
         """
         check_name(name)
         records = self.records(name)
@@ -235,7 +245,7 @@ class Collection:
             record = self.record(name, number)
             content = None if record is None else record.content
             guard(last.aliases)
-            with suppress(KeyExists):
+            with suppress(ObjectExists):
                 uses.end(last, content, rfc3339(self._now()))
                 break
         with suppress(StoreError):  # it is deleted; what cannot be cleaned up now is left to sweep
@@ -253,18 +263,18 @@ class Collection:
                 continue  # another process deletes as well
 
     def sweep(self, older_than_seconds: float) -> None:
-        """Remove contents that no version has, once they are older than that, and records of deleted versions: leftovers
-        of crashes. The index of what lives is mended, too.
+        """Remove leftovers of crashes: contents that belong to no version and are older than that, and records of deleted
+        versions. The index of live versions is repaired, too.
 
-        `older_than_seconds` must be longer than the longest publish. A name with a record that is lost or cannot be read
-        is left alone, as that record's content cannot be told from a leftover.
+        `older_than_seconds` must be longer than the longest publish. A name with a record that is missing or cannot be read
+        is skipped, since the content of that record looks like a leftover.
         """
         limit = self._now() - timedelta(seconds=older_than_seconds)
         indexed, whole = self._living.entries(), True
         for name in self.all_names():
             try:
                 self._index(name, indexed.get(name, set()))
-            except UNREADABLE:  # as long as that lasts, the names are looked for where they are
+            except UNREADABLE:  # until that is repaired, names are listed without the index
                 whole = False
             with suppress(*UNREADABLE):
                 self._sweep(name, limit.timestamp())
@@ -273,7 +283,7 @@ class Collection:
 
     def _index(self, name: str, indexed: set[int]) -> None:
         records = self.records(name)
-        living = [] if self._is_known_dead(name) else list(records.live_from_highest())
+        living = [] if self._is_deleted(name) else list(records.live_from_highest())
         for number in {*living} - indexed:
             self._living.add(name, number)
         for number in indexed - {*living}:
@@ -282,8 +292,8 @@ class Collection:
 
     def _sweep(self, name: str, limit: float) -> None:
         contents = self.contents(name)
-        if len(self._dead.get(name, (1, 2))) <= 1 and not contents.ids():
-            return  # nothing of it is left but what says that its numbers were used
+        if len(self._deleted.get(name, (1, 2))) <= 1 and not contents.ids():
+            return  # only the traces of its used numbers are left
         # Ids first, records second: whatever is published in between is then seen as in use.
         old = [content for content in contents.ids() if content_made_at(content).timestamp() <= limit]
         records, in_use = self.records(name), set()
@@ -291,8 +301,8 @@ class Collection:
         for number in numbers:
             try:
                 in_use.add(records.read(number).content)
-            except KeyNotFound:
-                if records.bury(number) and number < numbers[-1]:
+            except ObjectNotFound:
+                if records.ensure_tombstone(number) and number < numbers[-1]:
                     records.series.remove(number)
         for content in old:
             if content not in in_use:
@@ -331,10 +341,10 @@ class Collection:
                 return found, self.get(name, found)
 
     def _discard(self, name: str, content: str) -> None:
-        """Delete a content that was not published: a failed write of its record may still have written it, so look."""
+        """Delete a content unless it was published: the write of its record may have failed after it was written."""
         records = self.records(name)
         for number in records.numbers():
-            with suppress(KeyNotFound):
+            with suppress(ObjectNotFound):
                 if records.read(number).content == content:
                     return
         self.contents(name).delete(content)
@@ -342,21 +352,21 @@ class Collection:
     def _live(self, name: str, number: int) -> Record:
         try:
             return self.records(name).read(number)
-        except KeyNotFound:
+        except ObjectNotFound:
             if self._has_any(name):
                 raise VersionNotFound(self.prefix, name, number) from None
             raise NameNotFound(self.prefix, name) from None
 
-    def _is_known_dead(self, name: str) -> bool:
-        """Whether every version was deleted. That stays so until there is another number, so it is looked at once."""
+    def _is_deleted(self, name: str) -> bool:
+        """Whether every version was deleted, which is remembered until there is another number."""
         with suppress(Unavailable):
             numbers = self.records(name).numbers()
-            if numbers == self._dead.get(name):
+            if numbers == self._deleted.get(name):
                 return True
             if self._has_any(name):
                 return False
             if all(self.records(name).uses(number).last().deleted for number in numbers):
-                self._dead[name] = numbers
+                self._deleted[name] = numbers
             return True
         return False
 
@@ -364,4 +374,4 @@ class Collection:
         try:
             return any(self.records(name).live_from_highest())
         except Unavailable:
-            return True  # it cannot be told, and whoever asks for more will learn so
+            return True  # not known; reading a version will raise

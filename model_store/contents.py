@@ -1,14 +1,15 @@
-"""The content of versions: a manifest and files under an id, written before any record points at them."""
+"""The content of versions: a manifest and files under an id, written before the record that refers to them."""
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from model_store.backends.backend import Backend
-from model_store.errors import ContentDamaged, InvalidManifest, KeyNotFound
+from model_store.errors import ContentDamaged, InvalidManifest, ObjectNotFound
 from model_store.manifest import decode_manifest, manifest_digest
 from model_store.os_errors import storage_errors
 from model_store.record import is_content
@@ -17,7 +18,7 @@ MANIFEST = "manifest.json"
 
 
 def new_content_id(now: datetime) -> str:
-    """A random id of 32 hex digits that begins with the milliseconds since 1970, so that its age can be told."""
+    """A random id of 32 hex digits that begins with the milliseconds since 1970, which give its age."""
     return f"{int(now.timestamp() * 1000):012x}{uuid.uuid4().hex[:20]}"
 
 
@@ -30,6 +31,12 @@ def describe_file(path: Path) -> dict[str, Any]:
     """What a manifest says of a file: `sha256` (hex) and `bytes`."""
     with path.open("rb") as file:
         return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": file.tell()}
+
+
+def _damage(path: Path, expected: Mapping[str, Any]) -> str | None:
+    if path.stat().st_size != expected["bytes"]:
+        return "does not have the size that was published"
+    return None if describe_file(path) == expected else "does not have the SHA-256 that was published"
 
 
 class Contents:
@@ -52,24 +59,30 @@ class Contents:
             if manifest_digest(data) != digest:
                 raise ContentDamaged(MANIFEST, "does not have the digest that was published")
             return decode_manifest(data)
-        except KeyNotFound:
+        except ObjectNotFound:
             raise ContentDamaged(MANIFEST, "is missing") from None
         except InvalidManifest as error:
             raise ContentDamaged(MANIFEST, "is not a manifest") from error
 
-    def file(self, content: str, file: str, expected: Mapping[str, Any]) -> Path:
-        """A local path to the file, which must have the size and SHA-256 of `expected`.
+    @contextmanager
+    def local_file(self, content: str, file: str, expected: Mapping[str, Any]) -> Iterator[Path]:
+        """The file on the local disk, which must have the size and SHA-256 of `expected`.
 
         Raises ContentDamaged, and Unavailable when it cannot be read.
         """
+        with ExitStack() as stack:
+            yield self._checked(stack, self._file_key(content, file), file, expected)
+
+    def _checked(self, stack: ExitStack, key: str, file: str, expected: Mapping[str, Any]) -> Path:
         with storage_errors():
             try:
-                path = self._backend.local_path(self._file_key(content, file))
-                if path.stat().st_size != expected["bytes"]:
-                    raise ContentDamaged(file, "does not have the size that was published")
-                if describe_file(path) != expected:
-                    raise ContentDamaged(file, "does not have the SHA-256 that was published")
-            except (KeyNotFound, FileNotFoundError):
+                path = stack.enter_context(self._backend.local_file(key))
+                if _damage(path, expected):
+                    stack.close()
+                    path = stack.enter_context(self._backend.local_file(key, fresh=True))  # only a copy may be damaged
+                if (reason := _damage(path, expected)) is not None:
+                    raise ContentDamaged(file, reason)
+            except (ObjectNotFound, FileNotFoundError):
                 raise ContentDamaged(file, "is missing") from None
         return path
 

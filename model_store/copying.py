@@ -1,9 +1,8 @@
 """Copying a store while others publish, move aliases and delete.
 
-Of each name, the small files (records, logs, alias entries, marks) are copied as they were at one moment: they are created
-once and never change, so where two lists, one after the other, are the same, all that stands in them was there in between.
-Then come the contents of the versions that exist in the copy. One that is gone was deleted meanwhile, after its tombstone was
-created: so the small files are looked at again.
+Of each name, the small files (records, logs, alias entries, marks) are copied as they were at one moment: they never change
+once they exist, so when two listings in a row are the same, all of them existed in between. Then the contents of the versions
+in the copy are copied. A missing one was deleted meanwhile, after its tombstone was created: the small files are listed again.
 """
 
 import os
@@ -13,18 +12,18 @@ from pathlib import Path
 
 from model_store.backends.local import LocalBackend
 from model_store.collection import Collection
-from model_store.errors import UNREADABLE, KeyNotFound, Unavailable
+from model_store.errors import UNREADABLE, ObjectNotFound, Unavailable
 from model_store.names import is_name
 from model_store.os_errors import storage_errors
 
 COLLECTIONS = ("models", "datasets")
-MOST_LOOKS = 1000  # at one name that changes all the time
+MOST_LISTINGS = 1000  # of one name that changes all the time
 
 
 def copy_store(root: Path, target: Path) -> None:
     """Copy the store in `root` to the folder `target`, where nothing is yet. What is damaged is copied as it is.
 
-    Raises NoSpace, and Unavailable also when a name never stands still.
+    Raises NoSpace, and Unavailable also when a name changes all the time.
     """
     with storage_errors():
         for prefix in COLLECTIONS:
@@ -41,7 +40,7 @@ def _copy_name(source: Path, target: Path, collection: Collection) -> None:
         _copy_small_files(source, target, copied)
         needed = _contents(source, collection)
         missing = {each for each in needed if not _copy_content(source / "contents" / each, target / "contents" / each)}
-        if missing <= lost:  # nobody has deleted them meanwhile: they are damaged
+        if missing <= lost:  # they were not deleted meanwhile: they are damaged
             break
         lost = missing
     for path in _listed(target / "contents"):
@@ -52,7 +51,7 @@ def _copy_name(source: Path, target: Path, collection: Collection) -> None:
 def _copy_small_files(source: Path, target: Path, copied: set[str]) -> None:
     """Add to `copied` what was copied; afterwards it is what was there at one moment."""
     there = {*_small_files(source)}
-    for _ in range(MOST_LOOKS):
+    for _ in range(MOST_LISTINGS):
         copied |= {file for file in there - copied if _copy_file(source / file, target / file)}
         before, there = there, {*_small_files(source)}
         if there == before and there <= copied:
@@ -88,7 +87,7 @@ def _contents(source: Path, collection: Collection) -> set[str]:
     for number in records.numbers():
         try:
             found.add(records.read(number).content)
-        except KeyNotFound:
+        except ObjectNotFound:
             continue
         except UNREADABLE:
             found |= {path.name for path in _listed(source / "contents")}
@@ -100,7 +99,7 @@ def _copy_content(source: Path, target: Path) -> bool:
     if target.exists():
         return True
     whole = all(_copy_file(source / file, target / file) for file in _files(source))
-    if whole and source.exists():  # else a deletion has taken it away under our hands
+    if whole and source.exists():  # else it was deleted meanwhile
         return True
     shutil.rmtree(target, ignore_errors=True)
     return False

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Fault:
-    """What is wrong with one file of one version; `number` is None for a fault outside any version (an alias)."""
+class Damage:
+    """What is wrong with one file of one version; `number` is None for damage outside any version (of an alias)."""
 
     name: str
     number: int | None

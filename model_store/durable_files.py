@@ -1,4 +1,4 @@
-"""Files that are on the disk before anybody relies on them."""
+"""Durable writes of files: fsync, and atomic replacement."""
 
 import os
 from pathlib import Path
@@ -14,8 +14,7 @@ def sync(path: Path) -> None:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Puts a file with this content in the place of whatever is there, durably: whoever is killed leaves the old one or the
-    new one. One caller at a time. Raises OSError."""
+    """Replaces the file with one of this content, atomically and durably. One caller at a time. Raises OSError."""
     new = path.with_suffix(".new")
     with new.open("wb") as file:
         file.write(data)

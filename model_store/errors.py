@@ -1,6 +1,7 @@
 """All that can go wrong in the store. The docstring is the default message.
 
 StoreError
+├── InvalidStoreUrl        no backend has such a URL
 ├── InvalidName            a model, data set, alias or file name breaks its rule
 ├── InvalidManifest        a manifest that is no canonical JSON object
 ├── InvalidBundle          a bundle that breaks a rule; names member and rule
@@ -19,8 +20,8 @@ StoreError
 │   ├── VersionCorrupt
 │   └── AliasCorrupt
 └── BackendError
-    ├── KeyNotFound
-    ├── KeyExists
+    ├── ObjectNotFound
+    ├── ObjectExists
     ├── NoSpace
     └── Unavailable        any other failure of the storage below
 """
@@ -37,6 +38,10 @@ class StoreError(Exception):
 
     def __init__(self, detail: str | None = None) -> None:
         super().__init__(detail or type(self).__doc__)
+
+
+class InvalidStoreUrl(StoreError):
+    """The URL of the store is not valid."""
 
 
 class InvalidName(StoreError):
@@ -168,11 +173,11 @@ class BackendError(StoreError):
     """The storage failed."""
 
 
-class KeyNotFound(BackendError):
+class ObjectNotFound(BackendError):
     """There is nothing at this key."""
 
 
-class KeyExists(BackendError):
+class ObjectExists(BackendError):
     """There is already something at this key."""
 
 

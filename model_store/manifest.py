@@ -1,4 +1,4 @@
-"""A version's manifest as bytes: one JSON object has one encoding, so that a digest of it means something."""
+"""The canonical encoding of a version's manifest: one JSON object has one sequence of bytes, and so one digest."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ def decode_manifest(data: bytes) -> dict[str, Any]:
     if not isinstance(manifest, dict):
         raise InvalidManifest("it must be a JSON object")
     _check_depth(manifest)
-    # Also refuses what the parser lets through: a key that stands twice, and whole numbers beyond 64 bits.
+    # Also refuses what the parser accepts: duplicate keys, and whole numbers beyond 64 bits.
     if encode_manifest(manifest) != data:
         raise InvalidManifest(
             "it must be canonical: keys sorted, no duplicates, no spaces, characters not escaped, numbers of 64 bits"

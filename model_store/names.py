@@ -1,4 +1,4 @@
-"""Which names are legal: one documented rule for each kind."""
+"""The rules for names, one for each kind."""
 
 import re
 from collections.abc import Iterable

@@ -19,7 +19,7 @@ def is_content(name: str) -> bool:
 class Record:
     """Where a version's content lies and its digest. `key` is the publication's key for exactly-once publishing.
 
-    Stores of before turned the record itself into a tombstone, with `deleted_at`.
+    Earlier Modelwrights turned the record itself into a tombstone, with `deleted_at`.
     """
 
     digest: str

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from model_store.backends.backend import Backend
-from model_store.errors import UNREADABLE, Corrupt, KeyExists, KeyNotFound, MadeByNewer, VersionCorrupt
+from model_store.errors import UNREADABLE, Corrupt, MadeByNewer, ObjectExists, ObjectNotFound, VersionCorrupt
 from model_store.record import Record
 from model_store.series import Series
 from model_store.uses import Uses
@@ -15,8 +15,8 @@ RECORD = "record"
 class Records:
     """Records under `<prefix>/<name>/versions/<number>`, tombstones under `<prefix>/<name>/uses/<number>/`.
 
-    The record of a deleted version is removed once there is a higher number, so that listing costs by what lives. A
-    record under a number with a tombstone counts for nothing: a slow writer may have created it anew.
+    The record of a deleted version is removed once there is a higher number, so that lists cost only by existing versions. A
+    record whose number has a tombstone is ignored: a slow writer may have created it again.
     """
 
     def __init__(self, backend: Backend, prefix: str, name: str) -> None:
@@ -26,7 +26,7 @@ class Records:
         self.series = Series(backend, self._parent, "versions")
 
     def uses(self, number: int) -> Uses:
-        """Who uses that version."""
+        """The log of that version's uses."""
         return Uses(self._backend, self._parent, number)
 
     def numbers(self) -> list[int]:
@@ -34,33 +34,33 @@ class Records:
         return self.series.numbers()
 
     def read(self, number: int) -> Record:
-        """The record of a version that exists. Raises KeyNotFound, VersionCorrupt, MadeByNewer."""
-        data = self._data(number)
+        """The record of a version that exists. Raises ObjectNotFound, VersionCorrupt, MadeByNewer."""
+        data = self.series.find(number)
         if data is None and self.series.marked(number):
-            data = self._data(number)  # once more: it may have been created, and marked, in between
+            data = self.series.find(number)  # once more: it may have been created, and marked, in between
         elif data is None:
-            raise KeyNotFound
+            raise ObjectNotFound
         if self.uses(number).last().deleted:
-            raise KeyNotFound
+            raise ObjectNotFound
         if data is None:
             raise VersionCorrupt(self._name, number, RECORD, "is missing")
         record = self._decode(number, data)
         if record.deleted_at is not None:
-            raise KeyNotFound
+            raise ObjectNotFound
         return record
 
     def readable(self, number: int) -> Record | None:
         """The record of a version that exists; None where it does not, or its record is damaged or of a newer format."""
         try:
             return self.read(number)
-        except (KeyNotFound, Corrupt, MadeByNewer):
+        except (ObjectNotFound, Corrupt, MadeByNewer):
             return None
 
     def is_live(self, number: int) -> bool:
         """Whether the version exists. A record that cannot be read counts."""
         try:
             self.read(number)
-        except KeyNotFound:
+        except ObjectNotFound:
             return False
         except UNREADABLE:
             return True
@@ -94,9 +94,9 @@ class Records:
                     self.series.mark(number)
                     return number, True
                 self.series.remove(number)
-            except KeyExists:
+            except ObjectExists:
                 there = self.readable(number)
-                # Our own content is our own write, told twice by a backend that tries again.
+                # Our own content is our own write, which a backend has repeated.
                 if there is not None and there.content == record.content:
                     return number, True
                 if there is not None and record.key is not None and there.key == record.key:
@@ -104,35 +104,28 @@ class Records:
             number += 1
 
     def forget(self, number: int) -> None:
-        """Remove what is left of a deleted version's record; but the highest number stays, to be counted on from."""
+        """Remove the record of a deleted version, but not the highest number, which the next one follows."""
         if max(self.numbers(), default=0) > number:
             self.series.remove(number)
 
-    def bury(self, number: int) -> bool:
-        """Whether the version has a tombstone; one of before, in place of its record, is first made one of today."""
+    def ensure_tombstone(self, number: int) -> bool:
+        """Whether the version has a tombstone. One in the form of earlier Modelwrights is first converted."""
         uses = self.uses(number)
         last = uses.last()
-        data = self._data(number)
+        data = self.series.find(number)
         if last.deleted or data is None:
             return last.deleted
         record = self._decode(number, data)
         if record.deleted_at is None:
             return False
-        with suppress(KeyExists):
+        with suppress(ObjectExists):
             uses.end(last, record.content, record.deleted_at)
         return True
 
     def _counts(self, number: int, record: Record) -> bool:
-        """Whether a record just created made a version. Not so where the number was another's meanwhile, which was deleted,
-        so that its record was removed."""
+        """Whether a record just created made a version; not if another version had the number meanwhile and was deleted."""
         last = self.uses(number).last()
         return not last.deleted or last.content == record.content
-
-    def _data(self, number: int) -> bytes | None:
-        try:
-            return self.series.read(number)
-        except KeyNotFound:
-            return None
 
     def _decode(self, number: int, data: bytes) -> Record:
         try:

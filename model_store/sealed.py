@@ -1,4 +1,4 @@
-"""Small stored objects with a digest over themselves and their key: neither a flipped bit nor an exchange goes unseen."""
+"""Small stored objects with a digest of their key and content, by which changed and exchanged ones are detected."""
 
 import hashlib
 import json
@@ -13,15 +13,15 @@ FORMAT = 1
 def seal(key: str, fields: Mapping[str, Any]) -> bytes:
     """`fields` as they are stored at `key`: JSON with their `format` and `seal`.
 
-    The seal is made over the key, so it covers the collection, the name, the kind and the number, and it is made in the
-    same way for every format: what was made by a newer Modelwright can be told from what is damaged.
+    The seal covers the key, and so the collection, name, kind and number. It is the same for every format, so that an object
+    of a newer Modelwright is not taken for a damaged one.
     """
     body = {**fields, "format": FORMAT}
     return json.dumps({**body, "seal": seal_of(key, body)}, sort_keys=True).encode()
 
 
 def unseal(key: str, data: bytes) -> tuple[dict[str, Any], bool]:
-    """The fields that are stored at `key`, and whether they are sealed: stores of before have none that are.
+    """The fields that are stored at `key`, and whether they are sealed, which those of earlier Modelwrights are not.
 
     Raises ValueError when `data` are not what was sealed for this key; MadeByNewer.
     """
@@ -32,7 +32,7 @@ def unseal(key: str, data: bytes) -> tuple[dict[str, Any], bool]:
     if not isinstance(fields, dict):
         raise ValueError("not an object of the store")
     if "seal" not in fields:
-        if "format" in fields:  # which came with seals: it has lost its own
+        if "format" in fields:  # it came with seals, so the seal was lost
             raise ValueError("not what was sealed")
         return fields, False
     if fields.pop("seal") != seal_of(key, fields):

@@ -4,7 +4,7 @@ import re
 from contextlib import suppress
 
 from model_store.backends.backend import Backend
-from model_store.errors import KeyNotFound, StoreError
+from model_store.errors import ObjectNotFound, StoreError
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,14}")
 
@@ -15,10 +15,10 @@ def is_number(name: str) -> bool:
 
 
 class Series:
-    """Numbered keys from 1 upward. What is found in their folder and is not a number is passed over.
+    """Numbered keys from 1 upward. Other names in their folder are ignored.
 
-    `mark` leaves an empty key at `<parent>/marks/<kind>/<number>`, once the number is created: a marked number without
-    its key was lost. A mark that could not be written, or was lost, says nothing.
+    `mark` leaves an empty key at `<parent>/marks/<kind>/<number>`, once the number is created: a marked number without its key
+    was lost. A missing mark means nothing.
     """
 
     def __init__(self, backend: Backend, parent: str, kind: str) -> None:
@@ -36,23 +36,30 @@ class Series:
         return sorted(int(name) for name in names if is_number(name))
 
     def read(self, number: int) -> bytes:
-        """What is stored. Raises KeyNotFound."""
+        """What is stored. Raises ObjectNotFound."""
         return self._backend.read(self.key(number))
 
+    def find(self, number: int) -> bytes | None:
+        """What is stored, if there is anything."""
+        try:
+            return self.read(number)
+        except ObjectNotFound:
+            return None
+
     def create(self, number: int, data: bytes) -> None:
-        """Create that number. Raises KeyExists."""
+        """Create that number. Raises ObjectExists."""
         self._backend.create(self.key(number), data)
 
     def mark(self, number: int) -> None:
         """Leave a mark that the number was created."""
-        with suppress(StoreError):  # without a mark a loss may go unseen, and nothing else is worse
+        with suppress(StoreError):  # without a mark only a loss may go undetected
             self._backend.create(f"{self.marks}/{number}", b"")
 
     def marked(self, number: int) -> bool:
         """Whether there is a mark."""
         try:
             self._backend.read(f"{self.marks}/{number}")
-        except KeyNotFound:
+        except ObjectNotFound:
             return False
         return True
 

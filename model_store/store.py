@@ -5,17 +5,17 @@ from pathlib import Path
 
 from model_store.aliases import Aliases
 from model_store.backends.backend import Backend
-from model_store.backends.local import LocalBackend
+from model_store.backends.schemes import open_backend
 from model_store.clock import Clock, utc_now
 from model_store.collection import Collection
-from model_store.damage import Fault
+from model_store.damage import Damage
 from model_store.errors import AliasNotFound, NotFound, VersionNotFound
 from model_store.names import is_alias
 from model_store.upgrade import upgrade
 from model_store.verification import Report, Verification
 from model_store.version import Version
 
-# The newest format of a manifest that is known, by collection; whoever publishes says which one a manifest has.
+# The newest known format of a manifest, by collection; callers of `publish` set the format of a manifest.
 MODEL_FORMAT = 1
 DATASET_FORMAT = 2
 _MOST_DIGITS = 18
@@ -31,9 +31,12 @@ class Store:
         self._backend = backend
 
     @classmethod
-    def open(cls, root: Path) -> "Store":
-        """The store in the local directory `root`, made when it is not there. Raises NoSpace, Unavailable."""
-        return cls(LocalBackend(root))
+    def open(cls, url: str | Path) -> "Store":
+        """The store at a URL (`file:///srv/store`) or in the local folder with that path, made when it is not there.
+
+        Raises InvalidStoreUrl, NoSpace, Unavailable.
+        """
+        return cls(open_backend(url))
 
     def resolve(self, name: str, reference: str) -> Version:
         """The model version that `reference` means: digits, `latest`, else an alias.
@@ -41,14 +44,16 @@ class Store:
         Raises NameNotFound, VersionNotFound (also for an unknown alias), VersionCorrupt, AliasCorrupt, MadeByNewer,
         InvalidName.
         """
-        if reference == "latest":
-            return self.models.latest(name)
         if _is_number(reference):
             return self.models.get(name, int(reference))
-        self.models.latest_number(name)
-        if not is_alias(reference):
-            raise VersionNotFound(self.models.prefix, name, reference)
-        return self._aliased(name, reference)
+        number = self.number(name, reference)
+        while True:
+            try:
+                return self.models.get(name, number)
+            except VersionNotFound:
+                before, number = number, self.number(name, reference)
+                if number == before:
+                    raise  # else the reference moved on before its old version was deleted
 
     def number(self, name: str, reference: str) -> int:
         """The number of the model version that `reference` means, which need not be whole. Raises as `resolve` does."""
@@ -72,7 +77,7 @@ class Store:
     def delete_model(self, name: str) -> None:
         """Delete a model's aliases, then its versions. Raises NameNotFound; VersionInUse when an alias comes meanwhile.
 
-        Not atomic: after a failure, what is left is whole, and the deletion can be asked for again.
+        Not atomic: after a failure, what is left is whole, and the deletion can be repeated.
         """
         numbers = self.models.numbers(name)
         for alias in self.aliases.all(name):
@@ -88,33 +93,20 @@ class Store:
         self.datasets.sweep(older_than_seconds)
         self._backend.clear_temporary(older_than_seconds)
 
-    def verify(self) -> list[Fault]:
-        """Read every version and alias again; what is wrong, empty when all is whole."""
-        return self.examine().faults
+    def verify(self) -> list[Damage]:
+        """Read every version and alias; what is damaged, empty when all is whole."""
+        return self.examine().damages
 
     def examine(self) -> Report:
-        """As `verify`, with what is no fault and yet worth to be told."""
+        """As `verify`, with what is no damage but worth knowing."""
         report = Report()
         Verification(self._backend, self.models, self.aliases, report).run()
         Verification(self._backend, self.datasets, None, report).run()
         return report
 
     def upgrade(self) -> int:
-        """Seal what a store of before has left unsealed; how many records and entries there were. No service may run."""
+        """Seal what earlier Modelwrights wrote unsealed; how many records and entries. No service may run."""
         return upgrade(self._backend, self.models, self.aliases) + upgrade(self._backend, self.datasets, None)
-
-    def _aliased(self, name: str, alias: str) -> Version:
-        try:
-            entry = self.aliases.get(name, alias)
-            while True:
-                try:
-                    return self.models.get(name, entry.version or 0)
-                except VersionNotFound:
-                    before, entry = entry, self.aliases.get(name, alias)
-                    if entry == before:
-                        raise  # else the alias moved on before its old version was deleted
-        except AliasNotFound:
-            raise VersionNotFound(self.models.prefix, name, alias) from None
 
 
 def _is_number(reference: str) -> bool:

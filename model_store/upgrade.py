@@ -1,11 +1,11 @@
-"""Sealing what stores of before have left unsealed."""
+"""Sealing what earlier Modelwrights wrote unsealed."""
 
 from contextlib import suppress
 
 from model_store.aliases import Aliases
 from model_store.backends.backend import Backend
 from model_store.collection import Collection
-from model_store.errors import KeyNotFound, MadeByNewer, NotFound, VersionCorrupt
+from model_store.errors import MadeByNewer, NotFound, ObjectNotFound, VersionCorrupt
 from model_store.record import Record
 from model_store.records import Records
 from model_store.sealed import seal, unseal
@@ -13,10 +13,10 @@ from model_store.series import Series
 
 
 def upgrade(backend: Backend, collection: Collection, aliases: Aliases | None) -> int:
-    """Seal and mark every record and alias entry that is not yet; how many were sealed. What is damaged is left to verify.
+    """Seal and mark every record and alias entry that is not yet; how many were sealed. Damaged ones are left alone.
 
-    Safe against a kill at any moment, after which it can be asked for again: each is replaced in one go, with the same
-    content, and a deleted version has its tombstone of today before its record is touched.
+    It may be killed at any moment and repeated: each object is replaced atomically, with the same content, and a deleted
+    version gets a tombstone in the present form before its record is touched.
     """
     sealed = 0
     for name in collection.all_names():
@@ -29,7 +29,7 @@ def upgrade(backend: Backend, collection: Collection, aliases: Aliases | None) -
 def _alias(backend: Backend, aliases: Aliases, name: str, alias: str) -> int:
     log, sealed = aliases.log(name, alias), 0
     for number in log.numbers():
-        with suppress(KeyNotFound, MadeByNewer):
+        with suppress(ObjectNotFound, MadeByNewer):
             entry = aliases.entry(name, alias, number)
             if entry.version is not None:
                 with suppress(NotFound):
@@ -43,9 +43,9 @@ def _versions(backend: Backend, records: Records) -> int:
     sealed, numbers = 0, records.numbers()
     for number in numbers:
         with suppress(VersionCorrupt, MadeByNewer):
-            if records.bury(number) and number < numbers[-1]:
+            if records.ensure_tombstone(number) and number < numbers[-1]:
                 records.series.remove(number)
-        with suppress(KeyNotFound, ValueError, MadeByNewer):
+        with suppress(ObjectNotFound, ValueError, MadeByNewer):
             Record.decode(records.series.key(number), records.series.read(number))
             sealed += _seal(backend, records.series, number)
     return sealed

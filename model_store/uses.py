@@ -1,4 +1,4 @@
-"""Who uses a version, until it is deleted: one log for each version, on which aliases and deletions agree."""
+"""The uses of a version by aliases, until its deletion: one log for each version, which orders the two."""
 
 import uuid
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 from model_store.backends.backend import Backend
 from model_store.clock import from_rfc3339
-from model_store.errors import KeyExists, KeyNotFound
+from model_store.errors import ObjectExists, ObjectNotFound
 from model_store.sealed import seal, unseal
 from model_store.series import Series
 
@@ -28,15 +28,15 @@ class Use:
 
     @property
     def deleted(self) -> bool:
-        """Whether the version is deleted, for ever."""
+        """Whether the version was deleted."""
         return self.deleted_at is not None
 
 
 class Uses:
     """The log of one version, under `<parent>/uses/<version>/<number>`, by put-if-absent.
 
-    An entry that cannot be read counts as none but for its number: it is verify's to tell of it, and the version can go
-    on. But tombstones are marked, and count even where they are damaged or lost.
+    An entry that cannot be read is ignored but for its number; `verify` reports it. Tombstones are marked, and count even when
+    they are damaged or lost.
     """
 
     def __init__(self, backend: Backend, parent: str, version: int) -> None:
@@ -48,7 +48,7 @@ class Uses:
         for number in reversed(numbers):
             try:
                 use = self.read(number)
-            except (ValueError, KeyNotFound):
+            except (ValueError, ObjectNotFound):
                 if self.series.marked(number):
                     return Use(number, deleted_at="unknown")
                 continue
@@ -56,23 +56,23 @@ class Uses:
         return Use(numbers[-1] if numbers else 0)
 
     def reserve(self, alias: str, entry: int) -> bool:
-        """Say that this entry of the alias may come to point at the version; False when the version is deleted."""
+        """Reserve the version for this entry of the alias; False when the version is deleted."""
         while True:
             last = self.last()
             if last.deleted or last.aliases.get(alias, 0) >= entry:
                 return not last.deleted
             try:
                 self._append(Use(last.number + 1, {**last.aliases, alias: entry}))
-            except KeyExists:
+            except ObjectExists:
                 continue
 
     def end(self, last: Use, content: str | None, deleted_at: str) -> None:
-        """Write the tombstone right after `last`. Raises KeyExists when another entry came in between."""
+        """Write the tombstone right after `last`. Raises ObjectExists when another entry came in between."""
         self._append(Use(last.number + 1, last.aliases, deleted_at, content))
         self.series.mark(last.number + 1)
 
     def read(self, number: int) -> Use:
-        """That entry. Raises ValueError when it is damaged, KeyNotFound, MadeByNewer."""
+        """That entry. Raises ValueError when it is damaged, ObjectNotFound, MadeByNewer."""
         fields, sealed = unseal(self.series.key(number), self.series.read(number))
         fields.pop("by", None)
         try:
@@ -92,13 +92,7 @@ class Uses:
         data = seal(self.series.key(use.number), fields)
         try:
             self.series.create(use.number, data)
-        except KeyExists:
-            # Our own bytes are our own write, told twice by a backend that tries again.
-            if self._read_raw(use.number) != data:
+        except ObjectExists:
+            # Our own bytes are our own write, which a backend has repeated.
+            if self.series.find(use.number) != data:
                 raise
-
-    def _read_raw(self, number: int) -> bytes | None:
-        try:
-            return self.series.read(number)
-        except KeyNotFound:
-            return None

@@ -1,4 +1,4 @@
-"""Reading everything again: what is damaged, lost, or not the store's own."""
+"""Verification of a whole store: what is damaged, missing, or does not belong to it."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -8,8 +8,8 @@ from model_store.aliases import Aliases
 from model_store.backends.backend import Backend
 from model_store.collection import Collection
 from model_store.contents import MANIFEST
-from model_store.damage import Fault
-from model_store.errors import KeyNotFound, MadeByNewer, NotFound, StoreError, Unavailable, VersionCorrupt
+from model_store.damage import Damage
+from model_store.errors import MadeByNewer, NotFound, ObjectNotFound, StoreError, Unavailable, VersionCorrupt
 from model_store.names import is_alias, is_name
 from model_store.record import Record, is_content
 from model_store.records import RECORD, Records
@@ -17,22 +17,22 @@ from model_store.sealed import unseal
 from model_store.series import Series, is_number
 
 STRANGE = "is none of the store's"
-MOST_MISSING = 1000  # numbers that are named, each for itself
+MOST_MISSING = 1000  # numbers that are reported one by one
 KINDS = {"versions", "contents", "uses", "marks", "aliases"}
 
 
 @dataclass
 class Report:
-    """What `Verification` has found: `faults`; how many records and alias entries are `unsealed`, as stores of before have
-    them; and how many contents no version has, which are `leftovers` of writes that broke off, or are being written."""
+    """`damages`; how many records and alias entries are `unsealed`, as earlier Modelwrights wrote them; and how many contents
+    belong to no version: `leftovers` of interrupted writes, or of writes in progress."""
 
-    faults: list[Fault] = field(default_factory=list)
+    damages: list[Damage] = field(default_factory=list)
     unsealed: int = 0
     leftovers: int = 0
 
 
 class Verification:
-    """Verifies a collection and its aliases, while others may change them. What cannot be read is a fault, and it goes on."""
+    """Verifies a collection and its aliases, while others may change them. What cannot be read counts as damage."""
 
     def __init__(self, backend: Backend, collection: Collection, aliases: Aliases | None, report: Report) -> None:
         self._backend = backend
@@ -42,28 +42,28 @@ class Verification:
 
     def run(self) -> None:
         """Adds what is found to the report."""
-        self._strangers("", "", is_name)
+        self._check_names("", "", is_name)
         for name in self._names(""):
             if is_name(name):
                 self._verify(name)
 
     def _verify(self, name: str) -> None:
-        if not self._strangers(name, "", KINDS.__contains__):
+        if not self._check_names(name, "", KINDS.__contains__):
             with suppress(StoreError):
                 self._backend.read(f"{self._collection.prefix}/{name}")
-                self._fault(name, None, "", STRANGE)
+                self._found(name, None, "", STRANGE)
                 return
-        self._strangers(name, "versions", is_number)
-        self._strangers(name, "contents", is_content)
-        self._strangers(name, "uses", is_number)
-        self._strangers(name, "marks", {"versions", "aliases", "uses"}.__contains__)
+        self._check_names(name, "versions", is_number)
+        self._check_names(name, "contents", is_content)
+        self._check_names(name, "uses", is_number)
+        self._check_names(name, "marks", {"versions", "aliases", "uses"}.__contains__)
         for place in ("marks/versions", "marks/uses"):
-            self._strangers(name, place, is_number)
+            self._check_names(name, place, is_number)
         records = self._collection.records(name)
         try:
             numbers = records.numbers()
         except Unavailable as error:
-            self._fault(name, None, "versions", str(error))
+            self._found(name, None, "versions", str(error))
             return
         known = {*numbers, *map(int, filter(is_number, self._names(name, "uses")))}
         in_use = {self._version(name, records, number) for number in self._expected(name, "versions", numbers, known)}
@@ -72,33 +72,29 @@ class Verification:
         for number in sorted(filter(is_number, {*self._names(name, "uses"), *self._names(name, "marks/uses")})):
             self._uses(name, int(number))
         if self._aliases is not None:
-            self._strangers(name, "aliases", is_alias)
-            self._strangers(name, "marks/aliases", is_alias)
+            self._check_names(name, "aliases", is_alias)
+            self._check_names(name, "marks/aliases", is_alias)
             for alias in filter(is_alias, self._names(name, "aliases")):
                 self._alias(name, alias, self._aliases)
 
     def _version(self, name: str, records: Records, number: int) -> str | None:
         """The content of the version, if it exists and its record can be read."""
+        place = records.series.key(number)
         try:
             deleted = records.uses(number).last().deleted
             data = records.series.read(number)
-        except KeyNotFound:
-            gone = deleted or records.uses(number).last().deleted
-            if not gone or number == records.numbers()[-1]:  # the highest stays, to be counted on from
-                self._fault(name, number, RECORD, "is missing")
-            return None
-        except (MadeByNewer, Unavailable) as error:
-            self._fault(name, number, RECORD, str(error))
-            return None
-        place = records.series.key(number)
-        try:
             record = Record.decode(place, data)
             self._report.unsealed += not unseal(place, data)[1]
-        except ValueError:
-            self._fault(name, number, RECORD, "cannot be read")
+        except ObjectNotFound:
+            gone = deleted or records.uses(number).last().deleted
+            if not gone or number == records.numbers()[-1]:  # the highest is kept: the next number follows it
+                self._found(name, number, RECORD, "is missing")
             return None
-        except MadeByNewer as error:
-            self._fault(name, number, RECORD, str(error))
+        except ValueError:
+            self._found(name, number, RECORD, "cannot be read")
+            return None
+        except (MadeByNewer, Unavailable) as error:
+            self._found(name, number, RECORD, str(error))
             return None
         if not deleted and record.deleted_at is None:
             self._files(name, number, record.content)
@@ -112,22 +108,22 @@ class Verification:
         except NotFound:
             return  # deleted meanwhile
         except VersionCorrupt as error:
-            self._fault(name, number, error.file, error.reason)
+            self._found(name, number, error.file, error.reason)
         except (MadeByNewer, Unavailable) as error:
-            self._fault(name, number, MANIFEST, str(error))
+            self._found(name, number, MANIFEST, str(error))
         else:
             folders = {file.split("/")[0] for file in files}
-            self._strangers(name, f"contents/{content}", {MANIFEST, "files"}.__contains__)
-            self._strangers(name, f"contents/{content}/files", folders.__contains__)
+            self._check_names(name, f"contents/{content}", {MANIFEST, "files"}.__contains__)
+            self._check_names(name, f"contents/{content}/files", folders.__contains__)
         for file in files:
             try:
-                self._collection.path(version, file)
+                self._collection.check_file(version, file)
             except VersionCorrupt as error:
-                self._fault(name, number, error.file, error.reason)
+                self._found(name, number, error.file, error.reason)
             except NotFound:
                 return
             except Unavailable as error:
-                self._fault(name, number, file, str(error))
+                self._found(name, number, file, str(error))
 
     def _uses(self, name: str, number: int) -> None:
         uses = self._collection.records(name).uses(number)
@@ -142,35 +138,35 @@ class Verification:
 
         self._series(name, f"aliases/{alias}", log, whole)
         self._reservations(name, alias, aliases)
-        with suppress(StoreError):  # what cannot be read has been told
+        with suppress(StoreError):  # what cannot be read was reported already
             entry = aliases.get(name, alias)
             lost = entry.version is not None and not self._collection.has(name, entry.version)
             if lost and entry == aliases.get(name, alias):  # else it moved on before its old version was deleted
                 place = f"aliases/{alias}/{entry.number}"
-                self._fault(name, None, place, f"points at version {entry.version}, which is not there")
+                self._found(name, None, place, f"points at version {entry.version}, which is not there")
 
     def _reservations(self, name: str, alias: str, aliases: Aliases) -> None:
-        """An entry was reserved by the version that it points at; stores of before have no reservations."""
-        with suppress(StoreError, ValueError):  # what cannot be read has been told
+        """An entry was reserved by the version that it points at; earlier Modelwrights wrote no reservations."""
+        with suppress(StoreError, ValueError):  # what cannot be read was reported already
             for entry in aliases.history(name, alias):
                 if entry.version is None or not aliases.is_sealed(name, alias, entry.number):
                     continue
                 last = self._collection.records(name).uses(entry.version).last()
                 if not last.deleted and last.aliases.get(alias, 0) < entry.number:
                     place = f"uses/{entry.version}"
-                    self._fault(name, None, place, f"does not say that entry {entry.number} of {alias} uses it")
+                    self._found(name, None, place, f"does not say that entry {entry.number} of {alias} uses it")
 
     def _series(self, name: str, place: str, series: Series, whole: Callable[[int], bool]) -> None:
-        self._strangers(name, place, is_number)
+        self._check_names(name, place, is_number)
         try:
             numbers = series.numbers()
         except Unavailable as error:
-            self._fault(name, None, place, str(error))
+            self._found(name, None, place, str(error))
             return
         for number in self._expected(name, place, numbers, {*numbers}):
             reason = self._reason(number, whole)
             if reason:
-                self._fault(name, None, f"{place}/{number}", reason)
+                self._found(name, None, f"{place}/{number}", reason)
 
     def _expected(self, name: str, place: str, numbers: list[int], known: set[int]) -> list[int]:
         """The numbers that there must be up to the highest; where too many are missing to name each, those that there are."""
@@ -178,13 +174,13 @@ class Verification:
         missing = highest - len({number for number in known if number <= highest})
         if missing <= MOST_MISSING:
             return list(range(1, highest + 1))
-        self._fault(name, None, place, f"has {missing} numbers below {highest} missing")
+        self._found(name, None, place, f"has {missing} numbers below {highest} missing")
         return sorted(known)
 
     def _reason(self, number: int, whole: Callable[[int], bool]) -> str:
         try:
             return "" if whole(number) else "cannot be read"
-        except KeyNotFound:
+        except ObjectNotFound:
             return "is missing"
         except ValueError:
             return "cannot be read"
@@ -195,19 +191,19 @@ class Verification:
         try:
             return self._backend.names("/".join(filter(None, [self._root(name), place])))
         except Unavailable as error:
-            self._fault(name, None, place, str(error))
+            self._found(name, None, place, str(error))
             return []
 
-    def _strangers(self, name: str, place: str, known: Callable[[str], bool]) -> bool:
-        """Tells of the names that are not known; whether there are any names at all."""
+    def _check_names(self, name: str, place: str, known: Callable[[str], bool]) -> bool:
+        """Reports the names that are not known; whether there are any names at all."""
         names = self._names(name, place)
         for each in names:
             if not known(each):
-                self._fault(name or each, None, "/".join(filter(None, [place, each if name else ""])), STRANGE)
+                self._found(name or each, None, "/".join(filter(None, [place, each if name else ""])), STRANGE)
         return bool(names)
 
     def _root(self, name: str) -> str:
         return f"{self._collection.prefix}/{name}" if name else self._collection.prefix
 
-    def _fault(self, name: str, number: int | None, file: str, reason: str) -> None:
-        self._report.faults.append(Fault(name, number, file, reason))
+    def _found(self, name: str, number: int | None, file: str, reason: str) -> None:
+        self._report.damages.append(Damage(name, number, file, reason))

@@ -1,8 +1,7 @@
-"""Reading a zip file that a stranger made.
+"""Reading a zip file from an untrusted source, whose members are stored without compression, as `write_bundle` writes them.
 
-`zipfile` reads the central directory here and nothing else. The members' own headers and data are read by this file,
-which believes no size: so a member can neither grow past what it declares, nor hide behind another, nor lie in two
-places.
+`zipfile` reads the central directory here and nothing else. The members' own headers and data are read by this file, which
+trusts no size: no two members may share a byte, and every byte must belong to one.
 """
 
 import io
@@ -17,7 +16,6 @@ from model_store.errors import InvalidBundle
 
 MAX_MEMBERS = 10_000
 MAX_DIRECTORY_BYTES = MAX_MEMBERS * 400
-MAX_RATIO, FREE_BYTES = 200, 64 * 1024 * 1024  # what a member becomes for each of its bytes, beyond the first so many
 
 _CHUNK = 1024 * 1024
 _END = struct.Struct("<4s4H2LH")
@@ -25,7 +23,7 @@ _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR_SIZE = 20
 _LOCAL = struct.Struct("<4s5H3L2H")
 _SIZES_FOLLOW = 0x8
-_FLAGS = 0x6 | _SIZES_FOLLOW | 0x800  # deflate's level, sizes after the data, UTF-8 names
+_FLAGS = _SIZES_FOLLOW | 0x800  # sizes after the data, UTF-8 names
 _DOS_DIRECTORY = 0x10
 _UNKNOWN = 0xFFFFFFFF  # the size stands in a zip64 field
 
@@ -34,7 +32,7 @@ class ZipArchive:
     """The members of one zip file, each checked before its data is read. All methods raise InvalidBundle."""
 
     def __init__(self, file: BinaryIO, max_bytes: int) -> None:
-        """Check the directory and every header. `max_bytes` bounds all members together, uncompressed."""
+        """Check the directory and every header. `max_bytes` bounds all members together."""
         self._file = file
         _check_end(file)
         try:
@@ -57,8 +55,6 @@ class ZipArchive:
         _check_twins([member.filename for member in members])
         if sum(member.file_size for member in members) > max_bytes:
             raise InvalidBundle(None, f"its members may have at most {max_bytes} bytes together")
-        if any(member.file_size > FREE_BYTES + MAX_RATIO * member.compress_size for member in members):
-            raise InvalidBundle(None, f"its members may become at most {MAX_RATIO} times as large")
         self._starts = self._data_starts(members)
         self._members = {member.filename: member for member in members}
 
@@ -74,28 +70,17 @@ class ZipArchive:
     def chunks(self, name: str) -> Iterator[bytes]:
         """A member's data in pieces of at most 1 MiB, exactly as many bytes as declared. Raises InvalidBundle."""
         member = self._members[name]
-        raw = self._raw(member)
-        size, checksum = 0, 0
-        for chunk in raw if member.compress_type == zipfile.ZIP_STORED else _inflated(raw, name):
-            size += len(chunk)
-            checksum = zlib.crc32(chunk, checksum)
-            if size > member.file_size:
-                break
-            yield chunk
-        if size != member.file_size:
-            raise InvalidBundle(name, "its size is not the one declared")
-        if checksum != member.CRC:
-            raise InvalidBundle(name, "its checksum is wrong")
-
-    def _raw(self, member: zipfile.ZipInfo) -> Iterator[bytes]:
-        self._file.seek(self._starts[member.filename])
-        left = member.compress_size
+        self._file.seek(self._starts[name])
+        left, checksum = member.file_size, 0
         while left:
             chunk = self._file.read(min(left, _CHUNK))
             if not chunk:
-                raise InvalidBundle(member.filename, "it ends too early")
+                raise InvalidBundle(name, "it ends too early")
             left -= len(chunk)
+            checksum = zlib.crc32(chunk, checksum)
             yield chunk
+        if checksum != member.CRC:
+            raise InvalidBundle(name, "its checksum is wrong")
 
     def _data_starts(self, members: list[zipfile.ZipInfo]) -> dict[str, int]:
         """Where each member's data begins; no two members may share a byte, and none may reach into the directory."""
@@ -107,7 +92,7 @@ class ZipArchive:
             if member.header_offset < free_from:
                 raise InvalidBundle(member.filename, "it overlaps another member")
             start = self._local_header_end(member)
-            free_from = start + member.compress_size
+            free_from = start + member.file_size
             if free_from > self._directory:
                 raise InvalidBundle(member.filename, "it reaches past the end of the data")
             starts[member.filename] = start
@@ -125,7 +110,7 @@ class ZipArchive:
         if (flags, method, name) != (member.flag_bits, member.compress_type, member.filename.encode()):
             raise InvalidBundle(member.filename, "its header and the directory differ")
         later = (0, _UNKNOWN) if flags & _SIZES_FOLLOW else (_UNKNOWN,)
-        if packed not in (member.compress_size, *later) or size not in (member.file_size, *later):
+        if not {packed, size} <= {member.file_size, *later}:
             raise InvalidBundle(member.filename, "its header declares another size than the directory")
         return member.header_offset + _LOCAL.size + name_size + extra_size
 
@@ -154,13 +139,13 @@ def _check_member(member: zipfile.ZipInfo) -> None:
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in (0, stat.S_IFREG) or member.external_attr & _DOS_DIRECTORY or name.endswith("/"):
         raise InvalidBundle(name, "it must be a regular file, not a folder, link or device")
+    if member.compress_type != zipfile.ZIP_STORED:
+        raise InvalidBundle(name, "it must be stored without compression")
     if member.flag_bits & 0x1:
         raise InvalidBundle(name, "it must not be encrypted")
     if member.flag_bits & ~_FLAGS:
         raise InvalidBundle(name, "it uses a zip feature that bundles do not")
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise InvalidBundle(name, "it must be stored or deflated")
-    if member.compress_type == zipfile.ZIP_STORED and member.compress_size != member.file_size:
+    if member.compress_size != member.file_size:
         raise InvalidBundle(name, "its size is not the one declared")
 
 
@@ -171,24 +156,3 @@ def _check_twins(names: list[str]) -> None:
         if twin is not name:
             rule = "it is there twice" if twin == name else "its name differs from another's in case alone"
             raise InvalidBundle(name, rule)
-
-
-def _inflated(raw: Iterator[bytes], name: str) -> Iterator[bytes]:
-    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        for packed in raw:
-            if inflate.eof:
-                raise InvalidBundle(name, "it has data after its end")
-            rest = packed
-            while rest and not inflate.eof:
-                yield inflate.decompress(rest, _CHUNK)
-                rest = inflate.unconsumed_tail
-            if inflate.unused_data:
-                raise InvalidBundle(name, "it has data after its end")
-        while not inflate.eof:
-            more = inflate.decompress(b"", _CHUNK)
-            if not more and not inflate.eof:
-                raise InvalidBundle(name, "it ends too early")
-            yield more
-    except zlib.error as error:
-        raise InvalidBundle(name, "it cannot be decompressed") from error

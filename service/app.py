@@ -11,12 +11,11 @@ from fastapi_offline import FastAPIOffline
 from sqlalchemy import Engine
 
 from service import __version__
-from service.access.audit import Audit
 from service.api import problems
 from service.api.dependencies import Services
 from service.api.dialects import registry as dialects
-from service.api.head import AnswerHead
 from service.api.holder import Holder
+from service.api.middleware.head import AnswerHead
 from service.api.middleware.instrument import Instrument
 from service.api.middleware.scopes import RequiredScopes
 from service.api.openapi import describe
@@ -33,7 +32,7 @@ from service.api.routes import (
     training_jobs,
 )
 from service.api.security_headers import ALWAYS
-from service.background.channel import Wire
+from service.background.channel import Channel
 from service.background.trainings import open_journal, plug_in_kinds
 from service.composition.predictions import Entry, OpenPredictions, entry
 from service.composition.services import open_services
@@ -71,7 +70,7 @@ class Application(NamedTuple):
     services: Holder[Services]
 
 
-def create_app(startup: Startup, engine: Engine | None = None, wire: Wire | None = None) -> Application:
+def create_app(startup: Startup, engine: Engine | None = None, wire: Channel | None = None) -> Application:
     """The application. Its services are opened by its lifespan.
 
     Args:
@@ -80,16 +79,14 @@ def create_app(startup: Startup, engine: Engine | None = None, wire: Wire | None
         wire: to the other processes of the service, if there are any; one of them runs the trainings, else this one does.
     """
     settings, metrics, services = startup.settings, Metrics(), Holder[Services]()
-    audit_log, predictions_ = Audit(settings.home.resolve() / "audit"), Holder[OpenPredictions]()
-    scopes = RequiredScopes(each.router for each in ROUTERS)
+    predictions_, scopes = Holder[OpenPredictions](), RequiredScopes(each.router for each in ROUTERS)
     install_models(plug_in_kinds())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = engine or open_journal(settings)
-        async with open_services(startup, audit_log, metrics, predictions_, database, wire) as opened:
-            with services.holding(opened):
-                yield
+        async with open_services(startup, metrics, predictions_, database, wire) as services.value:
+            yield
 
     app = FastAPIOffline(
         title="Modelwright",
@@ -106,12 +103,12 @@ def create_app(startup: Startup, engine: Engine | None = None, wire: Wire | None
     for each in ROUTERS:
         app.include_router(each.router)
     instrumented = Instrument(app, metrics.requests, lambda: services.get().traces)
-    first = entry(startup, audit_log, metrics, scopes, predictions_, instrumented)
+    first = entry(startup, metrics, scopes, predictions_, instrumented)
     app.openapi = lambda: describe(app, scopes, keys_on=startup.keyring.on)  # type: ignore[method-assign] # FastAPI's own way
     return Application(app, first, metrics, services)
 
 
-def serve(startup: Startup, listeners: list[socket.socket] | None = None, wire: Wire | None = None) -> None:
+def serve(startup: Startup, listeners: list[socket.socket] | None = None, wire: Channel | None = None) -> None:
     """Serves until SIGTERM or SIGINT.
 
     Args:
@@ -143,7 +140,7 @@ def serve(startup: Startup, listeners: list[socket.socket] | None = None, wire: 
         headers=ALWAYS,
     )
     if wire is not None:
-        wire.heed["stop"] = lambda _: server.announce()
+        wire.handlers["stop"] = lambda _: server.announce()
     server.serve_on(listeners or open_listeners(settings.host, settings.port))
     if not server.started:
         sys.exit(1)

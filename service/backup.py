@@ -1,17 +1,17 @@
-"""Backups of a home, made while it serves, and homes made of them.
+"""Backups of a home, made while it is in use, and restores of them.
 
-The order makes a backup consistent, whatever is done meanwhile:
+The order of the steps makes a backup consistent, whatever changes meanwhile:
 
 | step | what | why then |
 |---|---|---|
 | 1 | checkpoints | none is ahead of the journal's epochs |
 | 2 | the journal, by SQLite's online backup | a job that has succeeded there has published its version before |
-| 3 | the store, each name as it was at one moment | whatever the journal names is there, or was deleted since |
-| 4 | keys | a key that was revoked meanwhile is |
-| 5 | the audit log | what was changed so far has its line |
-| 6 | `backup.json`, with the digests of all | without it a backup was broken off |
+| 3 | the store, each name as it was at one moment | what the journal names exists there, or was deleted since |
+| 4 | keys | a key that was revoked meanwhile stays revoked |
+| 5 | the audit log | every change so far has its line |
+| 6 | `backup.json`, with the digests of all files | a backup without it is incomplete |
 
-Left out is what can be made anew: temporary files, drawn plots, and which services live.
+Temporary files, plots, exports and the list of running services are left out.
 """
 
 import hashlib
@@ -29,8 +29,8 @@ from service.home import FILE, JOURNAL, Home, HomeDamaged, HomeError, HomeHalfRe
 from service.jobs.database import copy_sqlite
 
 MANIFEST = "backup.json"
-ELSEWHERE = {"database", "admin_key"}  # what a home may hold that is not in it
-PRIVATE = {"access", "audit"}  # folders that nobody else may read
+ELSEWHERE = {"database", "admin_key"}  # recorded for a home, but stored outside of it
+PRIVATE = {"access", "audit"}  # folders with permissions for their owner only
 
 
 class BackupRefused(HomeError):
@@ -39,28 +39,29 @@ class BackupRefused(HomeError):
 
 @dataclass(frozen=True)
 class Backup:
-    """What a backup says of itself: when it was made (RFC 3339), what its home has held, and for each file its `sha256` (hex)
-    and `bytes`."""
+    """The manifest of a backup: when it was made (RFC 3339), what its home has held, and for each file its `sha256` (hex) and
+    `bytes`."""
 
     made_at: str
     holds: frozenset[str]
     files: Mapping[str, Mapping[str, str | int]]
 
 
-def back_up(home: Path, folder: Path, *, database: bool) -> Backup:
+def back_up(home: Path, folder: Path, *, database: bool, store: Path | None = None) -> Backup:
     """Copies the home to a folder that is empty or not there.
 
     Args:
-        home: what to copy; services may run on it.
-        folder: where to.
-        database: whether the jobs are on a database of their own, which is left to its own tools.
+        home: the home; services may run on it.
+        folder: the folder of the backup.
+        database: whether the jobs are on a database server, which is backed up by its own tools.
+        store: the folder of the model store, where it is not in the home.
 
     Raises:
-        BackupRefused: the folder has something in it already.
-        HomeError: the home has lost something, which a backup must not hide.
+        BackupRefused: the folder is not empty.
+        HomeError: something is missing from the home, which a backup must not hide.
         StoreError, JournalNotOpened, OSError: it could not be read or written; there is no `backup.json` then.
     """
-    known = Home(home)
+    known = Home(home, store)
     held = known.held() | known.present()
     database = database or "database" in held
     if not held:
@@ -73,23 +74,23 @@ def back_up(home: Path, folder: Path, *, database: bool) -> Backup:
     _copy_all(home, folder, "checkpoints", "*/*.safetensors")
     if not database and "journal" in held:
         copy_sqlite(home / JOURNAL, folder / JOURNAL)
-    copy_store(home / "store", folder / "store")
+    copy_store(store or home / "store", folder / "store")
     shutil.rmtree(folder / "store" / "tmp", ignore_errors=True)
     _copy_all(home, folder, "access", "keys.json")
     _copy_all(home, folder, "audit", "*.jsonl")
     files = {str(path.relative_to(folder)): _described(path) for path in folder.rglob("*") if path.is_file()}
     made = Backup(rfc3339(utc_now()), held - {"journal"} if database else held, files)
-    _sync_all(folder)  # all of it is on the disk before the manifest says that it is there
+    _sync_all(folder)  # every file is durable before the manifest that lists it
     about = {"made_at": made.made_at, "holds": sorted(made.holds), "files": files}
     replace(folder / MANIFEST, seal(MANIFEST, about))
     return made
 
 
 def restore(folder: Path, home: Path) -> Backup:
-    """Makes a home of a backup. One that was broken off can be restored again; until then no service starts on it.
+    """Restores a backup into a new home. An interrupted restore can be repeated; until then no service starts on the home.
 
     Raises:
-        BackupRefused: this is no whole backup, or the home has something in it.
+        BackupRefused: the backup is incomplete or damaged, or the home is not empty.
         OSError: it could not be read or written.
     """
     backup = read_backup(folder)
@@ -109,7 +110,7 @@ def restore(folder: Path, home: Path) -> Backup:
 
 
 def read_backup(folder: Path) -> Backup:
-    """What a backup says of itself, once each of its files is found to be whole. Raises BackupRefused, OSError."""
+    """The manifest of a backup, after checking every file against it. Raises BackupRefused, OSError."""
     try:
         fields, sealed = unseal(MANIFEST, (folder / MANIFEST).read_bytes())
         if not sealed:

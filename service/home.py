@@ -1,11 +1,11 @@
-"""What a home has held, in its `home.json`: so that what was there and is gone is a loss, and not a beginning.
+"""The record of what a home has held, `home.json`: it tells a loss of data from a new home.
 
 | case | what a start does |
 |---|---|
-| a new home, or one of before there was a `home.json` | what it holds is recorded |
-| something is gone that was recorded | refuses: HomeLost |
-| `home.json` is damaged, or gone although a marker `.home` beside the state says that it was there | refuses: HomeDamaged |
-| a restore has not come to its end | refuses: HomeHalfRestored |
+| a new home, or one without a `home.json` by an earlier version | records what it holds |
+| something is missing that was recorded | refuses: HomeLost |
+| `home.json` is damaged, or missing although there is a marker `.home` beside the state | refuses: HomeDamaged |
+| a restore was interrupted | refuses: HomeHalfRestored |
 """
 
 import fcntl
@@ -21,9 +21,8 @@ from model_store.sealed import seal, unseal
 FILE = "home.json"
 JOURNAL = "journal.sqlite"
 MARKER = ".home"
-MARKED = ("store", "access", "audit")  # folders that have a marker, once they are there
 
-# What may be recorded, and how people are told of it. The last two are not in the home: only the settings know them.
+# What may be recorded, and its name in messages. The last two are not in the home but in the settings.
 NAMES = {
     "keys": "the keys (access/keys.json)",
     "journal": f"the journal of jobs ({JOURNAL})",
@@ -38,7 +37,7 @@ ADVICE = "Restore a backup (modelwright restore), or start with modelwright serv
 
 
 class HomeError(Exception):
-    """The home is not what it was."""
+    """The home is not as it was recorded."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or self.__doc__)
@@ -61,14 +60,20 @@ class HomeHalfRestored(HomeError):
 
 
 class Home:
-    """The record of one home; safe for threads and processes, and whoever is killed leaves the old one or the new one."""
+    """The record of one home; safe for threads and processes. It is replaced atomically."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: Path | None = None) -> None:
+        """`store` is the folder of the model store, where it is not in the home."""
         self.folder = folder
         self._file = folder / FILE
+        store = store or folder / "store"
+        self._folders = {"store": store, "audit": folder / "audit"}
+        self._filled = {"models": store / "models", "datasets": store / "datasets"}
+        # A store elsewhere may be that of several homes, and says nothing of this one.
+        self._marked = (folder / "store", folder / "access", folder / "audit")
 
     def held(self) -> frozenset[str]:
-        """What was ever there; nothing where nothing is recorded. Raises HomeDamaged, HomeHalfRestored, OSError."""
+        """Everything that was recorded; empty if nothing was. Raises HomeDamaged, HomeHalfRestored, OSError."""
         try:
             fields, sealed = unseal(FILE, self._file.read_bytes())
             if not sealed:
@@ -77,7 +82,7 @@ class Home:
                 raise HomeHalfRestored
             return frozenset(fields["holds"])
         except FileNotFoundError:
-            if any((self.folder / each / MARKER).exists() for each in MARKED):
+            if any((each / MARKER).exists() for each in self._marked):
                 raise HomeDamaged(f"{self._file} is gone, which says what this home holds. {ADVICE}") from None
             return frozenset()
         except MadeByNewer as error:
@@ -86,25 +91,23 @@ class Home:
             raise HomeDamaged(f"{self._file} is damaged, which says what this home holds. {ADVICE}") from error
 
     def present(self) -> frozenset[str]:
-        """What is there now. An empty file is as good as none."""
-        folders = {"store": "store", "audit": "audit"}
+        """What exists now; an empty file does not count."""
         files = {"journal": JOURNAL, "keys": "access/keys.json"}
-        filled = {"models": "store/models", "datasets": "store/datasets"}
-        found = {name for name, place in folders.items() if (self.folder / place).is_dir()}
+        found = {name for name, place in self._folders.items() if place.is_dir()}
         found |= {name for name, place in files.items() if _size(self.folder / place)}
-        return frozenset(found | {name for name, place in filled.items() if _filled(self.folder / place)})
+        return frozenset(found | {name for name, place in self._filled.items() if _filled(place)})
 
     def remember(self, *more: str) -> None:
-        """Records what is there now, and more. Raises as `held` does."""
-        with self._alone():
+        """Adds what exists now, and `more`, to the record. Raises as `held` does."""
+        with self._locked():
             held, now = self.held(), self.present() | {*more}
             if not now <= held:
                 self._write(held | now)
             self._mark()
 
     def record(self, holds: Collection[str], *, restoring: bool = False) -> None:
-        """Records this, whatever was recorded before. Raises OSError."""
-        with self._alone():
+        """Replaces the record. Raises OSError."""
+        with self._locked():
             self._write(holds, restoring=restoring)
             if not restoring:
                 self._mark()
@@ -113,14 +116,14 @@ class Home:
         replace(self._file, seal(FILE, {"holds": sorted(holds), "restoring": restoring}))
 
     def _mark(self) -> None:
-        for folder in (self.folder / each for each in MARKED):
+        for folder in self._marked:
             if folder.is_dir() and not (folder / MARKER).exists():
                 (folder / MARKER).touch(0o600)
                 sync(folder)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """While nobody else changes the record. The folder is made if it is not there."""
+    def _locked(self) -> Iterator[None]:
+        """Holds the lock for changes of the record. Creates the folder if needed."""
         self.folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.folder, os.O_RDONLY)
         try:

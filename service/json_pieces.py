@@ -1,5 +1,4 @@
-"""A large JSON document as several small ones: orjson keeps the interpreter lock for a whole document, and gives it up between
-two of them."""
+"""Splits a large JSON document into small ones, because orjson holds the interpreter lock for a whole document."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 AT_ONCE = 256 * 2**10  # bytes of a piece, unless a single value has more
-# The member that a piece goes on with: a name that no document has.
+# The name of the member that a piece continues; random, so that no document contains it.
 GOES_ON = token_hex(16)
 _SPACE = b" \t\r\n"
 _QUOTE, _BACKSLASH, _COMMA, _OPENS, _CLOSES, _LETTER_CASE = *b'"\\,{}', 32
@@ -21,21 +20,21 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a document between two commas, made a document of its own: the lists and objects that are open at its begin
-    and at its end are opened and closed. It is JSON with nothing missing if, and only if, all pieces are."""
+    """The part of a document between two commas, made a valid document: the lists and objects that are open at its beginning
+    and end are opened and closed. The document is valid JSON if and only if all its pieces are."""
 
     text: bytes
-    open: int  # lists and objects that it goes on with; of an object but the innermost one `GOES_ON` is the member
+    open: int  # how many lists and objects it continues; of an object, except the innermost, by the member `GOES_ON`
     start: int  # where `content` begins, in the document
     lead: int  # bytes of `text` before that
 
 
 def pieces(document: bytes, deepest: int, at_once: int = AT_ONCE) -> Iterator[Piece]:
-    """The pieces of a document, in their order: of `at_once` bytes, or more where a single value has more.
+    """The pieces of a document, in order, of `at_once` bytes, or more if a single value has more.
 
     Raises:
-        JSONDecodeError: an element or a member is missing between two of them, or more than `deepest` lists and objects stand
-            in one another. Its position is in bytes.
+        JSONDecodeError: an element or member is missing beside a comma, or the nesting is deeper than `deepest`. Its position
+            is in bytes.
     """
     start, before = 0, b""
     for end, after in _cuts(document, at_once):
@@ -47,7 +46,7 @@ def pieces(document: bytes, deepest: int, at_once: int = AT_ONCE) -> Iterator[Pi
 
 
 def join(whole: Any, part: Any, open_: int) -> bool:
-    """Adds the value of a piece to that of all before it, and says whether no member of it stands in those, too."""
+    """Adds the value of a piece to the value of all pieces before it; False if an object has a name twice."""
     for level in range(open_, 0, -1):
         innermost = level == 1
         if isinstance(whole, list):
@@ -76,7 +75,7 @@ def _piece(document: bytes, start: int, before: bytes, end: int, after: bytes) -
 
 
 def _cuts(document: bytes, at_once: int) -> Iterator[tuple[int, bytes]]:
-    """Where commas stand between which there are pieces, and the brackets that are open there."""
+    """The positions of the commas to split at, each with the brackets that are open there."""
     at, opened, quoted, escaped = 0, b"", False, False
     while at + at_once < len(document):
         block = np.frombuffer(document, np.uint8, at_once, at)
@@ -98,7 +97,7 @@ def _cuts(document: bytes, at_once: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _quotes(block: Array, escaped: bool) -> tuple[Array, bool]:
-    """Where quotes begin or end a text, and whether the block's last byte makes the next one a part of a text."""
+    """Which bytes are quotes that begin or end a string, and whether the last byte of the block escapes the next one."""
     quotes, backslashes = block == _QUOTE, block == _BACKSLASH
     if not escaped and not backslashes.any():
         return quotes, False
@@ -110,7 +109,7 @@ def _quotes(block: Array, escaped: bool) -> tuple[Array, bool]:
 
 
 def _open_after(opened: bytes, block: Array, steps: Array, depth: Array) -> bytes:
-    """The brackets that are open after a block before which these were."""
+    """The brackets that are open after the block, given those open before it."""
     least = np.minimum.accumulate(depth[::-1])[::-1]  # from each byte on
     kept = max(0, min(len(opened), int(least[0])))
     still: bytes = block[(steps > 0) & (least == depth)].tobytes()

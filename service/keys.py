@@ -2,8 +2,9 @@
 
 import logging
 
+from service.access.errors import KeysNeeded
 from service.access.keyring import Keyring
-from service.access.opening import open_keyring
+from service.access.loopback import is_loopback
 from service.home import Home, HomeError
 from service.opening import check
 from service.settings import Settings
@@ -12,27 +13,37 @@ log = logging.getLogger(__name__)
 
 
 def open_keys(settings: Settings) -> Keyring:
-    """The keys of the home; a first one is made and shown where the settings want it.
+    """The keys of the home. If there are none, a first key is created and printed where the settings ask for it.
 
     Raises:
-        AccessError: they are not right, or there are none where there must be.
+        KeysNeeded: there are none, and other machines can reach the address that is served.
+        KeysCorrupt, InvalidKey: the keys are not valid.
+        NoSpace, Unavailable: the first key could not be written.
         HomeError: something is gone that the home has held.
     """
     check(settings)
-    home = Home(settings.home.resolve())
-    return open_keyring(
-        home.folder / "access",
-        given=None if settings.admin_key is None else settings.admin_key.get_secret_value(),
-        first=settings.first_key,
-        host=settings.host,
-        insecure=settings.insecure,
-        tell=lambda text: print(text, flush=True),  # noqa: T201 - not by the log, whose lines go further
-        kept=lambda: keys_kept(home),
-    )
+    home, host = Home(settings.home.resolve()), settings.host
+    given = None if settings.admin_key is None else settings.admin_key.get_secret_value()
+    keyring = Keyring(home.folder / "access", given, on_write=lambda: keys_kept(home))
+    if keyring.on:
+        return keyring
+    if settings.insecure:
+        log.warning("--insecure, and there are no keys: whoever reaches %s may do everything", host)
+    elif settings.first_key:
+        if (secret := keyring.create_first()) is not None:  # printed and not logged: log lines are passed on
+            about = "The first key of this service, scope admin. It is shown this once and kept nowhere:"
+            print(f"{about}\n{secret}", flush=True)  # noqa: T201
+        keyring.reload()
+    elif not is_loopback(host):
+        raise KeysNeeded(
+            f"There are no keys, and {host} can be reached from other machines. Make one (modelwright keys create NAME "
+            "--scope admin), or let the start make one (--first-key), or say --insecure to let everybody do everything."
+        )
+    return keyring
 
 
 def keys_kept(home: Home) -> None:
-    """Records that the home has keys. What goes wrong is logged: the key that was just made must reach its holder."""
+    """Records that the home has keys. An error is logged, not raised: the new key must still reach its holder."""
     try:
         home.remember("keys")
     except (HomeError, OSError) as error:

@@ -1,7 +1,5 @@
-"""Liveness of child processes: they send a heartbeat once a second, and are killed after five seconds without one.
-
-How long their whole work may take is another matter, and bounded elsewhere.
-"""
+"""Heartbeats of child processes: one a second; after five seconds without one a child is killed. The duration of its whole
+work is limited elsewhere."""
 
 import contextlib
 import ctypes
@@ -14,42 +12,44 @@ import time
 import psutil
 
 BEAT = 1.0  # seconds between two heartbeats
-SILENCE = 5.0  # seconds without one after which a process is taken to stand still
-LOOK = 0.5  # seconds between two looks of a parent
+SILENCE = 5.0  # seconds without one after which a process counts as hanging
+LOOK = 0.5  # seconds between two checks by a parent
 PR_SET_PDEATHSIG = 1
 
 
 class Liveness:
-    """What a parent knows of a child's heartbeats.
+    """The heartbeats of a child process, as its parent sees them.
 
-    Only the time in which the parent itself was looking counts: one that was stopped, or got no processor, has heard nothing.
+    Only time in which the parent itself was running counts: while it is stopped it cannot read heartbeats.
 
     Args:
-        pid: of a child that may be busy in native code, which lets no heartbeat pass: using the processor is then a sign of
-            life, too. None for one that is never that busy.
+        pid: of a child whose native code may hold the interpreter lock, so that it sends no heartbeats: using CPU time then
+            counts as a sign of life. None for a child without such code.
+        silence: seconds without a heartbeat after which it stands still; `SILENCE` if None.
     """
 
-    def __init__(self, pid: int | None = None) -> None:
+    def __init__(self, pid: int | None = None, *, silence: float | None = None) -> None:
         self._pid = pid
+        self._most = SILENCE if silence is None else silence
         self._silent = self._used = 0.0  # seconds
         self._looked = time.monotonic()
 
     def heard(self) -> None:
-        """The child has said something."""
+        """Call when a heartbeat or a message has arrived."""
         self._silent, self._looked = 0.0, time.monotonic()
 
     def stands_still(self) -> bool:
-        """Whether the child has shown no sign of life for `SILENCE`. To be asked at least every second."""
+        """Whether the child has shown no sign of life for `SILENCE` seconds. Call it at least every second."""
         now = time.monotonic()
         self._silent += min(now - self._looked, 2 * LOOK)
         self._looked = now
         if self._pid is not None and (used := _processor_time(self._pid)) != self._used:
             self._used, self._silent = used, 0.0
-        return self._silent >= SILENCE
+        return self._silent >= self._most
 
 
 def beat(descriptor: int) -> None:
-    """Sends a heartbeat there once a second from now on, from a thread, and ends this process once nobody reads them."""
+    """Starts a thread that writes a heartbeat to the pipe every second, and ends this process if the pipe is closed."""
     os.set_blocking(descriptor, False)
 
     def each_second() -> None:
@@ -65,7 +65,7 @@ def beat(descriptor: int) -> None:
 
 
 def die_with(parent: int) -> None:
-    """Asks Linux to kill this process when its parent ends, however it ends."""
+    """On Linux, has the kernel kill this process when its parent ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:

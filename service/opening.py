@@ -1,11 +1,13 @@
-"""What a start asks of the home: whatever was there is there still, or the operator has said to go on without it."""
+"""Checks of the home at the start: everything recorded still exists, or the operator has accepted the loss."""
 
 import logging
 
+from model_store.backends.schemes import local_folder
+from model_store.errors import InvalidStoreUrl
 from service.access.audit import Audit
 from service.home import JOURNAL, Home, HomeDamaged, HomeError, HomeLost
 from service.jobs.database import has_journal
-from service.settings import Settings
+from service.settings import InvalidSettings, Settings
 
 log = logging.getLogger(__name__)
 
@@ -14,9 +16,10 @@ def check(settings: Settings) -> frozenset[str]:
     """What the home has held.
 
     Raises:
-        HomeError: something of it is gone, or nobody can tell. Nothing was changed.
+        HomeError: something of it is missing, or the record is damaged. Nothing was changed.
+        InvalidSettings: the URL of the store is not valid.
     """
-    home = Home(settings.home.resolve())
+    home = home_of(settings)
     held = home.held()
     if lost := _lost(home, held, settings):
         raise HomeLost(home.folder, lost)
@@ -29,14 +32,16 @@ def check(settings: Settings) -> frozenset[str]:
 
 
 def accept_loss(settings: Settings) -> Settings:
-    """Records what the home holds now as all that there is, and writes down what was lost. The settings to start with: the
-    house does not open because its keys are gone, so a first key is made.
+    """Records what the home holds now as complete, and writes what was lost to the audit log.
+
+    Returns:
+        The settings to start with. If keys were lost a first key will be created, so that the service is not left open.
 
     Raises:
-        HomeHalfRestored: a restore has not come to its end; there is no loss to accept.
+        HomeHalfRestored: a restore was interrupted; there is no loss to accept.
         OSError: it could not be recorded.
     """
-    home = Home(settings.home.resolve())
+    home = home_of(settings)
     try:
         held = home.held()
     except HomeDamaged:
@@ -60,9 +65,9 @@ def accept_loss(settings: Settings) -> Settings:
 
 
 def remember(settings: Settings) -> None:
-    """Records what the home holds. What goes wrong is logged: the service that runs has all that it needs."""
+    """Records what the home holds. An error is logged only: the running service does not depend on the record."""
     given = {"admin_key": settings.admin_key, "database": settings.database_url}
-    home = Home(settings.home.resolve())
+    home = home_of(settings)
     try:
         home.remember(*(name for name, value in given.items() if value is not None))
     except (HomeError, OSError) as error:
@@ -76,10 +81,28 @@ def journal_url(settings: Settings) -> str:
     return f"sqlite:///{settings.home.resolve() / JOURNAL}"
 
 
+def store_url(settings: Settings) -> str:
+    """The URL of the model store: the one of the settings, or the folder `store` in the home.
+
+    Raises:
+        InvalidSettings: there is no backend for the URL of the settings.
+    """
+    try:
+        folder = local_folder(settings.store_url or settings.home.resolve() / "store")
+    except InvalidStoreUrl as error:
+        raise InvalidSettings(f"MODELWRIGHT_STORE_URL: {error}") from None
+    return str(settings.store_url) if folder is None else folder.absolute().as_uri()
+
+
+def home_of(settings: Settings) -> Home:
+    """The home of the settings, and the folder of its store. Raises InvalidSettings."""
+    return Home(settings.home.resolve(), local_folder(store_url(settings)))
+
+
 def _lost(home: Home, held: frozenset[str], settings: Settings) -> frozenset[str]:
     there = home.present()
     if settings.database_url is not None:
-        there |= {"database"}  # whether it is empty is seen when it is opened
+        there |= {"database"}  # opening it checks whether it is empty
     if settings.admin_key is not None or "keys" in there:
         there |= {"admin_key"}
     if "database" in held:

@@ -15,7 +15,7 @@ PR_SET_DUMPABLE = 4
 
 
 class InvalidSettings(ValueError):
-    """Settings of the environment, or of the command line, are not right."""
+    """Settings of the environment, or of the command line, are not valid."""
 
 
 class Settings(BaseSettings):
@@ -23,7 +23,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="MODELWRIGHT_",
-        env_ignore_empty=True,  # a compose file hands on what is not set as empty
+        env_ignore_empty=True,  # a compose file passes unset variables as empty ones
         frozen=True,
         extra="ignore",
         hide_input_in_errors=True,
@@ -31,20 +31,20 @@ class Settings(BaseSettings):
 
     @classmethod
     def read(cls, **given: Any) -> Self:
-        """The settings of the environment, but for those given here.
+        """The settings of the environment, overridden by those given here.
 
         Raises:
-            InvalidSettings: which of them are not right, and what each is to be. What they are is not told: it may be secret.
+            InvalidSettings: names each invalid setting and what is expected, but not its value, which may be secret.
         """
         if os.environ.get("MODELWRIGHT_ADMIN_KEY") == "":
-            given.setdefault("admin_key", "")  # who sets an empty key is mistaken, and shall not be served without one
+            given.setdefault("admin_key", "")  # an empty key is a mistake, and must not start a service without keys
         try:
             return cls(**given)
         except ValidationError as error:
-            raise InvalidSettings("; ".join(map(cls._told, error.errors()))) from None
+            raise InvalidSettings("; ".join(map(cls._description, error.errors()))) from None
 
     @classmethod
-    def _told(cls, fault: ErrorDetails) -> str:
+    def _description(cls, fault: ErrorDetails) -> str:
         if not fault["loc"]:
             return fault["msg"].removeprefix("Value error, ")
         name = str(fault["loc"][0])
@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _read_secrets(cls, given: Any) -> Any:
-        """Takes the secrets that are given as files from there, without the line's end."""
+        """Reads the secrets that are given as files, without the line break at the end."""
         given = dict(given)
         for name in SECRETS:
             path, variable = given.get(f"{name}_file"), variable_of(name)
@@ -69,10 +69,15 @@ class Settings(BaseSettings):
                 raise ValueError(f"{variable}_FILE cannot be read: {reason}") from None
         return given
 
-    # Where
-    home: Path = Field(default=Path("modelwright-home"), description="the folder that all state lives under")
+    # Place
+    home: Path = Field(default=Path("modelwright-home"), description="the folder of all state")
     host: str = Field(default="127.0.0.1", description="the address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="the port to listen on; 0 for a free one")
+
+    store_url: str | None = Field(
+        default=None,
+        description="the model store, a path or `file:///folder`; the folder `store` in the home if not set",
+    )
 
     database_url: SecretStr | None = Field(
         default=None,
@@ -88,10 +93,10 @@ class Settings(BaseSettings):
     stop_delay_seconds: float = Field(
         default=2.0,
         ge=0,
-        description="seconds for which it still listens when it is asked to stop, so that load balancers notice",
+        description="seconds for which it still listens after a signal to stop, so that load balancers notice",
     )
 
-    # Who may ask
+    # Access
     admin_key: SecretStr | None = Field(
         default=None,
         description="a key that may do everything, of 32 visible characters at least, beside those of the home",
@@ -103,11 +108,11 @@ class Settings(BaseSettings):
         default=False, description="make a first key at the first start, scope `admin`, and print it once"
     )
     insecure: bool = Field(
-        default=False, description="without keys, let whoever reaches the address do everything, on any address"
+        default=False, description="allow serving without keys on any address, which disables authentication"
     )
     keep_audit_days: float = Field(default=365.0, ge=0, description="days for which the audit log is kept")
 
-    # How much
+    # Limits
     slots: int = Field(default=max(1, (os.cpu_count() or 2) - 1), ge=1, description="trainings at a time")
     threads: int | None = Field(
         default=None,
@@ -119,7 +124,7 @@ class Settings(BaseSettings):
     max_model_bytes: int = Field(
         default=2**29,
         ge=1,
-        description="bytes of a model's parameters, and of what it makes of one row, at most",
+        description="bytes of a model's parameters, and of its activations for one row, at most",
     )
     max_memory_bytes: int | None = Field(
         default=None,
@@ -165,10 +170,10 @@ class Settings(BaseSettings):
     default_model: str | None = Field(
         default=None,
         pattern=r"^[^@]+(@[^@]+)?$",
-        description="the model that `/invocations` asks, `name` or `name@version`; none if not set",
+        description="the model that `/invocations` predicts with, `name` or `name@version`; none if not set",
     )
 
-    # What is seen
+    # Logs
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="what is logged: `debug`, `info`, `warning` or `error` and above"
     )
@@ -177,7 +182,7 @@ class Settings(BaseSettings):
         description="requests in the log: `all`, all but successful predictions (`usual`), or `none`",
     )
 
-    # Who is told
+    # Webhooks
     webhook_hosts: str | None = Field(
         default=None,
         description="where webhooks may go: `host` (any port) or `host:port`, comma-separated; nowhere if not set",
@@ -196,8 +201,8 @@ def variable_of(setting: str) -> str:
 
 
 def forget_secrets() -> None:
-    """Takes the secrets out of the environment once they were read: nobody is to inherit them. Nor is anybody of the same
-    user, such as what a plug-in starts, to read them out of this process's memory or first environment."""
+    """Removes the secrets from the environment after they were read, so that child processes do not inherit them, and forbids
+    other processes of the same user to read this process's memory and initial environment."""
     for secret in SECRETS:
         os.environ.pop(variable_of(secret), None)
     if sys.platform == "linux" and os.geteuid() != 0:  # nothing is hidden from what runs as root

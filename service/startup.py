@@ -1,7 +1,9 @@
 """What a process opens and checks first, before it imports torch and FastAPI, so that mistakes are reported at once."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from service.access.audit import Audit
 from service.access.keyring import Keyring
 from service.background.trainings import WebhookSettings, webhook_settings
 from service.keys import open_keys
@@ -13,7 +15,9 @@ class Startup:
     """The settings, and what was opened according to them."""
 
     settings: Settings
+    home: Path
     keyring: Keyring
+    audit: Audit
     webhooks: WebhookSettings
 
 
@@ -25,4 +29,5 @@ def start_up(settings: Settings) -> Startup:
         HomeError: something is gone that the home has held.
         WebhooksMisconfigured: the webhook settings are not valid.
     """
-    return Startup(settings, open_keys(settings), webhook_settings(settings))
+    home = settings.home.resolve()
+    return Startup(settings, home, open_keys(settings), Audit(home / "audit"), webhook_settings(settings))

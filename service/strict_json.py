@@ -1,7 +1,4 @@
-"""JSON from outside, decoded once and strictly, wherever it comes from: a body, a line, a file, a bundle.
-
-Every room may import it; it imports none.
-"""
+"""Strict decoding of JSON from outside: bodies, lines, files, bundles. Every package may import it."""
 
 import gc
 import re
@@ -19,20 +16,20 @@ from service.json_pieces import AT_ONCE, join, pieces
 DEEPEST = 100
 TWICE = "an object has the same name twice"
 BOM = b"\xef\xbb\xbf"
-# Brackets that open, a million rows and some more: each list or object takes many times its two bytes in memory. Those in
-# strings count, too: to leave them out first would take as much.
+# Opening brackets: a million rows and some more. Each list or object takes many times its two bytes in memory. Brackets in
+# strings are counted too, because finding them would cost as much.
 MOST_BRACKETS = 1_100_000
 LARGE = 4096  # bytes
 A_CONTAINER, A_VALUE = 200, 32  # bytes that an object or list, and a number or text in it, take in memory
-SPLIT_AT_ONCE = 2**20  # bytes: each quote makes a part that takes some thirty in memory
+SPLIT_AT_ONCE = 2**20  # bytes that are split at quotes at a time: each part takes some thirty bytes more
 _PAUSE = Lock()
-# Possessive: they remember nothing on their way.
+# Possessive quantifiers, which do not backtrack.
 _STRING = re.compile(rb'"(?>[^"\\]+|\\.)*+"', re.DOTALL)
 _PORTION = re.compile(rb'(?>[^"]+|"(?>[^"\\]+|\\.)*+"){1,20000}+', re.DOTALL)
 
 
 class NotStrictJson(ValueError):
-    """It is no JSON that is taken."""
+    """It is not valid JSON."""
 
 
 class TooManyBrackets(ValueError):
@@ -42,9 +39,9 @@ class TooManyBrackets(ValueError):
 def decode(text: bytes, most_brackets: float = MOST_BRACKETS, at_once: int = AT_ONCE) -> Any:
     """The value of a JSON document in UTF-8, without a byte order mark.
 
-    orjson refuses NaN, Infinity, numbers beyond a double, lone surrogates and bad UTF-8. The check for names that stand
-    twice in one object, which it would silently drop, is ours. A document of more than `at_once` bytes is decoded in pieces
-    of so many: orjson keeps the interpreter lock for as long as it works.
+    orjson refuses NaN, Infinity, numbers beyond a double, lone surrogates and bad UTF-8. Duplicate names in one
+    object, which it would silently drop, are checked here. A document of more than `at_once` bytes is decoded in pieces of
+    that size, because orjson does not release the interpreter lock.
 
     Raises:
         NotStrictJson: it is none, it is too deep, or an object has a name twice.
@@ -80,8 +77,8 @@ def memory_of(body: bytes) -> int:
 
 @contextmanager
 def _collections_paused() -> Iterator[None]:
-    """No garbage is collected meanwhile, unless another thread has had that already: each collection goes through all lists and
-    objects that there are by then, and none of them is garbage."""
+    """Disables garbage collection, unless another thread has: each collection would traverse all lists and objects so far, and
+    none of them is garbage."""
     if not _PAUSE.acquire(blocking=False):
         yield
         return
@@ -123,7 +120,7 @@ def _decode(text: bytes) -> Any:
     if type(value) is dict and len(value) == colons and len(text) <= 2 * DEEPEST:  # a record on its line
         return value
     brackets = count_brackets(text)
-    # One colon makes one member, and as many brackets no deeper nest: most bodies need no closer look.
+    # With one colon there is one member at most, and depth is at most the number of brackets: enough for most bodies.
     if colons <= 1 and brackets <= DEEPEST:
         return value
     # Outside of strings every colon stands for one member, so a lost one shows in the count. Where all colons together
@@ -200,7 +197,7 @@ def _members(value: Any, brackets: int) -> int:
         lists = level if kinds == {list} else [each for each in level if isinstance(each, list)]
         count += sum(map(len, objects))
         brackets -= len(objects) + len(lists)
-        if not brackets:  # none is left for another list or object: the values need no look
+        if not brackets:  # every list and object was found: the values need not be inspected
             break
         level = [inner for each in objects for inner in each.values() if isinstance(inner, dict | list)]
         level += [inner for each in lists for inner in each if isinstance(inner, dict | list)]

@@ -6,13 +6,20 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+import torch
 from hypothesis import HealthCheck, settings
 
 from tests import examples  # noqa: F401 - whose profile holds for all
-from tests.api.live_server import LiveServer
+from tests.harness.server import Server
 
 if TYPE_CHECKING:
     from tests.postgres import Postgres
+
+TRAINER_SERVER_KILLED = "the trainer server ended (status -9)"  # as a test does
+
+# As in the service. Threads of their own would make each small forward of a test wait for a core: ten times the processor
+# time where several test processes share two cores.
+torch.set_num_threads(1)
 
 # How long an example takes says nothing of the code where others share the machine, or where it is the first to import.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -29,11 +36,12 @@ def own_garbage() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A real server."""
-    with LiveServer(tmp_path_factory.mktemp("server") / "home") as started:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Shared by all tests of a test process; none of them ends it, and each gives its models names of their own."""
+    with Server(tmp_path_factory.mktemp("server") / "home", slots=1) as started:
         yield started
-    assert '"level":"error"' not in started.log(), started.log()
+    errors = [line for line in started.log().splitlines() if '"level":"error"' in line]
+    assert [line for line in errors if TRAINER_SERVER_KILLED not in line] == [], started.log()
 
 
 @pytest.fixture(scope="session")

@@ -31,13 +31,15 @@ def publish(home: Path, template: str, names: list[str]) -> None:
     models = Store.open(home / "store").models
     version = models.get(template, 1)
     manifest = {key: value for key, value in version.manifest.items() if key != "files"}
-    tensors = load_file(models.path(version, STATE_DICT))
+    with models.local_file(version, STATE_DICT) as path:
+        tensors = load_file(path)
     with tempfile.TemporaryDirectory(dir=home) as folder:
         for place, name in enumerate(names):
             files = {}
             for file in version.manifest["files"]:
                 files[file] = Path(folder) / file
-                shutil.copy(models.path(version, file), files[file])
+                with models.local_file(version, file) as path:
+                    shutil.copy(path, files[file])
             save_file(tensors | {"target.mean": tensors["target.mean"] + APART * place}, files[STATE_DICT])
             models.publish(name, manifest, files)
 

@@ -6,6 +6,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
+from service.workflow.models.input_shapes import InputShapes
 from service.workflow.models.kind import ModelKind
 from service.workflow.tasks import Task
 
@@ -19,9 +20,9 @@ class PolynomialRegressionSpec(ModelKind):
     kind: Literal["polynomial_regression"] = "polynomial_regression"
     degree: int = Field(default=2, ge=1, le=16)
 
-    def build(self, features: int, outputs: int, head: nn.Module | None) -> nn.Module:
+    def build(self, inputs: InputShapes, outputs: int, head: nn.Module | None) -> nn.Module:
         """The network, freshly drawn."""
-        return PolynomialRegression(features, outputs, self.degree)
+        return PolynomialRegression(inputs.features, outputs, self.degree)
 
 
 class PolynomialRegression(nn.Module):

@@ -1,6 +1,7 @@
 """The whole storage surface that the store needs."""
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 
@@ -14,11 +15,11 @@ class Backend(ABC):
 
     @abstractmethod
     def read(self, key: str) -> bytes:
-        """The content of `key`. Raises KeyNotFound."""
+        """The content of `key`. Raises ObjectNotFound."""
 
     @abstractmethod
     def create(self, key: str, data: bytes) -> None:
-        """Put `data` at `key` if nothing is there: atomic, durable on return. Raises KeyExists."""
+        """Put `data` at `key` if nothing is there: atomic, durable on return. Raises ObjectExists."""
 
     @abstractmethod
     def replace(self, key: str, data: bytes) -> None:
@@ -28,7 +29,7 @@ class Backend(ABC):
     def create_file(self, key: str, source: Path) -> None:
         """Move the local regular file `source` to `key` if nothing is there: atomic, durable on return.
 
-        Raises KeyExists; `source` is then left where it is.
+        Raises ObjectExists; `source` is then left where it is.
         """
 
     @abstractmethod
@@ -40,8 +41,11 @@ class Backend(ABC):
         """Remove the key `prefix` and all below it; nothing happens when nothing is there."""
 
     @abstractmethod
-    def local_path(self, key: str) -> Path:
-        """A local file with the content of `key`, to read or map, not to write. Raises KeyNotFound."""
+    def local_file(self, key: str, *, fresh: bool = False) -> AbstractContextManager[Path]:
+        """A local file with the content of `key`, to read or map inside the `with` block, not to write. Raises ObjectNotFound.
+
+        A remote backend fetches it into a bounded cache (`FileCache`); `fresh` fetches it again, in case the copy is damaged.
+        """
 
     @abstractmethod
     def clear_temporary(self, older_than_seconds: float) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from model_store.backends.backend import Backend
 from model_store.durable_files import sync
-from model_store.errors import KeyExists, KeyNotFound, Unavailable
+from model_store.errors import ObjectExists, ObjectNotFound, Unavailable
 from model_store.os_errors import storage_errors
 
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
@@ -36,16 +36,16 @@ class LocalBackend(Backend):
             self._make_folder(self._temporary)
 
     def read(self, key: str) -> bytes:
-        """The content of `key`. Raises KeyNotFound."""
+        """The content of `key`. Raises ObjectNotFound."""
         with storage_errors():
             try:
                 return self._path(key).read_bytes()
             except _ABSENT:
                 self._check_root()
-                raise KeyNotFound from None
+                raise ObjectNotFound from None
 
     def create(self, key: str, data: bytes) -> None:
-        """Put `data` at `key` if nothing is there. Raises KeyExists."""
+        """Put `data` at `key` if nothing is there. Raises ObjectExists."""
         with storage_errors(), self._written(data) as temporary:
             self._link(temporary, self._path(key))
 
@@ -58,7 +58,7 @@ class LocalBackend(Backend):
             sync(target.parent)
 
     def create_file(self, key: str, source: Path) -> None:
-        """Link `source` to `key` and unlink it; copied when it lies on another file system. Raises KeyExists."""
+        """Link `source` to `key` and unlink it; copied when it lies on another file system. Raises ObjectExists."""
         target = self._path(key)
         with storage_errors():
             if source.is_symlink() or not source.is_file():
@@ -84,17 +84,18 @@ class LocalBackend(Backend):
     def delete(self, prefix: str) -> None:
         """Rename it away at once, then remove it piece by piece; what a crash leaves is temporary."""
         target = self._path(prefix)
-        grave = self._temporary / uuid.uuid4().hex
+        trash = self._temporary / uuid.uuid4().hex
         with storage_errors():
             try:
-                target.rename(grave)
+                target.rename(trash)
             except _ABSENT:
                 return
             sync(target.parent)
-            _remove(grave)
+            _remove(trash)
 
-    def local_path(self, key: str) -> Path:
-        """The stored file itself: do not write to it. Raises KeyNotFound."""
+    @contextmanager
+    def local_file(self, key: str, *, fresh: bool = False) -> Iterator[Path]:
+        """The stored file itself: do not write to it. Raises ObjectNotFound."""
         path = self._path(key)
         with storage_errors():
             try:
@@ -103,8 +104,8 @@ class LocalBackend(Backend):
                 found = False
         if not found:
             self._check_root()
-            raise KeyNotFound
-        return path
+            raise ObjectNotFound
+        yield path
 
     def clear_temporary(self, older_than_seconds: float) -> None:
         """Remove files in `tmp` that were last changed longer ago than that."""
@@ -118,7 +119,7 @@ class LocalBackend(Backend):
                     continue  # its writer, or another sweep, was faster
 
     def _check_root(self) -> None:
-        """What is absent from a store that is itself gone is not known to be absent."""
+        """Raises Unavailable when the store itself is gone, so that its content does not look deleted."""
         if not self._temporary.is_dir():
             raise Unavailable("The folder of the store is gone.")
 
@@ -155,7 +156,7 @@ class LocalBackend(Backend):
         try:
             os.link(source, target)
         except FileExistsError:
-            raise KeyExists from None
+            raise ObjectExists from None
         try:
             sync(target.parent)
         except OSError:
@@ -165,7 +166,7 @@ class LocalBackend(Backend):
     def _make_folder(self, folder: Path) -> None:
         """Make `folder` and its parents below the root durably.
 
-        A folder that this object has not met is synced even when it exists: its maker may not have come to that yet.
+        A folder that this object has not created is synced even when it exists: its creator may not have done so yet.
         """
         for path in [*reversed(folder.parents), folder]:
             if not path.is_relative_to(self._root) or path == self._root:
@@ -183,6 +184,6 @@ class LocalBackend(Backend):
 
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)  # what resists is tried again by the next sweep
+        shutil.rmtree(path, ignore_errors=True)  # the next sweep tries again
     else:
         path.unlink(missing_ok=True)

@@ -1,1 +1,1 @@
-"""Who may do what: keys and their scopes, and the log of who changed what."""
+"""API keys with their scopes, and the audit log."""

@@ -1,14 +1,15 @@
-"""The audit log: who changed what, when, from what to what; and who tried to. Lines of JSON, a file a day, only ever appended.
+"""The audit log: each change with its time and key, and refused attempts at changes. Lines of JSON, append-only, one file a
+day.
 
 | question | answer |
 |---|---|
-| when is a line written | when the change is made, before its answer is sent |
-| when is it on the disk | before the answer too, if something was changed; refused attempts are left to the system |
-| what if it cannot be written | the change stands, and so does its answer; the line goes to the service's own log, as an error |
-| what is in it | JSON with a seal over the line and its day; one that is not what was written is shown as damaged |
+| when is a line written | after the change, before its response is sent |
+| when is it durable | before the response too, if something was changed; lines of refused attempts are not flushed |
+| what if it cannot be written | the change and its response stand; the line goes to the service's own log, as an error |
+| what is in it | JSON with a seal over the line and its day; a line that does not match its seal is shown as damaged |
 | who writes | any process of the home: a line is one `write` at the end of the file |
-| how many | all changes; of attempts that came to nothing 60 a minute for each who, the next line says how many were left out |
-| how long | `MODELWRIGHT_KEEP_AUDIT_DAYS`, by the housekeeping of any process |
+| how many | all changes; of attempts without effect 60 a minute for each key, and the next line has the number of others |
+| how long is it kept | `MODELWRIGHT_KEEP_AUDIT_DAYS`, by the housekeeping of any process |
 """
 
 import errno
@@ -31,14 +32,14 @@ from model_store.durable_files import sync
 from model_store.errors import MadeByNewer
 from model_store.os_errors import storage_errors
 from model_store.sealed import seal, unseal
-from service.access.keys import Key
+from service.access.keys import ApiKey
 
 COMMAND_LINE = "command line"
 MINUTE = 60.0
 MOST_A_MINUTE = 60
 DAMAGED = "audit_damaged"
-MOST_SAID = 200  # characters of what is wrong with a line
-AT_ONCE = 2**20  # bytes that are read at a time
+MOST_SAID = 200  # characters of the description of damage
+AT_ONCE = 2**20  # bytes of a line that are read at most
 ID = r"([0-9]{4}-[0-9]{2}-[0-9]{2}):([0-9]{1,18})"  # of a line: its day, and where in the day's file it ends
 _ID = re.compile(ID)
 
@@ -59,19 +60,19 @@ class Change:
         return {"what": self.what, "on": self.on, "from": self.before, "to": self.after}
 
 
-_noted: ContextVar[list[Change] | None] = ContextVar("noted", default=None)
+_changes: ContextVar[list[Change] | None] = ContextVar("noted", default=None)
 
 
-def noting() -> list[Change]:
-    """The list that `note` appends to, in this context and those that come out of it, threads included."""
+def collect_changes() -> list[Change]:
+    """A new list, to which `record_change` appends in this context and its copies, those of threads included."""
     changes: list[Change] = []
-    _noted.set(changes)
+    _changes.set(changes)
     return changes
 
 
-def note(what: str, on: str, before: Any = None, after: Any = None) -> None:
-    """Says that something was changed just now; who did it, the edge knows."""
-    changes = _noted.get()
+def record_change(what: str, on: str, before: Any = None, after: Any = None) -> None:
+    """Records a change by the request in whose context this is called; without one, nothing."""
+    changes = _changes.get()
     if changes is not None:
         changes.append(Change(what, on, before, after))
 
@@ -83,40 +84,41 @@ class Audit:
         self._folder = folder
         self._now = now
         self._lock = threading.Lock()
-        self._minute: dict[str, tuple[float, int, int]] = {}  # when it began, lines written, attempts left out
-        self._later = ThreadPoolExecutor(1, "audit")
+        self._attempts: dict[
+            str, tuple[float, int, int]
+        ] = {}  # by key: start of a minute, lines in it, attempts without one
+        self._writer = ThreadPoolExecutor(1, "audit")
 
-    def append(self, who: Key | str | None, changes: list[Change], **about: Any) -> None:
-        """Writes a line. Never fails: what cannot be written is told to the service's log.
+    def append(self, who: ApiKey | str | None, changes: list[Change], **about: Any) -> None:
+        """Writes a line. It does not raise: a line that cannot be written goes to the service's log.
 
         Args:
-            who: a key; words for who needs none; None for who has none.
-            changes: what was changed; nothing where it was refused.
-            about: what else is known of the attempt.
+            who: the key; a name where no key is needed; None if a key was needed and none was sent.
+            changes: what was changed; empty if it was refused.
+            about: the other fields of the line.
         """
         if (line := self._line(who, changes, about)) is not None:
-            self._put(line, durable=bool(changes))
+            self._write_line(line, durable=bool(changes))
 
-    def append_later(self, who: Key | str | None, **about: Any) -> None:
-        """The same for an attempt that was refused: a thread of its own writes the line, and nobody waits for the disk."""
+    def append_later(self, who: ApiKey | str | None, **about: Any) -> None:
+        """The same for a refused attempt: the line is written by another thread."""
         if (line := self._line(who, [], about)) is not None:
-            self._later.submit(self._put, line, durable=False)
+            self._writer.submit(self._write_line, line, durable=False)
 
     def append_command(self, what: str, on: str, before: Any = None, after: Any = None) -> None:
-        """Writes a line of a change by a command on the machine itself."""
+        """Writes the line of a change by the command line."""
         about = {"request_id": None, "method": None, "path": None, "status": None}
         self.append(COMMAND_LINE, [Change(what, on, before, after)], **about)
 
     def close(self) -> None:
-        """What is still to be written is."""
-        self._later.shutdown()
+        """Waits until every line is written."""
+        self._writer.shutdown()
 
     def read(self, after: str | None, limit: int) -> tuple[list[dict[str, Any]], bool]:
-        """Lines that come after that id, rising, and whether there are more. An id is a day and where in its file the line
-        ends.
+        """Lines after that id, ascending, and whether there are more. An id is a day and the offset of the line's end.
 
         Raises:
-            ValueError: that is no id.
+            ValueError: the id is not valid.
         """
         found: list[dict[str, Any]] = []
         with storage_errors():
@@ -127,47 +129,47 @@ class Audit:
         return found, False
 
     def forget_old(self, days: float) -> None:
-        """Removes the files of days that are over for so many days."""
-        oldest = self._of(self._now() - timedelta(days=days))
+        """Removes the files of days that ended more than so many days ago."""
+        oldest = self._file_of(self._now() - timedelta(days=days))
         for path in self._folder.glob("*.jsonl"):
             if path < oldest:
                 path.unlink(missing_ok=True)
 
-    def _of(self, moment: datetime) -> Path:
+    def _file_of(self, moment: datetime) -> Path:
         return self._folder / f"{moment.astimezone(UTC):%Y-%m-%d}.jsonl"
 
-    def _line(self, who: Key | str | None, changes: list[Change], about: dict[str, Any]) -> dict[str, Any] | None:
-        """None where there have been too many attempts of theirs."""
-        name, key_id = (who.name, who.id) if isinstance(who, Key) else (who, None)
-        left_out = 0 if changes else self._left_out(key_id or name or "")
+    def _line(self, who: ApiKey | str | None, changes: list[Change], about: dict[str, Any]) -> dict[str, Any] | None:
+        """The line; None if this key has had too many attempts in this minute."""
+        name, key_id = (who.name, who.id) if isinstance(who, ApiKey) else (who, None)
+        left_out = 0 if changes else self._count_attempt(key_id or name or "")
         if left_out is None:
             return None
         line = {"at": rfc3339(self._now()), "who": name, "key_id": key_id, **about}
         line["changes"] = [each.to_json() for each in changes]
         return line | {"left_out": left_out} if left_out else line
 
-    def _left_out(self, who: str) -> int | None:
-        """How many attempts of theirs had no line since the last one; None where this one is to have none either."""
+    def _count_attempt(self, who: str) -> int | None:
+        """How many attempts by this key had no line since its last one; None if this one gets none either."""
         now = time.monotonic()
         with self._lock:
-            began, lines, left_out = self._minute.get(who, (now, 0, 0))
+            began, lines, left_out = self._attempts.get(who, (now, 0, 0))
             if now - began >= MINUTE:
                 began, lines = now, 0
             if lines >= MOST_A_MINUTE:
-                self._minute[who] = (began, lines, left_out + 1)
+                self._attempts[who] = (began, lines, left_out + 1)
                 return None
-            self._minute[who] = (began, lines + 1, 0)
+            self._attempts[who] = (began, lines + 1, 0)
             return left_out
 
-    def _put(self, line: dict[str, Any], *, durable: bool) -> None:
-        path = self._of(self._now())
+    def _write_line(self, line: dict[str, Any], *, durable: bool) -> None:
+        path = self._file_of(self._now())
         try:
             self._write(path, seal(_key(path), line), durable=durable)
         except OSError as error:
             log.error("the audit log could not be written (%s): %s", error.strerror, json.dumps(line))
 
     def _write(self, path: Path, line: bytes, *, durable: bool) -> None:
-        # The newline before keeps this line apart from one that a full disk has cut off.
+        # The newline before separates this line from one that a full disk has cut off.
         data = b"\n%s\n" % line
         new = not path.exists()
         if new:
@@ -196,20 +198,20 @@ class Audit:
 
 
 def _lines_of(path: Path, start: int) -> Iterator[dict[str, Any]]:
-    """The whole lines of a file that begin at that byte or later."""
+    """The complete lines of a file that begin at that offset or later."""
     with path.open("rb") as file:
         if start:
             file.seek(start - 1)
-            file.readline()  # up to the end of a line that `start` may stand within
+            file.readline()  # the rest of a line that began before `start`
         for text in iter(lambda: file.readline(AT_ONCE), b""):
             if not text.endswith(b"\n"):
-                continue  # it is being written, or was cut off
+                continue  # incomplete: still being written, or cut off
             if text.strip():
                 yield {"id": f"{path.stem}:{file.tell()}", **_line_of(path, text)}
 
 
 def _line_of(path: Path, text: bytes) -> dict[str, Any]:
-    """What a line says; of one that is not what was written, or was cut off, that it is damaged."""
+    """The fields of a line; of a damaged one those that are known, and the error."""
     try:
         return unseal(_key(path), text)[0]
     except (ValueError, MadeByNewer) as error:
@@ -219,5 +221,5 @@ def _line_of(path: Path, text: bytes) -> dict[str, Any]:
 
 
 def _key(path: Path) -> str:
-    """What a line's seal says of where it stands: its day."""
+    """The key of the seals in this file: its day."""
     return f"audit/{path.stem}"

@@ -20,11 +20,11 @@ class Forbidden(AccessError):
     """This is not allowed."""
 
 
-class KeyNotFound(AccessError):
+class ApiKeyNotFound(AccessError):
     """There is no key with this name or id that was not revoked."""
 
 
-class KeyExists(AccessError):
+class ApiKeyExists(AccessError):
     """There is a key of this name; revoke it first, or choose another name."""
 
 

@@ -1,4 +1,4 @@
-"""A key: 256 random bits for who holds it, their SHA-256 and what they are good for in the home."""
+"""API keys: the holder has 256 random bits; the home keeps their SHA-256 and the scopes."""
 
 import hashlib
 import secrets
@@ -16,20 +16,20 @@ from service.access.errors import InvalidKey
 from service.access.scopes import WORDS, Scope
 
 PREFIX = "mw_"  # so that people, and scanners of repositories, recognise one
-KIND = "access/keys"  # what a seal says of what it seals
-NAMELESS = "damaged-"  # begins what a key is called that cannot be read
+SEAL_KIND = "access/keys"  # the kind of what is sealed, part of the seal
+NAMELESS = "damaged-"  # prefix of the name of a key that cannot be read
 MOST_DAYS = 36_500
-SHORTEST, LONGEST = 32, 128  # characters of a key that somebody else has made
-LEAST_DIFFERENT = 10  # characters that such a key must have: a row of the same one is no secret
+SHORTEST, LONGEST = 32, 128  # characters of a key that the operator has chosen
+LEAST_DIFFERENT = 10  # different characters that such a key must have
 _VISIBLE = frozenset(string.ascii_letters + string.digits + string.punctuation)
 
 
 @dataclass(frozen=True)
-class Key:
-    """What is kept of a key. Times are RFC 3339 in UTC.
+class ApiKey:
+    """What is stored of a key. Times are RFC 3339 in UTC.
 
-    In the file it has a seal: a digest over itself, its kind and its id. Keys of before have none. A key that is not what
-    its seal says is damaged: it is shown, and lets nobody in. `kept` is then what stands in the file, and stays there.
+    In the file it has a seal: a digest over itself, its kind and its id. Keys of earlier versions have none. A key that does
+    not match its seal is damaged: it is listed, but not accepted; `stored` is then its entry in the file, which is kept.
     """
 
     id: str
@@ -40,39 +40,39 @@ class Key:
     expires_at: str | None = None
     revoked_at: str | None = None
     damaged: bool = False
-    kept: Any = field(default=None, repr=False, compare=False)
+    stored: Any = field(default=None, repr=False, compare=False)
 
     @cached_property
     def level(self) -> Scope:
-        """The widest of its scopes, which includes the others."""
+        """The widest of its scopes; it includes the others."""
         return max(self.scopes)
 
     @cached_property
     def ends(self) -> float:
-        """The time (Unix) from which on it is not valid any more."""
+        """When it expires (Unix time); infinity if never."""
         return float("inf") if self.expires_at is None else from_rfc3339(self.expires_at).timestamp()
 
     @classmethod
-    def from_json(cls, kept: dict[str, Any]) -> Self:
-        """Out of the file.
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        """From an entry of the file.
 
         Raises:
-            ValueError, KeyError, TypeError: it is not one.
+            ValueError, KeyError, TypeError: it is not valid.
         """
-        fields = dict(kept)
+        fields = dict(stored)
         seal = fields.pop("seal", None)
-        if seal is not None and seal != seal_of(f"{KIND}/{fields['id']}", fields):
+        if seal is not None and seal != seal_of(f"{SEAL_KIND}/{fields['id']}", fields):
             raise ValueError("not what was sealed")
         key = cls(**fields | {"scopes": tuple(WORDS[word] for word in fields["scopes"]), "damaged": False})
         if not key.scopes or len(bytes.fromhex(key.sha256)) != hashlib.sha256().digest_size:
             raise ValueError("not a key")
-        key.ends  # noqa: B018 - a time that cannot be read is found now
+        key.ends  # noqa: B018 - raises if the time is not valid
         return key
 
     @classmethod
-    def of_damaged(cls, kept: Any, number: int) -> Self:
-        """What can still be read of a damaged key, the so-many-th in the file."""
-        fields = kept if isinstance(kept, dict) else {}
+    def from_damaged(cls, stored: Any, number: int) -> Self:
+        """What can be read of a damaged key, entry `number` of the file."""
+        fields = stored if isinstance(stored, dict) else {}
         texts = {name: value for name, value in fields.items() if isinstance(value, str)}
         words = fields.get("scopes")
         scopes = [WORDS[each] for each in words if each in set(WORDS)] if isinstance(words, list) else []
@@ -84,19 +84,19 @@ class Key:
             created_at=texts.get("created_at") or "",
             revoked_at=texts.get("revoked_at"),
             damaged=True,
-            kept=kept,
+            stored=stored,
         )
 
     def to_json(self) -> Any:
-        """Into the file."""
+        """As an entry of the file."""
         if self.damaged:
-            return self.kept
-        fields = {**self.shown(), "sha256": self.sha256}
+            return self.stored
+        fields = {**self.public(), "sha256": self.sha256}
         del fields["damaged"]
-        return {**fields, "seal": seal_of(f"{KIND}/{self.id}", fields)}
+        return {**fields, "seal": seal_of(f"{SEAL_KIND}/{self.id}", fields)}
 
-    def shown(self) -> dict[str, Any]:
-        """What may be told of it."""
+    def public(self) -> dict[str, Any]:
+        """What clients are shown of it."""
         return {
             "id": self.id,
             "name": self.name,
@@ -109,17 +109,16 @@ class Key:
 
 
 def digest(secret: bytes) -> bytes:
-    """What stands for a key. It holds 256 random bits, so there is nothing to guess that a slow hash would have to slow
-    down."""
+    """The SHA-256 of a key. It has 256 random bits, so a slow hash against guessing is not needed."""
     return hashlib.sha256(secret).digest()
 
 
-def make(name: str, scopes: Sequence[Scope], now: datetime, days: float | None = None) -> tuple[Key, str]:
-    """A new key: what is kept of it, and the key itself, which is nowhere else.
+def create_key(name: str, scopes: Sequence[Scope], now: datetime, days: float | None = None) -> tuple[ApiKey, str]:
+    """A new key: what is stored of it, and the key itself, which is stored nowhere.
 
     Raises:
-        InvalidName: it cannot be called that.
-        InvalidKey: it would be good for nothing, or never valid.
+        InvalidName: the name is not valid.
+        InvalidKey: it has no scope, or would never be valid.
     """
     check_name(name)
     if not scopes:
@@ -128,15 +127,15 @@ def make(name: str, scopes: Sequence[Scope], now: datetime, days: float | None =
         raise InvalidKey(f"a key expires after more than 0 and at most {MOST_DAYS} days")
     secret = PREFIX + secrets.token_urlsafe(32)
     ends = None if days is None else rfc3339(now + timedelta(days=days))
-    made = Key(secrets.token_hex(6), name, tuple(sorted(set(scopes))), _hex(secret), rfc3339(now), ends)
+    made = ApiKey(secrets.token_hex(6), name, tuple(sorted(set(scopes))), _hex(secret), rfc3339(now), ends)
     return made, secret
 
 
-def configured(secret: str, now: datetime) -> Key:
-    """The key that the configuration gives, which may do everything.
+def configured_key(secret: str, now: datetime) -> ApiKey:
+    """The key of the settings, with the scope `admin`.
 
     Raises:
-        InvalidKey: it could be guessed, or could not be sent in a header.
+        InvalidKey: it is easy to guess, or cannot be sent in a header.
     """
     long = SHORTEST <= len(secret) <= LONGEST
     if not (long and set(secret) <= _VISIBLE and len(set(secret)) >= LEAST_DIFFERENT):
@@ -144,7 +143,7 @@ def configured(secret: str, now: datetime) -> Key:
             f"The key in MODELWRIGHT_ADMIN_KEY is not one: it takes {SHORTEST} to {LONGEST} visible ASCII characters without "
             f"spaces, {LEAST_DIFFERENT} different ones at least; `openssl rand -hex 32` makes a good one."
         )
-    return Key("configured", "configured", (Scope.ADMIN,), _hex(secret), rfc3339(now))
+    return ApiKey("configured", "configured", (Scope.ADMIN,), _hex(secret), rfc3339(now))
 
 
 def _hex(secret: str) -> str:

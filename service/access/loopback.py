@@ -1,10 +1,10 @@
-"""Which addresses only this machine can reach."""
+"""Loopback addresses, which only this machine can reach."""
 
 import ipaddress
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is the loopback: `localhost`, 127.0.0.0/8 or ::1. What another name stands for is not looked up."""
+    """Whether a host is `localhost`, in 127.0.0.0/8, or ::1. Other names are not resolved."""
     if host.lower() == "localhost":
         return True
     try:

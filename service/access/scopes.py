@@ -1,11 +1,11 @@
-"""What a key is good for. Each scope includes those before it."""
+"""The scopes of API keys. Each includes those before it."""
 
 from enum import IntEnum
 
 
 class Scope(IntEnum):
-    """`predict` asks models and reads what that needs; `train` also has data sets, jobs and all that can be read of a model,
-    its weights included, so that keeping predictions from it would keep nothing; `admin` may do everything."""
+    """`predict`: predictions, and reading what they need. `train`: also data sets, jobs, and reading all of a model. Its weights
+    are included, so that `train` without `predict` would protect nothing. `admin`: everything."""
 
     PREDICT = 1
     TRAIN = 2
@@ -13,7 +13,7 @@ class Scope(IntEnum):
 
     @property
     def word(self) -> str:
-        """As it is written: `predict`."""
+        """The name in requests and files, such as `predict`."""
         return self.name.lower()
 
 

@@ -1,1 +1,1 @@
-"""HTTP in, use case, HTTP out. With `service/app.py` the only place that knows FastAPI."""
+"""The HTTP API: requests in, use cases, responses out. Apart from `service/app.py` only this package uses FastAPI."""

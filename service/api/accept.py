@@ -1,4 +1,6 @@
-"""Which of the media types that can be answered a client likes best (RFC 9110, 12.5.1)."""
+"""Content negotiation by the Accept header (RFC 9110, 12.5.1)."""
+
+# Not python-mimeparse: it breaks ties in another way and raises where a range is to be ignored, so it would save no lines.
 
 from collections.abc import Sequence
 
@@ -6,10 +8,10 @@ from service.api.errors import NotAcceptable
 
 
 def choose(accept: str, offered: Sequence[str]) -> str:
-    """The offered media type with the highest weight; of equals the one named most exactly, then the first.
+    """The offered media type with the highest weight; among equals the most specific range wins, then the first offered.
 
     Raises:
-        NotAcceptable: the client takes none of them.
+        NotAcceptable: the client accepts none of them.
     """
     ranges = [each for each in map(_range, accept.split(",")) if each is not None] if accept.strip() else [("*/*", 1.0)]
     best, chosen = (0.0, 0), ""
@@ -23,7 +25,7 @@ def choose(accept: str, offered: Sequence[str]) -> str:
 
 
 def _range(text: str) -> tuple[str, float] | None:
-    """A media range and its weight; None for what is none."""
+    """A media range and its weight; None if it is not valid."""
     media_range, *parameters = (part.strip().lower() for part in text.split(";"))
     weight = 1.0
     for parameter in parameters:
@@ -37,7 +39,7 @@ def _range(text: str) -> tuple[str, float] | None:
 
 
 def _exactness(media_range: str, media_type: str) -> int:
-    """0 when the range does not hold the type, else the more the fewer types it holds."""
+    """0 if the range does not match the type, else higher for a more specific range."""
     if media_range == media_type:
         return 3
     if media_range == f"{media_type.split('/')[0]}/*":

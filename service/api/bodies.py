@@ -1,4 +1,4 @@
-"""Bodies of requests, bounded: never more in memory or on disk than a route allows, once decompressed."""
+"""Request bodies with limits: decompressed, they take no more memory or disk space than a route allows."""
 
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -15,23 +15,23 @@ from service.api.errors import TooLarge, UnsupportedMediaType
 from service.strict_json import decode_body, memory_of
 
 MOST_JSON_BYTES = 16 * 2**20
-LARGE = 64 * 2**10  # bytes of JSON from which on the event loop does not decode it itself
+LARGE = 64 * 2**10  # bytes of JSON above which it is decoded in a thread
 BLOCK = 2**20  # bytes that are written at a time
 BODY = "body"  # the name of the file
 NO_DEFAULT = object()
 
 
 def media_type(request: Request) -> str:
-    """The Content-Type without its parameters, in small letters."""
+    """The Content-Type without its parameters, in lower case."""
     return request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
 
 
 async def read_json(request: Request) -> AsyncIterator[Any]:
-    """The decoded body, as a dependency of routes: until they have answered it counts as memory that is taken.
+    """The decoded JSON body, as a dependency of routes. Its memory counts against the budget until the route has answered.
 
     Raises:
-        UnsupportedMediaType, TooLarge, InvalidCoding, NotStrictJson: it is no JSON that this service takes.
-        Overloaded: the bodies of others take all the memory there is for them.
+        UnsupportedMediaType, TooLarge, InvalidCoding, NotStrictJson: the body is not accepted.
+        Overloaded: other bodies use the whole memory budget.
     """
     given = media_type(request)
     if given not in ("", "application/json") and not given.endswith("+json"):
@@ -42,7 +42,7 @@ async def read_json(request: Request) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def decoded_body(request: Request, absent: Any = NO_DEFAULT) -> AsyncIterator[Any]:
-    """The decoded body, whatever it is said to be; `absent` for an empty one, if given.
+    """The decoded body, whatever its Content-Type; `absent` for an empty one, if given.
 
     Raises:
         As `read_json`.
@@ -51,7 +51,7 @@ async def decoded_body(request: Request, absent: Any = NO_DEFAULT) -> AsyncItera
     with services.bodies.share() as share:
         coding = _decompressor(request, MOST_JSON_BYTES)
         chunks = []
-        async for chunk in _as_they_come(request, MOST_JSON_BYTES):
+        async for chunk in _chunks(request, MOST_JSON_BYTES):
             share.take(len(chunk))
             chunks.append(chunk)
         body = b"".join(chunks)
@@ -67,8 +67,8 @@ async def decoded_body(request: Request, absent: Any = NO_DEFAULT) -> AsyncItera
 
 
 @contextmanager
-def own_folder(folder: Path) -> Iterator[Path]:
-    """A new folder below `folder`; it and all that is in it are gone afterwards."""
+def temporary_folder(folder: Path) -> Iterator[Path]:
+    """A new folder below `folder`, which is removed afterwards."""
     with storage_errors():
         folder.mkdir(parents=True, exist_ok=True)
         made = tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True)
@@ -78,25 +78,24 @@ def own_folder(folder: Path) -> Iterator[Path]:
 
 @asynccontextmanager
 async def body_on_disk(request: Request, folder: Path, most: int) -> AsyncIterator[Path]:
-    """The body in a file of its own folder below `folder`; the folder and all in it are gone afterwards.
+    """The body as a file in a temporary folder below `folder`.
 
     Raises:
-        TooLarge, InvalidCoding: there are more bytes than `most`, or they are not what Content-Encoding says.
+        TooLarge, InvalidCoding: it has more bytes than `most`, or does not match its Content-Encoding.
         NoSpace: the disk is full.
     """
-    with own_folder(folder) as own:
+    with temporary_folder(folder) as own:
         path = own / BODY
         with storage_errors(), path.open("wb", buffering=BLOCK) as file:
-            await hand_on(request, most, file.write)
+            await write_body(request, most, file.write)
         yield path
 
 
-async def hand_on(request: Request, most: int, take: Callable[[bytes], object]) -> None:
-    """Gives the body to `take`, decompressed and piece by piece, in threads: neither a slow disk nor what it is compressed
-    with holds up anybody else.
+async def write_body(request: Request, most: int, take: Callable[[bytes], object]) -> None:
+    """Passes the decompressed body to `take` piece by piece, in threads, so that a slow disk or codec blocks no other request.
 
     Raises:
-        TooLarge, InvalidCoding: there are more bytes than `most`, or they are not what Content-Encoding says.
+        TooLarge, InvalidCoding: it has more bytes than `most`, or does not match its Content-Encoding.
     """
     coding, pools = _decompressor(request, most), (await services_of(request)).pools
 
@@ -104,7 +103,7 @@ async def hand_on(request: Request, most: int, take: Callable[[bytes], object]) 
         for piece in (chunk,) if coding is None else coding.pieces(chunk):
             take(piece)
 
-    async for chunk in _as_they_come(request, most):
+    async for chunk in _chunks(request, most):
         await pools.write(pass_on, chunk)
     if coding is not None:
         coding.end()
@@ -114,11 +113,11 @@ def _decompressor(request: Request, most: int) -> Decompressor | None:
     return decompressor(request.headers.get("content-encoding", ""), most)
 
 
-async def _as_they_come(request: Request, most: int) -> AsyncIterator[bytes]:
-    """The chunks of the body as they were sent.
+async def _chunks(request: Request, most: int) -> AsyncIterator[bytes]:
+    """The chunks of the body as sent.
 
     Raises:
-        TooLarge: they are more than `most` bytes.
+        TooLarge: they have more than `most` bytes.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > most:

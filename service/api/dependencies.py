@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from model_store import Store
 from service.access.audit import Audit
 from service.access.keyring import Keyring
+from service.access.keys import ApiKey
 from service.api.holder import Holder
 from service.api.pools import Pools
 from service.jobs.feed import Feed
@@ -18,13 +19,15 @@ from service.serving.memory_budget import MemoryBudget
 from service.serving.prediction import Reference
 from service.serving.warm_models import WarmModels
 from service.telemetry.metrics import Metrics
-from service.use_cases.draw_plot import Plots
+from service.use_cases.artifacts import Artifacts
 from service.use_cases.submit_training import Limits
 from service.use_cases.upload_dataset import Surveys
 from service.use_cases.version_resolver import VersionResolver
 
 if TYPE_CHECKING:
     from service.telemetry.traces import Traces
+
+CALLER = "modelwright.caller"  # in the ASGI scope: the key that a request came with; None if it needed none
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class Services:
     current: VersionResolver
     default_model: Reference | None  # the model that `/invocations` predicts with
     temporary: Path
-    plots: Plots
+    plots: Artifacts
+    exports: Artifacts
     surveys: Surveys
     pools: Pools
     max_upload_bytes: int
@@ -59,4 +63,11 @@ async def services_of(request: Request) -> Services:
     return holder.get()
 
 
+async def caller_of(request: Request) -> ApiKey | None:
+    """The key that the request came with."""
+    caller: ApiKey | None = request.scope[CALLER]
+    return caller
+
+
 Service = Annotated[Services, Depends(services_of)]
+Caller = Annotated[ApiKey | None, Depends(caller_of)]

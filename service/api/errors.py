@@ -1,4 +1,4 @@
-"""What can be wrong with a request before any use case sees it. The docstring of each class is its default message."""
+"""Errors of a request that are found before a use case is called. The docstring of each class is its default message."""
 
 from service.workflow.errors import Fault
 

@@ -1,4 +1,4 @@
-"""Forms (`multipart/form-data`) with one file: the file goes to the disk as it comes, all else is bounded in memory."""
+"""Forms (`multipart/form-data`) with one file, which is streamed to the disk; the rest is limited in memory."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -13,23 +13,23 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 
 from model_store.os_errors import storage_errors
-from service.api.bodies import BLOCK, BODY, hand_on, own_folder
+from service.api.bodies import BLOCK, BODY, temporary_folder, write_body
 from service.api.errors import InvalidFields, MalformedForm, TooLarge
-from service.api.schemas.documents import FORM
+from service.api.schemas.bodies import FORM
 from service.workflow.errors import Fault, step
 from service.workflow.spec_base import shown
 
-MOST_FIELDS = 10
-MOST_FIELD_BYTES = 2**20  # of all fields together, their names included
-MOST_AROUND = 2 * 2**20  # bytes of a form that are not its file
-PLAIN = ("", "7bit", "8bit", "binary")  # what Content-Transfer-Encoding may say: the bytes are as they are
+MAX_FIELDS = 10
+MAX_FIELD_BYTES = 2**20  # of all fields together, their names included
+MAX_OVERHEAD = 2 * 2**20  # bytes of a form that are not its file
+PLAIN = ("", "7bit", "8bit", "binary")  # values of Content-Transfer-Encoding that do not change the bytes
 
-logging.getLogger("python_multipart").setLevel(logging.ERROR)  # what is wrong with a form is answered, and no warning
+logging.getLogger("python_multipart").setLevel(logging.ERROR)  # an invalid form is answered, not logged
 
 
 @dataclass(frozen=True)
 class Form:
-    """A form that is whole: its file, what is said of that, and its other fields as names and texts."""
+    """A complete form: its file with filename and Content-Type, and its other fields as pairs of name and text."""
 
     path: Path
     filename: str
@@ -39,20 +39,20 @@ class Form:
 
 @asynccontextmanager
 async def form_on_disk(request: Request, folder: Path, most: int) -> AsyncIterator[Form]:
-    """The form, with its file in a folder of its own below `folder`; the folder and all in it are gone afterwards.
+    """The form, with its file in a temporary folder below `folder`.
 
     Raises:
-        MalformedForm: it is none, or is cut short.
+        MalformedForm: it is not a form, or is incomplete.
         InvalidFields: it has no file, more than one, or too many fields.
-        TooLarge, InvalidCoding: the file has more bytes than `most`, or the body is not what Content-Encoding says.
+        TooLarge, InvalidCoding: the file has more bytes than `most`, or the body does not match its Content-Encoding.
         NoSpace: the disk is full.
     """
-    with own_folder(folder) as own:
+    with temporary_folder(folder) as own:
         path = own / BODY
         with storage_errors(), path.open("wb", buffering=BLOCK) as file:
-            parts = Parts(_boundary(request), file, most)
-            await hand_on(request, most + MOST_AROUND, parts.feed)
-        yield parts.form(path)
+            parser = FormParser(_boundary(request), file, most)
+            await write_body(request, most + MAX_OVERHEAD, parser.feed)
+        yield parser.form(path)
 
 
 def _boundary(request: Request) -> bytes:
@@ -65,7 +65,7 @@ def _boundary(request: Request) -> bytes:
 
 @dataclass
 class _Part:
-    """One part, as far as it has come."""
+    """One part, as far as it was received."""
 
     headers: dict[str, str] = field(default_factory=dict)
     name: str = ""
@@ -74,7 +74,7 @@ class _Part:
 
 
 def _reason(error: FormParserError) -> str:
-    """Where its reader stops, in words of our own."""
+    """The error of the parser as a message for clients."""
     said = str(error)
     if "header count" in said:
         return "a part has more than 8 headers"
@@ -85,21 +85,21 @@ def _reason(error: FormParserError) -> str:
     return "RFC 7578 has its parts between lines of the boundary that the Content-Type names"
 
 
-class Parts:
-    """Takes a form piece by piece, and writes its file.
+class FormParser:
+    """Parses a form piece by piece, and writes its file.
 
     Args:
-        boundary: between its parts.
-        file: where the file is written to.
-        most: bytes that the file may have.
+        boundary: the boundary between its parts.
+        file: the file to write to.
+        most: how many bytes the file may have.
     """
 
     def __init__(self, boundary: bytes, file: BinaryIO, most: int) -> None:
         self._file, self._most = file, most
         self._part, self._header, self._value = _Part(), bytearray(), bytearray()
         self._fields: list[tuple[str, str]] = []
-        self._of_file: _Part | None = None
-        self._file_bytes = self._field_bytes = self._around = 0
+        self._file_part: _Part | None = None
+        self._file_bytes = self._field_bytes = self._overhead = 0
         self._ended = False
         try:
             self._parser = MultipartParser(
@@ -119,33 +119,33 @@ class Parts:
             raise MalformedForm(f"the form cannot be read: {_reason(error)}") from error
 
     def feed(self, data: bytes) -> None:
-        """Takes the next piece.
+        """Parses the next piece.
 
         Raises:
             MalformedForm, InvalidFields, TooLarge: as `form_on_disk`.
         """
-        self._around += len(data)
+        self._overhead += len(data)
         before = self._file_bytes
         try:
             self._parser.write(data)
         except FormParserError as error:
             raise MalformedForm(f"the form cannot be read: {_reason(error)}") from error
-        self._around -= self._file_bytes - before
-        if self._around > MOST_AROUND:
-            raise TooLarge(f"the form has more than {MOST_AROUND} bytes around its file")
+        self._overhead -= self._file_bytes - before
+        if self._overhead > MAX_OVERHEAD:
+            raise TooLarge(f"the form has more than {MAX_OVERHEAD} bytes around its file")
 
     def form(self, path: Path) -> Form:
-        """The form, once its last piece was taken.
+        """The form, after its last piece.
 
         Raises:
-            MalformedForm: it is not whole.
+            MalformedForm: it is incomplete.
             InvalidFields: it has no file.
         """
         if not self._ended:
             raise MalformedForm("the form is cut short: its last boundary is missing")
-        if self._of_file is None:
+        if self._file_part is None:
             raise InvalidFields(Fault("", "the form has no file; one is expected, as curl -F file=@table.csv sends it"))
-        headers = self._of_file.headers
+        headers = self._file_part.headers
         filename = _options(headers)[1].get(b"filename", b"").decode("utf-8", "replace")
         return Form(path, filename, headers.get("content-type", ""), self._fields)
 
@@ -176,12 +176,12 @@ class Parts:
             raise MalformedForm("the parts of a form are sent as they are, without a Content-Transfer-Encoding")
         if not part.is_file:
             self._count(len(options[b"name"]))
-            if len(self._fields) == MOST_FIELDS:
-                raise InvalidFields(Fault(step(part.name), f"one field too many: at most {MOST_FIELDS} are taken"))
-        elif self._of_file is not None:
+            if len(self._fields) == MAX_FIELDS:
+                raise InvalidFields(Fault(step(part.name), f"one field too many: at most {MAX_FIELDS} are taken"))
+        elif self._file_part is not None:
             raise InvalidFields(Fault(step(part.name), "a second file; a data set is made of one"))
         else:
-            self._of_file = part
+            self._file_part = part
 
     def _take(self, data: bytes, start: int, end: int) -> None:
         if not self._part.is_file:
@@ -195,8 +195,8 @@ class Parts:
 
     def _count(self, more: int) -> None:
         self._field_bytes += more
-        if self._field_bytes > MOST_FIELD_BYTES:
-            raise TooLarge(f"the fields beside the file have more than {MOST_FIELD_BYTES} bytes")
+        if self._field_bytes > MAX_FIELD_BYTES:
+            raise TooLarge(f"the fields beside the file have more than {MAX_FIELD_BYTES} bytes")
 
     def _end_part(self) -> None:
         part = self._part

@@ -1,41 +1,44 @@
-"""The OpenAPI document: FastAPI's, with what no route names for it to find, and with the scope that each call needs."""
+"""The OpenAPI document: FastAPI's, with schemas that no route refers to and the scope that each operation needs."""
 
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
 
 from service.api.middleware.scopes import RequiredScopes
-from service.api.schemas import documents
+from service.api.problems import Problem
+from service.api.schemas.bodies import PATTERNS
+from service.workflow.spec import TrainingSpec
 
 SCHEME = {"type": "http", "scheme": "bearer", "description": "A key: `modelwright keys create`, or `POST /v1/keys`."}
 
 
 def describe(app: FastAPI, scopes: RequiredScopes, *, keys_on: bool) -> dict[str, Any]:
-    """The document. A service without keys asks for none, and says so."""
+    """The document; without security requirements if the service has no keys."""
     if app.openapi_schema is None:
         made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         parts = made.setdefault("components", {})
-        parts.setdefault("schemas", {}).update(documents.schemas())
+        parts.setdefault("schemas", {}).update(_schemas())
         parts["securitySchemes"] = {"key": SCHEME}
         for item in made["paths"].values():
             for operation in item.values():
                 operation["parameters"] = [
-                    _parameter(each) for each in operation.get("parameters", ()) if each["name"].lower() != "accept"
+                    _as_sent(each) for each in operation.get("parameters", ()) if each["name"].lower() != "accept"
                 ]
         app.openapi_schema = made
     return _secured(app.openapi_schema, scopes) if keys_on else app.openapi_schema
 
 
-def _parameter(told: dict[str, Any]) -> dict[str, Any]:
-    """A parameter as it is sent. One that is left out is not null, and Accept is told by the answers, says OpenAPI."""
-    schema = told["schema"]
-    if told["in"] == "path" and told["name"] in documents.PATTERNS:
-        return {**told, "schema": {**schema, "pattern": documents.PATTERNS[told["name"]]}}
+def _as_sent(parameter: dict[str, Any]) -> dict[str, Any]:
+    """A parameter as OpenAPI has it: one that may be left out is not null."""
+    schema = parameter["schema"]
+    if parameter["in"] == "path" and parameter["name"] in PATTERNS:
+        return {**parameter, "schema": {**schema, "pattern": PATTERNS[parameter["name"]]}}
     kinds = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
     if len(kinds) == 1:
-        return {**told, "schema": {name: value for name, value in schema.items() if name != "anyOf"} | kinds[0]}
-    return told
+        return {**parameter, "schema": {name: value for name, value in schema.items() if name != "anyOf"} | kinds[0]}
+    return parameter
 
 
 def _secured(schema: dict[str, Any], scopes: RequiredScopes) -> dict[str, Any]:
@@ -48,3 +51,11 @@ def _secured(schema: dict[str, Any], scopes: RequiredScopes) -> dict[str, Any]:
         for path, item in schema["paths"].items()
     }
     return schema | {"paths": paths}
+
+
+def _schemas() -> dict[str, Any]:
+    """The schemas that no route names: the spec with its parts, and the problem."""
+    template = "#/components/schemas/{model}"
+    schema = TrainingSpec.model_json_schema(ref_template=template)
+    parts: dict[str, Any] = schema.pop("$defs", {})
+    return parts | {"TrainingSpec": schema, "Problem": TypeAdapter(Problem).json_schema(ref_template=template)}

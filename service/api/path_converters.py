@@ -1,5 +1,5 @@
-"""Parts of paths that leave alone what has an address of its own: `/v1/models/line:predict` is no model, whatever it is asked,
-and `validate` is no job. With them each path belongs to the routes of one address, which is what OpenAPI says, too."""
+"""Path converters that exclude other routes: `/v1/models/line:predict` is not the model `line:predict`, and `validate` is not
+a job. With them each path belongs to one path template of OpenAPI."""
 
 from starlette.convertors import StringConvertor, register_url_convertor
 
@@ -18,5 +18,5 @@ JOB_ID = "{job_id:job_id}"
 
 
 def noun(parameter: str) -> str:
-    """The last part of a route's path: this parameter, but for what ends with `:predict`."""
+    """The last segment of a route's path: a parameter that does not end with `:predict`."""
     return f"{{{parameter}:noun}}"

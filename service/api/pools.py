@@ -1,17 +1,17 @@
-"""The threads that requests block in: a pool for each kind of work, so that none waits for another kind, and in front of
-each a queue with a bound. Whoever comes when it is full gets 429; whoever leaves while he waits is forgotten.
+"""Thread pools for blocking work of requests: one for each kind of work, so that none waits for another kind, each with a
+bounded queue. If it is full the request gets 429; if the client disconnects while it waits, the request is dropped.
 
-| pool | what runs in it |
+| pool | its work |
 |---|---|
-| `reading` | what takes milliseconds: the journal, the store's records, aliases, keys, the audit log |
-| `files` | what reads or writes whole models: bundles to fetch, parameters, state_dicts, loading |
-| `planning` | specs: checked, planned, submitted; large JSON decoded |
-| `uploads` | data sets and bundles once they are on the disk: surveyed, checked, kept |
+| `reading` | milliseconds: the journal, the store's records, aliases, keys, the audit log |
+| `files` | reading or writing whole models: bundles, parameters, state_dicts, loading |
+| `planning` | checking, planning and submitting specs; decoding large JSON |
+| `uploads` | data sets and bundles that were received: surveying, checking, publishing |
 
-Pieces of bodies on their way to the disk go there in threads of their own, `write`: each upload waits for its last piece,
-which is bound enough.
+Pieces of bodies are written to the disk in threads of their own, `write`; each upload waits for its last piece, so their
+queue needs no bound.
 
-Predictions have threads of their own (`service/api/predictions/endpoint.py`, `service/serving/batches.py`).
+Predictions have threads of their own (`service/serving/bounded_threads.py`, `service/serving/micro_batches.py`).
 """
 
 import asyncio
@@ -25,9 +25,9 @@ from typing import Any, TypeVar
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive
 
 from service.api.errors import TooManyRequests
-from service.api.predictions.bodies import gone
 from service.use_cases.cancellation import CLIENT_LEFT, Cancelled
 
 T = TypeVar("T")
@@ -39,10 +39,10 @@ class Pool:
     """Threads for one kind of work of one event loop.
 
     Args:
-        name: what it is for.
-        threads: how many.
-        waiting: requests that may wait for one.
-        in_steps: whether its work is long, and ends at its next step once the client has left.
+        name: its name in messages.
+        threads: how many threads it has.
+        waiting: how many requests may wait for one.
+        in_steps: whether its work is long and checks between its steps whether the client has disconnected.
     """
 
     def __init__(self, name: str, threads: int, waiting: int, *, in_steps: bool = False) -> None:
@@ -54,26 +54,26 @@ class Pool:
         self.waiting = 0
 
     def check(self) -> None:
-        """Before a body is read that would have to wait.
+        """To be called before a body is read, which would have to wait.
 
         Raises:
-            TooManyRequests: as many wait as may.
+            TooManyRequests: the queue is full.
         """
         if self.waiting >= self._most:
             raise TooManyRequests(f"{self.waiting} requests wait for {self._name} already; ask again in a moment")
 
     async def run(self, work: Callable[..., T], *args: Any, **named: Any) -> T:
-        """What the work gives, in a thread and in this context. Once begun it goes on until `check_cancelled`.
+        """Runs the work in a thread, in a copy of this context, and returns its result.
 
         Raises:
-            TooManyRequests: as many wait as may.
-            ClientDisconnect: the client has left before it began, or between two steps of it.
+            TooManyRequests: the queue is full.
+            ClientDisconnect: the client has disconnected before the work has started, or between two steps of it.
         """
         if self._free.locked():
             self.check()
             self.waiting += 1
             try:
-                await _before_client_leaves(self._free.acquire(), self._free.release)
+                await _acquire_or_disconnect(self._free.acquire(), self._free.release)
             finally:
                 self.waiting -= 1
         else:
@@ -83,10 +83,10 @@ class Pool:
         call = functools.partial(context.run, work, *args, **named)
         done = asyncio.get_running_loop().run_in_executor(self._executor, call)
         done.add_done_callback(lambda _: self._free.release())
-        return await (_telling(client_left, done) if self._in_steps else asyncio.shield(done))
+        return await (_signal_disconnect(client_left, done) if self._in_steps else asyncio.shield(done))
 
     def close(self) -> None:
-        """What has begun goes on; nothing else begins."""
+        """Drops the work that waits; work that has started continues."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 
@@ -111,13 +111,13 @@ class Pools:
         self.writing.shutdown(wait=False)
 
 
-async def while_client_waits(waiting: Coroutine[Any, Any, T]) -> T:
-    """What comes of it, unless the client leaves before.
+async def cancel_on_disconnect(waiting: Coroutine[Any, Any, T]) -> T:
+    """Awaits a coroutine, and cancels it if the client disconnects.
 
     Raises:
-        ClientDisconnect: it has left.
+        ClientDisconnect: the client has disconnected.
     """
-    done, left = asyncio.ensure_future(waiting), asyncio.ensure_future(gone(REQUEST.get().receive))
+    done, left = asyncio.ensure_future(waiting), asyncio.ensure_future(until_disconnected(REQUEST.get().receive))
     try:
         await asyncio.wait({done, left}, return_when=asyncio.FIRST_COMPLETED)
         if not done.done():
@@ -126,16 +126,16 @@ async def while_client_waits(waiting: Coroutine[Any, Any, T]) -> T:
     finally:
         done.cancel()
         left.cancel()
-        await asyncio.wait({done})  # what it works on may be gone once this returns
+        await asyncio.wait({done})  # its files may be removed once this returns
 
 
-async def _before_client_leaves(place: Coroutine[Any, Any, Any], give_back: Callable[[], None]) -> None:
-    """A place, unless the client leaves while he waits for it."""
-    got, left = asyncio.ensure_future(place), asyncio.ensure_future(gone(REQUEST.get().receive))
+async def _acquire_or_disconnect(place: Coroutine[Any, Any, Any], give_back: Callable[[], None]) -> None:
+    """Awaits `place`; raises ClientDisconnect if the client disconnects before."""
+    got, left = asyncio.ensure_future(place), asyncio.ensure_future(until_disconnected(REQUEST.get().receive))
     try:
         await asyncio.wait({got, left}, return_when=asyncio.FIRST_COMPLETED)
     except asyncio.CancelledError:
-        if not got.cancel():  # it was there already
+        if not got.cancel():  # it was acquired already
             give_back()
         raise
     finally:
@@ -148,9 +148,9 @@ async def _before_client_leaves(place: Coroutine[Any, Any, Any], give_back: Call
         raise ClientDisconnect
 
 
-async def _telling(client_left: threading.Event, done: asyncio.Future[T]) -> T:
-    """What comes of the work, which is told when its client leaves."""
-    watch = asyncio.ensure_future(gone(REQUEST.get().receive))
+async def _signal_disconnect(client_left: threading.Event, done: asyncio.Future[T]) -> T:
+    """Awaits the work, and sets `client_left` when the client disconnects."""
+    watch = asyncio.ensure_future(until_disconnected(REQUEST.get().receive))
     watch.add_done_callback(lambda each: None if each.cancelled() else client_left.set())
     try:
         return await asyncio.shield(done)
@@ -158,3 +158,9 @@ async def _telling(client_left: threading.Event, done: asyncio.Future[T]) -> T:
         raise ClientDisconnect from None
     finally:
         watch.cancel()
+
+
+async def until_disconnected(receive: Receive) -> None:
+    """Returns when the client has closed the connection."""
+    while (await receive())["type"] != "http.disconnect":
+        await asyncio.sleep(0)  # a body that is not read arrives without waiting, and must not block the loop

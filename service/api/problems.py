@@ -1,15 +1,18 @@
-"""The one table from errors to answers: RFC 9457 problem details with a stable `code`."""
+"""The table from errors to responses: RFC 9457 problem details with a stable `code`."""
 
 import logging
 from collections.abc import Sequence
 from http import HTTPStatus
+from typing import Annotated, Any, NotRequired
 
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import ConfigDict, Field, with_config
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
+from typing_extensions import TypedDict
 
 from model_store import errors as store
 from model_store.os_errors import storage_errors
@@ -17,22 +20,21 @@ from service import strict_json
 from service.access import errors as access
 from service.api import content_coding
 from service.api import errors as edge
-from service.api.schemas.documents import PROBLEM
 from service.api.security_headers import POLICY
 from service.home import HomeError
 from service.http_server import errors as http
 from service.jobs import errors as jobs
 from service.serving import errors as serving
 from service.telemetry.request import REQUEST_ID
+from service.use_cases.artifacts import ArtifactFailed, TooManyArtifacts
 from service.use_cases.cancellation import Cancelled
 from service.use_cases.child_process import ChildFailed
-from service.use_cases.draw_plot import DrawingFailed, TooManyDrawings
 from service.use_cases.upload_dataset import TooManySurveys
 from service.workflow import errors as workflow
 from service.workflow.errors import Fault
 from service.workflow.spec_base import MOST_FAULTS
 
-# Searched along the class's own line of ancestors, so the nearest entry counts.
+# Searched in the order of the class's MRO, so that the nearest ancestor counts.
 TABLE: dict[type[Exception], tuple[int, str]] = {
     http.HeadTooLarge: (431, "invalid_request"),
     http.AddressTooLong: (414, "invalid_request"),
@@ -51,8 +53,8 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     edge.RequestError: (400, "invalid_request"),
     access.Unauthorized: (401, "unauthorized"),
     access.Forbidden: (403, "forbidden"),
-    access.KeyNotFound: (404, "key_not_found"),
-    access.KeyExists: (409, "key_exists"),
+    access.ApiKeyNotFound: (404, "key_not_found"),
+    access.ApiKeyExists: (409, "key_exists"),
     access.InvalidKey: (422, "invalid_request"),
     access.AccessError: (503, "unavailable"),
     HomeError: (503, "unavailable"),
@@ -91,17 +93,48 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     serving.ClientGone: (400, "invalid_request"),  # which no client reads
     serving.DeadlineExceeded: (504, "deadline_exceeded"),
     serving.ServingError: (500, "prediction_failed"),
-    Cancelled: (400, "invalid_request"),  # which nobody reads
-    DrawingFailed: (503, "unavailable"),
-    TooManyDrawings: (429, "overloaded"),
+    Cancelled: (400, "invalid_request"),  # not sent: the client has disconnected
+    ArtifactFailed: (503, "unavailable"),
+    TooManyArtifacts: (429, "overloaded"),
     ChildFailed: (503, "unavailable"),
     TooManySurveys: (429, "overloaded"),
 }
 
-# A client chooses the names in its document; what it is told about them stays short.
-LONGEST = 1000
+PROBLEM = "application/problem+json"
+# Of texts in a problem: they may contain names that the client has chosen.
+MAX_CHARS = 1000
 
 log = logging.getLogger(__name__)
+
+
+# What the absence of `errors` means, for OpenAPI: a key of a typed dictionary has no default.
+NoErrors = Annotated[list[dict[str, str]], Field(json_schema_extra={"default": []})]
+EXAMPLE: Any = {"example": {
+    "type": "about:blank", "title": "Unprocessable Entity", "status": 422, "code": "invalid_spec",
+    "detail": "/optimizer/name: unknown optimizer 'sdg'; did you mean 'SGD'?", "request_id": "3f0c9a7be51d4286",
+    "errors": [{"pointer": "/optimizer/name", "message": "unknown optimizer 'sdg'; did you mean 'SGD'?"}],
+}}  # fmt: skip
+
+
+@with_config(ConfigDict(extra="forbid", json_schema_extra=EXAMPLE))
+class Problem(TypedDict):
+    """An error (RFC 9457): a stable `code`, what is wrong, and for each fault the JSON pointer to it. `request_id` is that
+    of the reply's header `Request-Id`."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    request_id: str
+    errors: NotRequired[NoErrors]  # only where single faults can be pointed at
+
+
+_CONTENT = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+PROBLEMS: dict[int | str, dict[str, Any]] = {  # the `responses` of routes
+    "4XX": {"content": _CONTENT, "description": "What is wrong with the request, and what would be right."},
+    "5XX": {"content": _CONTENT, "description": "What keeps the service from answering now."},
+}
 
 
 def answer_for(error: Exception) -> tuple[int, str]:
@@ -118,46 +151,52 @@ def answer_for(error: Exception) -> tuple[int, str]:
     raise KeyError(type(error).__name__)
 
 
+def error_document(error: Exception) -> dict[str, Any]:
+    """What is wrong with one item of a list, for the field `error` of its schema."""
+    return {"code": answer_for(error)[1], "detail": str(error)}
+
+
 def problem(status: int, code: str, detail: str, faults: Sequence[Fault] = ()) -> Response:
     """A problem document."""
-    document: dict[str, object] = {
+    document: Problem = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,
-        "detail": detail[:LONGEST],
+        "detail": detail[:MAX_CHARS],
         "request_id": REQUEST_ID.get(),
     }
     if faults:
         document["errors"] = [
-            {"pointer": fault.pointer[:LONGEST], "message": fault.message[:LONGEST]} for fault in faults[:MOST_FAULTS]
+            {"pointer": fault.pointer[:MAX_CHARS], "message": fault.message[:MAX_CHARS]}
+            for fault in faults[:MOST_FAULTS]
         ]
     headers = {"Retry-After": "1"} if status in (429, 503, 507) else None
     return Response(orjson.dumps(document), status, headers, media_type=PROBLEM)
 
 
 def install(app: FastAPI) -> None:
-    """Lets the app answer every error by the table."""
+    """Registers exception handlers for every error of the table."""
     for known in TABLE:
-        app.add_exception_handler(known, _known)
-    app.add_exception_handler(OSError, _known)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_exception_handler(RequestValidationError, _parameters)
-    app.add_exception_handler(Exception, _unknown)
+        app.add_exception_handler(known, _handle)
+    app.add_exception_handler(OSError, _handle)
+    app.add_exception_handler(HTTPException, _handle_http)
+    app.add_exception_handler(ClientDisconnect, _disconnected)
+    app.add_exception_handler(RequestValidationError, _handle_parameters)
+    app.add_exception_handler(Exception, _handle_unexpected)
 
 
 def answer_to(error: Exception) -> Response:
-    """The answer to any error, for what is answered before the framework is asked."""
+    """The response to any error, for requests that FastAPI does not handle."""
     try:
         status, code = answer_for(error)
     except KeyError:
         if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
             log.error("a file could not be used", exc_info=error)
-            return _of_the_disk(error)
-        return _unforeseen(error)
+            return _storage_error(error)
+        return _internal_error(error)
     faults: Sequence[Fault] = getattr(error, "faults", ())
-    answer = problem(status, code, _told(faults) if faults else str(error), faults)
+    answer = problem(status, code, _summary(faults) if faults else str(error), faults)
     if isinstance(error, access.Unauthorized):
         challenge = 'Bearer error="invalid_token"' if isinstance(error, access.UnknownKey) else "Bearer"
         answer.headers["WWW-Authenticate"] = challenge
@@ -165,14 +204,14 @@ def answer_to(error: Exception) -> Response:
 
 
 def answer_without_request(error: Exception) -> Response:
-    """The answer where a connection is refused before there is a request, with the header that the middleware adds to others."""
+    """The response to a connection that is refused before its request is complete, with the header that middleware would add."""
     answer = answer_to(error)
     answer.raw_headers.append(POLICY)
     return answer
 
 
-def _of_the_disk(error: OSError) -> Response:
-    """A disk that fails, or is full, where nobody has expected it: that may pass."""
+def _storage_error(error: OSError) -> Response:
+    """A disk error that the code did not catch: it may be temporary."""
     try:
         with storage_errors():
             raise error
@@ -180,51 +219,51 @@ def _of_the_disk(error: OSError) -> Response:
         return answer_to(known)
 
 
-async def _known(request: Request, error: Exception) -> Response:
+async def _handle(request: Request, error: Exception) -> Response:
     return answer_to(error)
 
 
-def _told(faults: Sequence[Fault]) -> str:
-    first = f"{faults[0].pointer[:LONGEST]}: {faults[0].message}".removeprefix(": ")
+def _summary(faults: Sequence[Fault]) -> str:
+    first = f"{faults[0].pointer[:MAX_CHARS]}: {faults[0].message}".removeprefix(": ")
     return first if len(faults) == 1 else f"{first} (and {len(faults) - 1} more)"
 
 
-async def _http(request: Request, error: Exception) -> Response:
+async def _handle_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
     detail = {404: "There is nothing at this address.", 405: "This cannot be asked here; Allow says what can."}
     made = problem(error.status_code, code, detail.get(error.status_code, str(error.detail)))
     made.headers.update(error.headers or {})
     if error.status_code == 405:
-        made.headers["Allow"] = ", ".join(_methods(request))
+        made.headers["Allow"] = ", ".join(_allowed_methods(request))
     return made
 
 
-def _methods(request: Request) -> list[str]:
-    """What this path can be asked; Starlette names the methods of one route only."""
+def _allowed_methods(request: Request) -> list[str]:
+    """The methods of all routes with this path; Starlette names those of one route only."""
 
     def fits(method: str) -> bool:
-        asked = {**request.scope, "method": "GET" if method == "HEAD" else method}
-        return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
+        scope = {**request.scope, "method": "GET" if method == "HEAD" else method}
+        return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
 
     return [method for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT") if fits(method)]
 
 
-async def _gone(request: Request, error: Exception) -> Response:
-    """The client went away in the middle of its request: nobody reads this answer."""
+async def _disconnected(request: Request, error: Exception) -> Response:
+    """The client has disconnected in the middle of its request; the response is not sent."""
     return problem(400, "invalid_request", "the request broke off")
 
 
-async def _parameters(request: Request, error: Exception) -> Response:
+async def _handle_parameters(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
     faults = [Fault("/" + "/".join(map(str, each["loc"])), each["msg"]) for each in error.errors()[:MOST_FAULTS]]
     return problem(422, "invalid_request", "a parameter of the request is not valid", faults)
 
 
-async def _unknown(request: Request, error: Exception) -> Response:
-    return _unforeseen(error)
+async def _handle_unexpected(request: Request, error: Exception) -> Response:
+    return _internal_error(error)
 
 
-def _unforeseen(error: Exception) -> Response:
+def _internal_error(error: Exception) -> Response:
     log.error("an error that nobody foresaw", exc_info=error)
     return problem(500, "internal", "the service met an error that nobody foresaw; its log says more")

@@ -1,4 +1,4 @@
-"""What the owner of a file says of how it is read: in a query, in the fields of a form, or in a JSON document."""
+"""The options of how a file is read, from a query, the fields of a form, or a JSON document."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -19,11 +19,11 @@ CHANGE = '{"reading": {"separator": ";"}, "types": {"zip": "category"}}'
 
 
 def options_of(fields: Sequence[tuple[str, str]], charset: str = "") -> ReadingOptions:
-    """What a query or a form says, each field a name and a text; and the charset of a Content-Type, which counts where no
-    field says otherwise.
+    """The options in the fields of a query or form, pairs of name and text. The charset of a Content-Type is the default of the
+    encoding.
 
     Raises:
-        InvalidFields: a field is unknown, stands twice, or says what cannot be.
+        InvalidFields: a field is unknown, duplicate or not valid.
     """
     texts: dict[str, list[str]] = {}
     for name, text in fields:
@@ -39,10 +39,10 @@ def options_of(fields: Sequence[tuple[str, str]], charset: str = "") -> ReadingO
 
 
 def changes_of(document: Any) -> dict[str, Any]:
-    """The fields of `ReadingOptions` that a JSON document changes; null takes back what was said before, of a column too.
+    """The fields of `ReadingOptions` that a JSON document changes; null resets a field, or a column in it.
 
     Raises:
-        InvalidFields: it is no `{"reading": {…}, "types": {…}}`, or says what cannot be.
+        InvalidFields: it is not of the form `{"reading": {…}, "types": {…}}`, or a value is not valid.
     """
     if not isinstance(document, dict):
         raise InvalidFields(Fault("", f"expected a JSON object such as {CHANGE}"))
@@ -67,7 +67,7 @@ def changes_of(document: Any) -> dict[str, Any]:
 
 
 def _beside(pointer: str) -> str:
-    """Where a field of `ReadingOptions` stands in the document."""
+    """The JSON pointer in the document of a field of `ReadingOptions`."""
     return pointer if pointer == "/types" or pointer.startswith("/types/") else f"/reading{pointer}"
 
 
@@ -82,10 +82,10 @@ def _without_nulls(changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _value(name: str, given: list[str]) -> Any:
-    """A field's value, of the texts that it was given.
+    """The value of a field, from its texts.
 
     Raises:
-        ValueError: it cannot be one.
+        ValueError: it is not valid.
     """
     if name == "missing":
         return _words(given)
@@ -102,7 +102,7 @@ def _value(name: str, given: list[str]) -> Any:
 
 
 def _words(given: list[str]) -> list[str]:
-    """Said once, words with commas between them; said several times, a word each."""
+    """The words of one comma-separated text, or of several texts with one word each."""
     texts = given[0].split(",") if len(given) == 1 else given
     return [text.strip() for text in texts if text.strip()]
 

@@ -3,6 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from typing import Any, NamedTuple, TypeVar
 
 from fastapi import Request, Response
@@ -10,7 +11,9 @@ from fastapi.routing import APIRoute
 
 from service.access.scopes import Scope
 from service.api.dependencies import services_of
-from service.api.pools import REQUEST
+from service.api.json import json_response
+from service.api.pools import REQUEST, Pool
+from service.api.schemas.answer import Page
 
 T = TypeVar("T")
 
@@ -26,10 +29,17 @@ ADMIN = Need(Scope.ADMIN)  # of routes that do not say what they need
 
 
 class PooledRoute(APIRoute):
-    """A route whose function, if it blocks, runs in the pool `reading`, or in the one that the decorator `pool` names."""
+    """A route of this API.
+
+    A function that blocks runs in the pool `reading`, or in the one that the decorator `pool` names. What the function
+    returns is encoded as JSON there, too, if it is no Response. Its annotated type is FastAPI's response model, which mypy
+    checks: nothing is validated again for each answer.
+    """
+
+    need = ADMIN  # unless a subclass or the decorator `needs` says otherwise
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **about: Any) -> None:
-        super().__init__(path, endpoint if inspect.iscoroutinefunction(endpoint) else _pooled(endpoint), **about)
+        super().__init__(path, _answering(endpoint, about.get("status_code") or 200), **about)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler, with the request in a context variable for the pools, which wait for its disconnection."""
@@ -40,6 +50,18 @@ class PooledRoute(APIRoute):
             return await handle(request)
 
         return handle_in_context
+
+
+class TrainRoute(PooledRoute):
+    """A route of a router all of whose routes need the scope `train`, unless they say otherwise."""
+
+    need = Need(Scope.TRAIN)
+
+
+class PredictRoute(PooledRoute):
+    """The same for the scope `predict`."""
+
+    need = Need(Scope.PREDICT)
 
 
 def needs(scope: Scope | None, *, audited: bool = True) -> Callable[[T], T]:
@@ -53,8 +75,8 @@ def pool(name: str) -> Callable[[T], T]:
 
 
 def need_of(route: APIRoute) -> Need:
-    """What the decorator `needs` has set; without it the scope is `admin`."""
-    need: Need = getattr(route.endpoint, "need", ADMIN)
+    """What the decorator `needs` or the class of the route has set; without either the scope is `admin`."""
+    need: Need = getattr(route.endpoint, "need", getattr(route, "need", ADMIN))
     return need
 
 
@@ -66,12 +88,33 @@ def _marked(name: str, value: object) -> Callable[[T], T]:
     return mark
 
 
-def _pooled(endpoint: Callable[..., T]) -> Callable[..., Coroutine[Any, Any, T]]:
-    name = getattr(endpoint, "pool", "reading")
+def _answering(endpoint: Callable[..., Any], status: int) -> Callable[..., Coroutine[Any, Any, Response]]:
+    """The endpoint as a coroutine function that returns a Response."""
+    pool_name = getattr(endpoint, "pool", "reading")
+
+    def respond(*args: Any, **named: Any) -> Response:
+        return _response(endpoint(*args, **named), status, named)
 
     @functools.wraps(endpoint)
-    async def run(*args: Any, **named: Any) -> T:
-        services = await services_of(REQUEST.get())
-        return await getattr(services.pools, name).run(endpoint, *args, **named)  # type: ignore[no-any-return]
+    async def run(*args: Any, **named: Any) -> Response:
+        if inspect.iscoroutinefunction(endpoint):
+            return _response(await endpoint(*args, **named), status, named)
+        pool: Pool = getattr((await services_of(REQUEST.get())).pools, pool_name)
+        return await pool.run(respond, *args, **named)
 
     return run
+
+
+def _response(value: Any, status: int, named: dict[str, Any]) -> Response:
+    """The value as JSON, with the status and headers of the endpoint's parameter of type Response, if it has one."""
+    if isinstance(value, Response):
+        return value
+    given = next((each for each in named.values() if isinstance(each, Response)), None)
+    headers = None if given is None else dict(given.headers)
+    if given is not None and given.status_code:
+        status = given.status_code
+    if status == HTTPStatus.NO_CONTENT:
+        return Response(None, status, headers)
+    if isinstance(value, Page):
+        return Response(value.to_json(), status, headers, media_type="application/json")
+    return json_response(value, status, headers)

@@ -1,8 +1,8 @@
-"""Headers by which a browser makes nothing of an answer but what it is: a program's data."""
+"""Response headers against misuse of responses in browsers."""
 
 Line = tuple[bytes, bytes]
 
-# uvicorn puts these into every answer, predictions the short way and refusals before there is a request included.
+# uvicorn adds these to every response, also to those that FastAPI does not make.
 ALWAYS = [
     ("X-Content-Type-Options", "nosniff"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
@@ -14,4 +14,4 @@ _PAGE: Line = (
     b"default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     b"img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 )
-PAGES = {"/docs": _PAGE, "/docs/oauth2-redirect": _PAGE}  # for people: their scripts are the service's own
+PAGES = {"/docs": _PAGE, "/docs/oauth2-redirect": _PAGE}  # pages for browsers, with scripts of this service only

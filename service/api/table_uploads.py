@@ -1,4 +1,4 @@
-"""A table that is uploaded, as a body or as the one file of a form, with what is said of it."""
+"""Uploads of tables, as a body or as the file of a form, with the options of how they are read."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,19 +12,19 @@ from service.api.bodies import body_on_disk
 from service.api.errors import UnsupportedMediaType
 from service.api.forms import Form, form_on_disk
 from service.api.reading_options import options_of
-from service.api.schemas.documents import FORM
+from service.api.schemas.bodies import FORM
 from service.workflow.data.formats import CSV, FORMATS, JSON, JSON_LINES
 from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.sniff import MEDIA_TYPES, SUFFIXES
 
 BYTES = "application/octet-stream"
-USUAL = (*FORMATS, FORM, BYTES)  # what messages name; more are taken
+USUAL = (*FORMATS, FORM, BYTES)  # media types in messages; more are accepted
 PACKED = (".gz", ".zip")
 
 
 @dataclass(frozen=True)
 class TableUpload:
-    """A file, what it is said to be ("" if nothing is said), and how it is to be read."""
+    """A file, its media type ("" if not known), and how to read it."""
 
     path: Path
     media_type: str
@@ -33,11 +33,11 @@ class TableUpload:
 
 @asynccontextmanager
 async def table_on_disk(request: Request, folder: Path, most: int) -> AsyncIterator[TableUpload]:
-    """The table in a folder of its own below `folder`; the folder and all in it are gone afterwards.
+    """The table as a file in a temporary folder below `folder`.
 
     Raises:
-        UnsupportedMediaType: it is said to be no table.
-        InvalidFields: the query, or a field of the form, says what cannot be.
+        UnsupportedMediaType: the Content-Type is not one of a table.
+        InvalidFields: a parameter of the query or a field of the form is not valid.
         Others: as `body_on_disk` and `form_on_disk`.
     """
     fields = request.query_params.multi_items()
@@ -63,7 +63,7 @@ def _content_type(value: str) -> tuple[str, dict[bytes, bytes]]:
 
 
 def _of_part(form: Form) -> tuple[str, str]:
-    """What the file of a form is by its own Content-Type, or else by its name; and its charset."""
+    """The media type of a form's file, by its Content-Type or else its name; and its charset."""
     given, parameters = _content_type(form.content_type)
     media_type = MEDIA_TYPES.get(given, "") or SUFFIXES.get(_suffix(form.filename), "")
     return media_type, _charset(media_type, parameters)
@@ -75,6 +75,6 @@ def _suffix(filename: str) -> str:
 
 
 def _charset(media_type: str, parameters: dict[bytes, bytes]) -> str:
-    """As it is said of a text; of other formats it says nothing."""
+    """The charset parameter; only of text formats."""
     is_text = media_type in ("", CSV, JSON, JSON_LINES)
     return parameters.get(b"charset", b"").decode("latin-1") if is_text else ""

@@ -1,1 +1,1 @@
-"""What is done once for a service, however many processes answer for it, and how these processes talk."""
+"""What a service does once, however many processes it has, and the channel between these processes."""

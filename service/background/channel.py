@@ -1,18 +1,18 @@
-"""What the processes of one service say to each other: lines of JSON, through the supervisor that has started them.
+"""Messages between the processes of one service: lines of JSON, through the supervisor that has started them.
 
 | message | from | to | meaning |
 |---|---|---|---|
-| `["secrets", {…}]` | supervisor | all | the secrets of its environment; the first message, before all else |
-| `["ready", null]` | all | supervisor | it works now |
-| `["wake", null]` | an answering process | the one that trains | there may be something to do |
+| `["secrets", {…}]` | supervisor | all | the secrets of its environment; the first message |
+| `["ready", null]` | all | supervisor | it has started |
+| `["wake", null]` | a worker that answers | the one that trains | there may be a job to start |
 | `["job", id]` | all | all others | that job has changed |
 | `["stop", null]` | supervisor | all | the service is about to stop |
-| `["ask", number]` | an answering process | supervisor | what has been counted? |
-| `["tell", null]` | supervisor | all | what have you counted? Asked every 3 s, too: who never answers hangs |
-| `["told", figures]` | all | supervisor | this |
-| `["sum", [number, figures]]` | supervisor | who has asked | all together |
+| `["ask", number]` | a worker that answers | supervisor | a request for the metrics of all processes |
+| `["tell", null]` | supervisor | all | a request for its metrics; sent every 3 s, too: a process that never answers hangs |
+| `["told", metrics]` | all | supervisor | the answer |
+| `["sum", [number, metrics]]` | supervisor | the worker that asked | the sum of all |
 
-They are hints: whoever misses one looks again by himself, half a second later.
+`job` and `wake` are hints: a process that misses one polls half a second later.
 """
 
 import asyncio
@@ -26,14 +26,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-LONGEST_LINE = 1 << 28  # bytes: figures may be many
+LONGEST_LINE = 1 << 28  # bytes of metrics
 log = logging.getLogger(__name__)
 
 
-class Wire:
+class Channel:
     """A process's connection to the supervisor. When that is gone, this process ends.
 
-    `heed` has, for each kind of message, what is called with its value, in the event loop.
+    Attributes:
+        handlers: for each kind of message, what is called with its value, in the event loop.
     """
 
     def __init__(self, stream: socket.socket) -> None:
@@ -41,30 +42,30 @@ class Wire:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._numbers = itertools.count(1)
         self._sums: dict[int, asyncio.Future[Any]] = {}
-        self.heed: dict[str, Callable[[Any], object]] = {"sum": self._heed_sum}
+        self.handlers: dict[str, Callable[[Any], object]] = {"sum": self._handle_sum}
 
     async def open(self) -> None:
-        """Says that this process works now, and begins to listen."""
+        """Reports that this process has started, and begins to receive."""
         reader, self._writer = await asyncio.open_connection(sock=self._stream, limit=LONGEST_LINE)
         self._loop = asyncio.get_running_loop()
-        self._listening = asyncio.create_task(self._listen(reader))
-        self.say("ready")
+        self._receiving = asyncio.create_task(self._receive(reader))
+        self.send("ready")
 
-    def say(self, kind: str, value: Any = None) -> None:
-        """Sends a message. From any thread, and never waits."""
-        if self._loop is not None:  # else nobody has opened it yet, and it was only a hint
+    def send(self, kind: str, value: Any = None) -> None:
+        """Sends a message. From any thread; does not wait."""
+        if self._loop is not None:  # else it is not open yet, and the message is a hint
             with suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._writer.write, line_of(kind, value))
 
     async def figures(self, seconds: float) -> Any:
-        """What all processes have counted.
+        """The metrics of all processes.
 
         Raises:
-            TimeoutError: the supervisor does not say so in time.
+            TimeoutError: the supervisor does not answer in time.
         """
         number = next(self._numbers)
         self._sums[number] = asyncio.get_running_loop().create_future()
-        self.say("ask", number)
+        self.send("ask", number)
         try:
             return await asyncio.wait_for(self._sums[number], seconds)
         finally:
@@ -73,30 +74,26 @@ class Wire:
     def close(self) -> None:
         """Closes the connection, if it was opened."""
         if self._loop is not None:
-            self._listening.cancel()
+            self._receiving.cancel()
             self._writer.close()
 
-    async def _listen(self, reader: asyncio.StreamReader) -> None:
+    async def _receive(self, reader: asyncio.StreamReader) -> None:
         with suppress(ConnectionError):
             while line := await reader.readline():
                 kind, value = json.loads(line)
                 try:
-                    self.heed.get(kind, _ignore)(value)
+                    self.handlers.get(kind, lambda _: None)(value)
                 except Exception:
-                    log.exception("what another process has said led to an error: %s", kind)
-        os.kill(os.getpid(), signal.SIGTERM)  # on Linux the system has killed it already
+                    log.exception("a message of another process led to an error: %s", kind)
+        os.kill(os.getpid(), signal.SIGTERM)  # elsewhere than on Linux, where the kernel has killed it already
 
-    def _heed_sum(self, value: tuple[int, Any]) -> None:
+    def _handle_sum(self, value: tuple[int, Any]) -> None:
         number, figures = value
-        asked = self._sums.get(number)
-        if asked is not None and not asked.done():
-            asked.set_result(figures)
+        waiting = self._sums.get(number)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(figures)
 
 
 def line_of(kind: str, value: Any = None) -> bytes:
-    """A message as it is sent. JSON of Python's own kind: a figure may be infinite."""
+    """A message as it is sent. In Python's own JSON: a metric may be infinite."""
     return json.dumps([kind, value]).encode() + b"\n"
-
-
-def _ignore(value: Any) -> None:
-    """It is not for this process."""

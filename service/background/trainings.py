@@ -1,5 +1,5 @@
-"""What is done once for a service, however many processes answer for it: trainings are run, webhooks delivered, and house
-is kept. Joined here from `service/jobs`; knows neither torch nor the framework, which only trainers and routes load."""
+"""The runner, webhooks and housekeeping of a service, which run once however many processes it has. Loads neither torch nor
+FastAPI, which only trainers and routes need."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,40 +18,41 @@ from sqlalchemy import Engine
 from model_store import Store
 from service.access.audit import Audit
 from service.jobs.database import open_database
+from service.jobs.executors.local.executor import LocalExecutor
 from service.jobs.housekeeping import Housekeeping
 from service.jobs.job import Job
-from service.jobs.job_queue import Dispatch
+from service.jobs.job_queue import JobQueue
 from service.jobs.limits import AttemptLimits, memory_there_is
 from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
 from service.jobs.signing import Signer
-from service.jobs.webhook_allowlist import Destinations
-from service.opening import check, journal_url, remember
+from service.jobs.webhook_allowlist import WebhookAllowlist
+from service.opening import check, journal_url, remember, store_url
 from service.settings import Settings
 from service.telemetry.gauges import Gauges
-from service.telemetry.watchers import Watchers
+from service.telemetry.watchers import JobObservers
 
 if TYPE_CHECKING:
     from service.jobs.webhooks import Webhooks
 
-BETWEEN_ROUNDS = 600.0  # seconds between two rounds of housekeeping
-LEFT_FOR = 86_400.0  # seconds after which a temporary file belongs to nobody
+BETWEEN_ROUNDS = 600.0  # seconds between two runs of the housekeeping
+LEFT_FOR = 86_400.0  # seconds after which a temporary file is removed
 ENTRY = "service.use_cases.train:train"
 NEEDS = ["torchmetrics.functional.classification"]
-WebhookSettings = tuple[Destinations, Signer | None]
+WebhookSettings = tuple[WebhookAllowlist, Signer | None]
 log = logging.getLogger(__name__)
 
 
 class Trainings:
-    """The runner, the webhooks if there are any, and the housekeeping.
+    """The runner, webhooks if hosts for them are allowed, and housekeeping.
 
     Args:
-        settings: what they shall be like.
+        settings: of the service.
         engine: the journal's database.
-        store: where models are.
-        watchers: are told what becomes of jobs here.
+        store: of the models.
+        watchers: get the moves and stages of jobs, for metrics and traces.
         changed: called with the id of every job that they change, from any thread.
-        document: makes of a job what the receiver of a webhook is shown.
+        document: returns what the receiver of a webhook gets of a job.
         audit: the audit log, whose old files are removed; closed by the caller.
         webhooks: where webhooks may go, and who signs them.
     """
@@ -61,9 +62,9 @@ class Trainings:
         settings: Settings,
         engine: Engine,
         store: Store,
-        watchers: Watchers,
+        watchers: JobObservers,
         changed: Callable[[str], None],
-        document: Callable[[Job], dict[str, Any]],
+        document: Callable[[Job], Mapping[str, Any]],
         audit: Audit,
         webhooks: WebhookSettings,
     ) -> None:
@@ -75,41 +76,41 @@ class Trainings:
         self._housekeeping = Housekeeping(engine)
         self._audit = audit
 
-        def told(job_id: str) -> None:
+        def notify(job_id: str) -> None:
             changed(job_id)
             self.changed()
 
-        dispatch = Dispatch(
+        queue = JobQueue(
             engine,
-            changed=told,
+            changed=notify,
             moved=watchers.moved,
             stage=watchers.stage,
             patience=settings.publish_patience_seconds,
         )
-        self._runner = _runner(settings, self._home, dispatch, self._ownership)
+        self._runner = _runner(settings, self._home, queue, self._ownership)
 
     def start(self) -> None:
-        """Begins with the jobs that wait. From the thread that lives as long as the process: the trainers die with it."""
+        """Starts them. From a thread that lives as long as the process: the trainer server dies with it."""
         remember(self._settings)
         self._runner.start()
         if self._webhooks is not None:
             self._webhooks.start()
 
     def wake(self) -> None:
-        """There may be something to run."""
+        """There may be a job to start."""
         self._runner.wake()
 
     def changed(self) -> None:
-        """Somebody has changed a job: there may be something to deliver."""
+        """A job has changed: there may be a webhook to deliver."""
         if self._webhooks is not None:
             self._webhooks.wake()
 
     def drain(self) -> None:
-        """Begins no job any more, and asks those under way to save where they stand. From a signal handler, too."""
+        """Starts no more jobs, and asks running attempts to save a checkpoint and end. From a signal handler, too."""
         self._runner.drain()
 
     def stop(self) -> None:
-        """Ends it all; what is under way goes back into the queue."""
+        """Ends them; running jobs go back into the queue."""
         self._runner.stop()
         if self._webhooks is not None:
             self._webhooks.stop()
@@ -117,22 +118,19 @@ class Trainings:
         remember(self._settings)
 
     def gauges(self) -> Gauges:
-        """How busy they are, for Prometheus."""
+        """Their gauges for Prometheus."""
+        fenced = "Attempts that were ended because this service could not say in time that it lives."
         return Gauges(
             [
                 ("modelwright_trainer_server_ready", "Whether trainings can begin.", lambda: self._runner.ready),
                 ("modelwright_training_slots", "Trainings that may run at a time.", lambda: self._settings.slots),
                 ("modelwright_training_slots_in_use", "Trainings that run.", lambda: self._runner.busy),
-                (
-                    "modelwright_attempts_fenced_total",
-                    "Attempts that were ended because this service could not say in time that it lives.",
-                    lambda: self._runner.fenced,
-                ),
+                ("modelwright_attempts_fenced_total", fenced, lambda: self._runner.fenced),
             ]
         )
 
     async def tidy(self) -> None:
-        """Keeps house, now and again, until it is cancelled."""
+        """Runs the housekeeping at intervals until it is cancelled."""
         while True:
             try:
                 await asyncio.to_thread(self._tidy_once)
@@ -151,11 +149,11 @@ class Trainings:
 
 
 def open_journal(settings: Settings) -> Engine:
-    """The journal's database: the one of the settings, or the SQLite file in the home.
+    """Opens the journal's database: that of the settings, or the SQLite file in the home.
 
     Raises:
-        JournalNotOpened: it is not to be had.
-        HomeError: something is gone that the home has held.
+        JournalNotOpened: it cannot be opened.
+        HomeError: something that the home has held is gone.
     """
     held = check(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
@@ -163,27 +161,27 @@ def open_journal(settings: Settings) -> Engine:
 
 
 def webhook_settings(settings: Settings) -> WebhookSettings:
-    """Where webhooks may go, and who signs them if they may go anywhere.
+    """The hosts that webhooks may go to, and the signer if there are any.
 
     Raises:
-        WebhooksMisconfigured: these settings are not right.
+        WebhooksMisconfigured: the settings of webhooks are not right.
     """
-    destinations = Destinations.parse(settings.webhook_hosts or "")
-    return destinations, Signer(settings.webhook_secret) if destinations.allowed else None
+    allowlist = WebhookAllowlist.parse(settings.webhook_hosts or "")
+    return allowlist, Signer(settings.webhook_secret) if allowlist.allowed else None
 
 
 def memory_limit(settings: Settings) -> int:
-    """Bytes that one training may take: four fifths of the machine's if nobody has said."""
+    """Bytes of memory that one training may use; four fifths of the machine's by default."""
     return settings.max_memory_bytes or memory_there_is() * 4 // 5
 
 
 def plug_in_kinds() -> list[str]:
-    """The kinds of model that other packages bring, by their dotted names."""
+    """The dotted names of the kinds of model that other packages provide."""
     return [each.value for each in entry_points(group="modelwright.models")]
 
 
 def _sweep(store: Store, temporary: Path) -> None:
-    """Removes what processes that were killed have left lying: unfinished publishes, uploads and drawings, a day old."""
+    """Removes what killed processes have left: unfinished publishes, uploads and plots older than a day."""
     store.sweep(LEFT_FOR)
     for path in temporary.glob(f"{tempfile.template}*"):
         with contextlib.suppress(OSError):
@@ -191,32 +189,30 @@ def _sweep(store: Store, temporary: Path) -> None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _runner(settings: Settings, home: Path, dispatch: Dispatch, ownership: Ownership) -> Runner:
-    return Runner(
-        dispatch,
-        ownership,
+def _runner(settings: Settings, home: Path, queue: JobQueue, ownership: Ownership) -> Runner:
+    executor = LocalExecutor(
         entry=ENTRY,
         preload=NEEDS,
         temporary=home / "tmp",
         checkpoints=home / "checkpoints",
-        slots=settings.slots,
-        limits=AttemptLimits(memory_limit(settings), settings.max_training_seconds),
-        surroundings={
-            "store": str(home / "store"),
+        settings={
+            "store": store_url(settings),
             "threads": settings.threads or max(1, ((os.cpu_count() or 2) - 1) // settings.slots),
             "kinds": plug_in_kinds(),
             "checkpoint_seconds": settings.checkpoint_seconds,
         },
     )
+    limits = AttemptLimits(memory_limit(settings), settings.max_training_seconds)
+    return Runner(queue, ownership, executor, slots=settings.slots, limits=limits)
 
 
 def _webhooks(
-    webhooks: WebhookSettings, engine: Engine, document: Callable[[Job], dict[str, Any]]
+    webhooks: WebhookSettings, engine: Engine, document: Callable[[Job], Mapping[str, Any]]
 ) -> "Webhooks | None":
-    destinations, signer = webhooks
+    allowlist, signer = webhooks
     if signer is None:
         return None
     from service.jobs.outbox import Outbox
-    from service.jobs.webhooks import Webhooks  # brings httpx, which nothing else here needs
+    from service.jobs.webhooks import Webhooks  # loads httpx, which nothing else here needs
 
-    return Webhooks(Outbox(engine), signer, destinations, document)
+    return Webhooks(Outbox(engine), signer, allowlist, document)

@@ -1,4 +1,4 @@
-"""The commands `modelwright backup` and `modelwright restore`: they work on the home itself, which may serve meanwhile."""
+"""The commands `modelwright backup` and `modelwright restore`. They use the home directly; services may run on it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from service.cli.keys import Home
+from service.cli.options import settings_of
 from service.cli.printing import console
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the backup.")]
@@ -14,26 +15,34 @@ ON_A_DATABASE = (
     "pg_dump --format=custom --file=jobs.dump DATABASE; pg_restore --dbname=DATABASE jobs.dump brings it back. Both want "
     "an address that begins with postgresql:// and no +psycopg."
 )
+STORE_ELSEWHERE = (
+    "A backup is restored with its store in the home. Unset MODELWRIGHT_STORE_URL and restore; then move the folder store "
+    "to where it shall be, and set MODELWRIGHT_STORE_URL again."
+)
 
 
 def backup(folder: Folder, home: Home = None) -> None:
-    """Copy the home to a new folder, also while it serves: journal, models, data sets, checkpoints, keys, audit log."""
+    """Copy the home to a new folder, also while a service runs: journal, models, data sets, checkpoints, keys, audit log."""
+    from model_store.backends.schemes import local_folder
     from service.backup import back_up
-    from service.settings import Settings
+    from service.opening import store_url
 
-    settings = Settings.read() if home is None else Settings.read(home=home)
-    made = back_up(settings.home.resolve(), folder, database=settings.database_url is not None)
+    settings = settings_of(home)
+    store = local_folder(store_url(settings))
+    made = back_up(settings.home.resolve(), folder, database=settings.database_url is not None, store=store)
     console.print(f"Backed up {len(made.files)} files to {folder}.", markup=False, highlight=False, soft_wrap=True)
     if "database" in made.holds or settings.database_url is not None:
         console.print(ON_A_DATABASE, markup=False, highlight=False, soft_wrap=True)
 
 
 def restore(folder: Folder, home: Home = None) -> None:
-    """Make a new home of a backup; one that was broken off can be restored again."""
+    """Restore a backup into a new home; an interrupted restore can be repeated."""
+    from service.backup import BackupRefused
     from service.backup import restore as make
-    from service.settings import Settings
 
-    settings = Settings.read() if home is None else Settings.read(home=home)
+    settings = settings_of(home)
+    if settings.store_url is not None:
+        raise BackupRefused(STORE_ELSEWHERE)
     made = make(folder, settings.home.resolve())
     files = f"Restored {len(made.files)} files of {made.made_at} to {settings.home}."
     console.print(files, markup=False, highlight=False, soft_wrap=True)

@@ -47,10 +47,10 @@ def upload(
     as_json: AsJson = False,
     url: Url = URL,
 ) -> None:
-    """Upload a file as a new version of a data set; how it is read is found out, but for what is said here."""
-    told = {"separator": separator, "decimal": decimal, "encoding": encoding, "missing": missing}
+    """Upload a file as a new version of a data set; how it is read is detected, except for the options given."""
+    reading_options = {"separator": separator, "decimal": decimal, "encoding": encoding, "missing": missing}
     with connect(url) as client:
-        answer = client.upload_dataset(name, file, skip_lines=skip_lines, sheet=sheet, **told)
+        answer = client.upload_dataset(name, file, skip_lines=skip_lines, sheet=sheet, **reading_options)
     show(answer) if as_json else dataset(answer)
 
 
@@ -73,16 +73,16 @@ def reread(
     as_json: AsJson = False,
     url: Url = URL,
 ) -> None:
-    """Make a new version of a data set from the same file, read as is said here."""
+    """Make a new version of a data set from the same file, read with these options."""
     words = None if missing is None else [word.strip() for word in missing.split(",") if word.strip()]
-    told: dict[str, Any] = {
+    reading_options: dict[str, Any] = {
         "separator": TAB.get(separator or "", separator),
         "decimal": decimal,
         "encoding": encoding,
         "missing": words,
     }
-    told |= {"skip_lines": skip_lines, "sheet": sheet, "date_formats": by_column(date_format)}
-    reading = {each: value for each, value in told.items() if value is not None}
+    reading_options |= {"skip_lines": skip_lines, "sheet": sheet, "date_formats": by_column(date_format)}
+    reading = {each: value for each, value in reading_options.items() if value is not None}
     with connect(url) as client:
         answer = client.change_dataset(name, reading or None, by_column(types))
     show(answer) if as_json else dataset(answer)
@@ -98,7 +98,7 @@ def delete_dataset(name: Name, yes: Yes = False, url: Url = URL) -> None:
 
 
 def by_column(pairs: list[str] | None) -> dict[str, str] | None:
-    """`born=datetime` as a column and what is said of it; a column's name may have an equals sign, too."""
+    """`born=datetime` as a column and its value; the name of a column may contain an equals sign."""
     if pairs and not all("=" in pair for pair in pairs):
         raise typer.BadParameter("say COLUMN=… for each column")
     return {column: value for column, _, value in (pair.rpartition("=") for pair in pairs)} if pairs else None

@@ -1,4 +1,4 @@
-"""The whole chain over real HTTP, for a newcomer to watch: train, open, predict, look, restart, share."""
+"""The demo: train, inspect, predict, plot, restart and share, over HTTP."""
 
 import csv
 import json
@@ -37,7 +37,7 @@ class Service:
     def __init__(self, home: Path, log: Path) -> None:
         self.home, self.log, self.address = home, log, ""
         command = [sys.executable, "-m", "service", "serve", "--host", "127.0.0.1", "--port", "0", "--home", str(home)]
-        # It answers nobody but this command, which needs no key for it. And nobody balances load here.
+        # Only this command uses the service, so it needs no key, and no delay for load balancers.
         environment = {name: value for name, value in os.environ.items() if name not in _KEYS}
         environment = {"MODELWRIGHT_STOP_DELAY_SECONDS": "0"} | environment
         with log.open("wb") as output:
@@ -62,7 +62,7 @@ class Service:
         raise DemoFailed(f"The service did not start; its last words:\n{self.log.read_text(errors='replace')[-2000:]}")
 
     def stop(self) -> None:
-        """Asks it to end, and makes sure that it ended well."""
+        """Stops it by SIGTERM, and checks its exit code."""
         self.process.terminate()
         try:
             code = self.process.wait(_STOP_SECONDS)
@@ -72,7 +72,7 @@ class Service:
             raise DemoFailed(f"The service ended with exit code {code} after SIGTERM.")
 
     def end(self) -> None:
-        """Ends it however things stand."""
+        """Stops it by SIGTERM, or by SIGKILL."""
         try:
             self.process.terminate()
             self.process.wait(_STOP_SECONDS)
@@ -82,8 +82,8 @@ class Service:
 
 
 def run(console: Console, *, output: Path, home: Path | None = None, keep: bool = False) -> None:
-    """Shows everything, in the order of the workflow; raises when something is not as it should be."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    """Runs the demo in the order of the workflow; raises DemoFailed if a result is not as expected."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the services are stopped
     output.mkdir(parents=True, exist_ok=True)
     with ExitStack() as cleanup:
         folder = (home or _temporary_folder(cleanup, keep)).resolve()
@@ -108,7 +108,7 @@ def run(console: Console, *, output: Path, home: Path | None = None, keep: bool 
 
 
 def show_line(console: Console, client: Client, output: Path) -> dict[str, Any]:
-    """The tutorial's straight line: trained, opened, asked and plotted."""
+    """Trains the tutorial's straight line, compares its parameters, predicts and plots."""
     console.rule("[bold]A straight line, y = 0.4 x + 0.6", align="left")
     spec = json.loads(_example("line.json").read_text())
     result: dict[str, Any] = follow(client, client.train(spec), console)["result"]
@@ -132,7 +132,7 @@ def show_line(console: Console, client: Client, output: Path) -> dict[str, Any]:
 
 
 def show_iris(console: Console, client: Client, output: Path) -> dict[str, Any]:
-    """A real table: uploaded, learned by a small network, asked."""
+    """Uploads a real table, trains a small network on it and predicts."""
     console.rule("[bold]A real table, iris.csv", align="left")
     table = _example("iris.csv")
     dataset = client.upload_dataset("iris", table)
@@ -156,7 +156,7 @@ def show_iris(console: Console, client: Client, output: Path) -> dict[str, Any]:
 
 
 def save_plots(console: Console, client: Client, result: dict[str, Any], plots: list[str], output: Path) -> None:
-    """Fetches plots as PNG and SVG, and says where they are."""
+    """Saves plots as PNG and SVG, and prints their paths."""
     name, version = result["model_name"], result["version"]
     for plot in plots:
         for suffix in ("png", "svg"):
@@ -166,7 +166,7 @@ def save_plots(console: Console, client: Client, result: dict[str, Any], plots: 
 
 
 def show_restart(console: Console, client: Client, results: list[dict[str, Any]], same: bool) -> None:
-    """The versions are still there and say the same."""
+    """Checks that the versions still exist and predict the same."""
     versions = _table("model", "versions")
     for name in (result["model_name"] for result in results):
         versions.add_row(name, ", ".join(str(version["version"]) for version in client.versions(name)))
@@ -177,7 +177,7 @@ def show_restart(console: Console, client: Client, results: list[dict[str, Any]]
 
 
 def show_sharing(console: Console, client: Client, result: dict[str, Any], output: Path) -> None:
-    """A version goes to a second, empty service as one file, and is the same there."""
+    """Copies a version to a second, empty service as one file, and checks that it is the same there."""
     console.rule("[bold]A second, empty service gets the line as a bundle", align="left")
     name, version = result["model_name"], result["version"]
     bundle = client.download_bundle(name, version, output / f"{name}.zip")
@@ -186,13 +186,13 @@ def show_sharing(console: Console, client: Client, result: dict[str, Any], outpu
         second = _start(console, cleanup, _temporary_folder(cleanup), output / "second-service.log")
         with second.client() as other:
             other.upload_bundle(name, bundle)
-            told = [_digest_and_prediction(client, name, version), _digest_and_prediction(other, name, "latest")]
+            found = [_digest_and_prediction(client, name, version), _digest_and_prediction(other, name, "latest")]
         second.stop()
     comparison = _table("", "digest", "prediction for x = 0.5")
-    for where, (digest, prediction) in zip(["here", "there"], told, strict=True):
+    for where, (digest, prediction) in zip(["here", "there"], found, strict=True):
         comparison.add_row(where, digest[:16], str(prediction))
     console.print(comparison)
-    if told[0] != told[1]:
+    if found[0] != found[1]:
         raise DemoFailed("The version is not the same after its journey.")
 
 

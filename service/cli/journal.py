@@ -1,9 +1,9 @@
-"""The command `modelwright journal verify`: it works on the journal itself, with no service running or with several."""
+"""The command `modelwright journal verify`. It uses the journal directly; services may run on it."""
 
 import typer
 
 from service.cli.keys import Home
-from service.cli.options import AsJson
+from service.cli.options import AsJson, settings_of
 from service.cli.printing import console, table
 
 journal = typer.Typer(help="The journal of jobs on this machine.", no_args_is_help=True)
@@ -11,22 +11,21 @@ journal = typer.Typer(help="The journal of jobs on this machine.", no_args_is_he
 
 @journal.callback()
 def group() -> None:
-    """Keeps `verify` a word of its own, though it is the only one."""
+    """Makes `verify` a subcommand, although it is the only one."""
 
 
 @journal.command()
 def verify(as_json: AsJson = False, home: Home = None) -> None:
-    """Check the journal: SQLite's file, and every row against its seal; name each that is damaged."""
+    """Check the journal: SQLite's file, and every row against its seal; list the damaged ones."""
     from sqlalchemy.exc import DBAPIError
 
     from service import opening
     from service.jobs.database import connect_database
     from service.jobs.errors import JournalUnavailable
-    from service.jobs.integrity import integrity
+    from service.jobs.verification import integrity
     from service.jobs.verification import verify as damaged_rows
-    from service.settings import Settings
 
-    settings = Settings.read() if home is None else Settings.read(home=home)
+    settings = settings_of(home)
     engine = connect_database(opening.journal_url(settings), known=True)
     try:
         found = [{"table": "", "key": "", "problem": text} for text in integrity(engine)]

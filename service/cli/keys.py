@@ -1,4 +1,4 @@
-"""The commands `modelwright keys`: they work on the home itself, with no service running or with several."""
+"""The commands `modelwright keys`. They use the home directly; services may run on it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from service.access.audit import Audit
     from service.access.keyring import Keyring
 
-keys = typer.Typer(help="The keys of the service on this machine: who may ask, and for what.", no_args_is_help=True)
+keys = typer.Typer(help="The API keys of the service on this machine.", no_args_is_help=True)
 
 Home = Annotated[Path | None, typer.Option(help="Folder of the service's state [env: MODELWRIGHT_HOME].")]
 
@@ -21,13 +21,11 @@ Home = Annotated[Path | None, typer.Option(help="Folder of the service's state [
 @keys.command()
 def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is.")],
-    scope: Annotated[
-        list[str], typer.Option(help=f"What it is good for: {', '.join(WORDS)}; each includes the former.")
-    ],
-    expires_in: Annotated[float | None, typer.Option(metavar="DAYS", help="Days that it is valid for.")] = None,
+    scope: Annotated[list[str], typer.Option(help=f"Its scope: {', '.join(WORDS)}; each includes those before it.")],
+    expires_in: Annotated[float | None, typer.Option(metavar="DAYS", help="Days for which it is valid.")] = None,
     home: Home = None,
 ) -> None:
-    """Make a key, and print it this once. Services on this home know it within a second."""
+    """Create a key, and print it once. Services on this home accept it within a second."""
     unknown = [word for word in scope if word not in WORDS]
     if unknown:
         raise typer.BadParameter(f"there is no scope {unknown[0]!r}, only {', '.join(WORDS)}", param_hint="--scope")
@@ -40,8 +38,8 @@ def create(
 
 @keys.command("list")
 def list_keys(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False, home: Home = None) -> None:
-    """List the keys, revoked ones too."""
-    shown = (key.shown() for key in _opened(home)[0].all())
+    """List the keys, revoked ones included."""
+    shown = (key.public() for key in _opened(home)[0].all())
     table(shown, ["id", "name", "scopes", "created_at", "expires_at", "revoked_at", "damaged"], as_json)
 
 
@@ -67,4 +65,4 @@ def _opened(home: Path | None) -> "tuple[Keyring, Audit]":
     known = Home(folder)
     if "keys" in known.held() - known.present():  # a new file would hide that
         raise HomeLost(folder, ["keys"])
-    return Keyring(folder / "access", kept=lambda: keys_kept(known)), Audit(folder / "audit")
+    return Keyring(folder / "access", on_write=lambda: keys_kept(known)), Audit(folder / "audit")

@@ -1,9 +1,9 @@
-"""The command line. What a command needs is imported when it runs, so that `modelwright --help` is quick."""
+"""The command line. Each command imports what it needs when it runs, so that `modelwright --help` is fast."""
 
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,8 +13,13 @@ from service.cli.backup import backup, restore
 from service.cli.datasets import datasets
 from service.cli.journal import journal
 from service.cli.keys import Home, keys
-from service.cli.options import URL, AsJson, Name, Url, Yes, confirm, connect
+from service.cli.options import URL, AsJson, Name, Url, Yes, confirm, connect, settings_of
 from service.cli.printing import console, prediction_text, show, table
+from service.model_reference import ModelReference
+
+if TYPE_CHECKING:
+    from model_store import Store
+    from service.settings import Settings
 
 app = typer.Typer(help="POST a config, get a model.", no_args_is_help=True, pretty_exceptions_enable=False)
 models = typer.Typer(help="The models of a service and their versions.", no_args_is_help=True)
@@ -32,7 +37,7 @@ Alias = Annotated[str, typer.Option(help="The alias.")]
 
 
 def main() -> None:
-    """Runs the command line; what goes wrong with the service is told in one message, without a traceback."""
+    """Runs the command line; known errors are printed as one message, without a traceback."""
     try:
         app()
     except Exception as error:
@@ -42,16 +47,26 @@ def main() -> None:
         from service.home import HomeError
         from service.jobs.errors import JobsError
         from service.settings import InvalidSettings
+        from service.workflow.errors import InvalidPlugin
 
-        known = ModelwrightError | JobsError | AccessError | HomeError | StoreError | InvalidSettings | OSError
+        known = (
+            ModelwrightError
+            | JobsError
+            | AccessError
+            | HomeError
+            | StoreError
+            | InvalidSettings
+            | InvalidPlugin
+            | OSError
+        )
         if not isinstance(error, known):
             raise
-        Console(stderr=True).print(f"[red]Error:[/red] {escape(told(error))}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[red]Error:[/red] {escape(message_of(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
 
 
-def told(error: Exception) -> str:
-    """What went wrong, without the operating system's numbers."""
+def message_of(error: Exception) -> str:
+    """The message of an error, without error numbers of the operating system."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.strerror}: {error.filename}"
     return str(error)
@@ -67,13 +82,15 @@ def serve(
     home: Home = None,
     workers: Annotated[int | None, typer.Option(help="Processes that answer.")] = None,
     first_key: Annotated[
-        bool | None, typer.Option("--first-key", help="Where there are no keys, make one and print it.")
+        bool | None, typer.Option("--first-key", help="If there are no keys, create one and print it.")
     ] = None,
     insecure: Annotated[
-        bool | None, typer.Option("--insecure", help="Without keys, let whoever reaches the address do everything.")
+        bool | None,
+        typer.Option("--insecure", help="Allow serving without keys on any address, which disables authentication."),
     ] = None,
     accept_loss: Annotated[
-        bool, typer.Option("--accept-loss", help="Go on without what is gone from the home; it is written down.")
+        bool,
+        typer.Option("--accept-loss", help="Start although something is missing from the home; the loss is recorded."),
     ] = False,
 ) -> None:
     """Start the service."""
@@ -84,7 +101,7 @@ def serve(
     given = {"host": host, "port": port, "home": home, "workers": workers, "first_key": first_key, "insecure": insecure}
     settings = Settings.read(**{name: value for name, value in given.items() if value is not None})
     settings = opening.accept_loss(settings) if accept_loss else settings
-    # What is wrong is reported before anything large is loaded; a first key is created once for all processes.
+    # Mistakes are reported before anything large is imported; a first key is created once for all processes.
     startup = start_up(settings)
     if settings.workers > 1:
         from service.processes.supervisor import supervise
@@ -110,12 +127,10 @@ def demo(
 
 @store.command()
 def verify(home: Home = None) -> None:
-    """Check everything in the store against its digests; name what is damaged, lost, or not the store's own."""
-    from model_store import Store
-
-    report = Store.open(store_folder(home)).examine()
-    for fault in report.faults:
-        console.print(str(fault), markup=False)
+    """Check everything in the store against its digests; list what is damaged, missing, or not part of the store."""
+    report = open_store(settings_of(home)).examine()
+    for damage in report.damages:
+        console.print(str(damage), markup=False)
     if report.leftovers:
         console.print(
             f"Contents of no version: {report.leftovers}, left by writes that broke off. The service removes them."
@@ -124,36 +139,39 @@ def verify(home: Home = None) -> None:
         console.print(
             f"Not sealed: {report.unsealed} records and alias entries. `modelwright store upgrade` seals them."
         )
-    if report.faults:
+    if report.damages:
         raise typer.Exit(1)
     console.print("All is whole.")
 
 
 @store.command()
 def upgrade(home: Home = None) -> None:
-    """Seal what an earlier Modelwright has written, so that damage to it is found. No service may run on this home."""
-    from model_store import Store
+    """Seal what earlier versions have written, so that damage to it is found. No service may run on this home."""
     from service.jobs.ownership import Ownership
 
-    folder = store_folder(home)
-    ownership = Ownership(folder.with_name("owners"), all_here=True)
+    settings = settings_of(home)
+    store = open_store(settings)
+    ownership = Ownership(settings.home / "owners", all_here=True)
     try:
         if not ownership.alone():
-            raise FileExistsError(f"A service runs on {folder.parent}: stop it first.")
-        sealed = Store.open(folder).upgrade()
+            raise FileExistsError(f"A service runs on {settings.home}: stop it first.")
+        sealed = store.upgrade()
     finally:
         ownership.close()
     console.print(f"Sealed: {sealed} records and alias entries.")
 
 
-def store_folder(home: Path | None) -> Path:
-    """The store of a home, which must be there."""
-    from service.settings import Settings
+def open_store(settings: "Settings") -> "Store":
+    """The store of the settings, which must be there."""
+    from model_store import Store
+    from model_store.backends.schemes import local_folder
+    from service.opening import store_url
 
-    folder = (Settings() if home is None else Settings(home=home)).home / "store"
-    if not folder.is_dir():
+    url = store_url(settings)
+    folder = local_folder(url)
+    if folder is not None and not folder.is_dir():
         raise FileNotFoundError(f"There is no model store in {folder}.")
-    return folder
+    return Store.open(url)
 
 
 # Training and predictions
@@ -192,7 +210,7 @@ def predict(
     url: Url = URL,
 ) -> None:
     """Predict for one row, or for many."""
-    name, version = reference(model)
+    name, version = ModelReference.parse(model)
     with connect(url) as client:
         if instances:
             answer = client.predict(name, read_rows(instances), version=version)
@@ -218,7 +236,7 @@ def list_models(as_json: AsJson = False, url: Url = URL) -> None:
 @models.command("show")
 def show_model(model: Model, url: Url = URL) -> None:
     """Show a model, or with @VERSION the manifest of a version."""
-    name, version = reference(model)
+    name, version = ModelReference.parse(model)
     with connect(url) as client:
         show(client.model(name) if version is None else client.manifest(name, version))
 
@@ -233,7 +251,7 @@ def versions(name: Name, as_json: AsJson = False, url: Url = URL) -> None:
 @models.command("delete")
 def delete_model(model: Model, yes: Yes = False, url: Url = URL) -> None:
     """Delete a model with all its versions, or one version."""
-    name, version = reference(model)
+    name, version = ModelReference.parse(model)
     confirm(model, yes)
     with connect(url) as client:
         if version is None:
@@ -260,7 +278,7 @@ def rollback(name: Name, alias: Alias = "production", url: Url = URL) -> None:
 @models.command()
 def export_bundle(model: Model, file: Path, url: Url = URL) -> None:
     """Save a version as one file to share."""
-    name, version = reference(model)
+    name, version = ModelReference.parse(model)
     with connect(url) as client:
         console.print(str(client.download_bundle(name, version or "latest", file)), markup=False)
 
@@ -275,7 +293,7 @@ def import_bundle(name: Name, file: Path, url: Url = URL) -> None:
 @models.command()
 def parameters(model: Model, as_json: AsJson = False, url: Url = URL) -> None:
     """List the parameters of a version."""
-    name, version = reference(model)
+    name, version = ModelReference.parse(model)
     with connect(url) as client:
         rows = client.parameters(name, version or "latest")["parameters"]
     table(rows, ["name", "shape", "dtype", "count", "mean", "std", "min", "max"], as_json)
@@ -288,7 +306,7 @@ def state_dict(
     url: Url = URL,
 ) -> None:
     """Print the tensors of a version, or save them as safetensors."""
-    name, version = reference(model)
+    name, version = ModelReference.parse(model)
     with connect(url) as client:
         if out is None:
             show(client.state_dict(name, version or "latest"))
@@ -347,12 +365,6 @@ def resume(job: JobId, url: Url = URL) -> None:
 
 
 # What the commands share
-
-
-def reference(text: str) -> tuple[str, str | None]:
-    """`line@3` as a name and a version."""
-    name, _, version = text.partition("@")
-    return name, version or None
 
 
 def pairs(features: list[str]) -> dict[str, str]:

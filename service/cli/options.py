@@ -1,12 +1,14 @@
-"""What the commands share."""
+"""Options that several commands share."""
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from modelwright import Client
+    from service.settings import Settings
 
 Url = Annotated[str, typer.Option(envvar="MODELWRIGHT_URL", help="Address of the service.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -22,7 +24,14 @@ def connect(url: str) -> "Client":
     return Client(url, api_key=os.environ.get("MODELWRIGHT_API_KEY"))
 
 
+def settings_of(home: Path | None) -> "Settings":
+    """The settings of the environment, with this home if one is given."""
+    from service.settings import Settings
+
+    return Settings.read() if home is None else Settings.read(home=home)
+
+
 def confirm(what: str, yes: bool) -> None:
-    """Asks before something is deleted."""
+    """Asks for confirmation of a deletion."""
     if not yes:
         typer.confirm(f"Delete {what}?", abort=True)

@@ -46,12 +46,12 @@ def cell(value: Any) -> str:
 
 
 def printable(text: str) -> str:
-    """A text on one line, without what a terminal would take for a command."""
+    """A text on one line, without control characters of terminals."""
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def dataset(about: dict[str, Any]) -> None:
-    """Prints a data set: how it is read, what is worth knowing of that, and its columns."""
+    """Prints a data set: how it is read, notes on that, and its columns."""
     size = f"{about['rows']} rows, {about['bytes']} bytes, {about['media_type']}"
     lines = [f"{about['name']}@{about['version']}: {size}"]
     reading = {name: value for name, value in (about["reading"] or {}).items() if value not in (None, [], {}, 0)}
@@ -64,14 +64,14 @@ def dataset(about: dict[str, Any]) -> None:
 
 
 def short(rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
-    """Rows with digests by their beginning and times to the second: for eyes, which `--json` is not."""
+    """Rows with shortened digests, and times to the second."""
     for row in rows:
         times = {name: cell(row.get(name))[:19].replace("T", " ") for name in ("created_at", "finished_at")}
         yield row | times | {"digest": cell(row.get("digest"))[:12]}
 
 
 def prediction_text(prediction: Any) -> str:
-    """A prediction as a line: the number, or the label and how probable it is."""
+    """A prediction as a line: the number, or the label and its probability."""
     if isinstance(prediction, dict) and "label" in prediction:
         label = prediction["label"]
         probability = prediction["probabilities"].get(label if isinstance(label, str) else json.dumps(label))

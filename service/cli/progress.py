@@ -1,4 +1,4 @@
-"""The progress of a training job, told as it happens: a moving bar on a terminal, a line now and then elsewhere."""
+"""The progress of a training job, printed as it happens: a moving bar on a terminal, a line now and then elsewhere."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from modelwright import Client
 def follow(client: Client, job: dict[str, Any], console: Console) -> dict[str, Any]:
     """Shows a job until it ends; returns it when it has succeeded, raises `JobFailed` when not."""
     name, epochs = job["model_name"], job["spec"]["training"]["epochs"]
-    told = 0
+    printed = 0
     with _bar(console) as bar:
         task = bar.add_task(name, total=epochs, figures="")
         for event in client.events(job["id"]):
@@ -22,8 +22,8 @@ def follow(client: Client, job: dict[str, Any], console: Console) -> dict[str, A
                 continue
             epoch, figures = data["epoch"], _figures(data)
             bar.update(task, completed=epoch, figures=figures)
-            if not console.is_terminal and (epoch - told >= epochs / 10 or epoch == epochs):
-                told = epoch
+            if not console.is_terminal and (epoch - printed >= epochs / 10 or epoch == epochs):
+                printed = epoch
                 console.print(f"{name}: epoch {epoch} of {epochs}  {figures}", markup=False)
     return client.wait(job["id"])
 

@@ -1,4 +1,4 @@
-"""How jobs are connected: the journal, those who wait for jobs, the runner of this process or of another, and the metrics."""
+"""The journal, the feed of its changes, and the runner of trainings in this process or in another."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,10 +8,9 @@ from functools import partial
 from sqlalchemy import Engine
 
 from model_store import Store
-from service.access.audit import Audit
 from service.api.routes import training_jobs
-from service.api.schemas.job import document
-from service.background.channel import Wire
+from service.api.schemas.job import job_document
+from service.background.channel import Channel
 from service.background.trainings import Trainings
 from service.jobs.feed import Feed
 from service.jobs.journal import Journal
@@ -19,29 +18,28 @@ from service.startup import Startup
 from service.telemetry.exposition import families
 from service.telemetry.metrics import Metrics
 from service.telemetry.open_traces import open_traces
-from service.telemetry.watchers import Watchers
+from service.telemetry.watchers import JobObservers
 from service.use_cases.version_resolver import VersionResolver
 
 
 class Jobs:
-    """The jobs as this process sees them. Without a `wire` it runs the trainings itself."""
+    """The services for jobs. Without a `wire` this process runs the trainings."""
 
     def __init__(
         self,
         startup: Startup,
-        audit: Audit,
         metrics: Metrics,
         engine: Engine,
         store: Store,
         current: VersionResolver,
-        wire: Wire | None,
+        wire: Channel | None,
     ) -> None:
         self._metrics, self._wire = metrics, wire
-        followed = partial(training_jobs.followed, current)
+        with_latest_current = partial(training_jobs.with_latest_current, current)
         self.traces = open_traces(Journal(engine).attempts)
-        self.watchers = Watchers(metrics.jobs, self.traces)
+        self.watchers = JobObservers(metrics.jobs, self.traces)
         self.journal = Journal(engine, changed=self._changed, moved=self.watchers.moved)
-        self.feed = Feed(Journal(engine), followed, training_jobs.written)
+        self.feed = Feed(Journal(engine), with_latest_current, training_jobs.event_bytes)
         self._trainings: Trainings | None = None
         if wire is None:
             self._trainings = Trainings(
@@ -49,21 +47,21 @@ class Jobs:
                 engine,
                 store,
                 self.watchers,
-                self.feed.ring,
-                lambda job: document(followed(job)),
-                audit,
+                self.feed.notify,
+                lambda job: job_document(with_latest_current(job)),
+                startup.audit,
                 startup.webhooks,
             )
 
     def wake(self) -> None:
-        """Tells the runner, in this process or in another, that there may be something to run."""
+        """Wakes the runner, in this process or in another."""
         if self._trainings is not None:
             self._trainings.wake()
         elif self._wire is not None:
-            self._wire.say("wake")
+            self._wire.send("wake")
 
     def drain(self) -> None:
-        """Lets those go who wait for a job, and starts no more trainings: the service is about to stop."""
+        """Ends long waits for jobs, and starts no more trainings, before the service stops."""
         self.feed.close()
         if self._trainings is not None:
             self._trainings.drain()
@@ -81,15 +79,15 @@ class Jobs:
                 stack.callback(self._trainings.stop)
                 stack.callback(asyncio.create_task(self._trainings.tidy()).cancel)
             if (wire := self._wire) is not None:
-                wire.heed["job"] = self.feed.ring
-                wire.heed["tell"] = lambda _: wire.say("told", families(self._metrics.registry))
+                wire.handlers["job"] = self.feed.notify
+                wire.handlers["tell"] = lambda _: wire.send("told", families(self._metrics.registry))
                 stack.callback(wire.close)
                 await wire.open()
             yield
 
     def _changed(self, job_id: str) -> None:
-        self.feed.ring(job_id)
+        self.feed.notify(job_id)
         if self._trainings is not None:
             self._trainings.changed()
         if self._wire is not None:
-            self._wire.say("job", job_id)
+            self._wire.send("job", job_id)

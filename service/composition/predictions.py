@@ -1,4 +1,4 @@
-"""How predictions are connected: to the models in memory, to the HTTP server and to what measures them."""
+"""The endpoint of predictions: its models in memory, its place in the HTTP server, and its metrics."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,6 @@ from typing import NamedTuple
 from starlette.types import ASGIApp
 
 from model_store.errors import StoreError
-from service.access.audit import Audit
 from service.api import problems
 from service.api.dependencies import Services
 from service.api.dialects.registry import target_of
@@ -24,8 +23,8 @@ from service.api.predictions.router import Endpoint, PredictionRouter
 from service.background.trainings import BETWEEN_ROUNDS
 from service.http_server.connection import Connection
 from service.http_server.idle_connection import IdleConnection
+from service.model_reference import ModelReference
 from service.serving.micro_batches import MicroBatches
-from service.serving.prediction import Reference
 from service.serving.predictor import Predictor
 from service.serving.served_version import ServedVersion
 from service.settings import Settings
@@ -55,7 +54,6 @@ class Entry(NamedTuple):
 
 def entry(
     startup: Startup,
-    audit: Audit,
     metrics: Metrics,
     scopes: RequiredScopes,
     predictions: Holder[OpenPredictions],
@@ -70,7 +68,7 @@ def entry(
     app = Authorize(
         router,
         startup.keyring,
-        audit,
+        startup.audit,
         needed=scopes.needed,
         refused=partial(refused, metrics.requests),
         any_host=startup.settings.insecure,
@@ -112,12 +110,9 @@ def _observe(figures: PredictionFigures, version: ServedVersion, stage: str, val
     figures.observe(version.name, version.number, stage, value, times)
 
 
-def default_model(settings: Settings) -> Reference | None:
-    """The model of the settings: `houses`, `houses@3` or `houses@production` as a name and a reference."""
-    if settings.default_model is None:
-        return None
-    name, _, reference = settings.default_model.partition("@")
-    return name, reference or None
+def default_model(settings: Settings) -> ModelReference | None:
+    """The model that the settings name, if they name one."""
+    return None if settings.default_model is None else ModelReference.parse(settings.default_model)
 
 
 async def follow_store(services: Services) -> None:

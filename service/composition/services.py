@@ -2,22 +2,24 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from functools import partial
+from pathlib import Path
 
 import torch
+from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
 from model_store import Store
-from service.access.audit import Audit
+from service import __version__
+from service.access.keyring import Keyring
 from service.api.dependencies import Services
 from service.api.holder import Holder
 from service.api.pools import Pools
-from service.background.channel import Wire
+from service.background.channel import Channel
 from service.background.trainings import memory_limit
 from service.composition.jobs import Jobs
-from service.composition.metrics import exposition
 from service.composition.predictions import (
     OpenPredictions,
     default_model,
@@ -25,34 +27,39 @@ from service.composition.predictions import (
     forget_deleted,
     open_predictions,
 )
+from service.jobs.journal import Journal
+from service.opening import store_url
 from service.serving.memory_budget import MemoryBudget
 from service.serving.warm_models import WarmModels
 from service.startup import Startup
+from service.telemetry.exposition import families, text
+from service.telemetry.gauges import Gauges, ServiceInfo
+from service.telemetry.jobs import JournalFigures
 from service.telemetry.metrics import Metrics
-from service.use_cases.draw_plot import Plots
+from service.use_cases.artifacts import Artifacts
 from service.use_cases.predict import choose, load
 from service.use_cases.submit_training import Limits, plan
 from service.use_cases.upload_dataset import Surveys
 from service.use_cases.version_resolver import VersionResolver
 from service.workflow.spec import EXAMPLE, parse
 
+MOST_SECONDS_FOR_METRICS = 5.0  # of all processes; the supervisor waits for none longer than one
+
 
 @asynccontextmanager
 async def open_services(
     startup: Startup,
-    audit: Audit,
     metrics: Metrics,
     predictions: Holder[OpenPredictions],
     engine: Engine,
-    wire: Wire | None,
+    wire: Channel | None,
 ) -> AsyncIterator[Services]:
     """The services, at work inside the `async with` block.
 
     Args:
-        startup: the settings, and what was opened according to them.
-        audit: the audit log; closed at the end, as the keyring is.
+        startup: the settings, and what was opened according to them; closed at the end.
         metrics: the metrics of this process.
-        predictions: holds what answers predictions meanwhile.
+        predictions: holds what answers predictions.
         engine: the journal's database; closed at the end.
         wire: to the supervisor, if there is one; then another process runs the trainings, else this one does.
     """
@@ -60,14 +67,14 @@ async def open_services(
     settings = startup.settings
     async with AsyncExitStack() as stack:
         stack.callback(engine.dispose)
-        store, warm = Store.open(settings.home.resolve() / "store"), WarmModels(settings.warm_model_bytes)
+        store, warm = Store.open(store_url(settings)), WarmModels(settings.warm_model_bytes)
         current = VersionResolver(partial(choose, store), partial(load, store, warm), warm.pin)
-        jobs = Jobs(startup, audit, metrics, engine, store, current, wire)
-        services = _services(startup, audit, metrics, store, warm, current, jobs, wire)
-        for each in (audit, startup.keyring, services.pools):
+        jobs = Jobs(startup, metrics, engine, store, current, wire)
+        services = _services(startup, metrics, store, warm, current, jobs, wire)
+        for each in (startup.audit, startup.keyring, services.pools):
             stack.enter_context(closing(each))
-        stack.enter_context(predictions.holding(stack.enter_context(open_predictions(settings, services))))
-        startup.keyring.follow()
+        predictions.value = stack.enter_context(open_predictions(settings, services))
+        startup.keyring.start_reloading()
         warming = asyncio.create_task(asyncio.to_thread(_warm_up, store, services.limits))
         stack.push_async_callback(asyncio.wait, [warming])
         stack.callback(asyncio.create_task(follow_store(services)).cancel)
@@ -78,15 +85,14 @@ async def open_services(
 
 def _services(
     startup: Startup,
-    audit: Audit,
     metrics: Metrics,
     store: Store,
     warm: WarmModels,
     current: VersionResolver,
     jobs: Jobs,
-    wire: Wire | None,
+    wire: Channel | None,
 ) -> Services:
-    settings, keyring, home = startup.settings, startup.keyring, startup.settings.home.resolve()
+    settings, keyring, home = startup.settings, startup.keyring, startup.home
     destinations, _ = startup.webhooks
     return Services(
         store=store,
@@ -98,18 +104,44 @@ def _services(
         current=current,
         default_model=default_model(settings),
         temporary=home / "tmp",
-        plots=Plots(home / "cache" / "plots", home / "tmp"),
+        plots=Artifacts(home / "cache" / "plots", home / "tmp"),
+        exports=Artifacts(home / "cache" / "exports", home / "tmp"),
         surveys=Surveys(),
         pools=Pools(),
         max_upload_bytes=settings.max_upload_bytes,
         limits=Limits(settings.max_parameters, memory_limit(settings), settings.max_model_bytes, destinations),
         keyring=keyring,
-        audit=audit,
+        audit=startup.audit,
         bodies=MemoryBudget(settings.request_memory_bytes),
         metrics=metrics,
         traces=jobs.traces,
-        exposition=exposition(metrics, jobs.journal, keyring, home, wire),
+        exposition=_exposition(metrics, jobs.journal, keyring, home, wire),
     )
+
+
+def _exposition(
+    metrics: Metrics, journal: Journal, keyring: Keyring, home: Path, wire: Channel | None
+) -> Callable[[], Awaitable[bytes]]:
+    """A function that collects the metrics of this process, or of all processes of the service, as text.
+
+    Metrics that all processes share are collected by the process that answers, so that they appear once. The function raises
+    TimeoutError if the supervisor does not respond.
+    """
+    shared = CollectorRegistry()
+    shared.register(JournalFigures(journal.counts))
+    about = "0 while whoever reaches the service may do everything."
+    shared.register(Gauges([("modelwright_keys_required", about, lambda: keyring.on)]))
+    shared.register(ServiceInfo(home, {"modelwright": __version__, "torch": torch.__version__}))
+
+    async def collect() -> bytes:
+        summed = None if wire is None else await wire.figures(MOST_SECONDS_FOR_METRICS)
+
+        def as_text() -> bytes:  # in a thread: the journal and the disk may take their time
+            return text([*(families(metrics.registry) if summed is None else summed), *families(shared)])
+
+        return await asyncio.to_thread(as_text)
+
+    return collect
 
 
 def _warm_up(store: Store, limits: Limits) -> None:

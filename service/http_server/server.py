@@ -20,8 +20,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from service.http_server.connection import SETTLE_SECONDS, Connection, State
-from service.http_server.sockets import BACKLOG, address_of, take_no_more
+from service.http_server.sockets import BACKLOG, address_of, any_to_accept, take_no_more
 
+MOST_SECONDS_TO_ACCEPT = 2  # connections that have begun, before the listener is closed
 MOST_SECONDS_TO_STOP = 20  # for the requests under way, once the listener is closed
 CUT_OFF_SECONDS = 2  # of them, in which the remaining requests are answered with an error
 SHUTDOWN_SECONDS = 4  # after them, for the lifespan shutdown; then the process exits, even if threads still run
@@ -128,7 +129,10 @@ class Server(uvicorn.Server):
         if not self.force_exit:
             if self._alone:  # otherwise the supervisor has done it for all processes
                 take_no_more(sockets or [])
+            until = time.monotonic() + MOST_SECONDS_TO_ACCEPT
             await asyncio.sleep(SETTLE_SECONDS)
+            while any_to_accept(sockets or []) and time.monotonic() < until:
+                await asyncio.sleep(SETTLE_SECONDS)  # their requests arrive meanwhile
         _end_within(MOST_SECONDS_TO_STOP + SHUTDOWN_SECONDS)
         cutting = asyncio.get_running_loop().call_later(MOST_SECONDS_TO_STOP - CUT_OFF_SECONDS, self._cut_off)
         await super().shutdown(sockets)

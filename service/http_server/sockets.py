@@ -75,6 +75,14 @@ def take_no_more(listeners: Iterable[socket.socket]) -> None:
             listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filter_)
 
 
+def any_to_accept(listeners: Iterable[socket.socket]) -> bool:
+    """Whether connections wait to be accepted. Only Linux counts them: as `tcpi_unacked` of a listening socket."""
+    if sys.platform != "linux":
+        return False
+    states = (each.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 28) for each in listeners)
+    return any(struct.unpack_from("I", state, 24)[0] for state in states)
+
+
 def has_unread(transport: asyncio.Transport) -> bool:
     """Whether the socket's receive queue holds bytes."""
     connection: socket.socket | None = transport.get_extra_info("socket")

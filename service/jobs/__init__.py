@@ -1,2 +1,2 @@
-"""Long work with an id: frozen jobs, a closed set of states, a journal that survives everything, and a runner that
-gives each attempt a process of its own. Knows no torch, no model store and no HTTP."""
+"""Jobs: long work with an id and a status, a durable journal, and a runner that lets an executor run the attempts. Knows no
+torch, no model store and no HTTP."""

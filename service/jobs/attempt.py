@@ -1,24 +1,56 @@
-"""The trainer's side of one attempt: what the work reports to the runner, and asks of it."""
+"""The trainer's side of one attempt: what the work reports to the runner, and requests of it."""
 
+import contextlib
 import math
 import time
+import traceback
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from service.jobs.errors import AttemptSuperseded
-from service.jobs.json_channel import Lines
+from service.jobs.errors import AttemptFailed, AttemptLeft, AttemptPutOff, AttemptSuperseded
 
-BETWEEN_REPORTS = (
-    0.055  # seconds: with one for a checkpoint at most 20 reports in any second, however fast the epochs are
-)
+# Seconds: together with the message of a checkpoint at most 20 reports a second, however fast the epochs are.
+BETWEEN_REPORTS = 0.055
+
+
+class AttemptChannel(Protocol):
+    """What an executor gives an attempt to exchange JSON values with the runner. A message has one of these keys:
+
+    | from the attempt | meaning |
+    |---|---|
+    | `series`, with `progress` | metrics of the epochs since the last such message, by name |
+    | `message` | a line of text for those who follow the job |
+    | `stage`, with `began` and `ended` in Unix time | it has left a stage of its work |
+    | `saved` | it has a checkpoint, of this epoch |
+    | `may_publish` | may it publish? It waits for the answer |
+    | `result`, `error`, `put_off` with `unpublished`, `left` | the last: how it went; none of these, and it has crashed |
+
+    | from the runner | meaning |
+    |---|---|
+    | `leave` | save a checkpoint and end |
+    | `publish` | the answer to `may_publish` |
+    """
+
+    def send(self, value: object, /) -> None:
+        """Sends one value. Raises OSError when the runner is gone."""
+
+    def receive_now(self) -> list[Any] | None:
+        """The values that have arrived; does not wait. None when the runner is gone."""
+
+    def receive_one(self) -> Any:
+        """Waits for one value. Raises EOFError when the runner is gone."""
 
 
 class Attempt:
-    """Passed to the work; lives in the attempt's own process."""
+    """Passed to the work; lives in the attempt's own process.
 
-    def __init__(self, lines: Lines, job: dict[str, Any]) -> None:
+    Attributes:
+        job: what the runner and the executor have described: `id`, `spec`, `context`, `attempt` and others, by name.
+    """
+
+    def __init__(self, channel: AttemptChannel, job: dict[str, Any]) -> None:
         self.job = job
-        self._lines = lines
+        self._channel = channel
         self._series: dict[str, list[Any]] = {}
         self._began = self._reported = 0.0
         self._epochs = self._samples = self._before = 0
@@ -26,20 +58,20 @@ class Attempt:
         self._stage: tuple[str, float, float] | None = None  # its name, and when it began by both clocks
 
     def stage(self, name: str | None) -> None:
-        """The work is in this stage from now on; what it was in before is over, and the runner hears how long it took."""
+        """Begins a stage of the work, or none, and reports how long the one before took."""
         if self._stage is not None:
             before, began, ticks = self._stage
-            # By the clock that nobody sets, so that no stage ends before it has begun.
-            self._lines.send({"stage": before, "began": began, "ended": began + time.monotonic() - ticks})
+            # By the monotonic clock, so that no stage ends before it has begun.
+            self._channel.send({"stage": before, "began": began, "ended": began + time.monotonic() - ticks})
         self._stage = None if name is None else (name, time.time(), time.monotonic())
 
     def expect(self, epochs: int, samples: int, done: int = 0) -> None:
-        """How many epochs there are to be, of how many samples each, and how many an attempt before has done."""
+        """Says how many epochs there will be, of how many samples each, and how many earlier attempts have done."""
         self._epochs, self._samples, self._before = epochs, samples, done
         self._began = time.monotonic()
 
     def epoch(self, number: int, values: dict[str, float]) -> None:
-        """An epoch has ended with these metrics. Sent to the runner together with its neighbours."""
+        """Reports the metrics of an epoch; several are sent together."""
         self._series.setdefault("epoch", []).append(number)
         for name, value in values.items():
             self._series.setdefault(name, []).append(value if math.isfinite(value) else None)
@@ -52,40 +84,38 @@ class Attempt:
         """Sends what has not been sent yet."""
         if self._series:
             done = self._series["epoch"][-1]
-            self._lines.send({"series": self._series, "progress": self._progress(done)})
+            self._channel.send({"series": self._series, "progress": self._progress(done)})
             self._series = {}
 
     def message(self, text: str) -> None:
-        """A line for whoever follows the job."""
-        self._lines.send({"message": text})
+        """Sends a line of text to those who follow the job."""
+        self._channel.send({"message": text})
 
     def saved(self, epoch: int) -> None:
-        """From now on a later attempt would go on after this epoch."""
-        self._lines.send({"saved": epoch})
+        """Reports a checkpoint: a later attempt would go on after this epoch."""
+        self._channel.send({"saved": epoch})
 
     def asked_to_leave(self) -> bool:
-        """Whether the attempt is to save where it stands, and to end; also when the service is gone. Does not wait."""
-        try:
-            self._leaves = self._leaves or any("leave" in each for each in self._lines.arrived())
-        except EOFError:
-            self._leaves = True
+        """Whether the attempt shall save a checkpoint and end; also when the runner is gone. Does not wait."""
+        if not self._leaves:
+            messages = self._channel.receive_now()
+            self._leaves = messages is None or any("leave" in each for each in messages)
         return self._leaves
 
     def ask_to_publish(self) -> None:
-        """Returns once the job's result may be made visible.
+        """Returns once the job's result may be published.
 
         Raises:
-            AttemptSuperseded: it may not; the job was cancelled or given to another.
+            AttemptSuperseded: it may not; the job was cancelled or given to another attempt.
         """
         self.flush()
-        self._lines.send({"may_publish": True})
+        self._channel.send({"may_publish": True})
         try:
-            while "publish" not in (answer := self._lines.one()):
-                pass  # it was asked to leave when it had nothing left to do
-            allowed = answer["publish"]
+            while "publish" not in (answer := self._channel.receive_one()):
+                pass  # asked to leave when nothing was left to do
         except EOFError:
-            allowed = False
-        if not allowed:
+            raise AttemptSuperseded from None
+        if not answer["publish"]:
             raise AttemptSuperseded
 
     def _progress(self, done: int) -> dict[str, Any]:
@@ -100,3 +130,38 @@ class Attempt:
 
 
 Work: TypeAlias = Callable[[Attempt], dict[str, Any]]  # what an attempt does; it returns the job's result
+
+
+def run_attempt(work: Work, channel: AttemptChannel, read_job: Callable[[], dict[str, Any]]) -> int:
+    """Runs one attempt in this process and reports how it went.
+
+    Args:
+        work: what is to be done.
+        channel: to the runner.
+        read_job: returns what `Attempt.job` shall hold.
+
+    Returns:
+        The exit status.
+    """
+    try:
+        attempt = Attempt(channel, read_job())
+        try:
+            answer: dict[str, object] = {"result": work(attempt)}
+        except AttemptFailed as error:
+            answer = {"error": {"code": error.code, "detail": error.detail}}
+        except AttemptPutOff as error:
+            reason = {"code": error.code, "detail": error.detail}
+            answer = {"put_off": reason, "unpublished": error.unpublished}
+        except AttemptLeft:
+            answer = {"left": True}
+        attempt.stage(None)
+        attempt.flush()
+        channel.send(answer)
+    except (AttemptSuperseded, BrokenPipeError, EOFError):
+        return 1  # the runner does not wait for this attempt any more
+    except Exception:
+        traceback.print_exc()
+        with contextlib.suppress(OSError):
+            channel.send({"error": {"code": "crashed", "detail": "the training stopped at an error of the software"}})
+        return 1
+    return 0

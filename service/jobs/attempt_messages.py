@@ -1,4 +1,4 @@
-"""What attempts say, and how they end, written into the journal."""
+"""Writes what attempts report, and how they end, into the journal. The messages are described in `attempt.py`."""
 
 import contextlib
 import logging
@@ -7,43 +7,41 @@ from typing import Any
 
 from service.jobs.errors import AttemptSuperseded
 from service.jobs.job import Job, Status
-from service.jobs.job_queue import Dispatch
-from service.jobs.running_attempt import Running
-from service.jobs.trainer_server import FENCED
+from service.jobs.job_queue import JobQueue
+from service.jobs.running_attempt import RunningAttempt
 
 log = logging.getLogger(__name__)
 
 
-def write_down(dispatch: Dispatch, running: Running, messages: Sequence[dict[str, Any]]) -> None:
-    """Messages of an attempt, in one transaction.
+def record_messages(queue: JobQueue, running: RunningAttempt, messages: Sequence[dict[str, Any]]) -> None:
+    """Records messages of an attempt in one transaction, and answers its requests to publish after the commit.
 
     Raises:
         AttemptSuperseded: the job is no longer this attempt's; nothing was written.
-        JournalUnavailable: not now; the messages are to be written down again.
+        JournalUnavailable: try again with the same messages.
     """
     permissions: list[bool] = []
-    with dispatch.together():
+    with queue.together():
         for message in messages:
             if "may_publish" in message:
-                permissions.append(not running.killed and dispatch.may_publish(running.job))
+                permissions.append(not running.killed and queue.may_publish(running.job))
             else:
-                _write_down(dispatch, running, message)
-    for allowed in permissions:  # only now that the journal knows of it
-        with contextlib.suppress(OSError):  # it has ended meanwhile, which is heard soon
-            running.lines.send({"publish": allowed})
+                _record(queue, running, message)
+    for allowed in permissions:
+        running.handle.allow_publish(allowed)
 
 
-def _write_down(dispatch: Dispatch, running: Running, message: dict[str, Any]) -> None:
+def _record(queue: JobQueue, running: RunningAttempt, message: dict[str, Any]) -> None:
     if "series" in message:
         series = message["series"]
         latest = {name: values[-1] for name, values in series.items() if name != "epoch"}
-        dispatch.record(running.job, progress=message["progress"], latest=latest, epochs=series)
+        queue.record(running.job, progress=message["progress"], latest=latest, epochs=series)
     elif "message" in message:
-        dispatch.message(running.job, message["message"])
+        queue.message(running.job, message["message"])
     elif "stage" in message:
-        dispatch.went_through(running.job, message["stage"], message["began"], message["ended"])
+        queue.went_through(running.job, message["stage"], message["began"], message["ended"])
     elif "saved" in message:
-        dispatch.saved(running.job, message["saved"])
+        queue.saved(running.job, message["saved"])
     elif "left" in message:
         running.left = True
     elif "put_off" in message:
@@ -52,38 +50,38 @@ def _write_down(dispatch: Dispatch, running: Running, message: dict[str, Any]) -
         running.result, running.error = message.get("result"), message.get("error")
 
 
-def conclude(dispatch: Dispatch, running: Running) -> Job:
-    """The end of an attempt that is over.
+def conclude(queue: JobQueue, running: RunningAttempt) -> Job:
+    """Moves the job of an attempt that has ended on.
 
     Raises:
         AttemptSuperseded: the job is no longer this attempt's.
-        JournalUnavailable: not now.
+        JournalUnavailable: try again.
     """
-    job = running.job
+    job, exit_ = running.job, running.handle.exit
+    assert exit_ is not None  # noqa: S101 - it has ended
     if running.result is not None:
-        return dispatch.finish(job, Status.SUCCEEDED, result=running.result)
+        return queue.finish(job, Status.SUCCEEDED, result=running.result)
     if running.error is not None:
-        return dispatch.finish(job, Status.FAILED, error=running.error)
+        return queue.finish(job, Status.FAILED, error=running.error)
     if running.put_off is not None:
-        return dispatch.put_off(job, running.put_off, unpublished=running.unpublished)
+        return queue.put_off(job, running.put_off, unpublished=running.unpublished)
     if running.left:
-        return dispatch.finish(
-            job, Status.QUEUED, error=stopped("the attempt was asked to leave, and saved where it stood")
-        )
-    if running.status == FENCED:
-        return dispatch.fence(job, "the service could not say in time that it lives, and ended the attempt")
-    if running.orphaned and not running.blamed:
-        return dispatch.orphan(job, "the trainer server ended, and the attempt with it")
-    return dispatch.crash(job, f"the trainer process ended unexpectedly ({running.end})")
+        detail = "the attempt was asked to leave, and saved where it stood"
+        return queue.finish(job, Status.QUEUED, error=stopped(detail))
+    if exit_.reason == "fenced":
+        return queue.fence(job, "the service could not say in time that it lives, and ended the attempt")
+    if exit_.reason == "lost" and not job.suspect:  # a suspect runs alone: no other attempt can have caused it
+        return queue.orphan(job, "the trainer server ended, and the attempt with it")
+    return queue.crash(job, f"the trainer process ended unexpectedly ({exit_.detail})")
 
 
 def stopped(detail: str) -> dict[str, Any]:
-    """The cause of an attempt that ended before its time, and that nothing is wrong with."""
+    """The cause of an attempt that was ended before its time without an error."""
     return {"code": "stopped", "detail": detail}
 
 
-def give_back(dispatch: Dispatch, job: Job, detail: str) -> None:
-    """Puts a job that could not be begun back into the queue."""
+def give_back(queue: JobQueue, job: Job, detail: str) -> None:
+    """Puts a job whose attempt could not be started back into the queue."""
     log.warning("job %s goes back into the queue: %s", job.id, detail, extra={"job_id": job.id})
     with contextlib.suppress(AttemptSuperseded):
-        dispatch.finish(job, Status.QUEUED, error={"code": "crashed", "detail": detail})
+        queue.finish(job, Status.QUEUED, error={"code": "crashed", "detail": detail})

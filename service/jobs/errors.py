@@ -1,4 +1,4 @@
-"""What can go wrong with jobs. The docstring of each class is its default message."""
+"""Errors of jobs. The docstring of each class is its default message."""
 
 
 class JobsError(Exception):
@@ -65,8 +65,7 @@ class AttemptFailed(JobsError):
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
-        self.code = code
-        self.detail = detail
+        self.code, self.detail = code, detail
 
 
 class AttemptPutOff(JobsError):
@@ -79,9 +78,7 @@ class AttemptPutOff(JobsError):
 
     def __init__(self, code: str, detail: str, *, unpublished: bool = False) -> None:
         super().__init__(detail)
-        self.code = code
-        self.detail = detail
-        self.unpublished = unpublished
+        self.code, self.detail, self.unpublished = code, detail, unpublished
 
 
 class AttemptSuperseded(JobsError):

@@ -1,5 +1,5 @@
-"""A lock that is given in the order in which it is asked for. SQLite lets one connection write at a time, and the others look
-again now and then: of threads that write one after the other without a break, one that waits might never find it free."""
+"""A fair lock for writers of SQLite. SQLite lets one connection write at a time, and those that wait poll: while other threads
+write without a break, one of them might never find the database free."""
 
 import threading
 from collections import deque
@@ -11,44 +11,35 @@ from sqlalchemy import Engine
 
 from service.jobs.errors import JournalUnavailable
 
-MOST_SECONDS = 30.0  # for which anybody waits for his turn
+MOST_SECONDS = 30.0  # that a thread waits for the lock
 
 
 class FairLock:
-    """A lock among the threads of this process that is given in the order in which it is asked for."""
+    """A lock among the threads of this process, acquired in the order of the requests."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._taken = False
-        self._waiting: deque[threading.Lock] = deque()
+        self._released = threading.Condition()
+        self._queue: deque[object] = deque()  # the thread that holds the lock, and those that wait
 
     def __enter__(self) -> Self:
-        """Waits for the turn.
+        """Acquires the lock.
 
         Raises:
-            JournalUnavailable: it did not come in time.
+            JournalUnavailable: it was not free in time.
         """
-        with self._lock:
-            if not self._taken:
-                self._taken = True
-                return self
-            mine = threading.Lock()
-            mine.acquire()
-            self._waiting.append(mine)
-        if not mine.acquire(timeout=MOST_SECONDS):
-            with self._lock:
-                if mine in self._waiting:
-                    self._waiting.remove(mine)
-                    raise JournalUnavailable
-        return self  # else it came at the very last moment
+        mine = object()
+        with self._released:
+            self._queue.append(mine)
+            if not self._released.wait_for(lambda: self._queue[0] is mine, MOST_SECONDS):
+                self._queue.remove(mine)
+                raise JournalUnavailable
+        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Gives the turn to whoever has waited longest."""
-        with self._lock:
-            if self._waiting:
-                self._waiting.popleft().release()
-            else:
-                self._taken = False
+        """Passes the lock to the thread that has waited longest."""
+        with self._released:
+            self._queue.popleft()
+            self._released.notify_all()
 
 
 _of_engines: WeakKeyDictionary[Engine, FairLock] = WeakKeyDictionary()
@@ -56,7 +47,7 @@ _lock = threading.Lock()
 
 
 def write_lock_of(engine: Engine) -> FairLock | None:
-    """Those of all who write through this engine; none where the database lets several write at a time."""
+    """The lock of this engine's writers; None for a database that lets several write at a time."""
     if engine.dialect.name != "sqlite":
         return None
     with _lock:

@@ -1,4 +1,4 @@
-"""Idempotency keys: which request made which job, remembered for a day."""
+"""Idempotency keys: which request created which job, kept for a day."""
 
 from datetime import datetime, timedelta
 
@@ -13,11 +13,11 @@ KEPT = timedelta(hours=24)
 
 
 def recall(connection: Connection, key: str, digest: str, now: datetime) -> str | None:
-    """The id of the job that the key made, if any.
+    """The id of the job that was created with the key, if any.
 
     Raises:
-        IdempotencyMismatch: the key came with another digest.
-        IdempotencyDamaged: nobody can tell any more what it made.
+        IdempotencyMismatch: the key was used with another digest.
+        IdempotencyDamaged: the key's row is damaged.
     """
     row = connection.execute(select(keys).where(keys.c.key == key)).mappings().one_or_none()
     if row is None or str(row["created_at"]) < time_text(now - KEPT):
@@ -31,12 +31,12 @@ def recall(connection: Connection, key: str, digest: str, now: datetime) -> str 
 
 
 def remember(connection: Connection, key: str, digest: str, job_id: str, now: datetime) -> None:
-    """Notes which job the key has made, in place of what it made long ago.
+    """Stores which job was created with the key, in place of an expired one.
 
     Raises:
-        IntegrityError: another transaction has just noted one.
+        IntegrityError: another transaction has just stored one.
     """
-    # Only an old one: what another has noted since this transaction's look must stay.
+    # Only an expired one: what another transaction has just stored must stay.
     connection.execute(delete(keys).where(keys.c.key == key, keys.c.created_at < time_text(now - KEPT)))
     values = {"key": key, "digest": digest, "job_id": job_id, "created_at": time_text(now)}
     connection.execute(insert(keys).values(sealed("idempotency_keys", values)))

@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Status(StrEnum):
-    """Where a job stands."""
+    """The status of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -21,18 +21,17 @@ MOVES: dict[Status, frozenset[Status]] = {
     Status.RUNNING: frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.PAUSED, Status.QUEUED}),
     Status.PAUSED: frozenset({Status.QUEUED, Status.CANCELLED, Status.FAILED}),
     Status.SUCCEEDED: frozenset(),
-    Status.FAILED: frozenset({Status.QUEUED}),  # resumed, where what it failed for lay outside of it
+    Status.FAILED: frozenset({Status.QUEUED}),  # resumed after a failure outside of it
     Status.CANCELLED: frozenset(),
 }
-FINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})  # nothing more comes of itself
-RESUMABLE = frozenset({"no_space", "unavailable"})  # what a job has failed for that can be resumed
-
-DAMAGED = "journal_damaged"  # the code of the error of whatever was read from a damaged row
+FINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})  # it changes only if it is resumed
+RESUMABLE = frozenset({"no_space", "unavailable"})  # codes of errors after which a job can be resumed
+DAMAGED = "journal_damaged"  # the code of the error of what was read from a damaged row
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job as the journal has it. `context` is what the work needs to know and a client does not."""
+    """A job as the journal has it. `context` is what the work needs besides the spec, and clients do not see."""
 
     id: str
     status: Status
@@ -49,22 +48,22 @@ class Job:
     metrics: dict[str, Any]
     result: dict[str, Any] | None
     error: dict[str, Any] | None
-    suspect: bool = False  # whether trainer servers end again and again while it runs: it runs alone
-    fenced: int = 0  # its last attempts, in a row, that saved nothing before their service had to end them
+    suspect: bool = False  # whether trainer servers have ended again and again while it ran: it runs alone
+    fenced: int = 0  # its last attempts in a row that were fenced before they saved a checkpoint
 
     @property
     def damaged(self) -> bool:
-        """Whether the journal's row of it is not what was written."""
+        """Whether its row in the journal is damaged."""
         return self.error is not None and self.error.get("code") == DAMAGED
 
     @property
     def resumable(self) -> bool:
-        """Whether it has failed for a reason outside of it; its checkpoint is kept for a while."""
+        """Whether it has failed for a reason outside of it; then its checkpoint is kept for a while."""
         return self.status is Status.FAILED and self.error is not None and self.error.get("code") in RESUMABLE
 
     @property
     def final(self) -> bool:
-        """Whether the job has ended for good."""
+        """Whether the job has ended."""
         return self.status in FINAL
 
 

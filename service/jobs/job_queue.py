@@ -1,4 +1,4 @@
-"""The journal as runners see it: jobs are claimed, reported on, and moved on, each by one attempt at a time."""
+"""The journal as runners see it: they claim jobs, record what attempts report, and move the jobs on when they end."""
 
 import logging
 from collections.abc import Callable
@@ -11,43 +11,57 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, or_, s
 from service.jobs import series, tables
 from service.jobs.errors import AttemptSuperseded
 from service.jobs.job import Job, Status
-from service.jobs.journal_base import COUNTS, Book, change, found, last_event
+from service.jobs.journal_base import COUNTS, JournalBase, change, found, last_event
 from service.jobs.records import whole_job
 from service.jobs.rows import SUSPECT, job_of, json_text, time_text
 from service.jobs.seals import Row, broken, sealed, state_broken
 
-MOST_CRASHES = 3  # in a row, without getting any further
-MOST_FENCED = 5  # attempts in a row that saved nothing before their service ended them
-FIRST_BACK_OFF = 1.0  # seconds before the attempt after a crash; twice as many after the next
+MOST_CRASHES = 3  # in a row, without a newer checkpoint
+MOST_FENCED = 5  # attempts in a row whose lease expired before they saved a checkpoint
+FIRST_BACK_OFF = 1.0
 LONGEST_BACK_OFF = 60.0
 PATIENCE = 900.0
-MOST_PASSES = 8  # jobs that begin before a suspect whose turn it is
+MOST_PASSES = 8  # jobs that start before a suspect whose turn it is
 
 log = logging.getLogger(__name__)
 
 Stage = Callable[[Job, str, float, float], None]
+Outcome = tuple[Status, dict[str, Any]]
 
 
-class Dispatch(Book):
-    """What runners do with jobs. A job is its attempt's only as long as no other attempt has begun.
+class JobQueue(JournalBase):
+    """What runners do with jobs. A job belongs to an attempt until another attempt has begun; then whatever the first one
+    reports raises AttemptSuperseded.
 
     Args:
-        stage: called with each stage that an attempt has left, and when it began and ended; the rest is for any book.
-        patience: seconds for which a job waits, all in all, for a failure of something else to pass.
+        stage: called with each stage that an attempt has left, and when it began and ended.
+        patience: seconds for which a job waits, all in all, for a failure outside of it to pass.
+        first_back_off: seconds before the attempt after a crash; twice as many after the next.
+        most_points: epochs of a job that are stored before they are thinned.
+        journal: as for every `JournalBase`.
     """
 
     def __init__(
-        self, engine: Engine, *, stage: Stage = lambda *_: None, patience: float = PATIENCE, **book: Any
+        self,
+        engine: Engine,
+        *,
+        stage: Stage = lambda *_: None,
+        patience: float = PATIENCE,
+        first_back_off: float = FIRST_BACK_OFF,
+        most_points: int = series.MOST_POINTS,
+        **journal: Any,
     ) -> None:
-        super().__init__(engine, **book)
+        super().__init__(engine, **journal)
         self._stage = stage
         self._patience = patience
-        self._passes: dict[str, int] = {}  # how many jobs have begun before the suspect whose turn it was
+        self._first_back_off = first_back_off
+        self._most_points = most_points
+        self._passes: dict[str, int] = {}  # how many jobs have started before the suspect whose turn it was
 
     def claim(self, owner: str, *, alone: bool = True) -> Job | None:
-        """The next queued job, now running for this owner; None when there is none that may begin. What stands before it
-        and is damaged fails. A suspect begins only where it is `alone`. Until then those behind it begin, but no more than
-        MOST_PASSES of them: then nobody does, until it can."""
+        """Claims the next queued job for this owner; None when none may start. Damaged jobs before it fail. A suspect starts
+        only if it runs `alone`. Until then jobs behind it start, but no more than MOST_PASSES of them: then none does until
+        the suspect can."""
         with self._read() as connection:
             if connection.execute(self._next()).first() is None:
                 return None  # without taking the lock
@@ -72,28 +86,28 @@ class Dispatch(Book):
             return whole_job(connection, self._move(connection, row, Status.RUNNING, attempt=attempt))
 
     def _behind(self, connection: Connection, suspect: Row) -> Row | None:
-        """The row of the next job that is no suspect, locked; None when the one before it has let enough of them pass."""
+        """The row of the next job that is no suspect, locked; None when enough of them have passed the suspect."""
         passes = self._passes.get(suspect["id"], 0)
         row = self._whole(connection, suspects=False) if passes < MOST_PASSES else None
         if row is not None:
-            self._passes = {suspect["id"]: passes + 1}  # the first in the queue: nobody else waits like that
+            self._passes = {suspect["id"]: passes + 1}  # of the first in the queue only
         return row
 
     def _whole(self, connection: Connection, *, suspects: bool = True) -> Row | None:
-        """The row of the next job, locked. Those of damaged jobs before it are closed."""
+        """The row of the next job, locked. Damaged jobs before it are closed."""
         query = self._next(suspects=suspects).with_for_update(skip_locked=True)
         while (row := connection.execute(query).mappings().one_or_none()) is not None:
             if not whole_job(connection, row).damaged:
                 break
             self._close_damaged(connection, row, Status.FAILED)
             log.error("job %r is damaged in the journal, and cannot begin", row["id"])
-            self._tell(partial(self._changed, row["id"]))
+            self._after_commit(partial(self._changed, row["id"]))
         return row
 
     def _next(self, *, suspects: bool = True) -> Any:
-        """The oldest of the most urgent jobs that may begin now."""
+        """The query of the oldest of the jobs with the highest priority that may start now."""
         jobs, now = tables.jobs.c, self._clock()
-        # A moment further away than any back-off was written before the clock jumped: it is not waited for.
+        # A moment further away than any back-off was written before the clock was set back: it is ignored.
         ripe: ColumnElement[bool] = or_(
             jobs.not_before.is_(None),
             jobs.not_before <= time_text(now),
@@ -114,12 +128,12 @@ class Dispatch(Book):
     # Leases
 
     def beat(self, owner: str) -> None:
-        """This owner lives, and goes on with its jobs."""
+        """Counts a beat of this owner."""
         with self._write() as connection:
             _beat(connection, owner)
 
     def beats(self) -> dict[str, int]:
-        """Who runs jobs, and how often each has said that it lives."""
+        """How often each owner that runs jobs has beaten."""
         jobs, owners = tables.jobs.c, tables.owners.c
         query = (
             select(jobs.owner, owners.beat)
@@ -131,18 +145,19 @@ class Dispatch(Book):
             return {owner: beat or 0 for owner, beat in connection.execute(query)}
 
     def owners(self) -> dict[str, int]:
-        """Which services have said that they live, whether they run anything or not, and how often."""
+        """How often each owner has beaten, whether it runs anything or not."""
         owners = tables.owners.c
         with self._read() as connection:
             return {row.owner: row.beat for row in connection.execute(select(owners.owner, owners.beat))}
 
     def forget(self, owner: str) -> None:
-        """Nobody counts on this service any more. Should it live, it is known again by its next beat."""
+        """Removes an owner's beats. Should it still run, its next beat counts anew."""
         with self._write() as connection:
             connection.execute(delete(tables.owners).where(tables.owners.c.owner == owner))
 
     def release(self, owner: str, cause: dict[str, Any], *, forget: bool = True) -> list[Job]:
-        """Puts every job that this owner ran back into the queue: the owner is dead or stops, or else is not to be forgotten."""
+        """Puts every job that this owner runs back into the queue, and returns them. An owner that may come back is not to be
+        forgotten."""
         released = []
         for job in self.running(owner):
             try:
@@ -153,44 +168,32 @@ class Dispatch(Book):
             self.forget(owner)
         return released
 
-    # What a running attempt reports
+    # What a running attempt reports. Raises AttemptSuperseded when the job is no longer this attempt's.
 
     def record(self, job: Job, *, progress: dict[str, Any], latest: dict[str, Any], epochs: series.Series) -> None:
-        """Epochs of a running attempt: its progress, its latest metrics, and the series of the epochs since the last
-        record. They take the place of what an attempt before has recorded from the first of them on.
-
-        Raises:
-            AttemptSuperseded: the job is no longer this attempt's.
-        """
+        """Records epochs: the progress, the latest metrics, and the series of the epochs since the last record. They replace
+        what an earlier attempt has recorded of these and later epochs."""
         with self._write() as connection:
             row = self._own(connection, job)
-            counts = series.append(connection, row, epochs)
+            counts = series.append(connection, row, epochs, self._most_points)
             values = {"progress": json_text(progress), "metrics": json_text(latest), "publishing": 0, **counts}
             data = {"epoch": progress["epoch"], **latest, "progress": progress}
             self._note(connection, row, "metrics", data, **values)
-        self._tell(partial(self._changed, job.id))
+        self._after_commit(partial(self._changed, job.id))
 
     def message(self, job: Job, text: str) -> None:
-        """A line that a running attempt has to say.
-
-        Raises:
-            AttemptSuperseded: the job is no longer this attempt's.
-        """
+        """Records a line of text."""
         with self._write() as connection:
             self._note(connection, self._own(connection, job), "message", {"text": text})
-        self._tell(partial(self._changed, job.id))
+        self._after_commit(partial(self._changed, job.id))
 
     def went_through(self, job: Job, stage: str, began: float, ended: float) -> None:
-        """The attempt has left a stage of its work. Not written down: only who measures is told."""
-        self._tell(partial(self._stage, job, stage, began, ended))
+        """Reports a stage that the attempt has left. It is not recorded, but measured."""
+        self._after_commit(partial(self._stage, job, stage, began, ended))
 
     def saved(self, job: Job, epoch: int) -> None:
-        """The attempt has a new checkpoint, in this epoch. One that gets further than all before may crash anew; for one
-        that is fenced each step further is enough.
-
-        Raises:
-            AttemptSuperseded: the job is no longer this attempt's.
-        """
+        """Records a checkpoint of this epoch. An attempt that gets further than all before resets the counts of failures; for
+        the count of fenced attempts any checkpoint does."""
         with self._write() as connection:
             row = self._own(connection, job)
             if epoch > row["saved_epoch"]:
@@ -199,7 +202,7 @@ class Dispatch(Book):
                 change(connection, row, fenced=0)
 
     def may_publish(self, job: Job) -> bool:
-        """Whether this attempt may make its result visible. From a yes on, the job can no longer be cancelled."""
+        """Whether this attempt may publish its result. Once it may, the job can no longer be cancelled."""
         with self._write() as connection:
             try:
                 row = self._own(connection, job)
@@ -210,7 +213,7 @@ class Dispatch(Book):
             change(connection, row, publishing=1)
             return True
 
-    # How an attempt ends
+    # How an attempt ends. Each returns the job as it is then, and raises AttemptSuperseded as above.
 
     def finish(
         self,
@@ -220,79 +223,67 @@ class Dispatch(Book):
         result: dict[str, Any] | None = None,
         error: dict[str, Any] | None = None,
     ) -> Job:
-        """Moves a running attempt's job on: to its end, or back into the queue; to what was asked for meanwhile in place
-        of that: `cancelled` of anything but success, `paused` of the queue.
-
-        Raises:
-            AttemptSuperseded: the job is no longer this attempt's.
-        """
-        with self._write() as connection:
-            job = self._leave(connection, self._own(connection, job), status, result=result, error=error)
-        self._changed(job.id)
-        self._moved(job, _end(job, error))
-        return job
+        """Ends the job, or puts it back into the queue. What was requested meanwhile takes precedence: `cancelled` over
+        everything but success, `paused` over the queue."""
+        return self._conclude(job, error, lambda _: (status, {}), result)
 
     def crash(self, job: Job, detail: str) -> Job:
-        """A running attempt has ended without saying how: the job is queued again, to wait longer each time; or failed
-        after too many such ends.
-
-        Raises:
-            AttemptSuperseded: the job is no longer this attempt's.
-        """
+        """The attempt ended without saying how: puts the job back into the queue with a back-off, or fails it after
+        MOST_CRASHES in a row."""
         return self._try_again(job, {"code": "crashed", "detail": detail}, "crashes", MOST_CRASHES)
 
     def fence(self, job: Job, detail: str) -> Job:
-        """A running attempt was ended because its service could not say that it lives: the job is queued again, to wait
-        longer each time; or failed when too many of its attempts in a row have not even saved a checkpoint.
-
-        Raises:
-            AttemptSuperseded: the job is no longer this attempt's.
-        """
+        """The attempt's lease expired: puts the job back into the queue with a back-off, or fails it after MOST_FENCED in a
+        row that saved no checkpoint."""
         return self._try_again(job, {"code": "lease_lost", "detail": detail}, "fenced", MOST_FENCED)
 
     def orphan(self, job: Job, detail: str) -> Job:
-        """The trainer server has ended, and a running attempt with it: the job is queued again, and not blamed; but it is
-        counted, so that one whose servers end again and again runs alone.
+        """The trainer server ended, and the attempt with it: puts the job back into the queue. It is not counted as a crash,
+        but a job to which this happens again and again is a suspect, and runs alone."""
 
-        Raises:
-            AttemptSuperseded: the job is no longer this attempt's.
-        """
-        error = {"code": "trainer_server_lost", "detail": detail}
-        with self._write() as connection:
-            row = self._own(connection, job)
-            row = change(connection, row, server_deaths=row["server_deaths"] + 1, not_before=self._in(FIRST_BACK_OFF))
-            job = self._leave(connection, row, Status.QUEUED, error=error)
-        self._changed(job.id)
-        self._moved(job, _end(job, error))
-        return job
+        def requeued(row: Row) -> Outcome:
+            deaths = row["server_deaths"] + 1
+            return Status.QUEUED, {"server_deaths": deaths, "not_before": self._in(self._first_back_off)}
+
+        return self._conclude(job, {"code": "trainer_server_lost", "detail": detail}, requeued)
 
     def put_off(self, job: Job, error: dict[str, Any], *, unpublished: bool = False) -> Job:
-        """A running attempt has met a failure of something else that may pass: the job is queued again, to wait longer each
-        time; or failed when it has waited for as long as it may, and can be resumed then.
+        """The attempt met a failure outside of the job that may pass: puts the job back into the queue with a back-off, or
+        fails it, to be resumed by a client, when its patience is over."""
 
-        Raises:
-            AttemptSuperseded: the job is no longer this attempt's.
-        """
-        with self._write() as connection:
-            row = self._own(connection, job)
-            waited = row["put_off"]  # in units of the first wait: 1, 2, 4, … have been all that waited + 1 says
-            wait = min(FIRST_BACK_OFF * (waited + 1), LONGEST_BACK_OFF)
-            over = FIRST_BACK_OFF * waited + wait > self._patience
-            values = {"put_off": waited + max(1, round(wait / FIRST_BACK_OFF)), "not_before": self._in(wait)}
-            row = change(connection, row, **values, **({"publishing": 0} if unpublished else {}))
-            job = self._leave(connection, row, Status.FAILED if over else Status.QUEUED, error=error)
-        self._changed(job.id)
-        self._moved(job, _end(job, error))
-        return job
+        def requeued(row: Row) -> Outcome:
+            first, waited = (
+                self._first_back_off,
+                row["put_off"],
+            )  # in units of the first wait: 1, 2, 4, … add up to waited
+            wait = min(first * (waited + 1), LONGEST_BACK_OFF)
+            values = {"put_off": waited + max(1, round(wait / first)), "not_before": self._in(wait)}
+            over = first * waited + wait > self._patience
+            return Status.FAILED if over else Status.QUEUED, values | ({"publishing": 0} if unpublished else {})
+
+        return self._conclude(job, error, requeued)
 
     def _try_again(self, job: Job, error: dict[str, Any], counted: str, most: int) -> Job:
+        def requeued(row: Row) -> Outcome:
+            times = row[counted] + 1
+            wait = min(self._first_back_off * 2 ** (times - 1), LONGEST_BACK_OFF)
+            return Status.FAILED if times >= most else Status.QUEUED, {"not_before": self._in(wait), counted: times}
+
+        return self._conclude(job, error, requeued)
+
+    def _conclude(
+        self,
+        job: Job,
+        error: dict[str, Any] | None,
+        outcome: Callable[[Row], Outcome],
+        result: dict[str, Any] | None = None,
+    ) -> Job:
+        """Ends an attempt: `outcome` says, of the job's row, its next status and columns to set."""
         with self._write() as connection:
             row = self._own(connection, job)
-            times = row[counted] + 1
-            wait = min(FIRST_BACK_OFF * 2 ** (times - 1), LONGEST_BACK_OFF)
-            row = change(connection, row, not_before=self._in(wait), **{counted: times})
-            status = Status.FAILED if times >= most else Status.QUEUED
-            job = self._leave(connection, row, status, error=error)
+            status, values = outcome(row)
+            row = change(connection, row, **values) if values else row
+            job = self._leave(connection, row, status, result=result, error=error)
         self._changed(job.id)
         self._moved(job, _end(job, error))
         return job
@@ -304,19 +295,19 @@ class Dispatch(Book):
         row = found(connection, job.id, lock=True)
         if row["status"] != Status.RUNNING or row["attempt"] != job.attempt:
             raise AttemptSuperseded
-        if state_broken(row):  # its counts say nothing any more; what depends on them begins anew
+        if state_broken(row):  # its counts cannot be trusted: they start anew
             return {**row, **COUNTS, "last_event": last_event(connection, row)}
         return row
 
     def _leave(self, connection: Connection, row: Row, to: Status, **about: dict[str, Any] | None) -> Job:
-        """The end of an attempt. Its cause stays with it, whatever becomes of the job."""
+        """Ends an attempt. Its cause is kept with it, whatever becomes of the job."""
         cause = about.get("error")
         if row["requested"] == "cancel" and to is not Status.SUCCEEDED:
             to, about = Status.CANCELLED, {}
         elif row["requested"] == "pause" and to is Status.QUEUED:
             to, about = Status.PAUSED, {}
         self._end_attempt(connection, row, to, None if cause is None else json_text(cause))
-        # What may have been published stays so until an attempt has looked.
+        # What may have been published stays so until the next attempt has checked.
         publishing = row["publishing"] if to in (Status.QUEUED, Status.PAUSED) else 0
         row = change(connection, row, owner=None, publishing=publishing)
         return job_of(self._move(connection, row, to, **about))
@@ -334,15 +325,15 @@ class Dispatch(Book):
 
 
 def _beat(connection: Connection, owner: str) -> None:
-    # In one statement: two threads of a service may make its first beat at once.
-    risen = (
+    # In one statement: two threads of a service may write its first beat at once.
+    upsert = (
         "INSERT INTO owners (owner, beat) VALUES (:owner, 1) ON CONFLICT (owner) DO UPDATE SET beat = owners.beat + 1"
     )
-    connection.execute(text(risen), {"owner": owner})
+    connection.execute(text(upsert), {"owner": owner})
 
 
 def _end(job: Job, error: dict[str, Any] | None) -> str:
-    """How an attempt ended whose job stands so now: in what was asked for, or by the code of what stopped it."""
+    """How an attempt ended, for metrics and traces: the job's status, or the code of the error that ended it."""
     if error is None or job.status in (Status.CANCELLED, Status.PAUSED):
         return str(job.status)
     return str(error["code"])

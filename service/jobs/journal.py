@@ -1,4 +1,4 @@
-"""The journal as clients see it: every job, its events and its metrics, committed before anybody is told."""
+"""The journal as clients see it: every job, its events and its metrics. What is returned has been committed."""
 
 import secrets
 from collections.abc import Sequence
@@ -13,21 +13,21 @@ from service.jobs import histories, series, tables
 from service.jobs.errors import IllegalMove
 from service.jobs.idempotency import recall, remember
 from service.jobs.job import AttemptRecord, Event, Job, Status
-from service.jobs.journal_base import COUNTS, Book, change, found
-from service.jobs.records import outline, taken_out, whole_job
+from service.jobs.journal_base import COUNTS, JournalBase, change, found
+from service.jobs.records import extract_records, outline, whole_job
 from service.jobs.rows import damaged, job_of, json_text, time_text
 from service.jobs.seals import Row, seal_of
 
-RESUMABLE_FOR = timedelta(days=7)  # after its end a job that failed for a reason outside of it keeps its checkpoint
-
+RESUMABLE_FOR = timedelta(days=7)  # that a job keeps its checkpoint after a failure outside of it
+DAMAGED = "the job is damaged in the journal, and can only be cancelled"
 IDS_AT_ONCE = 500  # in one statement
-MOST_BYTES = 4 * 2**20  # of rows that are read for a page
+MOST_BYTES = 4 * 2**20  # of rows in a page
 
-Idempotency = tuple[str, str]  # a client's key, and the digest of the request that came with it
+Idempotency = tuple[str, str]  # a client's key, and the digest of its request
 
 
 class Mark(NamedTuple):
-    """What is another one whenever a job has changed."""
+    """The values of a job of which one differs whenever it has changed."""
 
     status: str
     requested: str | None
@@ -35,10 +35,10 @@ class Mark(NamedTuple):
     event: int
 
 
-class Journal(Book):
-    """All jobs: asked about, submitted, cancelled, paused and resumed."""
+class Journal(JournalBase):
+    """Reads, submits, cancels, pauses and resumes jobs."""
 
-    # Asking
+    # Reading
 
     def get(self, job_id: str) -> Job:
         """The job.
@@ -50,7 +50,7 @@ class Journal(Book):
             return whole_job(connection, found(connection, job_id))
 
     def outline(self, job_id: str) -> Job:
-        """The job, without the records of its spec if they are kept apart.
+        """The job, without the records of its spec if they are in their own table.
 
         Raises:
             JobNotFound: there is none with this id.
@@ -59,22 +59,20 @@ class Journal(Book):
             return job_of(found(connection, job_id))
 
     def marks(self, job_ids: Sequence[str]) -> dict[str, Mark]:
-        """The marks of those of these jobs that there are."""
-        jobs, found = tables.jobs.c, dict[str, Mark]()
+        """The marks of those of these jobs that exist."""
+        jobs, marks = tables.jobs.c, dict[str, Mark]()
+        query = select(jobs.id, jobs.status, jobs.requested, jobs.attempt, jobs.last_event)
         with self._read() as connection:
             for start in range(0, len(job_ids), IDS_AT_ONCE):
                 ids = [each for each in job_ids[start : start + IDS_AT_ONCE] if "\0" not in each]
-                query = select(jobs.id, jobs.status, jobs.requested, jobs.attempt, jobs.last_event).where(
-                    jobs.id.in_(ids)
-                )
-                found |= {job_id: Mark(*about) for job_id, *about in connection.execute(query)}
-        return found
+                marks |= {job_id: Mark(*mark) for job_id, *mark in connection.execute(query.where(jobs.id.in_(ids)))}
+        return marks
 
     def list_jobs(
         self, *, status: Status | None = None, model_name: str | None = None, after: str | None = None, limit: int = 20
     ) -> tuple[list[Job], bool]:
-        """Jobs, newest first, from the one after `after`, without the records of their specs; and whether there are more.
-        They end after MOST_BYTES of rows, too.
+        """A page of jobs without the records of their specs, newest first, starting after `after`; and whether there are
+        more. It has at most about MOST_BYTES.
 
         Raises:
             JobNotFound: `after` is no job.
@@ -83,14 +81,14 @@ class Journal(Book):
         if status is not None:
             query = query.where(tables.jobs.c.status == status)
         if model_name is not None:
-            if "\0" in model_name:  # which PostgreSQL would not even compare
+            if "\0" in model_name:  # PostgreSQL would refuse it
                 return [], False
             query = query.where(tables.jobs.c.model_name == model_name)
         with self._read() as connection:
             if after is not None:
                 query = query.where(tables.jobs.c.seq < found(connection, after)["seq"])
             jobs, size = list[Job](), 0
-            # One at a time: those of before there were records apart may be 16 MiB each.
+            # One at a time: jobs of older versions hold their records, up to 16 MiB each.
             with connection.execution_options(yield_per=1).execute(query) as rows:
                 for row in rows.mappings():
                     if len(jobs) == limit or size > MOST_BYTES:
@@ -101,27 +99,27 @@ class Journal(Book):
         return jobs, False
 
     def events(self, job_id: str, *, after: int = 0, limit: int = 1000, most_bytes: int | None = None) -> list[Event]:
-        """The job's events numbered above `after`, rising; no more once they have more than so many bytes."""
+        """The job's events numbered above `after`, in order: at most `limit`, and no more after `most_bytes`."""
         with self._read() as connection:
-            return histories.events(connection, found(connection, job_id), after, limit, most_bytes)
+            row = found(connection, job_id)
+            return histories.events(connection, row, after, limit, most_bytes, self._most_metric_events)
 
     def attempts(self, job_id: str) -> list[AttemptRecord]:
-        """The attempts at the job, rising."""
+        """The attempts at the job, in order."""
         with self._read() as connection:
             return histories.attempts(connection, found(connection, job_id))
 
     def metrics(self, job_id: str) -> dict[str, list[float | None]]:
-        """The series of the epochs, `epoch` first, thinned where they are more than 10,000. A job without any has empty
-        ones.
+        """The series of metrics by name, `epoch` first; thinned to at most 10,000 epochs. Empty ones before the first report.
 
         Raises:
-            MetricsDamaged: not all that was kept of them is there.
+            MetricsDamaged: a part of them is damaged or lost.
         """
         with self._read() as connection:
             return series.whole(connection, found(connection, job_id))
 
     def counts(self) -> dict[Status, int]:
-        """How many jobs there are of each status; by an index alone. Those of a status that is none have failed."""
+        """How many jobs there are of each status, by an index alone. A damaged status counts as failed."""
         status, counts = tables.jobs.c.status, dict.fromkeys(Status, 0)
         with self._read() as connection:
             for each, count in connection.execute(select(status, func.count()).group_by(status)):
@@ -129,7 +127,7 @@ class Journal(Book):
         return {each: count for each, count in counts.items() if count}
 
     def waiting(self) -> list[Job]:
-        """Every queued or paused job that can be read."""
+        """Every queued or paused job that is not damaged."""
         query = select(tables.jobs).where(tables.jobs.c.status.in_([Status.QUEUED, Status.PAUSED]))
         with self._read() as connection:
             return [job_of(row) for row in connection.execute(query).mappings() if not damaged(row)]
@@ -145,12 +143,12 @@ class Journal(Book):
         priority: int = 0,
         idempotency: Idempotency | None = None,
     ) -> tuple[Job, bool]:
-        """A new queued job, and True; or False and the job that this idempotency (key, digest of the request) made.
+        """A new queued job, and True; or the job that was created with the same idempotency key, and False.
 
         Raises:
             IdempotencyMismatch: the key was used with another digest.
         """
-        outlined, apart = taken_out(spec)
+        outlined, apart = extract_records(spec)
         row = {
             "id": secrets.token_hex(12),
             "status": Status.QUEUED,
@@ -167,7 +165,7 @@ class Journal(Book):
         }
         try:
             job, new = self._submit(row, apart, idempotency)
-        except IntegrityError:  # the same key came twice at once, and the other was first
+        except IntegrityError:  # another request with the same key has just been committed
             job, new = self._submit(row, apart, idempotency)
         if new:
             self._changed(job.id)
@@ -189,7 +187,7 @@ class Journal(Book):
             return whole_job(connection, written), True
 
     def recall(self, key: str, digest: str) -> Job | None:
-        """The job that this idempotency key made, if any.
+        """The job that was created with this idempotency key, if any.
 
         Raises:
             IdempotencyMismatch: the key was used with another digest.
@@ -198,27 +196,27 @@ class Journal(Book):
             job_id = recall(connection, key, digest, self._clock())
             return None if job_id is None else whole_job(connection, found(connection, job_id))
 
-    # Asked for by a client
+    # Requests of clients
 
     def cancel(self, job_id: str) -> Job:
-        """Cancels a waiting job at once; asks the runner of a running one to.
+        """Cancels a waiting job at once, a running one through its runner.
 
         Raises:
             IllegalMove: the job has ended otherwise, or may have published its model.
         """
-        return self._ask(job_id, Status.CANCELLED, "cancel")
+        return self._request(job_id, Status.CANCELLED, "cancel")
 
     def pause(self, job_id: str) -> Job:
-        """Pauses a waiting job at once; asks the runner of a running one to, which saves a checkpoint first.
+        """Pauses a waiting job at once, a running one through its runner, after it has saved a checkpoint.
 
         Raises:
             IllegalMove: the job has ended, is publishing its model, or is being cancelled.
         """
-        return self._ask(job_id, Status.PAUSED, "pause")
+        return self._request(job_id, Status.PAUSED, "pause")
 
     def resume(self, job_id: str) -> Job:
-        """Puts a paused job back into the queue, or one that has lately failed for a reason outside of it; takes back the
-        request to pause a running one.
+        """Puts a paused job back into the queue, or one that has lately failed for a reason outside of it; withdraws the
+        request to pause a running job.
 
         Raises:
             IllegalMove: the job has ended otherwise or too long ago, or is being cancelled.
@@ -227,7 +225,7 @@ class Journal(Book):
             row = found(connection, job_id, lock=True)
             job = job_of(row)
             if job.damaged:
-                raise IllegalMove("the job is damaged in the journal, and can only be cancelled")
+                raise IllegalMove(DAMAGED)
             if job.resumable:
                 row = self._resume_failed(connection, row)
             elif job.final or job.requested == "cancel":
@@ -245,18 +243,21 @@ class Journal(Book):
             days = f"{RESUMABLE_FOR.days} days"
             raise IllegalMove(f"the job has failed more than {days} ago, and its checkpoint is gone")
         row = self._move(connection, row, Status.QUEUED)
-        # What has not been told of that end is told no more: it was not one.
+        # A delivery that reports this end, and has not been made, is dropped: it was not the end.
         connection.execute(delete(tables.deliveries).where(tables.deliveries.c.job_seq == row["seq"]))
         return change(connection, row, finished_at=None, error=None, not_before=None, put_off=0, crashes=0)
 
-    def _ask(self, job_id: str, to: Status, request: str) -> Job:
+    def _request(self, job_id: str, to: Status, request: str) -> Job:
         with self._write() as connection:
             row = found(connection, job_id, lock=True)
             job = job_of(row)
             if job.status is to or job.requested == request:
                 return job
             if job.damaged and row["status"] not in {Status.RUNNING, Status.SUCCEEDED}:
-                row = self._put_away(connection, row, to)
+                if to is not Status.CANCELLED:
+                    raise IllegalMove(DAMAGED)
+                self._close_damaged(connection, row, to)
+                row = found(connection, row["id"])
             elif row["publishing"]:
                 raise IllegalMove("the job is publishing its model, and can no longer be stopped")
             elif job.final or job.requested == "cancel":
@@ -271,15 +272,8 @@ class Journal(Book):
             self._moved(job, None)
         return job
 
-    def _put_away(self, connection: Connection, row: Row, to: Status) -> Row:
-        """A job of which nobody knows what it was."""
-        if to is not Status.CANCELLED:
-            raise IllegalMove("the job is damaged in the journal, and can only be cancelled")
-        self._close_damaged(connection, row, to)
-        return found(connection, row["id"])
-
     def fail_waiting(self, job_id: str, error: dict[str, Any]) -> Job:
-        """Fails a job that does not run.
+        """Fails a job that waits.
 
         Raises:
             IllegalMove: it runs, or has ended.

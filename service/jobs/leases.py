@@ -1,56 +1,74 @@
-"""Leases: a service that runs jobs says again and again that it lives. One whose beats stop loses them.
+"""Leases: a service that runs jobs writes beats into the journal. When its beats stop, other services take its jobs over.
 
-Only clocks of one machine are compared, and only those that never jump: a service counts how long *it* has not seen
-another's beat change. Its own attempts end before another may begin them (Gray and Cheriton, "Leases", SOSP 1989).
-The signs of life come from threads that do nothing else, so that no amount of work delays them.
+Only monotonic clocks are used, and none is compared with another machine's: a service measures for how long *it* has not
+seen another's beat change. Its own attempts end before another service may start them (Gray and Cheriton, "Leases", SOSP
+1989). Threads of their own write the beats, so that no other work delays them.
 
-Where a journal can be reached from elsewhere, every service beats, also one that runs nothing, and takes nothing over before
-it has been seen for EXPIRED seconds. So one that sees nobody else is alone for at least as long.
+Where the journal can be reached from other machines, every service beats, also one that runs nothing, and takes nothing over
+before others could see it for `LeaseTimes.expired` seconds. So a service that sees no other is alone for at least as long.
 """
 
 import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from service.jobs.beat_ages import BeatAges
 from service.jobs.errors import JournalUnavailable
 from service.jobs.job import Job
-from service.jobs.job_queue import Dispatch
+from service.jobs.job_queue import JobQueue
 from service.jobs.ownership import Ownership
-
-BEAT = 1.0  # seconds between two signs of life
-ALLOWED = 5.0  # seconds that attempts may go on after the last one
-EXPIRED = 8.0  # seconds without a beat after which another service takes over
-IDLE_BEAT = 5.0  # seconds between two signs of life of one that runs nothing, where others may be elsewhere
-LAPSED = 20.0  # seconds after a beat of its own in which a service there may still take over
-GONE = 40.0  # seconds without a beat after which nobody counts on another there any more
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class LeaseTimes:
+    """How often services beat, and how long they wait for each other's beats, in seconds. The last three matter only where
+    the journal can be reached from other machines."""
+
+    beat: float = 1.0  # between two beats of a service that runs something
+    allowed: float = 5.0  # after its last beat, for which attempts may run
+    expired: float = 8.0  # without a beat, after which another service takes over; more than `allowed`
+    idle_beat: float = 5.0  # between two beats of a service that runs nothing
+    lapsed: float = 20.0  # after its own last beat, for which a service may still take over
+    gone: float = 40.0  # without a beat, after which another service is forgotten
+
+
 class Leases:
-    """This service's lease on its jobs, and its view of those of others.
+    """This service's lease on its jobs, and its view of the leases of others.
 
     Args:
-        dispatch: where the beats are written.
-        ownership: this service's name, and what is known of others.
-        told: called with the moment until which attempts may go on, by the monotonic clock, from a thread of its own.
+        queue: where the beats are written.
+        ownership: this service's name, and which others have ended.
+        extended: called, from several threads, with the moment until which attempts may run, by the clock.
+        times: how long all this takes.
+        clock: a monotonic clock, in seconds.
     """
 
-    def __init__(self, dispatch: Dispatch, ownership: Ownership, told: Callable[[float], None]) -> None:
-        self._dispatch = dispatch
+    def __init__(
+        self,
+        queue: JobQueue,
+        ownership: Ownership,
+        extended: Callable[[float], None],
+        *,
+        times: LeaseTimes = LeaseTimes(),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._queue = queue
         self._ownership = ownership
-        self._told = told
+        self._extended = extended
+        self._times = times
+        self._clock = clock
         self._until = float("-inf")
-        self._lock = threading.Lock()  # around `_until`, and around telling it: what is told never falls
+        self._lock = threading.Lock()  # around `_until` and the call of `extended`: its moments never fall
         self._held = False  # whether this service runs anything
         self._failed = False  # whether the last beat could not be written
         self._stopping = threading.Event()
-        self._running, self._there = BeatAges(), BeatAges()  # of the services that run jobs, and of all
-        self._beaten = float("-inf")  # the last beat
-        # Since when whoever looks has seen this service.
+        self._running, self._all = BeatAges(clock), BeatAges(clock)  # of the services that run jobs, and of all
+        self._last_beat = float("-inf")
+        # Since when other services can have seen this one.
         self._known_since = float("-inf") if ownership.all_here else float("inf")
         self._threads = [
             threading.Thread(target=each, name=name, daemon=True)
@@ -58,48 +76,49 @@ class Leases:
         ]
 
     def start(self) -> None:
-        """Begins to say that this service lives, whenever it runs something."""
+        """Starts to beat whenever this service runs something."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Says no more. A beat that the journal keeps waiting is not waited for."""
+        """Stops to beat. Does not wait for a beat that waits for the journal."""
         self._stopping.set()
         for thread in self._threads:
-            thread.join(BEAT)
+            thread.join(self._times.beat)
 
     def hold(self, held: bool) -> None:
-        """Whether this service runs anything: one that does not writes nothing."""
+        """Sets whether this service runs anything: one that does not writes nothing."""
         self._held = held
 
     def extend(self, since: float) -> None:
-        """Others have seen this service alive at that moment or later, so its attempts may go on until somewhat later."""
+        """Extends the lease: others have seen a beat at that moment or later."""
         with self._lock:
-            self._until = max(self._until, since + ALLOWED)
-            self._told(self._until)
+            self._until = max(self._until, since + self._times.allowed)
+            self._extended(self._until)
 
     def expired(self) -> list[str]:
-        """The services that run jobs and are dead, or have not beaten for too long."""
-        ages = self._running.of(self._dispatch.beats())
+        """The services that run jobs and have ended, or have not beaten for too long."""
+        ages = self._running.of(self._queue.beats())
         ages.pop(self._ownership.owner, None)
-        known = time.monotonic() - self._known_since > EXPIRED
+        now, times = self._clock(), self._times
+        may = now - self._known_since > times.expired
         if not self._ownership.all_here:
-            known = known and time.monotonic() - self._beaten <= LAPSED
-        return [owner for owner, age in ages.items() if (known and age > EXPIRED) or self._ownership.dead(owner)]
+            may = may and now - self._last_beat <= times.lapsed
+        return [owner for owner, age in ages.items() if (may and age > times.expired) or self._ownership.dead(owner)]
 
     def take_over(self) -> list[Job]:
-        """Puts the jobs of services that are gone back into the queue, and gives them."""
+        """Puts the jobs of services that are gone back into the queue, and returns them."""
         lost = {"code": "lease_lost", "detail": "the service that ran it is gone; the job goes on elsewhere"}
         dead = [owner for owner in self._ownership.others() if self._ownership.dead(owner)]
         taken: list[Job] = []
         for owner in self.expired():
             log.warning("service %s is gone; its jobs go back into the queue", owner)
-            # One whose beats have only stopped may come back, and take over in its turn: it counts until it cannot any more.
+            # One whose beats have only stopped may come back and take over in its turn: it is not forgotten yet.
             certain = self._ownership.all_here or self._ownership.dead(owner)
-            taken += self._dispatch.release(owner, lost, forget=certain)
+            taken += self._queue.release(owner, lost, forget=certain)
         for owner in dead:
-            if not self._dispatch.running(owner):
-                self._dispatch.forget(owner)  # first: without its file nobody knows that it is dead
+            if not self._queue.running(owner):
+                self._queue.forget(owner)  # first: only its file says that it has ended
                 self._ownership.forget(owner)
         return taken
 
@@ -107,51 +126,68 @@ class Leases:
         """The thread that writes the beats, over a connection of its own."""
         while not self._stopping.is_set():
             try:
-                with self._dispatch.own_connection():
-                    while not self._stopping.wait(BEAT):
+                with self._queue.own_connection():
+                    while not self._stopping.wait(self._times.beat):
                         self._beat_once()
-            except JournalUnavailable as error:
-                if not self._failed:
+            except Exception as error:
+                if not isinstance(error, JournalUnavailable):
+                    log.exception("the beats of this service met an error and go on")
+                elif not self._failed:
                     log.warning("this service cannot say that it lives: %s", error.__cause__ or error)
                 self._failed = True
-                self._stopping.wait(BEAT)
-            except Exception:
-                log.exception("the beats of this service met an error and go on")
-                self._failed = True
-                self._stopping.wait(BEAT)
+                self._stopping.wait(self._times.beat)
 
     def _beat_once(self) -> None:
-        now = time.monotonic()  # the moment before: others may see the beat at once
-        if self._held or (not self._ownership.all_here and now - self._beaten >= IDLE_BEAT):
-            self._dispatch.beat(self._ownership.owner)
-            if not self._ownership.all_here and now - self._beaten > LAPSED:
-                self._known_since = time.monotonic()
-            self._beaten = now
+        now = self._clock()  # the moment before: others may see the beat at once
+        everywhere = not self._ownership.all_here
+        if self._held or (everywhere and now - self._last_beat >= self._times.idle_beat):
+            self._queue.beat(self._ownership.owner)
+            if everywhere and now - self._last_beat > self._times.lapsed:
+                self._known_since = self._clock()
+            self._last_beat = now
             self.extend(now)
         self._failed = False
 
     def _extend(self) -> None:
-        """The thread that lets attempts go on while a beat is under way, as long as nobody is there who could take their
-        jobs over. One who comes later waits for longer than he is not noticed and they still go on."""
-        while not self._stopping.wait(BEAT / 2):
-            # The folder of the owners cannot be read, or the journal: then nothing is known.
+        """The thread that extends the lease while a beat waits for the journal, as long as no other service is there that
+        could take the jobs over. One that starts now waits longer than it takes to notice it and end the attempts."""
+        half = self._times.beat / 2
+        while not self._stopping.wait(half):
+            # Where the folder of the owners or the journal cannot be read nothing is known.
             with contextlib.suppress(OSError, JournalUnavailable), self._connection():
-                while not self._stopping.wait(BEAT / 2):
-                    now = time.monotonic()
+                while not self._stopping.wait(half):
+                    now = self._clock()
                     if self._held and not self._failed and self._alone():
                         self.extend(now)
 
     def _connection(self) -> contextlib.AbstractContextManager[None]:
-        """One for this thread, where it asks the journal: so that it never waits for another's."""
-        return contextlib.nullcontext() if self._ownership.all_here else self._dispatch.own_connection()
+        """One for this thread, where it reads the journal, so that it never waits for another's."""
+        return contextlib.nullcontext() if self._ownership.all_here else self._queue.own_connection()
 
     def _alone(self) -> bool:
-        """Whether no other service is on the journal. Raises OSError, JournalUnavailable."""
+        """Whether no other service uses the journal. Raises OSError, JournalUnavailable."""
         if self._ownership.all_here:
             return self._ownership.alone()
-        ages = self._there.of(self._dispatch.owners())
+        ages = self._all.of(self._queue.owners())
         ages.pop(self._ownership.owner, None)
-        for owner in [owner for owner, age in ages.items() if age > GONE]:
-            self._dispatch.forget(owner)
+        for owner in [owner for owner, age in ages.items() if age > self._times.gone]:
+            self._queue.forget(owner)
             del ages[owner]
         return all(self._ownership.dead(owner) for owner in ages)
+
+
+class BeatAges:
+    """How old the newest beat of each service is, as this process has observed it."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._seen: dict[str, tuple[int, float]] = {}  # the last count of each service, and when it was first seen
+
+    def of(self, beats: Mapping[str, int]) -> dict[str, float]:
+        """The age of each service's newest beat in seconds, from how often each has beaten; 0 for one that is new."""
+        now = self._clock()
+        self._seen = {
+            owner: self._seen[owner] if self._seen.get(owner, (None,))[0] == beat else (beat, now)
+            for owner, beat in beats.items()
+        }
+        return {owner: now - since for owner, (_, since) in self._seen.items()}

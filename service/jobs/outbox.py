@@ -1,4 +1,4 @@
-"""The outbox: what is still to be told to whom. The transaction that ends a job puts it in."""
+"""The outbox: webhook deliveries to be made. The transaction that ends a job inserts its delivery."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -10,41 +10,40 @@ from sqlalchemy import Connection, or_, select, update
 
 from service.jobs import tables
 from service.jobs.job import DAMAGED, Job
-from service.jobs.journal_base import Book
+from service.jobs.journal_base import JournalBase
 from service.jobs.rows import damaged, job_of, time_text
 from service.jobs.seals import Row, broken, sealed
 
-SLACK = 30.0  # seconds by which two looks at a clock may differ: one waits for the journal, or has another clock
+SLACK = 30.0  # seconds by which two readings of clocks may differ, of two machines or before and after a wait for the journal
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One try to tell of a job's end. `tries` counts it too, and says whose the delivery is."""
+    """One try of a delivery. `tries` counts it, too, and tells it from the tries of other services."""
 
     job: Job
     seq: int
     url: str
     tries: int
     began: datetime
-    end: int = 1  # which of the job's ends it tells of: the first, or a later one of a job that was resumed
+    end: int = 1  # which of the job's ends it reports: a job that was resumed ends more than once
 
     @property
     def message_id(self) -> str:
-        """By which a receiver knows the same end when it is told of it again."""
+        """The id by which a receiver recognises a repeated delivery."""
         return self.job.id if self.end == 1 else f"{self.job.id}-{self.end}"
 
 
-class Outbox(Book):
-    """The deliveries of all services on one journal. Each try belongs to the one that claimed it, while its lease lasts."""
+class Outbox(JournalBase):
+    """The deliveries of all services on one journal. A try belongs to the service that claimed it until its lease expires."""
 
     def claim(self, *, lease: float, schedule: Sequence[float]) -> Delivery | None:
-        """A delivery that is due, now this caller's for `lease` seconds; None when there is none.
+        """Claims a delivery that is due for `lease` seconds; None when none is.
 
-        One whose time is further away than the wait after so many tries, by the schedule or by a lease, which nobody could
-        have meant, is due as well: the clock was turned back. Not at once: another service may have claimed it since we
-        looked at ours.
+        A delivery whose time is further away than any wait after so many tries, by the schedule or a lease, is due as well:
+        the clock was set back. SLACK is added, since another service may have claimed it after this one read its clock.
         """
         due = tables.deliveries.c
         while True:
@@ -69,7 +68,7 @@ class Outbox(Book):
                     return delivery
 
     def settle(self, delivery: Delivery, outcome: str, *, again: float | None) -> None:
-        """How the try went, and in how many seconds the next one is due; None: never."""
+        """Stores how the try went, and in how many seconds the next one is due; None for never."""
         next_at = None if again is None else time_text(self._clock() + timedelta(seconds=again))
         due = tables.deliveries.c
         ours = (due.job_seq == delivery.seq) & (due.tries == delivery.tries) & (due.end == delivery.end)
@@ -81,8 +80,7 @@ class Outbox(Book):
 
 
 def _claim(connection: Connection, row: Row, until: str, now: datetime) -> Delivery | None:
-    """The delivery as this caller's until then. One that is damaged, or whose job is, is never made: it may go to somebody
-    else."""
+    """Claims the delivery until then. A damaged one, or one of a damaged job, is never made: its URL may be another's."""
     due = tables.deliveries.c
     seen = (due.job_seq == row["job_seq"]) & (due.tries == row["tries"]) & (due.next_at == row["next_at"])
     job = connection.execute(select(tables.jobs).where(tables.jobs.c.seq == row["job_seq"])).mappings().one_or_none()
@@ -97,8 +95,8 @@ def _claim(connection: Connection, row: Row, until: str, now: datetime) -> Deliv
 
 
 def _waits(lease: float, schedule: Sequence[float]) -> Iterator[tuple[int, int, float]]:
-    """The longest wait that can be meant, in seconds, after so many to so many tries."""
-    meant = [lease, *(max(lease, wait) for wait in schedule)]  # after no try, after one, …
-    for wait, tries in groupby(range(len(meant)), meant.__getitem__):
+    """The longest possible wait in seconds after so many to so many tries."""
+    longest = [lease, *(max(lease, wait) for wait in schedule)]  # after no try, after one, …
+    for wait, tries in groupby(range(len(longest)), longest.__getitem__):
         first, *others = tries
         yield first, others[-1] if others else first, wait

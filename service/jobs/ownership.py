@@ -1,5 +1,4 @@
-"""Which services on this home are dead: each holds a lock on a file of its own, which the system takes back however it
-ends."""
+"""Which services on this home have ended: each locks a file of its own, and the system releases the lock however it ends."""
 
 import fcntl
 import os
@@ -11,8 +10,8 @@ class Ownership:
     """This service's name, held until `close` or the end of the process.
 
     Args:
-        folder: where all services on this home have theirs.
-        all_here: whether every service on the journal has its name there, as when the journal is a file of this home.
+        folder: where all services on this home have their files.
+        all_here: whether every service on the journal has its file there, as when the journal is a file of this home.
     """
 
     def __init__(self, folder: Path, *, all_here: bool = False) -> None:
@@ -23,11 +22,11 @@ class Ownership:
         self._descriptor = self._hold(folder / self.owner)
 
     def others(self) -> list[str]:
-        """The names that other services have left here, dead or alive."""
+        """The names of the other services that have a file here, whether they have ended or not."""
         return [path.name for path in self._folder.iterdir() if path.name != self.owner]
 
     def alone(self) -> bool:
-        """Whether certainly no other service is on the journal.
+        """Whether certainly no other service uses the journal.
 
         Raises:
             OSError: the folder cannot be read.
@@ -35,19 +34,19 @@ class Ownership:
         return self.all_here and all(self.dead(owner) for owner in self.others())
 
     def dead(self, owner: str) -> bool:
-        """Whether the service of that name has certainly ended. Of one that runs elsewhere nothing is known here."""
-        return self._look(owner, removes=False)
+        """Whether the service of that name has certainly ended. False for one on another machine."""
+        return self._check(owner, remove=False)
 
     def forget(self, owner: str) -> None:
-        """Removes what a dead service has left, once nothing in the journal names it any more."""
-        self._look(owner, removes=True)
+        """Removes the file of a service that has ended, once the journal does not name it any more."""
+        self._check(owner, remove=True)
 
     def close(self) -> None:
-        """Gives the name up."""
+        """Removes this service's file."""
         (self._folder / self.owner).unlink(missing_ok=True)
         os.close(self._descriptor)
 
-    def _look(self, owner: str, *, removes: bool) -> bool:
+    def _check(self, owner: str, *, remove: bool) -> bool:
         path = self._folder / owner
         try:
             descriptor = os.open(path, os.O_RDWR)
@@ -60,7 +59,7 @@ class Ownership:
             return False
         try:
             there = os.fstat(descriptor).st_nlink > 0
-            if there and removes:  # with its lock in hand: one that begins just now will notice
+            if there and remove:  # while it is locked: a service that has just opened it will notice
                 path.unlink()
             return there
         finally:
@@ -71,7 +70,7 @@ class Ownership:
         while True:
             descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            # Between the two another service that starts may have taken the file for a dead one's and removed it.
+            # In between another service may have taken the file for that of one that has ended, and removed it.
             if os.fstat(descriptor).st_nlink:
                 return descriptor
             os.close(descriptor)

@@ -1,6 +1,6 @@
-"""The records in a spec (`data.records`), which may be 16 MiB: kept in a table of their own, so that no list of jobs and no
-report of a training reads or writes them. In their place the spec has their digest, which the job's seal covers. Specs of
-before there was that table hold theirs themselves."""
+"""The records in a spec (`data.records`), which may be 16 MiB: kept in a table of their own, so that listing jobs and
+recording metrics does not read or write them. The spec has their digest in their place, which the job's seal covers. Specs
+older than that table still hold their records."""
 
 import hashlib
 import math
@@ -16,8 +16,8 @@ from service.jobs.tables import records
 from service.strict_json import decode
 
 
-def taken_out(spec: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
-    """The spec with their digest in place of its records, and these as JSON; None where it has none."""
+def extract_records(spec: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """The spec with a digest in place of its records, and the records as JSON; None if it has none."""
     data = spec.get("data")
     if not isinstance(data, dict) or not isinstance(data.get("records"), list):
         return spec, None
@@ -33,25 +33,25 @@ def outline(spec: dict[str, Any]) -> dict[str, Any]:
     return {**spec, "data": {name: value for name, value in data.items() if name != "records"}}
 
 
-def apart(job: Job) -> bool:
-    """Whether the job's records are not in this spec of it."""
+def has_digest(job: Job) -> bool:
+    """Whether the job's spec has a digest in place of its records."""
     data = job.spec.get("data")
     return isinstance(data, dict) and isinstance(data.get("records"), dict)
 
 
-def belong(job: Job, text: str) -> bool:
-    """Whether these are the records, as JSON, that the spec of a job has the digest of."""
+def matches_digest(job: Job, text: str) -> bool:
+    """Whether the spec's digest is that of these records, as JSON."""
     return bool(_digest(text) == job.spec["data"]["records"].get("sha256"))
 
 
 def whole_job(connection: Connection, row: Row) -> Job:
-    """The job that a row of `jobs` keeps, with its records. One whose records are lost or changed is damaged."""
+    """The job of a row of `jobs`, with its records. A job whose records are lost or changed is damaged."""
     job = job_of(row)
-    if job.damaged or not apart(job):
+    if job.damaged or not has_digest(job):
         return job
     data = job.spec["data"]
     text = connection.execute(select(records.c.records).where(records.c.job_seq == row["seq"])).scalar()
-    if text is None or not belong(job, text):
+    if text is None or not matches_digest(job, text):
         return replace(job, spec=outline(job.spec), status=shown_status(job.status), error=damage("this job"))
     return replace(job, spec={**job.spec, "data": {**data, "records": decode(text.encode(), math.inf)}})
 

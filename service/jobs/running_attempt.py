@@ -1,61 +1,38 @@
-"""An attempt under way, as the runner sees it."""
+"""An attempt that has not been concluded yet, as the runner knows it."""
 
-import contextlib
-import shutil
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from service.jobs.executors.executor import AttemptHandle
 from service.jobs.job import Job
-from service.jobs.json_channel import Lines
-from service.jobs.output import Output
 
 
 @dataclass
-class Running:
-    """What is known of an attempt. It is over once it has ended and all that it has said was heard."""
+class RunningAttempt:
+    """What an attempt has reported, and what the runner has done to it."""
 
     job: Job
-    lines: Lines
-    output: Output
-    folder: Path
+    handle: AttemptHandle
     began: float = field(default_factory=time.monotonic)
-    open: bool = True  # whether its socket may still say something
-    prints: bool = True  # whether its output may
-    status: int | None = None  # its exit status, once it has ended
-    unheeded: deque[dict[str, Any]] = field(default_factory=deque)  # said, but not in the journal yet
+    pending: deque[dict[str, Any]] = field(default_factory=deque)  # messages that are not in the journal yet
     result: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
     put_off: dict[str, Any] | None = None  # the error that may pass
     unpublished: bool = False  # whether it is certain that it has published nothing
-    left: bool = False  # whether it has saved where it stands, and gone because it was asked to
+    left: bool = False  # whether it has saved a checkpoint and ended because it was asked to
     leaving: bool = False  # whether it was asked to
     killed: bool = False
-    orphaned: bool = False  # whether it has ended because the trainer server did
-    blamed: bool = False  # whether nobody else can have ended that
-
-    @property
-    def over(self) -> bool:
-        """Whether it has ended and said all that it had to say."""
-        return not self.open and self.status is not None
-
-    @property
-    def end(self) -> str:
-        """How its process ended, in words."""
-        signalled = self.status is not None and self.status < 0
-        return f"signal {-(self.status or 0)}" if signalled else f"exit status {self.status}"
 
     def ask_to_leave(self) -> None:
-        """Asks it to save where it stands and to end."""
+        """Asks it once to save a checkpoint and end."""
         if not self.leaving:
             self.leaving = True
-            with contextlib.suppress(OSError):  # it has ended meanwhile, which is heard soon
-                self.lines.send({"leave": True})
+            self.handle.ask_to_leave()
 
-    def close(self) -> None:
-        """Closes what is open, and removes what it has left in its folder."""
-        self.lines.close()
-        self.output.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def kill(self) -> None:
+        """Ends it at once; from then on it may not publish."""
+        if not self.killed:
+            self.killed = True
+            self.handle.kill()

@@ -1,6 +1,6 @@
-"""Seals: in each row of the journal a digest of its kind, of whose it is, and of what stands in it. Whoever changes a row
-by the rules seals it anew; a row that is not what its seal says is damaged, and stays so. A job has two: what it is and
-has come to, which may be long, and where it stands, which changes many times a second."""
+"""Seals: each row of the journal has a digest of its kind, its job and its values, which is renewed with every change. A row
+whose seal does not fit is damaged, and stays so. A job has two seals: of what it is and has come to, which may be long, and
+of its state, which changes many times a second."""
 
 import hashlib
 from collections.abc import Mapping
@@ -26,8 +26,8 @@ SEALS_OF_JOBS = {"jobs": "seal", "job states": "state_seal"}
 
 
 def seal_of(kind: str, row: Row, job_id: str = "") -> str:
-    """The seal that belongs to a row; to one that is a job's, together with the job's id. The lengths go in, too, so that
-    nothing can move from one column to the next."""
+    """The seal that fits a row, which may belong to a job. It covers the lengths of the values, so that nothing can move from
+    one column to the next."""
     digest = hashlib.sha256(kind.encode())
     if job_id:
         _add(digest, "job", job_id)
@@ -42,12 +42,12 @@ def sealed(kind: str, row: dict[str, Any], job_id: str = "") -> dict[str, Any]:
 
 
 def broken(kind: str, row: Row, job_id: str = "") -> bool:
-    """Whether the row is not what its seal says."""
+    """Whether the row's seal does not fit."""
     return bool(row["seal"] != seal_of(kind, row, job_id))
 
 
 def resealed(row: Row, values: dict[str, Any]) -> dict[str, Any]:
-    """The seals of a job that these new values of columns change, but for one that was broken before."""
+    """The seals of a job that these new values change, except one that did not fit before."""
     fresh = {**row, **values}
     return {
         column: seal_of(kind, fresh)
@@ -57,12 +57,12 @@ def resealed(row: Row, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def job_broken(row: Row) -> bool:
-    """Whether a row of `jobs` is not what its seals say."""
+    """Whether one of the seals of a row of `jobs` does not fit."""
     return row["seal"] != seal_of("jobs", row) or state_broken(row)
 
 
 def state_broken(row: Row) -> bool:
-    """Whether what says where a job stands is not what was written."""
+    """Whether the seal of a job's state does not fit."""
     return bool(row["state_seal"] != seal_of("job states", row))
 
 

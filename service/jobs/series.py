@@ -1,4 +1,4 @@
-"""The series of a job's metrics: kept in chunks as they are reported, thinned before they are too many."""
+"""The series of a job's metrics: stored in chunks as they are reported, and thinned when they are too long."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -11,43 +11,43 @@ from service.jobs.rows import json_or, json_text
 from service.jobs.seals import Row, broken, sealed, state_broken
 from service.jobs.tables import jobs, metrics
 
-MOST_POINTS = 9_999  # epochs kept of a job, besides its last
+MOST_POINTS = 9_999  # epochs stored of a job, besides its last
 
 Series = dict[str, list[Any]]
 
 log = logging.getLogger(__name__)
 
 
-def append(connection: Connection, row: Row, series: Series) -> dict[str, int]:
-    """Keeps the epochs of a report, in the place of what was kept of these and later ones; the columns of the job that
-    this changes. Of a job with many epochs each `stride`-th is kept, counted from the first."""
+def append(connection: Connection, row: Row, series: Series, most_points: int) -> dict[str, int]:
+    """Stores the epochs of a report in place of these and later ones; returns the columns of the job that this changes. When
+    they would be more than `most_points`, the `stride` is doubled: each so-many-th epoch is stored, counted from the first."""
     first = series["epoch"][0]
     stride, points = row["stride"], row["points"]
-    if first <= json_or(row["progress"], {}).get("epoch", 0):  # an attempt goes on from before where the last one ended
+    if first <= json_or(row["progress"], {}).get("epoch", 0):  # this attempt resumed before the last reported epoch
         points -= _cut(connection, row, first)
     kept = _thin(series, stride)
     points += len(kept["epoch"])
-    if points > MOST_POINTS:
-        while points > MOST_POINTS:
+    if points > most_points:
+        while points > most_points:
             stride *= 2
             points = (points + 1) // 2
-        whole = _thin(_join([*read(connection, row), kept]), stride)
+        kept = _thin(_join([*read(connection, row), kept]), stride)
         connection.execute(delete(metrics).where(metrics.c.job_seq == row["seq"]))
-        kept, points = whole, len(whole["epoch"])
+        points = len(kept["epoch"])
     _insert(connection, row, kept)
     return {"stride": stride, "points": points}
 
 
 def read(connection: Connection, row: Row) -> list[Series]:
-    """The chunks that are kept of a job, but for those that are damaged."""
+    """The stored chunks of a job that are not damaged."""
     return [json_or(chunk["series"], {}) for chunk in _chunks(connection, row) if not _broken(chunk, row)]
 
 
 def whole(connection: Connection, row: Row) -> Series:
-    """All series that are kept of a job, its last epoch always among them.
+    """All series of a job; they always include its last epoch.
 
     Raises:
-        MetricsDamaged: a part of them is damaged or lost, or what says how many there are.
+        MetricsDamaged: a part of them, or their number in the job's row, is damaged or lost.
     """
     chunks = _chunks(connection, row)
     if state_broken(row) or any(_broken(chunk, row) for chunk in chunks) or _is_short(connection, row, chunks):
@@ -61,15 +61,14 @@ def whole(connection: Connection, row: Row) -> Series:
 
 
 def lost(connection: Connection, row: Row) -> bool:
-    """Whether chunks of a job's series are lost, and not only damaged."""
+    """Whether chunks of a job's series are missing though none is damaged."""
     chunks = _chunks(connection, row)
     return not any(_broken(chunk, row) for chunk in chunks) and _is_short(connection, row, chunks)
 
 
 def _is_short(connection: Connection, row: Row, chunks: Sequence[Row]) -> bool:
-    """Whether they have fewer epochs than were counted. There may be more, of a job of before they were."""
-    # Counted again: an attempt that goes on from before where the last one ended may have taken some back since the row was
-    # read.
+    """Whether they have fewer epochs than the job's row says. Jobs of older versions may have more."""
+    # Read again: an attempt that resumed earlier may have removed some since the row was read.
     now = connection.execute(select(jobs.c.points).where(jobs.c.seq == row["seq"])).scalar() or 0
     counted: int = min(row["points"], now)
     return len(_joined(chunks)["epoch"]) < counted
@@ -89,9 +88,8 @@ def _broken(chunk: Row, row: Row) -> bool:
 
 
 def _cut(connection: Connection, row: Row, first: int) -> int:
-    """Forgets the epochs from `first` on; how many they were."""
-    chunks = read(connection, row)
-    whole = _join(chunks)
+    """Removes the epochs from `first` on; returns how many they were."""
+    whole = _join(read(connection, row))
     kept = _where(whole, lambda epoch: epoch < first)
     connection.execute(delete(metrics).where(metrics.c.job_seq == row["seq"]))
     _insert(connection, row, kept)

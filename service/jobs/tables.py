@@ -49,7 +49,7 @@ records = Table(
     "records",
     metadata,
     Column("job_seq", ForeignKey("jobs.seq"), primary_key=True),
-    Column("records", Text, nullable=False),  # of the spec, whose digest stands there in their place
+    Column("records", Text, nullable=False),  # the spec has their digest in their place
 )
 
 attempts = Table(
@@ -100,7 +100,7 @@ deliveries = Table(
     Column("tries", Integer, nullable=False),
     Column("next_at", String(32)),  # of the next try; null once it was delivered or given up
     Column("outcome", Text),  # how the last try went
-    Column("end", Integer, nullable=False, server_default="1"),  # which of the job's ends it tells of
+    Column("end", Integer, nullable=False, server_default="1"),  # which of the job's ends it reports
     Column("seal", String(64)),
     Index("deliveries_due", "next_at"),
 )

@@ -1,4 +1,4 @@
-"""Walks over all rows of the journal, and tells which of them are not what was written, and which are not there."""
+"""Finds damage in the journal: in SQLite's file by its own means, and the rows that are damaged, lost or stray."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,9 +9,10 @@ from sqlalchemy import Engine, Select, Table, func, select
 from sqlalchemy.exc import DBAPIError
 
 from service.jobs import series, tables
-from service.jobs.database import is_damage
-from service.jobs.histories import MOST_METRIC_EVENTS
-from service.jobs.records import apart, belong
+from service.jobs.database import is_damage, is_up_to_date
+from service.jobs.errors import JournalNotOpened
+from service.jobs.journal_base import MOST_METRIC_EVENTS
+from service.jobs.records import has_digest, matches_digest
 from service.jobs.rows import damaged, job_of
 from service.jobs.seals import SEALED, Row, broken, state_broken
 
@@ -27,8 +28,8 @@ class DamagedRow:
     Attributes:
         table: the table's name.
         key: which row, as a person can find it: `job 1b2c…, attempt 2`; empty of a whole table.
-        problem: `damaged`: it is not what its seal says; `lost`: it should be there; `stray`: it belongs to no job;
-            `unreadable`: the database could not read the table to its end.
+        problem: `damaged`: its seal does not fit; `lost`: it should be there; `stray`: it belongs to no job; `unreadable`:
+            the database could not read the whole table.
     """
 
     table: str
@@ -36,22 +37,34 @@ class DamagedRow:
     problem: Problem
 
 
-def verify(engine: Engine) -> Iterator[DamagedRow]:
-    """All rows that are damaged, lost or stray, while services may go on; each table in a transaction of its own.
+def integrity(engine: Engine) -> Iterator[str]:
+    """Yields a line for each problem that SQLite finds in the file; none for PostgreSQL, which has tools of its own.
 
     Raises:
-        DBAPIError: the database is not to be had now: locked, or away.
+        JournalNotOpened: another version of the software has written the journal.
+    """
+    with engine.connect() as connection:
+        if not is_up_to_date(connection):
+            raise JournalNotOpened("Another version of Modelwright has written it: start this one once, then verify.")
+        if engine.dialect.name != "sqlite":
+            return
+        try:
+            found = [str(text) for (text,) in connection.exec_driver_sql("PRAGMA integrity_check")]
+        except DBAPIError as error:
+            found = [str(error.orig)]
+        yield from (" ".join(text.split()) for text in found if text != "ok")
+
+
+def verify(engine: Engine) -> Iterator[DamagedRow]:
+    """Finds them while services may run; reads each table in a transaction of its own.
+
+    Raises:
+        DBAPIError: the database is locked or cannot be reached.
     """
     jobs = tables.jobs
     yield from _walk(engine, jobs, select(jobs), _job)
-    for name, number in (
-        ("attempts", "number"),
-        ("events", "number"),
-        ("metrics", "first_epoch"),
-        ("deliveries", None),
-    ):
-        table = tables.metadata.tables[name]
-        order = [table.c.job_seq] if number is None else [table.c.job_seq, table.c[number]]
+    for table in (tables.attempts, tables.events, tables.metrics, tables.deliveries):
+        order = [column for column in table.c if column.name in ("job_seq", "number", "first_epoch")]
         query = select(table, jobs.c.id.label("whose")).outerjoin(jobs, jobs.c.seq == table.c.job_seq).order_by(*order)
         yield from _walk(engine, table, query, _row_of_job)
     records = tables.records
@@ -100,8 +113,8 @@ def _row_of_job(name: str, row: Row) -> tuple[str, Problem] | None:
 
 def _records(_: str, row: Row) -> tuple[str, Problem] | None:
     problem: Problem | None = None
-    if not damaged(row) and apart(job := job_of(row)):
-        problem = "lost" if row["records"] is None else None if belong(job, row["records"]) else "damaged"
+    if not damaged(row) and has_digest(job := job_of(row)):
+        problem = "lost" if row["records"] is None else None if matches_digest(job, row["records"]) else "damaged"
     return (f"of job {_shown(row['id'])}", problem) if problem else None
 
 
@@ -116,11 +129,11 @@ def _lost_attempts(_: str, row: Row) -> tuple[str, Problem] | None:
 
 
 def _lost_events(_: str, row: Row) -> tuple[str, Problem] | None:
-    if row["newest"] is None:  # they are kept for some days
+    if row["newest"] is None:  # removed by housekeeping
         return None
     if row["newest"] != row["last_event"]:
         return f"job {_shown(row['id'])}, event {_shown(row['last_event'])}", "lost"
-    if row["there"] == row["last_event"] or row["last_event"] > MOST_METRIC_EVENTS:  # the oldest of many are removed
+    if row["there"] == row["last_event"] or row["last_event"] > MOST_METRIC_EVENTS:  # housekeeping removes the oldest
         return None
     return f"job {_shown(row['id'])}: {row['there']} of {row['last_event']} events", "lost"
 
@@ -132,5 +145,5 @@ def _lost_metrics(engine: Engine, _: str, row: Row) -> tuple[str, Problem] | Non
 
 
 def _shown(value: object) -> str:
-    """A value of a damaged row, as a terminal can show it."""
+    """A value of a damaged row, safe for a terminal."""
     return ascii(value) if not isinstance(value, str) or not value.isalnum() else value

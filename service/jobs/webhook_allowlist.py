@@ -1,4 +1,4 @@
-"""Where webhooks may go: the hosts that the operator allows, and the addresses that nobody may reach through us."""
+"""Where webhooks may go: the hosts that the operator allows, and the addresses that are refused whatever the host."""
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -9,23 +9,16 @@ from pydantic_core import Url
 
 from service.jobs.errors import WebhooksMisconfigured
 
-# Link-local addresses, and the other ones at which clouds tell machines their secrets.
+# Link-local addresses, and the other addresses of the metadata services of clouds.
 REFUSED = [
-    ip_network(each)
-    for each in (
-        "169.254.0.0/16",
-        "fe80::/10",
-        "fd00:ec2::254/128",
-        "100.100.100.200/32",
-        "168.63.129.16/32",
-        "192.0.0.192/32",
-    )
+    *(ip_network(each) for each in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128")),
+    *(ip_network(each) for each in ("100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32")),
 ]
 NAT64 = ip_network("64:ff9b::/96")
 
 
 @dataclass(frozen=True)
-class Destinations:
+class WebhookAllowlist:
     """The allowed hosts, as the URL parser spells them, each with its port or None for any. Empty: no webhooks."""
 
     allowed: tuple[tuple[str, int | None], ...] = ()
@@ -48,15 +41,15 @@ class Destinations:
         return ", ".join(host if port is None else f"{host}:{port}" for host, port in self.allowed)
 
 
-NOWHERE = Destinations()
+NO_WEBHOOKS = WebhookAllowlist()
 
 
 def refused(address: str) -> bool:
-    """Whether an IP address is one that no webhook goes to, whatever the name that led there."""
+    """Whether no webhook may go to this IP address."""
     ip: IPv4Address | IPv6Address = ip_address(address)
     if isinstance(ip, IPv6Address):
         inner = IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else ip.ipv4_mapped
-        ip = inner or IPv6Address(int(ip))  # without the zone, which no network would match
+        ip = inner or IPv6Address(int(ip))  # without its zone, which would match no network
     return any(ip in network for network in REFUSED)
 
 
@@ -65,7 +58,7 @@ def _entry(text: str) -> tuple[str, int | None]:
     if not text.isprintable() or any(sign in text for sign in "/\\?#@* "):
         raise wrong
     try:
-        # Read as either scheme: a port that both agree on was given, any other is the scheme's own.
+        # Parsed with both schemes: a port that both have was given, any other is the default of the scheme.
         plain, secure = Url(f"http://{text}/"), Url(f"https://{text}/")
     except ValidationError:
         raise wrong from None

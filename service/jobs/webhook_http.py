@@ -1,9 +1,9 @@
-"""One POST to where a webhook points: to an address that was looked at first, past no proxy, following nothing."""
+"""Posts a webhook: to an address that was checked first, without proxies and redirects."""
 
 import asyncio
 import socket
 import threading
-from contextlib import suppress
+from concurrent.futures import Future
 from typing import Any
 
 import httpx
@@ -18,8 +18,8 @@ PORTS = {"http": 80, "https": 443}
 
 
 def open_transport() -> httpx.AsyncHTTPTransport:
-    """Connections that are verified and closed after each request. A transport alone keeps no cookies, takes no proxy
-    from the environment, follows no redirect and logs no URL."""
+    """A transport that verifies certificates and closes the connection after each request. Unlike a client it keeps no
+    cookies, uses no proxy of the environment, follows no redirect and logs no URL."""
     limits = httpx.Limits(max_keepalive_connections=0)
     return httpx.AsyncHTTPTransport(verify=httpx.create_ssl_context(), trust_env=False, limits=limits)
 
@@ -27,12 +27,12 @@ def open_transport() -> httpx.AsyncHTTPTransport:
 async def post(
     transport: httpx.AsyncHTTPTransport, url: Url, headers: dict[str, str], body: bytes, timeout: float
 ) -> int:
-    """The status of the answer; its body is not read.
+    """The status code of the response; its body is not read.
 
     Raises:
-        AddressRefused: the host has an address that no webhook goes to.
-        TimeoutError: there was no answer within so many seconds, however many of them it took to begin one.
-        httpx.HTTPError, OSError: it went wrong otherwise.
+        AddressRefused: the host has a refused address.
+        TimeoutError: there was no response within `timeout` seconds in all.
+        httpx.HTTPError, OSError: it failed otherwise.
     """
     async with asyncio.timeout(timeout):
         addresses = await _addresses(url)
@@ -52,7 +52,7 @@ async def post(
 
 
 def _request(url: Url, address: str, headers: dict[str, str], body: bytes, timeouts: dict[str, Any]) -> httpx.Request:
-    """To this very address, so that no second look-up finds another; host name and certificate are still the URL's."""
+    """A request to this address, so that no second look-up finds another; with the URL's host name, also for TLS."""
     host, port = str(url.host), url.port or PORTS[url.scheme]
     target = (url.path or "/") + (f"?{url.query}" if url.query is not None else "")
     return httpx.Request(
@@ -71,31 +71,20 @@ def _request(url: Url, address: str, headers: dict[str, str], body: bytes, timeo
 
 
 async def _addresses(url: Url) -> list[str]:
-    """What the host's name stands for. Asked in a thread that nobody waits for when the service stops: the answer may
-    take long, and cannot be called off."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[list[str]] = loop.create_future()
+    """The addresses of the host. Looked up in a daemon thread, which a stop of the service does not wait for: a look-up may
+    take long and cannot be cancelled."""
+    found: Future[list[str]] = Future()
+    found.set_running_or_notify_cancel()
 
-    def tell(found: list[str] | OSError) -> None:
-        if answer.done():
-            return
-        if isinstance(found, OSError):
-            answer.set_exception(found)
-        else:
-            answer.set_result(found)
-
-    def ask() -> None:
+    def look_up() -> None:
+        host = str(url.host).strip("[]")
         try:
-            host = str(url.host).strip("[]")
-            found: list[str] | OSError = [
-                str(each[4][0]) for each in socket.getaddrinfo(host, url.port, type=socket.SOCK_STREAM)
-            ]
+            addresses = socket.getaddrinfo(host, url.port, type=socket.SOCK_STREAM)
+            found.set_result([str(each[4][0]) for each in addresses])
+        except UnicodeError:  # a label is too long
+            found.set_exception(socket.gaierror(socket.EAI_NONAME, "no such name"))
         except OSError as error:
-            found = error
-        except UnicodeError:  # a label that is too long for a name
-            found = socket.gaierror(socket.EAI_NONAME, "no such name")
-        with suppress(RuntimeError):  # the loop is closed: nobody asks any more
-            loop.call_soon_threadsafe(tell, found)
+            found.set_exception(error)
 
-    threading.Thread(target=ask, name="webhook address", daemon=True).start()
-    return (await answer)[:MOST_ADDRESSES]
+    threading.Thread(target=look_up, name="webhook address", daemon=True).start()
+    return (await asyncio.wrap_future(found))[:MOST_ADDRESSES]

@@ -1,9 +1,9 @@
-"""Webhooks: tells whoever asked that a job has ended, at least once, until they have heard it or a day has passed."""
+"""Delivers webhooks: at least once for each end of a job, retried for about a day."""
 
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -15,18 +15,18 @@ from service.jobs.errors import AddressRefused, JournalUnavailable
 from service.jobs.job import Job
 from service.jobs.outbox import Delivery, Outbox
 from service.jobs.signing import Signer
-from service.jobs.webhook_allowlist import Destinations
+from service.jobs.webhook_allowlist import WebhookAllowlist
 from service.jobs.webhook_http import open_transport, post
 
-# Seconds between one try and the next: eleven tries in about a day.
+# Seconds between two tries: eleven tries in about a day.
 SCHEDULE = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 14_400.0, 28_800.0, 28_800.0)
-TIMEOUT = 10.0  # seconds for all of one try
-LEASE = 30.0  # seconds after which a try that was never settled is done again
-LOOK = 1.0  # seconds between looks when nothing rings
-PAUSE = 0.1  # seconds between looks at least
-GRACE = 1.0  # seconds that the tries under way have left when the service stops
+TIMEOUT = 10.0  # seconds for one try
+LEASE = 30.0  # seconds after which a try that was never settled is repeated
+POLL = 1.0  # seconds between two queries of the outbox
+PAUSE = 0.1  # seconds between two queries at least
+GRACE = 1.0  # seconds that running tries have left when the service stops
 MOST_AT_ONCE = 16
-GONE = 410  # the receiver wants no more of these
+GONE = 410  # the receiver wants no more deliveries
 
 log = logging.getLogger(__name__)
 
@@ -35,46 +35,51 @@ class Webhooks:
     """A thread that delivers what is due in the outbox, several at a time.
 
     Args:
-        document: makes of a job what a receiver is shown.
-        schedule, timeout, lease: see above; other ones in tests.
+        outbox: where the deliveries are.
+        signer: signs them.
+        allowlist: the hosts that they may go to.
+        document: returns what a receiver gets of a job.
+        schedule, timeout, lease, poll: see the constants.
     """
 
     def __init__(
         self,
         outbox: Outbox,
         signer: Signer,
-        destinations: Destinations,
-        document: Callable[[Job], dict[str, Any]],
+        allowlist: WebhookAllowlist,
+        document: Callable[[Job], Mapping[str, Any]],
         *,
         schedule: Sequence[float] = SCHEDULE,
         timeout: float = TIMEOUT,
         lease: float = LEASE,
+        poll: float = POLL,
     ) -> None:
         self._outbox = outbox
         self._signer = signer
-        self._destinations = destinations
+        self._allowlist = allowlist
         self._document = document
         self._schedule = schedule
         self._timeout = timeout
         self._lease = lease
+        self._poll = poll
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._rung = asyncio.Event()
+        self._woken = asyncio.Event()
         self._stopping = False
-        self._troubled = False
+        self._failed = False
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
 
     def start(self) -> None:
-        """Begins to deliver."""
+        """Starts to deliver."""
         self._thread.start()
 
     def wake(self) -> None:
         """Something may have become due. From any thread."""
         if self._loop is not None:
-            with suppress(RuntimeError):  # the loop is closed: it was the last look
-                self._loop.call_soon_threadsafe(self._rung.set)
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._woken.set)
 
     def stop(self) -> None:
-        """Gives the tries under way a moment, and puts back what has not ended by then."""
+        """Waits a moment for running tries, and puts the others back."""
         self._stopping = True
         self.wake()
         self._thread.join(2 * GRACE)
@@ -92,10 +97,10 @@ class Webhooks:
         tries: set[asyncio.Task[None]] = set()
         async with open_transport() as transport:
             while not self._stopping:
-                self._rung.clear()
+                self._woken.clear()
                 self._begin(transport, tries)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._rung.wait(), LOOK)
+                    await asyncio.wait_for(self._woken.wait(), self._poll)
                     if not self._stopping:
                         await asyncio.sleep(PAUSE)
             if tries:
@@ -105,28 +110,29 @@ class Webhooks:
             await asyncio.gather(*tries, return_exceptions=True)
 
     def _begin(self, transport: httpx.AsyncHTTPTransport, tries: set[asyncio.Task[None]]) -> None:
-        """Claims what is due, while there is room for it."""
+        """Claims deliveries that are due, at most MOST_AT_ONCE."""
 
         def ended(task: asyncio.Task[None]) -> None:
             tries.discard(task)
-            self._rung.set()
+            self._woken.set()
 
         try:
             while len(tries) < MOST_AT_ONCE:
                 delivery = self._outbox.claim(lease=self._lease, schedule=self._schedule)
-                self._troubled = False
+                self._failed = False
                 if delivery is None:
                     return
                 task = asyncio.create_task(self._deliver(transport, delivery))
                 tries.add(task)
                 task.add_done_callback(ended)
         except Exception as error:
-            if not self._troubled:  # told once, not each second
-                self._troubled = True
-                log.warning("the webhooks cannot read the journal: %s", error, exc_info=not _expected(error))
+            if not self._failed:  # logged once, not each second
+                self._failed = True
+                known = isinstance(error, JournalUnavailable)
+                log.warning("the webhooks cannot read the journal: %s", error, exc_info=not known)
 
     async def _deliver(self, transport: httpx.AsyncHTTPTransport, delivery: Delivery) -> None:
-        """One try, and what becomes of it. What is not settled is tried again after its lease."""
+        """Makes one try and settles it. What is not settled is tried again after its lease."""
         try:
             outcome, done = await self._try(transport, delivery)
         except asyncio.CancelledError:
@@ -139,15 +145,14 @@ class Webhooks:
             log.info("webhook of job %s: delivered", delivery.job.id, extra=about)
         else:
             after = "given up" if again is None else f"again in {again:g} s"
-            log.warning(
-                "webhook of job %s: try %d: %s; %s", delivery.job.id, delivery.tries, outcome, after, extra=about
-            )
+            said = "webhook of job %s: try %d: %s; %s"
+            log.warning(said, delivery.job.id, delivery.tries, outcome, after, extra=about)
 
     async def _try(self, transport: httpx.AsyncHTTPTransport, delivery: Delivery) -> tuple[str, bool]:
-        """The status or what went wrong, and whether that was the last word. Neither holds anything of the answer's body."""
+        """The status code or the name of the error, and whether it is final. Nothing of the response's body."""
         try:
             url = Url(delivery.url)
-            if not self._destinations.allow(url):
+            if not self._allowlist.allow(url):
                 return "host not allowed", True
             body = self._body(delivery.job)
             headers = self._signer.headers(delivery.message_id, int(delivery.began.timestamp()), body)
@@ -173,12 +178,8 @@ class Webhooks:
             log.warning("webhook of job %s: %s was not noted: %s", delivery.job.id, outcome, error, extra=about)
 
 
-def _expected(error: Exception) -> bool:
-    return isinstance(error, JournalUnavailable)
-
-
 def _innermost(error: Exception) -> str:
-    """The class of what lies at the bottom: `ConnectionRefusedError` says more than `ConnectError`."""
+    """The name of the innermost OSError: `ConnectionRefusedError` says more than `ConnectError`."""
     deepest, each = error, error.__cause__ or error.__context__
     while isinstance(each, Exception):
         deepest = each if isinstance(each, OSError) else deepest

@@ -1,7 +1,8 @@
-"""The supervisor of a service of several processes: opens the sockets, starts the processes, starts anew what dies or hangs,
-and passes on what they say to each other. It loads neither torch nor the framework, and does nothing else that could fail.
+"""The supervisor of a service with several processes: it opens the sockets, starts the processes, restarts those that die or
+hang, and forwards their messages. It loads neither torch nor FastAPI, and does nothing else that could fail.
 
-One process trains, the others answer; all share the home, the journal and the sockets. On Linux they die with it.
+One process runs the trainings, the others answer requests; they share the home, the journal and the sockets. On Linux they
+die with the supervisor.
 """
 
 import asyncio
@@ -20,16 +21,16 @@ from service.background.channel import LONGEST_LINE, line_of
 from service.http_server.sockets import address_of, open_listeners, take_no_more
 from service.settings import SECRETS, Settings, forget_secrets, variable_of
 from service.telemetry import logs
-from service.telemetry.totals import Family, only_summed, total
+from service.telemetry.totals import MetricFamily, only_summed, total
 
-PATIENCE = 0.5  # seconds before a process that died is started again; twice as many each time that it dies early
-MOST_PATIENCE = 60.0
-STEADY = 10.0  # seconds after which a process has not died early
-MOST_SECONDS_TO_STOP = 27.0  # after which what still runs is killed
-MOST_UNREAD = 1 << 20  # bytes that wait for a process; one that reads no hints gets none
-BETWEEN_QUESTIONS = 3.0  # seconds; each process is asked what it has counted, to see that it still answers
-MOST_UNANSWERED = 5  # questions; after that a process hangs, and is killed
-MOST_SECONDS_TO_TELL = 1.0  # for a process to say what it has counted; then what it said before counts
+RESTART_SECONDS = 0.5  # before a process that died is restarted; doubled each time that it dies early
+MAX_RESTART_SECONDS = 60.0
+STEADY_SECONDS = 10.0  # a process that lived longer has not died early
+MAX_STOP_SECONDS = 27.0  # after which processes that still run are killed
+MAX_UNREAD = 1 << 20  # bytes that are buffered for a process; past them it gets no messages
+POLL_SECONDS = 3.0  # between two requests for its metrics to each process, which show that it still responds
+MAX_UNANSWERED = 5  # requests without response after which a process counts as hanging and is killed
+MAX_REPORT_SECONDS = 1.0  # for a process to report its metrics; after that its last report is used
 
 log = logging.getLogger(__name__)
 
@@ -42,29 +43,29 @@ class Process:
     child: asyncio.subprocess.Process
     writer: asyncio.StreamWriter
     ready: bool = False
-    figures: list[Family] = field(default_factory=list)  # what it has counted, as it last said
-    unanswered: int = 0  # questions since it last said anything
+    metrics: list[MetricFamily] = field(default_factory=list)  # its last report
+    unanswered: int = 0  # requests since its last message
 
     def send(self, line: bytes) -> None:
-        """Lets it know, unless it has not read for long."""
-        if not self.writer.is_closing() and self.writer.transport.get_write_buffer_size() < MOST_UNREAD:
+        """Sends a message, unless the process has not read for long."""
+        if not self.writer.is_closing() and self.writer.transport.get_write_buffer_size() < MAX_UNREAD:
             self.writer.write(line)
 
 
 def supervise(settings: Settings) -> None:
-    """Serves with `settings.workers` processes that answer, until SIGTERM or SIGINT.
+    """Serves with `settings.workers` worker processes until SIGTERM or SIGINT, and exits.
 
     Raises:
-        OSError: it cannot listen there; nothing was started.
+        OSError: the address cannot be listened on; nothing was started.
     """
     logs.configure(settings.log_level)
     listeners = open_listeners(settings.host, settings.port)
-    environment = os.environ | {  # what the command line may have said
+    environment = os.environ | {  # options of the command line
         "MODELWRIGHT_HOME": str(settings.home.absolute()),
         "MODELWRIGHT_HOST": settings.host,
         "MODELWRIGHT_INSECURE": str(settings.insecure),
     }
-    # Not by the environment, which whoever is of the same user may read until the process has forbidden it.
+    # Not by the environment, which other processes of the same user can read until the process has forbidden it.
     secrets = {name: environment.pop(variable_of(name)) for name in SECRETS if variable_of(name) in environment}
     forget_secrets()
     status = asyncio.run(Supervisor(settings, listeners, environment, secrets).serve())
@@ -72,7 +73,7 @@ def supervise(settings: Settings) -> None:
 
 
 class Supervisor:
-    """See above. `serve` is all there is to call."""
+    """Runs the processes; see the module's docstring."""
 
     def __init__(
         self, settings: Settings, listeners: list[socket.socket], environment: dict[str, str], secrets: dict[str, str]
@@ -83,33 +84,36 @@ class Supervisor:
         self._environment = environment
         self._secrets = line_of("secrets", secrets)
         self._processes: dict[str, Process] = {}
-        self._ready = {name: asyncio.Event() for name in ("trainings", *self._answering)}  # since the first time
+        self._ready = {name: asyncio.Event() for name in ("trainings", *self._answering)}  # set at the first start
         self._stop = asyncio.Event()
         self._failed = False
-        # Figures
-        self._gone: list[Family] = []  # what those have counted that have ended
-        self._asking: list[tuple[Process, int]] = []
-        self._untold: set[str] = set()
-        self._all_told = asyncio.Event()
-        self._gathering: asyncio.Task[None] | None = None
+        self._metrics_of_ended: list[MetricFamily] = []  # of the processes that have ended
+        self._requests: list[tuple[Process, int]] = []
+        self._awaited: set[str] = set()
+        self._all_reported = asyncio.Event()
+        self._collecting: asyncio.Task[None] | None = None
 
     async def serve(self) -> int:
-        """Keeps all processes up until a signal; the exit status."""
+        """Runs all processes until a signal.
+
+        Returns:
+            The exit status.
+        """
         loop = asyncio.get_running_loop()
         for each in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(each, self._asked_to_stop)
-        keeping = [asyncio.create_task(self._keep("trainings", "train"))]
-        await self._ready["trainings"].wait()  # alone at first: it brings the journal up to date
+            loop.add_signal_handler(each, self._on_signal)
+        keeping = [asyncio.create_task(self._keep_running("trainings", "train"))]
+        await self._ready["trainings"].wait()  # first and alone: it migrates the journal
         descriptors = [listener.fileno() for listener in self._listeners]
-        keeping += [asyncio.create_task(self._keep(name, "answer", descriptors)) for name in self._answering]
+        keeping += [asyncio.create_task(self._keep_running(name, "answer", descriptors)) for name in self._answering]
         for name in self._answering:
             await self._ready[name].wait()
         if not self._stop.is_set():
             for listener in self._listeners:
                 log.info("%d workers running on %s (Ctrl-C stops)", len(self._answering), address_of(listener))
-        await self._watch()
-        await self._end()
-        _, unstopped = await asyncio.wait(keeping, timeout=MOST_SECONDS_TO_STOP)
+        await self._kill_hanging()
+        await self._shut_down()
+        _, unstopped = await asyncio.wait(keeping, timeout=MAX_STOP_SECONDS)
         for process in self._processes.values():
             log.error("%s does not stop and is killed", process.name)
             process.child.kill()
@@ -118,20 +122,20 @@ class Supervisor:
             self._failed = True
         return int(self._failed)
 
-    def _asked_to_stop(self) -> None:
-        if self._stop.is_set():  # again: they shall wait for nobody
+    def _on_signal(self) -> None:
+        if self._stop.is_set():  # the second signal: stop without waiting for requests
             for process in self._processes.values():
                 process.child.send_signal(signal.SIGINT)
-        self._begin_to_stop()
+        self._start_stopping()
 
-    def _begin_to_stop(self) -> None:
+    def _start_stopping(self) -> None:
         self._stop.set()
         for ready in self._ready.values():
-            ready.set()  # nobody waits for them any more
+            ready.set()  # ends all waiting for them
 
-    async def _end(self) -> None:
-        """Lets those who balance load notice that it ends; then nobody can connect any more, and the processes end."""
-        self._tell_all(line_of("stop"))
+    async def _shut_down(self) -> None:
+        """Announces the stop, so that load balancers notice; then closes the sockets and ends the processes."""
+        self._broadcast(line_of("stop"))
         if not self._failed:
             await asyncio.sleep(self._delay)
         take_no_more(self._listeners)
@@ -140,31 +144,29 @@ class Supervisor:
         for listener in self._listeners:
             listener.close()
 
-    # Processes
-
-    async def _keep(self, name: str, role: str, descriptors: list[int] | None = None) -> None:
-        """Starts it, and again whenever it dies."""
-        patience = PATIENCE
+    async def _keep_running(self, name: str, role: str, descriptors: list[int] | None = None) -> None:
+        """Starts a process, and restarts it whenever it dies."""
+        delay = RESTART_SECONDS
         while not self._stop.is_set():
             began = time.monotonic()
             status = await self._run(name, role, descriptors or [])
             if self._stop.is_set():
-                self._failed |= status not in (0, -signal.SIGTERM)  # the latter if it had hardly begun
+                self._failed |= status not in (0, -signal.SIGTERM)  # SIGTERM if it had hardly started
                 return
-            if not self._ready[name].is_set():  # the service has never worked, and trying again would not help
+            if not self._ready[name].is_set():  # it has never worked; restarting would not help
                 log.error("%s did not start (status %d)", name, status)
                 self._failed = True
-                self._begin_to_stop()
+                self._start_stopping()
                 return
-            if time.monotonic() - began > STEADY:
-                patience = PATIENCE
-            log.error("%s ended (status %d); a new one is started in %.1f s", name, status, patience)
+            if time.monotonic() - began > STEADY_SECONDS:
+                delay = RESTART_SECONDS
+            log.error("%s ended (status %d); a new one is started in %.1f s", name, status, delay)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), patience)
-            patience = min(2 * patience, MOST_PATIENCE)
+                await asyncio.wait_for(self._stop.wait(), delay)
+            delay = min(2 * delay, MAX_RESTART_SECONDS)
 
     async def _run(self, name: str, role: str, descriptors: list[int]) -> int:
-        """One life of it; its exit status."""
+        """Runs a process once; its exit status."""
         ours, theirs = socket.socketpair()
         with theirs:
             passed = [theirs.fileno(), *descriptors]
@@ -174,7 +176,7 @@ class Supervisor:
                     env=self._environment | interpreter.import_path(),
                     pass_fds=passed,
                     stdin=asyncio.subprocess.DEVNULL,
-                    process_group=0,  # a terminal's Ctrl-C is for the supervisor
+                    process_group=0,  # Ctrl-C in a terminal is for the supervisor only
                 )
             except OSError as error:
                 ours.close()
@@ -185,35 +187,32 @@ class Supervisor:
         writer.write(self._secrets)
         if self._stop.is_set():  # meanwhile
             child.terminate()
-        await self._hear(process, reader)
+        await self._read_messages(process, reader)
         status = await child.wait()
-        self._forget(process)
+        self._remove(process)
         return status
 
-    async def _watch(self) -> None:
-        """Kills what hangs, until the service is to stop. Questions are counted, not seconds: a machine that stood still
-        has asked none."""
+    async def _kill_hanging(self) -> None:
+        """Kills processes that hang, until the stop. Requests are counted, not seconds, in case the machine was suspended."""
         while not self._stop.is_set():
             for process in self._processes.values():
-                if process.unanswered >= MOST_UNANSWERED:
+                if process.unanswered >= MAX_UNANSWERED:
                     log.error("%s hangs and is killed", process.name)
                     process.child.kill()
                 elif process.ready:
                     process.unanswered += 1
                     process.send(line_of("tell"))
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), BETWEEN_QUESTIONS)
+                await asyncio.wait_for(self._stop.wait(), POLL_SECONDS)
 
-    def _forget(self, process: Process) -> None:
+    def _remove(self, process: Process) -> None:
         process.writer.close()
         del self._processes[process.name]
-        self._gone = total({process.name: only_summed(process.figures)}, self._gone)
-        self._has_told(process.name)
+        self._metrics_of_ended = total({process.name: only_summed(process.metrics)}, self._metrics_of_ended)
+        self._reported(process.name)
 
-    # What they say
-
-    async def _hear(self, process: Process, reader: asyncio.StreamReader) -> None:
-        """Until it has ended."""
+    async def _read_messages(self, process: Process, reader: asyncio.StreamReader) -> None:
+        """Handles the messages of a process until it ends."""
         with suppress(ConnectionError):
             while line := await reader.readline():
                 process.unanswered = 0
@@ -222,40 +221,40 @@ class Supervisor:
                     process.ready = True
                     self._ready[process.name].set()
                 elif kind == "ask":
-                    self._ask(process, value)
+                    self._request_metrics(process, value)
                 elif kind == "told":
-                    process.figures = value
-                    self._has_told(process.name)
+                    process.metrics = value
+                    self._reported(process.name)
                 else:
-                    self._tell_all(line, but=process)
+                    self._broadcast(line, but=process)
 
-    def _tell_all(self, line: bytes, but: Process | None = None) -> None:
+    def _broadcast(self, line: bytes, but: Process | None = None) -> None:
         for process in self._processes.values():
             if process is not but and process.ready:
                 process.send(line)
 
-    # What they have counted
+    def _request_metrics(self, process: Process, number: int) -> None:
+        self._requests.append((process, number))
+        if self._collecting is None:
+            self._collecting = asyncio.create_task(self._collect_metrics())
 
-    def _ask(self, process: Process, number: int) -> None:
-        self._asking.append((process, number))
-        if self._gathering is None:
-            self._gathering = asyncio.create_task(self._gather())
-
-    async def _gather(self) -> None:
-        """Has all tell what they have counted until nobody asks any more. Always all of them, so that no sum falls."""
-        while self._asking:
-            asking, self._asking = self._asking, []
-            self._untold = {process.name for process in self._processes.values() if process.ready}
-            self._all_told.clear()
-            self._tell_all(line_of("tell"))
+    async def _collect_metrics(self) -> None:
+        """Answers requests for the metrics of all processes together; ended ones are included, so that no counter decreases."""
+        while self._requests:
+            requests, self._requests = self._requests, []
+            self._awaited = {process.name for process in self._processes.values() if process.ready}
+            self._all_reported.clear()
+            self._broadcast(line_of("tell"))
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._all_told.wait(), MOST_SECONDS_TO_TELL)
-            counted = total({process.name: process.figures for process in self._processes.values()}, self._gone)
-            for process, number in asking:
+                await asyncio.wait_for(self._all_reported.wait(), MAX_REPORT_SECONDS)
+            counted = total(
+                {process.name: process.metrics for process in self._processes.values()}, self._metrics_of_ended
+            )
+            for process, number in requests:
                 process.send(line_of("sum", [number, counted]))
-        self._gathering = None
+        self._collecting = None
 
-    def _has_told(self, name: str) -> None:
-        self._untold.discard(name)
-        if not self._untold:
-            self._all_told.set()
+    def _reported(self, name: str) -> None:
+        self._awaited.discard(name)
+        if not self._awaited:
+            self._all_reported.set()

@@ -1,6 +1,6 @@
-"""One process of a service of several, started by the supervisor: `answer WIRE LISTENER…` or `train WIRE`.
+"""A worker process of a service, started by the supervisor: `answer WIRE LISTENER…` or `train WIRE` (file descriptors).
 
-What each needs is imported when it is known what it is: the one that trains loads neither torch nor the framework.
+Each role imports what it needs: the process that runs the trainings loads neither torch nor FastAPI.
 """
 
 import asyncio
@@ -15,63 +15,73 @@ from functools import partial
 from model_store import Store
 from service.access.audit import Audit
 from service.access.errors import AccessError
-from service.api.schemas.job import document
-from service.background.channel import Wire
+from service.api.schemas.job import job_document
+from service.background.channel import Channel
 from service.background.trainings import Trainings, open_journal, webhook_settings
 from service.home import HomeError
 from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
 from service.jobs.journal import Journal
 from service.liveness import die_with
+from service.opening import store_url
 from service.settings import InvalidSettings, Settings, forget_secrets
 from service.telemetry import logs
 from service.telemetry.exposition import families
-from service.telemetry.metrics import Counted
+from service.telemetry.metrics import ProcessMetrics
 from service.telemetry.open_traces import open_traces
-from service.telemetry.watchers import Watchers
+from service.telemetry.watchers import JobObservers
+from service.workflow.errors import InvalidPlugin
 
 
 def main(arguments: list[str]) -> int:
-    """Does its part until the supervisor says that it is enough; the exit status."""
+    """Runs the worker until the supervisor stops it; the exit status."""
     die_with(os.getppid())
     role, wire, *listeners = arguments
     connection = socket.socket(fileno=int(wire))
-    secrets, to_others = secrets_from(connection), Wire(connection)
+    secrets, to_others = secrets_from(connection), Channel(connection)
     try:
         settings = Settings.read(**secrets)
         if role == "answer":
             answer(settings, to_others, [socket.socket(fileno=int(each)) for each in listeners])
         else:
             asyncio.run(train(settings, to_others))
-    except (AccessError, HomeError, InvalidSettings, JournalNotOpened, WebhooksMisconfigured, OSError) as error:
-        print(f"Error: {error}", file=sys.stderr)  # noqa: T201 - as the command line tells it
+    except (
+        AccessError,
+        HomeError,
+        InvalidPlugin,
+        InvalidSettings,
+        JournalNotOpened,
+        WebhooksMisconfigured,
+        OSError,
+    ) as error:
+        print(f"Error: {error}", file=sys.stderr)  # noqa: T201 - as the command line does
         return 1
     return 0
 
 
 def secrets_from(connection: socket.socket) -> dict[str, str]:
-    """What the supervisor says first: the secrets of its environment. Nothing else comes before this process is ready."""
+    """The supervisor's first message: the secrets of its environment. It sends nothing else before this process is ready."""
     line = b""
     while not line.endswith(b"\n"):
         read = connection.recv(2**16)
         if not read:
-            sys.exit(1)  # it has ended
+            sys.exit(1)  # the supervisor has ended
         line += read
     secrets: dict[str, str] = json.loads(line)[1]
     return secrets
 
 
-def answer(settings: Settings, wire: Wire, listeners: list[socket.socket]) -> None:
-    """Answers requests, on sockets that others answer on, too."""
+def answer(settings: Settings, wire: Channel, listeners: list[socket.socket]) -> None:
+    """Answers requests, on sockets that other workers share."""
     from service.startup import start_up
 
-    startup = start_up(settings)  # what is wrong is reported before anything large is loaded
+    startup = start_up(settings)  # reports mistakes before anything large is imported
     from service.app import serve
 
     serve(startup, listeners, wire)
 
 
-async def train(settings: Settings, wire: Wire) -> None:
-    """Runs the trainings, for all."""
+async def train(settings: Settings, wire: Channel) -> None:
+    """Runs the trainings of the whole service."""
     logs.configure(settings.log_level)
     stop = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
@@ -82,19 +92,19 @@ async def train(settings: Settings, wire: Wire) -> None:
         stack.callback(wire.close)
         forget_secrets()
         home = settings.home.resolve()
-        store = Store.open(home / "store")
-        counted = Counted()
-        watchers = stack.enter_context(closing(Watchers(counted.jobs, open_traces(Journal(engine).attempts))))
+        store = Store.open(store_url(settings))
+        counted = ProcessMetrics()
+        watchers = stack.enter_context(closing(JobObservers(counted.jobs, open_traces(Journal(engine).attempts))))
         audit = stack.enter_context(closing(Audit(home / "audit")))
-        changed = partial(wire.say, "job")
+        changed = partial(wire.send, "job")
         webhooks = webhook_settings(settings)
-        trainings = Trainings(settings, engine, store, watchers, changed, document, audit, webhooks)
+        trainings = Trainings(settings, engine, store, watchers, changed, job_document, audit, webhooks)
         counted.add(trainings.gauges())
-        wire.heed |= {
+        wire.handlers |= {
             "wake": lambda _: trainings.wake(),
             "job": lambda _: trainings.changed(),
             "stop": lambda _: trainings.drain(),
-            "tell": lambda _: wire.say("told", families(counted.registry)),
+            "tell": lambda _: wire.send("told", families(counted.registry)),
         }
         trainings.start()
         stack.callback(trainings.stop)

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import nn
 
-from service.workflow.losses import Output
+from service.workflow.losses import OutputKind
 from service.workflow.model import Model
 from service.workflow.preprocessing import Preprocessing
 
 Step = Callable[[torch.Tensor], torch.Tensor]
-PLAIN_OUTPUTS = (Output.VALUE, Output.RATE)  # outputs that are the answers, apart from the target's scale
+PLAIN_OUTPUTS = (OutputKind.VALUE, OutputKind.RATE)  # outputs that are the answers, apart from the target's scale
 NO_OPERATION = (nn.Identity, nn.Dropout, nn.AlphaDropout)  # in evaluation mode
 
 
@@ -51,7 +51,7 @@ def _encoding(by: Preprocessing | None, missing: bool) -> Iterator[Step]:
 
 
 def _encode(by: Preprocessing) -> Step:
-    """`preprocessing.encode` with its look-ups done in advance. A category is one-hot encoded by comparing its position with
+    """`Preprocessing.forward` with its look-ups done in advance. A category is one-hot encoded by comparing its position with
     all positions, which takes no table per category."""
     of, fill, mean, std = by.layout, by.fill, by.mean, by.std
     numbers = None if of.plain else torch.tensor(of.numbers, dtype=torch.int64)

@@ -13,9 +13,11 @@ import torch
 from service.serving.functional import Step, functional
 from service.serving.served_version import ServedVersion
 from service.workflow.data.types.category import as_text
-from service.workflow.encode import answers_dtype, raw_dtype, slots
+from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.encode import answers_dtype, blank_row, raw_dtype, raw_width
 from service.workflow.forward_cost import ForwardCost, measure
 from service.workflow.model import Model
+from service.workflow.preprocessing import network_inputs
 from service.workflow.signature import Signature
 
 FORWARD_BYTES = 32 * 2**20  # the most that one forward allocates, unless one row takes more
@@ -52,9 +54,9 @@ class Warm:
     @cached_property
     def cost(self) -> ForwardCost:
         """The memory and the work of a forward of one row."""
-        by = self.model.preprocessing
-        width = self.slots if by is None else by.width
-        network, around = measure(self.model.network, width), self.slots + width + len(self.signature.outputs)
+        inputs = network_inputs(self.signature.inputs, self.model.preprocessing)
+        network = measure(self.model.network, inputs)
+        around = raw_width(self.signature.inputs) + inputs.size + len(self.signature.outputs)
         return ForwardCost(network.bytes + 2 * RAW_BYTES * around, network.work + around)
 
     @cached_property
@@ -83,13 +85,8 @@ class Warm:
 
     @cached_property
     def width(self) -> int:
-        """The values of a row, which are its slots if all of them are numbers."""
+        """The values of a row."""
         return len(self.signature.inputs)
-
-    @cached_property
-    def slots(self) -> int:
-        """The slots of a raw row."""
-        return slots(self.signature.inputs)
 
     @cached_property
     def raw_dtype(self) -> "np.dtype[Any]":
@@ -102,8 +99,8 @@ class Warm:
         return answers_dtype(self.signature.outputs)
 
     def blank_row(self) -> torch.Tensor:
-        """A raw row [1, slots] of zeros, for a dry run."""
-        return torch.from_numpy(np.zeros((1, self.slots), self.raw_dtype))
+        """Raw features of one row, all zeros, for a dry run."""
+        return blank_row(self.signature.inputs)
 
     @cached_property
     def only_numbers(self) -> bool:
@@ -113,7 +110,7 @@ class Warm:
     @cached_property
     def has_categories(self) -> bool:
         """Whether a row may have categories that are unknown to the model."""
-        return any(each.type == "category" for each in self.signature.inputs)
+        return any(COLUMN_TYPES[each.type].categorical for each in self.signature.inputs)
 
     @cached_property
     def has_scalar_answer(self) -> bool:

@@ -1,1 +1,1 @@
-"""What the service tells about itself. Imported by the edge and the composition root only."""
+"""Metrics, logs and traces."""

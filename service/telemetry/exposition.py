@@ -1,4 +1,4 @@
-"""Figures between their forms: the Prometheus client's, JSON for other processes, and the text that is read."""
+"""Metrics as JSON for other processes, and in the text format of Prometheus."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,13 +7,13 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
-from service.telemetry.totals import Family
+from service.telemetry.totals import MetricFamily
 
 
-def families(registry: CollectorRegistry) -> list[Family]:
-    """All that is registered there, as it is now."""
+def families(registry: CollectorRegistry) -> list[MetricFamily]:
+    """The current metrics of a registry."""
     return [
-        Family(
+        MetricFamily(
             name=metric.name,
             type=metric.type,
             about=metric.documentation,
@@ -23,15 +23,15 @@ def families(registry: CollectorRegistry) -> list[Family]:
     ]
 
 
-def text(of: Iterable[Family]) -> bytes:
-    """Prometheus' own text format."""
+def text(of: Iterable[MetricFamily]) -> bytes:
+    """Metrics in the text format of Prometheus."""
     registry = CollectorRegistry()
-    registry.register(_Told(of))
+    registry.register(_Families(of))
     return generate_latest(registry)
 
 
-class _Told(Collector):
-    def __init__(self, of: Iterable[Family]) -> None:
+class _Families(Collector):
+    def __init__(self, of: Iterable[MetricFamily]) -> None:
         self._families = of
 
     def collect(self) -> Iterator[Metric]:
@@ -39,6 +39,3 @@ class _Told(Collector):
             metric = Metric(family["name"], family["about"], family["type"])
             metric.samples = [Sample(name, labels, value) for name, labels, value in family["samples"]]
             yield metric
-
-    def describe(self) -> Iterator[Metric]:
-        return iter(())

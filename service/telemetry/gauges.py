@@ -1,4 +1,4 @@
-"""Gauges, and counters, that are asked for their values when Prometheus asks."""
+"""Gauges and counters whose values are computed when they are collected."""
 
 import platform
 import shutil
@@ -8,31 +8,26 @@ from pathlib import Path
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-Value = tuple[str, str, Callable[[], float]]  # a name, what it is, and who knows
+Value = tuple[str, str, Callable[[], float]]  # name, help, and a function that returns the value
 
 
 class Gauges(Collector):
-    """Some values of a running process."""
+    """Values of a running process. A name that ends in `_total` is a counter's."""
 
     def __init__(self, values: list[Value]) -> None:
         self._values = values
 
     def collect(self) -> Iterator[Metric]:
-        """Each as it is now."""
         for name, about, value in self._values:
             family = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
             yield family(name, about, float(value()))
 
-    def describe(self) -> Iterator[Metric]:
-        """Nothing beforehand: the client would otherwise collect at once."""
-        return iter(())
 
-
-class Surroundings(Collector):
-    """What is the same for all processes of a service.
+class ServiceInfo(Collector):
+    """Metrics that are the same for all processes of a service: disk space and versions.
 
     Args:
-        home: the folder whose free space is told.
+        home: the folder on whose disk they are measured.
         versions: of the software, by name.
     """
 
@@ -41,18 +36,11 @@ class Surroundings(Collector):
         self._versions = versions | {"python": platform.python_version()}
 
     def collect(self) -> Iterator[Metric]:
-        """As it is now."""
         try:
             disk = shutil.disk_usage(self._home)
         except OSError:
-            pass  # it is not there at the moment: then there is nothing to tell of it
+            pass  # the folder is not there at the moment
         else:
-            yield GaugeMetricFamily("modelwright_home_free_bytes", "Bytes free where the home is.", float(disk.free))
-            yield GaugeMetricFamily(
-                "modelwright_home_size_bytes", "Bytes of the disk with the home.", float(disk.total)
-            )
+            yield GaugeMetricFamily("modelwright_home_free_bytes", "Bytes free where the home is.", disk.free)
+            yield GaugeMetricFamily("modelwright_home_size_bytes", "Bytes of the disk with the home.", disk.total)
         yield InfoMetricFamily("modelwright_build", "The versions of the software.", self._versions)
-
-    def describe(self) -> Iterator[Metric]:
-        """Nothing beforehand: the client would otherwise collect at once."""
-        return iter(())

@@ -1,4 +1,4 @@
-"""Figures of jobs: what happened to them here, and how many there are in the journal."""
+"""Metrics of jobs: how they went in this service, and how many there are in the journal."""
 
 import threading
 import time
@@ -14,36 +14,21 @@ from service.jobs.job import Job, Status
 
 SECONDS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0)
 STAGE_SECONDS = (0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0, 3600.0, 86_400.0)
-KEPT = 1.0  # seconds for which the journal is not asked again
+KEPT = 1.0  # seconds for which counts of the journal are cached
 
 
 class JobFigures:
-    """What this service has done. ReadingOptions of it by the journal, after it is committed."""
+    """Counters and histograms of the jobs of this service. Called by the journal after commits."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._attempts = Counter(
-            "modelwright_attempts_total", "Attempts at trainings that ended, by how.", ["end"], registry=registry
-        )
-        self._waited = Histogram(
-            "modelwright_job_queue_seconds",
-            "Seconds that jobs waited for their first attempt.",
-            buckets=SECONDS,
-            registry=registry,
-        )
-        self._took = Histogram(
-            "modelwright_job_seconds",
-            "Seconds from a job's submission to its end.",
-            ["status"],
-            buckets=SECONDS,
-            registry=registry,
-        )
-        self._stages = Histogram(
-            "modelwright_training_stage_seconds",
-            "Seconds that attempts spent in a stage of their training.",
-            ["stage"],
-            buckets=STAGE_SECONDS,
-            registry=registry,
-        )
+        about = "Attempts at trainings that ended, by how."
+        self._attempts = Counter("modelwright_attempts_total", about, ["end"], registry=registry)
+        about = "Seconds that jobs waited for their first attempt."
+        self._waited = Histogram("modelwright_job_queue_seconds", about, buckets=SECONDS, registry=registry)
+        about = "Seconds from a job's submission to its end."
+        self._took = Histogram("modelwright_job_seconds", about, ["status"], buckets=SECONDS, registry=registry)
+        name, about = "modelwright_training_stage_seconds", "Seconds that attempts spent in a stage of their training."
+        self._stages = Histogram(name, about, ["stage"], buckets=STAGE_SECONDS, registry=registry)
 
     def moved(self, job: Job, end: str | None) -> None:
         """A job's status has changed; `end` is how its attempt ended, if one did."""
@@ -55,21 +40,21 @@ class JobFigures:
             self._took.labels(job.status).observe(_between(job.created_at, job.finished_at))
 
     def stage(self, job: Job, name: str, began: float, ended: float) -> None:
-        """An attempt has gone through a stage."""
+        """An attempt has left a stage of its work, which lasted between these two Unix times."""
         self._stages.labels(name).observe(ended - began)
 
 
 class JournalFigures(Collector):
-    """How many jobs there are. Two services on one journal tell the same.
+    """How many jobs the journal has.
 
     Args:
-        count: asks the journal.
+        count: queries the journal.
     """
 
     def __init__(self, count: Callable[[], Mapping[Status, int]]) -> None:
         self._count = count
         self._lock = threading.Lock()
-        self._asked = -KEPT
+        self._counted = -KEPT
         self._known: Mapping[Status, int] | None = None
 
     def collect(self) -> Iterator[Metric]:
@@ -81,26 +66,22 @@ class JournalFigures(Collector):
             jobs.add_metric([status], (known or {}).get(status, 0))
         yield jobs
 
-    def describe(self) -> Iterator[Metric]:
-        """Nothing beforehand: the client would otherwise collect at once."""
-        return iter(())
-
     def _counts(self) -> Mapping[Status, int] | None:
-        with self._lock:  # of several who scrape at once, one asks
-            if time.monotonic() - self._asked >= KEPT:
+        with self._lock:  # one query for several scrapes at once
+            if time.monotonic() - self._counted >= KEPT:
                 try:
                     self._known = self._count()
                 except JobsError:
                     self._known = None
-                self._asked = time.monotonic()
+                self._counted = time.monotonic()
             return self._known
 
 
 def _between(began: str, ended: str | None) -> float:
-    """Seconds between two moments of the journal; none where a clock was set back, or one of them is damaged."""
+    """Seconds between two times of the journal; 0 if the clock was set back or one of them is damaged."""
     if ended is None:
         return 0.0
     try:
         return max(0.0, (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds())
-    except (ValueError, TypeError):  # of two of which one has lost its zone
+    except (ValueError, TypeError):  # TypeError: one of them has lost its zone
         return 0.0

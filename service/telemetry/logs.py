@@ -1,4 +1,4 @@
-"""Log lines, of our own loggers and of everybody else's: one JSON object a line, or text for people at a terminal."""
+"""The format of all log records, also those of libraries: a JSON object a line, or text at a terminal."""
 
 import io
 import json
@@ -17,8 +17,8 @@ from structlog.typing import EventDict, Processor
 from service.telemetry.request import REQUEST_ID
 
 FIRST = ("timestamp", "level", "logger", "event")
-# What a record may carry as `extra`; of libraries' own additions nothing is told.
-TOLD = ("request_id", "trace_id", "job_id", "method", "path", "status", "seconds", "key", "left_out")
+# The names of `extra` that are logged; those of libraries are not.
+EXTRA = ("request_id", "trace_id", "job_id", "method", "path", "status", "seconds", "key", "left_out")
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def configure(level: str) -> None:
         _of_request,
         add_log_level,
         add_logger_name,
-        ExtraAdder(TOLD),
+        ExtraAdder(EXTRA),
         structlog.processors.StackInfoRenderer(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -51,21 +51,21 @@ def configure(level: str) -> None:
 
 
 def _own_stderr() -> TextIO:
-    """Standard error by a descriptor of its own: descriptor 2 may lead nowhere while native code runs that prints there."""
-    if sys.stderr is not sys.__stderr__:  # somebody collects it
+    """Standard error by a descriptor of its own: descriptor 2 is redirected while native code runs that prints to it."""
+    if sys.stderr is not sys.__stderr__:  # replaced, by a test or a notebook
         return sys.stderr
     return io.TextIOWrapper(io.FileIO(os.dup(2), "w"), "utf-8", errors="backslashreplace", line_buffering=True)
 
 
 def begin(trace_id: str | None) -> None:
-    """Every line of this request says from now on in which trace it is, if in any, and nothing of the request before."""
+    """Begins a request: its log lines have its trace id, if any, and nothing of the request before."""
     clear_contextvars()
     if trace_id is not None:
         bind_contextvars(trace_id=trace_id)
 
 
 def _of_request(logger: Any, method: str, event: EventDict) -> EventDict:
-    """During a request, its id."""
+    """Adds the id of the request that is being handled."""
     if request_id := REQUEST_ID.get():
         event["request_id"] = request_id
     return event
@@ -73,14 +73,14 @@ def _of_request(logger: Any, method: str, event: EventDict) -> EventDict:
 
 def _render(*, people: bool) -> list[Processor]:
     if people:
-        # Not rich's tracebacks: they show the values of variables, and some of those are secrets.
+        # Not the tracebacks of rich: they show the values of variables, some of which are secrets.
         return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     as_json = structlog.processors.JSONRenderer(serializer=json.dumps, separators=(",", ":"))
     return [structlog.processors.format_exc_info, _in_order, as_json]
 
 
 def _in_order(logger: Any, method: str, event: EventDict) -> EventDict:
-    """What all lines have comes first."""
+    """Puts the keys that all lines have first."""
     return {**{name: event[name] for name in FIRST}, **event}
 
 

@@ -1,4 +1,4 @@
-"""What a process measures, in the one place where it is asked for."""
+"""The registry of a process's metrics."""
 
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 from prometheus_client.registry import Collector
@@ -8,22 +8,22 @@ from service.telemetry.predictions import PredictionFigures
 from service.telemetry.requests import RequestFigures
 
 
-class Counted:
-    """The figures of jobs and of the process itself; others join them with `add`."""
+class ProcessMetrics:
+    """The metrics of jobs and of the process itself; others are added with `add`."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each, which nobody reads
+        disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each, which is of no use
         self.registry = CollectorRegistry()
         self.jobs = JobFigures(self.registry)
         ProcessCollector(registry=self.registry)
 
     def add(self, collector: Collector) -> None:
-        """More figures."""
+        """Registers more metrics."""
         self.registry.register(collector)
 
 
-class Metrics(Counted):
-    """The same of a process that answers: its figures of requests and predictions, too."""
+class Metrics(ProcessMetrics):
+    """The same, and metrics of requests, for a process that answers them."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,17 +1,17 @@
-"""The id of the request that is being answered, for log lines and problem documents."""
+"""The id of the request that is being handled, for log lines and problem documents."""
 
 import random
 import re
 from contextvars import ContextVar
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
-_SANE = re.compile(rb"[\x21-\x7e]{1,128}")
+_VALID = re.compile(rb"[\x21-\x7e]{1,128}")
 _numbers = random.Random()  # noqa: S311 - an id tells requests apart and guards nothing
 
 
 def request_id(headers: dict[bytes, bytes]) -> str:
-    """What the client calls its request, if that is 1 to 128 visible ASCII characters; else a new id."""
+    """The client's id of its request if it has 1 to 128 visible ASCII characters; otherwise a new one."""
     given = headers.get(b"request-id") or headers.get(b"x-request-id")
-    if given is not None and _SANE.fullmatch(given):
+    if given is not None and _VALID.fullmatch(given):
         return given.decode()
     return f"{_numbers.getrandbits(64):016x}"

@@ -1,8 +1,6 @@
-"""Figures of several processes as those of one service.
+"""The metrics of several processes as those of one service.
 
-A family is what Prometheus calls so: a name, a type, a help text, and samples, each with a name, labels and a value.
-Counters and histograms are summed. Whatever else there is (how many wait, how much memory) is told for each process,
-with the label `process`, since only who asks knows whether its sum says anything.
+Counters and histograms are summed. Gauges get the label `process` instead, since not every sum of them makes sense.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,8 +9,8 @@ from typing import TypedDict
 SUMMED = {"counter", "histogram", "gaugehistogram", "summary"}
 
 
-class Family(TypedDict):
-    """A family of samples, as JSON has it."""
+class MetricFamily(TypedDict):
+    """A metric family in the sense of Prometheus, as JSON: its samples have a name, labels and a value each."""
 
     name: str
     type: str
@@ -20,16 +18,16 @@ class Family(TypedDict):
     samples: list[tuple[str, dict[str, str], float]]
 
 
-def total(of: Mapping[str, Iterable[Family]], gone: Iterable[Family] = ()) -> list[Family]:
-    """The figures of these processes by their names, and what others counted before they ended."""
-    found: dict[str, Family] = {}
+def total(by_process: Mapping[str, Iterable[MetricFamily]], gone: Iterable[MetricFamily] = ()) -> list[MetricFamily]:
+    """The sum of the metrics of these processes, by name, and of what others counted before they ended."""
+    found: dict[str, MetricFamily] = {}
     sums: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]] = {}
-    for process, families in ((None, gone), *of.items()):
+    for process, families in ((None, gone), *by_process.items()):
         for family in families:
             name = family["name"]
             kept = found.setdefault(name, {**family, "samples": []})
             if family["type"] not in SUMMED:
-                if process is not None:  # of one that has ended nothing is so any more
+                if process is not None:  # one that has ended has no gauges
                     kept["samples"] += [
                         (sample, {**labels, "process": process}, value) for sample, labels, value in family["samples"]
                     ]
@@ -37,7 +35,7 @@ def total(of: Mapping[str, Iterable[Family]], gone: Iterable[Family] = ()) -> li
             so_far = sums.setdefault(name, {})
             for sample, labels, value in family["samples"]:
                 key = (sample, tuple(labels.items()))
-                if sample.endswith("_created"):  # a moment: the first counts
+                if sample.endswith("_created"):  # a time: the first
                     so_far[key] = min(so_far.get(key, value), value)
                 else:
                     so_far[key] = so_far.get(key, 0.0) + value
@@ -46,6 +44,6 @@ def total(of: Mapping[str, Iterable[Family]], gone: Iterable[Family] = ()) -> li
     return list(found.values())
 
 
-def only_summed(families: Iterable[Family]) -> list[Family]:
-    """What holds of a process when it has ended."""
+def only_summed(families: Iterable[MetricFamily]) -> list[MetricFamily]:
+    """The metrics of a process that stay true when it has ended."""
     return [family for family in families if family["type"] in SUMMED]

@@ -1,8 +1,8 @@
 """Traces by OpenTelemetry: HTTP → job → attempt → stages, in one trace.
 
-Only the service exports them. An attempt tells it how long its stages took, and the journal knows when attempts and jobs
-began and ended, so trainers need no exporter and no thread. A job's span has an id that follows from the job's, an
-attempt's one that follows from the job's and its number: whichever service sees an end can tell of it.
+Only the service exports spans. Attempts report how long their stages took, and the journal has the times of attempts and
+jobs, so that trainers need no exporter and no thread. The ids of the spans of jobs and attempts are derived from the job's id
+and the attempt's number: any service that sees an end can export the span.
 """
 
 import hashlib
@@ -30,32 +30,32 @@ from service.jobs.job import Status as JobStatus
 TRACEPARENT = "traceparent"
 CARRIED = (b"traceparent", b"tracestate")
 LONGEST = 1000  # characters of a path
-PATIENCE = 2.0  # seconds that the service's stop waits for the last spans to be sent
+PATIENCE = 2.0  # seconds that a stop of the service waits for the last spans to be sent
 Attributes = dict[str, str | int | float]
 
 log = logging.getLogger(__name__)
 
 
 class Traces:
-    """Spans are put into a queue of the SDK's, which is bounded and drops what is too much; its thread sends them.
+    """Creates spans. The SDK queues them, drops those beyond its limit, and sends them in a thread.
 
     Args:
-        attempts: asks the journal for the attempts at a job.
+        attempts: queries the journal for the attempts at a job.
     """
 
     def __init__(self, attempts: Callable[[str], list[AttemptRecord]]) -> None:
         self._attempts = attempts
-        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # a collector that is away is told of once, below
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # a collector that is away is logged once, below
         self._processor = BatchSpanProcessor(_Quiet(OTLPSpanExporter()))
         ours = Resource.create({SERVICE_NAME: "modelwright", SERVICE_VERSION: __version__})
-        resource = ours.merge(OTELResourceDetector().detect())  # what the environment says goes before our own name
+        resource = ours.merge(OTELResourceDetector().detect())  # the environment takes precedence
         provider = TracerProvider(resource=resource, id_generator=_Ids(), shutdown_on_exit=False)
         provider.add_span_processor(self._processor)
         self._tracer = provider.get_tracer("modelwright", __version__)
         self._propagator = TraceContextTextMapPropagator()
 
     def close(self) -> None:
-        """Sends what is left, as far as somebody takes it now."""
+        """Sends the last spans, if the collector takes them in time."""
         sending = threading.Thread(target=self._processor.shutdown, daemon=True)
         sending.start()
         sending.join(PATIENCE)
@@ -64,7 +64,7 @@ class Traces:
 
     @contextmanager
     def request(self, method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> Iterator[Span]:
-        """The span of a request, in the trace that its client has begun, if any."""
+        """The span of a request, in the trace of its client if it has one."""
         carrier = {name.decode(): value.decode("latin-1") for name, value in headers if name in CARRIED}
         about: Attributes = {"http.request.method": method, "url.path": path[:LONGEST], "url.scheme": "http"}
         with self._tracer.start_as_current_span(
@@ -78,7 +78,7 @@ class Traces:
             yield span
 
     def answered(self, span: Span, method: str, route: str | None, status: int, job_id: str | None = None) -> None:
-        """How a request was answered."""
+        """Adds the response to a request's span."""
         span.set_attribute("http.response.status_code", status)
         if route is not None:
             span.update_name(f"{method} {route}")
@@ -94,20 +94,20 @@ class Traces:
             span.set_attribute(f"modelwright.prediction.{stage}_seconds", seconds)
 
     def traceparent(self, span: Span) -> str:
-        """What leads from elsewhere back to this span, in W3C's form."""
+        """A span's `traceparent` header, by W3C Trace Context."""
         carrier: dict[str, str] = {}
         self._propagator.inject(carrier, trace.set_span_in_context(span, Context()))
         return carrier[TRACEPARENT]
 
     @staticmethod
     def trace_id(span: Span) -> str:
-        """The trace that it is in."""
+        """The id of a span's trace."""
         return trace.format_trace_id(span.get_span_context().trace_id)
 
     # Jobs
 
     def moved(self, job: Job, end: str | None) -> None:
-        """A job's status has changed; `end` is how its attempt ended, if one did. What has ended gets its span."""
+        """A job's status has changed; `end` is how its attempt ended, if one did. Exports the spans of what has ended."""
         try:
             if end is not None:
                 self._attempt(job, end)
@@ -117,7 +117,7 @@ class Traces:
             log.exception("the trace of job %s has a hole", job.id, extra={"job_id": job.id})
 
     def stage(self, job: Job, name: str, began: float, ended: float) -> None:
-        """An attempt has gone through a stage, between two moments in seconds since 1970."""
+        """Exports the span of a stage between two Unix times."""
         above = self._under(job, _id(job.id, job.attempt))
         self._span(name, above, {"modelwright.job.id": job.id}, int(began * 1e9), int(ended * 1e9))
 
@@ -137,7 +137,7 @@ class Traces:
         self._span("job", self._under(job), about, *moments, _id(job.id), failed)
 
     def _under(self, job: Job, span_id: int | None = None) -> Context | None:
-        """Where a span of this job hangs: on the request that made it, or on one of its own spans. None without a trace."""
+        """The parent of a span of this job: the request that created it, or one of its own spans. None without a trace."""
         context = self._propagator.extract({TRACEPARENT: job.context.get(TRACEPARENT, "")}, Context())
         made_by = trace.get_current_span(context).get_span_context()
         if not made_by.is_valid:
@@ -157,7 +157,7 @@ class Traces:
         span_id: int | None = None,
         failed: str | None = None,
     ) -> None:
-        """A span of what is over already."""
+        """Exports a span of the past."""
         if above is None:
             return
         token = _chosen.set(span_id)
@@ -171,14 +171,14 @@ class Traces:
 
 
 class _Ids(RandomIdGenerator):
-    """Random ids, but for spans whose id was chosen."""
+    """Random ids, except for spans whose id is set."""
 
     def generate_span_id(self) -> int:
         return _chosen.get() or super().generate_span_id()
 
 
 class _Quiet(SpanExporter):
-    """Says once that nobody takes the spans, and once that somebody does again."""
+    """Logs once when the collector is away, and once when it is back."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
@@ -202,10 +202,10 @@ _chosen: ContextVar[int | None] = ContextVar("chosen", default=None)
 
 
 def _id(job_id: str, attempt: int | None = None) -> int:
-    """The id of a job's span, or of one of its attempts'."""
+    """The id of the span of a job, or of one of its attempts."""
     return int.from_bytes(hashlib.sha256(f"{job_id}/{attempt or ''}".encode()).digest()[:8]) or 1
 
 
 def _ns(moment: str) -> int:
-    """A moment of the journal in nanoseconds since 1970."""
+    """A time of the journal in nanoseconds since 1970."""
     return round(datetime.fromisoformat(moment).timestamp() * 1e6) * 1000

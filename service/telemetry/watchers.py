@@ -1,4 +1,4 @@
-"""Those who are told what becomes of jobs: the figures, and the traces where there are any."""
+"""What observes the jobs of a process: its metrics, and its traces if there are any."""
 
 from typing import TYPE_CHECKING
 
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
     from service.telemetry.traces import Traces
 
 
-class Watchers:
-    """All of one process. Its methods are what a `Dispatch` wants to be given."""
+class JobObservers:
+    """All observers. `moved` and `stage` are arguments of a `JobQueue`."""
 
     def __init__(self, figures: JobFigures, traces: "Traces | None") -> None:
         self._traces = traces
         self._all: list[JobFigures | Traces] = [figures] if traces is None else [figures, traces]
 
     def close(self) -> None:
-        """What is still to be told is, as far as somebody takes it now."""
+        """Sends the last spans."""
         if self._traces is not None:
             self._traces.close()
 
@@ -27,6 +27,6 @@ class Watchers:
             each.moved(job, end)
 
     def stage(self, job: Job, name: str, began: float, ended: float) -> None:
-        """An attempt has gone through a stage."""
+        """An attempt has left a stage of its work."""
         for each in self._all:
             each.stage(job, name, began, ended)

@@ -1,4 +1,4 @@
-"""A short-lived child process that does what could break or hold up the service: it reads one table, or draws one chart."""
+"""Short-lived child processes for what could crash or block the service: reading a table, drawing a chart, writing an export."""
 
 import asyncio
 import contextlib
@@ -11,45 +11,45 @@ from service import interpreter
 from service.liveness import LOOK, Liveness
 
 CHUNK = 2**16
-MOST_ERROR_BYTES = 2**16  # of its standard error that are kept
+MOST_STDERR_BYTES = 2**16  # that are kept
 
 
 class ChildFailed(Exception):
     """The process that does this had to be ended; ask again."""
 
 
-class StoodStill(ChildFailed):
+class ChildHung(ChildFailed):
     """The process that does this stood still and was ended; ask again."""
 
 
-class SaidTooMuch(ChildFailed):
+class OutputTooLarge(ChildFailed):
     """The process that does this wrote more than it may and was ended."""
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a child process ended: its exit status, a negative one for the signal that killed it, and what it wrote."""
+class Completed:
+    """The exit status of a child process (negative for the signal that killed it), its stdout and the start of its stderr."""
 
     status: int
-    output: bytes
-    errors: bytes
+    stdout: bytes
+    stderr: bytes
 
 
 async def run(
     module: str,
     *arguments: str,
-    said: bytes,
+    stdin: bytes,
     environment: Mapping[str, str],
     most_seconds: float,
     most_bytes: int,
-) -> Ended:
-    """Runs `python -m module DESCRIPTOR ARGUMENT…`, which sends its heartbeats to the descriptor, and waits for its end.
-    It is killed when it stands still, when it writes more than `most_bytes`, and when this is cancelled.
+) -> Completed:
+    """Runs `python -m module DESCRIPTOR ARGUMENT…`, which sends heartbeats to the descriptor, and waits for its end. The process
+    is killed on any error, and when this is cancelled.
 
     Raises:
-        TimeoutError: it took longer than it may.
-        StoodStill: it showed no sign of life.
-        SaidTooMuch: it wrote more than it may.
+        TimeoutError: it took more than `most_seconds`.
+        ChildHung: it sent no heartbeat and used no processor time for some seconds.
+        OutputTooLarge: it wrote more than `most_bytes` to stdout.
         OSError: it could not be started.
     """
     reading, writing = os.pipe()
@@ -73,63 +73,62 @@ async def run(
     finally:
         os.close(writing)
     process = Process(transport, protocol, loop)
-    watching = asyncio.create_task(_watch(process.pid, reading))
-    talking = asyncio.create_task(_talk(process, said, most_bytes))
+    hung = asyncio.create_task(_until_hung(process.pid, reading))
+    completed = asyncio.create_task(_communicate(process, stdin, most_bytes))
     try:
-        done, _ = await asyncio.wait((talking, watching), timeout=most_seconds, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait((completed, hung), timeout=most_seconds, return_when=asyncio.FIRST_COMPLETED)
         if not done:
             raise TimeoutError
-        if talking not in done:
-            raise StoodStill(StoodStill.__doc__)
-        return await talking
+        if completed not in done:
+            raise ChildHung(ChildHung.__doc__)
+        return await completed
     finally:
-        # Kills it, and closes the pipes: asyncio waits for their ends as well, which do not come
-        # while nobody reads, or while a process that it started has them open.
+        # Kills the process and closes its pipes. Process.wait also waits for the ends of the pipes, which never come while
+        # nobody reads them, or while a process that the child has started has them open.
         transport.close()
-        for each in (watching, talking):
-            each.cancel()
-        await asyncio.gather(process.wait(), watching, talking, return_exceptions=True)
+        for task in (hung, completed):
+            task.cancel()
+        await asyncio.gather(process.wait(), hung, completed, return_exceptions=True)
         os.close(reading)
 
 
-async def _watch(pid: int, descriptor: int) -> None:
-    """Returns when the process stands still."""
+async def _until_hung(pid: int, heartbeats: int) -> None:
     liveness = Liveness(pid)
     while not liveness.stands_still():
         await asyncio.sleep(LOOK)
         with contextlib.suppress(BlockingIOError):
-            if os.read(descriptor, CHUNK):
+            if os.read(heartbeats, CHUNK):
                 liveness.heard()
 
 
-async def _talk(process: Process, said: bytes, most_bytes: int) -> Ended:
+async def _communicate(process: Process, stdin: bytes, most_bytes: int) -> Completed:
     assert process.stdin is not None and process.stdout is not None and process.stderr is not None  # noqa: S101
-    output, errors, _ = await asyncio.gather(
-        _all(process.stdout, most_bytes), _first(process.stderr), _tell(process.stdin, said)
+    stdout, stderr, _ = await asyncio.gather(
+        _read_all(process.stdout, most_bytes), _read_start(process.stderr), _write(process.stdin, stdin)
     )
-    return Ended(await process.wait(), output, errors)
+    return Completed(await process.wait(), stdout, stderr)
 
 
-async def _tell(stream: asyncio.StreamWriter, said: bytes) -> None:
-    with contextlib.suppress(ConnectionError):  # it has ended, and its status says why
-        stream.write(said)
+async def _write(stream: asyncio.StreamWriter, data: bytes) -> None:
+    # The process may have ended; its status says why. uvloop raises a RuntimeError when it has closed the pipe already.
+    with contextlib.suppress(ConnectionError, RuntimeError):
+        stream.write(data)
         await stream.drain()
         stream.close()
 
 
-async def _all(stream: asyncio.StreamReader, most: int) -> bytes:
-    pieces: list[bytes] = []
+async def _read_all(stream: asyncio.StreamReader, most_bytes: int) -> bytes:
+    data = bytearray()
     while chunk := await stream.read(CHUNK):
-        most -= len(chunk)
-        if most < 0:
-            raise SaidTooMuch(SaidTooMuch.__doc__)
-        pieces.append(chunk)
-    return b"".join(pieces)
+        data += chunk
+        if len(data) > most_bytes:
+            raise OutputTooLarge(OutputTooLarge.__doc__)
+    return bytes(data)
 
 
-async def _first(stream: asyncio.StreamReader) -> bytes:
-    """The first bytes of what it writes; the rest is read and dropped, so that it never waits for a reader."""
+async def _read_start(stream: asyncio.StreamReader) -> bytes:
+    """The first bytes; the rest is read and dropped, so that the process never waits for a reader."""
     kept = b""
     while chunk := await stream.read(CHUNK):
-        kept += chunk[: MOST_ERROR_BYTES - len(kept)]
+        kept += chunk[: MOST_STDERR_BYTES - len(kept)]
     return kept

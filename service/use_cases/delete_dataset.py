@@ -1,4 +1,4 @@
-"""Delete a data set; the jobs that wait for it fail."""
+"""Delete a data set, and fail the queued jobs that need it."""
 
 from model_store import Store
 from service.jobs.errors import IllegalMove
@@ -6,7 +6,7 @@ from service.jobs.journal import Journal
 
 
 def delete(store: Store, journal: Journal, name: str) -> None:
-    """Removes every version of the data set. Trainings that have read it go on.
+    """Removes every version of the data set. Trainings that have read it continue.
 
     Raises:
         NameNotFound: there is no such data set.
@@ -19,4 +19,4 @@ def delete(store: Store, journal: Journal, name: str) -> None:
             try:
                 journal.fail_waiting(job.id, error)
             except IllegalMove:
-                continue  # it has just begun, and will find out itself
+                continue  # it has just begun, and fails by itself

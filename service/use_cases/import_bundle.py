@@ -1,4 +1,4 @@
-"""Take in a bundle: check every file, see that it makes a model, then publish it."""
+"""Import a bundle: check every file, build the model, then publish it."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,9 +15,9 @@ from model_store.store import MODEL_FORMAT
 from service.serving.codecs.json import predictions
 from service.serving.warm_models import Warm
 from service.strict_json import decode
+from service.use_cases.attempt_store import STATE_DICT
 from service.use_cases.cancellation import check_cancelled
 from service.use_cases.model_manifest import ModelManifest, check_confusion, check_points, check_signature
-from service.use_cases.open_model import STATE_DICT
 from service.use_cases.predict import dry_run
 from service.use_cases.train import HISTORY, POINTS
 from service.workflow.encode import answers_dtype, raw_dtype
@@ -26,7 +26,7 @@ from service.workflow.look.points import Points
 from service.workflow.model import Model
 from service.workflow.save_and_load import load
 from service.workflow.signature import Signature
-from service.workflow.spec import TrainingSpec, parse
+from service.workflow.spec import ResolvedSpec, parse_resolved
 from service.workflow.spec_base import faults
 
 FILES = {STATE_DICT, POINTS, HISTORY}
@@ -64,8 +64,8 @@ def _check_format(manifest: Mapping[str, Any]) -> None:
 
 
 def _check_types(model: Model, signature: Signature) -> None:
-    """A tensor of another type would be multiplied all the same, and answer in that type. float64 are only the scales of
-    inputs and outputs that the signature says are."""
+    """A tensor of another type would work, and predict in that type. Only scales of inputs and outputs are float64, where the
+    signature says so."""
     scales = {"preprocessing": raw_dtype(signature.inputs), "target": answers_dtype(signature.outputs)}
     for name, tensor in model.state_dict().items():
         wanted = scales.get(name.partition(".")[0], "float32")
@@ -76,7 +76,7 @@ def _check_types(model: Model, signature: Signature) -> None:
 
 
 def _check_size(warm: Warm, max_bytes: int) -> None:
-    """Before anything is computed: a small bundle may make much of one row."""
+    """Before anything is computed: a small bundle may need much memory for one row."""
     needed = warm.bytes + warm.cost.bytes
     if needed > max_bytes:
         rule = f"its model and what it makes of one row take {needed} bytes of memory; this service allows {max_bytes}"
@@ -88,7 +88,8 @@ def _check_model(manifest: dict[str, Any], files: dict[str, Path], max_bytes: in
         raise InvalidBundle(None, f"a model's files are {', '.join(sorted(FILES))}")
     try:
         read = ModelManifest.model_validate(manifest)
-        spec, signature = parse({**read.spec, "model_name": "model"}), read.signature
+        spec = parse_resolved({**read.spec, "model_name": "model"}, try_torch=True)
+        signature = read.signature
         check_signature(signature)
         check_confusion(read)
     except (InvalidSpec, ValueError) as error:
@@ -109,12 +110,12 @@ def _check_history(history: dict[str, list[float | None]]) -> None:
 
 
 def _first(error: InvalidSpec | ValueError, document: Any) -> str:
-    """What is wrong with a document, and where: the first of it."""
+    """The first error in a document, with its place."""
     if isinstance(error, InvalidSpec):
         return f"/spec{error.faults[0].pointer}: {error.faults[0].message}"
     if isinstance(error, ValidationError):
         found = faults(error, document)
-        # Of a value that may be of several types there is one for each.
+        # A value that may have several types has an error for each.
         each = dict.fromkeys(fault.message for fault in found if fault.pointer == found[0].pointer)
         return f"{found[0].pointer}: {' or '.join(each).replace(f' or {SHOULD}', ' or ')}"
     return str(error)
@@ -122,7 +123,7 @@ def _first(error: InvalidSpec | ValueError, document: Any) -> str:
 
 @contextmanager
 def _document(file: str, files: dict[str, Path], rule: str) -> Iterator[Any]:
-    """The JSON in a file of a bundle; a ValueError meanwhile is a fault in it."""
+    """The JSON in a file of a bundle. A ValueError inside the `with` block is turned into InvalidBundle."""
     path, document = files[file], None
     try:
         if path.stat().st_size > MOST_JSON_BYTES:
@@ -133,7 +134,7 @@ def _document(file: str, files: dict[str, Path], rule: str) -> Iterator[Any]:
         raise InvalidBundle(f"files/{file}", f"{rule}: {_first(error, document)}") from error
 
 
-def _check_tensors(spec: TrainingSpec, signature: Signature, path: Path, max_bytes: int) -> None:
+def _check_tensors(spec: ResolvedSpec, signature: Signature, path: Path, max_bytes: int) -> None:
     with path.open("rb") as file:
         if int.from_bytes(file.read(8), "little") > MOST_HEADER_BYTES:
             raise InvalidBundle(f"files/{STATE_DICT}", f"its header may have at most {MOST_HEADER_BYTES} bytes")
@@ -144,6 +145,6 @@ def _check_tensors(spec: TrainingSpec, signature: Signature, path: Path, max_byt
         with dry_run:
             predictions(warm, warm.blank_row())
     except (InvalidBundle, OSError):
-        raise  # an error of the disk is not the bundle's fault
-    except Exception as error:  # whatever a foreign model may meet, it met it here and not in a prediction
+        raise  # the bundle is not to blame for an error of the disk
+    except Exception as error:  # of any kind: it is met here and not in a prediction
         raise InvalidBundle(f"files/{STATE_DICT}", "its tensors are not those of the model in the manifest") from error

@@ -1,4 +1,4 @@
-"""What the manifest of a model says, as a type: what a stranger's bundle says must be of it before it is shown in a list."""
+"""The manifest of a model as a type, by which a bundle is checked before it is published."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -19,7 +19,7 @@ Part = Annotated[str, Field(max_length=20)]
 
 
 class Trained(BaseModel):
-    """How long it was trained."""
+    """How long the model was trained."""
 
     epochs: Count
     seconds: Annotated[float, Field(ge=0)]
@@ -33,7 +33,7 @@ class PartOfRows(BaseModel):
 
 
 class ModelManifest(BaseModel):
-    """What is read of a model's manifest, with the bounds of what a training writes."""
+    """The fields of a manifest that are read, with the bounds of what a training writes."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
@@ -51,11 +51,10 @@ class ModelManifest(BaseModel):
 
 
 def check_signature(signature: Signature) -> None:
-    """That inputs and outputs are there, each with a name of its own that a column may have, and that the outputs are those of
-    the task.
+    """Checks that there are inputs and outputs, each with its own valid name, and that the outputs are those of the task.
 
     Raises:
-        ValueError: it is not so; the message begins with the pointer.
+        ValueError: they are not; the message begins with the JSON pointer.
     """
     for kind, each in (("inputs", signature.inputs), ("outputs", signature.outputs)):
         names, at = [column.name for column in each], f"/signature/{kind}"
@@ -73,10 +72,10 @@ def check_signature(signature: Signature) -> None:
 
 
 def check_confusion(manifest: ModelManifest) -> None:
-    """That there is a count for each pair of classes.
+    """Checks that there is a count for each pair of classes.
 
     Raises:
-        ValueError: it is not so; the message begins with the pointer.
+        ValueError: there is not; the message begins with the JSON pointer.
     """
     size = len(manifest.signature.classes)
     for part, counts in manifest.confusion.items():
@@ -86,10 +85,10 @@ def check_confusion(manifest: ModelManifest) -> None:
 
 
 def check_points(points: Points, signature: Signature) -> None:
-    """That the charts can be drawn from them.
+    """Checks that the charts can be drawn from these points.
 
     Raises:
-        ValueError: they cannot; the message begins with the pointer.
+        ValueError: they cannot; the message begins with the JSON pointer.
     """
     columns: dict[str, Sequence[Any]] = {
         "/truth": points.truth,

@@ -1,15 +1,18 @@
-"""Open a model: from a version in the store to a module that predicts."""
+"""Open a model: from a version to a module that predicts."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from model_store import Store, Version
 from model_store.errors import VersionCorrupt
 from model_store.os_errors import storage_errors
+from service.use_cases.attempt_store import STATE_DICT
 from service.workflow.errors import InvalidData, InvalidSpec
 from service.workflow.model import Model
 from service.workflow.save_and_load import load
 from service.workflow.signature import Signature
-from service.workflow.spec import parse
-
-STATE_DICT = "state_dict.safetensors"
+from service.workflow.spec import parse_resolved
 
 
 def open_model(store: Store, version: Version) -> tuple[Model, Signature]:
@@ -18,23 +21,25 @@ def open_model(store: Store, version: Version) -> tuple[Model, Signature]:
     Raises:
         VersionCorrupt: its files are not what its manifest says, or make no model.
     """
+    with store.models.local_file(version, STATE_DICT) as path:
+        return open_files(version.name, version.number, version.manifest, path)
+
+
+def open_files(name: str, number: int, manifest: Mapping[str, Any], state_dict: Path) -> tuple[Model, Signature]:
+    """The model and signature of a version whose files are on the local disk. Raises VersionCorrupt."""
     try:
-        spec = parse({**version.manifest["spec"], "model_name": version.name}, kept=True)
-        signature = Signature.model_validate(version.manifest["signature"])
+        spec = parse_resolved({**manifest["spec"], "model_name": name})
+        signature = Signature.model_validate(manifest["signature"])
         with storage_errors():
-            model = load(spec, signature, store.models.path(version, STATE_DICT))
+            model = load(spec, signature, state_dict)
     except (InvalidData, InvalidSpec, KeyError, ValueError) as error:
         reason = "its manifest and its state_dict do not make a model"
-        raise VersionCorrupt(version.name, version.number, STATE_DICT, reason) from error
+        raise VersionCorrupt(name, number, STATE_DICT, reason) from error
     return model, signature
 
 
 def signature_of(version: Version) -> Signature:
-    """What the version's model takes and answers, without opening it.
-
-    Raises:
-        VersionCorrupt: its manifest does not say.
-    """
+    """The signature of the version's model. Raises VersionCorrupt when its manifest has none."""
     try:
         return Signature.model_validate(version.manifest["signature"])
     except (KeyError, ValueError) as error:

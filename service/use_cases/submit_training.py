@@ -1,9 +1,10 @@
-"""Submit a training: check the spec, fill it in, and give it to the journal."""
+"""Submit a training: check the spec, fill in its defaults, and add the job to the journal."""
 
 import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -16,21 +17,23 @@ from model_store.names import check_name
 from service.jobs.errors import IdempotencyMismatch
 from service.jobs.job import Job
 from service.jobs.journal import Journal
-from service.jobs.webhook_allowlist import NOWHERE, Destinations
+from service.jobs.webhook_allowlist import NO_WEBHOOKS, WebhookAllowlist
+from service.model_reference import ModelReference
 from service.use_cases.cancellation import check_cancelled
 from service.use_cases.open_model import open_model
+from service.use_cases.stored_dataset import find_dataset
 from service.use_cases.training_warnings import warnings
 from service.workflow import inspection, optimizers
-from service.workflow.data.dataset import DatasetData
-from service.workflow.data.schema import Schema
+from service.workflow.data.data_kind import StoredDataset
 from service.workflow.encode import raw_dtype
 from service.workflow.errors import Fault, InvalidSpec
 from service.workflow.forward_cost import ForwardCost, measure
-from service.workflow.model import Model, check_step, draft_network
+from service.workflow.model import Model, check_step, meta_network
 from service.workflow.models.layers import LayersSpec
+from service.workflow.preprocessing import network_inputs
 from service.workflow.resolve import Resolved, resolve
 from service.workflow.signature import Signature
-from service.workflow.spec import TrainingSpec, parse
+from service.workflow.spec import ResolvedSpec, TrainingSpec, parse
 from service.workflow.spec_base import nearest, shown
 
 SMALL, LIGHT = 4 * 2**20, 10**7  # bytes, and products, of a model and a row: up to there a step is tried with numbers
@@ -38,9 +41,9 @@ SMALL, LIGHT = 4 * 2**20, 10**7  # bytes, and products, of a model and a row: up
 
 @dataclass(frozen=True)
 class Plan:
-    """What a spec comes to: everything known before the training begins."""
+    """What is known of a training before it begins."""
 
-    spec: TrainingSpec
+    spec: ResolvedSpec
     signature: Signature
     rows: dict[str, int]
     parameters: int
@@ -54,32 +57,32 @@ class Limits:
     parameters: int
     memory_bytes: int
     model_bytes: int  # of its parameters, and of what it makes of one row
-    webhooks: Destinations = NOWHERE
+    webhooks: WebhookAllowlist = NO_WEBHOOKS
 
 
 def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
-    """The resolved spec, its sizes, and what may be surprising about it.
+    """The resolved spec, its sizes, and warnings.
 
     Raises:
-        InvalidSpec: what is wrong, and what would be right.
-        Cancelled: nobody waits for it any more.
+        InvalidSpec: the spec has errors; each says what is expected.
+        Cancelled: the client has disconnected.
     """
     _check_model_name(spec.model_name)
     _check_webhook(spec, limits.webhooks)
-    spec, schema = _pin(store, spec)
+    data, schema = spec.data.survey(partial(_find_dataset, store))
     check_cancelled()
-    found = resolve(spec, schema)
+    found = resolve(spec.model_copy(update={"data": data}), schema)
     check_cancelled()
-    network = draft_network(found.spec, found.signature, found.columns)
+    network = meta_network(found.spec, found.signature, found.inputs)
     check_cancelled()
     parameters = inspection.count(network)
     _check_limits(found, parameters, limits)
     cost = _check_forward(found, network, parameters, limits)
     small = 4 * parameters + cost.bytes <= SMALL and cost.work <= LIGHT
     if small and isinstance(found.spec.model, LayersSpec):
-        check_step(found.spec, found.signature, found.columns)
+        check_step(found.spec, found.signature, found.inputs)
     _check_batches(found, network)
-    if (reason := optimizers.fits(found.spec.optimizer, network)) is not None:
+    if (reason := optimizers.misfit(found.spec.optimizer, network)) is not None:
         raise InvalidSpec(Fault("/optimizer/name", reason))
     if found.spec.initial is not None:
         found = _continued(store, found, found.spec.initial)
@@ -95,12 +98,11 @@ def submit(
     limits: Limits,
     traceparent: str | None = None,
 ) -> tuple[Job, bool]:
-    """A queued job for the spec, and whether it is new: the same idempotency key and spec give the same job again. It is
-    kept under the first of `keys`; the others are what it may have been kept under before.
-    `traceparent` leads to the request that asked for it, if there are traces.
+    """A queued job for the spec, and whether it is new: the same idempotency key and spec give the same job again. The job is
+    kept under the first of `keys`, and looked for under the others as well. `traceparent` is that of the request.
 
     Raises:
-        InvalidSpec: what is wrong, and what would be right.
+        InvalidSpec: the spec has errors; each says what is expected.
         IdempotencyMismatch: the key came with another spec before.
     """
     spec = parse(value)
@@ -111,7 +113,7 @@ def submit(
         if (known := journal.recall(*idempotency)) is not None:
             return known, False
         for former in keys[1:]:
-            with suppress(IdempotencyMismatch):  # somebody else's
+            with suppress(IdempotencyMismatch):  # another caller's
                 if (known := journal.recall(former, digest)) is not None:
                     return known, False
     planned = plan(store, spec, limits)
@@ -135,7 +137,7 @@ def _check_model_name(name: str) -> None:
         raise InvalidSpec(Fault("/model_name", str(error))) from None
 
 
-def _check_webhook(spec: TrainingSpec, allowed: Destinations) -> None:
+def _check_webhook(spec: TrainingSpec, allowed: WebhookAllowlist) -> None:
     if spec.webhook is not None and not allowed.allow(spec.webhook.url):
         known = f"the hosts that this service's operator allows: {allowed}"
         none = "this service sends no webhooks; its operator allows hosts with MODELWRIGHT_WEBHOOK_HOSTS"
@@ -143,35 +145,28 @@ def _check_webhook(spec: TrainingSpec, allowed: Destinations) -> None:
         raise InvalidSpec(Fault("/webhook/url", message))
 
 
-def _pin(store: Store, spec: TrainingSpec) -> tuple[TrainingSpec, Schema]:
-    """The spec with the data set's version filled in, and the schema of its data."""
-    data = spec.data
-    if not isinstance(data, DatasetData):
-        return spec, data.schema_of_table()
-    datasets = store.datasets
+def _find_dataset(store: Store, name: str, number: int | None) -> StoredDataset:
+    """A version of a data set, the newest one for None. Raises InvalidSpec, with the names or numbers that there are."""
     try:
-        version = datasets.latest(data.dataset) if data.version is None else datasets.get(data.dataset, data.version)
+        return find_dataset(store, name, number)
     except VersionNotFound:
-        known = ", ".join(map(str, datasets.numbers(data.dataset)))
-        raise InvalidSpec(Fault("/data/version", f"there is no version {data.version}; known: {known}")) from None
+        known = ", ".join(map(str, store.datasets.numbers(name)))
+        raise InvalidSpec(Fault("/data/version", f"there is no version {number}; known: {known}")) from None
     except (NotFound, InvalidName):
-        names = datasets.names()
-        hint = nearest(data.dataset, names) if names else "there are none yet: PUT one to /v1/datasets/{name}"
-        raise InvalidSpec(Fault("/data/dataset", f"there is no data set {shown(data.dataset)}; {hint}")) from None
-    pinned = spec.model_copy(update={"data": data.model_copy(update={"version": version.number})})
-    return pinned, Schema.model_validate(version.manifest["schema"])
+        names = store.datasets.names()
+        hint = nearest(name, names) if names else "there are none yet: PUT one to /v1/datasets/{name}"
+        raise InvalidSpec(Fault("/data/dataset", f"there is no data set {shown(name)}; {hint}")) from None
 
 
 def _continued(store: Store, found: Resolved, initial: str) -> Resolved:
-    """The spec with the initial version's number filled in, and that version's signature, whose categories go on to be the
-    model's."""
+    """The spec with the number of the initial version, and that version's signature, whose categories the model keeps."""
     version, model, signature = _open_initial(store, initial)
     ours, theirs = found.signature, signature
     if _bare(ours) != _bare(theirs):
         message = f"{initial} has other inputs, outputs or task than this training"
         raise InvalidSpec(Fault("/initial", message))
-    columns = model.preprocessing.width if model.preprocessing is not None else found.columns
-    network = draft_network(found.spec, theirs, columns)
+    inputs = found.inputs if model.preprocessing is None else network_inputs(theirs.inputs, model.preprocessing)
+    network = meta_network(found.spec, theirs, inputs)
     wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     given = {name: tuple(tensor.shape) for name, tensor in model.network.state_dict().items()}
     for name in wanted | given:
@@ -179,20 +174,20 @@ def _continued(store: Store, found: Resolved, initial: str) -> Resolved:
             shapes = f"{list(given.get(name, ()))} there and {list(wanted.get(name, ()))} here"
             raise InvalidSpec(Fault("/initial", f"{initial} is of another shape: {name} is {shapes}"))
     spec = found.spec.model_copy(update={"initial": f"{version.name}@{version.number}"})
-    return Resolved(spec, theirs, found.rows, columns)
+    return Resolved(spec, theirs, found.rows, inputs)
 
 
 def _open_initial(store: Store, initial: str) -> tuple[Version, Model, Signature]:
-    name, _, reference = initial.partition("@")
+    name, number = ModelReference.parse(initial)
     try:
-        version = store.resolve(name, reference)
+        version = store.resolve(name, number or "latest")
     except (NotFound, InvalidName) as error:
         raise InvalidSpec(Fault("/initial", str(error))) from None
     return version, *open_model(store, version)
 
 
 def _bare(signature: Signature) -> Signature:
-    """Without the categories, which only a training finds out, and without the types of its numbers, which are kept."""
+    """The signature without its categories, which only a training finds, and without the types of its numbers."""
     inputs = [each.model_copy(update={"categories": None, "dtype": None}) for each in signature.inputs]
     outputs = [each.model_copy(update={"dtype": None}) for each in signature.outputs]
     return signature.model_copy(update={"inputs": inputs, "outputs": outputs})
@@ -204,14 +199,14 @@ def _check_limits(found: Resolved, parameters: int, limits: Limits) -> None:
         raise InvalidSpec(Fault("/model", message))
     # Raw and encoded features; weights, gradients and what most optimizers keep of them; in float32, but for raw features.
     raw = raw_dtype(found.signature.inputs).itemsize
-    needed = (raw + 4) * sum(found.rows.values()) * found.columns + 4 * 4 * parameters
+    needed = (raw + 4) * sum(found.rows.values()) * found.inputs.size + 4 * 4 * parameters
     if needed > limits.memory_bytes:
         message = f"the training would need about {needed} bytes of memory; this service allows {limits.memory_bytes}"
         raise InvalidSpec(Fault("/data" if 16 * parameters < needed // 2 else "/model", message))
 
 
 def _check_forward(found: Resolved, network: nn.Module, parameters: int, limits: Limits) -> ForwardCost:
-    cost = measure(network.eval(), found.columns)
+    cost = measure(network.eval(), found.inputs)
     needed = 4 * parameters + cost.bytes
     if needed > limits.model_bytes:
         message = f"the model and what it makes of one row would take {needed} bytes of memory"
@@ -228,20 +223,20 @@ def _check_forward(found: Resolved, network: nn.Module, parameters: int, limits:
 
 
 def _check_batches(found: Resolved, network: nn.Module) -> None:
-    """That layers which compare the rows of a batch get more than one: a last row alone joins the batch before it."""
+    """Checks that layers such as BatchNorm, which compare the rows of a batch, always get more than one row."""
     size = found.spec.training.batch_size
     if found.rows["train"] > 1 and size != 1:
         return
     try:
-        network.train()(torch.zeros(1, found.columns, device="meta"))
-    except ValueError:  # torch's own word for it
+        network.train()(torch.zeros(1, *found.inputs.shape, device="meta"))
+    except ValueError:  # as torch raises it
         at = "/training/batch_size" if size == 1 else "/split/train"
         message = "a layer of this model compares the rows of a batch, and there is only one; 2 or more are expected"
         raise InvalidSpec(Fault(at, message)) from None
 
 
 def _newest(store: Store, name: str) -> int:
-    """The number that every version of a job submitted now will be above."""
+    """The highest number so far: a version of a job that is submitted now has a higher one."""
     try:
         return store.models.latest_number(name)
     except NotFound:

@@ -2,6 +2,8 @@
 
 import os
 import platform
+from collections.abc import Mapping
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,27 +11,27 @@ import orjson
 import torch
 
 from model_store import Store
-from model_store.errors import Corrupt, NotFound, Unavailable
+from model_store.errors import Corrupt, Unavailable
 from service import __version__
 from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptFailed, AttemptPutOff
-from service.use_cases.checkpoints import Checkpoints
-from service.use_cases.open_model import STATE_DICT, open_model
-from service.use_cases.passing import NO_SPACE, passing
+from service.use_cases.attempt_store import STATE_DICT, Input, fetch, find_published, publish
+from service.use_cases.checkpoints import AttemptCheckpoints
+from service.use_cases.open_model import open_files
+from service.use_cases.storage_failures import NO_SPACE, put_off_storage_errors
+from service.use_cases.stored_dataset import dataset_of
 from service.workflow import inspection
-from service.workflow.data.dataset import DatasetData
-from service.workflow.data.read import read
+from service.workflow.data.data_kind import LoadedData, StoredDataset
 from service.workflow.data.schema import Schema
-from service.workflow.data.table import Table
+from service.workflow.data.table import RequestedColumn, Table
 from service.workflow.errors import CheckpointUnfit, InvalidData, InvalidSpec, TrainingDiverged
 from service.workflow.history import History
-from service.workflow.learn import Learned, learn
+from service.workflow.learn import TrainingResult, learn
 from service.workflow.model import Model
 from service.workflow.models import install as install_models
 from service.workflow.save_and_load import save
 from service.workflow.signature import Signature
-from service.workflow.spec import TrainingSpec, parse
-from service.workflow.spec_base import shown
+from service.workflow.spec import ResolvedSpec, parse_resolved
 from service.workflow.split import PARTS
 from service.workflow.split import columns as split_columns
 from service.workflow.state import State
@@ -37,18 +39,17 @@ from service.workflow.state import State
 POINTS = "points.json"
 HISTORY = "history.json"
 DRAWN = 2000  # epochs of a version's learning curve
-NOT_THE_MODELS = {"model_name", "webhook"}  # of a spec: who shares a version does not share these
-DATA = "data"
-NO_MEMORY = "can't allocate memory"  # torch's own words, in a RuntimeError
+NOT_THE_MODELS = {"model_name", "webhook"}  # fields of a spec that are not part of a version, and so not shared with it
+NO_MEMORY = "can't allocate memory"  # in the message of torch's RuntimeError
 
 
 def train(attempt: Attempt) -> dict[str, Any]:
-    """The trainer's entry: the job's `result`.
+    """The entry point of an attempt; returns the job's `result`.
 
     Raises:
-        AttemptFailed: with the code and detail that the job will show.
-        AttemptSuperseded: the job was taken from this attempt before it published.
-        AttemptLeft: it was asked to leave; another attempt goes on where it has saved.
+        AttemptFailed: with the code and detail of the job's error.
+        AttemptSuperseded: the job was cancelled or given to another attempt before this one published.
+        AttemptLeft: the runner has requested it; another attempt resumes from the checkpoint.
         AttemptPutOff: the store, or a disk, cannot be used now.
     """
     try:
@@ -70,73 +71,55 @@ def train(attempt: Attempt) -> dict[str, Any]:
 def _train(attempt: Attempt) -> dict[str, Any]:
     job = attempt.job
     install_models(job["kinds"])
-    spec, signature = parse(job["spec"], kept=True), Signature.model_validate(job["context"]["signature"])
-    with passing("the store cannot be used"):
-        store, since = Store.open(Path(job["store"])), job["context"]["since"]
-        if (done := store.models.published(spec.model_name, job["id"], since=since)) is not None:
-            return {"model_name": spec.model_name, "version": done.number}  # the attempt before died after publishing
+    spec, signature = parse_resolved(job["spec"]), Signature.model_validate(job["context"]["signature"])
+    with put_off_storage_errors("the store cannot be used"):
+        store = Store.open(job["store"])
+        if (done := find_published(store, job)) is not None:
+            return done  # the attempt before died after publishing
     torch.set_num_threads(job["threads"])
-    checkpoints = Checkpoints(attempt)
+    checkpoints = AttemptCheckpoints(attempt)
     attempt.stage("load_data")
-    with passing("its data cannot be read"):
-        table, data = _load(store, spec, signature, Path(job["folder"]))
-        initial = _initial(store, spec)
-    learned = _learn(attempt, checkpoints, spec, signature, table, initial)
+    with ExitStack() as inputs, put_off_storage_errors("its data cannot be read"):
+        fetched = fetch(store, job["spec"], inputs)
+        loaded = _load(fetched, spec, signature, Path(job["folder"]))
+        initial = _initial(fetched["initial"]) if "initial" in fetched else None
+    learned = _learn(attempt, checkpoints, spec, signature, loaded.table, initial)
     attempt.stage("publish")
-    with passing("its files cannot be written"):
+    with put_off_storage_errors("its files cannot be written"):
         files = _write(Path(job["folder"]), learned, checkpoints.history)
     manifest = _manifest(spec, learned) | {
-        "data": {"rows": len(table), **data},
+        "data": {"rows": len(loaded.table), **loaded.source},
         "training": {"epochs": checkpoints.history.epochs, "seconds": round(checkpoints.seconds, 3)},
         "job": job["id"],
     }
     attempt.ask_to_publish()
-    return _publish(store, spec.model_name, manifest, files, key=job["id"], since=since)
-
-
-def _publish(
-    store: Store, name: str, manifest: dict[str, Any], files: dict[str, Path], *, key: str, since: int
-) -> dict[str, Any]:
-    """The job's result, once its version is there.
-
-    Raises:
-        AttemptPutOff: the store cannot be written now; it says whether it is certain that nothing was published.
-    """
-    try:
-        with passing("the version cannot be written"):
-            version = store.models.publish(name, manifest, files, key=key, since=since)
-    except AttemptPutOff as error:
-        with passing("the store cannot be used"):  # whoever cannot look does not know
-            if (done := store.models.published(name, key, since=since)) is not None:
-                return {"model_name": name, "version": done.number}
-        raise AttemptPutOff(error.code, error.detail, unpublished=True) from error
-    return {"model_name": version.name, "version": version.number}
+    return publish(store, job, manifest, files)
 
 
 def _learn(
     attempt: Attempt,
-    checkpoints: Checkpoints,
-    spec: TrainingSpec,
+    checkpoints: AttemptCheckpoints,
+    spec: ResolvedSpec,
     signature: Signature,
     table: Table,
     initial: Model | None,
-) -> Learned:
-    """Learns, from where an attempt before has saved if there was one."""
+) -> TrainingResult:
+    """Learns, from the newest checkpoint if there is one."""
 
     def report(epoch: int, losses: dict[str, float]) -> None:
         checkpoints.history.add(epoch, losses)
         attempt.epoch(epoch, losses)
 
-    def go_on(saved: State | None) -> Learned:
+    def go_on(saved: State | None) -> TrainingResult:
         rows = attempt.job["context"]["rows"]["train"]
-        attempt.expect(spec.training.epochs or 0, rows, done=checkpoints.history.epochs)
-        # What the attempt before has said last may have been lost with the service that heard it.
+        attempt.expect(spec.training.epochs, rows, done=checkpoints.history.epochs)
+        # The last reports of the attempt before may have been lost together with the service.
         for epoch, losses in checkpoints.history.after(attempt.job.get("reported", 0)):
             attempt.epoch(epoch, losses)
         after_step, stage = checkpoints.after_step, attempt.stage
         return learn(spec, signature, table, report, initial, after_step=after_step, saved=saved, stage=stage)
 
-    with passing("its checkpoints cannot be read"):
+    with put_off_storage_errors("its checkpoints cannot be read"):
         saved = checkpoints.resume()
     try:
         return go_on(saved)
@@ -145,44 +128,31 @@ def _learn(
         return go_on(None)
 
 
-def _load(store: Store, spec: TrainingSpec, signature: Signature, scratch: Path) -> tuple[Table, dict[str, Any]]:
-    """The table, and what the manifest says of where it came from."""
-    data = spec.data
-    assert spec.split is not None  # noqa: S101 - a resolved spec has one
-    if not isinstance(data, DatasetData):
-        wanted = split_columns(spec.split, data.schema_of_table()) | signature.wanted()
-        return data.load(wanted), {"digest": data.fingerprint()}
+def _load(fetched: Mapping[str, Input], spec: ResolvedSpec, signature: Signature, scratch: Path) -> LoadedData:
+    def columns(schema: Schema) -> Mapping[str, RequestedColumn]:
+        return split_columns(spec.split, schema) | signature.wanted()
+
+    def dataset(name: str, number: int | None) -> StoredDataset:
+        found = fetched["dataset"]
+        return dataset_of(found["version"], found["manifest"], lambda: nullcontext(Path(found["path"])))
+
     try:
-        version = store.datasets.get(data.dataset, data.version or 0)
-        path = store.datasets.path(version, DATA)
-    except NotFound:
-        raise AttemptFailed("dataset_deleted", f"the data set {shown(data.dataset)} was deleted") from None
-    except Corrupt as error:
-        raise AttemptFailed("invalid_data", f"{error} Upload the data set again.") from error
-    schema = Schema.model_validate(version.manifest["schema"])
-    wanted = split_columns(spec.split, schema) | signature.wanted()
-    about = {"digest": version.manifest["digest"], "dataset": data.dataset, "version": version.number}
-    try:
-        return read(path, version.manifest["media_type"], schema, wanted, scratch), about
+        return spec.data.load(columns, dataset, scratch)
     except InvalidData as error:
-        if isinstance(error.__cause__, OSError):  # it was read at its upload: what is wrong is not the data
+        if isinstance(error.__cause__, OSError):  # the file was read when it was uploaded: the data are not at fault
             raise Unavailable(str(error)) from error
         raise
 
 
-def _initial(store: Store, spec: TrainingSpec) -> Model | None:
-    if spec.initial is None:
-        return None
-    name, _, reference = spec.initial.partition("@")
+def _initial(found: Input) -> Model:
     try:
-        return open_model(store, store.resolve(name, reference))[0]
-    except NotFound:
-        raise AttemptFailed("invalid_data", f"{spec.initial}, which this training starts from, was deleted") from None
+        return open_files(found["name"], found["version"], found["manifest"], Path(found["path"]))[0]
     except Corrupt as error:
-        raise AttemptFailed("invalid_data", f"this training starts from {spec.initial}. {error}") from error
+        reference = f"{found['name']}@{found['version']}"
+        raise AttemptFailed("invalid_data", f"this training starts from {reference}. {error}") from error
 
 
-def _write(folder: Path, learned: Learned, history: History) -> dict[str, Path]:
+def _write(folder: Path, learned: TrainingResult, history: History) -> dict[str, Path]:
     files = {name: folder / name for name in (STATE_DICT, POINTS, HISTORY)}
     save(learned.model, files[STATE_DICT])
     files[POINTS].write_text(learned.points.model_dump_json())
@@ -190,7 +160,7 @@ def _write(folder: Path, learned: Learned, history: History) -> dict[str, Path]:
     return files
 
 
-def _manifest(spec: TrainingSpec, learned: Learned) -> dict[str, Any]:
+def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
     digests = learned.split.digests()
     return {
         "format": 1,

@@ -1,18 +1,19 @@
-"""What may be surprising about a training, said before it begins."""
+"""Warnings about a training, before it begins."""
 
 from collections.abc import Iterator
 
 from service.workflow.data.schema import Column, Schema
-from service.workflow.encode import MOST_CATEGORIES
+from service.workflow.data.types.category import MOST_CATEGORIES
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.resolve import Resolved, about_numbers
 from service.workflow.spec_base import shown
 
 MANY_CLASSES = 30
-NAMED = 3  # classes that are named
+NAMED = 3  # classes that a warning lists
 
 
 def warnings(found: Resolved, schema: Schema) -> list[str]:
-    """One sentence for each surprise, with what can be done."""
+    """One sentence for each warning, with what can be done about it."""
     return [*_of_the_split(found), *_of_targets(found, schema), *_of_features(found, schema)]
 
 
@@ -20,7 +21,7 @@ def _of_the_split(found: Resolved) -> Iterator[str]:
     spec, rows = found.spec, found.rows
     if not rows["test"] and not rows["validation"]:
         yield "there is no test and no validation part: the metrics are those of the rows it learned from"
-    if spec.split is not None and spec.split.group is not None:
+    if spec.split.group is not None:
         yield "whole groups go to one part: the rows of each part are about so many"
     if spec.training.max_seconds is not None:
         yield "with max_seconds the same spec need not give the same bits: it stops by the clock"
@@ -44,7 +45,7 @@ def _of_classes(column: Column) -> Iterator[str]:
         return
     if numbers := about_numbers(column):
         yield f"{name} is taken for {len(values)} classes{numbers}"
-    elif column.type == "number" and len(values) > 2:
+    elif COLUMN_TYPES[column.type].numeric and len(values) > 2:
         yield f"the {len(values)} whole numbers of {name} are taken for classes; if it is a quantity, set data.task to regression"
     single = [value for value, count in zip(values, counts, strict=True) if count == 1]
     if single:
@@ -58,10 +59,10 @@ def _of_classes(column: Column) -> Iterator[str]:
 def _of_features(found: Resolved, schema: Schema) -> Iterator[str]:
     for each in found.signature.inputs:
         column = schema.column(each.name)
-        if each.type == "category" and column is not None and _has_many(column):
+        if COLUMN_TYPES[each.type].categorical and column is not None and _has_many(column):
             text = f"{each.name!r} has more than {MOST_CATEGORIES} different values, and only the most frequent are told apart"
             yield f"{text}; leave it out of `features` if it only names the rows"
-    if any(each.type == "category" for each in found.signature.inputs):
+    if any(COLUMN_TYPES[each.type].categorical for each in found.signature.inputs):
         yield "the parameters are those of all categories in the data; training rows without some give fewer"
 
 

@@ -1,70 +1,58 @@
-"""The examples of a part, and the batches of each epoch."""
+"""The batches of each epoch."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 import torch
 from torch import Tensor
 
+from service.workflow.examples import Examples
 from service.workflow.state import State
-from service.workflow.training import TrainingSettings
+from service.workflow.training import ResolvedSettings
 
 Batch = tuple[Tensor, Tensor]
 
 
-@dataclass(frozen=True)
-class Examples:
-    """Encoded features [n, d] and encoded targets, resident in the memory of the device."""
+class TrainingBatches:
+    """The batches of each epoch in turn: all rows in one, or batches of rows shuffled anew by a generator of its own."""
 
-    features: Tensor
-    targets: Tensor
-
-    def __len__(self) -> int:
-        return self.features.shape[0]
-
-
-class Batches:
-    """The batches of one epoch after the other: the whole part at once, or shuffled anew by a generator of their own."""
-
-    def __init__(self, examples: Examples, settings: TrainingSettings) -> None:
+    def __init__(self, examples: Examples, settings: ResolvedSettings) -> None:
         self._examples = examples
         size = settings.batch_size
-        whole = size is None or size == "full" or size >= len(examples)
-        self._size = None if whole else size
-        self._together = settings.accumulation_steps
+        self._size = None if size == "full" or size >= len(examples) else size
+        self._accumulated = settings.accumulation_steps
         self._generator = torch.Generator().manual_seed(settings.seed)
-        self._before = self._generator.get_state() if self._size else None  # the generator, before the last shuffle
+        self._before_shuffle = self._generator.get_state() if self._size else None
 
     def next_epoch(self, skipped: int = 0) -> Iterator[tuple[Batch, ...]]:
-        """The batches of the next epoch, in groups that make a step each; so many steps are skipped."""
-        return self._grouped(self._shuffled(skipped * self._together))
+        """The batches of the next epoch, in one group a step. The first `skipped` steps are left out."""
+        return self._grouped(self._shuffled(skipped * self._accumulated))
 
     def _shuffled(self, skipped: int) -> Iterator[Batch]:
         examples = self._examples
-        if not isinstance(self._size, int):
+        if self._size is None:
             return iter(((examples.features, examples.targets),)[skipped:])
-        self._before = self._generator.get_state()
+        self._before_shuffle = self._generator.get_state()
         order = torch.randperm(len(examples), generator=self._generator).to(examples.features.device)
         cuts = _cut(order, self._size)[skipped:]
         return ((examples.features[rows], examples.targets[rows]) for rows in cuts)
 
     def _grouped(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, ...]]:
-        size = self._together
+        size = self._accumulated
         return zip(batches, strict=True) if size == 1 else iter(lambda: tuple(islice(batches, size)), ())
 
     def state(self) -> State:
-        """Where the generator was before it shuffled the epoch under way."""
-        return {"generator": self._before}
+        """The generator's state before it shuffled the current epoch."""
+        return {"generator": self._before_shuffle}
 
     def load(self, state: State) -> None:
-        """Goes back to where another was when it shuffled the epoch that was under way, which comes next again."""
+        """Restores a state; the epoch that was current then comes next."""
         if state["generator"] is not None:
             self._generator.set_state(state["generator"])
 
 
 def _cut(order: Tensor, size: int) -> list[Tensor]:
-    """Batches of so many rows. A last row alone joins the batch before: BatchNorm cannot learn from one row."""
+    """Batches of `size` rows. A single last row joins the batch before it: BatchNorm cannot learn from one row."""
     cuts = list(order.split(size))
     if len(cuts) > 1 and len(cuts[-1]) == 1:
         cuts[-2:] = [torch.cat(cuts[-2:])]

@@ -1,4 +1,4 @@
-"""On what a training runs, and how exactly it can be repeated."""
+"""The device of a training, and whether it is deterministic."""
 
 import os
 
@@ -8,10 +8,10 @@ from service.workflow.errors import InvalidData
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of that name; `auto` takes a CUDA device when there is one.
+    """The device of that name; `auto` is CUDA where it is available, else the CPU.
 
     Raises:
-        InvalidData: there is no such device here.
+        InvalidData: there is no such device.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -21,9 +21,9 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def make_deterministic(wanted: bool) -> None:
-    """The same bits from the same spec, data and number of threads, for this whole process."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS wants for it, read when CUDA starts
-    # As torch.use_deterministic_algorithms, which loads all of torch.compile to tell it, too.
-    torch.set_deterministic_debug_mode("error" if wanted else "default")
+def make_deterministic(deterministic: bool) -> None:
+    """Sets whether this process gives the same bits for the same spec, data and number of threads."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS requires it when CUDA starts
+    # Like torch.use_deterministic_algorithms, which also imports torch.compile.
+    torch.set_deterministic_debug_mode("error" if deterministic else "default")
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

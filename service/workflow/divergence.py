@@ -1,4 +1,4 @@
-"""A training whose numbers have left their range: how that is found, and how it is said."""
+"""Detects a training whose numbers become NaN or infinite."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from service.workflow.errors import TrainingDiverged
 from service.workflow.learner import Learner
 
 ADVICE = "a smaller learning rate, or normalized data, may help"
-TOO_LARGE = "without overflow"  # torch's own word for a number that is beyond its type
+TOO_LARGE = "without overflow"  # in torch's message for a number that is too large for its type
 
 
 def check_finite(epoch: int, losses: Mapping[str, float]) -> None:
@@ -22,12 +22,8 @@ def check_finite(epoch: int, losses: Mapping[str, float]) -> None:
 
 @contextmanager
 def divergence(learner: Learner, epoch: int) -> Iterator[None]:
-    """Around a part of an epoch: optimizers and schedulers calculate with numbers of Python, which raises where a tensor
-    would become infinite, and a plug-in's layer may refuse a NaN.
-
-    Raises:
-        TrainingDiverged: in place of an error that comes from that.
-    """
+    """Raises TrainingDiverged in place of an error that comes from NaN or infinite numbers: optimizers and schedulers calculate
+    with Python's numbers, which raise where a tensor would become infinite, and a plug-in's layer may refuse NaN."""
     try:
         yield
     except (ArithmeticError, LookupError, RuntimeError, ValueError) as error:
@@ -41,7 +37,7 @@ def divergence(learner: Learner, epoch: int) -> Iterator[None]:
 
 
 def _of_torch(error: Exception) -> bool:
-    """Whether it was raised in torch's optimizers and schedulers, and not in a plug-in's code."""
+    """Whether it was raised in torch.optim rather than in a plug-in."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -1,4 +1,4 @@
-"""Early stopping: the best weights, and how long better ones have been waited for."""
+"""Early stopping: keeps the best weights, and ends a training when they no longer improve."""
 
 import math
 
@@ -8,8 +8,8 @@ from service.workflow.state import State
 from service.workflow.training import EarlyStopping
 
 
-class Watch:
-    """Remembers the best weights, and says when waiting for better ones has been long enough."""
+class EarlyStopper:
+    """Keeps the best weights, and counts the epochs without better ones."""
 
     def __init__(self, settings: EarlyStopping | None) -> None:
         self._settings = settings
@@ -18,7 +18,7 @@ class Watch:
         self._weights: dict[str, Tensor] | None = None
 
     def ends(self, losses: dict[str, float], judged: nn.Module) -> bool:
-        """To be asked after each epoch."""
+        """Whether the training ends here. Call it once after each epoch, with its losses and the evaluated network."""
         if self._settings is None:
             return False
         value = losses.get(self._settings.monitor, losses["train_loss"])
@@ -30,14 +30,14 @@ class Watch:
         return self._waited >= self._settings.patience
 
     def restore_best(self, network: nn.Module) -> None:
-        """Goes back to the best weights, if there were any."""
+        """Loads the best weights, if there are any."""
         if self._weights is not None:
             network.load_state_dict(self._weights)
 
     def state(self) -> State:
-        """What `load` takes; the weights are not copied."""
+        """What `load` takes. The weights are not copied."""
         return {"best": self._best, "waited": self._waited, "weights": self._weights}
 
     def load(self, state: State) -> None:
-        """Goes back to where a watch once was."""
+        """Restores a state."""
         self._best, self._waited, self._weights = state["best"], state["waited"], state["weights"]

@@ -1,7 +1,7 @@
-"""From the columns of a table to the tensors that a model takes, the same for training and for predictions.
+"""Turns the columns of a table into the raw features [n, w] that a model takes, for training and for predictions.
 
-A raw tensor has slots of float32, or of float64 if a feature needs it: one for a number, a boolean (0, 1) or a category (0
-for one that the model does not know, else its position from 1), several for a time; NaN where a value is missing.
+The columns of the raw features are float32, or float64 if an input needs it, with NaN for missing values. The type of each
+input says how many of them stand for it, and how a value is encoded.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,60 +10,63 @@ from typing import Any
 import numpy as np
 import torch
 
-from service.workflow.data.schema import Scalar
 from service.workflow.data.table import Numbers, Table, Texts
 from service.workflow.data.types.category import as_text
-from service.workflow.data.types.kinds import KINDS
+from service.workflow.data.types.names import Scalar
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import InvalidData
 from service.workflow.signature import Input, Output
 from service.workflow.spec_base import nearest, shown
 
-MOST_CATEGORIES = 256  # of one feature; rarer ones count as unknown
-LONGEST_CATEGORY = 1000  # characters; what is longer counts as unknown, so that a model's signature stays small
 
-
-def slots(inputs: Sequence[Input]) -> int:
-    """How many slots a raw row has."""
-    return sum(KINDS[each.type].slots for each in inputs)
+def raw_width(inputs: Sequence[Input]) -> int:
+    """The number of columns w of the raw features."""
+    return sum(COLUMN_TYPES[each.type].raw_columns for each in inputs)
 
 
 def raw_dtype(inputs: Sequence[Input]) -> "np.dtype[Any]":
-    """Of a raw tensor: float64 if one of the inputs needs it, else float32."""
+    """The type of the raw features: float64 if one of the inputs needs it, else float32."""
     return np.dtype(np.float64 if any(each.dtype is not None for each in inputs) else np.float32)
 
 
 def answers_dtype(outputs: Sequence[Output]) -> "np.dtype[Any]":
-    """Of a model's answers: float64 if one of the outputs needs it, else float32."""
+    """The type of a model's answers: float64 if one of the outputs needs it, else float32."""
     return np.dtype(np.float64 if any(each.dtype is not None for each in outputs) else np.float32)
 
 
-def fit_categories(inputs: Sequence[Input], table: Table, train: torch.Tensor) -> list[Input]:
-    """The inputs with the categories that the model will tell apart: those of the training rows, the most frequent ones
-    when there are too many."""
-    return [_fit(each, table.columns[each.name], train) for each in inputs]
+def fit_inputs(inputs: Sequence[Input], table: Table, train: torch.Tensor) -> list[Input]:
+    """The inputs with what is learned from the rows at the positions `train`, such as categories."""
+    rows = table.rows(train.numpy())
+    fitted = [COLUMN_TYPES[each.type].fitted_fields(rows.columns[each.name]) for each in inputs]
+    return [each.model_copy(update=fields) if fields else each for each, fields in zip(inputs, fitted, strict=True)]
 
 
 def raw_features(inputs: Sequence[Input], columns: Mapping[str, Numbers | Texts]) -> torch.Tensor:
-    """The features [n, slots], of their `raw_dtype`."""
-    parts = [part for each in inputs for part in KINDS[each.type].encode(columns[each.name], each.categories)]
+    """The raw features [n, w] of columns by name, of type `raw_dtype`."""
+    parts = [part for each in inputs for part in COLUMN_TYPES[each.type].encode(columns[each.name], each.categories)]
     made = np.empty((len(parts[0]), len(parts)), raw_dtype(inputs))
     for at, part in enumerate(parts):
         made[:, at] = part
     return torch.from_numpy(made)
 
 
+def blank_row(inputs: Sequence[Input]) -> torch.Tensor:
+    """The raw features of one row, all zeros."""
+    return torch.from_numpy(np.zeros((1, raw_width(inputs)), raw_dtype(inputs)))
+
+
 def unknown_categories(inputs: Sequence[Input], raw: torch.Tensor) -> int:
-    """How many values of a raw tensor are categories that the model does not know."""
+    """The number of values in raw features [n, w] that are categories unknown to the model."""
     start, count, values = 0, 0, raw.numpy()
     for each in inputs:
-        if each.type == "category":
+        if COLUMN_TYPES[each.type].categorical:
             count += int(np.count_nonzero(values[:, start] == 0))
-        start += slots([each])
+        start += raw_width([each])
     return count
 
 
 def with_targets(outputs: Sequence[Output], table: Table) -> Table:
-    """The rows in which no target is missing: from the others there is nothing to learn."""
+    """The rows in which no target is missing."""
     there = np.ones(len(table), bool)
     for each in outputs:
         column = table.columns[each.name]
@@ -72,26 +75,12 @@ def with_targets(outputs: Sequence[Output], table: Table) -> Table:
 
 
 def raw_targets(outputs: Sequence[Output], table: Table) -> torch.Tensor:
-    """The targets as float64 [n, outputs]: numbers as they are, classes as their position among the sorted classes.
+    """The targets as float64 [n, outputs]: numbers, or positions among the sorted classes.
 
     Raises:
-        InvalidData: a target is missing, not finite, or of no known class; the row is named.
+        InvalidData: a target is missing, not finite, or not a known class; the row is named.
     """
     return torch.from_numpy(np.stack([_target(each, table.columns[each.name]) for each in outputs], axis=1))
-
-
-def _fit(each: Input, column: Numbers | Texts, train: torch.Tensor) -> Input:
-    if not isinstance(column, Texts):
-        return each
-    codes = column.codes[train.numpy()]
-    counts = np.bincount(codes[codes >= 0], minlength=len(column.values))
-    seen = [
-        (-int(count), text)
-        for count, text in zip(counts, column.values, strict=True)
-        if count and len(text) <= LONGEST_CATEGORY
-    ]
-    kept = sorted(text for _, text in sorted(seen)[:MOST_CATEGORIES])
-    return each.model_copy(update={"categories": kept})
 
 
 def _target(output: Output, column: Numbers | Texts) -> Numbers:
@@ -106,18 +95,19 @@ def _target(output: Output, column: Numbers | Texts) -> Numbers:
     if not np.isfinite(found).all():
         row = int(np.flatnonzero(~np.isfinite(found))[0])
         at = f"the target {shown(output.name)}, row {row + 1} of those with a target"
-        raise InvalidData(f"{at}: {_what(output, column, row)}")
+        raise InvalidData(f"{at}: {_why_invalid(output, column, row)}")
     return found
 
 
 def _class_positions(output: Output, values: Sequence[Scalar | None]) -> Numbers:
-    """By equality; texts by what JSON writes for a class: whole numbers are read as texts where floats would merge them."""
+    """The position of each value among the classes, also of texts that JSON writes for a class: large whole numbers are read as
+    texts, because floats would merge them."""
     positions: dict[Scalar, int] = {value: position for position, value in enumerate(output.classes or [])}
     positions |= {as_text(value): position for value, position in positions.items()}
     return np.array([np.nan if value is None else positions.get(value, np.nan) for value in values], dtype=np.float64)
 
 
-def _what(output: Output, column: Numbers | Texts, row: int) -> str:
+def _why_invalid(output: Output, column: Numbers | Texts, row: int) -> str:
     missing = column.codes[row] < 0 if isinstance(column, Texts) else np.isnan(column[row])
     if missing:
         return "its value is missing; expected one in every row that is learned from"

@@ -1,18 +1,18 @@
-"""What can go wrong in the workflow. The docstring of each class is its default message."""
+"""The errors of the workflow. The docstring of each class is its default message."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong: an RFC 6901 pointer to it, and what would be right."""
+    """One fault of a document: an RFC 6901 pointer to it, and what would be right."""
 
     pointer: str
     message: str
 
 
 def step(name: object) -> str:
-    """A name, or a position, as one step of an RFC 6901 pointer, the slash before it included."""
+    """A name or a position as one step of an RFC 6901 pointer, with its slash."""
     return "/" + str(name).replace("~", "~0").replace("/", "~1")
 
 
@@ -29,6 +29,15 @@ class InvalidSpec(WorkflowError):
     def __init__(self, *faults: Fault) -> None:
         super().__init__("; ".join(f"{fault.pointer}: {fault.message}" for fault in faults))
         self.faults = faults
+
+
+class InvalidPlugin(WorkflowError):
+    """An installed kind of model cannot be used."""
+
+
+def invalid(pointer: str, message: str) -> InvalidSpec:
+    """An InvalidSpec with one fault."""
+    return InvalidSpec(Fault(pointer, message))
 
 
 class InvalidInstances(WorkflowError):

@@ -1,4 +1,4 @@
-"""Step 8, evaluate: metrics of each part, those of classes by torchmetrics, and a baseline's beside them."""
+"""Step 8, evaluate: metrics of each part and of a baseline. Those of classes are from torchmetrics."""
 
 import math
 import warnings
@@ -18,17 +18,21 @@ MOST_CLASSES_CONFUSED = 100
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The metrics of each part that has rows, and of the `baseline`; and for classes how often each (row) was taken for
-    each (column)."""
+    """The metrics of each part with rows and of the `baseline`; for classes the confusion matrix of each part: true classes
+    in rows, predicted ones in columns."""
 
     metrics: dict[str, Metrics]
     confusion: dict[str, list[list[int]]]
 
 
 def evaluate(signature: Signature, answers: Tensor, targets: Tensor, parts: Split) -> Evaluation:
-    """How good the answers are: [n, t] numbers in the target's units, or probabilities [n, classes] or [n, labels],
-    against the truth [n, t] (positions for classes). What is not defined (an R² of one row, say) is None. The baseline is
-    judged on the last part that has rows."""
+    """The metrics of a model's answers. A metric that is not defined, such as R² of one row, is None. The baseline is evaluated
+    on the last part with rows.
+
+    Args:
+        answers: numbers [n, t] in the target's units, or probabilities [n, classes] or [n, labels].
+        targets: the true values [n, t]; for classes their positions.
+    """
     made: dict[str, Metrics] = {}
     confusion: dict[str, list[list[int]]] = {}
     for name in PARTS:
@@ -43,7 +47,7 @@ def evaluate(signature: Signature, answers: Tensor, targets: Tensor, parts: Spli
 
 
 def _baseline(signature: Signature, train: Tensor, rows: int) -> Tensor:
-    """The answers of who has only seen the training targets [n, t]: their mean, or how often each class comes."""
+    """Answers without a model: the mean of the training targets [n, t], or the frequency of each class."""
     if not signature.classifies:
         return _mean(train).expand(rows, -1)
     shares = torch.bincount(train[:, 0].long(), minlength=len(signature.classes)).to(torch.float64) / len(train)
@@ -52,7 +56,7 @@ def _baseline(signature: Signature, train: Tensor, rows: int) -> Tensor:
 
 def _metrics(signature: Signature, answers: Tensor, truth: Tensor) -> Metrics:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torchmetrics warns where we answer None
+        warnings.simplefilter("ignore")  # torchmetrics warns about undefined metrics
         match signature.task:
             case Task.REGRESSION:
                 made = _regression(answers, truth)
@@ -64,8 +68,8 @@ def _metrics(signature: Signature, answers: Tensor, truth: Tensor) -> Metrics:
 
 
 def _regression(answers: Tensor, truth: Tensor) -> dict[str, float]:
-    """By their definitions, in float64 and at any scale. torchmetrics adds a constant to R² where the truth hardly varies
-    (https://github.com/Lightning-AI/torchmetrics/issues/3077)."""
+    """R², MAE and RMSE in float64, for targets of any scale. Not by torchmetrics, which adds a constant to R² where the truth
+    hardly varies (https://github.com/Lightning-AI/torchmetrics/issues/3077)."""
     answers, truth = answers.to(torch.float64).contiguous(), truth.to(torch.float64).contiguous()
     errors = answers - truth
     unit = power_of_two(errors.abs().amax())
@@ -77,22 +81,22 @@ def _regression(answers: Tensor, truth: Tensor) -> dict[str, float]:
 
 
 def _r2(errors: Tensor, of_the_mean: Tensor, truth: Tensor) -> float:
-    """1 - the squared errors / those of the mean: its mean over the targets [n, t]; NaN where a target does not vary."""
+    """1 - squared errors / squared errors of the mean, averaged over the targets [n, t]; NaN where a target is constant."""
     if not bool((truth.amax(dim=0) > truth.amin(dim=0)).all()):
         return math.nan
     unit = power_of_two(of_the_mean.abs().amax(dim=0))
-    left, all_of_it = ((each / unit).square().sum(dim=0) for each in (errors, of_the_mean))
-    return (1 - left / all_of_it).mean().item()
+    residual, total = ((each / unit).square().sum(dim=0) for each in (errors, of_the_mean))
+    return (1 - residual / total).mean().item()
 
 
 def _mean(values: Tensor) -> Tensor:
-    """Of each column [n, d], whose sum may be beyond a float64."""
+    """The mean of each column [n, d], whose sum may overflow a float64."""
     unit = power_of_two(values.abs().amax(dim=0))
     return (values / unit).mean(dim=0) * unit
 
 
 def _classes(probabilities: Tensor, truth: Tensor) -> dict[str, float]:
-    """Balanced accuracy, F1 and AUROC are means over the classes that are present."""
+    """Metrics of classes. Balanced accuracy, F1 and AUROC are means over the classes that are present."""
     from torchmetrics.functional import classification as scores
 
     count = probabilities.shape[1]
@@ -114,7 +118,7 @@ def _classes(probabilities: Tensor, truth: Tensor) -> dict[str, float]:
 
 
 def _labels(probabilities: Tensor, truth: Tensor) -> dict[str, float]:
-    """Means over the labels; AUROC over those that hold for some rows and not for others."""
+    """Metrics of labels: means over the labels, for AUROC over those that are not constant."""
     from torchmetrics.functional import classification as scores
 
     count = truth.shape[1]

@@ -1,7 +1,6 @@
-"""What a forward costs for each of its rows, in memory and in work: measured, not told by the parameters, for a layer may make
-much of little.
+"""The memory and work of a forward pass for each row: measured, because a layer with few parameters may compute much.
 
-Where possible on the meta device: its tensors have shapes and no memory, so nothing is as large as it would be.
+Where possible it is measured on the meta device, whose tensors have shapes and no memory.
 """
 
 import functools
@@ -17,55 +16,55 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
-ROWS = 2  # that are measured: some layers do not take one
+from service.workflow.models.input_shapes import InputShapes
+
+ROWS = 2  # that are measured: some layers do not accept one
 aten = torch.ops.aten
-# What products and pointwise operations make on the meta device is said here: torch's own way there imports a library for
-# symbols, which takes a second that the first prediction after a start would wait for. The tensors that are multiplied are the
-# last two.
+# The results of products and pointwise operations on the meta device are computed here: torch's own implementation imports
+# sympy, which would add a second to the first prediction after a start. The last two tensors of a product are multiplied.
 PRODUCTS = {aten.mm.default, aten.addmm.default, aten.bmm.default, aten.baddbmm.default}
-TRUTHS = {"eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "logical_and", "logical_or", "logical_not"}
+BOOLEAN_RESULTS = {"eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "logical_and", "logical_or", "logical_not"}
 
 
 @dataclass(frozen=True)
 class ForwardCost:
-    """Of one row: the most bytes that what is computed takes at once, without what is given and the parameters; and the
-    multiplications with an addition, and the numbers that are made. Of a chain of `Linear` that is about as many as it has
-    parameters."""
+    """The cost of one row: `bytes` is the peak memory of intermediate results, without inputs and parameters; `work` the number
+    of multiply-adds and of computed values. For a chain of `Linear`, `work` is about its number of parameters."""
 
     bytes: int
     work: int
 
 
-def measure(network: nn.Module, width: int) -> ForwardCost:
-    """The cost of rows [n, width]. The network must be ready to predict, and is as it was afterwards.
+def measure(network: nn.Module, inputs: InputShapes) -> ForwardCost:
+    """The cost of a row of these inputs. The network must be in evaluation mode; it is not changed.
 
-    What cannot run on the meta device, as a plug-in's own code may not, is measured on rows of zeros; where that fails, too,
-    the parameters are counted.
+    A network that cannot run on the meta device, such as a plug-in's, is measured on rows of zeros. If that fails too, its
+    parameters are counted.
     """
     tensors = {name: each for named in (network.named_parameters(), network.named_buffers()) for name, each in named}
     on_meta = {name: each.to("meta") for name, each in tensors.items()}
     try:
-        return _measured(lambda rows: torch.func.functional_call(network, on_meta, (rows,)), width, "meta", on_meta)
-    except Exception:  # whatever it may meet in there
+        return _measured(lambda rows: torch.func.functional_call(network, on_meta, (rows,)), inputs, "meta", on_meta)
+    except Exception:
         try:
-            return _measured(network, width, "cpu", tensors)
+            return _measured(network, inputs, "cpu", tensors)
         except Exception:
             numbers = sum(each.numel() for each in tensors.values())
             return ForwardCost(4 * numbers, numbers)
 
 
 def _measured(
-    forward: Callable[[torch.Tensor], object], width: int, device: str, own: dict[str, torch.Tensor]
+    forward: Callable[[torch.Tensor], object], inputs: InputShapes, device: str, own: dict[str, torch.Tensor]
 ) -> ForwardCost:
-    rows = torch.zeros(ROWS, width, device=device)
-    # In inference mode some layers would come whole, and not as the steps that can be counted.
+    rows = torch.zeros(ROWS, *inputs.shape, device=device)
+    # In inference mode some layers run as one operation, which cannot be counted.
     with torch.no_grad(), _Counted([rows, *own.values()]) as counted:
         forward(rows)
     return ForwardCost(-(-counted.most // ROWS), -(-counted.work // ROWS))
 
 
 class _Counted(TorchDispatchMode):
-    """Counts what each operation makes, for as long as anybody holds it."""
+    """Counts the results of operations, and the memory of those that are still referenced."""
 
     def __init__(self, given: list[torch.Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -77,10 +76,10 @@ class _Counted(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        return False  # to skip what is never there would import it
+        return False  # True would import torch._dynamo
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Runs an operation, and looks at what it makes."""
+        """Runs an operation and counts its results."""
         made = _without_symbols(func, args, kwargs or {})
         if (count := flop_registry.get(func._overloadpacket)) is not None:
             self.work += count(*args, **(kwargs or {}), out_val=made) // 2
@@ -107,7 +106,7 @@ class _Counted(TorchDispatchMode):
 
 
 def _without_symbols(func: Any, args: Any, kwargs: Any) -> Any:
-    """What the operation makes."""
+    """The result of an operation, computed without sympy where possible."""
     given = [each for each in args if isinstance(each, torch.Tensor)]
     if not given or not all(each.is_meta for each in given):
         return func(*args, **kwargs)
@@ -118,7 +117,9 @@ def _without_symbols(func: Any, args: Any, kwargs: Any) -> Any:
     name = func._schema.name.removeprefix("aten::")
     if name.endswith("_"):
         return given[0]
-    dtype = torch.bool if name in TRUTHS else functools.reduce(torch.promote_types, [each.dtype for each in given])
+    dtype = (
+        torch.bool if name in BOOLEAN_RESULTS else functools.reduce(torch.promote_types, [each.dtype for each in given])
+    )
     return given[0].new_empty(np.broadcast_shapes(*[each.shape for each in given]), dtype=dtype)
 
 

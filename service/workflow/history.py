@@ -1,4 +1,4 @@
-"""The losses of a training's epochs, thinned so that they stay few however many epochs there are."""
+"""The losses of a training's epochs, thinned to a bounded number."""
 
 from collections.abc import Iterator
 
@@ -6,22 +6,22 @@ import torch
 
 from service.workflow.state import State
 
-MOST = 9_999  # epochs kept, and the last beside them
+MOST = 9_999  # epochs kept, besides the last one
 
 
 class History:
-    """Keeps every epoch, from the first on; and whenever there are too many, every second of those it keeps. What is kept
-    depends on how many epochs there were, and on nothing else."""
+    """Keeps every epoch until there are too many, then every second one, and so on. Which epochs are kept depends only on
+    the number of epochs."""
 
     def __init__(self, most: int = MOST) -> None:
-        self.epochs = 0  # that have ended
+        self.epochs = 0  # the number of the last epoch
         self._most = most
         self._stride = 1
         self._kept: dict[str, list[float]] = {"epoch": []}
         self._last: dict[str, float] = {}
 
     def add(self, epoch: int, losses: dict[str, float]) -> None:
-        """Notes the losses of an epoch, the one after the last that was noted."""
+        """Adds the losses of the next epoch."""
         self.epochs, self._last = epoch, {"epoch": epoch, **losses}
         if (epoch - 1) % self._stride == 0:
             for name, value in self._last.items():
@@ -31,7 +31,7 @@ class History:
                 self._kept = {name: values[::2] for name, values in self._kept.items()}
 
     def series(self, most: int = MOST) -> dict[str, list[float]]:
-        """The epochs and each of their losses, from the first to the last epoch; so many, and the last, at most."""
+        """The epochs and their losses, by name: at most `most` epochs from the first on, and the last one."""
         step = 1
         while len(self._kept["epoch"][::step]) > most:
             step *= 2
@@ -41,7 +41,7 @@ class History:
         return {name: [*values, self._last[name]] for name, values in series.items()}
 
     def after(self, epoch: int) -> Iterator[tuple[int, dict[str, float]]]:
-        """The epochs that are kept from the one after this on, and their losses."""
+        """The kept epochs after this one, with their losses."""
         series = self.series()
         for place, number in enumerate(series["epoch"]):
             if number > epoch:
@@ -49,12 +49,12 @@ class History:
 
     def state(self) -> State:
         """What `load` takes."""
-        # As tensors they are written faster than as JSON, and to the bit.
+        # Tensors are written faster than JSON, and exactly.
         kept = {name: torch.tensor(values, dtype=torch.float64) for name, values in self._kept.items()}
         return {"epochs": self.epochs, "stride": self._stride, "kept": kept, "last": dict(self._last)}
 
     def load(self, state: State) -> None:
-        """Goes back to where a history once was."""
+        """Restores a state."""
         self.epochs, self._stride, self._last = state["epochs"], state["stride"], dict(state["last"])
         self._kept = {name: values.tolist() for name, values in state["kept"].items()}
         self._kept["epoch"] = [int(each) for each in self._kept["epoch"]]

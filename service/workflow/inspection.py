@@ -9,7 +9,7 @@ from service.workflow.model import Model
 
 
 def parameters(model: Model, tensors: Mapping[str, torch.Tensor]) -> dict[str, Any]:
-    """Every parameter with its shape and what its values are like (population standard deviation)."""
+    """Each parameter with its shape and the mean, (population) standard deviation, minimum and maximum of its values."""
     listed: list[dict[str, Any]] = [
         {
             "name": name,
@@ -38,5 +38,5 @@ def _statistics(tensor: torch.Tensor) -> dict[str, float | None]:
 
 
 def count(network: torch.nn.Module) -> int:
-    """How many numbers a network learns."""
+    """The number of trainable values of a network."""
     return sum(parameter.numel() for parameter in network.parameters())

@@ -1,4 +1,4 @@
-"""What a training changes: the network, and all that steers it."""
+"""What a training step changes: the network, its loss, optimizers and scheduler."""
 
 import inspect
 from collections.abc import Callable
@@ -6,25 +6,30 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from service.workflow.schedulers import Schedule
+from service.workflow import losses, optimizers
+from service.workflow.model import Model
+from service.workflow.schedulers import LearningRateSchedule
+from service.workflow.signature import Signature
+from service.workflow.spec import ResolvedSpec
 from service.workflow.state import State
-from service.workflow.training import TrainingSettings
+from service.workflow.training import ResolvedSettings
 
 
 @dataclass
 class Learner:
-    """The network, its loss, and what makes its steps."""
+    """The network, its loss, and what updates it."""
 
     network: nn.Module
     loss: nn.Module
-    sums: bool  # whether the loss is the sum over a batch's rows, not their mean
+    sums: bool  # whether the loss is the sum over a batch's rows rather than the mean
     optimizers: list[Optimizer]
-    schedule: Schedule
-    settings: TrainingSettings
+    schedule: LearningRateSchedule
+    settings: ResolvedSettings
     averaged: AveragedModel | None = None
     steps: list[Callable[[], Any]] = field(init=False)
     parameters: list[nn.Parameter] = field(init=False)
@@ -34,18 +39,18 @@ class Learner:
         if self.settings.ema is not None:
             average = get_ema_multi_avg_fn(self.settings.ema.decay)
             self.averaged = AveragedModel(self.network, multi_avg_fn=average, use_buffers=True)
-        # A scheduler counts the calls of `optimizer.step`, and so needs it as it is.
+        # A scheduler counts the calls of `optimizer.step`, so it needs the wrapped method.
         scheduled = bool(self.schedule.schedulers)
         self.steps = [each.step if scheduled else _bare_step(each) for each in self.optimizers]
 
     @property
     def judged(self) -> nn.Module:
-        """The network that is evaluated and kept: the averaged one, if there is an average."""
+        """The network that is evaluated and saved: the averaged one, if weights are averaged."""
         judged: nn.Module = self.network if self.averaged is None else self.averaged.module
         return judged
 
     def state(self) -> State:
-        """What `load` takes. Its tensors are the learner's own, and change with its next step."""
+        """What `load` takes. The tensors are not copied, and change with the next step."""
         return {
             "network": self.network.state_dict(),
             "averaged": None if self.averaged is None else self.averaged.state_dict(),
@@ -54,10 +59,10 @@ class Learner:
         }
 
     def load(self, state: State) -> None:
-        """Goes back to where another learner of the same spec was.
+        """Restores the state of a learner with the same spec.
 
         Raises:
-            KeyError, ValueError, TypeError, RuntimeError: it was not of the same spec.
+            KeyError, ValueError, TypeError, RuntimeError: it is of another spec.
         """
         self.network.load_state_dict(state["network"])
         if self.averaged is not None:
@@ -68,7 +73,20 @@ class Learner:
 
 
 def _bare_step(optimizer: Optimizer) -> Callable[[], Any]:
-    """The optimizer's step without the wrappers that profile it and look for hooks, which cost more than a small model's
-    step itself; to be called under `torch.no_grad`."""
-    step = inspect.unwrap(type(optimizer).step)
-    return partial(step, optimizer)
+    """The optimizer's step without torch's wrappers for profiling and hooks, which cost more than the step of a small model.
+    Call it under `torch.no_grad`."""
+    return partial(inspect.unwrap(type(optimizer).step), optimizer)
+
+
+def build_learner(spec: ResolvedSpec, signature: Signature, model: Model, device: torch.device) -> Learner:
+    """The learner of a model, whose network it moves to the device."""
+    network, loss, sums = model.network.to(device), losses.build(spec.loss, signature), losses.sums(spec.loss)
+    chosen = optimizers.build(spec.optimizer, network)
+    return Learner(
+        network=network,
+        loss=(losses.OfEachMember(loss, sums) if model.members > 1 else loss).to(device),
+        sums=sums,
+        optimizers=chosen,
+        schedule=LearningRateSchedule(spec.scheduler, chosen),
+        settings=spec.training,
+    )

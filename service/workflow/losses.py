@@ -1,4 +1,4 @@
-"""Step 7, the loss: the classes of torch.nn that a spec may name, and how each reads the model's output."""
+"""Step 7, the loss: the classes of torch.nn that a spec may name, and how each interprets the model's output."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,31 +10,31 @@ from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
 from service.workflow.data.types.category import as_text
-from service.workflow.errors import Fault, InvalidSpec, step
+from service.workflow.errors import invalid, step
 from service.workflow.signature import Signature
 from service.workflow.spec_base import COUNTED, nearest, shown
 from service.workflow.tasks import Task
-from service.workflow.torch_registry import Family, arguments_of
+from service.workflow.torch_registry import TorchRegistry, arguments_of
 
 
-class Output(Enum):
-    """What the numbers that leave a model mean."""
+class OutputKind(Enum):
+    """The meaning of a network's output."""
 
-    VALUE = auto()  # the target itself, in the trained scale
-    VALUE_AND_VARIANCE = auto()  # the target, and the softplus-inverse of its variance
-    RATE = auto()  # a Poisson rate, through a Softplus at the head
+    VALUE = auto()  # the target, in the trained scale
+    VALUE_AND_VARIANCE = auto()  # the target, and the inverse softplus of its variance
+    RATE = auto()  # a Poisson rate; the head is a Softplus
     LOG_RATE = auto()  # the logarithm of a Poisson rate
-    PROBABILITY = auto()  # of the second class or of each label, through a Sigmoid at the head
+    PROBABILITY = auto()  # of the second class or of each label; the head is a Sigmoid
     LOGIT = auto()  # of the second class or of each label
-    LOG_PROBABILITIES = auto()  # one for each class, through a LogSoftmax at the head
+    LOG_PROBABILITIES = auto()  # one for each class; the head is a LogSoftmax
     SCORES = auto()  # one for each class
 
 
 @dataclass(frozen=True)
 class Role:
-    """For which tasks a loss is made, and what it takes the model's output for."""
+    """How a loss interprets the network's output, and the tasks that it fits."""
 
-    output: Output
+    output: OutputKind
     tasks: frozenset[Task]
 
 
@@ -43,20 +43,20 @@ _YES_OR_NO = frozenset({Task.BINARY, Task.MULTILABEL})
 _CLASSES = frozenset({Task.BINARY, Task.MULTICLASS})
 
 ROLES = {
-    "L1Loss": Role(Output.VALUE, _NUMBERS),
-    "MSELoss": Role(Output.VALUE, _NUMBERS),
-    "HuberLoss": Role(Output.VALUE, _NUMBERS),
-    "SmoothL1Loss": Role(Output.VALUE, _NUMBERS),
-    "GaussianNLLLoss": Role(Output.VALUE_AND_VARIANCE, _NUMBERS),
-    "PoissonNLLLoss": Role(Output.LOG_RATE, _NUMBERS),
-    "BCELoss": Role(Output.PROBABILITY, _YES_OR_NO),
-    "BCEWithLogitsLoss": Role(Output.LOGIT, _YES_OR_NO),
-    "SoftMarginLoss": Role(Output.LOGIT, _YES_OR_NO),
-    "MultiLabelSoftMarginLoss": Role(Output.LOGIT, frozenset({Task.MULTILABEL})),
-    "MultiLabelMarginLoss": Role(Output.LOGIT, frozenset({Task.MULTILABEL})),
-    "CrossEntropyLoss": Role(Output.SCORES, _CLASSES),
-    "NLLLoss": Role(Output.LOG_PROBABILITIES, _CLASSES),
-    "MultiMarginLoss": Role(Output.SCORES, _CLASSES),
+    "L1Loss": Role(OutputKind.VALUE, _NUMBERS),
+    "MSELoss": Role(OutputKind.VALUE, _NUMBERS),
+    "HuberLoss": Role(OutputKind.VALUE, _NUMBERS),
+    "SmoothL1Loss": Role(OutputKind.VALUE, _NUMBERS),
+    "GaussianNLLLoss": Role(OutputKind.VALUE_AND_VARIANCE, _NUMBERS),
+    "PoissonNLLLoss": Role(OutputKind.LOG_RATE, _NUMBERS),
+    "BCELoss": Role(OutputKind.PROBABILITY, _YES_OR_NO),
+    "BCEWithLogitsLoss": Role(OutputKind.LOGIT, _YES_OR_NO),
+    "SoftMarginLoss": Role(OutputKind.LOGIT, _YES_OR_NO),
+    "MultiLabelSoftMarginLoss": Role(OutputKind.LOGIT, frozenset({Task.MULTILABEL})),
+    "MultiLabelMarginLoss": Role(OutputKind.LOGIT, frozenset({Task.MULTILABEL})),
+    "CrossEntropyLoss": Role(OutputKind.SCORES, _CLASSES),
+    "NLLLoss": Role(OutputKind.LOG_PROBABILITIES, _CLASSES),
+    "MultiMarginLoss": Role(OutputKind.SCORES, _CLASSES),
 }
 
 _PAIRS = "it compares pairs or triplets of examples, and a row of a table is one example"
@@ -74,7 +74,7 @@ REFUSED = {
 }
 
 WEIGHTS = ("weight", "pos_weight")
-LEAST_WEIGHT, MOST_WEIGHT = 1e-12, 1e12  # sums of products of which a float32 holds, and does not round to nothing
+LEAST_WEIGHT, MOST_WEIGHT = 1e-12, 1e12  # sums of products of these neither overflow nor vanish in float32
 Weights = Annotated[
     dict[str, Annotated[float, Field(ge=LEAST_WEIGHT, le=MOST_WEIGHT), COUNTED]] | None,
     Field(description="a weight for each class, or each label, by its name; 1 for those not named"),
@@ -82,13 +82,14 @@ Weights = Annotated[
 
 
 def _trial(cls: type, arguments: dict[str, Any]) -> None:
-    """Makes a loss and uses it: torch checks most arguments no sooner. Weights are left out, which hang on the classes."""
+    """Creates and calls a loss, because torch checks most arguments only then. Weights, which depend on the classes, are left
+    out."""
     made = cls(**{name: value for name, value in arguments.items() if name not in WEIGHTS})
     output = torch.full((2, 2), 0.5, requires_grad=True)
     match ROLES[cls.__name__].output:
-        case Output.VALUE_AND_VARIANCE:
+        case OutputKind.VALUE_AND_VARIANCE:
             value = WithVariance(made)(output, torch.ones(2, 1))
-        case Output.SCORES | Output.LOG_PROBABILITIES:
+        case OutputKind.SCORES | OutputKind.LOG_PROBABILITIES:
             value = made(output, torch.tensor([0, 1]))
         case _:
             labels = torch.tensor([[1, 0], [0, 1]])
@@ -96,7 +97,7 @@ def _trial(cls: type, arguments: dict[str, Any]) -> None:
     value.backward()
 
 
-FAMILY = Family(
+REGISTRY = TorchRegistry(
     "loss",
     {name: getattr(nn, name) for name in ROLES},
     refused=REFUSED,
@@ -105,10 +106,10 @@ FAMILY = Family(
         "reduction": Literal["mean", "sum"],
         "weight": Weights,
         "pos_weight": Weights,
-        "ignore_index": Literal[-100],  # no row is ignored: a target is never missing
+        "ignore_index": Literal[-100],  # no row is ignored, since no target is missing
     },
 )
-Loss = Annotated[Any, FAMILY]
+Loss = Annotated[BaseModel, REGISTRY]
 
 _DEFAULTS = {
     Task.REGRESSION: "MSELoss",
@@ -119,8 +120,8 @@ _DEFAULTS = {
 
 
 def default(task: Task) -> BaseModel:
-    """The loss of a spec that names none."""
-    return FAMILY.parse({"name": _DEFAULTS[task]})
+    """The loss of a spec without one."""
+    return REGISTRY.parse({"name": _DEFAULTS[task]})
 
 
 def name_of(loss: BaseModel) -> str:
@@ -128,43 +129,43 @@ def name_of(loss: BaseModel) -> str:
     return type(loss).__name__
 
 
-def output_of(loss: BaseModel) -> Output:
-    """What this loss takes the model's output for."""
+def output_of(loss: BaseModel) -> OutputKind:
+    """How this loss interprets the network's output."""
     if name_of(loss) == "PoissonNLLLoss" and not arguments_of(loss)["log_input"]:
-        return Output.RATE
+        return OutputKind.RATE
     return ROLES[name_of(loss)].output
 
 
 def fitting(task: Task) -> list[str]:
-    """The losses that are made for a task."""
+    """The losses that fit a task."""
     return [name for name, role in ROLES.items() if task in role.tasks]
 
 
-def width(output: Output, targets: int, classes: int) -> int:
-    """How many numbers leave the model for one row."""
-    if output in (Output.SCORES, Output.LOG_PROBABILITIES):
+def width(output: OutputKind, targets: int, classes: int) -> int:
+    """The number of outputs of the network."""
+    if output in (OutputKind.SCORES, OutputKind.LOG_PROBABILITIES):
         return classes
-    return 2 * targets if output is Output.VALUE_AND_VARIANCE else targets
+    return 2 * targets if output is OutputKind.VALUE_AND_VARIANCE else targets
 
 
-def head(output: Output) -> nn.Module | None:
-    """The module that must end the model so that its output is what the loss expects; None for none."""
+def head(output: OutputKind) -> nn.Module | None:
+    """The last module that the loss requires of the network, or None."""
     match output:
-        case Output.PROBABILITY:
+        case OutputKind.PROBABILITY:
             return nn.Sigmoid()
-        case Output.LOG_PROBABILITIES:
+        case OutputKind.LOG_PROBABILITIES:
             return nn.LogSoftmax(dim=1)
-        case Output.RATE:
+        case OutputKind.RATE:
             return nn.Softplus()
         case _:
             return None
 
 
 def check_weights(loss: BaseModel, signature: Signature) -> None:
-    """That weights are given for classes, or labels, that there are.
+    """Checks the names of the weights.
 
     Raises:
-        InvalidSpec: the name is none, or this loss weighs no classes of such a task.
+        InvalidSpec: there is no such class or label, or a loss for this task has no weights.
     """
     known = dict.fromkeys(_weighed(signature))
     for argument in WEIGHTS:
@@ -172,20 +173,19 @@ def check_weights(loss: BaseModel, signature: Signature) -> None:
         for name in weights:
             if name not in known:
                 what = "label" if signature.task is Task.MULTILABEL else "class"
-                raise InvalidSpec(
-                    Fault(f"/loss/{argument}{step(name)}", f"there is no {what} {shown(name)}; {nearest(name, known)}")
-                )
+                message = f"there is no {what} {shown(name)}; {nearest(name, known)}"
+                raise invalid(f"/loss/{argument}{step(name)}", message)
 
 
 def build(loss: BaseModel, signature: Signature) -> nn.Module:
-    """The loss as a module called with (output, target), the target as `encode_target` makes it."""
+    """The module for the loss of (output, target), with targets encoded by `encode_target`."""
     arguments = arguments_of(loss)
     known = _weighed(signature)
     given = {name: arguments.pop(name, None) for name in WEIGHTS}
     weights = {
         name: torch.tensor([each.get(text, 1.0) for text in known]) for name, each in given.items() if each is not None
     }
-    cls = FAMILY.classes[name_of(loss)]
+    cls = REGISTRY.classes[name_of(loss)]
     if cls is nn.BCELoss:
         cls = OfProbabilities
     if signature.task is Task.BINARY and cls in (OfProbabilities, nn.BCEWithLogitsLoss) and weights:
@@ -204,14 +204,14 @@ class OfEachMember(nn.Module):
         self.sums = sums
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        """The loss; of a plain network's output what it is anyway."""
+        """The loss. For a network that is no ensemble it is the inner loss."""
         members = len(output) // len(target)
         value: Tensor = self.loss(output, target if members == 1 else torch.cat([target] * members))
         return value / members if self.sums else value
 
 
 class OfProbabilities(nn.BCELoss):
-    """Torch's, and NaN for NaN, as all other losses are: torch's own raises, on a GPU for good."""
+    """torch's BCELoss, but NaN for NaN, as the other losses are. torch's own raises, and on a GPU leaves CUDA unusable."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002 - torch's own name
         """The loss."""
@@ -235,7 +235,7 @@ class WithVariance(nn.Module):
 
 
 class WeightedByClass(nn.Module):
-    """A binary cross entropy on [n, 1] in which each row counts as its class does."""
+    """A binary cross entropy on [n, 1] that weights each row by its class."""
 
     def __init__(self, cls: type, arguments: dict[str, Any], weights: dict[str, Tensor]) -> None:
         super().__init__()
@@ -252,35 +252,31 @@ class WeightedByClass(nn.Module):
 
 
 def encode_target(loss: BaseModel, target: Tensor) -> Tensor:
-    """The targets [n, t] as the loss wants them: int64 [n] where there is one output a class, else float32 [n, t]."""
+    """The targets [n, t] for the loss: int64 [n] where the network has one output a class, else float32 [n, t]."""
     match name_of(loss):
         case "SoftMarginLoss":
             return (2 * target - 1).to(torch.float32)
         case "MultiLabelMarginLoss":
             return _listed_labels(target)
-        case _ if output_of(loss) in (Output.SCORES, Output.LOG_PROBABILITIES):
+        case _ if output_of(loss) in (OutputKind.SCORES, OutputKind.LOG_PROBABILITIES):
             return target[:, 0].to(torch.int64)
         case _:
             return target.to(torch.float32)
 
 
-def answers(output: Output, values: Tensor) -> Tensor:
-    """What a client gets to see: numbers [n, t], or the probability of each class [n, classes] or label [n, t]. Still in
-    the trained scale where targets are scaled."""
+def answers(output: OutputKind, values: Tensor) -> Tensor:
+    """Answers from the network's output: numbers [n, t] in the trained scale, or the probability of each class [n, classes]
+    or label [n, t]."""
     match output:
-        case Output.VALUE | Output.RATE:
+        case OutputKind.VALUE | OutputKind.RATE | OutputKind.PROBABILITY:
             return values
-        case Output.VALUE_AND_VARIANCE:
+        case OutputKind.VALUE_AND_VARIANCE:
             return values.chunk(2, dim=1)[0]
-        case Output.LOG_RATE:
+        case OutputKind.LOG_RATE | OutputKind.LOG_PROBABILITIES:
             return values.exp()
-        case Output.PROBABILITY:
-            return values
-        case Output.LOGIT:
+        case OutputKind.LOGIT:
             return torch.sigmoid(values)
-        case Output.LOG_PROBABILITIES:
-            return values.exp()
-        case Output.SCORES:
+        case OutputKind.SCORES:
             return torch.softmax(values, dim=1)
 
 
@@ -290,18 +286,18 @@ def both_classes(second: Tensor) -> Tensor:
 
 
 def sums(loss: BaseModel) -> bool:
-    """Whether the loss is the sum over a batch's rows, not their mean."""
+    """Whether the loss is the sum over a batch's rows rather than the mean."""
     return bool(arguments_of(loss)["reduction"] == "sum")
 
 
 def counts(loss: BaseModel) -> bool:
-    """Whether the target must be a count: 0 or more."""
-    return output_of(loss) in (Output.RATE, Output.LOG_RATE)
+    """Whether the loss is for counts: targets of 0 or more."""
+    return output_of(loss) in (OutputKind.RATE, OutputKind.LOG_RATE)
 
 
-def scales_target(output: Output) -> bool:
-    """Whether the target may be brought to mean 0 and standard deviation 1: a rate may not, it is counted."""
-    return output in (Output.VALUE, Output.VALUE_AND_VARIANCE)
+def scales_target(output: OutputKind) -> bool:
+    """Whether targets may be normalized; counts may not."""
+    return output in (OutputKind.VALUE, OutputKind.VALUE_AND_VARIANCE)
 
 
 def _weighed(signature: Signature) -> list[str]:
@@ -311,7 +307,7 @@ def _weighed(signature: Signature) -> list[str]:
 
 
 def _listed_labels(target: Tensor) -> Tensor:
-    """MultiLabelMarginLoss wants the positions of the labels that hold first, then -1."""
+    """The positions of the true labels first, then -1, as MultiLabelMarginLoss requires."""
     positions = torch.arange(target.shape[1]).expand_as(target)
     order = torch.argsort(target, dim=1, descending=True, stable=True)
     listed = positions.gather(1, order)

@@ -1,34 +1,37 @@
-"""Step 4, the model as it is kept: preprocessing, network and target scaling in one module."""
+"""Step 4, the model: preprocessing, network and target scaling in one module."""
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import nn
 
 from service.workflow import losses
-from service.workflow.errors import Fault, InvalidSpec
-from service.workflow.losses import Output
+from service.workflow.encode import answers_dtype
+from service.workflow.errors import InvalidSpec, invalid
+from service.workflow.losses import OutputKind
 from service.workflow.models import OURS
-from service.workflow.preprocessing import Preprocessing, TargetScaling, layout
+from service.workflow.models.input_shapes import InputShapes
+from service.workflow.preprocessing import Preprocessing, TargetScaling, fit, fit_target, layout, network_inputs
 from service.workflow.signature import Signature
-from service.workflow.spec import TrainingSpec
+from service.workflow.spec import ResolvedSpec
 from service.workflow.spec_base import shown
 from service.workflow.tasks import Task
-from service.workflow.torch_words import in_one_line
+from service.workflow.torch_errors import torch_message
 
 ROWS_TRIED = 3
 
 
 class Model(nn.Module):
-    """From raw features [n, slots], NaN for missing, to answers: numbers in the target's units [n, t], or the probability
-    of each class [n, classes] or label [n, t]."""
+    """From raw features, NaN for missing, to answers: numbers in the target's units [n, t], or the probability of each
+    class [n, classes] or label [n, t]."""
 
     def __init__(
         self,
         network: nn.Module,
         preprocessing: Preprocessing | None,
         target: TargetScaling | None,
-        output: Output,
+        output: OutputKind,
         task: Task,
     ) -> None:
         super().__init__()
@@ -40,12 +43,12 @@ class Model(nn.Module):
         self.members: int = getattr(network, "members", 1)  # of an ensemble, whose outputs come member after member
 
     def encode(self, raw: torch.Tensor) -> torch.Tensor:
-        """What the network learns from."""
+        """The network's input."""
         encoded: torch.Tensor = raw if self.preprocessing is None else self.preprocessing(raw)
         return encoded
 
     def answer(self, values: torch.Tensor) -> torch.Tensor:
-        """From what the network puts out to the target's units or to probabilities."""
+        """Answers in the target's units, or probabilities, from the network's output."""
         values = losses.answers(self.output, values)
         if self.members > 1:
             values = values.unflatten(0, (self.members, -1)).mean(dim=0)
@@ -56,72 +59,92 @@ class Model(nn.Module):
         return values
 
     def forward(self, raw: torch.Tensor) -> torch.Tensor:
-        """Preprocessing, network, and back to the target's units or to probabilities."""
+        """Encodes the features, runs the network, and converts its output into answers."""
         return self.answer(self.network(self.encode(raw)))
 
     @property
     def fills_missing(self) -> bool:
-        """Whether the model knows what to do with a missing value."""
+        """Whether the model accepts missing values."""
         return self.preprocessing is not None
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """The state_dict as it is kept and shown: the network's own names at the top level, then `preprocessing.` and
-        `target.`."""
+        """The state_dict as it is saved: the network's names without a prefix, then `preprocessing.` and `target.`."""
         return {name.removeprefix("network."): tensor for name, tensor in self.state_dict().items()}
 
 
-def build_network(spec: TrainingSpec, signature: Signature, columns: int) -> nn.Module:
-    """The network of a resolved spec, freshly drawn, for so many encoded columns.
+def create_model(
+    spec: ResolvedSpec, signature: Signature, features: torch.Tensor, targets: torch.Tensor, initial: Model | None
+) -> Model:
+    """A new model, with preprocessing fitted on the training rows, or a copy of `initial` to train further. Seeds torch's
+    global generator.
+
+    Args:
+        features: raw features of the training part.
+        targets: targets [n, t] of the training part.
+    """
+    output = losses.output_of(spec.loss)
+    if initial is not None:
+        encoder, scaling = initial.preprocessing, initial.target
+    else:
+        normalize = spec.preprocessing.normalize
+        encoder = fit(layout(signature.inputs), features, normalize)
+        dtype = torch.float64 if answers_dtype(signature.outputs) == np.float64 else torch.float32
+        scaling = fit_target(targets, dtype) if normalize and losses.scales_target(output) else None
+    torch.manual_seed(spec.training.seed)
+    network = build_network(spec, signature, network_inputs(signature.inputs, encoder))
+    if initial is not None:
+        network.load_state_dict(initial.network.state_dict())
+    return Model(network, encoder, scaling, output, signature.task)
+
+
+def build_network(spec: ResolvedSpec, signature: Signature, inputs: InputShapes) -> nn.Module:
+    """The network of a resolved spec, freshly initialised.
 
     Raises:
         InvalidSpec: its parts do not fit together, or a plug-in's kind raises.
     """
-    assert spec.model is not None and spec.loss is not None  # noqa: S101 - a resolved spec has both
     output = losses.output_of(spec.loss)
     outputs = losses.width(output, len(signature.outputs), len(signature.classes))
     try:
-        return spec.model.build(columns, outputs, losses.head(output))
+        return spec.model.build(inputs, outputs, losses.head(output))
     except (InvalidSpec, MemoryError):
         raise
     except Exception as error:
         if spec.model.kind in OURS:
             raise
-        message = f"the plug-in's kind {shown(spec.model.kind)} refuses this: {in_one_line(error)}"
-        raise InvalidSpec(Fault("/model", message)) from error
+        message = f"the plug-in's kind {shown(spec.model.kind)} refuses this: {torch_message(error)}"
+        raise invalid("/model", message) from error
 
 
-def draft_network(spec: TrainingSpec, signature: Signature, columns: int) -> nn.Module:
-    """The network without its numbers, to count and check: no memory, and no draw from any generator."""
+def meta_network(spec: ResolvedSpec, signature: Signature, inputs: InputShapes) -> nn.Module:
+    """The network on the meta device, without memory or random numbers, to count its parameters and check shapes."""
     with torch.device("meta"):
-        return build_network(spec, signature, columns)
+        return build_network(spec, signature, inputs)
 
 
-def check_step(spec: TrainingSpec, signature: Signature, columns: int) -> None:
-    """Takes a small network forward and backward: layers accept sizes on the meta device that they refuse with numbers.
+def check_step(spec: ResolvedSpec, signature: Signature, inputs: InputShapes) -> None:
+    """Runs a small network forward and backward: on the meta device, layers accept sizes that they refuse with numbers.
 
     Raises:
-        InvalidSpec: it cannot learn.
+        InvalidSpec: a step fails.
     """
-    network = build_network(spec, signature, columns)
+    network = build_network(spec, signature, inputs)
     try:
-        network(torch.randn(ROWS_TRIED, columns)).sum().backward()
-    except Exception as error:  # torch raises what it likes
-        raise InvalidSpec(Fault("/model", f"a step of this model's training fails: {in_one_line(error)}")) from None
+        network(torch.randn(ROWS_TRIED, *inputs.shape)).sum().backward()
+    except Exception as error:  # torch raises errors of any type
+        raise invalid("/model", f"a step of this model's training fails: {torch_message(error)}") from None
 
 
-def restore(spec: TrainingSpec, signature: Signature, tensors: Mapping[str, torch.Tensor]) -> Model:
-    """The model that these tensors are the state of, ready to predict. The tensors are used as they are, not copied."""
-    assert spec.loss is not None  # noqa: S101 - a resolved spec has one
+def restore(spec: ResolvedSpec, signature: Signature, tensors: Mapping[str, torch.Tensor]) -> Model:
+    """The model with these tensors as its state, ready to predict. The tensors are not copied."""
     of, preprocessing, target = layout(signature.inputs), None, None
-    columns = of.width
     with torch.device("meta"):
         if "preprocessing.fill" in tensors:
             indicated = len(tensors["preprocessing.indicated"])
             preprocessing = Preprocessing(of, indicated, "preprocessing.mean" in tensors)
-            columns += indicated
         if "target.mean" in tensors:
             target = TargetScaling(len(signature.outputs))
-        network = build_network(spec, signature, columns)
+        network = build_network(spec, signature, network_inputs(signature.inputs, preprocessing))
     model = Model(network, preprocessing, target, losses.output_of(spec.loss), signature.task)
     own = {f"{_owner(name)}{name}": tensor for name, tensor in tensors.items()}
     model.load_state_dict(own, assign=True)

@@ -10,27 +10,27 @@ from pydantic import BaseModel, Field
 from torch import nn
 from torch.optim import Optimizer as TorchOptimizer
 
-from service.workflow.torch_registry import Family, arguments_of
+from service.workflow.torch_registry import TorchRegistry, arguments_of
 
 NAMES = ["ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon", "NAdam", "RAdam"]
 NAMES += ["RMSprop", "Rprop", "SGD"]
-STEPS_TRIED = 2  # the first begins the moments, the second has some
+STEPS_TRIED = 2  # the first step creates the moments, the second uses them
 ITERATIONS_TRIED = 3  # of LBFGS in a step
-FUSED = frozenset({"Adagrad", "Adam", "AdamW", "SGD"})  # one C++ call a step on the CPU
+FUSED = frozenset({"Adagrad", "Adam", "AdamW", "SGD"})  # have a fused implementation on the CPU
 WRAPPED = ("add_param_group", "state_dict", "load_state_dict")
 
 
 @cache
 def without_compiler(cls: type[TorchOptimizer]) -> type[TorchOptimizer]:
-    """The class without torch.compile, which torch's wrappers around these methods import only to switch it off: in a second
-    or more, and 80 MB of every process."""
+    """The class with methods that do not import torch.compile. torch's wrappers import it only to disable it, which takes a
+    second and 80 MB in each process."""
     own: dict[str, Any] = {"__module__": cls.__module__, "__doc__": cls.__doc__}
     own |= {name: inspect.unwrap(getattr(cls, name)) for name in WRAPPED}
     return type(cls.__name__, (cls,), {**own, "step": torch.no_grad()(inspect.unwrap(cls.step))})
 
 
 def _trial(cls: type, arguments: dict[str, Any]) -> None:
-    """Makes an optimizer and lets it step: most of torch's own checks, and all of its arithmetic, come with a step."""
+    """Creates an optimizer and takes steps, because most of torch's checks, and all of its arithmetic, happen in a step."""
     if isinstance(arguments.get("max_iter"), int):
         arguments = {**arguments, "max_iter": min(arguments["max_iter"], ITERATIONS_TRIED)}
     weight = nn.Parameter(torch.ones(1, 1))
@@ -46,7 +46,7 @@ def _trial(cls: type, arguments: dict[str, Any]) -> None:
         raise ValueError(f"a weight becomes {value} in the first steps")
 
 
-FAMILY = Family(
+REGISTRY = TorchRegistry(
     "optimizer",
     {name: without_compiler(getattr(torch.optim, name)) for name in NAMES},
     refused={"SparseAdam": "it works on sparse gradients only, and no model here has any"},
@@ -58,11 +58,10 @@ FAMILY = Family(
     },
 )
 
-Optimizer = Annotated[Any, FAMILY]
-
+Optimizer = Annotated[BaseModel, REGISTRY]
 
 DEFAULT = {"name": "AdamW", "lr": 1e-3}
-SMALL = 4096  # parameters below which a fused step costs more than a plain one
+SMALL = 4096  # parameters, below which a fused step is slower than a plain one
 
 
 def name_of(optimizer: BaseModel) -> str:
@@ -71,8 +70,8 @@ def name_of(optimizer: BaseModel) -> str:
 
 
 def build(optimizer: BaseModel, network: nn.Module) -> list[TorchOptimizer]:
-    """The torch optimizers over the network's parameters: one, but for Muon, which takes the 2-D weights only and leaves
-    the rest to an AdamW of the same learning rate."""
+    """The torch optimizers of a network: one, or for Muon two, since it takes 2-D weights only: the other parameters get an
+    AdamW with the same learning rate."""
     name, arguments = name_of(optimizer), arguments_of(optimizer)
     parameters = list(network.parameters())
     if name in FUSED:
@@ -80,27 +79,27 @@ def build(optimizer: BaseModel, network: nn.Module) -> list[TorchOptimizer]:
     if name == "Muon":
         matrices = [each for each in parameters if each.ndim == 2]
         rest = [each for each in parameters if each.ndim != 2]
-        muon = FAMILY.classes[name](matrices, **arguments)
-        return [muon, FAMILY.classes["AdamW"](rest, lr=arguments["lr"], fused=True)] if rest else [muon]
-    return [FAMILY.classes[name](parameters, **arguments)]
+        muon = REGISTRY.classes[name](matrices, **arguments)
+        return [muon, REGISTRY.classes["AdamW"](rest, lr=arguments["lr"], fused=True)] if rest else [muon]
+    return [REGISTRY.classes[name](parameters, **arguments)]
 
 
 def _implementation(name: str, parameters: list[nn.Parameter]) -> dict[str, bool]:
-    """Which of torch's implementations of a step is the quickest: on a GPU, where each kernel costs a launch, the one with
-    the fewest kernels. Torch has no fused Adagrad there."""
+    """The fastest implementation of a step: on a GPU, where each kernel costs a launch, the one with the fewest kernels. torch
+    has no fused Adagrad on GPUs."""
     if parameters[0].device.type == "cuda":
         return {"foreach": True} if name == "Adagrad" else {"fused": True}
     fused = sum(each.numel() for each in parameters) >= SMALL
     return {"fused": True} if fused else {"foreach": False}
 
 
-def small(optimizer: BaseModel) -> list[TorchOptimizer]:
-    """The torch optimizers over the weight and the bias of one number, to be tried."""
+def on_tiny_network(optimizer: BaseModel) -> list[TorchOptimizer]:
+    """The torch optimizers of a tiny network, for trying a scheduler."""
     return build(optimizer, nn.Linear(1, 1))
 
 
-def fits(optimizer: Any, network: nn.Module) -> str | None:
-    """Why the optimizer cannot train this network; None when it can."""
+def misfit(optimizer: BaseModel, network: nn.Module) -> str | None:
+    """Why the optimizer cannot train this network, or None."""
     if name_of(optimizer) == "Muon" and not any(each.ndim == 2 for each in network.parameters()):
         return "Muon trains 2-D weights, and this model has none; any other optimizer does"
     return None

@@ -1,5 +1,5 @@
-"""How raw features are turned into what a model learns from: statistics fitted on the training part, kept as buffers, so
-that the state_dict, every export and every prediction agree."""
+"""Encodes raw features by statistics of the training part. They are buffers of a module, so that the state_dict, exports and
+predictions agree."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,61 +7,62 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from service.workflow.encode import slots
+from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.encode import raw_width
+from service.workflow.models.input_shapes import InputShapes
 from service.workflow.moments import moments
 from service.workflow.signature import Input
-from service.workflow.spec_base import Specification
+from service.workflow.spec_base import SpecBase
 
 
-class PreprocessingSpec(Specification):
-    """Whether features and numeric targets are brought to mean 0 and standard deviation 1."""
+class PreprocessingSpec(SpecBase):
+    """Whether features and numeric targets are normalized to mean 0 and standard deviation 1."""
 
     normalize: bool
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Which slots of a raw row hold numbers, and which hold categories, out of how many."""
+    """The columns of the raw features that hold numbers, and those that hold categories with the number of categories."""
 
     numbers: list[int]
     categories: list[tuple[int, int]]
-    firsts: list[int]  # the first slot of each input
+    firsts: list[int]  # the first column of each input
 
     @property
     def width(self) -> int:
-        """Encoded columns, without those that tell of missing values."""
+        """The number of encoded columns, without the indicators of missing values."""
         return len(self.numbers) + sum(size for _, size in self.categories)
 
     @property
     def plain(self) -> bool:
-        """Whether a raw row can be learned from as it is."""
+        """Whether all raw features are numbers."""
         return not self.categories
 
 
 def layout(inputs: Sequence[Input]) -> Layout:
-    """The layout of the raw rows of these inputs."""
+    """The layout of the raw features of these inputs."""
     numbers: list[int] = []
     categories: list[tuple[int, int]] = []
     firsts: list[int] = []
     start = 0
     for each in inputs:
         firsts.append(start)
-        if each.type == "category":
+        if COLUMN_TYPES[each.type].categorical:
             categories.append((start, len(each.categories or [])))
         else:
-            numbers.extend(range(start, start + slots([each])))
-        start += slots([each])
+            numbers.extend(range(start, start + raw_width([each])))
+        start += raw_width([each])
     return Layout(numbers, categories, firsts)
 
 
 class Preprocessing(nn.Module):
-    """From raw features [n, slots], NaN for missing, to encoded features float32 [n, d]: the numbers filled (and
-    normalized), one column for each slot whose absence the model is told, and one column for each category. A category
-    that the model does not know has 0 in all its columns.
+    """From raw features [n, w], NaN for missing, to encoded features float32 [n, d]: the numbers, imputed and perhaps
+    normalized; an indicator (0, 1) for each raw column with missing values; and a one-hot column for each category, all 0 for
+    an unknown one.
 
-    Buffers: `fill` [numbers] stands in for a missing number; `indicated` are the slots whose absence is told; `mean` and
-    `std` [numbers] only when the features are normalized. They are of the raw features' dtype, float32 or float64, which
-    is computed in.
+    Buffers: `fill` [numbers] replaces missing numbers; `indicated` are the raw columns with an indicator; `mean` and `std`
+    [numbers] only if the features are normalized. They have the type of the raw features, float32 or float64.
     """
 
     fill: torch.Tensor
@@ -80,41 +81,28 @@ class Preprocessing(nn.Module):
 
     @property
     def width(self) -> int:
-        """How many encoded columns there are."""
+        """The number of encoded columns d."""
         return self.layout.width + len(self.indicated)
 
     def forward(self, raw: torch.Tensor) -> torch.Tensor:
-        """Fill, normalize, indicate, spread the categories."""
-        return encode(raw, of=self.layout, fill=self.fill, indicated=self.indicated, mean=self.mean, std=self.std)
-
-
-def encode(
-    raw: torch.Tensor,
-    *,
-    of: Layout,
-    fill: torch.Tensor,
-    indicated: torch.Tensor,
-    mean: torch.Tensor | None,
-    std: torch.Tensor | None,
-) -> torch.Tensor:
-    """What `Preprocessing` computes, as a function of its buffers."""
-    numbers = raw if of.plain else raw[:, of.numbers]
-    encoded = torch.where(numbers.isnan(), fill, numbers)
-    if mean is not None and std is not None:
-        encoded = (encoded - mean) / std
-    if encoded.dtype is not torch.float32:
-        encoded = encoded.to(torch.float32)
-    parts = [encoded]
-    if len(indicated):
-        parts.append(raw[:, indicated].isnan().to(encoded.dtype))
-    for slot, size in of.categories:
-        codes = raw[:, slot].nan_to_num(0.0).to(torch.int64)
-        parts.append(nn.functional.one_hot(codes, size + 1)[:, 1:].to(encoded.dtype))
-    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        """From raw features [n, w] to encoded features [n, d]."""
+        numbers = raw if self.layout.plain else raw[:, self.layout.numbers]
+        encoded = torch.where(numbers.isnan(), self.fill, numbers)
+        if self.mean is not None and self.std is not None:
+            encoded = (encoded - self.mean) / self.std
+        if encoded.dtype is not torch.float32:
+            encoded = encoded.to(torch.float32)
+        parts = [encoded]
+        if len(self.indicated):
+            parts.append(raw[:, self.indicated].isnan().to(encoded.dtype))
+        for at, size in self.layout.categories:
+            codes = raw[:, at].nan_to_num(0.0).to(torch.int64)
+            parts.append(nn.functional.one_hot(codes, size + 1)[:, 1:].to(encoded.dtype))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
 def fit(of: Layout, train: torch.Tensor, normalize: bool) -> Preprocessing | None:
-    """Statistics of the training part [n, slots]; None when there is nothing to fit, to spread or to round."""
+    """Preprocessing fitted on the raw features of the training part; None if they can be learned from as they are."""
     indicated = _indicated(of, train)
     if not normalize and not len(indicated) and of.plain and train.dtype is torch.float32:
         return None
@@ -129,14 +117,19 @@ def fit(of: Layout, train: torch.Tensor, normalize: bool) -> Preprocessing | Non
 
 
 def _indicated(of: Layout, train: torch.Tensor) -> torch.Tensor:
-    """The inputs that miss a value somewhere, each by its first slot."""
+    """The first raw column of each input with missing values."""
     missing = train.isnan().any(dim=0)
-    return torch.tensor([slot for slot in of.firsts if missing[slot]], dtype=torch.int64)
+    return torch.tensor([first for first in of.firsts if missing[first]], dtype=torch.int64)
+
+
+def network_inputs(inputs: Sequence[Input], preprocessing: Preprocessing | None) -> InputShapes:
+    """The shapes that a network for these inputs takes; without preprocessing those of the raw features."""
+    return InputShapes.of_columns(layout(inputs).width if preprocessing is None else preprocessing.width)
 
 
 class TargetScaling(nn.Module):
-    """Between the target's units and the trained scale. Buffers: `mean` and `std` [t], float32 or float64, which is what
-    the answers are."""
+    """Converts between the target's units and the trained scale. Buffers: `mean` and `std` [t], float32 or float64, which is
+    also the type of the answers."""
 
     mean: torch.Tensor
     std: torch.Tensor

@@ -1,40 +1,44 @@
-"""A spec with every default filled in, and the signature of the model it describes, from what is known of the data."""
+"""Resolves a spec: fills in its defaults from the schema of its data, and derives the signature of its model."""
 
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from service.workflow import losses, optimizers, schedulers, training
 from service.workflow.data.columns import Feature
 from service.workflow.data.precision import needs_float64
-from service.workflow.data.schema import Column, ColumnType, Schema, how_of
-from service.workflow.encode import MOST_CATEGORIES
-from service.workflow.errors import Fault, InvalidSpec, step
-from service.workflow.models import DEFAULT_FOR_TABLES, LinearRegressionSpec, ModelKind
+from service.workflow.data.schema import Column, Schema, how_of
+from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.errors import invalid, step
+from service.workflow.models import KINDS, ModelKind
+from service.workflow.models.input_shapes import InputShapes
 from service.workflow.preprocessing import PreprocessingSpec, layout
 from service.workflow.signature import Input, Output, Signature
-from service.workflow.spec import TrainingSpec
-from service.workflow.spec_base import nearest, shown
+from service.workflow.spec import ResolvedSpec, TrainingSpec
+from service.workflow.spec_base import FaultBudget, nearest, shown
 from service.workflow.split import SplitSpec, sizes
 from service.workflow.split import resolve as resolve_split
 from service.workflow.tasks import CLASSIFICATION, MOST_CLASSES_OF_AN_INTEGER, Task
+from service.workflow.training import ResolvedSettings
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """A spec with every default, the signature of its model, the rows of each part, and the encoded columns: as many as
-    there can be, for which categories and missing values the training part holds is not known before it is read."""
+    """A resolved spec, the signature of its model, the number of rows of each part, and the network's input shapes. These have
+    the largest possible number of encoded columns, as the categories of the training part are not known yet."""
 
-    spec: TrainingSpec
+    spec: ResolvedSpec
     signature: Signature
     rows: dict[str, int]
-    columns: int
+    inputs: InputShapes
 
 
 def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
-    """Fills in what the spec leaves out.
+    """Resolves a spec for data with this schema.
 
     Raises:
-        InvalidSpec: what cannot be learned from these columns, and what could.
+        InvalidSpec: it does not fit the columns, or its parts do not fit each other.
     """
     targets = [_target_column(schema, name, at) for name, at in _targets(spec)]
     inputs = _inputs(spec, schema)
@@ -46,15 +50,15 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
         ignored=_ignored(schema, [each.name for each in inputs]) or None,
         encoding=None if schema.reading.encoding == "utf-8" else schema.reading.encoding,
     )
-    on_a_line = spec.data.kind == "line"
-    model: ModelKind = spec.model or (LinearRegressionSpec() if on_a_line else DEFAULT_FOR_TABLES())
+    model = spec.model or KINDS[spec.data.default_model].model_validate({})
     loss = spec.loss or losses.default(task)
     _check_fit(model, loss, signature, targets)
     usable = schema.model_copy(update={"rows": rows_with_targets(schema, targets)})
     split = resolve_split(spec.split, spec.training.seed, usable)
-    rows, columns = sizes(split, usable), _columns(inputs, schema)
-    model, defaults = model.sized(rows["train"], columns), model.training_defaults(rows["train"], columns)
-    optimizer: Any = spec.optimizer or optimizers.FAMILY.parse(defaults.pop("optimizer", optimizers.DEFAULT))
+    rows, shapes = sizes(split, usable), _shapes(inputs, schema)
+    model, defaults = model.sized(rows["train"], shapes), model.training_defaults(rows["train"], shapes)
+    default_optimizer = defaults.pop("optimizer", optimizers.DEFAULT)
+    optimizer = spec.optimizer or optimizers.REGISTRY.parse(default_optimizer)
     stops_early = model.stops_early and rows["validation"] > 0
     settings = training.resolve(spec.training, defaults, rows["train"], stops_early)
     _check_time(split, inputs)
@@ -63,53 +67,56 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
     filled: dict[str, Any] = {
         "data": spec.data.model_copy(update={"features": features, "task": task}),
         "split": split,
-        "preprocessing": spec.preprocessing or PreprocessingSpec(normalize=model.normalizes and not on_a_line),
+        "preprocessing": spec.preprocessing or PreprocessingSpec(normalize=model.normalizes and spec.data.normalizes),
         "model": model,
         "loss": loss,
         "optimizer": optimizer,
         "training": settings,
     }
-    return Resolved(spec.model_copy(update=filled), signature, rows, columns)
+    resolved = ResolvedSpec.model_validate(dict(spec) | filled, context=FaultBudget(tries=False))
+    return Resolved(resolved, signature, rows, shapes)
 
 
 def _targets(spec: TrainingSpec) -> list[tuple[str, str]]:
-    """Each target with the pointer to it."""
+    """Each target with its JSON pointer."""
     names = spec.data.targets
     if not names:
-        raise InvalidSpec(Fault("/data/target", "no target is named; at least one column to learn is needed"))
+        raise invalid("/data/target", "no target is named; at least one column to learn is needed")
     if isinstance(spec.data.target, str):
         return [(spec.data.target, "/data/target")]
-    first = {name: i for i, name in reversed(list(enumerate(names)))}
-    for i, name in enumerate(names):
-        if first[name] != i:
-            raise InvalidSpec(Fault(f"/data/target/{i}", f"{shown(name)} is named twice"))
+    _check_unique(names, "/data/target")
     return [(name, f"/data/target/{i}") for i, name in enumerate(names)]
+
+
+def _check_unique(names: list[str], pointer: str) -> None:
+    seen = set[str]()
+    for position, name in enumerate(names):
+        if name in seen:
+            raise invalid(f"{pointer}/{position}", f"{shown(name)} is named twice")
+        seen.add(name)
 
 
 def _target_column(schema: Schema, name: str, at: str) -> Column:
     column = schema.column(name)
     if column is None:
-        raise InvalidSpec(Fault(at, f"there is no column {shown(name)}; {nearest(name, schema.names)}"))
+        raise invalid(at, f"there is no column {shown(name)}; {nearest(name, schema.names)}")
     if column.type == "unsupported":
-        raise InvalidSpec(Fault(at, f"{shown(name)} {column.reason}; a model predicts numbers or classes"))
-    if column.type == "datetime":
-        message = f"{shown(name)} is a date or a time, and a model predicts numbers or classes"
-        raise InvalidSpec(
-            Fault(at, f"{message}; read the data set anew with another type for it, or name another column")
-        )
+        raise invalid(at, f"{shown(name)} {column.reason}; a model predicts numbers or classes")
+    if (reason := COLUMN_TYPES[column.type].no_target) is not None:
+        message = f"{shown(name)} {reason}, and a model predicts numbers or classes"
+        raise invalid(at, f"{message}; read the data set anew with another type for it, or name another column")
     if column.missing * 2 > schema.rows:
         message = f"{column.missing} of {schema.rows} values of {shown(name)} are missing"
-        raise InvalidSpec(Fault(at, f"{message}; a target needs one in half of the rows at least"))
+        raise invalid(at, f"{message}; a target needs one in half of the rows at least")
     values, _ = column.target_values()
     if values is not None and len(values) == 1 and schema.rows > 1:
         message = f"every value of {shown(name)} is {shown(values[0])}; there is nothing to learn from one value"
-        raise InvalidSpec(Fault(at, message))
+        raise invalid(at, message)
     return column
 
 
 def rows_with_targets(schema: Schema, targets: list[Column]) -> int:
-    """How many rows have every target: those without one are left out. Of several targets that miss some it is the most
-    that there can be."""
+    """The number of rows that have every target; others are left out. An upper bound if several targets have missing values."""
     return schema.rows - max((column.missing for column in targets), default=0)
 
 
@@ -117,17 +124,14 @@ def _inputs(spec: TrainingSpec, schema: Schema) -> list[Input]:
     named = spec.data.features
     names = list(named) if named is not None else _default_features(spec, schema)
     if not names:
-        raise InvalidSpec(Fault("/data/features", "there is no column to learn from beside the target"))
-    positions = {name: i for i, name in reversed(list(enumerate(names)))}
-    for i, name in enumerate(names):
-        if positions[name] != i:
-            raise InvalidSpec(Fault(f"/data/features/{i}", f"{shown(name)} is named twice"))
+        raise invalid("/data/features", "there is no column to learn from beside the target")
+    _check_unique(names, "/data/features")
     targets = frozenset(spec.data.targets)
     return [_input(spec, schema, name, i, targets) for i, name in enumerate(names)]
 
 
 def _default_features(spec: TrainingSpec, schema: Schema) -> list[str]:
-    """All columns that say something, but for those that have another part in the training."""
+    """The columns that can be features, except the targets and the column of the split."""
     column = spec.split.column if spec.split is not None else None
     taken = {*spec.data.targets, *([] if column is None else [column])}
     return [each.name for each in schema.columns if each.name not in taken and each.is_feature(schema.rows)]
@@ -139,86 +143,51 @@ def _ignored(schema: Schema, inputs: list[str]) -> list[str]:
 
 
 def _input(spec: TrainingSpec, schema: Schema, name: str, position: int, targets: frozenset[str]) -> Input:
-    given = spec.data.features
-    pointer = (
-        "/data/features" if given is None else "/data/features" + step(position if isinstance(given, list) else name)
-    )
+    given, pointer = spec.data.features, "/data/features"
+    if given is not None:
+        pointer += step(position if isinstance(given, list) else name)
     column = schema.column(name)
     if column is None:
-        raise InvalidSpec(Fault(pointer, f"there is no column {shown(name)}; {nearest(name, schema.names)}"))
+        raise invalid(pointer, f"there is no column {shown(name)}; {nearest(name, schema.names)}")
     if name in targets:
-        raise InvalidSpec(
-            Fault(pointer, f"{shown(name)} is the target; a model cannot learn from what it must predict")
-        )
+        raise invalid(pointer, f"{shown(name)} is the target; a model cannot learn from what it must predict")
     if column.type == "unsupported":
-        raise InvalidSpec(
-            Fault(pointer, f"{shown(name)} {column.reason}; numbers, texts, booleans and times are learned from")
-        )
+        raise invalid(pointer, f"{shown(name)} {column.reason}; numbers, texts, booleans and times are learned from")
     if column.missing == schema.rows:
         message = f"every value of {shown(name)} is missing: name the columns to learn from in `features`, without it"
-        raise InvalidSpec(Fault(pointer, message))
+        raise invalid(pointer, message)
     types: Any = given if isinstance(given, dict) else {}
     kind = types[name].type if name in types else column.type
-    _check_type(column, kind, f"{pointer}/type")
-    reading = schema.reading
-    return Input(
-        name=name,
-        type=kind,
-        dtype="float64" if kind == "number" and needs_float64(column) else None,
-        date_format=how_of(schema, name).date_format if kind == "datetime" else None,
-        decimal="," if kind == "number" and reading.decimal == "," else None,
-        missing=list(reading.missing) or None,
-    )
+    refusal = None if kind == column.type else COLUMN_TYPES[kind].refusal(column)
+    if refusal is not None:
+        raise invalid(f"{pointer}/type", f"{shown(name)} {refusal}")
+    fields = COLUMN_TYPES[kind].input_fields(column, how_of(schema, name))
+    return Input(name=name, type=kind, missing=list(schema.reading.missing) or None, **fields)
 
 
-def _check_type(column: Column, kind: ColumnType, pointer: str) -> None:
-    """That every cell of a column can be read as this type."""
-    if kind in (column.type, "category"):
-        return
-    misfit = column.misfits.get(kind)
-    if (column.type == "datetime" and column.date_format is None) or (column.type == "boolean" and kind == "datetime"):
-        raise InvalidSpec(Fault(pointer, f"{shown(column.name)} is a {column.type} and cannot be read as {kind}"))
-    if misfit is None and kind == "boolean" and column.type == "number" and not set(column.values or (2,)) <= {0, 1}:
-        odd = next((value for value in column.values or () if value not in (0, 1)), column.statistics.get("max"))
-        raise InvalidSpec(Fault(pointer, f"{shown(column.name)} holds {shown(odd)}, which is neither 0 nor 1"))
-    if misfit is not None:
-        where = f"row {misfit.row + 1} holds {shown(misfit.cell)}" if misfit.cell else column.reason
-        raise InvalidSpec(Fault(pointer, f"{shown(column.name)} cannot be read as {kind}: {where}"))
-    if column.type == "number" and kind == "datetime":
-        message = (
-            f"{shown(column.name)} holds numbers: read the data set anew with date_formats, `seconds` or `milliseconds`"
-        )
-        raise InvalidSpec(Fault(pointer, message))
-
-
-def _columns(inputs: list[Input], schema: Schema) -> int:
-    """The encoded columns that there can be at most."""
-    drafted, told = [], 0
+def _shapes(inputs: list[Input], schema: Schema) -> InputShapes:
+    """The network's inputs with the largest possible number of encoded columns."""
+    drafted, indicators = [], 0
     for each in inputs:
         column = schema.column(each.name)
-        assert column is not None  # noqa: S101 - the inputs were taken from the schema
-        known = MOST_CATEGORIES if column.values is None else min(len(column.values), MOST_CATEGORIES)
-        drafted.append(each.model_copy(update={"categories": [""] * known}) if each.type == "category" else each)
-        told += column.missing > 0
-    return layout(drafted).width + told
+        assert column is not None  # noqa: S101 - the inputs are from the schema
+        drafted.append(each.model_copy(update=COLUMN_TYPES[each.type].largest_fields(column)))
+        indicators += column.missing > 0
+    return InputShapes.of_columns(layout(drafted).width + indicators)
 
 
 def _task(spec: TrainingSpec, targets: list[Column]) -> Task:
-    if spec.data.kind == "line":
-        return Task.REGRESSION
-    task = spec.data.task or _inferred(targets)
+    task = Task(spec.data.task) if spec.data.task is not None else _inferred(targets)
     if task is Task.REGRESSION:
         for column in targets:
-            if column.type != "number":
-                message = (
-                    f"{shown(column.name)} is a {column.type}, and a regression needs numbers; try task multiclass"
-                )
-                raise InvalidSpec(Fault("/data/target", message))
+            if not COLUMN_TYPES[column.type].numeric:
+                what = f"{shown(column.name)} is a {column.type}"
+                raise invalid("/data/target", f"{what}, and a regression needs numbers; try task multiclass")
     elif task is Task.MULTILABEL:
         for column in targets:
             if len(column.values or []) != 2 or set(column.values or []) != {0, 1}:
                 message = f"{shown(column.name)} does not say true or false (or 1 or 0) in every row, as a label must"
-                raise InvalidSpec(Fault("/data/target", message))
+                raise invalid("/data/target", message)
     else:
         _check_classes(task, targets)
     return task
@@ -227,21 +196,21 @@ def _task(spec: TrainingSpec, targets: list[Column]) -> Task:
 def _check_classes(task: Task, targets: list[Column]) -> None:
     if len(targets) > 1:
         message = f"several targets can be numbers (task regression) or true and false (multilabel), not {task}"
-        raise InvalidSpec(Fault("/data/target", message))
+        raise invalid("/data/target", message)
     classes, _ = targets[0].target_values()
     if classes is None:
         message = f"{shown(targets[0].name)} has too many different values to be classes"
-        raise InvalidSpec(Fault("/data/target", f"{message}{about_numbers(targets[0])}"))
+        raise invalid("/data/target", f"{message}{about_numbers(targets[0])}")
     if len(classes) < 2 or (task is Task.BINARY and len(classes) != 2):
         message = f"{shown(targets[0].name)} has {len(classes)} classes; {task} needs {'2' if task is Task.BINARY else 'more'}"
-        raise InvalidSpec(Fault("/data/task", message))
+        raise invalid("/data/task", message)
 
 
 def about_numbers(column: Column) -> str:
-    """Of a column of texts that are mostly numbers: which are not, and what can be done."""
+    """For a column of texts that are mostly numbers: which are not, and what can be done; else an empty text."""
     misfit = column.misfits.get("number")
     cells = misfit.of if misfit is not None else 0
-    if column.type != "category" or misfit is None or misfit.cells * 2 >= cells:
+    if not COLUMN_TYPES[column.type].texts or misfit is None or misfit.cells * 2 >= cells:
         return ""
     what = f"all but {misfit.cells} of its {cells} cells are numbers (row {misfit.row + 1} holds {shown(misfit.cell)})"
     return f"; {what}: correct them, or name the words in `missing` and read the data set anew"
@@ -249,11 +218,11 @@ def about_numbers(column: Column) -> str:
 
 def _inferred(targets: list[Column]) -> Task:
     if len(targets) > 1:
-        return Task.MULTILABEL if all(column.type == "boolean" for column in targets) else Task.REGRESSION
+        return Task.MULTILABEL if all(COLUMN_TYPES[column.type].label for column in targets) else Task.REGRESSION
     target = targets[0]
     values, _ = target.target_values()
     few = values is not None and len(values) <= MOST_CLASSES_OF_AN_INTEGER
-    if target.type == "number" and not (target.integer and few):
+    if COLUMN_TYPES[target.type].numeric and not (target.integer and few):
         return Task.REGRESSION
     return Task.BINARY if values is not None and len(values) == 2 else Task.MULTICLASS
 
@@ -266,43 +235,42 @@ def _output(column: Column, task: Task) -> Output:
     return Output(name=column.name, type="class", classes=column.target_values()[0])
 
 
-def _check_fit(model: ModelKind, loss: Any, signature: Signature, targets: list[Column]) -> None:
+def _check_fit(model: ModelKind, loss: BaseModel, signature: Signature, targets: list[Column]) -> None:
     task, name = signature.task, losses.name_of(loss)
     if task not in model.tasks:
         message = f"{model.kind} is for {', '.join(sorted(model.tasks))}, and the task is {task}; use mlp, say"
-        raise InvalidSpec(Fault("/model/kind", message))
+        raise invalid("/model/kind", message)
     if task not in losses.ROLES[name].tasks:
         message = f"{name} does not fit a {task} task; these do: {', '.join(losses.fitting(task))}"
         if task in CLASSIFICATION and Task.REGRESSION in losses.ROLES[name].tasks:
             message += ' (or set data.task to "regression" if the target is a quantity)'
-        raise InvalidSpec(Fault("/loss/name", message))
+        raise invalid("/loss/name", message)
     if losses.head(losses.output_of(loss)) is not None and not model.heads:
         message = f"{name} needs a model that ends in {type(losses.head(losses.output_of(loss))).__name__}, as mlp can"
-        raise InvalidSpec(Fault("/loss/name", message))
+        raise invalid("/loss/name", message)
     if losses.counts(loss):
         for column in targets:
             if column.statistics.get("min", 0) < 0:
-                raise InvalidSpec(Fault("/loss/name", f"{name} counts, and {shown(column.name)} has values below 0"))
+                raise invalid("/loss/name", f"{name} counts, and {shown(column.name)} has values below 0")
     losses.check_weights(loss, signature)
 
 
 def _check_time(split: SplitSpec, inputs: list[Input]) -> None:
     for each in inputs:
-        if each.name == split.time and each.type == "category":
-            message = f"{shown(each.name)} is a feature of type category; give it the type datetime in `features`"
-            raise InvalidSpec(Fault("/split/time", message))
+        if each.name == split.time and COLUMN_TYPES[each.type].texts:
+            message = f"{shown(each.name)} is a feature of type {each.type}; give it the type datetime in `features`"
+            raise invalid("/split/time", message)
 
 
-def _check_training(spec: TrainingSpec, settings: training.TrainingSettings, optimizer: Any, rows: int) -> None:
+def _check_training(spec: TrainingSpec, settings: ResolvedSettings, optimizer: BaseModel, rows: int) -> None:
     size = spec.training.batch_size
     if isinstance(size, int) and size > rows:
         message = f'{size} is more than the {rows} training rows; use "full" for all of them at once'
-        raise InvalidSpec(Fault("/training/batch_size", message))
+        raise invalid("/training/batch_size", message)
     if optimizers.name_of(optimizer) == "LBFGS" and settings.accumulation_steps > 1:
         message = "LBFGS evaluates a batch several times in a step, and cannot accumulate; use 1"
-        raise InvalidSpec(Fault("/training/accumulation_steps", message))
+        raise invalid("/training/accumulation_steps", message)
     if spec.scheduler is not None:
-        reason = schedulers.misfit(spec.scheduler, optimizers.small(optimizer))
+        reason = schedulers.misfit(spec.scheduler, optimizers.on_tiny_network(optimizer))
         if reason is not None:
-            message = f"it cannot steer {optimizers.name_of(optimizer)}: {reason}"
-            raise InvalidSpec(Fault("/scheduler", message))
+            raise invalid("/scheduler", f"it cannot steer {optimizers.name_of(optimizer)}: {reason}")

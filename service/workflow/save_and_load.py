@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from service.workflow.errors import InvalidData, InvalidSpec
 from service.workflow.model import Model, restore
 from service.workflow.signature import Signature
-from service.workflow.spec import TrainingSpec
+from service.workflow.spec import ResolvedSpec
 from service.workflow.tensor_file import write
 
 
@@ -17,16 +17,16 @@ def save(model: Model, path: Path) -> None:
     """Writes the model's tensors.
 
     Raises:
-        OSError: it cannot be written; on a full disk with the errno that says so.
+        OSError: it cannot be written, with errno ENOSPC on a full disk.
     """
     write({name: tensor.contiguous() for name, tensor in model.tensors().items()}, path)
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a file.
+    """The tensors in a file.
 
     Raises:
-        InvalidData: it is no safetensors file.
+        InvalidData: it is not a safetensors file.
     """
     try:
         return load_file(path)
@@ -34,7 +34,7 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise InvalidData("the state_dict is no safetensors file") from error
 
 
-def load(spec: TrainingSpec, signature: Signature, path: Path) -> Model:
+def load(spec: ResolvedSpec, signature: Signature, path: Path) -> Model:
     """The model, ready to predict.
 
     Raises:
@@ -44,5 +44,5 @@ def load(spec: TrainingSpec, signature: Signature, path: Path) -> Model:
         return restore(spec, signature, load_tensors(path))
     except (InvalidData, InvalidSpec, MemoryError, OSError):
         raise
-    except Exception as error:  # whatever torch, or a plug-in that has changed, may raise
+    except Exception as error:  # from torch, or from a plug-in that has changed
         raise InvalidData("the state_dict does not fit the model of the spec") from error

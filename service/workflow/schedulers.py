@@ -9,8 +9,8 @@ from torch.optim import Optimizer, lr_scheduler
 
 from service.workflow.optimizers import without_compiler
 from service.workflow.state import State
-from service.workflow.torch_registry import Family, arguments_of
-from service.workflow.torch_words import in_one_line
+from service.workflow.torch_errors import torch_message
+from service.workflow.torch_registry import TorchRegistry, arguments_of
 
 NAMES = ["ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR", "ExponentialLR", "LinearLR"]
 NAMES += ["MultiStepLR", "OneCycleLR", "PolynomialLR", "ReduceLROnPlateau", "StepLR"]
@@ -22,30 +22,30 @@ _CALLABLE = "it needs a function, and a spec is data"
 
 
 class _Nested:
-    """A scheduler inside another: the same family, looked up when it is there."""
+    """A scheduler inside another: the same registry, which does not exist yet when this annotation is read."""
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        return FAMILY.__get_pydantic_core_schema__(source, handler)
+        return REGISTRY.__get_pydantic_core_schema__(source, handler)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:
         return {"type": "object", "description": "a scheduler, as above"}
 
 
-STEPS_TRIED = 8  # in which every class has come to all of its branches, with `total_iters` at most `SHORTENED`
-SHORTENED = 3
+STEPS_TRIED = 8  # enough for every branch of every class while `total_iters` is at most MOST_ITERATIONS
+MOST_ITERATIONS = 3
 
 
 def _trial(cls: type, arguments: dict[str, Any]) -> None:
-    """Makes a scheduler and steps it: what torch does not check when it makes one shows then, also at its end."""
+    """Creates a scheduler and takes steps to its end, because torch checks some arguments only there."""
     arguments = {name: value for name, value in arguments.items() if name != "interval"}
     if isinstance(arguments.get("total_iters"), int):
-        arguments["total_iters"] = min(arguments["total_iters"], SHORTENED)
+        arguments["total_iters"] = min(arguments["total_iters"], MOST_ITERATIONS)
     sgd: Any = without_compiler(torch.optim.SGD)
     optimizer = sgd([nn.Parameter(torch.zeros(1))], lr=0.1, momentum=0.9)
     made = _make(cls, arguments, optimizer)
-    optimizer.step()  # else torch warns that no step came before the scheduler's first
+    optimizer.step()  # before the scheduler's first step, else torch warns
     for _ in range(STEPS_TRIED):
         _step(made, 1.0)
         _check_rate(optimizer)
@@ -57,7 +57,7 @@ def _check_rate(optimizer: Optimizer) -> None:
             raise ValueError(f"the learning rate becomes {group['lr']}, which is more than a float32 can hold")
 
 
-FAMILY = Family(
+REGISTRY = TorchRegistry(
     "scheduler",
     {name: getattr(lr_scheduler, name) for name in [*NAMES, *NESTING]},
     refused={"LambdaLR": _CALLABLE, "MultiplicativeLR": _CALLABLE},
@@ -75,11 +75,11 @@ FAMILY = Family(
     },
 )
 
-Scheduler = Annotated[Any, FAMILY]
+Scheduler = Annotated[BaseModel, REGISTRY]
 
 
-class Schedule:
-    """The torch schedulers of every optimizer, stepped together, by epochs or by steps."""
+class LearningRateSchedule:
+    """The torch schedulers of all optimizers, advanced together after each epoch or each step."""
 
     def __init__(self, scheduler: BaseModel | None, optimizers: list[Optimizer]) -> None:
         self.schedulers: list[Any] = []
@@ -87,16 +87,16 @@ class Schedule:
         if scheduler is not None:
             arguments = arguments_of(scheduler)
             self._by_step = arguments.pop("interval") == "step"
-            cls = FAMILY.classes[type(scheduler).__name__]
+            cls = REGISTRY.classes[type(scheduler).__name__]
             self.schedulers = [_make(cls, arguments, optimizer) for optimizer in optimizers]
 
     def after_step(self) -> None:
-        """To be called after each step of the optimizers."""
+        """Call after each step of the optimizers."""
         if self._by_step:
             self._advance(None)
 
     def after_epoch(self, loss: float) -> None:
-        """To be called after each epoch, with the loss to be watched."""
+        """Call after each epoch, with the loss that ReduceLROnPlateau monitors."""
         if not self._by_step:
             self._advance(loss)
 
@@ -105,11 +105,11 @@ class Schedule:
         return [each.state_dict() for each in self.schedulers]
 
     def load(self, states: list[State]) -> None:
-        """Goes back to where another schedule of the same spec was. The optimizers, whose learning rates a new schedule
-        has set, are to be loaded after it."""
+        """Restores the state of a schedule with the same spec. Load the optimizers afterwards: a new schedule has changed
+        their learning rates."""
         for scheduler, state in zip(self.schedulers, states, strict=True):
             scheduler.load_state_dict(state)
-            scheduler.optimizer._opt_called = True  # else torch warns that no step came before the scheduler's first
+            scheduler.optimizer._opt_called = True  # else torch warns that the optimizer has not stepped yet
 
     def _advance(self, loss: float | None) -> None:
         for scheduler in self.schedulers:
@@ -117,16 +117,16 @@ class Schedule:
 
 
 def misfit(scheduler: BaseModel, optimizers: list[Optimizer]) -> str | None:
-    """Why the scheduler cannot steer these optimizers; None when it can. It is stepped, and changes them."""
+    """Why the scheduler cannot be used with these optimizers, which it changes; or None."""
     try:
-        schedule = Schedule(scheduler, optimizers)
+        schedule = LearningRateSchedule(scheduler, optimizers)
         for optimizer in optimizers:
-            optimizer._opt_called = True  # type: ignore[attr-defined] # else torch warns that none has stepped
+            optimizer._opt_called = True  # type: ignore[attr-defined] # else torch warns that it has not stepped yet
         for _ in range(STEPS_TRIED):
             schedule.after_step()
             schedule.after_epoch(1.0)
-    except Exception as error:  # torch raises what it likes
-        return in_one_line(error)
+    except Exception as error:  # torch raises errors of any type
+        return torch_message(error)
     return None
 
 
@@ -135,7 +135,7 @@ def _step(scheduler: Any, loss: float | None) -> None:
         if loss is not None:
             scheduler.step(loss)
     elif not (isinstance(scheduler, lr_scheduler.OneCycleLR) and scheduler.last_epoch + 1 >= scheduler.total_steps):
-        scheduler.step()  # a OneCycleLR at its end keeps its last learning rate
+        scheduler.step()  # a finished OneCycleLR keeps its last learning rate
 
 
 def _make(cls: type, arguments: dict[str, Any], optimizer: Optimizer) -> Any:
@@ -144,6 +144,6 @@ def _make(cls: type, arguments: dict[str, Any], optimizer: Optimizer) -> Any:
     inner = []
     for each in arguments["schedulers"]:
         own = {name: value for name, value in arguments_of(each).items() if name != "interval"}
-        inner.append(_make(FAMILY.classes[type(each).__name__], own, optimizer))
+        inner.append(_make(REGISTRY.classes[type(each).__name__], own, optimizer))
     rest = {name: value for name, value in arguments.items() if name != "schedulers"}
     return cls(inner, **rest) if cls is lr_scheduler.ChainedScheduler else cls(optimizer, schedulers=inner, **rest)

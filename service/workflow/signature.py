@@ -1,28 +1,30 @@
-"""What goes into a model and what comes out: kept in the manifest, read by every prediction."""
+"""The signature of a model: its inputs and outputs, as the manifest records them and predictions read them."""
 
 from functools import cached_property
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from service.workflow.data.schema import ColumnType, Scalar
-from service.workflow.data.table import Wanted
+from service.workflow.data.table import RequestedColumn
 from service.workflow.data.types.how import How
+from service.workflow.data.types.names import Scalar, TypeName
 from service.workflow.tasks import CLASSIFICATION, Task
 
-EXACT = 2**53  # up to which a float64 holds every whole number
+EXACT = 2**53  # a float64 holds every integer up to this one
 
 
 class Input(BaseModel):
-    """One feature, as a client names it. `categories` are those that the model tells apart, in sorted order; None until
-    they are known, and for every other type. `dtype` is named where its numbers do not fit into a float32. How texts stand
-    for its values: `missing` are the words for none, `date_format` is that of the data, `decimal` a comma where numbers have
-    it; each only where it is not the usual."""
+    """One feature, by the name of its column.
+
+    `categories` are those that the model distinguishes, in sorted order; None before training and for other types. `dtype` is
+    set if its numbers do not fit into a float32. `missing` (words for a missing value), `date_format` and `decimal` (a comma)
+    say how its texts are read, where that is not the default.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
-    type: ColumnType
+    type: TypeName
     categories: list[str] | None = None
     dtype: Literal["float64"] | None = None
     missing: list[str] | None = None
@@ -31,15 +33,15 @@ class Input(BaseModel):
 
     @cached_property
     def how(self) -> How:
-        """How texts stand for its values."""
+        """How its texts are read."""
         return How(frozenset(self.missing or ()), self.decimal or ".", self.date_format)
 
 
 class Output(BaseModel):
-    """One target: a number, one of several classes, or a label that holds or does not.
+    """One target: a number, one of several classes, or a label that is true or false.
 
-    `classes` are the target's values in sorted order, as they stand in the data; None for a number. `dtype` is named where
-    its numbers do not fit into a float32.
+    `classes` are the target's values as in the data, in sorted order; None for a number. `dtype` is set if its numbers do not
+    fit into a float32.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,24 +53,24 @@ class Output(BaseModel):
 
 
 class Signature(BaseModel):
-    """The inputs in order, the outputs in order, and the question that is answered."""
+    """The task, the inputs and the outputs, in order."""
 
     model_config = ConfigDict(frozen=True)
 
     task: Task
     inputs: list[Input]
     outputs: list[Output]
-    ignored: list[str] | None = None  # columns of the data that say nothing, and may come along in the file's own form
+    ignored: list[str] | None = None  # other columns of the data, which instances in the form of the file may contain
     encoding: str | None = None  # of the data's text, where it is not UTF-8
 
     @cached_property
     def has_missing_numbers(self) -> bool:
-        """Whether a number, such as -999, stands for a missing value somewhere."""
+        """Whether any input has a number, such as -999, for a missing value."""
         return any(each.how.missing_numbers for each in self.inputs)
 
     @cached_property
     def with_points(self) -> "Signature":
-        """The same where a number has a point before its fraction, whatever the data have."""
+        """The same signature with decimal points, whatever the data have."""
         if all(each.decimal is None for each in self.inputs):
             return self
         return self.model_copy(update={"inputs": [each.model_copy(update={"decimal": None}) for each in self.inputs]})
@@ -80,20 +82,20 @@ class Signature(BaseModel):
 
     @property
     def classes(self) -> list[Scalar]:
-        """The classes in sorted order; none when the answer is no class."""
+        """The classes in sorted order; an empty list for other tasks."""
         return (self.outputs[0].classes or []) if self.classifies else []
 
-    def wanted(self) -> dict[str, Wanted]:
-        """The columns to read, and how."""
-        # One raw tensor holds all features: what one of them needs, all are read in.
+    def wanted(self) -> dict[str, RequestedColumn]:
+        """The columns to read, and their types."""
+        # All features are in one raw tensor, so they share a dtype.
         exact = any(each.dtype is not None for each in self.inputs)
-        features = {each.name: Wanted(each.type, exact) for each in self.inputs}
-        return features | {each.name: Wanted(_read_as(each), exact=True) for each in self.outputs}
+        features = {each.name: RequestedColumn(each.type, exact) for each in self.inputs}
+        return features | {each.name: RequestedColumn(_read_as(each), exact=True) for each in self.outputs}
 
 
-def _read_as(output: Output) -> ColumnType:
+def _read_as(output: Output) -> TypeName:
     if not output.classes or not isinstance(output.classes[0], str | bool):
-        # A float64 merges whole numbers that are larger.
+        # Larger integers are read as texts: as float64 some would become equal.
         large = any(isinstance(each, int) and abs(each) >= EXACT for each in output.classes or ())
         return "category" if large else "number"
     return "boolean" if isinstance(output.classes[0], bool) else "category"

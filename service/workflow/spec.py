@@ -1,6 +1,6 @@
-"""The training config: data, never code."""
+"""The training spec."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, ValidationError, field_validator
 
@@ -13,14 +13,15 @@ from service.workflow.models import ModelSpec
 from service.workflow.optimizers import Optimizer
 from service.workflow.preprocessing import PreprocessingSpec
 from service.workflow.schedulers import Scheduler
-from service.workflow.spec_base import FaultBudget, Specification, faults
-from service.workflow.split import SplitSpec
-from service.workflow.training import TrainingSettings
+from service.workflow.spec_base import FaultBudget, SpecBase, faults
+from service.workflow.split import ResolvedSplit, SplitSpec
+from service.workflow.training import ResolvedSettings, TrainingSettings
 from service.workflow.webhook import WebhookSpec
 
 Data = Annotated[LineData | RowsData | DatasetData, Field(discriminator="kind")]
 
 MOST_SCHEDULERS = 64
+S = TypeVar("S", bound="TrainingSpec")
 
 EXAMPLE: dict[str, Any] = {
     "model_name": "line",
@@ -33,8 +34,8 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class TrainingSpec(Specification):
-    """All that a training needs to know. What is left out is filled in, and the job shows what it was filled with."""
+class TrainingSpec(SpecBase):
+    """A training config. Defaults are filled in for what it leaves out, and the job shows them."""
 
     model_name: str
     data: Data
@@ -57,7 +58,7 @@ class TrainingSpec(Specification):
     @field_validator("scheduler", mode="before")
     @classmethod
     def _has_few_schedulers(cls, value: Any) -> Any:
-        """Each is tried with all that is in it: sixteen in each of sixteen would take as long as a training."""
+        """Bounds nested schedulers: each is tried together with all that it contains."""
         count, level = 0, [value]
         while level and count <= MOST_SCHEDULERS:
             count += len(level)
@@ -69,23 +70,45 @@ class TrainingSpec(Specification):
 
     def to_json(self) -> dict[str, Any]:
         """The spec as JSON values, as `parse` reads them."""
-        if not isinstance(self.data, RowsData):
-            return self.model_dump(mode="json")
-        found = self.model_dump(mode="json", exclude={"data": {"records"}})
-        # They are JSON as they are: pydantic would look at each value again, at a million without giving up the interpreter.
-        return {**found, "data": {**found["data"], "records": self.data.records}}
+        others = self.model_dump(mode="json", exclude={"model_name", "data"})
+        return {"model_name": self.model_name, "data": self.data.to_json(), **others}
 
 
-def parse(value: object, *, kept: bool = False) -> TrainingSpec:
-    """The spec from decoded JSON.
+class ResolvedSpec(TrainingSpec):
+    """A spec with every default filled in: what is trained, and what jobs and manifests record."""
 
-    Args:
-        kept: whether it was parsed before it was kept, so that torch is not asked again about its arguments.
+    split: ResolvedSplit
+    preprocessing: PreprocessingSpec
+    model: ModelSpec
+    loss: Loss
+    optimizer: Optimizer
+    training: ResolvedSettings
+
+
+def parse(value: object) -> TrainingSpec:
+    """A client's spec from decoded JSON.
 
     Raises:
         InvalidSpec: the first faults, each with its pointer and what would be right.
     """
+    return _parse(TrainingSpec, value, try_torch=True)
+
+
+def parse_resolved(value: object, *, try_torch: bool = False) -> ResolvedSpec:
+    """A recorded spec from decoded JSON.
+
+    Args:
+        try_torch: whether torch checks the arguments of its classes. For a spec that this service has recorded it must not:
+            another version of torch may refuse what an older one accepted.
+
+    Raises:
+        InvalidSpec: the first faults, each with its pointer and what would be right.
+    """
+    return _parse(ResolvedSpec, value, try_torch)
+
+
+def _parse(cls: type[S], value: object, try_torch: bool) -> S:
     try:
-        return TrainingSpec.model_validate(value, context=FaultBudget(tries=not kept))
+        return cls.model_validate(value, context=FaultBudget(tries=try_torch))
     except ValidationError as error:
         raise InvalidSpec(*faults(error, value)) from None

@@ -1,6 +1,6 @@
-"""The base of everything a client can write in a spec: frozen, strict, and with faults that name what is right.
+"""The base class of all parts of a spec: frozen, strict, with faults that name what would be right.
 
-What is said of faults is bounded here for all who say it: a document may have as many faults as it has bytes.
+The number and size of faults are bounded here, because a document may have as many faults as it has bytes.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -25,41 +25,39 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from service.workflow.errors import Fault, step
 
-MOST_FAULTS = 20  # that are told of one document; what comes after them is not looked at
-MOST_SEARCHES = 8  # for the nearest right name in one document
-LONGEST_NAME = 64  # characters of a name, or of another text, in a message and in a search
-MOST_COMPARED = 50  # names that a search compares in full: those that share most pairs of letters with the wrong one
-MOST_LISTED = 600  # characters of all the names that are known
-MOST_ENTRIES = 10_000  # of a list or an object, where its field does not say
+MOST_FAULTS = 20  # reported for one document; the rest of it is not validated
+MOST_SEARCHES = 8  # for the nearest known name, in one document
+LONGEST_NAME = 64  # characters of a text in a message and in a search
+MOST_COMPARED = 50  # names that a search compares in full: those with most pairs of letters in common
+MOST_LISTED = 600  # characters of a list of known names
+MOST_ENTRIES = 10_000  # of a list or an object whose field has no max_length
 
 
 @dataclass
 class FaultBudget:
-    """What may still be said of one document: how many faults, and how many searches for a nearest name. And whether it is
-    of a client: what was kept was asked about before, and a newer torch may refuse what an older one took."""
+    """The context of validating one document: how many more faults and searches for a nearest name it may take, and whether
+    torch checks the arguments of its classes."""
 
     faults: int = MOST_FAULTS
     searches: int = MOST_SEARCHES
-    tries: bool = True  # whether torch is asked about the arguments of its classes
+    tries: bool = True
 
     def nearest(self, name: object, known: Iterable[str]) -> str:
-        """As `nearest`, with a semicolon before it; nothing once all searches are made."""
+        """The result of `nearest` after a semicolon, or an empty text once all searches are used."""
         self.searches -= 1
         return f"; {nearest(name, known)}" if self.searches >= 0 else ""
 
 
-class Specification(BaseModel):
-    """A frozen part of a spec. Unknown fields are faults that name the nearest known ones; a list or an object has a most of
-    entries, `MOST_ENTRIES` where its field has no `max_length`.
-
-    Validated with a `FaultBudget` as context, no more is looked at once that is used up.
+class SpecBase(BaseModel):
+    """A frozen part of a spec. Unknown fields are faults that name the nearest known ones; the size of lists and objects is
+    bounded. With a `FaultBudget` as context, validation ends when that is used up.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     @model_validator(mode="wrap")
     @classmethod
-    def _say_what_is_right(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Self:
+    def _collect_faults(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Self:
         budget = budget_of(info)
         found: list[InitErrorDetails] = []
         if isinstance(value, dict):
@@ -69,19 +67,19 @@ class Specification(BaseModel):
                 made: Self = handler(value)
                 return made
             except ValidationError as error:
-                told = (each for each in error.errors() if each["type"] != "extra_forbidden" or len(each["loc"]) > 1)
-                found += [_line(each, budget) for each in islice(told, MOST_FAULTS)]
+                others = (each for each in error.errors() if each["type"] != "extra_forbidden" or len(each["loc"]) > 1)
+                found += [_reworded(each, budget) for each in islice(others, MOST_FAULTS)]
         raise ValidationError.from_exception_data(cls.__name__, found[:MOST_FAULTS]) from None
 
 
 def budget_of(info: ValidationInfo) -> FaultBudget:
-    """That of the document that is being validated, or else one of its own."""
+    """The budget of the document that is validated, or a new one."""
     return info.context if isinstance(info.context, FaultBudget) else FaultBudget()
 
 
 def counted(value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
-    """Validates an entry of a list or an object, unless enough is wrong with those before it. Its value is of no account then,
-    for the whole is refused."""
+    """Validates an entry of a list or an object, unless the entries before it have used up the budget: then the document is
+    refused anyway."""
     budget = budget_of(info)
     if budget.faults <= 0:
         return value
@@ -95,18 +93,15 @@ def counted(value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> 
         raise
 
 
-COUNTED = WrapValidator(counted)  # beside the type of a list's or an object's entries
-
-
-# Where pydantic speaks of Python's types.
-IN_WORDS_OF_JSON = {
+COUNTED = WrapValidator(counted)  # for the type of the entries of a list or an object
+JSON_MESSAGES = {
     **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "expected an object"),
     **dict.fromkeys(("list_type", "tuple_type"), "expected a list"),
 }
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
-    """`did you mean …` with the nearest known names, then all of them when they are few."""
+    """`did you mean …` with the nearest known names, and the list of known names."""
     names = sorted(known)
     text = str(name)[:LONGEST_NAME].lower()
     lowered = {each[:LONGEST_NAME].lower(): each for each in names}
@@ -116,7 +111,7 @@ def nearest(name: object, known: Iterable[str]) -> str:
 
 
 def _alike(text: str, names: Collection[str]) -> Collection[str]:
-    """Those names that are worth a comparison, which takes as long as both are long."""
+    """The names to compare in full, which takes time."""
     if len(names) <= MOST_COMPARED:
         return names
     pairs = {text[at : at + 2] for at in range(max(len(text) - 1, 1))}
@@ -126,23 +121,23 @@ def _alike(text: str, names: Collection[str]) -> Collection[str]:
 
 
 def listed_names(names: Collection[str]) -> str:
-    """Names as they may stand in a message: each cut, and only the first where they are many."""
-    shown_, length = [], 0
+    """Names for a message, each shortened, and only the first where there are many."""
+    parts, length = [], 0
     for each in names:
-        shown_.append(each[:LONGEST_NAME])
-        length += len(shown_[-1]) + 2
+        parts.append(each[:LONGEST_NAME])
+        length += len(parts[-1]) + 2
         if length > MOST_LISTED:
             break
-    return ", ".join(shown_) + (f", … ({len(names)} in all)" if len(shown_) < len(names) else "")
+    return ", ".join(parts) + (f", … ({len(names)} in all)" if len(parts) < len(names) else "")
 
 
 def fault_at(field: str, message: str, value: object) -> ValidationError:
-    """A fault at a field of the value that is being validated, to be raised by a validator."""
-    return ValidationError.from_exception_data("fault", [_told("fault", message, (field,), value)])
+    """A fault at a field of the validated value, for a validator to raise."""
+    return ValidationError.from_exception_data("fault", [_error("fault", message, (field,), value)])
 
 
 def shown(value: object) -> str:
-    """A client's value as it may stand in a message: short, and never raw."""
+    """A client's value for a message, quoted and shortened."""
     if isinstance(value, list | dict):
         return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
     text = repr(value[: LONGEST_NAME + 1] if isinstance(value, str) else value)
@@ -150,51 +145,51 @@ def shown(value: object) -> str:
 
 
 def faults(error: ValidationError, value: Any, at: str = "") -> list[Fault]:
-    """The faults of a pydantic error, each with the JSON pointer into `value`, the input that was validated."""
+    """The faults of a pydantic error, with JSON pointers into `value`, the validated input."""
     return [_fault(each, value, at) for each in error.errors(include_url=False)[:MOST_FAULTS]]
 
 
 def _unknown(cls: type[BaseModel], value: dict[Any, Any], budget: FaultBudget) -> list[InitErrorDetails]:
-    """A fault for each field that there is not; of the first of them."""
+    """Faults for the first unknown fields."""
     names = (name for name in value if name not in cls.model_fields)
     return [
-        _told("unknown_field", f"unknown field {shown(name)}{budget.nearest(name, cls.model_fields)}", (name,), value)
+        _error("unknown_field", f"unknown field {shown(name)}{budget.nearest(name, cls.model_fields)}", (name,), value)
         for name in islice(names, MOST_FAULTS)
     ]
 
 
 def _too_long(cls: type[BaseModel], value: dict[Any, Any]) -> list[InitErrorDetails]:
-    """A fault for each list and each object with more entries than its field takes: before any of them is looked at."""
+    """Faults for lists and objects with too many entries, before the entries are validated."""
     found = []
     for name, most in _most(cls).items():
         given = value.get(name)
         if isinstance(given, list | dict) and len(given) > most:
-            found.append(_told("too_long", f"has {len(given)} entries; at most {most} are taken", (name,), given))
+            found.append(_error("too_long", f"has {len(given)} entries; at most {most} are taken", (name,), given))
     return found
 
 
 @cache
 def _most(cls: type[BaseModel]) -> dict[str, int]:
-    """How many entries a list or an object in each field may have."""
+    """The maximum number of entries of a list or an object, by field."""
     found: dict[str, int] = {}
     for name, field in cls.model_fields.items():
-        if not any(isinstance(each, PlainValidator) for each in field.metadata):  # which counts for itself
+        if not any(isinstance(each, PlainValidator) for each in field.metadata):  # which checks that itself
             lengths = (each.max_length for each in field.metadata if hasattr(each, "max_length"))
             found[name] = next(lengths, MOST_ENTRIES)
     return found
 
 
-def _told(kind: str, message: str, at: tuple[int | str, ...], value: object) -> InitErrorDetails:
+def _error(kind: str, message: str, at: tuple[int | str, ...], value: object) -> InitErrorDetails:
     return InitErrorDetails(type=PydanticCustomError(kind, "{message}", {"message": message}), loc=at, input=value)
 
 
-def _line(each: Any, budget: FaultBudget) -> InitErrorDetails:
+def _reworded(each: Any, budget: FaultBudget) -> InitErrorDetails:
     message = each["msg"]
     if each["type"] in ("union_tag_invalid", "union_tag_not_found"):
         message = _tag(each, budget)
     elif each["type"] in ("value_error", "assertion_error"):
         message = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    return _told(each["type"], message, each["loc"], each["input"])
+    return _error(each["type"], message, each["loc"], each["input"])
 
 
 def _tag(each: Any, budget: FaultBudget) -> str:
@@ -208,11 +203,11 @@ def _tag(each: Any, budget: FaultBudget) -> str:
 def _fault(each: Any, value: Any, at: str) -> Fault:
     pointer, inside, tagged = at, value, False
     for name in each["loc"]:
-        # pydantic puts the tag of a discriminated union into the path; the client's document has no such step.
+        # pydantic adds the tag of a discriminated union to the path, which is no step in the document.
         if pointer == f"{at}/data" and not tagged and isinstance(inside, dict) and name == inside.get("kind"):
             tagged = True
             continue
-        # And the branch of a plain union that it tried.
+        # It also adds the member of a plain union that it tried.
         if not isinstance(inside, dict) and not (isinstance(inside, list) and isinstance(name, int)):
             continue
         if isinstance(name, str) and name.startswith("<") and name not in inside:
@@ -221,7 +216,7 @@ def _fault(each: Any, value: Any, at: str) -> Fault:
         inside = _child(inside, name)
     if each["type"] in ("union_tag_invalid", "union_tag_not_found"):
         pointer += "/kind"
-    return Fault(pointer, IN_WORDS_OF_JSON.get(each["type"], each["msg"]))
+    return Fault(pointer, JSON_MESSAGES.get(each["type"], each["msg"]))
 
 
 def _child(value: Any, step: int | str) -> Any:

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from service.workflow.data.columns import Name
 from service.workflow.data.schema import Column, Schema
-from service.workflow.data.table import Numbers, Table, Texts, Wanted
-from service.workflow.errors import Fault, InvalidData, InvalidSpec
-from service.workflow.spec_base import Specification, nearest, shown
+from service.workflow.data.table import Numbers, RequestedColumn, Table, Texts
+from service.workflow.data.types.names import Name
+from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.errors import InvalidData, invalid
+from service.workflow.spec_base import SpecBase, nearest, shown
 
 PARTS = ("train", "validation", "test")
 DEFAULT = {"train": 0.7, "validation": 0.15, "test": 0.15}
@@ -20,7 +21,7 @@ BY = ("stratify", "group", "time", "column")
 Part = Annotated[int | float | None, Field(ge=0, description="a fraction up to 1, or a count of rows above 1")]
 
 
-class SplitSpec(Specification):
+class SplitSpec(SpecBase):
     """Which share of the rows trains, validates and tests. Named parts sum to 1, or to the number of rows; parts not
     named are 0, but an absent `train` takes the rest. At most one of `stratify`, `group`, `time` and `column`."""
 
@@ -35,6 +36,12 @@ class SplitSpec(Specification):
     column: Name | None = Field(default=None, description="a column that says train, validation or test")
 
 
+class ResolvedSplit(SplitSpec):
+    """The split with every default filled in. An absent `train` beside named parts stays so: it depends on the rows."""
+
+    seed: int = Field(ge=0, lt=2**63)
+
+
 @dataclass(frozen=True)
 class Split:
     """The rows of each part, as int64 indices into the table."""
@@ -44,7 +51,7 @@ class Split:
     test: torch.Tensor
 
     def part(self, name: str) -> torch.Tensor:
-        """The rows of the part of that name."""
+        """The rows of a part, by its name."""
         rows: torch.Tensor = getattr(self, name)
         return rows
 
@@ -53,8 +60,8 @@ class Split:
         return {name: hashlib.sha256(self.part(name).numpy().astype("<i8").tobytes()).hexdigest() for name in PARTS}
 
 
-def resolve(spec: SplitSpec | None, seed: int, schema: Schema) -> SplitSpec:
-    """The split with every default filled in; an absent `train` beside named parts stays so: it depends on the rows.
+def resolve(spec: SplitSpec | None, seed: int, schema: Schema) -> ResolvedSplit:
+    """Fills in what the split leaves out; `seed` is the training's.
 
     Raises:
         InvalidSpec: a column that cannot be split by, parts that do not add up, or a part without rows.
@@ -66,15 +73,16 @@ def resolve(spec: SplitSpec | None, seed: int, schema: Schema) -> SplitSpec:
     if spec.column is not None:
         filled = dict.fromkeys(PARTS)
     ordered = {"shuffle": False} if spec.time is not None or spec.column is not None else {}
-    resolved = spec.model_copy(update=filled | ordered | {"seed": seed if spec.seed is None else spec.seed})
+    seeded = {"seed": seed if spec.seed is None else spec.seed}
+    resolved = ResolvedSplit.model_validate(dict(spec) | filled | ordered | seeded)
     for name, count in sizes(resolved, schema).items():
         if not count and (name == "train" or named.get(name)):
-            raise InvalidSpec(Fault(f"/split/{name}", f"no row of {schema.rows} is left for this part"))
+            raise invalid(f"/split/{name}", f"no row of {schema.rows} is left for this part")
     return resolved
 
 
 def sizes(spec: SplitSpec, schema: Schema) -> dict[str, int]:
-    """How many rows each part of a resolved split has; by `group` about so many.
+    """The number of rows of each part of a resolved split; approximate for a split by `group`.
 
     Raises:
         InvalidSpec: the parts do not sum to 1 or to the rows.
@@ -86,20 +94,21 @@ def sizes(spec: SplitSpec, schema: Schema) -> dict[str, int]:
     return _counts(spec, schema.rows)
 
 
-def columns(spec: SplitSpec, schema: Schema) -> dict[str, Wanted]:
-    """The columns to read for the split, and how."""
-    made = {name: Wanted("category") for by in ("stratify", "group", "column") if (name := getattr(spec, by))}
+def columns(spec: SplitSpec, schema: Schema) -> dict[str, RequestedColumn]:
+    """The columns that the split reads, and their types."""
+    made = {name: RequestedColumn("category") for by in ("stratify", "group", "column") if (name := getattr(spec, by))}
     if spec.time is not None:
         column = schema.column(spec.time)
-        made[spec.time] = Wanted("datetime" if column is None or column.type != "number" else "number", exact=True)
+        numeric = column is not None and COLUMN_TYPES[column.type].numeric
+        made[spec.time] = RequestedColumn("number" if numeric else "datetime", exact=True)
     return made
 
 
-def split(spec: SplitSpec, table: Table) -> Split:
-    """The rows of each part. Shuffling has a generator of its own.
+def split(spec: ResolvedSplit, table: Table) -> Split:
+    """The rows of each part. Shuffling uses a generator of its own.
 
     Raises:
-        InvalidData: a row has no value to be split by, or nothing is left to train on.
+        InvalidData: a row lacks the value to split by, or the training part is empty.
     """
     rows = len(table)
     if spec.column is not None:
@@ -114,28 +123,27 @@ def split(spec: SplitSpec, table: Table) -> Split:
     return made
 
 
-def _order(spec: SplitSpec, table: Table, rows: int) -> torch.Tensor:
+def _order(spec: ResolvedSplit, table: Table, rows: int) -> torch.Tensor:
     if spec.time is not None:
         times = table.columns[spec.time]
-        assert not isinstance(times, Texts)  # noqa: S101 - it was read as a time
+        assert not isinstance(times, Texts)  # noqa: S101 - it was read as times
         if np.isnan(times).any():
-            raise InvalidData(
-                f"{shown(spec.time)} is missing in row {int(np.isnan(times).argmax()) + 1}; a split by time needs it"
-            )
+            row = int(np.isnan(times).argmax()) + 1
+            raise InvalidData(f"{shown(spec.time)} is missing in row {row}; a split by time needs it")
         return torch.from_numpy(np.argsort(times, kind="stable"))
     order = _shuffled(spec, rows)
     return order if spec.stratify is None else _interleaved(table.columns[spec.stratify], order)
 
 
-def _shuffled(spec: SplitSpec, count: int) -> torch.Tensor:
+def _shuffled(spec: ResolvedSplit, count: int) -> torch.Tensor:
     if not spec.shuffle:
         return torch.arange(count)
-    return torch.randperm(count, generator=torch.Generator().manual_seed(spec.seed or 0))
+    return torch.randperm(count, generator=torch.Generator().manual_seed(spec.seed))
 
 
 def _interleaved(column: Numbers | Texts, order: torch.Tensor) -> torch.Tensor:
-    """The rows in an order of which every beginning has the values in nearly the shares of the whole: the k-th of a value's
-    m rows stands at (k + ½) / m."""
+    """The rows in an order of which each prefix has every value in about its overall share: the k-th of a value's m rows is
+    placed at (k + ½) / m."""
     codes = _codes(column)[order.numpy()]
     place = np.empty(len(codes))
     for code in np.unique(codes):
@@ -144,51 +152,50 @@ def _interleaved(column: Numbers | Texts, order: torch.Tensor) -> torch.Tensor:
     return order[torch.from_numpy(np.argsort(place, kind="stable"))]
 
 
-def _by_group(spec: SplitSpec, column: Numbers | Texts, rows: int) -> Split:
-    """Whole groups, one after another, each to the part in which its middle row would stand."""
+def _by_group(spec: ResolvedSplit, column: Numbers | Texts, rows: int) -> Split:
+    """Assigns whole groups in turn, each to the part that its middle row would be in."""
     counts = _counts(spec, rows)
     cuts = np.cumsum([counts["train"], counts["validation"]])
     _, groups = np.unique(_codes(column), return_inverse=True)
-    found = np.bincount(groups)
-    order = _shuffled(spec, len(found)).numpy()
-    ends = np.cumsum(found[order])
-    part_of_group = np.empty(len(found), np.int64)
-    part_of_group[order] = np.searchsorted(cuts, ends - found[order] / 2, side="left")
+    counts_of_groups = np.bincount(groups)
+    order = _shuffled(spec, len(counts_of_groups)).numpy()
+    shuffled = counts_of_groups[order]
+    part_of_group = np.empty(len(order), np.int64)
+    part_of_group[order] = np.searchsorted(cuts, np.cumsum(shuffled) - shuffled / 2, side="left")
     part = part_of_group[groups]
     return Split(*(torch.from_numpy(np.flatnonzero(part == position)) for position in range(len(PARTS))))
 
 
 def _codes(column: Numbers | Texts) -> Numbers:
-    """Equal numbers for equal values; a column that is also a target may have been read as numbers."""
+    """Equal numbers for equal values. A column that is also a target may have been read as numbers."""
     return column.codes if isinstance(column, Texts) else np.unique(column, return_inverse=True)[1]
 
 
 def _by_column(column: Numbers | Texts, name: str) -> Split:
-    assert isinstance(column, Texts)  # noqa: S101 - it was read as texts, and is no target
+    assert isinstance(column, Texts)  # noqa: S101 - it was read as texts
     texts = np.array([*column.values, ""], dtype=object)[column.codes]
-    strange = np.flatnonzero(~np.isin(texts, PARTS))
-    if len(strange):
-        row = int(strange[0])
-        raise InvalidData(
-            f"{shown(name)} is {shown(texts[row])} in row {row + 1}; train, validation or test is expected"
-        )
+    unknown = np.flatnonzero(~np.isin(texts, PARTS))
+    if len(unknown):
+        row = int(unknown[0])
+        found = f"{shown(name)} is {shown(texts[row])} in row {row + 1}"
+        raise InvalidData(f"{found}; train, validation or test is expected")
     return Split(*(torch.from_numpy(np.flatnonzero(texts == part)) for part in PARTS))
 
 
 def _check_times(column: Column) -> None:
-    """That every row has a time, or a number, to be split by."""
-    if column.missing:
+    """Raises InvalidSpec for a row without a time or a number to split by."""
+    kind, misfit, message = COLUMN_TYPES.get(column.type), column.misfits.get("datetime"), ""
+    if kind is not None and not (kind.numeric or kind.dates):
+        message = f"is a {column.type}; a split by time needs times or numbers"
+    elif column.missing:
         where = "" if column.first_missing is None else f", first in row {column.first_missing + 1}"
-        message = f"{shown(column.name)} is missing in {column.missing} rows{where}; a split by time needs it in each"
-        raise InvalidSpec(Fault("/split/time", message))
-    misfit = column.misfits.get("datetime")
-    if column.type == "category" and misfit is not None:
-        message = f"{shown(column.name)} holds {shown(misfit.cell)} in row {misfit.row + 1}, which is no date or time"
-        raise InvalidSpec(Fault("/split/time", message))
-    if column.type == "unsupported":
-        raise InvalidSpec(
-            Fault("/split/time", f"{shown(column.name)} {column.reason}; a split by time needs times or numbers")
-        )
+        message = f"is missing in {column.missing} rows{where}; a split by time needs it in each"
+    elif kind is None:
+        message = f"{column.reason}; a split by time needs times or numbers"
+    elif kind.texts and misfit is not None:
+        message = f"holds {shown(misfit.cell)} in row {misfit.row + 1}, which is no date or time"
+    if message:
+        raise invalid("/split/time", f"{shown(column.name)} {message}")
 
 
 def _counts(spec: SplitSpec, rows: int) -> dict[str, int]:
@@ -201,7 +208,7 @@ def _counts(spec: SplitSpec, rows: int) -> dict[str, int]:
     if spec.train is None:
         named["train"], rest = max(rest, 0), min(rest, 0)
     if abs(rest) > 1e-6:
-        raise InvalidSpec(Fault("/split", f"the parts sum to {whole - rest:g}; they must sum to {whole} ({rows} rows)"))
+        raise invalid("/split", f"the parts sum to {whole - rest:g}; they must sum to {whole} ({rows} rows)")
     cuts, total = [0], 0.0
     for name in PARTS:
         total += named.get(name, 0) / whole
@@ -213,26 +220,21 @@ def _check_counts(named: dict[str, int | float]) -> None:
     for name, value in named.items():
         if value != 0 and (value <= 1 or not float(value).is_integer()):
             message = f"{value} is a fraction, and another part is a count of rows: use one or the other"
-            raise InvalidSpec(Fault(f"/split/{name}", message))
+            raise invalid(f"/split/{name}", message)
 
 
 def _check_columns(spec: SplitSpec, schema: Schema) -> None:
     given = [by for by in BY if getattr(spec, by) is not None]
     if len(given) > 1:
-        raise InvalidSpec(Fault(f"/split/{given[1]}", f"a split is by one of {', '.join(BY)}, and there is {given[0]}"))
+        raise invalid(f"/split/{given[1]}", f"a split is by one of {', '.join(BY)}, and there is {given[0]}")
     for by in given:
         name = getattr(spec, by)
         column = schema.column(name)
         if column is None:
-            message = f"there is no column {shown(name)}; {nearest(name, schema.names)}"
-            raise InvalidSpec(Fault(f"/split/{by}", message))
+            raise invalid(f"/split/{by}", f"there is no column {shown(name)}; {nearest(name, schema.names)}")
         if by == "stratify" and column.values is None:
-            raise InvalidSpec(Fault("/split/stratify", f"{shown(name)} has too many different values to stratify by"))
-        if by == "time" and column.type == "boolean":
-            raise InvalidSpec(
-                Fault("/split/time", f"{shown(name)} is a boolean; a split by time needs times or numbers")
-            )
+            raise invalid("/split/stratify", f"{shown(name)} has too many different values to stratify by")
         if by == "time":
             _check_times(column)
         if by == "column" and (column.missing or not set(column.values or [""]) <= set(PARTS)):
-            raise InvalidSpec(Fault("/split/column", f"{shown(name)} must say train, validation or test in every row"))
+            raise invalid("/split/column", f"{shown(name)} must say train, validation or test in every row")

@@ -1,7 +1,7 @@
-"""A training's state as a tree, and the tree as JSON and tensors: nothing is ever unpickled.
+"""A training's state as a tree, and the tree as JSON and tensors, without pickle.
 
-A tree is made of dicts with keys of str or int, lists, tuples, Counters, None, bool, int, float, str and tensors. Each
-comes back as what it was, NaN and infinities, the order of a dict and a tensor's strides included.
+A tree consists of dicts with keys of str or int, lists, tuples, Counters, None, bool, int, float, str and tensors. All are
+restored exactly, including NaN, infinities, the order of dicts and the strides of tensors.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-State: TypeAlias = dict[str, Any]  # a tree whose root has names
+State: TypeAlias = dict[str, Any]  # a tree whose root is a dict with str keys
 
 # fmt: off
 DTYPES = {
@@ -22,11 +22,11 @@ DTYPES = {
 
 
 def flatten(tree: object) -> tuple[str, dict[str, Tensor]]:
-    """The tree as JSON text and the tensors that it names, dense and none sharing memory with another. Those that are on
-    the CPU and contiguous are not copied.
+    """The tree as JSON, and its tensors by the names in it: contiguous, sharing no memory. Contiguous ones on the CPU are not
+    copied.
 
     Raises:
-        TypeError: something in it is none of what a tree is made of.
+        TypeError: the tree holds a value of another type.
     """
     tensors: dict[str, Tensor] = {}
     text = json.dumps(_packed(tree, tensors, set()), separators=(",", ":"))  # unlike orjson it writes NaN and Infinity
@@ -34,18 +34,18 @@ def flatten(tree: object) -> tuple[str, dict[str, Tensor]]:
 
 
 def unflatten(text: str, tensors: dict[str, Tensor]) -> Any:
-    """The tree again. Its tensors are torch's own allocations, not views of a file: to the last bit a result may depend
-    on how its operands are aligned.
+    """The tree from the result of `flatten`. Its tensors are allocated by torch rather than views of a file, because results
+    may depend on the alignment of memory in the last bit.
 
     Raises:
-        ValueError, KeyError, TypeError, IndexError, RuntimeError: it is not what `flatten` has made.
+        ValueError, KeyError, TypeError, IndexError, RuntimeError: it is no result of `flatten`.
     """
     return _unpacked(json.loads(text), tensors)
 
 
 def _packed(value: Any, tensors: dict[str, Tensor], storages: set[int]) -> Any:
-    """JSON of `value`. Whatever JSON has no sign of its own for is an object with one key that tells what it is."""
-    kind = type(value)  # not isinstance: a subclass would come back as something else
+    """The value as JSON. A type that JSON lacks is an object whose first key names the type."""
+    kind = type(value)  # not isinstance: a subclass would be restored as another type
     if value is None or kind in (bool, int, float, str):
         return value
     if kind is list:
@@ -68,13 +68,13 @@ def _named(tensor: Tensor, tensors: dict[str, Tensor], storages: set[int]) -> di
     name, dense = str(len(tensors)), tensor.detach().cpu()
     if not dense.is_contiguous():
         dense = dense.clone(memory_format=torch.preserve_format)
-    told = {"tensor": name, "strides": list(dense.stride())}
+    packed = {"tensor": name, "strides": list(dense.stride())}
     dense = dense.contiguous()
     if dense.untyped_storage().data_ptr() in storages:
         dense = dense.clone()
     storages.add(dense.untyped_storage().data_ptr())
     tensors[name] = dense
-    return told
+    return packed
 
 
 def _unpacked(value: Any, tensors: dict[str, Tensor]) -> Any:

@@ -1,4 +1,4 @@
-"""What a model is asked to learn, told from its targets."""
+"""What a model learns, by the types of its targets."""
 
 from enum import StrEnum
 

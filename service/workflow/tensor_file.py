@@ -13,14 +13,14 @@ OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 def write(tensors: Mapping[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Writes contiguous tensors that share no memory, and texts beside them. Neither atomic nor durable.
+    """Writes contiguous tensors that share no memory, and metadata. The write is neither atomic nor durable.
 
     Raises:
-        OSError: it cannot be written; on a full disk with the errno that says so.
+        OSError: it cannot be written, with errno ENOSPC on a full disk.
     """
     try:
         save_file(dict(tensors), path, metadata)
-    except SafetensorError as error:  # the library tells the operating system's errors in its message only
-        if (told := OS_ERROR.search(str(error))) is None:
+    except SafetensorError as error:  # it names the system's error only in its message
+        if (match := OS_ERROR.search(str(error))) is None:
             raise
-        raise OSError(int(told[1]), os.strerror(int(told[1]))) from error
+        raise OSError(int(match[1]), os.strerror(int(match[1]))) from error

@@ -1,7 +1,7 @@
-"""Torch's own classes as parts of a spec: `{"name": "SGD", "lr": 0.01}`.
+"""torch's classes as parts of a spec: `{"name": "SGD", "lr": 0.01}`.
 
-A family is a checked-in table of names. The arguments of each class are read from torch's signature into a pydantic
-model, made on first use and kept: torch's names, torch's defaults, torch's own checks, without a line written twice.
+A registry is a table of class names. The arguments of each class are read from its signature into a pydantic model, created
+on first use and cached, so that names, defaults and checks are torch's.
 """
 
 import inspect
@@ -15,26 +15,25 @@ from pydantic import BaseModel, Field, GetCoreSchemaHandler, GetJsonSchemaHandle
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from service.workflow.spec_base import FaultBudget, Specification, budget_of, counted, fault_at, shown
-from service.workflow.torch_words import in_one_line
+from service.workflow.spec_base import FaultBudget, SpecBase, budget_of, counted, fault_at, shown
+from service.workflow.torch_errors import torch_message
 
-# Not a client's business: how torch runs the step, and arguments torch itself deprecates.
+# How torch runs a step, and arguments that torch deprecates.
 LEFT_OUT = {"self", "params", "foreach", "fused", "capturable", "differentiable", "maximize", "device", "dtype"}
 LEFT_OUT |= {"size_average", "reduce"}
 
 
-class Family:
-    """The torch classes that may stand at one place of a spec, by name.
+class TorchRegistry:
+    """The torch classes that one field of a spec may name.
 
     Args:
-        what: how a message calls a member, for example `optimizer`.
-        classes: the name of each class and the class.
-        refused: names torch has and a spec may not use, each with the reason.
-        trial: makes the object and uses it a little, so that torch's own checks of the arguments, and what it finds by an
-            error of any kind, come before any job exists; at a small cost, whatever the arguments.
-        types: annotations that replace torch's, by argument name; with a pydantic field beside, its default too.
-        left_out: arguments that a spec does not give.
-        own: fields of ours beside the class's arguments: annotation and pydantic field.
+        what: the field's name in messages, for example `optimizer`.
+        classes: the classes by name.
+        refused: torch's names that a spec may not use, with the reasons.
+        trial: creates and uses an object, cheaply for any arguments, so that torch checks them before there is a job.
+        types: annotations by argument name, in place of torch's; or pairs of an annotation and a pydantic field.
+        left_out: arguments that a spec may not give.
+        own: additional fields: pairs of an annotation and a pydantic field.
     """
 
     def __init__(
@@ -58,9 +57,9 @@ class Family:
         self.arguments = cache(self._arguments)
 
     def _arguments(self, name: str) -> type[BaseModel]:
-        """The pydantic model of one class's arguments."""
+        """The pydantic model of a class's arguments."""
         cls = self.classes[name]
-        constructor: Any = cls.__init__  # type: ignore[misc] # its signature is read, it is not called
+        constructor: Any = cls.__init__  # type: ignore[misc] # only its signature is read
         hints = get_type_hints(constructor, localns={"Callable": Callable, "Iterable": Iterable, "Sequence": Sequence})
         fields: dict[str, Any] = {"name": (Literal[name], Field(description=f"torch's {cls.__module__}.{name}"))}
         for argument in inspect.signature(constructor).parameters.values():
@@ -73,22 +72,20 @@ class Family:
             annotation = replaced or without_tensors(hints.get(argument.name, Any))
             default = ... if argument.default is inspect.Parameter.empty else argument.default
             if default is None:
-                annotation = annotation | None  # torch does not always say so
+                annotation = annotation | None  # torch's annotation may lack it
             fields[argument.name] = (annotation, default)
         fields |= self._own
-        return create_model(
-            name, __base__=Specification, __doc__=(cls.__doc__ or "").split("\n\n")[0].strip(), **fields
-        )
+        return create_model(name, __base__=SpecBase, __doc__=(cls.__doc__ or "").split("\n\n")[0].strip(), **fields)
 
     def parse(self, value: object, budget: FaultBudget | None = None) -> BaseModel:
-        """A member of the family from `{"name": …, …}`.
+        """The arguments from `{"name": …, …}`, checked by torch unless the budget forbids it.
 
         Raises:
             PydanticCustomError, ValidationError: what is wrong and what would be right.
         """
+        if isinstance(value, SpecBase):  # it was validated when it was made
+            return value
         budget = budget or FaultBudget()
-        if isinstance(value, Specification):
-            value = value.model_dump(warnings=False)
         if not isinstance(value, dict) or not isinstance(value.get("name"), str):
             raise PydanticCustomError(
                 "no_name", "{message}", {"message": 'expected an object with the name of a torch class: {"name": …}'}
@@ -104,17 +101,17 @@ class Family:
         return member
 
     def _try(self, member: BaseModel) -> None:
-        """Lets torch check the arguments; when it refuses, finds the one whose default would have passed, or that alone was
-        given."""
+        """Lets torch check the arguments. If it refuses, the fault is at the only argument that was given, or at one without
+        which it accepts the others."""
         cls, given = self.classes[type(member).__name__], arguments_of(member)
         try:
             self._trial(cls, given)
-        except Exception as error:  # torch raises what it likes: ValueError, AssertionError, TypeError, RuntimeError
-            told = [name for name in given if name in member.model_fields_set]
+        except Exception as error:  # torch raises ValueError, AssertionError, TypeError, RuntimeError
+            explicit = [name for name in given if name in member.model_fields_set]
             for name in given:
-                if told == [name] or self._passes(cls, {k: v for k, v in given.items() if k != name}):
-                    raise fault_at(name, f"torch refuses this: {in_one_line(error)}", given[name]) from None
-            message = f"torch refuses these arguments: {in_one_line(error)}"
+                if explicit == [name] or self._passes(cls, {k: v for k, v in given.items() if k != name}):
+                    raise fault_at(name, f"torch refuses this: {torch_message(error)}", given[name]) from None
+            message = f"torch refuses these arguments: {torch_message(error)}"
             raise PydanticCustomError("torch_refuses", "{message}", {"message": message}) from None
 
     def _passes(self, cls: type, arguments: dict[str, Any]) -> bool:
@@ -137,16 +134,16 @@ class Family:
 
 
 def arguments_of(member: BaseModel) -> dict[str, Any]:
-    """The keyword arguments of the torch class a member stands for."""
+    """The keyword arguments for the torch class."""
     return {name: getattr(member, name) for name in type(member).model_fields if name != "name"}
 
 
 def without_tensors(annotation: Any) -> Any:
-    """Torch's annotation as JSON can write it: no tensors; a tuple may come as a list; `reduction` is mean or sum."""
+    """torch's annotation for values from JSON: without tensors, and with lists for tuples."""
     if get_origin(annotation) in (Union, UnionType):
         left = [without_tensors(each) for each in get_args(annotation) if each is not torch.Tensor]
-        return Union[tuple(left)]  # noqa: UP007 - made at run time
+        return Union[tuple(left)]  # noqa: UP007 - created at run time
     if get_origin(annotation) is tuple:
         inner = tuple(without_tensors(each) for each in get_args(annotation))
-        return Annotated[tuple[inner], Field(strict=False)]  # type: ignore[valid-type] # made at run time
+        return Annotated[tuple[inner], Field(strict=False)]  # type: ignore[valid-type] # created at run time
     return annotation

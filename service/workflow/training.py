@@ -1,16 +1,16 @@
-"""Step 8, the training loop's settings: how long, in what steps, from which seed, on what."""
+"""Step 8, the settings of the training loop."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from service.workflow.spec_base import Specification
+from service.workflow.spec_base import SpecBase
 
 EPOCHS = 100
 BATCH_SIZE = 256
 
 
-class EarlyStopping(Specification):
+class EarlyStopping(SpecBase):
     """Ends the training when the monitored loss has not fallen for `patience` epochs, and goes back to the best."""
 
     patience: int = Field(default=20, ge=1, description="epochs without a lower loss")
@@ -18,19 +18,21 @@ class EarlyStopping(Specification):
     monitor: Literal["validation_loss", "train_loss"] = "validation_loss"
 
 
-class EMA(Specification):
+class EMA(SpecBase):
     """Keeps an exponential moving average of the weights, and uses it in their place."""
 
     decay: float = Field(default=0.999, ge=0, lt=1)
 
 
-class TrainingSettings(Specification):
+Epochs = Annotated[int, Field(ge=0, le=10_000_000)]
+BatchSize = Annotated[int, Field(ge=1)] | Literal["full"]
+
+
+class TrainingSettings(SpecBase):
     """How long, in what steps, from which seed, on what."""
 
-    epochs: int | None = Field(default=None, ge=0, le=10_000_000, description="100, or what the model's formula says")
-    batch_size: Annotated[int, Field(ge=1)] | Literal["full"] | None = Field(
-        default=None, description='rows in a step, or "full"; 256'
-    )
+    epochs: Epochs | None = Field(default=None, description="100, or what the model's formula says")
+    batch_size: BatchSize | None = Field(default=None, description='rows in a step, or "full"; 256')
     seed: int = Field(default=0, ge=0, lt=2**63)
     device: str = Field(
         default="auto", pattern=r"^(auto|cpu|cuda(:[0-9]{1,2})?)$", description="auto, cpu, cuda, cuda:N"
@@ -47,14 +49,21 @@ class TrainingSettings(Specification):
     deterministic: bool = True
 
 
-def resolve(given: TrainingSettings, defaults: dict[str, Any], train_rows: int, stops_early: bool) -> TrainingSettings:
-    """The settings with every default filled in: first those of the model's kind, then the general ones."""
+class ResolvedSettings(TrainingSettings):
+    """The settings with every default filled in."""
+
+    epochs: Epochs
+    batch_size: BatchSize
+
+
+def resolve(given: TrainingSettings, defaults: dict[str, Any], train_rows: int, stops_early: bool) -> ResolvedSettings:
+    """The settings with every default filled in: those of the model's kind, else the general ones."""
     filled: dict[str, Any] = {
         "epochs": EPOCHS,
         "batch_size": BATCH_SIZE if train_rows > BATCH_SIZE else "full",
         "early_stopping": EarlyStopping() if stops_early else None,
         **defaults,
     }
-    # Of these only early stopping can be null in so many words.
+    # Null means the default, except for early stopping.
     kept = {name for name in given.model_fields_set if name == "early_stopping" or getattr(given, name) is not None}
-    return given.model_copy(update={name: value for name, value in filled.items() if name not in kept})
+    return ResolvedSettings.model_validate({**filled, **{name: getattr(given, name) for name in kept}})

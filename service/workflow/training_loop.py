@@ -6,11 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import LBFGS
 
-from service.workflow.batches import Batch, Examples
+from service.workflow.batches import Batch
 from service.workflow.divergence import check_finite, divergence
+from service.workflow.examples import Examples
 from service.workflow.learner import Learner
 from service.workflow.state import State
-from service.workflow.training_run import Course
+from service.workflow.training_run import TrainingRun
 
 EVALUATION_ROWS = 8192
 
@@ -25,44 +26,46 @@ def train(
     after_step: AfterStep | None = None,
     saved: State | None = None,
 ) -> None:
-    """Trains the network in place, and reports each epoch's losses, in the trained scale.
+    """Trains the network in place.
 
     Args:
-        after_step: called after every step with a function that makes the state of the training, to be written before it
-            returns; from that state a training of the same spec and data goes on, to the same bits.
-        saved: such a state.
+        parts: the examples of `train` and `validation`.
+        report: called with the number and the losses of each epoch, in the trained scale.
+        after_step: called after each step with a function that returns the state of the training. It must write or copy the
+            state before it returns. A training of the same spec and data continues from that state to the same bits.
+        saved: such a state, to continue from.
 
     Raises:
         TrainingDiverged: a loss or a weight is NaN or infinite, or a step cannot be calculated; the epoch is named.
         CheckpointUnfit: `saved` is of another training.
     """
-    course = Course(learner, parts["train"])
+    run = TrainingRun(learner, parts["train"])
     if saved is not None:
-        course.load(saved)
-    while course.epoch <= (learner.settings.epochs or 0):
-        with divergence(learner, course.epoch):
-            losses = {"train_loss": _train_epoch(course, after_step)}
+        run.load(saved)
+    while run.epoch <= learner.settings.epochs:
+        with divergence(learner, run.epoch):
+            losses = {"train_loss": _train_epoch(run, after_step)}
             if len(parts["validation"]):
                 losses["validation_loss"] = evaluate(learner, parts["validation"])
-        check_finite(course.epoch, losses)
-        report(course.epoch, losses)
-        with divergence(learner, course.epoch):
+        check_finite(run.epoch, losses)
+        report(run.epoch, losses)
+        with divergence(learner, run.epoch):
             learner.schedule.after_epoch(losses.get("validation_loss", losses["train_loss"]))
-        if course.watch.ends(losses, learner.judged) or course.budget.spent:
+        if run.stopper.ends(losses, learner.judged) or run.budget.spent:
             break
-        course.next_epoch()
+        run.next_epoch()
     if learner.averaged is not None:
         learner.network.load_state_dict(learner.averaged.module.state_dict())
-    course.watch.restore_best(learner.network)
+    run.stopper.restore_best(learner.network)
     learner.network.eval()
 
 
-def _train_epoch(course: Course, after_step: AfterStep | None) -> float:
-    """One pass over the training part, or what is left of it; its mean loss a row."""
-    learner, budget, values, rows, state = course.learner, course.budget, course.values, course.rows, course.state
+def _train_epoch(run: TrainingRun, after_step: AfterStep | None) -> float:
+    """The steps that are left of an epoch. Returns the mean loss of its rows."""
+    learner, budget, values, rows, state = run.learner, run.budget, run.values, run.rows, run.state
     if not learner.network.training:
         learner.network.train()
-    for group in course.batches.next_epoch(skipped=len(rows)):
+    for group in run.batches.next_epoch(skipped=len(rows)):
         if budget.spent:
             break
         rows.append(sum([features.shape[0] for features, _ in group]))
@@ -86,7 +89,7 @@ def _mean(values: list[Tensor], rows: list[int], sums: bool) -> float:
 
 
 def _step(learner: Learner, group: tuple[Batch, ...]) -> Tensor:
-    """One step of the optimizers on the gradients of a group of batches; the loss before it."""
+    """One step of the optimizers on the gradients of a group of batches. Returns the loss before it."""
     if isinstance(learner.optimizers[0], LBFGS):
         value: Tensor = learner.optimizers[0].step(lambda: _gradients(learner, group))
         return value.detach()
@@ -98,7 +101,7 @@ def _step(learner: Learner, group: tuple[Batch, ...]) -> Tensor:
 
 
 def _gradients(learner: Learner, group: tuple[Batch, ...]) -> Tensor:
-    """Forward, loss, zero_grad, backward; the loss of the whole group."""
+    """Forward, loss, zero_grad, backward. Returns the loss of the group."""
     for parameter in learner.parameters:
         parameter.grad = None
     losses = []
@@ -120,7 +123,7 @@ def _gradients(learner: Learner, group: tuple[Batch, ...]) -> Tensor:
 
 @torch.inference_mode()
 def evaluate(learner: Learner, examples: Examples) -> float:
-    """The mean loss a row, in the trained scale."""
+    """The mean loss of the rows, in the trained scale."""
     network, total = learner.judged, 0.0
     network.eval()
     for start in range(0, len(examples), EVALUATION_ROWS):

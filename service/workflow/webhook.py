@@ -1,4 +1,4 @@
-"""Webhook: where the end of the job is told to."""
+"""The webhook of a training, which is called when its job ends."""
 
 import re
 from typing import Annotated
@@ -6,14 +6,14 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import Url
 
-from service.workflow.spec_base import Specification
+from service.workflow.spec_base import SpecBase
 
 LONGEST = 2048
 _ABSOLUTE = re.compile(r"https?://[^/?#@]+(?:[/?]|\Z)", re.IGNORECASE)
 
 
 def _normalised(text: str) -> str:
-    """The URL as it was understood. From here on nobody sees another form, so nobody can understand it otherwise."""
+    """The URL in one normal form, so that no later code can parse it differently."""
     if not text.isprintable() or " " in text or "\\" in text:
         raise ValueError("a URL has no white space, control characters or backslashes; escape them with %")
     if "#" in text:
@@ -34,7 +34,7 @@ def _normalised(text: str) -> str:
     return url
 
 
-class WebhookSpec(Specification):
+class WebhookSpec(SpecBase):
     """Tells another service when the job has ended, however it did: a signed POST of the job."""
 
     url: Annotated[str, AfterValidator(_normalised)] = Field(

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.access import audit as audits
-from service.access.audit import Audit, Change, note, noting
-from service.access.keys import make
+from service.access.audit import Audit, Change, collect_changes, record_change
+from service.access.keys import create_key
 from service.access.scopes import Scope
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -22,7 +22,7 @@ MOVED = Change("alias.moved", "line/production", 2, 3)
 
 def test_a_line_says_who_what_from_to_and_when(tmp_path: Path) -> None:
     audit = Audit(tmp_path / "audit", now=lambda: NOON)
-    key, secret = make("ann", [Scope.ADMIN], NOON)
+    key, secret = create_key("ann", [Scope.ADMIN], NOON)
     audit.append(key, [MOVED], request_id="r1", status=200)
     (line,), more = audit.read(None, 10)
     assert not more
@@ -105,7 +105,7 @@ def test_refused_attempts_are_bounded_for_each_who_and_changes_are_not(
     for _ in range(audits.MOST_A_MINUTE + 30):
         audit.append(None, [], status=401)
         audit.append("ann", [MOVED])
-    key, _ = make("bob", [Scope.PREDICT], NOON)
+    key, _ = create_key("bob", [Scope.PREDICT], NOON)
     audit.append(key, [], status=403)
     monkeypatch.setattr(audits, "MINUTE", 0.0)
     audit.append(None, [], status=401)
@@ -126,9 +126,9 @@ def test_days_that_are_over_for_long_go(tmp_path: Path) -> None:
 
 
 def test_only_where_it_is_listened_to_is_a_change_noted() -> None:
-    note("lost", "nowhere")
-    changes = noting()
-    note("alias.moved", "line/production", 2, 3)
+    record_change("lost", "nowhere")
+    changes = collect_changes()
+    record_change("alias.moved", "line/production", 2, 3)
     assert changes == [MOVED]
 
 

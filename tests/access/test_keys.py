@@ -7,38 +7,38 @@ import pytest
 
 from model_store.errors import InvalidName
 from service.access.errors import InvalidKey
-from service.access.keys import PREFIX, Key, configured, digest, make
+from service.access.keys import PREFIX, ApiKey, configured_key, create_key, digest
 from service.access.scopes import Scope
 
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
 
 
 def test_only_its_digest_is_kept() -> None:
-    key, secret = make("ann", [Scope.TRAIN, Scope.PREDICT, Scope.TRAIN], NOW, days=2)
+    key, secret = create_key("ann", [Scope.TRAIN, Scope.PREDICT, Scope.TRAIN], NOW, days=2)
     assert secret.startswith(PREFIX) and len(secret) == len(PREFIX) + 43
     assert key.sha256 == digest(secret.encode()).hex()
     kept = json.dumps(key.to_json())
     assert secret not in kept and secret.removeprefix(PREFIX) not in kept
-    assert "sha256" not in key.shown()
-    assert Key.from_json(json.loads(kept)) == key
+    assert "sha256" not in key.public()
+    assert ApiKey.from_json(json.loads(kept)) == key
     assert (key.scopes, key.level) == ((Scope.PREDICT, Scope.TRAIN), Scope.TRAIN)
     assert key.ends == (NOW + timedelta(days=2)).timestamp()
 
 
 def test_no_two_are_alike() -> None:
-    made = [make("ann", [Scope.ADMIN], NOW) for _ in range(100)]
+    made = [create_key("ann", [Scope.ADMIN], NOW) for _ in range(100)]
     assert len({secret for _, secret in made}) == len({key.id for key, _ in made}) == 100
     assert made[0][0].ends == float("inf")
 
 
 def test_keys_that_would_be_good_for_nothing() -> None:
     with pytest.raises(InvalidName):
-        make("../ann", [Scope.ADMIN], NOW)
+        create_key("../ann", [Scope.ADMIN], NOW)
     with pytest.raises(InvalidKey, match="predict, train, admin"):
-        make("ann", [], NOW)
+        create_key("ann", [], NOW)
     for days in (0, -1, 1e9, float("nan"), float("inf")):
         with pytest.raises(InvalidKey, match="expires"):
-            make("ann", [Scope.ADMIN], NOW, days)
+            create_key("ann", [Scope.ADMIN], NOW, days)
 
 
 @pytest.mark.parametrize(
@@ -48,17 +48,17 @@ def test_keys_that_would_be_good_for_nothing() -> None:
 )  # fmt: skip
 def test_a_configured_key_that_could_be_guessed_or_not_be_sent(weak: str) -> None:
     with pytest.raises(InvalidKey, match="MODELWRIGHT_ADMIN_KEY") as caught:
-        configured(weak, NOW)
+        configured_key(weak, NOW)
     assert not weak.strip() or weak not in str(caught.value) or weak == "a"
 
 
 def test_a_configured_key_may_do_everything() -> None:
     secret = "correct-horse-battery-staple-and-more"  # noqa: S105 - of no service
-    key = configured(secret, NOW)
+    key = configured_key(secret, NOW)
     assert key.level is Scope.ADMIN and key.sha256 == digest(secret.encode()).hex()
 
 
-KEPT = make("ann", [Scope.PREDICT], NOW)[0].to_json()
+KEPT = create_key("ann", [Scope.PREDICT], NOW)[0].to_json()
 
 
 @pytest.mark.parametrize(
@@ -68,4 +68,4 @@ KEPT = make("ann", [Scope.PREDICT], NOW)[0].to_json()
 )  # fmt: skip
 def test_a_damaged_key_is_none(damage: dict[str, object]) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
-        Key.from_json(KEPT | damage)
+        ApiKey.from_json(KEPT | damage)

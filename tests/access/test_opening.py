@@ -1,15 +1,15 @@
 """What a start asks of the keys (P-11), and which addresses it takes for its own machine's."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from service.access.errors import InvalidKey, KeysNeeded
 from service.access.keyring import Keyring
 from service.access.loopback import is_loopback
-from service.access.opening import open_keyring
 from service.access.scopes import Scope
+from service.keys import open_keys
+from service.settings import Settings
 
 OURS = ["127.0.0.1", "127.1.2.3", "::1", "localhost", "LOCALHOST"]
 ALL = "0.0.0.0"  # noqa: S104 - what the tests are about
@@ -27,10 +27,8 @@ def test_what_others_may_reach(host: str) -> None:
     assert not is_loopback(host)
 
 
-def opened(folder: Path, host: str, given: str | None = None, **how: bool) -> tuple[Keyring, list[str]]:
-    told: list[str] = []
-    about: dict[str, Any] = {"first": False, "insecure": False} | how
-    return open_keyring(folder, given=given, host=host, tell=told.append, **about), told
+def opened(home: Path, host: str, given: str | None = None, **how: bool) -> Keyring:
+    return open_keys(Settings.read(home=home, host=host, admin_key=given, **how))
 
 
 @pytest.mark.parametrize("host", OTHERS)
@@ -40,29 +38,33 @@ def test_without_keys_nobody_else_is_served(tmp_path: Path, host: str) -> None:
 
 
 @pytest.mark.parametrize("host", OURS)
-def test_without_keys_its_own_machine_is(tmp_path: Path, host: str) -> None:
-    keyring, told = opened(tmp_path / "access", host)
-    assert not keyring.on and not told and not (tmp_path / "access").exists()
+def test_without_keys_its_own_machine_is(tmp_path: Path, host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert not opened(tmp_path, host).on
+    assert not capsys.readouterr().out and not (tmp_path / "access").exists()
 
 
-def test_told_in_so_many_words_it_serves_all_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    keyring, told = opened(tmp_path, ALL, first=True, insecure=True)
-    assert not keyring.on and not told
+def test_insecure_serves_all_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not opened(tmp_path, ALL, first_key=True, insecure=True).on
+    assert not capsys.readouterr().out and not (tmp_path / "access").exists()
     assert "may do everything" in caplog.text
 
 
-def test_a_first_key_is_made_and_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    keyring, (told,) = opened(tmp_path, ALL, first=True)
-    key = keyring.verify(b"Bearer " + told.splitlines()[-1].encode())
+def test_a_first_key_is_made_and_printed_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keyring = opened(tmp_path, ALL, first_key=True)
+    key = keyring.verify(b"Bearer " + capsys.readouterr().out.splitlines()[-1].encode())
     assert key is not None and key.level is Scope.ADMIN
-    again, told_again = opened(tmp_path, ALL, first=True)
-    assert again.on and not told_again and not caplog.text
+    assert opened(tmp_path, ALL, first_key=True).on
+    assert not capsys.readouterr().out and not caplog.text
 
 
 def test_a_key_is_enough(tmp_path: Path) -> None:
-    assert opened(tmp_path, "10.0.0.1", "correct-horse-battery-staple-and-more")[0].on
-    Keyring(tmp_path).create("ann", [Scope.PREDICT])
-    assert opened(tmp_path, "10.0.0.1", insecure=True)[0].on
+    assert opened(tmp_path / "given", "10.0.0.1", "correct-horse-battery-staple-and-more").on
+    Keyring(tmp_path / "own" / "access").create("ann", [Scope.PREDICT])
+    assert opened(tmp_path / "own", "10.0.0.1", insecure=True).on
 
 
 @pytest.mark.parametrize("weak", ["", "x", "   ", "changeme"])

@@ -7,22 +7,21 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.live_server import LiveServer, until
+from tests.api.keyed import KeyedServer
+from tests.harness.line import line as line_spec
+from tests.harness.server import Server
+from tests.harness.until import until
 
-LINE: dict[str, Any] = {
-    "data": {"kind": "line", "weight": 0.4, "bias": 0.6, "start": 0, "end": 1, "step": 0.02},
-    "split": {"train": 0.8, "validation": 0, "test": 0.2, "shuffle": False},
-    "model": {"kind": "linear_regression"},
-    "loss": {"name": "L1Loss"},
-    "optimizer": {"name": "SGD", "lr": 0.01},
-    "training": {"epochs": 5, "batch_size": "full", "seed": 42},
-}
+LINE = line_spec(5)
+ADMIN_KEY = "correct-horse-battery-staple-and-more"
+MAX_UPLOAD_BYTES = 4 * 2**20
+WEBHOOK_SECRET = "a secret that nobody else knows"  # noqa: S105 - of these tests
 
 
 @pytest.fixture(scope="session")
-def http(server: LiveServer) -> Iterator[httpx.Client]:
+def http(server: Server) -> Iterator[httpx.Client]:
     """A client of the server."""
-    with server.client() as client:
+    with server.http_client() as client:
         yield client
 
 
@@ -50,6 +49,48 @@ def ended(http: httpx.Client, job_id: str) -> dict[str, Any]:
 def line(http: httpx.Client) -> dict[str, Any]:
     """The job that made version 1 of the model `line`. No test changes this model."""
     return train(http, "line")
+
+
+@pytest.fixture(scope="session")
+def configured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with other settings than the defaults: one for all tests of what these settings do."""
+    settings: dict[str, Any] = {
+        "access_log": "none",
+        "default_model": "chosen@1",
+        "max_upload_bytes": MAX_UPLOAD_BYTES,
+        "webhook_hosts": "127.0.0.1, hooks.example.com:8443",
+        "webhook_secret": WEBHOOK_SECRET,
+    }
+    with Server(tmp_path_factory.mktemp("configured") / "home", **settings) as started:
+        yield started
+    assert '"level":"error"' not in started.log(), started.log()
+    assert WEBHOOK_SECRET not in started.log()
+
+
+@pytest.fixture(scope="session")
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyedServer]:
+    """A server with keys, and with a model and its alias."""
+    with KeyedServer(tmp_path_factory.mktemp("keyed") / "home", admin_key=ADMIN_KEY) as started:
+        with started.as_("train") as http:
+            train(http, "line", training={"epochs": 0})
+        with started.as_("admin") as http:
+            assert http.put("/v1/models/line/aliases/production", json={"version": 1}).status_code == 200
+        yield started
+    assert '"level":"error"' not in started.log(), started.log()
+    for secret in [*started.keys.values(), ADMIN_KEY]:
+        assert secret not in started.log()
+        for path in started.home.rglob("*"):
+            assert path.is_dir() or secret.encode() not in path.read_bytes(), path
+
+
+@pytest.fixture(scope="session")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyedServer]:
+    """A server with keys and a model that logs every request, and to which few come without a key: more than a few would
+    not all have a line in its audit log."""
+    with KeyedServer(tmp_path_factory.mktemp("audited") / "home", access_log="all") as started:
+        with started.as_("train") as http:
+            train(http, "line", training={"epochs": 0})
+        yield started
 
 
 @pytest.fixture

@@ -1,20 +1,21 @@
 """A server with keys of every kind, made on its home before it starts."""
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from service.access.keyring import Keyring
 from service.access.scopes import Scope
-from tests.api.live_server import LiveServer
+from tests.harness.server import Server
 
 DAY = 86_400
 
 
-class KeyedServer(LiveServer):
+class KeyedServer(Server):
     """`keys` has one for each scope, and those that are good for nothing any more."""
 
-    def __init__(self, home: Path, **settings: str) -> None:
+    def __init__(self, home: Path, **settings: Any) -> None:
         keyring = Keyring(home / "access")
         self.keys = {scope.word: keyring.create(scope.word, [scope])[1] for scope in Scope}
         self.keys["expired"] = keyring.create("expired", [Scope.ADMIN], days=0.001 / DAY)[1]
@@ -25,6 +26,6 @@ class KeyedServer(LiveServer):
 
     def as_(self, key: str) -> httpx.Client:
         """A client with that key."""
-        client = self.client()
+        client = self.http_client()
         client.headers["Authorization"] = f"Bearer {self.keys[key]}"
         return client

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
-from tests.api.live_server import LiveServer
+from tests.harness.server import Server
 
 _STATUS = re.compile(rb"HTTP/1\.1 ([2-5]\d\d) ")
 
@@ -27,7 +27,7 @@ class Heard:
         return [int(each) for each in _STATUS.findall(self.text)]
 
 
-def connect(server: LiveServer) -> socket.socket:
+def connect(server: Server) -> socket.socket:
     """A connection."""
     host, port = server.url.removeprefix("http://").split(":")
     return socket.create_connection((host, int(port)), timeout=60)
@@ -50,7 +50,7 @@ def silent(connection: socket.socket) -> bool:
     return not select.select([connection], [], [], 0)[0]
 
 
-def exchange(server: LiveServer, *pieces: bytes, patience: float = 20.0) -> Heard:
+def exchange(server: Server, *pieces: bytes, patience: float = 20.0) -> Heard:
     """Sends the pieces, each as it is, and listens."""
     with connect(server) as connection:
         with suppress(ConnectionError):  # it may have answered and closed before all is sent

@@ -1,30 +1,19 @@
 """What leaves a line in the audit log (O8), on servers of their own: strangers at other tests' would use up its patience."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.api.conftest import LINE, ended, train
 from tests.api.keyed import KeyedServer
-from tests.api.live_server import until
 from tests.api.test_edge import problem
+from tests.harness.until import until
 
 
-@pytest.fixture(scope="module")
-def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyedServer]:
-    """A server with keys, and with a model."""
-    with KeyedServer(tmp_path_factory.mktemp("audited") / "home") as started:
-        with started.as_("train") as http:
-            train(http, "line", training={"epochs": 0})
-        yield started
-
-
-def test_who_changed_what_is_written_down(keyed: KeyedServer) -> None:
+def test_who_changed_what_is_written_down(audited: KeyedServer) -> None:
     bodies = [{"version": 1}, {"version": 99}]
-    with keyed.as_("admin") as http, keyed.as_("predict") as low, keyed.client() as nobody:
+    with audited.as_("admin") as http, audited.as_("predict") as low, audited.http_client() as nobody:
         path = "/v1/models/line/aliases/blue"
         for body in bodies:
             http.put(path, json=body, headers={"Request-Id": "try-1"})
@@ -48,10 +37,10 @@ def test_who_changed_what_is_written_down(keyed: KeyedServer) -> None:
             assert problem(http.get("/v1/audit", params={"after": after})) == (422, "invalid_request")
 
 
-def test_every_kind_of_change(keyed: KeyedServer, csv: Path) -> None:
-    with keyed.as_("train") as http:
+def test_every_kind_of_change(audited: KeyedServer, csv: Path) -> None:
+    with audited.as_("train") as http:
         train(http, "gone", training={"epochs": 0})
-    with keyed.as_("admin") as http:
+    with audited.as_("admin") as http:
         before = len(audit(http))
         bundle = http.get("/v1/models/gone/versions/1/bundle").content
         digest = http.get("/v1/models/gone/versions/1").json()["digest"]
@@ -98,22 +87,22 @@ def audit(http: httpx.Client) -> list[Any]:
         after = {"after": page["data"][-1]["id"]}
 
 
-def test_neither_keys_nor_the_log_on_the_disk_keep_anybody_from_anything(keyed: KeyedServer) -> None:
+def test_neither_keys_nor_the_log_on_the_disk_keep_anybody_from_anything(audited: KeyedServer) -> None:
     """The keys are a wreck and the log cannot be written: known keys count, and changes go on and are told to the log."""
-    keys, log = keyed.home / "access" / "keys.json", keyed.home / "audit"
+    keys, log = audited.home / "access" / "keys.json", audited.home / "audit"
     kept = keys.read_text()
-    with keyed.as_("admin") as http:
+    with audited.as_("admin") as http:
         keys.write_text("nothing")
-        log.rename(keyed.home / "moved")
+        log.rename(audited.home / "moved")
         log.write_text("no folder")
-        until(lambda: "the keys stay as they were" in keyed.log(), 10)
+        until(lambda: "the keys stay as they were" in audited.log())
         assert http.get("/v1/models/line/predictions?x=1").status_code == 200
         assert problem(http.post("/v1/keys", json={"name": "x", "scopes": ["predict"]})) == (503, "unavailable")
         assert http.put("/v1/models/line/aliases/green", json={"version": 1}).status_code == 200
         assert http.get("/v1/models/line/aliases/green").json()["version"] == 1
-        until(lambda: r"\"on\": \"line/green\"" in keyed.log(), 10)
+        until(lambda: r"\"on\": \"line/green\"" in audited.log())
         http.headers.pop("Authorization")
         assert http.get("/v1/models/line/predictions?x=1").status_code == 401
     keys.write_text(kept)
     log.unlink()
-    (keyed.home / "moved").rename(log)
+    (audited.home / "moved").rename(log)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.workflow.errors import NotAvailable
-from service.workflow.look.charts import CHARTS, Subject
+from service.workflow.look.charts import CHARTS, ChartData
 from service.workflow.look.points import Points
 from service.workflow.signature import Signature
 from tests.api.conftest import train
@@ -91,7 +91,7 @@ def draw(members: Members) -> None:
     """Every chart, as the process that draws them begins: with what it is sent."""
     manifest = members[MANIFEST]
     signature, points = Signature.model_validate(manifest["signature"]), Points.model_validate_json(members[POINTS])
-    subject = Subject(signature, points, json.loads(members[HISTORY]), manifest.get("confusion", {}))
+    subject = ChartData(signature, points, json.loads(members[HISTORY]), manifest.get("confusion", {}))
     for chart in CHARTS.values():
         with suppress(NotAvailable):
             chart(subject).to_dict()

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from tests.api.live_server import LiveServer, until
+from tests.harness.server import Server
+from tests.harness.until import until
 
 ZIP = {"Content-Type": "application/zip"}
 STATE_DICT = "files/state_dict.safetensors"
@@ -157,23 +158,23 @@ WRONG: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_bundle_that_makes_no_model(server: LiveServer, http: httpx.Client, bundle: bytes, wrong: str) -> None:
+def test_a_bundle_that_makes_no_model(server: Server, http: httpx.Client, bundle: bytes, wrong: str) -> None:
     members = opened(bundle)
     WRONG[wrong](members)
     refused(server, http, closed(members))
 
 
 @pytest.mark.parametrize("cut", [0, 1, 30, 500, -1])
-def test_a_bundle_that_is_cut_off(server: LiveServer, http: httpx.Client, bundle: bytes, cut: int) -> None:
+def test_a_bundle_that_is_cut_off(server: Server, http: httpx.Client, bundle: bytes, cut: int) -> None:
     refused(server, http, bundle[:cut])
 
 
-def test_a_bundle_with_a_flipped_byte(server: LiveServer, http: httpx.Client, bundle: bytes) -> None:
+def test_a_bundle_with_a_flipped_byte(server: Server, http: httpx.Client, bundle: bytes) -> None:
     place = bundle.index(b"train_loss")
     refused(server, http, bundle[:place] + b"X" + bundle[place + 1 :])
 
 
-def refused(server: LiveServer, http: httpx.Client, content: bytes) -> None:
+def refused(server: Server, http: httpx.Client, content: bytes) -> None:
     answer = http.post("/v1/models/refused/versions", content=content, headers=ZIP)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_bundle"), answer.text
     assert str(server.home) not in answer.text

@@ -14,8 +14,8 @@ import pytest
 
 from service.api import content_coding
 from tests.api.conftest import train
-from tests.api.live_server import LiveServer
 from tests.api.test_bundles import ZIP, bundle, closed, opened, tensors
+from tests.harness.server import Server
 from tests.memory import growth_of
 
 __all__ = ["bundle"]  # a fixture
@@ -57,7 +57,7 @@ REFUSED: dict[str, tuple[int, str, bytes, dict[str, str]]] = {
 
 
 def cost(
-    server: LiveServer, http: httpx.Client, path: str, content: bytes, **headers: str
+    server: Server, http: httpx.Client, path: str, content: bytes, **headers: str
 ) -> tuple[httpx.Response, float, int]:
     """The answer; and the seconds of processor and the bytes of memory that it took, at most."""
     process = psutil.Process(server.process.pid)
@@ -69,7 +69,7 @@ def cost(
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_they_are_refused_soon_and_in_little_memory(
-    server: LiveServer, http: httpx.Client, line: dict[str, Any], name: str
+    server: Server, http: httpx.Client, line: dict[str, Any], name: str
 ) -> None:
     status, path, content, headers = REFUSED[name]
     if name == "a spec":
@@ -89,7 +89,7 @@ def test_they_are_refused_soon_and_in_little_memory(
 
 
 def test_a_bundle_that_makes_much_of_a_row_is_refused_before_it_does(
-    server: LiveServer, http: httpx.Client, bundle: bytes
+    server: Server, http: httpx.Client, bundle: bytes
 ) -> None:
     members = opened(bundle)
     members["manifest.json"]["spec"]["model"] = PADDED
@@ -103,7 +103,7 @@ def test_a_bundle_that_makes_much_of_a_row_is_refused_before_it_does(
     assert http.post("/v1/models/padded/versions", content=closed(members), headers=ZIP).status_code == 201
 
 
-def test_many_rows_for_a_wide_network(server: LiveServer, http: httpx.Client) -> None:
+def test_many_rows_for_a_wide_network(server: Server, http: httpx.Client) -> None:
     train(http, "wide-network", model={"kind": "mlp", "hidden": [4096]}, training={"epochs": 0})
     file = io.BytesIO()
     np.save(file, np.linspace(0, 1, 50_000, dtype=np.float32))
@@ -116,7 +116,7 @@ def test_many_rows_for_a_wide_network(server: LiveServer, http: httpx.Client) ->
 
 
 def test_compressed_bodies_at_once_take_no_more_than_there_is(
-    server: LiveServer, http: httpx.Client, line: dict[str, Any]
+    server: Server, http: httpx.Client, line: dict[str, Any]
 ) -> None:
     file = io.BytesIO()
     np.save(file, np.random.default_rng(0).integers(0, 2, 700_000).astype(np.float32))
@@ -124,7 +124,7 @@ def test_compressed_bodies_at_once_take_no_more_than_there_is(
     headers = {"Content-Type": NPY, "Content-Encoding": "gzip", "Accept": NPY}
 
     def ask() -> None:
-        with server.client() as client:
+        with server.http_client() as client:
             answer = client.post(PATH, content=content, headers=headers)
             assert answer.status_code == 200 or answer.headers["Retry-After"]
             seen.append(answer.status_code)

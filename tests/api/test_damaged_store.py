@@ -15,13 +15,14 @@ import pytest
 from model_store import Store
 from service.api.problems import answer_to
 from tests.api.conftest import train
-from tests.api.live_server import LiveServer
+from tests.harness.server import Server
+from tests.model_store.content import content
 
 ZIP = {"Content-Type": "application/zip"}
 
 
 @pytest.fixture
-def folder(server: LiveServer, model: str, http: httpx.Client) -> Path:
+def folder(server: Server, model: str, http: httpx.Client) -> Path:
     """Of a model with versions 1 and 2, `production` on 2 and `staging` on 1."""
     train(http, model, training={"epochs": 0, "seed": 7})
     for alias, version in (("production", 1), ("production", 2), ("staging", 1)):
@@ -113,7 +114,7 @@ def test_a_file_uploaded_four_times_at_once_makes_one_version(http: httpx.Client
     assert [each["version"] for each in http.get("/v1/datasets/at-once/versions").json()["data"]] == [1]
 
 
-def test_a_file_can_be_uploaded_beside_a_damaged_one(http: httpx.Client, server: LiveServer) -> None:
+def test_a_file_can_be_uploaded_beside_a_damaged_one(http: httpx.Client, server: Server) -> None:
     assert upload(http, "damaged").status_code == 201
     manifest = next((server.home / "store/datasets/damaged/contents").glob("*/manifest.json"))
     whole = manifest.read_bytes()
@@ -143,7 +144,7 @@ def newer(bundle: bytes) -> bytes:
 
 
 def test_what_a_newer_modelwright_made_is_refused_as_such(
-    http: httpx.Client, server: LiveServer, folder: Path, tmp_path: Path
+    http: httpx.Client, server: Server, folder: Path, tmp_path: Path
 ) -> None:
     path = f"/v1/models/{folder.name}/versions"
     bundle = newer(http.get(f"{path}/1/bundle").content)
@@ -155,7 +156,7 @@ def test_what_a_newer_modelwright_made_is_refused_as_such(
     files = {}
     for file in version.manifest["files"]:
         files[file] = tmp_path / file.replace("/", "-")
-        files[file].write_bytes(store.models.path(version, file).read_bytes())
+        files[file].write_bytes(content(store.models, version, file))
     store.models.publish(folder.name, {**version.manifest, "format": 2}, files)
     for ask in (f"{path}/3", f"{path}/3/predictions?x=1", f"{path}/3/bundle"):
         answer = http.get(ask)
@@ -164,12 +165,10 @@ def test_what_a_newer_modelwright_made_is_refused_as_such(
     assert http.delete(f"{path}/3").status_code == 204
 
 
-def test_a_damaged_data_set_is_told_and_takes_no_list_with_it(
-    http: httpx.Client, server: LiveServer, csv: Path
-) -> None:
+def test_a_damaged_data_set_is_told_and_takes_no_list_with_it(http: httpx.Client, server: Server, csv: Path) -> None:
     name = "damaged-table"
-    for content in (csv.read_bytes(), csv.read_bytes() + b"1,1,1\n"):
-        assert http.put(f"/v1/datasets/{name}", content=content).status_code == 201
+    for body in (csv.read_bytes(), csv.read_bytes() + b"1,1,1\n"):
+        assert http.put(f"/v1/datasets/{name}", content=body).status_code == 201
     folder = server.home / "store/datasets" / name
     digest = http.get(f"/v1/datasets/{name}").json()["digest"]
     manifest = next(each for each in folder.glob("contents/*/manifest.json") if digest in each.read_text())

@@ -16,7 +16,8 @@ import pytest
 
 from service.workflow.data.sniff import MEDIA_TYPES
 from tests.api.conftest import LINE, train
-from tests.api.live_server import LiveServer, until
+from tests.harness.server import Server
+from tests.harness.until import until
 
 CSV = {"Content-Type": "text/csv"}
 TABLE = pl.DataFrame({"x": [1.5, 2.5], "c": ["a", "b"]})
@@ -77,7 +78,7 @@ def test_a_data_set_is_versioned_by_its_bytes(http: httpx.Client, csv: Path) -> 
         b"PK\x03\x04" + b"\x00" * 100,
     ],
 )
-def test_what_is_no_table(server: LiveServer, http: httpx.Client, content: bytes) -> None:
+def test_what_is_no_table(server: Server, http: httpx.Client, content: bytes) -> None:
     answer = http.put("/v1/datasets/no-table", content=content, headers=CSV)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_data")
     assert str(server.home) not in answer.text and "tmp" not in answer.text
@@ -94,7 +95,14 @@ def test_another_type(http: httpx.Client, given: str) -> None:
 
 @pytest.mark.parametrize("given", MEDIA_TYPES)
 def test_every_type_that_is_taken(http: httpx.Client, given: str) -> None:
-    """A CSV file where the type says so or says nothing; else it is refused as what it is said to be."""
+    answer = http.post("/v1/datasets/every-type", content=b"", headers={"Content-Type": given} if given else {})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_data")  # and not 415
+
+
+@pytest.mark.parametrize("given", dict(zip(MEDIA_TYPES.values(), MEDIA_TYPES, strict=True)).values())
+def test_a_file_is_read_as_its_type_says(http: httpx.Client, given: str) -> None:
+    """A CSV file where the type says so or says nothing; else it is refused as what it is said to be. One name of each type:
+    a process of its own reads each file."""
     headers = {"Content-Type": given} if given else {}
     answer = http.post("/v1/datasets/every-type", content=b"x;y\n1,5;2\n3,5;4\n", headers=headers)
     if MEDIA_TYPES[given] in ("", "text/csv"):
@@ -217,7 +225,7 @@ def test_the_same_bytes_read_in_another_way_are_a_new_version(http: httpx.Client
     assert (again.status_code, again.json()) == (200, other.json())
 
 
-def test_a_data_set_is_read_anew(server: LiveServer, http: httpx.Client) -> None:
+def test_a_data_set_is_read_anew(server: Server, http: httpx.Client) -> None:
     path, content = "/v1/datasets/anew", b"zip;size\n10;1,5\n20;-\n30;3,5\n"
     first = http.put(path, content=content).json()
     assert [each["type"] for each in first["columns"]] == ["number", "number"]
@@ -316,7 +324,7 @@ def test_a_name_that_is_none(http: httpx.Client, name: str) -> None:
     assert (answer.status_code, answer.json()["code"]) in {(422, "invalid_name"), (404, "not_found")}
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(server: LiveServer, http: httpx.Client) -> None:
+def test_an_upload_that_breaks_off_leaves_nothing(server: Server, http: httpx.Client) -> None:
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as connection:
         head = "PUT /v1/datasets/broken-off HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: 1000000\r\n"

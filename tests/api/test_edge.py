@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import LINE
-from tests.api.live_server import LiveServer
+from tests.harness.server import Server
 
 JSON_ROUTES = [
     ("POST", "/v1/training-jobs"),
@@ -84,14 +84,14 @@ def test_json_under_its_names(http: httpx.Client, line: dict[str, Any], given: s
 
 
 @pytest.mark.parametrize(("method", "path"), JSON_ROUTES)
-def test_a_body_that_is_too_large(server: LiveServer, line: dict[str, Any], method: str, path: str) -> None:
+def test_a_body_that_is_too_large(server: Server, line: dict[str, Any], method: str, path: str) -> None:
     """Declared or not: it is refused without being read to its end."""
     for framing in ("Content-Length: 1000000000", "Transfer-Encoding: chunked"):
         head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{framing}\r\n\r\n"
         assert answer_to(server, head.encode(), chunked="chunked" in framing).startswith(b"HTTP/1.1 413 ")
 
 
-def answer_to(server: LiveServer, head: bytes, chunked: bool) -> bytes:
+def answer_to(server: Server, head: bytes, chunked: bool) -> bytes:
     """The first bytes of the answer to a head, and when `chunked` to chunks of a MiB without end."""
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:

@@ -3,20 +3,21 @@
 import gzip
 import io
 import zipfile
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.api.live_server import LiveServer, until
+from tests.api.conftest import MAX_UPLOAD_BYTES
 from tests.api.raw_socket import Heard, connect, listen
+from tests.harness.server import Server
+from tests.harness.until import until
 
 FORM = "multipart/form-data; boundary=b"
 END = b"--b--\r\n"
 MIB = 2**20
-LIMIT = 4 * MIB
+LIMIT = MAX_UPLOAD_BYTES
 
 
 def part(name: str, content: bytes, *headers: str, filename: str | None = None) -> bytes:
@@ -30,13 +31,6 @@ FILE = part("file", b"x;y\n1,5;a\n2,5;b\n", "Content-Type: text/csv", filename="
 
 def send(http: httpx.Client, body: bytes, given: str = FORM, query: str = "", method: str = "POST") -> httpx.Response:
     return http.request(method, f"/v1/datasets/formed{query}", content=body, headers={"Content-Type": given})
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A server that takes files of 4 MiB at most."""
-    with LiveServer(tmp_path_factory.mktemp("small") / "home", MODELWRIGHT_MAX_UPLOAD_BYTES=str(LIMIT)) as started:
-        yield started
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
@@ -86,7 +80,7 @@ def test_bytes_that_look_like_a_boundary_are_of_the_file(http: httpx.Client) -> 
     assert (answer.json()["rows"], answer.json()["bytes"]) == (4, len(content))
 
 
-def test_a_form_byte_by_byte(server: LiveServer) -> None:
+def test_a_form_byte_by_byte(server: Server) -> None:
     body = part("separator", b";") + FILE + END
     head = (
         f"POST /v1/datasets/bytewise HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\nTransfer-Encoding: chunked"
@@ -140,7 +134,7 @@ BAD: list[tuple[str, bytes, str, int, str]] = [
 
 @pytest.mark.parametrize(("name", "body", "given", "status", "said"), BAD, ids=[each[0] for each in BAD])
 def test_forms_that_are_none(
-    server: LiveServer, http: httpx.Client, name: str, body: bytes, given: str, status: int, said: str
+    server: Server, http: httpx.Client, name: str, body: bytes, given: str, status: int, said: str
 ) -> None:
     answer = http.post("/v1/datasets/bad-form", content=body, headers={"Content-Type": given})
     assert answer.status_code == status, answer.text
@@ -161,7 +155,7 @@ def test_ten_fields_and_a_compressed_form(http: httpx.Client) -> None:
     assert answer.status_code == 201 and answer.json()["reading"]["missing"] == [str(number) for number in range(10)]
 
 
-def pour(server: LiveServer, start: bytes, most: int) -> tuple[Heard, int, int]:
+def pour(server: Server, start: bytes, most: int) -> tuple[Heard, int, int]:
     """Sends a file without end, in a form; what is heard, the bytes that were sent, and the largest file on the disk."""
     head = f"POST /v1/datasets/poured HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\nTransfer-Encoding: chunked"
     sent = largest = 0
@@ -176,24 +170,24 @@ def pour(server: LiveServer, start: bytes, most: int) -> tuple[Heard, int, int]:
         return listen(connection, 20), sent, largest
 
 
-def test_p04_a_file_in_a_form_is_read_no_further_than_its_cap(small: LiveServer) -> None:
-    heard, sent, largest = pour(small, FILE.removesuffix(b"\r\n"), 100 * MIB)
+def test_p04_a_file_in_a_form_is_read_no_further_than_its_cap(configured: Server) -> None:
+    heard, sent, largest = pour(configured, FILE.removesuffix(b"\r\n"), 100 * MIB)
     assert heard.statuses == [413] and heard.ended
     assert LIMIT <= sent < 50 * MIB and largest <= LIMIT + MIB
-    until(lambda: small.temporary_files() == [])
+    until(lambda: configured.temporary_files() == [])
 
 
-def test_p04_a_form_that_says_it_is_too_large_is_not_read(small: LiveServer) -> None:
+def test_p04_a_form_that_says_it_is_too_large_is_not_read(configured: Server) -> None:
     head = f"POST /v1/datasets/large HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\nContent-Length: {10**9}\r\n\r\n"
-    with connect(small) as connection:
+    with connect(configured) as connection:
         connection.sendall(head.encode())
         assert listen(connection, 20).statuses == [413]
 
 
 @pytest.mark.parametrize(("bytes_", "status"), [(LIMIT, 201), (LIMIT + 1, 413)])
-def test_the_cap_is_that_of_the_file(small: LiveServer, bytes_: int, status: int) -> None:
+def test_the_cap_is_that_of_the_file(configured: Server, bytes_: int, status: int) -> None:
     content = b"x,y\n" + b"1,2\n" * (LIMIT // 4 - 1)
-    with small.client() as http:
+    with configured.http_client() as http:
         content = content[: bytes_ - 1] + b"\n" if bytes_ <= LIMIT else content + b"\n"
         answer = http.post("/v1/datasets/just", files={"file": ("a.csv", content)})
         assert answer.status_code == status, answer.text
@@ -212,10 +206,10 @@ def _bomb(kind: str) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["gzip", "zip", "xlsx"])
-def test_p04_what_comes_out_of_a_packed_file_counts(small: LiveServer, kind: str) -> None:
+def test_p04_what_comes_out_of_a_packed_file_counts(configured: Server, kind: str) -> None:
     content = _bomb(kind)
     assert len(content) < LIMIT / 50
-    with small.client() as http:
+    with configured.http_client() as http:
         for answer in (
             http.put("/v1/datasets/bomb", content=content),
             http.post("/v1/datasets/bomb", files={"file": (f"a.csv.{kind}", content)}),
@@ -223,10 +217,10 @@ def test_p04_what_comes_out_of_a_packed_file_counts(small: LiveServer, kind: str
             assert (answer.status_code, answer.json()["code"]) == (422, "invalid_data"), answer.text
             assert str(LIMIT) in answer.json()["detail"]
         assert http.get("/v1/datasets/bomb").status_code == 404
-    until(lambda: small.temporary_files() == [])
+    until(lambda: configured.temporary_files() == [])
 
 
-def test_a_form_that_breaks_off_leaves_nothing(server: LiveServer, http: httpx.Client) -> None:
+def test_a_form_that_breaks_off_leaves_nothing(server: Server, http: httpx.Client) -> None:
     head = f"POST /v1/datasets/broken-form HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\nContent-Length: 1000000\r\n"
     with connect(server) as connection:
         connection.sendall(head.encode() + b"\r\n" + FILE + b"1,2\n" * 50_000)
@@ -235,7 +229,7 @@ def test_a_form_that_breaks_off_leaves_nothing(server: LiveServer, http: httpx.C
     assert http.get("/v1/datasets/broken-form").status_code == 404
 
 
-def _pages(server: LiveServer) -> list[dict[str, str]]:
+def _pages(server: Server) -> list[dict[str, str]]:
     """What browsers send along with a form of another site's page."""
     host = server.url.removeprefix("http://")
     return [
@@ -248,7 +242,7 @@ def _pages(server: LiveServer) -> list[dict[str, str]]:
     ]
 
 
-def test_p14_forms_of_other_sites_change_nothing(server: LiveServer, http: httpx.Client) -> None:
+def test_p14_forms_of_other_sites_change_nothing(server: Server, http: httpx.Client) -> None:
     form: dict[str, Any] = {"file": ("a.csv", b"x,y\n1,2\n")}
     for headers in _pages(server):
         answer = http.post("/v1/datasets/foreign", files=form, headers=headers)

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from service.api.pagination import MOST_BYTES
+from service.api.schemas.answer import MOST_BYTES
 from service.app import create_app
 from service.settings import Settings
 from service.startup import start_up

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.live_server import LiveServer
 from tests.api.raw_socket import Heard, connect, exchange, listen
+from tests.harness.server import Server
 
 MIB = 2**20
 JSON = "application/json"
@@ -36,7 +36,7 @@ def head(method: str, path: str, media_type: str, *more: str) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n"
 
 
-def pour(server: LiveServer, start: bytes, piece: bytes, most: int) -> tuple[Heard, int]:
+def pour(server: Server, start: bytes, piece: bytes, most: int) -> tuple[Heard, int]:
     """Sends the piece again and again, without looking at what comes back; and how many bytes went out."""
     with connect(server) as connection:
         sent = 0
@@ -47,13 +47,13 @@ def pour(server: LiveServer, start: bytes, piece: bytes, most: int) -> tuple[Hea
         return listen(connection, 20), sent
 
 
-def pour_all(server: LiveServer, pours: list[tuple[bytes, bytes, int]]) -> list[tuple[Heard, int]]:
+def pour_all(server: Server, pours: list[tuple[bytes, bytes, int]]) -> list[tuple[Heard, int]]:
     """All at the same time: each ends in seconds in which nothing happens."""
     with ThreadPoolExecutor(len(pours)) as threads:
         return list(threads.map(lambda each: pour(server, *each), pours))
 
 
-def test_p04_a_body_that_says_it_is_too_large_is_not_read(server: LiveServer, line: dict[str, Any]) -> None:
+def test_p04_a_body_that_says_it_is_too_large_is_not_read(server: Server, line: dict[str, Any]) -> None:
     starts = [head(method, path, given, f"Content-Length: {most + 1}") for method, path, given, most in BODIES]
     told = pour_all(server, [(start, b" " * MIB, 4 * BUFFERS) for start in starts])
     for (heard, sent), about in zip(told, BODIES, strict=True):
@@ -61,7 +61,7 @@ def test_p04_a_body_that_says_it_is_too_large_is_not_read(server: LiveServer, li
         assert sent < BUFFERS, about
 
 
-def test_p04_a_body_that_does_not_is_read_no_further_than_its_cap(server: LiveServer, line: dict[str, Any]) -> None:
+def test_p04_a_body_that_does_not_is_read_no_further_than_its_cap(server: Server, line: dict[str, Any]) -> None:
     piece = b"100000\r\n" + b" " * MIB + b"\r\n"
     told = pour_all(
         server,
@@ -104,7 +104,7 @@ def test_compressed_bodies_are_taken_everywhere(http: httpx.Client, line: dict[s
     assert http.get("/v1/datasets/packed").json()["bytes"] == len(table)
 
 
-def test_lines_may_be_without_end_but_not_long(server: LiveServer, http: httpx.Client, line: dict[str, Any]) -> None:
+def test_lines_may_be_without_end_but_not_long(server: Server, http: httpx.Client, line: dict[str, Any]) -> None:
     """More in all than any other body may have; and one line that is too long."""
     headers = {"Content-Type": "application/x-ndjson"}
     row = b"[0.5" + b" " * 200_000 + b"]\n"
@@ -139,19 +139,19 @@ LARGE_HEADS = {
 
 
 @pytest.mark.parametrize("name", LARGE_HEADS)
-def test_p04_large_heads(server: LiveServer, name: str) -> None:
+def test_p04_large_heads(server: Server, name: str) -> None:
     start, piece, times, status = LARGE_HEADS[name]
     heard = exchange(server, start, *[piece] * times, b"\r\n\r\n")
     assert heard.statuses == [status] and heard.ended and b"application/problem+json" in heard.text
 
 
-def test_p04_a_large_head_at_once(server: LiveServer) -> None:
+def test_p04_a_large_head_at_once(server: Server) -> None:
     """In one piece for the server, too, as far as the system lets it."""
     heard = exchange(server, b"GET /livez HTTP/1.1\r\nHost: localhost\r\nA: " + b"a" * MIB + b"\r\n\r\n")
     assert heard.statuses == [431] and heard.ended
 
 
-def test_what_a_head_may_have(server: LiveServer) -> None:
+def test_what_a_head_may_have(server: Server) -> None:
     lines = b"".join(b"A-%d: %b\r\n" % (each, b"b" * 500) for each in range(97))
     heard = exchange(
         server,
@@ -168,14 +168,14 @@ ENDLESS = {
 }
 
 
-def test_p04_what_is_around_a_body_has_an_end(server: LiveServer, line: dict[str, Any]) -> None:
+def test_p04_what_is_around_a_body_has_an_end(server: Server, line: dict[str, Any]) -> None:
     start = head("POST", PREDICT, JSON, "Transfer-Encoding: chunked")
     told = pour_all(server, [(start + first, piece, 4 * BUFFERS) for first, piece in ENDLESS.values()])
     for (heard, sent), name in zip(told, ENDLESS, strict=True):
         assert heard.statuses == [400] and heard.ended and sent < BUFFERS, name
 
 
-def test_a_body_that_nobody_asked_for_is_not_read(server: LiveServer) -> None:
+def test_a_body_that_nobody_asked_for_is_not_read(server: Server) -> None:
     """Whatever the answer is, it comes at once, and the connection ends."""
     paths = ("/v1/nothing", "/v1/models/line", "/livez", "/v1/training-jobs/nobody/cancel")
     starts = [head("POST", path, JSON, f"Content-Length: {2**40}") for path in paths]
@@ -183,7 +183,7 @@ def test_a_body_that_nobody_asked_for_is_not_read(server: LiveServer) -> None:
         assert heard.statuses in ([404], [405]) and heard.ended and sent < BUFFERS
 
 
-def test_a_small_body_that_is_refused_leaves_the_connection(server: LiveServer) -> None:
+def test_a_small_body_that_is_refused_leaves_the_connection(server: Server) -> None:
     start = head("POST", "/v1/training-jobs", "text/plain", "Content-Length: 30000")
     with connect(server) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.api.live_server import LiveServer
+from tests.harness.server import Server
 
 ROWS = int(os.environ.get("STREAMED_ROWS", "200000"))
 PATH = "/v1/models/line/predictions"
@@ -31,13 +31,13 @@ def send(connection: socket.socket) -> None:
     connection.sendall(b"0\r\n\r\n")
 
 
-def test_they_are_all_answered_in_little_memory(server: LiveServer, http: httpx.Client, line: dict[str, Any]) -> None:
+def test_they_are_all_answered_in_little_memory(server: Server, http: httpx.Client, line: dict[str, Any]) -> None:
     four = http.post(PATH, json={"instances": [0, 1, 2, 3]}).json()["predictions"]
     process, over = psutil.Process(server.process.pid), threading.Event()
     most, times = [process.memory_info().rss], []
 
     def others() -> None:
-        with server.client() as client:
+        with server.http_client() as client:
             while not over.wait(0.02):
                 began = time.perf_counter()
                 assert client.post(PATH, json={"instances": [0, 1, 2, 3]}).status_code == 200

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import train
-from tests.api.live_server import LiveServer
+from tests.harness.server import Server
 
 
 def test_a_list_goes_by_name_in_pages(http: httpx.Client, line: dict[str, Any]) -> None:
@@ -120,9 +120,7 @@ def test_a_deleted_model_is_gone_and_its_numbers_are_not_used_again(http: httpx.
     assert train(http, model, training={"epochs": 0})["result"]["version"] == 2
 
 
-def test_one_damaged_version_does_not_take_the_lists_with_it(
-    server: LiveServer, http: httpx.Client, model: str
-) -> None:
+def test_one_damaged_version_does_not_take_the_lists_with_it(server: Server, http: httpx.Client, model: str) -> None:
     train(http, model, training={"epochs": 0})
     contents = server.home / "store/models" / model
     digests = {each["version"]: each["digest"] for each in http.get(f"/v1/models/{model}/versions").json()["data"]}

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import pytest
-from pydantic import TypeAdapter
 
-from service.api.schemas import documents
 from tests.api.conftest import ended
-from tests.api.live_server import LiveServer
+from tests.harness.server import Server
 
 Operation = tuple[str, str, dict[str, Any]]
 
@@ -19,7 +18,7 @@ Operation = tuple[str, str, dict[str, Any]]
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A client of a server of its own: the examples train the model `line`, which others count on."""
-    with LiveServer(tmp_path_factory.mktemp("documented") / "home") as server, server.client() as client:
+    with Server(tmp_path_factory.mktemp("documented") / "home") as server, server.http_client() as client:
         yield client
 
 
@@ -93,7 +92,9 @@ def test_the_documentation_needs_no_internet(http: httpx.Client) -> None:
     assert http.get("/redoc").status_code == 404
 
 
-def test_the_examples_work_in_the_order_of_the_story(operations: list[Operation], http: httpx.Client) -> None:
+def test_the_examples_work_in_the_order_of_the_story(
+    operations: list[Operation], document: dict[str, Any], http: httpx.Client
+) -> None:
     """Every operation once, with the example of its body; every answer declared, and as it is described."""
     told = {(method, path): about for method, path, about in operations}
     left = set(told)
@@ -115,7 +116,7 @@ def test_the_examples_work_in_the_order_of_the_story(operations: list[Operation]
         described = about["responses"][str(answer.status_code)]
         if answer.content:
             media_type = answer.headers["Content-Type"].split(";")[0]
-            check(described["content"][media_type].get("schema", {}), answer)
+            check(described["content"][media_type].get("schema", {}), document, answer)
         return answer
 
     send("get", "/livez"), send("get", "/readyz")
@@ -167,15 +168,7 @@ def test_the_examples_work_in_the_order_of_the_story(operations: list[Operation]
     assert left == {("post", "/v1/keys"), ("delete", "/v1/keys/{key}")}
 
 
-def check(schema: dict[str, Any], answer: httpx.Response) -> None:
+def check(schema: dict[str, Any], document: dict[str, Any], answer: httpx.Response) -> None:
     """The answer is what its document says: no field more, none less."""
-    name = schema.get("$ref", "").rpartition("/")[2]
-    if not name:
-        return
-    pages = {"Page_Alias_": documents.Page[documents.Alias], "Page_Job_": documents.Page[documents.Job],
-             "Page_Event_": documents.Page[documents.Event], "Page_Dataset_": documents.Page[documents.Dataset],
-             "Page_Version_": documents.Page[documents.Version], "Page_Key_": documents.Page[documents.Key],
-             "Page_AuditLine_": documents.Page[documents.AuditLine],
-             "Page_dict_str__Any__": documents.Page[dict[str, Any]]}  # fmt: skip
-    described: Any = pages[name] if name in pages else getattr(documents, name)
-    TypeAdapter(described).validate_python(answer.json(), strict=True)
+    if answer.headers["Content-Type"].startswith("application/json"):
+        jsonschema_rs.validate(schema | {"components": document["components"]}, answer.json())

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.middleware.browser_guard import check_neighbour
-from tests.api.live_server import LiveServer
+from service.api.middleware.browser_guard import check_browser
 from tests.api.test_edge import problem
+from tests.harness.server import Server
 
 REBOUND = ["evil.com", "evil.com:8000", "localhost.evil.com", "127.0.0.1.evil.com", "0.0.0.0:1", "[::]", "169.254.169.254",
            "10.0.0.1:8000", "127.1", "2130706433"]  # fmt: skip
@@ -47,12 +47,12 @@ def test_a_name_that_was_made_to_point_here(http: httpx.Client, host: str) -> No
 @pytest.mark.parametrize("host", NO_HOST)
 def test_what_is_no_host(http: httpx.Client, host: str) -> None:
     """Whether it is told so by who reads the head or by who looks for the loopback, it comes no further."""
-    assert check_neighbour("GET", {b"host": host.encode()}, any_host=False) is not None
+    assert check_browser("GET", {b"host": host.encode()}, any_host=False) is not None
     assert http.get("/v1/models", headers={"Host": host}).status_code in (400, 403)
 
 
 @pytest.mark.parametrize("host", OURS)
-def test_names_of_the_loopback(http: httpx.Client, server: LiveServer, host: str) -> None:
+def test_names_of_the_loopback(http: httpx.Client, server: Server, host: str) -> None:
     port = server.url.rpartition(":")[2]
     assert http.get("/v1/models", headers={"Host": host.format(port)}).status_code == 200
 
@@ -79,7 +79,7 @@ def test_pages_of_other_sites_that_send_no_origin(http: httpx.Client, line: dict
     assert http.get("/v1/models/line", headers={"Sec-Fetch-Site": site}).status_code == 200  # a link may lead here
 
 
-def test_its_own_page_may(http: httpx.Client, server: LiveServer, line: dict[str, Any]) -> None:
+def test_its_own_page_may(http: httpx.Client, server: Server, line: dict[str, Any]) -> None:
     for headers in (
         {"Origin": server.url},
         {"Origin": server.url, "Sec-Fetch-Site": "same-origin"},
@@ -93,11 +93,11 @@ def test_its_own_page_may(http: httpx.Client, server: LiveServer, line: dict[str
 @given(st.binary(max_size=40), st.sampled_from(["GET", "POST", "DELETE"]), st.booleans())
 def test_whatever_stands_there_is_judged(value: bytes, method: str, any_host: bool) -> None:
     """No bytes are an error, and only names of the loopback pass."""
-    host = check_neighbour(method, {b"host": value}, any_host=any_host)
+    host = check_browser(method, {b"host": value}, any_host=any_host)
     assert any_host or host is not None or value.lower().lstrip(b"[").startswith((b"localhost", b"127.", b"::1", b"0:"))
-    origin = check_neighbour(method, {b"host": b"localhost", b"origin": value}, any_host=any_host)
+    origin = check_browser(method, {b"host": b"localhost", b"origin": value}, any_host=any_host)
     assert (origin is None) == (method == "GET" or value.lower().endswith(b"://localhost"))
 
 
 def test_without_a_host_nobody_is_let_in() -> None:
-    assert check_neighbour("GET", {}, any_host=False) is not None
+    assert check_browser("GET", {}, any_host=False) is not None

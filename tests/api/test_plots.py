@@ -11,10 +11,11 @@ import httpx
 import pytest
 
 from model_store import Store
-from service.use_cases import draw_plot
-from service.use_cases.draw_plot import MOST_AT_ONCE, PLOTS, Plots, TooManyDrawings
+from service.use_cases import artifacts, draw_plot
+from service.use_cases.artifacts import MOST_AT_ONCE, Artifacts, TooManyArtifacts
+from service.use_cases.draw_plot import PLOTS, draw
 from service.workflow.look.charts import CHARTS
-from tests.api.live_server import LiveServer
+from tests.harness.server import Server
 
 PATH = "/v1/models/line/versions/1/plots"
 PNG, SVG, JSON = b"\x89PNG", b"<svg", b"{"
@@ -54,9 +55,7 @@ def test_the_form_that_a_client_likes_best(http: httpx.Client, line: dict[str, A
     assert (refused.status_code, refused.json()["code"]) == (406, "not_acceptable")
 
 
-def test_a_plot_that_was_damaged_where_it_is_kept_is_drawn_anew(
-    http: httpx.Client, server: LiveServer, model: str
-) -> None:
+def test_a_plot_that_was_damaged_where_it_is_kept_is_drawn_anew(http: httpx.Client, server: Server, model: str) -> None:
     address = f"/v1/models/{model}/versions/1/plots/data.svg"
     drawn = http.get(address).content
     digest = http.get(f"/v1/models/{model}/versions/1").json()["digest"]
@@ -90,7 +89,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         at_once.append(len(drawing))
         await asyncio.sleep(0)
         for form in draw_plot.FORMS:
-            (folder / f"chart.{form}").write_bytes(json.loads(request)["plot"].encode())
+            (folder / f"artifact{form}").write_bytes(json.loads(request)["plot"].encode())
         drawing.remove(folder)
 
     monkeypatch.setattr(draw_plot, "_render", render)
@@ -98,7 +97,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.fixture
-def store(server: LiveServer, line: dict[str, Any]) -> Store:
+def store(server: Server, line: dict[str, Any]) -> Store:
     return Store.open(server.home / "store")
 
 
@@ -106,11 +105,12 @@ def test_many_who_ask_at_once_have_it_drawn_once(store: Store, tmp_path: Path, m
     at_once, version = stand_in(monkeypatch), store.models.get("line", 1)
 
     async def ask() -> None:
-        plots = Plots(tmp_path / "kept", tmp_path / "tmp")
-        asked = [plots.draw(store, version, plot, form) for form in draw_plot.FORMS for plot in PLOTS for _ in range(5)]
+        plots = Artifacts(tmp_path / "kept", tmp_path / "tmp")
+        forms = ("png", "svg", "json")
+        asked = [draw(plots, store, version, plot, form) for form in forms for plot in PLOTS for _ in range(5)]
         drawn = await asyncio.gather(*asked)
         assert set(drawn) == {plot.encode() for plot in PLOTS}
-        await plots.draw(store, version, "data", "svg")
+        await draw(plots, store, version, "data", "svg")
 
     asyncio.run(ask())
     assert len(at_once) == len(PLOTS) and max(at_once) <= MOST_AT_ONCE
@@ -122,24 +122,24 @@ def test_who_looks_just_before_it_is_drawn_does_not_have_it_drawn_again(
 ) -> None:
     at_once, version = stand_in(monkeypatch), store.models.get("line", 1)
     looked, drawn = threading.Event(), threading.Event()
-    real = Plots._kept
+    real = Artifacts._kept
 
-    def late(self: Plots, stem: str, form: str) -> bytes | None:
-        found = real(self, stem, form)
-        if form == "svg" and not looked.is_set():
+    def late(self: Artifacts, stem: str, suffix: str) -> Path | None:
+        found = real(self, stem, suffix)
+        if suffix == ".svg" and not looked.is_set():
             looked.set()
             assert drawn.wait(60)
         return found
 
     async def ask() -> None:
-        plots = Plots(tmp_path / "kept", tmp_path / "tmp")
-        second = asyncio.create_task(plots.draw(store, version, "data", "svg"))
+        plots = Artifacts(tmp_path / "kept", tmp_path / "tmp")
+        second = asyncio.create_task(draw(plots, store, version, "data", "svg"))
         await asyncio.to_thread(looked.wait, 60)
-        await plots.draw(store, version, "data", "png")
+        await draw(plots, store, version, "data", "png")
         drawn.set()
         assert await second == b"data"
 
-    monkeypatch.setattr(Plots, "_kept", late)
+    monkeypatch.setattr(Artifacts, "_kept", late)
     asyncio.run(ask())
     assert len(at_once) == 1
 
@@ -149,12 +149,12 @@ def test_the_longest_unused_are_given_up(store: Store, tmp_path: Path, monkeypat
     version = store.models.get("line", 1)
 
     async def ask() -> None:
-        plots = Plots(tmp_path / "kept", tmp_path / "tmp", most_files=6)
-        await plots.draw(store, version, "data", "png")
-        await plots.draw(store, version, "predictions", "png")
+        plots = Artifacts(tmp_path / "kept", tmp_path / "tmp", most_files=6)
+        await draw(plots, store, version, "data", "png")
+        await draw(plots, store, version, "predictions", "png")
         for path in (tmp_path / "kept").iterdir():
             os.utime(path, (1, 1) if "predictions" in path.name else (2, 2))
-        await plots.draw(store, version, "learning_curve", "png")
+        await draw(plots, store, version, "learning_curve", "png")
 
     asyncio.run(ask())
     kept = {path.name.split("-")[1] for path in (tmp_path / "kept").iterdir()}
@@ -162,7 +162,7 @@ def test_the_longest_unused_are_given_up(store: Store, tmp_path: Path, monkeypat
 
 
 def test_what_was_drawn_of_a_deleted_version_goes_with_it(
-    server: LiveServer, store: Store, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+    server: Server, store: Store, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in(monkeypatch)
     bundle = http.get("/v1/models/line/versions/1/bundle").content
@@ -180,7 +180,7 @@ def test_what_was_drawn_of_a_deleted_version_goes_with_it(
 def test_so_many_may_wait_and_no_more(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(monkeypatch)
     render = draw_plot._render
-    monkeypatch.setattr(draw_plot, "MOST_WAITING", 2)
+    monkeypatch.setattr(artifacts, "MOST_WAITING", 2)
     version = store.models.get("line", 1)
 
     async def ask() -> list[Any]:
@@ -191,10 +191,10 @@ def test_so_many_may_wait_and_no_more(store: Store, tmp_path: Path, monkeypatch:
             await render(request, folder)
 
         monkeypatch.setattr(draw_plot, "_render", render_then)
-        plots = Plots(tmp_path / "kept", tmp_path / "tmp")
-        asked = [asyncio.create_task(plots.draw(store, version, plot, "png")) for plot in PLOTS[:3]]
+        plots = Artifacts(tmp_path / "kept", tmp_path / "tmp")
+        asked = [asyncio.create_task(draw(plots, store, version, plot, "png")) for plot in PLOTS[:3]]
         await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
         refused.set()
         return await asyncio.gather(*asked, return_exceptions=True)
 
-    assert [type(each) for each in asyncio.run(ask())].count(TooManyDrawings) == 1
+    assert [type(each) for each in asyncio.run(ask())].count(TooManyArtifacts) == 1

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import train
-from tests.api.live_server import LiveServer
+from tests.harness.server import Server
 
 PATH = "/v1/models/line/versions/1/predictions"
 
@@ -61,7 +61,7 @@ def test_how_long_an_answer_may_be_kept(http: httpx.Client, model: str) -> None:
     assert {cache_control(path) for path in ("versions/blue/", "versions/latest/", "")} == {"no-cache"}
 
 
-def test_a_known_answer_needs_no_model(server: LiveServer, http: httpx.Client, model: str) -> None:
+def test_a_known_answer_needs_no_model(server: Server, http: httpx.Client, model: str) -> None:
     """The tensors are away: an answer at hand is confirmed all the same, a new one cannot be given."""
     path = f"/v1/models/{model}/versions/1/predictions"
     tensors = list((server.home / "store/models" / model).rglob("state_dict*"))

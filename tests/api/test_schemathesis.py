@@ -9,29 +9,30 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.api.conftest import train
-from tests.api.live_server import LiveServer
+from tests.harness.server import Server
 
 ROOT = Path(__file__).parents[2]
 CONFIG = Path(__file__).parent / "fuzz" / "schemathesis.toml"
 KEY = "fuzzed-with-a-key-that-nobody-can-revoke"
 BEARER = f"Bearer {KEY}"
-SETTINGS = {
-    "MODELWRIGHT_ADMIN_KEY": KEY,
-    "MODELWRIGHT_DEFAULT_MODEL": "line",  # so that `/invocations` asks one
-    "MODELWRIGHT_MAX_TRAINING_SECONDS": "20",  # a spec of a million epochs must not keep all others waiting
+SETTINGS: dict[str, Any] = {
+    "admin_key": KEY,
+    "default_model": "line",  # so that `/invocations` asks one
+    "max_training_seconds": 20,  # a spec of a million epochs must not keep all others waiting
 }
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveServer, str]]:
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]]:
     """A server that may be filled with anything, and the job that has made the model `line` in it. It has a key from the
     start: else the first one that is made, by one of the cases, would lock out all cases after it. That key is of the
     configuration, for any other is revoked by one of the cases."""
-    with LiveServer(tmp_path_factory.mktemp("fuzzed") / "home", **SETTINGS) as server, server.client() as http:
+    with Server(tmp_path_factory.mktemp("fuzzed") / "home", **SETTINGS) as server, server.http_client() as http:
         http.headers["Authorization"] = BEARER
         job = train(http, "line")["id"]
         http.put("/v1/models/line/aliases/production", json={"version": 1}).raise_for_status()
@@ -41,11 +42,11 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveServer, 
         yield server, job
 
 
-def test_the_service_is_as_its_document_says(own: tuple[LiveServer, str], tmp_path: Path) -> None:
+def test_the_service_is_as_its_document_says(own: tuple[Server, str], tmp_path: Path) -> None:
     server, job = own
     command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG), "run"]
     command += [f"{server.url}/openapi.json", "--no-color", "--phases", os.environ.get("PHASES", "examples,fuzzing")]
-    command += ["--max-examples", os.environ.get("CASES", "20"), "--continue-on-failure"]
+    command += ["--max-examples", os.environ.get("CASES", "10"), "--continue-on-failure"]
     command += ["--header", f"Authorization: {BEARER}"]
     done = subprocess.run(  # noqa: S603 - our own
         command,
@@ -57,5 +58,5 @@ def test_the_service_is_as_its_document_says(own: tuple[LiveServer, str], tmp_pa
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ERROR" not in server.log(), server.log()
-    with server.client() as http:  # nobody has revoked the key, and so every case had it
+    with server.http_client() as http:  # nobody has revoked the key, and so every case had it
         assert http.get("/v1/keys", headers={"Authorization": BEARER}).status_code == 200

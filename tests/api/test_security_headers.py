@@ -5,7 +5,7 @@ import socket
 import httpx
 import pytest
 
-from tests.api.live_server import LiveServer
+from tests.harness.server import Server
 
 HOST = b"Host: localhost\r\n"
 POLICIES = {
@@ -16,7 +16,7 @@ POLICIES = {
 }
 
 
-def answered(server: LiveServer, *pieces: bytes) -> bytes:
+def answered(server: Server, *pieces: bytes) -> bytes:
     """What comes back until the end of the connection."""
     with socket.create_connection(("127.0.0.1", httpx.URL(server.url).port or 0), timeout=20) as connection:
         for piece in pieces:
@@ -34,7 +34,7 @@ def test_every_answer_says_what_it_is_not(http: httpx.Client, method: str, path:
     assert {name: answer.headers.get_list(name) for name in POLICIES} == {name: [POLICIES[name]] for name in POLICIES}
 
 
-def test_so_do_refusals_before_there_is_a_request(server: LiveServer) -> None:
+def test_so_do_refusals_before_there_is_a_request(server: Server) -> None:
     answer = answered(server, b"GET / HTTP/1.1\r\n\r\n").lower()
     assert answer.startswith(b"http/1.1 400")
     assert all(f"{name}: {value}".encode() in answer for name, value in POLICIES.items())
@@ -49,19 +49,19 @@ def test_the_page_of_the_documentation_may_run_its_own_scripts_and_no_others(htt
     "line",
     [b"GET /livez HTTP/0.9", b"GET /livez", b"GET /livez HTTP/2.0", b"GET /livez RTSP/1.0", b"OPTIONS * RTSP/1.1"],
 )
-def test_what_is_no_http_1_is_refused(server: LiveServer, line: bytes) -> None:
+def test_what_is_no_http_1_is_refused(server: Server, line: bytes) -> None:
     head = line + b"\r\n" + HOST + b"Connection: close\r\n\r\n"
     assert answered(server, head).startswith((b"HTTP/1.1 505", b"HTTP/1.1 400"))
     assert answered(server, head[:12], head[12:]).startswith((b"HTTP/1.1 505", b"HTTP/1.1 400"))
 
 
-def test_another_protocol_may_be_spoken_of(server: LiveServer) -> None:
+def test_another_protocol_may_be_spoken_of(server: Server) -> None:
     head = b"GET /livez?RTSP/1.0 HTTP/1.1\r\n" + HOST + b"Via: GET /livez RTSP/1.0\r\nConnection: close\r\n\r\n"
     assert answered(server, head).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize(("size", "status"), [(64 * 2**10, 200), (64 * 2**10 + 32, 431)])
-def test_a_head_has_64_kib(server: LiveServer, size: int, status: int) -> None:
+def test_a_head_has_64_kib(server: Server, size: int, status: int) -> None:
     head = b"GET /livez HTTP/1.1\r\n" + HOST + b"Connection: close\r\nX: \r\n\r\n"
     filled = head.replace(b"X: ", b"X: " + b"x" * (size - len(head) - 8))
     assert answered(server, filled).startswith(b"HTTP/1.1 %d" % status)
@@ -70,7 +70,7 @@ def test_a_head_has_64_kib(server: LiveServer, size: int, status: int) -> None:
 @pytest.mark.parametrize(
     ("target", "status"), [(b"http://localhost/livez", 200), (b"http://other.example/livez", 400), (b"//x/y", 404)]
 )
-def test_an_address_and_host_name_one_host(server: LiveServer, target: bytes, status: int) -> None:
+def test_an_address_and_host_name_one_host(server: Server, target: bytes, status: int) -> None:
     answer = answered(server, b"GET " + target + b" HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 %d" % status)
 

@@ -14,11 +14,12 @@ import psutil
 import pytest
 
 from tests.api.conftest import train
-from tests.api.live_server import LiveServer, until
 from tests.api.raw_socket import Heard, connect, listen, silent
+from tests.harness.server import Server
+from tests.harness.until import until
 
 LIMIT = 10.0
-SLACK = 1.5  # seconds by which a busy machine may be late
+SLACK = 10.0  # seconds by which a busy machine may be late
 GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 CHUNKED = b"Host: localhost\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n"
 VALIDATE = b"POST /v1/training-jobs/validate HTTP/1.1\r\n"
@@ -89,7 +90,7 @@ def a_slow_body_that_is_fast_enough(connection: socket.socket) -> Heard:
         connection.sendall(b"800\r\n" + b" " * 2048 + b"\r\n")
         time.sleep(1)
     connection.sendall(b'13\r\n{"instances": [[1]]\r\n1\r\n}\r\n0\r\n\r\n')
-    heard = listen(connection, 1)
+    heard = listen(connection, 5)
     return Heard(heard.text, heard.ended, time.monotonic() - began)
 
 
@@ -101,7 +102,7 @@ def a_body_of_rows_that_is_fast_enough(connection: socket.socket) -> Heard:
     for start in range(0, len(rows), 2048):
         connection.sendall(rows[start : start + 2048])
         time.sleep(1)
-    heard = listen(connection, 1)
+    heard = listen(connection, 5)
     return Heard(heard.text, heard.ended, time.monotonic() - began)
 
 
@@ -156,7 +157,7 @@ PATIENT: tuple[Client, ...] = (
 
 
 @pytest.fixture(scope="module")
-def fared(server: LiveServer, http: httpx.Client, line: dict[str, Any]) -> dict[Client, Heard]:
+def fared(server: Server, http: httpx.Client, line: dict[str, Any]) -> dict[Client, Heard]:
     """How each client has fared, all at the same time."""
     records = [{"a": float(i), "y": float(i)} for i in range(8)]
     data = {"kind": "rows", "records": records, "target": "y", "task": "regression"}
@@ -176,7 +177,7 @@ def fared(server: LiveServer, http: httpx.Client, line: dict[str, Any]) -> dict[
     return heard
 
 
-def who_waits_for_the_service(server: LiveServer, http: httpx.Client) -> Heard:
+def who_waits_for_the_service(server: Server, http: httpx.Client) -> Heard:
     """A job's events, and `?wait=`, are silent for longer than a client may be."""
     spec = {"model_name": "silent", "data": {"kind": "line", "weight": 1, "bias": 0, "start": 0, "end": 1, "step": 0.1}}
     job = http.post("/v1/training-jobs", json={**spec, "training": {"epochs": 10**7}}).json()["id"]
@@ -188,7 +189,7 @@ def who_waits_for_the_service(server: LiveServer, http: httpx.Client) -> Heard:
         assert http.get(f"/v1/training-jobs/{job}?wait={LIMIT + 2}").json()["status"] == "paused"
         waited = time.monotonic() - began
         assert http.post(f"/v1/training-jobs/{job}/cancel").json()["status"] == "cancelled"
-        heard = listen(connection, 2)
+        heard = listen(connection, 5)
     return Heard(heard.text, heard.ended, waited)
 
 
@@ -211,15 +212,21 @@ def test_p24_who_waits_for_the_service_is_not_slow(fared: dict[Client, Heard]) -
     assert heard.seconds > LIMIT + 1
 
 
-@pytest.fixture
-def narrow(tmp_path: Path) -> Iterator[LiveServer]:
+class Narrow(Server):
     """A server that may open few files, and so holds few connections."""
-    with LiveServer(tmp_path / "home") as started:
-        resource.prlimit(started.process.pid, resource.RLIMIT_NOFILE, (640, 640))
+
+    def launch(self) -> None:
+        super().launch()
+        resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, (640, 640))
+
+
+@pytest.fixture
+def narrow(tmp_path: Path) -> Iterator[Server]:
+    with Narrow(tmp_path / "home") as started:
         yield started
 
 
-def test_p21_more_connections_than_there_may_be_are_told_so(narrow: LiveServer) -> None:
+def test_p21_more_connections_than_there_may_be_are_told_so(narrow: Server) -> None:
     """It takes in as many as leave it files for itself, refuses others at once, and does not spin for them."""
     places = 640 - 512
     with ExitStack() as stack:
@@ -234,11 +241,11 @@ def test_p21_more_connections_than_there_may_be_are_told_so(narrow: LiveServer) 
             with connect(narrow) as one_more:
                 heard = listen(one_more, 5)
                 assert heard.statuses == [503] and heard.ended and b"retry-after: 1" in heard.text
-        until(lambda: psutil.Process(narrow.process.pid).cpu_percent(0.5) < 20, 20)  # once it has started in full
+        until(lambda: psutil.Process(narrow.process.pid).cpu_percent(0.5) < 20)  # once it has started in full
         held[-1].sendall(GET)
         assert is_alive(held[-1])
-    with narrow.client() as http:
-        until(lambda: answered(http), 5)
+    with narrow.http_client() as http:
+        until(lambda: answered(http))
         assert http.get("/readyz").status_code == 200
 
 

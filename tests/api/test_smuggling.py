@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from tests.api.live_server import LiveServer
 from tests.api.raw_socket import connect, exchange, listen
+from tests.harness.server import Server
 
 SECOND = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"  # what must never be answered beside the first
 
@@ -69,13 +69,13 @@ TWO_WAYS = {
 
 
 @pytest.mark.parametrize("name", TWO_WAYS)
-def test_p15_one_400_then_close(server: LiveServer, name: str) -> None:
+def test_p15_one_400_then_close(server: Server, name: str) -> None:
     heard = exchange(server, TWO_WAYS[name])
     assert heard.statuses == [400] and heard.ended
     assert b"application/problem+json" in heard.text and b"connection: close" in heard.text
 
 
-def test_p15_a_bad_chunk_after_the_answer_gets_no_second_one(server: LiveServer) -> None:
+def test_p15_a_bad_chunk_after_the_answer_gets_no_second_one(server: Server) -> None:
     """It is answered by its head alone; what follows is broken."""
     with connect(server) as connection:
         connection.sendall(b"POST /v1/nothing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -85,19 +85,19 @@ def test_p15_a_bad_chunk_after_the_answer_gets_no_second_one(server: LiveServer)
     assert heard.statuses == [] and heard.ended
 
 
-def test_p15_what_is_broken_behind_a_good_request_takes_nothing_from_its_answer(server: LiveServer) -> None:
+def test_p15_what_is_broken_behind_a_good_request_takes_nothing_from_its_answer(server: Server) -> None:
     heard = exchange(server, SECOND + b"BROKEN\r\n\r\n" + SECOND)
     assert heard.statuses == [200] and heard.ended
 
 
 @pytest.mark.parametrize("upgrade", [b"h2c", b"websocket"])
-def test_p15_after_an_upgrade_nothing_is_taken_for_a_request(server: LiveServer, upgrade: bytes) -> None:
+def test_p15_after_an_upgrade_nothing_is_taken_for_a_request(server: Server, upgrade: bytes) -> None:
     asked = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: " + upgrade + b"\r\n\r\n"
     heard = exchange(server, asked, SECOND)
     assert heard.statuses == [200] and heard.ended
 
 
-def test_p15_trailers_are_no_headers(server: LiveServer) -> None:
+def test_p15_trailers_are_no_headers(server: Server) -> None:
     """A body is judged by the head that came before it."""
     head = b"POST /v1/training-jobs/validate HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + CHUNKED
     body = b"\r\n1\r\n{\r\n"
@@ -108,7 +108,7 @@ def test_p15_trailers_are_no_headers(server: LiveServer) -> None:
         assert listen(connection, 20).statuses == [422]
 
 
-def test_requests_in_a_row_are_answered_in_order_and_not_without_end(server: LiveServer) -> None:
+def test_requests_in_a_row_are_answered_in_order_and_not_without_end(server: Server) -> None:
     few = exchange(server, SECOND * 9 + SECOND.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
     assert few.statuses == [200] * 10
     many = exchange(server, SECOND * 1000)
@@ -118,6 +118,6 @@ def test_requests_in_a_row_are_answered_in_order_and_not_without_end(server: Liv
 @pytest.mark.parametrize(
     "host", [b"localhost", b"127.0.0.1:8000", b"[::1]:80", b"a-b.c_d.example", b"xn--bcher-kva.ch", b""]
 )
-def test_hosts_that_are_right(server: LiveServer, host: bytes) -> None:
+def test_hosts_that_are_right(server: Server, host: bytes) -> None:
     heard = exchange(server, b"GET /livez HTTP/1.1\r\nConnection: close\r\nHost: " + host + b"\r\n\r\n")
     assert heard.statuses == [200]

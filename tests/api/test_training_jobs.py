@@ -42,7 +42,7 @@ def test_a_job_is_accepted_with_its_address(http: httpx.Client) -> None:
 def test_waiting_ends_with_the_job_or_with_the_time(http: httpx.Client, line: dict[str, Any]) -> None:
     began = time.monotonic()
     assert http.get(f"/v1/training-jobs/{line['id']}?wait=60").json()["status"] == "succeeded"
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 50
     endless = http.post("/v1/training-jobs", json={**LINE, "model_name": "endless", "training": LONG}).json()
     job = http.get(f"/v1/training-jobs/{endless['id']}?wait=0.2").json()
     assert job["status"] in ("queued", "running")

@@ -7,31 +7,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.api.conftest import LINE, ended
-from tests.api.live_server import LiveServer
-from tests.jobs.receiver import Receiver, until
-
-SECRET = "a secret that nobody else knows"  # noqa: S105 - of this test
-
-
-@pytest.fixture(scope="module")
-def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A service that may send webhooks to this machine."""
-    hosts = {"MODELWRIGHT_WEBHOOK_HOSTS": "127.0.0.1, hooks.example.com:8443", "MODELWRIGHT_WEBHOOK_SECRET": SECRET}
-    with LiveServer(tmp_path_factory.mktemp("telling") / "home", **hosts) as started:
-        yield started
-    assert '"level":"error"' not in started.log(), started.log()
-    assert SECRET not in started.log()
+from tests.api.conftest import LINE, WEBHOOK_SECRET, ended
+from tests.harness.server import Server
+from tests.harness.until import until
+from tests.jobs.receiver import Receiver
 
 
-def test_the_end_of_a_job_is_told(telling: LiveServer) -> None:
-    with Receiver(204) as receiver, telling.client() as http:
+def test_the_end_of_a_job_is_told(configured: Server) -> None:
+    with Receiver(204) as receiver, configured.http_client() as http:
         url = f"{receiver.url}trained?token=hidden"
         accepted = http.post("/v1/training-jobs", json={**LINE, "model_name": "told", "webhook": {"url": url}})
         assert accepted.status_code == 202, accepted.text
@@ -41,12 +29,12 @@ def test_the_end_of_a_job_is_told(telling: LiveServer) -> None:
         manifest = http.get("/v1/models/told/versions/1").json()
     (call,) = receiver.calls
     signed = f"{job['id']}.{call.headers['webhook-timestamp']}.".encode() + call.body
-    wanted = base64.b64encode(hmac.new(SECRET.encode(), signed, hashlib.sha256).digest()).decode()
+    wanted = base64.b64encode(hmac.new(WEBHOOK_SECRET.encode(), signed, hashlib.sha256).digest()).decode()
     assert call.headers["webhook-signature"] == f"v1,{wanted}"
     about = {"type": "training_job.succeeded", "timestamp": job["finished_at"], "data": job}
     assert json.loads(call.body) == about
     assert "webhook" not in manifest["spec"]
-    assert "hidden" not in telling.log()
+    assert "hidden" not in configured.log()
 
 
 @pytest.mark.parametrize(
@@ -62,9 +50,9 @@ def test_the_end_of_a_job_is_told(telling: LiveServer) -> None:
         "http://127.0.0.1\\@evil.example/",
     ],
 )
-def test_a_host_that_is_not_allowed_is_refused_with_those_that_are(telling: LiveServer, url: str) -> None:
+def test_a_host_that_is_not_allowed_is_refused_with_those_that_are(configured: Server, url: str) -> None:
     spec = {**LINE, "model_name": "refused", "webhook": {"url": url}}
-    with telling.client() as http:
+    with configured.http_client() as http:
         for path in ("/v1/training-jobs", "/v1/training-jobs/validate"):
             refused = http.post(path, json=spec)
             assert (refused.status_code, refused.json()["code"]) == (422, "invalid_spec")
@@ -82,8 +70,8 @@ def test_without_hosts_there_are_no_webhooks(http: httpx.Client) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_trainers_do_not_inherit_the_secret(telling: LiveServer) -> None:
-    pid = telling.process.pid
+def test_trainers_do_not_inherit_the_secret(configured: Server) -> None:
+    pid = configured.process.pid
     children = [each for path in Path(f"/proc/{pid}/task").glob("*/children") for each in path.read_text().split()]
     assert children
     for child in children:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from service.cli.main import main
-from tests.api.live_server import LiveServer
+from tests.harness.server import Server
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ Run = Callable[..., Ran]
 
 
 @pytest.fixture
-def run(server: LiveServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+def run(server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
     """Runs a command as `main` does; the server is that of the session."""
     monkeypatch.setenv("MODELWRIGHT_URL", server.url)
     monkeypatch.setenv("NO_PROXY", "*")

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import LINE, ended
-from tests.api.live_server import LiveServer, until
 from tests.cli.conftest import Run
+from tests.harness.server import Server
+from tests.harness.until import until
 
 
 @pytest.fixture
@@ -23,11 +24,11 @@ def spec(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def typed(server: LiveServer) -> None:
+def typed(server: Server) -> None:
     """A model `typed` with two versions."""
     for seed in (42, 7):
         spec = {**LINE, "model_name": "typed", "training": {**LINE["training"], "seed": seed}}
-        with server.client() as http:
+        with server.http_client() as http:
             job = http.post("/v1/training-jobs", json=spec).json()
             assert ended(http, job["id"])["status"] == "succeeded"
 
@@ -158,7 +159,7 @@ def test_jobs(run: Run, typed: None, spec: Path) -> None:
     assert run("jobs", "watch", endless).status == 1
 
 
-def test_verify_finds_a_flipped_byte(run: Run, typed: None, server: LiveServer, tmp_path: Path) -> None:
+def test_verify_finds_a_flipped_byte(run: Run, typed: None, server: Server, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(server.home / "store/models/typed", home / "store/models/typed")  # others' are damaged on purpose
     assert run("store", "verify", "--home", home).out == "All is whole.\n"
@@ -173,7 +174,7 @@ def test_verify_finds_a_flipped_byte(run: Run, typed: None, server: LiveServer, 
     assert nothing.status == 1 and "There is no model store" in nothing.err
 
 
-def test_an_upgrade_waits_until_no_service_runs(run: Run, typed: None, server: LiveServer, tmp_path: Path) -> None:
+def test_an_upgrade_waits_until_no_service_runs(run: Run, typed: None, server: Server, tmp_path: Path) -> None:
     refused = run("store", "upgrade", "--home", server.home)
     assert refused.status == 1 and "stop it first" in refused.err
     home = tmp_path / "home"

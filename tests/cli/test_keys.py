@@ -26,7 +26,7 @@ def test_made_listed_revoked(run: Run, tmp_path: Path) -> None:
     assert again.status == 1 and "There is a key of this name" in again.err
     assert run("keys", "revoke", key.id, "--home", home).out == f"Revoked ann ({key.id}).\n"
     assert run("keys", "revoke", "ann", "--home", home).status == 1
-    keyring.look()
+    keyring.reload()
     assert keyring.verify(b"Bearer " + made.out.strip().encode()) is None
     lines, _ = Audit(home / "audit").read(None, 10)
     assert [(line["who"], line["changes"][0]["what"]) for line in lines] == [

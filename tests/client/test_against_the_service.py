@@ -10,13 +10,13 @@ import pytest
 
 from modelwright import ApiError, AsyncClient, Client, JobFailed
 from tests.api.conftest import LINE
-from tests.api.live_server import LiveServer
+from tests.harness.server import Server
 
 
 class Caller:
     """Calls a client by the name of a method; results of the asynchronous one are awaited, iterators are read."""
 
-    def __init__(self, server: LiveServer, kind: type[Client | AsyncClient]) -> None:
+    def __init__(self, server: Server, kind: type[Client | AsyncClient]) -> None:
         self.server, self.kind = server, kind
 
     def __call__(self, method: str, *arguments: Any, **named: Any) -> Any:
@@ -33,7 +33,7 @@ class Caller:
 
 
 @pytest.fixture(params=[Client, AsyncClient])
-def call(server: LiveServer, request: pytest.FixtureRequest) -> Caller:
+def call(server: Server, request: pytest.FixtureRequest) -> Caller:
     return Caller(server, request.param)
 
 

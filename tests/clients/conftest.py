@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from tests.api.conftest import train
-from tests.api.live_server import LiveServer
 from tests.clients import environments
+from tests.harness.server import Server
 
 IRIS = Path(__file__).parents[2] / "examples" / "iris.csv"
 FLOWERS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]
@@ -31,9 +31,9 @@ def pytest_sessionfinish() -> None:
 
 
 @pytest.fixture(scope="session")
-def http(server: LiveServer) -> Iterator[httpx.Client]:
+def http(server: Server) -> Iterator[httpx.Client]:
     """A client of our own, which says what would be right."""
-    with server.client() as client:
+    with server.http_client() as client:
         train(client, "line")
         client.put("/v1/datasets/iris", content=IRIS.read_bytes(), headers={"Content-Type": "text/csv"})
         train(client, "iris", **table({"kind": "dataset", "dataset": "iris", "target": "species"}), loss=CROSS_ENTROPY)

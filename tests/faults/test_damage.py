@@ -13,6 +13,7 @@ import torch
 from sqlalchemy import create_engine, delete, insert, select, update
 
 from model_store import Store, read_bundle, write_bundle
+from model_store.durable_files import sync
 from model_store.errors import InvalidBundle
 from service.access.audit import Audit, Change
 from service.access.errors import KeysCorrupt
@@ -21,11 +22,11 @@ from service.access.scopes import Scope
 from service.jobs.database import open_database
 from service.jobs.errors import JobNotFound, JournalNotOpened, JournalUnavailable, MetricsDamaged
 from service.jobs.job import DAMAGED, Status
-from service.jobs.job_queue import Dispatch
+from service.jobs.job_queue import JobQueue
 from service.jobs.journal import Journal
 from service.jobs.tables import jobs as jobs_table
 from service.jobs.tables import metadata
-from service.workflow.checkpoint import Checkpoints
+from service.workflow.checkpoint_folder import CheckpointFolder
 from tests.examples import examples
 from tests.faults.damage.damages import Damage, draw
 from tests.jobs.steps import record, submit
@@ -72,7 +73,7 @@ def test_a_bundle(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint(tmp_path: Path) -> None:
-    folder = Checkpoints(tmp_path / "job")
+    folder = CheckpointFolder(tmp_path / "job", sync)
     for epoch in (1, 2):
         folder.save({"epoch": epoch, "weights": torch.full((8, 8), float(epoch))})
     older, newest = sorted((tmp_path / "job").iterdir())
@@ -154,13 +155,13 @@ def journal_with_jobs(home: Path) -> tuple[Path, list[str]]:
     home.mkdir(exist_ok=True)
     path = home / "journal.sqlite"
     engine = open_database(f"sqlite:///{path}")
-    journal, dispatch = Journal(engine), Dispatch(engine)
+    journal, queue = Journal(engine), JobQueue(engine)
     for status in (Status.SUCCEEDED, Status.FAILED, Status.QUEUED):
         submit(journal)
-        job = dispatch.claim("me")
+        job = queue.claim("me")
         assert job is not None
-        record(dispatch, job, [1, 2, 3], [0.3, 0.2, 0.1])
-        dispatch.finish(job, status, error={"code": "x", "detail": "y"} if status is Status.FAILED else None)
+        record(queue, job, [1, 2, 3], [0.3, 0.2, 0.1])
+        queue.finish(job, status, error={"code": "x", "detail": "y"} if status is Status.FAILED else None)
     jobs = [job.id for job in journal.list_jobs()[0]]
     journal.pause(submit(journal).id)
     journal.cancel(submit(journal).id)

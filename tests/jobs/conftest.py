@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from service.jobs.database import open_database
-from service.jobs.job_queue import Dispatch
+from service.jobs.job_queue import JobQueue
 from service.jobs.journal import Journal
 from tests.jobs.runners import start
 
@@ -48,5 +48,5 @@ def journal(engine: Engine) -> Journal:
 
 
 @pytest.fixture
-def dispatch(engine: Engine) -> Dispatch:
-    return Dispatch(engine)
+def queue(engine: Engine) -> JobQueue:
+    return JobQueue(engine)

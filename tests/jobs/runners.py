@@ -2,57 +2,87 @@
 
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
-from service.jobs import job_queue as dispatch_module
-from service.jobs import leases as leases_module
-from service.jobs import runner as runner_module
+from service.jobs.executors.local.executor import LocalExecutor
 from service.jobs.job import Job
-from service.jobs.job_queue import Dispatch
+from service.jobs.job_queue import JobQueue
 from service.jobs.journal import Journal
+from service.jobs.leases import LeaseTimes
 from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
+from tests.harness.until import until
 
-Start = Callable[..., Runner]
 WAYS = pytest.mark.parametrize("forks", [pytest.param(True, id="forked"), pytest.param(False, id="spawned")])
+RESTART_SECONDS = 0.05
+PATIENT = LeaseTimes(
+    allowed=600.0, expired=600.0
+)  # a busy machine may stand still for some seconds, and nobody is dead
+
+
+class LocalRunner(Runner):
+    """A runner on this machine, whose trainer server tests may kill."""
+
+    def __init__(self, queue: JobQueue, ownership: Ownership, executor: LocalExecutor, **more: Any) -> None:
+        super().__init__(queue, ownership, executor, **more)
+        self.owner = ownership.owner
+        self._local = executor
+        self._stopped = False
+
+    @property
+    def trainer_pid(self) -> int | None:
+        return self._local.pid
+
+    def stop(self) -> None:
+        if not self._stopped:
+            self._stopped = True
+            super().stop()
+
+
+Start = Callable[..., LocalRunner]
 
 
 @pytest.fixture
-def start(dispatch: Dispatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+def start(engine: Engine, tmp_path: Path) -> Iterator[Start]:
     """Starts a runner; what it has opened must be closed again at the end, and its processes gone."""
-    monkeypatch.setattr(runner_module, "TICK", 0.05)
-    monkeypatch.setattr(runner_module, "BETWEEN_RESTARTS", 0.05)
-    monkeypatch.setattr(runner_module, "GRACE", 1.0)
-    monkeypatch.setattr(dispatch_module, "FIRST_BACK_OFF", 0.05)
-    for patience in ("ALLOWED", "EXPIRED"):  # a busy machine may stand still for some seconds, and nobody is dead
-        monkeypatch.setattr(leases_module, patience, 600.0)
     before = set(os.listdir("/proc/self/fd")) if sys.platform == "linux" else set()  # noqa: PTH208 - names only
     pids: set[int] = set()
     with ExitStack() as cleanup:
 
-        def start(*, entry: str = "tests.jobs.work:work", slots: int = 2, **more: Any) -> Runner:
+        def start(
+            *,
+            entry: str = "tests.jobs.work:work",
+            slots: int = 2,
+            forks: bool = True,
+            silence: float = 60.0,
+            patience: float = 900.0,
+            executor: type[LocalExecutor] = LocalExecutor,
+            **more: Any,
+        ) -> LocalRunner:
             ownership = Ownership(tmp_path / "owners")
-            runner = Runner(
-                dispatch,
-                ownership,
+            local = executor(
                 entry=entry,
                 preload=[],
                 temporary=tmp_path / "tmp",
                 checkpoints=tmp_path / "checkpoints",
-                slots=slots,
-                surroundings={"told": "so"},
-                **more,
+                settings={"told": "so"},
+                forks=forks,
+                restart_seconds=RESTART_SECONDS,
+                silence=silence,
             )
+            queue = JobQueue(engine, first_back_off=0.05, patience=patience)
+            options: dict[str, Any] = {"lease": PATIENT, "tick": 0.05, "grace": 1.0} | more
+            runner = LocalRunner(queue, ownership, local, slots=slots, **options)
             runner.start()
             pids.add(runner.trainer_pid or 0)
             cleanup.callback(ownership.close)
-            cleanup.callback(stop_once, runner)
+            cleanup.callback(runner.stop)
             return runner
 
         yield start
@@ -62,11 +92,6 @@ def start(dispatch: Dispatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         journal_files = {str(tmp_path / "journal.sqlite") + end for end in ("", "-wal", "-shm")}
         opened = {fd: target(fd) for fd in set(os.listdir("/proc/self/fd")) - before}  # noqa: PTH208 - names only
         assert not {fd: to for fd, to in opened.items() if to and to not in journal_files}
-
-
-def stop_once(runner: Runner) -> None:
-    if runner._thread.is_alive():
-        runner.stop()
 
 
 def target(descriptor: str) -> str | None:
@@ -81,14 +106,6 @@ def alive(pid: int) -> bool:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def until(reached: Callable[[], Any], seconds: float = 120.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := reached()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
-    return value
 
 
 def submit(journal: Journal, runner: Runner | None, do: str, **more: Any) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from service.jobs.job import Job
-from service.jobs.job_queue import Dispatch
+from service.jobs.job_queue import JobQueue
 from service.jobs.journal import Journal
 from service.jobs.journal_base import change, found
 
@@ -23,15 +23,15 @@ def set_columns(engine: Engine, job: Job, **values: Any) -> None:
         change(connection, found(connection, job.id), **values)
 
 
-def claimed(journal: Journal, dispatch: Dispatch) -> Job:
+def claimed(journal: Journal, queue: JobQueue) -> Job:
     submit(journal)
-    job = dispatch.claim("me")
+    job = queue.claim("me")
     assert job is not None
     return job
 
 
-def record(dispatch: Dispatch, job: Job, epochs: list[int], losses: list[float | None]) -> None:
+def record(queue: JobQueue, job: Job, epochs: list[int], losses: list[float | None]) -> None:
     latest = {"train_loss": losses[-1]}
-    dispatch.record(
+    queue.record(
         job, progress={"epoch": epochs[-1]}, latest=latest, epochs={"epoch": epochs, "train_loss": list(losses)}
     )

@@ -10,19 +10,19 @@ import pytest
 
 from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptLeft, AttemptSuperseded
-from service.jobs.json_channel import Lines
-from service.jobs.trainer_server import run
+from service.jobs.executors.local.json_channel import JsonChannel
+from service.jobs.executors.local.trainer_server import run
 
 
 @pytest.fixture
-def ends() -> Iterator[tuple[Lines, Attempt]]:
+def ends() -> Iterator[tuple[JsonChannel, Attempt]]:
     ours, theirs = socket.socketpair()
-    yield Lines(ours), Attempt(Lines(theirs), {})
+    yield JsonChannel(ours), Attempt(JsonChannel(theirs), {})
     ours.close()
     theirs.close()
 
 
-def test_it_sees_without_waiting_that_it_is_asked_to_leave(ends: tuple[Lines, Attempt]) -> None:
+def test_it_sees_without_waiting_that_it_is_asked_to_leave(ends: tuple[JsonChannel, Attempt]) -> None:
     runner, attempt = ends
     assert not attempt.asked_to_leave()
     runner.socket.sendall(b'{"lea')
@@ -32,7 +32,7 @@ def test_it_sees_without_waiting_that_it_is_asked_to_leave(ends: tuple[Lines, At
     assert attempt.asked_to_leave()
 
 
-def test_without_a_runner_it_is_to_leave(ends: tuple[Lines, Attempt]) -> None:
+def test_without_a_runner_it_is_to_leave(ends: tuple[JsonChannel, Attempt]) -> None:
     runner, attempt = ends
     runner.close()
     assert attempt.asked_to_leave()
@@ -40,7 +40,9 @@ def test_without_a_runner_it_is_to_leave(ends: tuple[Lines, Attempt]) -> None:
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_it_may_publish_although_it_was_asked_to_leave_too_late(ends: tuple[Lines, Attempt], allowed: bool) -> None:
+def test_it_may_publish_although_it_was_asked_to_leave_too_late(
+    ends: tuple[JsonChannel, Attempt], allowed: bool
+) -> None:
     runner, attempt = ends
     runner.send({"leave": True})
     runner.send({"publish": allowed})
@@ -51,12 +53,12 @@ def test_it_may_publish_although_it_was_asked_to_leave_too_late(ends: tuple[Line
             attempt.ask_to_publish()
 
 
-def test_progress_counts_the_epochs_of_before_and_the_time_of_now(ends: tuple[Lines, Attempt]) -> None:
+def test_progress_counts_the_epochs_of_before_and_the_time_of_now(ends: tuple[JsonChannel, Attempt]) -> None:
     runner, attempt = ends
     attempt.expect(1000, 10, done=998)
     attempt.saved(998)
     attempt.epoch(999, {"train_loss": 1.0})
-    saved, told = runner.one(), runner.one()
+    saved, told = runner.receive_one(), runner.receive_one()
     assert saved == {"saved": 998}
     assert (told["progress"]["epoch"], told["progress"]["fraction"]) == (999, 0.999)
     took = 10 / told["progress"]["samples_per_second"]  # for the one epoch, and so for the one to come
@@ -75,10 +77,10 @@ def test_one_that_left_says_so_after_all_its_epochs(tmp_path: Path, monkeypatch:
         attempt.epoch(2, {"train_loss": 0.5})
         raise AttemptLeft
 
-    runner = Lines(ours)
+    runner = JsonChannel(ours)
     runner.send({"job": str(tmp_path / "job.json")})
     assert run(work, theirs) == 0
-    assert [runner.one()["series"]["epoch"], runner.one()["series"]["epoch"]] == [[1], [2]]
-    assert runner.one() == {"left": True}
+    assert [runner.receive_one()["series"]["epoch"], runner.receive_one()["series"]["epoch"]] == [[1], [2]]
+    assert runner.receive_one() == {"left": True}
     ours.close()
     theirs.close()

@@ -16,7 +16,7 @@ from service.jobs.database import open_database
 from service.jobs.errors import IdempotencyDamaged, IllegalMove, MetricsDamaged
 from service.jobs.housekeeping import Housekeeping
 from service.jobs.job import Job, Status
-from service.jobs.job_queue import Dispatch
+from service.jobs.job_queue import JobQueue
 from service.jobs.journal import Journal
 from service.jobs.outbox import Outbox
 from service.jobs.rows import damage
@@ -50,7 +50,7 @@ def test_a_damaged_job_is_shown_as_damaged_and_those_behind_it_run(
 ) -> None:
     figures = JobFigures(CollectorRegistry())
     journal = Journal(engine, moved=figures.moved)
-    dispatch = Dispatch(engine, moved=figures.moved)
+    queue = JobQueue(engine, moved=figures.moved)
     first, second = submit(journal), submit(journal)
     spoil(engine, first, column, value)
     shown = journal.get(first.id)
@@ -66,10 +66,10 @@ def test_a_damaged_job_is_shown_as_damaged_and_those_behind_it_run(
         journal.pause(first.id)
     with pytest.raises(IllegalMove):
         journal.resume(first.id)
-    begun = dispatch.claim("me")
+    begun = queue.claim("me")
     assert begun is not None
     assert begun.id == second.id
-    assert dispatch.claim("me") is None
+    assert queue.claim("me") is None
     if column not in ("status", "attempt"):
         assert "damaged in the journal" in caplog.text
     assert journal.get(first.id).damaged
@@ -79,11 +79,11 @@ def test_a_damaged_job_is_shown_as_damaged_and_those_behind_it_run(
 @pytest.mark.parametrize("met", [True, False])
 @pytest.mark.parametrize(("column", "value"), WRONG)
 def test_a_damaged_job_can_be_cancelled(engine: Engine, column: str, value: Any, met: bool) -> None:
-    journal, dispatch = Journal(engine), Dispatch(engine)
+    journal, queue = Journal(engine), JobQueue(engine)
     job = submit(journal)
     spoil(engine, job, column, value)
     if met:
-        assert dispatch.claim("me") is None  # it was met, and has failed
+        assert queue.claim("me") is None  # it was met, and has failed
     cancelled = journal.cancel(job.id)
     assert (cancelled.status, cancelled.damaged) == (Status.CANCELLED, True)
     assert journal.get(job.id) == cancelled
@@ -96,14 +96,14 @@ def test_a_damaged_job_can_be_cancelled(engine: Engine, column: str, value: Any,
 def test_a_job_that_is_damaged_while_it_runs_ends_and_does_not_begin_again(
     engine: Engine, column: str, value: Any
 ) -> None:
-    journal, dispatch = Journal(engine), Dispatch(engine)
+    journal, queue = Journal(engine), JobQueue(engine)
     submit(journal)
-    job = dispatch.claim("me")
+    job = queue.claim("me")
     assert job is not None
     spoil(engine, job, column, value)
-    assert len(dispatch.running("me")) == (column != "status")
-    dispatch.release("me", {"code": "lease_lost", "detail": "dead"})
-    assert dispatch.claim("me") is None
+    assert len(queue.running("me")) == (column != "status")
+    queue.release("me", {"code": "lease_lost", "detail": "dead"})
+    assert queue.claim("me") is None
     assert journal.get(job.id).status is Status.FAILED
 
 
@@ -117,19 +117,19 @@ def test_no_webhook_goes_where_a_damaged_row_says(engine: Engine) -> None:
 
 
 def test_every_move_seals_the_row_anew(engine: Engine) -> None:
-    journal, dispatch = Journal(engine), Dispatch(engine)
+    journal, queue = Journal(engine), JobQueue(engine)
     job = submit(journal)
     journal.pause(job.id)
     journal.resume(job.id)
-    begun = dispatch.claim("me")
+    begun = queue.claim("me")
     assert begun is not None
-    dispatch.record(begun, progress={"epoch": 1}, latest={"loss": 1.0}, epochs={"epoch": [1], "loss": [1.0]})
-    dispatch.crash(begun, "gone")
+    queue.record(begun, progress={"epoch": 1}, latest={"loss": 1.0}, epochs={"epoch": [1], "loss": [1.0]})
+    queue.crash(begun, "gone")
     assert not journal.get(job.id).damaged
     set_columns(engine, job, not_before=None)
-    begun = dispatch.claim("me")
+    begun = queue.claim("me")
     assert begun is not None
-    assert not dispatch.finish(begun, Status.SUCCEEDED, result={"version": 1}).damaged
+    assert not queue.finish(begun, Status.SUCCEEDED, result={"version": 1}).damaged
     spoil(engine, job, "result", '{"version":3}')
     assert journal.get(job.id).damaged
 
@@ -158,12 +158,12 @@ def test_every_flip_of_a_bit_in_what_is_sealed_is_seen(engine: Engine) -> None:
 
 
 def test_damaged_events_attempts_and_metrics_hide_nothing_else(engine: Engine) -> None:
-    journal, dispatch = Journal(engine), Dispatch(engine)
+    journal, queue = Journal(engine), JobQueue(engine)
     submit(journal)
-    job = dispatch.claim("me")
+    job = queue.claim("me")
     assert job is not None
     for epoch in (1, 2):
-        dispatch.record(job, progress={"epoch": epoch}, latest={"loss": 1.0}, epochs={"epoch": [epoch], "loss": [1.0]})
+        queue.record(job, progress={"epoch": epoch}, latest={"loss": 1.0}, epochs={"epoch": [epoch], "loss": [1.0]})
     with engine.connect().execution_options(write=True) as connection, connection.begin():
         connection.execute(update(tables.events).where(tables.events.c.number == 2).values(data='{"status'))
         connection.execute(update(tables.attempts).values(status="quit", cause="{"))
@@ -181,8 +181,8 @@ def test_damaged_events_attempts_and_metrics_hide_nothing_else(engine: Engine) -
     with pytest.raises(MetricsDamaged):
         journal.metrics(job.id)
     assert not journal.get(job.id).damaged
-    dispatch.record(job, progress={"epoch": 3}, latest={}, epochs={"epoch": [3], "loss": [1.0]})
-    assert dispatch.finish(job, Status.SUCCEEDED, result={}).status is Status.SUCCEEDED
+    queue.record(job, progress={"epoch": 3}, latest={}, epochs={"epoch": [3], "loss": [1.0]})
+    assert queue.finish(job, Status.SUCCEEDED, result={}).status is Status.SUCCEEDED
 
 
 CHANGES: list[tuple[str, dict[str, Any]]] = [  # each of them could have been written like that
@@ -200,12 +200,12 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [  # each of them could have been wr
 
 
 def journal_with_everything(engine: Engine) -> Job:
-    journal, dispatch = Journal(engine), Dispatch(engine)
+    journal, queue = Journal(engine), JobQueue(engine)
     journal.submit("line", {"webhook": {"url": "http://localhost/"}}, {}, idempotency=("key", "digest"))
-    begun = dispatch.claim("me")
+    begun = queue.claim("me")
     assert begun is not None
-    record(dispatch, begun, [1], [1.0])
-    return dispatch.finish(begun, Status.SUCCEEDED, result={})
+    record(queue, begun, [1], [1.0])
+    return queue.finish(begun, Status.SUCCEEDED, result={})
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -259,13 +259,13 @@ def test_what_was_lost_or_belongs_to_nobody_is_named(engine: Engine) -> None:
 
 
 def test_a_training_goes_on_though_its_counts_are_damaged(engine: Engine) -> None:
-    dispatch = Dispatch(engine)
-    job = claimed(Journal(engine), dispatch)
+    queue = JobQueue(engine)
+    job = claimed(Journal(engine), queue)
     spoil(engine, job, "last_event", 0)
-    record(dispatch, job, [1], [1.0])
+    record(queue, job, [1], [1.0])
     assert [event.id for event in Journal(engine).events(job.id)] == [1, 2, 3]
     spoil(engine, job, "progress", "{")
-    assert dispatch.finish(job, Status.SUCCEEDED, result={}).damaged
+    assert queue.finish(job, Status.SUCCEEDED, result={}).damaged
     assert [event.id for event in Journal(engine).events(job.id)] == [1, 2, 3, 4]
 
 

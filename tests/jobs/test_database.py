@@ -182,23 +182,21 @@ def test_what_is_no_address_is_refused_without_being_shown(url: str) -> None:
     assert caught.value.__cause__ is None
 
 
-def test_a_server_that_does_not_answer_is_given_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_does_not_answer_is_given_up_on() -> None:
     pytest.importorskip("psycopg")
-    monkeypatch.setattr(database, "START_SECONDS", 0.5)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and nobody listens
         port = taken.getsockname()[1]
         with pytest.raises(JournalNotOpened) as caught:
-            open_database(f"postgresql://ann:s3cret@127.0.0.1:{port}/name?sslmode=disable")
+            open_database(f"postgresql://ann:s3cret@127.0.0.1:{port}/name?sslmode=disable", start_seconds=0.5)
     assert str(caught.value).startswith(f"The journal postgresql://127.0.0.1:{port}/name cannot be opened: ")
     assert "\n" not in str(caught.value)
     assert "s3cret" not in str(caught.value) + str(caught.value.__cause__)
 
 
-def test_what_waiting_cannot_mend_is_not_waited_for(postgres: "Postgres", monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "START_SECONDS", 1000)
+def test_what_waiting_cannot_mend_is_not_waited_for(postgres: "Postgres") -> None:
     with pytest.raises(JournalNotOpened, match='database "nowhere" does not exist'):
-        open_database(postgres.url("nowhere"))
+        open_database(postgres.url("nowhere"), start_seconds=1000)
 
 
 def test_who_may_not_make_tables_is_told(postgres: "Postgres") -> None:
@@ -218,15 +216,14 @@ def test_a_file_that_is_no_journal_is_told(tmp_path: Path) -> None:
         open_database(f"sqlite:///{tmp_path / 'journal.sqlite'}")
 
 
-def test_a_server_that_is_starting_is_waited_for(postgres: "Postgres", monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "START_SECONDS", 120)
+def test_a_server_that_is_starting_is_waited_for(postgres: "Postgres") -> None:
     name = ".s.PGSQL.5432"
     with postgres.database() as url, tempfile.TemporaryDirectory() as temporary:  # a socket's path must be short
         folder = Path(temporary)
         opened: list[Engine] = []
         with starting_up(folder / "fake") as answered:
             url = url.replace(str(postgres.socket), str(folder))
-            thread = threading.Thread(target=lambda: opened.append(open_database(url)))
+            thread = threading.Thread(target=lambda: opened.append(open_database(url, start_seconds=120)))
             thread.start()  # finds nobody
             (folder / name).symlink_to("fake")
             assert answered.wait(120)

@@ -7,11 +7,10 @@ from contextlib import ExitStack, asynccontextmanager, suppress
 import pytest
 from sqlalchemy import Engine, event
 
-from service.jobs import feed
 from service.jobs.errors import JobNotFound, TooManyWatchers
 from service.jobs.feed import Feed, Watched
 from service.jobs.job import Event, Status
-from service.jobs.job_queue import Dispatch
+from service.jobs.job_queue import JobQueue
 from service.jobs.journal import Journal
 from tests.jobs.steps import claimed, submit
 
@@ -23,8 +22,8 @@ def written(event: Event) -> bytes:
 
 
 @asynccontextmanager
-async def feeding(journal: Journal) -> AsyncIterator[Feed]:
-    made = Feed(journal, lambda job: job, written)
+async def feeding(journal: Journal, **limits: int) -> AsyncIterator[Feed]:
+    made = Feed(journal, lambda job: job, written, **limits)
     reads = asyncio.create_task(made.run())
     try:
         async with asyncio.timeout(30):
@@ -68,7 +67,7 @@ def test_four_hundred_who_wait_read_the_journal_as_often_as_one(engine: Engine, 
             while fed.watchers < 400:
                 await asyncio.sleep(0)
             await asyncio.to_thread(journal.cancel, job.id)
-            fed.ring(job.id)
+            fed.notify(job.id)
             return list(await asyncio.gather(*waiting))
 
     assert set(asyncio.run(test())) == {"cancelled"}
@@ -76,22 +75,20 @@ def test_four_hundred_who_wait_read_the_journal_as_often_as_one(engine: Engine, 
 
 
 def test_who_comes_late_early_or_again_hears_every_event_once(
-    engine: Engine, journal: Journal, dispatch: Dispatch, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, journal: Journal, queue: JobQueue
 ) -> None:
-    monkeypatch.setattr(feed, "KEPT", 7)  # so that some must read the journal
-    monkeypatch.setattr(feed, "PAGE", 10)
-    job = claimed(journal, dispatch)
+    job = claimed(journal, queue)
 
     async def test() -> tuple[list[list[bytes]], list[bytes]]:
-        async with feeding(Journal(engine)) as fed:
+        async with feeding(Journal(engine), kept=7, page=10) as fed:  # so that some must read the journal
             early = [asyncio.create_task(all_events(fed, job.id)) for _ in range(3)]
             for number in range(60):
-                await asyncio.to_thread(dispatch.message, job, str(number))
-                fed.ring(job.id)
+                await asyncio.to_thread(queue.message, job, str(number))
+                fed.notify(job.id)
             late = [asyncio.create_task(all_events(fed, job.id)) for _ in range(3)]
             again = asyncio.create_task(all_events(fed, job.id, after=30))
             await asyncio.to_thread(journal.cancel, job.id)
-            await asyncio.to_thread(dispatch.finish, job, Status.CANCELLED)
+            await asyncio.to_thread(queue.finish, job, Status.CANCELLED)
             return [await each for each in early + late], await again
 
     heard, again = asyncio.run(test())
@@ -101,13 +98,9 @@ def test_who_comes_late_early_or_again_hears_every_event_once(
     assert again == every[30:]
 
 
-def test_no_more_may_watch_than_is_said_and_no_job_is_not_found(
-    engine: Engine, journal: Journal, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(feed, "MOST_WATCHERS", 2)
-
+def test_no_more_may_watch_than_is_said_and_no_job_is_not_found(engine: Engine, journal: Journal) -> None:
     async def test() -> None:
-        async with feeding(journal) as fed:
+        async with feeding(journal, most_watchers=2) as fed:
             with ExitStack() as stack:
                 for name in ("one", "two\0"):
                     stack.enter_context(fed.watch(name))

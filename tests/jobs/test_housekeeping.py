@@ -1,32 +1,29 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
 from sqlalchemy import Engine, insert
 
-from service.jobs import histories, tables
-from service.jobs import housekeeping as housekeeping_module
+from service.jobs import tables
 from service.jobs.housekeeping import Housekeeping
 from service.jobs.job import Status
-from service.jobs.job_queue import Dispatch
+from service.jobs.job_queue import JobQueue
 from service.jobs.journal import Journal
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def test_only_old_events_of_ended_jobs_go(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(housekeeping_module, "AT_ONCE", 2)
+def test_only_old_events_of_ended_jobs_go(engine: Engine) -> None:
     now = START
-    journal, dispatch = Journal(engine, clock=lambda: now), Dispatch(engine, clock=lambda: now)
+    journal, queue = Journal(engine, clock=lambda: now), JobQueue(engine, clock=lambda: now)
     ended = [journal.submit("line", {}, {})[0].id for _ in range(5)]
     for job_id in ended[:4]:
         journal.cancel(job_id)
     now += timedelta(days=31)
     journal.cancel(ended[4])
     waiting = journal.submit("line", {}, {})[0].id
-    dispatch.claim("me")
+    queue.claim("me")
     now += timedelta(days=29)
-    Housekeeping(engine, clock=lambda: now).forget_old(days=30)
+    Housekeeping(engine, at_once=2, clock=lambda: now).forget_old(days=30)
     assert [len(journal.events(job_id)) for job_id in [*ended, waiting]] == [0, 0, 0, 0, 2, 2]
     assert [job.status for job in journal.list_jobs()[0]] == ["running"] + ["cancelled"] * 5
 
@@ -39,18 +36,15 @@ def test_a_key_is_forgotten_after_a_day(engine: Engine) -> None:
         assert (journal.recall("key", "digest") is not None) is known
 
 
-def test_a_job_that_reports_for_weeks_keeps_its_newest_events_and_all_else(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(histories, "MOST_METRIC_EVENTS", 10)
-    journal, dispatch = Journal(engine), Dispatch(engine)
+def test_a_job_that_reports_for_weeks_keeps_its_newest_events_and_all_else(engine: Engine) -> None:
+    journal, queue = Journal(engine, most_metric_events=10), JobQueue(engine)
     journal.submit("line", {}, {})
-    job = dispatch.claim("me")
+    job = queue.claim("me")
     assert job is not None
-    dispatch.message(job, "hello")
+    queue.message(job, "hello")
     for epoch in range(1, 31):
-        dispatch.record(job, progress={"epoch": epoch}, latest={}, epochs={"epoch": [epoch]})
-    Housekeeping(engine).forget_old(days=30)
+        queue.record(job, progress={"epoch": epoch}, latest={}, epochs={"epoch": [epoch]})
+    Housekeeping(engine, most_metric_events=10).forget_old(days=30)
     events = journal.events(job.id)
     assert [event.type for event in events] == ["status", "status", "message"] + ["metrics"] * 10
     assert [event.data["epoch"] for event in events[3:]] == list(range(21, 31))
@@ -67,11 +61,11 @@ def test_deliveries_go_with_the_events(engine: Engine) -> None:
 
 
 def test_folders_of_what_is_over_are_removed_and_no_others(engine: Engine, tmp_path: Path) -> None:
-    journal, dispatch = Journal(engine), Dispatch(engine)
+    journal, queue = Journal(engine), JobQueue(engine)
     ended, paused, running = (journal.submit("line", {}, {})[0].id for _ in range(3))
     journal.cancel(ended)
     journal.pause(paused)
-    claimed = dispatch.claim("me")
+    claimed = queue.claim("me")
     assert claimed is not None and (claimed.id, claimed.status) == (running, Status.RUNNING)
     for name in (f"{ended}-1", f"{paused}-1", f"{running}-1", f"{running}-0", "nobody-1", "a-b"):
         (tmp_path / "attempts" / name).mkdir(parents=True)
@@ -83,26 +77,23 @@ def test_folders_of_what_is_over_are_removed_and_no_others(engine: Engine, tmp_p
     Housekeeping(engine).sweep(tmp_path / "nowhere", tmp_path / "nowhere")
 
 
-def test_ended_jobs_go_with_all_that_is_theirs_where_that_is_asked_for(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(housekeeping_module, "AT_ONCE", 2)
+def test_ended_jobs_go_with_all_that_is_theirs_where_that_is_asked_for(engine: Engine) -> None:
     now = START
-    journal, dispatch = Journal(engine, clock=lambda: now), Dispatch(engine, clock=lambda: now)
+    journal, queue = Journal(engine, clock=lambda: now), JobQueue(engine, clock=lambda: now)
     webhook = {"webhook": {"url": "http://localhost/"}}
     old = [journal.submit("line", webhook, {}, idempotency=(f"key {n}", "digest"))[0].id for n in range(5)]
     for _ in old:
-        job = dispatch.claim("me")
+        job = queue.claim("me")
         assert job is not None
-        dispatch.record(job, progress={"epoch": 1}, latest={}, epochs={"epoch": [1]})
-        dispatch.finish(job, Status.SUCCEEDED, result={"version": 1})
+        queue.record(job, progress={"epoch": 1}, latest={}, epochs={"epoch": [1]})
+        queue.finish(job, Status.SUCCEEDED, result={"version": 1})
     waiting = journal.submit("line", {}, {})[0].id
     now += timedelta(days=10)
     lately = journal.submit("line", {}, {})[0].id
     journal.cancel(lately)
     Housekeeping(engine, clock=lambda: now).forget_jobs(days=11)
     assert len(journal.list_jobs()[0]) == 7
-    Housekeeping(engine, clock=lambda: now).forget_jobs(days=9)
+    Housekeeping(engine, at_once=2, clock=lambda: now).forget_jobs(days=9)
     assert [job.id for job in journal.list_jobs()[0]] == [lately, waiting]
     with engine.connect() as connection:
         for table in (tables.attempts, tables.metrics, tables.deliveries, tables.idempotency_keys):

@@ -9,9 +9,8 @@ from sqlalchemy import Engine, update
 from service.jobs import tables
 from service.jobs.database import connect_database, open_database
 from service.jobs.errors import JournalNotOpened
-from service.jobs.integrity import integrity
 from service.jobs.journal import Journal
-from service.jobs.verification import verify
+from service.jobs.verification import integrity, verify
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from service.jobs.errors import (
     JournalUnavailable,
 )
 from service.jobs.job import Status
-from service.jobs.job_queue import Dispatch
+from service.jobs.job_queue import JobQueue
 from service.jobs.journal import Journal
 from tests.jobs.steps import SPEC, claimed, submit
 
@@ -82,45 +82,45 @@ def test_pages_are_newest_first_and_whole(journal: Journal) -> None:
         journal.list_jobs(after="nope")
 
 
-def test_a_waiting_job_is_cancelled_at_once(journal: Journal, dispatch: Dispatch) -> None:
+def test_a_waiting_job_is_cancelled_at_once(journal: Journal, queue: JobQueue) -> None:
     job = submit(journal)
     assert journal.cancel(job.id).status is Status.CANCELLED
     assert journal.cancel(job.id).status is Status.CANCELLED
-    assert dispatch.claim("me") is None
+    assert queue.claim("me") is None
 
 
-def test_a_running_job_is_asked_to_end(journal: Journal, dispatch: Dispatch) -> None:
-    job = claimed(journal, dispatch)
+def test_a_running_job_is_asked_to_end(journal: Journal, queue: JobQueue) -> None:
+    job = claimed(journal, queue)
     asked = journal.cancel(job.id)
     assert (asked.status, asked.requested) == ("running", "cancel")
     assert journal.cancel(job.id) == asked
-    assert not dispatch.may_publish(job)
+    assert not queue.may_publish(job)
 
 
-def test_a_job_that_publishes_or_has_ended_cannot_be_cancelled(journal: Journal, dispatch: Dispatch) -> None:
-    job = claimed(journal, dispatch)
-    assert dispatch.may_publish(job)
+def test_a_job_that_publishes_or_has_ended_cannot_be_cancelled(journal: Journal, queue: JobQueue) -> None:
+    job = claimed(journal, queue)
+    assert queue.may_publish(job)
     with pytest.raises(IllegalMove, match="publishing"):
         journal.cancel(job.id)
-    dispatch.finish(job, Status.SUCCEEDED, result={"version": 1})
+    queue.finish(job, Status.SUCCEEDED, result={"version": 1})
     with pytest.raises(IllegalMove, match="has succeeded"):
         journal.cancel(job.id)
 
 
-def test_a_waiting_job_is_paused_and_resumed_at_once(journal: Journal, dispatch: Dispatch) -> None:
+def test_a_waiting_job_is_paused_and_resumed_at_once(journal: Journal, queue: JobQueue) -> None:
     job = submit(journal)
     assert journal.pause(job.id).status is Status.PAUSED
     assert journal.pause(job.id).status is Status.PAUSED
-    assert dispatch.claim("me") is None
+    assert queue.claim("me") is None
     assert journal.resume(job.id).status is Status.QUEUED
     assert journal.resume(job.id).status is Status.QUEUED
-    again = dispatch.claim("me")
+    again = queue.claim("me")
     assert again is not None
     assert journal.resume(job.id) == again
 
 
-def test_what_was_asked_for_last_holds(journal: Journal, dispatch: Dispatch) -> None:
-    job = claimed(journal, dispatch)
+def test_what_was_asked_for_last_holds(journal: Journal, queue: JobQueue) -> None:
+    job = claimed(journal, queue)
     journal.pause(job.id)
     assert journal.resume(job.id).requested is None
     journal.pause(job.id)
@@ -128,21 +128,21 @@ def test_what_was_asked_for_last_holds(journal: Journal, dispatch: Dispatch) -> 
     for ask in (journal.pause, journal.resume):
         with pytest.raises(IllegalMove, match="being cancelled"):
             ask(job.id)
-    assert dispatch.finish(job, Status.QUEUED).status is Status.CANCELLED
+    assert queue.finish(job, Status.QUEUED).status is Status.CANCELLED
     for ask in (journal.pause, journal.resume):
         with pytest.raises(IllegalMove, match="has cancelled"):
             ask(job.id)
 
 
-def test_a_pause_that_comes_too_late_does_not_keep_a_model_back(journal: Journal, dispatch: Dispatch) -> None:
-    job = claimed(journal, dispatch)
+def test_a_pause_that_comes_too_late_does_not_keep_a_model_back(journal: Journal, queue: JobQueue) -> None:
+    job = claimed(journal, queue)
     journal.pause(job.id)
-    assert dispatch.may_publish(job)
-    assert dispatch.finish(job, Status.SUCCEEDED, result={"version": 1}).requested is None
+    assert queue.may_publish(job)
+    assert queue.finish(job, Status.SUCCEEDED, result={"version": 1}).requested is None
 
 
-def test_only_waiting_jobs_are_failed_from_outside(journal: Journal, dispatch: Dispatch) -> None:
-    running, waiting = claimed(journal, dispatch), submit(journal)
+def test_only_waiting_jobs_are_failed_from_outside(journal: Journal, queue: JobQueue) -> None:
+    running, waiting = claimed(journal, queue), submit(journal)
     assert [job.id for job in journal.waiting()] == [waiting.id]
     error = {"code": "dataset_deleted", "detail": "gone"}
     assert journal.fail_waiting(waiting.id, error).error == error
@@ -154,19 +154,19 @@ def test_only_waiting_jobs_are_failed_from_outside(journal: Journal, dispatch: D
 
 
 @ON_SQLITE
-def test_a_full_disk_changes_nothing_and_passes(journal: Journal, dispatch: Dispatch, engine: Engine) -> None:
-    job = claimed(journal, dispatch)
+def test_a_full_disk_changes_nothing_and_passes(journal: Journal, queue: JobQueue, engine: Engine) -> None:
+    job = claimed(journal, queue)
     with engine.connect() as connection:
         pages = connection.execute(text("PRAGMA page_count")).scalar()
     limit_pages(engine, pages or 0)
     with pytest.raises(JournalFull):
         for _ in range(1000):
-            dispatch.message(job, "x" * 2000)
+            queue.message(job, "x" * 2000)
     with pytest.raises(JournalFull):
         journal.submit("line", {"rows": "x" * 10**6}, {})
     said = len(journal.events(job.id))
     limit_pages(engine, 10**6)
-    dispatch.message(job, "again")
+    queue.message(job, "again")
     events = journal.events(job.id)
     assert [event.id for event in events] == list(range(1, said + 2))
     assert journal.list_jobs() == ([job], False)

@@ -26,7 +26,7 @@ from service.jobs import tables
 from service.jobs.database import open_database
 from service.jobs.errors import AttemptSuperseded, IllegalMove
 from service.jobs.job import FINAL, MOVES, Job, Status
-from service.jobs.job_queue import MOST_CRASHES, Dispatch
+from service.jobs.job_queue import MOST_CRASHES, JobQueue
 from service.jobs.journal import Journal
 from tests.examples import examples
 
@@ -76,7 +76,7 @@ class JournalMachine(RuleBasedStateMachine):
         engine = self.empty()
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.journal = Journal(engine, clock=lambda: self.now)
-        self.dispatch = Dispatch(engine, clock=lambda: self.now, patience=PATIENCE)
+        self.queue = JobQueue(engine, clock=lambda: self.now, patience=PATIENCE)
         self.known: dict[str, Known] = {}
 
     def empty(self) -> Engine:
@@ -107,7 +107,7 @@ class JournalMachine(RuleBasedStateMachine):
             for job_id, each in self.known.items()
             if each.status is Status.QUEUED and (each.not_before is None or each.not_before <= self.now)
         }
-        job = self.dispatch.claim(owner)
+        job = self.queue.claim(owner)
         if not waiting:
             assert job is None
             return None
@@ -172,7 +172,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(job=attempts, to=st.sampled_from(sorted(MOVES[Status.RUNNING])))
     def finish(self, job: Job | None, to: Status) -> None:
-        if job is not None and self.fenced(job, lambda: self.dispatch.finish(job, to)):
+        if job is not None and self.fenced(job, lambda: self.queue.finish(job, to)):
             self.known[job.id].move(to)
 
     @rule(job=attempts, to=st.sampled_from(sorted(MOVES[Status.RUNNING])), cancels=st.booleans())
@@ -184,14 +184,14 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(job=attempts, epoch=st.integers(1, 3))
     def save(self, job: Job | None, epoch: int) -> None:
-        if job is not None and self.fenced(job, lambda: self.dispatch.saved(job, epoch)):
+        if job is not None and self.fenced(job, lambda: self.queue.saved(job, epoch)):
             known = self.known[job.id]
             if epoch > known.saved:
                 known.saved, known.crashes, known.put_off = epoch, 0, 0
 
     @rule(job=attempts)
     def crash(self, job: Job | None) -> None:
-        if job is not None and self.fenced(job, lambda: self.dispatch.crash(job, "gone")):
+        if job is not None and self.fenced(job, lambda: self.queue.crash(job, "gone")):
             known = self.known[job.id]
             known.crashes += 1
             known.not_before = self.now + timedelta(seconds=2 ** (known.crashes - 1))
@@ -200,7 +200,7 @@ class JournalMachine(RuleBasedStateMachine):
     @rule(job=attempts, unpublished=st.booleans())
     def put_off(self, job: Job | None, unpublished: bool) -> None:
         error = {"code": "unavailable", "detail": "not now"}
-        if job is not None and self.fenced(job, lambda: self.dispatch.put_off(job, error, unpublished=unpublished)):
+        if job is not None and self.fenced(job, lambda: self.queue.put_off(job, error, unpublished=unpublished)):
             known = self.known[job.id]
             wait = known.put_off + 1
             known.not_before = self.now + timedelta(seconds=wait)
@@ -211,7 +211,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(job=attempts)
     def message(self, job: Job | None) -> None:
-        if job is not None and self.fenced(job, lambda: self.dispatch.message(job, "hello")):
+        if job is not None and self.fenced(job, lambda: self.queue.message(job, "hello")):
             self.known[job.id].events += 1
 
     @rule(job=attempts)
@@ -219,13 +219,13 @@ class JournalMachine(RuleBasedStateMachine):
         if job is not None:
             known = self.known[job.id]
             allowed = self.runs(job) and known.requested != "cancel"
-            assert self.dispatch.may_publish(job) is allowed
+            assert self.queue.may_publish(job) is allowed
             known.publishing = known.publishing or allowed
 
     @rule(owner=OWNERS)
     def release(self, owner: str) -> None:
         theirs = {job_id for job_id, known in self.known.items() if known.owner == owner}
-        assert {job.id for job in self.dispatch.release(owner, {"code": "lease_lost", "detail": "dead"})} == theirs
+        assert {job.id for job in self.queue.release(owner, {"code": "lease_lost", "detail": "dead"})} == theirs
         for job_id in theirs:
             self.known[job_id].move(Status.QUEUED)
 
@@ -252,7 +252,7 @@ class JournalMachine(RuleBasedStateMachine):
             said = [event.data["status"] for event in events if event.type == "status"]
             assert said == known.history
             assert all(Status(b) in MOVES[Status(a)] for a, b in pairwise(said))
-        assert set(self.dispatch.beats()) == {known.owner for known in self.known.values() if known.owner}
+        assert set(self.queue.beats()) == {known.owner for known in self.known.values() if known.owner}
 
 
 JournalMachine.TestCase.settings = settings(max_examples=examples(20), stateful_step_count=25, deadline=None)

@@ -1,5 +1,6 @@
 """A service alone never loses its own lease, however slow its journal is; and one that cannot say that it lives does."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,28 +10,24 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 
-from service.jobs import leases
 from service.jobs.database import open_database
 from service.jobs.errors import AttemptSuperseded, JournalUnavailable
 from service.jobs.job import Status
-from service.jobs.job_queue import MOST_FENCED, MOST_PASSES, Dispatch
+from service.jobs.job_queue import MOST_FENCED, MOST_PASSES, JobQueue
 from service.jobs.journal import Journal
-from service.jobs.leases import Leases
+from service.jobs.leases import Leases, LeaseTimes
 from service.jobs.ownership import Ownership
 from service.jobs.rows import SUSPECT
-from tests.jobs.runners import Start, ended, messages, submit, until
+from tests.harness.until import until
+from tests.jobs.runners import Start, ended, messages, submit
 from tests.jobs.steps import claimed, record
 from tests.jobs.steps import submit as submit_plainly
 
 ONCE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
-@pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leases as usual, five times as fast: so that a beat may take a fifth of what it usually may."""
-    monkeypatch.setattr(leases, "BEAT", 0.2)
-    monkeypatch.setattr(leases, "ALLOWED", 1.0)
-    monkeypatch.setattr(leases, "EXPIRED", 1.6)
+# As usual, five times as fast: so that a beat may take a fifth of what it usually may.
+HASTY = LeaseTimes(beat=0.2, allowed=1.0, expired=1.6, idle_beat=0.5)
 
 
 def slow_down(engine: Engine, seconds: float) -> None:
@@ -49,12 +46,10 @@ def written_by_another(engine: Engine) -> Iterator[None]:
 
 @ONCE
 def test_a_service_alone_on_a_slow_disk_never_loses_its_lease(
-    start: Start, journal: Journal, engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    start: Start, journal: Journal, engine: Engine, tmp_path: Path
 ) -> None:
-    runner = start(slots=2)
+    runner = start(slots=2, lease=HASTY)
     until(lambda: runner.ready)
-    for name, seconds in (("BEAT", 0.2), ("ALLOWED", 1.0), ("EXPIRED", 1.6)):
-        monkeypatch.setattr(leases, name, seconds)
     flag = tmp_path / "flag"
     flag.touch()
     long = submit(journal, runner, "silent", **{"while": str(flag)})
@@ -87,20 +82,19 @@ def is_write(connection: Connection) -> bool:
     return bool(connection.get_execution_options().get("write"))
 
 
-@pytest.mark.usefixtures("hasty")
 @ONCE
 def test_a_beat_under_way_ends_nothing_while_the_service_is_alone(
-    dispatch: Dispatch, engine: Engine, tmp_path: Path
+    queue: JobQueue, engine: Engine, tmp_path: Path
 ) -> None:
     told: list[float] = []
     ownership = Ownership(tmp_path / "owners", all_here=True)
-    ours = Leases(dispatch, ownership, told.append)
+    ours = Leases(queue, ownership, told.append, times=HASTY)
     ours.start()
     ours.hold(True)
     until(lambda: told)
     with written_by_another(engine):
         began = time.monotonic()
-        until(lambda: told[-1] > began + 2 * leases.ALLOWED)  # of beats, none can be written
+        until(lambda: told[-1] > began + 2 * HASTY.allowed)  # of beats, none can be written
         other = Ownership(tmp_path / "owners")  # who could take its jobs over
         until(lambda: told[-1] < time.monotonic())
         other.close()
@@ -109,34 +103,37 @@ def test_a_beat_under_way_ends_nothing_while_the_service_is_alone(
     ownership.close()
 
 
-@pytest.mark.usefixtures("hasty")
 @ONCE
 def test_one_that_cannot_write_its_beat_says_nothing_more(
-    dispatch: Dispatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told: list[float] = []
+    told, full = list[float](), threading.Event()
+
+    class Full(JobQueue):
+        def beat(self, owner: str) -> None:
+            if full.is_set():
+                raise JournalUnavailable
+            super().beat(owner)
+
     ownership = Ownership(tmp_path / "owners", all_here=True)
-    ours = Leases(dispatch, ownership, told.append)
+    ours = Leases(Full(engine), ownership, told.append, times=HASTY)
     ours.start()
     ours.hold(True)
     until(lambda: told)
 
-    def full(_: str) -> None:
-        raise JournalUnavailable
-
-    with monkeypatch.context() as patch:
-        patch.setattr(dispatch, "beat", full)
-        until(lambda: told[-1] < time.monotonic())
+    full.set()
+    until(lambda: told[-1] < time.monotonic())
+    full.clear()
     until(lambda: told[-1] > time.monotonic())
     assert caplog.text.count("cannot say that it lives") == 1
     ours.stop()
     ownership.close()
 
 
-def test_what_is_told_never_falls(dispatch: Dispatch, tmp_path: Path) -> None:
+def test_what_is_told_never_falls(queue: JobQueue, tmp_path: Path) -> None:
     told: list[float] = []
     ownership = Ownership(tmp_path / "owners")
-    ours = Leases(dispatch, ownership, told.append)
+    ours = Leases(queue, ownership, told.append)
     ours.extend(10.0)
     ours.extend(9.0)
     assert told == [15.0, 15.0]
@@ -144,43 +141,40 @@ def test_what_is_told_never_falls(dispatch: Dispatch, tmp_path: Path) -> None:
 
 
 @contextmanager
-def service_elsewhere(dispatch: Dispatch, folder: Path, told: list[float]) -> Iterator[Leases]:
+def service_elsewhere(queue: JobQueue, folder: Path, told: list[float]) -> Iterator[Leases]:
     """A service whose journal can be reached from elsewhere, too."""
     ownership = Ownership(folder)
-    service = Leases(dispatch, ownership, told.append)
+    service = Leases(queue, ownership, told.append, times=HASTY)
     service.start()
     yield service
     service.stop()
     ownership.close()
 
 
-@pytest.mark.usefixtures("hasty")
 def test_one_that_sees_nobody_elsewhere_goes_on_while_its_beat_is_under_way(
-    postgres_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgres_engine: Engine, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(leases, "IDLE_BEAT", 0.5)
-    dispatch, told = Dispatch(postgres_engine), list[float]()
-    with service_elsewhere(dispatch, tmp_path / "here", told) as ours:
+    queue, told = JobQueue(postgres_engine), list[float]()
+    with service_elsewhere(queue, tmp_path / "here", told) as ours:
         ours.hold(True)
-        until(lambda: dispatch.owners())
+        until(lambda: queue.owners())
         with postgres_engine.connect() as other, other.begin():
             other.execute(text("SELECT * FROM owners FOR UPDATE"))  # its beats wait from now on
             began = time.monotonic()
-            until(lambda: told[-1] > began + 2 * leases.ALLOWED)
-            with service_elsewhere(dispatch, tmp_path / "there", []):  # runs nothing, but could take over
+            until(lambda: told[-1] > began + 2 * HASTY.allowed)
+            with service_elsewhere(queue, tmp_path / "there", []):  # runs nothing, but could take over
                 until(lambda: told[-1] < time.monotonic())
         until(lambda: told[-1] > time.monotonic())
 
 
-@pytest.mark.usefixtures("hasty")
 def test_nobody_takes_over_from_elsewhere_before_he_was_seen_for_long_enough(
     postgres_engine: Engine, tmp_path: Path
 ) -> None:
-    dispatch = Dispatch(postgres_engine)
-    claimed(Journal(postgres_engine), dispatch)
+    queue = JobQueue(postgres_engine)
+    claimed(Journal(postgres_engine), queue)
     ownership = Ownership(tmp_path / "owners")
-    unseen = Leases(dispatch, ownership, lambda _: None)
-    with service_elsewhere(dispatch, tmp_path / "there", []) as seen:
+    unseen = Leases(queue, ownership, lambda _: None, times=HASTY)
+    with service_elsewhere(queue, tmp_path / "there", []) as seen:
         assert unseen.expired() == []
         until(lambda: seen.expired() == ["me"])
         assert unseen.expired() == []  # it has waited as long for a beat
@@ -189,22 +183,22 @@ def test_nobody_takes_over_from_elsewhere_before_he_was_seen_for_long_enough(
 
 def test_who_waits_to_run_alone_lets_some_others_pass_and_then_nobody(journal: Journal, engine: Engine) -> None:
     clock = [datetime.now(UTC)]
-    dispatch = Dispatch(engine, clock=lambda: clock[0])
-    job = claimed(journal, dispatch)
+    queue = JobQueue(engine, clock=lambda: clock[0])
+    job = claimed(journal, queue)
     for _ in range(SUSPECT):
-        dispatch.orphan(job, "killed")
+        queue.orphan(job, "killed")
         clock[0] += timedelta(seconds=2)
-        job = dispatch.claim("me") or job
+        job = queue.claim("me") or job
     assert job.suspect
-    dispatch.orphan(job, "killed")
+    queue.orphan(job, "killed")
     clock[0] += timedelta(seconds=2)
     others = [submit_plainly(journal).id for _ in range(MOST_PASSES + 1)]
-    begun = [dispatch.claim("me", alone=False) for _ in range(MOST_PASSES + 1)]
+    begun = [queue.claim("me", alone=False) for _ in range(MOST_PASSES + 1)]
     assert [each and each.id for each in begun] == [*others[:-1], None]
-    alone = dispatch.claim("me", alone=True)
+    alone = queue.claim("me", alone=True)
     assert alone is not None
     assert alone.id == job.id
-    following = dispatch.claim("me", alone=False)
+    following = queue.claim("me", alone=False)
     assert following is not None
     assert following.id == others[-1]
 
@@ -212,10 +206,10 @@ def test_who_waits_to_run_alone_lets_some_others_pass_and_then_nobody(journal: J
 def test_a_job_that_is_fenced_again_and_again_and_saves_nothing_fails_with_the_reason(
     journal: Journal, engine: Engine
 ) -> None:
-    dispatch = Dispatch(engine)
-    job = claimed(journal, dispatch)
+    queue = JobQueue(engine)
+    job = claimed(journal, queue)
     for time_ in range(1, MOST_FENCED + 1):
-        job = dispatch.fence(job, "silent")
+        job = queue.fence(job, "silent")
         if time_ < MOST_FENCED:
             assert (job.status, job.fenced) == ("queued", time_)
             job = ripe(engine).claim("me") or job
@@ -223,34 +217,34 @@ def test_a_job_that_is_fenced_again_and_again_and_saves_nothing_fails_with_the_r
 
 
 def test_each_checkpoint_is_progress_between_two_fences(journal: Journal, engine: Engine) -> None:
-    dispatch = Dispatch(engine)
-    job = claimed(journal, dispatch)
+    queue = JobQueue(engine)
+    job = claimed(journal, queue)
     for _ in range(2 * MOST_FENCED):
-        dispatch.saved(job, 0)  # in the middle of a long epoch
-        job = dispatch.fence(job, "silent")
+        queue.saved(job, 0)  # in the middle of a long epoch
+        job = queue.fence(job, "silent")
         assert (job.status, job.fenced) == ("queued", 1)
         job = ripe(engine).claim("me") or job
 
 
-def ripe(engine: Engine) -> Dispatch:
+def ripe(engine: Engine) -> JobQueue:
     """One for whom all waiting is over."""
-    return Dispatch(engine, clock=lambda: datetime.now(UTC) + timedelta(seconds=60))
+    return JobQueue(engine, clock=lambda: datetime.now(UTC) + timedelta(seconds=60))
 
 
 def test_together_all_is_written_or_nothing_and_told_afterwards(journal: Journal, engine: Engine) -> None:
     told: list[str] = []
-    dispatch = Dispatch(engine, changed=told.append)
-    job = claimed(journal, Dispatch(engine))
-    with pytest.raises(ZeroDivisionError), dispatch.together():
-        dispatch.message(job, "lost")
+    queue = JobQueue(engine, changed=told.append)
+    job = claimed(journal, JobQueue(engine))
+    with pytest.raises(ZeroDivisionError), queue.together():
+        queue.message(job, "lost")
         raise ZeroDivisionError
     assert not told
-    with dispatch.together():
-        record(dispatch, job, [1, 2], [0.5, 0.4])
-        dispatch.message(job, "kept")
+    with queue.together():
+        record(queue, job, [1, 2], [0.5, 0.4])
+        queue.message(job, "kept")
         assert not told
     assert told == [job.id, job.id]
     assert messages(journal, job.id) == ["kept"]
-    dispatch.finish(job, Status.CANCELLED)
-    with pytest.raises(AttemptSuperseded), dispatch.together():
-        dispatch.message(job, "late")
+    queue.finish(job, Status.CANCELLED)
+    with pytest.raises(AttemptSuperseded), queue.together():
+        queue.message(job, "late")

@@ -64,7 +64,8 @@ def test_one_that_begins_while_somebody_clears_up_keeps_its_name(
         if not held:  # between the look at the file and its lock it was removed, and its owner made it anew
             monkeypatch.undo()
             path.unlink()
-            held.append(Ownership._hold(path))
+            held.append(os.open(path, os.O_CREAT | os.O_RDWR))
+            real(held[0], fcntl.LOCK_EX)
         real(descriptor, operation)
 
     monkeypatch.setattr(fcntl, "flock", late)

@@ -9,10 +9,11 @@ from sqlalchemy import Engine
 from service.jobs.errors import IllegalMove
 from service.jobs.housekeeping import Housekeeping
 from service.jobs.job import Job, Status
-from service.jobs.job_queue import LONGEST_BACK_OFF, Dispatch
+from service.jobs.job_queue import LONGEST_BACK_OFF, JobQueue
 from service.jobs.journal import RESUMABLE_FOR, Journal
 from service.jobs.outbox import Outbox
-from tests.jobs.runners import Start, ended, submit, until
+from tests.harness.until import until
+from tests.jobs.runners import Start, ended, submit
 from tests.jobs.steps import claimed
 
 ERROR = {"code": "no_space", "detail": "no space is left"}
@@ -27,16 +28,16 @@ class Clock:
         return self.now
 
 
-def put_off_until_it_fails(dispatch: Dispatch, clock: Clock, job: Job) -> list[float]:
+def put_off_until_it_fails(queue: JobQueue, clock: Clock, job: Job) -> list[float]:
     """How many seconds were waited each time."""
     waits: list[float] = []
     while True:
-        after = dispatch.put_off(job, ERROR, unpublished=True)
+        after = queue.put_off(job, ERROR, unpublished=True)
         if after.final:
             return waits
         assert after.status is Status.QUEUED
         began = clock.now
-        while (again := dispatch.claim("me")) is None:
+        while (again := queue.claim("me")) is None:
             clock.now += timedelta(seconds=1)
         waits.append((clock.now - began).total_seconds())
         job = again
@@ -44,9 +45,9 @@ def put_off_until_it_fails(dispatch: Dispatch, clock: Clock, job: Job) -> list[f
 
 def test_it_waits_longer_each_time_and_fails_when_its_patience_is_over(engine: Engine) -> None:
     clock = Clock()
-    journal, dispatch = Journal(engine, clock=clock), Dispatch(engine, clock=clock, patience=300)
-    job = claimed(journal, dispatch)
-    waits = put_off_until_it_fails(dispatch, clock, job)
+    journal, queue = Journal(engine, clock=clock), JobQueue(engine, clock=clock, patience=300)
+    job = claimed(journal, queue)
+    waits = put_off_until_it_fails(queue, clock, job)
     assert waits[:6] == [1, 2, 4, 8, 16, 32]
     assert max(waits) == LONGEST_BACK_OFF
     assert 300 - LONGEST_BACK_OFF < sum(waits) <= 300
@@ -57,14 +58,14 @@ def test_it_waits_longer_each_time_and_fails_when_its_patience_is_over(engine: E
 
 def test_one_that_gets_further_is_patient_anew(engine: Engine) -> None:
     clock = Clock()
-    journal, dispatch = Journal(engine, clock=clock), Dispatch(engine, clock=clock, patience=2)
-    job = claimed(journal, dispatch)
+    journal, queue = Journal(engine, clock=clock), JobQueue(engine, clock=clock, patience=2)
+    job = claimed(journal, queue)
     for epoch in range(1, 6):
-        dispatch.saved(job, epoch)
-        job = dispatch.put_off(job, ERROR)
+        queue.saved(job, epoch)
+        job = queue.put_off(job, ERROR)
         assert job.status is Status.QUEUED
         clock.now += timedelta(seconds=2)
-        job = dispatch.claim("me") or job
+        job = queue.claim("me") or job
     assert job.attempt == 6
 
 
@@ -72,10 +73,10 @@ def test_one_that_gets_further_is_patient_anew(engine: Engine) -> None:
 def test_it_can_be_cancelled_while_it_waits_if_nothing_can_have_been_published(
     engine: Engine, unpublished: bool
 ) -> None:
-    journal, dispatch = Journal(engine), Dispatch(engine)
-    job = claimed(journal, dispatch)
-    dispatch.may_publish(job)
-    dispatch.put_off(job, ERROR, unpublished=unpublished)
+    journal, queue = Journal(engine), JobQueue(engine)
+    job = claimed(journal, queue)
+    queue.may_publish(job)
+    queue.put_off(job, ERROR, unpublished=unpublished)
     if unpublished:
         assert journal.cancel(job.id).status is Status.CANCELLED
     else:
@@ -85,11 +86,11 @@ def test_it_can_be_cancelled_while_it_waits_if_nothing_can_have_been_published(
 
 def test_it_can_be_resumed_for_a_week_and_its_checkpoint_stays_as_long(engine: Engine, tmp_path: Path) -> None:
     clock = Clock()
-    journal, dispatch = Journal(engine, clock=clock), Dispatch(engine, clock=clock, patience=0)
+    journal, queue = Journal(engine, clock=clock), JobQueue(engine, clock=clock, patience=0)
     checkpoints = tmp_path / "checkpoints"
     jobs = []
     for _ in range(2):
-        jobs.append(dispatch.put_off(claimed(journal, dispatch), ERROR))
+        jobs.append(queue.put_off(claimed(journal, queue), ERROR))
         (checkpoints / jobs[-1].id).mkdir(parents=True)
     clock.now += RESUMABLE_FOR - timedelta(seconds=1)
     Housekeeping(engine, clock=clock).sweep(tmp_path / "attempts", checkpoints)
@@ -103,25 +104,25 @@ def test_it_can_be_resumed_for_a_week_and_its_checkpoint_stays_as_long(engine: E
         journal.resume(jobs[1].id)
     Housekeeping(engine, clock=clock).sweep(tmp_path / "attempts", checkpoints)
     assert [path.name for path in checkpoints.iterdir()] == [resumed.id]
-    again = dispatch.claim("me")
+    again = queue.claim("me")
     assert again is not None
-    assert dispatch.finish(again, Status.SUCCEEDED, result={}).final
+    assert queue.finish(again, Status.SUCCEEDED, result={}).final
 
 
-def test_other_failures_cannot_be_resumed(journal: Journal, dispatch: Dispatch) -> None:
-    job = claimed(journal, dispatch)
-    dispatch.finish(job, Status.FAILED, error={"code": "training_diverged", "detail": "NaN"})
+def test_other_failures_cannot_be_resumed(journal: Journal, queue: JobQueue) -> None:
+    job = claimed(journal, queue)
+    queue.finish(job, Status.FAILED, error={"code": "training_diverged", "detail": "NaN"})
     with pytest.raises(IllegalMove):
         journal.resume(job.id)
 
 
 def test_each_of_its_ends_is_told(engine: Engine) -> None:
-    journal, dispatch = Journal(engine), Dispatch(engine, patience=0)
+    journal, queue = Journal(engine), JobQueue(engine, patience=0)
     job, told = journal.submit("line", {"webhook": {"url": "http://localhost/"}}, {})[0], []
     for _ in range(2):
-        claim = dispatch.claim("me")
+        claim = queue.claim("me")
         assert claim is not None
-        dispatch.put_off(claim, ERROR)
+        queue.put_off(claim, ERROR)
         delivery = Outbox(engine).claim(lease=30, schedule=())
         assert delivery is not None
         told.append((delivery.job.status, delivery.message_id))
@@ -139,11 +140,8 @@ def test_an_attempt_that_is_put_off_goes_on_from_its_checkpoint(start: Start, jo
 
 
 @ONCE
-def test_the_checkpoint_of_one_that_failed_so_is_there_when_it_is_resumed(
-    start: Start, journal: Journal, dispatch: Dispatch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    runner = start()
-    monkeypatch.setattr(dispatch, "_patience", 0)
+def test_the_checkpoint_of_one_that_failed_so_is_there_when_it_is_resumed(start: Start, journal: Journal) -> None:
+    runner = start(patience=0)
     failed = ended(journal, submit(journal, runner, "saves_and_is_put_off_once"))
     assert failed.resumable
     journal.resume(failed.id)

@@ -2,19 +2,17 @@
 
 import os
 import signal
-import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from service import liveness
-from service.jobs import limits
 from service.jobs.job import Status
 from service.jobs.journal import Journal
 from service.jobs.limits import AttemptLimits
-from service.liveness import Liveness
 from service.settings import SECRETS
-from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit, until
+from tests.harness.until import until
+from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit
 
 # As in test_runner.py.
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -74,12 +72,8 @@ def test_the_memory_of_what_an_attempt_has_started_counts(start: Start, journal:
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_an_attempt_that_fills_the_disk_gives_it_back(
-    start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch, named: bool
-) -> None:
-    monkeypatch.setattr(limits, "LEAST_FREE", 2**62)
-    monkeypatch.setattr(limits, "MUCH", 2**20)
-    runner = start()
+def test_an_attempt_that_fills_the_disk_gives_it_back(start: Start, journal: Journal, named: bool) -> None:
+    runner = start(limits=AttemptLimits(free_disk_bytes=2**62, temporary_bytes=2**20))
     beside = submit(journal, runner, "slow")
     job = ended(journal, submit(journal, runner, "holds_files_once", named=named))
     assert job.status is Status.SUCCEEDED
@@ -104,12 +98,11 @@ def test_whoever_runs_beside_one_that_kills_the_trainer_server_is_not_blamed(
 
 
 def test_a_trainer_server_that_stands_still_is_replaced(
-    start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    start: Start, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    runner = start(slots=2)
+    runner = start(slots=2, silence=2.0)
     until(lambda: runner.ready)
     stopped = runner.trainer_pid
-    monkeypatch.setattr(liveness, "SILENCE", 2.0)
     job_id = submit(journal, runner, "stops_the_trainer_server")
     until(lambda: messages(journal, job_id))
     cancelled = submit(journal, runner, "slow")  # cannot even be begun
@@ -124,21 +117,12 @@ def test_a_trainer_server_that_stands_still_is_replaced(
 
 
 def test_a_trainer_server_that_has_nothing_to_do_is_not_taken_to_stand_still(
-    start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    start: Start, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    runner = start(slots=1)
+    runner = start(slots=1, silence=3.0)
     until(lambda: runner.ready)
-    monkeypatch.setattr(liveness, "SILENCE", 3.0)
-    first = runner.trainer_pid
-    beats = threading.Semaphore(0)
-    heard = Liveness.heard
-
-    def count(liveness: Liveness) -> None:
-        beats.release()
-        heard(liveness)
-
-    monkeypatch.setattr(Liveness, "heard", count)
-    assert all(beats.acquire(timeout=60) for _ in range(5))  # it says so of itself
+    first, began = runner.trainer_pid, time.monotonic()
+    until(lambda: time.monotonic() > began + 4.0)
     assert runner.trainer_pid == first
     assert "stood still" not in caplog.text
 

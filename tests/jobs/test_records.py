@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from service.jobs.job import Status
-from service.jobs.job_queue import Dispatch
+from service.jobs.job_queue import JobQueue
 from service.jobs.journal import Journal
 
 RECORDS = [{"x": number, "y": "a text"} for number in range(2_000)]
@@ -16,14 +16,14 @@ SPEC: dict[str, Any] = {"model_name": "m", "data": {"kind": "rows", "records": R
 ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
-def test_the_job_has_its_records_and_lists_have_none(journal: Journal, dispatch: Dispatch) -> None:
+def test_the_job_has_its_records_and_lists_have_none(journal: Journal, queue: JobQueue) -> None:
     job, _ = journal.submit("m", SPEC, {}, idempotency=("key", "digest"))
     assert job.spec == journal.get(job.id).spec == SPEC
     again = journal.recall("key", "digest")
     assert again is not None and again.spec == SPEC
     [listed], _ = journal.list_jobs()
     assert listed.spec == {**SPEC, "data": {"kind": "rows", "targets": ["y"]}}
-    claimed = dispatch.claim("me")
+    claimed = queue.claim("me")
     assert claimed is not None and claimed.spec == SPEC
 
 
@@ -59,7 +59,7 @@ def test_a_page_ends_where_rows_of_before_there_were_records_apart_are_large(jou
     "damage", ["DELETE FROM records", "UPDATE records SET records = replace(records, 'a text', 'b text')"]
 )
 def test_a_job_whose_records_are_not_what_they_were_is_damaged(
-    journal: Journal, dispatch: Dispatch, engine: Engine, damage: str
+    journal: Journal, queue: JobQueue, engine: Engine, damage: str
 ) -> None:
     job, _ = journal.submit("m", SPEC, {})
     behind, _ = journal.submit("m", {**SPEC, "data": {"kind": "line"}}, {})
@@ -67,5 +67,5 @@ def test_a_job_whose_records_are_not_what_they_were_is_damaged(
         connection.execute(text(damage))
     shown = journal.get(job.id)
     assert shown.damaged and shown.status is Status.FAILED
-    claimed = dispatch.claim("me")
+    claimed = queue.claim("me")
     assert claimed is not None and claimed.id == behind.id

@@ -2,21 +2,19 @@ import logging
 import os
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import Engine, event
 
-from service.jobs import beat_ages, leases
 from service.jobs.database import open_database
 from service.jobs.job import Status
-from service.jobs.job_queue import Dispatch
+from service.jobs.job_queue import JobQueue
 from service.jobs.journal import Journal
-from service.jobs.leases import Leases
+from service.jobs.leases import Leases, LeaseTimes
 from service.jobs.limits import AttemptLimits
 from service.jobs.ownership import Ownership
-from service.jobs.trainers import Trainers
-from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit, until
+from tests.harness.until import until
+from tests.jobs.runners import RESTART_SECONDS, WAYS, Start, alive, ended, messages, submit
 
 # As in test_runner.py.
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -71,16 +69,15 @@ def test_a_job_handed_to_a_dying_trainer_server_is_not_blamed(start: Start, jour
 
 
 def test_a_trainer_server_that_cannot_load_is_tried_more_and_more_seldom(
-    start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    start: Start, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(Trainers, "ready", property(lambda _: False, lambda *_: None), raising=False)
-    with caplog.at_level(logging.ERROR, "service.jobs.runner"):
+    with caplog.at_level(logging.ERROR, "service.jobs.executors.local.executor"):
         runner = start(entry="tests.jobs.work:no_such_function")
         job_id = submit(journal, runner, "quick")
         until(lambda: len(caplog.records) >= 3)
     assert journal.get(job_id).status is Status.QUEUED
     waits = [record.args[1] for record in caplog.records if isinstance(record.args, tuple)]
-    assert waits[:3] == [2 * 0.05, 4 * 0.05, 8 * 0.05]
+    assert waits[:3] == [2 * RESTART_SECONDS, 4 * RESTART_SECONDS, 8 * RESTART_SECONDS]
 
 
 def test_stop_puts_the_jobs_back_and_the_next_runner_ends_them(start: Start, journal: Journal, tmp_path: Path) -> None:
@@ -119,12 +116,12 @@ def test_two_services_share_the_work_and_never_do_it_twice(start: Start, journal
 
 
 def test_the_job_of_a_service_that_died_here_is_taken_over_at_once(
-    start: Start, journal: Journal, dispatch: Dispatch, tmp_path: Path
+    start: Start, journal: Journal, queue: JobQueue, tmp_path: Path
 ) -> None:
     (tmp_path / "owners").mkdir()
     (tmp_path / "owners" / "0123456789abcdef").touch()
     job_id = submit(journal, None, "quick")
-    dispatch.claim("0123456789abcdef")
+    queue.claim("0123456789abcdef")
     left = tmp_path / "tmp" / "attempts" / f"{job_id}-1"
     left.mkdir(parents=True)
     start()
@@ -139,62 +136,54 @@ def test_the_job_of_a_service_that_died_here_is_taken_over_at_once(
 
 
 def test_the_job_of_a_service_elsewhere_is_taken_over_once_its_beats_have_stopped_for_long(
-    start: Start, journal: Journal, dispatch: Dispatch, monkeypatch: pytest.MonkeyPatch
+    start: Start, journal: Journal, queue: JobQueue
 ) -> None:
-    monkeypatch.setattr(leases, "EXPIRED", 0.3)
     job_id = submit(journal, None, "quick")
-    dispatch.claim("elsewhere")
-    start()
+    queue.claim("elsewhere")
+    start(lease=LeaseTimes(allowed=600.0, expired=0.3))
     assert ended(journal, job_id).attempt == 2
 
 
 def test_a_service_that_says_again_and_again_that_it_lives_is_not_expired(
-    journal: Journal, dispatch: Dispatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    journal: Journal, queue: JobQueue, tmp_path: Path
 ) -> None:
-    now = [0.0]
-    for module in (leases, beat_ages):
-        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    now, times = [0.0], LeaseTimes()
     submit(journal, None, "quick")
-    dispatch.claim("elsewhere")
+    queue.claim("elsewhere")
     ownership = Ownership(tmp_path / "owners", all_here=True)
-    ours = Leases(dispatch, ownership, lambda _: None)
+    ours = Leases(queue, ownership, lambda _: None, times=times, clock=lambda: now[0])
     for _ in range(3):  # together for longer than anybody waits for a beat
-        dispatch.beat("elsewhere")
+        queue.beat("elsewhere")
         assert ours.expired() == []
-        now[0] += 0.9 * leases.EXPIRED
+        now[0] += 0.9 * times.expired
         assert ours.expired() == []
-    now[0] += 0.2 * leases.EXPIRED
+    now[0] += 0.2 * times.expired
     assert ours.expired() == ["elsewhere"]
     ownership.close()
 
 
 def test_attempts_end_before_others_may_take_their_jobs_over(
-    start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    start: Start, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A service that stands still cannot say that it lives. Its trainer server sees to it."""
-    runner = start()
+    runner = start(slots=1, lease=LeaseTimes(beat=600.0, allowed=1.0, expired=600.0))  # claims, and then says nothing
     job_id = submit(journal, runner, "slow")
     pid = int(until(lambda: messages(journal, job_id))[0])
-    with monkeypatch.context() as patch:
-        patch.setattr(Leases, "extend", lambda *_: None)
-        assert runner._trainers is not None
-        runner._trainers.live_until(time.monotonic() + 0.5)  # its last words
-        until(lambda: not alive(pid))
-        job = until(lambda: job if (job := journal.get(job_id)).attempt > 0 and job.status != "running" else None)
-    assert (journal.attempts(job_id)[0].cause or {})["code"] == "lease_lost"
-    assert runner.fenced == 1
+    until(lambda: not alive(pid))
+    assert until(lambda: journal.attempts(job_id)[0].cause)["code"] == "lease_lost"
+    assert runner.fenced
     assert "could not say that it lives" in caplog.text
-    journal.cancel(job.id)
+    journal.cancel(job_id)
     runner.wake()
     assert ended(journal, job_id).status is Status.CANCELLED
 
 
-def test_an_attempt_whose_job_was_taken_over_is_killed(start: Start, journal: Journal, dispatch: Dispatch) -> None:
+def test_an_attempt_whose_job_was_taken_over_is_killed(start: Start, journal: Journal, queue: JobQueue) -> None:
     runner = start(slots=1)
     job_id = submit(journal, runner, "slow")
     pid = int(until(lambda: messages(journal, job_id))[0])
-    dispatch.release(runner._owner, {"code": "lease_lost", "detail": "taken"})
-    dispatch.claim("other")
+    queue.release(runner.owner, {"code": "lease_lost", "detail": "taken"})
+    queue.claim("other")
     until(lambda: not alive(pid))
     assert ended(journal, submit(journal, runner, "quick")).status is Status.SUCCEEDED
     assert journal.get(job_id).attempt == 2

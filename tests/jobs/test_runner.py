@@ -11,11 +11,11 @@ from sqlalchemy import Engine
 
 from service.jobs.attempt import BETWEEN_REPORTS
 from service.jobs.errors import IllegalMove
-from service.jobs.job import Job, Status
-from service.jobs.job_queue import Dispatch
+from service.jobs.executors.local.executor import LocalAttempt, LocalExecutor
+from service.jobs.job import Status
 from service.jobs.journal import Journal
-from service.jobs.trainers import Trainers
-from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit, until
+from tests.harness.until import until
+from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit
 
 # How a runner minds its processes has nothing to do with the database; story/test_postgres.py has one on PostgreSQL.
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -57,7 +57,7 @@ def test_a_failure_keeps_its_code_and_what_came_before(start: Start, journal: Jo
 def test_an_error_of_the_software_fails_the_job_at_once(
     start: Start, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, "service.jobs.output"):
+    with caplog.at_level(logging.INFO, "service.jobs.executors.local.output"):
         job = ended(journal, submit(journal, start(), "raises"))
         until(lambda: f"job {job.id} prints: ValueError" in caplog.text)  # its last words come after its end
     assert (job.status, job.attempt) == ("failed", 1)
@@ -85,7 +85,7 @@ def test_a_crash_that_does_not_come_again_is_got_over(start: Start, journal: Jou
 def test_what_work_prints_is_logged_up_to_a_limit(
     start: Start, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, "service.jobs.output"):
+    with caplog.at_level(logging.INFO, "service.jobs.executors.local.output"):
         job = ended(journal, submit(journal, start(), "prints"))
         until(lambda: "the rest is dropped" in caplog.text)
     assert job.result == {"printed": True}
@@ -175,31 +175,32 @@ def test_a_descriptor_shortage_costs_no_job(start: Start, journal: Journal, monk
     assert left == [0]
 
 
-def test_a_claim_without_a_beginning_is_given_back(
-    start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    runner = start()
-    begin, failures = runner._begin, [1]
+def test_a_claim_without_a_beginning_is_given_back(start: Start, journal: Journal) -> None:
+    failures = [1]
 
-    def broken(job: Job) -> None:
-        if failures.pop() if failures else False:
-            raise RuntimeError("lightning strikes between the claim and the beginning")
-        begin(job)
+    class Struck(LocalExecutor):
+        def start_attempt(self, job: dict[str, Any]) -> LocalAttempt:
+            if failures.pop() if failures else False:
+                raise RuntimeError("lightning strikes between the claim and the beginning")
+            return super().start_attempt(job)
 
-    monkeypatch.setattr(runner, "_begin", broken)
-    job = ended(journal, submit(journal, runner, "quick"))
+    job = ended(journal, submit(journal, start(executor=Struck), "quick"))
     assert (job.status, job.attempt) == ("succeeded", 2)
 
 
-@pytest.mark.parametrize("quick", [True, False])
-def test_a_message_that_nobody_can_write_down_ends_the_attempt(
-    start: Start, journal: Journal, dispatch: Dispatch, monkeypatch: pytest.MonkeyPatch, quick: bool
-) -> None:
-    def broken(*_: object, **__: object) -> None:
-        raise KeyError("epoch")
+class KillsTooLate(LocalExecutor):
+    """As when a kill comes late, for the process was not known yet."""
 
-    monkeypatch.setattr(dispatch, "record", broken)
-    if not quick:  # as when the kill comes late, for its process was not known yet: it may not publish meanwhile
-        monkeypatch.setattr(Trainers, "kill", lambda *_: None)
-    job = ended(journal, submit(journal, start(), "quick"))
+    def start_attempt(self, job: dict[str, Any]) -> LocalAttempt:
+        attempt = super().start_attempt(job)
+        attempt.kill = lambda: None  # type: ignore[method-assign]
+        return attempt
+
+
+@pytest.mark.parametrize("executor", [LocalExecutor, KillsTooLate])
+def test_a_message_that_nobody_can_write_down_ends_the_attempt(
+    start: Start, journal: Journal, executor: type[LocalExecutor]
+) -> None:
+    job = ended(journal, submit(journal, start(executor=executor), "talks_nonsense"))
     assert (job.status, job.attempt) == ("failed", 3)
+    assert job.error is not None and job.error["code"] == "crashed"  # it may not publish meanwhile

@@ -19,29 +19,29 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from service.jobs import webhooks as webhooks_module
 from service.jobs.job import Job
 from service.jobs.outbox import Delivery, Outbox
 from service.jobs.signing import Signer
-from service.jobs.webhook_allowlist import Destinations
+from service.jobs.webhook_allowlist import WebhookAllowlist
 from service.jobs.webhooks import SCHEDULE, Webhooks
+from tests.harness.until import until
 from tests.jobs.ended_jobs import delivery, end_job
-from tests.jobs.receiver import Call, Receiver, until
+from tests.jobs.receiver import Call, Receiver
 
 Start = Callable[..., Webhooks]
 KEY = b"0123456789abcdef01234567"
 SECRET = SecretStr("whsec_" + base64.b64encode(KEY).decode())
-LOCAL = Destinations.parse("127.0.0.1, 127.0.0.2, localhost, 169.254.169.254")
+LOCAL = WebhookAllowlist.parse("127.0.0.1, 127.0.0.2, localhost, 169.254.169.254")
 DELIVER = """
 import sys, time
 from pydantic import SecretStr
 from service.jobs.database import open_database
-from service.jobs.webhook_allowlist import Destinations
+from service.jobs.webhook_allowlist import WebhookAllowlist
 from service.jobs.outbox import Delivery, Outbox
 from service.jobs.signing import Signer
 from service.jobs.webhooks import Webhooks
 outbox = Outbox(open_database(sys.argv[1]))
-Webhooks(outbox, Signer(SecretStr(sys.argv[2])), Destinations.parse("127.0.0.1"), vars, lease=1.0, timeout=600).start()
+Webhooks(outbox, Signer(SecretStr(sys.argv[2])), WebhookAllowlist.parse("127.0.0.1"), vars, lease=1.0, timeout=600).start()
 time.sleep(60)
 """
 
@@ -96,19 +96,25 @@ def test_a_delivery_is_told_once_and_signed(engine: Engine, start: Start) -> Non
     assert delivery(engine, job).items() >= settled.items()
 
 
-def test_a_ring_is_heard_at_once(engine: Engine, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhooks_module, "LOOK", 3600.0)
-    outbox, looked = Outbox(engine), threading.Event()
-    claim = outbox.claim
+class ObservedOutbox(Outbox):
+    """Says when it was asked, and fails as long as it is told to."""
 
-    def look(**about: Any) -> Delivery | None:
-        found = claim(**about)
-        looked.set()
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self.looked, self.fails = threading.Event(), False
+
+    def claim(self, **about: Any) -> Delivery | None:
+        if self.fails:
+            raise ZeroDivisionError
+        found = super().claim(**about)
+        self.looked.set()
         return found
 
-    monkeypatch.setattr(outbox, "claim", look)
-    webhooks = start(outbox=outbox)
-    assert looked.wait(120)
+
+def test_a_ring_is_heard_at_once(engine: Engine, start: Start) -> None:
+    outbox = ObservedOutbox(engine)
+    webhooks = start(outbox=outbox, poll=3600.0)
+    assert outbox.looked.wait(120)
     with Receiver(200) as receiver:
         end_job(engine, receiver.url, now())
         webhooks.wake()
@@ -335,17 +341,16 @@ def test_neither_secret_nor_url_nor_answer_is_logged(
 
 
 def test_a_journal_that_is_away_is_told_once_and_no_end(
-    engine: Engine, start: Start, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    outbox = Outbox(engine)
-    claim = outbox.claim
-    monkeypatch.setattr(outbox, "claim", lambda **_: 1 / 0)
+    outbox = ObservedOutbox(engine)
+    outbox.fails = True
     webhooks = start(outbox=outbox)
     until(lambda: "cannot read the journal" in caplog.text)
     webhooks.wake()
     time.sleep(0.3)
     assert caplog.text.count("cannot read the journal") == 1
-    monkeypatch.setattr(outbox, "claim", claim)
+    outbox.fails = False
     with Receiver(200) as receiver:
         job = end_job(engine, receiver.url, now())
         webhooks.wake()

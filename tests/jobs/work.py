@@ -94,6 +94,13 @@ def large(attempt: Attempt) -> dict[str, Any]:
     return {"length": len(attempt.job["spec"]["rows"])}
 
 
+def talks_nonsense(attempt: Attempt) -> dict[str, Any]:
+    """Reports what no journal can keep, and asks to publish all the same."""
+    attempt.saved("nothing")  # type: ignore[arg-type]
+    attempt.ask_to_publish()
+    return {}
+
+
 def many(attempt: Attempt) -> dict[str, Any]:
     """More epochs than fit in one report; tells how many seconds they took."""
     began = time.monotonic()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from model_store.backends.backend import Backend
-from model_store.errors import KeyExists, KeyNotFound
+from model_store.errors import ObjectExists, ObjectNotFound
 
 
 class BackendContract(ABC):
@@ -21,7 +21,7 @@ class BackendContract(ABC):
 
     def test_creates_only_once(self, backend: Backend) -> None:
         backend.create("a/b", b"one")
-        with pytest.raises(KeyExists):
+        with pytest.raises(ObjectExists):
             backend.create("a/b", b"two")
         assert backend.read("a/b") == b"one"
 
@@ -29,7 +29,7 @@ class BackendContract(ABC):
         def create(number: int) -> bool:
             try:
                 backend.create("a/b", str(number).encode() * 1000)
-            except KeyExists:
+            except ObjectExists:
                 return False
             return backend.read("a/b") == str(number).encode() * 1000
 
@@ -44,10 +44,10 @@ class BackendContract(ABC):
     @pytest.mark.parametrize("key", ["absent", "a", "a/b/below"])
     def test_absent_keys_are_not_found(self, backend: Backend, key: str) -> None:
         backend.create("a/b", b"one")
-        with pytest.raises(KeyNotFound):
+        with pytest.raises(ObjectNotFound):
             backend.read(key)
-        with pytest.raises(KeyNotFound):
-            backend.local_path(key)
+        with pytest.raises(ObjectNotFound):
+            backend.local_file(key).__enter__()
 
     def test_moves_a_file_in(self, backend: Backend, tmp_path: Path) -> None:
         source = tmp_path / "source"
@@ -60,7 +60,7 @@ class BackendContract(ABC):
         source = tmp_path / "source"
         source.write_bytes(b"two")
         backend.create("a/f", b"one")
-        with pytest.raises(KeyExists):
+        with pytest.raises(ObjectExists):
             backend.create_file("a/f", source)
         assert backend.read("a/f") == b"one"
         assert source.read_bytes() == b"two"
@@ -86,7 +86,35 @@ class BackendContract(ABC):
 
     def test_gives_a_local_file(self, backend: Backend) -> None:
         backend.create("a/b", b"content")
-        assert backend.local_path("a/b").read_bytes() == b"content"
+        for fresh in (False, True):
+            with backend.local_file("a/b", fresh=fresh) as path:
+                assert path.read_bytes() == b"content"
+
+    def test_a_local_file_is_that_of_now(self, backend: Backend) -> None:
+        for data in (b"first", b"second"):
+            backend.replace("a/b", data)
+            with backend.local_file("a/b") as path:
+                assert path.read_bytes() == data
+        backend.delete("a/b")
+        with pytest.raises(ObjectNotFound):
+            backend.local_file("a/b").__enter__()
+
+    def test_many_threads_read_local_files_at_once(self, backend: Backend) -> None:
+        for number in range(4):
+            backend.create(f"a/{number}", bytes([number]) * 1000)
+
+        def reads(number: int) -> bool:
+            with backend.local_file(f"a/{number % 4}") as path:
+                return path.read_bytes() == bytes([number % 4]) * 1000
+
+        with ThreadPoolExecutor(8) as threads:
+            assert all(threads.map(reads, range(64)))
+
+    def test_an_open_local_file_stays_when_its_key_is_deleted(self, backend: Backend) -> None:
+        backend.create("a/b", b"content")
+        with backend.local_file("a/b") as path, path.open("rb") as file:
+            backend.delete("a")
+            assert file.read() == b"content"
 
     def test_clearing_temporary_files_leaves_the_rest(self, backend: Backend) -> None:
         backend.create("a/b", b"content")

@@ -68,7 +68,7 @@ def with_flags(flags: int) -> bytes:
 
 def with_sizes(size: int, where: tuple[bytes, int]) -> bytes:
     marker, offset = where
-    return patched(good(zipfile.ZIP_DEFLATED), marker, offset, struct.pack("<L", size))
+    return patched(good(), marker, offset, struct.pack("<L", size))
 
 
 def overlapping() -> bytes:
@@ -84,12 +84,24 @@ def bomb() -> bytes:
     return zipped([("manifest.json", manifest), ("files/weights", zeros)], zipfile.ZIP_DEFLATED)
 
 
-def lying_bomb() -> bytes:
-    """20 MB that both headers and the manifest declare as 800 bytes."""
-    manifest = canonical({"files": described({"weights": WEIGHTS})})
-    data = zipped([("manifest.json", manifest), ("files/weights", b"\0" * 20_000_000)], zipfile.ZIP_DEFLATED)
-    size = struct.pack("<L", len(WEIGHTS))
-    return patched(patched(data, b"PK\1\2", 24, size), b"PK\3\4", 22, size)
+def disguised_bomb() -> bytes:
+    """20 MB, deflated, whose headers say that it is stored."""
+    zeros, stored = b"\0" * 20_000_000, struct.pack("<H", zipfile.ZIP_STORED)
+    weights = zipfile.ZipInfo("files/weights")
+    weights.compress_type = zipfile.ZIP_DEFLATED
+    data = zipped([("manifest.json", canonical({"files": described({"weights": zeros})})), (weights, zeros)])
+    return patched(patched(data, b"PK\1\2", 10, stored), b"PK\3\4", 8, stored)
+
+
+def large() -> bytes:
+    manifest = canonical({"files": described({"weights": bytes(2_000_000)})})
+    return zipped([("manifest.json", manifest), ("files/weights", bytes(2_000_000))])
+
+
+def of_one_size(size: int) -> bytes:
+    """The directory gives this size, stored and unpacked, for a member of 800 bytes."""
+    field = struct.pack("<L", size)
+    return patched(patched(good(), b"PK\1\2", 20, field), b"PK\1\2", 24, field)
 
 
 def many_members(count: int) -> bytes:
@@ -146,18 +158,21 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "encrypted": (lambda: with_flags(0x1), "encrypted"),
     "strongly encrypted": (lambda: with_flags(0x41), "encrypted"),
     "patch data": (lambda: with_flags(0x20), "feature|not a zip"),
-    "bzip2": (lambda: good(zipfile.ZIP_BZIP2), "stored or deflated"),
-    "lzma": (lambda: good(zipfile.ZIP_LZMA), "stored or deflated"),
+    "deflated": (lambda: good(zipfile.ZIP_DEFLATED), "without compression"),
+    "bzip2": (lambda: good(zipfile.ZIP_BZIP2), "without compression"),
+    "lzma": (lambda: good(zipfile.ZIP_LZMA), "without compression"),
     "overlap": (overlapping, "overlaps|differ"),
-    "bomb": (bomb, "at most"),
-    "lying bomb": (lying_bomb, "size"),
-    "too large by the directory": (lambda: with_sizes(2_000_000, (b"PK\1\2", 24)), "at most"),
-    "other size in the directory": (lambda: with_sizes(801, (b"PK\1\2", 24)), "another size"),
+    "bomb": (bomb, "without compression"),
+    "disguised bomb": (disguised_bomb, "size"),
+    "large": (large, "at most"),
+    "too large by the directory": (lambda: of_one_size(2_000_000), "at most"),
+    "two sizes in the directory": (lambda: with_sizes(801, (b"PK\1\2", 24)), "not the one declared"),
+    "other size in the directory": (lambda: of_one_size(799), "another size"),
     "other size in the header": (lambda: with_sizes(801, (b"PK\3\4", 22)), "another size"),
     "other packed size": (lambda: with_sizes(1, (b"PK\3\4", 18)), "another size"),
     "other name in the header": (lambda: patched(good(), b"PK\3\4", 30, b"files/weighty"), "differ"),
     "reaches into the directory": (
-        lambda: patched(good(zipfile.ZIP_DEFLATED), b"PK\1\2", 20, struct.pack("<L", 9999)),
+        lambda: of_one_size(9999),
         "past the end|another size",
     ),
     "no header": (lambda: patched(good(), b"PK\3\4", 0, b"XXXX"), "no header"),

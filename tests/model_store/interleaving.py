@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from model_store.backends.memory import MemoryBackend
+from tests.model_store.memory_backend import MemoryBackend
 
 
 class TurnsBackend(MemoryBackend):

@@ -8,7 +8,6 @@ import pytest
 
 from model_store import Store
 from model_store.backends.local import LocalBackend
-from model_store.backends.memory import MemoryBackend
 from model_store.errors import (
     AliasCorrupt,
     AliasNotFound,
@@ -19,6 +18,7 @@ from model_store.errors import (
     VersionInUse,
     VersionNotFound,
 )
+from tests.model_store.memory_backend import MemoryBackend
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from model_store import Collection, Version, read_bundle, write_bundle
 from model_store.backends.local import LocalBackend
-from model_store.backends.memory import MemoryBackend
 from model_store.errors import VersionCorrupt
 from tests.examples import examples
+from tests.model_store.content import content
+from tests.model_store.memory_backend import MemoryBackend
 from tests.model_store.source_files import source_files
 
 FILE_NAMES = st.from_regex(r"[A-Za-z0-9][a-z._-]{0,8}(/[0-9][A-Z._-]{0,8})?", fullmatch=True)
@@ -52,7 +53,7 @@ def test_a_bundle_comes_back_with_its_digest(
     draft = read_bundle(bundle, tmp_path, 1_000_000)
     second = models.publish("second", draft.manifest, draft.files)
     assert second.digest == first.digest
-    assert {file: models.path(second, file).read_bytes() for file in files} == files
+    assert {file: content(models, second, file) for file in files} == files
     assert bundle_of(models, second) == bundle.read_bytes()
 
 
@@ -83,7 +84,8 @@ def test_nothing_is_written_of_a_damaged_version(tmp_path: Path) -> None:
     backend = LocalBackend(tmp_path / "store")
     models = Collection(backend, "models")
     version = models.publish("line", {}, source_files(tmp_path, {"a": b"a", "b": b"b"}))
-    models.path(version, "b").write_bytes(b"c")
+    with models.local_file(version, "b") as path:
+        path.write_bytes(b"c")
     target = io.BytesIO()
     with pytest.raises(VersionCorrupt):
         write_bundle(version, models, target)

@@ -11,6 +11,7 @@ import pytest
 from model_store import Store
 from model_store.copying import copy_store
 from model_store.errors import StoreError, Unavailable
+from tests.model_store.content import content
 
 COPIED = shutil.copyfile
 CHANGES = 25  # during one copy; then it may come to an end
@@ -50,13 +51,13 @@ def test_copies_of_a_store_that_changes_are_whole(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(shutil, "copyfile", copied)
     copy_store(tmp_path / "store", tmp_path / "copy")
     report = Store.open(tmp_path / "copy").examine()
-    assert [str(fault) for fault in report.faults] == []
+    assert [str(each) for each in report.damages] == []
     assert report.leftovers == 0
 
 
 def test_a_store_that_never_stands_still_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, chance = Store.open(tmp_path / "store"), random.Random(1)  # noqa: S311 - no secret
-    monkeypatch.setattr("model_store.copying.MOST_LOOKS", 2)
+    monkeypatch.setattr("model_store.copying.MOST_LISTINGS", 2)
 
     def publish() -> None:
         (tmp_path / "file").write_text(str(chance.random()))
@@ -79,10 +80,10 @@ def test_what_is_damaged_is_copied_as_it_is(tmp_path: Path) -> None:
         (tmp_path / "f").write_text(str(number))
         store.models.publish("line", {"format": 1}, {"f": tmp_path / "f"})
     (root / "models/line/versions/1").write_text("{")
-    content = json.loads((root / "models/line/versions/2").read_bytes())["content"]
-    shutil.rmtree(root / "models/line/contents" / content)
+    lost = json.loads((root / "models/line/versions/2").read_bytes())["content"]
+    shutil.rmtree(root / "models/line/contents" / lost)
     (root / "models/line/versions/3.bak").write_text("a stranger")
     copy_store(root, tmp_path / "copy")
     copy = Store.open(tmp_path / "copy")
     assert [str(fault) for fault in copy.verify()] == [str(fault) for fault in store.verify()] != []
-    assert copy.models.path(copy.models.get("line", 3), "f").read_text() == "2"
+    assert content(copy.models, copy.models.get("line", 3), "f") == b"2"

@@ -14,6 +14,7 @@ from model_store import Store
 from model_store.backends.local import LocalBackend
 from model_store.errors import Corrupt, StoreError, Unavailable, VersionCorrupt
 from tests.examples import examples
+from tests.model_store.content import content
 from tests.model_store.source_files import source_files
 
 DAMAGED = "damaged"
@@ -60,7 +61,7 @@ def answers(store: Store) -> dict[str, Any]:
 
 def read(collection: Any, name: str, number: int) -> Any:
     version = collection.get(name, number)
-    return version, {file: collection.path(version, file).read_bytes() for file in version.manifest["files"]}
+    return version, {file: content(collection, version, file) for file in version.manifest["files"]}
 
 
 def answered(ask: Callable[[], Any]) -> Any:

@@ -7,7 +7,7 @@ import pytest
 
 from model_store import Store
 from model_store.backends.local import LocalBackend
-from model_store.living import Living
+from model_store.live_index import LiveIndex
 from tests.model_store.source_files import source_files
 
 DEAD = 30
@@ -58,7 +58,7 @@ def test_an_index_that_is_not_there_or_lacks_something_is_made_anew(store: Store
 
 def test_a_version_is_listed_from_its_publication_on_whoever_deletes_another(store: Store, tmp_path: Path) -> None:
     store.sweep(3600)
-    index, listed = Living(LocalBackend(tmp_path / "store"), "models"), []
+    index, listed = LiveIndex(LocalBackend(tmp_path / "store"), "models"), []
     for number in (2, 3):
         store.models.publish("line", {"format": 1}, source_files(tmp_path, {"weights": b"new"}))
         store.delete_version("line", number - 1)
@@ -68,7 +68,7 @@ def test_a_version_is_listed_from_its_publication_on_whoever_deletes_another(sto
 
 def test_what_was_announced_and_never_published_is_not_listed(store: Store, tmp_path: Path) -> None:
     store.sweep(3600)
-    Living(LocalBackend(tmp_path / "store"), "models").add("ghost", 1)  # and then its process was killed
+    LiveIndex(LocalBackend(tmp_path / "store"), "models").add("ghost", 1)  # and then its process was killed
     store.sweep(3600)
     assert store.models.names() == ["line"]
     manifest: dict[str, Any] = {"format": 1}

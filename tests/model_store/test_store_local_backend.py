@@ -121,7 +121,7 @@ def test_a_failed_fsync_is_an_error_and_nothing_is_published(tmp_path: Path, mon
 def test_a_store_that_is_gone_is_not_an_empty_one(tmp_path: Path) -> None:
     backend = LocalBackend(tmp_path / "store")
     (tmp_path / "store").rename(tmp_path / "elsewhere")
-    for ask in (backend.read, backend.names, backend.local_path):
+    for ask in (backend.read, backend.names, lambda key: backend.local_file(key).__enter__()):
         with pytest.raises(Unavailable, match="gone"):
             ask("models/line")
     (tmp_path / "elsewhere").rename(tmp_path / "store")

@@ -13,7 +13,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from model_store import Store
 from model_store.backends.backend import Backend
 from model_store.backends.local import LocalBackend
-from model_store.backends.memory import MemoryBackend
 from model_store.errors import (
     AliasCorrupt,
     AliasNotFound,
@@ -25,6 +24,8 @@ from model_store.errors import (
     VersionNotFound,
 )
 from tests.examples import examples
+from tests.model_store.content import content
+from tests.model_store.memory_backend import MemoryBackend
 from tests.model_store.source_files import source_files
 
 NAMES = st.sampled_from(["a", "b"])
@@ -167,10 +168,10 @@ class StoreMachine(RuleBasedStateMachine):
         for name in models.names():
             assert models.numbers(name) == sorted(self.versions[name])
             assert self.store.resolve(name, "latest").number == max(self.versions[name])
-            for number, (value, content) in self.versions[name].items():
+            for number, (value, expected) in self.versions[name].items():
                 version = models.get(name, number)
                 assert version.manifest["value"] == value
-                assert models.path(version, "f").read_bytes() == content
+                assert content(models, version, "f") == expected
         for (name, alias), log in self.logs.items():
             assert [entry.version for entry in self.store.aliases.history(name, alias)] == log
             if self.current(name, alias) is not None:

@@ -8,20 +8,21 @@ from typing import Any
 
 import pytest
 
-from model_store import Collection, Fault
+from model_store import Collection, Damage
 from model_store.backends.backend import Backend
 from model_store.backends.local import LocalBackend
-from model_store.backends.memory import MemoryBackend
 from model_store.errors import (
     InvalidManifest,
     InvalidName,
-    KeyNotFound,
     NameNotFound,
+    ObjectNotFound,
     Unavailable,
     VersionCorrupt,
     VersionNotFound,
 )
+from tests.model_store.content import content
 from tests.model_store.fixed_clock import FixedClock
+from tests.model_store.memory_backend import MemoryBackend
 from tests.model_store.source_files import source_files
 from tests.model_store.verified import faults
 
@@ -65,7 +66,7 @@ def test_publishes_whole_versions(models: Collection, tmp_path: Path) -> None:
     canonical = json.dumps(version.manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     assert version.digest == hashlib.sha256(canonical).hexdigest()
     assert models.get("line", 1) == version == models.latest("line") == models.find("line", version.digest)
-    assert {file: models.path(version, file).read_bytes() for file in FILES} == FILES
+    assert {file: content(models, version, file) for file in FILES} == FILES
     assert not any(path.exists() for path in files.values())
     assert faults(models) == []
 
@@ -196,8 +197,8 @@ def test_what_is_not_there_is_not_found(models: Collection) -> None:
     for number in (0, 3):
         with pytest.raises(VersionNotFound):
             models.get("line", number)
-    with pytest.raises(KeyNotFound):
-        models.path(version, "absent")
+    with pytest.raises(ObjectNotFound):
+        content(models, version, "absent")
     models.delete("line", 1)
     with pytest.raises(VersionNotFound):
         models.get("line", 1)
@@ -209,7 +210,7 @@ def test_a_deletion_shows_to_others_and_removes_the_content(models: Collection, 
     Collection(LocalBackend(root), "models").delete("line", 1)
     assert not folder.exists()
     with pytest.raises(NameNotFound):
-        models.path(version, "weights.safetensors")
+        content(models, version, "weights.safetensors")
     with pytest.raises(NameNotFound):
         models.get("line", 1)
 
@@ -296,9 +297,9 @@ def test_a_damaged_file_is_told_for_its_version_alone(
     versions = [models.publish("line", {}, source_files(tmp_path, FILES)) for _ in range(2)]
     damage(content_folder(root, 1) / "files" / file)
     with pytest.raises(VersionCorrupt) as caught:
-        models.path(versions[0], file)
+        content(models, versions[0], file)
     assert (caught.value.number, caught.value.file) == (1, file)
-    assert all(models.path(versions[1], each).read_bytes() == FILES[each] for each in FILES)
+    assert all(content(models, versions[1], each) == FILES[each] for each in FILES)
     assert [(fault.number, fault.file) for fault in faults(models)] == [(1, file)]
 
 
@@ -341,7 +342,7 @@ def test_every_bit_of_the_manifest_counts(models: Collection, root: Path) -> Non
         with pytest.raises(VersionCorrupt):
             models.get("line", 1)
     assert faults(models) == [
-        Fault("line", 1, "manifest.json", "does not have the digest that was published"),
+        Damage("line", 1, "manifest.json", "does not have the digest that was published"),
     ]
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.server import Server
 from tests.public_tables import packages
-from tests.story.server import Server
 
 
 @pytest.fixture(scope="session")
@@ -20,4 +20,3 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A real service."""
     with Server(tmp_path_factory.mktemp("public") / "home", slots=1) as server:
         yield server
-        assert server.stop() == 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
-from service.workflow.data.types.names import ColumnType
+from service.workflow.data.types.names import TypeName
 from service.workflow.tasks import Task
 
 MEDIA_TYPES = {
@@ -39,7 +39,7 @@ class Table:
     path: str
     target: str
     rows: int
-    types: dict[str, ColumnType]
+    types: dict[str, TypeName]
     task: Task = Task.REGRESSION
     missing: dict[str, int] = field(default_factory=dict)
     counters: tuple[str, ...] = ()

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from service.workflow.tasks import Task
+from tests.harness.server import Server
 from tests.public_tables.packages import REQUIREMENTS
 from tests.public_tables.tables import TABLES, Table
-from tests.story.server import Server
 
 R2_GAINED = 0.05  # over the baseline's, which is about 0
 LOG_LOSS_LEFT = 0.98  # of the baseline's

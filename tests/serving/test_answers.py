@@ -10,7 +10,7 @@ from torch import nn
 
 from service.serving.codecs.json import predictions
 from service.serving.warm_models import Warm
-from service.workflow.losses import Output as Form
+from service.workflow.losses import OutputKind
 from service.workflow.model import Model
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.tasks import Task
@@ -33,7 +33,7 @@ def answered(rows: list[list[float]], task: str, classes: list[Any] | None = Non
     numbers = [Output(name=f"y{i}", type="number") for i in range(len(rows[0]))]
     outputs = [Output(name="y", type="class", classes=classes)] if classes else numbers
     signature = Signature(task=Task(task), inputs=[Input(name="x", type="number")], outputs=outputs)
-    model = Model(Answering(rows), None, None, Form.VALUE, Task(task))
+    model = Model(Answering(rows), None, None, OutputKind.VALUE, Task(task))
     given = predictions(Warm(model, signature), torch.zeros(len(rows), 1))
     return orjson.loads(orjson.dumps(given, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS))
 

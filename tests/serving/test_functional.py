@@ -10,13 +10,12 @@ from torch import nn
 from service.serving.forward import MANY, forward
 from service.serving.functional import functional
 from service.serving.warm_models import Warm
-from service.workflow.losses import Output
+from service.workflow.losses import OutputKind
 from service.workflow.model import Model
 from service.workflow.models.mlp import Residual
 from service.workflow.models.tabm import TabM
 from service.workflow.preprocessing import Layout, fit, fit_target
-from service.workflow.signature import Input, Signature
-from service.workflow.signature import Output as Target
+from service.workflow.signature import Input, Output, Signature
 from service.workflow.tasks import Task
 
 PLAIN = Layout([0, 1, 2], [], [0, 1, 2])
@@ -50,17 +49,17 @@ NETWORKS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("output", list(Output))
+@pytest.mark.parametrize("output", list(OutputKind))
 @pytest.mark.parametrize("of", [PLAIN, WITH_CATEGORY])
 @pytest.mark.parametrize("normalize", [False, True])
 @pytest.mark.parametrize("network", NETWORKS)
-def test_the_same_bits_as_the_module(network: str, normalize: bool, of: Layout, output: Output) -> None:
+def test_the_same_bits_as_the_module(network: str, normalize: bool, of: Layout, output: OutputKind) -> None:
     torch.manual_seed(0)
     for missing in (False, True):
         preprocessing = fit(of, table(missing=missing), normalize)
         width = of.width if preprocessing is None else preprocessing.width
-        target = fit_target(torch.randn(64, 1 if output is Output.VALUE_AND_VARIANCE else 2) * 5 + 2)
-        scaled = target if output in (Output.VALUE, Output.VALUE_AND_VARIANCE) else None
+        target = fit_target(torch.randn(64, 1 if output is OutputKind.VALUE_AND_VARIANCE else 2) * 5 + 2)
+        scaled = target if output in (OutputKind.VALUE, OutputKind.VALUE_AND_VARIANCE) else None
         made = Model(NETWORKS[network](width), preprocessing, scaled, output, Task.REGRESSION)
         model = made.eval().requires_grad_(False)
         with torch.inference_mode():
@@ -98,7 +97,7 @@ def test_categories_and_missing_values(of: Layout, normalize: bool, dtype: torch
         preprocessing = fit(of, raw, normalize)
         assert preprocessing is not None or (of.plain and not normalize and not missing)
         width = of.width if preprocessing is None else preprocessing.width
-        made = Model(nn.Linear(width, 2), preprocessing, None, Output.VALUE, Task.REGRESSION)
+        made = Model(nn.Linear(width, 2), preprocessing, None, OutputKind.VALUE, Task.REGRESSION)
         model = made.eval().requires_grad_(False)
         with torch.inference_mode():
             before = raw.clone()
@@ -107,7 +106,7 @@ def test_categories_and_missing_values(of: Layout, normalize: bool, dtype: torch
 
 
 def test_both_classes_of_a_binary_task() -> None:
-    model = Model(nn.Linear(3, 1), None, None, Output.LOGIT, Task.BINARY).eval().requires_grad_(False)
+    model = Model(nn.Linear(3, 1), None, None, OutputKind.LOGIT, Task.BINARY).eval().requires_grad_(False)
     with torch.inference_mode():
         assert torch.equal(functional(model)(table()), model(table()))
 
@@ -115,7 +114,7 @@ def test_both_classes_of_a_binary_task() -> None:
 def test_a_module_that_somebody_watches_is_called() -> None:
     network, seen = nn.Sequential(nn.Linear(3, 1)), []
     network[0].register_forward_hook(lambda *_: seen.append(1))
-    model = Model(network, None, None, Output.VALUE, Task.REGRESSION).eval().requires_grad_(False)
+    model = Model(network, None, None, OutputKind.VALUE, Task.REGRESSION).eval().requires_grad_(False)
     functional(model)(table())
     assert seen
 
@@ -124,9 +123,9 @@ def test_a_module_that_somebody_watches_is_called() -> None:
 @pytest.mark.parametrize("missing", [False, True])
 def test_what_is_missing_is_filled_in_however_many_rows_there_are(rows: int, missing: bool) -> None:
     preprocessing = fit(PLAIN, table(), True)
-    model = Model(nn.Linear(3, 1), preprocessing, None, Output.VALUE, Task.REGRESSION).eval().requires_grad_(False)
+    model = Model(nn.Linear(3, 1), preprocessing, None, OutputKind.VALUE, Task.REGRESSION).eval().requires_grad_(False)
     inputs = [Input(name=name, type="number") for name in "abc"]
-    signature = Signature(task=Task.REGRESSION, inputs=inputs, outputs=[Target(name="y", type="number")])
+    signature = Signature(task=Task.REGRESSION, inputs=inputs, outputs=[Output(name="y", type="number")])
     raw = table(rows)
     if missing:
         raw[-1, 1] = torch.nan

@@ -16,8 +16,8 @@ from service.serving.errors import DeadlineExceeded
 from service.serving.forward import forward
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import FORWARD_BYTES, Warm
-from service.workflow.data.schema import Scalar
-from service.workflow.losses import Output as Form
+from service.workflow.data.types.names import Scalar
+from service.workflow.losses import OutputKind
 from service.workflow.model import Model
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.tasks import Task
@@ -32,7 +32,7 @@ def warm(network: nn.Module, task: str = "regression", classes: list[Scalar] | N
         inputs=[Input(name="x", type="number")],
         outputs=[Output(name="y", type=kind, classes=classes)],
     )
-    model = Model(network, None, None, Form.VALUE, Task(task)).eval().requires_grad_(False)
+    model = Model(network, None, None, OutputKind.VALUE, Task(task)).eval().requires_grad_(False)
     return Warm(model, signature)
 
 

@@ -19,7 +19,7 @@ from service.serving.micro_batches import MOST_BATCH_ROWS, MicroBatches
 from service.serving.pending_prediction import FULL_PLACE_WORK, PendingPrediction
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import LEAST_WORK, Warm
-from service.workflow.losses import Output as Form
+from service.workflow.losses import OutputKind
 from service.workflow.model import Model
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.tasks import Task
@@ -63,7 +63,7 @@ class Network(nn.Module):
 def warm(network: Network) -> Warm:
     inputs = [Input(name=f"x{i}", type="number") for i in range(3)]
     signature = Signature(task=Task("regression"), inputs=inputs, outputs=[Output(name="y", type="number")])
-    made, seconds = Warm(Model(network, None, None, Form.VALUE, Task("regression")), signature), network.seconds
+    made, seconds = Warm(Model(network, None, None, OutputKind.VALUE, Task("regression")), signature), network.seconds
     network.seconds = 0
     assert made.work == LEAST_WORK  # its cost is measured now, and not by the forwards that are counted
     network.seconds = seconds
@@ -135,14 +135,13 @@ def test_the_rows_of_a_request_stay_together_and_a_batch_is_bounded() -> None:
 
 def test_heavy_work_leaves_the_loop_free_and_what_waits_meanwhile_shares_the_next_forward() -> None:
     async def story() -> list[int]:
-        model = warm(network := Network(seconds=0.2))
+        model = warm(network := Network(seconds=0.5))
         run = batches(light=0)
         first = submit(run, ask(model, [[0.0] * 3]))
         await asyncio.sleep(0.05)
         rest = [submit(run, ask(model, [[0.0] * 3])) for _ in range(5)]
-        began = time.perf_counter()
         await asyncio.sleep(0)
-        assert time.perf_counter() - began < 0.1 and not first.done()
+        assert not first.done()
         await asyncio.gather(first, *rest)
         run.close()
         return network.forwards

@@ -9,7 +9,7 @@ from torch import nn
 
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import MODEL_OVERHEAD, Warm, WarmModels
-from service.workflow.losses import Output as Form
+from service.workflow.losses import OutputKind
 from service.workflow.model import Model
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.tasks import Task
@@ -25,7 +25,7 @@ def of(size: int) -> Warm:
     """A model of so many bytes."""
     network = nn.Module()
     network.register_buffer("numbers", torch.zeros((size - MODEL_OVERHEAD) // 4))
-    return Warm(Model(network, None, None, Form.VALUE, Task("regression")), SIGNATURE)
+    return Warm(Model(network, None, None, OutputKind.VALUE, Task("regression")), SIGNATURE)
 
 
 def filled(size: int) -> Warm:

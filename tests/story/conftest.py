@@ -1,19 +1,11 @@
-"""Services for the stories: one for all tests that leave it alive."""
+"""A service for stories that end it; the others share that of all tests (tests/conftest.py)."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.story.server import Server
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Shared by all tests; none of them ends it, and each gives its models names of their own."""
-    with Server(tmp_path_factory.mktemp("shared") / "home", slots=1) as server:
-        yield server
-        assert server.stop() == 0
+from tests.harness.server import Server
 
 
 @pytest.fixture
@@ -21,3 +13,4 @@ def own(tmp_path: Path) -> Iterator[Server]:
     """A service that a test may kill."""
     with Server(tmp_path / "home") as server:
         yield server
+        server.end()  # which takes less time than to stop

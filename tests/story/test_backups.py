@@ -19,13 +19,14 @@ from service.access.scopes import Scope
 from service.background.trainings import open_journal
 from service.backup import restore
 from service.jobs.database import connect_database
-from service.jobs.integrity import integrity
 from service.jobs.job import Status
 from service.jobs.journal import Journal
-from service.jobs.verification import verify
+from service.jobs.verification import integrity, verify
 from service.keys import open_keys
 from service.settings import Settings
-from tests.story.server import ROOT, Server, line, until
+from tests.harness.line import line
+from tests.harness.server import ROOT, Server
+from tests.harness.until import until
 
 BACKUPS = int(os.environ.get("BACKUPS", "1"))
 
@@ -72,7 +73,7 @@ def check(home: Path) -> None:
     """Everything is whole, and what the journal says of the store is so."""
     store = Store.open(home / "store")
     report = store.examine()
-    assert ([str(fault) for fault in report.faults], report.leftovers) == ([], 0)
+    assert ([str(each) for each in report.damages], report.leftovers) == ([], 0)
     engine = connect_database(f"sqlite:///{home / 'journal.sqlite'}", known=True)
     assert [*integrity(engine), *verify(engine)] == []
     after: str | None = None
@@ -128,7 +129,7 @@ def test_a_loss_that_is_accepted_starts_several_processes_and_opens_nothing(tmp_
     for lost in ("access/keys.json", "journal.sqlite"):
         (home / lost).unlink()
     with Server(home, options=("--accept-loss",), workers=2, webhook_secret=secret) as server:
-        assert server.said().count("mw_") == 1  # a first key: the house does not stand open
+        assert server.log().count("mw_") == 1  # a first key: the house does not stand open
         with pytest.raises(ApiError) as caught:
             list(server.client.jobs())
         assert caught.value.status == 401

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.story.server import Server
+from tests.harness.server import Server
 from tests.workflow.corpus.packed import XLSX, Cell, gzipped, workbook
 
 ROWS = 240

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from modelwright import ApiError
-from tests.story.server import Server, line, until, verify
+from tests.harness.line import line
+from tests.harness.server import Server, verify
+from tests.harness.until import until
 from tests.workflow.learning import spec
 
 SIZE = 192 * 2**20  # two checkpoints of the wide network and one that is being written
@@ -64,7 +66,7 @@ def test_a_training_that_finds_no_space_fails_and_says_so(small: Path) -> None:
     ballast = Ballast(small)
     with Server(small / "home", slots=1, checkpoint_seconds=0.2, publish_patience_seconds=2) as server:
         server.client.wait(server.client.train(line(20))["id"])
-        job = server.client.train(wide(epochs=40))
+        job = server.client.train(wide(epochs=20))
         until(lambda: list((small / "home" / "checkpoints").glob("*/*.safetensors")))
         ballast.leave(
             JOURNAL_NEEDS

@@ -10,7 +10,9 @@ from typing import Any
 import httpx
 import orjson
 
-from tests.story.server import Server, children, line, until
+from tests.harness.line import line
+from tests.harness.server import Server, children
+from tests.harness.until import until
 
 LONG = 2_000_000  # epochs that would take many minutes
 

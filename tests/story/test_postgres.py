@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.story.server import Server, line, until
+from tests.harness.line import line
+from tests.harness.server import Server
+from tests.harness.until import until
 
 if TYPE_CHECKING:
     from tests.postgres import Postgres
@@ -36,7 +38,7 @@ def test_a_job_outlives_a_killed_service(own: Server) -> None:
     assert own.client.wait(job_id)["status"] == "succeeded"
     assert own.stop() == 0
     assert not (own.home / "journal.sqlite").exists()
-    assert "s3cret" not in own.said()
+    assert "s3cret" not in own.log()
 
 
 def test_a_training_goes_on_when_its_connections_are_cut(own: Server, address: str) -> None:

@@ -4,8 +4,10 @@ import secrets
 import sqlite3
 from pathlib import Path
 
+from tests.harness.line import line
+from tests.harness.server import Server, verify
+from tests.harness.until import until
 from tests.story.chaos.campaign import Course, run
-from tests.story.server import Server, line, until, verify
 
 
 def test_a_stop_loses_nothing(own: Server) -> None:
@@ -32,7 +34,7 @@ def stop_in_training(own: Server) -> tuple[str, int]:
         (trainer,) = own.children()
         with own.http.stream("GET", f"/v1/training-jobs/{job_id}/events", headers={"Accept": "text/event-stream"}):
             assert own.stop() == 0
-        assert "timeout graceful shutdown exceeded" not in own.said(), "an open event stream must not hold the stop up"
+        assert "timeout graceful shutdown exceeded" not in own.log(), "an open event stream must not hold the stop up"
         assert not Path(f"/proc/{trainer}").exists()
         assert not list((own.home / "tmp" / "attempts").glob("*"))
         if (status := journal_status(own.home, job_id)) != "succeeded":

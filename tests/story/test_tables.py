@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from modelwright import ApiError
-from tests.story.server import ROOT, Server
+from tests.harness.server import ROOT, Server
 from tests.workflow.learning import houses
 
 HOUSES = houses(200)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from modelwright import JobFailed
-from tests.story.server import Server, line
+from tests.harness.line import line
+from tests.harness.server import Server
 
 TEST_INPUTS = [round(0.8 + 0.02 * step, 2) for step in range(10)]
 PREDICTIONS = [0.3982, 0.4049, 0.4116, 0.4184, 0.4251, 0.4318, 0.4386, 0.4453, 0.4520, 0.4588]
@@ -23,16 +24,16 @@ def trained(server: Server, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_untrained_line(server: Server) -> None:
-    result = trained(server, line(0, name="untrained"))
-    assert result == {"model_name": "untrained", "version": 1}
-    state = server.client.state_dict("untrained", 1)
+    result = trained(server, line(0, name="tutorial-untrained"))
+    assert result == {"model_name": "tutorial-untrained", "version": 1}
+    state = server.client.state_dict("tutorial-untrained", 1)
     assert list(state) == ["weight", "bias"]
     assert {name: rounded(values) for name, values in state.items()} == {"weight": [0.3367], "bias": [0.1288]}
-    predictions = server.client.predict("untrained", inputs={"x": TEST_INPUTS})["predictions"]
+    predictions = server.client.predict("tutorial-untrained", inputs={"x": TEST_INPUTS})["predictions"]
     assert rounded(predictions) == PREDICTIONS
     truth = [0.4 * x + 0.6 for x in TEST_INPUTS]
     assert rounded([t - p for t, p in zip(truth, predictions, strict=True)]) == TRUTH_MINUS_PREDICTION
-    manifest = server.client.manifest("untrained", 1)
+    manifest = server.client.manifest("tutorial-untrained", 1)
     assert manifest["split"]["train"]["rows"] == 40
     assert manifest["split"]["test"]["rows"] == 10
     assert manifest["metrics"]["test"]["mae"] == pytest.approx(sum(TRUTH_MINUS_PREDICTION) / 10, abs=1e-4)
@@ -90,12 +91,12 @@ def test_a_diverging_training_fails_and_leaves_no_version(server: Server) -> Non
 
 
 def test_a_bundle_is_the_same_model_elsewhere(server: Server, own: Server, tmp_path: Path) -> None:
-    trained(server, line(100, name="shared"))
-    bundle = server.client.download_bundle("shared", 1, tmp_path / "shared.zip")
+    trained(server, line(100, name="tutorial-shared"))
+    bundle = server.client.download_bundle("tutorial-shared", 1, tmp_path / "shared.zip")
     own.client.upload_bundle("received", bundle)
-    here, there = server.client.manifest("shared", 1), own.client.manifest("received", 1)
+    here, there = server.client.manifest("tutorial-shared", 1), own.client.manifest("received", 1)
     assert here["digest"] == there["digest"]
-    ours = server.client.predict("shared", inputs={"x": TEST_INPUTS})["predictions"]
+    ours = server.client.predict("tutorial-shared", inputs={"x": TEST_INPUTS})["predictions"]
     assert ours == own.client.predict("received", inputs={"x": TEST_INPUTS})["predictions"]
     again = own.http.post(
         "/v1/models/received/versions", content=bundle.read_bytes(), headers={"Content-Type": "application/zip"}

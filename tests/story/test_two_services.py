@@ -10,7 +10,9 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.story.server import Server, line, until, verify
+from tests.harness.line import line
+from tests.harness.server import Server, verify
+from tests.harness.until import until
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,7 @@ def test_the_job_of_a_killed_service_goes_on_in_the_other_to_the_same_bits(pair:
 
 
 def test_a_service_that_stands_still_loses_its_jobs_and_does_no_harm_when_it_wakes(pair: tuple[Server, Server]) -> None:
-    owner, other, job_id = half_way(pair, 60_000)
+    owner, other, job_id = half_way(pair, 20_000)
     stand_still(owner)
     try:
         until(lambda: other.client.job(job_id)["attempt"] == 2)

@@ -13,12 +13,13 @@ from sqlalchemy import create_engine
 
 from service.jobs.database import open_database
 from service.jobs.job import Status
-from service.jobs.job_queue import Dispatch
+from service.jobs.job_queue import JobQueue
 from service.jobs.journal import Journal
 from service.telemetry.jobs import KEPT, JournalFigures
 from service.telemetry.metrics import Metrics
 from tests.api.conftest import LINE, ended, train
-from tests.api.live_server import LiveServer, until
+from tests.harness.server import Server
+from tests.harness.until import until
 
 GUIDE = Path(__file__).parents[2] / "docs" / "operations.md"
 
@@ -39,7 +40,7 @@ def value(http: httpx.Client, sample: str, **labels: str) -> float:
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A client of a server that nobody else asks."""
-    with LiveServer(tmp_path_factory.mktemp("measured") / "home") as server, server.client() as client:
+    with Server(tmp_path_factory.mktemp("measured") / "home") as server, server.http_client() as client:
         yield client
 
 
@@ -98,7 +99,7 @@ def test_open_event_streams_are_counted(http: httpx.Client) -> None:
 
 def test_the_journal_is_asked_once_a_second_and_may_be_away(tmp_path: Path) -> None:
     engine = open_database(f"sqlite:///{tmp_path / 'journal.sqlite'}")
-    journal, dispatch = Journal(engine), Dispatch(engine)
+    journal, queue = Journal(engine), JobQueue(engine)
     asked = []
 
     def count() -> dict[Status, int]:
@@ -107,7 +108,7 @@ def test_the_journal_is_asked_once_a_second_and_may_be_away(tmp_path: Path) -> N
 
     for _ in range(3):
         journal.submit("line", {}, {})
-    dispatch.claim("me")
+    queue.claim("me")
     figures = JournalFigures(count)
 
     def told() -> dict[tuple[str, ...], float]:
@@ -132,23 +133,23 @@ def test_the_journal_is_asked_once_a_second_and_may_be_away(tmp_path: Path) -> N
 def test_jobs_that_end_here_are_counted_once(tmp_path: Path) -> None:
     metrics = Metrics()
     engine = open_database(f"sqlite:///{tmp_path / 'journal.sqlite'}")
-    journal, dispatch = Journal(engine, moved=metrics.jobs.moved), Dispatch(engine, moved=metrics.jobs.moved)
+    journal, queue = Journal(engine, moved=metrics.jobs.moved), JobQueue(engine, moved=metrics.jobs.moved)
     first, second = (journal.submit("line", {}, {})[0] for _ in range(2))
     for _ in range(2):
         journal.cancel(second.id)
     for _ in range(2):
-        job = dispatch.claim("me")
+        job = queue.claim("me")
         assert job is not None
         assert job.id == first.id
-        dispatch.finish(job, Status.QUEUED, error={"code": "stopped", "detail": ""})
-    job = dispatch.claim("me")
+        queue.finish(job, Status.QUEUED, error={"code": "stopped", "detail": ""})
+    job = queue.claim("me")
     assert job is not None
     journal.pause(job.id)
-    dispatch.finish(job, Status.QUEUED, error={"code": "stopped", "detail": ""})
+    queue.finish(job, Status.QUEUED, error={"code": "stopped", "detail": ""})
     journal.resume(job.id)
-    job = dispatch.claim("me")
+    job = queue.claim("me")
     assert job is not None
-    dispatch.finish(job, Status.SUCCEEDED, result={})
+    queue.finish(job, Status.SUCCEEDED, result={})
     engine.dispose()
     text = generate_latest(metrics.registry).decode()
     for line in (

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from service.telemetry.exposition import families, text
-from service.telemetry.totals import Family, only_summed, total
+from service.telemetry.totals import MetricFamily, only_summed, total
 
 
 def counted(*seconds: float, waiting: int = 0) -> CollectorRegistry:
@@ -61,7 +61,7 @@ def test_what_a_process_has_counted_stays_when_it_ends() -> None:
 @given(st.lists(st.lists(st.floats(0, 10), max_size=5), max_size=4))
 def test_the_order_of_dying_makes_no_difference(lives: list[list[float]]) -> None:
     told = {str(number): only_summed(families(counted(*seconds))) for number, seconds in enumerate(lives)}
-    gone: list[Family] = []
+    gone: list[MetricFamily] = []
     for name, each in told.items():
         gone = total({name: each}, gone)
     together = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in values(text(total(told)))}

@@ -13,17 +13,18 @@ import pytest
 import torch
 
 from model_store import Store
-from service.jobs import trainer_server
+from model_store.durable_files import sync
 from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptLeft
-from service.jobs.json_channel import Lines
-from service.use_cases.checkpoints import BETWEEN_LOOKS, Checkpoints
+from service.jobs.executors.local import trainer_server
+from service.jobs.executors.local.json_channel import JsonChannel
+from service.use_cases.checkpoints import BETWEEN_LOOKS, AttemptCheckpoints
 from service.use_cases.train import HISTORY, train
-from service.workflow import checkpoint
-from service.workflow.resolve import resolve
+from service.workflow.checkpoint_folder import CheckpointFolder
 from service.workflow.spec import parse
 from service.workflow.state import State
-from tests.workflow.learning import spec
+from tests.model_store.content import content
+from tests.workflow.learning import resolved_from, spec
 
 MLP = {"kind": "mlp", "hidden": [16], "dropout": 0.2}
 
@@ -32,7 +33,7 @@ class Runner:
     """The other end of an attempt's socket: notes what it is told, and lets everything be published."""
 
     def __init__(self, stream: socket.socket) -> None:
-        self.lines = Lines(stream)
+        self.lines = JsonChannel(stream)
         self.heard: list[dict[str, Any]] = []
         self._thread = threading.Thread(target=self._listen)
         self._thread.start()
@@ -72,24 +73,24 @@ def state() -> State:
     return {"epoch": 1}
 
 
-def told(runner: Lines) -> list[Any]:
+def told(runner: JsonChannel) -> list[Any]:
     """The numbers of the saves that the runner has heard of."""
-    return [each["saved"] for each in runner.arrived() if "saved" in each]
+    return [each["saved"] for each in (runner.receive_now() or []) if "saved" in each]
 
 
 def test_it_saves_by_the_clock_and_less_often_when_a_save_takes_long(
     ends: tuple[socket.socket, socket.socket], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock, runner, took = Clock(), Lines(ends[0]), 0.1
-    attempt = Attempt(Lines(ends[1]), {"checkpoints": str(tmp_path / "c"), "checkpoint_seconds": 10.0})
-    checkpoints = Checkpoints(attempt, clock=clock)
-    save = checkpoint.Checkpoints.save
+    clock, runner, took = Clock(), JsonChannel(ends[0]), 0.1
+    attempt = Attempt(JsonChannel(ends[1]), {"checkpoints": str(tmp_path / "c"), "checkpoint_seconds": 10.0})
+    checkpoints = AttemptCheckpoints(attempt, clock=clock)
+    save = CheckpointFolder.save
 
-    def slow(folder: checkpoint.Checkpoints, tree: State) -> None:
+    def slow(folder: CheckpointFolder, tree: State) -> None:
         save(folder, tree)
         clock.now += took
 
-    monkeypatch.setattr(checkpoint.Checkpoints, "save", slow)
+    monkeypatch.setattr(CheckpointFolder, "save", slow)
     for seconds, saves in ((9.9, 0), (0.2, 1), (9.8, 0), (0.3, 1)):
         clock.now += seconds
         checkpoints.after_step(state)
@@ -108,8 +109,8 @@ def test_between_its_looks_a_step_costs_a_look_at_the_clock_and_no_more(
     ends: tuple[socket.socket, socket.socket], tmp_path: Path
 ) -> None:
     clock = Clock()
-    attempt = Attempt(Lines(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 0.0})
-    checkpoints = Checkpoints(attempt, clock=clock)
+    attempt = Attempt(JsonChannel(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 0.0})
+    checkpoints = AttemptCheckpoints(attempt, clock=clock)
     ends[0].sendall(b'{"leave": true}\n')
     clock.now += BETWEEN_LOOKS * 0.9
     checkpoints.after_step(lambda: pytest.fail("nothing is to be saved yet"))
@@ -121,8 +122,8 @@ def test_between_its_looks_a_step_costs_a_look_at_the_clock_and_no_more(
 
 def test_without_a_service_it_saves_and_leaves(ends: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:
     clock = Clock()
-    attempt = Attempt(Lines(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 1000.0})
-    checkpoints = Checkpoints(attempt, clock=clock)
+    attempt = Attempt(JsonChannel(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 1000.0})
+    checkpoints = AttemptCheckpoints(attempt, clock=clock)
     assert not attempt.asked_to_leave()
     ends[0].close()
     clock.now += 1
@@ -135,7 +136,7 @@ def job(home: Path, number: int, **more: Any) -> dict[str, Any]:
     """A job as the runner hands it over."""
     value = spec("price", model=MLP, training={"epochs": 3000, "batch_size": 28})
     parsed = parse(value)
-    resolved = resolve(parsed, parsed.data.schema_of_table())  # type: ignore[union-attr] # no stored data set here
+    resolved = resolved_from(parsed)
     Store.open(home / "store")
     folder = home / f"attempt{number}"
     folder.mkdir(exist_ok=True)
@@ -186,7 +187,7 @@ def test_an_attempt_that_left_and_one_that_went_on_publish_what_one_alone_does(t
     attempt_at(whole, tmp_path / "job.json")
     ours, theirs = (Store.open(tmp_path / name / "store").models for name in ("parted", "whole"))
     for file in ("state_dict.safetensors", HISTORY, "points.json"):
-        assert ours.path(ours.get("m", 1), file).read_bytes() == theirs.path(theirs.get("m", 1), file).read_bytes()
+        assert content(ours, ours.get("m", 1), file) == content(theirs, theirs.get("m", 1), file)
     seen = [epoch for each in first.all("series") + second.all("series") for epoch in each["epoch"]]
     assert set(seen) == set(range(1, 401))
 
@@ -196,11 +197,11 @@ def test_the_threads_are_those_it_began_with(ends: tuple[socket.socket, socket.s
     clock = Clock()
     try:
         torch.set_num_threads(2)
-        checkpoints = Checkpoints(Attempt(Lines(ends[1]), described), clock=clock)
+        checkpoints = AttemptCheckpoints(Attempt(JsonChannel(ends[1]), described), clock=clock)
         clock.now += 1
         checkpoints.after_step(state)
         torch.set_num_threads(1)
-        resumed = Checkpoints(Attempt(Lines(ends[1]), described), clock=clock)
+        resumed = AttemptCheckpoints(Attempt(JsonChannel(ends[1]), described), clock=clock)
         assert resumed.resume() == state()
         assert torch.get_num_threads() == 2
         resumed.forget()
@@ -215,22 +216,22 @@ def test_a_checkpoint_that_does_not_fit_is_told_and_passed_over(tmp_path: Path, 
     described["spec"]["training"]["epochs"] = 3
     saved = {"format": 1, "torch": str(torch.__version__), "threads": 1, "seconds": 1.0, "training": {"epoch": 2}}
     history = {"epochs": 2, "stride": 1, "kept": {"epoch": torch.tensor([1.0, 2.0])}, "last": {}}
-    checkpoint.Checkpoints(tmp_path / "checkpoints").save({**saved, "history": history, what: {}})
+    CheckpointFolder(tmp_path / "checkpoints", sync).save({**saved, "history": history, what: {}})
     status, runner = attempt_at(described, tmp_path / "job.json")
     assert status == 0
     assert "starts anew" in runner.all("message")[-1]
     assert runner.all("series")[0]["epoch"][0] == 1
     assert runner.all("result")
     models = Store.open(tmp_path / "store").models
-    assert orjson.loads(models.path(models.get("m", 1), HISTORY).read_bytes())["epoch"] == [1, 2, 3]
+    assert orjson.loads(content(models, models.get("m", 1), HISTORY))["epoch"] == [1, 2, 3]
 
 
 def test_damaged_checkpoints_are_told(ends: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:
-    checkpoint.Checkpoints(tmp_path).save(state())
+    CheckpointFolder(tmp_path, sync).save(state())
     next(tmp_path.iterdir()).write_bytes(b"")
-    attempt = Attempt(Lines(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 1.0})
-    assert Checkpoints(attempt).resume() is None
-    assert Lines(ends[0]).one() == {"message": "damaged checkpoints passed over: 1"}
+    attempt = Attempt(JsonChannel(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 1.0})
+    assert AttemptCheckpoints(attempt).resume() is None
+    assert JsonChannel(ends[0]).receive_one() == {"message": "damaged checkpoints passed over: 1"}
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES])
@@ -241,7 +242,7 @@ def test_a_checkpoint_that_cannot_be_saved_costs_nothing_but_itself(
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
-        patch.setattr("service.workflow.checkpoint.write", broken)
+        patch.setattr("service.workflow.checkpoint_folder.write", broken)
         described = job(tmp_path, 1)
         described["spec"]["training"]["epochs"] = 30
         status, runner = attempt_at(described, tmp_path / "job.json")
@@ -254,9 +255,9 @@ def test_a_checkpoint_that_cannot_be_saved_costs_nothing_but_itself(
 def test_one_that_was_fenced_before_saves_soon_and_then_as_usual(
     ends: tuple[socket.socket, socket.socket], tmp_path: Path
 ) -> None:
-    clock, runner = Clock(), Lines(ends[0])
+    clock, runner = Clock(), JsonChannel(ends[0])
     described = {"checkpoints": str(tmp_path / "c"), "checkpoint_seconds": 10.0, "saves_soon": True}
-    checkpoints = Checkpoints(Attempt(Lines(ends[1]), described), clock=clock)
+    checkpoints = AttemptCheckpoints(Attempt(JsonChannel(ends[1]), described), clock=clock)
     began, saved_at = clock.now, []
     while clock.now < began + 40:
         clock.now += 0.125

@@ -13,7 +13,7 @@ import pytest
 
 import service
 from service import liveness
-from service.use_cases.child_process import Ended, SaidTooMuch, StoodStill, run
+from service.use_cases.child_process import ChildHung, Completed, OutputTooLarge, run
 from service.use_cases.draw_plot import DrawingFailed, _render
 from service.use_cases.upload_dataset import Surveys
 from service.workflow.data.reading import ReadingOptions
@@ -46,8 +46,8 @@ def _command(process: psutil.Process) -> list[str]:
     return command
 
 
-def _odd(what: str, said: bytes = b"", most_seconds: float = 60) -> Any:
-    return run(ODD, what, said=said, environment={}, most_seconds=most_seconds, most_bytes=100_000)
+def _odd(what: str, stdin: bytes = b"", most_seconds: float = 60) -> Any:
+    return run(ODD, what, stdin=stdin, environment={}, most_seconds=most_seconds, most_bytes=100_000)
 
 
 async def _stop_the_child() -> None:
@@ -63,11 +63,11 @@ def test_one_that_stands_still_is_killed(tmp_path: Path) -> None:
     async def both(work: Any) -> None:
         await asyncio.gather(work, _stop_the_child())
 
-    with pytest.raises(StoodStill):
+    with pytest.raises(ChildHung):
         asyncio.run(both(Surveys().survey(file, "text/csv", ReadingOptions(), 1000)))
     with pytest.raises(DrawingFailed):
         asyncio.run(both(_render(b"{}", tmp_path)))
-    with pytest.raises(StoodStill):
+    with pytest.raises(ChildHung):
         asyncio.run(both(_odd("waits")))
 
 
@@ -78,15 +78,15 @@ def test_it_imports_what_its_parent_does_and_nothing_from_the_current_folder(
         (tmp_path / name).write_text("raise SystemExit(1)")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["", *sys.path])  # the current folder, as an interactive Python has it
-    assert asyncio.run(_odd("imports")) == Ended(0, f"{service.__file__} {random.__file__}".encode(), b"")
+    assert asyncio.run(_odd("imports")) == Completed(0, f"{service.__file__} {random.__file__}".encode(), b"")
 
 
 def test_one_that_is_busy_in_native_code_is_not() -> None:
-    assert asyncio.run(_odd("busy", said=b"words")) == Ended(0, b"words", b"")
+    assert asyncio.run(_odd("busy", stdin=b"words")) == Completed(0, b"words", b"")
 
 
 def test_what_it_writes_is_bounded() -> None:
-    with pytest.raises(SaidTooMuch):
+    with pytest.raises(OutputTooLarge):
         asyncio.run(asyncio.wait_for(_odd("writes"), 60))
 
 

@@ -1,14 +1,19 @@
 """A training without a service: a spec in, what was learned out, and the losses of every epoch."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from service.workflow.learn import Learned, learn
+from service.workflow.data.data_kind import StoredDataset
+from service.workflow.data.schema import Schema
+from service.workflow.data.table import RequestedColumn
+from service.workflow.learn import TrainingResult, learn
 from service.workflow.resolve import Resolved, resolve
-from service.workflow.spec import parse
+from service.workflow.spec import TrainingSpec, parse, parse_resolved
 from service.workflow.split import columns
 from service.workflow.state import State
 from service.workflow.training_loop import AfterStep
@@ -27,7 +32,7 @@ class Lesson:
     """A training and how it went."""
 
     resolved: Resolved
-    learned: Learned
+    learned: TrainingResult
     losses: list[dict[str, float]]
 
 
@@ -63,16 +68,27 @@ def spec(target: str | list[str], **parts: Any) -> dict[str, Any]:
     return {"model_name": "m", "data": data, "model": {"kind": "mlp", "hidden": [16]}, "training": training} | parts
 
 
+def no_dataset(name: str, version: int | None) -> StoredDataset:
+    """Finds no stored data set."""
+    raise LookupError(name)
+
+
+def resolved_from(spec: TrainingSpec) -> Resolved:
+    """The spec resolved with the schema of its own data."""
+    return resolve(spec, spec.data.survey(no_dataset)[1])
+
+
 def train(value: dict[str, Any], after_step: AfterStep | None = None, saved: State | None = None) -> Lesson:
     """Trains as the trainer's process does."""
     torch.set_num_threads(1)
-    parsed = parse(value)
-    schema = parsed.data.schema_of_table()  # type: ignore[union-attr] # no stored data set here
-    resolved = resolve(parsed, schema)
-    again = parse(resolved.spec.to_json())  # a trainer gets the spec as JSON
-    wanted = columns(resolved.spec.split, schema) | resolved.signature.wanted()  # type: ignore[arg-type] # resolved
+    resolved = resolved_from(parse(value))
+    again = parse_resolved(resolved.spec.to_json())  # a trainer gets the spec as JSON
     losses: list[dict[str, float]] = []
-    table = again.data.load(wanted)  # type: ignore[union-attr] # no stored data set here
+
+    def wanted(schema: Schema) -> Mapping[str, RequestedColumn]:
+        return columns(again.split, schema) | resolved.signature.wanted()
+
+    table = again.data.load(wanted, no_dataset, Path()).table
     learned = learn(
         again,
         resolved.signature,

@@ -12,6 +12,7 @@ from service.workflow.errors import InvalidSpec
 from service.workflow.resolve import resolve
 from service.workflow.spec import parse
 from service.workflow.spec_base import LONGEST_NAME, MOST_ENTRIES, MOST_FAULTS, MOST_SEARCHES, nearest
+from tests.workflow.learning import no_dataset, resolved_from
 
 pytestmark = pytest.mark.usefixtures("own_garbage")
 
@@ -98,7 +99,7 @@ def test_a_wide_table_in_a_spec_costs_by_its_values(records: int) -> None:
     wide = [{f"x{i}": i * at + 0.5 for i in range(5_000)} for at in range(records)]
     began = time.process_time()
     parsed = parse(data(records=wide, target="x1"))
-    schema = parsed.data.schema_of_table()  # type: ignore[union-attr]
+    _, schema = parsed.data.survey(no_dataset)
     assert time.process_time() - began < 3 * MOST_CPU  # half a second alone, twice that beside busy processes
     assert schema.columns[2].statistics == pytest.approx(spread_of([row["x2"] for row in wide]))
     assert parsed.to_json()["data"]["records"] == wide
@@ -111,7 +112,7 @@ def test_a_wide_table_is_planned_in_a_time_that_grows_with_its_width(targets: in
     features = {f"x{i}": {"type": "number"} for i in range(targets, MOST_ENTRIES)}
     parsed = parse(data(target=chosen, features=features, task="regression"))
     small = parse(data())
-    resolve(small, small.data.schema_of_table())  # type: ignore[union-attr] # torch takes a second to load for its first
+    resolved_from(small)  # torch takes a second to load for its first
     schema = Schema(rows=1000, columns=columns)
     began = time.process_time()
     assert len(resolve(parsed, schema).signature.outputs) == targets

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from service.workflow import checkpoint
-from service.workflow.checkpoint import NAME, Checkpoints, Found
+from model_store.durable_files import sync
+from service.workflow import checkpoint_folder
+from service.workflow.checkpoint_folder import NAME, CheckpointFolder, FoundCheckpoint
 from service.workflow.tensor_file import write
 
 
@@ -18,7 +19,7 @@ def state(number: int) -> dict[str, Any]:
     return {"number": number, "weights": {"w": torch.full((3,), float(number))}}
 
 
-def number(found: Found) -> int | None:
+def number(found: FoundCheckpoint) -> int | None:
     return None if found.state is None else found.state["number"]
 
 
@@ -28,18 +29,18 @@ def newest(folder: Path) -> Path:
 
 def test_the_newest_is_found_and_the_two_newest_are_kept(tmp_path: Path) -> None:
     folder = tmp_path / "not" / "yet" / "there"
-    assert Checkpoints(folder).load() == Found(None, 0)
+    assert CheckpointFolder(folder, sync).load() == FoundCheckpoint(None, 0)
     assert not (tmp_path / "not").exists()
     for each in range(1, 6):
-        Checkpoints(folder).save(state(each))
-        assert number(Checkpoints(folder).load()) == each
+        CheckpointFolder(folder, sync).save(state(each))
+        assert number(CheckpointFolder(folder, sync).load()) == each
         names = [NAME.fullmatch(path.name) for path in folder.iterdir()]
         assert sorted(int(name["number"]) for name in names if name) == list(range(max(1, each - 1), each + 1))
         assert all(names)
 
 
 def test_one_cut_short_at_any_length_is_passed_over(tmp_path: Path) -> None:
-    folder = Checkpoints(tmp_path)
+    folder = CheckpointFolder(tmp_path, sync)
     folder.save(state(1))
     folder.save(state(2))
     path = newest(tmp_path)
@@ -54,7 +55,7 @@ def test_one_cut_short_at_any_length_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_one_with_a_flipped_bit_anywhere_is_passed_over(tmp_path: Path) -> None:
-    folder = Checkpoints(tmp_path)
+    folder = CheckpointFolder(tmp_path, sync)
     folder.save(state(1))
     folder.save(state(2))
     path = newest(tmp_path)
@@ -68,7 +69,7 @@ def test_one_with_a_flipped_bit_anywhere_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_a_damaged_one_does_not_count_among_those_kept(tmp_path: Path) -> None:
-    folder = Checkpoints(tmp_path)
+    folder = CheckpointFolder(tmp_path, sync)
     for each in (1, 2):
         folder.save(state(each))
     newest(tmp_path).write_bytes(b"")
@@ -79,17 +80,17 @@ def test_a_damaged_one_does_not_count_among_those_kept(tmp_path: Path) -> None:
 
 
 def test_with_all_damaged_there_is_none(tmp_path: Path) -> None:
-    folder = Checkpoints(tmp_path)
+    folder = CheckpointFolder(tmp_path, sync)
     for each in (1, 2):
         folder.save(state(each))
     for path in tmp_path.iterdir():
         path.write_bytes(b"x" * 1000)
-    assert folder.load() == Found(None, 2)
+    assert folder.load() == FoundCheckpoint(None, 2)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_one_that_cannot_be_read_now_is_kept(tmp_path: Path) -> None:
-    folder = Checkpoints(tmp_path)
+    folder = CheckpointFolder(tmp_path, sync)
     for each in (1, 2):
         folder.save(state(each))
     older, path = sorted(tmp_path.iterdir())
@@ -107,18 +108,18 @@ def test_one_that_cannot_be_read_now_is_kept(tmp_path: Path) -> None:
 
 
 def test_one_that_another_software_wrote_is_passed_over(tmp_path: Path) -> None:
-    folder = Checkpoints(tmp_path)
+    folder = CheckpointFolder(tmp_path, sync)
     folder.save(state(1))
     for metadata in ({"state": '{"set": []}'}, {"state": "{"}, {}, {"state": '{"tensor": "1", "strides": [1]}'}):
         write({"0": torch.zeros(1)}, tmp_path / "new", metadata)
-        digest = checkpoint._digest(tmp_path / "new")
+        digest = checkpoint_folder._digest(tmp_path / "new")
         (tmp_path / "new").rename(tmp_path / f"00000002-{digest}.safetensors")
         found = folder.load()
         assert (number(found), found.damaged) == (1, 1)
 
 
 def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
-    folder = Checkpoints(tmp_path)
+    folder = CheckpointFolder(tmp_path, sync)
     folder.save(state(1))
     (tmp_path / "abc.tmp").write_bytes(b"half")
     (tmp_path / ".tmpXyz").write_bytes(b"half")
@@ -138,7 +139,7 @@ def files_of_at_most(count: int) -> Iterator[None]:
 
 
 def test_without_space_the_one_before_stays_and_nothing_lies_about(tmp_path: Path) -> None:
-    folder = Checkpoints(tmp_path)
+    folder = CheckpointFolder(tmp_path, sync)
     folder.save(state(1))
     with files_of_at_most(10_000), pytest.raises(OSError, match="File too large"):
         folder.save({"number": 2, "weights": torch.zeros(100_000)})
@@ -150,7 +151,7 @@ def test_without_space_the_one_before_stays_and_nothing_lies_about(tmp_path: Pat
 def test_a_failed_write_is_an_error_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
-    folder = Checkpoints(tmp_path)
+    folder = CheckpointFolder(tmp_path, sync)
     folder.save(state(1))
 
     def fail(*_: Any) -> None:

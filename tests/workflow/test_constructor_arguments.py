@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 
 from service.workflow import losses, optimizers, schedulers
 from service.workflow.errors import InvalidData, InvalidSpec, TrainingDiverged
-from service.workflow.model import draft_network
+from service.workflow.model import meta_network
 from service.workflow.models import KINDS
-from service.workflow.resolve import resolve
-from service.workflow.spec import parse
-from service.workflow.torch_registry import Family
+from service.workflow.spec import parse, parse_resolved
+from service.workflow.torch_registry import TorchRegistry
 from tests.examples import examples
-from tests.workflow.learning import train
+from tests.workflow.learning import resolved_from, train
 
 RECORDS = [
     {"x": float(i), "z": i * i % 5, "y": 0.5 * i, "n": i, "c": i % 3, "b": bool(i % 2), "d": bool(i % 3)}
@@ -79,8 +78,8 @@ def check(part: str, value: dict[str, Any]) -> None:
     began = time.process_time()
     try:
         parsed = parse(value)
-        resolved = resolve(parsed, parsed.data.schema_of_table())  # type: ignore[union-attr] # no stored data set here
-        draft_network(resolved.spec, resolved.signature, resolved.columns)
+        resolved = resolved_from(parsed)
+        meta_network(resolved.spec, resolved.signature, resolved.inputs)
         orjson.dumps(resolved.spec.to_json())
     except InvalidSpec as refusal:
         assert all(fault.pointer.startswith(f"/{part}") for fault in refusal.faults)
@@ -96,7 +95,7 @@ def check(part: str, value: dict[str, Any]) -> None:
 
 
 @st.composite
-def members(draw: st.DrawFn, family: Family) -> dict[str, Any]:
+def members(draw: st.DrawFn, family: TorchRegistry) -> dict[str, Any]:
     """A class of a family with one or two arguments that are odd, and the needed ones as they should be."""
     name = draw(st.sampled_from(list(family.classes)))
     fields = [each for each in family.arguments(name).model_fields if each != "name"]
@@ -104,19 +103,19 @@ def members(draw: st.DrawFn, family: Family) -> dict[str, Any]:
     return {"name": name, **NEEDED.get(name, {}), **odd}
 
 
-@given(members(optimizers.FAMILY))
+@given(members(optimizers.REGISTRY))
 @settings(deadline=None, max_examples=examples(100))
 def test_any_arguments_make_an_optimizer_or_a_fault(member: dict[str, Any]) -> None:
     check("optimizer", spec("optimizer", member))
 
 
-@given(members(schedulers.FAMILY), st.sampled_from(["SGD", "AdamW", "LBFGS", "Muon", "Adagrad"]))
+@given(members(schedulers.REGISTRY), st.sampled_from(["SGD", "AdamW", "LBFGS", "Muon", "Adagrad"]))
 @settings(deadline=None, max_examples=examples(100))
 def test_any_arguments_make_a_scheduler_or_a_fault(member: dict[str, Any], optimizer: str) -> None:
     check("scheduler", spec("scheduler", member) | {"optimizer": {"name": optimizer}})
 
 
-@given(members(losses.FAMILY), st.data())
+@given(members(losses.REGISTRY), st.data())
 @settings(deadline=None, max_examples=examples(100))
 def test_any_arguments_make_a_loss_or_a_fault(member: dict[str, Any], data: st.DataObject) -> None:
     tasks = sorted(losses.ROLES[member["name"]].tasks)
@@ -165,13 +164,16 @@ def test_a_scheduler_that_the_optimizer_cannot_follow_is_a_fault() -> None:
     value = spec("scheduler", {"name": "CyclicLR", **NEEDED["CyclicLR"]}) | {"optimizer": {"name": "Adagrad"}}
     parsed = parse(value)
     with pytest.raises(InvalidSpec, match="cannot steer Adagrad: optimizer must support momentum") as refusal:
-        resolve(parsed, parsed.data.schema_of_table())  # type: ignore[union-attr] # no stored data set here
+        resolved_from(parsed)
     assert refusal.value.faults[0].pointer == "/scheduler"
 
 
 def test_what_was_kept_is_read_without_asking_torch_again() -> None:
-    value = spec("scheduler", {"name": "ConstantLR", "factor": 0.0})
-    assert parse(value, kept=True).to_json()["scheduler"]["factor"] == 0
+    value = resolved_from(parse(spec("scheduler", {"name": "ConstantLR", "factor": 0.5}))).spec.to_json()
+    value["scheduler"]["factor"] = 0.0
+    assert parse_resolved(value).to_json() == value
+    with pytest.raises(InvalidSpec):
+        parse_resolved(value, try_torch=True)
 
 
 DEEP = {"kind": "mlp", "hidden": [3, 3], "activation": "ELU"}

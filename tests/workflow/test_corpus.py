@@ -13,7 +13,7 @@ import pytest
 from service.workflow.data.read import read
 from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.survey import Survey, survey
-from service.workflow.data.table import Texts, Wanted
+from service.workflow.data.table import RequestedColumn, Texts
 from service.workflow.errors import InvalidData
 from tests.workflow.corpus import (
     booleans,
@@ -80,7 +80,7 @@ def test_a_file_is_read_as_its_owner_would_read_it(case: Case, tmp_path: Path) -
         elif expected.type is None:
             assert column.missing == found.schema.rows
     wanted = {
-        each.name: Wanted(each.type, exact=True)
+        each.name: RequestedColumn(each.type, exact=True)
         for each in case.columns
         if each.type is not None and each.type != "unsupported"
     }
@@ -95,7 +95,7 @@ def test_labels_are_what_the_file_says(case: Case, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(case.file)
     found = survey(path, case.media_type, ReadingOptions.model_validate(case.options))
-    labelled = {each.name: Wanted("category") for each in case.columns if each.labels is not None}
+    labelled = {each.name: RequestedColumn("category") for each in case.columns if each.labels is not None}
     made = read(path, found.media_type, found.schema, labelled, scratch=tmp_path)
     for expected in case.columns:
         if expected.labels is not None:

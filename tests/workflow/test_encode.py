@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.workflow import preprocessing
-from service.workflow.data.table import Table, Wanted
+from service.workflow.data.table import RequestedColumn, Table
+from service.workflow.data.types.category import MOST_CATEGORIES
 from service.workflow.data.values import column
-from service.workflow.encode import MOST_CATEGORIES, fit_categories, raw_features, slots, unknown_categories
+from service.workflow.encode import fit_inputs, raw_features, raw_width, unknown_categories
 from service.workflow.signature import Input
 
 INPUTS = [
@@ -31,12 +32,14 @@ RECORDS = st.lists(
 
 
 def table(records: list[dict[str, Any]]) -> Table:
-    return Table({each.name: column([record[each.name] for record in records], Wanted(each.type)) for each in INPUTS})
+    return Table(
+        {each.name: column([record[each.name] for record in records], RequestedColumn(each.type)) for each in INPUTS}
+    )
 
 
 def encoded(records: list[dict[str, Any]], train: int, normalize: bool) -> tuple[Any, torch.Tensor, list[Input]]:
     whole = table(records)
-    inputs = fit_categories(INPUTS, whole, torch.arange(train))
+    inputs = fit_inputs(INPUTS, whole, torch.arange(train))
     raw = raw_features(inputs, whole.columns)
     fitted = preprocessing.fit(preprocessing.layout(inputs), raw[:train], normalize)
     assert fitted is not None
@@ -80,8 +83,8 @@ def test_the_rarest_of_too_many_categories_are_unknown() -> None:
     words = [f"w{i:04d}" for i in range(MOST_CATEGORIES + 50)]
     values = [*words, *words[50:]]
     only = [Input(name="c", type="category")]
-    whole = Table({"c": column(values, Wanted("category"))})
-    fitted = fit_categories(only, whole, torch.arange(len(values)))
+    whole = Table({"c": column(values, RequestedColumn("category"))})
+    fitted = fit_inputs(only, whole, torch.arange(len(values)))
     assert fitted[0].categories == sorted(words[50:])
 
 
@@ -98,7 +101,7 @@ def test_missing_numbers_are_filled_with_the_mean_and_told() -> None:
 def test_a_time_is_told_apart_to_the_second() -> None:
     only = [Input(name="t", type="datetime")]
     times = ["2024-06-01T12:00:00", "2024-06-01T12:00:10", "2024-06-01T12:00:00+02:00", "2024-06-01"]
-    raw = raw_features(only, {"t": column(times, Wanted("datetime"))})
-    assert raw.shape == (4, slots(only))
+    raw = raw_features(only, {"t": column(times, RequestedColumn("datetime"))})
+    assert raw.shape == (4, raw_width(only))
     assert len({tuple(row) for row in raw.tolist()}) == 4
     assert np.isfinite(raw.numpy()).all()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from service.workflow.data.infer import evidence_for
 from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.types.evidence import FEW, Evidence
-from service.workflow.data.types.kinds import KINDS
+from service.workflow.data.types.registry import COLUMN_TYPES
 from tests.examples import examples
 
 KINDS_OF_TEXTS: list[str | None] = [
@@ -35,7 +35,7 @@ def seen(evidence: Evidence) -> dict[str, Any]:
         "large",
     )
     found = {name: getattr(evidence, name) for name in counts}
-    fits = {name: kind.fits(evidence) for name, kind in KINDS.items()}
+    fits = {name: kind.fits(evidence) for name, kind in COLUMN_TYPES.items()}
     return found | fits | {"date": evidence.date_format, "first": evidence.first_text}
 
 

@@ -12,8 +12,8 @@ from service.workflow.errors import InvalidSpec
 from service.workflow.models import layers
 from service.workflow.spec import parse
 from service.workflow.tasks import Task
-from service.workflow.torch_words import in_one_line
-from tests.workflow.learning import spec, train
+from service.workflow.torch_errors import torch_message
+from tests.workflow.learning import resolved_from, spec, train
 
 TARGETS = {Task.REGRESSION: "price", Task.BINARY: "dear", Task.MULTICLASS: "kind", Task.MULTILABEL: ["large", "old"]}
 ITS_OWN_RATE = {"Adadelta", "Adafactor", "LBFGS"}
@@ -72,9 +72,9 @@ def test_a_scheduler_changes_what_is_learned() -> None:
 @pytest.mark.parametrize(
     ("ours", "theirs", "base"),
     [
-        (optimizers.FAMILY, torch.optim, torch.optim.Optimizer),
-        (losses.FAMILY, nn, nn.modules.loss._Loss),
-        (schedulers.FAMILY, lr_scheduler, lr_scheduler.LRScheduler),
+        (optimizers.REGISTRY, torch.optim, torch.optim.Optimizer),
+        (losses.REGISTRY, nn, nn.modules.loss._Loss),
+        (schedulers.REGISTRY, lr_scheduler, lr_scheduler.LRScheduler),
     ],
 )
 def test_no_class_of_torch_is_forgotten(ours: Any, theirs: Any, base: type) -> None:
@@ -186,13 +186,12 @@ def test_a_stack_of_layers_is_told_its_sizes() -> None:
     ],
 )
 def test_layers_that_do_not_meet_are_named(stack: list[Any], pointer: int | str, says: str) -> None:
-    from service.workflow.model import draft_network
-    from service.workflow.resolve import resolve
+    from service.workflow.model import meta_network
 
     with pytest.raises(InvalidSpec) as refusal:
         parsed = parse(spec("price", model={"kind": "layers", "layers": stack}))
-        resolved = resolve(parsed, parsed.data.schema_of_table())  # type: ignore[union-attr] # no stored data set here
-        draft_network(resolved.spec, resolved.signature, resolved.columns)
+        resolved = resolved_from(parsed)
+        meta_network(resolved.spec, resolved.signature, resolved.inputs)
     fault = refusal.value.faults[0]
     assert fault.pointer.startswith(f"/model/layers{'' if pointer == '' else f'/{pointer}'}")
     assert says in f"{fault.pointer} {fault.message}"
@@ -200,7 +199,7 @@ def test_layers_that_do_not_meet_are_named(stack: list[Any], pointer: int | str,
 
 def test_every_layer_in_the_table_is_told_from_torchs_signature() -> None:
     for name in layers.NAMES:
-        arguments = layers.FAMILY.arguments(name).model_fields
+        arguments = layers.REGISTRY.arguments(name).model_fields
         assert "device" not in arguments
         assert "inplace" not in arguments
 
@@ -216,4 +215,4 @@ def test_every_layer_in_the_table_is_told_from_torchs_signature() -> None:
     ],
 )
 def test_torch_is_quoted_about_the_arguments_only(said: str, told: str) -> None:
-    assert in_one_line(RuntimeError(said)) == told
+    assert torch_message(RuntimeError(said)) == told

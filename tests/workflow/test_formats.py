@@ -17,11 +17,12 @@ from service.workflow.data.read import read
 from service.workflow.data.rows import RowsData
 from service.workflow.data.schema import Schema
 from service.workflow.data.survey import survey
-from service.workflow.data.table import Table, Texts, Wanted
+from service.workflow.data.table import RequestedColumn, Table, Texts
 from service.workflow.errors import InvalidData, InvalidSpec
 from service.workflow.resolve import resolve
 from service.workflow.spec import parse
 from tests.examples import examples
+from tests.workflow.learning import no_dataset
 
 RECORDS: list[dict[str, Any]] = [
     {"n": 1.5, "i": 3, "c": "red", "b": True, "t": "2024-01-01T10:00:00"},
@@ -30,11 +31,11 @@ RECORDS: list[dict[str, Any]] = [
     {"n": 1e30, "i": -6, "c": 'a "quoted"\nword', "b": True, "t": "1999-12-31T23:59:59"},
 ]
 WANTED = {
-    "n": Wanted("number"),
-    "i": Wanted("number", exact=True),
-    "c": Wanted("category"),
-    "b": Wanted("boolean"),
-    "t": Wanted("datetime"),
+    "n": RequestedColumn("number"),
+    "i": RequestedColumn("number", exact=True),
+    "c": RequestedColumn("category"),
+    "b": RequestedColumn("boolean"),
+    "t": RequestedColumn("datetime"),
 }
 AS_BEFORE = Schema(rows=0, columns=[])  # of a data set that was uploaded before there were readings
 NDJSON = "application/x-ndjson"
@@ -79,7 +80,7 @@ def test_every_format_gives_the_table_that_rows_give(tmp_path: Path, media_type:
     assert len(found.head) == 4
     assert [column.missing for column in schema.columns] == [1, 0, 1, 1, 1]
     assert schema.columns[1].values == [-6, 3, 4, 5]
-    from_rows = RowsData(records=RECORDS, target="i").load(WANTED)
+    from_rows = RowsData(records=RECORDS, target="i").load(lambda _: WANTED, no_dataset, tmp_path).table
     assert values(read(path, media_type, schema, WANTED, tmp_path)) == values(from_rows)
 
 
@@ -100,7 +101,7 @@ def test_csv_round_trip(tmp_path_factory: pytest.TempPathFactory, records: list[
     path = tmp_path_factory.mktemp("csv") / "data"
     pl.DataFrame(records, schema={"x": pl.Float32, "w": pl.String}).write_csv(path)
     schema = AS_BEFORE.model_copy(update={"rows": len(records)})
-    wanted = {"x": Wanted("number"), "w": Wanted("category")}
+    wanted = {"x": RequestedColumn("number"), "w": RequestedColumn("category")}
     made = values(read(path, "text/csv", schema, wanted, path.parent))
     assert made["x"] == [each["x"] if each["x"] is None else np.float32(each["x"]) for each in records]
     assert made["w"] == [each["w"] for each in records]
@@ -134,7 +135,13 @@ def test_csv_is_read_whatever_its_separator_and_encoding(
     assert found.schema.names == ["number", "w"]
     assert [each.type for each in found.schema.columns] == ["number", "category"]
     made = values(
-        read(path, "text/csv", found.schema, {"number": Wanted("number"), "w": Wanted("category")}, path.parent)
+        read(
+            path,
+            "text/csv",
+            found.schema,
+            {"number": RequestedColumn("number"), "w": RequestedColumn("category")},
+            path.parent,
+        )
     )
     assert made["number"][:-2] == [x if x is None else np.float32(x) for x, _ in kept]
     assert made["w"][:-2] == [word for _, word in kept]
@@ -188,13 +195,18 @@ def test_a_cell_that_is_not_of_the_wanted_type_is_named(tmp_path: Path) -> None:
     schema = survey(path, "text/csv").schema
     for kind in ("number", "boolean", "datetime"):
         with pytest.raises(InvalidData, match="'b', row 1: 'x'"):
-            read(path, "text/csv", schema, {"b": Wanted(kind)}, tmp_path)
+            read(path, "text/csv", schema, {"b": RequestedColumn(kind)}, tmp_path)
 
 
 def test_data_sets_of_before_are_read_as_before(tmp_path: Path) -> None:
     path = tmp_path / "data"
     path.write_text('n,c,b,t\n1.5, NA ,true,13.01.2020\n,"",false,\n')
-    wanted = {"n": Wanted("number"), "c": Wanted("category"), "b": Wanted("boolean"), "t": Wanted("datetime")}
+    wanted = {
+        "n": RequestedColumn("number"),
+        "c": RequestedColumn("category"),
+        "b": RequestedColumn("boolean"),
+        "t": RequestedColumn("datetime"),
+    }
     kinds = zip("ncbt", ("number", "category", "boolean", "datetime"), strict=True)
     schema = Schema.model_validate({"rows": 2, "columns": [{"name": name, "type": kind} for name, kind in kinds]})
     made = values(read(path, "text/csv", schema, wanted, tmp_path))
@@ -208,7 +220,7 @@ def test_large_integers_and_means_are_exact(tmp_path: Path) -> None:
     found = schema.columns[0].statistics
     assert found["mean"] == pytest.approx(2**40 + 499.5, rel=1e-15)
     assert found["std"] == pytest.approx(np.std(np.arange(1000)), rel=1e-9)
-    table = read(path, "text/csv", schema, {"y": Wanted("number", exact=True)}, tmp_path)
+    table = read(path, "text/csv", schema, {"y": RequestedColumn("number", exact=True)}, tmp_path)
     assert values(table)["y"][-1] == 2**40 + 999
 
 
@@ -220,7 +232,7 @@ def test_a_csv_file_of_many_chunks_is_cut_between_rows(tmp_path: Path) -> None:
         file.writelines(f"{i},{text[i % len(text)]}\n" for i in range(count))
     assert path.stat().st_size > 2 * ROWS_CHUNK
     schema = AS_BEFORE.model_copy(update={"rows": count})
-    wanted = {"i": Wanted("number", exact=True), "w": Wanted("category")}
+    wanted = {"i": RequestedColumn("number", exact=True), "w": RequestedColumn("category")}
     table = values(read(path, "text/csv", schema, wanted, tmp_path))
     assert table["i"] == list(range(count))
     assert table["w"][-4:] == ['a, "quoted"\nword of several lines\n\n' + "x" * 600, "plain", None, "\n"]

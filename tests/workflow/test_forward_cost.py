@@ -6,8 +6,10 @@ import torch
 from torch import nn
 
 from service.workflow.forward_cost import measure
+from service.workflow.models.input_shapes import InputShapes
 from service.workflow.models.tabm import TabM
 
+EIGHT = InputShapes.of_columns(8)
 WIDE = nn.Sequential(nn.Linear(8, 4096), nn.ReLU(), nn.Linear(4096, 1))
 DEEP = nn.Sequential(*[layer for _ in range(50) for layer in (nn.Linear(64, 64), nn.Tanh())])
 PADDED = nn.Sequential(nn.ConstantPad1d((0, 399_992), 0.0), nn.AdaptiveAvgPool1d(1))
@@ -25,14 +27,14 @@ CONVOLVED = nn.Sequential(nn.Unflatten(1, (1, 8)), nn.Conv1d(1, 64, 3, padding=1
     ],
 )
 def test_by_hand(network: nn.Module, width: int, numbers: int, work: int) -> None:
-    cost = measure(network.eval(), width)
+    cost = measure(network.eval(), InputShapes.of_columns(width))
     assert numbers * 4 * 0.9 <= cost.bytes <= numbers * 4 * 1.5
     assert work * 0.9 <= cost.work <= work * 1.5
 
 
 def test_nothing_is_as_large_as_it_would_be() -> None:
     before = psutil.Process().memory_info().rss
-    cost = measure(nn.Sequential(nn.ConstantPad1d((0, 10**12), 0.0), nn.AdaptiveAvgPool1d(1)), 8)
+    cost = measure(nn.Sequential(nn.ConstantPad1d((0, 10**12), 0.0), nn.AdaptiveAvgPool1d(1)), EIGHT)
     assert cost.bytes >= 4 * 10**12
     assert psutil.Process().memory_info().rss - before < 2**24
 
@@ -52,7 +54,7 @@ class Own(nn.Module):
 
 
 def test_what_cannot_run_without_values_is_measured_with_zeros_or_by_its_parameters() -> None:
-    assert measure(Own(broken=False), 8).bytes == 4000
-    assert 9000 <= measure(Own(broken=False), 8).work <= 9010
-    assert measure(Own(broken=True), 8).work == 9000
-    assert measure(Own(broken=True), 8).bytes == 4 * 9000
+    assert measure(Own(broken=False), EIGHT).bytes == 4000
+    assert 9000 <= measure(Own(broken=False), EIGHT).work <= 9010
+    assert measure(Own(broken=True), EIGHT).work == 9000
+    assert measure(Own(broken=True), EIGHT).bytes == 4 * 9000

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from service.workflow.errors import InvalidSpec
 from service.workflow.forward_cost import measure
 from service.workflow.inspection import count
-from service.workflow.model import check_step, draft_network
+from service.workflow.model import check_step, meta_network
 from service.workflow.models import layers
-from service.workflow.resolve import resolve
 from service.workflow.spec import parse
 from tests.examples import examples
+from tests.workflow.learning import resolved_from
 
 RECORDS = [{**{f"x{k}": float(i * k % 7) for k in range(12)}, "y": 0.5 * i} for i in range(20)]
 NUMBERS = st.sampled_from([0, 1, 2, 3, 4, -1, 12, 0.0, 0.5, -2.0, 1e308, 2**31, 2**63 - 1])
@@ -38,17 +38,17 @@ def draft(stack: list[dict[str, Any]]) -> None:
         "model": {"kind": "layers", "layers": stack},
     }
     spec = parse(value)
-    resolved = resolve(spec, spec.data.schema_of_table())  # type: ignore[union-attr] # no stored data set here
-    network = draft_network(resolved.spec, resolved.signature, resolved.columns)
-    cost = measure(network.eval(), resolved.columns)
+    resolved = resolved_from(spec)
+    network = meta_network(resolved.spec, resolved.signature, resolved.inputs)
+    cost = measure(network.eval(), resolved.inputs)
     if count(network) <= SMALL and cost.bytes <= SMALL and cost.work <= SMALL:
-        check_step(resolved.spec, resolved.signature, resolved.columns)
+        check_step(resolved.spec, resolved.signature, resolved.inputs)
 
 
 @given(st.sampled_from(layers.NAMES), st.data())
 @settings(deadline=None, max_examples=examples(150))
 def test_any_arguments_make_a_layer_or_a_fault(name: str, data: st.DataObject) -> None:
-    fields = [each for each in layers.FAMILY.arguments(name).model_fields if each != "name"]
+    fields = [each for each in layers.REGISTRY.arguments(name).model_fields if each != "name"]
     given_ = data.draw(st.dictionaries(st.sampled_from(fields), VALUES) if fields else st.just({}))
     before = data.draw(st.sampled_from(SHAPES))
     try:

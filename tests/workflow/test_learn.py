@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from service.workflow import losses
 from service.workflow.errors import InvalidSpec, TrainingDiverged
+from service.workflow.models.input_shapes import InputShapes
 from service.workflow.models.tabm import TabM, TabMSpec
 from service.workflow.save_and_load import load, save
 from service.workflow.spec import EXAMPLE
@@ -48,7 +49,7 @@ def test_a_spec_that_names_only_its_data_learns() -> None:
         test, baseline = lesson.learned.evaluation.metrics["test"], lesson.learned.evaluation.metrics["baseline"]
         score = "r2" if target == "price" else "accuracy"
         assert (test[score] or 0) > least > (baseline[score] or 0)
-        assert lesson.resolved.spec.model.kind == "tabm"  # type: ignore[union-attr] # resolved
+        assert lesson.resolved.spec.model.kind == "tabm"
 
 
 def test_early_stopping_goes_back_to_the_best() -> None:
@@ -145,12 +146,13 @@ def test_an_ensembles_loss_is_the_mean_of_its_members(members: int, rows: int, o
 
 @given(st.integers(1, 10**7), st.integers(1, 10**4))
 def test_the_default_networks_sizes_follow_the_formula(rows: int, columns: int) -> None:
-    sized, defaults = TabMSpec().sized(rows, columns), TabMSpec().training_defaults(rows, columns)
+    inputs = InputShapes.of_columns(columns)
+    sized, defaults = TabMSpec().sized(rows, inputs), TabMSpec().training_defaults(rows, inputs)
     large = rows * columns >= 2**18
     assert (sized.width, sized.members, sized.dropout) == ((256, 4, 0.0) if large else (128, 8, 0.1))
     assert 10 <= defaults["epochs"] <= 100
     assert defaults["batch_size"] <= min(256, max(rows, 1))
-    assert TabMSpec(width=7, members=2, dropout=0.5).sized(rows, columns) == TabMSpec(width=7, members=2, dropout=0.5)
+    assert TabMSpec(width=7, members=2, dropout=0.5).sized(rows, inputs) == TabMSpec(width=7, members=2, dropout=0.5)
 
 
 def test_a_column_in_every_row_missing_is_no_feature_unless_it_is_named() -> None:

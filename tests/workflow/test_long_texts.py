@@ -2,7 +2,7 @@
 
 import orjson
 
-from service.workflow.encode import LONGEST_CATEGORY
+from service.workflow.data.types.category import LONGEST_CATEGORY
 from service.workflow.look.sampling import LONGEST_TEXT
 from tests.workflow.learning import houses, spec, train
 

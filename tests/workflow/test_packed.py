@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service.workflow.data.formats.packed import FREE_OUTPUT, check_size, packing, unpack
+from service.workflow.data.formats.compression import FREE_OUTPUT, check_size, compression_of, decompress
 from service.workflow.errors import InvalidData
 
 LARGE = 2**40
@@ -19,9 +19,9 @@ def test_gzip(tmp_path: Path) -> None:
     path = tmp_path / "table.csv.gz"
     path.write_bytes(gzip.compress(bytes(2**20)) * TIMES)
     with pytest.raises(InvalidData, match="come out"):
-        unpack(path, "gzip", tmp_path, LARGE)
+        decompress(path, "gzip", tmp_path, LARGE)
     path.write_bytes(gzip.compress(bytes(range(256)) * 2**12, 0) * TIMES)
-    assert unpack(path, "gzip", tmp_path, LARGE)[0].stat().st_size == TIMES * 2**20
+    assert decompress(path, "gzip", tmp_path, LARGE)[0].stat().st_size == TIMES * 2**20
 
 
 def test_zip(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_zip(tmp_path: Path) -> None:
         for _ in range(TIMES):
             member.write(bytes(2**20))
     with pytest.raises(InvalidData, match="come out"):
-        unpack(path, "zip", tmp_path, LARGE)
+        decompress(path, "zip", tmp_path, LARGE)
     with pytest.raises(InvalidData, match="come out"):
         check_size(path, LARGE)
 
@@ -46,5 +46,5 @@ def test_a_damaged_archive_is_refused_whatever_its_method(method: int, tmp_path:
         damaged[at] ^= 0xFF
         path.write_bytes(damaged)
         with contextlib.suppress(InvalidData):
-            if packing(path) == "zip":
-                unpack(path, "zip", tmp_path, 10**6)
+            if compression_of(path) == "zip":
+                decompress(path, "zip", tmp_path, 10**6)

@@ -17,7 +17,7 @@ from service.workflow.data.formats import ARROW_FILE, ARROW_STREAM, CSV, EXCEL, 
 from service.workflow.data.read import read
 from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.survey import survey
-from service.workflow.data.table import Wanted
+from service.workflow.data.table import RequestedColumn
 from service.workflow.errors import InvalidData, InvalidInstances
 from service.workflow.signature import Signature
 from tests.workflow.corpus.packed import Cell, workbook, zipped
@@ -146,7 +146,7 @@ def test_a_cell_that_a_training_cannot_use(
     schema = survey(path, media_type).schema
     path.write_bytes(changed)
     with pytest.raises(InvalidData, match=says) as refusal:
-        read(path, media_type, schema, {"x": Wanted("number")}, tmp_path)
+        read(path, media_type, schema, {"x": RequestedColumn("number")}, tmp_path)
     assert not INSIDE.search(str(refusal.value))
 
 

@@ -19,8 +19,9 @@ from typing import Any
 
 import pytest
 
+from model_store.durable_files import sync
 from service.workflow import optimizers, schedulers
-from service.workflow.checkpoint import NAME, Checkpoints
+from service.workflow.checkpoint_folder import NAME, CheckpointFolder
 from service.workflow.errors import CheckpointUnfit
 from service.workflow.save_and_load import save
 from service.workflow.state import State
@@ -66,7 +67,7 @@ class Life:
 
     def __init__(self, folder: Path, every: int = 1, end: int | None = None) -> None:
         self.steps = 0
-        self._checkpoints = Checkpoints(folder)
+        self._checkpoints = CheckpointFolder(folder, sync)
         self._every = every
         self._end = end
 
@@ -89,8 +90,8 @@ def check(value: dict[str, Any], whole: Lesson, folder: Path, kills: list[tuple[
     """Trains with these lives, (every, end) each, and a last undisturbed one, and compares."""
     for every, end in kills:
         with pytest.raises(Killed):
-            train(value, Life(folder, every, end).after_step, Checkpoints(folder).load().state)
-    lesson = train(value, saved=Checkpoints(folder).load().state)
+            train(value, Life(folder, every, end).after_step, CheckpointFolder(folder, sync).load().state)
+    lesson = train(value, saved=CheckpointFolder(folder, sync).load().state)
     assert digest(lesson) == digest(whole)
     assert lesson.losses == whole.losses[len(whole.losses) - len(lesson.losses) :]
     assert lesson.learned.points == whole.learned.points
@@ -191,7 +192,7 @@ def test_a_training_that_was_over_when_it_was_killed_does_no_step_more(tmp_path:
         life = Life(tmp_path)
         whole = train(value, life.after_step)
         more = Life(tmp_path)
-        again = train(value, more.after_step, Checkpoints(tmp_path).load().state)
+        again = train(value, more.after_step, CheckpointFolder(tmp_path, sync).load().state)
         assert (more.steps, digest(again)) == (0, digest(whole))
         assert again.losses == whole.losses[-1:]
         for path in tmp_path.iterdir():
@@ -203,9 +204,9 @@ def test_seconds_go_on_where_they_were(tmp_path: Path) -> None:
     train(value, Life(tmp_path, every=1).after_step)  # however few steps it comes to
     life = Life(tmp_path, every=sys.maxsize)
     began = time.monotonic()
-    train(value, life.after_step, Checkpoints(tmp_path).load().state)
+    train(value, life.after_step, CheckpointFolder(tmp_path, sync).load().state)
     assert time.monotonic() - began < 60  # and not for ten million epochs
-    state = Checkpoints(tmp_path).load().state
+    state = CheckpointFolder(tmp_path, sync).load().state
     assert state is not None
     assert state["budget"]["seconds"] < 0.2
 
@@ -220,7 +221,7 @@ def test_a_state_of_another_training_is_refused(tmp_path: Path) -> None:
         spec("price", scheduler={"name": "LinearLR"}),
     ):
         with pytest.raises(CheckpointUnfit):
-            train(other, saved=Checkpoints(tmp_path).load().state)
+            train(other, saved=CheckpointFolder(tmp_path, sync).load().state)
     with pytest.raises(CheckpointUnfit):
         train(spec("price"), saved={"epoch": 1})
 

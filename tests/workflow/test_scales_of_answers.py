@@ -21,7 +21,7 @@ from service.serving.micro_batches import compute
 from service.serving.pending_prediction import PendingPrediction
 from service.serving.served_version import ServedVersion
 from service.serving.warm_models import Warm
-from service.workflow.losses import Output as Form
+from service.workflow.losses import OutputKind
 from service.workflow.model import Model
 from service.workflow.models.tabm import TabM
 from service.workflow.preprocessing import Layout, fit, fit_target, layout
@@ -71,7 +71,7 @@ def made(network: str = "mlp", *, normalize: bool = True, of: Layout = PLAIN, mi
     preprocessing = fit(of, table(missing=missing), normalize)
     assert preprocessing is not None, "nothing would round what enters the network"
     target = fit_target(torch.randn(64, 1, dtype=torch.float64) + FAR, torch.float64)
-    model = Model(NETWORKS[network](preprocessing.width), preprocessing, target, Form.VALUE, Task.REGRESSION)
+    model = Model(NETWORKS[network](preprocessing.width), preprocessing, target, OutputKind.VALUE, Task.REGRESSION)
     return model.eval().requires_grad_(False)
 
 

@@ -11,7 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.workflow.checkpoint import Checkpoints
+from model_store.durable_files import sync
+from service.workflow.checkpoint_folder import CheckpointFolder
 from service.workflow.state import DTYPES, flatten, unflatten
 from tests.examples import examples
 
@@ -73,7 +74,7 @@ def test_a_tree_comes_back_as_it_was(tree: Any) -> None:
 @given(st.dictionaries(st.text(), TREES, max_size=3))
 @settings(max_examples=examples(50), deadline=None)
 def test_a_tree_comes_back_from_a_file_as_it_was(tmp_path_factory: pytest.TempPathFactory, tree: Any) -> None:
-    folder = Checkpoints(tmp_path_factory.mktemp("checkpoints"))
+    folder = CheckpointFolder(tmp_path_factory.mktemp("checkpoints"), sync)
     folder.save(tree)
     assert same(folder.load().state, tree)
 
@@ -102,7 +103,7 @@ def test_what_cannot_be_written_is_refused_and_not_lost(value: Any) -> None:
 def test_tensors_come_back_in_memory_of_their_own(tmp_path: Path) -> None:
     whole = torch.arange(10.0)
     tree = {"whole": whole, "part": whole[2:5], "again": whole, "spread": whole[:1].expand(3), "odd": torch.ones(1)}
-    folder = Checkpoints(tmp_path)
+    folder = CheckpointFolder(tmp_path, sync)
     folder.save(tree)
     (path,) = tmp_path.iterdir()
     state = folder.load().state

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.workflow.data.table import Texts, Wanted
+from service.workflow.data.table import RequestedColumn, Texts
 from service.workflow.data.types.date_formats import COUNTED, DATES, seconds, seconds_of
 from service.workflow.data.types.how import How
-from service.workflow.data.types.kinds import KINDS
-from service.workflow.data.types.names import ColumnType
+from service.workflow.data.types.names import TypeName
 from service.workflow.data.types.number import number_of
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.data.values import InvalidValue, column
 from tests.examples import examples
 
@@ -24,20 +24,20 @@ BLANKS = st.sampled_from(["", " ", "\t", "\u00a0"])
 MISSING = frozenset({"NA", "?", "-999"})
 
 
-def one_by_one(kind: ColumnType, texts: Sequence[str | None], how: How) -> list[Any]:
+def one_by_one(kind: TypeName, texts: Sequence[str | None], how: How) -> list[Any]:
     """Each text by itself; None where it stands for nothing of the type."""
     found: list[Any] = []
     for text in texts:
         try:
-            found.append(None if text is None else KINDS[kind].from_text(text, how))
+            found.append(None if text is None else COLUMN_TYPES[kind].from_text(text, how))
         except ValueError:
             found.append(None)
     return found
 
 
-def at_once(kind: ColumnType, texts: Sequence[str | None], how: How) -> list[Any]:
+def at_once(kind: TypeName, texts: Sequence[str | None], how: How) -> list[Any]:
     """All texts as a column."""
-    return KINDS[kind].parse(pl.Series("", texts, pl.String), how).to_list()
+    return COLUMN_TYPES[kind].parse(pl.Series("", texts, pl.String), how).to_list()
 
 
 def number_texts() -> st.SearchStrategy[str]:
@@ -64,7 +64,7 @@ def test_numbers_of_a_column_are_those_of_its_texts(texts: list[str], decimal: s
 )
 @settings(deadline=None, max_examples=examples(100))
 def test_numbers_of_json_at_once_are_those_one_by_one(values: list[Any]) -> None:
-    how, wanted = How(MISSING), Wanted("number", exact=True)
+    how, wanted = How(MISSING), RequestedColumn("number", exact=True)
 
     def numbers(of: list[Any]) -> list[float]:
         try:
@@ -164,7 +164,7 @@ def test_categories_of_a_column_are_those_of_its_texts(texts: list[str | None], 
 )
 def test_texts_that_say_the_same_are_one_category(known: str, asked: str) -> None:
     column = Texts(np.array([0, -1]), [asked])
-    (found,) = KINDS["category"].encode(column, ["other", known])
+    (found,) = COLUMN_TYPES["category"].encode(column, ["other", known])
     assert found[0] == 2
     assert np.isnan(found[1])
 
@@ -173,5 +173,5 @@ def test_texts_that_say_the_same_are_one_category(known: str, asked: str) -> Non
     ("known", "asked"), [("1", "01"), ("01", "1"), ("a", "A"), ("1", "1,0"), ("9007199254740993", "9007199254740992")]
 )
 def test_texts_that_say_something_else_are_not(known: str, asked: str) -> None:
-    (found,) = KINDS["category"].encode(Texts(np.array([0]), [asked]), [known])
+    (found,) = COLUMN_TYPES["category"].encode(Texts(np.array([0]), [asked]), [known])
     assert found[0] == 0

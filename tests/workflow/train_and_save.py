@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from service.workflow.checkpoint import Checkpoints
+from model_store.durable_files import sync
+from service.workflow.checkpoint_folder import CheckpointFolder
 from service.workflow.save_and_load import save
 from service.workflow.state import State
 from tests.workflow.learning import spec, train
@@ -17,7 +18,7 @@ BETWEEN_SAVES = 0.01  # seconds
 
 def main(folder: Path, result: Path) -> None:
     """Trains for a few seconds."""
-    checkpoints, saved_at = Checkpoints(folder), 0.0
+    checkpoints, saved_at = CheckpointFolder(folder, sync), 0.0
 
     def after_step(make: Callable[[], State]) -> None:
         nonlocal saved_at

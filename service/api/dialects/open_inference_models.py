@@ -14,12 +14,12 @@ from service.api.dependencies import Service, Services
 from service.api.dialects.refusals import described
 from service.api.errors import InvalidRequest
 from service.api.json import json_response
-from service.api.routing import PooledRoute, needs
-from service.api.schemas.documents import file_answer, json_body
+from service.api.routing import PredictRoute, needs
+from service.api.schemas.bodies import file_answer, json_body
 from service.serving.codecs import outputs
 from service.serving.codecs.open_inference import OCTETS
 from service.serving.codecs.tensors import BYTES, DTYPES
-from service.telemetry.predictions import BATCH, Histogram, PredictionFigures
+from service.telemetry.predictions import BATCH, PredictionFigures, UnlockedHistogram
 from service.use_cases import predict
 from service.use_cases.open_model import signature_of
 from service.use_cases.predict import choose, served
@@ -80,12 +80,11 @@ UNLOAD_BODY = json_body(
     {"parameters": {"unload_dependents": False}},
     required=False,
 )
-router = APIRouter(prefix="/v2", tags=["dialects"], responses=described("error"), route_class=PooledRoute)
+router = APIRouter(prefix="/v2", tags=["dialects"], responses=described("error"), route_class=PredictRoute)
 
 
 @router.get("", summary="Describe the server", response_model=dict[str, Any])
 @router.get("/", include_in_schema=False)
-@needs(Scope.PREDICT)
 async def server() -> Response:
     """Its name, version and extensions of the protocol."""
     return json_response({"name": "modelwright", "version": __version__, "extensions": EXTENSIONS})
@@ -108,14 +107,12 @@ async def ready(service: Service) -> Response:
 
 
 @router.get("/models", summary="List models, for KServe", response_model=dict[str, list[str]])
-@needs(Scope.PREDICT)
 def models(service: Service) -> Response:
     """Their names."""
     return json_response({"models": service.store.models.names()})
 
 
 @router.get("/models/stats", summary="Statistics of all that was predicted", response_model=dict[str, Any])
-@needs(Scope.PREDICT)
 def all_statistics(service: Service) -> Response:
     """Of every version that has answered since the service started."""
     figures = service.metrics.predictions
@@ -123,7 +120,6 @@ def all_statistics(service: Service) -> Response:
 
 
 @router.get("/models/{name}", summary="Describe a model's tensors", response_model=dict[str, Any])
-@needs(Scope.PREDICT)
 def metadata(service: Service, name: str) -> Response:
     """Its versions, its inputs and its outputs."""
     numbers = service.store.models.numbers(name)
@@ -131,7 +127,6 @@ def metadata(service: Service, name: str) -> Response:
 
 
 @router.get("/models/{name}/versions/{version}", summary="Describe a version's tensors", response_model=dict[str, Any])
-@needs(Scope.PREDICT)
 def metadata_of(service: Service, name: str, version: str) -> Response:
     """Its inputs and its outputs."""
     found = service.store.resolve(name, version)
@@ -139,7 +134,6 @@ def metadata_of(service: Service, name: str, version: str) -> Response:
 
 
 @router.get("/models/{name}/ready", summary="Whether a model can answer", response_model=dict[str, Any])
-@needs(Scope.PREDICT)
 def model_ready(service: Service, name: str) -> Response:
     """200 if it is there. It need not be in memory: its first inference loads it."""
     choose(service.store, name, None)
@@ -149,7 +143,6 @@ def model_ready(service: Service, name: str) -> Response:
 @router.get(
     "/models/{name}/versions/{version}/ready", summary="Whether a version can answer", response_model=dict[str, Any]
 )
-@needs(Scope.PREDICT)
 def version_ready(service: Service, name: str, version: str) -> Response:
     """200 if it is there. It need not be in memory: its first inference loads it."""
     service.store.resolve(name, version)
@@ -157,7 +150,6 @@ def version_ready(service: Service, name: str, version: str) -> Response:
 
 
 @router.get("/models/{name}/config", summary="A model's configuration, for Triton", response_model=dict[str, Any])
-@needs(Scope.PREDICT)
 def configuration(service: Service, name: str) -> Response:
     """The tensors once more, as Triton's own configuration has them."""
     return json_response(_configuration(choose(service.store, name, None)))
@@ -168,14 +160,12 @@ def configuration(service: Service, name: str) -> Response:
     summary="A version's configuration, for Triton",
     response_model=dict[str, Any],
 )
-@needs(Scope.PREDICT)
 def configuration_of(service: Service, name: str, version: str) -> Response:
     """The same, of that version."""
     return json_response(_configuration(service.store.resolve(name, version)))
 
 
 @router.get("/models/{name}/stats", summary="Statistics of a model", response_model=dict[str, Any])
-@needs(Scope.PREDICT)
 def statistics(service: Service, name: str) -> Response:
     """Of each of its versions, since the service started."""
     numbers = service.store.models.numbers(name)
@@ -185,7 +175,6 @@ def statistics(service: Service, name: str) -> Response:
 
 
 @router.get("/models/{name}/versions/{version}/stats", summary="Statistics of a version", response_model=dict[str, Any])
-@needs(Scope.PREDICT)
 def statistics_of(service: Service, name: str, version: str) -> Response:
     """Of that version, since the service started."""
     found = service.store.resolve(name, version)
@@ -199,7 +188,6 @@ def statistics_of(service: Service, name: str, version: str) -> Response:
     responses=TENSORS,
     openapi_extra=BODY,
 )
-@needs(Scope.PREDICT)
 def infer(name: str) -> None:
     """By the version that a prediction without one is by. `service/api/predictions/router.py` takes these requests."""
 
@@ -211,7 +199,6 @@ def infer(name: str) -> None:
     responses=TENSORS,
     openapi_extra=BODY,
 )
-@needs(Scope.PREDICT)
 def infer_with(name: str, version: str) -> None:
     """By that version: a number, or an alias or `latest`, which other servers do not know."""
 
@@ -222,7 +209,6 @@ def infer_with(name: str, version: str) -> None:
     response_model=list[dict[str, str]],
     openapi_extra=INDEX_BODY,
 )
-@needs(Scope.PREDICT)
 async def index(service: Service, request: Request) -> Response:
     """Each with its state: READY, or UNAVAILABLE where it is damaged; with `{"ready": true}` only the first."""
     only_ready = (await _document(request)).get("ready", False)
@@ -358,5 +344,5 @@ def _statistics(figures: PredictionFigures, name: str, number: int) -> dict[str,
     }
 
 
-def _duration(histogram: Histogram) -> dict[str, int]:
+def _duration(histogram: UnlockedHistogram) -> dict[str, int]:
     return {"count": sum(histogram.counts), "ns": round(1e9 * histogram.total)}

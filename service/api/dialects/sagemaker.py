@@ -13,7 +13,7 @@ from service.api.errors import UnsupportedMediaType
 from service.api.predictions.dialect import Dialect, Headers
 from service.api.predictions.negotiation import accepted
 from service.api.routing import PooledRoute, needs
-from service.api.schemas.documents import exactly_one, json_body, plain_refusal
+from service.api.schemas.bodies import exactly_one, json_body, plain_refusal
 from service.serving.codecs import DECODERS, JSON, JSON_LINES, dataframe
 from service.serving.codecs.codec import Decoder, Encoder
 from service.serving.codecs.dataframe import CSV, KEYS

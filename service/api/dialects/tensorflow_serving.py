@@ -7,7 +7,6 @@ from fastapi import APIRouter, Response
 
 from model_store import Store, Version
 from model_store.errors import VersionNotFound
-from service.access.scopes import Scope
 from service.api.dependencies import Service
 from service.api.dialects.refusals import described, with_error
 from service.api.errors import UnsupportedMediaType
@@ -15,8 +14,9 @@ from service.api.json import json_response
 from service.api.path_converters import noun
 from service.api.predictions.dialect import Dialect, Headers, content_type
 from service.api.predictions.paths import parts
-from service.api.routing import PooledRoute, needs
-from service.api.schemas.documents import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, exactly_one, json_body
+from service.api.routing import PredictRoute
+from service.api.schemas.bodies import exactly_one, json_body
+from service.api.schemas.prediction import INSTANCES_EXAMPLE, INSTANCES_SCHEMA
 from service.serving.codecs import JSON, outputs, tensorflow_serving
 from service.serving.codecs.codec import Decoder
 from service.serving.codecs.tensorflow_serving import SIGNATURE
@@ -27,7 +27,9 @@ from service.use_cases.predict import choose
 START, END = "/v1/models/", ":predict"
 _OWN = re.compile(r"/v1/models/[^/]+(?:(?:/(?:versions|labels)/[^/]+)?(?::predict|/metadata)|/labels/[^/]+)")
 DTYPES = {"FP32": "DT_FLOAT", "FP64": "DT_DOUBLE", "INT64": "DT_INT64", "BOOL": "DT_BOOL", "BYTES": "DT_STRING"}
-router = APIRouter(prefix="/v1/models/{name}", tags=["dialects"], responses=described("error"), route_class=PooledRoute)
+router = APIRouter(
+    prefix="/v1/models/{name}", tags=["dialects"], responses=described("error"), route_class=PredictRoute
+)
 
 
 def model_of(path: str) -> Reference | None:
@@ -73,7 +75,6 @@ BODY = json_body(PREDICT_SCHEMA, INSTANCES_EXAMPLE)
     response_model=dict[str, Any],
     openapi_extra=BODY,
 )
-@needs(Scope.PREDICT)
 def predict(name: str) -> None:
     """`{"instances": …}` → `{"predictions": …}`, by the version that a prediction without one is by."""
 
@@ -81,7 +82,6 @@ def predict(name: str) -> None:
 @router.post(
     "/versions/{version}:predict", summary="The same, by one version", response_model=dict[str, Any], openapi_extra=BODY
 )
-@needs(Scope.PREDICT)
 def predict_with(name: str, version: str) -> None:
     """By that version: a number, an alias, or `latest`."""
 
@@ -89,13 +89,11 @@ def predict_with(name: str, version: str) -> None:
 @router.post(
     "/labels/{label}:predict", summary="The same, by a label", response_model=dict[str, Any], openapi_extra=BODY
 )
-@needs(Scope.PREDICT)
 def predict_labelled(name: str, label: str) -> None:
     """By the version that the alias of this name points at."""
 
 
 @router.get(f"/labels/{noun('label')}", summary="Whether a label's version is available", response_model=dict[str, Any])
-@needs(Scope.PREDICT)
 def status(service: Service, name: str, label: str) -> Response:
     """Its number and its state, in the form of TensorFlow Serving."""
     found = _labelled(service.store, name, label)
@@ -105,21 +103,18 @@ def status(service: Service, name: str, label: str) -> Response:
 
 
 @router.get("/metadata", summary="Describe the tensors, for TensorFlow Serving", response_model=dict[str, Any])
-@needs(Scope.PREDICT)
 def metadata(service: Service, name: str) -> Response:
     """The tensors of the version that a prediction without one is by."""
     return _metadata(choose(service.store, name, None))
 
 
 @router.get("/versions/{version}/metadata", summary="The same, of one version", response_model=dict[str, Any])
-@needs(Scope.PREDICT)
 def metadata_of(service: Service, name: str, version: str) -> Response:
     """The tensors of that version."""
     return _metadata(service.store.resolve(name, version))
 
 
 @router.get("/labels/{label}/metadata", summary="The same, of a label's version", response_model=dict[str, Any])
-@needs(Scope.PREDICT)
 def metadata_labelled(service: Service, name: str, label: str) -> Response:
     """The tensors of the version that the alias of this name points at."""
     return _metadata(_labelled(service.store, name, label))

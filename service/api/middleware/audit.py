@@ -1,30 +1,30 @@
-"""Requests that may change something, and the line in the audit log that each of them leaves."""
+"""Requests that may change something, each with its line in the audit log."""
 
 import asyncio
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.access.audit import Audit, noting
-from service.access.keys import Key
+from service.access.audit import Audit, collect_changes
+from service.access.keys import ApiKey
 
 LONGEST_PATH = 512
 
 
-class Attempt:
-    """One such request.
+class AuditedRequest:
+    """A request that may change something.
 
     Args:
-        audit: the log.
-        scope: of the request.
-        who: its key; words for who needs none; None for who has none.
-        request_id: of the request.
+        audit: the audit log.
+        scope: the ASGI scope of the request.
+        who: its key; a name where no key is needed; None if a key was needed and none was sent.
+        request_id: its id.
     """
 
-    def __init__(self, audit: Audit, scope: Scope, who: Key | str | None, request_id: str) -> None:
+    def __init__(self, audit: Audit, scope: Scope, who: ApiKey | str | None, request_id: str) -> None:
         self._audit = audit
         self._who = who
-        # Without the query, and not the body: neither is known to be without secrets.
+        # Without query and body: they may contain secrets.
         self._about: dict[str, Any] = {
             "request_id": request_id,
             "method": scope["method"],
@@ -32,8 +32,8 @@ class Attempt:
         }
 
     async def answered_by(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lets the app answer; the line is written before the answer goes out."""
-        changes = noting()
+        """Calls the app, and writes the line before the response is sent."""
+        changes = collect_changes()
         written = False
 
         async def write(status: int | None) -> None:
@@ -50,9 +50,9 @@ class Attempt:
         try:
             await app(scope, receive, reply)
         finally:
-            if not written:  # whatever became of the answer, the change was made
+            if not written:  # no response was sent, but the change may have been made
                 await write(None)
 
     def refused(self, status: int) -> None:
-        """It was not let in. Nobody waits for the disk to be told so."""
+        """Writes the line of a request that was refused, without waiting for the disk."""
         self._audit.append_later(self._who, status=status, **self._about)

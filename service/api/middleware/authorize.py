@@ -9,17 +9,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.access.audit import Audit
 from service.access.errors import AccessError, Forbidden, Unauthorized, UnknownKey
 from service.access.keyring import Keyring
-from service.access.keys import Key
+from service.access.keys import ApiKey
 from service.access.scopes import Scope as KeyScope
+from service.api.dependencies import CALLER
 from service.api.dialects.registry import dialect_of
-from service.api.middleware.audit import Attempt
-from service.api.middleware.browser_guard import check_neighbour
+from service.api.middleware.audit import AuditedRequest
+from service.api.middleware.browser_guard import check_browser
 from service.api.problems import answer_for, answer_to
 from service.api.security_headers import PAGES, POLICY
 from service.http_server.errors import CutOff
 from service.telemetry.request import REQUEST_ID, request_id
-
-CALLER = "modelwright.caller"  # in the ASGI scope: the key that a request came with, None where it needed none
 
 
 class Authorize:
@@ -97,12 +96,12 @@ class Authorize:
         if refused is None and not changes:
             await self._app(scope, receive, reply)
             return
-        attempt = Attempt(self._audit, scope, key or (None if self._keyring.on else "anonymous"), name)
+        audited = AuditedRequest(self._audit, scope, key or (None if self._keyring.on else "anonymous"), name)
         if refused is None:
-            await attempt.answered_by(self._app, scope, receive, reply)
+            await audited.answered_by(self._app, scope, receive, reply)
             return
         if changes:
-            attempt.refused(answer_for(refused)[0])
+            audited.refused(answer_for(refused)[0])
         await self._refuse(scope, receive, reply, refused, began)
 
     async def _refuse(self, scope: Scope, receive: Receive, reply: Send, error: Exception, began: float) -> None:
@@ -114,7 +113,7 @@ class Authorize:
 
     def check(
         self, need: KeyScope | None, method: str, headers: Mapping[bytes, bytes]
-    ) -> tuple[Key | None, AccessError | None]:
+    ) -> tuple[ApiKey | None, AccessError | None]:
         """Verifies the key of a request.
 
         Args:
@@ -128,7 +127,7 @@ class Authorize:
         if need is None:
             return None, None
         if not self._keyring.on:
-            return None, check_neighbour(method, headers, any_host=self._any_host)
+            return None, check_browser(method, headers, any_host=self._any_host)
         given = headers.get(b"authorization")
         key = self._keyring.verify(given)
         if key is None:

@@ -1,5 +1,5 @@
-"""Without keys the loopback address is the guard, and browsers on this machine are what gets around it: a page whose name
-was made to point at 127.0.0.1 (DNS rebinding), and a form or script of another site."""
+"""Protection of a service without keys, which listens on the loopback, against web pages in a browser on this machine: DNS
+rebinding, and forms and scripts of other sites (CSRF)."""
 
 import re
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from service.access.errors import Forbidden
 from service.access.loopback import is_loopback
 from service.api.middleware.scopes import CHANGING
 
-OWN_SITE = (b"same-origin", b"none")  # none: what a person has typed or opened; same-site is another port, too
+OWN_SITE = (b"same-origin", b"none")  # none: typed or opened by the user; same-site includes other ports
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([^\[\]:]{1,253}))(?::\d{1,5})?")
 
 
-def check_neighbour(method: str, headers: Mapping[bytes, bytes], *, any_host: bool) -> Forbidden | None:
-    """What is wrong with a request that comes without a key to a service that has none."""
+def check_browser(method: str, headers: Mapping[bytes, bytes], *, any_host: bool) -> Forbidden | None:
+    """The error of a request that a web page of another site may have caused; None if the request is allowed."""
     host = headers.get(b"host", b"")
     if not any_host and (len(host) > 300 or not _is_ours(host)):
         return Forbidden(

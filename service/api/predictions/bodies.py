@@ -70,9 +70,3 @@ async def bounded(receive: Receive, most: int) -> AsyncIterator[bytes]:
             raise TooLarge(f"the body has more than {most} bytes, the most that is taken here")
         yield body
         more = message.get("more_body", False)
-
-
-async def gone(receive: Receive) -> None:
-    """Returns when the client has disconnected; discards the rest of the body."""
-    while (await receive())["type"] != "http.disconnect":
-        await asyncio.sleep(0)  # the loop must not stop while the server has messages ready

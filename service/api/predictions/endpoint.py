@@ -11,7 +11,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from service.api.content_coding import decompress
-from service.api.predictions.bodies import bounded, decompressed, decompressor_of, gone, whole_body
+from service.api.pools import until_disconnected
+from service.api.predictions.bodies import bounded, decompressed, decompressor_of, whole_body
 from service.api.predictions.dialect import Dialect, Headers, Target
 from service.api.predictions.messages import (
     Lines,
@@ -69,7 +70,7 @@ class PredictionEndpoint:
                         target[0], query.DECODER, lambda _: encoder, scope["query_string"], share
                     )
                     request.deadline, request.mergeable, encoder = deadline_of(headers, began), False, accepted(headers)
-                request.observer, request.disconnected = observer, partial(gone, receive)
+                request.observer, request.disconnected = observer, partial(until_disconnected, receive)
                 if scope["method"] != "POST":
                     await self._get(request, headers, send)
                 elif target[1] is NATIVE and is_stream(headers):

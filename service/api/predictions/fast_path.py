@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from service.access.errors import AccessError
-from service.access.keys import Key as ApiKey
+from service.access.keys import ApiKey
 from service.access.scopes import Scope as KeyScope
 from service.api.predictions.dialect import Headers, Target
 from service.api.predictions.messages import post_request, refusal, special_headers, version_headers

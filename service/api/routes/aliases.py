@@ -1,4 +1,4 @@
-"""Aliases: names that point at a version, moved by compare-and-swap, with their history."""
+"""Aliases: names of versions, moved by compare-and-swap, with their history."""
 
 import re
 from itertools import islice
@@ -8,17 +8,17 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 
 from model_store import Entry
 from model_store.errors import AliasCorrupt, AliasNotFound, StoreError
-from service.access.audit import note
+from service.access.audit import record_change
 from service.access.scopes import Scope
 from service.api.bodies import read_json
 from service.api.dependencies import Service, Services
 from service.api.errors import InvalidRequest
-from service.api.json import json_response
-from service.api.pagination import After, Limit, cut, page_response
-from service.api.problems import answer_for
+from service.api.pagination import After, Limit, cut
+from service.api.problems import PROBLEMS, error_document
 from service.api.routing import PooledRoute, needs
-from service.api.schemas import documents
-from service.api.schemas.documents import ALIAS_EXAMPLE, ALIAS_SCHEMA, LARGEST_VERSION, PROBLEMS, json_body
+from service.api.schemas.answer import Page, page
+from service.api.schemas.bodies import ALIAS_EXAMPLE, ALIAS_SCHEMA, LARGEST_VERSION, json_body
+from service.api.schemas.model import Alias
 
 router = APIRouter(prefix="/v1/models/{name}/aliases", tags=["aliases"], responses=PROBLEMS, route_class=PooledRoute)
 
@@ -32,25 +32,25 @@ IfNoneMatch = Annotated[
 ]
 
 
-@router.get("", summary="List a model's aliases", response_model=documents.Page[documents.Alias])
+@router.get("", summary="List a model's aliases")
 @needs(Scope.PREDICT)
-def index(service: Service, name: str, after: After = None, limit: Limit = 1000) -> Response:
+def index(service: Service, name: str, after: After = None, limit: Limit = 1000) -> Page[Alias]:
     """Every alias by name, with the version that it points at."""
     _check_model(service, name)
     found = sorted(service.store.aliases.all(name).items())
     shown, more = cut([each for each in found if after is None or each[0] > after], limit)
-    return page_response((_document(name, alias, entry) for alias, entry in shown), more)
+    return page((_document(name, alias, entry) for alias, entry in shown), more)
 
 
-@router.get("/{alias}", summary="Show an alias", response_model=documents.Alias)
+@router.get("/{alias}", summary="Show an alias")
 @needs(Scope.PREDICT)
-def show(service: Service, name: str, alias: str) -> Response:
+def show(service: Service, response: Response, name: str, alias: str) -> Alias:
     """The alias. Its ETag is the number of its newest entry."""
     _check_model(service, name)
-    return _answer(name, alias, service.store.aliases.get(name, alias))
+    return _answer(response, name, alias, service.store.aliases.get(name, alias))
 
 
-@router.get("/{alias}/history", summary="Where an alias has pointed", response_model=documents.Page[documents.Alias])
+@router.get("/{alias}/history", summary="Where an alias has pointed")
 @needs(Scope.PREDICT)
 def history(
     service: Service,
@@ -58,28 +58,28 @@ def history(
     alias: str,
     after: Annotated[int, Query(ge=0, le=LARGEST_VERSION, description="the last entry of the page before")] = 0,
     limit: Limit = 1000,
-) -> Response:
+) -> Page[Alias]:
     """Every entry, rising; `version` null where the alias was deleted."""
     _check_model(service, name)
     entries = list(islice(service.store.aliases.history(name, alias, after=after), limit + 1))
-    return page_response((_document(name, alias, entry) for entry in entries[:limit]), len(entries) > limit)
+    return page((_document(name, alias, entry) for entry in entries[:limit]), len(entries) > limit)
 
 
 @router.put(
     "/{alias}",
     summary="Point an alias at a version",
-    response_model=documents.Alias,
     openapi_extra=json_body(ALIAS_SCHEMA, ALIAS_EXAMPLE),
 )
 @needs(Scope.ADMIN)
 def put(
     service: Service,
+    response: Response,
     name: str,
     alias: str,
     body: Annotated[Any, Depends(read_json)],
     if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,
-) -> Response:
+) -> Alias:
     """Moves the alias, or makes it."""
     version = body.get("version") if isinstance(body, dict) and set(body) == {"version"} else None
     if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= LARGEST_VERSION:
@@ -93,37 +93,36 @@ def put(
     if entry.number != was:
         _note(service, name, alias, entry)
     service.current.follow(name)
-    return _answer(name, alias, entry)
+    return _answer(response, name, alias, entry)
 
 
 @router.delete("/{alias}", status_code=204, summary="Delete an alias")
 @needs(Scope.ADMIN)
-def remove(service: Service, name: str, alias: str, if_match: IfMatch = None) -> Response:
+def remove(service: Service, name: str, alias: str, if_match: IfMatch = None) -> None:
     """The alias goes; its history stays."""
     _check_model(service, name)
     _note(service, name, alias, service.store.aliases.delete(name, alias, expected=_expected(if_match)))
     service.current.follow(name)
-    return Response(status_code=204)
 
 
-@router.post("/{alias}/rollback", summary="Point an alias back at the version before", response_model=documents.Alias)
+@router.post("/{alias}/rollback", summary="Point an alias back at the version before")
 @needs(Scope.ADMIN)
-def rollback(service: Service, name: str, alias: str, if_match: IfMatch = None) -> Response:
+def rollback(service: Service, response: Response, name: str, alias: str, if_match: IfMatch = None) -> Alias:
     """A new entry with the version of the entry before the newest."""
     _check_model(service, name)
     entry = service.store.aliases.rollback(name, alias, expected=_expected(if_match))
     _note(service, name, alias, entry)
     service.current.follow(name)
-    return _answer(name, alias, entry)
+    return _answer(response, name, alias, entry)
 
 
 def _check_model(service: Services, name: str) -> None:
-    """Without the model it is the model that is not found, not its alias."""
+    """Raises NameNotFound if there is no such model."""
     service.store.models.latest_number(name)
 
 
 def _number(service: Services, name: str, alias: str) -> int:
-    """Of the entry in force; 0 where there is none, or none that can be read."""
+    """The number of the alias's newest entry; 0 if there is none, or it cannot be read."""
     try:
         return service.store.aliases.get(name, alias).number
     except StoreError:
@@ -131,13 +130,15 @@ def _number(service: Services, name: str, alias: str) -> int:
 
 
 def _note(service: Services, name: str, alias: str, entry: Entry) -> None:
-    """Tells the audit log of the new entry, and of the one before, whoever has made that."""
+    """Records the new entry in the audit log, with the version of the entry before."""
     try:
         last = service.store.aliases.before(name, alias, entry.number)
     except StoreError:
-        last = None  # it cannot be read; the change was made all the same
+        last = None  # it cannot be read; the change was made
     before = None if last is None else last.version
-    note("alias.moved" if entry.version is not None else "alias.deleted", f"{name}/{alias}", before, entry.version)
+    record_change(
+        "alias.moved" if entry.version is not None else "alias.deleted", f"{name}/{alias}", before, entry.version
+    )
 
 
 def _expected(if_match: str | None) -> int | None:
@@ -149,19 +150,20 @@ def _expected(if_match: str | None) -> int | None:
     return int(etag[1])
 
 
-def _answer(name: str, alias: str, entry: Entry) -> Response:
+def _answer(response: Response, name: str, alias: str, entry: Entry) -> Alias:
     if entry.version is None:
         raise AliasNotFound(name, alias)
-    return json_response(_document(name, alias, entry), headers={"ETag": f'"{entry.number}"'})
+    response.headers["ETag"] = f'"{entry.number}"'
+    return _document(name, alias, entry)
 
 
-def _document(name: str, alias: str, entry: Entry) -> dict[str, Any]:
-    """A damaged one must not take the list that it stands in with it."""
+def _document(name: str, alias: str, entry: Entry) -> Alias:
+    """The entry as it is shown. A damaged one is shown with its error, so that a list remains readable."""
     damage = AliasCorrupt(name, alias, entry.number) if entry.damaged else None
     return {
         "alias": alias,
         "version": entry.version,
         "entry": entry.number,
         "created_at": entry.created_at or None,
-        "error": None if damage is None else {"code": answer_for(damage)[1], "detail": str(damage)},
+        "error": None if damage is None else error_document(damage),
     }

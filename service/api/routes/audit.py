@@ -1,17 +1,18 @@
 """The audit log: who changed what."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query
 
 from service.access.audit import ID
 from service.access.scopes import Scope
 from service.api.dependencies import Service
 from service.api.errors import InvalidRequest
-from service.api.pagination import Limit, page_response
+from service.api.pagination import Limit
+from service.api.problems import PROBLEMS
 from service.api.routing import PooledRoute, needs
-from service.api.schemas import documents
-from service.api.schemas.documents import PROBLEMS
+from service.api.schemas.access import AuditLine
+from service.api.schemas.answer import Page, page
 
 router = APIRouter(prefix="/v1/audit", tags=["access"], responses=PROBLEMS, route_class=PooledRoute)
 
@@ -22,16 +23,16 @@ After = Annotated[
 ]
 
 
-@router.get("", summary="Who changed what", response_model=documents.Page[documents.AuditLine])
+@router.get("", summary="Who changed what")
 @needs(Scope.ADMIN)
 def index(
     service: Service,
     after: After = None,
     limit: Limit = 20,
-) -> Response:
+) -> Page[AuditLine]:
     """Attempts at changes, rising, by all processes on this home; `changes` is empty where nothing came of one."""
     try:
         lines, more = service.audit.read(after, limit)
     except ValueError:
         raise InvalidRequest("after must be the id of a line of this log, such as 2026-11-23:412") from None
-    return page_response(lines, more)
+    return page(cast(list[AuditLine], lines), more)

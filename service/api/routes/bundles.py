@@ -11,15 +11,15 @@ from starlette.background import BackgroundTask
 from model_store import write_bundle
 from model_store.names import check_name
 from model_store.os_errors import storage_errors
-from service.access.audit import note
+from service.access.audit import record_change
 from service.access.scopes import Scope
 from service.api.bodies import body_on_disk, media_type
 from service.api.dependencies import Service
 from service.api.errors import UnsupportedMediaType
-from service.api.json import json_response
+from service.api.problems import PROBLEMS
 from service.api.routing import PooledRoute, needs, pool
-from service.api.schemas import documents
-from service.api.schemas.documents import PROBLEMS, file_answer, file_body
+from service.api.schemas.bodies import file_answer, file_body
+from service.api.schemas.model import Published
 from service.use_cases.import_bundle import import_bundle
 
 router = APIRouter(prefix="/v1/models/{name}/versions", tags=["share"], responses=PROBLEMS, route_class=PooledRoute)
@@ -57,12 +57,11 @@ def fetch(service: Service, name: str, version: str) -> Response:
     "",
     status_code=201,
     summary="Take in a bundle",
-    response_model=documents.Published,
-    responses={200: {"model": documents.Published, "description": "The version was there already."}},
+    responses={200: {"model": Published, "description": "The version was there already."}},
     openapi_extra=file_body(ZIP),
 )
 @needs(Scope.ADMIN)
-async def take(request: Request, service: Service, name: str) -> Response:
+async def take(request: Request, response: Response, service: Service, name: str) -> Published:
     """The next version of the model; 200 and the known version when its digest is already there."""
     check_name(name)
     if media_type(request) not in (ZIP, "application/octet-stream"):
@@ -72,8 +71,8 @@ async def take(request: Request, service: Service, name: str) -> Response:
         limits = service.max_upload_bytes, service.limits.model_bytes
         version, new = await service.pools.uploads.run(import_bundle, service.store, name, path, *limits)
     if new:
-        note("version.imported", f"{name}/{version.number}", after=version.digest)
+        record_change("version.imported", f"{name}/{version.number}", after=version.digest)
     await service.pools.reading.run(service.current.follow_publish, name, version.number)
-    answer = {"name": name, "version": version.number, "digest": version.digest, "created_at": version.created_at}
-    location = {"Location": f"/v1/models/{name}/versions/{version.number}"}
-    return json_response(answer, 201 if new else 200, location)
+    response.status_code = 201 if new else 200
+    response.headers["Location"] = f"/v1/models/{name}/versions/{version.number}"
+    return {"name": name, "version": version.number, "digest": version.digest, "created_at": version.created_at}

@@ -7,32 +7,28 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from model_store import Version
 from model_store.names import check_name
-from service.access.audit import note
+from service.access.audit import record_change
 from service.access.scopes import Scope
-from service.api.bodies import own_folder, read_json
+from service.api.bodies import read_json, temporary_folder
 from service.api.dependencies import Service
-from service.api.json import json_response
-from service.api.pagination import After, Limit, cut, newest_first, page_response
-from service.api.pools import while_client_waits
+from service.api.pagination import After, Limit, cut, newest_first
+from service.api.pools import cancel_on_disconnect
+from service.api.problems import PROBLEMS
 from service.api.reading_options import changes_of
-from service.api.routing import PooledRoute, needs
-from service.api.schemas import documents
-from service.api.schemas.dataset import dataset_document, listed_dataset
+from service.api.routing import TrainRoute, needs
+from service.api.schemas.answer import Page, page
+from service.api.schemas.dataset import Dataset, dataset_document, listed_dataset
 from service.api.schemas.dataset_bodies import change_body, table_body
-from service.api.schemas.documents import PROBLEMS
 from service.api.table_uploads import USUAL, table_on_disk
 from service.use_cases.delete_dataset import delete
 from service.use_cases.upload_dataset import first_rows, read_anew, upload
 
-router = APIRouter(prefix="/v1/datasets", tags=["data sets"], responses=PROBLEMS, route_class=PooledRoute)
+router = APIRouter(prefix="/v1/datasets", tags=["data sets"], responses=PROBLEMS, route_class=TrainRoute)
 
-SAME: dict[int | str, dict[str, Any]] = {
-    200: {"model": documents.Dataset, "description": "The newest version is the same."}
-}
+SAME: dict[int | str, dict[str, Any]] = {200: {"model": Dataset, "description": "The newest version is the same."}}
 UPLOAD: dict[str, Any] = {
     "status_code": 201,
     "summary": "Upload a data set",
-    "response_model": documents.Dataset,
     "responses": SAME,
     "openapi_extra": table_body(*USUAL),
 }
@@ -40,92 +36,85 @@ UPLOAD: dict[str, Any] = {
 
 @router.put("/{name}", **UPLOAD)
 @router.post("/{name}", **UPLOAD)
-@needs(Scope.TRAIN)
-async def put(request: Request, service: Service, name: str) -> Response:
+async def put(request: Request, response: Response, service: Service, name: str) -> Dataset:
     """A new version; the newest version's own bytes, read in the same way, make none and answer 200. How the file is read
     is found out from it, but for what is said in the query or in the form."""
     check_name(name)
     service.surveys.check()
     most = service.max_upload_bytes
     async with table_on_disk(request, service.temporary, most) as table:
-        version, new = await while_client_waits(
+        version, new = await cancel_on_disconnect(
             upload(service.surveys, service.store, name, table.path, table.media_type, table.options, most)
         )
-    return _uploaded(version, new)
+    return _uploaded(response, version, new)
 
 
 @router.patch(
     "/{name}",
     status_code=201,
     summary="Read a data set in another way",
-    response_model=documents.Dataset,
     responses=SAME,
     openapi_extra=change_body(),
 )
-@needs(Scope.TRAIN)
-async def patch(service: Service, name: str, body: Annotated[Any, Depends(read_json)]) -> Response:
+async def patch(response: Response, service: Service, name: str, body: Annotated[Any, Depends(read_json)]) -> Dataset:
     """A new version of the newest one's bytes. What is said joins what was said before; null takes it back."""
     check_name(name)
     changes = changes_of(body)
-    with own_folder(service.temporary) as folder:
-        version, new = await while_client_waits(
+    with temporary_folder(service.temporary) as folder:
+        version, new = await cancel_on_disconnect(
             read_anew(service.surveys, service.store, name, changes, service.max_upload_bytes, folder)
         )
-    return _uploaded(version, new)
+    return _uploaded(response, version, new)
 
 
-@router.get("", summary="List data sets, by name", response_model=documents.Page[documents.Dataset])
-@needs(Scope.TRAIN)
-def index(service: Service, after: After = None, limit: Limit = 20) -> Response:
+@router.get("", summary="List data sets, by name")
+def index(service: Service, after: After = None, limit: Limit = 20) -> Page[Dataset]:
     """The newest version of each data set."""
     datasets = service.store.datasets
     names, more = cut([name for name in datasets.names() if after is None or name > after], limit)
     found = (listed_dataset(name, None, partial(datasets.latest, name)) for name in names)
-    return page_response((each for each in found if each is not None), more)
+    return page((each for each in found if each is not None), more)
 
 
-@router.get("/{name}", summary="Show a data set", response_model=documents.Dataset)
-@needs(Scope.TRAIN)
-def show(service: Service, name: str) -> Response:
+@router.get("/{name}", summary="Show a data set")
+def show(service: Service, name: str) -> Dataset:
     """The newest version: how it is read, and its columns with examples, statistics, and why they have their types."""
-    return json_response(dataset_document(service.store.datasets.latest(name)))
+    return dataset_document(service.store.datasets.latest(name))
 
 
 @router.get(
     "/{name}/versions",
     summary="List a data set's versions, newest first",
-    response_model=documents.Page[documents.Dataset],
 )
-@needs(Scope.TRAIN)
 def versions(
     service: Service, name: str, after: Annotated[int | None, Query(ge=1)] = None, limit: Limit = 20
-) -> Response:
+) -> Page[Dataset]:
     """Every version, newest first."""
     datasets = service.store.datasets
     shown, more = newest_first(datasets.numbers(name), after, limit)
     found = (listed_dataset(name, number, partial(datasets.get, name, number)) for number in shown)
-    return page_response((each for each in found if each is not None), more)
+    return page((each for each in found if each is not None), more)
 
 
-@router.get("/{name}/rows", summary="The first rows of a data set", response_model=documents.Page[dict[str, Any]])
-@needs(Scope.TRAIN)
-def rows(service: Service, name: str, limit: Limit = 20) -> Response:
+@router.get("/{name}/rows", summary="The first rows of a data set")
+def rows(service: Service, name: str, limit: Limit = 20) -> Page[dict[str, Any]]:
     """The first rows of the newest version, at most 1,000."""
     version = service.store.datasets.latest(name)
     head = first_rows(service.store, version, limit)
-    return page_response(head, version.manifest["schema"]["rows"] > len(head))
+    return page(head, version.manifest["schema"]["rows"] > len(head))
 
 
 @router.delete("/{name}", status_code=204, summary="Delete a data set")
 @needs(Scope.ADMIN)
-def remove(service: Service, name: str) -> Response:
+def remove(service: Service, name: str) -> None:
     """Every version goes. Jobs that wait for it fail; running ones go on."""
     delete(service.store, service.journal, name)
-    note("dataset.deleted", name)
-    return Response(status_code=204)
+    record_change("dataset.deleted", name)
 
 
-def _uploaded(version: Version, new: bool) -> Response:
+def _uploaded(response: Response, version: Version, new: bool) -> Dataset:
     if new:
-        note("dataset.uploaded", f"{version.name}/{version.number}", after=version.manifest["digest"])
-    return json_response(dataset_document(version), 201 if new else 200, {"Location": f"/v1/datasets/{version.name}"})
+        record_change("dataset.uploaded", f"{version.name}/{version.number}", after=version.manifest["digest"])
+    response.status_code = 201 if new else 200
+    response.headers["Location"] = f"/v1/datasets/{version.name}"
+    return dataset_document(version)

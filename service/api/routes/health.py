@@ -6,7 +6,7 @@ from fastapi.responses import PlainTextResponse, RedirectResponse
 from service.access.scopes import Scope
 from service.api.dependencies import Service
 from service.api.routing import needs
-from service.api.schemas.documents import plain_refusal
+from service.api.schemas.bodies import plain_refusal
 
 router = APIRouter(tags=["service"])
 

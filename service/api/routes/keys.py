@@ -1,58 +1,58 @@
 """Keys: who may ask."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Response
 
-from service.access.audit import note
+from service.access.audit import record_change
 from service.access.scopes import WORDS, Scope
 from service.api.bodies import read_json
 from service.api.dependencies import Service
 from service.api.errors import InvalidRequest
-from service.api.json import json_response
-from service.api.pagination import After, Limit, cut, page_response
+from service.api.pagination import After, Limit, cut
+from service.api.problems import PROBLEMS
 from service.api.routing import PooledRoute, needs
-from service.api.schemas import documents
-from service.api.schemas.documents import KEY_EXAMPLE, KEY_SCHEMA, PROBLEMS, json_body
+from service.api.schemas.access import KEY_EXAMPLE, KEY_SCHEMA, Key, NewKey
+from service.api.schemas.answer import Page, page
+from service.api.schemas.bodies import json_body
 
 router = APIRouter(prefix="/v1/keys", tags=["access"], responses=PROBLEMS, route_class=PooledRoute)
 
 EXPECTED = 'expected {"name": <a name>, "scopes": [%s], "expires_in_days": <a number, or null>}'
 
 
-@router.get("", summary="List the keys", response_model=documents.Page[documents.Key])
+@router.get("", summary="List the keys")
 @needs(Scope.ADMIN)
-def index(service: Service, after: After = None, limit: Limit = 1000) -> Response:
+def index(service: Service, after: After = None, limit: Limit = 1000) -> Page[Key]:
     """Every key, the oldest first, revoked ones too; the keys themselves are nowhere."""
     keys = service.keyring.all()
     begin = next((at for at, key in enumerate(keys, 1) if key.id == after), len(keys) if after else 0)
     shown, more = cut(keys[begin:], limit)
-    return page_response((key.shown() for key in shown), more)
+    return page((cast(Key, key.public()) for key in shown), more)
 
 
 @router.post(
     "",
     status_code=201,
     summary="Make a key",
-    response_model=documents.NewKey,
     openapi_extra=json_body(KEY_SCHEMA, KEY_EXAMPLE),
 )
 @needs(Scope.ADMIN)
-def create(service: Service, body: Annotated[Any, Depends(read_json)]) -> Response:
+def create(response: Response, service: Service, body: Annotated[Any, Depends(read_json)]) -> NewKey:
     """The key is told in this answer and never again. With the first one the service asks everybody for a key."""
     name, scopes, days = _wanted(body)
     key, secret = service.keyring.create(name, [WORDS[word] for word in scopes], days)
-    note("key.created", key.name, after={"id": key.id, "scopes": scopes, "expires_at": key.expires_at})
-    return json_response({**key.shown(), "key": secret}, 201, {"Cache-Control": "no-store"})
+    record_change("key.created", key.name, after={"id": key.id, "scopes": scopes, "expires_at": key.expires_at})
+    response.headers["Cache-Control"] = "no-store"
+    return cast(NewKey, {**key.public(), "key": secret})
 
 
 @router.delete("/{key}", status_code=204, summary="Revoke a key")
 @needs(Scope.ADMIN)
-def revoke(service: Service, key: str) -> Response:
+def revoke(service: Service, key: str) -> None:
     """By its name or id. It is refused at once here, and within a second by every process on this home."""
     revoked = service.keyring.revoke(key)
-    note("key.revoked", revoked.name, before={"id": revoked.id})
-    return Response(status_code=204)
+    record_change("key.revoked", revoked.name, before={"id": revoked.id})
 
 
 def _wanted(body: Any) -> tuple[str, list[str], float | None]:

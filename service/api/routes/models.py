@@ -1,128 +1,128 @@
 """Models, and their versions: list, open, delete."""
 
-from collections.abc import Iterator
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Header, Query, Response
-from fastapi.responses import FileResponse
 
 from model_store import Entry, Store, Version
 from model_store.errors import UNREADABLE, AliasCorrupt, NotFound, Unavailable
-from service.access.audit import note
+from model_store.record import Record
+from service.access.audit import record_change
 from service.access.scopes import Scope
 from service.api.accept import choose
 from service.api.dependencies import Service, Services
+from service.api.held_file_response import HeldFileResponse
 from service.api.json import json_response
-from service.api.pagination import After, Limit, cut, newest_first, page_response
+from service.api.pagination import After, Limit, cut, newest_first
 from service.api.path_converters import noun
-from service.api.problems import answer_for
+from service.api.problems import PROBLEMS, error_document
 from service.api.routing import PooledRoute, needs, pool
-from service.api.schemas import documents
-from service.api.schemas.documents import PROBLEMS, file_answer
-from service.use_cases.open_model import STATE_DICT
+from service.api.schemas.answer import Page, damaged, page
+from service.api.schemas.bodies import file_answer
+from service.api.schemas.model import Manifest, Model, ModelPage, Parameters, ShownModel
+from service.api.schemas.model import Version as ShownVersion
+from service.use_cases.attempt_store import STATE_DICT
+from service.use_cases.draw_plot import draw
+from service.use_cases.export_model import export as export_model
 from service.use_cases.predict import load, served
 from service.workflow import inspection
 from service.workflow.errors import NotAvailable
+from service.workflow.exports import EXPORTS
 from service.workflow.spec_base import nearest, shown
 
 router = APIRouter(prefix="/v1/models", tags=["models"], responses=PROBLEMS, route_class=PooledRoute)
 
-SAFETENSORS = "application/x-safetensors"
-FORMS = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
-EXPORTS = ("safetensors", "state_dict", "torch_export", "onnx")
+FORMATS = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
+SAFETENSORS = EXPORTS["safetensors"].media_type
 
 
-@router.get("", summary="List models, by name", response_model=documents.ModelPage)
+@router.get("", summary="List models, by name")
 @needs(Scope.PREDICT)
-def index(service: Service, after: After = None, limit: Limit = 20) -> Response:
+def index(service: Service, after: After = None, limit: Limit = 20) -> ModelPage:
     """Every model with its latest version and its aliases."""
     names = service.store.models.names()
     shown, more = cut([name for name in names if after is None or name > after], limit)
     named = list[str]()
 
-    def documents() -> Iterator[dict[str, Any]]:
+    def listed() -> Iterator[Model]:
         for name in shown:
             if (each := _model_if_there(service.store, name)) is not None:
                 yield each
-                named.append(name)  # it stands in the page, for another is asked for
+                named.append(name)  # the next model is wanted, so this one is in the page
 
-    return page_response(documents(), more, models=named)
+    return ModelPage.model_construct(data=listed(), has_more=more, models=named)
 
 
-@router.get(f"/{noun('name')}", summary="Show a model", response_model=documents.ShownModel)
+@router.get(f"/{noun('name')}", summary="Show a model")
 @needs(Scope.PREDICT)
-def show(service: Service, name: str) -> Response:
+def show(service: Service, name: str) -> ShownModel:
     """The model's latest version, its versions and aliases."""
-    document = _model(service.store, name)
+    model = _model(service.store, name)
     status = [
         {"version": str(number), "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
         for number in reversed(service.store.models.numbers(name))
     ]
-    return json_response(document | {"ready": True, "model_version_status": status})
+    return {**model, "ready": True, "model_version_status": status}
 
 
 @router.delete(f"/{noun('name')}", status_code=204, summary="Delete a model")
 @needs(Scope.ADMIN)
-def remove(service: Service, name: str) -> Response:
+def remove(service: Service, name: str) -> None:
     """The model's aliases and every version go. The numbers are not used again."""
     known = [service.store.models.record(name, number) for number in service.store.models.numbers(name)]
     try:
         service.store.delete_model(name)
-        note("model.deleted", name)
-        service.plots.forget(record.digest for record in known if record is not None)
+        record_change("model.deleted", name)
+        _forget_artifacts(service, known)
     finally:
-        _follow(service, name)  # a deletion that was cut short has taken some versions, too
-    return Response(status_code=204)
+        _drop_deleted(service, name)  # a deletion that was cut short has taken some versions, too
 
 
 @router.get(
     "/{name}/versions",
     summary="List a model's versions, newest first",
-    response_model=documents.Page[documents.Version],
 )
 @needs(Scope.PREDICT)
 def versions(
     service: Service, name: str, after: Annotated[int | None, Query(ge=1)] = None, limit: Limit = 20
-) -> Response:
+) -> Page[ShownVersion]:
     """Every version with its metrics and the aliases that point at it."""
     shown, more = newest_first(service.store.models.numbers(name), after, limit)
     aliases = service.store.aliases.all(name)
     found = (_version_if_there(service.store, name, number, aliases) for number in shown)
-    return page_response((each for each in found if each is not None), more)
+    return page((each for each in found if each is not None), more)
 
 
-@router.get(
-    f"/{{name}}/versions/{noun('version')}", summary="Show a version's manifest", response_model=documents.Manifest
-)
+@router.get(f"/{{name}}/versions/{noun('version')}", summary="Show a version's manifest")
 @needs(Scope.PREDICT)
-def manifest(service: Service, name: str, version: str) -> Response:
+def manifest(service: Service, name: str, version: str) -> Manifest:
     """The manifest, with the version's name, number, digest and aliases beside it."""
     found = service.store.resolve(name, version)
-    return json_response({**found.manifest, **_version(found, service.store.aliases.all(name))})
+    return cast(Manifest, {**found.manifest, **_version(found, service.store.aliases.all(name))})
 
 
 @router.delete(f"/{{name}}/versions/{noun('version')}", status_code=204, summary="Delete a version")
 @needs(Scope.ADMIN)
-def remove_version(service: Service, name: str, version: str) -> Response:
+def remove_version(service: Service, name: str, version: str) -> None:
     """The version goes, be it damaged or not; 409 while an alias points at it. Its number is not used again."""
     number = service.store.number(name, version)
     record = service.store.models.record(name, number)
     service.store.delete_version(name, number)
-    note("version.deleted", f"{name}/{number}", before=None if record is None else record.digest)
-    service.plots.forget([] if record is None else [record.digest])
-    _follow(service, name)
-    return Response(status_code=204)
+    record_change("version.deleted", f"{name}/{number}", before=None if record is None else record.digest)
+    _forget_artifacts(service, [record])
+    _drop_deleted(service, name)
 
 
-@router.get(
-    "/{name}/versions/{version}/parameters", summary="Look at the parameters", response_model=documents.Parameters
-)
+@router.get("/{name}/versions/{version}/parameters", summary="Look at the parameters")
 @needs(Scope.TRAIN)
 @pool("files")
-def parameters(service: Service, name: str, version: str) -> Response:
+def parameters(service: Service, name: str, version: str) -> Parameters:
     """Every parameter with its shape, and what its values are like."""
     model = load(service.store, service.warm, served(service.store.resolve(name, version))).model
-    return json_response(inspection.parameters(model, model.tensors()))
+    return cast(Parameters, inspection.parameters(model, model.tensors()))
 
 
 @router.get(
@@ -143,7 +143,7 @@ def state_dict(
     """JSON in the state_dict's order; with `Accept: application/x-safetensors` the file."""
     found = service.store.resolve(name, version)
     if choose(accept, ["application/json", SAFETENSORS]) == SAFETENSORS:
-        return _safetensors(service, found)
+        return _stored(service, found, "safetensors")
     tensors = load(service.store, service.warm, served(found)).model.tensors()
     for each in tensor or ():
         if each not in tensors:
@@ -155,36 +155,37 @@ def state_dict(
     "/{name}/versions/{version}/plots/{plot}",
     summary="Draw a plot",
     response_class=Response,
-    responses=file_answer("The plot.", *FORMS.values()),
+    responses=file_answer("The plot.", *FORMATS.values()),
 )
 @needs(Scope.TRAIN)
 async def plots(
     service: Service, name: str, version: str, plot: str, accept: Annotated[str, Header()] = "*/*"
 ) -> Response:
     """`data`, `predictions` or `learning_curve`; a suffix `.png`, `.svg` or `.json` beats Accept."""
-    plot, form = _form(plot, accept)
+    plot, format_ = _format(plot, accept)
     found = await service.pools.reading.run(service.store.resolve, name, version)
-    drawn = await service.plots.draw(service.store, found, plot, form)
-    return Response(drawn, media_type=FORMS[form])
+    drawn = await draw(service.plots, service.store, found, plot, format_)
+    return Response(drawn, media_type=FORMATS[format_])
 
 
 @router.get(
     "/{name}/versions/{version}/exports/{export}",
     summary="Export a model",
     response_class=Response,
-    responses=file_answer("The file.", SAFETENSORS),
+    responses=file_answer("The file.", *(each.media_type for each in EXPORTS.values())),
 )
 @needs(Scope.TRAIN)
-def exports(service: Service, name: str, version: str, export: str) -> Response:
-    """A file that loads without this software."""
-    found = service.store.resolve(name, version)
-    if export == "safetensors":
-        return _safetensors(service, found)
-    raise NotAvailable(f"only the safetensors export is there yet, of {', '.join(EXPORTS)}")
+async def exports(service: Service, name: str, version: str, export: str) -> Response:
+    """A file that loads without this software: `safetensors`, or `state_dict` for `torch.load(path, weights_only=True)`."""
+    found = await service.pools.reading.run(service.store.resolve, name, version)
+    if export in EXPORTS and EXPORTS[export].write is None:
+        return await service.pools.reading.run(_stored, service, found, export)
+    path = await export_model(service.exports, service.store, found, export)
+    return _file(path, found, export, ExitStack())
 
 
-def _follow(service: Services, name: str) -> None:
-    """Predictions follow a deletion; what is in memory of what has gone goes, too, and its figures."""
+def _drop_deleted(service: Services, name: str) -> None:
+    """After a deletion: updates the versions in use, and drops models in memory and metrics of deleted versions."""
 
     def gone(each: str, number: int) -> bool:
         return each == name and not service.store.models.has(each, number)
@@ -194,34 +195,45 @@ def _follow(service: Services, name: str) -> None:
     service.metrics.predictions.forget(gone)
 
 
-def _safetensors(service: Services, version: Version) -> Response:
-    path = service.store.models.path(version, STATE_DICT)
-    return FileResponse(path, media_type=SAFETENSORS, filename=f"{version.name}-{version.number}.safetensors")
+def _stored(service: Services, version: Version, export: str) -> Response:
+    held = ExitStack()
+    return _file(held.enter_context(service.store.models.local_file(version, STATE_DICT)), version, export, held)
 
 
-def _form(plot: str, accept: str) -> tuple[str, str]:
-    """The plot's name, and the form that its suffix or else the client asks for."""
+def _file(path: Path, version: Version, export: str, held: ExitStack) -> Response:
+    about = EXPORTS[export]
+    name = f"{version.name}-{version.number}{about.suffix}"
+    return HeldFileResponse(path, media_type=about.media_type, filename=name, held=held)
+
+
+def _forget_artifacts(service: Services, records: Iterable[Record | None]) -> None:
+    digests = [record.digest for record in records if record is not None]
+    service.plots.forget(digests)
+    service.exports.forget(digests)
+
+
+def _format(plot: str, accept: str) -> tuple[str, str]:
+    """The plot's name, and its format, by its suffix or else by the Accept header."""
     stem, _, suffix = plot.rpartition(".")
-    if stem and suffix not in FORMS:
-        raise NotAvailable(f"there is no plot in the form {shown(suffix)}; {nearest(suffix, FORMS)}")
+    if stem and suffix not in FORMATS:
+        raise NotAvailable(f"there is no plot in the form {shown(suffix)}; {nearest(suffix, FORMATS)}")
     if stem:
         return stem, suffix
-    chosen = choose(accept, list(FORMS.values()))
-    return plot, next(form for form, media_type in FORMS.items() if media_type == chosen)
+    chosen = choose(accept, list(FORMATS.values()))
+    return plot, next(format_ for format_, media_type in FORMATS.items() if media_type == chosen)
 
 
-def _model_if_there(store: Store, name: str) -> dict[str, Any] | None:
-    """None when it was deleted while a list was made."""
+def _model_if_there(store: Store, name: str) -> Model | None:
+    """The model; None if it was deleted meanwhile."""
     try:
         return _model(store, name)
     except NotFound:
         return None
     except Unavailable as error:  # of this one's folder, maybe
-        unknown = dict.fromkeys(("latest", "metrics", "created_at"))
-        return {"name": name, "versions": 0, "aliases": {}, **unknown, "error": _damage(error)}
+        return damaged(Model, error, name=name, versions=0, aliases={})
 
 
-def _model(store: Store, name: str) -> dict[str, Any]:
+def _model(store: Store, name: str) -> Model:
     latest = _version_or_damage(store, name, store.models.latest_number(name))
     aliases = store.aliases.all(name)
     damaged = [AliasCorrupt(name, alias, entry.number) for alias, entry in aliases.items() if entry.damaged]
@@ -232,43 +244,38 @@ def _model(store: Store, name: str) -> dict[str, Any]:
         "aliases": {alias: entry.version for alias, entry in aliases.items()},
         "metrics": latest["metrics"],
         "created_at": latest["created_at"],
-        "error": latest["error"] or (_damage(damaged[0]) if damaged else None),
+        "error": latest["error"] or (error_document(damaged[0]) if damaged else None),
     }
 
 
-def _version_if_there(store: Store, name: str, number: int, aliases: dict[str, Entry]) -> dict[str, Any] | None:
-    """None when it was deleted while a list was made."""
+def _version_if_there(store: Store, name: str, number: int, aliases: dict[str, Entry]) -> ShownVersion | None:
+    """The version; None if it was deleted meanwhile."""
     try:
-        return _version_or_damage(store, name, number) | {"aliases": _pointing(aliases, number)}
+        return {**_version_or_damage(store, name, number), "aliases": _aliases_of(aliases, number)}
     except NotFound:
         return None
 
 
-def _version_or_damage(store: Store, name: str, number: int) -> dict[str, Any]:
-    """The version; a damaged one must not take the list that it stands in with it."""
+def _version_or_damage(store: Store, name: str, number: int) -> ShownVersion:
+    """The version; a damaged one with its error, so that a list remains readable."""
     try:
         return _version(store.models.get(name, number), {})
     except UNREADABLE as error:
-        unknown = dict.fromkeys(("digest", "created_at", "metrics", "job"))
-        return {"name": name, "version": number, "aliases": [], **unknown, "error": _damage(error)}
+        return damaged(ShownVersion, error, name=name, version=number, aliases=[])
 
 
-def _damage(error: Exception) -> dict[str, Any]:
-    return {"code": answer_for(error)[1], "detail": str(error)}
-
-
-def _version(version: Version, aliases: dict[str, Entry]) -> dict[str, Any]:
+def _version(version: Version, aliases: dict[str, Entry]) -> ShownVersion:
     return {
         "name": version.name,
         "version": version.number,
         "digest": version.digest,
         "created_at": version.created_at,
-        "aliases": _pointing(aliases, version.number),
+        "aliases": _aliases_of(aliases, version.number),
         "metrics": version.manifest.get("metrics"),
         "job": version.manifest.get("job"),
         "error": None,
     }
 
 
-def _pointing(aliases: dict[str, Entry], number: int) -> list[str]:
+def _aliases_of(aliases: dict[str, Entry], number: int) -> list[str]:
     return [alias for alias, entry in aliases.items() if entry.version == number]

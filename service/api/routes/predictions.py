@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
 
-from service.access.scopes import Scope
-from service.api.routing import PooledRoute, needs
-from service.api.schemas import documents
-from service.api.schemas.documents import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, PROBLEMS, json_body
+from service.api.problems import PROBLEMS
+from service.api.routing import PredictRoute
+from service.api.schemas.bodies import json_body
+from service.api.schemas.prediction import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, Predictions
 
-router = APIRouter(prefix="/v1/models/{name}", tags=["predictions"], responses=PROBLEMS, route_class=PooledRoute)
+router = APIRouter(prefix="/v1/models/{name}", tags=["predictions"], responses=PROBLEMS, route_class=PredictRoute)
 
 BODY = json_body(INSTANCES_SCHEMA, INSTANCES_EXAMPLE)
 UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "What `If-None-Match` names is still the answer."}}
@@ -21,8 +21,7 @@ RequestTimeout = Annotated[
 ]
 
 
-@router.post("/predictions", summary="Predict", response_model=documents.Predictions, openapi_extra=BODY)
-@needs(Scope.PREDICT)
+@router.post("/predictions", summary="Predict", response_model=Predictions, openapi_extra=BODY)
 def predict(name: str, accept: Accept = "*/*", request_timeout: RequestTimeout = None) -> None:
     """By the version that `production` points at, if that alias is set, else by the latest."""
 
@@ -30,10 +29,9 @@ def predict(name: str, accept: Accept = "*/*", request_timeout: RequestTimeout =
 @router.post(
     "/versions/{version}/predictions",
     summary="Predict with one version",
-    response_model=documents.Predictions,
+    response_model=Predictions,
     openapi_extra=BODY,
 )
-@needs(Scope.PREDICT)
 def predict_with(name: str, version: str, accept: Accept = "*/*", request_timeout: RequestTimeout = None) -> None:
     """By that version: a number, an alias, or `latest`."""
 
@@ -41,10 +39,9 @@ def predict_with(name: str, version: str, accept: Accept = "*/*", request_timeou
 @router.get(
     "/predictions",
     summary="Predict, with the features in the query",
-    response_model=documents.Predictions,
+    response_model=Predictions,
     responses=UNCHANGED,
 )
-@needs(Scope.PREDICT)
 def look_up(
     name: str, accept: Accept = "*/*", if_none_match: IfNoneMatch = None, request_timeout: RequestTimeout = None
 ) -> None:
@@ -54,10 +51,9 @@ def look_up(
 @router.get(
     "/versions/{version}/predictions",
     summary="Predict with one version, with the features in the query",
-    response_model=documents.Predictions,
+    response_model=Predictions,
     responses=UNCHANGED,
 )
-@needs(Scope.PREDICT)
 def look_up_with(
     name: str,
     version: str,

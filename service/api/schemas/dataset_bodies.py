@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from service.api.schemas.documents import FORM, TABLE_EXAMPLE, file_body, json_body
+from service.api.schemas.bodies import FORM, TABLE_EXAMPLE, file_body, json_body
 from service.workflow.data.reading import ReadingOptions
 
 _WORDS = ("type", "enum", "const", "minimum", "maximum", "minLength", "maxLength")
 
 
-def _told() -> dict[str, tuple[str, dict[str, Any]]]:
+def _parameters() -> dict[str, tuple[str, dict[str, Any]]]:
     """What can be said of a file in the query: each with its description and schema."""
     found: dict[str, tuple[str, dict[str, Any]]] = {}
     for name, about in ReadingOptions.model_json_schema()["properties"].items():
@@ -25,7 +25,7 @@ def _told() -> dict[str, tuple[str, dict[str, Any]]]:
     return found
 
 
-TOLD = _told()
+PARAMETERS = _parameters()
 
 
 def table_body(*media_types: str) -> dict[str, Any]:
@@ -33,7 +33,8 @@ def table_body(*media_types: str) -> dict[str, Any]:
     body = file_body(*(each for each in media_types if each != FORM))
     schema = {
         "type": "object",
-        "properties": {"file": {"type": "string", "format": "binary"}} | {each: {"type": "string"} for each in TOLD},
+        "properties": {"file": {"type": "string", "format": "binary"}}
+        | {each: {"type": "string"} for each in PARAMETERS},
         "required": ["file"],
         "additionalProperties": False,
     }
@@ -41,7 +42,7 @@ def table_body(*media_types: str) -> dict[str, Any]:
     return body | {
         "parameters": [
             {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
-            for name, (description, schema) in TOLD.items()
+            for name, (description, schema) in PARAMETERS.items()
         ]
     }
 

@@ -1,25 +1,88 @@
-"""A job as the API shows it, to those who ask and to receivers of webhooks. Knows no HTTP."""
+"""Training jobs as the API shows them, to clients and to receivers of webhooks. Imports neither torch nor FastAPI."""
 
-from typing import Any
+from typing import Any, cast
 
-from service.jobs.job import Job
-from service.jobs.records import apart, outline
+from typing_extensions import TypedDict
+
+from service.api.schemas.answer import closed
+from service.jobs import job as jobs
+from service.jobs.records import has_digest, outline
 
 
-def document(job: Job) -> dict[str, Any]:
-    """A job as the API shows it; without the records of its spec where these were not read."""
+@closed
+class Job(TypedDict):
+    """A training job. `spec` is the resolved one: every default filled in."""
+
+    id: str
+    status: str
+    requested: str | None
+    model_name: str
+    spec: dict[str, Any]
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    attempt: int
+    progress: dict[str, Any]
+    metrics: dict[str, Any]
+    result: dict[str, Any] | None
+    error: dict[str, Any] | None
+
+
+@closed
+class Attempt(TypedDict):
+    """One attempt at a job. `status` is what the job became when it ended, `cause` why, if it was no success."""
+
+    attempt: int
+    started_at: str
+    ended_at: str | None
+    status: str | None
+    cause: dict[str, Any] | None
+
+
+@closed
+class Attempts(TypedDict):
+    """The attempts at a job, rising."""
+
+    data: list[Attempt]
+
+
+@closed
+class Event(TypedDict):
+    """Something that happened to a job: `type` is status, metrics or message."""
+
+    id: int
+    type: str
+    created_at: str
+    data: dict[str, Any]
+
+
+@closed
+class Plan(TypedDict):
+    """What a spec comes to."""
+
+    spec: dict[str, Any]
+    parameters: int
+    rows: dict[str, int]
+    warnings: list[str]
+
+
+def job_document(job: jobs.Job) -> Job:
+    """The job with the fields of the schema; without the records of its spec if they were not read."""
+    fields = {name: getattr(job, name) for name in Job.__annotations__}
+    return cast(Job, fields | {"spec": outline(job.spec)} if has_digest(job) else fields)
+
+
+def attempt_document(attempt: jobs.AttemptRecord) -> Attempt:
+    """The attempt with the fields of the schema."""
     return {
-        "id": job.id,
-        "status": job.status,
-        "requested": job.requested,
-        "model_name": job.model_name,
-        "spec": outline(job.spec) if apart(job) else job.spec,
-        "created_at": job.created_at,
-        "started_at": job.started_at,
-        "finished_at": job.finished_at,
-        "attempt": job.attempt,
-        "progress": job.progress,
-        "metrics": job.metrics,
-        "result": job.result,
-        "error": job.error,
+        "attempt": attempt.number,
+        "started_at": attempt.started_at,
+        "ended_at": attempt.ended_at,
+        "status": attempt.status,
+        "cause": attempt.cause,
     }
+
+
+def event_document(event: jobs.Event) -> Event:
+    """The event with the fields of the schema."""
+    return {"id": event.id, "type": event.type, "created_at": event.created_at, "data": event.data}

@@ -19,7 +19,7 @@ from service.serving.codecs.tables import answers_frame
 from service.serving.forward import Array
 from service.serving.limits import MOST_EMPTY_LINES, MOST_ROWS, MOST_VALUES, check_lines, invalid
 from service.serving.warm_models import Warm
-from service.workflow.data.formats import csv_faults
+from service.workflow.data.formats import csv_errors
 from service.workflow.data.formats.csv_header import name_columns
 from service.workflow.data.formats.csv_repair import ESCAPE
 from service.workflow.data.reading import Reading
@@ -171,7 +171,7 @@ def _names(line: bytes, separator: str) -> list[str]:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
         cells = next(reader, [])
     except csv.Error as error:
-        raise invalid(f"the header cannot be read: {csv_faults.in_words(error)}") from error
+        raise invalid(f"the header cannot be read: {csv_errors.describe(error)}") from error
     if not any(map(str.strip, cells)):
         raise invalid("the body is empty; a first line with the names of the columns is expected")
     if len(cells) > MOST_COLUMNS:
@@ -222,7 +222,7 @@ def _rewritten(rows: str, width: int, separator: str, escape: str | None) -> byt
                 write(row)
             line = reader.line_num + 2
     except csv.Error as error:
-        raise csv.Error(f"line {line} cannot be read as CSV: {csv_faults.in_words(error)}") from None
+        raise csv.Error(f"line {line} cannot be read as CSV: {csv_errors.describe(error)}") from None
     return made.getvalue().encode()
 
 

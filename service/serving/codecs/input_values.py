@@ -9,11 +9,12 @@ import numpy as np
 import simdjson
 
 from service.serving.forward import Array
+from service.workflow.data.precision import FLOAT32_MAX
 from service.workflow.data.table import Numbers, Texts
-from service.workflow.data.types.column_kind import SPACE, is_missing
-from service.workflow.data.types.how import How
-from service.workflow.data.types.kinds import KINDS
-from service.workflow.data.values import FLOAT32_MAX, FLOAT64_MAX, MISSING, texts
+from service.workflow.data.types.how import SPACE, How
+from service.workflow.data.types.number import FLOAT64_MAX
+from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.data.values import MISSING, texts
 from service.workflow.encode import raw_dtype
 from service.workflow.signature import Input
 from service.workflow.spec_base import MOST_FAULTS
@@ -96,18 +97,18 @@ def number_block_of_texts(columns: Sequence[Sequence[str]], most: float) -> Numb
 def from_values(of: Input, values: Sequence[Any], most: float) -> tuple[Numbers | Texts, RowErrors]:
     """Converts JSON values to a column, and returns it with the errors. Blank texts are missing values, as are the data set's
     words for them."""
-    if of.type == "category" and set(map(type, values)) <= _TEXTS:
+    if COLUMN_TYPES[of.type].texts and set(map(type, values)) <= _TEXTS:
         found = texts(values)
-        if not any(text != text.strip(SPACE) or is_missing(text, of.how) for text in found.values):
+        if not any(text != text.strip(SPACE) or of.how.is_missing(text) for text in found.values):
             return found, {}
-    return _converted(of, values, KINDS[of.type].from_value, most)
+    return _converted(of, values, COLUMN_TYPES[of.type].from_value, most)
 
 
 def from_texts(of: Input, given: Sequence[str | None], most: float) -> tuple[Numbers | Texts, RowErrors]:
     """Converts texts, as in a query or in CSV, to a column, and returns it with the errors."""
-    if of.type == "category":
+    if COLUMN_TYPES[of.type].texts:  # a text stands for itself
         return from_values(of, given, most)
-    return _converted(of, given, KINDS[of.type].from_text, most)
+    return _converted(of, given, COLUMN_TYPES[of.type].from_text, most)
 
 
 def from_distinct(of: Input, given: Texts, most: float, read: Read | None = None) -> tuple[Numbers | Texts, RowErrors]:
@@ -125,18 +126,18 @@ def _converted(
 ) -> tuple[Numbers | Texts, RowErrors]:
     """Converts value by value."""
     converted: list[Any] = []
-    wrong = RowErrors()
+    wrong, kind = RowErrors(), COLUMN_TYPES[of.type]
     for row, value in enumerate(values):
         try:
             found = None if value is None else convert(value, of.how)
-            if of.type == "number" and type(found) is float and not -most <= found <= most:
+            if kind.numeric and type(found) is float and not -most <= found <= most:
                 raise ValueError(out_of_range(most))
             converted.append(found)
         except ValueError as error:
             converted.append(None)
             if len(wrong) < MOST_FAULTS:
                 wrong[row] = str(error)
-    if of.type == "category":
+    if kind.texts:
         return texts(converted), wrong
     return np.array([MISSING if each is None else each for each in converted], np.float64), wrong
 

@@ -10,14 +10,14 @@ from service.serving.codecs.input_values import are_numeric
 from service.serving.codecs.json import THRESHOLD
 from service.serving.codecs.tensors import BOOL, BYTES, Values
 from service.serving.forward import Array
-from service.workflow.data.schema import Scalar
 from service.workflow.data.types.category import as_text
+from service.workflow.data.types.names import Scalar
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.encode import raw_dtype
 from service.workflow.signature import Input, Signature
 from service.workflow.tasks import Task
 
 MATRIX = "input-0"  # the name of the tensor of a model whose inputs are all numbers or booleans
-DATATYPES = {"boolean": BOOL, "category": BYTES, "datetime": BYTES}
 FLOATS = {"float32": "FP32", "float64": "FP64"}
 
 
@@ -64,7 +64,7 @@ def columns(signature: Signature) -> list[str]:
 
 def datatype_of(of: Input) -> str:
     """The datatype of an input."""
-    return FLOATS[of.dtype or "float32"] if of.type == "number" else DATATYPES[of.type]
+    return COLUMN_TYPES[of.type].datatype or FLOATS[of.dtype or "float32"]
 
 
 def datatype_of_classes(classes: Sequence[Scalar]) -> str:

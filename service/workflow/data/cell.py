@@ -1,4 +1,4 @@
-"""A cell of a column, as a message shows it."""
+"""A cell of a column, for a message."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ UNITS = {"ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 
 
 def cell(series: "pl.Series", row: int) -> str:
-    """The value in a row: short, and of a date in no year that has a name the number that stands in the file."""
+    """The value in a row, shortened. A date outside the calendar is shown as the number in the file."""
     import polars as pl
 
     if series.dtype.is_nested() or series.dtype == pl.Binary:
@@ -24,7 +24,7 @@ def cell(series: "pl.Series", row: int) -> str:
         return shown(value) if isinstance(value, str) else as_text(value)
     try:
         return str(series[row : row + 1].dt.to_string("iso:strict")[0])
-    except BaseException as error:  # a panic of its calendar
+    except BaseException as error:  # a panic of polars' calendar
         if not is_native(error):
             raise
     unit = UNITS.get(getattr(series.dtype, "time_unit", ""), "days")

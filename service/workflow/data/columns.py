@@ -1,28 +1,30 @@
-"""The fields that every kind of data shares: what to learn, and from what."""
+"""The fields that the kinds of data with columns share: targets, features, task."""
 
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator
 
-from service.workflow.data.types.names import ColumnType, ListedName, Name
-from service.workflow.spec_base import COUNTED, Specification
+from service.workflow.data.data_kind import DataKind
+from service.workflow.data.types.names import ListedName, Name, TypeName, type_names
+from service.workflow.spec_base import COUNTED, SpecBase
 from service.workflow.tasks import Task
 
 
-class Feature(Specification):
+class Feature(SpecBase):
     """How a feature's values are read."""
 
-    type: ColumnType | Literal["text", "image"]
+    type: TypeName | Literal["text", "image"]
 
     @field_validator("type")
     @classmethod
     def _is_there(cls, value: str) -> str:
         if value in ("text", "image"):
-            raise ValueError(f"{value} features are not there yet; number, category, boolean and datetime are")
+            *others, last = type_names()
+            raise ValueError(f"{value} features are not there yet; {', '.join(others)} and {last} are")
         return value
 
 
-# Told apart by what was given, so that only the faults of that form are listed; `<…>` is no step into a document.
+# Distinguished by the type of the value, so that only its own faults are listed. Tags in `<…>` are not part of pointers.
 Features = Annotated[
     Annotated[list[ListedName], Tag("<list>")]
     | Annotated[dict[ListedName, Annotated[Feature, COUNTED]], Tag("<object>")],
@@ -30,8 +32,8 @@ Features = Annotated[
 ]
 
 
-class Columns(Specification):
-    """What to learn, and from what."""
+class Columns(DataKind):
+    """Data in columns: the targets, the features and the task."""
 
     target: Name | list[ListedName] = Field(description="the column, or columns, to learn")
     features: Features | None = Field(
@@ -45,6 +47,3 @@ class Columns(Specification):
     def targets(self) -> list[str]:
         """The targets' names, as a list."""
         return [self.target] if isinstance(self.target, str) else self.target
-
-
-__all__ = ["Columns", "Feature", "Features", "Name"]

@@ -2,23 +2,26 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
-from typing import Literal, Self
+from pathlib import Path
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import orjson
 from pydantic import Field, model_validator
 
 from service.workflow.data.columns import Feature
+from service.workflow.data.data_kind import ChooseColumns, DataKind, FindDataset, LoadedData
 from service.workflow.data.schema import Column, Schema
-from service.workflow.data.table import Table, Wanted
-from service.workflow.spec_base import Specification
+from service.workflow.data.table import Table
 
 MOST_POINTS = 10_000_000
 
 
-class LineData(Specification):
+class LineData(DataKind):
     """x = arange(start, end, step), y = weight · x + bias, in float32."""
+
+    default_model: ClassVar[str] = "linear_regression"
+    normalizes: ClassVar[bool] = False
 
     kind: Literal["line"] = "line"
     weight: float
@@ -43,7 +46,7 @@ class LineData(Specification):
 
     @property
     def points(self) -> float:
-        """How many points `torch.arange(start, end, step)` has."""
+        """The number of points of `torch.arange(start, end, step)`."""
         count = (self.end - self.start) / self.step
         return max(math.ceil(count), 0) if math.isfinite(count) else math.inf
 
@@ -52,20 +55,17 @@ class LineData(Specification):
         """The target's name, as a list."""
         return [self.target]
 
-    def schema_of_table(self) -> Schema:
-        """Two columns of numbers."""
+    def survey(self, find: FindDataset) -> tuple[Self, Schema]:
+        """The schema has two columns of numbers."""
         columns = [Column(name="x", type="number"), Column(name="y", type="number")]
-        return Schema(rows=int(self.points), columns=columns)
+        return self, Schema(rows=int(self.points), columns=columns)
 
-    def fingerprint(self) -> str:
-        """The SHA-256 of what the points are made from."""
-        made_from = [self.weight, self.bias, self.start, self.end, self.step]
-        return hashlib.sha256(orjson.dumps(made_from)).hexdigest()
-
-    def load(self, wanted: Mapping[str, Wanted]) -> Table:
-        """The points, computed as the tutorial does, in float32."""
+    def load(self, choose: ChooseColumns, find: FindDataset, scratch: Path) -> LoadedData:
+        """The points, computed as the tutorial does, in float32; the digest is the SHA-256 of their five parameters."""
         import torch
 
         x = torch.arange(self.start, self.end, self.step)
         y = self.weight * x + self.bias
-        return Table({"x": x.numpy().astype(np.float32), "y": y.numpy()})
+        table = Table({"x": x.numpy().astype(np.float32), "y": y.numpy()})
+        parameters = [self.weight, self.bias, self.start, self.end, self.step]
+        return LoadedData(table, {"digest": hashlib.sha256(orjson.dumps(parameters)).hexdigest()})

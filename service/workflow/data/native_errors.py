@@ -1,6 +1,6 @@
-"""What the readers of files raise, as errors of ours: their panics, too, which are no `Exception`, and what they print.
+"""Errors of the native libraries that read files, including panics, which are no `Exception`.
 
-A library's own text stays inside: it names its parts and not the file's, so it goes to the log and not into an answer.
+Their messages name parts of the library rather than of the file, so they are logged and not sent to clients.
 """
 
 import logging
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def native_errors(kind: str) -> Iterator[None]:
-    """Turns what the reader of a file of this kind raises into InvalidData, and logs what the reader says."""
+    """Turns errors of the reader of a kind of file into InvalidData, and logs their messages."""
     try:
         with quiet():
             yield
@@ -34,43 +34,43 @@ def native_errors(kind: str) -> Iterator[None]:
 
 
 def is_native(error: BaseException) -> bool:
-    """Whether the reader of a file raises this, and not Python or the system. Each library in Rust has a class of its own for
-    its panics, of one name; some do not export it."""
+    """Whether a native library raised this, rather than Python or the system. Each Rust library has its own class
+    PanicException; some do not export it."""
     import polars as pl
 
     if isinstance(error, OSError):
-        return error.errno is None  # polars says so of a file that is cut short
+        return error.errno is None  # polars raises this for a truncated file
     return isinstance(error, pl.exceptions.PolarsError) or type(error).__name__ == "PanicException"
 
 
 def _log(kind: str, error: BaseException) -> None:
-    first_line = str(error).strip().split("\n", 1)[0][:300]  # no advice, no backtrace
+    first_line = str(error).strip().split("\n", 1)[0][:300]  # without advice and backtrace
     log.warning("the reader of %s says: %s", kind, first_line)
 
 
 _STDERR = 2
 _lock = threading.Lock()
-_quiet = 0  # how many want it
-_before = -1
+_quiet = 0  # the number of callers
+_saved = -1
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Drops what is printed to standard error meanwhile, by whoever in this process. A panic of native code prints a message, and
-    perhaps a backtrace, before it is raised; the service's log has a descriptor of its own, and goes on."""
-    global _quiet, _before
+    """Discards standard error of this process meanwhile, because native code prints its panics there. The service's log has a
+    descriptor of its own."""
+    global _quiet, _saved
     with _lock:
         _quiet += 1
         if _quiet == 1:
-            _before = os.dup(_STDERR)
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, _STDERR)
-            os.close(nowhere)
+            _saved = os.dup(_STDERR)
+            devnull = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(devnull, _STDERR)
+            os.close(devnull)
     try:
         yield
     finally:
         with _lock:
             _quiet -= 1
             if not _quiet:
-                os.dup2(_before, _STDERR)
-                os.close(_before)
+                os.dup2(_saved, _STDERR)
+                os.close(_saved)

@@ -1,20 +1,20 @@
-"""Whether a column's numbers fit into a float32, by their statistics."""
+"""Whether the numbers of a column fit into a float32, by its statistics."""
 
 import math
 
 import numpy as np
 
 from service.workflow.data.schema import Column
-from service.workflow.data.values import FLOAT32_MAX
 
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 FLOAT32_LEAST = float(np.finfo(np.float32).tiny)  # below are the subnormal numbers
 ROUNDING = 2.0**-24  # of a float32, relative to the number
-MOST_LOST = 1e-3  # of a column's spread, by rounding its largest numbers
+MOST_LOST = 1e-3  # the share of a column's spread that rounding its largest numbers may lose
 
 
 def needs_float64(column: Column) -> bool:
-    """Whether rounding to float32 would take too much of what tells the column's numbers apart, or all of a number: a
-    number is beyond float32, or the spread is not large against the rounding. A constant column has nothing to lose."""
+    """Whether a number is too large for float32, or rounding to it is not small against the spread of the column's numbers. A
+    constant column has no spread to lose."""
     low, high = (column.statistics.get(name) for name in ("min", "max"))
     if low is None or high is None:
         return False
@@ -26,9 +26,9 @@ def needs_float64(column: Column) -> bool:
 
 
 def _spread(column: Column, low: float, high: float) -> float:
-    """The standard deviation; 0 of a constant column, whatever the rounding of its mean has left."""
+    """The standard deviation, exactly 0 for a constant column."""
     if low == high:
         return 0.0
     std = column.statistics.get("std")
-    # Half the range is the most that a standard deviation can be: what is known of columns surveyed without one.
+    # Columns surveyed by older versions have no standard deviation; half the range is an upper bound.
     return std if std is not None and math.isfinite(std) and std > 0 else (high - low) / 2

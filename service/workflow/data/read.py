@@ -1,5 +1,5 @@
-"""From a stored file to a table: batch by batch into arrays of the final size, so that little more than the table itself
-is ever in memory."""
+"""Reads a stored file into a table, batch by batch into arrays of the final size, so that memory holds little more than the
+table."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from service.workflow.data.cell import cell
-from service.workflow.data.formats import NAMES, opened
+from service.workflow.data.formats import NAMES, open_table
 from service.workflow.data.native_errors import is_native, native_errors
 from service.workflow.data.schema import Schema, how_of
-from service.workflow.data.table import Numbers, Table, Texts, Wanted
-from service.workflow.data.types.column_kind import present
+from service.workflow.data.table import Numbers, RequestedColumn, Table, Texts
 from service.workflow.data.types.how import How
-from service.workflow.data.types.kinds import KINDS
-from service.workflow.data.types.names import ColumnType
+from service.workflow.data.types.names import TypeName
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import InvalidData
 from service.workflow.spec_base import shown
 
@@ -23,15 +22,18 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def read(path: Path, media_type: str, schema: Schema, wanted: Mapping[str, Wanted], scratch: Path) -> Table:
-    """The wanted columns of a file that was surveyed before. Copies that it takes lie below `scratch` meanwhile.
+def read(path: Path, media_type: str, schema: Schema, wanted: Mapping[str, RequestedColumn], scratch: Path) -> Table:
+    """The wanted columns of a surveyed file. Temporary files are below `scratch`.
 
     Raises:
         InvalidData: a value is not of the wanted type; its column and row are named.
     """
     rows = schema.rows
-    numbers = {name: np.empty(rows, each.dtype) for name, each in wanted.items() if each.type != "category"}
-    codes = {name: np.empty(rows, np.int32) for name, each in wanted.items() if each.type == "category"}
+    types = {name: COLUMN_TYPES[each.type] for name, each in wanted.items()}
+    codes = {name: np.empty(rows, np.int32) for name, each in types.items() if each.texts}
+    numbers = {
+        name: np.empty(rows, each.dtype(exact=wanted[name].exact)) for name, each in types.items() if not each.texts
+    }
     known: dict[str, dict[str, int]] = {name: {} for name in codes}
     done = 0
     for batch in batches(path, media_type, schema, wanted, scratch):
@@ -50,9 +52,9 @@ def read(path: Path, media_type: str, schema: Schema, wanted: Mapping[str, Wante
 
 
 def batches(
-    path: Path, media_type: str, schema: Schema, wanted: Mapping[str, Wanted], scratch: Path
+    path: Path, media_type: str, schema: Schema, wanted: Mapping[str, RequestedColumn], scratch: Path
 ) -> "Iterator[dict[str, pl.Series]]":
-    """The wanted columns in batches, floats or texts as their types have them.
+    """The wanted columns in batches, as floats or texts.
 
     Raises:
         InvalidData: a value is not of the wanted type; its column and row are named.
@@ -66,24 +68,24 @@ def batches(
         if _is_plain(schema, name, each)
     }
     done = 0
-    with native_errors(NAMES[media_type]), opened(path, media_type, schema.reading, scratch) as file:
+    with native_errors(NAMES[media_type]), open_table(path, media_type, schema.reading, scratch) as file:
         for batch in file.batches(list(wanted), plain):
             made = {name: parsed(name, batch[name], each.type, how[name], done) for name, each in wanted.items()}
             done += len(next(iter(batch.values())))
             yield made
 
 
-def parsed(name: str, series: "pl.Series", kind: ColumnType, how: How, before: int) -> "pl.Series":
-    """A batch of a column as its type has it, after so many rows.
+def parsed(name: str, series: "pl.Series", kind: TypeName, how: How, before: int) -> "pl.Series":
+    """The values of a batch of a column, which begins after `before` rows.
 
     Raises:
-        InvalidData: a value that is there is none of that type.
+        InvalidData: a value is not of that type.
     """
     try:
-        values = KINDS[kind].parse(series, how)
+        values = COLUMN_TYPES[kind].parse(series, how)
         if values.null_count() == series.null_count():
             return values
-        wrong = (present(series, how) & values.is_null()).arg_true()
+        wrong = (how.present(series) & values.is_null()).arg_true()
     except BaseException as error:
         if not is_native(error):
             raise
@@ -93,22 +95,23 @@ def parsed(name: str, series: "pl.Series", kind: ColumnType, how: How, before: i
     return values
 
 
-def _no_value(name: str, series: "pl.Series", kind: ColumnType, how: How, row: int, before: int) -> InvalidData:
+def _no_value(name: str, series: "pl.Series", kind: TypeName, how: How, row: int, before: int) -> InvalidData:
     import polars as pl
 
     where = f"the column {shown(name)}, row {before + row + 1}"
-    dated = kind in ("datetime", "category") and series.dtype.base_type() in (pl.Date, pl.Datetime)
-    expected = "a date of the years 1 to 9999" if dated else KINDS[kind].wanted(how)
+    of = COLUMN_TYPES[kind]
+    dated = of.dates and series.dtype.base_type() in (pl.Date, pl.Datetime)
+    expected = "a date of the years 1 to 9999" if dated else of.wanted(how)
     return InvalidData(f"{where}: {cell(series, row)} is no {kind}; expected {expected}")
 
 
-def _first_refused(series: "pl.Series", kind: ColumnType, how: How) -> int:
-    """The position of the first value that its reader stops at."""
+def _first_refused(series: "pl.Series", kind: TypeName, how: How) -> int:
+    """The position of the first value that cannot be parsed, by bisection."""
     low, high = 0, len(series)
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            KINDS[kind].parse(series[low:middle], how)
+            COLUMN_TYPES[kind].parse(series[low:middle], how)
         except BaseException as error:
             if not is_native(error):
                 raise
@@ -118,9 +121,10 @@ def _first_refused(series: "pl.Series", kind: ColumnType, how: How) -> int:
     return low
 
 
-def _is_plain(schema: Schema, name: str, wanted: Wanted) -> bool:
+def _is_plain(schema: Schema, name: str, wanted: RequestedColumn) -> bool:
     column = schema.column(name)
-    return wanted.type == "number" and column is not None and column.type == "number" and column.plain
+    numeric = COLUMN_TYPES[wanted.type].numeric
+    return numeric and column is not None and column.type == wanted.type and column.plain
 
 
 def _numbers(series: "pl.Series") -> Numbers:
@@ -128,7 +132,7 @@ def _numbers(series: "pl.Series") -> Numbers:
 
 
 def text_codes(series: "pl.Series", known: dict[str, int]) -> Numbers:
-    """Positions among the known texts, which grow by those that are new."""
+    """The positions of texts in `known`, to which new texts are added; -1 for missing ones."""
     import polars as pl
 
     distinct = series.drop_nulls().unique(maintain_order=True).to_list()

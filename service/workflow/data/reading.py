@@ -1,12 +1,12 @@
-"""How a file of a table is read: what its owner has said, and what was found out from its bytes."""
+"""How a file is read: the options of its owner, and the complete settings after detection."""
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from service.workflow.data.types.date_formats import check_format
-from service.workflow.data.types.names import ColumnType, ListedName
-from service.workflow.spec_base import COUNTED, Specification
+from service.workflow.data.types.names import ListedName, TypeName
+from service.workflow.spec_base import COUNTED, SpecBase
 
 Separator = Annotated[str, Field(min_length=1, max_length=1)]
 Word = Annotated[str, Field(max_length=256), COUNTED]
@@ -21,8 +21,8 @@ INFINITE_WORDS = frozenset(
 )
 
 
-class ReadingOptions(Specification):
-    """What the owner of a file says of how it is read; whatever is left out is found out from the file."""
+class ReadingOptions(SpecBase):
+    """Options for reading a file. What is left out is detected."""
 
     separator: Separator | None = Field(default=None, description="what stands between two cells of a line")
     decimal: Literal[".", ","] | None = Field(default=None, description="what stands before the fraction of a number")
@@ -37,7 +37,7 @@ class ReadingOptions(Specification):
         max_length=1000,
         description='by column, as "%d.%m.%Y"; `seconds` and `milliseconds` count since 1970',
     )
-    types: dict[ListedName, Annotated[ColumnType, COUNTED]] = Field(
+    types: dict[ListedName, Annotated[TypeName, COUNTED]] = Field(
         default={}, max_length=10_000, description="of columns, by name"
     )
 
@@ -62,8 +62,8 @@ class ReadingOptions(Specification):
 
 
 class Reading(BaseModel):
-    """How a file is read, with nothing left open: the same for each training and, as far as it concerns cells, for each
-    prediction. `missing` are the words for a missing value, besides an empty cell."""
+    """How a file is read, completely: the same for each training and, for the texts of cells, for each prediction. `missing` are
+    the words for a missing value, besides an empty cell."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -75,20 +75,20 @@ class Reading(BaseModel):
     skip_lines: int = 0
     sheet: str | None = None
     date_formats: dict[str, str] = {}
-    well_formed: bool = False  # whether its lines need not be looked at again: each has as many cells as the first
-    trim: bool = True  # spaces around names and cells; files of before are read with theirs
+    well_formed: bool = False  # whether each line has as many cells as the first, so that it need not be checked again
+    trim: bool = True  # spaces around names and cells are removed; not for files of older versions
 
 
 _TEXT = "x,y\n1,2\n"
-_NO_FILES = ("idna", "punycode", "unicode-escape", "raw-unicode-escape")  # of names and of programs
-AS_BEFORE = Reading(separator=",", trim=False)  # of data sets that were uploaded before there were readings
+_NO_FILES = ("idna", "punycode", "unicode-escape", "raw-unicode-escape")  # encodings of names and of source code
+LEGACY_READING = Reading(separator=",", trim=False)  # of data sets uploaded by older versions
 
 
 def known_encoding(name: str) -> str:
-    """The encoding's usual name.
+    """The usual name of an encoding.
 
     Raises:
-        ValueError: Python knows none of that name that makes texts of bytes.
+        ValueError: Python has no such encoding of text.
     """
     import codecs
 

@@ -1,19 +1,18 @@
-"""The schema of records that stand in a spec: the same types as of a file of JSON Lines, without polars."""
+"""The schema of the records in a spec: the same types as for a JSON Lines file, without polars."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from service.workflow.data.column_survey import MOST_OF_JSON
 from service.workflow.data.formats.records import columns_of, gather
 from service.workflow.data.infer import Inferred, evidence_for, infer
 from service.workflow.data.reading import Reading, ReadingOptions
-from service.workflow.data.schema import MOST_VALUES_KEPT, Column, Scalar, Schema
-from service.workflow.data.table import Numbers, Texts, Wanted
+from service.workflow.data.schema import MOST_VALUES_KEPT, Column, Schema
+from service.workflow.data.table import RequestedColumn, Texts
 from service.workflow.data.types.how import How
-from service.workflow.data.values import column, spread
+from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.data.values import column
 
 
 def schema_of(records: Sequence[Mapping[str, Any]], names: list[str]) -> Schema:
@@ -33,8 +32,8 @@ def schema_of(records: Sequence[Mapping[str, Any]], names: list[str]) -> Schema:
 
 def _column(name: str, values: Sequence[Any], inferred: Inferred, reading: Reading) -> Column:
     how = How(frozenset(reading.missing), date_format=inferred.date_format)
-    assert inferred.type != "unsupported"  # noqa: S101 - a spec's records hold scalars only
-    read = column(values, Wanted(inferred.type, exact=True), how)
+    assert inferred.type != "unsupported"  # noqa: S101 - the records of a spec hold only scalars
+    kind, read = COLUMN_TYPES[inferred.type], column(values, RequestedColumn(inferred.type, exact=True), how)
     if isinstance(read, Texts):
         present = read.codes[read.codes >= 0]
         by_text = sorted(zip(read.values, np.bincount(present, minlength=len(read.values)).tolist(), strict=True))
@@ -42,16 +41,18 @@ def _column(name: str, values: Sequence[Any], inferred: Inferred, reading: Readi
     else:
         present = read[~np.isnan(read)]
         distinct, counts = (each.tolist() for each in np.unique(present, return_counts=True))
-    whole = inferred.type == "number" and bool((present == np.floor(present)).all())
+    of_type = kind.survey(how)
+    if not kind.texts:
+        of_type.add_numbers(present)
     few = len(distinct) <= MOST_VALUES_KEPT
-    labels = _labels(values, inferred, reading, present)
+    labels = kind.record_labels(values, present, how)
     return Column(
         name=name,
         type=inferred.type,
-        integer=whole,
-        statistics=spread(present) if inferred.type == "number" and len(present) else {},
+        integer=of_type.integer,
+        statistics=of_type.statistics(),
         missing=len(values) - len(present),
-        values=_typed(distinct, inferred.type, whole) if few else None,
+        values=kind.scalars(distinct, integer=of_type.integer) if few else None,
         counts=counts if few else None,
         labels=sorted(labels) if labels else None,
         label_counts=[labels[each] for each in sorted(labels)] if labels else None,
@@ -60,22 +61,3 @@ def _column(name: str, values: Sequence[Any], inferred: Inferred, reading: Readi
         examples=list(inferred.examples),
         misfits=dict(inferred.misfits),
     )
-
-
-def _typed(distinct: list[Any], kind: str, whole: bool) -> list[Scalar]:
-    if kind == "boolean":
-        return list(map(bool, distinct))
-    return [int(value) if abs(value) < MOST_OF_JSON else value for value in distinct] if whole else distinct
-
-
-def _labels(values: Sequence[Any], inferred: Inferred, reading: Reading, present: Numbers) -> Counter[Any]:
-    """Where a target's classes are not the values: in the words of the data, and whole numbers with all their digits."""
-    if inferred.type == "boolean":
-        words = Counter(value.strip() for value in values if isinstance(value, str) and value.strip())
-        for word in reading.missing:
-            words.pop(word, None)
-        return words
-    if inferred.type == "number" and len(present) and np.abs(present).max() >= 2**53:
-        whole = Counter(value for value in values if isinstance(value, int))
-        return whole if len(whole) <= MOST_VALUES_KEPT else Counter()
-    return Counter()

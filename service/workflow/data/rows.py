@@ -4,17 +4,19 @@ import hashlib
 from collections.abc import Mapping
 from functools import cached_property
 from itertools import chain
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
 import orjson
 from pydantic import PlainValidator, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from service.workflow.data.columns import Columns
+from service.workflow.data.data_kind import ChooseColumns, FindDataset, LoadedData
 from service.workflow.data.formats.records import column_of
 from service.workflow.data.records_schema import schema_of
 from service.workflow.data.schema import MOST_COLUMNS, Schema, how_of
-from service.workflow.data.table import Table, Wanted
+from service.workflow.data.table import Table
 from service.workflow.data.types.names import LONGEST_NAME
 from service.workflow.data.values import InvalidValue, column
 from service.workflow.errors import InvalidData
@@ -23,15 +25,12 @@ from service.workflow.spec_base import MOST_FAULTS, shown
 Value = bool | int | float | str | None
 Record = dict[str, Value]
 MOST_RECORDS = 1_000_000
-MOST_ABSENT = (
-    1_000_000  # values that the columns have and the records lack: they cost as much, and have no bytes in a body
-)
+MOST_ABSENT = 1_000_000  # values that records lack: they cost as much as others, but no bytes of a body
 VALUES = frozenset((bool, int, float, str, type(None)))
 
 
 def _records(given: Any) -> list[Record]:
-    """The records as they are, once each is looked at: pydantic would take half a minute, and gigabytes, to say what is wrong
-    with a hundred thousand of them.
+    """The records, validated. pydantic would take half a minute and gigabytes to report the faults of 100,000 records.
 
     Raises:
         ValidationError: the first faults.
@@ -45,7 +44,7 @@ def _records(given: Any) -> list[Record]:
             if not record.keys() <= names.keys():
                 names.update(dict.fromkeys(record))
         else:
-            found += _wrong(at, record)
+            found += _faults(at, record)
         if len(found) >= MOST_FAULTS or len(names) > MOST_COLUMNS:
             break
     if not found:
@@ -54,13 +53,13 @@ def _records(given: Any) -> list[Record]:
     raise ValidationError.from_exception_data("records", found[:MOST_FAULTS])
 
 
-def _wrong(at: int, record: Any) -> list[InitErrorDetails]:
-    """What is wrong with a record, or with its first values that are none."""
+def _faults(at: int, record: Any) -> list[InitErrorDetails]:
+    """The faults of a record, or of its first invalid values."""
     if not isinstance(record, dict):
         return [_fault((at,), "expected an object of values by field", record)]
-    odd = [name for name, value in record.items() if type(value) not in VALUES][:MOST_FAULTS]
+    invalid = [name for name, value in record.items() if type(value) not in VALUES][:MOST_FAULTS]
     message = "expected a number, a text, true, false or null"
-    return [_fault((at, name), message, record[name]) for name in odd]
+    return [_fault((at, name), message, record[name]) for name in invalid]
 
 
 def _fault(at: tuple[int | str, ...], message: str, value: Any) -> InitErrorDetails:
@@ -70,9 +69,9 @@ def _fault(at: tuple[int | str, ...], message: str, value: Any) -> InitErrorDeta
 def _check(names: Mapping[str, None], records: list[Record]) -> None:
     if not names:
         raise ValueError("the records have no fields")
-    odd = next((name for name in names if not 1 <= len(name) <= LONGEST_NAME), None)
-    if odd is not None:
-        raise ValueError(f"a field's name has 1 to {LONGEST_NAME} characters; {shown(odd)} has {len(odd)}")
+    invalid = next((name for name in names if not 1 <= len(name) <= LONGEST_NAME), None)
+    if invalid is not None:
+        raise ValueError(f"a field's name has 1 to {LONGEST_NAME} characters; {shown(invalid)} has {len(invalid)}")
     if len(names) > MOST_COLUMNS:
         raise ValueError(f"the records have more than {MOST_COLUMNS} fields together, the most that is taken")
     absent = len(names) * len(records) - sum(map(len, records))
@@ -95,25 +94,26 @@ class RowsData(Columns):
         """The fields of the records, in order of first appearance."""
         return list(dict.fromkeys(chain.from_iterable(self.records)))
 
-    def schema_of_table(self) -> Schema:
-        """The columns, with the types inferred from their values."""
-        return schema_of(self.records, self.names)
+    def survey(self, find: FindDataset) -> tuple[Self, Schema]:
+        """The schema has the types inferred from the values."""
+        return self, schema_of(self.records, self.names)
 
-    def fingerprint(self) -> str:
-        """The SHA-256 of the records."""
-        return hashlib.sha256(orjson.dumps(self.records, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-    def load(self, wanted: Mapping[str, Wanted]) -> Table:
-        """The wanted columns of the records.
+    def load(self, choose: ChooseColumns, find: FindDataset, scratch: Path) -> LoadedData:
+        """The chosen columns of the records; the digest is the SHA-256 of the records as JSON.
 
         Raises:
-            InvalidData: a value is not of the wanted type; the row is named.
+            InvalidData: a value is not of the wanted type; the column and record are named.
         """
-        schema = self.schema_of_table()
+        schema = schema_of(self.records, self.names)
         columns = {}
-        for name, each in wanted.items():
+        for name, each in choose(schema).items():
             try:
                 columns[name] = column(column_of(self.records, name), each, how_of(schema, name))
             except InvalidValue as error:
                 raise InvalidData(f"the column {shown(name)}, record {error.row}: {error}") from None
-        return Table(columns)
+        digest = hashlib.sha256(orjson.dumps(self.records, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        return LoadedData(Table(columns), {"digest": digest})
+
+    def to_json(self) -> dict[str, Any]:
+        """The records are JSON already: pydantic would copy each value again, without releasing the interpreter."""
+        return {**self.model_dump(mode="json", exclude={"records"}), "records": self.records}

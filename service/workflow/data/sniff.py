@@ -1,4 +1,4 @@
-"""What an uploaded file is and how it is read, found out from its bytes where its owner has not said."""
+"""Detects the format of an uploaded file, and how to read it, where the options do not say."""
 
 import csv
 import io
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from service.workflow.data.formats import ARROW_FILE, ARROW_STREAM, CSV, EXCEL, JSON, JSON_LINES, PARQUET
-from service.workflow.data.formats.csv_header import COMMENT, names_no_rows
+from service.workflow.data.formats.compression import compression_of, decompress, is_excel
+from service.workflow.data.formats.csv_header import COMMENT, lacks_name_of_rows
 from service.workflow.data.formats.excel import sheet_as_csv
-from service.workflow.data.formats.packed import is_excel, packing, unpack
 from service.workflow.data.formats.text import BOM_BYTES, UTF8, as_utf8, check_encoding, find_encoding
 from service.workflow.data.reading import Reading, ReadingOptions
 from service.workflow.errors import InvalidData
@@ -32,7 +32,7 @@ MEDIA_TYPES = {
     **dict.fromkeys(("application/parquet", "application/x-parquet"), PARQUET),
     ARROW_FILE: ARROW_FILE,
     ARROW_STREAM: ARROW_STREAM,
-    # These say little: what the bytes are counts.
+    # Unspecific ones: the content decides.
     **dict.fromkeys(("", "text/plain", "application/octet-stream", "binary/octet-stream"), ""),
     **dict.fromkeys(("application/gzip", "application/x-gzip", "application/zip"), ""),
     "application/x-zip-compressed": "",
@@ -50,7 +50,7 @@ SUFFIXES = {
 SEPARATORS = (",", ";", "\t", "|")
 SAMPLE_BYTES = 2**18
 SAMPLE_LINES = 200
-OTHERS = {
+UNSUPPORTED = {
     b"%PDF": "a PDF file",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
@@ -60,32 +60,33 @@ OTHERS = {
     b"<!doctype": "a page in HTML",
     b"<html": "a page in HTML",
 }
+SUPPORTED = "CSV, JSON, Parquet, Arrow and Excel are"
 OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 
 @dataclass(frozen=True)
-class Found:
-    """What the file is, how it is read, and what is worth telling about that."""
+class SniffedFile:
+    """The format of a file, how it is read, and notes for the user."""
 
     media_type: str
     reading: Reading
     notes: list[str]
 
 
-def sniff(path: Path, media_type: str, options: ReadingOptions, scratch: Path, most_bytes: int) -> Found:
-    """What an uploaded file of this Content-Type is, and how it is read but for the types of its columns.
+def sniff(path: Path, media_type: str, options: ReadingOptions, scratch: Path, most_bytes: int) -> SniffedFile:
+    """The format of an uploaded file with this Content-Type, and how it is read, without the types of its columns.
 
     Raises:
-        InvalidData: it is nothing that is read here, or the options do not fit it.
+        InvalidData: the format is not supported, or the options do not fit it.
     """
     notes: list[str] = []
     kind = MEDIA_TYPES[media_type]
-    compression = packing(path) if kind != EXCEL else None
+    compression = compression_of(path) if kind != EXCEL else None
     if compression is not None:
-        path, name = unpack(path, compression, scratch, most_bytes)
+        path, name = decompress(path, compression, scratch, most_bytes)
         kind = SUFFIXES.get(PurePath(name).suffix.lower(), "") if name else kind
-    kind = _kind(path, kind)
-    _check_told(options, kind)
+    kind = _media_type(path, kind)
+    _check_options(options, kind)
     sheet = None
     if kind == EXCEL:
         path, sheet = sheet_as_csv(path, options.sheet, scratch, most_bytes)
@@ -100,20 +101,19 @@ def sniff(path: Path, media_type: str, options: ReadingOptions, scratch: Path, m
         separator = ""
     reading = Reading(compression=compression, sheet=sheet, date_formats=options.date_formats)
     if kind not in (CSV, EXCEL):
-        return Found(
-            kind, reading.model_copy(update={"encoding": encoding} if kind in (JSON, JSON_LINES) else {}), notes
-        )
+        update = {"encoding": encoding} if kind in (JSON, JSON_LINES) else {}
+        return SniffedFile(kind, reading.model_copy(update=update), notes)
     lines = _first_lines(path, options.skip_lines or 0)
     separator = options.separator or separator or _separator(lines, options.decimal)
     decimal = options.decimal or _decimal(lines, separator)
     about = {"encoding": encoding, "separator": separator, "decimal": decimal, "skip_lines": options.skip_lines or 0}
     if options.skip_lines is None:
         _check_title(lines, separator)
-    return Found(kind, reading.model_copy(update=about), notes)
+    return SniffedFile(kind, reading.model_copy(update=about), notes)
 
 
-def _kind(path: Path, said: str) -> str:
-    """What the file is: as it is said to be, unless that says nothing or its first bytes say otherwise for certain."""
+def _media_type(path: Path, declared: str) -> str:
+    """The media type of a file: `declared`, unless that is empty or the first bytes prove another."""
     with path.open("rb") as file:
         start = file.read(512)
     if start.startswith(b"PAR1"):
@@ -122,33 +122,27 @@ def _kind(path: Path, said: str) -> str:
         return ARROW_FILE
     if start.startswith(OLD_EXCEL):
         raise InvalidData("this is a workbook in the format of Excel 97 to 2003; save it as .xlsx or CSV")
-    for mark, what in OTHERS.items():
+    for mark, what in UNSUPPORTED.items():
         if start.removeprefix(BOM_BYTES).lstrip().lower().startswith(mark.lower()):
-            raise InvalidData(
-                f"this is {what}, and no table that is read here: CSV, JSON, Parquet, Arrow and Excel are"
-            )
+            raise InvalidData(f"this is {what}, and no table that is read here: {SUPPORTED}")
     if is_excel(path):
         return EXCEL
-    if said == EXCEL:
+    if declared == EXCEL:
         raise InvalidData("this is no Excel workbook (.xlsx)")
-    if said in (PARQUET, ARROW_FILE, ARROW_STREAM):
-        return said
+    if declared in (PARQUET, ARROW_FILE, ARROW_STREAM):
+        return declared
     if start.startswith(b"\xff\xff\xff\xff"):
         return ARROW_STREAM
     text = start.removeprefix(BOM_BYTES).lstrip()
-    if said in (JSON, JSON_LINES) or (not said and text[:1] in (b"{", b"[")):
-        return (
-            JSON
-            if text[:1] == b"[" and (said != JSON_LINES)
-            else JSON_LINES
-            if said != JSON or _has_lines(path)
-            else JSON
-        )
-    return CSV
+    if declared not in (JSON, JSON_LINES) and (declared or text[:1] not in (b"{", b"[")):
+        return CSV
+    if text[:1] == b"[":
+        return JSON_LINES if declared == JSON_LINES else JSON
+    return JSON_LINES if declared != JSON or _has_lines(path) else JSON
 
 
 def _has_lines(path: Path) -> bool:
-    """Whether a document that begins with an object goes on with another in the next line."""
+    """Whether a document has an object in its first line, and ends there or has another in the next."""
     with path.open("rb") as file:
         first = file.readline(SAMPLE_BYTES).strip()
         return first.endswith(b"}") and file.readline(2).strip() in (b"", b"{")
@@ -157,7 +151,7 @@ def _has_lines(path: Path) -> bool:
 _TEXT_ONLY = ("separator", "decimal", "skip_lines")
 
 
-def _check_told(options: ReadingOptions, kind: str) -> None:
+def _check_options(options: ReadingOptions, kind: str) -> None:
     for name in _TEXT_ONLY:
         if kind not in (CSV, EXCEL) and getattr(options, name) is not None:
             raise InvalidData(f"`{name}` is said, and {kind} has none")
@@ -173,22 +167,20 @@ def _first_lines(path: Path, skipped: int) -> list[str]:
             file.readline()
         text = file.read(SAMPLE_BYTES).decode(UTF8, "ignore").removeprefix("\ufeff")
     if "\0" in text:
-        raise InvalidData(
-            "this is no text and no other table that is read here: CSV, JSON, Parquet, Arrow and Excel are"
-        )
-    # By the ends that CSV has: to `splitlines` a name with U+2028 in it would be two.
+        raise InvalidData(f"this is no text and no other table that is read here: {SUPPORTED}")
+    # Not `splitlines`, which also splits at U+2028.
     whole = [line.rstrip("\r\n") for line in io.StringIO(text, newline="")]
     lines = whole[:-1] if len(text) >= SAMPLE_BYTES - 4 and len(whole) > 1 else whole
     return lines[:SAMPLE_LINES]
 
 
 def _separator(lines: Sequence[str], decimal: str | None) -> str:
-    """The one by which most lines, the first one among them, have equally many cells, two at least."""
+    """The separator by which most lines, including the first, have the same number of cells, at least two."""
     first = next((line for line in lines if line.strip()), "")
     if (named := re.fullmatch(r"sep=(.)\s*", first, re.IGNORECASE)) is not None:
         return named[1]
     content = [line for line in lines if line.strip() and not line.startswith(COMMENT)]
-    # Commas before fractions, below names without a comma: a single column, if there is no other separator.
+    # Decimal commas below names without a comma: a single column, unless there is another separator.
     fractions = content[1:] and (decimal == "," or all(_WITH_COMMA.match(line.strip()) for line in content[1:]))
     candidates = SEPARATORS[1:] if fractions and "," not in content[0] else SEPARATORS
     separator = ";" if candidates != SEPARATORS else ","
@@ -217,8 +209,8 @@ _WITH_POINT = re.compile(r"^[+-]?[0-9]*\.[0-9]+(?:[eE][+-]?[0-9]+)?$")
 
 
 def _decimal(lines: Sequence[str], separator: str) -> str:
-    """A comma if more cells are numbers with a comma before the fraction than with a point; `1,234` says nothing, unless
-    the separator is the semicolon, which files have for the comma's sake."""
+    """A comma if more cells have a decimal comma than a decimal point. `1,234` counts only with the separator `;`, which is
+    used because of decimal commas."""
     commas = points = 0
     for row in _rows(lines, separator):
         for cell in (each.strip() for each in row):
@@ -230,11 +222,10 @@ def _decimal(lines: Sequence[str], separator: str) -> str:
 
 
 def _check_title(lines: Sequence[str], separator: str) -> None:
-    """That no lines stand above the names of the columns: they have fewer cells than those that follow, or no more than one
-    with something in it."""
-    content = [
-        (at, line) for at, line in enumerate(lines) if line.strip(separator + " \t") and not line.startswith(COMMENT)
-    ]
+    """Raises InvalidData for lines above the names of the columns: they have fewer cells than the lines below, or only one
+    that is not blank."""
+    blank = separator + " \t"
+    content = [(at, line) for at, line in enumerate(lines) if line.strip(blank) and not line.startswith(COMMENT)]
     content = [each for each in content if not each[1].lower().startswith("sep=")]
     if len(content) < 3 or content[0][1].count('"') % 2:
         return
@@ -244,16 +235,16 @@ def _check_title(lines: Sequence[str], separator: str) -> None:
     if usual < 2:
         return
     alone = filled[0] == 1 and bool(rows[0][0].strip()) and Counter(filled[1:]).most_common(1)[0][0] > 1
-    if not alone and (len(rows[0]) >= usual or names_no_rows(rows[0], rows[1])):
+    if not alone and (len(rows[0]) >= usual or lacks_name_of_rows(rows[0], rows[1])):
         return
     at = next((at for at, row in enumerate(rows) if len(row) == usual and (filled[at] > 1 or not alone)), 0)
     if at:
         line = content[at][0]
         cells = f"has {len(rows[0])} cells" if len(rows[0]) < usual else "has one cell with something in it"
-        message = (
+        what = (
             f"line {content[0][0] + 1} ({shown(content[0][1])}) {cells}, and those from line {line + 1} on have {usual}"
         )
-        raise InvalidData(f"{message}: if the names of the columns stand in line {line + 1}, say skip_lines={line}")
+        raise InvalidData(f"{what}: if the names of the columns stand in line {line + 1}, say skip_lines={line}")
 
 
 def _without_empty_end(row: list[str]) -> list[str]:

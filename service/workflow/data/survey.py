@@ -1,8 +1,8 @@
-"""`python -m service.workflow.data.survey HEARTBEATS FILE MEDIA_TYPE MOST_BYTES < TOLD`: finds out how an uploaded file is
-read and what is in it, and prints that as one line of JSON.
+"""`python -m service.workflow.data.survey HEARTBEATS FILE MEDIA_TYPE MOST_BYTES < OPTIONS`: detects how an uploaded file is
+read, surveys its columns, and prints the result as one line of JSON.
 
-A process of its own, so that a file made to break a parser breaks no server, and the server never imports polars.
-The file is read twice: for the types of its columns, and then as a training will read it, for their statistics.
+It is a process of its own, so that a malicious file cannot crash the server, and the server does not import polars. The file is
+read twice: for the types of its columns, and then as a training will read it, for their statistics.
 """
 
 import os
@@ -17,17 +17,18 @@ import orjson
 
 from service.liveness import beat, die_with
 from service.workflow.data.column_survey import ColumnSurvey
-from service.workflow.data.formats import NAMES, opened
-from service.workflow.data.formats.json_lines import Records
-from service.workflow.data.formats.opened import Opened
+from service.workflow.data.formats import NAMES, open_table
+from service.workflow.data.formats.table_file import TableFile
 from service.workflow.data.infer import Findings, Inferred, evidence_for, infer
 from service.workflow.data.native_errors import native_errors
 from service.workflow.data.reading import Reading, ReadingOptions
 from service.workflow.data.schema import MOST_COLUMNS, Column, Misfit, Schema
 from service.workflow.data.sniff import sniff
 from service.workflow.data.survey_limits import limit_this_process, short_head, with_few_values
+from service.workflow.data.types.datetime import Datetime
 from service.workflow.data.types.evidence import Evidence
-from service.workflow.data.types.names import LONGEST_NAME, ColumnType
+from service.workflow.data.types.names import LONGEST_NAME, TypeName
+from service.workflow.data.types.registry import COLUMN_TYPES, by_precedence
 from service.workflow.data.types.stored_types import in_words
 from service.workflow.errors import InvalidData
 from service.workflow.spec_base import nearest, shown
@@ -42,24 +43,19 @@ MOST_BYTES = 2**40
 
 @dataclass(frozen=True)
 class Survey:
-    """What was found: the media type that the file really has, its schema with the reading, what was done, the first rows."""
+    """The detected media type, the schema, notes for the owner, and the first rows."""
 
     media_type: str
     schema: Schema
     notes: list[str]
     head: list[dict[str, Any]]
 
-    @property
-    def reading(self) -> Reading:
-        """How the file is read."""
-        return self.schema.reading
-
 
 def survey(path: Path, media_type: str, options: ReadingOptions | None = None, most_bytes: int = MOST_BYTES) -> Survey:
-    """How the file is read and what is in it.
+    """Surveys a file.
 
     Raises:
-        InvalidData: the file cannot be read, or holds no table; the line or column is named where it is known.
+        InvalidData: it cannot be read, or holds no table; the line or column is named where it is known.
     """
     options = options or ReadingOptions()
     with TemporaryDirectory(dir=path.parent) as folder:
@@ -67,11 +63,12 @@ def survey(path: Path, media_type: str, options: ReadingOptions | None = None, m
         (scratch / "sniffed").mkdir()
         with native_errors("a table"):
             found = sniff(path, media_type, options, scratch / "sniffed", most_bytes)
-        with native_errors(NAMES[found.media_type]), opened(path, found.media_type, found.reading, scratch) as table:
-            return _survey(table, found.media_type, found.reading, options, found.notes)
+        kind, reading = found.media_type, found.reading
+        with native_errors(NAMES[kind]), open_table(path, kind, reading, scratch) as table:
+            return _survey(table, kind, reading, options, found.notes)
 
 
-def _survey(table: Opened, media_type: str, reading: Reading, options: ReadingOptions, notes: list[str]) -> Survey:
+def _survey(table: TableFile, media_type: str, reading: Reading, options: ReadingOptions, notes: list[str]) -> Survey:
     if not 1 <= len(table.names) <= MOST_COLUMNS:
         raise InvalidData(f"the file has {len(table.names)} columns; 1 to {MOST_COLUMNS} are possible")
     for name in table.names:
@@ -95,21 +92,17 @@ def _survey(table: Opened, media_type: str, reading: Reading, options: ReadingOp
         raise InvalidData(f"no column can be learned from: {shown(columns[0].name)} {columns[0].reason}")
     notes = [*notes, *table.notes, *_about_names(table, dropped)]
     notes += [*findings.notes, *_about(columns, rows), *(note for each in surveys.values() for note in each.notes)]
-    head = short_head(
-        [dict(zip(surveys, row, strict=True)) for row in zip(*(each.head() for each in surveys.values()), strict=True)]
-    )
+    rows_shown = zip(*(each.head() for each in surveys.values()), strict=True)
+    head = short_head([dict(zip(surveys, row, strict=True)) for row in rows_shown])
     if len(notes) > MOST_NOTES:
         notes = [*notes[:MOST_NOTES], f"and {len(notes) - MOST_NOTES} more"]
     return Survey(media_type, Schema(rows=rows, columns=columns, reading=reading), notes, head)
 
 
-def _about_names(table: Opened, dropped: set[str]) -> list[str]:
-    named = [
-        f"{shown(name)} is what a column without a name is called"
-        for name in table.names
-        if name in table.nameless - dropped
-    ]
-    return [*named, *["a last column without a name and without values was left out"] * len(dropped)]
+def _about_names(table: TableFile, dropped: set[str]) -> list[str]:
+    nameless = [name for name in table.names if name in table.nameless - dropped]
+    notes = [f"{shown(name)} is what a column without a name is called" for name in nameless]
+    return [*notes, *["a last column without a name and without values was left out"] * len(dropped)]
 
 
 def _check_names(options: ReadingOptions, names: list[str]) -> None:
@@ -121,27 +114,16 @@ def _check_names(options: ReadingOptions, names: list[str]) -> None:
 
 
 def _gather(
-    table: Opened, options: ReadingOptions, decimal: str
+    table: TableFile, options: ReadingOptions, decimal: str
 ) -> "tuple[dict[str, Evidence], dict[str, pl.DataType]]":
-    """What the columns of texts look like, and the types of the others."""
-    import polars as pl
-
+    """The evidence of columns of texts, and the types of the others."""
     gathered = {name: evidence_for(options, decimal, quoted=table.typed) for name in table.names}
-    if isinstance(table, Records):
-        table.gather(gathered)
-        return gathered, {}
-    dtypes: dict[str, pl.DataType] = {}
-    for batch in table.batches(table.names, {}):
-        for name, series in batch.items():
-            if series.dtype == pl.String or series.dtype.base_type() in (pl.Categorical, pl.Enum):
-                gathered[name].add(series.cast(pl.String))
-            else:
-                dtypes[name] = series.dtype
+    dtypes = table.gather(gathered)
     return {name: each for name, each in gathered.items() if name not in dtypes}, dtypes
 
 
-def _dropped(table: Opened, gathered: Mapping[str, Evidence]) -> set[str]:
-    """Last columns that have neither a name nor a value: separators at the end of each line."""
+def _dropped(table: TableFile, gathered: Mapping[str, Evidence]) -> set[str]:
+    """Last columns with neither a name nor a value, from separators at the end of each line."""
     found: set[str] = set()
     for name in reversed(table.names[1:]):
         if name not in table.nameless or name not in gathered or gathered[name].blank < gathered[name].rows:
@@ -155,31 +137,23 @@ def _dates(findings: Findings) -> dict[str, str]:
 
 
 def _typed(name: str, dtype: "pl.DataType", options: ReadingOptions) -> Inferred:
-    """The type of a column whose values have one in the file."""
+    """The type of a column with a type in the file."""
     import polars as pl
 
     reason = f"the file says {in_words(dtype)}"
-    asked = options.types.get(name) or ("datetime" if name in options.date_formats else None)
+    requested = options.types.get(name) or (Datetime.name if name in options.date_formats else None)
     if dtype.is_nested() or dtype.base_type() in (pl.Binary, pl.Object):
         return Inferred("unsupported", f"holds {in_words(dtype)}")
-    kind: Any = "category"
-    if dtype.is_numeric() or dtype in (pl.Null, pl.Duration):
-        kind = "number"
-    elif dtype == pl.Boolean:
-        kind = "boolean"
-    elif dtype.base_type() in (pl.Date, pl.Datetime):
-        kind = "datetime"
-    none = Misfit(row=0, cell="")
-    misfits: dict[ColumnType, Misfit] = (
-        dict.fromkeys(("number", "boolean", "datetime"), none) if dtype == pl.Time else {}
-    )
-    return Inferred(
-        asked or kind, reason, plain=kind == "number", date_format=options.date_formats.get(name), misfits=misfits
-    )
+    kind = next(each for each in by_precedence() if each.holds(dtype))
+    misfits: dict[TypeName, Misfit] = {}
+    if dtype == pl.Time:
+        misfits = {other: Misfit(row=0, cell="") for other in COLUMN_TYPES if other != kind.name}
+    date_format = options.date_formats.get(name)
+    return Inferred(requested or kind.name, reason, plain=kind.numeric, date_format=date_format, misfits=misfits)
 
 
-def _read(table: Opened, surveys: Mapping[str, ColumnSurvey]) -> int:
-    """Reads the table as a training will; how many rows it has."""
+def _read(table: TableFile, surveys: Mapping[str, ColumnSurvey]) -> int:
+    """Reads the table as a training will. Returns its number of rows."""
     import polars as pl
 
     rows = 0
@@ -192,20 +166,13 @@ def _read(table: Opened, surveys: Mapping[str, ColumnSurvey]) -> int:
 
 
 def _about(columns: list[Column], rows: int) -> list[str]:
-    notes = []
-    empty = [column.name for column in columns if column.missing == rows]
-    left = [column.name for column in columns if column.counts_rows]
-    unsupported = [column.name for column in columns if column.type == "unsupported"]
-    for names, why in (
-        (empty, "empty throughout"),
-        (left, "only counts or names the rows"),
-        (unsupported, "of a kind that no model here reads"),
-    ):
-        for name in names[:20]:
-            notes.append(
-                f"{shown(name)} is no feature unless it is named: it is {why}".replace("it is only", "it only")
-            )
-    return notes
+    reasons = {
+        "it is empty throughout": [column.name for column in columns if column.missing == rows],
+        "it only counts or names the rows": [column.name for column in columns if column.counts_rows],
+        "it is of a kind that no model here reads": [each.name for each in columns if each.type == "unsupported"],
+    }
+    named = [(name, reason) for reason, names in reasons.items() for name in names[:20]]
+    return [f"{shown(name)} is no feature unless it is named: {reason}" for name, reason in named]
 
 
 def main(heartbeats: str, path: str, media_type: str, most_bytes: str) -> None:
@@ -214,9 +181,8 @@ def main(heartbeats: str, path: str, media_type: str, most_bytes: str) -> None:
     limit_this_process(Path(path))
     beat(int(heartbeats))
     try:
-        found = survey(
-            Path(path), media_type, ReadingOptions.model_validate_json(sys.stdin.buffer.read()), int(most_bytes)
-        )
+        options = ReadingOptions.model_validate_json(sys.stdin.buffer.read())
+        found = survey(Path(path), media_type, options, int(most_bytes))
     except InvalidData as error:
         answer: dict[str, object] = {"error": str(error)}
     else:

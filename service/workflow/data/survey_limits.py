@@ -1,5 +1,5 @@
-"""What the process that reads an uploaded file may take (memory and processor time, by the size of the file as it was sent), and
-how much it may say of it."""
+"""Limits of the process that surveys an uploaded file: its memory and processor time, by the size of the file as it was sent,
+and the size of its results."""
 
 import sys
 from collections.abc import Sequence
@@ -10,28 +10,28 @@ import orjson
 
 from service.workflow.data.schema import Column
 
-LEAST_MEMORY = 3 * 2**29  # bytes, whatever the file: a batch of it is in memory several times
+LEAST_MEMORY = 3 * 2**29  # bytes, for any file: several copies of a batch are in memory
 MEMORY_PER_BYTE = 8
 LEAST_SECONDS = 120  # of the processor
 SECONDS_PER_MEBIBYTE = 4
 MOST_VALUE_BYTES = 4 * 2**20  # of the distinct values of all columns, as JSON
 MOST_COLUMN_VALUE_BYTES = 2**18  # of those of one column
 MOST_HEAD_BYTES = 4 * 2**20  # of the first rows, as JSON
-SHORT_CELL = 60  # characters of a cell, where a single row has more than that
+SHORT_CELL = 60  # characters of a cell, where one row exceeds MOST_HEAD_BYTES
 
 
 def most_memory(size: int) -> int:
-    """The bytes of memory for a file of so many bytes."""
+    """The maximum memory in bytes for a file of this size in bytes."""
     return LEAST_MEMORY + MEMORY_PER_BYTE * size
 
 
 def most_processor_seconds(size: int) -> int:
-    """The seconds of the processor for a file of so many bytes."""
+    """The maximum processor time in seconds for a file of this size in bytes."""
     return LEAST_SECONDS + SECONDS_PER_MEBIBYTE * (size >> 20)
 
 
 def limit_this_process(path: Path) -> None:
-    """A file of a few kilobytes that becomes gigabytes, or takes hours, ends this process, and not the machine. On Linux."""
+    """Limits this process, on Linux, because a file of a few kilobytes may expand to gigabytes or take hours."""
     if sys.platform != "linux":
         return
     import resource
@@ -44,8 +44,8 @@ def limit_this_process(path: Path) -> None:
 
 
 def with_few_values(columns: Sequence[Column]) -> list[Column]:
-    """The columns, without the distinct values of those that have the longest ones, until they are few enough bytes: what has
-    such values is no target with classes."""
+    """The columns without the largest lists of distinct values, until the rest fits the limits. Such columns are no targets
+    with classes."""
     sizes = {at: len(orjson.dumps(each.values)) for at, each in enumerate(columns) if each.values is not None}
     left, without = sum(sizes.values()), set()
     for at in sorted(sizes, key=lambda at: sizes[at], reverse=True):
@@ -58,7 +58,7 @@ def with_few_values(columns: Sequence[Column]) -> list[Column]:
 
 
 def short_head(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The first of these rows, as many as fit; one at least, its texts cut where it does not."""
+    """The first rows, as many as fit; at least one, with shortened texts if it does not fit."""
     kept: list[dict[str, Any]] = []
     left = MOST_HEAD_BYTES
     for row in rows:

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from service.workflow.data.types.names import ColumnType
+from service.workflow.data.types.names import TypeName
 
 Numbers = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
 class Texts:
-    """A column of texts: for each row the position of its text among `values`, -1 where it is missing (int32 [n])."""
+    """A column of texts: `codes` are positions in `values`, -1 for a missing text (int32 [n])."""
 
     codes: Numbers
     values: Sequence[str]
@@ -24,8 +24,8 @@ class Texts:
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of equal length by name: categories as texts; numbers, booleans (0, 1) and times (seconds since 1970, UTC)
-    as float32 or float64 [n] with NaN for missing."""
+    """Columns of equal length by name: texts, or float32 or float64 [n] with NaN for missing values. Booleans are 0 and 1, times
+    seconds since 1970 (UTC)."""
 
     columns: Mapping[str, Numbers | Texts]
 
@@ -43,13 +43,8 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RequestedColumn:
     """How a column is to be read. What a model must hit is kept in full precision, what it learns from in float32."""
 
-    type: ColumnType
+    type: TypeName
     exact: bool = False
-
-    @property
-    def dtype(self) -> "np.dtype[Any]":
-        """Of the numbers that come of it."""
-        return np.dtype(np.float64 if self.exact or self.type == "datetime" else np.float32)

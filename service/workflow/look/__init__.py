@@ -1,1 +1,1 @@
-"""Step 3, look: points sampled when a model is made, and the charts drawn from them when somebody asks."""
+"""Step 3, look: charts, rendered on request from points that are sampled when a model is trained."""

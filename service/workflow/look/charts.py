@@ -1,4 +1,4 @@
-"""The charts, one function each, as Altair descriptions: the same one makes PNG, SVG and the browser's picture."""
+"""The charts as Altair descriptions, one function each, for PNG, SVG and browsers."""
 
 import re
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from typing import Any
 
 import altair as alt
 
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.errors import NotAvailable
 from service.workflow.look.points import Points
 from service.workflow.signature import Signature
@@ -14,31 +15,18 @@ from service.workflow.signature import Signature
 WIDTH, HEIGHT = 480, 320
 SMALL_WIDTH, SMALL_HEIGHT, ACROSS = 220, 160, 3
 COLOURS = {"train": "#4c78a8", "validation": "#54a24b", "test": "#f58518", "prediction": "#e45756"}
-# What every object of JavaScript has: a value of that name finds it where Vega looks for its own.
-OF_ALL_OBJECTS = {
-    "constructor",
-    "hasOwnProperty",
-    "isPrototypeOf",
-    "propertyIsEnumerable",
-    "toLocaleString",
-    "toString",
-}
-OF_ALL_OBJECTS |= {
-    "valueOf",
-    "__proto__",
-    "__defineGetter__",
-    "__defineSetter__",
-    "__lookupGetter__",
-    "__lookupSetter__",
-}
+# Attributes of every JavaScript object: Vega would find them when it looks up a value of that name.
+OBJECT_ATTRIBUTES = {"constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString"}
+OBJECT_ATTRIBUTES |= {"toString", "valueOf", "__proto__", "__defineGetter__", "__defineSetter__"}
+OBJECT_ATTRIBUTES |= {"__lookupGetter__", "__lookupSetter__"}
 NO_XML = re.compile("[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\x7f-\x9f\u2028\u2029]")
 ANSWERS = alt.Scale(domain=["right", "wrong"], range=["#4c78a8", "#e45756"])
 Chart = Any  # altair's own methods are annotated with Any
 
 
 @dataclass(frozen=True)
-class Subject:
-    """All that a chart may be drawn from."""
+class ChartData:
+    """The data of all charts."""
 
     signature: Signature
     points: Points
@@ -56,25 +44,25 @@ class Subject:
         return self.signature.outputs[0].classes is None
 
 
-def data(of: Subject) -> Chart:
-    """What there is to learn from: the target over each of the first features, each part in its colour."""
+def data(of: ChartData) -> Chart:
+    """The target over each of the first features, coloured by part."""
     charts = [_over(of, name, SMALL_WIDTH, SMALL_HEIGHT) for name in of.points.features]
     if len(charts) == 1:
         return _over(of, next(iter(of.points.features)), WIDTH, HEIGHT).properties(title=text(f"Data: {of.target}"))
     return alt.concat(*charts, columns=ACROSS, title=text(f"Data: {of.target} over each feature"))
 
 
-def predictions(of: Subject) -> Chart:
-    """Predictions beside the truth: over the feature when there is one, else predicted over true; for classes, how sure
-    the model was of each right and each wrong answer."""
+def predictions(of: ChartData) -> Chart:
+    """Predictions and truth: over the feature if there is only one, else predicted over true values; for classes, the
+    probabilities of right and wrong answers."""
     if not of.answers_numbers:
         return _certainties(of)
-    if len(of.signature.inputs) == 1 and of.signature.inputs[0].type == "number":
+    if len(of.signature.inputs) == 1 and COLUMN_TYPES[of.signature.inputs[0].type].chart_type == "Q":
         return _over_feature(of)
     return _over_truth(of)
 
 
-def learning_curve(of: Subject) -> Chart:
+def learning_curve(of: ChartData) -> Chart:
     """The losses over the epochs, in the trained scale."""
     rows = [
         {"epoch": epoch, "loss": value, "of": name.removesuffix("_loss")}
@@ -87,8 +75,8 @@ def learning_curve(of: Subject) -> Chart:
     return chart.encode(color=_colours("of", rows), **axes) if rows else chart.encode(**axes)
 
 
-def parameters(of: Subject) -> Chart:
-    """How the values of each parameter are spread."""
+def parameters(of: ChartData) -> Chart:
+    """The histogram of each parameter's values."""
     if not of.points.parameters:
         raise NotAvailable("this model has no parameters")
     charts = []
@@ -103,8 +91,8 @@ def parameters(of: Subject) -> Chart:
     return alt.concat(*charts, columns=ACROSS, title="Parameters")
 
 
-def confusion(of: Subject) -> Chart:
-    """How often each class was taken for each, in the last part that has rows."""
+def confusion(of: ChartData) -> Chart:
+    """The confusion matrix of the last part with rows."""
     if not of.confusion:
         raise NotAvailable("there is no confusion matrix: the model answers no classes, or too many")
     part = next(name for name in ("test", "validation", "train") if name in of.confusion)
@@ -125,7 +113,7 @@ def confusion(of: Subject) -> Chart:
     )
 
 
-CHARTS: dict[str, Callable[[Subject], Chart]] = {
+CHARTS: dict[str, Callable[[ChartData], Chart]] = {
     "data": data,
     "predictions": predictions,
     "learning_curve": learning_curve,
@@ -134,13 +122,13 @@ CHARTS: dict[str, Callable[[Subject], Chart]] = {
 }
 
 
-def _over(of: Subject, feature: str, width: int, height: int) -> Chart:
+def _over(of: ChartData, feature: str, width: int, height: int) -> Chart:
     rows = [
         {"x": value, "y": truth, "part": part}
         for value, truth, part in zip(of.points.features[feature], of.points.truth, of.points.part, strict=True)
     ]
     kind = next(each.type for each in of.signature.inputs if each.name == feature)
-    x = {"number": "x:Q", "datetime": "x:T"}.get(kind, "x:N")
+    x = f"x:{COLUMN_TYPES[kind].chart_type}"
     across = alt.X(x, title=text(feature)).scale(zero=False) if x == "x:Q" else alt.X(x, title=text(feature))
     target = text(of.target)
     y = alt.Y("y:Q", title=target).scale(zero=False) if of.answers_numbers else alt.Y("y:N", title=target)
@@ -148,7 +136,7 @@ def _over(of: Subject, feature: str, width: int, height: int) -> Chart:
     return chart.encode(x=across, y=y, color=_colours("part", rows))
 
 
-def _over_feature(of: Subject) -> Chart:
+def _over_feature(of: ChartData) -> Chart:
     feature = of.signature.inputs[0].name
     rows: list[dict[str, Any]] = []
     points = of.points
@@ -158,53 +146,37 @@ def _over_feature(of: Subject) -> Chart:
         rows.append({"x": value, "y": truth, "part": part})
         if part == points.part[-1]:
             rows.append({"x": value, "y": prediction, "part": "prediction"})
-    return (
-        _chart(rows, f"Predictions of {of.target}")
-        .mark_circle(size=36, opacity=0.8)
-        .encode(
-            x=alt.X("x:Q", title=text(feature)).scale(zero=False),
-            y=alt.Y("y:Q", title=text(of.target)).scale(zero=False),
-            color=_colours("part", rows),
-        )
-    )
+    chart = _chart(rows, f"Predictions of {of.target}").mark_circle(size=36, opacity=0.8)
+    x, y = alt.X("x:Q", title=text(feature)), alt.Y("y:Q", title=text(of.target))
+    return chart.encode(x=x.scale(zero=False), y=y.scale(zero=False), color=_colours("part", rows))
 
 
-def _over_truth(of: Subject) -> Chart:
+def _over_truth(of: ChartData) -> Chart:
     points = of.points
     rows = [
         {"truth": truth, "prediction": prediction, "part": part}
         for truth, prediction, part in zip(points.truth, points.prediction, points.part, strict=True)
     ]
-    return (
-        _chart(rows, f"Predictions of {of.target}: on the diagonal they are right")
-        .mark_circle(size=36, opacity=0.6)
-        .encode(
-            x=alt.X("truth:Q", title=text(f"true {of.target}")).scale(zero=False),
-            y=alt.Y("prediction:Q", title=text(f"predicted {of.target}")).scale(zero=False),
-            color=_colours("part", rows),
-        )
-    )
+    title = f"Predictions of {of.target}: on the diagonal they are right"
+    x = alt.X("truth:Q", title=text(f"true {of.target}")).scale(zero=False)
+    y = alt.Y("prediction:Q", title=text(f"predicted {of.target}")).scale(zero=False)
+    return _chart(rows, title).mark_circle(size=36, opacity=0.6).encode(x=x, y=y, color=_colours("part", rows))
 
 
-def _certainties(of: Subject) -> Chart:
+def _certainties(of: ChartData) -> Chart:
     points = of.points
     rows = [
         {"truth": str(truth), "probability": probability, "answer": "right" if truth == predicted else "wrong"}
         for truth, predicted, probability in zip(points.truth, points.prediction, points.probability or [], strict=True)
     ]
-    return (
-        _chart(rows, f"Predictions of {of.target}: how sure, and how right")
-        .mark_tick(thickness=2)
-        .encode(
-            x=alt.X("probability:Q", title="probability of what was predicted").scale(domain=[0, 1]),
-            y=alt.Y("truth:N", title=text(f"true {of.target}")),
-            color=alt.Color("answer:N", title=None, scale=ANSWERS),
-        )
-    )
+    x = alt.X("probability:Q", title="probability of what was predicted").scale(domain=[0, 1])
+    y, color = alt.Y("truth:N", title=text(f"true {of.target}")), alt.Color("answer:N", title=None, scale=ANSWERS)
+    chart = _chart(rows, f"Predictions of {of.target}: how sure, and how right")
+    return chart.mark_tick(thickness=2).encode(x=x, y=y, color=color)
 
 
 def _colours(field: str, rows: list[dict[str, Any]]) -> Chart:
-    """The same colour for the same part in every chart; the legend names only what is drawn."""
+    """The same colours for the parts in every chart; the legend has only those that are drawn."""
     present = [name for name in COLOURS if any(row[field] == name for row in rows)]
     scale = alt.Scale(domain=present, range=[COLOURS[name] for name in present])
     return alt.Color(f"{field}:N", title=None, scale=scale)
@@ -217,13 +189,13 @@ def _chart(rows: list[dict[str, Any]], title: Any, width: int = WIDTH, height: i
 
 
 def text(given: str) -> str:
-    """A client's text as it can be drawn: nothing in it means anything to Vega or to SVG."""
-    if given in OF_ALL_OBJECTS:
+    """A client's text without a special meaning in Vega or SVG."""
+    if given in OBJECT_ATTRIBUTES:
         return f"{given}\u00a0"
-    # Vega writes titles into expressions, where a backslash begins an escape and a line ends what it stands in.
+    # Vega puts titles into expressions, where backslashes and line ends have a meaning.
     return NO_XML.sub(_picture, given.replace("\\", "\u2216"))
 
 
 def _picture(found: re.Match[str]) -> str:
-    """A control character as its picture, which Unicode has for the first 32."""
+    """The visible symbol of a control character, which Unicode has for the first 32."""
     return chr(0x2400 + ord(found[0])) if found[0] < " " else "\ufffd"

@@ -1,8 +1,8 @@
-"""What every chart of a model is drawn from: sampled when the model is made, so that its charts outlive the data."""
+"""The data of a model's charts: sampled when it is trained, so that charts do not need the data set."""
 
 from pydantic import BaseModel, ConfigDict
 
-from service.workflow.data.schema import Scalar
+from service.workflow.data.types.names import Scalar
 
 MOST_POINTS = 2000
 MOST_FEATURES = 9
@@ -10,8 +10,8 @@ MOST_HISTOGRAMS = 24
 BINS = 40
 
 
-class Histogram(BaseModel):
-    """How the values of one parameter are spread: counts between edges."""
+class ParameterHistogram(BaseModel):
+    """The histogram of one parameter's values."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -21,8 +21,8 @@ class Histogram(BaseModel):
 
 
 class Points(BaseModel):
-    """Sampled rows: the first features, the part each row was in, truth and prediction of the first target, and for a
-    class or a label the probability of what was predicted. Beside them the parameters' histograms."""
+    """Sampled rows: the first features, the part of each row, truth and prediction of the first target, and for a class or a
+    label the probability of the prediction. And the histograms of the parameters."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,4 +31,4 @@ class Points(BaseModel):
     truth: list[Scalar]
     prediction: list[Scalar | None]
     probability: list[float | None] | None = None
-    parameters: list[Histogram] = []
+    parameters: list[ParameterHistogram] = []

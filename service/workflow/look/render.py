@@ -1,7 +1,7 @@
-"""`python -m service.workflow.look.render HEARTBEATS FOLDER`: one chart, from JSON on stdin to `chart.json`,
-`chart.svg` and `chart.png` in the folder.
+"""`python -m service.workflow.look.render HEARTBEATS FOLDER`: renders one chart, described by JSON on stdin, to `artifact.json`,
+`artifact.svg` and `artifact.png` in the folder.
 
-A process of its own: Altair and vl-convert are large, start threads, and are never loaded into the server.
+It is a process of its own because Altair and vl-convert are large and start threads.
 """
 
 import os
@@ -12,7 +12,7 @@ import orjson
 
 from service.liveness import beat, die_with
 from service.workflow.errors import NotAvailable
-from service.workflow.look.charts import CHARTS, Subject
+from service.workflow.look.charts import CHARTS, ChartData
 from service.workflow.look.points import Points
 from service.workflow.signature import Signature
 
@@ -20,13 +20,13 @@ NOT_AVAILABLE = 3
 
 
 def main(heartbeats: int, folder: Path) -> int:
-    """Draws what it is asked for; exits with `NOT_AVAILABLE` when the model has no such plot."""
+    """Renders the chart. Returns the exit status, `NOT_AVAILABLE` if the model has no such chart."""
     die_with(os.getppid())
     beat(heartbeats)
     request = orjson.loads(sys.stdin.buffer.read())
     signature, points = Signature.model_validate(request["signature"]), Points.model_validate(request["points"])
     try:
-        subject = Subject(signature, points, request["history"], request["confusion"])
+        subject = ChartData(signature, points, request["history"], request["confusion"])
         description = CHARTS[request["plot"]](subject).to_dict()
     except NotAvailable as error:
         sys.stderr.write(str(error))
@@ -39,9 +39,9 @@ def _render(description: dict[str, object], folder: Path) -> None:
     import vl_convert
 
     svg = vl_convert.vegalite_to_svg(description)
-    (folder / "chart.json").write_bytes(orjson.dumps(description))
-    (folder / "chart.svg").write_text(svg, encoding="utf-8")
-    (folder / "chart.png").write_bytes(vl_convert.svg_to_png(svg, scale=2))
+    (folder / "artifact.json").write_bytes(orjson.dumps(description))
+    (folder / "artifact.svg").write_text(svg, encoding="utf-8")
+    (folder / "artifact.png").write_bytes(vl_convert.svg_to_png(svg, scale=2))
 
 
 if __name__ == "__main__":

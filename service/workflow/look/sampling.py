@@ -1,26 +1,26 @@
-"""Choosing the points that a model's charts will be drawn from."""
+"""Samples the points for the charts of a model."""
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from service.workflow.data.schema import Scalar
 from service.workflow.data.table import Numbers, Table, Texts
-from service.workflow.look.points import BINS, MOST_FEATURES, MOST_HISTOGRAMS, MOST_POINTS, Histogram, Points
+from service.workflow.data.types.names import Scalar
+from service.workflow.data.types.registry import COLUMN_TYPES
+from service.workflow.look.points import BINS, MOST_FEATURES, MOST_HISTOGRAMS, MOST_POINTS, ParameterHistogram, Points
 from service.workflow.signature import Input, Signature
 from service.workflow.split import PARTS, Split
 
-LONGEST_TEXT = 200  # characters of a category or a class that a chart may show
+LONGEST_TEXT = 200  # characters of a category or a class in a chart
 
 
 def sample(
     signature: Signature, table: Table, targets: Tensor, answers: Tensor, parts: Split, network: nn.Module
 ) -> Points:
-    """Evenly spaced rows of each part, in the parts' own proportions."""
+    """Samples evenly spaced rows of each part, in proportion to the sizes of the parts."""
     chosen = {name: _spaced(parts.part(name), len(table)) for name in PARTS}
     rows = torch.cat(list(chosen.values()))
     truth, prediction, probability = _first_target(signature, targets[rows, 0], answers[rows])
@@ -59,22 +59,21 @@ def _spaced(rows: Tensor, total: int) -> Tensor:
 
 
 def _shown(each: Input, column: Numbers | Texts, rows: Tensor) -> list[Any]:
+    at = rows.numpy()
     if isinstance(column, Texts):
-        return [
-            None if code < 0 else column.values[code][:LONGEST_TEXT] for code in column.codes[rows.numpy()].tolist()
-        ]
-    values = column[rows.numpy()].tolist()
-    if each.type == "datetime":
-        return [None if math.isnan(value) else datetime.fromtimestamp(value, UTC).isoformat() for value in values]
-    return [value if math.isfinite(value) else None for value in values]
+        values = [None if code < 0 else column.values[code][:LONGEST_TEXT] for code in column.codes[at].tolist()]
+    else:
+        values = [value if math.isfinite(value) else None for value in column[at].tolist()]
+    plotted = COLUMN_TYPES[each.type].plotted
+    return [None if value is None else plotted(value) for value in values]
 
 
 def _numbers(values: Tensor) -> list[Any]:
-    """None for what JSON cannot hold."""
+    """Numbers for JSON, with None for NaN and infinities."""
     return [value if math.isfinite(value) else None for value in values.tolist()]
 
 
-def _histogram(name: str, parameter: Tensor) -> Histogram:
+def _histogram(name: str, parameter: Tensor) -> ParameterHistogram:
     values = parameter.detach().to(torch.float64).flatten()
     counts, edges = torch.histogram(values, BINS)
-    return Histogram(name=name, edges=edges.tolist(), counts=counts.long().tolist())
+    return ParameterHistogram(name=name, edges=edges.tolist(), counts=counts.long().tolist())

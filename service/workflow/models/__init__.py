@@ -1,6 +1,7 @@
 """Step 4, the model: one file a kind, one line in the table."""
 
 import importlib
+import inspect
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from service.workflow.errors import InvalidPlugin
 from service.workflow.models.kind import ModelKind
 from service.workflow.models.layers import LayersSpec
 from service.workflow.models.linear_regression import LinearRegressionSpec
@@ -23,29 +25,41 @@ KINDS: dict[str, type[ModelKind]] = {
     "layers": LayersSpec,
     "tabm": TabMSpec,
 }
-OURS = frozenset(KINDS)  # the kinds that no plug-in has brought
+OURS = frozenset(KINDS)  # the kinds that are no plug-ins
 
-DEFAULT_FOR_TABLES = TabMSpec
+FORMER_PARAMETERS = {"features", "columns"}  # of the methods of a kind, before `inputs`
 
 
 def install(names: Iterable[str]) -> None:
     """Adds kinds that the operator has installed, each by its dotted name `package.module:Class`.
 
     Raises:
-        TypeError: it is no ModelKind, or its kind is taken.
+        InvalidPlugin: it is no ModelKind, has the methods of an older version, or its kind is taken.
     """
     for name in names:
         module, _, attribute = name.partition(":")
         cls = getattr(importlib.import_module(module), attribute)
         if not (isinstance(cls, type) and issubclass(cls, ModelKind)):
-            raise TypeError(f"{name} is no subclass of ModelKind")
+            raise InvalidPlugin(f"{name} is no subclass of ModelKind")
+        methods = (cls.build, cls.sized, cls.training_defaults)
+        given = {each for method in methods for each in inspect.signature(method).parameters}
+        if former := FORMER_PARAMETERS & given:
+            message = "build, sized and training_defaults take `inputs: InputShapes`, whose `features` is the number of features"
+            raise InvalidPlugin(
+                f"{name} is for an older version of Modelwright (it has a parameter {min(former)}): {message}"
+            )
         kind = cls.model_fields["kind"].default
         if KINDS.setdefault(kind, cls) is not cls:
-            raise TypeError(f"{name}: the kind {kind!r} is taken by {KINDS[kind].__name__}")
+            raise InvalidPlugin(f"{name}: the kind {kind!r} is taken by {KINDS[kind].__name__}")
+
+
+def plug_ins() -> list[str]:
+    """The dotted names of the kinds that were installed, for `install` in another process."""
+    return [f"{cls.__module__}:{cls.__qualname__}" for kind, cls in KINDS.items() if kind not in OURS]
 
 
 class _Kinds:
-    """One of the kinds in the table, told by `kind`. Looked up when a spec is read, for operators may add some."""
+    """One of the kinds in the table, by the field `kind`. Looked up when a spec is read, for operators may add kinds."""
 
     @staticmethod
     def _parse(value: object, info: ValidationInfo) -> ModelKind:
@@ -71,4 +85,4 @@ class _Kinds:
 
 ModelSpec = Annotated[ModelKind, _Kinds]
 
-__all__ = ["DEFAULT_FOR_TABLES", "KINDS", "OURS", "LinearRegressionSpec", "ModelKind", "ModelSpec", "install"]
+__all__ = ["KINDS", "OURS", "LinearRegressionSpec", "ModelKind", "ModelSpec", "install", "plug_ins"]

@@ -7,9 +7,10 @@ from pydantic import BaseModel, Field
 from torch import nn
 
 from service.workflow.errors import Fault, InvalidSpec
+from service.workflow.models.input_shapes import InputShapes
 from service.workflow.models.kind import ModelKind
-from service.workflow.torch_registry import Family, arguments_of
-from service.workflow.torch_words import in_one_line
+from service.workflow.torch_errors import torch_message
+from service.workflow.torch_registry import TorchRegistry, arguments_of
 
 # fmt: off
 NAMES = [
@@ -42,7 +43,7 @@ REFUSED = {
     ),
 }
 
-# What a layer must be told of its input, and where in the input's shape [n, …] it stands.
+# Arguments that follow from the shape [n, …] of a layer's input, with the position in the shape.
 FROM_SHAPE = {
     "in_features": -1,
     "num_features": 1,
@@ -60,7 +61,7 @@ def _trial(cls: type, arguments: dict[str, Any]) -> object:
         return cls(**{name: TRIED_WITH.get(name) if value is None else value for name, value in arguments.items()})
 
 
-FAMILY = Family(
+REGISTRY = TorchRegistry(
     "layer",
     {name: getattr(nn, name) for name in NAMES},
     refused=REFUSED,
@@ -76,65 +77,65 @@ FAMILY = Family(
     left_out={"args", "kwargs", "inplace", "return_indices", "min_value", "max_value", "batch_first"},
 )
 
-Layer = Annotated[Any, FAMILY]
+Layer = Annotated[Any, REGISTRY]
 
 
-ROWS_TRIED = 13  # as few layers have channels: one of these for images takes three dimensions for one image's
+ROWS_TRIED = 13  # unlikely as a number of channels: layers for images take three dimensions for one image
 
 
 class LayersSpec(ModelKind):
-    """A stack of layers from first to last; sizes of inputs are filled in from the layer before."""
+    """A stack of layers. The size of a layer's input is taken from the layer before."""
 
     kind: Literal["layers"] = "layers"
     layers: list[Layer] = Field(min_length=1, max_length=500)
 
-    def build(self, features: int, outputs: int, head: nn.Module | None) -> nn.Module:
-        """The stack, freshly drawn. The head follows unless the stack already ends in it.
+    def build(self, inputs: InputShapes, outputs: int, head: nn.Module | None) -> nn.Module:
+        """The stack, followed by the head unless the stack already ends in it.
 
         Raises:
-            InvalidSpec: a layer cannot take what the one before gives; the layer and the shapes are named.
+            InvalidSpec: a layer does not take the output of the one before; the layer and the shapes are named.
         """
         last = max((i for i, layer in enumerate(self.layers) if _name(layer) == "Linear"), default=None)
-        flowing, made = torch.zeros(ROWS_TRIED, features), []
+        x, made = torch.zeros(ROWS_TRIED, *inputs.shape), []
         for position, layer in enumerate(self.layers):
-            module = self._make(layer, position, flowing, outputs if position == last else None)
-            flowing = self._try(module, layer, position, flowing)
+            module = self._make(layer, position, x, outputs if position == last else None)
+            x = self._try(module, layer, position, x)
             made.append(module)
         if head is not None and not isinstance(made[-1], type(head)):
             made.append(head)
-        if flowing.shape != (ROWS_TRIED, outputs):
-            message = f"the stack ends in {_shape(flowing)}, and the targets and the loss need [n, {outputs}]"
+        if x.shape != (ROWS_TRIED, outputs):
+            message = f"the stack ends in {_shape(x)}, and the targets and the loss need [n, {outputs}]"
             raise InvalidSpec(Fault(f"/model/layers/{len(self.layers) - 1}", message))
         return nn.Sequential(*made)
 
-    def _make(self, layer: BaseModel, position: int, flowing: torch.Tensor, outputs: int | None) -> nn.Module:
+    def _make(self, layer: BaseModel, position: int, x: torch.Tensor, outputs: int | None) -> nn.Module:
         arguments = arguments_of(layer)
         for name, dimension in FROM_SHAPE.items():
-            if name in arguments and arguments[name] is None and flowing.ndim > max(dimension, 0):
-                arguments[name] = flowing.shape[dimension]
+            if name in arguments and arguments[name] is None and x.ndim > max(dimension, 0):
+                arguments[name] = x.shape[dimension]
         if "out_features" in arguments and arguments["out_features"] is None:
             if outputs is None:
                 message = "is missing; only the last Linear of a stack takes it from the targets"
                 raise InvalidSpec(Fault(f"/model/layers/{position}/out_features", message))
             arguments["out_features"] = outputs
         try:
-            module: nn.Module = FAMILY.classes[_name(layer)](**arguments)
+            module: nn.Module = REGISTRY.classes[_name(layer)](**arguments)
         except Exception as error:  # torch raises what it likes: ZeroDivisionError, OverflowError, IndexError …
-            raise self._fault(layer, position, flowing, error) from None
+            raise self._fault(layer, position, x, error) from None
         return module
 
-    def _try(self, module: nn.Module, layer: BaseModel, position: int, flowing: torch.Tensor) -> torch.Tensor:
+    def _try(self, module: nn.Module, layer: BaseModel, position: int, x: torch.Tensor) -> torch.Tensor:
         module.eval()
         try:
             with torch.no_grad():
-                after: torch.Tensor = module(flowing)
+                after: torch.Tensor = module(x)
         except Exception as error:
-            raise self._fault(layer, position, flowing, error) from None
+            raise self._fault(layer, position, x, error) from None
         module.train()
         return after
 
-    def _fault(self, layer: BaseModel, position: int, flowing: torch.Tensor, error: Exception) -> InvalidSpec:
-        message = f"layer {position + 1}, {_name(layer)}, cannot take {_shape(flowing)}: {in_one_line(error)}"
+    def _fault(self, layer: BaseModel, position: int, x: torch.Tensor, error: Exception) -> InvalidSpec:
+        message = f"layer {position + 1}, {_name(layer)}, cannot take {_shape(x)}: {torch_message(error)}"
         return InvalidSpec(Fault(f"/model/layers/{position}", message))
 
 
@@ -142,5 +143,5 @@ def _name(layer: BaseModel) -> str:
     return type(layer).__name__
 
 
-def _shape(flowing: torch.Tensor) -> str:
-    return f"[{', '.join(['n', *map(str, flowing.shape[1:])])}]"
+def _shape(x: torch.Tensor) -> str:
+    return f"[{', '.join(['n', *map(str, x.shape[1:])])}]"

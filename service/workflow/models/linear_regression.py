@@ -1,10 +1,11 @@
-"""Linear regression, the tutorial's own module."""
+"""Linear regression, with the parameters of the PyTorch tutorial."""
 
 from typing import Literal
 
 import torch
 from torch import nn
 
+from service.workflow.models.input_shapes import InputShapes
 from service.workflow.models.kind import ModelKind
 from service.workflow.tasks import Task
 
@@ -44,6 +45,6 @@ class LinearRegressionSpec(ModelKind):
     normalizes = False
     stops_early = False
 
-    def build(self, features: int, outputs: int, head: nn.Module | None) -> nn.Module:
-        """The module, freshly drawn."""
-        return LinearRegression(features, outputs)
+    def build(self, inputs: InputShapes, outputs: int, head: nn.Module | None) -> nn.Module:
+        """A new module."""
+        return LinearRegression(inputs.features, outputs)

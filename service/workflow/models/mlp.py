@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
+from service.workflow.models.input_shapes import InputShapes
 from service.workflow.models.kind import ModelKind
 from service.workflow.spec_base import COUNTED
 
@@ -22,10 +23,10 @@ class MLPSpec(ModelKind):
     normalization: Literal["BatchNorm1d", "LayerNorm"] | None = None
     residual: bool = Field(default=False, description="adds a layer's input to its output where the widths agree")
 
-    def build(self, features: int, outputs: int, head: nn.Module | None) -> nn.Module:
-        """Linear, (normalization,) activation(, dropout) for each hidden layer, then Linear and the head."""
+    def build(self, inputs: InputShapes, outputs: int, head: nn.Module | None) -> nn.Module:
+        """Linear, normalization, activation and dropout for each hidden layer, then Linear and the head."""
         layers: list[nn.Module] = []
-        width = features
+        width = inputs.features
         for hidden in self.hidden:
             layer = self._hidden_layer(width, hidden)
             layers.extend([Residual(*layer)] if self.residual and width == hidden else layer)

@@ -1,4 +1,4 @@
-"""TabM, the default for tables: one network that answers as an ensemble (Gorishniy, Kotelnikov, Babenko: "TabM", ICLR 2025,
+"""TabM, the default for tables: an ensemble in one network (Gorishniy, Kotelnikov, Babenko: "TabM", ICLR 2025,
 arXiv 2410.24210, with the batch ensemble of Wen, Tran, Ba, ICLR 2020)."""
 
 import math
@@ -8,17 +8,18 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from service.workflow.models.input_shapes import InputShapes
 from service.workflow.models.kind import ModelKind
 
-LARGE = 2**18  # training rows × encoded columns from which a table counts as large
+LARGE = 2**18  # training rows × encoded columns of a large table
 BUDGET = 480_000_000  # training rows × (columns + width) × epochs: about a minute of one core
 CAPACITY = 1024  # width × members
 
 
 class TabMSpec(ModelKind):
-    """MLPs that share their weights and differ in their scalings, biases and heads; the answer is their mean.
+    """MLPs with shared weights and their own scalings, biases and heads; the answer is their mean.
 
-    What is left out is taken from the table: `width` 256 for a large one (training rows × encoded columns ≥ 2¹⁸), else 128;
+    Defaults depend on the table: `width` 256 for a large one (training rows × encoded columns ≥ 2¹⁸), else 128;
     `members` 1024 / width; `dropout` 0 for a large one, else 0.1. Training defaults: `batch_size` the power of two below
     rows / 32, within 32 … 256; `epochs` 480,000,000 / (rows × (columns + width)), within 10 … 100; AdamW with weight decay
     0.01.
@@ -30,32 +31,34 @@ class TabMSpec(ModelKind):
     members: int | None = Field(default=None, ge=1, le=1024)
     dropout: float | None = Field(default=None, ge=0, lt=1)
 
-    def sized(self, rows: int, columns: int) -> Self:
-        """The kind with its sizes filled in."""
-        large = rows * columns >= LARGE
+    def sized(self, rows: int, inputs: InputShapes) -> Self:
+        """With the defaults for its sizes."""
+        large = rows * inputs.features >= LARGE
         width = self.width or (256 if large else 128)
         dropout = self.dropout if self.dropout is not None else 0.0 if large else 0.1
         members = self.members or max(1, CAPACITY // width)
         return self.model_copy(update={"width": width, "members": members, "dropout": dropout})
 
-    def training_defaults(self, rows: int, columns: int) -> dict[str, Any]:
-        """By the formula above; `rows` is at least 1."""
-        width = self.sized(rows, columns).width or 0
+    def training_defaults(self, rows: int, inputs: InputShapes) -> dict[str, Any]:
+        """By the formulas above; `rows` is at least 1."""
+        width = self.sized(rows, inputs).width or 0
         return {
-            "epochs": min(max(BUDGET // (rows * (columns + width)), 10), 100),
+            "epochs": min(max(BUDGET // (rows * (inputs.features + width)), 10), 100),
             "batch_size": min(2 ** min(max(int(math.log2(max(rows, 32) / 32)), 5), 8), rows),
             "optimizer": {"name": "AdamW", "lr": 1e-3, "weight_decay": 1e-2},
         }
 
-    def build(self, features: int, outputs: int, head: nn.Module | None) -> nn.Module:
-        """The network, freshly drawn."""
-        made = self.sized(1, features)
-        return TabM(features, outputs, made.width or 1, made.blocks, made.members or 1, made.dropout or 0.0, head)
+    def build(self, inputs: InputShapes, outputs: int, head: nn.Module | None) -> nn.Module:
+        """A new network."""
+        made = self.sized(1, inputs)
+        return TabM(
+            inputs.features, outputs, made.width or 1, made.blocks, made.members or 1, made.dropout or 0.0, head
+        )
 
 
 class TabM(nn.Module):
-    """From features [n, d] to the members' outputs [members · n, outputs], member after member: the loss over them is the
-    mean of the members' losses, and an answer the mean of the members' answers."""
+    """From features [n, d] to the members' outputs [members · n, outputs], member after member: its loss is the mean
+    of the members' losses, and an answer the mean of the members' answers."""
 
     def __init__(
         self, features: int, outputs: int, width: int, blocks: int, members: int, dropout: float, head: nn.Module | None
@@ -80,13 +83,13 @@ class TabM(nn.Module):
 
 class Block(nn.Module):
     """dropout(relu(((x · r) @ weight) · s + bias)): `weight` [features, width] is shared, `r`, `s` and `bias` are each
-    member's own. The first block's `r` are random signs, by which the members see different features."""
+    member's own. The first block's `r` are random signs, so that the members see different features."""
 
     def __init__(self, features: int, width: int, members: int, dropout: float, signs: bool) -> None:
         super().__init__()
         self.weight = nn.Parameter(_uniform(features, features, width))
         self.r = nn.Parameter(torch.ones(members, 1, features))
-        if signs:  # in place: to make another tensor on the meta device torch would load torch.compile
+        if signs:  # in place: a new tensor on the meta device would load torch.compile
             with torch.no_grad():
                 self.r.random_(0, 2).mul_(2.0).sub_(1.0)
         self.s = nn.Parameter(torch.ones(members, 1, width))
@@ -100,5 +103,5 @@ class Block(nn.Module):
 
 
 def _uniform(fan_in: int, *shape: int) -> Tensor:
-    """As torch draws a Linear: uniform within ± 1 / √fan_in."""
+    """Initialised as nn.Linear: uniform within ± 1 / √fan_in."""
     return torch.empty(*shape).uniform_(-(fan_in**-0.5), fan_in**-0.5)

@@ -7,7 +7,7 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.api.live_server import LiveServer
+from tests.harness.server import Server
 
 ROWS = [[1.0, 0.5], [2.0, 1.0], [7.0, 2.0]]
 LENGTH = "Inference-Header-Content-Length"
@@ -326,7 +326,7 @@ def test_sizes_that_lie_are_refused(
     refused(http, models["two"], head + b"\0" * follows, {LENGTH: length})
 
 
-def test_refusals_speak_this_protocol(http: httpx.Client, models: dict[str, str], server: LiveServer) -> None:
+def test_refusals_speak_this_protocol(http: httpx.Client, models: dict[str, str], server: Server) -> None:
     name = models["two"]
     for answer, status in (
         (http.get("/v2/nothing"), 404),

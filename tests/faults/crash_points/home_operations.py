@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from model_store.durable_files import sync
 from model_store.errors import StoreError
 from service.access.audit import Audit, Change
-from service.access.errors import AccessError, KeyNotFound
+from service.access.errors import AccessError, ApiKeyNotFound
 from service.access.keyring import Keyring
 from service.access.scopes import Scope
 from tests.faults.crash_points.operation import Kind, Operation
@@ -52,7 +53,7 @@ def first_key(home: Path) -> Iterator[None]:
     """As a start makes it."""
     keyring = Keyring(home / "access")
     yield
-    keyring.first()
+    keyring.create_first()
 
 
 def revoke_key(home: Path) -> Iterator[None]:
@@ -103,22 +104,22 @@ def append(home: Path) -> Iterator[None]:
 
 AUDIT = Kind(lines_of, faulty_lines, (NotWritten,))
 
-# Checkpoints
+# CheckpointFolder
 
 
 def checkpoint_of(home: Path) -> Any:
     """The state from which a training would go on."""
-    from service.workflow.checkpoint import Checkpoints
+    from service.workflow.checkpoint_folder import CheckpointFolder
 
-    found = Checkpoints(home / "checkpoints/job").load()
+    found = CheckpointFolder(home / "checkpoints/job", sync).load()
     return None if found.state is None else [found.state["epoch"], found.state["weights"].tolist()]
 
 
 def faulty_checkpoints(home: Path) -> list[str]:
     """What stays though it is none of them, and what is damaged."""
-    from service.workflow.checkpoint import KEPT, NAME, Checkpoints
+    from service.workflow.checkpoint_folder import KEPT, NAME, CheckpointFolder
 
-    found = Checkpoints(home / "checkpoints/job").load()
+    found = CheckpointFolder(home / "checkpoints/job", sync).load()
     files = [*(home / "checkpoints/job").iterdir()] if (home / "checkpoints/job").exists() else []
     left = [f"left: {path.name}" for path in files if not NAME.fullmatch(path.name)]
     damaged = [f"{found.damaged} are damaged"] * bool(found.damaged)
@@ -146,24 +147,26 @@ def save_first(home: Path) -> Iterator[None]:
 def _save(home: Path, epoch: int) -> None:
     import torch
 
-    from service.workflow.checkpoint import Checkpoints
+    from service.workflow.checkpoint_folder import CheckpointFolder
 
-    Checkpoints(home / "checkpoints/job").save({"epoch": epoch, "weights": torch.full((64, 64), float(epoch))})
+    CheckpointFolder(home / "checkpoints/job", sync).save(
+        {"epoch": epoch, "weights": torch.full((64, 64), float(epoch))}
+    )
 
 
 def load(home: Path) -> Iterator[None]:
     """As an attempt begins."""
-    from service.workflow.checkpoint import Checkpoints
+    from service.workflow.checkpoint_folder import CheckpointFolder
 
     yield
-    Checkpoints(home / "checkpoints/job").load()
+    CheckpointFolder(home / "checkpoints/job", sync).load()
 
 
 CHECKPOINTS = Kind(checkpoint_of, faulty_checkpoints, (OSError,))
 ALL = [
     Operation("make a key", KEYS, create_key, prepare_keys, repeats=False),
     Operation("make the first key", KEYS, first_key, prepare_home),
-    Operation("revoke a key", KEYS, revoke_key, prepare_keys, ended=(KeyNotFound,)),
+    Operation("revoke a key", KEYS, revoke_key, prepare_keys, ended=(ApiKeyNotFound,)),
     Operation("append to the audit log", AUDIT, append, prepare_audit, repeats=False),
     Operation("begin the audit log", AUDIT, append, prepare_home, repeats=False),
     Operation("save a first checkpoint", CHECKPOINTS, save_first, prepare_home),

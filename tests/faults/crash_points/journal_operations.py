@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,11 @@ from service.jobs import tables
 from service.jobs.database import MIGRATIONS, open_database
 from service.jobs.errors import JobsError
 from service.jobs.housekeeping import Housekeeping
-from service.jobs.integrity import integrity
 from service.jobs.job import Job, Status
-from service.jobs.job_queue import Dispatch
+from service.jobs.job_queue import JobQueue
 from service.jobs.journal import Journal
-from service.jobs.journal_base import utc_now
 from service.jobs.outbox import Delivery, Outbox
-from service.jobs.verification import verify
+from service.jobs.verification import integrity, verify
 from tests.faults.crash_points.operation import Kind, Operation
 
 RECORDS = {"data": {"kind": "records", "records": [{"x": 1, "y": 2}] * 3}}
@@ -86,38 +85,38 @@ def prepare(home: Path) -> None:
     """One job that has ended and has a delivery, one that runs and has reported, one that is paused, one that waits."""
     home.mkdir()
     engine = open_database(url(home))
-    journal, dispatch = Journal(engine), Dispatch(engine)
+    journal, queue = Journal(engine), JobQueue(engine)
     journal.submit("line", TOLD, {})
-    dispatch.finish(_claimed(dispatch), Status.SUCCEEDED, result={"model_name": "line", "version": 1})
+    queue.finish(_claimed(queue), Status.SUCCEEDED, result={"model_name": "line", "version": 1})
     journal.submit("line", TOLD, {}, priority=1)
-    job = _claimed(dispatch)
-    _report(dispatch, job, 1)
-    dispatch.saved(job, 1)
+    job = _claimed(queue)
+    _report(queue, job, 1)
+    queue.saved(job, 1)
     journal.pause(journal.submit("line", SPEC, {})[0].id)
     journal.submit("line", SPEC, {}, idempotency=("known", "digest"))
     engine.dispose()
 
 
-def _claimed(dispatch: Dispatch) -> Job:
-    job = dispatch.claim(OWNER)
+def _claimed(queue: JobQueue) -> Job:
+    job = queue.claim(OWNER)
     assert job is not None
     return job
 
 
-def _report(dispatch: Dispatch, job: Job, epoch: int) -> None:
+def _report(queue: JobQueue, job: Job, epoch: int) -> None:
     latest = {"train_loss": 1 / epoch}
     epochs: Any = {"epoch": [epoch], "train_loss": [1 / epoch]}
-    dispatch.record(job, progress={"epoch": epoch}, latest=latest, epochs=epochs)
+    queue.record(job, progress={"epoch": epoch}, latest=latest, epochs=epochs)
 
 
 def _journal(home: Path) -> Journal:
     return Journal(open_database(url(home)))
 
 
-def _dispatch(home: Path) -> tuple[Dispatch, Job]:
+def _dispatch(home: Path) -> tuple[JobQueue, Job]:
     """With the job that runs."""
-    dispatch = Dispatch(open_database(url(home)))
-    return dispatch, dispatch.running(OWNER)[0]
+    queue = JobQueue(open_database(url(home)))
+    return queue, queue.running(OWNER)[0]
 
 
 def _id(journal: Journal, status: Status) -> str:
@@ -210,28 +209,28 @@ def submit_again(home: Path) -> Iterator[None]:
 
 def claim(home: Path) -> Iterator[None]:
     """The next job begins."""
-    dispatch = Dispatch(open_database(url(home)))
+    queue = JobQueue(open_database(url(home)))
     yield
-    dispatch.claim(OWNER)
+    queue.claim(OWNER)
 
 
 def report(home: Path) -> Iterator[None]:
     """All that one read of an attempt's socket brings."""
-    dispatch, job = _dispatch(home)
+    queue, job = _dispatch(home)
     yield
-    with dispatch.together():
+    with queue.together():
         for epoch in (2, 3):
-            _report(dispatch, job, epoch)
-        dispatch.message(job, "goes on")
-        dispatch.saved(job, 3)
-        dispatch.beat(OWNER)
+            _report(queue, job, epoch)
+        queue.message(job, "goes on")
+        queue.saved(job, 3)
+        queue.beat(OWNER)
 
 
 def may_publish(home: Path) -> Iterator[None]:
     """From here on it cannot be cancelled."""
-    dispatch, job = _dispatch(home)
+    queue, job = _dispatch(home)
     yield
-    dispatch.may_publish(job)
+    queue.may_publish(job)
 
 
 def cancel_queued(home: Path) -> Iterator[None]:
@@ -268,30 +267,30 @@ def resume(home: Path) -> Iterator[None]:
 
 def finish(home: Path) -> Iterator[None]:
     """With the row that tells its webhook."""
-    dispatch, job = _dispatch(home)
+    queue, job = _dispatch(home)
     yield
-    dispatch.finish(job, Status.SUCCEEDED, result={"model_name": "line", "version": 2})
+    queue.finish(job, Status.SUCCEEDED, result={"model_name": "line", "version": 2})
 
 
 def crash(home: Path) -> Iterator[None]:
     """It is queued again."""
-    dispatch, job = _dispatch(home)
+    queue, job = _dispatch(home)
     yield
-    dispatch.crash(job, "killed")
+    queue.crash(job, "killed")
 
 
 def put_off(home: Path) -> Iterator[None]:
     """For a failure that may pass."""
-    dispatch, job = _dispatch(home)
+    queue, job = _dispatch(home)
     yield
-    dispatch.put_off(job, {"code": "no_space", "detail": "full"})
+    queue.put_off(job, {"code": "no_space", "detail": "full"})
 
 
 def release(home: Path) -> Iterator[None]:
     """All that a dead service ran."""
-    dispatch = Dispatch(open_database(url(home)))
+    queue = JobQueue(open_database(url(home)))
     yield
-    dispatch.release(OWNER, {"code": "lease_lost", "detail": "dead"})
+    queue.release(OWNER, {"code": "lease_lost", "detail": "dead"})
 
 
 def deliver(home: Path) -> Iterator[None]:
@@ -311,7 +310,7 @@ def settle(home: Path) -> Iterator[None]:
     """And how that went is noted."""
     engine = open_database(url(home))
     outbox, job = Outbox(engine), Journal(engine).list_jobs(status=Status.SUCCEEDED)[0][0]
-    delivery = Delivery(job, seq=1, url="https://hooks.example.com/trained", tries=1, began=utc_now())
+    delivery = Delivery(job, seq=1, url="https://hooks.example.com/trained", tries=1, began=datetime.now(UTC))
     yield
     outbox.settle(delivery, "204", again=None)
 

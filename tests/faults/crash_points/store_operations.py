@@ -9,6 +9,7 @@ from typing import Any
 from model_store import Store, read_bundle, write_bundle
 from model_store.errors import AliasNotFound, NotFound, StoreError
 from tests.faults.crash_points.operation import Kind, Operation
+from tests.model_store.content import content
 from tests.model_store.source_files import source_files
 
 MANIFEST = {"format": 1, "spec": "s"}
@@ -23,7 +24,9 @@ def state(home: Path) -> Any:
             versions = {}
             for number in collection.numbers(name):
                 version = collection.get(name, number)
-                files = {file: collection.path(version, file).read_text() for file in sorted(version.manifest["files"])}
+                files = {
+                    file: content(collection, version, file).decode() for file in sorted(version.manifest["files"])
+                }
                 versions[str(number)] = [version.digest, files]
             found[f"{collection.prefix}/{name}"] = versions
     aliases = {
@@ -57,7 +60,7 @@ def faults(home: Path) -> list[str]:
             found.append(f"the index has {collection.names()} after the sweep, and {lives} live")
     found += [f"left in tmp: {path.name}" for path in (root / "tmp").iterdir()]
     report = store.examine()
-    found += [f"verify after the sweep: {each}" for each in report.faults]
+    found += [f"verify after the sweep: {each}" for each in report.damages]
     if report.leftovers:
         found.append(f"{report.leftovers} contents are left after the sweep")
     return found

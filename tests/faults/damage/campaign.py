@@ -23,8 +23,10 @@ from model_store import Store
 from service.access.keyring import Keyring
 from tests.faults.damage.damages import Damage, draw
 from tests.faults.damage.questions import DATASETS, Answer, addresses, answers, judge
+from tests.harness.line import line
+from tests.harness.server import Server
+from tests.harness.until import until
 from tests.story.chaos.recipes import table
-from tests.story.server import Server, line, until
 
 # The kinds of file: how they are found, what share of the damages they get, and whether the service must stand still.
 KINDS: dict[str, tuple[str, int, bool]] = {
@@ -113,7 +115,7 @@ class Campaign:
             self._wait(http, [cancelled])
             self.jobs = [*jobs, paused, cancelled]
             assert server.stop() == 0
-        return Keyring(self.home / "access").first() or ""
+        return Keyring(self.home / "access").create_first() or ""
 
     def _wait(self, http: httpx.Client, jobs: list[str]) -> None:
         for job in jobs:

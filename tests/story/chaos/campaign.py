@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.harness.server import Server
 from tests.story.chaos import oracle
 from tests.story.chaos.ledger import Ledger, Reference
 from tests.story.chaos.moments import MOMENTS, wait_for
@@ -23,7 +24,6 @@ from tests.story.chaos.recipes import HOUSES, RECIPES, rows_for, table
 from tests.story.chaos.site import Site
 from tests.story.chaos.strikes import STRIKES, bearable, recover
 from tests.story.chaos.visitors import Customer, Keeper, Reader, Visitor, undisturbed
-from tests.story.server import Server
 
 READY_WITHIN = 5.0  # seconds: the promise, on a machine with nothing else to do
 HARD_LIMIT = 120.0  # the same on one that is shared

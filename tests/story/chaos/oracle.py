@@ -12,11 +12,12 @@ from typing import Any
 from modelwright import ApiError
 from service.jobs.database import open_database
 from service.jobs.verification import verify
+from tests.harness.server import ROOT
+from tests.harness.until import until
 from tests.story.chaos.ledger import Order
 from tests.story.chaos.recipes import RECIPES, rows_for
 from tests.story.chaos.site import Site
 from tests.story.chaos.visitors import FINAL, IMPORTED, SCRATCH, undisturbed
-from tests.story.server import ROOT, until
 
 TWO_DAYS = 2 * 86_400.0
 MOST_CRASHES = 3
@@ -164,5 +165,5 @@ def _look_at_disk(site: Site) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     ledger.expect(done.returncode == 0, f"store verify: {done.stdout[-500:]}{done.stderr[-500:]}")
     for server in site.servers:
-        said = server.said()
-        ledger.expect("Traceback" not in said, f"{said.count('Traceback')} tracebacks in {server.log.name}")
+        said = server.log()
+        ledger.expect("Traceback" not in said, f"{said.count('Traceback')} tracebacks in {server.log_file.name}")

@@ -4,7 +4,7 @@ import csv
 import io
 from typing import Any
 
-from tests.story.server import line
+from tests.harness.line import line
 from tests.workflow.learning import houses, spec
 
 HOUSES = "houses"

@@ -15,8 +15,8 @@ import psutil
 from sqlalchemy import text
 
 from service.jobs.database import open_database
+from tests.harness.server import Server
 from tests.story.chaos.ledger import Ledger
-from tests.story.server import Server
 
 ANSWERS_WITHIN = 70.0
 
@@ -123,7 +123,10 @@ class Site:
         """It, once it lives."""
         for child in descendants(self.server.process.pid):
             with contextlib.suppress(psutil.Error):
-                if "service.jobs.trainer_server" in child.cmdline() and child.status() != psutil.STATUS_ZOMBIE:
+                if (
+                    "service.jobs.executors.local.trainer_server" in child.cmdline()
+                    and child.status() != psutil.STATUS_ZOMBIE
+                ):
                     return child
         return None
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import psutil
 
+from tests.harness.until import until
 from tests.story.chaos.site import Site
-from tests.story.server import until
 
 Strike = Callable[[Site, random.Random], bool]  # whether it has hit anything
 FORGIVEN = 2  # crashes without a newer checkpoint, after which a job would fail the next time

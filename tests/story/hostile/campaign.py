@@ -23,8 +23,10 @@ from typing import Any
 import httpx
 
 from modelwright import ApiError
+from tests.harness.line import line
+from tests.harness.server import Server, children, verify
+from tests.harness.until import until
 from tests.story.hostile.kind import ACTS
-from tests.story.server import Server, children, line, until, verify
 
 CANCEL = 2.0  # seconds for a process that runs
 CANCEL_STILL = 8.0  # for one that has to wait until somebody who stands still is replaced

@@ -16,7 +16,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import nn
 
-from service.jobs.trainer_server import NICENESS
+from service.jobs.executors.local.trainer_server import NICENESS
+from service.workflow.models.input_shapes import InputShapes
 from service.workflow.models.kind import ModelKind
 from service.workflow.tasks import Task
 
@@ -36,9 +37,9 @@ class HostileSpec(ModelKind):
     do: str
     begun: str  # a file that says that it has begun
 
-    def build(self, features: int, outputs: int, head: nn.Module | None) -> nn.Module:
+    def build(self, inputs: InputShapes, outputs: int, head: nn.Module | None) -> nn.Module:
         """The network."""
-        return Hostile(features, outputs, self.do, self.begun)
+        return Hostile(inputs.features, outputs, self.do, self.begun)
 
 
 class Hostile(nn.Module):

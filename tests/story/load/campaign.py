@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.harness.server import Server
 from tests.story.load.visitors import Visitors
-from tests.story.server import Server
 
 CLIENTS = 6
 SECONDS_A_SAMPLE = 2.0
@@ -57,8 +57,8 @@ def run(home: Path, minutes: float, rate: float, seed: int) -> list[str]:
     wrong = [*dict.fromkeys(visitors.wrong), *_growth(samples, minutes * 60)]
     if status:
         wrong.append(f"SIGTERM ended it with status {status}")
-    if "Traceback" in server.said():
-        wrong.append(f"{server.said().count('Traceback')} tracebacks in its log")
+    if "Traceback" in server.log():
+        wrong.append(f"{server.log().count('Traceback')} tracebacks in its log")
     return wrong
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import numpy as np
 
+from tests.harness.line import line
 from tests.story.chaos.recipes import table
-from tests.story.server import line
 from tests.workflow.learning import houses
 
 MODELS = ["load-a", "load-b", "load-c"]

@@ -20,7 +20,9 @@ import httpx
 
 from service.http_server.connection import SETTLE_SECONDS
 from service.http_server.server import CUT_OFF_SECONDS, MOST_SECONDS_TO_STOP, SHUTDOWN_SECONDS
-from tests.story.server import Server, line, until, verify
+from tests.harness.line import line
+from tests.harness.server import Server, verify
+from tests.harness.until import until
 
 BURNING = 20
 TO_FINISH = 400.0  # seconds in which all jobs end
@@ -103,7 +105,7 @@ def run(folder: Path) -> list[str]:
             if job["status"] != "succeeded" or "lease_lost" in causes:
                 findings.append(f"a job is {job['status']} after {causes}")
         findings += stop(server)
-        if "lease_lost" in server.said():
+        if "lease_lost" in server.log():
             findings.append("the log tells of a lost lease")
     verify(folder / "home")
     return findings

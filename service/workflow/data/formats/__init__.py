@@ -1,6 +1,6 @@
 """How each file format is opened: one file a format, one line in the table.
 
-polars is imported only when a file is opened: it starts threads of its own, which the trainer server must not have.
+polars is imported only when a file is opened, because it starts threads, which the trainer server must not have.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,11 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from service.workflow.data.formats.columnar import open_arrow_file, open_arrow_stream, open_parquet
+from service.workflow.data.formats.compression import decompress
 from service.workflow.data.formats.csv import open_csv
 from service.workflow.data.formats.excel import sheet_as_csv
 from service.workflow.data.formats.json_lines import open_json, open_json_lines
-from service.workflow.data.formats.opened import Opened
-from service.workflow.data.formats.packed import unpack
+from service.workflow.data.formats.table_file import TableFile
 from service.workflow.data.formats.text import as_utf8
 from service.workflow.data.reading import Reading
 
@@ -24,7 +24,7 @@ JSON_LINES = "application/x-ndjson"
 PARQUET = "application/vnd.apache.parquet"
 ARROW_FILE = "application/vnd.apache.arrow.file"
 ARROW_STREAM = "application/vnd.apache.arrow.stream"
-# What stands before a fault in the words of messages.
+# For messages.
 NAMES = {
     CSV: "CSV",
     EXCEL: "an Excel workbook",
@@ -35,14 +35,14 @@ NAMES = {
     ARROW_STREAM: "an Arrow stream",
 }
 
-Open = Callable[[Path, Reading, Path], Opened]
+Open = Callable[[Path, Reading, Path], TableFile]
 
 
-def _open_text(path: Path, reading: Reading, scratch: Path) -> Opened:
+def _open_text(path: Path, reading: Reading, scratch: Path) -> TableFile:
     return open_csv(as_utf8(path, reading.encoding, scratch), reading, scratch)
 
 
-def _open_sheet(path: Path, reading: Reading, scratch: Path) -> Opened:
+def _open_sheet(path: Path, reading: Reading, scratch: Path) -> TableFile:
     return open_csv(sheet_as_csv(path, reading.sheet, scratch)[0], reading, scratch)
 
 
@@ -57,17 +57,17 @@ FORMATS: dict[str, Open] = {
     ARROW_FILE: open_arrow_file,
     ARROW_STREAM: open_arrow_stream,
 }
-MOST_UNPACKED_BYTES = 64 * 2**30  # of a file that was found to be within the operator's limit when it was uploaded
+MOST_UNPACKED_BYTES = 64 * 2**30  # the operator's limit was applied when the file was uploaded
 
 
 @contextmanager
-def opened(path: Path, media_type: str, reading: Reading, scratch: Path) -> Iterator[Opened]:
-    """The file, ready to be read. Copies that it takes lie in a folder below `scratch` and are gone afterwards.
+def open_table(path: Path, media_type: str, reading: Reading, scratch: Path) -> Iterator[TableFile]:
+    """Opens a file. Temporary copies are in a folder below `scratch`, which is deleted afterwards.
 
     Raises:
-        InvalidData, PolarsError: it is not what it is said to be.
+        InvalidData, PolarsError: it is not of this media type.
     """
     with TemporaryDirectory(dir=scratch) as folder:
         if reading.compression is not None:
-            path, _ = unpack(path, reading.compression, Path(folder), MOST_UNPACKED_BYTES)
+            path, _ = decompress(path, reading.compression, Path(folder), MOST_UNPACKED_BYTES)
         yield FORMATS[media_type](path, reading, Path(folder))

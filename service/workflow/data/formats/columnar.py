@@ -1,10 +1,10 @@
-"""Formats that keep columns with their types: Parquet, and Arrow IPC as a file and as a stream."""
+"""Formats with typed columns: Parquet, and Arrow IPC as a file and as a stream."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.workflow.data.formats.opened import Batch, Opened
+from service.workflow.data.formats.table_file import Batch, TableFile
 from service.workflow.data.native_errors import DAMAGED, is_native
 from service.workflow.data.reading import Reading
 from service.workflow.data.schema import BATCH_ROWS
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-class Columnar(Opened):
-    """A file whose columns have types."""
+class ColumnarFile(TableFile):
+    """A file with typed columns."""
 
     typed = True
 
@@ -25,11 +25,7 @@ class Columnar(Opened):
         self.names = list(frame.collect_schema())
 
     def batches(self, names: Sequence[str], plain: "Mapping[str, pl.DataType]") -> "Iterator[Batch]":
-        """The named columns, batch by batch, as the file has them.
-
-        Raises:
-            InvalidData: a column, named, cannot be read.
-        """
+        """The named columns with the types of the file. Raises InvalidData for a column that cannot be read."""
         try:
             yield from self._batches(names)
         except BaseException as error:
@@ -39,7 +35,7 @@ class Columnar(Opened):
             raise
 
     def _check_each(self, names: Sequence[str]) -> None:
-        """Reads the columns one by one, until one cannot be read."""
+        """Reads the columns one by one to find one that cannot be read."""
         for name in names:
             rows = 0
             try:
@@ -48,35 +44,34 @@ class Columnar(Opened):
             except BaseException as error:
                 if not is_native(error):
                     raise
-                raise InvalidData(
-                    f"the column {shown(name)} cannot be read from row {rows + 1} on: {DAMAGED}"
-                ) from error
+                message = f"the column {shown(name)} cannot be read from row {rows + 1} on: {DAMAGED}"
+                raise InvalidData(message) from error
 
     def _batches(self, names: Sequence[str]) -> "Iterator[Batch]":
         import polars as pl
 
-        # Each by its position: polars reads `^a$` as a pattern, and `*` as all columns.
+        # By position, because polars reads the name `^a$` as a pattern and `*` as all columns.
         chosen = [pl.nth(self.names.index(name)) for name in names]
         for frame in self._frame.select(chosen).collect_batches(chunk_size=BATCH_ROWS, maintain_order=True):
             yield {name: frame.to_series(at).alias("") for at, name in enumerate(names)}
 
 
-def open_parquet(path: Path, reading: Reading, scratch: Path) -> Columnar:
-    """A Parquet file describes itself: what is wrong shows when it is opened."""
+def open_parquet(path: Path, reading: Reading, scratch: Path) -> ColumnarFile:
+    """Opens a Parquet file."""
     import polars as pl
 
-    return Columnar(pl.scan_parquet(path, glob=False))
+    return ColumnarFile(pl.scan_parquet(path, glob=False))
 
 
-def open_arrow_file(path: Path, reading: Reading, scratch: Path) -> Columnar:
-    """An Arrow file."""
+def open_arrow_file(path: Path, reading: Reading, scratch: Path) -> ColumnarFile:
+    """Opens an Arrow IPC file."""
     import polars as pl
 
-    return Columnar(pl.scan_ipc(path, glob=False))
+    return ColumnarFile(pl.scan_ipc(path, glob=False))
 
 
-def open_arrow_stream(path: Path, reading: Reading, scratch: Path) -> Columnar:
-    """An Arrow stream. polars reads it whole."""
+def open_arrow_stream(path: Path, reading: Reading, scratch: Path) -> ColumnarFile:
+    """Opens an Arrow IPC stream, which polars reads into memory."""
     import polars as pl
 
-    return Columnar(pl.read_ipc_stream(path).lazy())
+    return ColumnarFile(pl.read_ipc_stream(path).lazy())

@@ -1,7 +1,7 @@
-"""Lines of cells with a separator between them: CSV, and whatever else goes by that name.
+"""CSV: lines of cells with a separator between them.
 
-A file is well formed if every line has a cell for each name and quotes are where RFC 4180 has them: polars reads such a one
-as it lies. Any other is written anew in this form first, by Python's own reader.
+A file is well formed if each line has a cell for each name, and quotes as in RFC 4180. polars reads such a file directly; any
+other is rewritten in this form first.
 """
 
 import mmap
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.workflow.data.formats.csv_header import Header, read_header
-from service.workflow.data.formats.csv_repair import Rows, write_anew
-from service.workflow.data.formats.opened import Batch, Opened
+from service.workflow.data.formats.csv_repair import Rows, rewrite_csv
+from service.workflow.data.formats.table_file import Batch, TableFile
 from service.workflow.data.reading import Reading
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 ROWS_CHUNK = 16 * 2**20
 
 
-class CsvFile(Opened):
-    """A well formed file in UTF-8, whose rows begin at a byte."""
+class CsvFile(TableFile):
+    """A well-formed file in UTF-8, whose rows begin at byte `start`."""
 
     def __init__(
         self, path: Path, head: Header, separator: str, start: int, rows: Rows, *, well_formed: bool = False
@@ -35,7 +35,7 @@ class CsvFile(Opened):
         self._path, self._separator, self._start = path, separator, start
 
     def batches(self, names: Sequence[str], plain: "Mapping[str, pl.DataType]") -> "Iterator[Batch]":
-        """The named columns, chunk by chunk. polars' own batches would hold several times as much of the file in memory."""
+        """The named columns, in chunks: polars' own batches hold several times as much of the file in memory."""
         import polars as pl
 
         schema = {f"c{at}": plain.get(name, pl.String()) for at, name in enumerate(self.names)}
@@ -44,7 +44,7 @@ class CsvFile(Opened):
         for chunk in self._whole_rows():
             try:
                 frame = self._frame(chunk, schema, positions)
-            except pl.exceptions.PolarsError:  # a number is none: whoever reads the texts can say which
+            except pl.exceptions.PolarsError:  # a cell of a plain column is no number; reading the texts finds it
                 frame = self._frame(chunk, dict.fromkeys(schema, pl.String()), positions)
             yield {name: frame.to_series(at).alias("") for at, name in enumerate(taken)}
 
@@ -62,7 +62,7 @@ class CsvFile(Opened):
         )
 
     def _whole_rows(self) -> Iterator[bytes]:
-        """The rows in chunks that end where a row ends: at a line's end outside of quotes."""
+        """The rows in chunks that end with a row: at the end of a line, outside quotes."""
         if self._path.stat().st_size <= self._start:
             return
         with self._path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -76,12 +76,12 @@ class CsvFile(Opened):
 
 
 def _line_end(content: mmap.mmap, position: int) -> int:
-    """Where the line ends that this position is in."""
+    """The end of the line at this position."""
     return content.find(b"\n", min(position, len(content) - 1)) + 1 or len(content)
 
 
 def open_csv(path: Path, reading: Reading, scratch: Path) -> CsvFile:
-    """The file, well formed.
+    """Opens a CSV file, rewritten below `scratch` unless it is well formed.
 
     Raises:
         InvalidData: no header, or a line, named, that has more or fewer cells than the header.
@@ -89,17 +89,16 @@ def open_csv(path: Path, reading: Reading, scratch: Path) -> CsvFile:
     separator = reading.separator or ","
     head = read_header(path, reading)
     start = _offset_of_line(path, head.first_row)
-    # Files of before were held against stricter rules when they were uploaded.
+    # Files of older versions (without `trim`) passed stricter checks when they were uploaded.
     if reading.well_formed or not reading.trim or is_well_formed(path, start, len(head.names), separator):
         return CsvFile(path, head, separator, start, Rows(), well_formed=True)
     made = scratch / "well-formed.csv"
-    rows = write_anew(path, head, reading, made)
+    rows = rewrite_csv(path, head, reading, made)
     return CsvFile(made, head, separator, 0, rows)
 
 
 def is_well_formed(path: Path, start: int, cells: int, separator: str) -> bool:
-    """Whether every line from this byte on has so many cells, one of them with something in it, and quotes as RFC 4180 has
-    them."""
+    """Whether each line from byte `start` on has this number of cells, one of them not blank, and quotes as in RFC 4180."""
     lines = _lines_of(cells, separator)
     with path.open("rb") as file:
         if path.stat().st_size <= start:
@@ -117,7 +116,7 @@ def is_well_formed(path: Path, start: int, cells: int, separator: str) -> bool:
 @lru_cache(maxsize=64)
 def _lines_of(cells: int, separator: str) -> re.Pattern[bytes]:
     between = re.escape(separator.encode())
-    # Possessive: it remembers nothing on its way.
+    # Possessive quantifiers: no backtracking.
     cell = rb'(?:"(?:[^"]++|"")*+"|[^"\r\n' + between + rb"]*+)"
     empty = rb'[ \t"' + between + rb"]*+(?:\r?\n|\Z)"
     row = rb"(?!" + empty + rb")(?:" + cell + between + rb"){%d}" % (cells - 1) + cell + rb"(?:\r?\n|\Z)"
@@ -125,7 +124,7 @@ def _lines_of(cells: int, separator: str) -> re.Pattern[bytes]:
 
 
 def _offset_of_line(path: Path, line: int) -> int:
-    """The byte at which a line begins; lines count from 1."""
+    """The byte at which a line begins, counted from 1."""
     with path.open("rb") as file:
         for _ in range(line - 1):
             file.readline()

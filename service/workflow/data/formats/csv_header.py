@@ -1,4 +1,4 @@
-"""The line of a CSV file that names the columns, and the names that come of it."""
+"""The header of a CSV file: the line with the names of the columns."""
 
 import csv
 import io
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from service.workflow.data.formats import csv_faults
+from service.workflow.data.formats import csv_errors
 from service.workflow.data.reading import Reading
 from service.workflow.data.schema import MOST_COLUMNS
-from service.workflow.data.types.column_kind import SPACE
+from service.workflow.data.types.how import SPACE
 from service.workflow.data.types.names import LONGEST_NAME
 from service.workflow.errors import InvalidData
 from service.workflow.spec_base import shown
@@ -22,12 +22,12 @@ BOM = "\ufeff"
 
 @dataclass(frozen=True)
 class Header:
-    """The names of the columns, the line where the rows begin (from 1), and what was done to get the names."""
+    """The names of the columns, the line where the rows begin (counted from 1), and notes on changed names."""
 
     names: list[str]
     first_row: int
     notes: list[str]
-    nameless: frozenset[int]  # positions of columns that the file has no name for
+    nameless: frozenset[int]  # positions of columns without a name in the file
 
 
 def read_header(path: Path, reading: Reading) -> Header:
@@ -38,15 +38,15 @@ def read_header(path: Path, reading: Reading) -> Header:
     """
     with path.open(encoding="utf-8", newline="") as file:
         cells, line = _first_record(file, reading)
-        if reading.trim and names_no_rows(cells, _cells(file.readline(LONGEST_HEADER), reading)):
+        if reading.trim and lacks_name_of_rows(cells, _cells(file.readline(LONGEST_HEADER), reading)):
             cells = ["", *cells]
     if len(cells) > MOST_COLUMNS:
         raise InvalidData(f"the header names {len(cells)} columns; at most {MOST_COLUMNS} are possible")
     return name_columns(cells, line, reading)
 
 
-def names_no_rows(names: Sequence[str], row: Sequence[str]) -> bool:
-    """Whether the names of the rows stand before the first column without a name of their own, as R writes it."""
+def lacks_name_of_rows(names: Sequence[str], row: Sequence[str]) -> bool:
+    """Whether the row has one cell more than there are names: a column of row names without a name, as R writes it."""
     ends_in_separator = not row or not row[-1].strip()
     return (
         len(row) == len(names) + 1
@@ -57,20 +57,18 @@ def names_no_rows(names: Sequence[str], row: Sequence[str]) -> bool:
 
 
 def name_columns(cells: Sequence[str], first_row: int, reading: Reading) -> Header:
-    """Names for columns: without the spaces around them, none empty and none twice.
+    """Stripped, non-empty and unique names for columns.
 
     Raises:
-        InvalidData: one is too long.
+        InvalidData: a name is too long.
     """
     names: list[str] = []
     notes, nameless = [], set()
     for position, cell in enumerate(cells):
         name = cell.strip(SPACE) if reading.trim else cell
         if len(name) > LONGEST_NAME:
-            message = (
-                f"the name of column {position + 1} has {len(name)} characters; at most {LONGEST_NAME} are possible"
-            )
-            raise InvalidData(f"{message} ({shown(name)}); is the first line the one with the names?")
+            what = f"the name of column {position + 1} has {len(name)} characters; at most {LONGEST_NAME} are possible"
+            raise InvalidData(f"{what} ({shown(name)}); is the first line the one with the names?")
         if not name:
             nameless.add(position)
             name = f"column_{position + 1}"
@@ -90,7 +88,7 @@ def name_columns(cells: Sequence[str], first_row: int, reading: Reading) -> Head
 
 
 def _first_record(file: TextIO, reading: Reading) -> tuple[list[str], int]:
-    """The cells of the header, and the line after it."""
+    """The cells of the header, and the number of the line after it."""
     number = 0
     for _ in range(reading.skip_lines):
         if not file.readline(LONGEST_HEADER):
@@ -123,7 +121,8 @@ def _says_nothing(line: str, separator: str) -> bool:
 
 
 def _is_header_of(comment: str, line: str, reading: Reading) -> bool:
-    """Whether a comment names the columns of the line after it, as numpy writes it: as many cells, and numbers only below."""
+    """Whether a comment names the columns of the line after it, as numpy writes it: the same number of cells, numbers only in
+    the line."""
     names, values = _cells(comment.lstrip(COMMENT), reading), _cells(line, reading)
     if len(names) != len(values) or len(names) < 2:
         return False
@@ -143,11 +142,11 @@ def _cells(line: str, reading: Reading) -> list[str]:
     try:
         return next(reader, [])
     except csv.Error as error:
-        raise InvalidData(f"the header cannot be read: {csv_faults.in_words(error)}") from error
+        raise InvalidData(f"the header cannot be read: {csv_errors.describe(error)}") from error
 
 
 def _record(line: str, file: TextIO, reading: Reading, number: int) -> tuple[list[str], int]:
-    """A header whose quoted names may span lines."""
+    """The cells of a header, whose quoted names may span lines, and the number of the line after it."""
     text = line
     while text.count('"') % 2:
         more = file.readline(LONGEST_HEADER)
@@ -156,9 +155,7 @@ def _record(line: str, file: TextIO, reading: Reading, number: int) -> tuple[lis
         text, number = text + more, number + 1
     number += 1
     try:
-        reader = csv.reader(
-            io.StringIO(text, newline=""), delimiter=reading.separator or ",", skipinitialspace=reading.trim
-        )
-        return next(reader, []), number + 1
+        lines, separator = io.StringIO(text, newline=""), reading.separator or ","
+        return next(csv.reader(lines, delimiter=separator, skipinitialspace=reading.trim), []), number + 1
     except csv.Error as error:
-        raise InvalidData(f"the header cannot be read: {csv_faults.in_words(error)}") from error
+        raise InvalidData(f"the header cannot be read: {csv_errors.describe(error)}") from error

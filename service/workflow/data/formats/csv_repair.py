@@ -1,36 +1,36 @@
-"""A CSV file that is not well formed, written anew as RFC 4180 has it."""
+"""Rewrites a CSV file that is not well formed as in RFC 4180."""
 
 import csv
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.workflow.data.formats import csv_faults
+from service.workflow.data.formats import csv_errors
 from service.workflow.data.formats.csv_header import COMMENT, Header
 from service.workflow.data.reading import Reading
-from service.workflow.data.types.column_kind import SPACE
+from service.workflow.data.types.how import SPACE
 from service.workflow.errors import InvalidData
 
 LONGEST_CELL = 16 * 2**20
-ESCAPE = "\\"  # before a quote inside of a quoted cell, as some programs write it
+_STRAY_QUOTE = re.compile('(?<=[^",;\t|])"(?=[^",;\t|\r\n])')  # neither begins nor ends a cell
+ESCAPE = "\\"  # some programs write it before a quote inside a quoted cell
 
 
 @dataclass(frozen=True)
 class Rows:
-    """How many lines were left out because they are empty or comments."""
+    """The numbers of lines that were left out."""
 
     empty: int = 0
     comments: int = 0
 
     def notes(self) -> list[str]:
-        """In words."""
+        """The numbers in words."""
         counted = ((self.empty, "hold nothing but separators or spaces"), (self.comments, "are comments"))
         return [f"{count} lines {what} and were left out" for count, what in counted if count]
 
 
-def write_anew(path: Path, head: Header, reading: Reading, made: Path) -> Rows:
-    """Writes the rows of a file in UTF-8 into another one; lines without content, and comments, are left out.
+def rewrite_csv(path: Path, head: Header, reading: Reading, made: Path) -> Rows:
+    """Copies the rows of a file in UTF-8 without blank lines and comments.
 
     Raises:
         InvalidData: a line, named, has more or fewer cells than the header, or cannot be read.
@@ -42,12 +42,12 @@ def write_anew(path: Path, head: Header, reading: Reading, made: Path) -> Rows:
         try:
             return _write(path, head, reading, made, ESCAPE)
         except _Unreadable:
-            reason = _in_plain_words(error.reason, path, error.line)
+            reason = _describe(error.reason, path, error.line)
             raise InvalidData(f"line {error.line} cannot be read as CSV: {reason}") from None
 
 
 class _Unreadable(InvalidData):
-    """Python's reader stops at this line."""
+    """Python's CSV reader fails at this line."""
 
     def __init__(self, line: int, reason: csv.Error) -> None:
         super().__init__(str(reason))
@@ -65,7 +65,7 @@ def _write(path: Path, head: Header, reading: Reading, made: Path, escape: str |
         line = head.first_row
         try:
             for row in reader:
-                while len(row) > width and not row[-1].strip(SPACE):  # separators at the end of the line
+                while len(row) > width and not row[-1].strip(SPACE):  # trailing separators
                     row.pop()
                 if not any(cell.strip(SPACE) for cell in row):
                     empty += 1
@@ -81,7 +81,7 @@ def _write(path: Path, head: Header, reading: Reading, made: Path, escape: str |
     return Rows(empty, comments)
 
 
-def _in_plain_words(error: csv.Error, path: Path, line: int) -> str:
+def _describe(error: csv.Error, path: Path, line: int) -> str:
     with path.open("rb") as file:
         for _ in range(line - 1):
             file.readline()
@@ -90,12 +90,7 @@ def _in_plain_words(error: csv.Error, path: Path, line: int) -> str:
     if "unexpected end" in str(error):
         return f"the quote at column {column} is not closed before the end of the file"
     if "expected after" in str(error):
-        stray = next((at for at, _ in _stray_quotes(text)), column)
-        return f"the quote at column {stray} stands inside of a quoted cell; write it twice"
-    return csv_faults.in_words(error)
-
-
-def _stray_quotes(text: str) -> Iterator[tuple[int, str]]:
-    """Quotes that neither begin nor end a cell."""
-    for found in re.finditer('(?<=[^",;\t|])"(?=[^",;\t|\r\n])', text):
-        yield found.start() + 1, text
+        stray = _STRAY_QUOTE.search(text)
+        column = column if stray is None else stray.start() + 1
+        return f"the quote at column {column} stands inside of a quoted cell; write it twice"
+    return csv_errors.describe(error)

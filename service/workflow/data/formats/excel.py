@@ -1,33 +1,33 @@
-"""Excel workbooks (.xlsx): one sheet is one table. Its cells become lines of CSV, and are then read as those are."""
+"""Excel workbooks (.xlsx). A sheet is a table; its cells are converted to CSV."""
 
 import re
 import zipfile
 from functools import lru_cache
 from pathlib import Path
 
-from service.workflow.data.formats.packed import broken, check_size
+from service.workflow.data.formats.compression import archive_errors, check_size
 from service.workflow.data.native_errors import DAMAGED
 from service.workflow.errors import InvalidData
 from service.workflow.spec_base import shown
 
-MOST_BYTES = 2**30  # of a workbook once unpacked: it is read whole
+MOST_BYTES = 2**30  # of an unpacked workbook, which is read into memory
 MOST_CELLS = 50_000_000
 CHUNK = 2**20
-LONGEST_REFERENCE = 256  # bytes of a cell's reference that two chunks may share
+LONGEST_REFERENCE = 256  # bytes of a cell's reference, which may be split between two chunks
 _SHEET = re.compile(r"xl/worksheets/[^/]+\.xml")
 _CELL = re.compile(rb'<(?:\w+:)?c\s(?:[^>]*?\s)?r="([A-Z]{1,4})([0-9]{1,9})"')
 
 
 def sheet_as_csv(path: Path, sheet: str | None, scratch: Path, most: int = MOST_BYTES) -> tuple[Path, str]:
-    """The cells of a sheet, the first one if none is named; and its name.
+    """The cells of a sheet as CSV, the first sheet if none is named; and its name.
 
     Raises:
-        InvalidData: it is no workbook, it is too large, or there is no such sheet.
+        InvalidData: it is no workbook, is too large, or has no such sheet.
     """
     import fastexcel
 
     check_size(path, min(most, MOST_BYTES))
-    with broken("the Excel file"):
+    with archive_errors("the Excel file"):
         _check_cells(path)
     made = scratch / "sheet.csv"
     try:
@@ -46,11 +46,7 @@ def sheet_as_csv(path: Path, sheet: str | None, scratch: Path, most: int = MOST_
 
 
 def _check_cells(path: Path) -> None:
-    """That no sheet spans more cells than are taken: its reader fills the whole rectangle, however few of them are there.
-
-    Raises:
-        InvalidData: one does.
-    """
+    """Raises InvalidData for a sheet that spans too many cells: its reader fills the whole rectangle."""
     with zipfile.ZipFile(path) as archive:
         for member in archive.namelist():
             if _SHEET.fullmatch(member) is None:
@@ -62,7 +58,7 @@ def _check_cells(path: Path) -> None:
 
 
 def _extent(archive: zipfile.ZipFile, member: str) -> tuple[int, int]:
-    """The last row and the last column in which a cell is."""
+    """The last row and the last column with a cell."""
     rows, columns, rest = 0, 0, b""
     with archive.open(member) as sheet:
         while chunk := sheet.read(CHUNK):

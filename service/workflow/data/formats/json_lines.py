@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line. And a list of objects, as one document."""
+"""JSON Lines, with one object a line; and JSON documents that are a list of objects."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from service.strict_json import BOM, NotStrictJson, TooManyBrackets, decode
-from service.workflow.data.formats.opened import Batch, Opened
 from service.workflow.data.formats.records import column_of, gather, series_of
+from service.workflow.data.formats.table_file import Batch, TableFile
 from service.workflow.data.reading import Reading
 from service.workflow.data.schema import BATCH_ROWS, MOST_COLUMNS
 from service.workflow.data.types.evidence import Evidence
@@ -23,8 +23,8 @@ MOST_DOCUMENT_BYTES = 512 * 2**20
 BATCH_BYTES = 16 * 2**20
 
 
-class Records(Opened):
-    """A file of one object a line."""
+class JsonLinesFile(TableFile):
+    """A file with one object a line."""
 
     typed = True
 
@@ -32,8 +32,8 @@ class Records(Opened):
         self._path = path
 
     @cached_property
-    def names(self) -> list[str]:  # type: ignore[override] # looked for when they are asked for: a training knows them
-        """The names in the order in which they come first.
+    def names(self) -> list[str]:  # type: ignore[override] # computed on request: a training knows the names
+        """The names in order of first appearance.
 
         Raises:
             InvalidData: a line is no object, or there are too many names.
@@ -46,14 +46,15 @@ class Records(Opened):
                 raise InvalidData(f"the objects have {len(names)} names; at most {MOST_COLUMNS} are possible")
         return list(names)
 
-    def gather(self, evidence: Mapping[str, Evidence]) -> None:
-        """Takes up what the columns look like."""
+    def gather(self, evidence: Mapping[str, Evidence]) -> "dict[str, pl.DataType]":
+        """Adds the values of all columns, whose JSON types may differ from row to row."""
         for records in self._records():
             for name, each in evidence.items():
                 gather(column_of(records, name), each)
+        return {}
 
     def batches(self, names: Sequence[str], plain: "Mapping[str, pl.DataType]") -> "Iterator[Batch]":
-        """The named columns, batch by batch."""
+        """The named columns in batches."""
         for records in self._records():
             yield {name: series_of(column_of(records, name)) for name in names}
 
@@ -83,27 +84,22 @@ def _record(line: bytes, number: int) -> dict[str, Any]:
     return row
 
 
-def open_json_lines(path: Path, reading: Reading, scratch: Path) -> Records:
-    """A file of one object a line.
+def open_json_lines(path: Path, reading: Reading, scratch: Path) -> JsonLinesFile:
+    """Opens a file with one object a line. Reading raises InvalidData for a line that is none."""
+    return JsonLinesFile(path)
+
+
+def open_json(path: Path, reading: Reading, scratch: Path) -> JsonLinesFile:
+    """Opens a document that is a list of objects, rewritten with one object a line.
 
     Raises:
-        InvalidData: a line, named, is none.
-    """
-    return Records(path)
-
-
-def open_json(path: Path, reading: Reading, scratch: Path) -> Records:
-    """A document that is a list of objects, written anew with one a line.
-
-    Raises:
-        InvalidData: it is something else, or too large to be read as one.
+        InvalidData: it is something else, or too large.
     """
     if path.stat().st_size > MOST_DOCUMENT_BYTES:
         raise InvalidData(f"one JSON document may have {MOST_DOCUMENT_BYTES} bytes; send JSON Lines, one object a line")
     try:
-        document = decode(
-            path.read_bytes().removeprefix(BOM), most_brackets=math.inf
-        )  # the file is bounded, and so is its process
+        # Any number of brackets: the size of the file and the memory of this process are bounded.
+        document = decode(path.read_bytes().removeprefix(BOM), most_brackets=math.inf)
     except NotStrictJson as error:
         raise InvalidData(f"the file is not JSON: {error}; a list of objects is expected") from None
     if not isinstance(document, list) or not all(isinstance(each, dict) for each in document):
@@ -112,4 +108,4 @@ def open_json(path: Path, reading: Reading, scratch: Path) -> Records:
     with made.open("wb") as file:
         for each in document:
             file.write(orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE))
-    return Records(made)
+    return JsonLinesFile(made)

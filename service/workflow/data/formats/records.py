@@ -1,4 +1,4 @@
-"""Records of JSON: objects of scalars, one a row. A name that an object lacks is a missing value."""
+"""Records: JSON objects of scalars, one a row. A name that an object lacks is a missing value."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,15 +19,15 @@ def column_of(records: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
 
 
 def columns_of(records: Sequence[Mapping[str, Any]], names: list[str]) -> Iterator[Sequence[Any]]:
-    """The values of each name; at once where many columns stand in few records, with these names in this order."""
+    """The values of each name; faster for few wide records with these names in this order."""
     if len(names) > len(records) and all(list(record) == names for record in records):
         return zip(*(record.values() for record in records), strict=True)
     return (column_of(records, name) for name in names)
 
 
 def gather(values: Sequence[Any], evidence: Evidence) -> None:
-    """Takes up what the values of one column look like. A text of JSON is a text, whatever it looks like, unless the column
-    has numbers beside it."""
+    """Adds the values of a column to its evidence. JSON texts that look like numbers are texts, unless the column has numbers
+    too."""
     types = set(map(type, values)) - {type(None)}
     if types & {dict, list}:
         evidence.nested = True
@@ -45,7 +45,7 @@ def gather(values: Sequence[Any], evidence: Evidence) -> None:
 
 
 def series_of(values: Sequence[Any]) -> "pl.Series":
-    """A column of floats or booleans, or of texts where there are texts among the values."""
+    """A column of numbers or booleans, or of texts if there are texts among the values."""
     import polars as pl
 
     types = set(map(type, values)) - {type(None)}

@@ -1,4 +1,4 @@
-"""Texts as bytes: which encoding they are in, and a copy in UTF-8 whose lines end in a line feed."""
+"""The encoding of a text file, and its conversion to UTF-8 with line feeds."""
 
 import codecs
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from service.workflow.errors import InvalidData
 
 CHUNK = 2**20
-LOOKED_AT = 2**16  # bytes from which the ends of lines are found out
+SAMPLE = 2**16  # bytes that determine the line ends
 UTF8 = "utf-8"
 BOM_BYTES = codecs.BOM_UTF8
 _MARKS = ((codecs.BOM_UTF8, UTF8), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -14,13 +14,13 @@ WESTERN = "windows-1252"
 
 
 def find_encoding(path: Path) -> str:
-    """The encoding of a text: by its byte order mark, UTF-8 if it is that throughout, else the usual Western one.
+    """The encoding of a text: by its byte order mark, else UTF-8 if all of it is valid, else windows-1252.
 
     Raises:
-        InvalidData: it is in none of these.
+        InvalidData: it has none of these.
     """
     with path.open("rb") as file:
-        start = file.read(LOOKED_AT)
+        start = file.read(SAMPLE)
     for mark, encoding in _MARKS:
         if start.startswith(mark) and _is_in(path, encoding):
             return encoding
@@ -32,15 +32,13 @@ def find_encoding(path: Path) -> str:
         return UTF8
     line, partly = _not_utf8(path)
     if partly or not _is_in(path, WESTERN):
-        raise InvalidData(
-            f"line {line} is no text in UTF-8, nor is the file in {WESTERN}; say which `encoding` it is in"
-        )
+        what = f"line {line} is no text in UTF-8, nor is the file in {WESTERN}"
+        raise InvalidData(f"{what}; say which `encoding` it is in")
     return WESTERN
 
 
 def _not_utf8(path: Path) -> tuple[int, bool]:
-    """The first line that is not UTF-8, and whether another one is that has more than ASCII: then the whole file is meant
-    to be."""
+    """The first line that is not UTF-8, and whether another line is UTF-8 beyond ASCII: then the whole file should be."""
     first, partly = 0, False
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
@@ -57,11 +55,7 @@ def _not_utf8(path: Path) -> tuple[int, bool]:
 
 
 def check_encoding(path: Path, encoding: str) -> None:
-    """That a text is in this encoding.
-
-    Raises:
-        InvalidData: it is not; the line is named.
-    """
+    """Raises InvalidData, with the line, for a text that is not in this encoding."""
     if not _is_in(path, encoding):
         raise InvalidData(f"line {_first_wrong_line(path, encoding)} is no text in {encoding}; say another `encoding`")
 
@@ -75,7 +69,7 @@ def _first_wrong_line(path: Path, encoding: str) -> int:
                 line += decoder.decode(chunk).count("\n")
         except UnicodeDecodeError as error:
             line += bytes(error.object[: error.start]).count(b"\n")
-        except UnicodeError:  # a byte order mark is missing
+        except UnicodeError:  # the byte order mark is missing
             return 1
     return line
 
@@ -87,13 +81,13 @@ def _is_in(path: Path, encoding: str) -> bool:
             while chunk := file.read(CHUNK):
                 decoder.decode(chunk)
         decoder.decode(b"", final=True)
-    except UnicodeError:  # also without the byte order mark that it needs
+    except UnicodeError:  # includes a missing byte order mark
         return False
     return True
 
 
 def as_utf8(path: Path, encoding: str, scratch: Path) -> Path:
-    """The text, known to be in this encoding, in UTF-8 with lines that end in a line feed: the file itself if it is that."""
+    """A text in UTF-8 with line feeds: the file itself if it is already, else a copy below `scratch`."""
     returns = _ends_lines_with_returns(path, encoding)
     if encoding == UTF8 and not returns:
         return path
@@ -109,9 +103,9 @@ def as_utf8(path: Path, encoding: str, scratch: Path) -> Path:
 
 
 def _ends_lines_with_returns(path: Path, encoding: str) -> bool:
-    """Whether lines end in a carriage return alone, as on Macs of old."""
+    """Whether lines end in a carriage return alone, as in classic Mac OS."""
     with path.open("rb") as file:
-        start = file.read(LOOKED_AT)
+        start = file.read(SAMPLE)
     text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(start)
     feeds = text.count("\n")
-    return text[:-1].count("\r") > 2 * feeds  # a line that ends in both has one of each
+    return text[:-1].count("\r") > 2 * feeds  # CRLF has one of each

@@ -1,8 +1,8 @@
-"""The forms in which dates and times stand in texts: one regular expression a form, the same for a whole column (polars)
-and for a single text (Python).
+"""The formats of dates and times in texts: one regular expression for each, used for whole columns (polars) and for single
+texts (Python).
 
-A form is named by its date as `strptime` writes it, such as `%d.%m.%Y`; a time of day, AM or PM and a zone may follow each.
-A time without a zone is in UTC. Years of two digits are 1969 to 2068, as POSIX has it.
+A format is named by its date in the notation of `strptime`, such as `%d.%m.%Y`; each may be followed by a time of day, AM or
+PM, and a time zone. A time without a zone is in UTC. Years of two digits are 1969 to 2068, as in POSIX.
 """
 
 import re
@@ -16,25 +16,14 @@ if TYPE_CHECKING:
     import polars as pl
 
 ISO = "ISO 8601"
-COUNTED = {"seconds": 1.0, "milliseconds": 1e3}  # since 1970, and how many make a second; only where somebody says so
+COUNTED = {"seconds": 1.0, "milliseconds": 1e3}  # since 1970, per second; never inferred
 
-# In the order of preference where several fit a whole column.
+# In the order of preference, if several fit a whole column.
 DATES = (
     ISO,
     *("%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%m-%d-%Y"),
-    *(
-        "%d-%b-%Y",
-        "%d %b %Y",
-        "%b %d, %Y",
-        "%b %d %Y",
-        "%Y-%b-%d",
-        "%d/%b/%Y",
-        "%Y%m%d",
-        "%Y-%m",
-        "%b %Y",
-        "%b-%Y",
-        "%m/%Y",
-    ),
+    *("%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%b %d %Y", "%Y-%b-%d", "%d/%b/%Y"),
+    *("%Y%m%d", "%Y-%m", "%b %Y", "%b-%Y", "%m/%Y"),
     *("%G-W%V-%u", "%G-W%V", "%d.%m.%y", "%m/%d/%y", "%d/%m/%y", "%d-%m-%y", "%d-%b-%y", "%b %d, %y", "%b-%y"),
 )
 DAY_OR_MONTH_FIRST = {"%m/%d/%Y": "%d/%m/%Y", "%m/%d/%y": "%d/%m/%y", "%d-%m-%Y": "%m-%d-%Y"}
@@ -54,29 +43,19 @@ _TIME = (
     r"(?:(?:T|,? +)(?P<H>[0-9]{1,2})(?::?(?P<M>[0-9]{2})(?::?(?P<S>[0-9]{2})(?:[.,](?P<f>[0-9]{1,9}))?)?)?"
     r" ?(?P<p>[AaPp]\.?[Mm]\.?)? ?(?P<z>Z|z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 )
-_MONTHS = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-]
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
 MONTHS = {text: at for at, name in enumerate(_MONTHS, start=1) for text in (name, name[:3])} | {"sept": 9}
 _FIRST_YEAR_OF_TWO_DIGITS = 69
 
 
 def check_format(name: str) -> None:
-    """That there is a form of that name.
+    """Checks that there is a format of this name.
 
     Raises:
-        ValueError: there is none; the known ones are named.
+        ValueError: there is not; the message lists the formats.
     """
     if name not in DATES and name not in COUNTED:
         raise ValueError(f"unknown form of dates; known: {', '.join((*DATES, *COUNTED))}")
@@ -84,7 +63,7 @@ def check_format(name: str) -> None:
 
 @lru_cache(maxsize=len(DATES))
 def pattern(name: str) -> str:
-    """The regular expression of a form, in the dialect that Python and Rust share."""
+    """The regular expression of a format, for Python and for Rust."""
     made = "%Y-%m-%d" if name == ISO else name
     if name == "%Y%m%d":
         return r"^(?P<Y>(?:19|20)[0-9]{2})(?P<m>[0-9]{2})(?P<d>[0-9]{2})" + _TIME + "$"
@@ -100,7 +79,7 @@ def _compiled(name: str) -> re.Pattern[str]:
 
 
 def seconds(text: str, name: str) -> float | None:
-    """Seconds since 1970 of a text in this form; None if it is not."""
+    """Seconds since 1970 of a text in this format; None for another text."""
     if name in COUNTED:
         try:
             return float(text) / COUNTED[name] if text.isascii() and "_" not in text else None
@@ -137,7 +116,7 @@ def _full_year(two_digits: int) -> int:
 def _hour(given: dict[str, Any]) -> int:
     hour, half = int(given["H"] or 0), given["p"]
     if given["H"] and not given["M"] and not half and not given["z"]:
-        raise ValueError  # a number behind a date is no time of day
+        raise ValueError  # a single number after a date is not a time of day
     if not half:
         return hour
     if not 1 <= hour <= 12:
@@ -156,7 +135,7 @@ def _offset(zone: str | None) -> int:
 
 
 def seconds_of(texts: "pl.Series", name: str) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """Seconds since 1970 of texts in this form [n]; NaN where a text is missing or of another form."""
+    """Seconds since 1970 of texts in this format [n]; NaN for a missing or another text."""
     import polars as pl
 
     if name in COUNTED:
@@ -174,12 +153,12 @@ def seconds_of(texts: "pl.Series", name: str) -> "np.ndarray[Any, np.dtype[np.fl
     offset, offset_valid = _offsets(groups["z"])
     micro = ((days * 24 + hour) * 60 + minute - offset) * 60 + second
     valid &= known.to_numpy() & hours_valid & offset_valid & (minute < 60) & (second < 60)
-    # Divided as Python divides a time delta: the same bits for a text of a column and for one of a request.
+    # Divided as Python divides a timedelta, so that `seconds` returns the same bits.
     return np.where(valid, np.divide(micro * 1_000_000 + fraction, 1e6), np.nan)
 
 
 class _Field:
-    """A group of the regular expression as whole numbers [n]."""
+    """A group of the regular expression as int64 [n]."""
 
     def __init__(self, series: "pl.Series") -> None:
         import polars as pl
@@ -188,13 +167,13 @@ class _Field:
         self.values = series.cast(pl.Int64, strict=False).fill_null(0).to_numpy()
 
     def or_else(self, value: int) -> "np.ndarray[Any, np.dtype[np.int64]]":
-        """Its numbers, and this where there is none."""
+        """Its numbers, with a default for rows without the group."""
         made: np.ndarray[Any, np.dtype[np.int64]] = np.where(self.given, self.values, value)
         return made
 
 
 def _days(fields: dict[str, _Field], groups: "pl.DataFrame") -> tuple[Any, Any]:
-    """Days since 1970 [n], and whether there is such a day [n]."""
+    """Days since 1970 [n], and whether the day exists [n]."""
     if "G" in fields:
         return _days_of_weeks(fields)
     if "Y" in fields:
@@ -212,7 +191,7 @@ def _days(fields: dict[str, _Field], groups: "pl.DataFrame") -> tuple[Any, Any]:
 
 
 def _days_of_weeks(fields: dict[str, _Field]) -> tuple[Any, Any]:
-    """By ISO 8601: week 1 is that of January 4."""
+    """`_days` for weeks of ISO 8601, whose week 1 has January 4."""
     year, week = fields["G"].values, fields["V"].values
     day = fields["u"].or_else(1) if "u" in fields else np.ones(len(year), np.int64)
     valid = (year >= 1) & (week >= 1) & (week <= 53)
@@ -239,7 +218,7 @@ def _month_numbers(names: "pl.Series") -> Any:
 
 
 def _hours(hour: _Field, minute: _Field, groups: "pl.DataFrame") -> tuple[Any, Any]:
-    """Hours of the day [n], and whether there is such an hour [n]."""
+    """Hours of the day [n], and whether the hour exists [n]."""
     half = groups["p"].is_not_null().to_numpy()
     afternoon = groups["p"].str.to_lowercase().str.starts_with("p").fill_null(False).to_numpy()
     zone = groups["z"].is_not_null().to_numpy()
@@ -250,7 +229,7 @@ def _hours(hour: _Field, minute: _Field, groups: "pl.DataFrame") -> tuple[Any, A
 
 
 def _offsets(zones: "pl.Series") -> tuple[Any, Any]:
-    """Minutes east of UTC [n], and whether there is such a zone [n]."""
+    """Minutes east of UTC [n], and whether the zone exists [n]."""
     distinct = zones.unique().to_list()
     minutes: dict[str, int | None] = {}
     for zone in distinct:

@@ -1,4 +1,4 @@
-"""What the texts of a column look like, gathered batch by batch: from this each type of columns tells whether it fits.
+"""Counts of what the texts of a column look like, from which the type of the column is inferred.
 
 Numbers are only counted. Other texts are kept while they are few; dates are tried in every form until one is left.
 """
@@ -14,71 +14,70 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from service.workflow.data.types.column_kind import SPACE
 from service.workflow.data.types.date_formats import DATES, seconds, seconds_of
-from service.workflow.data.types.number import LEADING_ZERO, number_of
+from service.workflow.data.types.how import SPACE
+from service.workflow.data.types.number import EXACT, LEADING_ZERO, number_of
 
 if TYPE_CHECKING:
     import polars as pl
 
-EXACT = 2.0**53  # from here on a float64 does not hold every whole number
-MOST_TEXTS = 20_000  # different ones that are kept of a column
+MOST_TEXTS = 20_000  # distinct ones that are kept of a column
 FEW = 100  # rows
-TRIED = 200  # texts of a batch on which every form of dates is tried, before the whole batch is
-DAY = "%Y%m%d"  # a form of dates whose texts are numbers, too
+TRIED = 200  # texts of a batch that are compared with every format of dates before all of them are
+DAY = "%Y%m%d"  # a format of dates whose texts are also numbers
 _DAY_DIGITS = r"^(?:19|20)[0-9]{6}$"
 
 
 @dataclass
 class Evidence:
-    """Of one column. Texts come without the spaces around them; `missing` words are set apart."""
+    """The evidence of one column. Texts are without surrounding spaces; words for missing values are counted in `missing`."""
 
     missing_words: frozenset[str]
     decimal: str
     rows: int = 0
     blank: int = 0
-    numbers: int = 0  # texts that are finite numbers, as programs or as people write them
-    formatted: int = 0  # of these, as people do
+    numbers: int = 0  # texts that are finite numbers
+    formatted: int = 0  # of these, with separators, a currency and the like
     leading_zeros: int = 0
-    days: int = 0  # numbers of eight digits that are days
+    days: int = 0  # of these, with eight digits that are a date
     spaced: bool = False  # whether a text has spaces around it
     missing: Counter[str] = field(default_factory=Counter)
-    texts: Counter[str] = field(default_factory=Counter)  # that are no numbers
-    many: bool = False  # whether there are more of them than are kept
-    others_seen: int = 0  # texts that are no numbers
-    text_rows: dict[str, int] = field(default_factory=dict)  # the first row of each
+    texts: Counter[str] = field(default_factory=Counter)  # that are not numbers
+    many: bool = False  # whether there are more of them than `MOST_TEXTS`
+    others_seen: int = 0  # texts that are not numbers
+    text_rows: dict[str, int] = field(default_factory=dict)  # the first row of each text
     first_number: tuple[int, str] | None = None
-    not_a_date: tuple[int, str] | None = None  # the text at which the last form of dates was given up
-    date_formats: list[str] | None = None  # that still fit; None before the first text
-    huge: tuple[int, str] | None = None  # a number beyond float64
+    not_a_date: tuple[int, str] | None = None  # the text that excluded the last format of dates
+    date_formats: list[str] | None = None  # that fit all texts so far; None before the first text
+    huge: tuple[int, str] | None = None  # the first number beyond float64
     examples: list[str] = field(default_factory=list)
-    large: bool = False  # whether a whole number is beyond those that a float64 holds exactly
-    quoted: bool = False  # whether the format tells texts from numbers, so that a text is one whatever it looks like
-    typed: int = 0  # values of such a format that are no texts
-    nested: bool = False  # whether there are lists or objects among the values
+    large: bool = False  # whether a number is at least `EXACT`
+    quoted: bool = False  # whether the file format distinguishes texts from numbers
+    typed: int = 0  # values of such a format that are not texts
+    nested: bool = False  # whether there is a list or an object
 
     @property
     def others(self) -> int:
-        """Cells that are neither empty nor a word for a missing value."""
+        """The number of cells that are not missing."""
         return self.numbers + self.others_seen
 
     @property
     def first_text(self) -> tuple[int, str] | None:
-        """The first text that is no number, with its row."""
+        """The first text that is not a number, with its row."""
         return next(((row, text) for text, row in self.text_rows.items()), None)
 
     @property
     def date_format(self) -> str | None:
-        """The form of dates that all of them have, if there is one."""
+        """The format of dates that all cells have, if there is one."""
         if self.numbers:
             return DAY if not self.others_seen and self.days == self.numbers and not self.formatted else None
         return self.date_formats[0] if self.date_formats else None
 
     def add(self, series: "pl.Series") -> None:
-        """More rows of the column, as texts."""
+        """Adds rows of the column as texts."""
         import polars as pl
 
-        if len(series) <= FEW:  # sooner done one by one
+        if len(series) <= FEW:  # faster one by one
             self.add_texts(series.to_list())
             return
         bare = series.str.strip_chars(SPACE)
@@ -116,14 +115,14 @@ class Evidence:
             self.first_number = (int(frame["row"][0]), str(texts[0]))
         self.leading_zeros += int(texts.str.contains(LEADING_ZERO).sum())
         self.large = self.large or bool((frame["value"].abs() >= EXACT).any())
-        if self.days == self.numbers:  # all so far were
+        if self.days == self.numbers:  # all numbers so far
             shaped = texts.filter(texts.str.contains(_DAY_DIGITS))
             if len(shaped) == len(texts):
                 self.days += int((~np.isnan(seconds_of(shaped, DAY))).sum())
         self.numbers += len(frame)
 
     def _without_missing(self, frame: "pl.DataFrame") -> "pl.DataFrame":
-        """Without numbers that somebody has named as words for a missing value; these are counted."""
+        """Counts and removes the numbers that are words for a missing value."""
         words = [word for word in self.missing_words if number_of(word, self.decimal) is not None]
         if not words:
             return frame
@@ -133,7 +132,7 @@ class Evidence:
         return frame.filter(~named)
 
     def add_typed(self, values: Sequence[Any], *, is_number: bool) -> None:
-        """Numbers, or true and false, of a format that tells them from texts; None where a value is missing."""
+        """Adds rows of numbers, or of booleans, from a format with types; None for a missing value."""
         words = _numbers_among(self.missing_words) if is_number else {}
         for word, number in words.items():
             self.missing[word] += values.count(number)
@@ -154,7 +153,7 @@ class Evidence:
         self.rows += len(values)
 
     def add_texts(self, texts: Sequence[str | None]) -> None:
-        """The same for texts that are no column of polars."""
+        """`add` without polars."""
         counted: dict[str, list[int]] = {}
         for text in texts:
             bare = "" if text is None else text.strip(SPACE)
@@ -170,7 +169,7 @@ class Evidence:
         self._add_texts(((text, count, row) for text, (count, row) in counted.items()), None)
 
     def _add_texts(self, counted: Iterable[tuple[str, int, int]], series: "pl.Series | None") -> None:
-        """Different texts, each with how often it comes and its first row."""
+        """Distinct texts, each with its count and its first row."""
         left: list[str] = []
         rows: dict[str, int] = {}
         for text, count, row in counted:
@@ -210,7 +209,7 @@ class Evidence:
             self.many = True
 
     def _try_dates(self, texts: list[str], rows: dict[str, int], by_column: bool) -> None:
-        """Gives up every form of dates that one of these texts does not have."""
+        """Excludes every format of dates that does not fit one of these texts."""
         left = list(DATES) if self.date_formats is None else self.date_formats
         for text in texts[:TRIED] if by_column else texts:
             left = self._that_fit(left, text, rows)
@@ -246,12 +245,8 @@ def _is_plain(text: str) -> bool:
 
 
 def _beyond(text: str) -> bool:
-    """Whether it is a number that no float64 can hold."""
-    return bool(re.match(r"^[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?$", text)) and _overflows(text)
-
-
-def _overflows(text: str) -> bool:
+    """Whether a text is a number that no float64 can hold."""
     try:
-        return math.isinf(float(text))
+        return bool(re.match(r"^[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?$", text)) and math.isinf(float(text))
     except ValueError:
         return False

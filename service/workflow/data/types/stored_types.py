@@ -1,4 +1,4 @@
-"""The types that columns have in files with types, in words of no library."""
+"""The names of the data types of typed files in messages."""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 def in_words(dtype: "pl.DataType") -> str:
-    """What a column of this type holds."""
+    """What a column of this data type holds."""
     import polars as pl
 
     named = {

@@ -1,0 +1,50 @@
+"""The backend for the URL of a store: one line a scheme."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from model_store.backends.backend import Backend
+from model_store.backends.local import LocalBackend
+from model_store.errors import InvalidStoreUrl
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+
+
+def _folder(url: SplitResult) -> Path:
+    path = Path(unquote(url.path))
+    if url.netloc not in ("", "localhost") or url.query or url.fragment or not path.is_absolute() or "\0" in str(path):
+        raise InvalidStoreUrl("the URL of a local store is file:///FOLDER, an absolute path")
+    return path
+
+
+SCHEMES: dict[str, Callable[[SplitResult], Backend]] = {
+    "file": lambda url: LocalBackend(_folder(url)),
+}
+
+
+def open_backend(url: str | Path) -> Backend:
+    """The backend at a URL, or in the local folder with this path. Raises InvalidStoreUrl, NoSpace and Unavailable."""
+    parsed = _parse(url)
+    return LocalBackend(parsed) if isinstance(parsed, Path) else SCHEMES[parsed.scheme](parsed)
+
+
+def local_folder(url: str | Path) -> Path | None:
+    """The folder of a local store; None for a store elsewhere. Raises InvalidStoreUrl."""
+    parsed = _parse(url)
+    if isinstance(parsed, Path):
+        return parsed
+    return _folder(parsed) if parsed.scheme == "file" else None
+
+
+def _parse(url: str | Path) -> SplitResult | Path:
+    if isinstance(url, Path) or not _SCHEME.match(url):
+        return Path(url)
+    try:
+        parsed = urlsplit(url)
+    except ValueError as error:
+        raise InvalidStoreUrl("it is not a URL") from error
+    if parsed.scheme not in SCHEMES:
+        raise InvalidStoreUrl(f"the scheme of the URL is not one of {', '.join(SCHEMES)}")
+    return parsed

@@ -1,0 +1,67 @@
+"""Keys and the audit log."""
+
+from typing import Annotated, Any, NotRequired
+
+from pydantic import ConfigDict, Field, with_config
+from typing_extensions import TypedDict
+
+from service.api.schemas.answer import closed
+from service.api.schemas.bodies import PATTERNS
+
+_LINE: Any = {"example": {
+    "id": "2026-11-23:412", "at": "2026-11-23T10:15:00.000000Z", "who": "ann", "key_id": "5f1c09aa27d3",
+    "request_id": "3f0c9a7be51d4286", "method": "PUT", "path": "/v1/models/line/aliases/production", "status": 200,
+    "changes": [{"what": "alias.moved", "on": "line/production", "from": 2, "to": 3}],
+}}  # fmt: skip
+KEY_EXAMPLE = {"name": "scraper", "scopes": ["predict"], "expires_in_days": 90}
+KEY_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "pattern": PATTERNS["name"]},
+        "scopes": {"type": "array", "items": {"enum": ["predict", "train", "admin"]}, "minItems": 1},
+        "expires_in_days": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 36500},
+    },
+    "required": ["name", "scopes"],
+    "additionalProperties": False,
+}
+
+# What their absence means, for OpenAPI: a key of a typed dictionary has no default.
+LeftOut = Annotated[int, Field(json_schema_extra={"default": 0})]
+LineError = Annotated[dict[str, Any] | None, Field(json_schema_extra={"default": None})]
+
+
+@closed
+class Key(TypedDict):
+    """A key, without what only its holder has. Times are null where there is none. One that is damaged lets nobody in."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+    damaged: bool
+
+
+@closed
+class NewKey(Key):
+    """A key that was just made. `key` is what its holder sends; it is told this once."""
+
+    key: str
+
+
+@with_config(ConfigDict(extra="forbid", json_schema_extra=_LINE))
+class AuditLine(TypedDict):
+    """An attempt at a change: by whom, when, with which request, how it was answered, and what was changed."""
+
+    id: str
+    at: str
+    who: str | None
+    key_id: str | None
+    request_id: str | None
+    method: str | None
+    path: str | None
+    status: int | None
+    changes: list[dict[str, Any]]
+    left_out: NotRequired[LeftOut]  # only where attempts before this one, by the same, have no line of their own
+    error: NotRequired[LineError]  # only of a line that is damaged

@@ -1,0 +1,46 @@
+"""What the schemas of answers have in common. They are typed dictionaries, which mypy checks where they are made."""
+
+from collections.abc import Iterable
+from typing import Any, Generic, TypeVar, cast
+
+import orjson
+from pydantic import BaseModel, ConfigDict, with_config
+
+from service.api.problems import error_document
+
+T = TypeVar("T")
+MOST_BYTES = 4 * 2**20  # of a page
+closed = with_config(ConfigDict(extra="forbid"))  # OpenAPI: additionalProperties false
+
+
+def damaged(schema: type[T], error: Exception, **known: Any) -> T:
+    """An item of a list that cannot be read: null but for what is known, and its `error`. The rest of the list is shown."""
+    return cast(T, dict.fromkeys(schema.__annotations__) | known | {"error": error_document(error)})
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list; `?after=` with the last item's id gives the next."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    data: Iterable[T]  # may be lazy: items past the end of the page are not made
+    has_more: bool
+
+    def to_json(self) -> bytes:
+        """The page as JSON: of MOST_BYTES, or of one item, at most. Items are encoded one by one, which lets other threads
+        run in between."""
+        items, size, has_more = list[bytes](), 0, self.has_more
+        for each in self.data:
+            item = orjson.dumps(each, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+            size += len(item) + 1
+            if items and size > MOST_BYTES:
+                has_more = True
+                break
+            items.append(item)
+        fields: dict[str, Any] = dict(self)
+        return orjson.dumps(fields | {"data": orjson.Fragment(b"[%b]" % b",".join(items)), "has_more": has_more})
+
+
+def page(items: Iterable[T], has_more: bool) -> Page[T]:
+    """A page of these items."""
+    return Page.model_construct(data=items, has_more=has_more)

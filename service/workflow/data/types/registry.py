@@ -1,0 +1,14 @@
+"""The types that columns can have, by name."""
+
+from service.workflow.data.types.boolean import Boolean
+from service.workflow.data.types.category import Category
+from service.workflow.data.types.column_type import ColumnType
+from service.workflow.data.types.datetime import Datetime
+from service.workflow.data.types.number import Number
+
+COLUMN_TYPES: dict[str, ColumnType] = {each.name: each for each in (Number(), Category(), Boolean(), Datetime())}
+
+
+def by_precedence() -> list[ColumnType]:
+    """All types in the order in which they are tried on a column. The last one fits any column."""
+    return sorted(COLUMN_TYPES.values(), key=lambda each: each.precedence)

@@ -1,0 +1,66 @@
+"""MODELWRIGHT_STORE_URL: where the model store is."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from model_store import Store
+from service import opening
+from service.background.trainings import open_journal
+from service.home import HomeLost
+from service.settings import Settings
+from tests.api.conftest import train
+from tests.cli.conftest import Run
+from tests.harness.server import Server
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [("s3://bucket/models", "not one of file"), ("file:models", "file:///FOLDER")],
+)
+def test_a_service_does_not_start_with_a_url_that_has_no_backend(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, reason: str
+) -> None:
+    monkeypatch.setenv("MODELWRIGHT_STORE_URL", url)
+    for workers in ("1", "2"):
+        refused = run("serve", "--home", tmp_path / "home", "--port", "0", "--workers", workers)
+        assert refused.status == 1
+        assert "MODELWRIGHT_STORE_URL" in refused.err and reason in refused.err
+    for command in ("verify", "upgrade"):
+        assert "MODELWRIGHT_STORE_URL" in run("store", command, "--home", tmp_path / "home").err
+    assert not (tmp_path / "home").exists()
+
+
+def test_models_are_trained_into_a_store_elsewhere_and_backed_up_from_there(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, elsewhere, again = tmp_path / "home", tmp_path / "else where", tmp_path / "again"
+    with Server(home, store_url=elsewhere.as_uri()) as server, server.http_client() as http:
+        train(http, "line", training={"epochs": 1})
+        assert http.post("/v1/models/line/predictions", json={"instances": [[0.5]]}).status_code == 200
+    assert Store.open(elsewhere).models.names() == ["line"]
+    assert not (home / "store").exists()
+    monkeypatch.setenv("MODELWRIGHT_STORE_URL", str(elsewhere))
+    assert run("store", "verify", "--home", home).out == "All is whole.\n"
+    assert run("backup", tmp_path / "backup", "--home", home).status == 0
+    refused = run("restore", tmp_path / "backup", "--home", again)
+    assert refused.status == 1 and "Unset MODELWRIGHT_STORE_URL" in refused.err
+    monkeypatch.delenv("MODELWRIGHT_STORE_URL")
+    assert run("restore", tmp_path / "backup", "--home", again).status == 0
+    assert Store.open(again / "store").models.names() == ["line"]
+
+
+def test_a_home_starts_when_its_store_was_moved_and_not_when_that_is_gone(tmp_path: Path) -> None:
+    settings = Settings.read(home=tmp_path / "home")
+    open_journal(settings).dispose()
+    Store.open(settings.home / "store").models.publish("line", {"format": 1}, {})
+    opening.remember(settings)
+    shutil.move(settings.home / "store", tmp_path / "moved")
+    with pytest.raises(HomeLost, match="the store"):
+        opening.check(settings)
+    moved = Settings.read(home=settings.home, store_url=str(tmp_path / "moved"))
+    assert {"store", "models"} <= opening.check(moved)
+    shutil.rmtree(tmp_path / "moved" / "models")
+    with pytest.raises(HomeLost, match="the models"):
+        opening.check(moved)

@@ -1,0 +1,268 @@
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from service.jobs.database import open_database
+from service.jobs.errors import (
+    AttemptSuperseded,
+    IllegalMove,
+)
+from service.jobs.job import FINAL, MOVES, Status
+from service.jobs.job_queue import MOST_CRASHES, JobQueue
+from service.jobs.journal import Journal
+from tests.examples import examples
+from tests.jobs.steps import DEAD, claimed, record, submit
+
+
+def test_claims_go_by_priority_and_then_by_age(journal: Journal, queue: JobQueue) -> None:
+    ids = [submit(journal, priority=priority).id for priority in (0, 5, 0, 5, -1)]
+    order = []
+    while job := queue.claim("me"):
+        assert (job.status, job.attempt) == ("running", 1)
+        order.append(ids.index(job.id))
+    assert order == [1, 3, 0, 2, 4]
+
+
+def test_two_who_claim_at_once_never_get_the_same_job(journal: Journal, queue: JobQueue) -> None:
+    for _ in range(30):
+        submit(journal)
+    with ThreadPoolExecutor(8) as pool:
+        jobs = list(pool.map(lambda i: queue.claim(f"owner{i}"), range(40)))
+    got = [job.id for job in jobs if job is not None]
+    assert len(got) == len(set(got)) == 30
+
+
+def test_events_are_numbered_from_one_for_each_job(journal: Journal, queue: JobQueue) -> None:
+    other, job = submit(journal), submit(journal, priority=1)
+    job = queue.claim("me") or job
+    queue.message(job, "hello")
+    record(queue, job, [1], [0.5])
+    submit(journal)
+    queue.finish(job, Status.SUCCEEDED, result={"version": 1})
+    events = journal.events(job.id)
+    assert [event.id for event in events] == [1, 2, 3, 4, 5]
+    assert [event.type for event in events] == ["status", "status", "message", "metrics", "status"]
+    assert events[-1].data == {"status": "succeeded", "result": {"version": 1}}
+    assert journal.events(job.id, after=3) == events[3:]
+    assert journal.events(job.id, after=1, limit=2) == events[1:3]
+    assert [event.id for event in journal.events(other.id)] == [1]
+
+
+def test_metrics_are_one_series_over_all_reports(journal: Journal, queue: JobQueue) -> None:
+    job = claimed(journal, queue)
+    assert journal.metrics(job.id) == {"epoch": [], "train_loss": []}
+    record(queue, job, [1, 2], [0.5, 0.4])
+    record(queue, job, [3], [None])
+    record(queue, job, [3], [None])  # said again after an answer that did not arrive
+    assert journal.metrics(job.id) == {"epoch": [1, 2, 3], "train_loss": [0.5, 0.4, None]}
+
+
+def test_the_next_attempt_writes_over_the_metrics_of_the_one_before(journal: Journal, queue: JobQueue) -> None:
+    job = claimed(journal, queue)
+    record(queue, job, [1, 2], [0.5, 0.4])
+    record(queue, job, [3], [0.3])
+    queue.release("me", DEAD)
+    again = queue.claim("me")
+    assert again is not None
+    assert journal.metrics(job.id)["epoch"] == [1, 2, 3]  # kept, should it find its version published already
+    record(queue, again, [1], [0.7])
+    assert journal.metrics(job.id) == {"epoch": [1], "train_loss": [0.7]}
+
+
+@pytest.mark.parametrize("status", Status)
+def test_only_legal_moves_are_made(journal: Journal, queue: JobQueue, status: Status) -> None:
+    job = claimed(journal, queue)
+    if status in MOVES[Status.RUNNING]:
+        moved = queue.finish(job, status)
+        assert moved.status is status
+        assert moved.final is (status in FINAL)
+        assert (moved.finished_at is not None) is moved.final
+    else:
+        with pytest.raises(IllegalMove):
+            queue.finish(job, status)
+        assert journal.get(job.id) == job
+
+
+def test_an_attempt_that_lost_its_job_can_do_nothing(journal: Journal, queue: JobQueue) -> None:
+    old = claimed(journal, queue)
+    queue.release("me", DEAD)
+    new = queue.claim("other")
+    assert new is not None
+    assert (new.id, new.attempt) == (old.id, 2)
+    for call in (
+        lambda: queue.message(old, "boo"),
+        lambda: record(queue, old, [1], [1.0]),
+        lambda: queue.finish(old, Status.SUCCEEDED, result={}),
+        lambda: queue.crash(old, "boo"),
+    ):
+        with pytest.raises(AttemptSuperseded):
+            call()
+    assert not queue.may_publish(old)
+    assert journal.get(old.id) == new
+    assert queue.may_publish(new)
+
+
+@pytest.mark.parametrize("how", ["crash", "release", "failed", "queued"])
+def test_a_cancel_holds_however_the_attempt_ends(journal: Journal, queue: JobQueue, how: str) -> None:
+    job = claimed(journal, queue)
+    journal.cancel(job.id)  # between the runner's look at the job and its word that the attempt is over
+    if how == "crash":
+        queue.crash(job, "gone")
+    elif how == "release":
+        queue.release("me", DEAD)
+    else:
+        queue.finish(job, Status(how), error={"code": "crashed", "detail": "gone"})
+    ended = journal.get(job.id)
+    assert (ended.status, ended.requested, ended.error) == ("cancelled", None, None)
+
+
+def test_a_job_that_crashes_again_and_again_waits_longer_each_time_and_fails(journal: Journal, engine: Engine) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    queue = JobQueue(engine, clock=lambda: now)
+    job = claimed(journal, queue)
+    for crash in range(1, MOST_CRASHES + 1):
+        ended = queue.crash(job, f"crash {crash}")
+        assert queue.claim("me") is None
+        now += timedelta(seconds=2 ** (crash - 1))
+        job = queue.claim("me") or ended
+    assert (job.status, job.error) == ("failed", {"code": "crashed", "detail": f"crash {MOST_CRASHES}"})
+    said = [attempt.cause and attempt.cause["detail"] for attempt in journal.attempts(job.id)]
+    assert said == ["crash 1", "crash 2", "crash 3"]  # the cause of each is kept
+    assert [attempt.status for attempt in journal.attempts(job.id)] == ["queued", "queued", "failed"]
+
+
+def test_the_clock_may_jump_while_a_job_waits_after_a_crash(journal: Journal, engine: Engine) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    queue = JobQueue(engine, clock=lambda: now)
+    queue.crash(claimed(journal, queue), "gone")
+    now -= timedelta(days=400)
+    assert queue.claim("me") is not None
+
+
+def test_nothing_ends_before_it_has_begun_though_the_clock_is_set_back(engine: Engine) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    journal, queue = Journal(engine, clock=lambda: now), JobQueue(engine, clock=lambda: now)
+    job = claimed(journal, queue)
+    now -= timedelta(hours=1)
+    ended = queue.finish(job, Status.SUCCEEDED, result={})
+    (attempt,) = journal.attempts(job.id)
+    assert ended.started_at is not None
+    assert ended.finished_at is not None
+    assert attempt.ended_at is not None
+    assert ended.started_at <= ended.finished_at
+    assert attempt.started_at <= attempt.ended_at
+
+
+def test_an_attempt_that_gets_further_than_those_before_may_crash_anew(journal: Journal, engine: Engine) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    queue = JobQueue(engine, clock=lambda: now)
+    job = claimed(journal, queue)
+    for epoch in range(1, 10):
+        queue.saved(job, epoch)
+        queue.crash(job, "gone")
+        now += timedelta(minutes=1)
+        job = queue.claim("me") or job
+        assert job.attempt == epoch + 1
+    for _ in range(MOST_CRASHES - 1):
+        queue.saved(job, 9)  # no further
+        job = queue.crash(job, "gone")
+        now += timedelta(minutes=1)
+        job = queue.claim("me") or job
+    assert job.status is Status.FAILED
+
+
+@pytest.mark.parametrize("how", ["left", "crash", "release"])
+def test_a_running_job_that_was_asked_to_pause_waits_once_its_attempt_has_ended(
+    journal: Journal, queue: JobQueue, how: str
+) -> None:
+    job = claimed(journal, queue)
+    assert journal.pause(job.id).requested == "pause"
+    if how == "left":
+        queue.finish(job, Status.QUEUED)
+    elif how == "crash":
+        queue.crash(job, "gone")
+    else:
+        queue.release("me", DEAD)
+    paused = journal.get(job.id)
+    assert (paused.status, paused.requested) == ("paused", None)
+    assert journal.cancel(job.id).status is Status.CANCELLED
+
+
+def test_a_job_that_may_have_published_is_not_cancelled_between_two_attempts(journal: Journal, queue: JobQueue) -> None:
+    job = claimed(journal, queue)
+    assert queue.may_publish(job)
+    queue.release("me", DEAD)
+    with pytest.raises(IllegalMove, match="publishing"):
+        journal.cancel(job.id)
+    again = queue.claim("me")
+    assert again is not None
+    record(queue, again, [1], [0.5])  # it trains again, so nothing was published
+    assert journal.cancel(job.id).requested == "cancel"
+
+
+def test_an_attempt_that_goes_on_in_the_middle_writes_over_what_comes_after(journal: Journal, queue: JobQueue) -> None:
+    job = claimed(journal, queue)
+    record(queue, job, [1, 2, 3, 4], [0.5, 0.4, 0.3, 0.2])
+    record(queue, job, [5], [0.1])
+    queue.release("me", DEAD)
+    again = queue.claim("me")
+    assert again is not None
+    record(queue, again, [3, 4], [0.3, 0.2])
+    assert journal.metrics(job.id) == {"epoch": [1, 2, 3, 4], "train_loss": [0.5, 0.4, 0.3, 0.2]}
+
+
+@given(sizes=st.lists(st.integers(1, 60), min_size=1, max_size=40), most=st.integers(4, 40), back=st.integers(1, 10**4))
+@settings(max_examples=examples(50), deadline=None)
+def test_a_long_history_is_thinned_evenly_and_keeps_its_first_and_last(sizes: list[int], most: int, back: int) -> None:
+    engine = open_database("sqlite://")
+    journal, queue = Journal(engine), JobQueue(engine, most_points=most)
+    job, done, furthest = claimed(journal, queue), 0, 0
+    for place, size in enumerate(sizes):
+        if place == len(sizes) // 2:
+            done = min(done, back)  # an attempt that goes on from an earlier epoch
+        epochs = list(range(done + 1, done + size + 1))
+        record(queue, job, epochs, [1 / epoch for epoch in epochs])
+        done = epochs[-1]
+        told = journal.metrics(job.id)
+        assert len(told["epoch"]) <= most + 1
+        assert (told["epoch"][0], told["epoch"][-1]) == (1, done)
+        assert told["train_loss"] == [1 / epoch for epoch in told["epoch"] if epoch]
+        gaps = {b - a for a, b in pairwise(each or 0 for each in told["epoch"][:-1])}
+        assert len(gaps) <= 1
+        furthest = max(furthest, done)
+        assert done < furthest or done <= most or len(told["epoch"]) >= most // 4
+    engine.dispose()
+
+
+def test_the_jobs_of_a_dead_owner_wait_again(journal: Journal, queue: JobQueue) -> None:
+    for _ in range(3):
+        submit(journal)
+    mine, theirs = queue.claim("me"), queue.claim("dead")
+    assert mine is not None
+    assert theirs is not None
+    assert set(queue.beats()) == {"me", "dead"}
+    assert [job.id for job in queue.release("dead", DEAD)] == [theirs.id]
+    assert set(queue.beats()) == {"me"}
+    assert [job.id for job in queue.running("me")] == [mine.id]
+    again = queue.claim("me")
+    assert again is not None
+    assert (again.id, again.started_at) == (theirs.id, theirs.started_at)
+
+
+def test_who_listens_is_told_after_the_commit(engine: Engine) -> None:
+    seen: list[tuple[str, Status]] = []
+
+    def changed(job_id: str) -> None:
+        seen.append((job_id, Journal(engine).get(job_id).status))
+
+    queue = JobQueue(engine, changed=changed)
+    job = submit(Journal(engine, changed=changed))
+    claim = queue.claim("me")
+    assert claim is not None
+    queue.finish(claim, Status.SUCCEEDED, result={})
+    assert seen == [(job.id, "queued"), (job.id, "running"), (job.id, "succeeded")]
