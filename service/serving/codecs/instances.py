@@ -275,7 +275,7 @@ class _Reader:
                 # Through float64, as everywhere: a large integer may round to another float32 directly.
                 arrays[k] = values if values.dtype.kind == "f" else values.astype(np.float64)
             else:
-                lists[k] = listed(values)
+                lists[k] = [None if each != each else each for each in values.tolist()]
         for kind in ("number",) if self.texts else ("number", "boolean"):
             places = [k for k in lists if self.inputs[k].type == kind and self._is_usual(self.inputs[k])]
             found = self._block(kind, [lists[k] for k in places]) if places else None
@@ -304,12 +304,6 @@ class _Reader:
 
     def _tensor(self, arrays: Sequence[Numbers | Texts]) -> torch.Tensor:
         return raw_features(self.inputs, dict(zip(self.names, arrays, strict=True)))
-
-
-def listed(values: Numbers) -> list[Any]:
-    """The numbers as JSON values, None for NaN."""
-    found: list[Any] = values.tolist()
-    return [None if each != each else each for each in found]
 
 
 def _last_step(row: object, position: int, name: str) -> str:
