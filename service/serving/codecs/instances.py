@@ -278,7 +278,10 @@ class _Reader:
                 lists[k] = [None if each != each else each for each in values.tolist()]
         for kind in ("number",) if self.texts else ("number", "boolean"):
             places = [k for k in lists if self.inputs[k].type == kind and self._is_usual(self.inputs[k])]
-            found = self._block(kind, [lists[k] for k in places]) if places else None
+            if not places:
+                continue
+            given = [lists[k] for k in places]
+            found = number_block_of_texts(given, self.most) if self.texts else number_block(kind, given, self.most)
             if found is not None and (self.missing_allowed or not np.isnan(found).any()):
                 arrays |= zip(places, found, strict=True)
         for k in lists.keys() - arrays.keys():
@@ -290,9 +293,6 @@ class _Reader:
     def _is_usual(self, of: Input) -> bool:
         """Whether this input has the common notation of numbers."""
         return not of.how.missing_numbers and (not self.texts or of.decimal is None)
-
-    def _block(self, kind: str, columns: Sequence[Column]) -> Numbers | None:
-        return number_block_of_texts(columns, self.most) if self.texts else number_block(kind, columns, self.most)
 
     def _is_plain(self, numbers: Numbers) -> bool:
         """Whether an array holds only valid numbers."""
