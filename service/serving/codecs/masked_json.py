@@ -174,6 +174,6 @@ def _drop_unused(codes: Array, texts: Sequence[str]) -> Texts:
     if counts.all():
         return Texts(codes, texts)
     used = np.flatnonzero(counts)
-    places = np.full(len(texts) + 1, A_NULL, np.int32)  # the last one stands for the code -1
+    places = np.full(len(texts) + 1, A_NULL, np.int32)  # the last one is for the code -1
     places[used] = np.arange(len(used))
     return Texts(places[codes], [texts[at] for at in used.tolist()])
