@@ -24,7 +24,7 @@ MOST_MEMBERS, BYTES_A_MEMBER = (
     1000,
     1024,
 )  # members or frames: this number, and one more for each `BYTES_A_MEMBER` of input
-WINDOW_LOG = 23  # 8 MiB, the most that RFC 9659 lets the coding `zstd` ask for
+WINDOW_LOG = 23  # 8 MiB, the most that RFC 9659 allows for the coding `zstd`
 
 
 class InvalidCoding(Exception):

@@ -24,8 +24,8 @@ FORWARD_BYTES = 32 * 2**20  # the most that one forward allocates, unless one ro
 FORWARD_WORK = 1_000_000_000  # multiplications of one forward: some tenths of a second of one core
 RAW_BYTES = 8  # of a number before and after the network, at most; two copies of each exist at a time
 LEAST_WORK = 10_000  # of a row
-CHUNK_BYTES = 2**20  # of answers that are turned into JSON at a time
-NUMBER_BYTES = 24  # bytes that a number takes in JSON, and what stands around it
+CHUNK_BYTES = 2**20  # of answers that are encoded as JSON at a time
+NUMBER_BYTES = 24  # bytes of a number in JSON, with its separators
 MODEL_OVERHEAD = 40_000  # bytes of a small model's modules and signature, beside its tensors; the tiniest are not free
 
 

@@ -96,11 +96,11 @@ def predict_labelled(name: str, label: str) -> None:
 
 @router.get(f"/labels/{noun('label')}", summary="Whether a label's version is available", response_model=dict[str, Any])
 def status(service: Service, name: str, label: str) -> Response:
-    """Its number and its state, as TensorFlow Serving tells it."""
+    """Its number and its state, in the form of TensorFlow Serving."""
     found = _labelled(service.store, name, label)
     about = {"error_code": "OK", "error_message": ""}
-    told = {"version": str(found.number), "state": "AVAILABLE", "status": about}
-    return json_response({"model_version_status": [told]})
+    available = {"version": str(found.number), "state": "AVAILABLE", "status": about}
+    return json_response({"model_version_status": [available]})
 
 
 @router.get("/metadata", summary="Describe the tensors, for TensorFlow Serving", response_model=dict[str, Any])

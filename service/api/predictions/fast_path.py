@@ -50,8 +50,10 @@ class FastPath:
     def answer(self, request: DirectRequest, target: Target) -> bool:
         """Returns whether the request is answered here, now or in the next iteration of the event loop."""
         headers, predictor = request.headers, self._predictor()
+        if predictor is None or b"content-encoding" in headers:
+            return False
         key, refused = self._authorize(KeyScope.PREDICT, "POST", headers)
-        if predictor is None or refused is not None or b"content-encoding" in headers:
+        if refused is not None:
             return False
         waiter = _Waiter(request, target, key, self._figures)
         try:

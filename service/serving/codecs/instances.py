@@ -275,10 +275,13 @@ class _Reader:
                 # Through float64, as everywhere: a large integer may round to another float32 directly.
                 arrays[k] = values if values.dtype.kind == "f" else values.astype(np.float64)
             else:
-                lists[k] = listed(values)
+                lists[k] = [None if each != each else each for each in values.tolist()]
         for kind in ("number",) if self.texts else ("number", "boolean"):
             places = [k for k in lists if self.inputs[k].type == kind and self._is_usual(self.inputs[k])]
-            found = self._block(kind, [lists[k] for k in places]) if places else None
+            if not places:
+                continue
+            given = [lists[k] for k in places]
+            found = number_block_of_texts(given, self.most) if self.texts else number_block(kind, given, self.most)
             if found is not None and (self.missing_allowed or not np.isnan(found).any()):
                 arrays |= zip(places, found, strict=True)
         for k in lists.keys() - arrays.keys():
@@ -291,9 +294,6 @@ class _Reader:
         """Whether this input has the common notation of numbers."""
         return not of.how.missing_numbers and (not self.texts or of.decimal is None)
 
-    def _block(self, kind: str, columns: Sequence[Column]) -> Numbers | None:
-        return number_block_of_texts(columns, self.most) if self.texts else number_block(kind, columns, self.most)
-
     def _is_plain(self, numbers: Numbers) -> bool:
         """Whether an array holds only valid numbers."""
         if numbers.dtype == np.float64 and len(numbers) and float(np.abs(numbers).max()) <= self.most:  # false for NaN
@@ -304,12 +304,6 @@ class _Reader:
 
     def _tensor(self, arrays: Sequence[Numbers | Texts]) -> torch.Tensor:
         return raw_features(self.inputs, dict(zip(self.names, arrays, strict=True)))
-
-
-def listed(values: Numbers) -> list[Any]:
-    """The numbers as JSON values, None for NaN."""
-    found: list[Any] = values.tolist()
-    return [None if each != each else each for each in found]
 
 
 def _last_step(row: object, position: int, name: str) -> str:

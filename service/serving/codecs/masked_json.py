@@ -24,14 +24,8 @@ _WORD_MASKS = np.array([(1 << 8 * size) - 1 for size in range(9)], np.dtype("<u8
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """The texts and nulls that were masked.
-
-    Args:
-        texts: the distinct texts.
-        places: of each text, the number of commas before it: its position among the flattened values if no list is empty.
-        codes: of each text, its position in `texts`.
-        nulls: as `places`, of each null.
-    """
+    """The distinct `texts`, the code of each text, which is its position in these, and the places of texts and nulls: the number
+    of commas before each, which is its position among the flattened values if no list is empty."""
 
     texts: list[str]
     places: Array
@@ -180,6 +174,6 @@ def _drop_unused(codes: Array, texts: Sequence[str]) -> Texts:
     if counts.all():
         return Texts(codes, texts)
     used = np.flatnonzero(counts)
-    places = np.full(len(texts) + 1, A_NULL, np.int32)  # the last one stands for the code -1
+    places = np.full(len(texts) + 1, A_NULL, np.int32)  # the last one is for the code -1
     places[used] = np.arange(len(used))
     return Texts(places[codes], [texts[at] for at in used.tolist()])

@@ -21,7 +21,7 @@ from service.serving.codecs.tensors import (
     check_shape,
     from_bytes,
     from_json,
-    parsed_list,
+    parsed_values,
     raw_rows,
     to_bytes,
 )
@@ -118,7 +118,7 @@ def _document(head: bytes) -> _Document:
 
 
 def _document_with_lists(head: bytes) -> Any:
-    """Decodes the JSON with each list of numbers, or of texts, as a `ParsedList`; None if that is impossible."""
+    """Decodes the JSON with each list of numbers, or of texts, by `parsed_values`; None if that is impossible."""
     found = extract_lists(head, b"data")
     if found is None:
         return None
@@ -131,7 +131,7 @@ def _document_with_lists(head: bytes) -> Any:
     if len(placed) != len(lists):  # one of them is elsewhere
         return None
     for each, values in zip(placed, lists, strict=True):
-        each["data"] = parsed_list(each.get("datatype"), values)
+        each["data"] = parsed_values(each.get("datatype"), each.get("shape"), values)
         if each["data"] is None:
             return None
     return given

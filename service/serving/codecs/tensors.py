@@ -12,7 +12,7 @@ import torch
 from service.serving.codecs.columns import from_matrix
 from service.serving.codecs.fast_json import ValueList
 from service.serving.codecs.input_values import are_numeric
-from service.serving.codecs.instances import check_names, from_columns, listed
+from service.serving.codecs.instances import check_names, from_columns
 from service.serving.forward import Array
 from service.serving.limits import check_rows, invalid
 from service.workflow.data.table import Texts
@@ -35,33 +35,16 @@ _JSON_TYPES: dict[str, tuple[frozenset[type], str]] = {  # the types of JSON val
 Values = Array | list[Any]  # flat, in row-major order; BYTES as texts, None for a missing value
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedList:
-    """The values of a JSON list by the fast parser: float64 [n] with NaN for null, or texts; and its shape."""
-
-    values: Array | Texts
-    shape: tuple[int, ...]
-
-    def as_json(self) -> list[Any]:
-        """The list as JSON values."""
-        if isinstance(self.values, Texts):
-            texts = [*self.values.values, None]  # the last one is for the code -1
-            flat: list[Any] = [texts[code] for code in self.values.codes.tolist()]
-        else:
-            flat = listed(self.values)
-        return (
-            flat
-            if len(self.shape) == 1
-            else [flat[at : at + self.shape[1]] for at in range(0, len(flat), self.shape[1])]
-        )
-
-
-def parsed_list(datatype: object, found: ValueList) -> ParsedList | None:
-    """The values of a list for a tensor of this datatype; None if the general parser is needed."""
-    if datatype not in ("FP32", "FP64", BYTES):  # a float64 may have been an integer or not
+def parsed_values(datatype: object, shape: object, found: ValueList) -> Array | Texts | None:
+    """The values of a JSON list, nested or flat, for a tensor; None if the general parser is needed."""
+    if datatype not in ("FP32", "FP64", BYTES) or not isinstance(
+        shape, list
+    ):  # a float64 may have been an integer or not
         return None
-    values = found.texts() if datatype == BYTES else found.numbers()
-    return None if values is None else ParsedList(values, found.shape)
+    flat = not found.width and len(shape) == 2 and all(type(each) is int for each in shape)
+    if shape != list(found.shape) and not (flat and math.prod(shape) == len(found.values)):
+        return None
+    return found.texts() if datatype == BYTES else found.numbers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +84,8 @@ def from_json(datatype: str, shape: tuple[int, ...], data: object, at: str) -> V
     """
     if datatype in (FP16, BF16):
         raise invalid(f"{datatype} cannot be sent as JSON; send its bytes, or FP32", at)
-    if isinstance(data, ParsedList):
-        if data.shape in (shape, (math.prod(shape),)):
-            return data.values
-        data = data.as_json()
+    if isinstance(data, np.ndarray | Texts):  # of `parsed_values`
+        return data
     flat = _flat(data, shape, at)
     if len(flat) != math.prod(shape):
         raise invalid(f"has {len(flat)} values; the shape {list(shape)} has {math.prod(shape)}", at)
