@@ -1,8 +1,8 @@
 """Connections that a stopping service drops: `benchmarks/run stop`.
 
-64 clients open a new connection for each request while the service gets SIGTERM and stops with the default delay, with the filter
-of `service/http_server/sockets.py` `take_no_more` and without it. A client that is refused has lost nothing; one whose connection
-is reset, or closed without an answer, has lost its request.
+64 clients open a new connection for each request while the service gets SIGTERM and stops with the default delay: with the filter
+on its listening socket, and without it. A client that is refused has lost nothing; one whose connection is reset, or closed
+without an answer, has lost its request.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ import sys
 from service.cli.main import main
 from service.http_server import server
 if {without}:
-    server.take_no_more = lambda listeners: None
+    server.reject_new_connections = lambda listeners: None
 sys.argv = ["modelwright", "serve", "--port", "{port}", "--home", "{home}"]
 main()
 """

@@ -20,7 +20,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from service.http_server.connection import SETTLE_SECONDS, Connection, State
-from service.http_server.sockets import BACKLOG, address_of, any_to_accept, take_no_more
+from service.http_server.sockets import BACKLOG, address_of, any_to_accept, reject_new_connections
 
 MOST_SECONDS_TO_ACCEPT = 2  # connections that have begun, before the listener is closed
 MOST_SECONDS_TO_STOP = 20  # for the requests under way, once the listener is closed
@@ -128,7 +128,7 @@ class Server(uvicorn.Server):
         """Stops listening, and waits for the requests under way."""
         if not self.force_exit:
             if self._alone:  # otherwise the supervisor has done it for all processes
-                take_no_more(sockets or [])
+                reject_new_connections(sockets or [])
             until = time.monotonic() + MOST_SECONDS_TO_ACCEPT
             await asyncio.sleep(SETTLE_SECONDS)
             while any_to_accept(sockets or []) and time.monotonic() < until:

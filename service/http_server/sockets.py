@@ -60,7 +60,7 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def take_no_more(listeners: Iterable[socket.socket]) -> None:
+def reject_new_connections(listeners: Iterable[socket.socket]) -> None:
     """Drops new connections, while those in the backlog can still be accepted.
 
     Closing the socket at once would reset the connections in its backlog. The SYN of a new client is dropped until the socket is

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from service import interpreter
 from service.background.channel import LONGEST_LINE, line_of
-from service.http_server.sockets import address_of, open_listeners, take_no_more
+from service.http_server.sockets import address_of, open_listeners, reject_new_connections
 from service.settings import SECRETS, Settings, forget_secrets, variable_of
 from service.telemetry import logs
 from service.telemetry.totals import MetricFamily, only_summed, total
@@ -138,7 +138,7 @@ class Supervisor:
         self._broadcast(line_of("stop"))
         if not self._failed:
             await asyncio.sleep(self._delay)
-        take_no_more(self._listeners)
+        reject_new_connections(self._listeners)
         for process in self._processes.values():
             process.child.terminate()
         for listener in self._listeners:

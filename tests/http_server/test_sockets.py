@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from service.http_server.sockets import address_of, open_listeners, take_no_more
+from service.http_server.sockets import address_of, open_listeners, reject_new_connections
 
 
 def test_a_name_of_several_addresses_has_one_port() -> None:
@@ -45,7 +45,7 @@ def test_who_has_connected_is_still_accepted_and_nobody_new_is_let_in() -> None:
     address = listener.getsockname()
     with listener, socket.create_connection(address) as before:
         before.sendall(b"asked")
-        take_no_more([listener])
+        reject_new_connections([listener])
         with socket.socket() as late:
             late.settimeout(0.3)
             with pytest.raises(TimeoutError):
