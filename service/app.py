@@ -40,7 +40,7 @@ from service.http_server.server import Server
 from service.http_server.sockets import open_listeners
 from service.settings import forget_secrets
 from service.startup import Startup
-from service.telemetry import access_log, logs
+from service.telemetry import access_log
 from service.telemetry.metrics import Metrics
 from service.workflow.models import install as install_models
 
@@ -121,7 +121,6 @@ def serve(startup: Startup, listeners: list[socket.socket] | None = None, wire: 
         OSError: the address cannot be listened on; nothing was started.
     """
     settings = startup.settings
-    logs.configure(settings.log_level)
     access_log.log.disabled = settings.access_log == "none"
     engine = open_journal(settings)  # before uvicorn, which would wrap what goes wrong in a traceback
     forget_secrets()
