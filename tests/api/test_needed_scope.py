@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import APIRouter
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.routing import Match
 
 from service.access.scopes import Scope
 from service.api.middleware.scopes import CHANGING, RequiredScopes
-from service.api.routing import Need
+from service.api.routing import Need, PredictRoute, needs
 from service.app import ROUTERS, create_app
 from service.settings import Settings
 from service.startup import start_up
@@ -122,6 +123,21 @@ def test_slashes_more_or_less_open_nothing(method: str, template: str, more: str
 )
 def test_what_is_for_admins(method: str, path: str) -> None:
     assert needed(method, path)[0] is Scope.ADMIN
+
+
+def test_of_two_addresses_the_wider_scope_counts() -> None:
+    router = APIRouter(route_class=PredictRoute)
+
+    @router.get("/models/{name}")
+    def show(name: str) -> None: ...
+
+    @router.get("/models/secret")
+    @needs(Scope.ADMIN)
+    def secret() -> None: ...
+
+    scopes = RequiredScopes([router])
+    assert scopes.needed("GET", "/models/line")[0] is Scope.PREDICT
+    assert scopes.needed("GET", "/models/secret")[0] is Scope.ADMIN
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST", "PATCH"])
