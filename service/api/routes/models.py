@@ -179,7 +179,7 @@ async def exports(service: Service, name: str, version: str, export: str) -> Res
     """A file that loads without this software: `safetensors`, or `state_dict` for `torch.load(path, weights_only=True)`."""
     found = await service.pools.reading.run(service.store.resolve, name, version)
     if export in EXPORTS and EXPORTS[export].write is None:
-        return await service.pools.reading.run(_stored, service, found, export)
+        return await service.pools.files.run(_stored, service, found, export)
     path = await export_model(service.exports, service.store, found, export)
     return _file(path, found, export, ExitStack())
 
