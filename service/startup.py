@@ -5,7 +5,7 @@ from pathlib import Path
 
 from service.access.audit import Audit
 from service.access.keyring import Keyring
-from service.background.trainings import WebhookSettings, webhook_settings
+from service.background.training_service import WebhookSettings, webhook_settings
 from service.keys import open_keys
 from service.settings import Settings
 

@@ -7,10 +7,10 @@
 | `["wake", null]` | a worker that answers | the one that trains | there may be a job to start |
 | `["job", id]` | all | all others | that job has changed |
 | `["stop", null]` | supervisor | all | the service is about to stop |
-| `["ask", number]` | a worker that answers | supervisor | a request for the metrics of all processes |
+| `["get_total", number]` | a worker that answers | supervisor | a request for the metrics of all processes |
 | `["tell", null]` | supervisor | all | a request for its metrics; sent every 3 s, too: a process that never answers hangs |
 | `["told", metrics]` | all | supervisor | the answer |
-| `["sum", [number, metrics]]` | supervisor | the worker that asked | the sum of all |
+| `["total", [number, metrics]]` | supervisor | the worker that asked | the sum of all |
 
 `job` and `wake` are hints: a process that misses one polls half a second later.
 """
@@ -42,7 +42,7 @@ class Channel:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._numbers = itertools.count(1)
         self._sums: dict[int, asyncio.Future[Any]] = {}
-        self.handlers: dict[str, Callable[[Any], object]] = {"sum": self._handle_sum}
+        self.handlers: dict[str, Callable[[Any], object]] = {"total": self._handle_sum}
 
     async def open(self) -> None:
         """Reports that this process has started, and begins to receive."""
@@ -65,7 +65,7 @@ class Channel:
         """
         number = next(self._numbers)
         self._sums[number] = asyncio.get_running_loop().create_future()
-        self.send("ask", number)
+        self.send("get_total", number)
         try:
             return await asyncio.wait_for(self._sums[number], seconds)
         finally:

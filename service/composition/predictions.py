@@ -20,7 +20,7 @@ from service.api.middleware.scopes import RequiredScopes
 from service.api.predictions.endpoint import PredictionEndpoint
 from service.api.predictions.fast_path import FastPath
 from service.api.predictions.router import Endpoint, PredictionRouter
-from service.background.trainings import BETWEEN_ROUNDS
+from service.background.training_service import BETWEEN_ROUNDS
 from service.http_server.connection import Connection
 from service.http_server.idle_connection import IdleConnection
 from service.model_reference import ModelReference

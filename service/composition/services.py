@@ -18,7 +18,7 @@ from service.api.dependencies import Services
 from service.api.holder import Holder
 from service.api.pools import Pools
 from service.background.channel import Channel
-from service.background.trainings import memory_limit
+from service.background.training_service import memory_limit
 from service.composition.jobs import Jobs
 from service.composition.predictions import (
     OpenPredictions,

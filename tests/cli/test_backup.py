@@ -22,7 +22,7 @@ from service import opening
 from service.access.audit import Audit
 from service.access.keyring import Keyring
 from service.access.scopes import Scope
-from service.background.trainings import open_journal
+from service.background.training_service import open_journal
 from service.backup import BackupRefused, back_up, read_backup, restore
 from service.home import HomeHalfRestored, HomeLost
 from service.jobs.database import connect_database, open_database

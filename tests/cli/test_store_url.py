@@ -7,7 +7,7 @@ import pytest
 
 from model_store import Store
 from service import opening
-from service.background.trainings import open_journal
+from service.background.training_service import open_journal
 from service.home import HomeLost
 from service.settings import Settings
 from tests.api.conftest import train

@@ -16,7 +16,7 @@ from model_store import Store
 from modelwright import ApiError, Client
 from service import opening
 from service.access.scopes import Scope
-from service.background.trainings import open_journal
+from service.background.training_service import open_journal
 from service.backup import restore
 from service.jobs.database import connect_database
 from service.jobs.job import Status

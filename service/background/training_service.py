@@ -43,7 +43,7 @@ WebhookSettings = tuple[WebhookAllowlist, Signer | None]
 log = logging.getLogger(__name__)
 
 
-class Trainings:
+class TrainingService:
     """The runner, webhooks if hosts for them are allowed, and housekeeping.
 
     Args:
