@@ -1,4 +1,4 @@
-"""The record of what a home has held, `home.json`: it tells a loss of data from a new home.
+"""The record of what a home has held, `home.json`, by which a loss of data differs from a new home.
 
 | case | what a start does |
 |---|---|
@@ -31,7 +31,7 @@ NAMES = {
     "datasets": "the data sets (store/datasets/)",
     "audit": "the audit log (audit/)",
     "database": "the journal of jobs on the database of MODELWRIGHT_DATABASE_URL",
-    "admin_key": "the key of MODELWRIGHT_ADMIN_KEY, without which everybody may do everything",
+    "admin_key": "the key of MODELWRIGHT_ADMIN_KEY, without which authentication is disabled",
 }
 ADVICE = "Restore a backup (modelwright restore), or start with modelwright serve --accept-loss to go on without."
 

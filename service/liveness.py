@@ -1,6 +1,6 @@
 """Liveness of child processes: they send a heartbeat once a second, and are killed after five seconds without one.
 
-How long their whole work may take is another matter, and bounded elsewhere.
+Their total time is limited elsewhere.
 """
 
 import contextlib
@@ -14,20 +14,20 @@ import time
 import psutil
 
 BEAT = 1.0  # seconds between two heartbeats
-SILENCE = 5.0  # seconds without one after which a process is taken to stand still
-LOOK = 0.5  # seconds between two looks of a parent
+SILENCE = 5.0  # seconds without one after which a process counts as hung
+LOOK = 0.5  # seconds between two checks of a parent
 PR_SET_PDEATHSIG = 1
 
 
 class Liveness:
-    """What a parent knows of a child's heartbeats.
+    """A parent's record of a child's heartbeats.
 
     Only time in which the parent itself was running counts: while it was stopped it could not read heartbeats.
 
     Args:
-        pid: of a child that may be busy in native code, which delays heartbeats: then using the processor counts as one.
-            None for a child that is never that busy.
-        silence: seconds without a heartbeat after which it stands still; `SILENCE` if None.
+        pid: of a child that may be busy in native code, which delays heartbeats: then use of the processor counts as one.
+        None for a child that is never that busy. silence: seconds without a heartbeat after which it counts as hung;
+        `SILENCE` if None.
     """
 
     def __init__(self, pid: int | None = None, *, silence: float | None = None) -> None:
@@ -41,7 +41,7 @@ class Liveness:
         self._silent, self._looked = 0.0, time.monotonic()
 
     def stands_still(self) -> bool:
-        """Whether its heartbeats have stopped for so long. To be called at least once a second."""
+        """Whether it has sent no heartbeat for that long. To be called at least once a second."""
         now = time.monotonic()
         self._silent += min(now - self._looked, 2 * LOOK)
         self._looked = now
@@ -51,7 +51,7 @@ class Liveness:
 
 
 def beat(descriptor: int) -> None:
-    """Sends a heartbeat there once a second from now on, from a thread, and ends this process once nobody reads them."""
+    """Sends a heartbeat once a second, from a thread, and ends this process once the other end is closed."""
     os.set_blocking(descriptor, False)
 
     def each_second() -> None:
@@ -77,7 +77,7 @@ def die_with(parent: int) -> None:
 def _processor_time(pid: int) -> float:
     try:
         times = psutil.Process(pid).cpu_times()
-    except psutil.Error:  # it has ended, which is found out elsewhere
+    except psutil.Error:  # it has ended, which the caller notices otherwise
         return -1.0
     used: float = times.user + times.system
     return used

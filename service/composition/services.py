@@ -129,7 +129,7 @@ def _exposition(
     """
     shared = CollectorRegistry()
     shared.register(JournalFigures(journal.counts))
-    about = "0 while whoever reaches the service may do everything."
+    about = "0 while authentication is disabled."
     shared.register(Gauges([("modelwright_keys_required", about, lambda: keyring.on)]))
     shared.register(ServiceInfo(home, {"modelwright": __version__, "torch": torch.__version__}))
 

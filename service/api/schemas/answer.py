@@ -1,4 +1,4 @@
-"""What the schemas of answers have in common. They are typed dictionaries, which mypy checks where they are made."""
+"""What the schemas of responses have in common. They are typed dictionaries, which mypy checks where they are created."""
 
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar, cast
@@ -14,12 +14,13 @@ closed = with_config(ConfigDict(extra="forbid"))  # OpenAPI: additionalPropertie
 
 
 def damaged(schema: type[T], error: Exception, **known: Any) -> T:
-    """An item of a list that cannot be read: null but for what is known, and its `error`. The rest of the list is shown."""
+    """A list item that cannot be read: the known fields, null for the others, and its `error`. The rest of the list is
+    shown."""
     return cast(T, dict.fromkeys(schema.__annotations__) | known | {"error": error_document(error)})
 
 
 class Page(BaseModel, Generic[T]):
-    """One page of a list; `?after=` with the last item's id gives the next."""
+    """One page of a list; `?after=` with the id of the last item returns the next."""
 
     model_config = ConfigDict(extra="forbid")
 
