@@ -69,7 +69,7 @@ class Home:
         store = store or folder / "store"
         self._folders = {"store": store, "audit": folder / "audit"}
         self._filled = {"models": store / "models", "datasets": store / "datasets"}
-        # A store elsewhere may be that of several homes, and says nothing of this one.
+        # A store elsewhere may belong to several homes, so its files are no evidence of this one.
         self._marked = (folder / "store", folder / "access", folder / "audit")
 
     def held(self) -> frozenset[str]:

@@ -26,8 +26,8 @@ class Liveness:
 
     Args:
         pid: of a child that may be busy in native code, which delays heartbeats: then use of the processor counts as one.
-        None for a child that is never that busy. silence: seconds without a heartbeat after which it counts as hung;
-        `SILENCE` if None.
+            None for a child that is never that busy.
+        silence: seconds without a heartbeat after which it counts as hung; `SILENCE` if None.
     """
 
     def __init__(self, pid: int | None = None, *, silence: float | None = None) -> None:

@@ -84,7 +84,7 @@ class Channel:
                 try:
                     self.handlers.get(kind, lambda _: None)(value)
                 except Exception:
-                    log.exception("a message of another process led to an error: %s", kind)
+                    log.exception("an error in the handler of a message of another process: %s", kind)
         os.kill(os.getpid(), signal.SIGTERM)  # elsewhere than on Linux, where the kernel has killed it already
 
     def _handle_sum(self, value: tuple[int, Any]) -> None:

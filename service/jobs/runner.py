@@ -75,7 +75,7 @@ class Runner:
         self._thread.start()
 
     def wake(self) -> None:
-        """There may be something to do. From any thread and from signal handlers."""
+        """Checks for jobs to start. From any thread and from signal handlers."""
         self._woken = True
         self._executor.wake()
 
@@ -131,7 +131,7 @@ class Runner:
                 self._enforce_limits()  # an attempt may have filled the disk
                 time.sleep(self._tick)
             except Exception:
-                log.exception("the runner met an error and goes on")
+                log.exception("an error in the runner, which continues")
                 time.sleep(self._tick)
 
     def _done(self) -> bool:
@@ -247,7 +247,7 @@ class Runner:
         job_id, extra = running.job.id, {"job_id": running.job.id}
         if running.handle.exit is not None and running.handle.exit.reason == "fenced":
             self.fenced += 1
-            log.error("job %s lost its attempt: this service could not say that it lives", job_id, extra=extra)
+            log.error("job %s lost its attempt: this service could not write its heartbeat", job_id, extra=extra)
         try:
             job = conclude(self._queue, running)
         except AttemptSuperseded:

@@ -15,11 +15,11 @@ MOST_STDERR_BYTES = 2**16  # that are kept
 
 
 class ChildFailed(Exception):
-    """The process that does this had to be ended; ask again."""
+    """The process that does this was killed; try again."""
 
 
 class ChildHung(ChildFailed):
-    """The process that does this stood still and was ended; ask again."""
+    """The process that does this hung and was killed; try again."""
 
 
 class OutputTooLarge(ChildFailed):
@@ -84,7 +84,7 @@ async def run(
         return await completed
     finally:
         # Kills the process and closes its pipes. Process.wait also waits for the ends of the pipes, which never come while
-        # nobody reads them, or while a process that the child has started has them open.
+        # they are not read, or while a process that the child has started has them open.
         transport.close()
         for task in (hung, completed):
             task.cancel()

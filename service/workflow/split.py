@@ -153,7 +153,7 @@ def _interleaved(column: Numbers | Texts, order: torch.Tensor) -> torch.Tensor:
 
 
 def _by_group(spec: ResolvedSplit, column: Numbers | Texts, rows: int) -> Split:
-    """Assigns whole groups in turn, each to the part that its middle row would be in."""
+    """Assigns whole groups, each to the part that its middle row would be in."""
     counts = _counts(spec, rows)
     cuts = np.cumsum([counts["train"], counts["validation"]])
     _, groups = np.unique(_codes(column), return_inverse=True)

@@ -206,7 +206,7 @@ WRONG: list[tuple[tuple[Any, ...], int, str]] = [
     (("datasets", "upload", "plants", __file__, "--separator", "ab"), 1, "/separator"),
     (("datasets", "reread", "nobody", "--type", "x=number"), 1, "'nobody'"),
     (("datasets", "reread", "nobody", "--type", "x"), 2, "COLUMN="),
-    (("models", "show", ".."), 1, "cannot stand in an address"),
+    (("models", "show", ".."), 1, "cannot be part of a URL"),
     (("models", "frobnicate"), 2, "No such command"),
     (("models", "list", "--url", "http://127.0.0.1:9"), 1, "could not be reached"),
     (("models", "list", "--url", "nonsense"), 1, "Error: "),

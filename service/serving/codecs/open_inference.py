@@ -182,7 +182,7 @@ def _tensors(document: _Document, rest: memoryview) -> list[Tensor]:
     """The inputs with their values. The sum of their sizes is checked before anything is allocated."""
     sizes = sum(each.size for each in document.inputs if each.size is not None)
     if sizes != len(rest):
-        raise invalid(f"the inputs tell of {sizes} bytes after the JSON; {len(rest)} follow")
+        raise invalid(f"the inputs declare {sizes} bytes after the JSON; {len(rest)} follow")
     found, start = [], 0
     for i, each in enumerate(document.inputs):
         if each.size is None:

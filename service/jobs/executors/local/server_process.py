@@ -64,7 +64,7 @@ class TrainerServerProcess:
             OSError: the trainer server is gone, or has no room for another.
         """
         with _connection() as (channel, output, theirs, writing):
-            # A path, never the job itself: sending a long line would block until somebody reads it.
+            # A path, never the job itself: sending a long line would block until it is read.
             channel.send({"job": str(job)})
             with self._sending:
                 socket.send_fds(self.channel.socket, [b'{"run":%d}\n' % ticket], [theirs.fileno(), writing])
@@ -111,7 +111,7 @@ class TrainerServerProcess:
             os.kill(pid, signal.SIGKILL)
 
     def is_hung(self) -> bool:
-        """Whether its heartbeats have stopped. While it loads it sends none, and those that nobody has read yet count."""
+        """Whether its heartbeats have stopped. While it loads it sends none; those that were not read yet count."""
         hung = self._liveness.stands_still()
         return hung and self.ready and not select.select([self.channel.socket], [], [], 0)[0]
 
