@@ -56,7 +56,7 @@ class HomeDamaged(HomeError):
 
 
 class HomeHalfRestored(HomeError):
-    """A restore into this home has not come to its end: run it again, or delete the folder."""
+    """A restore into this home was not completed: run it again, or delete the folder."""
 
 
 class Home:
@@ -83,12 +83,12 @@ class Home:
             return frozenset(fields["holds"])
         except FileNotFoundError:
             if any((each / MARKER).exists() for each in self._marked):
-                raise HomeDamaged(f"{self._file} is gone, which says what this home holds. {ADVICE}") from None
+                raise HomeDamaged(f"{self._file} is missing, the record of what this home holds. {ADVICE}") from None
             return frozenset()
         except MadeByNewer as error:
             raise HomeDamaged(str(error)) from error
         except (ValueError, KeyError, TypeError) as error:
-            raise HomeDamaged(f"{self._file} is damaged, which says what this home holds. {ADVICE}") from error
+            raise HomeDamaged(f"{self._file} is damaged, the record of what this home holds. {ADVICE}") from error
 
     def present(self) -> frozenset[str]:
         """What exists now; an empty file does not count."""

@@ -34,7 +34,7 @@ class ArtifactFailed(Exception):
 
 
 class TooManyArtifacts(Exception):
-    """Too many plots and exports are being made; ask again soon."""
+    """Too many plots and exports are being made; retry in a moment."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ TOO_LONG = "reading the file took more than {} seconds"
 
 
 class TooManySurveys(Exception):
-    """Too many uploads wait to be read; send it again soon."""
+    """Too many uploads wait to be read; retry in a moment."""
 
 
 class Surveys:

@@ -237,4 +237,4 @@ def _check_columns(spec: SplitSpec, schema: Schema) -> None:
         if by == "time":
             _check_times(column)
         if by == "column" and (column.missing or not set(column.values or [""]) <= set(PARTS)):
-            raise invalid("/split/column", f"{shown(name)} must say train, validation or test in every row")
+            raise invalid("/split/column", f"{shown(name)} must be train, validation or test in every row")

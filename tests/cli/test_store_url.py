@@ -42,7 +42,7 @@ def test_models_are_trained_into_a_store_elsewhere_and_backed_up_from_there(
     assert Store.open(elsewhere).models.names() == ["line"]
     assert not (home / "store").exists()
     monkeypatch.setenv("MODELWRIGHT_STORE_URL", str(elsewhere))
-    assert run("store", "verify", "--home", home).out == "All is whole.\n"
+    assert run("store", "verify", "--home", home).out == "No damage found.\n"
     assert run("backup", tmp_path / "backup", "--home", home).status == 0
     refused = run("restore", tmp_path / "backup", "--home", again)
     assert refused.status == 1 and "Unset MODELWRIGHT_STORE_URL" in refused.err

@@ -227,7 +227,7 @@ async def index(service: Service, request: Request) -> Response:
 async def load(service: Service, request: Request, name: str) -> Response:
     """Loads the version of predictions without a version into memory, so that the next one need not wait for it."""
     if _parameters(await _document(request)):
-        raise InvalidRequest("/parameters: a model is loaded as it was published, and nothing is laid over it")
+        raise InvalidRequest("/parameters: a model is loaded as it was published; parameters are not supported")
 
     def loaded() -> None:
         predict.load(service.store, service.warm, served(choose(service.store, name, None)))

@@ -91,4 +91,4 @@ async def ping(service: Service) -> Response:
 @needs(Scope.PREDICT)
 def invocations() -> Response:
     """Predicts with the model of `MODELWRIGHT_DEFAULT_MODEL`; also from `text/csv`, with or without a header."""
-    raise NotAvailable("no model is named for this path; MODELWRIGHT_DEFAULT_MODEL says which one it is")
+    raise NotAvailable("there is no default model for this path; MODELWRIGHT_DEFAULT_MODEL sets it")

@@ -214,7 +214,7 @@ def _raw_input(warm: Warm, body: memoryview) -> Tensor:
     """The input whose bytes are the whole body."""
     requested = outputs.inputs(warm.signature)
     if len(requested) > 1 or requested[0].name != MATRIX:
-        raise invalid("without a JSON document only a model with one tensor of numbers can be asked")
+        raise invalid("a body without a JSON document is for models with one tensor of numbers")
     datatype = requested[0].datatype
     rows = len(body) // (DTYPES[datatype].itemsize * warm.width)
     shape = check_shape([rows, warm.width], "")

@@ -45,7 +45,7 @@ class ReadingOptions(SpecBase):
     @classmethod
     def _separates(cls, value: str | None) -> str | None:
         if value is not None and (value in "\r\n\"'." or value.isalnum()):
-            raise ValueError("expected one character such as , ; | or a tab, none that stands in cells")
+            raise ValueError("expected one character such as , ; | or a tab, none that occurs in cells")
         return value
 
     @field_validator("encoding")

@@ -217,7 +217,7 @@ class LocalExecutor(Executor):
     def _supervise(self) -> Iterable[AttemptHandle]:
         """Replaces a trainer server that hangs, and starts one where there is none."""
         if self._server is not None and self._server.is_hung():
-            log.error("the trainer server has stood still, and is replaced")
+            log.error("the trainer server hangs and is replaced")
             return self._replace_server()
         if self._server is None and time.monotonic() >= self._restart_at:
             self._restart_at = time.monotonic() + self._patience
