@@ -119,11 +119,11 @@ def highest_memory(server: Server) -> Iterator[list[int]]:
     """The highest memory of the service process in bytes, by polling."""
     over, highest = threading.Event(), [0]
 
-    def look() -> None:
+    def poll() -> None:
         while not over.wait(0.1):
             highest[0] = max(highest[0], server.process.memory_info().rss)
 
-    watcher = threading.Thread(target=look)
+    watcher = threading.Thread(target=poll)
     watcher.start()
     try:
         yield highest

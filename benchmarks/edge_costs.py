@@ -87,19 +87,19 @@ def probed(server: Server, core: int) -> Iterator[dict[str, Any]]:
     """The latency of `/livez` meanwhile, and the highest memory of the service process."""
     over, memory = threading.Event(), [server.process.memory_info().rss]
 
-    def look() -> None:
+    def poll() -> None:
         while not over.wait(0.01):
             memory.append(server.process.memory_info().rss)
 
-    looking = threading.Thread(target=look)
+    polling = threading.Thread(target=poll)
     found: dict[str, Any] = {}
     with helper("probe.py", server.port, core) as lines:
-        looking.start()
+        polling.start()
         try:
             yield found
         finally:
             over.set()
-            looking.join()
+            polling.join()
     found |= lines[0] | {"memory": max(memory) - memory[0]}
 
 

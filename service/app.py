@@ -62,7 +62,7 @@ ROUTERS = (
 
 
 class Application(NamedTuple):
-    """The application: a request passes its entry, and what is not answered there goes on to the framework."""
+    """The application: requests that its entry does not answer are passed to the framework."""
 
     framework: FastAPI
     entry: Entry

@@ -44,7 +44,7 @@ class HomeError(Exception):
 
 
 class HomeLost(HomeError):
-    """Something is gone from the home."""
+    """Something is missing from the home."""
 
     def __init__(self, folder: Path, lost: Collection[str]) -> None:
         self.lost = sorted(lost)
@@ -52,7 +52,7 @@ class HomeLost(HomeError):
 
 
 class HomeDamaged(HomeError):
-    """The home's own record of what it holds is damaged or gone."""
+    """The home's record of what it holds is damaged or missing."""
 
 
 class HomeHalfRestored(HomeError):

@@ -19,7 +19,7 @@ def open_keys(settings: Settings) -> Keyring:
         KeysNeeded: there are none, and other machines can reach the address that is served.
         KeysCorrupt, InvalidKey: the keys are not valid.
         NoSpace, Unavailable: the first key could not be written.
-        HomeError: something is gone that the home has held.
+        HomeError: something that the home has held is missing.
     """
     check(settings)
     home, host = Home(settings.home.resolve()), settings.host

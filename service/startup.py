@@ -26,7 +26,7 @@ def start_up(settings: Settings) -> Startup:
 
     Raises:
         AccessError: the keys are not valid, or there are none where there must be.
-        HomeError: something is gone that the home has held.
+        HomeError: something that the home has held is missing.
         WebhooksMisconfigured: the webhook settings are not valid.
     """
     home = settings.home.resolve()

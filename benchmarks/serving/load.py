@@ -109,7 +109,7 @@ def open_loop(port: int, request: Request, rate: float, seconds: float, seed: in
     """Requests at random moments (a Poisson process) of so many a second, whether or not earlier ones are answered.
 
     Each connection carries one request at a time; where none is free a new one is made, and past as many as the process
-    may open a request waits: its latency goes on counting from the moment when it was due.
+    may open a request waits: its latency still counts from the moment when it was due.
     """
     import uvloop
 

@@ -129,7 +129,7 @@ class Decompressor:
                 data = self._member.unused_data
                 self._next_member()
         except (zlib.error, zstd.ZstdError):
-            where = "goes on after its end with what is not" if self._members else "is not"
+            where = "has trailing bytes that are not" if self._members else "is not"
             raise InvalidCoding(f"the body {where} {self._coding}") from None
 
     def _checked(self, made: bytes) -> bytes:

@@ -4,13 +4,13 @@
 |---|---|---|---|
 | `["secrets", {…}]` | supervisor | all | the secrets of its environment; the first message |
 | `["ready", null]` | all | supervisor | it has started |
-| `["wake", null]` | a worker that answers | the one that trains | there may be a job to start |
+| `["wake", null]` | a worker that answers | the one that trains | check for jobs to start |
 | `["job", id]` | all | all others | that job has changed |
 | `["stop", null]` | supervisor | all | the service is about to stop |
 | `["get_total", number]` | a worker that answers | supervisor | a request for the metrics of all processes |
-| `["tell", null]` | supervisor | all | a request for its metrics; sent every 3 s, too: a process that never answers hangs |
-| `["told", metrics]` | all | supervisor | the answer |
-| `["total", [number, metrics]]` | supervisor | the worker that asked | the sum of all |
+| `["get_metrics", null]` | supervisor | all | a request for its metrics; also every 3 s: a process that does not respond hangs |
+| `["metrics", metrics]` | all | supervisor | the response |
+| `["total", [number, metrics]]` | supervisor | the same worker | the sum of all |
 
 `job` and `wake` are hints: a process that misses one polls half a second later.
 """
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class Channel:
-    """A process's connection to the supervisor. When that is gone, this process ends.
+    """A process's connection to the supervisor. When that has ended, this process ends.
 
     Attributes:
         handlers: for each kind of message, what is called with its value, in the event loop.

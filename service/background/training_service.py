@@ -153,7 +153,7 @@ def open_journal(settings: Settings) -> Engine:
 
     Raises:
         JournalNotOpened: it cannot be opened.
-        HomeError: something that the home has held is gone.
+        HomeError: something that the home has held is missing.
     """
     held = check(settings)
     settings.home.mkdir(parents=True, exist_ok=True)

@@ -107,8 +107,8 @@ class Leases:
         return [owner for owner, age in ages.items() if (may and age > times.expired) or self._ownership.dead(owner)]
 
     def take_over(self) -> list[Job]:
-        """Puts the jobs of services that are gone back into the queue, and returns them."""
-        lost = {"code": "lease_lost", "detail": "the service that ran it is gone; the job goes on elsewhere"}
+        """Puts the jobs of services that have ended back into the queue, and returns them."""
+        lost = {"code": "lease_lost", "detail": "the service that ran it has ended; another one continues the job"}
         dead = [owner for owner in self._ownership.others() if self._ownership.dead(owner)]
         taken: list[Job] = []
         for owner in self.expired():

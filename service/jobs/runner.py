@@ -141,7 +141,7 @@ class Runner:
     # What no attempt reports
 
     def _check(self) -> None:
-        """Looks for requests made through other processes, attempts past their limits, and services that are gone."""
+        """Checks for requests made through other processes, attempts past their limits, and services that have ended."""
         ours = self._queue.running(self._owner)
         self._apply_requests(ours)
         known = {running.job.id for running in self._running.values()}
@@ -208,7 +208,7 @@ class Runner:
         """Records what an attempt has reported and, once it has ended, moves its job on.
 
         Raises:
-            JournalUnavailable: nothing is lost, and the next call goes on from there.
+            JournalUnavailable: nothing is lost, and the next call continues from there.
         """
         running = self._running.get(handle)
         if running is None:

@@ -129,7 +129,7 @@ def test_the_job_of_a_service_that_died_here_is_taken_over_at_once(
     assert (job.status, job.attempt) == ("succeeded", 2)
     assert journal.attempts(job_id)[0].cause == {
         "code": "lease_lost",
-        "detail": "the service that ran it is gone; the job goes on elsewhere",
+        "detail": "the service that ran it has ended; another one continues the job",
     }
     assert not left.exists()
     until(lambda: len(list((tmp_path / "owners").iterdir())) == 1)

@@ -116,7 +116,7 @@ def test_backups_of_a_service_in_use_make_whole_homes(server: Server, tmp_path: 
         again.client.resume(paused)
         until(lambda: again.client.job(paused)["progress"]["epoch"] > saved)
         again.client.cancel(paused)
-        assert "goes on after epoch" in str(list(again.client.events(paused)))  # from the checkpoint
+        assert "continues after epoch" in str(list(again.client.events(paused)))  # from the checkpoint
         assert again.stop() == 0
 
 
