@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from service import interpreter
-from service.liveness import LOOK, Liveness
+from service.liveness import CHECK_SECONDS, Liveness
 
 CHUNK = 2**16
 MOST_STDERR_BYTES = 2**16  # that are kept
@@ -94,11 +94,11 @@ async def run(
 
 async def _until_hung(pid: int, heartbeats: int) -> None:
     liveness = Liveness(pid)
-    while not liveness.stands_still():
-        await asyncio.sleep(LOOK)
+    while not liveness.is_hung():
+        await asyncio.sleep(CHECK_SECONDS)
         with contextlib.suppress(BlockingIOError):
             if os.read(heartbeats, CHUNK):
-                liveness.heard()
+                liveness.received()
 
 
 async def _communicate(process: Process, stdin: bytes, most_bytes: int) -> Completed:
