@@ -191,8 +191,7 @@ def statistics_of(service: Service, name: str, version: str) -> Response:
     openapi_extra=BODY,
 )
 def infer(name: str) -> None:
-    """Predicts with the version that `production` points at, else the latest. `service/api/predictions/router.py` takes these
-    requests."""
+    """Predicts with the `production` version, else the latest. `service/api/predictions/router.py` takes these requests."""
 
 
 @router.post(
@@ -213,8 +212,7 @@ def infer_with(name: str, version: str) -> None:
     openapi_extra=INDEX_BODY,
 )
 async def index(service: Service, request: Request) -> Response:
-    """All versions, each with its state: READY, or UNAVAILABLE if it is damaged; with `{"ready": true}` only those that are
-    ready."""
+    """All versions with their states: READY, or UNAVAILABLE if damaged; with `{"ready": true}` only the ready ones."""
     only_ready = (await _document(request)).get("ready", False)
     if not isinstance(only_ready, bool):
         raise InvalidRequest("/ready: expected true or false")

@@ -130,8 +130,7 @@ async def pause(service: Service, job_id: str) -> Job:
 
 @router.post("/{job_id}/resume", summary="Resume a paused training job")
 def resume(service: Service, job_id: str) -> Job:
-    """Queues a job again, to continue from its checkpoint: a paused one, or one that failed because the disk was full or the
-    store was unavailable."""
+    """Requeues a job from its checkpoint: a paused one, or one that failed because the disk or the store was unavailable."""
     job = _change(service, service.journal.resume, "job.resumed", job_id)
     service.wake()
     return job_document(job)

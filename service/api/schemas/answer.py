@@ -14,8 +14,7 @@ closed = with_config(ConfigDict(extra="forbid"))  # OpenAPI: additionalPropertie
 
 
 def damaged(schema: type[T], error: Exception, **known: Any) -> T:
-    """A list item that cannot be read: the known fields, null for the others, and its `error`. The rest of the list is
-    shown."""
+    """An unreadable item of a list: the known fields, null for the others, and its `error`."""
     return cast(T, dict.fromkeys(schema.__annotations__) | known | {"error": error_document(error)})
 
 

@@ -38,8 +38,7 @@ class ModelPage(Page[Model]):
 
 @closed
 class Version(TypedDict):
-    """A version of a model. If its manifest is damaged, the manifest's fields are null and `error` has `code` and
-    `detail`."""
+    """A version of a model. If its manifest is damaged, its fields are null and `error` has `code` and `detail`."""
 
     name: str
     version: int
@@ -82,8 +81,7 @@ class Parameters(TypedDict):
 
 @closed
 class Alias(TypedDict):
-    """An alias and its version. `version` is null if the alias was deleted or is damaged; in the latter case there is an
-    `error`."""
+    """An alias and its version. `version` is null if the alias was deleted, or is damaged: then there is an `error`."""
 
     alias: str
     version: int | None
