@@ -1,4 +1,4 @@
-"""What is measured in `training.py`, one function a contender: run as `python contenders.py NAME`, it prints one line of JSON.
+"""The contenders of `training.py`, one function for each; `python contenders.py NAME` prints one line of JSON.
 
 Every contender gets the same data, network, optimizer, batches and number of threads, and is timed without its imports.
 """

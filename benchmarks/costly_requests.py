@@ -1,5 +1,5 @@
-"""Small requests that cost much, and the largest legal ones: a table that `benchmarks/run edge` goes through. Each stands for a
-kind of fault; each is made anew from its line here, and sent as it stands."""
+"""Small requests that are expensive, and the largest legal ones: the table of `benchmarks/run edge`. Each represents a kind
+of fault, and is built from its line here."""
 
 import gzip
 import hashlib
@@ -49,8 +49,8 @@ PADDED: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Costly:
-    """One request: which row of the table of faults it stands for, what it is, and how its bytes are made. `legal` if it may be
-    answered with what was asked for, whatever that takes."""
+    """One request: its row in the table of faults, its name, and how its bytes are made. `legal` if the service may answer it
+    with success, however long that takes."""
 
     row: int
     name: str
@@ -60,7 +60,7 @@ class Costly:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What stands in the service before: the models `line`, `wide` and `broad`, and jobs with large specs."""
+    """The state of the service before: the models `line`, `wide` and `broad`, and jobs with large specs."""
 
     bundle: bytes  # of `line`
     job: str  # one that waits
@@ -68,7 +68,7 @@ class Prepared:
 
 
 def request(method: str, path: str, body: bytes = b"", kind: str = JSON, *headers: str) -> bytes:
-    """Its bytes, on a connection that ends with it."""
+    """The bytes of a request that closes its connection."""
     lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Connection: close", *headers]
     if method != "GET":
         lines += [f"Content-Type: {kind}"]
@@ -121,7 +121,7 @@ def chunked(piece: bytes, times: int) -> bytes:
 
 
 def prepare(http: httpx.Client) -> Prepared:
-    """Trains and submits it all."""
+    """Creates this state."""
     wide = {"kind": "mlp", "hidden": [4096]}
     names = [f"a column of some length, number {at}" for at in range(300)]
     records = [dict.fromkeys(names, float(at % 7)) | {"y": float(at)} for at in range(50)]
@@ -144,7 +144,7 @@ def prepare(http: httpx.Client) -> Prepared:
     large = {"kind": "rows", "records": [{"x": at, "y": at / 7, "t": "t" * 30_000} for at in range(100)], "target": "y"}
     large_spec = SPEC | {"data": large, "training": {"epochs": 10_000_000}}
     jobs = [http.post("/v1/training-jobs", json=large_spec).json()["id"] for _ in range(40)]
-    for job in reversed(jobs):  # they wait, and take no processor; the one that runs already is paused last
+    for job in reversed(jobs):  # they wait, and use no processor; the running one is paused last
         http.post(f"/v1/training-jobs/{job}/pause")
     return Prepared(bundle, jobs[-1], trained)
 

@@ -1,7 +1,7 @@
-"""`benchmarks/run edge`: what hostile clients cost the others. Each attack goes on beside eight clients who predict one row each
-(`steady.py`); told are how long the attacker was borne, how much memory he took, and what became of the others' slowest
-percent, second by second: the median of those seconds, beside that of the seconds before and after, and the worst. Then
-small requests that cost much, and the largest legal ones (`edge_costs.py`)."""
+"""`benchmarks/run edge`: the effect of hostile clients on others. Each attack runs beside eight clients that predict one row
+each (`steady.py`). Measured are how long the service kept the attacker's connection, the memory used, and the p99 latency of
+the others for each second: the median during the attack, the median before and after it, and the maximum. Then small
+expensive requests, and the largest legal ones (`edge_costs.py`)."""
 
 import json
 import os
@@ -25,15 +25,15 @@ from benchmarks.serving.servers import Ours, Server
 from modelwright import Client
 from service.workflow.spec import EXAMPLE
 
-SECONDS_EACH = int(os.environ.get("SECONDS_EACH", "10"))  # of an attack that begins again and again
+SECONDS_EACH = int(os.environ.get("SECONDS_EACH", "10"))  # of an attack that is repeated
 USUAL = int(os.environ.get("USUAL", "8"))  # seconds before each attack, and after
 IDLE = int(os.environ.get("IDLE", "10000"))
 SLOW = 500  # connections of each kind of slow client
 BEARABLE = 20.0
 HEAD = b"POST /v1/training-jobs/validate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-Second = dict[str, Any]  # what steady.py tells of it
+Second = dict[str, Any]  # a line of steady.py's output
 
-# On this port; says when it has begun in full, and for how many seconds it was borne.
+# Attacks this port, sets the event once it has fully started, and returns the seconds until it was refused.
 Attack = Callable[[int, threading.Event], float]
 
 
@@ -43,8 +43,8 @@ def connect(port: int) -> socket.socket:
 
 
 def until_closed(connections: list[socket.socket]) -> float:
-    """Seconds until the server has ended the last of them. The newest first: while that is awaited, this takes no time from the
-    load."""
+    """Seconds until the server has closed the last of them. The newest is awaited first, which uses no processor
+    meanwhile."""
     began = time.monotonic()
     for each in reversed(connections):
         with suppress(ConnectionError):
@@ -55,7 +55,7 @@ def until_closed(connections: list[socket.socket]) -> float:
 
 
 def send(port: int, head: bytes, piece: bytes, times: int) -> float:
-    """A request that is longer than anybody takes, until it is refused."""
+    """Sends a request without end until it is refused."""
     with connect(port) as connection:
         began = time.monotonic()
         with suppress(ConnectionError):
@@ -67,7 +67,7 @@ def send(port: int, head: bytes, piece: bytes, times: int) -> float:
 
 
 def declared_body(port: int, begun: threading.Event) -> float:
-    """300 MiB of JSON that say so."""
+    """300 MiB of JSON with their Content-Length."""
     begun.set()
     return send(port, HEAD + b"Content-Length: 314572800\r\n\r\n", b"[" * 2**20, 300)
 
@@ -91,7 +91,7 @@ def many_headers(port: int, begun: threading.Event) -> float:
 
 
 def slow_clients(port: int, begun: threading.Event) -> float:
-    """Half heads, and bodies that come byte by byte."""
+    """Incomplete heads, and bodies that are sent byte by byte."""
     starts = [b"GET / HTTP/1.1\r\nHost: localhost\r\n", HEAD + b"Content-Length: 100000\r\n\r\n"] * SLOW
     connections = [connect(port) for _ in starts]
     began = time.monotonic()
@@ -108,7 +108,7 @@ def slow_clients(port: int, begun: threading.Event) -> float:
 
 
 def idle_connections(port: int, begun: threading.Event) -> float:
-    """Connections that say nothing."""
+    """Connections that send nothing."""
     connections = [connect(port) for _ in range(IDLE)]
     begun.set()
     return until_closed(connections)
@@ -116,14 +116,14 @@ def idle_connections(port: int, begun: threading.Event) -> float:
 
 @contextmanager
 def highest_memory(server: Server) -> Iterator[list[int]]:
-    """The most bytes that the service itself has held, looked at again and again."""
+    """The highest memory of the service process in bytes, by polling."""
     over, highest = threading.Event(), [0]
 
-    def look() -> None:
+    def poll() -> None:
         while not over.wait(0.1):
             highest[0] = max(highest[0], server.process.memory_info().rss)
 
-    watcher = threading.Thread(target=look)
+    watcher = threading.Thread(target=poll)
     watcher.start()
     try:
         yield highest
@@ -134,26 +134,26 @@ def highest_memory(server: Server) -> Iterator[list[int]]:
 
 @contextmanager
 def steady(port: int, core: int) -> Iterator[list[Second]]:
-    """The others, and at the end what they saw."""
+    """Runs the other clients, and collects their output at the end."""
     seen: list[Second] = []
     command = ["taskset", "-c", str(core), sys.executable, str(Path(__file__).with_name("steady.py")), str(port)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as others:  # noqa: S603
         yield seen
-        told, _ = others.communicate()
-    seen += map(json.loads, told.splitlines())
+        printed, _ = others.communicate()
+    seen += map(json.loads, printed.splitlines())
 
 
 def under(server: Server, attack: Attack, core: int, again: bool) -> tuple[float, int, list[Second], list[Second]]:
-    """The attack beside the others: the longest that one was borne, the most bytes, and how they fared under it, and before and
-    after."""
-    borne: list[float] = []
+    """Runs the attack beside the others. Returns the longest time until a refusal, the highest memory, and the others'
+    seconds during the attack, and before and after it."""
+    kept: list[float] = []
     begun, over = threading.Event(), threading.Event()
 
     def go() -> None:
-        # It shares the load's core: what is measured is the service, not how the two get along.
+        # It shares the core of the load: only the service is measured.
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
         while not over.is_set():
-            borne.append(attack(server.port, begun))
+            kept.append(attack(server.port, begun))
             if not again or over.wait(1):
                 return
 
@@ -170,9 +170,9 @@ def under(server: Server, attack: Attack, core: int, again: bool) -> tuple[float
         attacker.join()
         until = time.monotonic()
         time.sleep(USUAL + 1)
-    # Not its very first and last second, which the others did not have for themselves, or not as a whole.
+    # Without the first and the last second, which are not whole seconds of normal load.
     usual = [each for each in seen[1:-1] if each["began"] + 1 < started or each["began"] > until]
-    return max(borne), highest[0], [each for each in seen if since - 1 <= each["began"] <= until], usual
+    return max(kept), highest[0], [each for each in seen if since - 1 <= each["began"] <= until], usual
 
 
 ATTACKS: list[tuple[str, Attack, bool]] = [
@@ -191,7 +191,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, Ours(Path(folder) / "home").serve(cores[0]) as server:
         with Client(f"http://127.0.0.1:{server.port}", transport=httpx.HTTPTransport()) as client:
             client.wait(client.train(EXAMPLE | {"model_name": "line"})["id"])
-        psutil.Process().cpu_affinity(cores[1:])  # attackers and load share what the service leaves them
+        psutil.Process().cpu_affinity(cores[1:])  # attackers and load share the remaining cores
         memory = server.process.memory_info().rss
         seen = [(name, *under(server, attack, cores[-1], again)) for name, attack, again in ATTACKS]
     sys.stdout.write(

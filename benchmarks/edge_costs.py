@@ -1,12 +1,11 @@
 """The part "small requests that cost much" of `benchmarks/run edge`; also alone: `python -m benchmarks.edge_costs [WORD …]`, for
 those requests whose names have these words in them.
 
-Each request of `costly_requests.py` is sent once while nobody else asks: that tells the seconds of CPU that it takes, in the
-service and what it starts. Then forty times at once, while eight clients predict (`steady.py`). A probe asks `/livez` all the
-time: what is slower than usual is what the event loop was held for, or waited for a processor. The largest legal requests
-(`largest_requests.py`) are sent once.
-
-Answers are waited for so many seconds only, and what has not begun after `SECONDS` in all is left out and named."""
+Each request of `costly_requests.py` is sent once without other load, to measure the CPU seconds of the service and its child
+processes. Then it is sent forty times at once, while eight clients predict (`steady.py`). A probe requests `/livez` all the
+time: its latency shows how long the event loop was blocked, or waited for a processor. The largest legal requests
+(`largest_requests.py`) are sent once. Responses have a timeout, and what has not begun after `SECONDS` in all is skipped and
+named."""
 
 import json
 import os
@@ -35,13 +34,13 @@ SECONDS = float(os.environ.get("SECONDS", "330"))  # in which all is measured
 PATIENCE, CROWD_PATIENCE = (
     60.0,
     12.0,
-)  # seconds after which an answer is not waited for any longer, alone and in a crowd
+)  # timeouts of responses in seconds, alone and in a crowd
 MIB = 2**20
-WARM = 0.3  # seconds until a client that was started asks
+WARM = 0.3  # seconds until a client that was started sends requests
 
 
 def send(port: int, content: bytes, seen: Counter[str], patience: float) -> None:
-    """One request, and what became of it: a status, or that the connection ended without one."""
+    """Sends one request. Returns its status, or that the connection ended without one."""
     with socket.create_connection(("127.0.0.1", port), timeout=patience) as connection:
         answer, sending = b"", threading.Thread(target=_send, args=(connection, content))
         sending.start()
@@ -62,7 +61,7 @@ def _send(connection: socket.socket, content: bytes) -> None:
 
 
 def at_once(port: int, content: bytes, times: int, patience: float) -> Counter[str]:
-    """So many of them, and what became of them."""
+    """Sends so many at once. Returns their results."""
     seen: Counter[str] = Counter()
     threads = [threading.Thread(target=send, args=(port, content, seen, patience)) for _ in range(times)]
     for each in threads:
@@ -74,47 +73,47 @@ def at_once(port: int, content: bytes, times: int, patience: float) -> Counter[s
 
 @contextmanager
 def helper(program: str, port: int, core: int) -> Iterator[list[Any]]:
-    """A program of this folder beside what is done, and what it tells at the end: a value a line."""
-    told: list[Any] = []
+    """Runs a program of this folder during the `with` block, and collects its output at the end: a JSON value a line."""
+    lines: list[Any] = []
     command = ["taskset", "-c", str(core), sys.executable, str(Path(__file__).with_name(program)), str(port)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         time.sleep(WARM)
-        yield told
-        told += map(json.loads, process.communicate()[0].splitlines())
+        yield lines
+        lines += map(json.loads, process.communicate()[0].splitlines())
 
 
 @contextmanager
 def probed(server: Server, core: int) -> Iterator[dict[str, Any]]:
-    """What `/livez` takes meanwhile, and the most memory of the service itself."""
+    """The latency of `/livez` meanwhile, and the highest memory of the service process."""
     over, memory = threading.Event(), [server.process.memory_info().rss]
 
-    def look() -> None:
+    def poll() -> None:
         while not over.wait(0.01):
             memory.append(server.process.memory_info().rss)
 
-    looking = threading.Thread(target=look)
+    polling = threading.Thread(target=poll)
     found: dict[str, Any] = {}
-    with helper("probe.py", server.port, core) as told:
-        looking.start()
+    with helper("probe.py", server.port, core) as lines:
+        polling.start()
         try:
             yield found
         finally:
             over.set()
-            looking.join()
-    found |= told[0] | {"memory": max(memory) - memory[0]}
+            polling.join()
+    found |= lines[0] | {"memory": max(memory) - memory[0]}
 
 
 @contextmanager
 def others(port: int, core: int) -> Iterator[dict[str, Any]]:
-    """Eight clients that predict, and the slowest percent of theirs: the median of the seconds, and how many failed."""
+    """Eight clients that predict: the median over the seconds of their p99 latency, and how many requests failed."""
     found: dict[str, Any] = {}
-    with helper("steady.py", port, core) as told:
+    with helper("steady.py", port, core) as lines:
         yield found
-    found |= {"others": median(each["p99"] for each in told), "failed": sum(each["failed"] for each in told)}
+    found |= {"others": median(each["p99"] for each in lines), "failed": sum(each["failed"] for each in lines)}
 
 
 def alone(server: Server, costly: Costly, prepared: Prepared, core: int) -> str:
-    """What it costs while nobody else asks."""
+    """The cost of a request without other load."""
     content = costly.make(prepared)
     with probed(server, core) as once:
         before, began = server.cpu(), time.monotonic()
@@ -126,7 +125,7 @@ def alone(server: Server, costly: Costly, prepared: Prepared, core: int) -> str:
 
 
 def in_a_crowd(server: Server, costly: Costly, prepared: Prepared, core: int) -> str:
-    """What becomes of many of them, and of the others meanwhile."""
+    """The results of many at once, and the latency of the others meanwhile."""
     content = costly.make(prepared)
     with others(server.port, core) as crowd, probed(server, core) as many:
         seen = at_once(server.port, content, AT_ONCE, CROWD_PATIENCE)
@@ -155,7 +154,7 @@ def costs(server: Server, core: int, words: list[str]) -> None:
                 yield each
 
     sys.stdout.write(
-        f"Each once while nobody else asks, then {AT_ONCE} at once beside eight clients.\n\n"
+        f"Each once without other load, then {AT_ONCE} at once beside eight clients.\n\n"
         "| row | request | answer | took | CPU | loop held | memory "
         f"| {AT_ONCE} answers | memory | `/livez` p99 | others' p99 | failed |\n"
         "|---|---|---|---|---|---|---|---|---|---|---|---|\n"

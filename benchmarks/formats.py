@@ -1,11 +1,10 @@
 """`benchmarks/run formats`: the processor time that one request of 1000 rows of 8 numbers takes from the service, in every
 format, as a multiple of our own JSON lists in the same run; and the same with a category and a missing value among the columns.
 
-One service on one core, one connection from another. The formats take turns, a request each; the medians of many rounds count.
-After each request the client waits a moment, so that the service's busy polling does not go on into the next.
-
-Beside it, what a category and a missing value cost the least Python that can read the same bodies at all, without any check:
-see `formats_sketch.py`.
+One service on one core, one connection from another. The formats alternate, one request each; the medians of many rounds
+count. After each request the client pauses, so that its work does not overlap with the next. Beside it, the cost of a
+category and a missing value in the shortest Python code that reads the same bodies without any check: see
+`formats_sketch.py`.
 """
 
 import csv
@@ -45,7 +44,7 @@ Table = list[list[Any]]
 
 
 def table(mixed: bool) -> Table:
-    """The rows; `mixed` has texts in the last column but one, and nothing in some cells of the last."""
+    """The rows; `mixed` has texts in the last column but one, and missing values in the last."""
     found: Table = rows(ROWS).tolist()
     if mixed:
         for i, row in enumerate(found):
@@ -69,7 +68,7 @@ def columns(given: Table) -> dict[str, list[Any]]:
 
 
 def as_lines(path: str, given: Table) -> Request:
-    """JSON Lines of objects, answered in kind."""
+    """JSON Lines of objects, for the request and the response."""
     body = "".join(json.dumps(each) + "\n" for each in records(given))
     return Request(path, body.encode(), {"Content-Type": LINES})
 
@@ -128,7 +127,7 @@ MAKERS: dict[str, tuple[Make, float | None]] = {  # and what must hold
 
 
 class Connection:
-    """One connection that stays."""
+    """A persistent connection."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=60)
@@ -148,8 +147,8 @@ class Connection:
 
 def _whole(answer: bytes) -> bool:
     head, end, body = answer.partition(b"\r\n\r\n")
-    _, stands, length = head.lower().partition(b"content-length: ")
-    if not end or not stands:
+    _, declared, length = head.lower().partition(b"content-length: ")
+    if not end or not declared:
         return bool(end) and body.endswith(b"0\r\n\r\n")
     return len(body) >= int(length.partition(b"\r\n")[0])
 
@@ -162,20 +161,21 @@ def message(request: Request) -> bytes:
 
 
 def processor(pid: int) -> int:
-    """Nanoseconds of processor that the threads of a process have taken. Linux counts them for each thread."""
+    """CPU nanoseconds of the threads of a process, which Linux counts for each thread."""
     return sum(int(each.read_text().split()[0]) for each in Path(f"/proc/{pid}/task").glob("*/schedstat"))
 
 
-def cost_of(server: Server, connection: Connection, asked: bytes) -> int:
-    """Nanoseconds of processor that the service takes for one request."""
+def cost_of(server: Server, connection: Connection, request: bytes) -> int:
+    """CPU nanoseconds of the service for one request."""
     before = processor(server.process.pid)
-    connection.ask(asked)
+    connection.ask(request)
     time.sleep(PAUSE)
     return processor(server.process.pid) - before
 
 
 def specs() -> list[dict[str, Any]]:
-    """A model of numbers, and one whose columns are a category and may miss values. No epochs: its weights are as drawn."""
+    """The specs of a model of numbers, and of one with a category and missing values. They train no epochs, so the weights
+    stay random."""
     plain: Any = spec("plain", [64, 64], 0)
     mixed: Any = json.loads(json.dumps(spec("mixed", [64, 64], 0)))
     for i, each in enumerate(mixed["data"]["records"]):
@@ -194,22 +194,22 @@ def publish(home: Path, core: int) -> None:
 
 
 def measure(home: Path, core: int, mixed: bool, names: list[str]) -> dict[str, float]:
-    """Seconds of processor for each format: the medians."""
+    """The median CPU seconds for each format."""
     model, given = "mixed" if mixed else "plain", table(mixed)
-    asked = {name: message(MAKERS[name][0](model, given)) for name in names}
+    messages = {name: message(MAKERS[name][0](model, given)) for name in names}
     seen: dict[str, list[int]] = {name: [] for name in names}
     with Ours(home, {"MODELWRIGHT_DEFAULT_MODEL": model}).serve(core) as server:
         connection = Connection(server.port)
-        for each in [*asked.values()] * WARMING:
+        for each in [*messages.values()] * WARMING:
             connection.ask(each)
         for _ in range(ROUNDS):
-            for name, each in asked.items():
+            for name, each in messages.items():
                 seen[name].append(cost_of(server, connection, each))
     return {name: median(each) / 1e9 for name, each in seen.items()}
 
 
 def sketched(names: list[str]) -> dict[str, float]:
-    """For each format, how many times as long as without a category and a missing value the sketch takes with them."""
+    """For each format, the time of the sketch with a category and missing values, as a multiple of its time without them."""
     torch.set_num_threads(1)
     models = [formats_sketch.warm(each) for each in specs()]
     tables = [table(mixed) for mixed in (False, True)]
@@ -224,12 +224,12 @@ def sketched(names: list[str]) -> dict[str, float]:
 def line(name: str, plain: dict[str, float], mixed: dict[str, float], sketch: dict[str, float]) -> str:
     """A row of the table."""
     times, most = plain[name] / plain[LISTS], MAKERS[name][1]
-    told = f"| {name} | {plain[name] * 1e6:,.0f} | {times:.2f} × | "
-    told += "| |" if most is None else f"≤ {most:g} × | {'yes' if times <= most else '**no**'} |"
+    cells = f"| {name} | {plain[name] * 1e6:,.0f} | {times:.2f} × | "
+    cells += "| |" if most is None else f"≤ {most:g} × | {'yes' if times <= most else '**no**'} |"
     of_it = mixed[name] / plain[name]
-    told += f" {mixed[name] * 1e6:,.0f} | {of_it:.2f} × | "
-    told += "| | " if most is None else f"≤ 1.5 × | {'yes' if of_it <= 1.5 else '**no**'} | "
-    return told + f"{sketch[name]:.2f} × |\n"
+    cells += f" {mixed[name] * 1e6:,.0f} | {of_it:.2f} × | "
+    cells += "| | " if most is None else f"≤ 1.5 × | {'yes' if of_it <= 1.5 else '**no**'} | "
+    return cells + f"{sketch[name]:.2f} × |\n"
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
-"""The least that reading the bodies of `benchmarks/formats.py` takes in Python, without any check: what is read is believed.
-
-It says how much more a category and missing values cost at all, with orjson, one list a column, one array for each list, a
-look into a dictionary for each text, the same forward, and orjson again for the answer.
+"""The minimum that reading the bodies of `benchmarks/formats.py` takes in Python, without validation. It shows the
+unavoidable cost of a category and missing values: orjson, one list for each column, one array for each list, a dictionary
+lookup for each text, the same forward pass, and orjson for the response.
 """
 
 import json
@@ -34,8 +33,8 @@ def warm(spec: dict[str, Any]) -> Warm:
 def ratio(
     models: Sequence[Warm], bodies: Sequence[bytes], read: Callable[[bytes, Sequence[str]], Columns], rounds: int
 ) -> float:
-    """How many times the processor time of the first body the second takes of its model, answers included. They take turns;
-    the medians count."""
+    """The processor time of the second body as a multiple of that of the first, responses included. They alternate; the
+    medians count."""
     seen: list[list[float]] = [[], []]
     for _ in range(rounds):
         for model, body, times in zip(models, bodies, seen, strict=True):

@@ -68,7 +68,7 @@ def serve(home: Path) -> Iterator[tuple[Client, str, float]]:
 
 
 def furnish(home: Path) -> bytes:
-    """What both have: some models, and a bundle to publish."""
+    """The common state of both: some models, and a bundle to publish."""
     with serve(home) as (client, url, _):
         client.wait(client.train(EXAMPLE | {"model_name": "line"})["id"])
         bundle = httpx.get(f"{url}/v1/models/line/versions/1/bundle").content
@@ -84,8 +84,8 @@ def publish(url: str, model: str, bundle: bytes) -> None:
 
 
 def grow(home: Path, deleted: int, jobs: int) -> None:
-    """Half of the deleted versions are those of names that are gone, half of one model that lives."""
-    os.fsync = lambda _: None  # type: ignore[assignment] # nobody pulls the plug of a benchmark that only begins
+    """Half of the deleted versions have names without a version, half belong to one model that exists."""
+    os.fsync = lambda _: None  # type: ignore[assignment] # setting up the benchmark need not be durable
     store, source = Store.open(home / "store"), home / "weights"
     for number in range(deleted):
         name = f"gone{number}" if number % 2 else "line"
@@ -117,12 +117,12 @@ def job(number: int) -> dict[str, Any]:
 
 
 def attempt() -> dict[str, Any]:
-    """Its only one."""
+    """The only attempt at a job."""
     return {"owner": "gone", "started_at": WHEN, "ended_at": WHEN, "status": "succeeded", "cause": None}
 
 
 def event(kind: str) -> dict[str, Any]:
-    """One of its events."""
+    """One event of a job."""
     return {"type": kind, "created_at": WHEN, "data": "{}"}
 
 
@@ -132,7 +132,7 @@ def of(row: dict[str, Any], kind: str, values: dict[str, Any], *, number: int) -
 
 
 def measure(url: str, client: Client, bundle: bytes) -> Iterator[tuple[str, float]]:
-    """What is asked, and the seconds of one time."""
+    """The measured requests, and a function that returns the seconds of one."""
     with httpx.Client(base_url=url, transport=httpx.HTTPTransport(), timeout=60) as http:
         for what, path in LISTS.items():
             began = time.perf_counter()

@@ -10,7 +10,7 @@ from service.workflow.spec import parse
 
 
 def resolved_with_table(value: dict[str, Any]) -> tuple[Resolved, Table]:
-    """The resolved spec, and the columns that it learns from. Its data stand in the spec."""
+    """The resolved spec, and the columns that it learns from. The data are in the spec."""
     spec = parse(value)
     data, schema = spec.data.survey(_no_dataset)
     found = resolve(spec, schema)

@@ -1,4 +1,4 @@
-"""`benchmarks/run jobs`: what it costs to run trainings as jobs that nothing can lose.
+"""`benchmarks/run jobs`: the cost of running trainings as durable jobs.
 
 A real service, two slots. Beside it, in the same run: a script that trains by hand; the same trainings back to back inside
 one process; predictions of the same service while nothing trains.
@@ -90,7 +90,7 @@ def seconds_of_many(client: Client) -> float:
 
 
 def seconds_inside(count: int) -> float:
-    """Seconds of as many trainings of the line, one after another in this process, nothing kept."""
+    """Seconds of as many trainings of the line, one after another in this process, without storing anything."""
     torch.set_num_threads(1)
     found, table = resolved_with_table(EXAMPLE)
     began = time.perf_counter()
@@ -100,7 +100,7 @@ def seconds_inside(count: int) -> float:
 
 
 def latencies(url: str, path: str, seconds: float) -> list[float]:
-    """Seconds of each GET of one client that asks again and again."""
+    """Seconds of each GET of one client that repeats it."""
     address = urlsplit(url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port)
     taken, end = [], time.perf_counter() + seconds
@@ -122,7 +122,7 @@ def p99(values: list[float]) -> float:
 
 
 def predictions(client: Client, url: str) -> tuple[float, float]:
-    """p99 of predictions while nothing trains, and while both slots do; by turns, medians."""
+    """p99 of predictions while nothing trains, and while both slots do; alternating, medians."""
     idle, busy = [], []
     path = "/v1/models/line/versions/1/predictions?x=0.5"
     for _ in range(RUNS):
@@ -137,7 +137,7 @@ def predictions(client: Client, url: str) -> tuple[float, float]:
 
 
 def samples_per_second(home: Path, **settings: object) -> float:
-    """How fast one long training goes."""
+    """The speed of one long training."""
     with service(home, **settings) as (client, _):
         job = client.train(LONG)["id"]
         deadline = time.monotonic() + 20

@@ -1,5 +1,5 @@
-"""The largest legal requests: of every route that the service's own OpenAPI document has, in every format that it takes. A route
-that is new is here by itself; of one with a format of its own, or a document, that is new, the body must be told here."""
+"""The largest legal requests: one for each route of the service's OpenAPI document and each format that it accepts. New
+routes are included automatically; for a new format, or a new JSON document, the body must be added here."""
 
 import io
 import json
@@ -36,7 +36,7 @@ FORM = "multipart/form-data"
 SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ARROW_FILE, ARROW = "application/vnd.apache.arrow.file", "application/vnd.apache.arrow.stream"
 PARAMETERS = {"job_id": "JOB", "version": "1", "alias": "largest", "label": "largest", "plot": "data", "export": "onnx"}
-NOBODYS = "nobodys"  # what is deleted, unloaded or told to go back is none of those that others are asked
+SPARE = "spare"  # the model that is deleted, unloaded or rolled back, so that the others stay
 Make = Callable[[], bytes]
 
 
@@ -84,7 +84,7 @@ def _spec() -> bytes:
 
 
 def _any_document() -> bytes:
-    """As large as JSON may be, whatever it is asked for."""
+    """The largest JSON document, of any content."""
     return _rows(b"a", b'{"x":12}')
 
 
@@ -122,7 +122,7 @@ SHAPES: dict[str, Make] = {
 
 
 def largest(openapi: dict[str, Any]) -> Iterator[Costly]:
-    """One for each route and format of the document, and some more of the largest there are.
+    """One for each route and format of the document, and some further large ones.
 
     Raises:
         KeyError: it has a format that none of those here is of.
@@ -131,16 +131,16 @@ def largest(openapi: dict[str, Any]) -> Iterator[Costly]:
     yield Costly(0, "1,000,000 rows for a wide network in a second", lambda _: wide, legal=True)
     lists = _rows(b"instances", b"[true]")
     yield Costly(0, "1,000,000 rows that are none", lambda _: post("/v1/models/line/predictions", lists), legal=True)
-    # What is submitted is trained, and takes its share of the processor: that comes last.
+    # Submitted jobs are trained, which uses the processor: they come last.
     paths = sorted(openapi["paths"].items(), key=lambda each: each[0] == "/v1/training-jobs")
     for path, item in paths:
-        for method, told in item.items():
-            for kind, make in _bodies(path, told):
-                yield _request(method.upper(), path, told, kind, make)
+        for method, operation in item.items():
+            for kind, make in _bodies(path, operation):
+                yield _request(method.upper(), path, operation, kind, make)
 
 
-def _bodies(path: str, told: dict[str, Any]) -> list[tuple[str, Make]]:
-    kinds = list(told.get("requestBody", {}).get("content", {}))
+def _bodies(path: str, operation: dict[str, Any]) -> list[tuple[str, Make]]:
+    kinds = list(operation.get("requestBody", {}).get("content", {}))
     if not kinds:
         return [("", bytes)]
     if path.endswith("/predictions"):
@@ -155,12 +155,12 @@ def _bodies(path: str, told: dict[str, Any]) -> list[tuple[str, Make]]:
     return [(JSON, made or _any_document)]
 
 
-def _request(method: str, path: str, told: dict[str, Any], kind: str, make: Make) -> Costly:
-    others = NOBODYS if method == "DELETE" or path.endswith(("load", "rollback", "cancel", "pause")) else "line"
+def _request(method: str, path: str, operation: dict[str, Any], kind: str, make: Make) -> Costly:
+    others = SPARE if method == "DELETE" or path.endswith(("load", "rollback", "cancel", "pause")) else "line"
     filled = re.sub(r"\{(\w+)[^}]*\}", lambda name: PARAMETERS.get(name[1], others), path)
     if "/datasets/" in path:
         filled = filled.replace("line", "largest")
-    queries = {each["name"]: each["schema"] for each in told.get("parameters", []) if each["in"] == "query"}
+    queries = {each["name"]: each["schema"] for each in operation.get("parameters", []) if each["in"] == "query"}
     if "limit" in queries:
         filled += f"?limit={queries['limit'].get('maximum', 1000)}"
     long = [f"X-Header-{at}: {'a' * (HEADERS // 90)}" for at in range(80)]

@@ -1,5 +1,5 @@
-"""`python probe.py PORT`: asks `/livez` all the time, on one connection. When its input ends it tells the slowest percent and the
-slowest of all, in seconds, as one line of JSON. A process of its own: the clients of the service are not what it waits for."""
+"""`python probe.py PORT`: requests `/livez` all the time, on one connection. When its input ends it prints the p99 and the
+maximum latency in seconds, as one line of JSON. It is a process of its own, so that it does not wait for other clients."""
 
 import json
 import select
@@ -13,7 +13,7 @@ PATIENCE = 60.0
 
 
 def main() -> None:
-    """Asks until it is told to stop."""
+    """Sends requests until its input ends."""
     took: list[float] = []
     with socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=PATIENCE) as connection:
         while not select.select([sys.stdin], [], [], PAUSE)[0] or not took:

@@ -1,7 +1,7 @@
 """`benchmarks/run quality`: a spec that names only its data and a seed, on scikit-learn's bundled tables, beside the defaults
 of its HistGradientBoosting and MLP.
 
-Everyone learns from the rows of our default split: 0.7 of the table, shuffled by the seed. Ours stops on the 0.15 of the
+All are trained on the rows of our default split: 0.7 of the table, shuffled by the seed. Ours stops on the 0.15 of the
 validation part, which each peer's second line learns from as well. Score: accuracy, R² for diabetes, on the last 0.15.
 """
 
@@ -15,7 +15,7 @@ from statistics import mean
 from typing import Any
 
 TABLES = ("iris", "wine", "breast_cancer", "diabetes", "digits")
-SEEDS = (range(5), range(5, 25))  # those that the issue asks for, and twenty more, for five are few
+SEEDS = (range(5), range(5, 25))  # those of the issue, and twenty more, since five are few
 WITHIN = 0.01  # of the best peer's score
 
 

@@ -1,7 +1,7 @@
 """`benchmarks/run reading`: a CSV file of 1M × 20 to tensors, beside polars' own reading of it; and what it adds to the
 memory of the process.
 
-One file, written first; the contenders take turns in processes of their own; the medians count.
+One file, written first; the contenders alternate, each in a process of its own; the medians count.
 """
 
 import json
@@ -27,7 +27,7 @@ def write(path: Path) -> None:
 
 
 def anonymous_bytes() -> int:
-    """The most anonymous memory so far cannot be asked for; the present one can."""
+    """The current anonymous memory; the kernel does not report its maximum."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("RssAnon:")[1].split()[0]) * 1024
 

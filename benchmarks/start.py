@@ -44,7 +44,7 @@ torch.save(model.state_dict(), "/dev/null")
 
 
 def seconds_of(code: str) -> float:
-    """How long a fresh interpreter takes for this."""
+    """The seconds that a new interpreter takes to run this code."""
     began = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)  # noqa: S603
     return time.perf_counter() - began

@@ -1,5 +1,5 @@
-"""`python steady.py PORT`: eight clients of one row each, on connections that stay, each with its next request as soon as it has
-its answer. When its input ends it tells what they saw: one line of JSON for each second."""
+"""`python steady.py PORT`: eight clients that predict one row each, on persistent connections, each in a closed loop. When
+its input ends it prints their latencies: one line of JSON for each second."""
 
 import json
 import selectors
@@ -33,16 +33,16 @@ def answered(connection: socket.socket) -> bytes:
 
 
 def main() -> None:
-    """Asks until it is told to stop."""
+    """Sends requests until its input ends."""
     waits = selectors.DefaultSelector()
     waits.register(sys.stdin, selectors.EVENT_READ)
-    asked: dict[socket.socket, float] = {}
-    took: dict[int, list[float]] = defaultdict(list)  # seconds, by the second in which they were asked
+    sent: dict[socket.socket, float] = {}
+    took: dict[int, list[float]] = defaultdict(list)  # seconds, by the second in which they were sent
     failed: Counter[int] = Counter()
 
     def ask(connection: socket.socket) -> None:
         connection.sendall(REQUEST)
-        asked[connection] = time.monotonic()
+        sent[connection] = time.monotonic()
 
     for _ in range(CLIENTS):
         connection = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
@@ -53,17 +53,17 @@ def main() -> None:
             if key.fileobj is sys.stdin:
                 for second, seen in sorted(took.items()):
                     seen.sort()
-                    told = {
+                    results = {
                         "began": second,
                         "answered": len(seen),
                         "p99": seen[len(seen) * 99 // 100],
                         "slowest": seen[-1],
                     }
-                    sys.stdout.write(json.dumps(told | {"failed": failed[second]}) + "\n")
+                    sys.stdout.write(json.dumps(results | {"failed": failed[second]}) + "\n")
                 return
             connection = key.fileobj  # type: ignore[assignment]
             answer = answered(connection)
-            began = asked[connection]
+            began = sent[connection]
             took[int(began)].append(time.monotonic() - began)
             if not answer.startswith(OK):
                 failed[int(began)] += 1

@@ -1,8 +1,8 @@
 """Connections that a stopping service drops: `benchmarks/run stop`.
 
 64 clients open a new connection for each request while the service gets SIGTERM and stops with the default delay: with the filter
-on its listening socket, and without it. A client that is refused has lost nothing; one whose connection is reset, or closed
-without an answer, has lost its request.
+on its listening socket, and without it. A refused connection loses nothing; one that is reset, or closed without a response,
+has lost its request.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ main()
 
 
 async def client(port: int, seen: Counter[str]) -> None:
-    """Asks until it is refused."""
+    """Sends requests until a connection is refused."""
     while True:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -1,7 +1,6 @@
 """`benchmarks/run training`: our training loop beside the textbook's, Lightning's, skorch's and scikit-learn's.
 
-Contenders take turns, each in a process of its own, so that a busy neighbour meets them all; the median of each counts,
-and of two medians only the ratio.
+Contenders alternate, each in a process of its own, so that other load affects all of them; only ratios of medians count.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Named, numbered, immutable versions of models and data sets, kept on one primitive: put-if-absent."""
+"""Named, numbered, immutable versions of models and data sets, stored with one primitive: put-if-absent."""
 
 from model_store.aliases import Aliases, Entry
 from model_store.bundle import Draft, read_bundle, write_bundle

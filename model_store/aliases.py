@@ -107,7 +107,7 @@ class Aliases:
             fields, _ = unseal(log.key(number), log.read(number))
             entry = Entry(**fields)
             from_rfc3339(entry.created_at)
-        except ObjectNotFound:  # lost, or a folder of that name, which is none of the store's
+        except ObjectNotFound:  # lost, or a folder of that name that is not the store's
             return damaged if log.marked(number) else replace(damaged, damaged=False, void=True)
         except (ValueError, TypeError):
             return damaged
@@ -194,7 +194,7 @@ class Aliases:
             raise VersionInUse(name, version, users)
 
     def names(self, name: str) -> list[str]:
-        """The aliases that there are or were."""
+        """The names of all aliases, deleted ones included."""
         check_name(name)
         return [alias for alias in self._backend.names(f"{self._prefix}/{name}/aliases") if is_alias(alias)]
 

@@ -27,7 +27,7 @@ _UNIX, _READABLE_FILE = 3, 0o100644 << 16
 
 @dataclass(frozen=True)
 class Draft:
-    """What a bundle held, ready for `Collection.publish`, which gives it the digest that it had."""
+    """The content of a bundle, for `Collection.publish`, by which it keeps its digest."""
 
     manifest: dict[str, Any]
     files: dict[str, Path]
@@ -53,7 +53,7 @@ def write_bundle(version: Version, collection: Collection, target: BinaryIO) -> 
         archive.writestr(_member(MANIFEST), encode_manifest(version.manifest))
         for file, path in paths.items():
             member = _member(_FILES + file)
-            member.file_size = version.manifest["files"][file]["bytes"]  # tells zipfile where zip64 is needed
+            member.file_size = version.manifest["files"][file]["bytes"]  # determines whether zip64 is used
             with path.open("rb") as source, archive.open(member, "w") as sink:
                 while chunk := source.read(_CHUNK):
                     sink.write(chunk)

@@ -107,7 +107,7 @@ class Collection:
         """
         check_name(name)
         digest = manifest_digest(encode_manifest(manifest))
-        since = max(self.records(name).numbers(), default=0)  # before it is looked for: nothing comes in between
+        since = max(self.records(name).numbers(), default=0)  # before the search: nothing is published in between
         if (known := self.find(name, digest)) is not None:
             return known, False
         return self.publish_once(name, manifest, files, key=f"bundle:{digest}", since=since)
@@ -267,7 +267,7 @@ class Collection:
         versions. The index of live versions is repaired, too.
 
         `older_than_seconds` must be longer than the longest publish. A name with a record that is missing or cannot be read
-        is skipped, since the content of that record looks like a leftover.
+        is skipped, since the content of that record cannot be distinguished from a leftover.
         """
         limit = self._now() - timedelta(seconds=older_than_seconds)
         indexed, whole = self._living.entries(), True
@@ -308,7 +308,7 @@ class Collection:
             if content not in in_use:
                 contents.delete(content)
 
-    # What verify and upgrade look at, too
+    # Also used by verify and upgrade
 
     def all_names(self) -> list[str]:
         """The names under which there is or was anything, sorted."""

@@ -1,4 +1,4 @@
-"""All that can go wrong in the store. The docstring is the default message.
+"""The errors of the store. The docstring of each class is its default message.
 
 StoreError
 ├── InvalidStoreUrl        no backend has such a URL
@@ -16,7 +16,7 @@ StoreError
 │   └── NothingToRollBackTo
 ├── MadeByNewer            a format that this software does not know yet
 ├── Corrupt
-│   ├── ContentDamaged     one file is not what it was; collections turn it into VersionCorrupt
+│   ├── ContentDamaged     one file has changed; collections convert it to VersionCorrupt
 │   ├── VersionCorrupt
 │   └── AliasCorrupt
 └── BackendError
@@ -75,7 +75,7 @@ class BundleMadeByNewer(InvalidBundle):
 
 
 class NotFound(StoreError):
-    """There is no such thing in the store."""
+    """It does not exist in the store."""
 
 
 class NameNotFound(NotFound):
@@ -189,5 +189,5 @@ class Unavailable(BackendError):
     """The storage cannot be used now."""
 
 
-# Of one version or alias: it is there, and must not take the list that it stands in with it.
+# Errors of one version or alias, which must not make the list of all unreadable.
 UNREADABLE = (Corrupt, MadeByNewer, Unavailable)

@@ -15,7 +15,7 @@ from model_store.series import Series
 def upgrade(backend: Backend, collection: Collection, aliases: Aliases | None) -> int:
     """Seal and mark every record and alias entry that is not yet; how many were sealed. Damaged ones are left alone.
 
-    It may be killed at any moment and repeated: each object is replaced atomically, with the same content, and a deleted
+    It may be interrupted at any moment and repeated: each object is replaced atomically, with the same content, and a deleted
     version gets a tombstone in the present form before its record is touched.
     """
     sealed = 0

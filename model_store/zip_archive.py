@@ -25,7 +25,7 @@ _LOCAL = struct.Struct("<4s5H3L2H")
 _SIZES_FOLLOW = 0x8
 _FLAGS = _SIZES_FOLLOW | 0x800  # sizes after the data, UTF-8 names
 _DOS_DIRECTORY = 0x10
-_UNKNOWN = 0xFFFFFFFF  # the size stands in a zip64 field
+_UNKNOWN = 0xFFFFFFFF  # the size is in a zip64 field
 
 
 class ZipArchive:

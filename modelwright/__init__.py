@@ -1,4 +1,4 @@
-"""The Python client: every call of the HTTP API, for code that waits and for code that awaits, from one source.
+"""The Python client: every call of the HTTP API, synchronous and asynchronous, from one source.
 
     with Client("http://127.0.0.1:8000") as client:
         job = client.wait(client.train(spec)["id"])
@@ -31,8 +31,8 @@ __all__ = [
 
 
 class Client(Operations, Waiting):
-    """Calls a Modelwright service and waits for each answer."""
+    """The synchronous client: each method blocks until the service has responded."""
 
 
 class AsyncClient(Operations, Awaiting):
-    """Calls a Modelwright service and awaits each answer."""
+    """The asynchronous client, with the same methods."""

@@ -1,4 +1,4 @@
-"""Answers of the service, taken apart."""
+"""Parsing of the service's responses."""
 
 import json
 from typing import Any, TypeAlias

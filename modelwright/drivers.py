@@ -1,4 +1,4 @@
-"""The two that do the steps of operations: one waits, the other awaits."""
+"""The drivers that execute the steps of operations: one blocks, the other awaits."""
 
 import asyncio
 import time
@@ -52,7 +52,7 @@ def _request(http: httpx.Client | httpx.AsyncClient, call: Call) -> httpx.Reques
         headers=headers,
         json=call.json,
         content=content,
-        # An answer that is held back by so many seconds is not late by them.
+        # The timeout is extended by the seconds for which the service may wait.
         timeout=httpx.USE_CLIENT_DEFAULT if call.timeout is None else call.timeout + (http.timeout.read or 0),
     )
     if isinstance(call.content, Path):
@@ -65,7 +65,7 @@ def _unreachable(http: httpx.Client | httpx.AsyncClient, error: httpx.TransportE
 
 
 class Waiting:
-    """Does each step by waiting for it."""
+    """Executes each step and blocks until it is done."""
 
     def __init__(
         self,
@@ -135,7 +135,7 @@ class Waiting:
 
 
 class Awaiting:
-    """Does each step by awaiting it."""
+    """Executes each step and awaits it."""
 
     def __init__(
         self,

@@ -1,19 +1,19 @@
-"""What can go wrong for a caller of the service."""
+"""The errors of the client."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 
 class ModelwrightError(Exception):
-    """Something went wrong between this client and the service."""
+    """The base class of all errors of this client."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or self.__doc__)
 
 
 class ApiError(ModelwrightError):
-    """The service declined a call; `code` is stable, `errors` are pairs of a JSON pointer and what is wrong there.
-    `retry_after`: in how many seconds it may be asked again, where it says so."""
+    """The service responded with an error. `code` is stable; `errors` are pairs of a JSON pointer and a message;
+    `retry_after` is the number of seconds after which to retry, if given."""
 
     def __init__(
         self,
@@ -44,8 +44,8 @@ class Unreachable(ModelwrightError):
 
 
 class UnexpectedAnswer(ModelwrightError):
-    """This is not an answer that Modelwright gives: is the address right?"""
+    """This is not a response of Modelwright: is the address right?"""
 
 
 class UnusableName(ModelwrightError, ValueError):
-    """An empty name, "." and ".." cannot stand in an address."""
+    """An empty name, "." and ".." cannot be part of a URL."""

@@ -1,4 +1,4 @@
-"""Server-sent events, read."""
+"""A parser of server-sent events."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ from modelwright.answers import parse
 
 
 class EventParser:
-    """Server-sent events out of bytes, however these were cut on their way, by the rules of the HTML standard."""
+    """Parses server-sent events from chunks of bytes, by the rules of the HTML standard."""
 
     def __init__(self, last_event_id: str = "") -> None:
         self.last_event_id = last_event_id
@@ -15,7 +15,7 @@ class EventParser:
         self.restart()
 
     def restart(self) -> None:
-        """Forgets an event that was cut off: the next connection brings it again."""
+        """Forgets an event that was cut off: the next connection repeats it."""
         self._line, self._data, self._id, self._after_return = b"", list[str](), self.last_event_id, False
 
     def feed(self, chunk: bytes) -> Iterator[dict[str, Any]]:
@@ -24,7 +24,7 @@ class EventParser:
         if self._after_return and chunk.startswith(b"\n"):
             chunk = chunk[1:]
         self._after_return = chunk.endswith(b"\r")
-        # The mark keeps the last line apart from the complete ones, even when it is empty.
+        # The mark separates the last line from the complete ones, even when it is empty.
         *lines, unfinished = (self._line + chunk + b"|").splitlines()
         self._line = unfinished[:-1]
         for line in lines:

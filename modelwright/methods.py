@@ -1,4 +1,4 @@
-"""How an operation, written once, becomes a method that waits on one client and a method that awaits on the other."""
+"""Converts an operation, written once, to a blocking method of one client and a coroutine of the other."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import wraps

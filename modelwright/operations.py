@@ -19,7 +19,7 @@ Version: TypeAlias = int | str
 FilePath: TypeAlias = str | PathLike[str]
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
-BYTES = "application/octet-stream"  # whatever it is: the service looks at it
+BYTES = "application/octet-stream"  # the service detects the format
 MEDIA_TYPES = {
     **dict.fromkeys((".csv", ".tsv", ".tab", ".txt", ".dat"), "text/csv"),
     **dict.fromkeys((".jsonl", ".ndjson"), "application/x-ndjson"),
@@ -36,13 +36,13 @@ _RECONNECTIONS = 8
 
 
 class Operations:
-    """Every call of the API, as steps; `Client` and `AsyncClient` do them."""
+    """Every call of the API, as steps, which `Client` and `AsyncClient` execute."""
 
     # Training jobs
 
     @operation
     def train(self, spec: Json, idempotency_key: str | None = None) -> Steps[Json]:
-        """Starts a training job; the same key and spec again give the same job."""
+        """Starts a training job; a repetition with the same key and spec returns the same job."""
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         return (yield from _json(Call("POST", "/v1/training-jobs", headers=headers, json=spec)))
 
@@ -53,7 +53,7 @@ class Operations:
 
     @operation
     def job(self, job_id: str, wait: float | None = None) -> Steps[Json]:
-        """A job as it is now, or as it is when it ends or `wait` seconds (at most 60) have passed."""
+        """A job; with `wait`, once it has ended or that many seconds (at most 60) have passed."""
         query = {} if wait is None else {"wait": wait}
         return (yield from _json(Call("GET", _job(job_id), query=query, timeout=wait)))
 
@@ -68,7 +68,7 @@ class Operations:
                     raise
                 yield Pause(
                     1 if error.retry_after is None else error.retry_after
-                )  # too many wait already: the job goes on meanwhile
+                )  # too many requests wait already; the job continues
                 continue
             if job["status"] == "succeeded":
                 return job
@@ -88,23 +88,23 @@ class Operations:
 
     @operation
     def pause(self, job_id: str) -> Steps[Json]:
-        """Lets a job save a checkpoint and stand still, its slot free for others."""
+        """Lets a job save a checkpoint and pause, which frees its slot."""
         return (yield from _json(Call("POST", _job(job_id, "pause"))))
 
     @operation
     def resume(self, job_id: str) -> Steps[Json]:
-        """Lets a paused job go on from its checkpoint."""
+        """Resumes a paused job from its checkpoint."""
         return (yield from _json(Call("POST", _job(job_id, "resume"))))
 
     @operation
     def attempts(self, job_id: str) -> Steps[list[Json]]:
-        """The attempts at a job, rising: when each ran, what the job became, and why."""
+        """The attempts at a job, oldest first: when each ran, the status of the job at its end, and the cause."""
         attempts: list[Json] = (yield from _json(Call("GET", _job(job_id, "attempts"))))["data"]
         return attempts
 
     @stream
     def events(self, job_id: str, last_event_id: int | str | None = None) -> Stream[Json]:
-        """What happens to a job, live, until it has ended; after a broken connection it goes on where it was."""
+        """The events of a job, live, until it has ended; reconnects after a broken connection without losing events."""
         parser = EventParser("" if last_event_id is None else str(last_event_id))
         connected, failures = False, 0
         while True:
@@ -136,21 +136,21 @@ class Operations:
 
     @operation
     def upload_dataset(
-        self, /, name: str, data: FilePath | bytes, media_type: str | None = None, **told: Any
+        self, /, name: str, data: FilePath | bytes, media_type: str | None = None, **reading: Any
     ) -> Steps[Json]:
         """Makes a new version of a data set from a file, streamed, or from bytes.
 
-        What the file is, is told by its suffix, or else by its bytes. How it is read is found out from it, but for what is
-        told: `separator`, `decimal`, `encoding`, `missing` (a list of words), `skip_lines`, `sheet`, `date_formats` and
-        `types` (by column).
+        The format is detected by the suffix, or else by the content. How the file is read is detected, except for the options
+        in `reading`: `separator`, `decimal`, `encoding`, `missing` (a list of words), `skip_lines`, `sheet`, `date_formats`
+        and `types` (by column).
         """
-        query = {name: _in_query(value) for name, value in told.items() if value is not None}
+        query = {name: _in_query(value) for name, value in reading.items() if value is not None}
         return (yield from _json(_upload("PUT", _path("datasets", name), data, media_type, query)))
 
     @operation
     def change_dataset(self, name: str, reading: Json | None = None, types: Json | None = None) -> Steps[Json]:
         """Makes a new version of a data set from the newest one's bytes, read in another way: `reading` as in
-        `upload_dataset`, `types` by column. None as a value takes back what was told before."""
+        `upload_dataset`, `types` by column. None as a value resets an option."""
         wanted = {"reading": reading, "types": types}
         changes = {name: value for name, value in wanted.items() if value is not None}
         return (yield from _json(Call("PATCH", _path("datasets", name), json=changes)))
@@ -179,7 +179,7 @@ class Operations:
 
     @operation
     def model(self, name: str) -> Steps[Json]:
-        """A model: its versions, aliases and metrics in short."""
+        """A model: a summary of its versions, aliases and metrics."""
         return (yield from _json(Call("GET", _path("models", name))))
 
     @operation
@@ -199,12 +199,12 @@ class Operations:
 
     @operation
     def manifest(self, name: str, version: Version) -> Steps[Json]:
-        """How a version was made, what it takes and gives, its files and their digests."""
+        """The manifest of a version: its training, inputs and outputs, and its files with their digests."""
         return (yield from _json(Call("GET", _version(name, version))))
 
     @operation
     def parameters(self, name: str, version: Version) -> Steps[Json]:
-        """Each parameter of a version with its shape and figures."""
+        """Each parameter of a version with its shape and statistics."""
         return (yield from _json(Call("GET", _version(name, version, "parameters"))))
 
     @operation
@@ -227,7 +227,7 @@ class Operations:
 
     @operation
     def aliases(self, name: str) -> Steps[list[Json]]:
-        """The aliases of a model and the versions that they stand for."""
+        """The aliases of a model and the versions that they point at."""
         found, query = list[Json](), dict[str, Any]()
         while True:
             page = yield from _json(Call("GET", _path("models", name, "aliases"), query=query))
@@ -245,7 +245,7 @@ class Operations:
 
     @operation
     def rollback_alias(self, name: str, alias: str) -> Steps[Json]:
-        """Points an alias at the version that it stood for before."""
+        """Points an alias at its previous version."""
         return (yield from _json(Call("POST", _path("models", name, "aliases", alias, "rollback"))))
 
     @operation
@@ -263,27 +263,27 @@ class Operations:
         """Adds a bundle as the model's next version; a version with the same digest is returned as it is."""
         return (yield from _json(_upload("POST", _path("models", name, "versions"), path, "application/zip")))
 
-    # Who may ask
+    # API keys
 
     @stream
     def keys(self) -> Stream[Json]:
-        """All keys, the oldest first; not what their holders send."""
+        """All keys, the oldest first, without their secrets."""
         yield from _pages("/v1/keys", "id")
 
     @operation
     def create_key(self, name: str, scopes: Sequence[str], expires_in_days: float | None = None) -> Steps[Json]:
-        """Makes a key; its member `key` is what its holder sends, told this once."""
+        """Creates a key; `key` in the result is the secret, which is returned only here."""
         wanted = {"name": name, "scopes": list(scopes), "expires_in_days": expires_in_days}
         return (yield from _json(Call("POST", "/v1/keys", json=wanted)))
 
     @operation
     def revoke_key(self, key: str) -> Steps[None]:
-        """Ends a key, by its name or id."""
+        """Revokes a key, by its name or id."""
         yield Call("DELETE", _path("keys", key))
 
     @stream
     def audit(self) -> Stream[Json]:
-        """The audit log from its beginning: who changed what, and who tried to."""
+        """The audit log from its beginning: changes and refused attempts at changes."""
         yield from _pages("/v1/audit", "id")
 
     # Predictions and the service itself
@@ -309,7 +309,7 @@ class Operations:
 
     @operation
     def ready(self) -> Steps[bool]:
-        """Whether the service is there and can predict."""
+        """Whether the service can be reached and is ready to predict."""
         try:
             yield Call("GET", "/readyz")
         except (Unreachable, ApiError):
@@ -363,12 +363,12 @@ def _upload(
 
 
 def _suffix(path: Path) -> str:
-    """Of the table, which may be packed."""
+    """The suffix of the table, which may be compressed."""
     return (Path(path.stem) if path.suffix.lower() in _PACKED else path).suffix.lower()
 
 
 def _in_query(value: Any) -> Any:
-    """Objects as JSON; of words one that has a comma is not to be split."""
+    """Objects as JSON; a list of words as such, so that a word with a comma is not split."""
     if isinstance(value, Mapping):
         return json.dumps(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -377,7 +377,7 @@ def _in_query(value: Any) -> Any:
 
 
 def _save(call: Call, path: FilePath) -> Steps[Path]:
-    """Writes a live answer to a file, which is there whole or not at all."""
+    """Writes a streamed response to a file atomically."""
     path = Path(path)
     part = path.with_name(path.name + ".part")
     yield call

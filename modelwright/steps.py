@@ -1,4 +1,4 @@
-"""What an operation may ask for, one step after another, without doing any of it."""
+"""The steps that an operation yields to its driver, which executes them."""
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
@@ -29,14 +29,14 @@ class Read:
 
 @dataclass(frozen=True)
 class Pause:
-    """Time to let pass."""
+    """A pause."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Item(Generic[T]):
-    """Something for the caller, while the operation goes on."""
+    """A value for the caller, before the operation has ended."""
 
     value: T
 

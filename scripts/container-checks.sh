@@ -1,4 +1,4 @@
-# What image-check and compose-check share; they say where the service is ($address), its key once they know it ($key), and how
+# Functions of image-check and compose-check, which set the service's address ($address), its key once known ($key), and how
 # they fail (`fail`).
 say() { printf '%4d s  %s\n' "$SECONDS" "$*"; }
 get() { curl --silent --show-error --fail --noproxy '*' --max-time 65 --header "Authorization: Bearer ${key:-none}" "$@"; }

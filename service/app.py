@@ -33,7 +33,7 @@ from service.api.routes import (
 )
 from service.api.security_headers import ALWAYS
 from service.background.channel import Channel
-from service.background.trainings import open_journal, plug_in_kinds
+from service.background.training_service import open_journal, plug_in_kinds
 from service.composition.predictions import Entry, OpenPredictions, entry
 from service.composition.services import open_services
 from service.http_server.server import Server

@@ -117,17 +117,17 @@ def read_backup(folder: Path) -> Backup:
             raise ValueError("not sealed")
         backup = Backup(fields["made_at"], frozenset(fields["holds"]), fields["files"])
     except FileNotFoundError:
-        raise BackupRefused(f"{folder} is no whole backup: there is no {MANIFEST}, which is written last.") from None
+        raise BackupRefused(f"{folder} is no complete backup: there is no {MANIFEST}, which is written last.") from None
     except MadeByNewer as error:
         raise BackupRefused(str(error)) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise BackupRefused(f"{folder} is no whole backup: {MANIFEST} is damaged.") from error
+        raise BackupRefused(f"{folder} is no complete backup: {MANIFEST} is damaged.") from error
     for file, expected in backup.files.items():
         path = folder / file
         if Path(file).is_absolute() or ".." in Path(file).parts:
             raise BackupRefused(f"{folder} is no backup of ours: it names files that are not in it.")
         if not path.is_file() or path.stat().st_size != expected["bytes"] or describe_file(path) != expected:
-            raise BackupRefused(f"{folder} is no whole backup: {file} is damaged or missing.")
+            raise BackupRefused(f"{folder} is no complete backup: {file} is damaged or missing.")
     return backup
 
 

@@ -1,4 +1,4 @@
-"""The record of what a home has held, `home.json`: it tells a loss of data from a new home.
+"""The record of what a home has held, `home.json`, by which a loss of data differs from a new home.
 
 | case | what a start does |
 |---|---|
@@ -31,7 +31,7 @@ NAMES = {
     "datasets": "the data sets (store/datasets/)",
     "audit": "the audit log (audit/)",
     "database": "the journal of jobs on the database of MODELWRIGHT_DATABASE_URL",
-    "admin_key": "the key of MODELWRIGHT_ADMIN_KEY, without which everybody may do everything",
+    "admin_key": "the key of MODELWRIGHT_ADMIN_KEY, without which authentication is disabled",
 }
 ADVICE = "Restore a backup (modelwright restore), or start with modelwright serve --accept-loss to go on without."
 
@@ -44,7 +44,7 @@ class HomeError(Exception):
 
 
 class HomeLost(HomeError):
-    """Something is gone from the home."""
+    """Something is missing from the home."""
 
     def __init__(self, folder: Path, lost: Collection[str]) -> None:
         self.lost = sorted(lost)
@@ -52,11 +52,11 @@ class HomeLost(HomeError):
 
 
 class HomeDamaged(HomeError):
-    """The home's own record of what it holds is damaged or gone."""
+    """The home's record of what it holds is damaged or missing."""
 
 
 class HomeHalfRestored(HomeError):
-    """A restore into this home has not come to its end: run it again, or delete the folder."""
+    """A restore into this home was not completed: run it again, or delete the folder."""
 
 
 class Home:
@@ -69,7 +69,7 @@ class Home:
         store = store or folder / "store"
         self._folders = {"store": store, "audit": folder / "audit"}
         self._filled = {"models": store / "models", "datasets": store / "datasets"}
-        # A store elsewhere may be that of several homes, and says nothing of this one.
+        # A store elsewhere may belong to several homes, so its files are no evidence of this one.
         self._marked = (folder / "store", folder / "access", folder / "audit")
 
     def held(self) -> frozenset[str]:
@@ -83,12 +83,12 @@ class Home:
             return frozenset(fields["holds"])
         except FileNotFoundError:
             if any((each / MARKER).exists() for each in self._marked):
-                raise HomeDamaged(f"{self._file} is gone, which says what this home holds. {ADVICE}") from None
+                raise HomeDamaged(f"{self._file} is missing, the record of what this home holds. {ADVICE}") from None
             return frozenset()
         except MadeByNewer as error:
             raise HomeDamaged(str(error)) from error
         except (ValueError, KeyError, TypeError) as error:
-            raise HomeDamaged(f"{self._file} is damaged, which says what this home holds. {ADVICE}") from error
+            raise HomeDamaged(f"{self._file} is damaged, the record of what this home holds. {ADVICE}") from error
 
     def present(self) -> frozenset[str]:
         """What exists now; an empty file does not count."""

@@ -69,7 +69,7 @@ def _piece(document: bytes, start: int, before: bytes, end: int, after: bytes) -
     if before and bare[:1] in (b"", b"]", b"}"):
         raise JSONDecodeError("nothing follows a comma", "", start - 1)
     if after and bare[-1:] in (b"", b"[", b"{"):
-        raise JSONDecodeError("nothing stands before a comma", "", end)
+        raise JSONDecodeError("nothing precedes a comma", "", end)
     opening = b"".join(b"[" if each == b"["[0] else b'{"%b":' % GOES_ON.encode() for each in before[:-1]) + before[-1:]
     return Piece(b"".join((opening, content, after[::-1].translate(_CLOSING))), len(before), start, len(opening))
 

@@ -19,7 +19,7 @@ def open_keys(settings: Settings) -> Keyring:
         KeysNeeded: there are none, and other machines can reach the address that is served.
         KeysCorrupt, InvalidKey: the keys are not valid.
         NoSpace, Unavailable: the first key could not be written.
-        HomeError: something is gone that the home has held.
+        HomeError: something that the home has held is missing.
     """
     check(settings)
     home, host = Home(settings.home.resolve()), settings.host
@@ -28,7 +28,7 @@ def open_keys(settings: Settings) -> Keyring:
     if keyring.on:
         return keyring
     if settings.insecure:
-        log.warning("--insecure, and there are no keys: whoever reaches %s may do everything", host)
+        log.warning("authentication is disabled on %s: --insecure, and there are no keys", host)
     elif settings.first_key:
         if (secret := keyring.create_first()) is not None:  # printed and not logged: log lines are passed on
             about = "The first key of this service, scope admin. It is shown this once and kept nowhere:"
@@ -37,7 +37,7 @@ def open_keys(settings: Settings) -> Keyring:
     elif not is_loopback(host):
         raise KeysNeeded(
             f"There are no keys, and {host} can be reached from other machines. Make one (modelwright keys create NAME "
-            "--scope admin), or let the start make one (--first-key), or say --insecure to let everybody do everything."
+            "--scope admin), let the start make one (--first-key), or disable authentication (--insecure)."
         )
     return keyring
 
@@ -47,4 +47,4 @@ def keys_kept(home: Home) -> None:
     try:
         home.remember("keys")
     except (HomeError, OSError) as error:
-        log.error("that there are keys could not be recorded: %s", error)
+        log.error("the home's record of its keys could not be written: %s", error)

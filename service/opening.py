@@ -57,7 +57,7 @@ def accept_loss(settings: Settings) -> Settings:
             lost |= held & {"journal"}
     if not lost:
         return settings
-    log.warning("what is gone from %s was accepted: %s", home.folder, ", ".join(sorted(lost)))
+    log.warning("the loss of data from %s was accepted: %s", home.folder, ", ".join(sorted(lost)))
     audit = Audit(home.folder / "audit")
     audit.append_command("home.loss_accepted", str(home.folder), before=sorted(lost))
     audit.close()

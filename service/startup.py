@@ -5,7 +5,7 @@ from pathlib import Path
 
 from service.access.audit import Audit
 from service.access.keyring import Keyring
-from service.background.trainings import WebhookSettings, webhook_settings
+from service.background.training_service import WebhookSettings, webhook_settings
 from service.keys import open_keys
 from service.settings import Settings
 
@@ -26,7 +26,7 @@ def start_up(settings: Settings) -> Startup:
 
     Raises:
         AccessError: the keys are not valid, or there are none where there must be.
-        HomeError: something is gone that the home has held.
+        HomeError: something that the home has held is missing.
         WebhooksMisconfigured: the webhook settings are not valid.
     """
     home = settings.home.resolve()

@@ -136,7 +136,7 @@ def _bytes_before(error: orjson.JSONDecodeError) -> int:
 
 
 def _reason(error: ValueError, text: bytes, before: int) -> str:
-    """What is wrong after so many bytes, and where, in words of our own."""
+    """What is wrong after so many bytes, and where, in our own words."""
     if not text.strip():
         return "it is empty"
     if "depth" in str(error):
@@ -156,9 +156,9 @@ def _reason(error: ValueError, text: bytes, before: int) -> str:
     if re.match(r"[-0-9]", rest):
         return f"{where}: this is no number of JSON, or one beyond what a float64 can hold"
     if found == ",":
-        return f"{where}: nothing follows this comma, or nothing stands before it"
+        return f"{where}: nothing follows this comma, or nothing precedes it"
     if found < " ":
-        return f"{where}: a control character stands in a text; JSON has it as \\u{ord(found):04x}"
+        return f"{where}: a control character in a text; JSON escapes it as \\u{ord(found):04x}"
     if "surrogate" in str(error):
         return f"{where}: the text has half a pair of surrogates, which is no character"
     return f"{where}: {found!r} is not what JSON has here (names and texts in double quotes, commas between values)"
@@ -170,12 +170,12 @@ def count_brackets(body: bytes) -> int:
 
 
 def count_byte(body: bytes, byte: bytes) -> int:
-    """How often a byte stands in a body: where it stands often NumPy counts faster."""
+    """How often a byte occurs in a body: if it is frequent NumPy counts faster."""
     return body.count(byte) if len(body) < LARGE else int(np.count_nonzero(np.frombuffer(body, np.uint8) == byte[0]))
 
 
 def _colons(body: bytes) -> int:
-    """How many stand outside of strings in valid JSON."""
+    """How many are outside of strings in valid JSON."""
     if len(body) <= SPLIT_AT_ONCE and b"\\" not in body:  # each quote begins or ends a string
         return b"".join(body.split(b'"')[::2]).count(b":")
     count, at = 0, 0
@@ -186,7 +186,7 @@ def _colons(body: bytes) -> int:
 
 
 def _members(value: Any, brackets: int) -> int:
-    """How many members all objects in a value have together; its text has so many brackets that open."""
+    """The number of members of all objects in a value, whose text has this number of opening brackets."""
     count, depth, level = 0, 0, [value]
     while level:
         if depth == DEEPEST and any(isinstance(each, dict | list) for each in level):

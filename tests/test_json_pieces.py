@@ -63,7 +63,7 @@ def test_no_piece_is_large(text: bytes) -> None:
     ("end", "reason"),
     [
         (b'"a":2}', "an object has the same name twice"),
-        (b'"b":1,}', "line 2, column 6: nothing follows this comma, or nothing stands before it"),
+        (b'"b":1,}', "line 2, column 6: nothing follows this comma, or nothing precedes it"),
         (b'"b":nul}', "line 2, column 5: 'n' is not what JSON has here"),
         (b'"b":"\xff"}', "the byte at position 1000016 is no text in UTF-8"),
         (b'"b":' + b"[" * DEEPEST + b"1," * MIB, "it is nested deeper than 100"),

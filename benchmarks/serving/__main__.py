@@ -25,7 +25,7 @@ from benchmarks.serving.flips import Flips, flip
 from benchmarks.serving.load import Open, Request, closed_loop, open_loop, percentile
 from benchmarks.serving.models import spec, weights
 from benchmarks.serving.peers.network import network, rows
-from benchmarks.serving.results import Seen, figure, told
+from benchmarks.serving.results import Seen, figure, log_progress
 from benchmarks.serving.servers import BY_HAND, PEERS, NotMeasured, Ours, Server, bare
 from modelwright import Client
 
@@ -79,7 +79,7 @@ class Benchmark:
 
     @contextmanager
     def on_the_servers_core(self) -> Iterator[None]:
-        """This process there, while no server is."""
+        """Moves this process to the server's core, while no server runs there."""
         os.sched_setaffinity(0, {self.core})
         try:
             yield
@@ -100,13 +100,13 @@ class Benchmark:
     # Rounds
 
     def round(self) -> None:
-        """Every contender and every workload once."""
+        """Measures every contender and every workload once."""
         asked = {ONE: rows(1).tolist(), ALONE: rows(1).tolist(), MANY: rows(1000).tolist()}
         self.bare_forward(MANY, network(), rows(1000))
         answers = self.round_of_ours({what: self.ours.request(each) for what, each in asked.items()})
         self.round_with_a_key(self.ours.request(asked[ONE]))
         for what, (request, answer) in answers.items():
-            if what == OIP_JSON:  # is held against a peer only
+            if what == OIP_JSON:  # is compared with a peer only
                 continue
             with bare(self.core, request, answer) as server:
                 self.measure("bare", what, server, request)
@@ -118,7 +118,7 @@ class Benchmark:
         for peer in PEERS:
             if peer.title in self.absent or (ONLY is not None and peer.title not in ONLY.split(",")):
                 continue
-            told(peer.title)
+            log_progress(peer.title)
             try:
                 with peer.serve(self.core, asked[ONE], expected) as server:
                     for what, each in asked.items():
@@ -132,7 +132,7 @@ class Benchmark:
         self.round_of_flips()
 
     def round_of_ours(self, requests: dict[str, Request]) -> dict[str, tuple[Request, httpx.Response]]:
-        """Every closed loop against us; the requests that we know how to answer, with our answers."""
+        """Every closed loop against us; returns the requests, with our responses."""
         answers = {}
         binary = bodies.requests(requests[ONE].path)
         with self.ours.serve(self.core, requests[ONE]) as server:
@@ -141,7 +141,7 @@ class Benchmark:
                 if answer.status_code != 200:
                     self.absent[what] = "not yet" if answer.status_code == 415 else f"answered {answer.status_code}"
                     continue
-                told(f"ours, {what}")
+                log_progress(f"ours, {what}")
                 answers[what] = request, answer
                 self.measure("ours", what, server, request)
         return answers
@@ -152,7 +152,7 @@ class Benchmark:
         guarded = Ours(self.ours.home, self.ours.settings | {"MODELWRIGHT_ADMIN_KEY": key})
         headers = {**request.headers, "Authorization": f"Bearer {key}", "Request-Id": "benchmark"}
         request = Request(request.path, request.body, headers)
-        told("ours, with a key")
+        log_progress("ours, with a key")
         with guarded.serve(self.core, request) as server:
             self.measure("with a key", ONE, server, request)
 
@@ -163,7 +163,7 @@ class Benchmark:
         for width, following in pairwise([8, *HEAVY_HIDDEN]):
             layers += [torch.nn.Linear(width, following), torch.nn.ReLU()]
         self.bare_forward("heavy", torch.nn.Sequential(*layers, torch.nn.Linear(1024, 1)), rows(HEAVY_ROWS))
-        told("overload")
+        log_progress("overload")
         with self.ours.serve(self.core, request) as server:
             capacity = closed_loop(self.load, server.port, request, 4, max(SECONDS, 3)).rate
             self.light.append(open_loop(server.port, request, 0.7 * capacity, OVERLOAD, seed=len(self.light)))
@@ -172,8 +172,8 @@ class Benchmark:
             self.offered.append((offered, offered / capacity))
 
     def round_of_memory(self) -> None:
-        """How far the memory grows with each model that is asked for the first time. The first five only warm."""
-        told("memory")
+        """The growth of memory with each model that is requested for the first time, after five for warming up."""
+        log_progress("memory")
         requests = [self.ours.request(rows(1).tolist(), f"big-{i}") for i in range(BIG)]
         warming = min(5, BIG // 2)
         with self.ours.serve(self.core) as server:
@@ -186,7 +186,7 @@ class Benchmark:
 
     def round_of_cold_loads(self) -> None:
         """The first prediction of each small model, in a service that has predicted with another."""
-        told("cold loads")
+        log_progress("cold loads")
         warm = self.ours.request(rows(1).tolist())
         with (
             self.ours.serve(self.core, warm) as server,
@@ -201,7 +201,7 @@ class Benchmark:
 
     def round_of_a_crowd(self) -> None:
         """Many models behind one process: with room for all, and with room for few."""
-        told("a crowd")
+        log_progress("a crowd")
         warm = self.ours.request(rows(1).tolist())
         requests = [self.ours.request(rows(1).tolist(), f"crowd-{i}") for i in range(CROWD)]
         few = Ours(self.ours.home, self.ours.settings | {"MODELWRIGHT_WARM_MODEL_BYTES": str(FEW_BYTES)})
@@ -210,8 +210,8 @@ class Benchmark:
                 seen.append(crowd.ask(server, requests))
 
     def round_of_flips(self) -> None:
-        """An alias that moves between two versions while clients ask."""
-        told("flips")
+        """An alias that moves between two versions under load."""
+        log_progress("flips")
         request = self.ours.request(rows(1).tolist(), "flipped")
         with self.ours.serve(self.core, request) as server:
             self.flips.append(flip(server.port, "flipped", request, FLIPS))
@@ -219,8 +219,8 @@ class Benchmark:
     # The models
 
     def publish(self) -> None:
-        """Everything that is asked later, trained through the API: no epochs, so its weights are as they were drawn."""
-        told("publishing")
+        """Trains all models through the API, for no epochs, so their weights stay random."""
+        log_progress("publishing")
         named = {"m": [64, 64], "heavy": HEAVY_HIDDEN}
         named |= {f"big-{i}": BIG_HIDDEN for i in range(BIG)} | {f"small-{i}": SMALL_HIDDEN for i in range(SMALL)}
         with (

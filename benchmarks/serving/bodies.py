@@ -25,7 +25,7 @@ def requests(path: str) -> dict[str, Request]:
 
 
 def open_inference_json() -> Request:
-    """1000 rows as the Open Inference Protocol has them in JSON, as MLServer is asked."""
+    """1000 rows as JSON of the Open Inference Protocol, as for MLServer."""
     data = rows(1000).flatten().tolist()
     tensor = {"name": "x", "shape": [1000, 8], "datatype": "FP32", "data": data}
     return Request("/v2/models/m/infer", json.dumps({"inputs": [tensor]}).encode())

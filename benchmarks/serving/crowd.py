@@ -1,4 +1,4 @@
-"""A crowd of models behind one process: each loaded at its first request, and the longest unused given up."""
+"""Many models behind one process: each is loaded at its first request, and the least recently used are evicted."""
 
 import shutil
 import tempfile
@@ -19,15 +19,15 @@ APART = 10  # between the answers of two models that follow one another
 
 @dataclass(frozen=True)
 class Crowd:
-    """What asking each model once, one after the other, has shown."""
+    """The result of one request to each model, one after the other."""
 
-    wrong: int  # answers that were not those of the model that was asked
+    wrong: int  # responses that were not those of the requested model
     cold: list[float]  # seconds of each first answer, over HTTP
     grown: int  # bytes of RSS
 
 
 def publish(home: Path, template: str, names: list[str]) -> None:
-    """Copies of a model, straight into the store: each answers `APART` more than the one before."""
+    """Copies of a model, written directly to the store: each predicts `APART` more than the one before."""
     models = Store.open(home / "store").models
     version = models.get(template, 1)
     manifest = {key: value for key, value in version.manifest.items() if key != "files"}
@@ -45,7 +45,7 @@ def publish(home: Path, template: str, names: list[str]) -> None:
 
 
 def ask(server: Server, requests: list[Request]) -> Crowd:
-    """Asks for each once."""
+    """Sends one request to each."""
     before, cold, answers = server.memory(), [], []
     with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", trust_env=False) as client:
         for request in requests:

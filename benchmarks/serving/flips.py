@@ -1,4 +1,4 @@
-"""Alias flips under load: whatever version an answer names, it must be that version's answer."""
+"""Alias flips under load: each response must be that of the version that it names."""
 
 import http.client
 import json
@@ -16,7 +16,7 @@ CLIENTS = 4
 
 @dataclass
 class Flips:
-    """What the clients saw while the alias moved to and fro."""
+    """The responses while the alias moved between the versions."""
 
     answers: Counter[int] = field(default_factory=Counter)  # by version
     failures: Counter[str] = field(default_factory=Counter)
@@ -24,7 +24,7 @@ class Flips:
 
 
 def flip(port: int, model: str, request: Request, times: int) -> Flips:
-    """Moves `production` between the versions 1 and 2 so often, while clients ask without a version."""
+    """Moves `production` between the versions 1 and 2 so often, while clients predict without a version."""
     base = f"http://127.0.0.1:{port}/v1/models/{model}"
     seen, ended = Flips(), threading.Event()
     with httpx.Client(trust_env=False, timeout=30) as client:
@@ -78,5 +78,5 @@ def _ask(port: int, request: Request, expected: dict[int, list[float]], seen: Fl
 
 
 def _differ(got: list[float], expected: list[float]) -> bool:
-    """By more than rows of other requests in the same forward explain."""
+    """Whether they differ by more than rounding within a batch explains."""
     return any(abs(a - b) > 1e-4 for a, b in zip(got, expected, strict=True))

@@ -1,4 +1,4 @@
-"""The load: `wrk` for closed loops, and an open loop of our own, which no slow answer can slow down.
+"""The load: `wrk` for closed loops, and an open loop of our own, whose rate does not depend on the latency.
 
 `wrk` is Debian's package of that name. It gets one thread on the load's core, and a request that never changes, which it
 therefore renders once. Its limit is several times that of the bare ASGI application.
@@ -43,11 +43,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Closed:
-    """What a closed loop saw. Times in seconds."""
+    """The results of a closed loop. Times in seconds."""
 
     answered: int  # with 2xx or 3xx
     refused: int  # with 4xx or 5xx
-    broken: int  # connections that could not be made, read, written, or that fell silent
+    broken: int  # connections that could not be made, read or written, or timed out
     seconds: float
     p50: float
     p99: float
@@ -59,7 +59,7 @@ class Closed:
 
 
 def closed_loop(core: int, port: int, request: Request, connections: int, seconds: int) -> Closed:
-    """So many connections, each with its next request as soon as it has its answer."""
+    """So many connections, each sending its next request once it has the response."""
     program = shutil.which("wrk")
     if program is None:
         raise SystemExit("This benchmark needs wrk: apt-get install wrk")
@@ -85,7 +85,7 @@ def closed_loop(core: int, port: int, request: Request, connections: int, second
 
 @dataclass
 class Open:
-    """What an open loop saw. Latencies in seconds, from the moment a request was due."""
+    """The results of an open loop. Latencies in seconds, from the moment a request was due."""
 
     offered: int
     accepted: list[float]
@@ -109,7 +109,7 @@ def open_loop(port: int, request: Request, rate: float, seconds: float, seed: in
     """Requests at random moments (a Poisson process) of so many a second, whether or not earlier ones are answered.
 
     Each connection carries one request at a time; where none is free a new one is made, and past as many as the process
-    may open a request waits: its latency goes on counting from the moment when it was due.
+    may open a request waits: its latency still counts from the moment when it was due.
     """
     import uvloop
 
@@ -192,7 +192,7 @@ class _Loop:
             self.failed(str(status))
 
     def failed(self, why: str) -> None:
-        """A request has come to nothing."""
+        """A request has failed."""
         if self.outstanding >= 0:
             self.seen.failed[why] = self.seen.failed.get(why, 0) + 1
             self.outstanding -= 1

@@ -1,4 +1,4 @@
-"""The models of ours that are measured: how each is trained, and what it weighs."""
+"""Our models that are measured: their specs and sizes."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""What was seen, and how it stands in the table."""
+"""The measurements, and their lines in the table."""
 
 import sys
 import time
@@ -9,7 +9,7 @@ from benchmarks.serving.load import Closed
 
 @dataclass
 class Seen:
-    """What one server showed in one workload, a value for each round."""
+    """The measurements of one server in one workload, a value for each round."""
 
     rate: list[float] = field(default_factory=list)
     p50: list[float] = field(default_factory=list)
@@ -29,6 +29,6 @@ def figure(work: str, measured: str, must: str, holds: bool | None) -> str:
     return f"| {work} | {measured} | {must} | {'' if holds is None else 'yes' if holds else '**no**'} |\n"
 
 
-def told(what: str) -> None:
-    """Says on stderr what is going on."""
+def log_progress(what: str) -> None:
+    """Prints the current step to stderr."""
     sys.stderr.write(f"{time.strftime('%H:%M:%S')} {what}\n")

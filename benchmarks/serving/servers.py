@@ -1,4 +1,4 @@
-"""The servers that are measured: how each starts on its core, what it is asked, and what it costs."""
+"""The servers that are measured: how each starts on its core, its requests, and its CPU time and memory."""
 
 import json
 import os
@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 READY = 120.0  # seconds within which a server answers
 Rows = list[list[float]]
 
-QUIET = {  # each server has one core, and calls nobody
+QUIET = {  # each server has one core, and sends no telemetry
     "OMP_NUM_THREADS": "1",
     "DO_NOT_TRACK": "1",
     "BENTOML_DO_NOT_TRACK": "true",
@@ -46,15 +46,15 @@ class Server:
     process: psutil.Process
 
     def processes(self) -> list[psutil.Process]:
-        """It and all that it has started."""
+        """The process and all its descendants."""
         return [self.process, *self.process.children(recursive=True)]
 
     def cpu(self) -> float:
-        """Seconds of CPU that it has taken."""
+        """Its CPU seconds."""
         total = 0.0
         for each in self.processes():
             with suppress(psutil.NoSuchProcess):
-                total += sum(each.cpu_times()[:4])  # its own, and what those of its children took that have ended
+                total += sum(each.cpu_times()[:4])  # its own, and those of children that have ended
         return total
 
     def memory(self) -> int:
@@ -66,7 +66,7 @@ class Server:
         return total
 
     def settle(self) -> None:
-        """Waits until it has done what it does at its start beside answering: until it takes 2 % of its core at most."""
+        """Waits until the work of its start is done: until it uses 2 % of its core at most."""
         deadline = time.monotonic() + 15
         while time.monotonic() < deadline:  # a peer that polls never gets there
             before = self.cpu()
@@ -87,7 +87,7 @@ class Server:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A free port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
@@ -130,8 +130,8 @@ def _wait(server: Server, process: subprocess.Popen[bytes], ready: Request, log:
                 return
             last = f"{answer.status_code} {answer.text[:200]}"
         time.sleep(0.2)
-    told = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    raise NotMeasured(f"does not answer: {last}; its last words: {' '.join(told[-2:])[-300:]}")
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    raise NotMeasured(f"does not answer: {last}; its last words: {' '.join(lines[-2:])[-300:]}")
 
 
 def _end(server: Server, process: subprocess.Popen[bytes]) -> None:
@@ -140,7 +140,7 @@ def _end(server: Server, process: subprocess.Popen[bytes]) -> None:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
             process.wait(15)
-        for each in family:  # what it has left behind; psutil knows a process from a later one of the same number
+        for each in family:  # that still run; psutil distinguishes a process from a later one with the same number
             with suppress(psutil.NoSuchProcess):
                 each.kill()
         psutil.wait_procs(family, 5)
@@ -149,7 +149,7 @@ def _end(server: Server, process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-# What they are asked
+# Requests
 
 
 def _instances(path: str) -> Callable[[Rows], Request]:
@@ -195,11 +195,11 @@ class Peer:
 
     @property
     def environment(self) -> Path:
-        """Where its packages are."""
+        """The folder of its environment."""
         return HERE.parent / f".venv-serving-{self.requirements}"
 
     def install(self) -> None:
-        """Makes its environment, if that is not there. The stamp says that it is whole."""
+        """Creates its environment, if it does not exist. A stamp file marks it as complete."""
         if self.requirements is None or (stamp := self.environment / ".installed").exists():
             return
         shutil.rmtree(self.environment, ignore_errors=True)
@@ -214,7 +214,7 @@ class Peer:
 
     @contextmanager
     def serve(self, core: int, rows: Rows, expected: Sequence[float]) -> Iterator[Server]:
-        """It, on this core, once its answer is right."""
+        """Runs it on this core, once its response is right."""
         self.install()
         variables = {}
         if self.requirements is not None:  # scripts of its environment, and the libpython of its interpreter (Triton)
@@ -265,7 +265,7 @@ class Ours:
 
     @contextmanager
     def serve(self, core: int, ready: Request | None = None) -> Iterator[Server]:
-        """The service, once it is ready: with no model warm but that of this request."""
+        """Runs the service, once it is ready, with only the model of this request in memory."""
 
         def command(port: int) -> list[str]:
             return [sys.executable, "-m", "service", "serve", "--port", str(port), "--home", str(self.home)]

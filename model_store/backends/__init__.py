@@ -1,1 +1,1 @@
-"""Where the store keeps its bytes: one file a backend, all with the same contract."""
+"""Storage backends: one file for each, all with the same contract."""

@@ -1,4 +1,4 @@
-"""The whole storage surface that the store needs."""
+"""The interface to the storage."""
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
@@ -6,11 +6,10 @@ from pathlib import Path
 
 
 class Backend(ABC):
-    """Bytes under keys, with put-if-absent as the one primitive that everything else stands on.
+    """Bytes under keys, with put-if-absent as the one primitive that everything else builds on.
 
-    Keys are `/`-separated and made by the store alone, never by a user. A key is either content or a prefix of other
-    keys, never both. Whatever is written is durable on return. Any method may raise Unavailable, and
-    any that writes NoSpace.
+    Keys are `/`-separated and made by the store alone, never by a user. A key is either content or a prefix of other keys,
+    never both. Writes are durable on return. Any method may raise Unavailable, and any that writes NoSpace.
     """
 
     @abstractmethod

@@ -119,9 +119,9 @@ class LocalBackend(Backend):
                     continue  # its writer, or another sweep, was faster
 
     def _check_root(self) -> None:
-        """Raises Unavailable when the store itself is gone, so that its content does not look deleted."""
+        """Raises Unavailable when the store itself is gone, so that its content does not appear deleted."""
         if not self._temporary.is_dir():
-            raise Unavailable("The folder of the store is gone.")
+            raise Unavailable("The folder of the store does not exist.")
 
     def _path(self, key: str) -> Path:
         parts = key.split("/")

@@ -5,7 +5,7 @@ day.
 |---|---|
 | when is a line written | after the change, before its response is sent |
 | when is it durable | before the response too, if something was changed; lines of refused attempts are not flushed |
-| what if it cannot be written | the change and its response stand; the line goes to the service's own log, as an error |
+| what if it cannot be written | the change and its response are kept; the line goes to the service's log, as an error |
 | what is in it | JSON with a seal over the line and its day; a line that does not match its seal is shown as damaged |
 | who writes | any process of the home: a line is one `write` at the end of the file |
 | how many | all changes; of attempts without effect 60 a minute for each key, and the next line has the number of others |

@@ -29,11 +29,11 @@ class ApiKeyExists(AccessError):
 
 
 class InvalidKey(AccessError):
-    """A key that is made with these settings would not be right."""
+    """A key with these settings would not be valid."""
 
 
 class KeysCorrupt(AccessError):
-    """The file of keys in the home cannot be read; nobody is let in by guessing what it said."""
+    """The file of keys in the home cannot be read, so no request is authorized."""
 
 
 class KeysNeeded(AccessError):

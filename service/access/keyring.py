@@ -145,7 +145,7 @@ class Keyring:
 
     def _adopt(self, keys: list[ApiKey]) -> None:
         for each in (each for each in keys if each.damaged):
-            log.error("the key %s (%s) is damaged and lets nobody in: revoke it, and make another", each.name, each.id)
+            log.error("the key %s (%s) is damaged and not accepted: revoke it, and make another", each.name, each.id)
         valid = [each for each in keys if each.revoked_at is None and not each.damaged]
         valid += [self._configured] if self._configured else []
         self._known = {bytes.fromhex(each.sha256): each for each in valid}
@@ -168,9 +168,7 @@ class Keyring:
             data = self._file.read_bytes()
         except FileNotFoundError:
             if self._stamp is not None:
-                raise KeysCorrupt(
-                    "The file of keys is gone from the home; nobody may write a new one over it."
-                ) from None
+                raise KeysCorrupt("The file of keys is gone from the home; a new one must not replace it.") from None
             return []
         keys = [_key(each, number) for number, each in enumerate(_entries(data), 1)]
         # Nothing of it can be read; nor is it ever written without a key.

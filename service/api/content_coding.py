@@ -28,18 +28,18 @@ WINDOW_LOG = 23  # 8 MiB, the most that RFC 9659 allows for the coding `zstd`
 
 
 class InvalidCoding(Exception):
-    """The body is not what its Content-Encoding says."""
+    """The body does not match its Content-Encoding."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or self.__doc__)
 
 
 class UnknownCoding(InvalidCoding):
-    """The Content-Encoding is not one that is taken here; gzip, deflate and zstd are."""
+    """The Content-Encoding is not supported; gzip, deflate and zstd are."""
 
 
 class ContentTooLarge(InvalidCoding):
-    """The body is larger, once decompressed, than is taken here."""
+    """The decompressed body is larger than the limit."""
 
 
 class _Zlib:
@@ -105,7 +105,7 @@ class Decompressor:
         for start in range(0, len(data), SLICE):
             yield from self._pieces_of(data[start : start + SLICE])
             if self._given > FREE_INPUT + MOST_INPUT_RATIO * self._made:
-                raise InvalidCoding(f"the {self._coding} of the body has next to nothing in it")
+                raise InvalidCoding(f"the {self._coding} of the body has almost no content for its size")
 
     def end(self) -> None:
         """Ends the body.
@@ -129,7 +129,7 @@ class Decompressor:
                 data = self._member.unused_data
                 self._next_member()
         except (zlib.error, zstd.ZstdError):
-            where = "goes on after its end with what is not" if self._members else "is not"
+            where = "has trailing bytes that are not" if self._members else "is not"
             raise InvalidCoding(f"the body {where} {self._coding}") from None
 
     def _checked(self, made: bytes) -> bytes:

@@ -39,4 +39,4 @@ class NotAcceptable(RequestError):
 
 
 class TooManyRequests(RequestError):
-    """As many requests of this kind are under way as may be; ask again in a moment."""
+    """The limit of concurrent requests of this kind is reached; retry in a moment."""

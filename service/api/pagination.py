@@ -5,8 +5,8 @@ from typing import Annotated, TypeVar
 
 from fastapi import Query
 
-Limit = Annotated[int, Query(ge=1, le=1000, description="how many items at most")]
-After = Annotated[str | None, Query(max_length=256, description="the last item's id of the page before")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="the maximum number of items")]
+After = Annotated[str | None, Query(max_length=256, description="the id of the last item of the previous page")]
 T = TypeVar("T")
 
 

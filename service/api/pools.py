@@ -60,7 +60,7 @@ class Pool:
             TooManyRequests: the queue is full.
         """
         if self.waiting >= self._most:
-            raise TooManyRequests(f"{self.waiting} requests wait for {self._name} already; ask again in a moment")
+            raise TooManyRequests(f"{self.waiting} requests wait for {self._name} already; retry in a moment")
 
     async def run(self, work: Callable[..., T], *args: Any, **named: Any) -> T:
         """Runs the work in a thread, in a copy of this context, and returns its result.

@@ -133,8 +133,8 @@ class Problem(TypedDict):
 
 _CONTENT = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {  # the `responses` of routes
-    "4XX": {"content": _CONTENT, "description": "What is wrong with the request, and what would be right."},
-    "5XX": {"content": _CONTENT, "description": "What keeps the service from answering now."},
+    "4XX": {"content": _CONTENT, "description": "What is wrong with the request, and what is expected."},
+    "5XX": {"content": _CONTENT, "description": "Why the service cannot answer now."},
 }
 
 
@@ -271,5 +271,5 @@ async def _handle_unexpected(request: Request, error: Exception) -> Response:
 
 
 def _internal_error(error: Exception) -> Response:
-    log.error("an error that nobody foresaw", exc_info=error)
-    return problem(500, "internal", "the service met an error that nobody foresaw; its log says more")
+    log.error("unhandled exception", exc_info=error)
+    return problem(500, "internal", "internal server error; see the service's log")

@@ -55,7 +55,7 @@ def changes_of(document: Any) -> dict[str, Any]:
     if not isinstance(reading, dict):
         found.append(Fault("/reading", f"expected a JSON object, as in {CHANGE}"))
     elif "types" in reading:
-        found.append(Fault("/reading/types", f"the types of columns stand beside `reading`: {CHANGE}"))
+        found.append(Fault("/reading/types", f"the types of columns are a field beside `reading`: {CHANGE}"))
     if found:
         raise InvalidFields(*found)
     changes: dict[str, Any] = reading | ({"types": types} if "types" in document else {})

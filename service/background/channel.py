@@ -4,13 +4,13 @@
 |---|---|---|---|
 | `["secrets", {…}]` | supervisor | all | the secrets of its environment; the first message |
 | `["ready", null]` | all | supervisor | it has started |
-| `["wake", null]` | a worker that answers | the one that trains | there may be a job to start |
+| `["wake", null]` | a worker that answers | the one that trains | check for jobs to start |
 | `["job", id]` | all | all others | that job has changed |
 | `["stop", null]` | supervisor | all | the service is about to stop |
-| `["ask", number]` | a worker that answers | supervisor | a request for the metrics of all processes |
-| `["tell", null]` | supervisor | all | a request for its metrics; sent every 3 s, too: a process that never answers hangs |
-| `["told", metrics]` | all | supervisor | the answer |
-| `["sum", [number, metrics]]` | supervisor | the worker that asked | the sum of all |
+| `["get_total", number]` | a worker that answers | supervisor | a request for the metrics of all processes |
+| `["get_metrics", null]` | supervisor | all | a request for its metrics; also every 3 s: a process that does not respond hangs |
+| `["metrics", metrics]` | all | supervisor | the response |
+| `["total", [number, metrics]]` | supervisor | the same worker | the sum of all |
 
 `job` and `wake` are hints: a process that misses one polls half a second later.
 """
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class Channel:
-    """A process's connection to the supervisor. When that is gone, this process ends.
+    """A process's connection to the supervisor. When that has ended, this process ends.
 
     Attributes:
         handlers: for each kind of message, what is called with its value, in the event loop.
@@ -42,7 +42,7 @@ class Channel:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._numbers = itertools.count(1)
         self._sums: dict[int, asyncio.Future[Any]] = {}
-        self.handlers: dict[str, Callable[[Any], object]] = {"sum": self._handle_sum}
+        self.handlers: dict[str, Callable[[Any], object]] = {"total": self._handle_sum}
 
     async def open(self) -> None:
         """Reports that this process has started, and begins to receive."""
@@ -65,7 +65,7 @@ class Channel:
         """
         number = next(self._numbers)
         self._sums[number] = asyncio.get_running_loop().create_future()
-        self.send("ask", number)
+        self.send("get_total", number)
         try:
             return await asyncio.wait_for(self._sums[number], seconds)
         finally:
@@ -84,7 +84,7 @@ class Channel:
                 try:
                     self.handlers.get(kind, lambda _: None)(value)
                 except Exception:
-                    log.exception("a message of another process led to an error: %s", kind)
+                    log.exception("an error in the handler of a message of another process: %s", kind)
         os.kill(os.getpid(), signal.SIGTERM)  # elsewhere than on Linux, where the kernel has killed it already
 
     def _handle_sum(self, value: tuple[int, Any]) -> None:

@@ -100,5 +100,5 @@ def delete_dataset(name: Name, yes: Yes = False, url: Url = URL) -> None:
 def by_column(pairs: list[str] | None) -> dict[str, str] | None:
     """`born=datetime` as a column and its value; the name of a column may contain an equals sign."""
     if pairs and not all("=" in pair for pair in pairs):
-        raise typer.BadParameter("say COLUMN=… for each column")
+        raise typer.BadParameter("give COLUMN=… for each column")
     return {column: value for column, _, value in (pair.rpartition("=") for pair in pairs)} if pairs else None

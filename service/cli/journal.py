@@ -39,4 +39,4 @@ def verify(as_json: AsJson = False, home: Home = None) -> None:
     if found:
         raise typer.Exit(1)
     if not as_json:
-        console.print("All is whole.")
+        console.print("No damage found.")

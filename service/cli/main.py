@@ -143,7 +143,7 @@ def verify(home: Home = None) -> None:
         )
     if report.damages:
         raise typer.Exit(1)
-    console.print("All is whole.")
+    console.print("No damage found.")
 
 
 @store.command()
@@ -372,7 +372,7 @@ def resume(job: JobId, url: Url = URL) -> None:
 def pairs(features: list[str]) -> dict[str, str]:
     """`x=0.5 y=1` as names and values."""
     if not features or not all("=" in feature for feature in features):
-        raise typer.BadParameter("say FEATURE=VALUE for each feature, or give --instances")
+        raise typer.BadParameter("give FEATURE=VALUE for each feature, or --instances")
     return dict(feature.split("=", 1) for feature in features)
 
 

@@ -11,7 +11,7 @@ from model_store import Store
 from service.api.routes import training_jobs
 from service.api.schemas.job import job_document
 from service.background.channel import Channel
-from service.background.trainings import Trainings
+from service.background.training_service import TrainingService
 from service.jobs.feed import Feed
 from service.jobs.journal import Journal
 from service.startup import Startup
@@ -40,9 +40,9 @@ class Jobs:
         self.watchers = JobObservers(metrics.jobs, self.traces)
         self.journal = Journal(engine, changed=self._changed, moved=self.watchers.moved)
         self.feed = Feed(Journal(engine), with_latest_current, training_jobs.event_bytes)
-        self._trainings: Trainings | None = None
+        self._trainings: TrainingService | None = None
         if wire is None:
-            self._trainings = Trainings(
+            self._trainings = TrainingService(
                 startup.settings,
                 engine,
                 store,
@@ -80,7 +80,7 @@ class Jobs:
                 stack.callback(asyncio.create_task(self._trainings.tidy()).cancel)
             if (wire := self._wire) is not None:
                 wire.handlers["job"] = self.feed.notify
-                wire.handlers["tell"] = lambda _: wire.send("told", families(self._metrics.registry))
+                wire.handlers["get_metrics"] = lambda _: wire.send("metrics", families(self._metrics.registry))
                 stack.callback(wire.close)
                 await wire.open()
             yield

@@ -20,7 +20,7 @@ from service.api.middleware.scopes import RequiredScopes
 from service.api.predictions.endpoint import PredictionEndpoint
 from service.api.predictions.fast_path import FastPath
 from service.api.predictions.router import Endpoint, PredictionRouter
-from service.background.trainings import BETWEEN_ROUNDS
+from service.background.training_service import BETWEEN_ROUNDS
 from service.http_server.connection import Connection
 from service.http_server.idle_connection import IdleConnection
 from service.model_reference import ModelReference
@@ -119,7 +119,7 @@ async def follow_store(services: Services) -> None:
     """Follows what other processes change about the versions in use, and loads the default model, until cancelled."""
     store, current, default = services.store, services.current, services.default_model
 
-    def look() -> None:
+    def load_default() -> None:
         current.round()
         if default is not None and current.last_known(default) is None:
             with contextlib.suppress(StoreError):  # it is not there yet, or cannot be read
@@ -127,12 +127,12 @@ async def follow_store(services: Services) -> None:
                 current.look_up(default)
 
     while True:
-        await asyncio.to_thread(look)
+        await asyncio.to_thread(load_default)
         await asyncio.sleep(ROUND)
 
 
 async def forget_deleted(services: Services) -> None:
-    """Drops the models and metrics of versions that other processes have deleted, now and again, until cancelled."""
+    """Drops the models and metrics of versions that other processes have deleted, at intervals, until cancelled."""
 
     def gone(name: str, number: int) -> bool:
         return not services.store.models.has(name, number)

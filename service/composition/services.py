@@ -18,7 +18,7 @@ from service.api.dependencies import Services
 from service.api.holder import Holder
 from service.api.pools import Pools
 from service.background.channel import Channel
-from service.background.trainings import memory_limit
+from service.background.training_service import memory_limit
 from service.composition.jobs import Jobs
 from service.composition.predictions import (
     OpenPredictions,
@@ -129,7 +129,7 @@ def _exposition(
     """
     shared = CollectorRegistry()
     shared.register(JournalFigures(journal.counts))
-    about = "0 while whoever reaches the service may do everything."
+    about = "0 while authentication is disabled."
     shared.register(Gauges([("modelwright_keys_required", about, lambda: keyring.on)]))
     shared.register(ServiceInfo(home, {"modelwright": __version__, "torch": torch.__version__}))
 

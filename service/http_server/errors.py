@@ -9,7 +9,7 @@ class HttpError(Exception):
 
 
 class MalformedRequest(HttpError):
-    """What was sent is not HTTP/1.1, or could be read in two ways."""
+    """The request is not valid HTTP/1.1, or is ambiguous."""
 
 
 class HeadTooLarge(HttpError):
@@ -29,8 +29,8 @@ class TooSlow(HttpError):
 
 
 class TooManyConnections(HttpError):
-    """There are as many connections as are held at a time."""
+    """The limit of open connections is reached."""
 
 
 class CutOff(HttpError):
-    """The service stops, and had no time left to answer this."""
+    """The service stopped before this request was answered."""

@@ -61,9 +61,9 @@ def check_head(url: bytes, headers: list[tuple[bytes, bytes]], version: Callable
     if hosts != 1 and (hosts or number == "1.1"):
         raise MalformedRequest("a request must have one Host")
     if chunked and number != "1.1":
-        raise MalformedRequest("only HTTP/1.1 knows Transfer-Encoding")
+        raise MalformedRequest("Transfer-Encoding needs HTTP/1.1")
     if upgrade and (chunked or length):
-        raise MalformedRequest("a request with a body cannot ask for another protocol")
+        raise MalformedRequest("a request with a body cannot upgrade the protocol")
     return None if chunked else length
 
 

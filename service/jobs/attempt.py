@@ -92,7 +92,7 @@ class Attempt:
         self._channel.send({"message": text})
 
     def saved(self, epoch: int) -> None:
-        """Reports a checkpoint: a later attempt would go on after this epoch."""
+        """Reports a checkpoint: a later attempt continues after this epoch."""
         self._channel.send({"saved": epoch})
 
     def asked_to_leave(self) -> bool:

@@ -2,7 +2,7 @@
 
 
 class JobsError(Exception):
-    """The jobs cannot go on."""
+    """An error of jobs or of their journal."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or self.__doc__)
@@ -13,11 +13,11 @@ class JobNotFound(JobsError):
 
 
 class TooManyWatchers(JobsError):
-    """As many requests wait for jobs as may; ask again in a moment, or without `wait`."""
+    """The limit of requests that wait for jobs is reached; retry in a moment, or without `wait`."""
 
 
 class IllegalMove(JobsError):
-    """The job cannot move from its state to the one asked for."""
+    """The job cannot move from its state to the requested one."""
 
 
 class IdempotencyMismatch(JobsError):
@@ -25,7 +25,7 @@ class IdempotencyMismatch(JobsError):
 
 
 class IdempotencyDamaged(JobsError):
-    """The journal's row of this Idempotency-Key is damaged: look whether its job is there, and use another key."""
+    """The journal's row of this Idempotency-Key is damaged: check whether its job exists, and use another key."""
 
 
 class MetricsDamaged(JobsError):
@@ -69,7 +69,7 @@ class AttemptFailed(JobsError):
 
 
 class AttemptPutOff(JobsError):
-    """The attempt failed for a reason that may pass; another is made after a while.
+    """The attempt failed for a transient reason; it is retried later.
 
     Args:
         code, detail: the error of the job, should it not pass in time.
@@ -86,11 +86,11 @@ class AttemptSuperseded(JobsError):
 
 
 class AttemptLeft(JobsError):
-    """The attempt was asked to leave, and has saved where it stands."""
+    """The attempt was asked to stop, and has saved a checkpoint."""
 
 
 class WebhooksMisconfigured(JobsError):
-    """The settings of the webhooks are not right."""
+    """The settings of the webhooks are not valid."""
 
 
 class AddressRefused(JobsError):

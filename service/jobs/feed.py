@@ -21,7 +21,7 @@ from service.jobs.journal import Journal, Mark
 MOST_WATCHERS = 1_024
 READ_AGAIN = 0.5  # seconds between two reads of all watched jobs
 PAUSE = 0.5e-3  # seconds between two reads for each watcher, up to READ_AGAIN
-AT_ONCE = 32  # watchers that are woken in one turn of the event loop
+AT_ONCE = 32  # watchers that are woken in one iteration of the event loop
 KEPT = 1_000  # events of a watched job in memory; a watcher that is further behind reads the journal
 PAGE = 1_000  # events that are read at a time
 

@@ -21,7 +21,7 @@ MOST_FENCED = 5  # attempts in a row whose lease expired before they saved a che
 FIRST_BACK_OFF = 1.0
 LONGEST_BACK_OFF = 60.0
 PATIENCE = 900.0
-MOST_PASSES = 8  # jobs that start before a suspect whose turn it is
+MOST_PASSES = 8  # jobs that start before a suspect that is next
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class JobQueue(JournalBase):
         self._patience = patience
         self._first_back_off = first_back_off
         self._most_points = most_points
-        self._passes: dict[str, int] = {}  # how many jobs have started before the suspect whose turn it was
+        self._passes: dict[str, int] = {}  # how many jobs have started before the suspect that was next
 
     def claim(self, owner: str, *, alone: bool = True) -> Job | None:
         """Claims the next queued job for this owner; None when none may start. Damaged jobs before it fail. A suspect starts
@@ -107,7 +107,7 @@ class JobQueue(JournalBase):
     def _next(self, *, suspects: bool = True) -> Any:
         """The query of the oldest of the jobs with the highest priority that may start now."""
         jobs, now = tables.jobs.c, self._clock()
-        # A moment further away than any back-off was written before the clock was set back: it is ignored.
+        # A time further away than any back-off was written before the clock was set back: it is ignored.
         ripe: ColumnElement[bool] = or_(
             jobs.not_before.is_(None),
             jobs.not_before <= time_text(now),

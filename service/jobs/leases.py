@@ -1,4 +1,4 @@
-"""Leases: a service that runs jobs writes beats into the journal. When its beats stop, other services take its jobs over.
+"""Leases: a service that runs jobs writes heartbeats ("beats") into the journal. When they stop, others take its jobs over.
 
 Only monotonic clocks are used, and none is compared with another machine's: a service measures for how long *it* has not
 seen another's beat change. Its own attempts end before another service may start them (Gray and Cheriton, "Leases", SOSP
@@ -107,13 +107,13 @@ class Leases:
         return [owner for owner, age in ages.items() if (may and age > times.expired) or self._ownership.dead(owner)]
 
     def take_over(self) -> list[Job]:
-        """Puts the jobs of services that are gone back into the queue, and returns them."""
-        lost = {"code": "lease_lost", "detail": "the service that ran it is gone; the job goes on elsewhere"}
+        """Puts the jobs of services that have ended back into the queue, and returns them."""
+        lost = {"code": "lease_lost", "detail": "the service that ran it has ended; another one continues the job"}
         dead = [owner for owner in self._ownership.others() if self._ownership.dead(owner)]
         taken: list[Job] = []
         for owner in self.expired():
-            log.warning("service %s is gone; its jobs go back into the queue", owner)
-            # One whose beats have only stopped may come back and take over in its turn: it is not forgotten yet.
+            log.warning("service %s has ended; its jobs are requeued", owner)
+            # One whose beats have only stopped may resume and take over itself: it is not forgotten yet.
             certain = self._ownership.all_here or self._ownership.dead(owner)
             taken += self._queue.release(owner, lost, forget=certain)
         for owner in dead:
@@ -133,7 +133,7 @@ class Leases:
                 if not isinstance(error, JournalUnavailable):
                     log.exception("the beats of this service met an error and go on")
                 elif not self._failed:
-                    log.warning("this service cannot say that it lives: %s", error.__cause__ or error)
+                    log.warning("this service cannot write its heartbeat: %s", error.__cause__ or error)
                 self._failed = True
                 self._stopping.wait(self._times.beat)
 

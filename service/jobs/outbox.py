@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Delivery:
-    """One try of a delivery. `tries` counts it, too, and tells it from the tries of other services."""
+    """One try of a delivery. `tries` counts it, too, and distinguishes it from the tries of other services."""
 
     job: Job
     seq: int

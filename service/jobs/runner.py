@@ -75,7 +75,7 @@ class Runner:
         self._thread.start()
 
     def wake(self) -> None:
-        """There may be something to do. From any thread and from signal handlers."""
+        """Checks for jobs to start. From any thread and from signal handlers."""
         self._woken = True
         self._executor.wake()
 
@@ -131,7 +131,7 @@ class Runner:
                 self._enforce_limits()  # an attempt may have filled the disk
                 time.sleep(self._tick)
             except Exception:
-                log.exception("the runner met an error and goes on")
+                log.exception("an error in the runner, which continues")
                 time.sleep(self._tick)
 
     def _done(self) -> bool:
@@ -141,7 +141,7 @@ class Runner:
     # What no attempt reports
 
     def _check(self) -> None:
-        """Looks for requests made through other processes, attempts past their limits, and services that are gone."""
+        """Checks for requests made through other processes, attempts past their limits, and services that have ended."""
         ours = self._queue.running(self._owner)
         self._apply_requests(ours)
         known = {running.job.id for running in self._running.values()}
@@ -208,7 +208,7 @@ class Runner:
         """Records what an attempt has reported and, once it has ended, moves its job on.
 
         Raises:
-            JournalUnavailable: nothing is lost, and the next call goes on from there.
+            JournalUnavailable: nothing is lost, and the next call continues from there.
         """
         running = self._running.get(handle)
         if running is None:
@@ -247,7 +247,7 @@ class Runner:
         job_id, extra = running.job.id, {"job_id": running.job.id}
         if running.handle.exit is not None and running.handle.exit.reason == "fenced":
             self.fenced += 1
-            log.error("job %s lost its attempt: this service could not say that it lives", job_id, extra=extra)
+            log.error("job %s lost its attempt: this service could not write its heartbeat", job_id, extra=extra)
         try:
             job = conclude(self._queue, running)
         except AttemptSuperseded:

@@ -18,7 +18,7 @@ from service.jobs.seals import SEALED, Row, broken, state_broken
 
 Problem = Literal["damaged", "lost", "stray", "unreadable"]
 AT_ONCE = 500  # rows in memory
-_Look = Callable[[str, Row], tuple[str, Problem] | None]
+_Check = Callable[[str, Row], tuple[str, Problem] | None]
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,12 @@ def verify(engine: Engine) -> Iterator[DamagedRow]:
 
 
 def _walk(
-    engine: Engine, table: Table, query: Select[tuple[object, ...]], look: _Look, at_once: int = AT_ONCE
+    engine: Engine, table: Table, query: Select[tuple[object, ...]], check: _Check, at_once: int = AT_ONCE
 ) -> Iterator[DamagedRow]:
     try:
         with engine.connect().execution_options(yield_per=at_once) as connection:
             for row in connection.execute(query).mappings():
-                found = look(table.name, row)
+                found = check(table.name, row)
                 if found is not None:
                     yield DamagedRow(table.name, *found)
     except DBAPIError as error:

@@ -52,7 +52,7 @@ async def post(
 
 
 def _request(url: Url, address: str, headers: dict[str, str], body: bytes, timeouts: dict[str, Any]) -> httpx.Request:
-    """A request to this address, so that no second look-up finds another; with the URL's host name, also for TLS."""
+    """A request to this address, so that it is not resolved again to another one; with the URL's host name, also for TLS."""
     host, port = str(url.host), url.port or PORTS[url.scheme]
     target = (url.path or "/") + (f"?{url.query}" if url.query is not None else "")
     return httpx.Request(
@@ -71,8 +71,8 @@ def _request(url: Url, address: str, headers: dict[str, str], body: bytes, timeo
 
 
 async def _addresses(url: Url) -> list[str]:
-    """The addresses of the host. Looked up in a daemon thread, which a stop of the service does not wait for: a look-up may
-    take long and cannot be cancelled."""
+    """The addresses of the host. Resolved in a daemon thread, which a stop of the service does not wait for: this may take
+    long and cannot be cancelled."""
     found: Future[list[str]] = Future()
     found.set_running_or_notify_cancel()
 

@@ -73,7 +73,7 @@ class Webhooks:
         self._thread.start()
 
     def wake(self) -> None:
-        """Something may have become due. From any thread."""
+        """Checks for due deliveries. From any thread."""
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._woken.set)

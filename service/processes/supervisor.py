@@ -199,7 +199,7 @@ class Supervisor:
                     process.child.kill()
                 elif process.ready:
                     process.unanswered += 1
-                    process.send(line_of("tell"))
+                    process.send(line_of("get_metrics"))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), POLL_SECONDS)
 
@@ -218,9 +218,9 @@ class Supervisor:
                 if kind == "ready":
                     process.ready = True
                     self._ready[process.name].set()
-                elif kind == "ask":
+                elif kind == "get_total":
                     self._request_metrics(process, value)
-                elif kind == "told":
+                elif kind == "metrics":
                     process.metrics = value
                     self._reported(process.name)
                 else:
@@ -242,14 +242,14 @@ class Supervisor:
             requests, self._requests = self._requests, []
             self._awaited = {process.name for process in self._processes.values() if process.ready}
             self._all_reported.clear()
-            self._broadcast(line_of("tell"))
+            self._broadcast(line_of("get_metrics"))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._all_reported.wait(), MAX_REPORT_SECONDS)
             counted = total(
                 {process.name: process.metrics for process in self._processes.values()}, self._metrics_of_ended
             )
             for process, number in requests:
-                process.send(line_of("sum", [number, counted]))
+                process.send(line_of("total", [number, counted]))
         self._collecting = None
 
     def _reported(self, name: str) -> None:

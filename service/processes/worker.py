@@ -17,7 +17,7 @@ from service.access.audit import Audit
 from service.access.errors import AccessError
 from service.api.schemas.job import job_document
 from service.background.channel import Channel
-from service.background.trainings import Trainings, open_journal, webhook_settings
+from service.background.training_service import TrainingService, open_journal, webhook_settings
 from service.home import HomeError
 from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
 from service.jobs.journal import Journal
@@ -98,13 +98,13 @@ async def train(settings: Settings, wire: Channel) -> None:
         audit = stack.enter_context(closing(Audit(home / "audit")))
         changed = partial(wire.send, "job")
         webhooks = webhook_settings(settings)
-        trainings = Trainings(settings, engine, store, watchers, changed, job_document, audit, webhooks)
+        trainings = TrainingService(settings, engine, store, watchers, changed, job_document, audit, webhooks)
         counted.add(trainings.gauges())
         wire.handlers |= {
             "wake": lambda _: trainings.wake(),
             "job": lambda _: trainings.changed(),
             "stop": lambda _: trainings.drain(),
-            "tell": lambda _: wire.send("told", families(counted.registry)),
+            "get_metrics": lambda _: wire.send("metrics", families(counted.registry)),
         }
         trainings.start()
         stack.callback(trainings.stop)

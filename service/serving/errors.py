@@ -17,7 +17,7 @@ class ServingError(Exception):
 
 
 class Overloaded(ServingError):
-    """Too many predictions wait already; ask again in a moment."""
+    """Too many predictions wait already; retry in a moment."""
 
 
 class AnswerTooLarge(ServingError):

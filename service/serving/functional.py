@@ -1,6 +1,6 @@
 """A model's forward as a sequence of torch functions, with bit-identical results.
 
-Each call of an `nn.Module` checks for hooks and looks its tensors up by name, which takes several times as long as the
+Each call of an `nn.Module` checks for hooks and gets its tensors by name, which takes several times as long as the
 computation of a small layer. Known layers become calls of their functions; others are called as modules.
 """
 

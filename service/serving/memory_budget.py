@@ -34,7 +34,7 @@ class MemoryBudget:
         with self._lock:
             others = self.taken - before
             if after > before and others and others + after > self.most:
-                raise Overloaded("The requests that are being read take all the memory there is for them; ask again.")
+                raise Overloaded("The memory for request bodies is used up; retry in a moment.")
             self.taken = others + after
 
 

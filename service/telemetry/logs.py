@@ -88,4 +88,4 @@ def _uncaught(kind: type[BaseException], error: BaseException | None, where: Tra
     if issubclass(kind, KeyboardInterrupt) or error is None:
         sys.__excepthook__(kind, error or kind(), where)
     else:
-        log.critical("an error that nobody caught", exc_info=(kind, error, where))
+        log.critical("uncaught exception", exc_info=(kind, error, where))

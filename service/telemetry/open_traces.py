@@ -26,7 +26,7 @@ def open_traces(attempts: Callable[[str], list[AttemptRecord]]) -> "Traces | Non
         return None
     protocol = variables[PROTOCOLS[0]] or variables[PROTOCOLS[1]] or SUPPORTED
     if protocol != SUPPORTED:
-        log.warning("traces are sent by %s, not by %s: nothing else is spoken here", SUPPORTED, protocol)
+        log.warning("traces are sent by %s; %s is not supported", SUPPORTED, protocol)
     try:
         from service.telemetry.traces import Traces
     except ImportError:

@@ -45,7 +45,7 @@ class Traces:
 
     def __init__(self, attempts: Callable[[str], list[AttemptRecord]]) -> None:
         self._attempts = attempts
-        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # a collector that is away is logged once, below
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # an unavailable collector is logged once, below
         self._processor = BatchSpanProcessor(_Quiet(OTLPSpanExporter()))
         ours = Resource.create({SERVICE_NAME: "modelwright", SERVICE_VERSION: __version__})
         resource = ours.merge(OTELResourceDetector().detect())  # the environment takes precedence
@@ -178,7 +178,7 @@ class _Ids(RandomIdGenerator):
 
 
 class _Quiet(SpanExporter):
-    """Logs once when the collector is away, and once when it is back."""
+    """Logs once when the collector becomes unavailable, and once when it is back."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
@@ -188,9 +188,9 @@ class _Quiet(SpanExporter):
         result = self._exporter.export(spans)
         away = result is not SpanExportResult.SUCCESS
         if away and not self._away:
-            log.warning("the collector does not take our traces; they are dropped until it does")
+            log.warning("the collector does not accept traces; they are dropped until it does")
         elif self._away and not away:
-            log.info("the collector takes our traces again")
+            log.info("the collector accepts traces again")
         self._away = away
         return result
 

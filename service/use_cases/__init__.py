@@ -1,1 +1,1 @@
-"""Where two rooms meet: one file a verb."""
+"""Operations that combine several packages: one file for each."""

@@ -34,7 +34,7 @@ class ArtifactFailed(Exception):
 
 
 class TooManyArtifacts(Exception):
-    """Too many plots and exports are being made; ask again soon."""
+    """Too many plots and exports are being made; retry in a moment."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Artifacts:
         async with self._seats:
             kept = [await asyncio.to_thread(self._kept, artifact.stem, suffix) for suffix in artifact.suffixes]
             if None not in kept:
-                return  # it was made between the request's look at the cache and this task
+                return  # it was made between the request's cache lookup and this task
             with storage_errors():
                 self._temporary.mkdir(parents=True, exist_ok=True)
                 with tempfile.TemporaryDirectory(dir=self._temporary, ignore_cleanup_errors=True) as folder:

@@ -59,7 +59,7 @@ class AttemptCheckpoints:
         torch.set_num_threads(saved["threads"])
         self._before = saved["seconds"]
         self.history.load(saved["history"])
-        self._attempt.message(f"goes on after epoch {self.history.epochs}")
+        self._attempt.message(f"continues after epoch {self.history.epochs}")
         training: State = saved["training"]
         return training
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from service import interpreter
-from service.liveness import LOOK, Liveness
+from service.liveness import CHECK_SECONDS, Liveness
 
 CHUNK = 2**16
 PASSED_ON = ("PATH", "LD_LIBRARY_PATH")  # torch may need the latter, as in a trainer; nothing that could hold a secret
@@ -16,11 +16,11 @@ MOST_STDERR_BYTES = 2**16  # that are kept
 
 
 class ChildFailed(Exception):
-    """The process that does this had to be ended; ask again."""
+    """The process that does this was killed; try again."""
 
 
 class ChildHung(ChildFailed):
-    """The process that does this stood still and was ended; ask again."""
+    """The process that does this hung and was killed; try again."""
 
 
 class OutputTooLarge(ChildFailed):
@@ -85,7 +85,7 @@ async def run(
         return await completed
     finally:
         # Kills the process and closes its pipes. Process.wait also waits for the ends of the pipes, which never come while
-        # nobody reads them, or while a process that the child has started has them open.
+        # they are not read, or while a process that the child has started has them open.
         transport.close()
         for task in (hung, completed):
             task.cancel()
@@ -95,11 +95,11 @@ async def run(
 
 async def _until_hung(pid: int, heartbeats: int) -> None:
     liveness = Liveness(pid)
-    while not liveness.stands_still():
-        await asyncio.sleep(LOOK)
+    while not liveness.is_hung():
+        await asyncio.sleep(CHECK_SECONDS)
         with contextlib.suppress(BlockingIOError):
             if os.read(heartbeats, CHUNK):
-                liveness.heard()
+                liveness.received()
 
 
 async def _communicate(process: Process, stdin: bytes, most_bytes: int) -> Completed:

@@ -60,7 +60,7 @@ def _of_features(found: Resolved, schema: Schema) -> Iterator[str]:
     for each in found.signature.inputs:
         column = schema.column(each.name)
         if COLUMN_TYPES[each.type].categorical and column is not None and _has_many(column):
-            text = f"{each.name!r} has more than {MOST_CATEGORIES} different values, and only the most frequent are told apart"
+            text = f"{each.name!r} has more than {MOST_CATEGORIES} different values, and only the most frequent are distinguished"
             yield f"{text}; leave it out of `features` if it only names the rows"
     if any(COLUMN_TYPES[each.type].categorical for each in found.signature.inputs):
         yield "the parameters are those of all categories in the data; training rows without some give fewer"

@@ -38,7 +38,7 @@ TOO_LONG = "reading the file took more than {} seconds"
 
 
 class TooManySurveys(Exception):
-    """Too many uploads wait to be read; send it again soon."""
+    """Too many uploads wait to be read; retry in a moment."""
 
 
 class Surveys:
@@ -208,7 +208,7 @@ async def _survey(path: Path, media_type: str, options: ReadingOptions, most_byt
     except OutputTooLarge:
         raise InvalidData("there is more to be said of the file's columns than is kept") from None
     if done.stderr:
-        log.warning("the process that read an upload says: %s", done.stderr.decode(errors="replace")[:MOST_LOGGED])
+        log.warning("stderr of the process that read an upload: %s", done.stderr.decode(errors="replace")[:MOST_LOGGED])
     size = path.stat().st_size
     if done.status == -signal.SIGXCPU:
         raise InvalidData(TOO_LONG.format(f"{most_processor_seconds(size)} processor"))

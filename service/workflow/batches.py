@@ -14,7 +14,7 @@ Batch = tuple[Tensor, Tensor]
 
 
 class TrainingBatches:
-    """The batches of each epoch in turn: all rows in one, or batches of rows shuffled anew by a generator of its own."""
+    """The batches of each epoch: all rows in one, or batches of rows shuffled anew by a generator of its own."""
 
     def __init__(self, examples: Examples, settings: ResolvedSettings) -> None:
         self._examples = examples

@@ -1,7 +1,7 @@
 """Turns the columns of a table into the raw features [n, w] that a model takes, for training and for predictions.
 
 The columns of the raw features are float32, or float64 if an input needs it, with NaN for missing values. The type of each
-input says how many of them stand for it, and how a value is encoded.
+input determines how many of them encode it, and how.
 """
 
 from collections.abc import Mapping, Sequence

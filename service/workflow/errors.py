@@ -17,7 +17,7 @@ def step(name: object) -> str:
 
 
 class WorkflowError(Exception):
-    """The workflow cannot go on."""
+    """An error of the workflow."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or self.__doc__)

@@ -153,7 +153,7 @@ def _interleaved(column: Numbers | Texts, order: torch.Tensor) -> torch.Tensor:
 
 
 def _by_group(spec: ResolvedSplit, column: Numbers | Texts, rows: int) -> Split:
-    """Assigns whole groups in turn, each to the part that its middle row would be in."""
+    """Assigns whole groups, each to the part that its middle row would be in."""
     counts = _counts(spec, rows)
     cuts = np.cumsum([counts["train"], counts["validation"]])
     _, groups = np.unique(_codes(column), return_inverse=True)
@@ -237,4 +237,4 @@ def _check_columns(spec: SplitSpec, schema: Schema) -> None:
         if by == "time":
             _check_times(column)
         if by == "column" and (column.missing or not set(column.values or [""]) <= set(PARTS)):
-            raise invalid("/split/column", f"{shown(name)} must say train, validation or test in every row")
+            raise invalid("/split/column", f"{shown(name)} must be train, validation or test in every row")

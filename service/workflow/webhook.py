@@ -35,7 +35,7 @@ def _normalised(text: str) -> str:
 
 
 class WebhookSpec(SpecBase):
-    """Tells another service when the job has ended, however it did: a signed POST of the job."""
+    """Sends a signed POST of the job to a URL when the job has ended, with or without success."""
 
     url: Annotated[str, AfterValidator(_normalised)] = Field(
         min_length=1,

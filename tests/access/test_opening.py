@@ -48,7 +48,7 @@ def test_insecure_serves_all_and_says_so(
 ) -> None:
     assert not opened(tmp_path, ALL, first_key=True, insecure=True).on
     assert not capsys.readouterr().out and not (tmp_path / "access").exists()
-    assert "may do everything" in caplog.text
+    assert "authentication is disabled" in caplog.text
 
 
 def test_a_first_key_is_made_and_printed_once(

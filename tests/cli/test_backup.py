@@ -22,7 +22,7 @@ from service import opening
 from service.access.audit import Audit
 from service.access.keyring import Keyring
 from service.access.scopes import Scope
-from service.background.trainings import open_journal
+from service.background.training_service import open_journal
 from service.backup import BackupRefused, back_up, read_backup, restore
 from service.home import HomeHalfRestored, HomeLost
 from service.jobs.database import connect_database, open_database
@@ -76,8 +76,8 @@ def test_all_of_it_comes_back(run: Run, home: Path, tmp_path: Path) -> None:
     assert not list(folder.rglob("derived")) and not list(folder.rglob("*.new"))
     restored = run("restore", folder, "--home", again)
     assert restored.status == 0 and restored.out.startswith("Restored ")
-    assert run("store", "verify", "--home", again).out == "All is whole.\n"
-    assert run("journal", "verify", "--home", again).out == "All is whole.\n"
+    assert run("store", "verify", "--home", again).out == "No damage found.\n"
+    assert run("journal", "verify", "--home", again).out == "No damage found.\n"
     settings = Settings.read(home=again)
     assert opening.check(settings) == opening.check(Settings.read(home=home))
     engine = open_journal(settings)
@@ -128,7 +128,7 @@ def test_half_a_backup_or_a_damaged_one_is_not_restored(backup: Path, tmp_path: 
     shutil.copytree(backup, tmp_path / "backup")
     count = 0
     for how in damaged_backups(tmp_path / "backup"):
-        with pytest.raises(BackupRefused, match="no whole backup"):
+        with pytest.raises(BackupRefused, match="no complete backup"):
             restore(tmp_path / "backup", tmp_path / "home")
         assert not (tmp_path / "home").exists(), how
         count += 1
@@ -191,7 +191,7 @@ def test_a_restore_that_was_killed_does_not_start_and_is_made_again(backup: Path
 def test_a_backup_that_was_killed_is_none(home: Path, tmp_path: Path) -> None:
     event = 1
     while killed_at(event, partial(back_up, database=False), home, folder := tmp_path / f"backup-{event}"):
-        with pytest.raises(BackupRefused, match="no whole backup"):
+        with pytest.raises(BackupRefused, match="no complete backup"):
             restore(folder, tmp_path / "home")
         with pytest.raises(BackupRefused, match="not empty"):
             back_up(home, folder, database=False)

@@ -162,7 +162,7 @@ def test_jobs(run: Run, typed: None, spec: Path) -> None:
 def test_verify_finds_a_flipped_byte(run: Run, typed: None, server: Server, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(server.home / "store/models/typed", home / "store/models/typed")  # others' are damaged on purpose
-    assert run("store", "verify", "--home", home).out == "All is whole.\n"
+    assert run("store", "verify", "--home", home).out == "No damage found.\n"
     file = next((home / "store").rglob("state_dict.safetensors"))
     file.chmod(0o600)
     data = bytearray(file.read_bytes())
@@ -184,7 +184,7 @@ def test_an_upgrade_waits_until_no_service_runs(run: Run, typed: None, server: S
     record.write_text(json.dumps({each: fields[each] for each in ("digest", "content", "key", "created_at")}))
     assert "Not sealed: 1 records" in run("store", "verify", "--home", home).out
     assert run("store", "upgrade", "--home", home).out == "Sealed: 1 records and alias entries.\n"
-    assert run("store", "verify", "--home", home).out == "All is whole.\n"
+    assert run("store", "verify", "--home", home).out == "No damage found.\n"
 
 
 WRONG: list[tuple[tuple[Any, ...], int, str]] = [
@@ -206,7 +206,7 @@ WRONG: list[tuple[tuple[Any, ...], int, str]] = [
     (("datasets", "upload", "plants", __file__, "--separator", "ab"), 1, "/separator"),
     (("datasets", "reread", "nobody", "--type", "x=number"), 1, "'nobody'"),
     (("datasets", "reread", "nobody", "--type", "x"), 2, "COLUMN="),
-    (("models", "show", ".."), 1, "cannot stand in an address"),
+    (("models", "show", ".."), 1, "cannot be part of a URL"),
     (("models", "frobnicate"), 2, "No such command"),
     (("models", "list", "--url", "http://127.0.0.1:9"), 1, "could not be reached"),
     (("models", "list", "--url", "nonsense"), 1, "Error: "),

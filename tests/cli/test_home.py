@@ -15,7 +15,7 @@ from service.access.audit import Audit
 from service.access.errors import KeysCorrupt
 from service.access.keyring import Keyring
 from service.access.scopes import Scope
-from service.background.trainings import open_journal
+from service.background.training_service import open_journal
 from service.home import Home, HomeDamaged, HomeError, HomeHalfRestored, HomeLost
 from service.jobs.errors import JournalLost
 from service.keys import open_keys

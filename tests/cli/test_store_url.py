@@ -7,7 +7,7 @@ import pytest
 
 from model_store import Store
 from service import opening
-from service.background.trainings import open_journal
+from service.background.training_service import open_journal
 from service.home import HomeLost
 from service.settings import InvalidSettings, Settings
 from tests.api.conftest import train
@@ -49,7 +49,7 @@ def test_models_are_trained_into_a_store_elsewhere_and_backed_up_from_there(
     assert Store.open(elsewhere).models.names() == ["line"]
     assert not (home / "store").exists()
     monkeypatch.setenv("MODELWRIGHT_STORE_URL", str(elsewhere))
-    assert run("store", "verify", "--home", home).out == "All is whole.\n"
+    assert run("store", "verify", "--home", home).out == "No damage found.\n"
     assert run("backup", tmp_path / "backup", "--home", home).status == 0
     refused = run("restore", tmp_path / "backup", "--home", again)
     assert refused.status == 1 and "Unset MODELWRIGHT_STORE_URL" in refused.err

@@ -60,7 +60,7 @@ def start(engine: Engine, tmp_path: Path) -> Iterator[Start]:
             entry: str = "tests.jobs.work:work",
             slots: int = 2,
             forks: bool = True,
-            silence: float = 60.0,
+            hung_after: float = 60.0,
             patience: float = 900.0,
             executor: type[LocalExecutor] = LocalExecutor,
             **more: Any,
@@ -74,7 +74,7 @@ def start(engine: Engine, tmp_path: Path) -> Iterator[Start]:
                 settings={"told": "so"},
                 forks=forks,
                 restart_seconds=RESTART_SECONDS,
-                silence=silence,
+                hung_after=hung_after,
             )
             queue = JobQueue(engine, first_back_off=0.05, patience=patience)
             options: dict[str, Any] = {"lease": PATIENT, "tick": 0.05, "grace": 1.0} | more

@@ -125,7 +125,7 @@ def test_one_that_cannot_write_its_beat_says_nothing_more(
     until(lambda: told[-1] < time.monotonic())
     full.clear()
     until(lambda: told[-1] > time.monotonic())
-    assert caplog.text.count("cannot say that it lives") == 1
+    assert caplog.text.count("cannot write its heartbeat") == 1
     ours.stop()
     ownership.close()
 

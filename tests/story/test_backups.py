@@ -16,7 +16,7 @@ from model_store import Store
 from modelwright import ApiError, Client
 from service import opening
 from service.access.scopes import Scope
-from service.background.trainings import open_journal
+from service.background.training_service import open_journal
 from service.backup import restore
 from service.jobs.database import connect_database
 from service.jobs.job import Status
@@ -116,7 +116,7 @@ def test_backups_of_a_service_in_use_make_whole_homes(server: Server, tmp_path: 
         again.client.resume(paused)
         until(lambda: again.client.job(paused)["progress"]["epoch"] > saved)
         again.client.cancel(paused)
-        assert "goes on after epoch" in str(list(again.client.events(paused)))  # from the checkpoint
+        assert "continues after epoch" in str(list(again.client.events(paused)))  # from the checkpoint
         assert again.stop() == 0
 
 

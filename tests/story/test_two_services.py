@@ -56,7 +56,7 @@ def test_the_job_of_a_killed_service_goes_on_in_the_other_to_the_same_bits(pair:
     assert job["attempt"] == 2
     assert [attempt["status"] for attempt in other.client.attempts(job_id)] == ["queued", "succeeded"]
     assert other.client.attempts(job_id)[0]["cause"]["code"] == "lease_lost"
-    assert any("goes on after epoch" in text for text in messages(other, job_id))
+    assert any("continues after epoch" in text for text in messages(other, job_id))
     assert digest(other, job) == digest(other, undisturbed)
     assert other.client.metrics(job_id)["epoch"] == other.client.metrics(undisturbed["id"])["epoch"]
     verify(other.home)

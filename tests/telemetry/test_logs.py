@@ -118,7 +118,7 @@ for each in threads: each.join()
 os.write(2, b'{"timestamp":"2026-01-01T00:00:00Z","level":"","logger":"","event":"open again"}\\n')
 """)
     events = Counter(line["event"].split(":")[0] for line in found)
-    assert events == {"after": 20, "before": 20, "the reader of a table says": 20, "open again": 1}
+    assert events == {"after": 20, "before": 20, "error of the reader of a table": 20, "open again": 1}
 
 
 def test_at_a_terminal_it_is_text() -> None:

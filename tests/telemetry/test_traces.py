@@ -19,7 +19,7 @@ from tests.telemetry.collector import Collector, attributes, collecting
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 STAGES = ["load_data", "prepare", "train", "evaluate", "publish"]
-LOOK = "the collector does not take our traces"
+LOOK = "the collector does not accept traces"
 
 
 @pytest.fixture(scope="module")

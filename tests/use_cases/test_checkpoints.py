@@ -179,7 +179,7 @@ def test_an_attempt_that_left_and_one_that_went_on_publish_what_one_alone_does(t
     assert 0 <= reached < 400
     heard = max(reached - 2, 0)  # the last epochs were told to a service that died before it wrote them down
     status, second = attempt_at(parted | {"reported": heard}, tmp_path / "job.json")
-    assert second.all("message") == [f"goes on after epoch {reached}"]
+    assert second.all("message") == [f"continues after epoch {reached}"]
     assert second.all("series")[0]["epoch"][0] == heard + 1
     assert second.all("saved")
     assert all(0 < each["fraction"] <= 1 and each["samples_per_second"] >= 0 for each in second.all("progress"))

@@ -23,8 +23,8 @@ MODULES = {ODD, "service.workflow.data.survey", "service.workflow.look.render"}
 
 
 @pytest.fixture(autouse=True)
-def silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(liveness, "SILENCE", 1.0)
+def hung_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(liveness, "HUNG_AFTER", 1.0)
 
 
 @pytest.fixture(autouse=True)

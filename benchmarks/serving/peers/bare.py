@@ -1,10 +1,9 @@
-"""No model and no JSON: an ASGI application that reads the body and sends an answer that lies ready:
+"""No model and no JSON: an ASGI application that reads the body and sends a prepared response:
 `python bare.py PORT FILE [forward|json|npy]`.
 
-The file holds the answer of another server: its headers, but for those that uvicorn adds itself, and its body. With
-`forward` it runs the network on 1000 rows that lie ready, too; with `json` or `npy` on those in the body, and writes what
-comes of it as JSON: without a check, but for one look whether all numbers of NPY are finite. These are the least that a
-server in Python can do, in the place where it is done.
+The file holds the answer of another server: its headers, but for those that uvicorn adds itself, and its body. With `forward`
+it also runs the network on 1000 prepared rows; with `json` or `npy` on those in the body, and writes the result as JSON,
+without validation except that all numbers of NPY are finite. This is the minimum that a Python server must do.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The network that every contender serves, with the same weights, and the rows that it is asked about."""
+"""The network that every contender serves, with the same weights, and the rows of the requests."""
 
 import os
 

@@ -35,11 +35,11 @@ INPUT_SCHEMA = {
         "name": {"type": "string"},
         "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1, "maxItems": 2},
         "datatype": {"enum": [*DTYPES, BYTES]},
-        "data": {"type": "array", "description": "nested as the shape is, or flat"},
+        "data": {"type": "array", "description": "flat, or nested according to the shape"},
         "parameters": {
             "type": ["object", "null"],
             "properties": {"binary_data_size": {"type": ["integer", "null"], "minimum": 0}},
-            "description": "`binary_data_size` in place of `data`: so many bytes follow the JSON",
+            "description": "`binary_data_size` instead of `data`: the number of bytes after the JSON",
         },
     },
     "required": ["name", "shape", "datatype"],
@@ -86,21 +86,21 @@ router = APIRouter(prefix="/v2", tags=["dialects"], responses=described("error")
 @router.get("", summary="Describe the server", response_model=dict[str, Any])
 @router.get("/", include_in_schema=False)
 async def server() -> Response:
-    """Its name, version and extensions of the protocol."""
+    """The server's name, version and protocol extensions."""
     return json_response({"name": "modelwright", "version": __version__, "extensions": EXTENSIONS})
 
 
-@router.get("/health/live", summary="Whether the service lives, for Triton and KServe", response_model=dict[str, bool])
+@router.get("/health/live", summary="Check whether it runs, for Triton and KServe", response_model=dict[str, bool])
 @needs(None)
 async def live() -> Response:
-    """200 while it runs."""
+    """200 while the service runs."""
     return json_response({"live": True})
 
 
-@router.get("/health/ready", summary="Whether it can answer, for Triton and KServe", response_model=dict[str, bool])
+@router.get("/health/ready", summary="Check whether it is ready, for Triton and KServe", response_model=dict[str, bool])
 @needs(None)
 async def ready(service: Service) -> Response:
-    """200 once predictions can be answered, 503 from the moment it is to stop."""
+    """200 once predictions can be answered, 503 as soon as a stop is requested."""
     if service.feed.closed:
         return json_response({"error": "stopping"}, 503, {"Retry-After": "5"})
     return json_response({"ready": True})
@@ -108,32 +108,32 @@ async def ready(service: Service) -> Response:
 
 @router.get("/models", summary="List models, for KServe", response_model=dict[str, list[str]])
 def models(service: Service) -> Response:
-    """Their names."""
+    """The names of all models."""
     return json_response({"models": service.store.models.names()})
 
 
-@router.get("/models/stats", summary="Statistics of all that was predicted", response_model=dict[str, Any])
+@router.get("/models/stats", summary="Show the statistics of all models", response_model=dict[str, Any])
 def all_statistics(service: Service) -> Response:
-    """Of every version that has answered since the service started."""
+    """Statistics of all versions that were used since the service started."""
     figures = service.metrics.predictions
     return json_response({"model_stats": [_statistics(figures, *each) for each in sorted(figures.versions())]})
 
 
 @router.get("/models/{name}", summary="Describe a model's tensors", response_model=dict[str, Any])
 def metadata(service: Service, name: str) -> Response:
-    """Its versions, its inputs and its outputs."""
+    """The model's versions, inputs and outputs."""
     numbers = service.store.models.numbers(name)
     return json_response(_metadata(choose(service.store, name, None), numbers))
 
 
 @router.get("/models/{name}/versions/{version}", summary="Describe a version's tensors", response_model=dict[str, Any])
 def metadata_of(service: Service, name: str, version: str) -> Response:
-    """Its inputs and its outputs."""
+    """The version's inputs and outputs."""
     found = service.store.resolve(name, version)
     return json_response(_metadata(found, [found.number]))
 
 
-@router.get("/models/{name}/ready", summary="Whether a model can answer", response_model=dict[str, Any])
+@router.get("/models/{name}/ready", summary="Check whether a model is ready", response_model=dict[str, Any])
 def model_ready(service: Service, name: str) -> Response:
     """200 if it is there. It need not be in memory: its first inference loads it."""
     choose(service.store, name, None)
@@ -141,7 +141,7 @@ def model_ready(service: Service, name: str) -> Response:
 
 
 @router.get(
-    "/models/{name}/versions/{version}/ready", summary="Whether a version can answer", response_model=dict[str, Any]
+    "/models/{name}/versions/{version}/ready", summary="Check whether a version is ready", response_model=dict[str, Any]
 )
 def version_ready(service: Service, name: str, version: str) -> Response:
     """200 if it is there. It need not be in memory: its first inference loads it."""
@@ -149,34 +149,36 @@ def version_ready(service: Service, name: str, version: str) -> Response:
     return json_response({"name": name, "ready": True})
 
 
-@router.get("/models/{name}/config", summary="A model's configuration, for Triton", response_model=dict[str, Any])
+@router.get("/models/{name}/config", summary="Show a model's configuration, for Triton", response_model=dict[str, Any])
 def configuration(service: Service, name: str) -> Response:
-    """The tensors once more, as Triton's own configuration has them."""
+    """The tensors in the form of Triton's model configuration."""
     return json_response(_configuration(choose(service.store, name, None)))
 
 
 @router.get(
     "/models/{name}/versions/{version}/config",
-    summary="A version's configuration, for Triton",
+    summary="Show a version's configuration, for Triton",
     response_model=dict[str, Any],
 )
 def configuration_of(service: Service, name: str, version: str) -> Response:
-    """The same, of that version."""
+    """The same for one version."""
     return json_response(_configuration(service.store.resolve(name, version)))
 
 
-@router.get("/models/{name}/stats", summary="Statistics of a model", response_model=dict[str, Any])
+@router.get("/models/{name}/stats", summary="Show a model's statistics", response_model=dict[str, Any])
 def statistics(service: Service, name: str) -> Response:
-    """Of each of its versions, since the service started."""
+    """Statistics of the model's versions since the service started."""
     numbers = service.store.models.numbers(name)
     return json_response(
         {"model_stats": [_statistics(service.metrics.predictions, name, number) for number in numbers]}
     )
 
 
-@router.get("/models/{name}/versions/{version}/stats", summary="Statistics of a version", response_model=dict[str, Any])
+@router.get(
+    "/models/{name}/versions/{version}/stats", summary="Show a version's statistics", response_model=dict[str, Any]
+)
 def statistics_of(service: Service, name: str, version: str) -> Response:
-    """Of that version, since the service started."""
+    """Statistics of the version since the service started."""
     found = service.store.resolve(name, version)
     return json_response({"model_stats": [_statistics(service.metrics.predictions, name, found.number)]})
 
@@ -189,7 +191,7 @@ def statistics_of(service: Service, name: str, version: str) -> Response:
     openapi_extra=BODY,
 )
 def infer(name: str) -> None:
-    """By the version that a prediction without one is by. `service/api/predictions/router.py` takes these requests."""
+    """Predicts with the `production` version, else the latest. `service/api/predictions/router.py` takes these requests."""
 
 
 @router.post(
@@ -200,17 +202,17 @@ def infer(name: str) -> None:
     openapi_extra=BODY,
 )
 def infer_with(name: str, version: str) -> None:
-    """By that version: a number, or an alias or `latest`, which other servers do not know."""
+    """Predicts with a version: a number, an alias, or `latest`."""
 
 
 @router.post(
     "/repository/index",
-    summary="List every version, for Triton",
+    summary="List all versions, for Triton",
     response_model=list[dict[str, str]],
     openapi_extra=INDEX_BODY,
 )
 async def index(service: Service, request: Request) -> Response:
-    """Each with its state: READY, or UNAVAILABLE where it is damaged; with `{"ready": true}` only the first."""
+    """All versions with their states: READY, or UNAVAILABLE if damaged; with `{"ready": true}` only the ready ones."""
     only_ready = (await _document(request)).get("ready", False)
     if not isinstance(only_ready, bool):
         raise InvalidRequest("/ready: expected true or false")
@@ -218,14 +220,12 @@ async def index(service: Service, request: Request) -> Response:
     return json_response([each for each in listed if each["state"] == "READY" or not only_ready])
 
 
-@router.post(
-    "/repository/models/{name}/load", summary="Load a model now", response_class=Response, openapi_extra=LOAD_BODY
-)
+@router.post("/repository/models/{name}/load", summary="Load a model", response_class=Response, openapi_extra=LOAD_BODY)
 @needs(Scope.ADMIN)
 async def load(service: Service, request: Request, name: str) -> Response:
-    """The version that a prediction without one is by comes into memory, so that the next one need not wait for it."""
+    """Loads the version of predictions without a version into memory, so that the next one need not wait for it."""
     if _parameters(await _document(request)):
-        raise InvalidRequest("/parameters: a model is loaded as it was published, and nothing is laid over it")
+        raise InvalidRequest("/parameters: a model is loaded as it was published; parameters are not supported")
 
     def loaded() -> None:
         predict.load(service.store, service.warm, served(choose(service.store, name, None)))
@@ -236,13 +236,13 @@ async def load(service: Service, request: Request, name: str) -> Response:
 
 @router.post(
     "/repository/models/{name}/unload",
-    summary="Take a model out of memory",
+    summary="Unload a model",
     response_class=Response,
     openapi_extra=UNLOAD_BODY,
 )
 @needs(Scope.ADMIN)
 async def unload(service: Service, request: Request, name: str) -> Response:
-    """Each of its versions leaves the memory. It stays ready: the next inference loads it again."""
+    """Removes the model's versions from memory. They stay ready: the next inference loads them again."""
     _parameters(await _document(request))
     await service.pools.reading.run(_unload, service, name)
     return Response()
@@ -296,7 +296,7 @@ def _metadata(version: Version, numbers: list[int]) -> dict[str, Any]:
         "outputs": [_tensor(each) for each in outputs.outputs(signature)],
     }
     columns = {"inputs": [each.name for each in signature.inputs], "probabilities": outputs.columns(signature)}
-    # The values of `properties` are texts: the names of columns are a list in JSON.
+    # The values of `properties` are strings, so the names of columns are a list in JSON.
     return described_version | {
         "properties": {name: orjson.dumps(each).decode() for name, each in columns.items() if each}
     }

@@ -42,5 +42,5 @@ def described(*fields: str) -> dict[int | str, dict[str, Any]]:
     content = {"application/json": {"schema": schema}}
     return {
         "4XX": {"content": content, "description": "What is wrong with the request."},
-        "5XX": {"content": content, "description": "What keeps the service from answering now."},
+        "5XX": {"content": content, "description": "Why the service cannot answer now."},
     }

@@ -19,8 +19,8 @@ ROUTERS = (open_inference_models, tensorflow_serving, sagemaker)
 
 
 def target_of(path: str, default_model: ModelReference | None) -> Target | None:
-    """The model and the dialect of a path of predictions; None for every other path. `default_model` is that of a path which
-    names none."""
+    """The model and the dialect of a path of predictions; None for every other path. `default_model` is the model of a path
+    without one."""
     if (model := paths.model_of(path)) is not None:
         return model, NATIVE
     if (model := paths.model_of(path, open_inference.START, open_inference.END)) is not None:

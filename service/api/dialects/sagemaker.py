@@ -70,13 +70,13 @@ SAGEMAKER = Dialect(_decoder, _encoder, with_error_code)
 
 @router.get(
     PING,
-    summary="Whether the service can answer, for SageMaker",
+    summary="Check whether the service is ready, for SageMaker",
     response_class=PlainTextResponse,
     responses=plain_refusal("The model is not in memory yet, or the service is about to stop."),
 )
 @needs(None)
 async def ping(service: Service) -> Response:
-    """200 once the model that the settings name is in memory; at once if they name none."""
+    """200 once the default model, if the settings name one, is in memory."""
     key = service.default_model
     ready = not service.feed.closed and (key is None or service.current.last_known(key) is not None)
     return PlainTextResponse("\n", 200 if ready else 503)
@@ -90,5 +90,5 @@ async def ping(service: Service) -> Response:
 )
 @needs(Scope.PREDICT)
 def invocations() -> Response:
-    """By the model that `MODELWRIGHT_DEFAULT_MODEL` names; also `text/csv`, with a header or without one."""
-    raise NotAvailable("no model is named for this path; MODELWRIGHT_DEFAULT_MODEL says which one it is")
+    """Predicts with the model of `MODELWRIGHT_DEFAULT_MODEL`; also from `text/csv`, with or without a header."""
+    raise NotAvailable("there is no default model for this path; MODELWRIGHT_DEFAULT_MODEL sets it")

@@ -62,7 +62,7 @@ PREDICT_SCHEMA = {
     "properties": {
         "signature_name": {"enum": [SIGNATURE, "", None]},
         "instances": INSTANCES_SCHEMA["properties"]["instances"],
-        "inputs": {"type": ["object", "array"], "description": "columns by name; a list is rows, as KServe has it"},
+        "inputs": {"type": ["object", "array"], "description": "columns by name; a list has rows, as in KServe"},
     },
     "oneOf": exactly_one("instances", "inputs"),
     "additionalProperties": False,
@@ -77,26 +77,26 @@ BODY = json_body(PREDICT_SCHEMA, INSTANCES_EXAMPLE)
     openapi_extra=BODY,
 )
 def predict(name: str) -> None:
-    """`{"instances": …}` → `{"predictions": …}`, by the version that a prediction without one is by."""
+    """`{"instances": …}` → `{"predictions": …}`, by the version that `production` points at, else the latest."""
 
 
 @router.post(
-    "/versions/{version}:predict", summary="The same, by one version", response_model=dict[str, Any], openapi_extra=BODY
+    "/versions/{version}:predict", summary="Predict with one version", response_model=dict[str, Any], openapi_extra=BODY
 )
 def predict_with(name: str, version: str) -> None:
-    """By that version: a number, an alias, or `latest`."""
+    """Predicts with a version: a number, an alias, or `latest`."""
 
 
 @router.post(
-    "/labels/{label}:predict", summary="The same, by a label", response_model=dict[str, Any], openapi_extra=BODY
+    "/labels/{label}:predict", summary="Predict with a label", response_model=dict[str, Any], openapi_extra=BODY
 )
 def predict_labelled(name: str, label: str) -> None:
-    """By the version that the alias of this name points at."""
+    """Predicts with the version that the alias of this name points at."""
 
 
-@router.get(f"/labels/{noun('label')}", summary="Whether a label's version is available", response_model=dict[str, Any])
+@router.get(f"/labels/{noun('label')}", summary="Show the status of a label's version", response_model=dict[str, Any])
 def status(service: Service, name: str, label: str) -> Response:
-    """Its number and its state, in the form of TensorFlow Serving."""
+    """The version's number and state, in the form of TensorFlow Serving."""
     found = _labelled(service.store, name, label)
     about = {"error_code": "OK", "error_message": ""}
     available = {"version": str(found.number), "state": "AVAILABLE", "status": about}
@@ -105,17 +105,17 @@ def status(service: Service, name: str, label: str) -> Response:
 
 @router.get("/metadata", summary="Describe the tensors, for TensorFlow Serving", response_model=dict[str, Any])
 def metadata(service: Service, name: str) -> Response:
-    """The tensors of the version that a prediction without one is by."""
+    """The tensors of the version that `production` points at, else of the latest."""
     return _metadata(choose(service.store, name, None))
 
 
-@router.get("/versions/{version}/metadata", summary="The same, of one version", response_model=dict[str, Any])
+@router.get("/versions/{version}/metadata", summary="Describe a version's tensors", response_model=dict[str, Any])
 def metadata_of(service: Service, name: str, version: str) -> Response:
-    """The tensors of that version."""
+    """The tensors of a version."""
     return _metadata(service.store.resolve(name, version))
 
 
-@router.get("/labels/{label}/metadata", summary="The same, of a label's version", response_model=dict[str, Any])
+@router.get("/labels/{label}/metadata", summary="Describe a label's tensors", response_model=dict[str, Any])
 def metadata_labelled(service: Service, name: str, label: str) -> Response:
     """The tensors of the version that the alias of this name points at."""
     return _metadata(_labelled(service.store, name, label))

@@ -1,1 +1,1 @@
-"""One file a resource."""
+"""The routes of the native API: one file for each resource."""

@@ -25,17 +25,17 @@ router = APIRouter(prefix="/v1/models/{name}/aliases", tags=["aliases"], respons
 ETAG = '"?([0-9]{1,18})"?'
 IfMatch = Annotated[
     str | None,
-    Header(description="the ETag that the alias must still have", json_schema_extra={"pattern": f"^{ETAG}$"}),
+    Header(description="the expected ETag of the alias", json_schema_extra={"pattern": f"^{ETAG}$"}),
 ]
 IfNoneMatch = Annotated[
-    str | None, Header(description="`*`: only when there is no such alias", json_schema_extra={"const": "*"})
+    str | None, Header(description="`*`: only if the alias does not exist", json_schema_extra={"const": "*"})
 ]
 
 
 @router.get("", summary="List a model's aliases")
 @needs(Scope.PREDICT)
 def index(service: Service, name: str, after: After = None, limit: Limit = 1000) -> Page[Alias]:
-    """Every alias by name, with the version that it points at."""
+    """All aliases of the model, by name, each with its version."""
     _check_model(service, name)
     found = sorted(service.store.aliases.all(name).items())
     shown, more = cut([each for each in found if after is None or each[0] > after], limit)
@@ -50,16 +50,16 @@ def show(service: Service, response: Response, name: str, alias: str) -> Alias:
     return _answer(response, name, alias, service.store.aliases.get(name, alias))
 
 
-@router.get("/{alias}/history", summary="Where an alias has pointed")
+@router.get("/{alias}/history", summary="Show an alias's history")
 @needs(Scope.PREDICT)
 def history(
     service: Service,
     name: str,
     alias: str,
-    after: Annotated[int, Query(ge=0, le=LARGEST_VERSION, description="the last entry of the page before")] = 0,
+    after: Annotated[int, Query(ge=0, le=LARGEST_VERSION, description="the last entry of the previous page")] = 0,
     limit: Limit = 1000,
 ) -> Page[Alias]:
-    """Every entry, rising; `version` null where the alias was deleted."""
+    """All entries, oldest first; `version` is null where the alias was deleted."""
     _check_model(service, name)
     entries = list(islice(service.store.aliases.history(name, alias, after=after), limit + 1))
     return page((_document(name, alias, entry) for entry in entries[:limit]), len(entries) > limit)
@@ -80,7 +80,7 @@ def put(
     if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,
 ) -> Alias:
-    """Moves the alias, or makes it."""
+    """Moves the alias, or creates it."""
     version = body.get("version") if isinstance(body, dict) and set(body) == {"version"} else None
     if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= LARGEST_VERSION:
         raise InvalidRequest('expected {"version": <the number of a version>}')
@@ -99,16 +99,16 @@ def put(
 @router.delete("/{alias}", status_code=204, summary="Delete an alias")
 @needs(Scope.ADMIN)
 def remove(service: Service, name: str, alias: str, if_match: IfMatch = None) -> None:
-    """The alias goes; its history stays."""
+    """Deletes the alias, and keeps its history."""
     _check_model(service, name)
     _note(service, name, alias, service.store.aliases.delete(name, alias, expected=_expected(if_match)))
     service.current.follow(name)
 
 
-@router.post("/{alias}/rollback", summary="Point an alias back at the version before")
+@router.post("/{alias}/rollback", summary="Roll an alias back to its previous version")
 @needs(Scope.ADMIN)
 def rollback(service: Service, response: Response, name: str, alias: str, if_match: IfMatch = None) -> Alias:
-    """A new entry with the version of the entry before the newest."""
+    """Appends an entry with the version of the entry before the newest."""
     _check_model(service, name)
     entry = service.store.aliases.rollback(name, alias, expected=_expected(if_match))
     _note(service, name, alias, entry)

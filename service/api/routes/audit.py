@@ -19,18 +19,18 @@ router = APIRouter(prefix="/v1/audit", tags=["access"], responses=PROBLEMS, rout
 
 After = Annotated[
     str | None,
-    Query(max_length=64, description="the last line's id of the page before", json_schema_extra={"pattern": f"^{ID}$"}),
+    Query(max_length=64, description="the last id of the previous page", json_schema_extra={"pattern": f"^{ID}$"}),
 ]
 
 
-@router.get("", summary="Who changed what")
+@router.get("", summary="Show the audit log")
 @needs(Scope.ADMIN)
 def index(
     service: Service,
     after: After = None,
     limit: Limit = 20,
 ) -> Page[AuditLine]:
-    """Attempts at changes, rising, by all processes on this home; `changes` is empty where nothing came of one."""
+    """Attempts at changes, oldest first, by all processes on this home; `changes` is empty if an attempt had no effect."""
     try:
         lines, more = service.audit.read(after, limit)
     except ValueError:

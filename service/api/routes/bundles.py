@@ -1,4 +1,4 @@
-"""Bundles: one version as one file, out of one service and into another."""
+"""Bundles: one version as one file, to copy it from one service to another."""
 
 import os
 import tempfile
@@ -29,14 +29,14 @@ ZIP = "application/zip"
 
 @router.get(
     "/{version}/bundle",
-    summary="Fetch a version as one file",
+    summary="Download a version as one file",
     response_class=Response,
     responses=file_answer("The bundle.", "application/zip"),
 )
 @needs(Scope.TRAIN)
 @pool("files")
 def fetch(service: Service, name: str, version: str) -> Response:
-    """A zip file with the manifest and every file; the same bytes for the same version."""
+    """A zip file with the manifest and all files; always the same bytes for a version."""
     found = service.store.resolve(name, version)
     with storage_errors(), ExitStack() as files:
         service.temporary.mkdir(parents=True, exist_ok=True)
@@ -53,13 +53,13 @@ def fetch(service: Service, name: str, version: str) -> Response:
 @router.post(
     "",
     status_code=201,
-    summary="Take in a bundle",
-    responses={200: {"model": Published, "description": "The version was there already."}},
+    summary="Upload a bundle",
+    responses={200: {"model": Published, "description": "The version exists already."}},
     openapi_extra=file_body(ZIP),
 )
 @needs(Scope.ADMIN)
 async def take(request: Request, response: Response, service: Service, name: str) -> Published:
-    """The next version of the model; 200 and the known version when its digest is already there."""
+    """Adds the model's next version; 200 and the existing version if its digest exists already."""
     check_name(name)
     if media_type(request) not in (ZIP, "application/octet-stream"):
         raise UnsupportedMediaType(f"expected Content-Type: {ZIP}")

@@ -1,4 +1,4 @@
-"""Data sets: upload, read anew, show, delete."""
+"""Data sets: upload, change how they are read, show, delete."""
 
 from functools import partial
 from typing import Annotated, Any
@@ -25,7 +25,7 @@ from service.use_cases.upload_dataset import first_rows, read_anew, upload
 
 router = APIRouter(prefix="/v1/datasets", tags=["data sets"], responses=PROBLEMS, route_class=TrainRoute)
 
-SAME: dict[int | str, dict[str, Any]] = {200: {"model": Dataset, "description": "The newest version is the same."}}
+SAME: dict[int | str, dict[str, Any]] = {200: {"model": Dataset, "description": "The data set has not changed."}}
 UPLOAD: dict[str, Any] = {
     "status_code": 201,
     "summary": "Upload a data set",
@@ -37,8 +37,8 @@ UPLOAD: dict[str, Any] = {
 @router.put("/{name}", **UPLOAD)
 @router.post("/{name}", **UPLOAD)
 async def put(request: Request, response: Response, service: Service, name: str) -> Dataset:
-    """A new version; the newest version's own bytes, read in the same way, make none and answer 200. How the file is read
-    is found out from it, but for what is said in the query or in the form."""
+    """Adds a version; 200 if the newest version has the same bytes and is read in the same way. How the file is read is
+    detected, except for the options given in the query or the form."""
     check_name(name)
     service.surveys.check()
     most = service.max_upload_bytes
@@ -52,12 +52,12 @@ async def put(request: Request, response: Response, service: Service, name: str)
 @router.patch(
     "/{name}",
     status_code=201,
-    summary="Read a data set in another way",
+    summary="Change how a data set is read",
     responses=SAME,
     openapi_extra=change_body(),
 )
 async def patch(response: Response, service: Service, name: str, body: Annotated[Any, Depends(read_json)]) -> Dataset:
-    """A new version of the newest one's bytes. What is said joins what was said before; null takes it back."""
+    """Adds a version with the newest one's bytes. The options are merged into the earlier ones; null removes an option."""
     check_name(name)
     changes = changes_of(body)
     with temporary_folder(service.temporary) as folder:
@@ -69,7 +69,7 @@ async def patch(response: Response, service: Service, name: str, body: Annotated
 
 @router.get("", summary="List data sets, by name")
 def index(service: Service, after: After = None, limit: Limit = 20) -> Page[Dataset]:
-    """The newest version of each data set."""
+    """The newest version of every data set."""
     datasets = service.store.datasets
     names, more = cut([name for name in datasets.names() if after is None or name > after], limit)
     found = (listed_dataset(name, None, partial(datasets.latest, name)) for name in names)
@@ -89,14 +89,14 @@ def show(service: Service, name: str) -> Dataset:
 def versions(
     service: Service, name: str, after: Annotated[int | None, Query(ge=1)] = None, limit: Limit = 20
 ) -> Page[Dataset]:
-    """Every version, newest first."""
+    """All versions, newest first."""
     datasets = service.store.datasets
     shown, more = newest_first(datasets.numbers(name), after, limit)
     found = (listed_dataset(name, number, partial(datasets.get, name, number)) for number in shown)
     return page((each for each in found if each is not None), more)
 
 
-@router.get("/{name}/rows", summary="The first rows of a data set")
+@router.get("/{name}/rows", summary="Show the first rows of a data set")
 def rows(service: Service, name: str, limit: Limit = 20) -> Page[dict[str, Any]]:
     """The first rows of the newest version, at most 1,000."""
     version = service.store.datasets.latest(name)
@@ -107,7 +107,7 @@ def rows(service: Service, name: str, limit: Limit = 20) -> Page[dict[str, Any]]
 @router.delete("/{name}", status_code=204, summary="Delete a data set")
 @needs(Scope.ADMIN)
 def remove(service: Service, name: str) -> None:
-    """Every version goes. Jobs that wait for it fail; running ones go on."""
+    """Deletes all versions. Queued jobs that need them fail; running jobs continue."""
     delete(service.store, service.journal, name)
     record_change("dataset.deleted", name)
 

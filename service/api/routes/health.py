@@ -1,4 +1,4 @@
-"""Whether the service lives, and whether it can answer."""
+"""Liveness and readiness of the service."""
 
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
@@ -11,7 +11,7 @@ from service.api.schemas.bodies import plain_refusal
 router = APIRouter(tags=["service"])
 
 
-@router.get("/livez", summary="Whether the service lives", response_class=PlainTextResponse)
+@router.get("/livez", summary="Check whether the service runs", response_class=PlainTextResponse)
 @needs(None)
 async def livez() -> Response:
     """200 while the service runs."""
@@ -20,13 +20,13 @@ async def livez() -> Response:
 
 @router.get(
     "/readyz",
-    summary="Whether predictions can be answered",
+    summary="Check whether predictions can be answered",
     response_class=PlainTextResponse,
     responses=plain_refusal("It is about to stop."),
 )
 @needs(None)
 async def readyz(service: Service) -> Response:
-    """200 once predictions can be answered; the trainers may still be warming up. 503 from the moment it is to stop."""
+    """200 once predictions can be answered, even if trainings cannot start yet. 503 as soon as a stop is requested."""
     if service.feed.closed:
         return PlainTextResponse("stopping\n", 503, {"Retry-After": "5"})
     return PlainTextResponse("ok\n")

@@ -1,4 +1,4 @@
-"""Keys: who may ask."""
+"""API keys."""
 
 from typing import Annotated, Any, cast
 
@@ -24,7 +24,7 @@ EXPECTED = 'expected {"name": <a name>, "scopes": [%s], "expires_in_days": <a nu
 @router.get("", summary="List the keys")
 @needs(Scope.ADMIN)
 def index(service: Service, after: After = None, limit: Limit = 1000) -> Page[Key]:
-    """Every key, the oldest first, revoked ones too; the keys themselves are nowhere."""
+    """All keys, oldest first, revoked ones included; without the secrets, which are not stored."""
     keys = service.keyring.all()
     begin = next((at for at, key in enumerate(keys, 1) if key.id == after), len(keys) if after else 0)
     shown, more = cut(keys[begin:], limit)
@@ -34,12 +34,12 @@ def index(service: Service, after: After = None, limit: Limit = 1000) -> Page[Ke
 @router.post(
     "",
     status_code=201,
-    summary="Make a key",
+    summary="Create a key",
     openapi_extra=json_body(KEY_SCHEMA, KEY_EXAMPLE),
 )
 @needs(Scope.ADMIN)
 def create(response: Response, service: Service, body: Annotated[Any, Depends(read_json)]) -> NewKey:
-    """The key is told in this answer and never again. With the first one the service asks everybody for a key."""
+    """The secret is in this response only. The first key enables authentication."""
     name, scopes, days = _wanted(body)
     key, secret = service.keyring.create(name, [WORDS[word] for word in scopes], days)
     record_change("key.created", key.name, after={"id": key.id, "scopes": scopes, "expires_at": key.expires_at})
@@ -50,7 +50,7 @@ def create(response: Response, service: Service, body: Annotated[Any, Depends(re
 @router.delete("/{key}", status_code=204, summary="Revoke a key")
 @needs(Scope.ADMIN)
 def revoke(service: Service, key: str) -> None:
-    """By its name or id. It is refused at once here, and within a second by every process on this home."""
+    """Revokes a key by its name or id. Other processes on this home notice within a second."""
     revoked = service.keyring.revoke(key)
     record_change("key.revoked", revoked.name, before={"id": revoked.id})
 

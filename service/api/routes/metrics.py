@@ -1,4 +1,4 @@
-"""What the service measures, for Prometheus."""
+"""Metrics for Prometheus."""
 
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
@@ -14,7 +14,7 @@ router = APIRouter(tags=["service"])
 @router.get("/metrics", include_in_schema=False)
 @needs(Scope.PREDICT)
 async def metrics(service: Service) -> Response:
-    """Everything that docs/operations.md lists: of all processes together."""
+    """All metrics in docs/operations.md, of all processes."""
     try:
         return Response(await service.exposition(), media_type=CONTENT_TYPE_LATEST)
     except TimeoutError:

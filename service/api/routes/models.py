@@ -42,7 +42,7 @@ SAFETENSORS = EXPORTS["safetensors"].media_type
 @router.get("", summary="List models, by name")
 @needs(Scope.PREDICT)
 def index(service: Service, after: After = None, limit: Limit = 20) -> ModelPage:
-    """Every model with its latest version and its aliases."""
+    """All models, each with its latest version and its aliases."""
     names = service.store.models.names()
     shown, more = cut([name for name in names if after is None or name > after], limit)
     named = list[str]()
@@ -71,7 +71,7 @@ def show(service: Service, name: str) -> ShownModel:
 @router.delete(f"/{noun('name')}", status_code=204, summary="Delete a model")
 @needs(Scope.ADMIN)
 def remove(service: Service, name: str) -> None:
-    """The model's aliases and every version go. The numbers are not used again."""
+    """Deletes the model's aliases and versions. Their numbers are not reused."""
     known = [service.store.models.record(name, number) for number in service.store.models.numbers(name)]
     try:
         service.store.delete_model(name)
@@ -89,7 +89,7 @@ def remove(service: Service, name: str) -> None:
 def versions(
     service: Service, name: str, after: Annotated[int | None, Query(ge=1)] = None, limit: Limit = 20
 ) -> Page[ShownVersion]:
-    """Every version with its metrics and the aliases that point at it."""
+    """All versions with their metrics and the aliases that point at them."""
     shown, more = newest_first(service.store.models.numbers(name), after, limit)
     aliases = service.store.aliases.all(name)
     found = (_version_if_there(service.store, name, number, aliases) for number in shown)
@@ -99,7 +99,7 @@ def versions(
 @router.get(f"/{{name}}/versions/{noun('version')}", summary="Show a version's manifest")
 @needs(Scope.PREDICT)
 def manifest(service: Service, name: str, version: str) -> Manifest:
-    """The manifest, with the version's name, number, digest and aliases beside it."""
+    """The manifest, with the version's name, number, digest and aliases."""
     found = service.store.resolve(name, version)
     return cast(Manifest, {**found.manifest, **_version(found, service.store.aliases.all(name))})
 
@@ -107,7 +107,7 @@ def manifest(service: Service, name: str, version: str) -> Manifest:
 @router.delete(f"/{{name}}/versions/{noun('version')}", status_code=204, summary="Delete a version")
 @needs(Scope.ADMIN)
 def remove_version(service: Service, name: str, version: str) -> None:
-    """The version goes, be it damaged or not; 409 while an alias points at it. Its number is not used again."""
+    """Deletes a version, damaged or not; 409 while an alias points at it. Its number is not reused."""
     number = service.store.number(name, version)
     record = service.store.models.record(name, number)
     service.store.delete_version(name, number)
@@ -116,18 +116,18 @@ def remove_version(service: Service, name: str, version: str) -> None:
     _drop_deleted(service, name)
 
 
-@router.get("/{name}/versions/{version}/parameters", summary="Look at the parameters")
+@router.get("/{name}/versions/{version}/parameters", summary="Show the parameters")
 @needs(Scope.TRAIN)
 @pool("files")
 def parameters(service: Service, name: str, version: str) -> Parameters:
-    """Every parameter with its shape, and what its values are like."""
+    """All parameters, each with its shape and statistics of its values."""
     model = load(service.store, service.warm, served(service.store.resolve(name, version))).model
     return cast(Parameters, inspection.parameters(model, model.tensors()))
 
 
 @router.get(
     "/{name}/versions/{version}/state_dict",
-    summary="Look at the state_dict, or fetch it",
+    summary="Show or download the state_dict",
     response_model=dict[str, Any],
     responses=file_answer("The tensors.", SAFETENSORS),
 )
@@ -140,7 +140,7 @@ def state_dict(
     tensor: Annotated[list[str] | None, Query(alias="name", description="only these tensors")] = None,
     accept: Annotated[str, Header()] = "*/*",
 ) -> Response:
-    """JSON in the state_dict's order; with `Accept: application/x-safetensors` the file."""
+    """The tensors as JSON, in the state_dict's order; with `Accept: application/x-safetensors` the file."""
     found = service.store.resolve(name, version)
     if choose(accept, ["application/json", SAFETENSORS]) == SAFETENSORS:
         return _stored(service, found, "safetensors")
@@ -161,7 +161,7 @@ def state_dict(
 async def plots(
     service: Service, name: str, version: str, plot: str, accept: Annotated[str, Header()] = "*/*"
 ) -> Response:
-    """`data`, `predictions` or `learning_curve`; a suffix `.png`, `.svg` or `.json` beats Accept."""
+    """`data`, `predictions` or `learning_curve`; a suffix `.png`, `.svg` or `.json` takes precedence over Accept."""
     plot, format_ = _format(plot, accept)
     found = await service.pools.reading.run(service.store.resolve, name, version)
     drawn = await draw(service.plots, service.store, found, plot, format_)

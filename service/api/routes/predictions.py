@@ -13,17 +13,17 @@ from service.api.schemas.prediction import INSTANCES_EXAMPLE, INSTANCES_SCHEMA, 
 router = APIRouter(prefix="/v1/models/{name}", tags=["predictions"], responses=PROBLEMS, route_class=PredictRoute)
 
 BODY = json_body(INSTANCES_SCHEMA, INSTANCES_EXAMPLE)
-UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "What `If-None-Match` names is still the answer."}}
+UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "The ETag is that of `If-None-Match`."}}
 Accept = Annotated[str, Header(description="`application/json`")]
-IfNoneMatch = Annotated[str | None, Header(description="the ETag of an answer that is at hand")]
+IfNoneMatch = Annotated[str | None, Header(description="the ETag of a cached response")]
 RequestTimeout = Annotated[
-    float | None, Header(ge=0, description="seconds after which the answer is of no use any more: 504")
+    float | None, Header(ge=0, description="the timeout in seconds, after which the response is 504")
 ]
 
 
 @router.post("/predictions", summary="Predict", response_model=Predictions, openapi_extra=BODY)
 def predict(name: str, accept: Accept = "*/*", request_timeout: RequestTimeout = None) -> None:
-    """By the version that `production` points at, if that alias is set, else by the latest."""
+    """Predicts with the version that the alias `production` points at, or with the latest if there is no such alias."""
 
 
 @router.post(
@@ -33,24 +33,24 @@ def predict(name: str, accept: Accept = "*/*", request_timeout: RequestTimeout =
     openapi_extra=BODY,
 )
 def predict_with(name: str, version: str, accept: Accept = "*/*", request_timeout: RequestTimeout = None) -> None:
-    """By that version: a number, an alias, or `latest`."""
+    """Predicts with a version: a number, an alias, or `latest`."""
 
 
 @router.get(
     "/predictions",
-    summary="Predict, with the features in the query",
+    summary="Predict from query parameters",
     response_model=Predictions,
     responses=UNCHANGED,
 )
 def look_up(
     name: str, accept: Accept = "*/*", if_none_match: IfNoneMatch = None, request_timeout: RequestTimeout = None
 ) -> None:
-    """`?x=0.5`; each name as often as there are rows."""
+    """`?x=0.5`; for several rows repeat each name."""
 
 
 @router.get(
     "/versions/{version}/predictions",
-    summary="Predict with one version, with the features in the query",
+    summary="Predict with one version from query parameters",
     response_model=Predictions,
     responses=UNCHANGED,
 )
@@ -61,4 +61,4 @@ def look_up_with(
     if_none_match: IfNoneMatch = None,
     request_timeout: RequestTimeout = None,
 ) -> None:
-    """As without a version; the answer of a numbered version may be kept for ever."""
+    """As without a version; the response of a numbered version may be cached forever."""

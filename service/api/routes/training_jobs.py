@@ -53,12 +53,12 @@ def create(
         str | None,
         Header(
             max_length=300,
-            description="repeats of it by the same caller make no second job",
+            description="repeated requests of a caller with the same key create one job",
             json_schema_extra={"minLength": 1, "maxLength": 255, "pattern": f"^{IDEMPOTENCY_KEY}$"},
         ),
     ] = None,
 ) -> Job:
-    """Queues a training and answers at once. Follow it at `Location`."""
+    """Queues a training job, whose address is in `Location`."""
     keys = _own_keys(caller, idempotency_key)
     traceparent = getattr(request.state, "traceparent", None)
     job, new = submit(service.store, service.journal, body, keys=keys, limits=service.limits, traceparent=traceparent)
@@ -74,7 +74,7 @@ def create(
 @needs(Scope.TRAIN, audited=False)
 @pool("planning")
 def validate(service: Service, body: Body) -> Plan:
-    """What the spec comes to: every default, the model's parameters, the rows of each part."""
+    """The resolved spec with all defaults, the number of parameters, and the rows of each part."""
     planned = plan(service.store, parse(body), service.limits)
     return {
         "spec": planned.spec.to_json(),
@@ -101,9 +101,9 @@ def index(
 async def show(
     service: Service,
     job_id: str,
-    wait: Annotated[float, Query(ge=0, le=60, description="seconds to wait for its end")] = 0,
+    wait: Annotated[float, Query(ge=0, le=60, description="how many seconds to wait for the end of the job")] = 0,
 ) -> Job:
-    """The job; with `wait` once it has ended or the seconds have passed."""
+    """The job; with `wait`, once it has ended or that many seconds have passed."""
     if not wait:
         return job_document(await service.pools.reading.run(_job, service, job_id))
     job = await _wait(service, job_id, lambda job: job.final, wait)
@@ -114,7 +114,7 @@ async def show(
 
 @router.post("/{job_id}/cancel", summary="Cancel a training job")
 async def cancel(service: Service, job_id: str) -> Job:
-    """The cancelled job; after 5 s the running one with `requested`."""
+    """Cancels the job. If it still runs after 5 s, the response has `requested`."""
     job = await service.pools.reading.run(_change, service, service.journal.cancel, "job.cancelled", job_id)
     service.wake()
     return job_document(await _wait_for_effect(service, job, lambda job: job.final))
@@ -122,7 +122,7 @@ async def cancel(service: Service, job_id: str) -> Job:
 
 @router.post("/{job_id}/pause", summary="Pause a training job")
 async def pause(service: Service, job_id: str) -> Job:
-    """The paused job, its checkpoint saved and its slot free; after 5 s the running one with `requested`."""
+    """Saves a checkpoint and frees the slot. If the job still runs after 5 s, the response has `requested`."""
     job = await service.pools.reading.run(_change, service, service.journal.pause, "job.paused", job_id)
     service.wake()
     return job_document(await _wait_for_effect(service, job, _pause_done))
@@ -130,19 +130,19 @@ async def pause(service: Service, job_id: str) -> Job:
 
 @router.post("/{job_id}/resume", summary="Resume a paused training job")
 def resume(service: Service, job_id: str) -> Job:
-    """The job, queued again: it goes on from its checkpoint. Paused, or failed for want of space or of the store."""
+    """Requeues a job from its checkpoint: a paused one, or one that failed because the disk or the store was unavailable."""
     job = _change(service, service.journal.resume, "job.resumed", job_id)
     service.wake()
     return job_document(job)
 
 
-@router.get("/{job_id}/attempts", summary="The attempts at a training job")
+@router.get("/{job_id}/attempts", summary="List the attempts at a training job")
 def attempts(service: Service, job_id: str) -> Attempts:
-    """Each attempt, rising: when it ran, what the job became when it ended, and why."""
+    """All attempts, oldest first: when each ran, the status of the job when it ended, and the cause."""
     return {"data": [attempt_document(each) for each in service.journal.attempts(job_id)]}
 
 
-@router.get("/{job_id}/metrics", summary="The metrics of every epoch")
+@router.get("/{job_id}/metrics", summary="Show the metrics of all epochs")
 def metrics(service: Service, job_id: str) -> dict[str, list[float | None]]:
     """Series of equal length, `epoch` first."""
     return service.journal.metrics(job_id)
@@ -150,22 +150,22 @@ def metrics(service: Service, job_id: str) -> dict[str, list[float | None]]:
 
 @router.get(
     "/{job_id}/events",
-    summary="What happened to a training job, live or so far",
+    summary="List or stream the events of a training job",
     response_model=Page[Event],
     responses={
         200: {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}, "description": "The events."},
-        204: {"description": "To `Accept: text/event-stream`: the job has ended, and nothing is left to tell."},
+        204: {"description": "To `Accept: text/event-stream`: the job has ended, and there are no more events."},
     },
 )
 async def events(
     service: Service,
     job_id: str,
     accept: Annotated[str, Header()] = "*/*",
-    last_event_id: Annotated[str | None, Header(description="replays what came after it")] = None,
+    last_event_id: Annotated[str | None, Header(description="replays the events after this one")] = None,
     after: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
     limit: Limit = 1000,
 ) -> Page[Event] | Response:
-    """A JSON list, rising; with `Accept: text/event-stream` the events so far, then live, until the job has ended."""
+    """A JSON list, oldest first; with `Accept: text/event-stream` the events so far, then live, until the job has ended."""
     if choose(accept, ["application/json", EVENT_STREAM]) != EVENT_STREAM:
         found = await service.pools.reading.run(_events, service, job_id, after, limit + 1)
         return page(map(event_document, found[:limit]), len(found) > limit)
@@ -183,7 +183,7 @@ async def events(
 
 def _own_keys(caller: Caller, sent: str | None) -> list[str]:
     """The names of an idempotency key in the journal. The first belongs to the caller's API key; the second is that of earlier
-    versions, which did not tell callers apart."""
+    versions, which did not distinguish callers."""
     if sent is None:
         return []
     sent = sent.strip(" \t")

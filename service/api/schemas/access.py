@@ -32,7 +32,7 @@ LineError = Annotated[dict[str, Any] | None, Field(json_schema_extra={"default":
 
 @closed
 class Key(TypedDict):
-    """A key, without what only its holder has. Times are null where there is none. One that is damaged lets nobody in."""
+    """A key without its secret. Absent times are null. A damaged key is not accepted."""
 
     id: str
     name: str
@@ -45,14 +45,14 @@ class Key(TypedDict):
 
 @closed
 class NewKey(Key):
-    """A key that was just made. `key` is what its holder sends; it is told this once."""
+    """A new key. `key` is the secret, which is in this response only."""
 
     key: str
 
 
 @with_config(ConfigDict(extra="forbid", json_schema_extra=_LINE))
 class AuditLine(TypedDict):
-    """An attempt at a change: by whom, when, with which request, how it was answered, and what was changed."""
+    """An attempt at a change: its time, key, request, status, and what was changed."""
 
     id: str
     at: str

@@ -1,5 +1,5 @@
-"""What the schemas of answers have in common. They are typed dictionaries, which mypy checks where they are made. Imports neither
-torch nor FastAPI."""
+"""What the schemas of responses have in common. They are typed dictionaries, which mypy checks where they are created. Imports
+neither torch nor FastAPI."""
 
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
@@ -13,7 +13,7 @@ closed = with_config(ConfigDict(extra="forbid"))  # OpenAPI: additionalPropertie
 
 
 class Page(BaseModel, Generic[T]):
-    """One page of a list; `?after=` with the last item's id gives the next."""
+    """One page of a list; `?after=` with the id of the last item returns the next."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -1,4 +1,4 @@
-"""Parts of the OpenAPI document that FastAPI does not derive: bodies of requests, and answers that are files."""
+"""Parts of the OpenAPI document that FastAPI does not derive: request bodies, and responses that are files."""
 
 from typing import Any
 
@@ -62,7 +62,7 @@ def plain_refusal(description: str) -> dict[int | str, dict[str, Any]]:
 
 
 def file_answer(description: str, *media_types: str) -> dict[int | str, dict[str, Any]]:
-    """An answer of raw bytes, for `responses`."""
+    """A response of raw bytes, for `responses`."""
     schema = {"type": "string", "format": "binary"}
     content = {each: {"schema": {} if each == "application/json" else schema} for each in media_types}
     return {200: {"description": description, "content": content}}

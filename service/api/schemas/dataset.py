@@ -1,4 +1,4 @@
-"""Data sets, and their versions as they are shown."""
+"""Data sets and their versions."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -29,8 +29,8 @@ class Reading(TypedDict):
 
 @closed
 class Column(TypedDict):
-    """A column of a data set. `distinct` is how many values it has, null if they are too many to be counted; `reason` why it
-    has its type; `feature` whether it is learned from where a spec names no features."""
+    """A column of a data set. `distinct` is how many values it has, null if too many to count; `reason` why it has its type;
+    `feature` whether it is a feature by default."""
 
     name: str
     type: str
@@ -44,9 +44,9 @@ class Column(TypedDict):
 
 @closed
 class Dataset(TypedDict):
-    """A version of a data set. `digest` is the SHA-256 of its bytes, `notes` what is worth knowing of how it was read. A
-    version from before there were readings has none. Of one that is damaged `error` has a `code` and a `detail`, and the
-    rest is null."""
+    """A version of a data set. `digest` is the SHA-256 of its bytes, `notes` are remarks on how it was read. Versions of the
+    oldest releases have no `reading`. A damaged version has an `error` with `code` and `detail`; its other fields are
+    null."""
 
     name: str
     version: int | None
@@ -62,7 +62,7 @@ class Dataset(TypedDict):
 
 
 def dataset_document(version: Version) -> Dataset:
-    """A version as it is shown. Versions from before there were readings have none, and no notes."""
+    """The document of a version. Versions of the oldest releases have no reading and no notes."""
     manifest = version.manifest
     schema = manifest["schema"]
     return {
@@ -81,8 +81,7 @@ def dataset_document(version: Version) -> Dataset:
 
 
 def listed_dataset(name: str, number: int | None, find: Callable[[], Version]) -> Dataset | None:
-    """The document of a version in a list; a damaged one must not take the list with it, and None is one that was deleted
-    meanwhile."""
+    """The document of a version in a list, with its error if it is damaged; None if it was deleted meanwhile."""
     try:
         return dataset_document(find())
     except NotFound:

@@ -1,4 +1,4 @@
-"""What is sent of data sets, for the OpenAPI document."""
+"""Request bodies and parameters of data sets, for the OpenAPI document."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ _WORDS = ("type", "enum", "const", "minimum", "maximum", "minLength", "maxLength
 
 
 def _parameters() -> dict[str, tuple[str, dict[str, Any]]]:
-    """What can be said of a file in the query: each with its description and schema."""
+    """The reading options in the query, each with its description and schema."""
     found: dict[str, tuple[str, dict[str, Any]]] = {}
     for name, about in ReadingOptions.model_json_schema()["properties"].items():
         shape = next((each for each in about.get("anyOf", ()) if each != {"type": "null"}), about)
@@ -18,7 +18,7 @@ def _parameters() -> dict[str, tuple[str, dict[str, Any]]]:
         if name == "separator":
             schema, more = {"type": "string"}, "; a tab is also `tab` or `\\t`"
         elif name == "missing":
-            schema, more = {"type": "array", "items": {"type": "string"}}, "; said once, with commas between them"
+            schema, more = {"type": "array", "items": {"type": "string"}}, "; given once, separated by commas"
         elif schema["type"] == "object":
             schema, more = {"type": "string"}, ", as the text of a JSON object"
         found[name] = (about["description"] + more, schema)
@@ -29,7 +29,7 @@ PARAMETERS = _parameters()
 
 
 def table_body(*media_types: str) -> dict[str, Any]:
-    """A file of a table, as it is or as a part of a form, and what can be said of it in the query."""
+    """A file with a table, as the body or as a part of a form, and the reading options in the query."""
     body = file_body(*(each for each in media_types if each != FORM))
     schema = {
         "type": "object",
@@ -48,7 +48,7 @@ def table_body(*media_types: str) -> dict[str, Any]:
 
 
 def change_body() -> dict[str, Any]:
-    """The body that says how a data set is read instead."""
+    """The body that changes how a data set is read."""
     options = ReadingOptions.model_json_schema()["properties"]
     types = options.pop("types")
     return json_body(
@@ -69,7 +69,7 @@ def change_body() -> dict[str, Any]:
 
 
 def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """What null may take back: of the whole, and of a single column."""
+    """The schema, or null to reset an option; also for the entry of a single column."""
     shape = {name: value for name, value in schema.items() if name not in ("default", "title", "propertyNames")}
     if "additionalProperties" in shape:
         shape["additionalProperties"] = {"anyOf": [shape["additionalProperties"], {"type": "null"}]}

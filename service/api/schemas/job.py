@@ -30,7 +30,7 @@ class Job(TypedDict):
 
 @closed
 class Attempt(TypedDict):
-    """One attempt at a job. `status` is what the job became when it ended, `cause` why, if it was no success."""
+    """One attempt at a job. `status` is the job's status when it ended; `cause` is the reason, unless it succeeded."""
 
     attempt: int
     started_at: str
@@ -41,7 +41,7 @@ class Attempt(TypedDict):
 
 @closed
 class Attempts(TypedDict):
-    """The attempts at a job, rising."""
+    """The attempts at a job, oldest first."""
 
     data: list[Attempt]
 
@@ -58,7 +58,7 @@ class Event(TypedDict):
 
 @closed
 class Plan(TypedDict):
-    """What a spec comes to."""
+    """A resolved spec, and its sizes."""
 
     spec: dict[str, Any]
     parameters: int

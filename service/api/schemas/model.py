@@ -10,9 +10,8 @@ from service.api.schemas.answer import Page, closed
 
 @closed
 class Model(TypedDict):
-    """A model, by its latest version; `metrics` and `created_at` are null when that one is damaged, and `error` then has a
-    `code` and a `detail`. A damaged alias points at null, and is an `error`, too. `latest` is null while the storage cannot
-    be read."""
+    """A model, by its latest version. If that is damaged, `metrics` and `created_at` are null and `error` has `code` and
+    `detail`. A damaged alias is null and also sets `error`. `latest` is null while the storage cannot be read."""
 
     name: str
     latest: int | None
@@ -25,21 +24,21 @@ class Model(TypedDict):
 
 @closed
 class ShownModel(Model):
-    """A model; also with what the clients of KServe and TF Serving look for."""
+    """A model, with the fields that clients of KServe and TensorFlow Serving expect."""
 
     ready: bool
     model_version_status: list[dict[str, Any]]
 
 
 class ModelPage(Page[Model]):
-    """A list of models; `models` has their names alone."""
+    """A list of models; `models` has their names."""
 
     models: list[str]
 
 
 @closed
 class Version(TypedDict):
-    """A version of a model; what its manifest says is null when that is damaged, and `error` has a `code` and a `detail`."""
+    """A version of a model. If its manifest is damaged, its fields are null and `error` has `code` and `detail`."""
 
     name: str
     version: int
@@ -53,7 +52,7 @@ class Version(TypedDict):
 
 @with_config(ConfigDict(extra="allow"))
 class Manifest(Version):
-    """A version with all of its manifest."""
+    """A version with its whole manifest."""
 
     spec: dict[str, Any]
     signature: dict[str, Any]
@@ -63,7 +62,7 @@ class Manifest(Version):
 
 @closed
 class Published(TypedDict):
-    """A version that was just taken in."""
+    """A version that was imported."""
 
     name: str
     version: int
@@ -73,7 +72,7 @@ class Published(TypedDict):
 
 @closed
 class Parameters(TypedDict):
-    """Every parameter, and what its values are like; `std` is the population's."""
+    """All parameters, each with statistics of its values; `std` is the population standard deviation."""
 
     total: int
     trainable: int
@@ -82,7 +81,7 @@ class Parameters(TypedDict):
 
 @closed
 class Alias(TypedDict):
-    """Where an alias points; `version` is null where it was deleted or is damaged, of which `error` then tells."""
+    """An alias and its version. `version` is null if the alias was deleted, or is damaged: then there is an `error`."""
 
     alias: str
     version: int | None

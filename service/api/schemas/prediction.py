@@ -1,4 +1,4 @@
-"""Predictions. They are written by `service/api/predictions`; this is how OpenAPI describes them."""
+"""The schemas of predictions for OpenAPI; `service/api/predictions` writes them."""
 
 from typing import Any
 

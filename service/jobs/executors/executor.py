@@ -1,4 +1,4 @@
-"""The interface between the runner and what runs attempts: processes of this machine today, those of a cluster later."""
+"""The interface between the runner and what runs attempts, such as processes of this machine."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

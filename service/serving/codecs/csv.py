@@ -131,7 +131,7 @@ def _split_header(body: bytes, signature: Signature) -> tuple[bytes, bytes, str]
         else:
             break
     else:
-        raise invalid(f"{MOST_EMPTY_LINES} empty lines stand before the line with the names")
+        raise invalid(f"{MOST_EMPTY_LINES} empty lines precede the line with the names")
     while body.count(b'"', start, end) % 2 and end < len(body) and end - start <= LONGEST_HEADER:
         # A quoted name continues up to the next line with a quote.
         quote = body.find(b'"', end)

@@ -36,7 +36,7 @@ def read(body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tens
     # Checked before an array is made: the header may state any size.
     if math.prod(shape) * dtype.itemsize != len(body) - start:
         message = (
-            f"the header tells of {math.prod(shape) * dtype.itemsize} bytes of numbers; {len(body) - start} follow"
+            f"the header declares {math.prod(shape) * dtype.itemsize} bytes of numbers; {len(body) - start} follow"
         )
         raise invalid(message)
     check_rows(*shape)

@@ -182,7 +182,7 @@ def _tensors(document: _Document, rest: memoryview) -> list[Tensor]:
     """The inputs with their values. The sum of their sizes is checked before anything is allocated."""
     sizes = sum(each.size for each in document.inputs if each.size is not None)
     if sizes != len(rest):
-        raise invalid(f"the inputs tell of {sizes} bytes after the JSON; {len(rest)} follow")
+        raise invalid(f"the inputs declare {sizes} bytes after the JSON; {len(rest)} follow")
     found, start = [], 0
     for i, each in enumerate(document.inputs):
         if each.size is None:
@@ -214,7 +214,7 @@ def _raw_input(warm: Warm, body: memoryview) -> Tensor:
     """The input whose bytes are the whole body."""
     requested = outputs.inputs(warm.signature)
     if len(requested) > 1 or requested[0].name != MATRIX:
-        raise invalid("without a JSON document only a model with one tensor of numbers can be asked")
+        raise invalid("a body without a JSON document is for models with one tensor of numbers")
     datatype = requested[0].datatype
     rows = len(body) // (DTYPES[datatype].itemsize * warm.width)
     shape = check_shape([rows, warm.width], "")

@@ -195,7 +195,7 @@ def _flat(data: object, shape: tuple[int, ...], at: str) -> list[Any]:
     if len(shape) == 1 or not data or not isinstance(data[0], list):
         return data
     if len(data) != shape[0] or set(map(type, data)) != {list} or set(map(len, data)) != {shape[1]}:
-        raise invalid(f"is not nested as the shape {list(shape)} says", at)
+        raise invalid(f"is not nested according to the shape {list(shape)}", at)
     return list(chain.from_iterable(data))
 
 

@@ -122,7 +122,7 @@ def _message(metadata: bytes) -> _Message:
     count, nodes = batch.vector(1)
     lengths = [read("<q", metadata, nodes + 16 * each) for each in range(min(count, MOST_COLUMNS + 1))]
     if count > MOST_COLUMNS or not all(0 <= each <= MOST_ROWS for each in (rows, *lengths)):
-        raise invalid(f"a batch tells of more than {MOST_ROWS} rows or {MOST_COLUMNS} columns")
+        raise invalid(f"a batch declares more than {MOST_ROWS} rows or {MOST_COLUMNS} columns")
     return _Message(kind, rows if kind == BATCH else 0, count, length, _buffers(batch, length))
 
 

@@ -102,7 +102,7 @@ def _column(
             where, hint = f"row {misfit.row + 1} holds {shown(misfit.cell)}", COLUMN_TYPES[requested].hint
             message = f"the column {shown(name)} cannot be of type {requested}: {where}{'; ' * bool(hint)}{hint}"
             raise InvalidData(message)
-        kind, reason = requested, "asked for"
+        kind, reason = requested, "requested"
     unusual = evidence.formatted or evidence.spaced or evidence.missing or evidence.large or evidence.decimal != "."
     of = COLUMN_TYPES[kind]
     if (note := of.note(name, evidence, asked=requested is not None)) is not None:

@@ -45,7 +45,7 @@ def is_native(error: BaseException) -> bool:
 
 def _log(kind: str, error: BaseException) -> None:
     first_line = str(error).strip().split("\n", 1)[0][:300]  # without advice and backtrace
-    log.warning("the reader of %s says: %s", kind, first_line)
+    log.warning("error of the reader of %s: %s", kind, first_line)
 
 
 _STDERR = 2

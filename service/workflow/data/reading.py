@@ -24,11 +24,11 @@ INFINITE_WORDS = frozenset(
 class ReadingOptions(SpecBase):
     """Options for reading a file. What is left out is detected."""
 
-    separator: Separator | None = Field(default=None, description="what stands between two cells of a line")
-    decimal: Literal[".", ","] | None = Field(default=None, description="what stands before the fraction of a number")
+    separator: Separator | None = Field(default=None, description="the separator of the cells of a line")
+    decimal: Literal[".", ","] | None = Field(default=None, description="the decimal separator of numbers")
     encoding: str | None = Field(default=None, max_length=40, description="of the text, as Python names it")
     missing: list[Word] | None = Field(
-        default=None, max_length=100, description="the words, besides empty cells, that stand for a missing value"
+        default=None, max_length=100, description="the words, besides empty cells, for a missing value"
     )
     skip_lines: int | None = Field(default=None, ge=0, le=10_000, description="lines above the names of the columns")
     sheet: str | None = Field(default=None, max_length=256, description="of an Excel file; its first one if not given")
@@ -45,7 +45,7 @@ class ReadingOptions(SpecBase):
     @classmethod
     def _separates(cls, value: str | None) -> str | None:
         if value is not None and (value in "\r\n\"'." or value.isalnum()):
-            raise ValueError("expected one character such as , ; | or a tab, none that stands in cells")
+            raise ValueError("expected one character such as , ; | or a tab, none that occurs in cells")
         return value
 
     @field_validator("encoding")

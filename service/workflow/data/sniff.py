@@ -244,7 +244,7 @@ def _check_title(lines: Sequence[str], separator: str) -> None:
         what = (
             f"line {content[0][0] + 1} ({shown(content[0][1])}) {cells}, and those from line {line + 1} on have {usual}"
         )
-        raise InvalidData(f"{what}: if the names of the columns stand in line {line + 1}, say skip_lines={line}")
+        raise InvalidData(f"{what}: if the names of the columns are in line {line + 1}, set skip_lines={line}")
 
 
 def _without_empty_end(row: list[str]) -> list[str]:

@@ -18,7 +18,7 @@ def local(folder: Path, *, forks: bool) -> LocalExecutor:
         settings={"told": "so"},
         forks=forks,
         restart_seconds=0.05,
-        silence=60.0,
+        hung_after=60.0,
     )
 
 

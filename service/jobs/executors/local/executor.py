@@ -20,7 +20,7 @@ from service.jobs.executors.local.json_channel import MOST_CHUNKS
 from service.jobs.executors.local.output import Output
 from service.jobs.executors.local.process_tree import files, memory
 from service.jobs.executors.local.server_process import TrainerServerProcess
-from service.liveness import SILENCE
+from service.liveness import HUNG_AFTER
 
 RESTART_SECONDS = 1.0  # before a trainer server that ended is started again
 MOST_RESTART_SECONDS = 60.0  # the same after it has ended several times without having been ready
@@ -101,7 +101,7 @@ class LocalExecutor(Executor):
         settings: what `Attempt.job` shall hold in every attempt, besides its job.
         forks: whether attempts are forked; only safe on Linux. Otherwise each is a new interpreter.
         restart_seconds: before a trainer server that ended is started again.
-        silence: seconds without a heartbeat after which the trainer server counts as hung.
+        hung_after: seconds without a heartbeat after which the trainer server counts as hung.
     """
 
     def __init__(
@@ -114,9 +114,11 @@ class LocalExecutor(Executor):
         settings: dict[str, Any],
         forks: bool = sys.platform == "linux",
         restart_seconds: float = RESTART_SECONDS,
-        silence: float = SILENCE,
+        hung_after: float = HUNG_AFTER,
     ) -> None:
-        self._start_server = partial(TrainerServerProcess, entry, preload, temporary, forks=forks, silence=silence)
+        self._start_server = partial(
+            TrainerServerProcess, entry, preload, temporary, forks=forks, hung_after=hung_after
+        )
         self._temporary = temporary
         self._checkpoints = checkpoints
         self._settings = settings
@@ -217,7 +219,7 @@ class LocalExecutor(Executor):
     def _supervise(self) -> Iterable[AttemptHandle]:
         """Replaces a trainer server that hangs, and starts one where there is none."""
         if self._server is not None and self._server.is_hung():
-            log.error("the trainer server has stood still, and is replaced")
+            log.error("the trainer server hangs and is replaced")
             return self._replace_server()
         if self._server is None and time.monotonic() >= self._restart_at:
             self._restart_at = time.monotonic() + self._patience

@@ -1,4 +1,4 @@
-"""JSON lines over a socket. Nothing is pickled: what arrives is data, whoever sent it."""
+"""JSON lines over a socket. Nothing is pickled, so no sender can run code here."""
 
 import socket
 from collections import deque
@@ -32,7 +32,7 @@ class JsonChannel:
         return self.feed(chunk) if chunk else None
 
     def receive_now(self, chunks: int = MOST_CHUNKS) -> list[Any] | None:
-        """The values that have arrived, of at most so many chunks; does not wait. None at the end of the stream."""
+        """The received values of at most so many chunks; does not wait. None at the end of the stream."""
         values = list(self._waiting)
         self._waiting.clear()
         for _ in range(chunks):

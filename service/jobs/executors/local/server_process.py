@@ -30,10 +30,10 @@ class TrainerServerProcess:
         preload: modules that the trainer server loads beforehand.
         temporary: the folder of its temporary files.
         forks: whether each attempt is forked, or a new interpreter where that is not safe.
-        silence: seconds without a heartbeat after which it counts as hung.
+        hung_after: seconds without a heartbeat after which it counts as hung.
     """
 
-    def __init__(self, entry: str, preload: list[str], temporary: Path, *, forks: bool, silence: float) -> None:
+    def __init__(self, entry: str, preload: list[str], temporary: Path, *, forks: bool, hung_after: float) -> None:
         temporary.mkdir(parents=True, exist_ok=True)  # the only writable place when the root is read-only
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         environment |= interpreter.import_path()
@@ -55,7 +55,7 @@ class TrainerServerProcess:
         self.pids: dict[int, int] = {}  # of the attempts that run, by ticket
         self._unwanted: set[int] = set()
         self.ready = False
-        self._liveness = Liveness(silence=silence)
+        self._liveness = Liveness(hung_after=hung_after)
 
     def start_attempt(self, ticket: int, job: Path) -> tuple[JsonChannel, int]:
         """Requests an attempt at the job in this file; our end of its channel, and of the pipe that its output comes from.
@@ -64,7 +64,7 @@ class TrainerServerProcess:
             OSError: the trainer server is gone, or has no room for another.
         """
         with _connection() as (channel, output, theirs, writing):
-            # A path, never the job itself: sending a long line would block until somebody reads it.
+            # A path, never the job itself: sending a long line would block until it is read.
             channel.send({"job": str(job)})
             with self._sending:
                 socket.send_fds(self.channel.socket, [b'{"run":%d}\n' % ticket], [theirs.fileno(), writing])
@@ -84,7 +84,7 @@ class TrainerServerProcess:
         messages = self.channel.receive()
         if messages is None:
             return None
-        self._liveness.heard()
+        self._liveness.received()
         ended = []
         for message in messages:
             if "ready" in message:
@@ -111,8 +111,8 @@ class TrainerServerProcess:
             os.kill(pid, signal.SIGKILL)
 
     def is_hung(self) -> bool:
-        """Whether its heartbeats have stopped. While it loads it sends none, and those that nobody has read yet count."""
-        hung = self._liveness.stands_still()
+        """Whether its heartbeats have stopped. While it loads it sends none; those that were not read yet count."""
+        hung = self._liveness.is_hung()
         return hung and self.ready and not select.select([self.channel.socket], [], [], 0)[0]
 
     @property

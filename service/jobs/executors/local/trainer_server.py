@@ -124,7 +124,7 @@ class TrainerServer:
             # With a second thread a fork could deadlock the child.
             forks = self._forks and len(list(Path("/proc/self/task").iterdir())) == 1
             pid = self._fork(descriptor, output) if forks else self._spawn(descriptor, output)
-        except OSError:  # too many processes, or no memory for another: the other attempts go on
+        except OSError:  # too many processes, or no memory for another: the other attempts continue
             traceback.print_exc()
             self._channel.send({"ended": ticket, "status": NOT_STARTED, "fenced": False})
         else:

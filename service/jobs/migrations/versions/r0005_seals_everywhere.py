@@ -1,4 +1,4 @@
-"""Seals in every row that matters, also in those of before; and how often a job has ended."""
+"""Seals in every row that matters, existing ones included; and how often a job has ended."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,15 +19,15 @@ NUMBERED = {"attempts": "number", "events": "number", "metrics": "first_epoch"} 
 
 
 def upgrade() -> None:
-    """Adds columns, and seals all that is there: as it is, for nobody can know what it was. It is one transaction, so that
-    whoever is killed begins anew."""
+    """Adds columns, and seals the existing rows as they are: damage of before cannot be detected. It is one transaction, so
+    that a migration that was killed starts again."""
     for name in ("attempts", "events", "metrics", "deliveries", "idempotency_keys"):
         op.add_column(name, sa.Column("seal", sa.String(64)))
     op.add_column("deliveries", sa.Column("end", sa.Integer, nullable=False, server_default="1"))
     op.add_column("jobs", sa.Column("ends", sa.Integer, nullable=False, server_default="0"))
     op.add_column("jobs", sa.Column("state_seal", sa.String(64)))
     op.create_index("jobs_by_model_and_status", "jobs", ["model_name", "status", "seq"])
-    # What is looked for when what is old is removed.
+    # For the removal of old rows.
     op.create_index("jobs_by_end", "jobs", ["status", "finished_at"])
     op.create_index("idempotency_keys_by_job", "idempotency_keys", ["job_id"])
     connection = op.get_bind()
@@ -70,7 +70,7 @@ def _seal_keys(connection: sa.Connection) -> None:
 
 
 def _chunks(connection: sa.Connection, query: str, place: dict[str, Any]) -> Iterator[list[Any]]:
-    """The rows of a query, some at a time, each time from the last one's place on."""
+    """The rows of a query in chunks, each from after the last row of the chunk before."""
     while rows := connection.execute(sa.text(f"{query} LIMIT {AT_ONCE}"), place).mappings().all():
         yield list(rows)
         place = {name: rows[-1][name] for name in place}

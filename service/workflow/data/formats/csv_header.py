@@ -82,7 +82,7 @@ def name_columns(cells: Sequence[str], first_row: int, reading: Reading) -> Head
             numbers[name], names[position] = number, f"{name}_{number}"
             taken.add(names[position])
             called = f"column {position + 1} is called {shown(names[position])}"
-            notes.append(f"the name {shown(name)} stands more than once; {called}")
+            notes.append(f"the name {shown(name)} occurs more than once; {called}")
         seen.add(names[position])
     return Header(names, first_row, notes, frozenset(nameless))
 

@@ -92,5 +92,5 @@ def _describe(error: csv.Error, path: Path, line: int) -> str:
     if "expected after" in str(error):
         stray = _STRAY_QUOTE.search(text)
         column = column if stray is None else stray.start() + 1
-        return f"the quote at column {column} stands inside of a quoted cell; write it twice"
+        return f"the quote at column {column} is inside a quoted cell; write it twice"
     return csv_errors.describe(error)

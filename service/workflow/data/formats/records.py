@@ -26,7 +26,7 @@ def columns_of(records: Sequence[Mapping[str, Any]], names: list[str]) -> Iterat
 
 
 def gather(values: Sequence[Any], evidence: Evidence) -> None:
-    """Adds the values of a column to its evidence. JSON texts that look like numbers are texts, unless the column has numbers
+    """Adds the values of a column to its evidence. JSON texts in the form of numbers are texts, unless the column has numbers
     too."""
     types = set(map(type, values)) - {type(None)}
     if types & {dict, list}:

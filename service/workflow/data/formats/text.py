@@ -33,7 +33,7 @@ def find_encoding(path: Path) -> str:
     line, partly = _not_utf8(path)
     if partly or not _is_in(path, WESTERN):
         what = f"line {line} is no text in UTF-8, nor is the file in {WESTERN}"
-        raise InvalidData(f"{what}; say which `encoding` it is in")
+        raise InvalidData(f"{what}; give its `encoding`")
     return WESTERN
 
 
@@ -57,7 +57,7 @@ def _not_utf8(path: Path) -> tuple[int, bool]:
 def check_encoding(path: Path, encoding: str) -> None:
     """Raises InvalidData, with the line, for a text that is not in this encoding."""
     if not _is_in(path, encoding):
-        raise InvalidData(f"line {_first_wrong_line(path, encoding)} is no text in {encoding}; say another `encoding`")
+        raise InvalidData(f"line {_first_wrong_line(path, encoding)} is no text in {encoding}; give another `encoding`")
 
 
 def _first_wrong_line(path: Path, encoding: str) -> int:

@@ -62,7 +62,7 @@ class Category(ColumnType):
         if evidence.leading_zeros and evidence.numbers == evidence.others:
             return f"{evidence.leading_zeros} cells have leading zeros, as codes have and numbers have not"
         if evidence.quoted and not evidence.typed and evidence.numbers == evidence.others:
-            return "texts that look like numbers: the file tells the two apart"
+            return "texts in the form of numbers: the file distinguishes texts from numbers"
         known = f"more than {len(evidence.texts)}" if evidence.many else str(len(evidence.texts))
         also = f", beside {evidence.numbers} numbers" if evidence.numbers else ""
         return f"texts: {known} different ones{also}"

@@ -39,7 +39,7 @@ class DatetimeSurvey(TypeSurvey):
 
     def notes(self) -> list[str]:
         """How many there are."""
-        text = "dates such as 1900-01-01 or 9999-12-31, which often stand for none"
+        text = "dates such as 1900-01-01 or 9999-12-31, which often mean a missing value"
         return [f"{self._sentinels} {text}; name them in `missing` if they do"] if self._sentinels else []
 
     def head(self, series: "pl.Series", values: "pl.Series") -> list[Any]:

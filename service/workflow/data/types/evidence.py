@@ -1,4 +1,4 @@
-"""Counts of what the texts of a column look like, from which the type of the column is inferred.
+"""Counts of the forms of a column's texts, from which the type of the column is inferred.
 
 Numbers are only counted. Other texts are kept while they are few; dates are tried in every form until one is left.
 """

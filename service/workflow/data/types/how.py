@@ -1,4 +1,4 @@
-"""How the texts of a column stand for its values."""
+"""How the texts of a column represent its values."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ SPACE = " \t\r\n\f\v\u00a0\u2007\u202f\ufeff"
 
 @dataclass(frozen=True)
 class How:
-    """How the texts of one column stand for values: the words for a missing one, besides an empty text; the decimal point;
+    """How the texts of one column represent values: the words for a missing one, besides an empty text; the decimal point;
     the format of dates; and whether spaces around a text are removed."""
 
     missing: frozenset[str] = frozenset()

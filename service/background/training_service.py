@@ -43,16 +43,16 @@ WebhookSettings = tuple[WebhookAllowlist, Signer | None]
 log = logging.getLogger(__name__)
 
 
-class Trainings:
+class TrainingService:
     """The runner, webhooks if hosts for them are allowed, and housekeeping.
 
     Args:
         settings: of the service.
         engine: the journal's database.
         store: of the models.
-        watchers: get the moves and stages of jobs, for metrics and traces.
+        watchers: called with the moves and stages of jobs, for metrics and traces.
         changed: called with the id of every job that they change, from any thread.
-        document: returns what the receiver of a webhook gets of a job.
+        document: returns the body of a job's webhook.
         audit: the audit log, whose old files are removed; closed by the caller.
         webhooks: the hosts that webhooks may go to, and their signer.
     """
@@ -97,11 +97,11 @@ class Trainings:
             self._webhooks.start()
 
     def wake(self) -> None:
-        """There may be a job to start."""
+        """Checks for jobs to start."""
         self._runner.wake()
 
     def changed(self) -> None:
-        """A job has changed: there may be a webhook to deliver."""
+        """Checks for webhooks to deliver, after a job has changed."""
         if self._webhooks is not None:
             self._webhooks.wake()
 
@@ -119,7 +119,7 @@ class Trainings:
 
     def gauges(self) -> Gauges:
         """Their gauges for Prometheus."""
-        fenced = "Attempts that were ended because this service could not say in time that it lives."
+        fenced = "Attempts that were ended because this service could not renew its lease in time."
         return Gauges(
             [
                 ("modelwright_trainer_server_ready", "Whether trainings can begin.", lambda: self._runner.ready),
@@ -135,7 +135,7 @@ class Trainings:
             try:
                 await asyncio.to_thread(self._tidy_once)
             except Exception:
-                log.exception("the housekeeping met an error; the next round is in %.0f s", BETWEEN_ROUNDS)
+                log.exception("the housekeeping failed; it runs again in %.0f s", BETWEEN_ROUNDS)
             await asyncio.sleep(BETWEEN_ROUNDS)
 
     def _tidy_once(self) -> None:
@@ -153,7 +153,7 @@ def open_journal(settings: Settings) -> Engine:
 
     Raises:
         JournalNotOpened: it cannot be opened.
-        HomeError: something that the home has held is gone.
+        HomeError: something that the home has held is missing.
     """
     held = check(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
