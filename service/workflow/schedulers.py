@@ -48,13 +48,8 @@ def _trial(cls: type, arguments: dict[str, Any]) -> None:
     optimizer.step()  # before the scheduler's first step, else torch warns
     for _ in range(STEPS_TRIED):
         _step(made, 1.0)
-        _check_rate(optimizer)
-
-
-def _check_rate(optimizer: Optimizer) -> None:
-    for group in optimizer.param_groups:
-        if not abs(group["lr"]) <= LARGEST_RATE:
-            raise ValueError(f"the learning rate becomes {group['lr']}, which is more than a float32 can hold")
+        if not abs(rate := optimizer.param_groups[0]["lr"]) <= LARGEST_RATE:
+            raise ValueError(f"the learning rate becomes {rate}, which is more than a float32 can hold")
 
 
 REGISTRY = TorchRegistry(

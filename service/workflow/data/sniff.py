@@ -18,24 +18,16 @@ from service.workflow.errors import InvalidData
 from service.workflow.spec_base import shown
 
 MEDIA_TYPES = {
-    CSV: CSV,
+    **{each: each for each in (CSV, EXCEL, JSON, JSON_LINES, PARQUET, ARROW_FILE, ARROW_STREAM)},
     **dict.fromkeys(("application/csv", "text/x-csv", "application/vnd.ms-excel"), CSV),
     **dict.fromkeys(("text/tab-separated-values", "text/tsv"), CSV),
-    EXCEL: EXCEL,
-    JSON: JSON,
-    JSON_LINES: JSON_LINES,
-    **dict.fromkeys(
-        ("application/ndjson", "application/jsonl", "application/jsonlines", "application/x-jsonlines"), JSON_LINES
-    ),
-    **dict.fromkeys(("application/x-json-lines", "application/json-lines", "text/x-ndjson", "text/jsonl"), JSON_LINES),
-    PARQUET: PARQUET,
+    **dict.fromkeys(("application/ndjson", "application/jsonl", "application/jsonlines"), JSON_LINES),
+    **dict.fromkeys(("application/x-jsonlines", "text/jsonl"), JSON_LINES),
+    **dict.fromkeys(("application/x-json-lines", "application/json-lines", "text/x-ndjson"), JSON_LINES),
     **dict.fromkeys(("application/parquet", "application/x-parquet"), PARQUET),
-    ARROW_FILE: ARROW_FILE,
-    ARROW_STREAM: ARROW_STREAM,
     # Unspecific ones: the content decides.
     **dict.fromkeys(("", "text/plain", "application/octet-stream", "binary/octet-stream"), ""),
-    **dict.fromkeys(("application/gzip", "application/x-gzip", "application/zip"), ""),
-    "application/x-zip-compressed": "",
+    **dict.fromkeys(("application/gzip", "application/x-gzip", "application/zip", "application/x-zip-compressed"), ""),
 }
 SUFFIXES = {
     **dict.fromkeys((".csv", ".tsv", ".tab", ".txt", ".dat"), CSV),
@@ -52,13 +44,10 @@ SAMPLE_BYTES = 2**18
 SAMPLE_LINES = 200
 UNSUPPORTED = {
     b"%PDF": "a PDF file",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"GIF8": "a picture",
+    **dict.fromkeys((b"\x89PNG", b"\xff\xd8\xff", b"GIF8"), "a picture"),
     b"SQLite format 3": "a database",
     b"<?xml": "XML",
-    b"<!doctype": "a page in HTML",
-    b"<html": "a page in HTML",
+    **dict.fromkeys((b"<!doctype", b"<html"), "a page in HTML"),
 }
 SUPPORTED = "CSV, JSON, Parquet, Arrow and Excel are"
 OLD_EXCEL = b"\xd0\xcf\x11\xe0"

@@ -103,7 +103,7 @@ def _first_record(file: TextIO, reading: Reading) -> tuple[list[str], int]:
         if len(line) > LONGEST_HEADER:
             raise InvalidData(f"the first line is longer than {LONGEST_HEADER} bytes")
         text = line.removeprefix(BOM) if before == 0 else line
-        if reading.trim and _says_nothing(text, reading.separator or ","):
+        if reading.trim and not text.strip(SPACE + (reading.separator or ",")):
             number += 1
         elif reading.trim and text.startswith(COMMENT):
             comment, number = text, number + 1
@@ -114,10 +114,6 @@ def _first_record(file: TextIO, reading: Reading) -> tuple[list[str], int]:
     if comment and _is_header_of(comment, text, reading):
         return _cells(comment.lstrip(COMMENT), reading), number + 1
     return _record(text, file, reading, number)
-
-
-def _says_nothing(line: str, separator: str) -> bool:
-    return not line.strip(SPACE + separator)
 
 
 def _is_header_of(comment: str, line: str, reading: Reading) -> bool:

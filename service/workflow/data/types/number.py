@@ -60,7 +60,8 @@ class NumberSurvey(TypeSurvey):
         self._low, self._high = min(self._low, low), max(self._high, high)
         scale = max(abs(low), abs(high)) or 1.0
         mean = float((numbers / scale).mean()) * scale
-        deviation = _root_mean_square(numbers - mean)
+        largest = float(np.abs(numbers - mean).max()) or 1.0
+        deviation = math.sqrt(float(np.square((numbers - mean) / largest).mean())) * largest
         ours, theirs = self._count, len(numbers)
         share = theirs / (ours + theirs)
         apart = mean - self._mean if ours else 0.0
@@ -107,9 +108,8 @@ class NumberSurvey(TypeSurvey):
             {int(each): count for each, count in zip(values, counts, strict=True) if abs(each) < EXACT}  # type: ignore[arg-type]
         )
         exact.update(self._large)
-        if max(map(abs, exact)) < MOST_OF_JSON:
-            return Counter({each: exact[each] for each in sorted(exact)})
-        return Counter({str(each): exact[each] for each in sorted(exact)})
+        written = int if max(map(abs, exact)) < MOST_OF_JSON else str
+        return Counter({written(each): exact[each] for each in sorted(exact)})
 
     def counts_rows(self, rows: int, *, index: bool, gaps: bool) -> bool:
         """Whether the numbers are 0, 1, … or 1, 2, …; or whole and increasing, where there may be gaps."""
@@ -122,6 +122,7 @@ class Number(ColumnType):
     name: ClassVar[str] = "number"
     survey: ClassVar[type[TypeSurvey]] = NumberSurvey
     numeric: ClassVar[bool] = True
+    expects: ClassVar[str] = "a finite number, or nothing for a missing value"
     datatype: ClassVar[str | None] = None
     chart_type: ClassVar[Literal["Q", "T", "N"]] = "Q"
 
@@ -165,10 +166,6 @@ class Number(ColumnType):
         if series.dtype == pl.Duration:
             return pl.Series("", np.divide(series.dt.total_microseconds().cast(pl.Float64), 1e6))
         return pl.Series("", [None] * len(series), pl.Float64)
-
-    def wanted(self, how: How) -> str:
-        """A finite number."""
-        return "a finite number, or nothing for a missing value"
 
     def from_values(self, values: Sequence[Any], how: How) -> Numbers | None:
         """Numbers of JSON in one NumPy call."""
@@ -218,11 +215,6 @@ class Number(ColumnType):
         """float64 if the numbers need it, and a decimal comma."""
         dtype, decimal = "float64" if needs_float64(column) else None, "," if how.decimal == "," else None
         return {"dtype": dtype, "decimal": decimal}
-
-
-def _root_mean_square(numbers: Numbers) -> float:
-    largest = float(np.abs(numbers).max())
-    return math.sqrt(float(np.square(numbers / largest).mean())) * largest if largest else 0.0
 
 
 def number_of(text: str, decimal: str) -> float | None:
