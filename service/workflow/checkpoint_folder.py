@@ -29,11 +29,8 @@ class FoundCheckpoint:
 
 class CheckpointFolder:
     """The checkpoints of one training: safetensors files with the state's JSON in their metadata, named by an increasing
-    number and the SHA-256 of their bytes. The folder holds nothing else; the first `save` creates it.
-
-    Args:
-        sync: flushes a file, or the names in a folder, to the disk.
-    """
+    number and the SHA-256 of their bytes. The folder holds nothing else; the first `save` creates it. `sync` flushes a file, or
+    the names in a folder, to the disk."""
 
     def __init__(self, folder: Path, sync: Callable[[Path], None]) -> None:
         self._folder = folder

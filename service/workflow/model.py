@@ -75,13 +75,8 @@ class Model(nn.Module):
 def create_model(
     spec: ResolvedSpec, signature: Signature, features: torch.Tensor, targets: torch.Tensor, initial: Model | None
 ) -> Model:
-    """A new model, with preprocessing fitted on the training rows, or a copy of `initial` to train further. Seeds torch's
-    global generator.
-
-    Args:
-        features: raw features of the training part.
-        targets: targets [n, t] of the training part.
-    """
+    """A new model, with preprocessing fitted on the training part's raw features [n, w] and targets [n, t], or a copy of
+    `initial` to train further. Seeds torch's global generator."""
     output = losses.output_of(spec.loss)
     if initial is not None:
         encoder, scaling = initial.preprocessing, initial.target

@@ -60,8 +60,9 @@ class NumberSurvey(TypeSurvey):
         self._low, self._high = min(self._low, low), max(self._high, high)
         scale = max(abs(low), abs(high)) or 1.0
         mean = float((numbers / scale).mean()) * scale
-        largest = float(np.abs(numbers - mean).max()) or 1.0
-        deviation = math.sqrt(float(np.square((numbers - mean) / largest).mean())) * largest
+        centred = np.abs(numbers - mean)
+        largest = float(centred.max()) or 1.0
+        deviation = math.sqrt(float(np.square(centred / largest).mean())) * largest
         ours, theirs = self._count, len(numbers)
         share = theirs / (ours + theirs)
         apart = mean - self._mean if ours else 0.0
