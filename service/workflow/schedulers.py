@@ -87,13 +87,13 @@ class LearningRateSchedule:
 
     def after_step(self) -> None:
         """Call after each step of the optimizers."""
-        if self._by_step:
-            self._advance(None)
+        for scheduler in self.schedulers if self._by_step else ():
+            _step(scheduler, None)
 
     def after_epoch(self, loss: float) -> None:
         """Call after each epoch, with the loss that ReduceLROnPlateau monitors."""
-        if not self._by_step:
-            self._advance(loss)
+        for scheduler in () if self._by_step else self.schedulers:
+            _step(scheduler, loss)
 
     def state(self) -> list[State]:
         """What `load` takes."""
@@ -105,10 +105,6 @@ class LearningRateSchedule:
         for scheduler, state in zip(self.schedulers, states, strict=True):
             scheduler.load_state_dict(state)
             scheduler.optimizer._opt_called = True  # else torch warns that the optimizer has not stepped yet
-
-    def _advance(self, loss: float | None) -> None:
-        for scheduler in self.schedulers:
-            _step(scheduler, loss)
 
 
 def misfit(scheduler: BaseModel, optimizers: list[Optimizer]) -> str | None:

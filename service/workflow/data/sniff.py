@@ -76,26 +76,24 @@ def sniff(path: Path, media_type: str, options: ReadingOptions, scratch: Path, m
         kind = SUFFIXES.get(PurePath(name).suffix.lower(), "") if name else kind
     kind = _media_type(path, kind)
     _check_options(options, kind)
-    sheet = None
+    sheet, encoding, separator = None, UTF8, ""
     if kind == EXCEL:
         path, sheet = sheet_as_csv(path, options.sheet, scratch, most_bytes)
-        encoding, separator = UTF8, ","
+        separator = ","
     elif kind in (CSV, JSON, JSON_LINES):
         encoding = options.encoding or find_encoding(path)
         if options.encoding is not None:
             check_encoding(path, encoding)
-        if options.encoding is None and encoding not in (UTF8, "utf-16", "utf-16-le", "utf-16-be"):
+        elif encoding not in (UTF8, "utf-16", "utf-16-le", "utf-16-be"):
             notes.append(f"the file is not UTF-8 and was read as {encoding}; `encoding` says otherwise")
         path = as_utf8(path, encoding, scratch)
-        separator = ""
-    reading = Reading(compression=compression, sheet=sheet, date_formats=options.date_formats)
+    reading = Reading(compression=compression, encoding=encoding, sheet=sheet, date_formats=options.date_formats)
     if kind not in (CSV, EXCEL):
-        update = {"encoding": encoding} if kind in (JSON, JSON_LINES) else {}
-        return SniffedFile(kind, reading.model_copy(update=update), notes)
+        return SniffedFile(kind, reading, notes)
     lines = _first_lines(path, options.skip_lines or 0)
     separator = options.separator or separator or _separator(lines, options.decimal)
     decimal = options.decimal or _decimal(lines, separator)
-    about = {"encoding": encoding, "separator": separator, "decimal": decimal, "skip_lines": options.skip_lines or 0}
+    about = {"separator": separator, "decimal": decimal, "skip_lines": options.skip_lines or 0}
     if options.skip_lines is None:
         _check_title(lines, separator)
     return SniffedFile(kind, reading.model_copy(update=about), notes)

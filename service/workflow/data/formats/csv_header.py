@@ -47,13 +47,9 @@ def read_header(path: Path, reading: Reading) -> Header:
 
 def lacks_name_of_rows(names: Sequence[str], row: Sequence[str]) -> bool:
     """Whether the row has one cell more than there are names: a column of row names without a name, as R writes it."""
-    ends_in_separator = not row or not row[-1].strip()
-    return (
-        len(row) == len(names) + 1
-        and not ends_in_separator
-        and any(map(_is_number, row[1:]))
-        and not any(map(_is_number, names))
-    )
+    if len(row) != len(names) + 1 or not row[-1].strip():  # it ends in a separator
+        return False
+    return any(map(_is_number, row[1:])) and not any(map(_is_number, names))
 
 
 def name_columns(cells: Sequence[str], first_row: int, reading: Reading) -> Header:

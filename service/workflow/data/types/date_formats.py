@@ -139,9 +139,7 @@ def seconds_of(texts: "pl.Series", name: str) -> "np.ndarray[Any, np.dtype[np.fl
     import polars as pl
 
     if name in COUNTED:
-        found: np.ndarray[Any, np.dtype[np.float64]] = (
-            texts.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy() / COUNTED[name]
-        )
+        found = texts.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy() / COUNTED[name]
         return np.where(np.isfinite(found), found, np.nan)
     groups = texts.str.extract_groups(pattern(name)).struct.unnest()
     fields = {each: _Field(groups[each]) for each in groups.columns if each not in "bpz"}

@@ -67,12 +67,8 @@ class NumberSurvey(TypeSurvey):
         share = theirs / (ours + theirs)
         apart = mean - self._mean if ours else 0.0
         self._mean = self._mean + apart * share if ours else mean
-        parts = (
-            self._deviation * math.sqrt(1 - share),
-            deviation * math.sqrt(share),
-            apart * math.sqrt(share * (1 - share)),
-        )
-        self._deviation = math.hypot(*parts)
+        between = apart * math.sqrt(share * (1 - share))
+        self._deviation = math.hypot(self._deviation * math.sqrt(1 - share), deviation * math.sqrt(share), between)
         self._count += theirs
 
     def add(self, series: "pl.Series", values: "pl.Series", before: int) -> None:
@@ -267,14 +263,10 @@ def _numbers(texts: "pl.Series", decimal: str) -> "pl.Series":
     text = pl.col("text").str.replace_all("\u2212", "-", literal=True)
     negative = text.str.contains(_NEGATIVE)
     text = text.str.replace(_NEGATIVE, "$1").str.replace(_BEFORE, "$1$2").str.replace(_AFTER, "")
-    text = (
-        pl.when(text.str.contains(_grouped(decimal)))
-        .then(text.str.replace_all(_separator(decimal), ""))
-        .otherwise(text)
-    )
+    grouped = text.str.contains(_grouped(decimal))
+    text = pl.when(grouped).then(text.str.replace_all(_separator(decimal), "")).otherwise(text)
     if decimal == ",":
         text = text.str.replace(",", ".", literal=True)
     text = pl.when(negative).then("-" + text).otherwise(text)
     value = pl.when(text.str.contains(_PLAIN)).then(text).cast(pl.Float64, strict=False)
-    found = pl.DataFrame({"text": texts}).select(pl.when(value.is_finite()).then(value))
-    return found.to_series()
+    return pl.DataFrame({"text": texts}).select(pl.when(value.is_finite()).then(value)).to_series()
