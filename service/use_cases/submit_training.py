@@ -26,7 +26,7 @@ from service.use_cases.training_warnings import warnings
 from service.workflow import inspection, optimizers
 from service.workflow.data.data_kind import StoredDataset
 from service.workflow.encode import raw_dtype
-from service.workflow.errors import Fault, InvalidSpec
+from service.workflow.errors import invalid
 from service.workflow.forward_cost import ForwardCost, measure
 from service.workflow.model import Model, check_step, meta_network
 from service.workflow.models.layers import LayersSpec
@@ -83,7 +83,7 @@ def plan(store: Store, spec: TrainingSpec, limits: Limits) -> Plan:
         check_step(found.spec, found.signature, found.inputs)
     _check_batches(found, network)
     if (reason := optimizers.misfit(found.spec.optimizer, network)) is not None:
-        raise InvalidSpec(Fault("/optimizer/name", reason))
+        raise invalid("/optimizer/name", reason)
     if found.spec.initial is not None:
         found = _continued(store, found, found.spec.initial)
     return Plan(found.spec, found.signature, found.rows, parameters, warnings(found, schema))
@@ -134,7 +134,7 @@ def _check_model_name(name: str) -> None:
     try:
         check_name(name)
     except InvalidName as error:
-        raise InvalidSpec(Fault("/model_name", str(error))) from None
+        raise invalid("/model_name", str(error)) from None
 
 
 def _check_webhook(spec: TrainingSpec, allowed: WebhookAllowlist) -> None:
@@ -142,7 +142,7 @@ def _check_webhook(spec: TrainingSpec, allowed: WebhookAllowlist) -> None:
         known = f"the hosts that this service's operator allows: {allowed}"
         none = "this service sends no webhooks; its operator allows hosts with MODELWRIGHT_WEBHOOK_HOSTS"
         message = f"the URL's host is not one of {known}" if allowed.allowed else none
-        raise InvalidSpec(Fault("/webhook/url", message))
+        raise invalid("/webhook/url", message)
 
 
 def _find_dataset(store: Store, name: str, number: int | None) -> StoredDataset:
@@ -151,11 +151,11 @@ def _find_dataset(store: Store, name: str, number: int | None) -> StoredDataset:
         return find_dataset(store, name, number)
     except VersionNotFound:
         known = ", ".join(map(str, store.datasets.numbers(name)))
-        raise InvalidSpec(Fault("/data/version", f"there is no version {number}; known: {known}")) from None
+        raise invalid("/data/version", f"there is no version {number}; known: {known}") from None
     except (NotFound, InvalidName):
         names = store.datasets.names()
         hint = nearest(name, names) if names else "there are none yet: PUT one to /v1/datasets/{name}"
-        raise InvalidSpec(Fault("/data/dataset", f"there is no data set {shown(name)}; {hint}")) from None
+        raise invalid("/data/dataset", f"there is no data set {shown(name)}; {hint}") from None
 
 
 def _continued(store: Store, found: Resolved, initial: str) -> Resolved:
@@ -164,7 +164,7 @@ def _continued(store: Store, found: Resolved, initial: str) -> Resolved:
     ours, theirs = found.signature, signature
     if _bare(ours) != _bare(theirs):
         message = f"{initial} has other inputs, outputs or task than this training"
-        raise InvalidSpec(Fault("/initial", message))
+        raise invalid("/initial", message)
     inputs = found.inputs if model.preprocessing is None else network_inputs(theirs.inputs, model.preprocessing)
     network = meta_network(found.spec, theirs, inputs)
     wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
@@ -172,17 +172,17 @@ def _continued(store: Store, found: Resolved, initial: str) -> Resolved:
     for name in wanted | given:
         if wanted.get(name) != given.get(name):
             shapes = f"{list(given.get(name, ()))} there and {list(wanted.get(name, ()))} here"
-            raise InvalidSpec(Fault("/initial", f"{initial} is of another shape: {name} is {shapes}"))
+            raise invalid("/initial", f"{initial} is of another shape: {name} is {shapes}")
     spec = found.spec.model_copy(update={"initial": f"{version.name}@{version.number}"})
     return Resolved(spec, theirs, found.rows, inputs)
 
 
 def _open_initial(store: Store, initial: str) -> tuple[Version, Model, Signature]:
-    name, number = ModelReference.parse(initial)
+    reference = ModelReference.parse(initial)
     try:
-        version = store.resolve(name, number or "latest")
+        version = store.resolve(reference.name, reference.version or "latest")
     except (NotFound, InvalidName) as error:
-        raise InvalidSpec(Fault("/initial", str(error))) from None
+        raise invalid("/initial", str(error)) from None
     return version, *open_model(store, version)
 
 
@@ -196,13 +196,13 @@ def _bare(signature: Signature) -> Signature:
 def _check_limits(found: Resolved, parameters: int, limits: Limits) -> None:
     if parameters > limits.parameters:
         message = f"the model would have {parameters} parameters; this service allows {limits.parameters}"
-        raise InvalidSpec(Fault("/model", message))
+        raise invalid("/model", message)
     # Raw and encoded features; weights, gradients and what most optimizers keep of them; in float32, but for raw features.
     raw = raw_dtype(found.signature.inputs).itemsize
     needed = (raw + 4) * sum(found.rows.values()) * found.inputs.size + 4 * 4 * parameters
     if needed > limits.memory_bytes:
         message = f"the training would need about {needed} bytes of memory; this service allows {limits.memory_bytes}"
-        raise InvalidSpec(Fault("/data" if 16 * parameters < needed // 2 else "/model", message))
+        raise invalid("/data" if 16 * parameters < needed // 2 else "/model", message)
 
 
 def _check_forward(found: Resolved, network: nn.Module, parameters: int, limits: Limits) -> ForwardCost:
@@ -210,15 +210,13 @@ def _check_forward(found: Resolved, network: nn.Module, parameters: int, limits:
     needed = 4 * parameters + cost.bytes
     if needed > limits.model_bytes:
         message = f"the model and what it makes of one row would take {needed} bytes of memory"
-        raise InvalidSpec(Fault("/model", f"{message}; this service allows {limits.model_bytes}"))
+        raise invalid("/model", f"{message}; this service allows {limits.model_bytes}")
     size = found.spec.training.batch_size
     at_once = size if isinstance(size, int) else found.rows["train"]
     if at_once * cost.bytes > limits.memory_bytes:  # at least: for the gradients more of it is kept
         message = f"{at_once} rows at once would take at least {at_once * cost.bytes} bytes of memory in the network"
         most = f"give a batch_size of at most {limits.memory_bytes // cost.bytes}"
-        raise InvalidSpec(
-            Fault("/training/batch_size", f"{message}; this service allows {limits.memory_bytes}: {most}")
-        )
+        raise invalid("/training/batch_size", f"{message}; this service allows {limits.memory_bytes}: {most}")
     return cost
 
 
@@ -232,7 +230,7 @@ def _check_batches(found: Resolved, network: nn.Module) -> None:
     except ValueError:  # as torch raises it
         at = "/training/batch_size" if size == 1 else "/split/train"
         message = "a layer of this model compares the rows of a batch, and there is only one; 2 or more are expected"
-        raise InvalidSpec(Fault(at, message)) from None
+        raise invalid(at, message) from None
 
 
 def _newest(store: Store, name: str) -> int:

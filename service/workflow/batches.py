@@ -26,7 +26,8 @@ class TrainingBatches:
 
     def next_epoch(self, skipped: int = 0) -> Iterator[tuple[Batch, ...]]:
         """The batches of the next epoch, in one group a step. The first `skipped` steps are left out."""
-        return self._grouped(self._shuffled(skipped * self._accumulated))
+        size, batches = self._accumulated, self._shuffled(skipped * self._accumulated)
+        return zip(batches, strict=True) if size == 1 else iter(lambda: tuple(islice(batches, size)), ())
 
     def _shuffled(self, skipped: int) -> Iterator[Batch]:
         examples = self._examples
@@ -36,10 +37,6 @@ class TrainingBatches:
         order = torch.randperm(len(examples), generator=self._generator).to(examples.features.device)
         cuts = _cut(order, self._size)[skipped:]
         return ((examples.features[rows], examples.targets[rows]) for rows in cuts)
-
-    def _grouped(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, ...]]:
-        size = self._accumulated
-        return zip(batches, strict=True) if size == 1 else iter(lambda: tuple(islice(batches, size)), ())
 
     def state(self) -> State:
         """The generator's state before it shuffled the current epoch."""

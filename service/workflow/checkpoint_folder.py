@@ -5,8 +5,8 @@ import hashlib
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,11 +29,8 @@ class FoundCheckpoint:
 
 class CheckpointFolder:
     """The checkpoints of one training: safetensors files with the state's JSON in their metadata, named by an increasing
-    number and the SHA-256 of their bytes. The folder holds nothing else; the first `save` creates it.
-
-    Args:
-        sync: flushes a file, or the names in a folder, to the disk.
-    """
+    number and the SHA-256 of their bytes. The folder holds nothing else; the first `save` creates it. `sync` flushes a file, or
+    the names in a folder, to the disk."""
 
     def __init__(self, folder: Path, sync: Callable[[Path], None]) -> None:
         self._folder = folder
@@ -50,11 +47,14 @@ class CheckpointFolder:
         self._create(self._folder)
         earlier = self._newest_first()
         number = 1 + (int(earlier[0]["number"]) if earlier else 0)
-        with self._temporary() as path:
+        path = self._folder / f"{uuid.uuid4().hex}.tmp"
+        try:
             write(tensors, path, {"state": text})
             digest = _digest(path)
             self._sync(path)
             path.rename(self._folder / f"{number:08}-{digest}.safetensors")
+        finally:
+            path.unlink(missing_ok=True)
         self._sync(self._folder)
         for old in earlier[KEPT - 1 :]:
             (self._folder / old[0]).unlink(missing_ok=True)
@@ -103,14 +103,6 @@ class CheckpointFolder:
     def _newest_first(self) -> list[re.Match[str]]:
         names = [name for path in self._files() if (name := NAME.fullmatch(path.name))]
         return sorted(names, key=lambda name: (int(name["number"]), name[0]), reverse=True)
-
-    @contextmanager
-    def _temporary(self) -> Iterator[Path]:
-        path = self._folder / f"{uuid.uuid4().hex}.tmp"
-        try:
-            yield path
-        finally:
-            path.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> State:

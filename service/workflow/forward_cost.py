@@ -117,9 +117,8 @@ def _without_symbols(func: Any, args: Any, kwargs: Any) -> Any:
     name = func._schema.name.removeprefix("aten::")
     if name.endswith("_"):
         return given[0]
-    dtype = (
-        torch.bool if name in BOOLEAN_RESULTS else functools.reduce(torch.promote_types, [each.dtype for each in given])
-    )
+    promoted = functools.reduce(torch.promote_types, [each.dtype for each in given])
+    dtype = torch.bool if name in BOOLEAN_RESULTS else promoted
     return given[0].new_empty(np.broadcast_shapes(*[each.shape for each in given]), dtype=dtype)
 
 

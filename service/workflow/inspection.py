@@ -26,15 +26,11 @@ def parameters(model: Model, tensors: Mapping[str, torch.Tensor]) -> dict[str, A
 
 
 def _statistics(tensor: torch.Tensor) -> dict[str, float | None]:
-    values = tensor.to(torch.float64)
+    values, names = tensor.to(torch.float64), ("mean", "std", "min", "max")
     if not values.numel():
-        return dict.fromkeys(("mean", "std", "min", "max"))
-    return {
-        "mean": values.mean().item(),
-        "std": values.std(correction=0).item(),
-        "min": values.min().item(),
-        "max": values.max().item(),
-    }
+        return dict.fromkeys(names)
+    found = (values.mean(), values.std(correction=0), values.min(), values.max())
+    return {name: each.item() for name, each in zip(names, found, strict=True)}
 
 
 def count(network: torch.nn.Module) -> int:

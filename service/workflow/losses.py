@@ -14,7 +14,7 @@ from service.workflow.errors import invalid, step
 from service.workflow.signature import Signature
 from service.workflow.spec_base import COUNTED, nearest, shown
 from service.workflow.tasks import Task
-from service.workflow.torch_registry import TorchRegistry, arguments_of
+from service.workflow.torch_registry import TorchRegistry, arguments_of, name_of
 
 
 class OutputKind(Enum):
@@ -122,11 +122,6 @@ _DEFAULTS = {
 def default(task: Task) -> BaseModel:
     """The loss of a spec without one."""
     return REGISTRY.parse({"name": _DEFAULTS[task]})
-
-
-def name_of(loss: BaseModel) -> str:
-    """The name of the torch class."""
-    return type(loss).__name__
 
 
 def output_of(loss: BaseModel) -> OutputKind:
@@ -280,11 +275,6 @@ def answers(output: OutputKind, values: Tensor) -> Tensor:
             return torch.softmax(values, dim=1)
 
 
-def both_classes(second: Tensor) -> Tensor:
-    """The probabilities of both classes [n, 2] from that of the second [n, 1]."""
-    return torch.cat([1 - second, second], dim=1)
-
-
 def sums(loss: BaseModel) -> bool:
     """Whether the loss is the sum over a batch's rows rather than the mean."""
     return bool(arguments_of(loss)["reduction"] == "sum")
@@ -293,11 +283,6 @@ def sums(loss: BaseModel) -> bool:
 def counts(loss: BaseModel) -> bool:
     """Whether the loss is for counts: targets of 0 or more."""
     return output_of(loss) in (OutputKind.RATE, OutputKind.LOG_RATE)
-
-
-def scales_target(output: OutputKind) -> bool:
-    """Whether targets may be normalized; counts may not."""
-    return output in (OutputKind.VALUE, OutputKind.VALUE_AND_VARIANCE)
 
 
 def _weighed(signature: Signature) -> list[str]:

@@ -55,7 +55,7 @@ class Model(nn.Module):
         if self.target is not None:
             values = self.target(values)
         if self.task is Task.BINARY and values.shape[1] == 1:
-            values = losses.both_classes(values)
+            values = torch.cat([1 - values, values], dim=1)
         return values
 
     def forward(self, raw: torch.Tensor) -> torch.Tensor:
@@ -75,13 +75,8 @@ class Model(nn.Module):
 def create_model(
     spec: ResolvedSpec, signature: Signature, features: torch.Tensor, targets: torch.Tensor, initial: Model | None
 ) -> Model:
-    """A new model, with preprocessing fitted on the training rows, or a copy of `initial` to train further. Seeds torch's
-    global generator.
-
-    Args:
-        features: raw features of the training part.
-        targets: targets [n, t] of the training part.
-    """
+    """A new model, with preprocessing fitted on the training part's raw features [n, w] and targets [n, t], or a copy of
+    `initial` to train further. Seeds torch's global generator."""
     output = losses.output_of(spec.loss)
     if initial is not None:
         encoder, scaling = initial.preprocessing, initial.target
@@ -89,7 +84,8 @@ def create_model(
         normalize = spec.preprocessing.normalize
         encoder = fit(layout(signature.inputs), features, normalize)
         dtype = torch.float64 if answers_dtype(signature.outputs) == np.float64 else torch.float32
-        scaling = fit_target(targets, dtype) if normalize and losses.scales_target(output) else None
+        scaled = normalize and output in (OutputKind.VALUE, OutputKind.VALUE_AND_VARIANCE)  # not counts
+        scaling = fit_target(targets, dtype) if scaled else None
     torch.manual_seed(spec.training.seed)
     network = build_network(spec, signature, network_inputs(signature.inputs, encoder))
     if initial is not None:
@@ -146,10 +142,7 @@ def restore(spec: ResolvedSpec, signature: Signature, tensors: Mapping[str, torc
             target = TargetScaling(len(signature.outputs))
         network = build_network(spec, signature, network_inputs(signature.inputs, preprocessing))
     model = Model(network, preprocessing, target, losses.output_of(spec.loss), signature.task)
-    own = {f"{_owner(name)}{name}": tensor for name, tensor in tensors.items()}
+    others = ("preprocessing.", "target.")
+    own = {name if name.startswith(others) else f"network.{name}": tensor for name, tensor in tensors.items()}
     model.load_state_dict(own, assign=True)
     return model.eval().requires_grad_(False)
-
-
-def _owner(name: str) -> str:
-    return "" if name.startswith(("preprocessing.", "target.")) else "network."

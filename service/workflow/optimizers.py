@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from torch import nn
 from torch.optim import Optimizer as TorchOptimizer
 
-from service.workflow.torch_registry import TorchRegistry, arguments_of
+from service.workflow.torch_registry import TorchRegistry, arguments_of, name_of
 
 NAMES = ["ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon", "NAdam", "RAdam"]
 NAMES += ["RMSprop", "Rprop", "SGD"]
@@ -64,11 +64,6 @@ DEFAULT = {"name": "AdamW", "lr": 1e-3}
 SMALL = 4096  # parameters, below which a fused step is slower than a plain one
 
 
-def name_of(optimizer: BaseModel) -> str:
-    """The name of the torch class."""
-    return type(optimizer).__name__
-
-
 def build(optimizer: BaseModel, network: nn.Module) -> list[TorchOptimizer]:
     """The torch optimizers of a network: one, or for Muon two, since it takes 2-D weights only: the other parameters get an
     AdamW with the same learning rate."""
@@ -91,11 +86,6 @@ def _implementation(name: str, parameters: list[nn.Parameter]) -> dict[str, bool
         return {"foreach": True} if name == "Adagrad" else {"fused": True}
     fused = sum(each.numel() for each in parameters) >= SMALL
     return {"fused": True} if fused else {"foreach": False}
-
-
-def on_tiny_network(optimizer: BaseModel) -> list[TorchOptimizer]:
-    """The torch optimizers of a tiny network, for trying a scheduler."""
-    return build(optimizer, nn.Linear(1, 1))
 
 
 def misfit(optimizer: BaseModel, network: nn.Module) -> str | None:

@@ -103,7 +103,8 @@ class Preprocessing(nn.Module):
 
 def fit(of: Layout, train: torch.Tensor, normalize: bool) -> Preprocessing | None:
     """Preprocessing fitted on the raw features of the training part; None if they can be learned from as they are."""
-    indicated = _indicated(of, train)
+    missing = train.isnan().any(dim=0)
+    indicated = torch.tensor([first for first in of.firsts if missing[first]], dtype=torch.int64)
     if not normalize and not len(indicated) and of.plain and train.dtype is torch.float32:
         return None
     mean, std = moments(train if of.plain else train[:, of.numbers], train.dtype)
@@ -114,12 +115,6 @@ def fit(of: Layout, train: torch.Tensor, normalize: bool) -> Preprocessing | Non
         fitted.get_buffer("mean").copy_(mean)
         fitted.get_buffer("std").copy_(std)
     return fitted
-
-
-def _indicated(of: Layout, train: torch.Tensor) -> torch.Tensor:
-    """The first raw column of each input with missing values."""
-    missing = train.isnan().any(dim=0)
-    return torch.tensor([first for first in of.firsts if missing[first]], dtype=torch.int64)
 
 
 def network_inputs(inputs: Sequence[Input], preprocessing: Preprocessing | None) -> InputShapes:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
+from torch import nn
 
 from service.workflow import losses, optimizers, schedulers, training
 from service.workflow.data.columns import Feature
@@ -20,6 +21,7 @@ from service.workflow.spec_base import FaultBudget, nearest, shown
 from service.workflow.split import SplitSpec, sizes
 from service.workflow.split import resolve as resolve_split
 from service.workflow.tasks import CLASSIFICATION, MOST_CLASSES_OF_AN_INTEGER, Task
+from service.workflow.torch_registry import name_of
 from service.workflow.training import ResolvedSettings
 
 
@@ -42,18 +44,20 @@ def resolve(spec: TrainingSpec, schema: Schema) -> Resolved:
     """
     targets = [_target_column(schema, name, at) for name, at in _targets(spec)]
     inputs = _inputs(spec, schema)
-    task = _task(spec, targets)
+    task, named = _task(spec, targets), {each.name for each in inputs}
+    ignored = [each.name for each in schema.columns if not each.is_feature(schema.rows) and each.name not in named]
     signature = Signature(
         task=task,
         inputs=inputs,
         outputs=[_output(column, task) for column in targets],
-        ignored=_ignored(schema, [each.name for each in inputs]) or None,
+        ignored=ignored or None,
         encoding=None if schema.reading.encoding == "utf-8" else schema.reading.encoding,
     )
     model = spec.model or KINDS[spec.data.default_model].model_validate({})
     loss = spec.loss or losses.default(task)
     _check_fit(model, loss, signature, targets)
-    usable = schema.model_copy(update={"rows": rows_with_targets(schema, targets)})
+    # Rows without a target are left out. This is an upper bound if several targets have missing values.
+    usable = schema.model_copy(update={"rows": schema.rows - max(column.missing for column in targets)})
     split = resolve_split(spec.split, spec.training.seed, usable)
     rows, shapes = sizes(split, usable), _shapes(inputs, schema)
     model, defaults = model.sized(rows["train"], shapes), model.training_defaults(rows["train"], shapes)
@@ -89,11 +93,10 @@ def _targets(spec: TrainingSpec) -> list[tuple[str, str]]:
 
 
 def _check_unique(names: list[str], pointer: str) -> None:
-    seen = set[str]()
+    first = {name: position for position, name in reversed([*enumerate(names)])}
     for position, name in enumerate(names):
-        if name in seen:
+        if first[name] != position:
             raise invalid(f"{pointer}/{position}", f"{shown(name)} is named twice")
-        seen.add(name)
 
 
 def _target_column(schema: Schema, name: str, at: str) -> Column:
@@ -115,11 +118,6 @@ def _target_column(schema: Schema, name: str, at: str) -> Column:
     return column
 
 
-def rows_with_targets(schema: Schema, targets: list[Column]) -> int:
-    """The number of rows that have every target; others are left out. An upper bound if several targets have missing values."""
-    return schema.rows - max((column.missing for column in targets), default=0)
-
-
 def _inputs(spec: TrainingSpec, schema: Schema) -> list[Input]:
     named = spec.data.features
     names = list(named) if named is not None else _default_features(spec, schema)
@@ -135,11 +133,6 @@ def _default_features(spec: TrainingSpec, schema: Schema) -> list[str]:
     column = spec.split.column if spec.split is not None else None
     taken = {*spec.data.targets, *([] if column is None else [column])}
     return [each.name for each in schema.columns if each.name not in taken and each.is_feature(schema.rows)]
-
-
-def _ignored(schema: Schema, inputs: list[str]) -> list[str]:
-    named = frozenset(inputs)
-    return [each.name for each in schema.columns if not each.is_feature(schema.rows) and each.name not in named]
 
 
 def _input(spec: TrainingSpec, schema: Schema, name: str, position: int, targets: frozenset[str]) -> Input:
@@ -236,7 +229,7 @@ def _output(column: Column, task: Task) -> Output:
 
 
 def _check_fit(model: ModelKind, loss: BaseModel, signature: Signature, targets: list[Column]) -> None:
-    task, name = signature.task, losses.name_of(loss)
+    task, name = signature.task, name_of(loss)
     if task not in model.tasks:
         message = f"{model.kind} is for {', '.join(sorted(model.tasks))}, and the task is {task}; use mlp, say"
         raise invalid("/model/kind", message)
@@ -267,10 +260,10 @@ def _check_training(spec: TrainingSpec, settings: ResolvedSettings, optimizer: B
     if isinstance(size, int) and size > rows:
         message = f'{size} is more than the {rows} training rows; use "full" for all of them at once'
         raise invalid("/training/batch_size", message)
-    if optimizers.name_of(optimizer) == "LBFGS" and settings.accumulation_steps > 1:
+    if name_of(optimizer) == "LBFGS" and settings.accumulation_steps > 1:
         message = "LBFGS evaluates a batch several times in a step, and cannot accumulate; use 1"
         raise invalid("/training/accumulation_steps", message)
     if spec.scheduler is not None:
-        reason = schedulers.misfit(spec.scheduler, optimizers.on_tiny_network(optimizer))
-        if reason is not None:
-            raise invalid("/scheduler", f"it cannot steer {optimizers.name_of(optimizer)}: {reason}")
+        on_tiny_network = optimizers.build(optimizer, nn.Linear(1, 1))
+        if (reason := schedulers.misfit(spec.scheduler, on_tiny_network)) is not None:
+            raise invalid("/scheduler", f"it cannot steer {name_of(optimizer)}: {reason}")

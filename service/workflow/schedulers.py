@@ -48,13 +48,8 @@ def _trial(cls: type, arguments: dict[str, Any]) -> None:
     optimizer.step()  # before the scheduler's first step, else torch warns
     for _ in range(STEPS_TRIED):
         _step(made, 1.0)
-        _check_rate(optimizer)
-
-
-def _check_rate(optimizer: Optimizer) -> None:
-    for group in optimizer.param_groups:
-        if not abs(group["lr"]) <= LARGEST_RATE:
-            raise ValueError(f"the learning rate becomes {group['lr']}, which is more than a float32 can hold")
+        if not abs(rate := optimizer.param_groups[0]["lr"]) <= LARGEST_RATE:
+            raise ValueError(f"the learning rate becomes {rate}, which is more than a float32 can hold")
 
 
 REGISTRY = TorchRegistry(
@@ -92,13 +87,13 @@ class LearningRateSchedule:
 
     def after_step(self) -> None:
         """Call after each step of the optimizers."""
-        if self._by_step:
-            self._advance(None)
+        for scheduler in self.schedulers if self._by_step else ():
+            _step(scheduler, None)
 
     def after_epoch(self, loss: float) -> None:
         """Call after each epoch, with the loss that ReduceLROnPlateau monitors."""
-        if not self._by_step:
-            self._advance(loss)
+        for scheduler in () if self._by_step else self.schedulers:
+            _step(scheduler, loss)
 
     def state(self) -> list[State]:
         """What `load` takes."""
@@ -110,10 +105,6 @@ class LearningRateSchedule:
         for scheduler, state in zip(self.schedulers, states, strict=True):
             scheduler.load_state_dict(state)
             scheduler.optimizer._opt_called = True  # else torch warns that the optimizer has not stepped yet
-
-    def _advance(self, loss: float | None) -> None:
-        for scheduler in self.schedulers:
-            _step(scheduler, loss)
 
 
 def misfit(scheduler: BaseModel, optimizers: list[Optimizer]) -> str | None:

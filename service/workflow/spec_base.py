@@ -133,7 +133,7 @@ def listed_names(names: Collection[str]) -> str:
 
 def fault_at(field: str, message: str, value: object) -> ValidationError:
     """A fault at a field of the validated value, for a validator to raise."""
-    return ValidationError.from_exception_data("fault", [_error("fault", message, (field,), value)])
+    return ValidationError.from_exception_data("fault", [error_at((field,), message, value)])
 
 
 def shown(value: object) -> str:
@@ -153,7 +153,7 @@ def _unknown(cls: type[BaseModel], value: dict[Any, Any], budget: FaultBudget) -
     """Faults for the first unknown fields."""
     names = (name for name in value if name not in cls.model_fields)
     return [
-        _error("unknown_field", f"unknown field {shown(name)}{budget.nearest(name, cls.model_fields)}", (name,), value)
+        error_at((name,), f"unknown field {shown(name)}{budget.nearest(name, cls.model_fields)}", value)
         for name in islice(names, MOST_FAULTS)
     ]
 
@@ -164,7 +164,7 @@ def _too_long(cls: type[BaseModel], value: dict[Any, Any]) -> list[InitErrorDeta
     for name, most in _most(cls).items():
         given = value.get(name)
         if isinstance(given, list | dict) and len(given) > most:
-            found.append(_error("too_long", f"has {len(given)} entries; at most {most} are taken", (name,), given))
+            found.append(error_at((name,), f"has {len(given)} entries; at most {most} are taken", given))
     return found
 
 
@@ -179,7 +179,8 @@ def _most(cls: type[BaseModel]) -> dict[str, int]:
     return found
 
 
-def _error(kind: str, message: str, at: tuple[int | str, ...], value: object) -> InitErrorDetails:
+def error_at(at: tuple[int | str, ...], message: str, value: object, kind: str = "fault") -> InitErrorDetails:
+    """A fault of the validated value at a path in it, as pydantic collects them."""
     return InitErrorDetails(type=PydanticCustomError(kind, "{message}", {"message": message}), loc=at, input=value)
 
 
@@ -189,7 +190,7 @@ def _reworded(each: Any, budget: FaultBudget) -> InitErrorDetails:
         message = _tag(each, budget)
     elif each["type"] in ("value_error", "assertion_error"):
         message = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    return _error(each["type"], message, each["loc"], each["input"])
+    return error_at(each["loc"], message, each["input"], each["type"])
 
 
 def _tag(each: Any, budget: FaultBudget) -> str:

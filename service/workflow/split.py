@@ -201,8 +201,10 @@ def _check_times(column: Column) -> None:
 def _counts(spec: SplitSpec, rows: int) -> dict[str, int]:
     named = {name: value for name in PARTS if (value := getattr(spec, name)) is not None}
     counted = any(value > 1 for value in named.values())
-    if counted:
-        _check_counts(named)
+    for name, value in named.items() if counted else ():
+        if value != 0 and (value <= 1 or not float(value).is_integer()):
+            message = f"{value} is a fraction, and another part is a count of rows: use one or the other"
+            raise invalid(f"/split/{name}", message)
     whole = rows if counted else 1
     rest = whole - sum(named.values())
     if spec.train is None:
@@ -214,13 +216,6 @@ def _counts(spec: SplitSpec, rows: int) -> dict[str, int]:
         total += named.get(name, 0) / whole
         cuts.append(min(round(rows * total), rows))
     return {name: cuts[i + 1] - cuts[i] for i, name in enumerate(PARTS)}
-
-
-def _check_counts(named: dict[str, int | float]) -> None:
-    for name, value in named.items():
-        if value != 0 and (value <= 1 or not float(value).is_integer()):
-            message = f"{value} is a fraction, and another part is a count of rows: use one or the other"
-            raise invalid(f"/split/{name}", message)
 
 
 def _check_columns(spec: SplitSpec, schema: Schema) -> None:

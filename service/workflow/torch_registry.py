@@ -103,7 +103,7 @@ class TorchRegistry:
     def _try(self, member: BaseModel) -> None:
         """Lets torch check the arguments. If it refuses, the fault is at the only argument that was given, or at one without
         which it accepts the others."""
-        cls, given = self.classes[type(member).__name__], arguments_of(member)
+        cls, given = self.classes[name_of(member)], arguments_of(member)
         try:
             self._trial(cls, given)
         except Exception as error:  # torch raises ValueError, AssertionError, TypeError, RuntimeError
@@ -131,6 +131,11 @@ class TorchRegistry:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {"title": self.what, "oneOf": [self.arguments(name).model_json_schema() for name in self.classes]}
+
+
+def name_of(member: BaseModel) -> str:
+    """The name of the torch class."""
+    return type(member).__name__
 
 
 def arguments_of(member: BaseModel) -> dict[str, Any]:

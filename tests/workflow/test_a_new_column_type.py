@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 import pytest
-from service.serving.instances import from_body, from_texts
 
-from service.serving import outputs
+from service.serving.codecs import outputs
+from service.serving.codecs.instances import from_body, from_texts
 from service.workflow.data.read import read
 from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.schema import Misfit, Schema
@@ -138,7 +138,7 @@ def test_it_is_trained_on_predicted_from_and_drawn() -> None:
     red, cyan, _ = predict(learned.model, raw)[:, 0].tolist()
     assert red == pytest.approx(1, abs=0.1) and cyan == pytest.approx(0, abs=0.1)
     assert from_texts(learned.signature, {"shade": ["#ff0000"]}, missing_allowed=True).tolist() == raw[:1].tolist()
-    assert outputs.inputs(learned.signature) == [outputs.Described("shade", "BYTES", 1)]
+    assert outputs.inputs(learned.signature) == [outputs.TensorSpec("shade", "BYTES", 1)]
     subject = ChartData(learned.signature, learned.points, {}, {})
     drawn = CHARTS["data"](subject).to_dict()
     assert drawn["encoding"]["x"]["type"] == "nominal" and records()[0]["shade"] in learned.points.features["shade"]

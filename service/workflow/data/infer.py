@@ -89,7 +89,8 @@ def _column(
         requested = requested or Datetime.name
     kept = sum(count for word, count in evidence.missing.items() if word not in words)
     date_format = options.date_formats.get(name) or _date_format(name, evidence, day_first, notes)
-    kind, reason = _kind(evidence)
+    fitting = ((each.name, reason) for each in by_precedence() if (reason := each.fits(evidence)) is not None)
+    kind, reason = next(fitting)  # any text is a category
     if kept:
         word = next(word for word in evidence.missing if word not in words)
         kind, reason = Category.name, f"texts, {kept} of them words such as {shown(word)}"
@@ -115,11 +116,6 @@ def _column(
         misfits={other: misfit for other, misfit in misfits.items() if other != kind},
         examples=tuple(evidence.examples),
     )
-
-
-def _kind(evidence: Evidence) -> tuple[TypeName, str]:
-    fitting = ((each.name, reason) for each in by_precedence() if (reason := each.fits(evidence)) is not None)
-    return next(fitting)  # any text is a category
 
 
 def _check_finite(name: str, evidence: Evidence) -> None:

@@ -21,14 +21,9 @@ def needs_float64(column: Column) -> bool:
     largest = max(abs(low), abs(high))
     if largest > FLOAT32_MAX:
         return True
-    spread = _spread(column, low, high)
-    return spread > 0 and (spread < FLOAT32_LEAST or largest * ROUNDING > MOST_LOST * spread)
-
-
-def _spread(column: Column, low: float, high: float) -> float:
-    """The standard deviation, exactly 0 for a constant column."""
     if low == high:
-        return 0.0
-    std = column.statistics.get("std")
+        return False
     # Columns surveyed by older versions have no standard deviation; half the range is an upper bound.
-    return std if std is not None and math.isfinite(std) and std > 0 else (high - low) / 2
+    std = column.statistics.get("std")
+    spread: float = std if std is not None and math.isfinite(std) and std > 0 else (high - low) / 2
+    return spread > 0 and (spread < FLOAT32_LEAST or largest * ROUNDING > MOST_LOST * spread)

@@ -41,7 +41,7 @@ def read(path: Path, media_type: str, schema: Schema, wanted: Mapping[str, Reque
         if upto > rows:
             break
         for name, filled in numbers.items():
-            filled[done:upto] = _numbers(batch[name])
+            filled[done:upto] = batch[name].fill_null(float("nan")).to_numpy()
         for name, filled in codes.items():
             filled[done:upto] = text_codes(batch[name], known[name])
         done = upto
@@ -62,11 +62,11 @@ def batches(
     import polars as pl
 
     how = {name: how_of(schema, name) for name in wanted}
-    plain = {
-        name: pl.Float64() if each.exact else pl.Float32()
-        for name, each in wanted.items()
-        if _is_plain(schema, name, each)
-    }
+    plain: dict[str, pl.DataType] = {}
+    for name, each in wanted.items():
+        column = schema.column(name)
+        if COLUMN_TYPES[each.type].numeric and column is not None and column.type == each.type and column.plain:
+            plain[name] = pl.Float64() if each.exact else pl.Float32()
     done = 0
     with native_errors(NAMES[media_type]), open_table(path, media_type, schema.reading, scratch) as file:
         for batch in file.batches(list(wanted), plain):
@@ -119,16 +119,6 @@ def _first_refused(series: "pl.Series", kind: TypeName, how: How) -> int:
         else:
             low = middle
     return low
-
-
-def _is_plain(schema: Schema, name: str, wanted: RequestedColumn) -> bool:
-    column = schema.column(name)
-    numeric = COLUMN_TYPES[wanted.type].numeric
-    return numeric and column is not None and column.type == wanted.type and column.plain
-
-
-def _numbers(series: "pl.Series") -> Numbers:
-    return series.fill_null(float("nan")).to_numpy() if series.null_count() else series.to_numpy()
 
 
 def text_codes(series: "pl.Series", known: dict[str, int]) -> Numbers:

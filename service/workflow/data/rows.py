@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 import orjson
 from pydantic import PlainValidator, ValidationError
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import InitErrorDetails
 
 from service.workflow.data.columns import Columns
 from service.workflow.data.data_kind import ChooseColumns, FindDataset, LoadedData
@@ -20,7 +20,7 @@ from service.workflow.data.table import Table
 from service.workflow.data.types.names import LONGEST_NAME
 from service.workflow.data.values import InvalidValue, column
 from service.workflow.errors import InvalidData
-from service.workflow.spec_base import MOST_FAULTS, shown
+from service.workflow.spec_base import MOST_FAULTS, error_at, shown
 
 Value = bool | int | float | str | None
 Record = dict[str, Value]
@@ -56,14 +56,10 @@ def _records(given: Any) -> list[Record]:
 def _faults(at: int, record: Any) -> list[InitErrorDetails]:
     """The faults of a record, or of its first invalid values."""
     if not isinstance(record, dict):
-        return [_fault((at,), "expected an object of values by field", record)]
+        return [error_at((at,), "expected an object of values by field", record)]
     invalid = [name for name, value in record.items() if type(value) not in VALUES][:MOST_FAULTS]
     message = "expected a number, a text, true, false or null"
-    return [_fault((at, name), message, record[name]) for name in invalid]
-
-
-def _fault(at: tuple[int | str, ...], message: str, value: Any) -> InitErrorDetails:
-    return InitErrorDetails(type=PydanticCustomError("record", "{message}", {"message": message}), loc=at, input=value)
+    return [error_at((at, name), message, record[name]) for name in invalid]
 
 
 def _check(names: Mapping[str, None], records: list[Record]) -> None:

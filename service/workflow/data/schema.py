@@ -86,10 +86,5 @@ class Schema(BaseModel):
 def how_of(schema: Schema, name: str) -> How:
     """How the texts of a column are read."""
     reading, column = schema.reading, schema.column(name)
-    date_format = column.date_format if column is not None else None
-    return How(
-        missing=frozenset(reading.missing),
-        decimal=reading.decimal,
-        date_format=reading.date_formats.get(name, date_format),
-        trim=reading.trim,
-    )
+    date_format = reading.date_formats.get(name, None if column is None else column.date_format)
+    return How(frozenset(reading.missing), reading.decimal, date_format, reading.trim)

@@ -18,24 +18,16 @@ from service.workflow.errors import InvalidData
 from service.workflow.spec_base import shown
 
 MEDIA_TYPES = {
-    CSV: CSV,
+    **{each: each for each in (CSV, EXCEL, JSON, JSON_LINES, PARQUET, ARROW_FILE, ARROW_STREAM)},
     **dict.fromkeys(("application/csv", "text/x-csv", "application/vnd.ms-excel"), CSV),
     **dict.fromkeys(("text/tab-separated-values", "text/tsv"), CSV),
-    EXCEL: EXCEL,
-    JSON: JSON,
-    JSON_LINES: JSON_LINES,
-    **dict.fromkeys(
-        ("application/ndjson", "application/jsonl", "application/jsonlines", "application/x-jsonlines"), JSON_LINES
-    ),
-    **dict.fromkeys(("application/x-json-lines", "application/json-lines", "text/x-ndjson", "text/jsonl"), JSON_LINES),
-    PARQUET: PARQUET,
+    **dict.fromkeys(("application/ndjson", "application/jsonl", "application/jsonlines"), JSON_LINES),
+    **dict.fromkeys(("application/x-jsonlines", "text/jsonl"), JSON_LINES),
+    **dict.fromkeys(("application/x-json-lines", "application/json-lines", "text/x-ndjson"), JSON_LINES),
     **dict.fromkeys(("application/parquet", "application/x-parquet"), PARQUET),
-    ARROW_FILE: ARROW_FILE,
-    ARROW_STREAM: ARROW_STREAM,
     # Unspecific ones: the content decides.
     **dict.fromkeys(("", "text/plain", "application/octet-stream", "binary/octet-stream"), ""),
-    **dict.fromkeys(("application/gzip", "application/x-gzip", "application/zip"), ""),
-    "application/x-zip-compressed": "",
+    **dict.fromkeys(("application/gzip", "application/x-gzip", "application/zip", "application/x-zip-compressed"), ""),
 }
 SUFFIXES = {
     **dict.fromkeys((".csv", ".tsv", ".tab", ".txt", ".dat"), CSV),
@@ -52,13 +44,10 @@ SAMPLE_BYTES = 2**18
 SAMPLE_LINES = 200
 UNSUPPORTED = {
     b"%PDF": "a PDF file",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"GIF8": "a picture",
+    **dict.fromkeys((b"\x89PNG", b"\xff\xd8\xff", b"GIF8"), "a picture"),
     b"SQLite format 3": "a database",
     b"<?xml": "XML",
-    b"<!doctype": "a page in HTML",
-    b"<html": "a page in HTML",
+    **dict.fromkeys((b"<!doctype", b"<html"), "a page in HTML"),
 }
 SUPPORTED = "CSV, JSON, Parquet, Arrow and Excel are"
 OLD_EXCEL = b"\xd0\xcf\x11\xe0"
@@ -87,26 +76,24 @@ def sniff(path: Path, media_type: str, options: ReadingOptions, scratch: Path, m
         kind = SUFFIXES.get(PurePath(name).suffix.lower(), "") if name else kind
     kind = _media_type(path, kind)
     _check_options(options, kind)
-    sheet = None
+    sheet, encoding, separator = None, UTF8, ""
     if kind == EXCEL:
         path, sheet = sheet_as_csv(path, options.sheet, scratch, most_bytes)
-        encoding, separator = UTF8, ","
+        separator = ","
     elif kind in (CSV, JSON, JSON_LINES):
         encoding = options.encoding or find_encoding(path)
         if options.encoding is not None:
             check_encoding(path, encoding)
-        if options.encoding is None and encoding not in (UTF8, "utf-16", "utf-16-le", "utf-16-be"):
+        elif encoding not in (UTF8, "utf-16", "utf-16-le", "utf-16-be"):
             notes.append(f"the file is not UTF-8 and was read as {encoding}; `encoding` says otherwise")
         path = as_utf8(path, encoding, scratch)
-        separator = ""
-    reading = Reading(compression=compression, sheet=sheet, date_formats=options.date_formats)
+    reading = Reading(compression=compression, encoding=encoding, sheet=sheet, date_formats=options.date_formats)
     if kind not in (CSV, EXCEL):
-        update = {"encoding": encoding} if kind in (JSON, JSON_LINES) else {}
-        return SniffedFile(kind, reading.model_copy(update=update), notes)
+        return SniffedFile(kind, reading, notes)
     lines = _first_lines(path, options.skip_lines or 0)
     separator = options.separator or separator or _separator(lines, options.decimal)
     decimal = options.decimal or _decimal(lines, separator)
-    about = {"encoding": encoding, "separator": separator, "decimal": decimal, "skip_lines": options.skip_lines or 0}
+    about = {"separator": separator, "decimal": decimal, "skip_lines": options.skip_lines or 0}
     if options.skip_lines is None:
         _check_title(lines, separator)
     return SniffedFile(kind, reading.model_copy(update=about), notes)

@@ -19,7 +19,7 @@ from service.liveness import beat, die_with
 from service.workflow.data.column_survey import ColumnSurvey
 from service.workflow.data.formats import NAMES, open_table
 from service.workflow.data.formats.table_file import TableFile
-from service.workflow.data.infer import Findings, Inferred, evidence_for, infer
+from service.workflow.data.infer import Inferred, evidence_for, infer
 from service.workflow.data.native_errors import native_errors
 from service.workflow.data.reading import Reading, ReadingOptions
 from service.workflow.data.schema import MOST_COLUMNS, Column, Misfit, Schema
@@ -75,12 +75,15 @@ def _survey(table: TableFile, media_type: str, reading: Reading, options: Readin
         if not 1 <= len(name) <= LONGEST_NAME:
             raise InvalidData(f"a column's name has 1 to {LONGEST_NAME} characters; {shown(name)} has {len(name)}")
     _check_names(options, table.names)
-    gathered, dtypes = _gather(table, options, reading.decimal)
+    gathered = {name: evidence_for(options, reading.decimal, quoted=table.typed) for name in table.names}
+    dtypes = table.gather(gathered)  # of the columns that are not texts
+    gathered = {name: each for name, each in gathered.items() if name not in dtypes}
     findings = infer(gathered, options, day_first=reading.decimal == "," or reading.separator == ";")
     dropped = _dropped(table, gathered)
     names = [name for name in table.names if name not in dropped]
-    missing, dates = findings.missing, {name: each for name, each in options.date_formats.items() if name in names}
-    about = {"missing": missing, "date_formats": dates | _dates(findings), "well_formed": table.well_formed}
+    dates = {name: each for name, each in options.date_formats.items() if name in names}
+    dates |= {name: each.date_format for name, each in findings.columns.items() if each.date_format is not None}
+    about = {"missing": findings.missing, "date_formats": dates, "well_formed": table.well_formed}
     reading = reading.model_copy(update=about)
     inferred = findings.columns | {name: _typed(name, dtype, options) for name, dtype in dtypes.items()}
     surveys = {name: ColumnSurvey(name, inferred[name], reading, name in table.nameless) for name in names}
@@ -113,15 +116,6 @@ def _check_names(options: ReadingOptions, names: list[str]) -> None:
                 raise InvalidData(f"`{what}` names {shown(name)}, and there is no such column; {nearest(name, names)}")
 
 
-def _gather(
-    table: TableFile, options: ReadingOptions, decimal: str
-) -> "tuple[dict[str, Evidence], dict[str, pl.DataType]]":
-    """The evidence of columns of texts, and the types of the others."""
-    gathered = {name: evidence_for(options, decimal, quoted=table.typed) for name in table.names}
-    dtypes = table.gather(gathered)
-    return {name: each for name, each in gathered.items() if name not in dtypes}, dtypes
-
-
 def _dropped(table: TableFile, gathered: Mapping[str, Evidence]) -> set[str]:
     """Last columns with neither a name nor a value, from separators at the end of each line."""
     found: set[str] = set()
@@ -130,10 +124,6 @@ def _dropped(table: TableFile, gathered: Mapping[str, Evidence]) -> set[str]:
             break
         found.add(name)
     return found
-
-
-def _dates(findings: Findings) -> dict[str, str]:
-    return {name: each.date_format for name, each in findings.columns.items() if each.date_format is not None}
 
 
 def _typed(name: str, dtype: "pl.DataType", options: ReadingOptions) -> Inferred:

@@ -35,10 +35,8 @@ def column(values: Sequence[Any], wanted: RequestedColumn, how: How = PLAIN) -> 
     converted: list[Any] = []
     for row, value in enumerate(values):
         try:
-            if value is None:
-                converted.append(None)
-            else:
-                converted.append(kind.from_text(value, how) if isinstance(value, str) else kind.from_value(value, how))
+            read = kind.from_text if isinstance(value, str) else kind.from_value
+            converted.append(None if value is None else read(value, how))
         except ValueError as error:
             raise InvalidValue(row, str(error)) from None
     if kind.texts:

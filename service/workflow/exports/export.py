@@ -10,14 +10,9 @@ from service.workflow.signature import Signature
 
 @dataclass(frozen=True)
 class Export:
-    """A file format that a model can be exported to.
-
-    Args:
-        media_type: the file's Content-Type.
-        suffix: of the file's name, with the dot.
-        write: writes the model to a path. None where the file that the store keeps of every version is the export.
-    """
+    """A file format that a model can be exported to. `write` writes the model to a path; it is None where the export is the
+    file that the store keeps of every version."""
 
     media_type: str
-    suffix: str
+    suffix: str  # of the file's name, with the dot
     write: Callable[[Model, Signature, Path], None] | None

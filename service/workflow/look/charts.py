@@ -81,10 +81,7 @@ def parameters(of: ChartData) -> Chart:
         raise NotAvailable("this model has no parameters")
     charts = []
     for each in of.points.parameters:
-        rows = [
-            {"from": low, "to": high, "count": count}
-            for low, high, count in zip(each.edges[:-1], each.edges[1:], each.counts, strict=True)
-        ]
+        rows = _rows(**{"from": each.edges[:-1], "to": each.edges[1:], "count": each.counts})
         x = alt.X("from:Q", title=None).scale(zero=False)
         bars = _chart(rows, each.name, SMALL_WIDTH, SMALL_HEIGHT).mark_bar()
         charts.append(bars.encode(x=x, x2="to:Q", y=alt.Y("count:Q", title="values")))
@@ -123,10 +120,7 @@ CHARTS: dict[str, Callable[[ChartData], Chart]] = {
 
 
 def _over(of: ChartData, feature: str, width: int, height: int) -> Chart:
-    rows = [
-        {"x": value, "y": truth, "part": part}
-        for value, truth, part in zip(of.points.features[feature], of.points.truth, of.points.part, strict=True)
-    ]
+    rows = _rows(x=of.points.features[feature], y=of.points.truth, part=of.points.part)
     kind = next(each.type for each in of.signature.inputs if each.name == feature)
     x = f"x:{COLUMN_TYPES[kind].chart_type}"
     across = alt.X(x, title=text(feature)).scale(zero=False) if x == "x:Q" else alt.X(x, title=text(feature))
@@ -153,10 +147,7 @@ def _over_feature(of: ChartData) -> Chart:
 
 def _over_truth(of: ChartData) -> Chart:
     points = of.points
-    rows = [
-        {"truth": truth, "prediction": prediction, "part": part}
-        for truth, prediction, part in zip(points.truth, points.prediction, points.part, strict=True)
-    ]
+    rows = _rows(truth=points.truth, prediction=points.prediction, part=points.part)
     title = f"Predictions of {of.target}: on the diagonal they are right"
     x = alt.X("truth:Q", title=text(f"true {of.target}")).scale(zero=False)
     y = alt.Y("prediction:Q", title=text(f"predicted {of.target}")).scale(zero=False)
@@ -173,6 +164,11 @@ def _certainties(of: ChartData) -> Chart:
     y, color = alt.Y("truth:N", title=text(f"true {of.target}")), alt.Color("answer:N", title=None, scale=ANSWERS)
     chart = _chart(rows, f"Predictions of {of.target}: how sure, and how right")
     return chart.mark_tick(thickness=2).encode(x=x, y=y, color=color)
+
+
+def _rows(**columns: Any) -> list[dict[str, Any]]:
+    """Rows from columns of one length."""
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def _colours(field: str, rows: list[dict[str, Any]]) -> Chart:

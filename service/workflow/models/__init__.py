@@ -44,10 +44,9 @@ def install(names: Iterable[str]) -> None:
         methods = (cls.build, cls.sized, cls.training_defaults)
         given = {each for method in methods for each in inspect.signature(method).parameters}
         if former := FORMER_PARAMETERS & given:
+            what = f"{name} is for an older version of Modelwright (it has a parameter {min(former)})"
             message = "build, sized and training_defaults take `inputs: InputShapes`, whose `features` is the number of features"
-            raise InvalidPlugin(
-                f"{name} is for an older version of Modelwright (it has a parameter {min(former)}): {message}"
-            )
+            raise InvalidPlugin(f"{what}: {message}")
         kind = cls.model_fields["kind"].default
         if KINDS.setdefault(kind, cls) is not cls:
             raise InvalidPlugin(f"{name}: the kind {kind!r} is taken by {KINDS[kind].__name__}")

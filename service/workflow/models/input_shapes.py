@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from service.workflow.errors import Fault, InvalidSpec
+from service.workflow.errors import invalid
 
 Shape = tuple[int, ...]
 FEATURES = "features"
@@ -33,7 +33,7 @@ class InputShapes:
         """
         if len(self.by_name) != 1:
             message = f"this kind of model takes one tensor, and the inputs are {len(self.by_name)}: {self}"
-            raise InvalidSpec(Fault("/model/kind", message))
+            raise invalid("/model/kind", message)
         return next(iter(self.by_name.values()))
 
     @property
@@ -44,7 +44,7 @@ class InputShapes:
             InvalidSpec: the inputs have other shapes.
         """
         if len(self.shape) != 1:
-            raise InvalidSpec(Fault("/model/kind", f"this kind of model takes rows of numbers, not {self}"))
+            raise invalid("/model/kind", f"this kind of model takes rows of numbers, not {self}")
         return self.shape[0]
 
     @property

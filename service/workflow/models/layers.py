@@ -6,11 +6,11 @@ import torch
 from pydantic import BaseModel, Field
 from torch import nn
 
-from service.workflow.errors import Fault, InvalidSpec
+from service.workflow.errors import invalid
 from service.workflow.models.input_shapes import InputShapes
 from service.workflow.models.kind import ModelKind
 from service.workflow.torch_errors import torch_message
-from service.workflow.torch_registry import TorchRegistry, arguments_of
+from service.workflow.torch_registry import TorchRegistry, arguments_of, name_of
 
 # fmt: off
 NAMES = [
@@ -95,20 +95,27 @@ class LayersSpec(ModelKind):
         Raises:
             InvalidSpec: a layer does not take the output of the one before; the layer and the shapes are named.
         """
-        last = max((i for i, layer in enumerate(self.layers) if _name(layer) == "Linear"), default=None)
+        last = max((i for i, layer in enumerate(self.layers) if name_of(layer) == "Linear"), default=None)
         x, made = torch.zeros(ROWS_TRIED, *inputs.shape), []
         for position, layer in enumerate(self.layers):
-            module = self._make(layer, position, x, outputs if position == last else None)
-            x = self._try(module, layer, position, x)
-            made.append(module)
+            arguments = self._arguments(layer, position, x, outputs if position == last else None)
+            try:
+                module: nn.Module = REGISTRY.classes[name_of(layer)](**arguments).eval()
+                with torch.no_grad():
+                    after: torch.Tensor = module(x)
+            except Exception as error:  # torch raises errors of any type
+                message = f"layer {position + 1}, {name_of(layer)}, cannot take {_shape(x)}: {torch_message(error)}"
+                raise invalid(f"/model/layers/{position}", message) from None
+            made.append(module.train())
+            x = after
         if head is not None and not isinstance(made[-1], type(head)):
             made.append(head)
         if x.shape != (ROWS_TRIED, outputs):
             message = f"the stack ends in {_shape(x)}, and the targets and the loss need [n, {outputs}]"
-            raise InvalidSpec(Fault(f"/model/layers/{len(self.layers) - 1}", message))
+            raise invalid(f"/model/layers/{len(self.layers) - 1}", message)
         return nn.Sequential(*made)
 
-    def _make(self, layer: BaseModel, position: int, x: torch.Tensor, outputs: int | None) -> nn.Module:
+    def _arguments(self, layer: BaseModel, position: int, x: torch.Tensor, outputs: int | None) -> dict[str, Any]:
         arguments = arguments_of(layer)
         for name, dimension in FROM_SHAPE.items():
             if name in arguments and arguments[name] is None and x.ndim > max(dimension, 0):
@@ -116,31 +123,9 @@ class LayersSpec(ModelKind):
         if "out_features" in arguments and arguments["out_features"] is None:
             if outputs is None:
                 message = "is missing; only the last Linear of a stack takes it from the targets"
-                raise InvalidSpec(Fault(f"/model/layers/{position}/out_features", message))
+                raise invalid(f"/model/layers/{position}/out_features", message)
             arguments["out_features"] = outputs
-        try:
-            module: nn.Module = REGISTRY.classes[_name(layer)](**arguments)
-        except Exception as error:  # torch raises what it likes: ZeroDivisionError, OverflowError, IndexError …
-            raise self._fault(layer, position, x, error) from None
-        return module
-
-    def _try(self, module: nn.Module, layer: BaseModel, position: int, x: torch.Tensor) -> torch.Tensor:
-        module.eval()
-        try:
-            with torch.no_grad():
-                after: torch.Tensor = module(x)
-        except Exception as error:
-            raise self._fault(layer, position, x, error) from None
-        module.train()
-        return after
-
-    def _fault(self, layer: BaseModel, position: int, x: torch.Tensor, error: Exception) -> InvalidSpec:
-        message = f"layer {position + 1}, {_name(layer)}, cannot take {_shape(x)}: {torch_message(error)}"
-        return InvalidSpec(Fault(f"/model/layers/{position}", message))
-
-
-def _name(layer: BaseModel) -> str:
-    return type(layer).__name__
+        return arguments
 
 
 def _shape(x: torch.Tensor) -> str:

@@ -22,9 +22,7 @@ class LinearRegression(nn.Module):
         shape = (features,) if targets == 1 else (targets, features)
         self.weight = nn.Parameter(torch.empty(shape))
         self.bias = nn.Parameter(torch.empty(targets))
-        if (
-            not self.weight.is_meta
-        ):  # there is nothing to draw there, and torch would load a library for symbols to say so
+        if not self.weight.is_meta:  # torch would import sympy for it
             nn.init.normal_(self.weight)  # as torch.randn draws
             nn.init.normal_(self.bias)
 

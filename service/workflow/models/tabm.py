@@ -51,9 +51,8 @@ class TabMSpec(ModelKind):
     def build(self, inputs: InputShapes, outputs: int, head: nn.Module | None) -> nn.Module:
         """A new network."""
         made = self.sized(1, inputs)
-        return TabM(
-            inputs.features, outputs, made.width or 1, made.blocks, made.members or 1, made.dropout or 0.0, head
-        )
+        width, members, dropout = made.width or 1, made.members or 1, made.dropout or 0.0
+        return TabM(inputs.features, outputs, width, made.blocks, members, dropout, head)
 
 
 class TabM(nn.Module):

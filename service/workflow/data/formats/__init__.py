@@ -38,8 +38,9 @@ NAMES = {
 Open = Callable[[Path, Reading, Path], TableFile]
 
 
-def _open_text(path: Path, reading: Reading, scratch: Path) -> TableFile:
-    return open_csv(as_utf8(path, reading.encoding, scratch), reading, scratch)
+def _text(open_utf8: Open) -> Open:
+    """Opens a text in any encoding."""
+    return lambda path, reading, scratch: open_utf8(as_utf8(path, reading.encoding, scratch), reading, scratch)
 
 
 def _open_sheet(path: Path, reading: Reading, scratch: Path) -> TableFile:
@@ -47,12 +48,10 @@ def _open_sheet(path: Path, reading: Reading, scratch: Path) -> TableFile:
 
 
 FORMATS: dict[str, Open] = {
-    CSV: _open_text,
+    CSV: _text(open_csv),
     EXCEL: _open_sheet,
-    JSON: lambda path, reading, scratch: open_json(as_utf8(path, reading.encoding, scratch), reading, scratch),
-    JSON_LINES: lambda path, reading, scratch: open_json_lines(
-        as_utf8(path, reading.encoding, scratch), reading, scratch
-    ),
+    JSON: _text(open_json),
+    JSON_LINES: _text(open_json_lines),
     PARQUET: open_parquet,
     ARROW_FILE: open_arrow_file,
     ARROW_STREAM: open_arrow_stream,

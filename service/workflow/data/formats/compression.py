@@ -6,10 +6,10 @@ import lzma
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import IO
 
 from service.workflow.data.reading import Compression
 from service.workflow.errors import InvalidData
@@ -72,15 +72,14 @@ def decompress(path: Path, compression: Compression, scratch: Path, most: int) -
         InvalidData: it is damaged, larger than `most` bytes or out of proportion to the file, or not one table.
     """
     made, most = scratch / "unpacked", _most_of(path, most)
-    with archive_errors(f"the {compression} file"):
+    with archive_errors(f"the {compression} file"), made.open("wb") as file:
         if compression == "gzip":
             with gzip.open(path) as packed:
-                _copy(cast(BinaryIO, packed), made, most)
+                file.writelines(_chunks([packed], most))
             return made, ""
         with zipfile.ZipFile(path) as archive:
             member = _only_member(archive)
-            with archive.open(member) as packed:
-                _copy(cast(BinaryIO, packed), made, most)
+            file.writelines(_chunks([archive.open(member)], most))
             return made, member.filename
 
 
@@ -90,14 +89,9 @@ def check_size(path: Path, most: int) -> None:
     Raises:
         InvalidData: it is damaged, larger than `most` bytes, or out of proportion to the file.
     """
-    left = most = _most_of(path, most)
     with archive_errors("the Excel file"), zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            with archive.open(member) as packed:
-                while chunk := packed.read(CHUNK):
-                    left -= len(chunk)
-                    if left < 0:
-                        raise InvalidData(_too_large(most))
+        for _ in _chunks(map(archive.open, archive.infolist()), _most_of(path, most)):
+            pass
 
 
 def _most_of(path: Path, most: int) -> int:
@@ -117,15 +111,14 @@ def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     return members[0]
 
 
-def _copy(source: BinaryIO, target: Path, most: int) -> None:
+def _chunks(files: Iterable[gzip.GzipFile | IO[bytes]], most: int) -> Iterator[bytes]:
+    """The decompressed contents. Raises InvalidData after `most` bytes."""
     left = most
-    with target.open("wb") as file:
-        while chunk := source.read(CHUNK):
-            left -= len(chunk)
-            if left < 0:
-                raise InvalidData(_too_large(most))
-            file.write(chunk)
-
-
-def _too_large(most: int) -> str:
-    return f"more than {most} bytes come out of it, the most that is taken of a file of its size"
+    for file in files:
+        with file:
+            while chunk := file.read(CHUNK):
+                left -= len(chunk)
+                if left < 0:
+                    message = f"more than {most} bytes come out of it, the most that is taken of a file of its size"
+                    raise InvalidData(message)
+                yield chunk

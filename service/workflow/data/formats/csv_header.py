@@ -47,13 +47,9 @@ def read_header(path: Path, reading: Reading) -> Header:
 
 def lacks_name_of_rows(names: Sequence[str], row: Sequence[str]) -> bool:
     """Whether the row has one cell more than there are names: a column of row names without a name, as R writes it."""
-    ends_in_separator = not row or not row[-1].strip()
-    return (
-        len(row) == len(names) + 1
-        and not ends_in_separator
-        and any(map(_is_number, row[1:]))
-        and not any(map(_is_number, names))
-    )
+    if len(row) != len(names) + 1 or not row[-1].strip():  # it ends in a separator
+        return False
+    return any(map(_is_number, row[1:])) and not any(map(_is_number, names))
 
 
 def name_columns(cells: Sequence[str], first_row: int, reading: Reading) -> Header:
@@ -103,7 +99,7 @@ def _first_record(file: TextIO, reading: Reading) -> tuple[list[str], int]:
         if len(line) > LONGEST_HEADER:
             raise InvalidData(f"the first line is longer than {LONGEST_HEADER} bytes")
         text = line.removeprefix(BOM) if before == 0 else line
-        if reading.trim and _says_nothing(text, reading.separator or ","):
+        if reading.trim and not text.strip(SPACE + (reading.separator or ",")):
             number += 1
         elif reading.trim and text.startswith(COMMENT):
             comment, number = text, number + 1
@@ -114,10 +110,6 @@ def _first_record(file: TextIO, reading: Reading) -> tuple[list[str], int]:
     if comment and _is_header_of(comment, text, reading):
         return _cells(comment.lstrip(COMMENT), reading), number + 1
     return _record(text, file, reading, number)
-
-
-def _says_nothing(line: str, separator: str) -> bool:
-    return not line.strip(SPACE + separator)
 
 
 def _is_header_of(comment: str, line: str, reading: Reading) -> bool:

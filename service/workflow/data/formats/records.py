@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 NUMBERS = frozenset((int, float))
-Value = bool | int | float | str | None
 
 
 def column_of(records: Sequence[Mapping[str, Any]], name: str) -> list[Any]:

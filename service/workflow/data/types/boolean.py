@@ -54,6 +54,7 @@ class Boolean(ColumnType):
     name: ClassVar[str] = "boolean"
     survey: ClassVar[type[TypeSurvey]] = BooleanSurvey
     label: ClassVar[bool] = True
+    expects: ClassVar[str] = "true or false"
     datatype: ClassVar[str | None] = "BOOL"
 
     def fits(self, evidence: "Evidence") -> str | None:
@@ -91,10 +92,6 @@ class Boolean(ColumnType):
             return pl.Series("", [None] * len(series), pl.Float64)
         words = how.stripped(series).str.strip_chars(SPACE).str.to_lowercase()
         return words.replace_strict(list(MEANINGS), list(MEANINGS.values()), default=None, return_dtype=pl.Float64)
-
-    def wanted(self, how: How) -> str:
-        """True or false."""
-        return "true or false"
 
     def from_value(self, value: Any, how: How) -> float | None:
         """true, false, 1 or 0 of JSON, or a word of one pair."""

@@ -29,16 +29,14 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?"
 class CategorySurvey(TypeSurvey):
     """Whether all rows have different texts."""
 
-    def __init__(self, how: How) -> None:
-        super().__init__(how)
-        self._hashes: list[Any] | None = []
+    _hashes: tuple[Numbers, ...] | None = ()  # of each batch; None once two texts are equal
 
     def add(self, series: "pl.Series", values: "pl.Series", before: int) -> None:
         """Compares the texts of a batch by their hashes."""
         if self._hashes is not None:
             hashed = values.hash().to_numpy()
             distinct = not values.null_count() and len(np.unique(hashed)) == len(hashed)
-            self._hashes = [*self._hashes, hashed] if distinct else None
+            self._hashes = (*self._hashes, hashed) if distinct else None
 
     def counts_rows(self, rows: int, *, index: bool, gaps: bool) -> bool:
         """Whether all rows have different texts, in enough rows for that to be no coincidence."""
@@ -56,6 +54,7 @@ class Category(ColumnType):
     texts: ClassVar[bool] = True
     categorical: ClassVar[bool] = True
     dates: ClassVar[bool] = True
+    expects: ClassVar[str] = "a text"
 
     def fits(self, evidence: "Evidence") -> str:
         """Always."""
@@ -97,10 +96,6 @@ class Category(ColumnType):
         if not texts:
             return pl.Series("", [None] * len(series), pl.String)
         return series.replace_strict(distinct, texts, default=None, return_dtype=pl.String)
-
-    def wanted(self, how: How) -> str:
-        """Any text."""
-        return "a text"
 
     def from_value(self, value: Any, how: How) -> str | None:
         """A text; a number or boolean as JSON writes it."""

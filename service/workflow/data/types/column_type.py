@@ -52,13 +52,8 @@ class TypeSurvey:
         return [None if each != each else each for each in cut]
 
     def counts_rows(self, rows: int, *, index: bool, gaps: bool) -> bool:
-        """Whether the column only numbers or names the rows.
-
-        Args:
-            rows: the number of rows.
-            index: whether the column has the name of an index.
-            gaps: whether the index may lack rows.
-        """
+        """Whether the column only numbers or names the `rows` rows. `index` if it has the name of an index, `gaps` if that may
+        lack rows."""
         return False
 
 
@@ -79,6 +74,7 @@ class ColumnType(ABC):
     raw_columns: ClassVar[int] = 1  # of the raw features, for one input
     datatype: ClassVar[str | None] = "BYTES"  # of the Open Inference Protocol; None for FP32 or FP64
     chart_type: ClassVar[Literal["Q", "T", "N"]] = "N"  # quantitative, temporal or nominal, in Vega-Lite
+    expects: ClassVar[str]  # a value, in messages
     hint: ClassVar[str] = ""  # what to do if a column cannot be of this type
 
     # Inference
@@ -105,9 +101,9 @@ class ColumnType(ABC):
     def parse(self, series: "pl.Series", how: How) -> "pl.Series":
         """The values of a column as floats, or as texts if `texts`; null for a value that is missing or not of this type."""
 
-    @abstractmethod
     def wanted(self, how: How) -> str:
         """What messages expect as a value."""
+        return self.expects
 
     def from_values(self, values: Sequence[Any], how: How) -> Numbers | None:
         """All values of JSON at once as float64 [n], NaN for a missing one; None if they must be read one by one."""

@@ -6,6 +6,7 @@ PM, and a time zone. A time without a zone is in UTC. Years of two digits are 19
 """
 
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,6 @@ _MONTHS = (
     *("july", "august", "september", "october", "november", "december"),
 )
 MONTHS = {text: at for at, name in enumerate(_MONTHS, start=1) for text in (name, name[:3])} | {"sept": 9}
-_FIRST_YEAR_OF_TWO_DIGITS = 69
 
 
 def check_format(name: str) -> None:
@@ -109,8 +109,8 @@ def _date(given: dict[str, Any]) -> date:
     return date(year, month, int(given.get("d") or 1))
 
 
-def _full_year(two_digits: int) -> int:
-    return two_digits + (1900 if two_digits >= _FIRST_YEAR_OF_TWO_DIGITS else 2000)
+def _full_year(two_digits: Any) -> Any:
+    return 1969 + (two_digits - 1969) % 100
 
 
 def _hour(given: dict[str, Any]) -> int:
@@ -139,9 +139,7 @@ def seconds_of(texts: "pl.Series", name: str) -> "np.ndarray[Any, np.dtype[np.fl
     import polars as pl
 
     if name in COUNTED:
-        found: np.ndarray[Any, np.dtype[np.float64]] = (
-            texts.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy() / COUNTED[name]
-        )
+        found = texts.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy() / COUNTED[name]
         return np.where(np.isfinite(found), found, np.nan)
     groups = texts.str.extract_groups(pattern(name)).struct.unnest()
     fields = {each: _Field(groups[each]) for each in groups.columns if each not in "bpz"}
@@ -176,11 +174,7 @@ def _days(fields: dict[str, _Field], groups: "pl.DataFrame") -> tuple[Any, Any]:
     """Days since 1970 [n], and whether the day exists [n]."""
     if "G" in fields:
         return _days_of_weeks(fields)
-    if "Y" in fields:
-        year = fields["Y"].values
-    else:
-        short = fields["y"].values
-        year = short + np.where(short >= _FIRST_YEAR_OF_TWO_DIGITS, 1900, 2000)
+    year = fields["Y"].values if "Y" in fields else _full_year(fields["y"].values)
     month = _month_numbers(groups["b"]) if "b" in groups.columns else fields["m"].values
     day = fields["d"].values if "d" in fields else np.ones(len(year), np.int64)
     valid = (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1)
@@ -210,11 +204,8 @@ def _month_numbers(names: "pl.Series") -> Any:
     import polars as pl
 
     lowered = names.str.to_lowercase()
-    return (
-        lowered.replace_strict(list(MONTHS), list(MONTHS.values()), default=0, return_dtype=pl.Int64)
-        .fill_null(0)
-        .to_numpy()
-    )
+    found = lowered.replace_strict(list(MONTHS), list(MONTHS.values()), default=0, return_dtype=pl.Int64)
+    return found.fill_null(0).to_numpy()
 
 
 def _hours(hour: _Field, minute: _Field, groups: "pl.DataFrame") -> tuple[Any, Any]:
@@ -230,18 +221,11 @@ def _hours(hour: _Field, minute: _Field, groups: "pl.DataFrame") -> tuple[Any, A
 
 def _offsets(zones: "pl.Series") -> tuple[Any, Any]:
     """Minutes east of UTC [n], and whether the zone exists [n]."""
-    distinct = zones.unique().to_list()
-    minutes: dict[str, int | None] = {}
-    for zone in distinct:
-        if zone is not None:
-            try:
-                minutes[zone] = _offset(zone)
-            except ValueError:
-                minutes[zone] = None
-    given = zones.to_list() if len(minutes) > 1 else None
-    if given is None:
-        only = next(iter(minutes.values()), 0)
-        is_given = zones.is_not_null().to_numpy()
-        return np.where(is_given, only or 0, 0), ~is_given | (only is not None)
-    found = [0 if zone is None else minutes[zone] for zone in given]
-    return np.array([each or 0 for each in found]), np.array([each is not None for each in found])
+    import polars as pl
+
+    minutes = {"Z": 0}
+    for zone in zones.drop_nulls().unique().to_list():
+        with suppress(ValueError):
+            minutes[zone] = _offset(zone)
+    found = zones.replace_strict(list(minutes), list(minutes.values()), default=None, return_dtype=pl.Int64)
+    return found.fill_null(0).to_numpy(), (zones.is_null() | found.is_not_null()).to_numpy()

@@ -89,15 +89,13 @@ class Evidence:
         frame = frame.filter(there)
         if len(self.examples) < 3:
             self._show(frame["text"].head(50).to_list())
-        direct = frame["text"].cast(pl.Float64, strict=False) if self.decimal == "." else None
-        if direct is None:
-            odd = frame
-        else:
-            plain = direct.is_finite().fill_null(False)
-            self._add_numbers(frame.with_columns(value=direct).filter(plain))
-            odd = frame.filter(~plain)
-        if len(odd):
-            counted = odd.group_by("text", maintain_order=True).agg(pl.len().alias("count"), pl.col("row").first())
+        if self.decimal == ".":
+            value = frame["text"].cast(pl.Float64, strict=False)
+            plain = value.is_finite().fill_null(False)
+            self._add_numbers(frame.with_columns(value=value).filter(plain))
+            frame = frame.filter(~plain)
+        if len(frame):
+            counted = frame.group_by("text", maintain_order=True).agg(pl.len().alias("count"), pl.col("row").first())
             self._add_texts(counted.iter_rows(), counted["text"])
 
     def _show(self, texts: Iterable[str]) -> None:
@@ -123,10 +121,9 @@ class Evidence:
 
     def _without_missing(self, frame: "pl.DataFrame") -> "pl.DataFrame":
         """Counts and removes the numbers that are words for a missing value."""
-        words = [word for word in self.missing_words if number_of(word, self.decimal) is not None]
-        if not words:
+        if not (words := _numbers_among(self.missing_words)):
             return frame
-        named = frame["text"].is_in(words)
+        named = frame["text"].is_in(list(words))
         for word, count in frame["text"].filter(named).value_counts().iter_rows():
             self.missing[word] += count
         return frame.filter(~named)

@@ -60,17 +60,15 @@ class NumberSurvey(TypeSurvey):
         self._low, self._high = min(self._low, low), max(self._high, high)
         scale = max(abs(low), abs(high)) or 1.0
         mean = float((numbers / scale).mean()) * scale
-        deviation = _root_mean_square(numbers - mean)
+        centred = np.abs(numbers - mean)
+        largest = float(centred.max()) or 1.0
+        deviation = math.sqrt(float(np.square(centred / largest).mean())) * largest
         ours, theirs = self._count, len(numbers)
         share = theirs / (ours + theirs)
         apart = mean - self._mean if ours else 0.0
         self._mean = self._mean + apart * share if ours else mean
-        parts = (
-            self._deviation * math.sqrt(1 - share),
-            deviation * math.sqrt(share),
-            apart * math.sqrt(share * (1 - share)),
-        )
-        self._deviation = math.hypot(*parts)
+        between = apart * math.sqrt(share * (1 - share))
+        self._deviation = math.hypot(self._deviation * math.sqrt(1 - share), deviation * math.sqrt(share), between)
         self._count += theirs
 
     def add(self, series: "pl.Series", values: "pl.Series", before: int) -> None:
@@ -107,9 +105,8 @@ class NumberSurvey(TypeSurvey):
             {int(each): count for each, count in zip(values, counts, strict=True) if abs(each) < EXACT}  # type: ignore[arg-type]
         )
         exact.update(self._large)
-        if max(map(abs, exact)) < MOST_OF_JSON:
-            return Counter({each: exact[each] for each in sorted(exact)})
-        return Counter({str(each): exact[each] for each in sorted(exact)})
+        written = int if max(map(abs, exact)) < MOST_OF_JSON else str
+        return Counter({written(each): exact[each] for each in sorted(exact)})
 
     def counts_rows(self, rows: int, *, index: bool, gaps: bool) -> bool:
         """Whether the numbers are 0, 1, … or 1, 2, …; or whole and increasing, where there may be gaps."""
@@ -122,6 +119,7 @@ class Number(ColumnType):
     name: ClassVar[str] = "number"
     survey: ClassVar[type[TypeSurvey]] = NumberSurvey
     numeric: ClassVar[bool] = True
+    expects: ClassVar[str] = "a finite number, or nothing for a missing value"
     datatype: ClassVar[str | None] = None
     chart_type: ClassVar[Literal["Q", "T", "N"]] = "Q"
 
@@ -165,10 +163,6 @@ class Number(ColumnType):
         if series.dtype == pl.Duration:
             return pl.Series("", np.divide(series.dt.total_microseconds().cast(pl.Float64), 1e6))
         return pl.Series("", [None] * len(series), pl.Float64)
-
-    def wanted(self, how: How) -> str:
-        """A finite number."""
-        return "a finite number, or nothing for a missing value"
 
     def from_values(self, values: Sequence[Any], how: How) -> Numbers | None:
         """Numbers of JSON in one NumPy call."""
@@ -220,11 +214,6 @@ class Number(ColumnType):
         return {"dtype": dtype, "decimal": decimal}
 
 
-def _root_mean_square(numbers: Numbers) -> float:
-    largest = float(np.abs(numbers).max())
-    return math.sqrt(float(np.square(numbers / largest).mean())) * largest if largest else 0.0
-
-
 def number_of(text: str, decimal: str) -> float | None:
     """The finite number in a text without surrounding spaces; None if it is not a number."""
     if not re.match(_LIKE_A_NUMBER, text):
@@ -274,14 +263,10 @@ def _numbers(texts: "pl.Series", decimal: str) -> "pl.Series":
     text = pl.col("text").str.replace_all("\u2212", "-", literal=True)
     negative = text.str.contains(_NEGATIVE)
     text = text.str.replace(_NEGATIVE, "$1").str.replace(_BEFORE, "$1$2").str.replace(_AFTER, "")
-    text = (
-        pl.when(text.str.contains(_grouped(decimal)))
-        .then(text.str.replace_all(_separator(decimal), ""))
-        .otherwise(text)
-    )
+    grouped = text.str.contains(_grouped(decimal))
+    text = pl.when(grouped).then(text.str.replace_all(_separator(decimal), "")).otherwise(text)
     if decimal == ",":
         text = text.str.replace(",", ".", literal=True)
     text = pl.when(negative).then("-" + text).otherwise(text)
     value = pl.when(text.str.contains(_PLAIN)).then(text).cast(pl.Float64, strict=False)
-    found = pl.DataFrame({"text": texts}).select(pl.when(value.is_finite()).then(value))
-    return found.to_series()
+    return pl.DataFrame({"text": texts}).select(pl.when(value.is_finite()).then(value)).to_series()

@@ -12,17 +12,14 @@ def in_words(dtype: "pl.DataType") -> str:
 
     named = {
         pl.Boolean: "booleans",
-        pl.String: "texts",
-        pl.Categorical: "texts",
-        pl.Enum: "texts",
+        **dict.fromkeys((pl.String, pl.Categorical, pl.Enum), "texts"),
         pl.Date: "dates",
         pl.Datetime: "dates with times",
         pl.Time: "times of day",
         pl.Duration: "durations",
         pl.Decimal: "decimal numbers",
         pl.Binary: "bytes",
-        pl.List: "lists",
-        pl.Array: "lists",
+        **dict.fromkeys((pl.List, pl.Array), "lists"),
         pl.Struct: "objects",
         pl.Null: "nothing but missing values",
     }
