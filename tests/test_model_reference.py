@@ -13,5 +13,5 @@ from service.model_reference import ModelReference
         ("houses@a@b", "houses", "a@b"),  # which the store refuses
     ],
 )
-def test_a_reference_has_a_name_and_maybe_a_version(text: str, name: str, version: str | None) -> None:
+def test_a_reference_has_a_name_and_an_optional_version(text: str, name: str, version: str | None) -> None:
     assert ModelReference.parse(text) == ModelReference(name, version)

@@ -77,7 +77,7 @@ def test_another_process_of_the_same_user_cannot_read_the_secrets_of_the_service
         ("CHECKPOINT_SECONDS", "nan", "MODELWRIGHT_CHECKPOINT_SECONDS: "),
     ],
 )
-def test_a_setting_that_is_not_right_is_named_in_one_line(
+def test_an_invalid_setting_is_named_in_one_line(
     name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"MODELWRIGHT_{name}", value)
@@ -87,7 +87,7 @@ def test_a_setting_that_is_not_right_is_named_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_the_command_line_tells_it_without_a_traceback(tmp_path: Path) -> None:
+def test_the_command_line_reports_an_invalid_setting_without_a_traceback(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "service", "serve", "--port", "70000", "--home", str(tmp_path)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
     assert ended.returncode == 1

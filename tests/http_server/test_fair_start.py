@@ -11,7 +11,7 @@ from service.http_server.fair_start import AT_ONCE, FairStart
 
 
 @given(st.lists(st.integers(0, 3 * AT_ONCE), min_size=1, max_size=6))
-def test_all_begin_in_their_order_and_few_at_a_time(comes: list[int]) -> None:
+def test_requests_start_in_order_and_few_per_iteration(comes: list[int]) -> None:
     begun: list[tuple[int, int]] = []  # in which turn of the loop, and who
     turn, number = 0, 0
 

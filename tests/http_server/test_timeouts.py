@@ -60,7 +60,7 @@ class Connection:
     st.lists(st.tuples(st.floats(0, 5), st.sampled_from(["idle", "active", "lost", "active and lost"])), max_size=60),
     st.floats(0, 9),
 )
-def test_each_is_closed_checked_or_left_alone(given: list[tuple[float, str]], after: float) -> None:
+def test_idle_connections_are_closed_and_active_ones_are_checked(given: list[tuple[float, str]], after: float) -> None:
     clock = Clock()
     timeouts = Timeouts(cast(asyncio.AbstractEventLoop, clock))
     connections = []

@@ -22,7 +22,7 @@ def ends() -> Iterator[tuple[JsonChannel, Attempt]]:
     theirs.close()
 
 
-def test_it_sees_without_waiting_that_it_is_asked_to_leave(ends: tuple[JsonChannel, Attempt]) -> None:
+def test_an_attempt_sees_a_request_to_end_without_blocking(ends: tuple[JsonChannel, Attempt]) -> None:
     runner, attempt = ends
     assert not attempt.asked_to_leave()
     runner.socket.sendall(b'{"lea')
@@ -32,7 +32,7 @@ def test_it_sees_without_waiting_that_it_is_asked_to_leave(ends: tuple[JsonChann
     assert attempt.asked_to_leave()
 
 
-def test_without_a_runner_it_is_to_leave(ends: tuple[JsonChannel, Attempt]) -> None:
+def test_an_attempt_without_a_runner_is_requested_to_end(ends: tuple[JsonChannel, Attempt]) -> None:
     runner, attempt = ends
     runner.close()
     assert attempt.asked_to_leave()
@@ -40,7 +40,7 @@ def test_without_a_runner_it_is_to_leave(ends: tuple[JsonChannel, Attempt]) -> N
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_it_may_publish_although_it_was_asked_to_leave_too_late(
+def test_an_attempt_may_publish_after_a_request_to_end_that_came_too_late(
     ends: tuple[JsonChannel, Attempt], allowed: bool
 ) -> None:
     runner, attempt = ends
@@ -53,7 +53,7 @@ def test_it_may_publish_although_it_was_asked_to_leave_too_late(
             attempt.ask_to_publish()
 
 
-def test_progress_counts_the_epochs_of_before_and_the_time_of_now(ends: tuple[JsonChannel, Attempt]) -> None:
+def test_progress_counts_earlier_epochs_and_the_time_of_this_attempt(ends: tuple[JsonChannel, Attempt]) -> None:
     runner, attempt = ends
     attempt.expect(1000, 10, done=998)
     attempt.saved(998)
@@ -65,7 +65,9 @@ def test_progress_counts_the_epochs_of_before_and_the_time_of_now(ends: tuple[Js
     assert told["progress"]["eta_seconds"] == pytest.approx(took, rel=0.1, abs=0.001)
 
 
-def test_one_that_left_says_so_after_all_its_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_attempt_that_ended_on_request_reports_so_after_its_epochs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # which the attempt sets, as the default folder
     monkeypatch.setattr(tempfile, "tempdir", None)
     ours, theirs = socket.socketpair()

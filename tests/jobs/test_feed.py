@@ -50,7 +50,7 @@ async def all_events(fed: Feed, job_id: str, after: int = 0) -> list[bytes]:
                 await fed.wait(watched, lambda each: each.follows(after), 30)  # noqa: B023
 
 
-def test_four_hundred_who_wait_read_the_journal_as_often_as_one(engine: Engine, journal: Journal) -> None:
+def test_four_hundred_watchers_cost_as_many_reads_as_one(engine: Engine, journal: Journal) -> None:
     job, reads = submit(journal), [0]
     event.listen(engine, "begin", lambda _: reads.__setitem__(0, reads[0] + 1))
 
@@ -74,7 +74,7 @@ def test_four_hundred_who_wait_read_the_journal_as_often_as_one(engine: Engine, 
     assert reads[0] < 40
 
 
-def test_who_comes_late_early_or_again_hears_every_event_once(
+def test_late_early_and_repeated_watchers_receive_every_event_once(
     engine: Engine, journal: Journal, queue: JobQueue
 ) -> None:
     job = claimed(journal, queue)
@@ -98,7 +98,7 @@ def test_who_comes_late_early_or_again_hears_every_event_once(
     assert again == every[30:]
 
 
-def test_no_more_may_watch_than_is_said_and_no_job_is_not_found(engine: Engine, journal: Journal) -> None:
+def test_the_number_of_watchers_is_bounded_and_an_unknown_job_is_not_found(engine: Engine, journal: Journal) -> None:
     async def test() -> None:
         async with feeding(journal, most_watchers=2) as fed:
             with ExitStack() as stack:
@@ -114,7 +114,7 @@ def test_no_more_may_watch_than_is_said_and_no_job_is_not_found(engine: Engine, 
     asyncio.run(test())
 
 
-def test_a_stop_lets_all_go(engine: Engine, journal: Journal) -> None:
+def test_stopping_the_feed_ends_all_watchers(engine: Engine, journal: Journal) -> None:
     job = submit(journal)
 
     async def test() -> None:
@@ -129,7 +129,7 @@ def test_a_stop_lets_all_go(engine: Engine, journal: Journal) -> None:
     asyncio.run(test())
 
 
-def test_what_another_process_changes_is_found(engine: Engine, journal: Journal) -> None:
+def test_changes_by_another_process_are_found(engine: Engine, journal: Journal) -> None:
     job = submit(journal)
 
     def cancelled(watched: Watched) -> bool:

@@ -45,7 +45,7 @@ def written_by_another(engine: Engine) -> Iterator[None]:
 
 
 @ONCE
-def test_a_service_alone_on_a_slow_disk_never_loses_its_lease(
+def test_a_single_service_on_a_slow_disk_keeps_its_lease(
     start: Start, journal: Journal, engine: Engine, tmp_path: Path
 ) -> None:
     runner = start(slots=2, lease=HASTY)
@@ -66,7 +66,7 @@ def test_a_service_alone_on_a_slow_disk_never_loses_its_lease(
 
 
 @ONCE
-def test_the_reports_of_one_read_are_one_transaction(start: Start, journal: Journal, engine: Engine) -> None:
+def test_reports_that_arrive_together_are_one_transaction(start: Start, journal: Journal, engine: Engine) -> None:
     runner = start(slots=1)
     until(lambda: runner.ready)
     writes: list[str] = []
@@ -83,7 +83,7 @@ def is_write(connection: Connection) -> bool:
 
 
 @ONCE
-def test_a_beat_under_way_ends_nothing_while_the_service_is_alone(
+def test_a_pending_heartbeat_ends_no_attempt_of_a_single_service(
     queue: JobQueue, engine: Engine, tmp_path: Path
 ) -> None:
     told: list[float] = []
@@ -104,7 +104,7 @@ def test_a_beat_under_way_ends_nothing_while_the_service_is_alone(
 
 
 @ONCE
-def test_one_that_cannot_write_its_beat_says_nothing_more(
+def test_a_service_that_cannot_write_its_heartbeat_stops_renewing(
     engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     told, full = list[float](), threading.Event()
@@ -130,7 +130,7 @@ def test_one_that_cannot_write_its_beat_says_nothing_more(
     ownership.close()
 
 
-def test_what_is_told_never_falls(queue: JobQueue, tmp_path: Path) -> None:
+def test_the_reported_lease_end_never_decreases(queue: JobQueue, tmp_path: Path) -> None:
     told: list[float] = []
     ownership = Ownership(tmp_path / "owners")
     ours = Leases(queue, ownership, told.append)
@@ -151,7 +151,7 @@ def service_elsewhere(queue: JobQueue, folder: Path, told: list[float]) -> Itera
     ownership.close()
 
 
-def test_one_that_sees_nobody_elsewhere_goes_on_while_its_beat_is_under_way(
+def test_a_service_without_others_continues_while_its_heartbeat_is_pending(
     postgres_engine: Engine, tmp_path: Path
 ) -> None:
     queue, told = JobQueue(postgres_engine), list[float]()
@@ -167,7 +167,7 @@ def test_one_that_sees_nobody_elsewhere_goes_on_while_its_beat_is_under_way(
         until(lambda: told[-1] > time.monotonic())
 
 
-def test_nobody_takes_over_from_elsewhere_before_he_was_seen_for_long_enough(
+def test_a_service_takes_over_remote_jobs_only_after_its_own_heartbeats_were_seen(
     postgres_engine: Engine, tmp_path: Path
 ) -> None:
     queue = JobQueue(postgres_engine)
@@ -181,7 +181,7 @@ def test_nobody_takes_over_from_elsewhere_before_he_was_seen_for_long_enough(
     ownership.close()
 
 
-def test_who_waits_to_run_alone_lets_some_others_pass_and_then_nobody(journal: Journal, engine: Engine) -> None:
+def test_an_exclusive_waiter_is_overtaken_a_bounded_number_of_times(journal: Journal, engine: Engine) -> None:
     clock = [datetime.now(UTC)]
     queue = JobQueue(engine, clock=lambda: clock[0])
     job = claimed(journal, queue)
@@ -203,9 +203,7 @@ def test_who_waits_to_run_alone_lets_some_others_pass_and_then_nobody(journal: J
     assert following.id == others[-1]
 
 
-def test_a_job_that_is_fenced_again_and_again_and_saves_nothing_fails_with_the_reason(
-    journal: Journal, engine: Engine
-) -> None:
+def test_a_job_that_is_fenced_repeatedly_without_a_checkpoint_fails(journal: Journal, engine: Engine) -> None:
     queue = JobQueue(engine)
     job = claimed(journal, queue)
     for time_ in range(1, MOST_FENCED + 1):
@@ -216,7 +214,7 @@ def test_a_job_that_is_fenced_again_and_again_and_saves_nothing_fails_with_the_r
     assert (job.status, job.error) == ("failed", {"code": "lease_lost", "detail": "silent"})
 
 
-def test_each_checkpoint_is_progress_between_two_fences(journal: Journal, engine: Engine) -> None:
+def test_a_checkpoint_counts_as_progress_between_two_fences(journal: Journal, engine: Engine) -> None:
     queue = JobQueue(engine)
     job = claimed(journal, queue)
     for _ in range(2 * MOST_FENCED):
@@ -231,7 +229,7 @@ def ripe(engine: Engine) -> JobQueue:
     return JobQueue(engine, clock=lambda: datetime.now(UTC) + timedelta(seconds=60))
 
 
-def test_together_all_is_written_or_nothing_and_told_afterwards(journal: Journal, engine: Engine) -> None:
+def test_a_transaction_is_atomic_and_notifies_after_the_commit(journal: Journal, engine: Engine) -> None:
     told: list[str] = []
     queue = JobQueue(engine, changed=told.append)
     job = claimed(journal, JobQueue(engine))

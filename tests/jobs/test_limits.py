@@ -8,7 +8,7 @@ from service.jobs.limits import memory_there_is
 
 
 @pytest.mark.parametrize(("told", "bytes_"), [("1048576\n", 2**20), ("max\n", None), (str(2**62), None), (None, None)])
-def test_a_containers_memory_is_what_it_was_given(tmp_path: Path, told: str | None, bytes_: int | None) -> None:
+def test_the_memory_limit_of_a_container_is_read(tmp_path: Path, told: str | None, bytes_: int | None) -> None:
     limit = tmp_path / "memory.max"
     if told is not None:
         limit.write_text(told)
@@ -17,7 +17,7 @@ def test_a_containers_memory_is_what_it_was_given(tmp_path: Path, told: str | No
     )
 
 
-def test_a_process_that_has_ended_takes_nothing() -> None:
+def test_an_ended_process_uses_no_memory() -> None:
     memory, seconds = memory_and_cpu(psutil.Process().pid)
     assert memory > 2**20 and seconds > 0
     assert memory_and_cpu(2**22 + 1) == (0, 0)  # beyond what the kernel gives out

@@ -35,7 +35,7 @@ def test_a_child_that_stays_does_not_keep_a_cancelled_job_running(
 
 @WAYS
 @pytest.mark.parametrize("hides", [True, False])
-def test_nothing_outlives_an_attempt_that_ends_well(start: Start, journal: Journal, forks: bool, hides: bool) -> None:
+def test_no_process_outlives_a_successful_attempt(start: Start, journal: Journal, forks: bool, hides: bool) -> None:
     runner = start(slots=1, forks=forks)
     job = ended(journal, submit(journal, runner, "forks_a_child_that_stays", hides=hides))
     assert job.status is Status.SUCCEEDED
@@ -44,7 +44,9 @@ def test_nothing_outlives_an_attempt_that_ends_well(start: Start, journal: Journ
 
 
 @WAYS
-def test_temporary_files_go_with_their_attempt(start: Start, journal: Journal, tmp_path: Path, forks: bool) -> None:
+def test_temporary_files_are_removed_with_their_attempt(
+    start: Start, journal: Journal, tmp_path: Path, forks: bool
+) -> None:
     job = ended(journal, submit(journal, start(forks=forks), "leaves_a_file"))
     assert job.result is not None
     assert Path(job.result["file"]).is_relative_to(tmp_path)
@@ -64,7 +66,7 @@ def test_a_child_does_not_outlive_the_trainer_server(start: Start, journal: Jour
     assert ended(journal, job_id).status is Status.CANCELLED
 
 
-def test_the_memory_of_what_an_attempt_has_started_counts(start: Start, journal: Journal) -> None:
+def test_memory_of_child_processes_counts(start: Start, journal: Journal) -> None:
     runner = start(limits=AttemptLimits(memory_bytes=600 * 2**20))
     job = ended(journal, submit(journal, runner, "swells_below"))
     assert job.error is not None
@@ -72,7 +74,7 @@ def test_the_memory_of_what_an_attempt_has_started_counts(start: Start, journal:
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_an_attempt_that_fills_the_disk_gives_it_back(start: Start, journal: Journal, named: bool) -> None:
+def test_disk_space_of_an_attempt_is_freed(start: Start, journal: Journal, named: bool) -> None:
     runner = start(limits=AttemptLimits(free_disk_bytes=2**62, temporary_bytes=2**20))
     beside = submit(journal, runner, "slow")
     job = ended(journal, submit(journal, runner, "holds_files_once", named=named))
@@ -82,7 +84,7 @@ def test_an_attempt_that_fills_the_disk_gives_it_back(start: Start, journal: Jou
     assert (journal.get(beside).status, journal.get(beside).attempt) == (Status.RUNNING, 1)
 
 
-def test_whoever_runs_beside_one_that_kills_the_trainer_server_is_not_blamed(
+def test_attempts_beside_one_that_kills_the_trainer_server_are_not_blamed(
     start: Start, journal: Journal, tmp_path: Path
 ) -> None:
     runner = start(slots=2)
@@ -97,7 +99,7 @@ def test_whoever_runs_beside_one_that_kills_the_trainer_server_is_not_blamed(
     assert set(causes) == {"trainer_server_lost"}
 
 
-def test_a_trainer_server_that_stands_still_is_replaced(
+def test_an_unresponsive_trainer_server_is_replaced(
     start: Start, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
     runner = start(slots=2, silence=2.0)
@@ -116,7 +118,7 @@ def test_a_trainer_server_that_stands_still_is_replaced(
     assert "stood still" in caplog.text
 
 
-def test_a_trainer_server_that_has_nothing_to_do_is_not_taken_to_stand_still(
+def test_an_idle_trainer_server_is_not_replaced(
     start: Start, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
     runner = start(slots=1, silence=3.0)

@@ -39,7 +39,7 @@ def test_a_killed_trainer_server_gives_its_jobs_to_the_next(start: Start, journa
     assert {ended(journal, job_id).status for job_id in flags} == {Status.CANCELLED}
 
 
-def test_what_a_dying_trainer_server_leaves_behind_is_not_listened_to(
+def test_messages_of_a_dead_trainer_server_are_ignored(
     start: Start, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
     runner = start(slots=2, forks=True)
@@ -68,7 +68,7 @@ def test_a_job_handed_to_a_dying_trainer_server_is_not_blamed(start: Start, jour
         assert ended(journal, job_id).status is Status.SUCCEEDED
 
 
-def test_a_trainer_server_that_cannot_load_is_tried_more_and_more_seldom(
+def test_a_trainer_server_that_cannot_load_is_restarted_with_growing_delays(
     start: Start, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR, "service.jobs.executors.local.executor"):
@@ -80,7 +80,7 @@ def test_a_trainer_server_that_cannot_load_is_tried_more_and_more_seldom(
     assert waits[:3] == [2 * RESTART_SECONDS, 4 * RESTART_SECONDS, 8 * RESTART_SECONDS]
 
 
-def test_stop_puts_the_jobs_back_and_the_next_runner_ends_them(start: Start, journal: Journal, tmp_path: Path) -> None:
+def test_stop_requeues_the_jobs_and_the_next_runner_ends_them(start: Start, journal: Journal, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     flag.touch()
     runner = start()
@@ -106,7 +106,7 @@ def test_stop_while_the_trainer_server_still_loads(start: Start, journal: Journa
     assert journal.get(job_id).status is Status.QUEUED
 
 
-def test_two_services_share_the_work_and_never_do_it_twice(start: Start, journal: Journal) -> None:
+def test_two_services_share_the_jobs_and_run_each_once(start: Start, journal: Journal) -> None:
     runners = [start(slots=1), start(slots=1)]
     jobs = [submit(journal, None, "quick") for _ in range(20)]
     for runner in runners:
@@ -135,7 +135,7 @@ def test_the_job_of_a_service_that_died_here_is_taken_over_at_once(
     until(lambda: len(list((tmp_path / "owners").iterdir())) == 1)
 
 
-def test_the_job_of_a_service_elsewhere_is_taken_over_once_its_beats_have_stopped_for_long(
+def test_the_job_of_a_remote_service_is_taken_over_after_its_heartbeats_have_stopped(
     start: Start, journal: Journal, queue: JobQueue
 ) -> None:
     job_id = submit(journal, None, "quick")
@@ -144,9 +144,7 @@ def test_the_job_of_a_service_elsewhere_is_taken_over_once_its_beats_have_stoppe
     assert ended(journal, job_id).attempt == 2
 
 
-def test_a_service_that_says_again_and_again_that_it_lives_is_not_expired(
-    journal: Journal, queue: JobQueue, tmp_path: Path
-) -> None:
+def test_a_service_with_heartbeats_does_not_expire(journal: Journal, queue: JobQueue, tmp_path: Path) -> None:
     now, times = [0.0], LeaseTimes()
     submit(journal, None, "quick")
     queue.claim("elsewhere")
@@ -190,7 +188,7 @@ def test_an_attempt_whose_job_was_taken_over_is_killed(start: Start, journal: Jo
 
 
 @WAYS
-def test_pause_saves_and_frees_the_slot_and_resume_goes_on(start: Start, journal: Journal, forks: bool) -> None:
+def test_pause_saves_and_frees_the_slot_and_resume_continues(start: Start, journal: Journal, forks: bool) -> None:
     runner = start(slots=1, forks=forks)
     job_id = submit(journal, runner, "leaves")
     until(lambda: messages(journal, job_id))
@@ -204,7 +202,7 @@ def test_pause_saves_and_frees_the_slot_and_resume_goes_on(start: Start, journal
     assert [attempt.status for attempt in journal.attempts(job_id)] == ["paused", "succeeded"]
 
 
-def test_a_stop_lets_attempts_save_where_they_stand(start: Start, journal: Journal) -> None:
+def test_stop_lets_attempts_save_their_state(start: Start, journal: Journal) -> None:
     runner = start()
     job_id = submit(journal, runner, "leaves")
     until(lambda: messages(journal, job_id))
@@ -222,7 +220,7 @@ def test_a_stop_lets_attempts_save_where_they_stand(start: Start, journal: Journ
 
 
 @WAYS
-def test_an_attempt_past_the_memory_it_may_take_dies_alone(start: Start, journal: Journal, forks: bool) -> None:
+def test_an_attempt_above_its_memory_limit_is_killed_alone(start: Start, journal: Journal, forks: bool) -> None:
     runner = start(forks=forks, limits=AttemptLimits(memory_bytes=600 * 2**20))
     beside = submit(journal, runner, "leaves")
     job = ended(journal, submit(journal, runner, "swells"))
@@ -233,19 +231,19 @@ def test_an_attempt_past_the_memory_it_may_take_dies_alone(start: Start, journal
     assert journal.get(beside).status is Status.RUNNING
 
 
-def test_an_attempt_past_the_time_it_may_take_fails(start: Start, journal: Journal) -> None:
+def test_an_attempt_above_its_time_limit_fails(start: Start, journal: Journal) -> None:
     job = ended(journal, submit(journal, start(limits=AttemptLimits(seconds=0.3)), "slow"))
     assert (job.status, job.attempt) == ("failed", 1)
     assert job.error == {"code": "time_limit", "detail": "the training ran for longer than the 0.3 s it may"}
 
 
-def test_the_checkpoints_of_a_job_go_when_it_has_ended(start: Start, journal: Journal, tmp_path: Path) -> None:
+def test_the_checkpoints_of_a_job_are_removed_when_it_has_ended(start: Start, journal: Journal, tmp_path: Path) -> None:
     job_id = submit(journal, start(), "saves_and_dies_once")
     assert ended(journal, job_id).result == {"found": ["there"]}
     until(lambda: not (tmp_path / "checkpoints" / job_id).exists())
 
 
-def test_a_locked_journal_delays_and_loses_nothing(start: Start, engine: Engine) -> None:
+def test_a_locked_journal_delays_messages_without_losing_them(start: Start, engine: Engine) -> None:
     runner = start()
     event.listen(engine, "checkout", lambda connection, *_: connection.execute("PRAGMA busy_timeout=10"))
     until(lambda: runner.ready)

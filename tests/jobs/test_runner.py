@@ -22,7 +22,7 @@ pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
 @WAYS
-def test_an_attempt_runs_in_its_own_process_and_all_it_says_is_kept(
+def test_an_attempt_runs_in_its_own_process_and_its_messages_are_kept(
     start: Start, journal: Journal, forks: bool
 ) -> None:
     runner = start(forks=forks)
@@ -47,7 +47,7 @@ def test_reports_of_many_epochs_are_bundled_and_none_is_lost(start: Start, journ
     assert len(reports) <= job.result["seconds"] / BETWEEN_REPORTS + 2  # the first and the last come at once
 
 
-def test_a_failure_keeps_its_code_and_what_came_before(start: Start, journal: Journal) -> None:
+def test_a_failure_keeps_its_code_and_the_earlier_messages(start: Start, journal: Journal) -> None:
     job = ended(journal, submit(journal, start(), "fails"))
     assert job.status is Status.FAILED
     assert job.error == {"code": "training_diverged", "detail": "the loss became NaN in epoch 2"}
@@ -76,13 +76,13 @@ def test_a_crash_is_tried_again_and_then_fails(start: Start, journal: Journal, d
     assert how in job.error["detail"]
 
 
-def test_a_crash_that_does_not_come_again_is_got_over(start: Start, journal: Journal) -> None:
+def test_a_job_succeeds_after_a_single_crash(start: Start, journal: Journal) -> None:
     job = ended(journal, submit(journal, start(), "dies_once"))
     assert (job.status, job.attempt) == ("succeeded", 2)
     assert journal.metrics(job.id)["epoch"] == [1, 2, 3]
 
 
-def test_what_work_prints_is_logged_up_to_a_limit(
+def test_output_of_an_attempt_is_logged_up_to_a_limit(
     start: Start, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "service.jobs.executors.local.output"):
@@ -102,7 +102,7 @@ def test_a_job_and_a_message_may_be_long(start: Start, journal: Journal, forks: 
     assert [len(message) for message in messages(journal, job.id)] == [5_000_000]
 
 
-def test_no_more_attempts_run_at_a_time_than_there_are_slots(start: Start, journal: Journal, tmp_path: Path) -> None:
+def test_the_number_of_running_attempts_is_bounded_by_the_slots(start: Start, journal: Journal, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     flag.touch()
     runner = start(slots=2)
@@ -127,7 +127,7 @@ def test_cancel_ends_a_running_job_at_once(start: Start, journal: Journal, forks
 
 
 @WAYS
-def test_cancel_holds_while_the_attempt_is_only_just_starting(start: Start, journal: Journal, forks: bool) -> None:
+def test_an_attempt_can_be_cancelled_while_it_starts(start: Start, journal: Journal, forks: bool) -> None:
     runner = start(forks=forks)
     until(lambda: runner.ready)
     for _ in range(5):
@@ -139,14 +139,14 @@ def test_cancel_holds_while_the_attempt_is_only_just_starting(start: Start, jour
     assert ended(journal, submit(journal, runner, "quick")).status is Status.SUCCEEDED  # every slot is free again
 
 
-def test_cancel_through_another_process_is_seen(start: Start, journal: Journal, engine: Engine) -> None:
+def test_a_cancellation_by_another_process_is_seen(start: Start, journal: Journal, engine: Engine) -> None:
     job_id = submit(journal, start(), "slow")
     until(lambda: messages(journal, job_id))
     Journal(engine).cancel(job_id)  # no bell, no wake
     assert ended(journal, job_id).status is Status.CANCELLED
 
 
-def test_a_job_that_publishes_is_not_cancelled_any_more(start: Start, journal: Journal, tmp_path: Path) -> None:
+def test_a_publishing_job_is_not_cancelled(start: Start, journal: Journal, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     flag.touch()
     job_id = submit(journal, start(), "publishing", **{"while": str(flag)})
@@ -157,7 +157,9 @@ def test_a_job_that_publishes_is_not_cancelled_any_more(start: Start, journal: J
     assert ended(journal, job_id).status is Status.SUCCEEDED
 
 
-def test_a_descriptor_shortage_costs_no_job(start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shortage_of_descriptors_fails_no_job(
+    start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runner = start(slots=1)
     until(lambda: runner.ready)
     left = [5]
@@ -175,7 +177,7 @@ def test_a_descriptor_shortage_costs_no_job(start: Start, journal: Journal, monk
     assert left == [0]
 
 
-def test_a_claim_without_a_beginning_is_given_back(start: Start, journal: Journal) -> None:
+def test_a_claimed_job_that_cannot_start_is_released(start: Start, journal: Journal) -> None:
     failures = [1]
 
     class Struck(LocalExecutor):
@@ -198,7 +200,7 @@ class KillsTooLate(LocalExecutor):
 
 
 @pytest.mark.parametrize("executor", [LocalExecutor, KillsTooLate])
-def test_a_message_that_nobody_can_write_down_ends_the_attempt(
+def test_a_message_that_cannot_be_stored_ends_the_attempt(
     start: Start, journal: Journal, executor: type[LocalExecutor]
 ) -> None:
     job = ended(journal, submit(journal, start(executor=executor), "talks_nonsense"))

@@ -33,7 +33,7 @@ def change(store: Store, file: Path, chance: random.Random) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_copies_of_a_store_that_changes_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+def test_a_copy_of_a_changing_store_is_consistent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - no secret
     store = Store.open(tmp_path / "store")
     for _ in range(10):
@@ -55,7 +55,9 @@ def test_copies_of_a_store_that_changes_are_whole(tmp_path: Path, monkeypatch: p
     assert report.leftovers == 0
 
 
-def test_a_store_that_never_stands_still_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_changes_during_every_attempt_is_not_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store, chance = Store.open(tmp_path / "store"), random.Random(1)  # noqa: S311 - no secret
     monkeypatch.setattr("model_store.copying.MOST_LISTINGS", 2)
 
@@ -73,7 +75,7 @@ def test_a_store_that_never_stands_still_is_not_copied(tmp_path: Path, monkeypat
         copy_store(tmp_path / "store", tmp_path / "copy")
 
 
-def test_what_is_damaged_is_copied_as_it_is(tmp_path: Path) -> None:
+def test_damaged_files_are_copied_unchanged(tmp_path: Path) -> None:
     root = tmp_path / "store"
     store = Store.open(root)
     for number in range(3):

@@ -27,7 +27,7 @@ def check_whole(root: Path) -> Collection:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_killed_at_any_step_leaves_whole_versions_only(tmp_path: Path) -> None:
+def test_a_kill_at_any_step_leaves_only_complete_versions(tmp_path: Path) -> None:
     script = [sys.executable, str(HERE / "publish_and_die.py"), str(tmp_path)]
     done = subprocess.run(script, capture_output=True, text=True, timeout=600, check=True, env=ENVIRONMENT)
     assert int(done.stdout) > 30
@@ -39,7 +39,7 @@ def test_killed_at_any_step_leaves_whole_versions_only(tmp_path: Path) -> None:
         assert models.publish("line", {}, {}, key=f"job{step}") == version
 
 
-def test_killed_at_random_moments_keeps_all_that_was_acknowledged(tmp_path: Path) -> None:
+def test_a_kill_at_a_random_moment_loses_no_acknowledged_version(tmp_path: Path) -> None:
     dice = random.Random(7)  # noqa: S311 - no secret
     told: list[int] = []
     for _ in range(4):

@@ -92,7 +92,7 @@ def damages(path: Path, files: list[Path], dice: random.Random) -> Iterator[byte
             yield other.read_bytes()
 
 
-def test_whatever_is_damaged_is_told_and_hurts_nothing_else(store: Store, root: Path) -> None:
+def test_damage_is_detected_and_affects_nothing_else(store: Store, root: Path) -> None:
     before, dice = answers(store), random.Random(1)  # noqa: S311 - no secret
     assert store.verify() == []
     contents = [path for path in sorted(root.rglob("*")) if path.is_file() and path.stat().st_size]
@@ -112,7 +112,7 @@ def test_whatever_is_damaged_is_told_and_hurts_nothing_else(store: Store, root: 
     assert answers(store) == before
 
 
-def test_a_version_that_lost_its_record_or_is_damaged_can_be_deleted(store: Store, root: Path) -> None:
+def test_a_version_that_is_damaged_or_without_record_can_be_deleted(store: Store, root: Path) -> None:
     content = next(path for path in (root / "models/line/contents").iterdir() if b'"number":3' in manifest(path))
     for damaged in (root / "models/line/versions/1", content / "manifest.json"):
         damaged.unlink()
@@ -132,7 +132,7 @@ def manifest(content: Path) -> bytes:
     return (content / "manifest.json").read_bytes()
 
 
-def test_an_alias_that_lost_its_newest_entry_points_nowhere_until_it_is_set_anew(store: Store, root: Path) -> None:
+def test_an_alias_without_its_newest_entry_fails_until_it_is_set_again(store: Store, root: Path) -> None:
     (root / "models/line/aliases/production/3").unlink()
     with pytest.raises(Corrupt):
         store.resolve("line", "production")
@@ -140,7 +140,7 @@ def test_an_alias_that_lost_its_newest_entry_points_nowhere_until_it_is_set_anew
     assert store.resolve("line", "production").number == 1
 
 
-def test_a_lost_record_keeps_its_content(store: Store, root: Path) -> None:
+def test_content_outlives_the_loss_of_its_record(store: Store, root: Path) -> None:
     (root / "models/line/versions/4").unlink()
     before = sorted((root / "models/line/contents").iterdir())
     store.sweep(-60)
@@ -157,7 +157,7 @@ STRANGERS = [
 
 @pytest.mark.parametrize("place", STRANGERS)
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_what_is_not_the_store_s_own_is_passed_over(store: Store, root: Path, place: str, kind: str) -> None:
+def test_foreign_files_are_ignored(store: Store, root: Path, place: str, kind: str) -> None:
     before, path = answers(store), root / place
     path.mkdir(parents=True) if kind == "folder" else path.write_bytes(b"x")
     assert answers(store) == before
@@ -169,7 +169,7 @@ def test_what_is_not_the_store_s_own_is_passed_over(store: Store, root: Path, pl
     assert store.aliases.set("line", "production", 6).number == 4
 
 
-def test_a_folder_where_a_file_should_be(store: Store, root: Path) -> None:
+def test_a_folder_in_place_of_a_file_is_damage(store: Store, root: Path) -> None:
     before = answers(store)
     for place in ("models/line/versions/6", "models/line/aliases/production/4", "models/line/uses/3/3"):
         (root / place).mkdir()
@@ -181,7 +181,7 @@ def test_a_folder_where_a_file_should_be(store: Store, root: Path) -> None:
     assert store.models.numbers("line") == [1, 4, 7]
 
 
-def test_an_entry_that_cannot_be_read_takes_nothing_of_its_alias_s_history_with_it(
+def test_an_unreadable_entry_leaves_the_rest_of_the_alias_history(
     store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = LocalBackend.read
@@ -201,7 +201,7 @@ def test_an_entry_that_cannot_be_read_takes_nothing_of_its_alias_s_history_with_
 
 
 @pytest.mark.parametrize("fault", [errno.EIO, errno.EACCES])
-def test_what_cannot_be_read_is_told_and_verify_goes_on(
+def test_verify_reports_unreadable_files_and_continues(
     store: Store, root: Path, monkeypatch: pytest.MonkeyPatch, fault: int
 ) -> None:
     before = answers(store)

@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
-def test_names_without_a_version_cost_nothing_when_models_are_listed(
+def test_listing_models_does_not_read_names_without_versions(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.sweep(3600)
@@ -41,7 +41,7 @@ def test_names_without_a_version_cost_nothing_when_models_are_listed(
     assert not [prefix for prefix in asked if "dead" in prefix]
 
 
-def test_an_index_that_is_not_there_or_lacks_something_is_made_anew(store: Store, tmp_path: Path) -> None:
+def test_a_missing_or_incomplete_index_is_rebuilt(store: Store, tmp_path: Path) -> None:
     index = tmp_path / "store" / "living" / "models"
     assert store.models.names() == ["line"]  # before the first sweep
     store.sweep(3600)
@@ -56,7 +56,7 @@ def test_an_index_that_is_not_there_or_lacks_something_is_made_anew(store: Store
     assert store.models.names() == ["line"]
 
 
-def test_a_version_is_listed_from_its_publication_on_whoever_deletes_another(store: Store, tmp_path: Path) -> None:
+def test_a_version_is_listed_from_its_publication_despite_concurrent_deletions(store: Store, tmp_path: Path) -> None:
     store.sweep(3600)
     index, listed = LiveIndex(LocalBackend(tmp_path / "store"), "models"), []
     for number in (2, 3):
@@ -66,7 +66,7 @@ def test_a_version_is_listed_from_its_publication_on_whoever_deletes_another(sto
     assert listed == [(["line"], {2}), (["line"], {3})]
 
 
-def test_what_was_announced_and_never_published_is_not_listed(store: Store, tmp_path: Path) -> None:
+def test_an_announced_but_unpublished_name_is_not_listed(store: Store, tmp_path: Path) -> None:
     store.sweep(3600)
     LiveIndex(LocalBackend(tmp_path / "store"), "models").add("ghost", 1)  # and then its process was killed
     store.sweep(3600)

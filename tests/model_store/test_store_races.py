@@ -62,7 +62,7 @@ def together(asks: list[list[Ask]], seed: int) -> list[Operation]:
     return history
 
 
-def test_the_checker_finds_what_cannot_be() -> None:
+def test_the_checker_rejects_impossible_histories() -> None:
     done = [Operation("publish", (None,), 1, 0, 1)]
     assert is_explained([*done, Operation("delete", (1,), None, 2, 3), Operation("latest", (), GONE, 4, 5)])
     assert not is_explained([*done, Operation("delete", (1,), None, 2, 3), Operation("latest", (), 1, 4, 5)])
@@ -72,14 +72,14 @@ def test_the_checker_finds_what_cannot_be() -> None:
     assert Model().after("publish", (None,), 2) is None
 
 
-def test_two_deletions_and_an_alias_have_one_winner() -> None:
+def test_of_two_deletions_and_an_alias_one_succeeds() -> None:
     for seed in range(examples(300)):
         history = together([[("delete", (2,))], [("delete", (2,))], [("set", ("production", 2, None))]], seed)
         assert is_explained(history), told(history)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_processes_that_race_on_one_disk(tmp_path: Path) -> None:
+def test_concurrent_processes_on_one_disk_are_linearizable(tmp_path: Path) -> None:
     """RACES=100000 and RACERS=8 for the campaign of scripts/nightly."""
     races, racers = os.environ.get("RACES", "1500"), os.environ.get("RACERS", "4")
     script = [sys.executable, str(HERE / "race_on_one_disk.py"), str(tmp_path), races, racers]
@@ -93,7 +93,7 @@ def test_processes_that_race_on_one_disk(tmp_path: Path) -> None:
     assert Store.open(tmp_path).verify() == []
 
 
-def test_whatever_is_done_at_the_same_time_is_explained() -> None:
+def test_random_interleavings_are_linearizable() -> None:
     for seed in range(examples(300)):
         dice = random.Random(seed)  # noqa: S311 - no secret
         history = together([drawn(dice, dice.randint(1, 3)) for _ in range(dice.randint(2, 4))], seed)

@@ -65,7 +65,7 @@ def check(store: Store) -> None:
     assert store.verify() == []
 
 
-def test_a_store_of_before_is_read_as_before(root: Path) -> None:
+def test_a_store_of_an_earlier_version_is_read_unchanged(root: Path) -> None:
     store = Store.open(root)
     check(store)
     assert store.examine().unsealed == 8  # five records of line and gone, one of rows, two entries
@@ -78,7 +78,7 @@ def test_a_store_of_before_is_read_as_before(root: Path) -> None:
     assert store.models.numbers("line") == [1, 5]
 
 
-def test_it_is_sealed_by_an_upgrade(root: Path) -> None:
+def test_an_upgrade_adds_checksums(root: Path) -> None:
     store = Store.open(root)
     before = {number: store.models.get("line", number) for number in (1, 3)}
     assert store.upgrade() == 7  # not the record of version 2, in whose place there is a tombstone now
@@ -98,7 +98,7 @@ def test_it_is_sealed_by_an_upgrade(root: Path) -> None:
     check(store)
 
 
-def test_an_upgrade_may_be_killed_at_any_step(root: Path, tmp_path: Path) -> None:
+def test_an_upgrade_survives_a_kill_at_any_step(root: Path, tmp_path: Path) -> None:
     script = [sys.executable, str(HERE / "upgrade_and_die.py"), str(root), str(tmp_path / "copies")]
     done = subprocess.run(script, capture_output=True, text=True, timeout=300, check=True, env=ENVIRONMENT)
     assert int(done.stdout) > 30

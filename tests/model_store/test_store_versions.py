@@ -55,7 +55,7 @@ def flip_bit(path: Path) -> None:
     path.write_bytes(data)
 
 
-def test_publishes_whole_versions(models: Collection, tmp_path: Path) -> None:
+def test_published_versions_are_complete(models: Collection, tmp_path: Path) -> None:
     files = source_files(tmp_path, FILES)
     version = models.publish("line", {"b": [1, 2.5, None], "a": "é"}, files)
     assert (version.name, version.number, version.created_at) == ("line", 1, "2026-01-31T12:00:00.000000Z")
@@ -71,7 +71,7 @@ def test_publishes_whole_versions(models: Collection, tmp_path: Path) -> None:
     assert faults(models) == []
 
 
-def test_equal_content_has_an_equal_digest_whatever_its_name_and_number(models: Collection) -> None:
+def test_the_digest_depends_on_the_content_alone(models: Collection) -> None:
     digests = {models.publish(name, {"x": 1}, {}).digest for name in ("a", "a", "b")}
     assert len(digests) == 1
     assert models.publish("a", {"x": 2}, {}).digest not in digests
@@ -112,7 +112,7 @@ class HappensBetween(MemoryBackend):
             self._happens(Collection(self, "models"))
 
 
-def test_a_number_that_was_used_and_deleted_in_between_is_not_used_again() -> None:
+def test_a_number_deleted_during_a_publish_is_not_reused() -> None:
     def happens(models: Collection) -> None:
         for _ in range(2):
             models.publish("line", {"by": "another"}, {})
@@ -126,7 +126,7 @@ def test_a_number_that_was_used_and_deleted_in_between_is_not_used_again() -> No
     assert faults(models) == []
 
 
-def test_the_latest_is_never_one_that_was_not() -> None:
+def test_latest_is_correct_during_concurrent_changes() -> None:
     backend = HappensBetween("", lambda models: None)
     models = Collection(backend, "models")
     for _ in range(2):
@@ -157,7 +157,7 @@ class CountingBackend(MemoryBackend):
         return names
 
 
-def test_lists_cost_by_what_lives_and_not_by_what_was_deleted() -> None:
+def test_listing_cost_depends_on_live_versions_only() -> None:
     def cost(deleted: int) -> list[int]:
         backend = CountingBackend()
         models, costs = Collection(backend, "models"), []
@@ -204,7 +204,9 @@ def test_what_is_not_there_is_not_found(models: Collection) -> None:
         models.get("line", 1)
 
 
-def test_a_deletion_shows_to_others_and_removes_the_content(models: Collection, root: Path, tmp_path: Path) -> None:
+def test_a_deletion_is_visible_to_other_stores_and_removes_the_content(
+    models: Collection, root: Path, tmp_path: Path
+) -> None:
     version = models.publish("line", {}, source_files(tmp_path, FILES))
     folder = content_folder(root, 1)
     Collection(LocalBackend(root), "models").delete("line", 1)
@@ -216,14 +218,14 @@ def test_a_deletion_shows_to_others_and_removes_the_content(models: Collection, 
 
 
 @pytest.mark.parametrize("manifest", [{"a": float("nan")}, {"a": "\ud800"}, {"a": {1}}, {"a": {1: 2, "1": 3}}])
-def test_refuses_what_json_cannot_hold(models: Collection, root: Path, manifest: dict[str, Any]) -> None:
+def test_values_that_json_cannot_hold_are_refused(models: Collection, root: Path, manifest: dict[str, Any]) -> None:
     with pytest.raises(InvalidManifest):
         models.publish("line", manifest, {})
     assert models.names() == []
     assert not (root / "models").exists()
 
 
-def test_refuses_illegal_names(models: Collection, tmp_path: Path) -> None:
+def test_illegal_names_are_refused(models: Collection, tmp_path: Path) -> None:
     with pytest.raises(InvalidName):
         models.publish("../x", {}, {})
     with pytest.raises(InvalidName):
@@ -233,7 +235,7 @@ def test_refuses_illegal_names(models: Collection, tmp_path: Path) -> None:
             ask("A")
 
 
-def test_a_publish_that_fails_leaves_nothing(models: Collection, root: Path, tmp_path: Path) -> None:
+def test_a_failed_publish_leaves_nothing(models: Collection, root: Path, tmp_path: Path) -> None:
     files = source_files(tmp_path, {"a": b"a", "b": b"b"})
     (tmp_path / "link").symlink_to(files["b"])
     with pytest.raises(Unavailable):
@@ -242,7 +244,7 @@ def test_a_publish_that_fails_leaves_nothing(models: Collection, root: Path, tmp
     assert list((root / "models/line/contents").iterdir()) == []
 
 
-def test_a_key_publishes_once(models: Collection, root: Path) -> None:
+def test_an_idempotency_key_publishes_once(models: Collection, root: Path) -> None:
     first = models.publish("line", {"x": 1}, {}, key="job")
     assert models.publish("line", {"x": 2}, {}, key="job") == first
     assert models.publish("line", {"x": 2}, {}, key="other").number == 2
@@ -253,7 +255,7 @@ def test_a_key_publishes_once(models: Collection, root: Path) -> None:
 
 
 @pytest.mark.parametrize("backend", ["local", "memory"])
-def test_racing_publishes_with_one_key_make_one_version(backend: str, root: Path) -> None:
+def test_concurrent_publishes_with_one_key_create_one_version(backend: str, root: Path) -> None:
     storage: Backend = LocalBackend(root) if backend == "local" else MemoryBackend()
     models = Collection(storage, "models")
     models.publish("line", {}, {})
@@ -273,7 +275,7 @@ def test_racing_publishes_with_one_key_make_one_version(backend: str, root: Path
     assert faults(models) == []
 
 
-def test_sixteen_threads_get_sixteen_numbers_in_a_row(root: Path) -> None:
+def test_sixteen_threads_get_sixteen_consecutive_numbers(root: Path) -> None:
     start = threading.Barrier(16)
 
     def publish(thread: int) -> tuple[int, Any]:
@@ -291,7 +293,7 @@ def test_sixteen_threads_get_sixteen_numbers_in_a_row(root: Path) -> None:
 
 @pytest.mark.parametrize("file", ["weights.safetensors", "plots/data.json"])
 @pytest.mark.parametrize("damage", [flip_bit, Path.unlink])
-def test_a_damaged_file_is_told_for_its_version_alone(
+def test_a_damaged_file_affects_its_version_only(
     models: Collection, root: Path, tmp_path: Path, file: str, damage: Callable[[Path], None]
 ) -> None:
     versions = [models.publish("line", {}, source_files(tmp_path, FILES)) for _ in range(2)]
@@ -313,7 +315,7 @@ def test_a_damaged_file_is_told_for_its_version_alone(
         ("manifest", Path.unlink),
     ],
 )
-def test_a_damaged_manifest_or_record_is_told_for_its_version_alone(
+def test_a_damaged_manifest_or_record_affects_its_version_only(
     models: Collection, root: Path, file: str, damage: Callable[[Path], None]
 ) -> None:
     for number in range(3):
@@ -331,7 +333,7 @@ def test_a_damaged_manifest_or_record_is_told_for_its_version_alone(
     assert faults(models) == []
 
 
-def test_every_bit_of_the_manifest_counts(models: Collection, root: Path) -> None:
+def test_a_flipped_bit_in_the_manifest_is_detected(models: Collection, root: Path) -> None:
     models.publish("line", {"x": 1}, {})
     path = content_folder(root, 1) / "manifest.json"
     whole = path.read_bytes()
@@ -346,7 +348,7 @@ def test_every_bit_of_the_manifest_counts(models: Collection, root: Path) -> Non
     ]
 
 
-def test_sweeping_takes_old_leftovers_alone(models: Collection, root: Path, clock: FixedClock) -> None:
+def test_sweep_removes_only_old_leftovers(models: Collection, root: Path, clock: FixedClock) -> None:
     models.publish("line", {}, {})
     models.publish("line", {}, {})
     for kind in ("versions", "marks/versions"):  # as if killed before the record
@@ -361,9 +363,7 @@ def test_sweeping_takes_old_leftovers_alone(models: Collection, root: Path, cloc
     assert faults(models) == []
 
 
-def test_sweeping_leaves_a_name_alone_that_has_an_unreadable_record(
-    models: Collection, root: Path, clock: FixedClock
-) -> None:
+def test_sweep_keeps_a_name_with_an_unreadable_record(models: Collection, root: Path, clock: FixedClock) -> None:
     models.publish("line", {}, {})
     (root / "models/line/versions/1").write_bytes(b"{}")
     clock.advance(1000)

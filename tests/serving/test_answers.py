@@ -51,7 +51,7 @@ def test_numbers(rows: list[list[float]], expected: Any) -> None:
     assert answered(rows, "regression") == expected
 
 
-def test_every_bit_of_a_float32_is_told() -> None:
+def test_float32_values_round_trip_exactly() -> None:
     values = np.nextafter(np.float32(0.1), np.float32(1), dtype=np.float32)
     assert np.float32(answered([[float(values)]], "regression")[0]) == values
 
@@ -60,13 +60,13 @@ def test_every_bit_of_a_float32_is_told() -> None:
     ("classes", "texts"),
     [(["a", "b"], ["a", "b"]), ([False, True], ["false", "true"]), ([0, 2], ["0", "2"]), ([0.5, 1], ["0.5", "1"])],
 )
-def test_labels_as_in_the_data(classes: list[Any], texts: list[str]) -> None:
+def test_labels_are_those_of_the_data(classes: list[Any], texts: list[str]) -> None:
     first, second = answered([[0.75, 0.25], [0.25, 0.75]], "binary", classes)
     assert first == {"label": classes[0], "probabilities": dict(zip(texts, [0.75, 0.25], strict=True))}
     assert second["label"] == classes[1]
 
 
-def test_a_label_that_is_not_known_is_null() -> None:
+def test_an_unknown_label_is_null() -> None:
     answer = answered([[NAN, NAN]], "binary", ["a", "b"])
     assert answer == [{"label": None, "probabilities": {"a": None, "b": None}}]
 

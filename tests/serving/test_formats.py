@@ -118,7 +118,7 @@ def test_every_type(rows: list[dict[str, Any]]) -> None:
     same(READERS[LINES](b"\n".join(map(orjson.dumps, instances)), MIXED, True), expected)
 
 
-def test_integers_round_by_way_of_float64() -> None:
+def test_integers_are_rounded_through_float64() -> None:
     number = 2**53 + 2**29 + 1
     expected = from_body(XZ, {"instances": [[number, 1]]}, False)
     frame = pl.DataFrame({"x": [number], "z": [1]})
@@ -136,7 +136,7 @@ def pointers(media_type: str, body: bytes, signature: Signature = XZ, missing_al
 
 
 @pytest.mark.parametrize("media_type", TABLES)
-def test_faults_in_tables_have_column_and_row(media_type: str) -> None:
+def test_errors_in_tables_name_column_and_row(media_type: str) -> None:
     assert pointers(media_type, written(pl.DataFrame({"x": [1.0], "Z": [1.0]}), media_type)) == ["/Z", "/z"]
     frame = pl.DataFrame({"x": [1.0, None, 1e39], "z": [1.0, 2.0, 3.0]})
     assert pointers(media_type, written(frame, media_type)) == ["/x/1", "/x/2"]
@@ -189,12 +189,12 @@ def test_bad_lines(body: bytes, first: str) -> None:
     assert pointers(LINES, body)[0] == first
 
 
-def test_a_byte_order_mark_before_lines_is_none_of_them() -> None:
+def test_a_byte_order_mark_before_json_lines_is_ignored() -> None:
     for body in (b"\xef\xbb\xbf[1,2]\n[1,2]\n", b'\xef\xbb\xbf{"x":1,"z":2}\r\n\r\n{"z":2,"x":1}'):
         same(READERS[LINES](body, XZ, False), torch.tensor([[1.0, 2.0], [1.0, 2.0]]))
 
 
-def test_a_blank_line_in_csv_is_no_row() -> None:
+def test_blank_lines_in_csv_are_skipped() -> None:
     for body in (
         b"x,z\n1,2\n\n3,4\n",
         b"x,z\r\n1,2\r\n \t\r\n3,4\r\n\r\n",
@@ -218,7 +218,7 @@ CELLS = st.sampled_from(
     st.sampled_from(["\n", "\r\n", "\n\n"]),
     st.booleans(),
 )
-def test_csv_is_read_alike_whether_or_not_it_is_plain(rows: list[list[str]], end: str, missing_allowed: bool) -> None:
+def test_the_fast_and_the_slow_csv_reader_agree(rows: list[list[str]], end: str, missing_allowed: bool) -> None:
     """A quoted column that nobody asks for has the whole body read the slow way."""
     described = Signature(
         task=Task("regression"),
@@ -246,7 +246,7 @@ DATES = [
 @pytest.mark.parametrize("dates", DATES, ids=["ms", "us", "days", "the year 10000"])
 @pytest.mark.parametrize("media_type", [STREAM, FILE, PARQUET])
 @pytest.mark.parametrize("kind", ["datetime", "category", "number"])
-def test_dates_that_no_calendar_has(media_type: str, dates: pl.Series, kind: Any) -> None:
+def test_dates_outside_the_calendar(media_type: str, dates: pl.Series, kind: Any) -> None:
     """polars ends in a panic at some of them, which is no `Exception`."""
     described = Signature(task=Task("regression"), inputs=[Input(name="t", type=kind, categories=["a"])], outputs=Y)
     body = written(dates.to_frame(), media_type)
@@ -268,7 +268,7 @@ SAME = [
 
 
 @pytest.mark.parametrize(("known", "asked"), SAME)
-def test_numbers_and_texts_that_say_the_same_are_the_same_category(known: str, asked: list[Any]) -> None:
+def test_equal_numbers_and_texts_are_the_same_category(known: str, asked: list[Any]) -> None:
     inputs = [Input(name="c", type="category", categories=["other", known]), Input(name="n", type="number")]
     described = Signature(task=Task("regression"), inputs=inputs, outputs=Y)
     for value in asked:
@@ -308,7 +308,7 @@ def test_bad_npy(body: bytes) -> None:
     assert pointers(NPY, body)
 
 
-def test_npy_holds_numbers_only() -> None:
+def test_npy_is_refused_for_other_types() -> None:
     assert pointers(NPY, npy(np.ones((1, 4))), MIXED) == [""]
     switch = Signature(task=Task("regression"), inputs=[Input(name="b", type="boolean")], outputs=Y)
     assert READERS[NPY](npy(np.array([True, False])), switch, False).tolist() == [[1.0], [0.0]]
@@ -330,7 +330,7 @@ def read_back(body: bytes, media_type: str) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("media_type", TABLES)
-def test_answers_in_tables(media_type: str) -> None:
+def test_predictions_as_tables(media_type: str) -> None:
     two = answering("regression", [Output(name="y", type="number"), Output(name="z", type="number")])
     answers = np.array([[0.1, 2], [math.nan, 3], [math.inf, -4]], np.float32)
     frame = read_back(WRITERS[media_type](two, answers), media_type)
@@ -354,7 +354,7 @@ def test_answers_in_tables(media_type: str) -> None:
     assert frame.rows() == [(False, None, 0.25, None)]  # whether a label holds is not known either
 
 
-def test_answers_in_lines_and_arrays() -> None:
+def test_predictions_as_json_lines_and_arrays() -> None:
     one, two = answering("regression", Y), answering("regression", Y * 2)
     answers = np.array([[0.1, 2], [math.nan, math.inf]], np.float32)
     assert WRITERS[LINES](one, answers[:, :1]) == b"0.1\nnull\n"

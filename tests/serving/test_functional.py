@@ -111,7 +111,7 @@ def test_both_classes_of_a_binary_task() -> None:
         assert torch.equal(functional(model)(table()), model(table()))
 
 
-def test_a_module_that_somebody_watches_is_called() -> None:
+def test_a_module_with_hooks_is_called() -> None:
     network, seen = nn.Sequential(nn.Linear(3, 1)), []
     network[0].register_forward_hook(lambda *_: seen.append(1))
     model = Model(network, None, None, OutputKind.VALUE, Task.REGRESSION).eval().requires_grad_(False)
@@ -121,7 +121,7 @@ def test_a_module_that_somebody_watches_is_called() -> None:
 
 @pytest.mark.parametrize("rows", [1, MANY - 1, MANY, 200])
 @pytest.mark.parametrize("missing", [False, True])
-def test_what_is_missing_is_filled_in_however_many_rows_there_are(rows: int, missing: bool) -> None:
+def test_missing_values_are_filled_for_any_number_of_rows(rows: int, missing: bool) -> None:
     preprocessing = fit(PLAIN, table(), True)
     model = Model(nn.Linear(3, 1), preprocessing, None, OutputKind.VALUE, Task.REGRESSION).eval().requires_grad_(False)
     inputs = [Input(name=name, type="number") for name in "abc"]

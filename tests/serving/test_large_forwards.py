@@ -43,7 +43,7 @@ def growth(work: Callable[[], object]) -> int:
     return growth.bytes
 
 
-def test_in_little_memory_and_to_the_same_numbers() -> None:
+def test_a_large_forward_takes_little_memory_and_keeps_the_values() -> None:
     wide = warm(nn.Sequential(nn.Linear(1, 4096), nn.ReLU(), nn.Linear(4096, 1)))
     raw = torch.linspace(-1, 1, 20_000)[:, None]
     assert wide.rows_at_once < 2000
@@ -56,7 +56,7 @@ def test_in_little_memory_and_to_the_same_numbers() -> None:
     assert (forward(wide, raw) == made[0]).all()  # the same request has the same answer, to the bit
 
 
-def test_one_for_whom_nobody_waits_is_given_up() -> None:
+def test_a_forward_without_a_waiting_client_is_abandoned() -> None:
     wide = warm(nn.Sequential(nn.Linear(1, 4096), nn.ReLU(), nn.Linear(4096, 1)))
     asked: list[None] = []
 
@@ -69,7 +69,7 @@ def test_one_for_whom_nobody_waits_is_given_up() -> None:
     assert len(asked) == 3
 
 
-def test_many_answers_are_written_in_parts_and_read_as_one() -> None:
+def test_many_answers_are_written_in_parts_that_form_one_document() -> None:
     names: list[Scalar] = [f"class {i:03d}" for i in range(300)]
     many = warm(nn.Linear(1, 300), "multiclass", names)
     answers = forward(many, torch.linspace(0, 1, 1000)[:, None])

@@ -54,7 +54,7 @@ def read(media_type: str, body: bytes) -> None:
 
 
 @pytest.mark.parametrize(("media_type", "body"), SMALL)
-def test_they_are_read_as_they_are_and_refused_cut_short(media_type: str, body: bytes) -> None:
+def test_valid_bodies_are_read_and_truncated_ones_are_refused(media_type: str, body: bytes) -> None:
     assert READERS[media_type](body, XC, True).shape == (60, 2)
     for at in range(0, len(body) - 9, 7):
         read(media_type, body[:at])
@@ -62,7 +62,7 @@ def test_they_are_read_as_they_are_and_refused_cut_short(media_type: str, body: 
 
 @settings(deadline=None, max_examples=150)
 @given(st.sampled_from(SMALL), st.data())
-def test_a_word_that_lies(each: tuple[str, bytes], data: st.DataObject) -> None:
+def test_a_corrupted_word(each: tuple[str, bytes], data: st.DataObject) -> None:
     media_type, body = each
     at = data.draw(st.integers(0, len(body)))
     word = data.draw(st.sampled_from(WORDS) | st.binary(min_size=1, max_size=2))
@@ -94,7 +94,7 @@ def test_one_long_text_in_many_rows() -> None:
     assert time.process_time() - began < 0.5
 
 
-def test_columns_of_nothing() -> None:
+def test_columns_of_nulls() -> None:
     nothing = {f"x{at}": pl.Series([None], dtype=pl.Float32).new_from_index(0, 100_000) for at in range(200)}
     for media_type, body in bodies(pl.DataFrame(nothing))[6:]:
         with pytest.raises(InvalidInstances, match="values"):

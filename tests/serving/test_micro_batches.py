@@ -98,7 +98,7 @@ async def answers(run: MicroBatches, asks: list[PendingPrediction]) -> list[Any]
 
 @settings(deadline=None)
 @given(st.lists(ROWS, min_size=1, max_size=6))
-def test_a_shared_forward_answers_as_one_alone_does(requests: list[Any]) -> None:
+def test_a_shared_forward_gives_the_same_answers(requests: list[Any]) -> None:
     model = warm(network := Network())
     together = asyncio.run(answers(batches(), [ask(model, rows) for rows in requests]))
     assert len(network.forwards) == 1
@@ -109,7 +109,7 @@ def test_a_shared_forward_answers_as_one_alone_does(requests: list[Any]) -> None
         assert orjson.loads(body).keys() == {"model_name", "model_version", "predictions"}
 
 
-def test_one_that_fails_takes_no_other_with_it() -> None:
+def test_a_failing_request_does_not_fail_others_in_its_batch() -> None:
     model = warm(Network(bound=10))
     good, bad, other = asyncio.run(
         answers(batches(), [ask(model, [[1.0] * 3]), ask(model, [[99.0] * 3]), ask(model, [[2.0] * 3])])
@@ -118,14 +118,14 @@ def test_one_that_fails_takes_no_other_with_it() -> None:
     assert len(numbers(good)) == len(numbers(other)) == 1
 
 
-def test_a_request_that_must_stay_alone_does() -> None:
+def test_a_request_that_is_not_mergeable_is_not_merged() -> None:
     model = warm(network := Network())
     asks = [ask(model, torch.ones(2, 3)), ask(model, torch.ones(1, 3), mergeable=False), ask(model, [[1.0] * 3])]
     asyncio.run(answers(batches(), asks))
     assert network.forwards == [2, 1, 1]
 
 
-def test_the_rows_of_a_request_stay_together_and_a_batch_is_bounded() -> None:
+def test_a_request_is_not_split_and_batches_are_bounded() -> None:
     model = warm(network := Network())
     sizes = [MOST_BATCH_ROWS + 5, 400, 400, 300, 3]
     given = asyncio.run(answers(batches(), [ask(model, torch.ones(size, 3)) for size in sizes]))
@@ -133,7 +133,7 @@ def test_the_rows_of_a_request_stay_together_and_a_batch_is_bounded() -> None:
     assert network.forwards == [MOST_BATCH_ROWS + 5, 800, 303]  # one that fills a batch alone waits for none
 
 
-def test_heavy_work_leaves_the_loop_free_and_what_waits_meanwhile_shares_the_next_forward() -> None:
+def test_heavy_work_runs_in_a_thread_and_waiting_requests_share_the_next_forward() -> None:
     async def story() -> list[int]:
         model = warm(network := Network(seconds=0.5))
         run = batches(light=0)
@@ -149,7 +149,7 @@ def test_heavy_work_leaves_the_loop_free_and_what_waits_meanwhile_shares_the_nex
     assert asyncio.run(story()) == [1, 5]
 
 
-def test_more_than_may_wait_are_refused_at_once_and_a_withdrawn_one_frees_its_place() -> None:
+def test_requests_above_the_queue_limit_are_refused_and_a_withdrawn_one_frees_its_place() -> None:
     async def story() -> None:
         model = warm(Network(seconds=0.3))
         run = batches(light=0, places=1)
@@ -170,7 +170,7 @@ def test_more_than_may_wait_are_refused_at_once_and_a_withdrawn_one_frees_its_pl
     asyncio.run(story())
 
 
-def test_a_large_request_takes_a_whole_place_and_shares_its_forward_with_no_other() -> None:
+def test_a_large_request_takes_a_whole_place_and_is_not_merged() -> None:
     async def story() -> list[int]:
         model = warm(network := Network(seconds=0.2))
         run = batches(light=0, places=2)
@@ -200,7 +200,7 @@ def test_a_deadline_holds_in_the_queue_and_in_the_forward(light: int) -> None:
     assert len(numbers(good)) == 1 and network.forwards == [2]
 
 
-def test_numbers_that_json_cannot_hold_are_null_in_a_shared_batch() -> None:
+def test_non_finite_numbers_are_null_in_a_shared_batch() -> None:
     model = warm(Network())
     rows = np.array([[float("nan")], [2.0], [float("inf")]], dtype=np.float32)
     bodies = json_bodies(VERSION, model, rows, [1, 2])

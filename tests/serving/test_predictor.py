@@ -62,7 +62,7 @@ def request(body: bytes = ONE, media_type: str = JSON, **about: Any) -> Predicti
     return PredictionRequest(ModelReference("m"), DECODERS[media_type], lambda _: encoder, body, None, **about)
 
 
-def test_a_cold_model_is_looked_up_once_and_loaded_once_for_all_that_wait() -> None:
+def test_concurrent_requests_for_a_cold_model_share_one_look_up_and_one_load() -> None:
     world = World()
 
     async def many() -> list[PredictionResult]:
@@ -81,7 +81,7 @@ def test_a_cold_model_is_looked_up_once_and_loaded_once_for_all_that_wait() -> N
 
 
 @pytest.mark.parametrize(("body", "error"), [(b"{", NotStrictJson), (b'{"instances":[[1]]}', InvalidInstances)])
-def test_both_ways_in_refuse_with_the_same_error(body: bytes, error: type[Exception]) -> None:
+def test_start_and_predict_raise_the_same_error(body: bytes, error: type[Exception]) -> None:
     async def both() -> list[str]:
         await world.predictor.predict(request())
         reasons = []
@@ -113,7 +113,7 @@ def test_start_answers_in_the_event_loop_what_predict_answers() -> None:
     assert found == expected and started and not cold
 
 
-def test_nobody_waits_past_a_deadline_or_for_a_client_that_has_gone() -> None:
+def test_waiting_ends_at_the_deadline_or_when_the_client_disconnects() -> None:
     async def gone() -> None:
         return
 
@@ -130,7 +130,7 @@ def test_nobody_waits_past_a_deadline_or_for_a_client_that_has_gone() -> None:
         asyncio.run(both())
 
 
-def test_no_more_wait_for_a_thread_than_may() -> None:
+def test_the_number_of_requests_waiting_for_a_thread_is_bounded() -> None:
     async def two() -> None:
         first = asyncio.create_task(world.predictor.predict(request()))
         while not world.looked_up:

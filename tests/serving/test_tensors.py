@@ -43,7 +43,7 @@ def signature(*types: Any) -> Signature:
 
 
 @given(st.data(), st.sampled_from(sorted(set(DTYPES) - {BF16})), SHAPES)
-def test_numbers_through_bytes(data: st.DataObject, datatype: str, shape: tuple[int, int]) -> None:
+def test_numbers_round_trip_as_bytes(data: st.DataObject, datatype: str, shape: tuple[int, int]) -> None:
     values = data.draw(arrays(np.bool_ if datatype == BOOL else DTYPES[datatype], shape))
     body = to_bytes(datatype, values)
     assert len(body) == values.size * DTYPES[datatype].itemsize
@@ -59,7 +59,7 @@ def test_bf16_is_the_upper_half_of_a_float32(values: np.ndarray[Any, Any]) -> No
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1))
-def test_texts_through_bytes_and_json(texts: list[str]) -> None:
+def test_texts_round_trip_as_bytes_and_json(texts: list[str]) -> None:
     body = to_bytes(BYTES, texts)
     assert body == b"".join(struct.pack("<I", len(each.encode())) + each.encode() for each in texts)
     assert from_bytes(BYTES, (len(texts),), memoryview(body), "") == texts
@@ -67,7 +67,7 @@ def test_texts_through_bytes_and_json(texts: list[str]) -> None:
 
 
 @given(st.data(), st.sampled_from(IN_JSON), SHAPES, st.booleans())
-def test_numbers_through_json_nested_or_flat(
+def test_numbers_round_trip_as_nested_or_flat_json(
     data: st.DataObject, datatype: str, shape: tuple[int, int], nested: bool
 ) -> None:
     elements = None
@@ -124,7 +124,7 @@ def test_any_bytes_are_a_tensor_or_refused(body: bytes, datatype: str, shape: tu
     ],
     ids=lambda each: str(each)[:20],
 )
-def test_shapes_that_lie_cost_nothing(shape: Any) -> None:
+def test_wrong_shapes_are_refused_without_allocating(shape: Any) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(InvalidInstances):
@@ -159,7 +159,7 @@ def test_unknown_datatypes_are_refused(datatype: Any) -> None:
         (BYTES, ["a"], "texts, not"),
     ],
 )
-def test_values_that_are_not_of_their_datatype(datatype: str, value: Any, said: str) -> None:
+def test_values_of_another_datatype_are_refused(datatype: str, value: Any, said: str) -> None:
     with pytest.raises(InvalidInstances, match=said):
         from_json(datatype, (1,), [value], "/data")
 
@@ -193,7 +193,7 @@ def test_one_tensor_of_any_name_or_one_for_each_input() -> None:
             raw_rows(two, wrong, True)
 
 
-def test_columns_of_every_type() -> None:
+def test_tensors_for_columns_of_every_type() -> None:
     mixed = signature("number", "category", "boolean", "datetime")
     tensors = [
         Tensor("x0", "INT8", (2, 1), np.array([7, -7], np.int8)),

@@ -31,7 +31,7 @@ def store(backend: MemoryBackend, tmp_path: Path) -> Store:
     return store
 
 
-def test_what_an_attempt_reads_is_on_the_local_disk_until_it_is_closed(store: Store, backend: MemoryBackend) -> None:
+def test_the_files_of_an_attempt_are_local_until_it_is_closed(store: Store, backend: MemoryBackend) -> None:
     with ExitStack() as files:
         inputs = fetch(store, SPEC, files)
         assert {name: Path(each["path"]).read_text() for name, each in inputs.items()} == {

@@ -78,7 +78,7 @@ def told(runner: JsonChannel) -> list[Any]:
     return [each["saved"] for each in (runner.receive_now() or []) if "saved" in each]
 
 
-def test_it_saves_by_the_clock_and_less_often_when_a_save_takes_long(
+def test_saves_follow_the_clock_and_are_rarer_when_a_save_is_slow(
     ends: tuple[socket.socket, socket.socket], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, runner, took = Clock(), JsonChannel(ends[0]), 0.1
@@ -105,7 +105,7 @@ def test_it_saves_by_the_clock_and_less_often_when_a_save_takes_long(
         assert len(told(runner)) == saves
 
 
-def test_between_its_looks_a_step_costs_a_look_at_the_clock_and_no_more(
+def test_a_step_between_two_checks_only_reads_the_clock(
     ends: tuple[socket.socket, socket.socket], tmp_path: Path
 ) -> None:
     clock = Clock()
@@ -120,7 +120,9 @@ def test_between_its_looks_a_step_costs_a_look_at_the_clock_and_no_more(
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_without_a_service_it_saves_and_leaves(ends: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:
+def test_a_training_without_its_service_saves_and_ends(
+    ends: tuple[socket.socket, socket.socket], tmp_path: Path
+) -> None:
     clock = Clock()
     attempt = Attempt(JsonChannel(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 1000.0})
     checkpoints = AttemptCheckpoints(attempt, clock=clock)
@@ -167,7 +169,7 @@ def attempt_at(described: dict[str, Any], path: Path, leave: bool = False) -> tu
     return status, runner
 
 
-def test_an_attempt_that_left_and_one_that_went_on_publish_what_one_alone_does(tmp_path: Path) -> None:
+def test_a_resumed_training_publishes_the_same_as_an_uninterrupted_one(tmp_path: Path) -> None:
     for name in ("whole", "parted"):
         (tmp_path / name).mkdir()
     parted, whole = job(tmp_path / "parted", 1), job(tmp_path / "whole", 1, checkpoints=None)
@@ -192,7 +194,9 @@ def test_an_attempt_that_left_and_one_that_went_on_publish_what_one_alone_does(t
     assert set(seen) == set(range(1, 401))
 
 
-def test_the_threads_are_those_it_began_with(ends: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:
+def test_a_resumed_training_uses_the_threads_of_its_first_attempt(
+    ends: tuple[socket.socket, socket.socket], tmp_path: Path
+) -> None:
     described = {"checkpoints": str(tmp_path), "checkpoint_seconds": 0.0, "threads": 1}
     clock = Clock()
     try:
@@ -211,7 +215,7 @@ def test_the_threads_are_those_it_began_with(ends: tuple[socket.socket, socket.s
 
 
 @pytest.mark.parametrize("what", ["format", "torch", "training"])
-def test_a_checkpoint_that_does_not_fit_is_told_and_passed_over(tmp_path: Path, what: str) -> None:
+def test_an_incompatible_checkpoint_is_reported_and_ignored(tmp_path: Path, what: str) -> None:
     described = job(tmp_path, 1)
     described["spec"]["training"]["epochs"] = 3
     saved = {"format": 1, "torch": str(torch.__version__), "threads": 1, "seconds": 1.0, "training": {"epoch": 2}}
@@ -226,7 +230,7 @@ def test_a_checkpoint_that_does_not_fit_is_told_and_passed_over(tmp_path: Path, 
     assert orjson.loads(content(models, models.get("m", 1), HISTORY))["epoch"] == [1, 2, 3]
 
 
-def test_damaged_checkpoints_are_told(ends: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:
+def test_damaged_checkpoints_are_reported(ends: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:
     CheckpointFolder(tmp_path, sync).save(state())
     next(tmp_path.iterdir()).write_bytes(b"")
     attempt = Attempt(JsonChannel(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 1.0})
@@ -235,9 +239,7 @@ def test_damaged_checkpoints_are_told(ends: tuple[socket.socket, socket.socket],
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES])
-def test_a_checkpoint_that_cannot_be_saved_costs_nothing_but_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
+def test_a_failed_save_does_not_fail_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     def broken(*_: Any) -> None:
         raise OSError(number, os.strerror(number))
 
@@ -252,7 +254,7 @@ def test_a_checkpoint_that_cannot_be_saved_costs_nothing_but_itself(
     assert not runner.all("saved")
 
 
-def test_one_that_was_fenced_before_saves_soon_and_then_as_usual(
+def test_a_training_that_was_fenced_before_saves_early_once(
     ends: tuple[socket.socket, socket.socket], tmp_path: Path
 ) -> None:
     clock, runner = Clock(), JsonChannel(ends[0])
@@ -284,7 +286,7 @@ class Disk:
 @pytest.mark.parametrize(
     ("number", "code"), [(errno.EIO, "unavailable"), (errno.EACCES, "unavailable"), (errno.ENOSPC, "no_space")]
 )
-def test_a_store_that_cannot_be_written_for_a_moment_puts_the_training_off(
+def test_a_temporary_failure_to_write_the_store_postpones_the_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: str
 ) -> None:
     disk = Disk(monkeypatch, number)
@@ -304,7 +306,7 @@ def test_a_store_that_cannot_be_written_for_a_moment_puts_the_training_off(
     assert [each["version"] for each in again.all("result")] == [1]
 
 
-def test_data_that_cannot_be_read_for_a_moment_put_the_training_off(
+def test_a_temporary_failure_to_read_the_data_postpones_the_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> None:

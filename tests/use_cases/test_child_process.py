@@ -56,7 +56,7 @@ async def _stop_the_child() -> None:
     children[0].send_signal(signal.SIGSTOP)
 
 
-def test_one_that_stands_still_is_killed(tmp_path: Path) -> None:
+def test_a_child_without_progress_is_killed(tmp_path: Path) -> None:
     file = tmp_path / "table.csv"
     file.write_text("a,b\n1,2\n")
 
@@ -71,7 +71,7 @@ def test_one_that_stands_still_is_killed(tmp_path: Path) -> None:
         asyncio.run(both(_odd("waits")))
 
 
-def test_it_imports_what_its_parent_does_and_nothing_from_the_current_folder(
+def test_a_child_has_the_import_path_of_its_parent_without_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("random.py", "service.py"):
@@ -81,16 +81,16 @@ def test_it_imports_what_its_parent_does_and_nothing_from_the_current_folder(
     assert asyncio.run(_odd("imports")) == Completed(0, f"{service.__file__} {random.__file__}".encode(), b"")
 
 
-def test_one_that_is_busy_in_native_code_is_not() -> None:
+def test_a_child_that_computes_in_native_code_is_not_killed() -> None:
     assert asyncio.run(_odd("busy", stdin=b"words")) == Completed(0, b"words", b"")
 
 
-def test_what_it_writes_is_bounded() -> None:
+def test_the_output_of_a_child_is_bounded() -> None:
     with pytest.raises(OutputTooLarge):
         asyncio.run(asyncio.wait_for(_odd("writes"), 60))
 
 
-def test_its_time_is_bounded_and_it_ends_with_whoever_waits_for_it() -> None:
+def test_the_time_of_a_child_is_bounded_and_it_ends_when_its_caller_is_cancelled() -> None:
     with pytest.raises(TimeoutError):
         asyncio.run(_odd("waits", most_seconds=0.1))
 

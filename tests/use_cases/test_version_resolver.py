@@ -57,7 +57,7 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-def test_what_is_known_is_known_without_the_store_until_it_is_old(world: World) -> None:
+def test_a_remembered_version_is_resolved_without_the_store_until_it_expires(world: World) -> None:
     assert world.current.known(KEY) is None
     assert world.current.look_up(KEY).number == 1
     looks = world.looks
@@ -68,7 +68,7 @@ def test_what_is_known_is_known_without_the_store_until_it_is_old(world: World) 
     assert world.current.known(KEY) is not None
 
 
-def test_what_is_in_use_follows_the_store(world: World) -> None:
+def test_references_in_use_follow_the_store(world: World) -> None:
     world.current.look_up(KEY)
     world.publish()
     known = world.current.known(KEY)
@@ -78,7 +78,7 @@ def test_what_is_in_use_follows_the_store(world: World) -> None:
     assert known is not None and known.number == 2
 
 
-def test_while_the_store_is_away_memory_answers(world: World) -> None:
+def test_remembered_versions_resolve_while_the_store_is_unavailable(world: World) -> None:
     world.current.look_up(KEY)
     world.away, world.time = True, 100.0
     assert world.current.look_up(KEY).number == 1
@@ -98,7 +98,7 @@ def test_a_damaged_version_does_not_become_current(world: World) -> None:
     assert world.current.look_up(KEY).number == 2
 
 
-def test_this_process_s_own_changes_are_followed_at_once(world: World) -> None:
+def test_changes_by_this_process_are_visible_at_once(world: World) -> None:
     world.current.look_up(KEY)
     world.current.follow_publish("m", world.publish())
     world.points_at(2)
@@ -112,7 +112,7 @@ def test_this_process_s_own_changes_are_followed_at_once(world: World) -> None:
         world.current.look_up(KEY)
 
 
-def test_a_look_that_began_before_a_change_cannot_undo_it(world: World) -> None:
+def test_a_look_up_that_began_before_a_change_does_not_undo_it(world: World) -> None:
     world.current.look_up(KEY)
     once: list[int] = []
 
@@ -129,7 +129,7 @@ def test_a_look_that_began_before_a_change_cannot_undo_it(world: World) -> None:
     world.points_at(2)
 
 
-def test_names_that_are_not_there_take_no_memory(world: World) -> None:
+def test_unknown_names_take_no_memory(world: World) -> None:
     for number in range(100):
         with pytest.raises(StoreError):
             world.current.look_up(ModelReference(f"n{number}", None))
@@ -138,7 +138,7 @@ def test_names_that_are_not_there_take_no_memory(world: World) -> None:
     assert len(world.current) == 0
 
 
-def test_what_is_remembered_is_bounded(tmp_path: Path) -> None:
+def test_the_number_of_remembered_references_is_bounded(tmp_path: Path) -> None:
     assert MOST <= 10_000
     world = World(tmp_path / "store", most=10)
     for number in range(30):

@@ -111,7 +111,7 @@ def lesson() -> Lesson:
     return train(made | {"optimizer": {"name": "Adam", "lr": 0.05}})
 
 
-def test_it_is_inferred_surveyed_and_read_from_a_file(tmp_path: Path) -> None:
+def test_a_registered_type_is_inferred_surveyed_and_read_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("shade,word\n#ff8800,#ff8800\n,x\n#000001,y\n")
     found = survey(path, "text/csv")
@@ -126,7 +126,7 @@ def test_it_is_inferred_surveyed_and_read_from_a_file(tmp_path: Path) -> None:
     assert asked.schema.columns[0].type == "category"
 
 
-def test_it_is_trained_on_predicted_from_and_drawn() -> None:
+def test_a_registered_type_is_trained_predicted_and_plotted() -> None:
     learned = lesson().learned
     (shade,) = learned.signature.inputs
     assert (shade.name, shade.type) == ("shade", "colour")
@@ -144,7 +144,7 @@ def test_it_is_trained_on_predicted_from_and_drawn() -> None:
     assert drawn["encoding"]["x"]["type"] == "nominal" and records()[0]["shade"] in learned.points.features["shade"]
 
 
-def test_what_is_none_is_refused_with_what_is_expected() -> None:
+def test_a_value_of_another_type_is_refused_with_what_is_expected() -> None:
     inputs, targets = [Input(name="shade", type="colour")], [Output(name="red", type="number")]
     signature = Signature(task=Task.REGRESSION, inputs=inputs, outputs=targets)
     with pytest.raises(InvalidInstances, match="expected a colour such as #ff8800, not 'red'"):

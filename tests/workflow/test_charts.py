@@ -46,7 +46,7 @@ def request(plot: str, task: str) -> dict[str, Any]:
     ("plot", "task"),
     [("data", "regression"), ("confusion", "multiclass")],
 )
-def test_any_name_is_drawn(tmp_path: Path, plot: str, task: str) -> None:
+def test_any_name_can_be_plotted(tmp_path: Path, plot: str, task: str) -> None:
     seen, heartbeats = os.pipe()
     command = [sys.executable, "-m", "service.workflow.look.render", str(heartbeats), str(tmp_path)]
     asked = orjson.dumps(request(plot, task))

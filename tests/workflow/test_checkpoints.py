@@ -39,7 +39,7 @@ def test_the_newest_is_found_and_the_two_newest_are_kept(tmp_path: Path) -> None
         assert all(names)
 
 
-def test_one_cut_short_at_any_length_is_passed_over(tmp_path: Path) -> None:
+def test_a_truncated_checkpoint_is_ignored(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path, sync)
     folder.save(state(1))
     folder.save(state(2))
@@ -54,7 +54,7 @@ def test_one_cut_short_at_any_length_is_passed_over(tmp_path: Path) -> None:
     assert number(folder.load()) == 2
 
 
-def test_one_with_a_flipped_bit_anywhere_is_passed_over(tmp_path: Path) -> None:
+def test_a_checkpoint_with_a_flipped_bit_is_ignored(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path, sync)
     folder.save(state(1))
     folder.save(state(2))
@@ -68,7 +68,7 @@ def test_one_with_a_flipped_bit_anywhere_is_passed_over(tmp_path: Path) -> None:
         assert (number(found), found.damaged) == (1, 1), position
 
 
-def test_a_damaged_one_does_not_count_among_those_kept(tmp_path: Path) -> None:
+def test_damaged_checkpoints_do_not_count_among_those_kept(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path, sync)
     for each in (1, 2):
         folder.save(state(each))
@@ -79,7 +79,7 @@ def test_a_damaged_one_does_not_count_among_those_kept(tmp_path: Path) -> None:
     assert number(folder.load()) == 1
 
 
-def test_with_all_damaged_there_is_none(tmp_path: Path) -> None:
+def test_there_is_no_checkpoint_if_all_are_damaged(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path, sync)
     for each in (1, 2):
         folder.save(state(each))
@@ -89,7 +89,7 @@ def test_with_all_damaged_there_is_none(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_one_that_cannot_be_read_now_is_kept(tmp_path: Path) -> None:
+def test_an_unreadable_checkpoint_is_kept(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path, sync)
     for each in (1, 2):
         folder.save(state(each))
@@ -107,7 +107,7 @@ def test_one_that_cannot_be_read_now_is_kept(tmp_path: Path) -> None:
     assert number(folder.load()) == 2
 
 
-def test_one_that_another_software_wrote_is_passed_over(tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_software_version_is_ignored(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path, sync)
     folder.save(state(1))
     for metadata in ({"state": '{"set": []}'}, {"state": "{"}, {}, {"state": '{"tensor": "1", "strides": [1]}'}):
@@ -118,7 +118,7 @@ def test_one_that_another_software_wrote_is_passed_over(tmp_path: Path) -> None:
         assert (number(found), found.damaged) == (1, 1)
 
 
-def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_writer_are_removed(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path, sync)
     folder.save(state(1))
     (tmp_path / "abc.tmp").write_bytes(b"half")
@@ -138,7 +138,7 @@ def files_of_at_most(count: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_without_space_the_one_before_stays_and_nothing_lies_about(tmp_path: Path) -> None:
+def test_a_full_disk_keeps_the_previous_checkpoint_and_leaves_no_file(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path, sync)
     folder.save(state(1))
     with files_of_at_most(10_000), pytest.raises(OSError, match="File too large"):
@@ -148,7 +148,7 @@ def test_without_space_the_one_before_stays_and_nothing_lies_about(tmp_path: Pat
 
 
 @pytest.mark.parametrize("failing", ["fsync", "rename"])
-def test_a_failed_write_is_an_error_and_leaves_nothing(
+def test_a_failed_write_raises_and_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     folder = CheckpointFolder(tmp_path, sync)

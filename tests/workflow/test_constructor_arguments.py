@@ -105,19 +105,19 @@ def members(draw: st.DrawFn, family: TorchRegistry) -> dict[str, Any]:
 
 @given(members(optimizers.REGISTRY))
 @settings(deadline=None, max_examples=examples(100))
-def test_any_arguments_make_an_optimizer_or_a_fault(member: dict[str, Any]) -> None:
+def test_any_arguments_make_an_optimizer_or_an_error(member: dict[str, Any]) -> None:
     check("optimizer", spec("optimizer", member))
 
 
 @given(members(schedulers.REGISTRY), st.sampled_from(["SGD", "AdamW", "LBFGS", "Muon", "Adagrad"]))
 @settings(deadline=None, max_examples=examples(100))
-def test_any_arguments_make_a_scheduler_or_a_fault(member: dict[str, Any], optimizer: str) -> None:
+def test_any_arguments_make_a_scheduler_or_an_error(member: dict[str, Any], optimizer: str) -> None:
     check("scheduler", spec("scheduler", member) | {"optimizer": {"name": optimizer}})
 
 
 @given(members(losses.REGISTRY), st.data())
 @settings(deadline=None, max_examples=examples(100))
-def test_any_arguments_make_a_loss_or_a_fault(member: dict[str, Any], data: st.DataObject) -> None:
+def test_any_arguments_make_a_loss_or_an_error(member: dict[str, Any], data: st.DataObject) -> None:
     tasks = sorted(losses.ROLES[member["name"]].tasks)
     check("loss", spec("loss", member, data.draw(st.sampled_from(tasks))))
 
@@ -127,7 +127,7 @@ SIZES = st.sampled_from([*FRACTIONS, 0, 1, 3, -1, 2**16 + 1, 2**31, 2**63])  # w
 
 @given(st.sampled_from([name for name in KINDS if name != "layers"]), st.data())
 @settings(deadline=None, max_examples=examples(60))
-def test_any_arguments_make_a_model_or_a_fault(kind: str, data: st.DataObject) -> None:
+def test_any_arguments_make_a_model_or_an_error(kind: str, data: st.DataObject) -> None:
     fields = [each for each in KINDS[kind].model_fields if each != "kind"]
     values = st.one_of(SIZES, st.lists(SIZES, max_size=3), st.booleans(), st.none(), st.sampled_from(WORDS))
     odd = data.draw(st.dictionaries(st.sampled_from(fields), values, max_size=2)) if fields else {}
@@ -153,14 +153,14 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("part", "value", "pointer"), REFUSED)
-def test_what_torch_finds_only_in_a_step_is_a_fault_of_the_argument(part: str, value: Any, pointer: str) -> None:
+def test_an_error_torch_raises_in_a_step_is_reported_at_the_argument(part: str, value: Any, pointer: str) -> None:
     task = "multiclass" if value.get("name") == "CrossEntropyLoss" else "regression"
     with pytest.raises(InvalidSpec) as refusal:
         parse(spec(part, value, task))
     assert [fault.pointer for fault in refusal.value.faults] == [pointer]
 
 
-def test_a_scheduler_that_the_optimizer_cannot_follow_is_a_fault() -> None:
+def test_a_scheduler_that_the_optimizer_does_not_support_is_an_error() -> None:
     value = spec("scheduler", {"name": "CyclicLR", **NEEDED["CyclicLR"]}) | {"optimizer": {"name": "Adagrad"}}
     parsed = parse(value)
     with pytest.raises(InvalidSpec, match="cannot steer Adagrad: optimizer must support momentum") as refusal:
@@ -168,7 +168,7 @@ def test_a_scheduler_that_the_optimizer_cannot_follow_is_a_fault() -> None:
     assert refusal.value.faults[0].pointer == "/scheduler"
 
 
-def test_what_was_kept_is_read_without_asking_torch_again() -> None:
+def test_a_stored_spec_is_read_without_trying_it_in_torch_again() -> None:
     value = resolved_from(parse(spec("scheduler", {"name": "ConstantLR", "factor": 0.5}))).spec.to_json()
     value["scheduler"]["factor"] = 0.0
     assert parse_resolved(value).to_json() == value
@@ -190,9 +190,7 @@ DEEP = {"kind": "mlp", "hidden": [3, 3], "activation": "ELU"}
         ({"optimizer": {"name": "ASGD", "alpha": 1e8}}, "cannot calculate its step in epoch"),
     ],
 )
-def test_numbers_that_leave_their_range_in_a_later_step_end_the_training_with_a_reason(
-    changes: dict[str, Any], says: str
-) -> None:
+def test_an_overflow_in_a_later_step_ends_the_training_with_a_reason(changes: dict[str, Any], says: str) -> None:
     value = spec("training", {"epochs": 40, "batch_size": 3, "early_stopping": None}, "binary") | changes
     with pytest.raises(TrainingDiverged, match=says):
         train(value)

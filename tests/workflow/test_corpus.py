@@ -91,7 +91,7 @@ def test_a_file_is_read_as_its_owner_would_read_it(case: Case, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("case", LABELLED)
-def test_labels_are_what_the_file_says(case: Case, tmp_path: Path) -> None:
+def test_labels_are_those_of_the_file(case: Case, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(case.file)
     found = survey(path, case.media_type, ReadingOptions.model_validate(case.options))
@@ -103,7 +103,7 @@ def test_labels_are_what_the_file_says(case: Case, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_file_that_cannot_be_read_is_refused_with_what_to_do(case: Case, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_refused_with_advice(case: Case, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(case.file)
     with pytest.raises(InvalidData) as refusal:
@@ -111,7 +111,7 @@ def test_a_file_that_cannot_be_read_is_refused_with_what_to_do(case: Case, tmp_p
     assert re.search(case.error or "", str(refusal.value)), str(refusal.value)
 
 
-def test_no_two_cases_have_the_same_name() -> None:
+def test_names_of_cases_are_unique() -> None:
     counted = Counter(name for name, _ in ALL)
     assert [name for name, count in counted.items() if count > 1] == []
 

@@ -43,7 +43,9 @@ def seen(evidence: Evidence) -> dict[str, Any]:
     st.lists(TEXTS, min_size=1, max_size=6), st.integers(FEW + 1, 3 * FEW), st.sampled_from([".", ","]), st.booleans()
 )
 @settings(deadline=None, max_examples=examples(200))
-def test_a_column_looks_as_its_texts_do(some: list[str | None], count: int, decimal: str, options: bool) -> None:
+def test_evidence_from_a_column_equals_evidence_from_its_texts(
+    some: list[str | None], count: int, decimal: str, options: bool
+) -> None:
     texts = [some[i * i % len(some)] for i in range(count)]
     asked = ReadingOptions(missing=["-999", "NA"]) if options else ReadingOptions()
     at_once, one_by_one = (evidence_for(asked, decimal, quoted=False) for _ in range(2))

@@ -43,7 +43,7 @@ def test_every_optimizer_lowers_the_loss(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "task"), [(name, task) for name, role in losses.ROLES.items() for task in sorted(role.tasks)]
 )
-def test_every_loss_is_lowered_for_every_task_it_is_made_for(name: str, task: Task) -> None:
+def test_every_loss_is_lowered_for_each_of_its_tasks(name: str, task: Task) -> None:
     target: Any = "visitors" if name == "PoissonNLLLoss" else TARGETS[task]
     optimizer = {"name": "AdamW", "lr": 0.02}
     lesson = train(spec(target, loss={"name": name}, data={"task": str(task)}, optimizer=optimizer))
@@ -62,7 +62,7 @@ def test_every_scheduler_runs_by_epochs_and_by_steps(name: str, interval: str) -
     assert lesson.losses[-1]["train_loss"] < 10
 
 
-def test_a_scheduler_changes_what_is_learned() -> None:
+def test_a_scheduler_changes_the_result() -> None:
     plain = train(spec("price"))
     decayed = train(spec("price", scheduler={"name": "ExponentialLR", "gamma": 0.1}))
     assert plain.losses[0] == decayed.losses[0]
@@ -77,7 +77,7 @@ def test_a_scheduler_changes_what_is_learned() -> None:
         (schedulers.REGISTRY, lr_scheduler, lr_scheduler.LRScheduler),
     ],
 )
-def test_no_class_of_torch_is_forgotten(ours: Any, theirs: Any, base: type) -> None:
+def test_every_class_of_torch_is_supported_or_refused(ours: Any, theirs: Any, base: type) -> None:
     known = set(ours.classes) | set(ours.refused)
     there = {
         name
@@ -113,7 +113,7 @@ def test_no_class_of_torch_is_forgotten(ours: Any, theirs: Any, base: type) -> N
         ("training", {"accumulation_steps": 0}, "/training/accumulation_steps", ""),
     ],
 )
-def test_what_cannot_be_used_is_said_with_what_can(part: str, value: Any, pointer: str, says: str) -> None:
+def test_an_unsupported_choice_is_refused_with_the_alternatives(part: str, value: Any, pointer: str, says: str) -> None:
     with pytest.raises(InvalidSpec) as refusal:
         train(spec("price", **{part: value}))
     faults = {fault.pointer: fault.message for fault in refusal.value.faults}
@@ -163,7 +163,7 @@ LAYERS = [
 ]
 
 
-def test_a_stack_of_layers_is_told_its_sizes() -> None:
+def test_input_sizes_of_layers_are_inferred() -> None:
     lesson = train(spec("price", model={"kind": "layers", "layers": LAYERS}))
     shapes = {name: tuple(tensor.shape) for name, tensor in lesson.learned.model.tensors().items()}
     assert shapes["0.weight"][0] == 32
@@ -185,7 +185,7 @@ def test_a_stack_of_layers_is_told_its_sizes() -> None:
         ([], "", "at least 1"),
     ],
 )
-def test_layers_that_do_not_meet_are_named(stack: list[Any], pointer: int | str, says: str) -> None:
+def test_layers_with_incompatible_shapes_are_named(stack: list[Any], pointer: int | str, says: str) -> None:
     from service.workflow.model import meta_network
 
     with pytest.raises(InvalidSpec) as refusal:
@@ -197,7 +197,7 @@ def test_layers_that_do_not_meet_are_named(stack: list[Any], pointer: int | str,
     assert says in f"{fault.pointer} {fault.message}"
 
 
-def test_every_layer_in_the_table_is_told_from_torchs_signature() -> None:
+def test_the_table_of_layers_matches_the_signatures_of_torch() -> None:
     for name in layers.NAMES:
         arguments = layers.REGISTRY.arguments(name).model_fields
         assert "device" not in arguments
@@ -214,5 +214,5 @@ def test_every_layer_in_the_table_is_told_from_torchs_signature() -> None:
         ("", "torch cannot do this"),
     ],
 )
-def test_torch_is_quoted_about_the_arguments_only(said: str, told: str) -> None:
+def test_messages_of_torch_are_reduced_to_the_arguments(said: str, told: str) -> None:
     assert torch_message(RuntimeError(said)) == told

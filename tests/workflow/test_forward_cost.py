@@ -26,13 +26,13 @@ CONVOLVED = nn.Sequential(nn.Unflatten(1, (1, 8)), nn.Conv1d(1, 64, 3, padding=1
         (TabM(8, 1, 128, 2, 8, 0.0, None), 8, 3 * 8 * 128, 8 * (8 * 128 + 128 * 128 + 128)),
     ],
 )
-def test_by_hand(network: nn.Module, width: int, numbers: int, work: int) -> None:
+def test_the_cost_equals_a_computation_by_hand(network: nn.Module, width: int, numbers: int, work: int) -> None:
     cost = measure(network.eval(), InputShapes.of_columns(width))
     assert numbers * 4 * 0.9 <= cost.bytes <= numbers * 4 * 1.5
     assert work * 0.9 <= cost.work <= work * 1.5
 
 
-def test_nothing_is_as_large_as_it_would_be() -> None:
+def test_estimating_a_large_model_takes_little_memory() -> None:
     before = psutil.Process().memory_info().rss
     cost = measure(nn.Sequential(nn.ConstantPad1d((0, 10**12), 0.0), nn.AdaptiveAvgPool1d(1)), EIGHT)
     assert cost.bytes >= 4 * 10**12
@@ -53,7 +53,7 @@ class Own(nn.Module):
         return made
 
 
-def test_what_cannot_run_without_values_is_measured_with_zeros_or_by_its_parameters() -> None:
+def test_a_module_that_needs_values_is_measured_with_zeros_or_by_its_parameters() -> None:
     assert measure(Own(broken=False), EIGHT).bytes == 4000
     assert 9000 <= measure(Own(broken=False), EIGHT).work <= 9010
     assert measure(Own(broken=True), EIGHT).work == 9000

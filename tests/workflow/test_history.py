@@ -12,7 +12,9 @@ def losses(epoch: int) -> dict[str, float]:
 
 
 @given(st.integers(0, 300), st.integers(2, 20), st.sets(st.integers(0, 300), max_size=5))
-def test_it_is_bounded_keeps_both_ends_and_survives_interruptions(epochs: int, most: int, stops: set[int]) -> None:
+def test_the_history_is_bounded_keeps_both_ends_and_survives_interruptions(
+    epochs: int, most: int, stops: set[int]
+) -> None:
     whole, interrupted = History(most), History(most)
     for epoch in range(1, epochs + 1):
         whole.add(epoch, losses(epoch))

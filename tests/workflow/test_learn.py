@@ -52,7 +52,7 @@ def test_a_spec_that_names_only_its_data_learns() -> None:
         assert lesson.resolved.spec.model.kind == "tabm"
 
 
-def test_early_stopping_goes_back_to_the_best() -> None:
+def test_early_stopping_restores_the_best_weights() -> None:
     stopping = {"patience": 3, "monitor": "validation_loss"}
     training = {"epochs": 200, "early_stopping": stopping, "batch_size": 16}
     lesson = train(spec("price", optimizer={"name": "Adam", "lr": 0.05}, training=training))
@@ -78,7 +78,7 @@ def test_accumulated_batches_are_one_large_batch() -> None:
     assert not same(twice, other)
 
 
-def test_the_average_of_the_weights_takes_their_place() -> None:
+def test_averaged_weights_replace_the_last_ones() -> None:
     plain, still = train(spec("price")), train(spec("price", training={"ema": {"decay": 0.9999}}))
     drawn = train(spec("price", training={"epochs": 0}))
     moved = (tensors(plain)["0.weight"] - tensors(drawn)["0.weight"]).norm()
@@ -104,7 +104,7 @@ def test_a_training_that_diverges_names_the_epoch() -> None:
         train(spec("price", optimizer={"name": "SGD", "lr": 1e9}))
 
 
-def test_no_epochs_leave_the_model_as_drawn() -> None:
+def test_zero_epochs_leave_the_initial_weights() -> None:
     lesson = train(EXAMPLE | {"training": EXAMPLE["training"] | {"epochs": 0}})
     torch.manual_seed(42)
     assert tensors(lesson)["weight"].equal(torch.randn(1))
@@ -114,7 +114,7 @@ def test_no_epochs_leave_the_model_as_drawn() -> None:
 
 @pytest.mark.parametrize("target", ["price", "dear", "kind", ["large", "old"], ["price", "visitors"]])
 @pytest.mark.parametrize("kind", [{"kind": "mlp", "hidden": [8]}, {"kind": "tabm", "width": 16, "members": 3}])
-def test_a_saved_model_answers_as_before(tmp_path: Path, target: Any, kind: dict[str, Any]) -> None:
+def test_a_loaded_model_gives_the_same_predictions(tmp_path: Path, target: Any, kind: dict[str, Any]) -> None:
     lesson = train(spec(target, model=kind, training={"epochs": 2}))
     save(lesson.learned.model, tmp_path / "state_dict.safetensors")
     again = load(lesson.resolved.spec, lesson.learned.signature, tmp_path / "state_dict.safetensors")
@@ -125,7 +125,7 @@ def test_a_saved_model_answers_as_before(tmp_path: Path, target: Any, kind: dict
     assert list(again.tensors()) == list(lesson.learned.model.tensors())
 
 
-def test_several_numbers_at_once() -> None:
+def test_several_numeric_targets() -> None:
     lesson = train(spec(["price", "visitors"], model={"kind": "linear_regression"}, preprocessing={"normalize": True}))
     assert tensors(lesson)["weight"].shape == (2, 15)
     assert tensors(lesson)["bias"].shape == (2,)
@@ -155,7 +155,7 @@ def test_the_default_networks_sizes_follow_the_formula(rows: int, columns: int) 
     assert TabMSpec(width=7, members=2, dropout=0.5).sized(rows, inputs) == TabMSpec(width=7, members=2, dropout=0.5)
 
 
-def test_a_column_in_every_row_missing_is_no_feature_unless_it_is_named() -> None:
+def test_an_empty_column_is_no_feature_unless_named() -> None:
     records = [{"x": float(i), "nothing": None, "y": 0.5 * i} for i in range(30)]
     data = {"kind": "rows", "records": records, "target": "y"}
     lesson = train({"model_name": "m", "data": data, "training": {"epochs": 1}})
@@ -164,7 +164,7 @@ def test_a_column_in_every_row_missing_is_no_feature_unless_it_is_named() -> Non
         train({"model_name": "m", "data": data | {"features": ["x", "nothing"]}})
 
 
-def test_rows_without_a_target_are_left_out() -> None:
+def test_rows_without_a_target_are_dropped() -> None:
     records = [{"x": float(i), "y": None if i % 4 == 1 else 0.5 * i} for i in range(40)]
     lesson = train({"model_name": "m", "data": {"kind": "rows", "records": records, "target": "y"}})
     assert sum(lesson.resolved.rows.values()) == 30
@@ -175,7 +175,7 @@ def test_rows_without_a_target_are_left_out() -> None:
     assert lesson.learned.signature.classes == ["a", "b"]
 
 
-def test_classes_that_one_float_stands_for_are_classes_of_their_own() -> None:
+def test_classes_with_the_same_float_stay_distinct() -> None:
     large = [2**62, 2**62 + 1]
     records = [{"x": i * 1.5, "y": large[i % 2]} for i in range(40)]
     data = {"kind": "rows", "records": records, "target": "y"}
@@ -183,7 +183,7 @@ def test_classes_that_one_float_stands_for_are_classes_of_their_own() -> None:
     assert lesson.learned.signature.classes == large
 
 
-def test_dates_words_for_missing_and_large_classes_in_rows() -> None:
+def test_dates_missing_markers_and_large_integer_classes_in_rows() -> None:
     large = [2**53, 2**53 + 1, 2**53 + 2]
     records = [
         {
@@ -244,13 +244,13 @@ def test_dates_words_for_missing_and_large_classes_in_rows() -> None:
         ([{"x": float(i), "y": i % 2 == 0, "z": float(i)} for i in range(9)], {"target": ["y", "z"]}, "/data/target"),
     ],
 )
-def test_what_cannot_be_learned_is_said_before_the_training(records: Any, data: Any, pointer: str) -> None:
+def test_an_impossible_training_is_refused_before_it_starts(records: Any, data: Any, pointer: str) -> None:
     with pytest.raises(InvalidSpec) as refusal:
         train({"model_name": "m", "data": {"kind": "rows", "records": records, "target": "y"} | data})
     assert refusal.value.faults[0].pointer == pointer
 
 
-def test_features_are_read_as_asked() -> None:
+def test_features_have_the_requested_types() -> None:
     types = FEATURES | {"garden": {"type": "category"}, "visitors": {"type": "category"}}
     lesson = train(spec("price", data={"features": types}))
     found = {each.name: each.categories for each in lesson.learned.signature.inputs}
@@ -258,7 +258,7 @@ def test_features_are_read_as_asked() -> None:
     assert "0" in (found["visitors"] or [])
 
 
-def test_a_null_is_a_default_but_for_early_stopping() -> None:
+def test_null_is_the_default_except_for_early_stopping() -> None:
     lesson = train(
         spec("price", training={"epochs": None, "batch_size": None, "early_stopping": None, "max_samples": 200})
     )

@@ -119,7 +119,7 @@ CELLS: list[tuple[str, bytes, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("media_type", "content", "options", "says"), CELLS)
-def test_a_cell_that_is_none(tmp_path: Path, media_type: str, content: bytes, options: Any, says: str) -> None:
+def test_an_invalid_cell(tmp_path: Path, media_type: str, content: bytes, options: Any, says: str) -> None:
     (path := tmp_path / "table").write_bytes(content)
     with pytest.raises(InvalidData, match=says) as refusal:
         survey(path, media_type, ReadingOptions.model_validate(options))
@@ -194,7 +194,7 @@ def test_a_damaged_body(name: str) -> None:
         (arrow.read_stream, as_stream(pl.DataFrame({"x": ["a", "b"]})), "/x/0: expected a "),
     ],
 )
-def test_a_body_with_a_cell_that_is_none(reading: Callable[..., Any], body: bytes, says: str) -> None:
+def test_a_body_with_an_invalid_cell(reading: Callable[..., Any], body: bytes, says: str) -> None:
     with pytest.raises(InvalidInstances, match=says) as refusal:
         reading(body, SIGNATURE, True)
     assert not INSIDE.search(str(refusal.value))

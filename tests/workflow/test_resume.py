@@ -106,7 +106,7 @@ def undisturbed(name: str) -> tuple[Lesson, int]:
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_killed_shortly_before_its_end_it_ends_with_the_same_bits(tmp_path: Path, name: str) -> None:
+def test_a_training_killed_near_its_end_ends_with_the_same_bits(tmp_path: Path, name: str) -> None:
     whole, steps = undisturbed(name)
     if "early" in name:
         settings = whole.resolved.spec.training
@@ -115,7 +115,7 @@ def test_killed_shortly_before_its_end_it_ends_with_the_same_bits(tmp_path: Path
 
 
 @pytest.mark.parametrize("point", range(KILL_POINTS))
-def test_killed_at_any_step_it_ends_with_the_same_bits(tmp_path: Path, point: int) -> None:
+def test_a_training_killed_at_any_step_ends_with_the_same_bits(tmp_path: Path, point: int) -> None:
     seed = int(os.environ.get("KILL_SEED") or secrets.randbits(32))
     draw = random.Random(seed)  # noqa: S311 - no secret
     # Every configuration has its turn before one has another, whatever the seeds.
@@ -132,7 +132,7 @@ def test_killed_at_any_step_it_ends_with_the_same_bits(tmp_path: Path, point: in
 
 
 @pytest.mark.parametrize("name", optimizers.NAMES)
-def test_every_optimizer_goes_on_to_the_same_bits(tmp_path: Path, name: str) -> None:
+def test_every_optimizer_resumes_to_the_same_bits(tmp_path: Path, name: str) -> None:
     more = {"line_search_fn": "strong_wolfe"} if name == "LBFGS" else {}
     value = spec("price", model=MLP, optimizer={"name": name, **more}, training={"epochs": 3})
     # 112 rows in batches of 32 are four steps an epoch: killed after one, and after the last of one.
@@ -140,7 +140,7 @@ def test_every_optimizer_goes_on_to_the_same_bits(tmp_path: Path, name: str) -> 
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "Adagrad", "Muon", "NAdam", "LBFGS"])
-def test_large_networks_which_torch_steps_otherwise_go_on_to_the_same_bits(tmp_path: Path, name: str) -> None:
+def test_large_networks_resume_to_the_same_bits(tmp_path: Path, name: str) -> None:
     large = {"kind": "mlp", "hidden": [96, 64]}
     value = spec("price", model=large, optimizer={"name": name}, training={"epochs": 3})
     check(value, train(value), tmp_path, [(1, 6)])
@@ -172,7 +172,7 @@ SCHEDULERS: dict[str, list[dict[str, Any]]] = {
     ("name", "arguments"),
     [(name, each) for name in (*schedulers.NAMES, *schedulers.NESTING) for each in SCHEDULERS.get(name, [{}])],
 )
-def test_every_scheduler_goes_on_to_the_same_bits(
+def test_every_scheduler_resumes_to_the_same_bits(
     tmp_path: Path, name: str, arguments: dict[str, Any], interval: str
 ) -> None:
     scheduler = {"name": name, "interval": interval, **arguments}
@@ -181,12 +181,12 @@ def test_every_scheduler_goes_on_to_the_same_bits(
     check(value, train(value), tmp_path, [(1, 1), (1, 1), (1, 5)])
 
 
-def test_a_schedule_of_several_optimizers_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+def test_schedules_of_several_optimizers_resume_to_the_same_bits(tmp_path: Path) -> None:
     value = spec("price", optimizer={"name": "Muon"}, scheduler={"name": "ExponentialLR", "gamma": 0.8})
     check(value, train(value), tmp_path, [(1, 4), (1, 5)])
 
 
-def test_a_training_that_was_over_when_it_was_killed_does_no_step_more(tmp_path: Path) -> None:
+def test_a_training_killed_after_its_last_step_does_no_further_step(tmp_path: Path) -> None:
     for training in ({"epochs": 2}, {"max_samples": 200}):
         value = spec("price", training=training)
         life = Life(tmp_path)
@@ -199,7 +199,7 @@ def test_a_training_that_was_over_when_it_was_killed_does_no_step_more(tmp_path:
             path.unlink()
 
 
-def test_seconds_go_on_where_they_were(tmp_path: Path) -> None:
+def test_the_time_budget_spans_all_attempts(tmp_path: Path) -> None:
     value = spec("price", training={"epochs": 10_000_000, "max_seconds": 0.2})
     train(value, Life(tmp_path, every=1).after_step)  # however few steps it comes to
     life = Life(tmp_path, every=sys.maxsize)
@@ -211,7 +211,7 @@ def test_seconds_go_on_where_they_were(tmp_path: Path) -> None:
     assert state["budget"]["seconds"] < 0.2
 
 
-def test_a_state_of_another_training_is_refused(tmp_path: Path) -> None:
+def test_the_state_of_another_training_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Killed):
         train(spec("price"), Life(tmp_path, end=3).after_step)
     for other in (
@@ -226,7 +226,7 @@ def test_a_state_of_another_training_is_refused(tmp_path: Path) -> None:
         train(spec("price"), saved={"epoch": 1})
 
 
-def test_after_a_real_kill_it_ends_with_the_same_bits(tmp_path: Path) -> None:
+def test_a_training_killed_by_sigkill_ends_with_the_same_bits(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.workflow.train_and_save", str(tmp_path / "checkpoints")]
     child = subprocess.Popen([*command, str(tmp_path / "never")], stderr=subprocess.PIPE)  # noqa: S603
     until = time.monotonic() + 120

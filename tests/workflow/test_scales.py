@@ -72,7 +72,7 @@ def usual(of: str) -> float:
 
 @pytest.mark.parametrize(("power", "away"), POINTS)
 @pytest.mark.parametrize("of", SPECS)
-def test_a_scale_changes_nothing_of_what_is_learned(of: str, power: int, away: float) -> None:
+def test_the_scale_of_a_table_does_not_change_the_result(of: str, power: int, away: float) -> None:
     scale = (10.0**power, 10.0**power * away)
     assert r2(train(spec(of, scale, scale))) == pytest.approx(usual(of), abs=0.01)
 
@@ -91,7 +91,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_people_have(case: str) -> None:
+def test_typical_tables_of_large_or_distant_numbers(case: str) -> None:
     lesson = train(spec("mlp", *CASES[case]))
     assert r2(lesson) == pytest.approx(usual("mlp"), abs=0.01)
     baseline = lesson.learned.evaluation.metrics["baseline"]["r2"]
@@ -110,7 +110,7 @@ def asked(lesson: Lesson, records: list[dict[str, Any]]) -> torch.Tensor:
 
 @pytest.mark.parametrize("of", SPECS)
 @pytest.mark.parametrize("case", CASES)
-def test_predictions_are_the_answers_of_the_training(tmp_path: Path, of: str, case: str) -> None:
+def test_predictions_equal_those_of_the_training(tmp_path: Path, of: str, case: str) -> None:
     value = spec(of, *CASES[case])
     value["training"] = value["training"] | {"epochs": 2}
     lesson = train(value)
@@ -140,7 +140,7 @@ def test_a_missing_value_is_filled_in_at_any_scale() -> None:
     assert forward(Warm(lesson.learned.model, lesson.learned.signature), raw)[0, 0] == pytest.approx(0, abs=1)
 
 
-def test_one_feature_that_needs_it_carries_the_others_exactly() -> None:
+def test_one_float64_feature_makes_all_inputs_float64() -> None:
     value = spec("mlp")
     colours = itertools.cycle(["red", "green", "blue"])
     for record, colour in zip(value["data"]["records"], colours, strict=False):
@@ -159,7 +159,7 @@ def test_one_feature_that_needs_it_carries_the_others_exactly() -> None:
     }
 
 
-def test_what_a_float32_holds_stays_a_float32() -> None:
+def test_columns_that_fit_float32_stay_float32() -> None:
     lesson = train(spec("mlp", (1.0, 1e3), (1.0, 1e3)))
     assert {tensor.dtype for tensor in lesson.learned.model.tensors().values()} == {torch.float32, torch.int64}
     told_of = lesson.learned.signature.model_dump_json(exclude_none=True)
@@ -167,7 +167,7 @@ def test_what_a_float32_holds_stays_a_float32() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["x", "y"])
-def test_a_number_past_float32_as_it_stands_is_told_of_by_its_column(wrong: str) -> None:
+def test_an_unscaled_number_beyond_float32_is_refused_with_its_column(wrong: str) -> None:
     value = spec("mlp") | {"preprocessing": {"normalize": False}}
     for record in value["data"]["records"]:
         record[wrong] *= 1e39
@@ -195,7 +195,5 @@ def test_a_number_past_float32_as_it_stands_is_told_of_by_its_column(wrong: str)
         (True, {"min": 0.0, "max": 1e-200, "mean": 5e-201, "std": 0.0}),
     ],
 )
-def test_a_column_is_carried_as_float64_where_float32_would_spoil_it(
-    expected: bool, statistics: dict[str, Any]
-) -> None:
+def test_a_column_is_float64_where_float32_would_lose_its_precision(expected: bool, statistics: dict[str, Any]) -> None:
     assert needs_float64(Column(name="x", type="number", statistics=statistics)) is expected

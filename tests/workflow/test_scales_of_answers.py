@@ -91,7 +91,7 @@ def test_the_same_bits_as_the_module(network: str, normalize: bool, of: Layout) 
                 assert torch.equal(raw, before), "the client's rows were written over"
 
 
-def test_rows_in_lists_are_asked_as_float64() -> None:
+def test_rows_in_lists_are_read_as_float64() -> None:
     warm, served = Warm(made(), signature(Y64)), ServedVersion("digest", "m", 1)
     encoder = Encoder("application/json", json_bodies)
     raw = table(5)
@@ -113,7 +113,7 @@ def answering(*given: Output) -> Warm:
 
 
 @pytest.mark.parametrize("media_type", READ_BACK)
-def test_a_table_holds_each_answer_in_its_type(media_type: str) -> None:
+def test_a_table_keeps_the_type_of_each_output(media_type: str) -> None:
     answers = np.array([[FAR + 0.123, 0.1], [FAR, np.nan]])
     frame = READ_BACK[media_type](WRITERS[media_type](answering(Y64), answers[:, :1]))
     assert frame["y"].to_list() == answers[:, 0].tolist()
@@ -123,7 +123,7 @@ def test_a_table_holds_each_answer_in_its_type(media_type: str) -> None:
     assert frame["w"].to_list() == [pytest.approx(0.1, abs=0) if media_type == CSV else narrow, None]
 
 
-def test_what_is_known_of_one_stream_is_not_taken_for_another() -> None:
+def test_formats_learned_from_one_stream_do_not_affect_another() -> None:
     wide, narrow = np.array([[FAR + 0.5], [FAR]]), np.array([[0.5], [1.5]], np.float32)
     for _ in range(2):
         assert READ_BACK[STREAM](WRITERS[STREAM](answering(Y64), wide))["y"].to_list() == wide[:, 0].tolist()

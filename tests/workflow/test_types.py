@@ -54,7 +54,7 @@ def number_texts() -> st.SearchStrategy[str]:
 
 @given(st.lists(st.tuples(BLANKS, number_texts(), BLANKS).map("".join), max_size=20), st.sampled_from([".", ","]))
 @settings(deadline=None, max_examples=examples(300))
-def test_numbers_of_a_column_are_those_of_its_texts(texts: list[str], decimal: str) -> None:
+def test_numbers_of_a_column_equal_those_of_its_texts(texts: list[str], decimal: str) -> None:
     how = How(MISSING, decimal)
     assert at_once("number", texts, how) == one_by_one("number", texts, how)
 
@@ -63,7 +63,7 @@ def test_numbers_of_a_column_are_those_of_its_texts(texts: list[str], decimal: s
     st.lists(st.integers(-(2**1100), 2**1100) | st.floats(allow_nan=False) | st.sampled_from([None, -999, True, "7"]))
 )
 @settings(deadline=None, max_examples=examples(100))
-def test_numbers_of_json_at_once_are_those_one_by_one(values: list[Any]) -> None:
+def test_numbers_of_json_read_together_equal_those_read_one_by_one(values: list[Any]) -> None:
     how, wanted = How(MISSING), RequestedColumn("number", exact=True)
 
     def numbers(of: list[Any]) -> list[float]:
@@ -78,7 +78,7 @@ def test_numbers_of_json_at_once_are_those_one_by_one(values: list[Any]) -> None
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_a_number_that_a_program_writes_is_read_as_it_was(value: float) -> None:
+def test_printed_floats_are_read_back_exactly(value: float) -> None:
     assert number_of(repr(value), ".") == value
     assert number_of(repr(value).replace(".", ","), ",") == value
     assert number_of(f"{value:.6e}", ".") == float(f"{value:.6e}")
@@ -106,7 +106,7 @@ def test_a_number_that_a_program_writes_is_read_as_it_was(value: float) -> None:
         ("--1", ".", None),
     ],
 )
-def test_numbers_as_people_write_them(text: str, decimal: str, value: float | None) -> None:
+def test_common_notations_of_numbers(text: str, decimal: str, value: float | None) -> None:
     assert number_of(text, decimal) == value
 
 
@@ -123,13 +123,13 @@ def date_texts() -> st.SearchStrategy[str]:
 
 @given(st.lists(date_texts().map(str.strip), min_size=1, max_size=10), st.sampled_from([*DATES, *COUNTED]))
 @settings(deadline=None, max_examples=examples(300))
-def test_dates_of_a_column_are_those_of_its_texts(texts: list[str], form: str) -> None:
+def test_dates_of_a_column_equal_those_of_its_texts(texts: list[str], form: str) -> None:
     found = [None if math.isnan(each) else each for each in seconds_of(pl.Series("", texts), form).tolist()]
     assert found == [seconds(text, form) for text in texts]
 
 
 @given(st.datetimes(datetime(1970, 1, 1), datetime(2068, 1, 1)), st.sampled_from(DATES))  # noqa: DTZ001
-def test_a_date_that_is_written_in_a_form_is_read_by_it(moment: datetime, form: str) -> None:
+def test_a_formatted_date_is_read_back(moment: datetime, form: str) -> None:
     day = moment.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC)
     if "%d" not in form and "%u" not in form and form != DATES[0]:
         day = (
@@ -146,13 +146,13 @@ def test_a_date_that_is_written_in_a_form_is_read_by_it(moment: datetime, form: 
 
 
 @given(st.lists(st.sampled_from(["yes", "No", "TRUE", "f", "Y", "1", "0", "2", "NA", "", " t ", "maybe"]), max_size=12))
-def test_booleans_of_a_column_are_those_of_its_texts(texts: list[str]) -> None:
+def test_booleans_of_a_column_equal_those_of_its_texts(texts: list[str]) -> None:
     how = How(MISSING)
     assert at_once("boolean", texts, how) == one_by_one("boolean", texts, how)
 
 
 @given(st.lists(st.none() | st.text("aN A?é\t", max_size=4), max_size=12), st.booleans())
-def test_categories_of_a_column_are_those_of_its_texts(texts: list[str | None], trim: bool) -> None:
+def test_categories_of_a_column_equal_those_of_its_texts(texts: list[str | None], trim: bool) -> None:
     how = How(MISSING if trim else frozenset(), trim=trim)
     expected = one_by_one("category", texts, how) if trim else texts
     assert at_once("category", texts, how) == expected
@@ -162,7 +162,7 @@ def test_categories_of_a_column_are_those_of_its_texts(texts: list[str | None], 
     ("known", "asked"),
     [("1", "1.0"), ("1.0", "1"), ("1", " 1 "), ("true", "True"), ("TRUE", "true"), ("1e3", "1000"), ("-0.5", "-0.50")],
 )
-def test_texts_that_say_the_same_are_one_category(known: str, asked: str) -> None:
+def test_equivalent_texts_are_one_category(known: str, asked: str) -> None:
     column = Texts(np.array([0, -1]), [asked])
     (found,) = COLUMN_TYPES["category"].encode(column, ["other", known])
     assert found[0] == 2
@@ -172,6 +172,6 @@ def test_texts_that_say_the_same_are_one_category(known: str, asked: str) -> Non
 @pytest.mark.parametrize(
     ("known", "asked"), [("1", "01"), ("01", "1"), ("a", "A"), ("1", "1,0"), ("9007199254740993", "9007199254740992")]
 )
-def test_texts_that_say_something_else_are_not(known: str, asked: str) -> None:
+def test_different_texts_are_different_categories(known: str, asked: str) -> None:
     (found,) = COLUMN_TYPES["category"].encode(Texts(np.array([0]), [asked]), [known])
     assert found[0] == 0

@@ -60,19 +60,19 @@ class ExecutorContract:
         assert attempt.exit is not None and attempt.exit.reason == "exited"
         assert attempt.receive() == []
 
-    def test_one_that_may_not_publish_does_not_end_well(self, executor: Executor, begin: Begin) -> None:
+    def test_an_attempt_that_may_not_publish_does_not_succeed(self, executor: Executor, begin: Begin) -> None:
         attempt = begin("quick")
         messages = received(executor, attempt, lambda found: "may_publish" in found[-1])
         attempt.allow_publish(False)
         assert not [each for each in messages + rest(executor, attempt) if "result" in each]
 
-    def test_one_that_is_asked_to_leave_saves_and_leaves(self, executor: Executor, begin: Begin) -> None:
+    def test_an_attempt_saves_and_ends_on_request(self, executor: Executor, begin: Begin) -> None:
         attempt = begin("leaves")
         received(executor, attempt, lambda found: "message" in found[-1])
         attempt.ask_to_leave()
         assert rest(executor, attempt) == [{"saved": 1}, {"left": True}]
 
-    def test_a_killed_one_ends_and_others_go_on(self, executor: Executor, begin: Begin) -> None:
+    def test_a_killed_attempt_ends_and_others_continue(self, executor: Executor, begin: Begin) -> None:
         killed, other = begin("slow"), begin("leaves", job_id="other")
         received(executor, killed, bool)
         killed.kill()
@@ -82,14 +82,12 @@ class ExecutorContract:
         other.ask_to_leave()
         assert rest(executor, other)[-1] == {"left": True}
 
-    def test_one_that_is_killed_before_it_has_begun_does_not_begin_or_ends(
-        self, executor: Executor, begin: Begin
-    ) -> None:
+    def test_an_attempt_killed_before_it_starts_does_not_start_or_ends(self, executor: Executor, begin: Begin) -> None:
         attempt = begin("slow")
         attempt.kill()
         rest(executor, attempt)
 
-    def test_what_it_uses_is_known_while_it_runs(self, executor: Executor, begin: Begin) -> None:
+    def test_the_resource_usage_of_a_running_attempt_is_reported(self, executor: Executor, begin: Begin) -> None:
         attempt = begin("swells")
         wait_until(executor, lambda: (used := attempt.usage()) is not None and used.memory_bytes > 200 * 2**20)
         usage = attempt.usage()
@@ -98,7 +96,7 @@ class ExecutorContract:
         rest(executor, attempt)
         assert attempt.usage() is None
 
-    def test_its_temporary_files_count_and_go_with_it(self, executor: Executor, begin: Begin) -> None:
+    def test_temporary_files_of_an_attempt_are_counted_and_removed(self, executor: Executor, begin: Begin) -> None:
         attempt = begin("holds_files_once", named=True)
         wait_until(executor, lambda: attempt.temporary_bytes() >= 2**21)
         attempt.kill()
@@ -123,7 +121,7 @@ class ExecutorContract:
         rest(executor, attempt)
         assert attempt.exit is not None and attempt.exit.reason == "fenced"
 
-    def test_checkpoints_stay_between_attempts_until_they_are_discarded(self, executor: Executor, begin: Begin) -> None:
+    def test_checkpoints_are_kept_between_attempts_until_discarded(self, executor: Executor, begin: Begin) -> None:
         for number, found in ((1, [{"saved": 1}]), (2, [{"result": {"found": ["there"]}}])):
             attempt = begin("saves_and_dies_once", attempt=number)
             assert rest(executor, attempt) == found
@@ -132,7 +130,7 @@ class ExecutorContract:
         attempt = begin("saves_and_dies_once", attempt=2)
         assert "error" in rest(executor, attempt)[-1]
 
-    def test_waiting_ends_when_it_is_woken_or_when_its_time_is_over(self, executor: Executor) -> None:
+    def test_wait_ends_on_wake_or_timeout(self, executor: Executor) -> None:
         executor.wait(0.0)
         executor.wake()
         began = time.monotonic()
@@ -140,11 +138,11 @@ class ExecutorContract:
         assert executor.wait(0.01) == []
         assert time.monotonic() - began < 300
 
-    def test_abandoned_attempts_leave_no_error(self, executor: Executor) -> None:
+    def test_an_abandoned_attempt_reports_no_error(self, executor: Executor) -> None:
         executor.abandon("nobody", 1)
         executor.discard_checkpoints("nobody")
 
-    def test_a_closed_executor_has_killed_its_attempts(self, tmp_path: Path) -> None:
+    def test_closing_an_executor_kills_its_attempts(self, tmp_path: Path) -> None:
         executor = self.make(tmp_path)
         executor.start()
         wait_until(executor, lambda: executor.ready)

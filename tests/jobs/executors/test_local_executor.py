@@ -26,7 +26,7 @@ class TestForked(ExecutorContract):
     def make(self, folder: Path) -> LocalExecutor:
         return local(folder, forks=True)
 
-    def test_attempts_of_a_trainer_server_that_ended_are_lost_and_the_next_runs_others(self, tmp_path: Path) -> None:
+    def test_attempts_are_lost_with_their_trainer_server_and_the_next_one_runs_others(self, tmp_path: Path) -> None:
         executor = self.make(tmp_path)
         executor.start()
         wait_until(executor, lambda: executor.ready)
