@@ -39,12 +39,12 @@ def test_an_unknown_host_is_a_clear_error() -> None:
         open_listeners("nowhere.invalid", 0)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux filters what comes to a socket")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux filters the packets of a socket")
 def test_pending_connections_are_accepted_and_new_ones_are_refused() -> None:
     (listener,) = open_listeners("127.0.0.1", 0)
     address = listener.getsockname()
     with listener, socket.create_connection(address) as before:
-        before.sendall(b"asked")
+        before.sendall(b"first")
         reject_new_connections([listener])
         with socket.socket() as late:
             late.settimeout(0.3)
@@ -53,7 +53,7 @@ def test_pending_connections_are_accepted_and_new_ones_are_refused() -> None:
         accepted, _ = listener.accept()
         with accepted:
             before.sendall(b" more")
-            assert accepted.recv(100) == b"asked more"
+            assert accepted.recv(100) == b"first more"
             listener.close()
             accepted.sendall(b"answered")
             assert before.recv(100) == b"answered"

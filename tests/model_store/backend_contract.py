@@ -1,4 +1,4 @@
-"""What every backend must do. A backend's test is a subclass that makes one."""
+"""What every backend must do. The test of a backend is a subclass with the fixture `backend`."""
 
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor

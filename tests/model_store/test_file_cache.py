@@ -1,4 +1,4 @@
-"""The cache of remote files: it stays within its bound, fetches once, and survives fetches that were broken off."""
+"""The cache of remote files: it stays within its bound, fetches once, and survives interrupted fetches."""
 # ruff: noqa: S603 - the processes started are our own
 
 import os
@@ -18,7 +18,7 @@ from model_store.file_cache import FileCache
 
 
 class Remote:
-    """Files of `size` bytes by key, and the keys that were fetched."""
+    """A remote store with a file of `size` bytes for each key; notes the keys that were fetched."""
 
     def __init__(self, size: int = 100) -> None:
         self.size = size
@@ -40,7 +40,7 @@ class Remote:
 
 
 def used(folder: Path) -> int:
-    """The bytes of the files that are there, or less while other threads evict and fetch some."""
+    """The size of the cached files in bytes; less while other threads evict and fetch."""
     total = 0
     for name in os.listdir(folder):  # noqa: PTH208 - all names at once
         with suppress(FileNotFoundError):
@@ -55,7 +55,7 @@ def test_the_cache_stays_within_its_bound_and_evicts_the_least_recently_used(tmp
         assert used(tmp_path) <= 300
     assert [remote.read(cache, key) for key in ("a", "c", "d")] == [remote.content(key) for key in ("a", "c", "d")]
     assert remote.fetched == ["a", "b", "c", "d"]
-    assert remote.read(FileCache(tmp_path, 300), "d") == remote.content("d")  # of the next process, too
+    assert remote.read(FileCache(tmp_path, 300), "d") == remote.content("d")  # also after a restart
     assert remote.fetched == ["a", "b", "c", "d"]
 
 
@@ -149,7 +149,7 @@ FileCache(Path(sys.argv[1]), 300).open("a", 200, fetch).__enter__()
 def test_the_partial_file_of_a_killed_process_is_removed_by_the_next_fetch(tmp_path: Path) -> None:
     remote, cache = Remote(200), FileCache(tmp_path, 300)
     assert subprocess.run([sys.executable, "-c", KILLED, tmp_path], timeout=120, check=False).returncode == -9
-    assert used(tmp_path) == 200  # reserved by the process that is gone
+    assert used(tmp_path) == 200  # reserved by the killed process
     assert remote.read(cache, "a") == remote.content("a")
     assert used(tmp_path) == 200
 

@@ -42,23 +42,23 @@ def test_an_alias_is_a_log(store: Store) -> None:
 
 def test_what_is_not_there_is_not_found(store: Store) -> None:
     aliases = store.aliases
-    asks: list[Callable[..., Any]] = [aliases.get, aliases.delete, aliases.rollback]
-    for ask in [*asks, aliases.history]:
+    calls: list[Callable[..., Any]] = [aliases.get, aliases.delete, aliases.rollback]
+    for call in [*calls, aliases.history]:
         with pytest.raises(AliasNotFound):
-            ask("line", "production")
+            call("line", "production")
     with pytest.raises(VersionNotFound):
         aliases.set("line", "production", 4)
     with pytest.raises(NameNotFound):
         aliases.set("other", "production", 1)
     aliases.set("line", "production", 1)
     aliases.delete("line", "production")
-    for ask in asks:
+    for call in calls:
         with pytest.raises(AliasNotFound):
-            ask("line", "production")
+            call("line", "production")
     assert aliases.all("line") == {}
-    for ask in [*asks, aliases.history]:
+    for call in [*calls, aliases.history]:
         with pytest.raises(InvalidName):
-            ask("line", "latest")
+            call("line", "latest")
 
 
 def test_set_compares_with_the_expected_version(store: Store) -> None:
@@ -142,7 +142,7 @@ def test_a_version_with_an_alias_cannot_be_deleted(store: Store) -> None:
 
 
 class DeletesBetween(MemoryBackend):
-    """Deletes version 2 in the moment before an alias's entry is written: the race, made certain."""
+    """Deletes version 2 right before an alias's entry is written, to make the race certain."""
 
     def create(self, key: str, data: bytes) -> None:
         if (

@@ -1,4 +1,4 @@
-"""A copy of a store that others change meanwhile is a store as it may have been at one moment."""
+"""A copy of a store that changes meanwhile is consistent."""
 
 import contextlib
 import json
@@ -14,11 +14,11 @@ from model_store.errors import StoreError, Unavailable
 from tests.model_store.content import content
 
 COPIED = shutil.copyfile
-CHANGES = 25  # during one copy; then it may come to an end
+CHANGES = 25  # during one copy, so that it can end
 
 
 def change(store: Store, file: Path, chance: random.Random) -> None:
-    """Publishes, moves an alias, deletes or sweeps."""
+    """Publish, move an alias, delete or sweep."""
     with contextlib.suppress(StoreError):
         match chance.randrange(6):
             case 0 | 1:
@@ -41,7 +41,7 @@ def test_a_copy_of_a_changing_store_is_consistent(tmp_path: Path, monkeypatch: p
     left = CHANGES
 
     def copied(source: Path, target: Path) -> None:
-        """Others come in between wherever they can: before each file that is copied."""
+        """Change the store before each copied file."""
         nonlocal left
         if left and chance.random() < 0.4:
             left -= 1

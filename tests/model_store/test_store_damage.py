@@ -1,4 +1,4 @@
-"""A file of the store that is not what was written: it is told before it is used, verify names it, and all else goes on."""
+"""A damaged file of the store: it is detected before it is used, verify names it, and all else works."""
 
 import errno
 import os
@@ -27,7 +27,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(root: Path, tmp_path: Path) -> Store:
-    """Two models and a data set, versions that were deleted, aliases that were moved."""
+    """Two models and a data set, with deleted versions and moved aliases."""
     store = Store.open(root)
     for name in ("line", "other"):
         for number in range(5):
@@ -45,7 +45,7 @@ def store(root: Path, tmp_path: Path) -> Store:
 
 
 def answers(store: Store) -> dict[str, Any]:
-    """Whatever can be asked, each answered for itself."""
+    """The answer to every query, each separately."""
     asks: dict[str, Callable[[], Any]] = {"models": store.models.names, "datasets": store.datasets.names}
     for collection, name in ((store.models, "line"), (store.models, "other"), (store.datasets, "rows")):
         asks[f"{name} numbers"] = partial(collection.numbers, name)
@@ -163,7 +163,7 @@ def test_foreign_files_are_ignored(store: Store, root: Path, place: str, kind: s
     assert answers(store) == before
     store.sweep(0)
     named = [f"{fault.name}/{fault.file}" for fault in store.verify()]
-    if place != "README" and (place, kind) != ("models/x.txt", "folder"):  # an empty folder may be one of a name
+    if place != "README" and (place, kind) != ("models/x.txt", "folder"):  # an empty folder may belong to a name
         assert [each for each in named if path.name in each], named
     assert store.models.publish("line", {}, {}).number == 6
     assert store.aliases.set("line", "production", 6).number == 4

@@ -43,7 +43,7 @@ def test_a_changed_byte_in_a_file_is_refused(tmp_path: Path, work_dir: Path) -> 
 
 
 def test_a_changed_byte_anywhere_is_refused_or_harmless(tmp_path: Path, work_dir: Path) -> None:
-    """Headers have fields that mean nothing (times, versions); whatever is accepted must be the same bundle."""
+    """Some header fields mean nothing (times, versions): an accepted bundle must be the same."""
     whole = good()
     for place in range(len(whole)):
         for mask in (0x01, 0x80, 0xFF):

@@ -100,7 +100,7 @@ def test_a_failed_fsync_is_an_error_and_nothing_is_published(tmp_path: Path, mon
     real = os.fsync
     backend.create("a/b", b"one")
     outcomes = []
-    for failing in (1, 2):  # of the file, of the folder
+    for failing in (1, 2):  # the sync of the file, and of the folder
         calls: list[int] = []
 
         def fsync(descriptor: int, calls: list[int] = calls, failing: int = failing) -> None:
@@ -121,8 +121,8 @@ def test_a_failed_fsync_is_an_error_and_nothing_is_published(tmp_path: Path, mon
 def test_a_missing_store_raises_instead_of_reading_as_empty(tmp_path: Path) -> None:
     backend = LocalBackend(tmp_path / "store")
     (tmp_path / "store").rename(tmp_path / "elsewhere")
-    for ask in (backend.read, backend.names, lambda key: backend.local_file(key).__enter__()):
+    for call in (backend.read, backend.names, lambda key: backend.local_file(key).__enter__()):
         with pytest.raises(Unavailable, match="gone"):
-            ask("models/line")
+            call("models/line")
     (tmp_path / "elsewhere").rename(tmp_path / "store")
     assert backend.names("models/line") == []

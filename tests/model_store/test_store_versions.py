@@ -55,7 +55,7 @@ def flip_bit(path: Path) -> None:
     path.write_bytes(data)
 
 
-def test_published_versions_are_complete(models: Collection, tmp_path: Path) -> None:
+def test_published_versions_are_complete(models: Collection, root: Path, tmp_path: Path) -> None:
     files = source_files(tmp_path, FILES)
     version = models.publish("line", {"b": [1, 2.5, None], "a": "é"}, files)
     assert (version.name, version.number, version.created_at) == ("line", 1, "2026-01-31T12:00:00.000000Z")
@@ -68,7 +68,7 @@ def test_published_versions_are_complete(models: Collection, tmp_path: Path) -> 
     assert models.get("line", 1) == version == models.latest("line") == models.find("line", version.digest)
     assert {file: content(models, version, file) for file in FILES} == FILES
     assert not any(path.exists() for path in files.values())
-    assert faults(models) == []
+    assert faults(models, LocalBackend(root)) == []
 
 
 def test_the_digest_depends_on_the_content_alone(models: Collection) -> None:
@@ -91,57 +91,57 @@ def test_numbers_are_never_used_again(models: Collection) -> None:
     assert models.names() == ["line"]
 
 
-class HappensBetween(MemoryBackend):
-    """Something else is done right before a key is first asked for: a race, made certain."""
+class CallsBefore(MemoryBackend):
+    """Calls a function right before a key is first used, to make a race certain."""
 
-    def __init__(self, key: str, happens: Callable[[Collection], None]) -> None:
+    def __init__(self, key: str, change: Callable[[Collection], None]) -> None:
         super().__init__()
-        self._key, self._happens = key, happens
+        self.key, self.call = key, change
 
     def read(self, key: str) -> bytes:
-        self._look(key)
+        self._check(key)
         return super().read(key)
 
     def create(self, key: str, data: bytes) -> None:
-        self._look(key)
+        self._check(key)
         super().create(key, data)
 
-    def _look(self, key: str) -> None:
-        if key == self._key:
-            self._key = ""
-            self._happens(Collection(self, "models"))
+    def _check(self, key: str) -> None:
+        if key == self.key:
+            self.key = ""
+            self.call(Collection(self, "models"))
 
 
 def test_a_number_deleted_during_a_publish_is_not_reused() -> None:
-    def happens(models: Collection) -> None:
+    def change(models: Collection) -> None:
         for _ in range(2):
             models.publish("line", {"by": "another"}, {})
         models.delete("line", 1)
 
-    backend = HappensBetween("models/line/versions/1", happens)
+    backend = CallsBefore("models/line/versions/1", change)
     models = Collection(backend, "models")
     assert models.publish("line", {"by": "us"}, {}).number == 3
     assert models.numbers("line") == [2, 3]
     assert models.get("line", 3).manifest["by"] == "us"
-    assert faults(models) == []
+    assert faults(models, backend) == []
 
 
 def test_latest_is_correct_during_concurrent_changes() -> None:
-    backend = HappensBetween("", lambda models: None)
+    backend = CallsBefore("", lambda models: None)
     models = Collection(backend, "models")
     for _ in range(2):
         models.publish("line", {}, {})
 
-    def happens(models: Collection) -> None:
+    def change(models: Collection) -> None:
         models.publish("line", {}, {})
         models.delete("line", 2)
 
-    backend._key, backend._happens = "models/line/versions/2", happens
+    backend.key, backend.call = "models/line/versions/2", change
     assert models.latest_number("line") == 3
 
 
 class CountingBackend(MemoryBackend):
-    """Counts what is asked of it: calls, and names that they answered."""
+    """Counts the calls, and the names that they return."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -165,15 +165,15 @@ def test_listing_cost_depends_on_live_versions_only() -> None:
             models.publish("line", {}, {})
             models.delete("line", number)
         models.publish("line", {}, {}, key="first")
-        asks: list[Callable[[], Any]] = [
+        calls: list[Callable[[], Any]] = [
             models.names,
             lambda: models.latest("line"),
             lambda: models.numbers("line"),
             lambda: models.publish("line", {}, {}, key="second"),
         ]
-        for ask in asks:
+        for call in calls:
             backend.cost = 0
-            ask()
+            call()
             costs.append(backend.cost)
         return costs
 
@@ -181,16 +181,16 @@ def test_listing_cost_depends_on_live_versions_only() -> None:
 
 
 def test_what_is_not_there_is_not_found(models: Collection) -> None:
-    asks: list[Callable[[], Any]] = [
+    calls: list[Callable[[], Any]] = [
         lambda: models.get("line", 1),
         lambda: models.latest("line"),
         lambda: models.numbers("line"),
         lambda: models.delete("line", 1),
         lambda: models.delete_all("line"),
     ]
-    for ask in asks:
+    for call in calls:
         with pytest.raises(NameNotFound):
-            ask()
+            call()
     assert models.find("line", "0" * 64) is None
     version = models.publish("line", {}, {})
     models.publish("line", {}, {})
@@ -230,9 +230,9 @@ def test_illegal_names_are_refused(models: Collection, tmp_path: Path) -> None:
         models.publish("../x", {}, {})
     with pytest.raises(InvalidName):
         models.publish("line", {}, source_files(tmp_path, {"x": b""}) | {"../x": tmp_path})
-    for ask in (models.numbers, models.latest, models.delete_all):
+    for call in (models.numbers, models.latest, models.delete_all):
         with pytest.raises(InvalidName):
-            ask("A")
+            call("A")
 
 
 def test_a_failed_publish_leaves_nothing(models: Collection, root: Path, tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_concurrent_publishes_with_one_key_create_one_version(backend: str, root
     assert len({number for thread, number in enumerate(numbers) if thread % 3}) == 1
     assert models.numbers("line") == [1, 2, 3, 4, 5, 6]
     assert len(storage.names("models/line/contents")) == 6
-    assert faults(models) == []
+    assert faults(models, storage) == []
 
 
 def test_sixteen_threads_get_sixteen_consecutive_numbers(root: Path) -> None:
@@ -302,7 +302,7 @@ def test_a_damaged_file_affects_its_version_only(
         content(models, versions[0], file)
     assert (caught.value.number, caught.value.file) == (1, file)
     assert all(content(models, versions[1], each) == FILES[each] for each in FILES)
-    assert [(fault.number, fault.file) for fault in faults(models)] == [(1, file)]
+    assert [(fault.number, fault.file) for fault in faults(models, LocalBackend(root))] == [(1, file)]
 
 
 @pytest.mark.parametrize(
@@ -326,11 +326,11 @@ def test_a_damaged_manifest_or_record_affects_its_version_only(
         models.get("line", 2)
     assert models.numbers("line") == [1, 2, 3]
     assert [models.get("line", number).manifest["number"] for number in (1, 3)] == [0, 2]
-    assert [(fault.name, fault.number) for fault in faults(models)] == [("line", 2)]
+    assert [(fault.name, fault.number) for fault in faults(models, LocalBackend(root))] == [("line", 2)]
     assert models.publish("line", {}, {}, key="job").number == 4
     models.delete("line", 2)
     assert models.numbers("line") == [1, 3, 4]
-    assert faults(models) == []
+    assert faults(models, LocalBackend(root)) == []
 
 
 def test_a_flipped_bit_in_the_manifest_is_detected(models: Collection, root: Path) -> None:
@@ -343,7 +343,7 @@ def test_a_flipped_bit_in_the_manifest_is_detected(models: Collection, root: Pat
         path.write_bytes(data)
         with pytest.raises(VersionCorrupt):
             models.get("line", 1)
-    assert faults(models) == [
+    assert faults(models, LocalBackend(root)) == [
         Damage("line", 1, "manifest.json", "does not have the digest that was published"),
     ]
 
@@ -351,7 +351,7 @@ def test_a_flipped_bit_in_the_manifest_is_detected(models: Collection, root: Pat
 def test_sweep_removes_only_old_leftovers(models: Collection, root: Path, clock: FixedClock) -> None:
     models.publish("line", {}, {})
     models.publish("line", {}, {})
-    for kind in ("versions", "marks/versions"):  # as if killed before the record
+    for kind in ("versions", "marks/versions"):  # as after a kill before the record
         (root / f"models/line/{kind}/2").unlink()
     leftover = len(list((root / "models/line/contents").iterdir()))
     assert leftover == 2
@@ -360,7 +360,7 @@ def test_sweep_removes_only_old_leftovers(models: Collection, root: Path, clock:
     clock.advance(61)
     models.sweep(60)
     assert [path.name for path in (root / "models/line/contents").iterdir()] == [content_folder(root, 1).name]
-    assert faults(models) == []
+    assert faults(models, LocalBackend(root)) == []
 
 
 def test_sweep_keeps_a_name_with_an_unreadable_record(models: Collection, root: Path, clock: FixedClock) -> None:

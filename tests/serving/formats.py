@@ -1,4 +1,4 @@
-"""The codecs of all formats but JSON, by media type, as functions of a signature or of a model's answers."""
+"""The codecs of all formats but JSON, by media type, as functions of a signature or of predictions."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,7 +17,7 @@ VERSION = ServedVersion("digest", "line", 1)
 
 
 class Fills:
-    """As much of a model as decoding a request needs."""
+    """The attributes of a model that decoding a request needs."""
 
     def __init__(self, fills_missing: bool) -> None:
         self.fills_missing = fills_missing

@@ -1,4 +1,4 @@
-"""Compressed bodies: what was put in comes out, never more than is taken, and nothing that says little takes long."""
+"""Compressed bodies: the content is restored, and neither its size nor the time to decompress exceeds its limit."""
 
 import gzip
 import time
@@ -93,7 +93,7 @@ def test_output_is_in_proportion_to_the_input(coding: str) -> None:
 
 
 def _stored(times: int) -> bytes:
-    """A zlib stream of so many empty blocks, and no end."""
+    """A zlib stream of empty blocks, without an end."""
     return b"\x78\x9c" + b"\0\0\0\xff\xff" * times
 
 

@@ -1,4 +1,4 @@
-"""The fast way reads a body only where the strict way reads the same numbers out of it."""
+"""The fast reader accepts a body only where the strict reader reads the same numbers."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ X, XZ = signature("x"), signature("x", "z")
 
 
 def check(body: bytes, described: Signature, missing_allowed: bool = False) -> bool:
-    """Whether the fast way read it; if so, that the strict way reads the same to the bit."""
+    """Whether the fast reader accepts the body; asserts that the strict one then reads the same bits."""
     found = read_fast(body, described, missing_allowed)
     if found is None:
         return False
@@ -130,8 +130,8 @@ def test_texts_and_nulls_are_read(body: str) -> None:
 
 
 def test_many_and_long_texts() -> None:
-    """As many that each is compared with all others, more, and some too long for it; one of them the other with more at its
-    end."""
+    """Numbers of texts below and above the limit for pairwise comparison, with some longer ones, and one that is a prefix of
+    another."""
     for count in (1, FEW, FEW + 1, 500):
         for text in ("", "éé", "a longer text", "-" * SHORT):
             rows = [[i, f"{text}{i % count}{'x' * (i % 3)}", None, i % 2] for i in range(500)]
@@ -182,7 +182,7 @@ def test_a_body_with_texts_and_one_change(data: st.DataObject) -> None:
 @settings(deadline=None, max_examples=300)
 @given(st.data())
 def test_a_body_with_one_change(data: st.DataObject) -> None:
-    """Never is a body taken that the strict way refuses, however it was damaged."""
+    """The fast reader accepts no damaged body that the strict one refuses."""
     _, body = data.draw(st.sampled_from(PLAIN))
     at = data.draw(st.integers(0, len(body)))
     until = data.draw(st.integers(at, min(at + 4, len(body))))

@@ -1,4 +1,4 @@
-"""Instances and answers in every format: the same tensor as by way of JSON, the same values as in memory."""
+"""Instances and predictions in every format: the same tensor as from JSON, the same values as in memory."""
 
 import io
 import math
@@ -64,7 +64,7 @@ def same(one: torch.Tensor, other: torch.Tensor) -> None:
     assert one.dtype == other.dtype == torch.float32
     np.testing.assert_array_equal(one.numpy(), other.numpy())
     assert np.array_equal(np.signbit(one.numpy()), np.signbit(other.numpy())) or bool(one.isnan().any())
-    one += 0  # its memory is its own
+    one += 0  # it owns its memory
 
 
 def npy(array: Any) -> bytes:
@@ -204,7 +204,7 @@ def test_blank_lines_in_csv_are_skipped() -> None:
         same(READERS[CSV](body, XZ, False), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
     same(READERS[CSV](b"x\n1\n\n2\n", numbers("x"), False), torch.tensor([[1.0], [2.0]]))
     assert READERS[CSV](b"x,z\n1,2\n,\n", XZ, True).isnan().tolist() == [[False, False], [True, True]]
-    assert pointers(CSV, b"x,z\n1,2\n\n3,x\n") == ["/z/1"]  # rows count as answers do
+    assert pointers(CSV, b"x,z\n1,2\n\n3,x\n") == ["/z/1"]  # rows are numbered like predictions
 
 
 CELLS = st.sampled_from(
@@ -219,7 +219,7 @@ CELLS = st.sampled_from(
     st.booleans(),
 )
 def test_the_fast_and_the_slow_csv_reader_agree(rows: list[list[str]], end: str, missing_allowed: bool) -> None:
-    """A quoted column that nobody asks for has the whole body read the slow way."""
+    """An unused column with quotes makes the slow reader read the whole body."""
     described = Signature(
         task=Task("regression"),
         inputs=[MIXED.inputs[0], Input(name="c", type="category", categories=["a", "1"])],
@@ -247,7 +247,7 @@ DATES = [
 @pytest.mark.parametrize("media_type", [STREAM, FILE, PARQUET])
 @pytest.mark.parametrize("kind", ["datetime", "category", "number"])
 def test_dates_outside_the_calendar(media_type: str, dates: pl.Series, kind: Any) -> None:
-    """polars ends in a panic at some of them, which is no `Exception`."""
+    """polars panics at some of them, which raises no `Exception`."""
     described = Signature(task=Task("regression"), inputs=[Input(name="t", type=kind, categories=["a"])], outputs=Y)
     body = written(dates.to_frame(), media_type)
     if kind == "datetime":
@@ -283,7 +283,7 @@ def test_equal_numbers_and_texts_are_the_same_category(known: str, asked: list[A
             assert from_body(described, body, False)[0, 0] == 2, body
             line = orjson.dumps({"c": value, "n": 0.5})
             assert READERS[LINES](line, described, False)[0, 0] == 2
-    assert from_body(described, {"instances": [["01", 0.5]]}, False)[0, 0] == 0  # a code, and no number
+    assert from_body(described, {"instances": [["01", 0.5]]}, False)[0, 0] == 0  # a code, not a number
 
 
 def header(text: str, rest: bytes = b"") -> bytes:
@@ -299,7 +299,7 @@ BAD_NPY = [
     header("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000000, 2)}"),
     header("{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 2)}"), header("(" * 900), header("[1"), header("1"),
     header("{'descr': '<f4', 'fortran_order': False, 'shape': (True, 2)}", b"\0" * 8), header("__import__('os')"),
-    header("{'descr': 'M8[s/0]', 'fortran_order': False, 'shape': (1, 2)}", b"\0" * 16),  # NumPy divides by it
+    header("{'descr': 'M8[s/0]', 'fortran_order': False, 'shape': (1, 2)}", b"\0" * 16),  # NumPy would divide by it
 ]  # fmt: skip
 
 
@@ -316,7 +316,7 @@ def test_npy_is_refused_for_other_types() -> None:
     assert READERS[NPY](npy(np.array([1.0, math.nan])), switch, True).isnan().tolist() == [[False], [True]]
 
 
-def answering(task: str, outputs: list[Output]) -> Warm:
+def model_of(task: str, outputs: list[Output]) -> Warm:
     return Warm(cast(Model, None), Signature(task=Task(task), inputs=[], outputs=outputs))
 
 
@@ -331,14 +331,14 @@ def read_back(body: bytes, media_type: str) -> pl.DataFrame:
 
 @pytest.mark.parametrize("media_type", TABLES)
 def test_predictions_as_tables(media_type: str) -> None:
-    two = answering("regression", [Output(name="y", type="number"), Output(name="z", type="number")])
+    two = model_of("regression", [Output(name="y", type="number"), Output(name="z", type="number")])
     answers = np.array([[0.1, 2], [math.nan, 3], [math.inf, -4]], np.float32)
     frame = read_back(WRITERS[media_type](two, answers), media_type)
     assert frame.columns == ["y", "z"] and frame["y"].null_count() == 2 and frame["z"].to_list() == [2, 3, -4]
     assert frame["y"].cast(pl.Float32).to_numpy()[0] == answers[0, 0]
     cases: list[list[Any]] = [["no", "yes"], [1, 2], [False, True], [0.5, 1]]
     for classes in cases:
-        labels = answering("binary", [Output(name="y", type="class", classes=classes)])
+        labels = model_of("binary", [Output(name="y", type="class", classes=classes)])
         answers = np.array([[0.25, 0.75], [0.5, 0.5], [math.nan, 0.5]], np.float32)
         frame = read_back(WRITERS[media_type](labels, answers), media_type)
         rows = [
@@ -347,19 +347,19 @@ def test_predictions_as_tables(media_type: str) -> None:
         assert frame["label"].to_list() == [classes[1], classes[0], None]
         assert frame.columns[1:] == [f"probability_{name}" for name in rows[0]]
         assert frame.rows()[0][1:] == (0.25, 0.75) and frame.rows()[2][1:] == (None, None)
-    marks = answering("multilabel", [Output(name=name, type="label") for name in ("a", "b")])
+    marks = model_of("multilabel", [Output(name=name, type="label") for name in ("a", "b")])
     frame = read_back(WRITERS[media_type](marks, np.array([[0.25, 0.75]], np.float32)), media_type)
     assert frame.to_dicts() == [{"label_a": False, "label_b": True, "probability_a": 0.25, "probability_b": 0.75}]
     frame = read_back(WRITERS[media_type](marks, np.array([[0.25, math.nan]], np.float32)), media_type)
-    assert frame.rows() == [(False, None, 0.25, None)]  # whether a label holds is not known either
+    assert frame.rows() == [(False, None, 0.25, None)]  # NaN is missing for labels, too
 
 
 def test_predictions_as_json_lines_and_arrays() -> None:
-    one, two = answering("regression", Y), answering("regression", Y * 2)
+    one, two = model_of("regression", Y), model_of("regression", Y * 2)
     answers = np.array([[0.1, 2], [math.nan, math.inf]], np.float32)
     assert WRITERS[LINES](one, answers[:, :1]) == b"0.1\nnull\n"
     assert WRITERS[LINES](two, answers) == b"[0.1,2.0]\n[null,null]\n"
-    labels = answering("binary", [Output(name="y", type="class", classes=["no", "yes"])])
+    labels = model_of("binary", [Output(name="y", type="class", classes=["no", "yes"])])
     lines = WRITERS[LINES](labels, np.array([[0.25, 0.75], [0.5, math.nan]], np.float32)).splitlines()
     assert orjson.loads(lines[0]) == {"label": "yes", "probabilities": {"no": 0.25, "yes": 0.75}}
     assert orjson.loads(lines[1])["label"] is None

@@ -1,4 +1,4 @@
-"""No text of a CSV answer is a formula to a spreadsheet, and our own reader reads what our answers write."""
+"""No text of a CSV response is a formula in a spreadsheet, and our own reader reads it back."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""A model as a function: the bits of the module, for every kind of model and layer."""
+"""A model as a function gives the same bits as its module, for every kind of model and layer."""
 
 from typing import Any
 
@@ -89,7 +89,7 @@ def test_the_same_bits_as_the_module(network: str, normalize: bool, of: Layout, 
 def test_categories_and_missing_values(of: Layout, normalize: bool, dtype: torch.dtype) -> None:
     raw = table(90).to(dtype)
     for slot, size in of.categories:
-        raw[:, slot] = torch.arange(90) % (size + 1)  # 0 for one that is not known
+        raw[:, slot] = torch.arange(90) % (size + 1)  # 0 for an unknown category
     for missing in (False, True):
         if missing:
             raw[::4] = torch.nan

@@ -1,4 +1,4 @@
-"""Instances: however rows are written, they are the same tensor; whatever is wrong has its row and column."""
+"""Instances: every notation of rows gives the same tensor; every error names its row and column."""
 
 import json
 import math

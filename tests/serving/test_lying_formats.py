@@ -1,4 +1,4 @@
-"""Bodies that lie about their size, or were damaged: refused with words, in little memory, and the process lives."""
+"""Bodies that are damaged or declare a wrong size: refused with a message, in little memory, without a crash."""
 
 import io
 import struct
@@ -74,7 +74,7 @@ def test_bombs() -> None:
     for media_type, body in bodies(pl.DataFrame({"x": rows, "c": pl.Series([None] * len(rows), dtype=pl.String)})):
         with pytest.raises(InvalidInstances):
             READERS[media_type](body, XC, True)
-    wide = {f"x{at}": np.zeros(2**20 - 2**18, np.float64) for at in range(45)}  # few bytes, and 270 MiB
+    wide = {f"x{at}": np.zeros(2**20 - 2**18, np.float64) for at in range(45)}  # few bytes that expand to 270 MiB
     for media_type, body in bodies(pl.DataFrame(wide))[3:6]:
         with pytest.raises(InvalidInstances):
             READERS[media_type](body, XC, True)
@@ -88,7 +88,7 @@ def test_one_long_text_in_many_rows() -> None:
     tracemalloc.start()
     try:
         assert len(body) < 2**20 and READERS[PARQUET](body, XC, True).shape == (400, 2)
-        assert tracemalloc.get_traced_memory()[1] < 16 * 2**20  # a text for each row would be 100 MiB
+        assert tracemalloc.get_traced_memory()[1] < 16 * 2**20  # one text for each row would take 100 MiB
     finally:
         tracemalloc.stop()
     assert time.process_time() - began < 0.5

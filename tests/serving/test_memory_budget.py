@@ -1,4 +1,4 @@
-"""The memory of all bodies together: bounded, given back, and never closed to one that is alone."""
+"""The memory of all bodies together is bounded and released, and a single request is always admitted."""
 
 import threading
 
@@ -13,7 +13,7 @@ def test_requests_above_the_budget_are_refused_until_memory_is_released() -> Non
     first, second, third = (budget.share() for _ in range(3))
     first.take(6 * FREE)
     second.take(4 * FREE)
-    third.take(FREE)  # what is small is not counted
+    third.take(FREE)  # small bodies are not counted
     with pytest.raises(Overloaded):
         third.take(1)
     assert budget.taken == 10 * FREE

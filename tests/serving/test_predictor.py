@@ -1,4 +1,4 @@
-"""The predictor without HTTP and without a store: what it is given to resolve and to load is a table in memory."""
+"""The predictor without HTTP and without a store: it resolves and loads from a table in memory."""
 
 import asyncio
 import threading
@@ -28,7 +28,7 @@ DOUBLES = ServedVersion("digest", "m", 1)
 
 
 class World:
-    """One version `m`, and how often it was looked up and loaded. `open` lets look-ups and loads go on."""
+    """One version of `m`; counts look-ups and loads, which wait for the event `open`."""
 
     def __init__(self, most_waiting: int = 100) -> None:
         self.looked_up: list[ModelReference] = []
@@ -154,8 +154,8 @@ def test_a_stream_is_answered_line_by_line() -> None:
             yield b"[%d,0,0]\n" % row
 
     async def lines() -> list[bytes]:
-        asked = request(b"", JSON_LINES, chunks=chunks())
-        return b"".join([each async for each in world.predictor.stream(asked)]).splitlines()
+        streamed = request(b"", JSON_LINES, chunks=chunks())
+        return b"".join([each async for each in world.predictor.stream(streamed)]).splitlines()
 
     world = World()
     with closing(world.predictor):

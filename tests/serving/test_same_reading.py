@@ -1,5 +1,5 @@
-"""However rows are written, reading them by columns is reading them value by value: the same bodies are taken, the same tensor
-comes out to the bit, and the same values are refused."""
+"""Reading rows by columns equals reading them value by value, for every notation: the same bodies are accepted, the tensors
+have the same bits, and the same values are refused."""
 
 import math
 from collections.abc import Callable
@@ -63,7 +63,7 @@ def tables(draw: st.DrawFn) -> tuple[Signature, list[list[Any]]]:
 def value_by_value(
     signature: Signature, rows: list[list[Any]], missing_allowed: bool
 ) -> tuple[torch.Tensor, list[tuple[int, int]]]:
-    """Each value by itself; and where those are that are refused."""
+    """The tensor read value by value, and the places of refused values."""
     parts, wrong = [], []
     most = largest_number(signature.inputs)
     for i, row in enumerate(rows):

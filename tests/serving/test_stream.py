@@ -1,4 +1,4 @@
-"""Rows streamed through: every row answered in order, a fault found, memory bounded."""
+"""Streamed rows: every row is answered in order, errors are found, memory is bounded."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -72,7 +72,7 @@ def test_the_rows_before_an_error_are_answered(bad: bytes) -> None:
     assert error is not None and len(lines) == len(good)
     assert {fault.pointer.split("/")[1] for fault in error.faults} == {str(len(good))}
     lines, error = streamed([b"[1]\n", bad + b"\n"])
-    assert error is not None and not lines  # nothing was sent: it can be refused as a whole
+    assert error is not None and not lines  # nothing was sent yet: the whole request can be refused
 
 
 @pytest.mark.parametrize("chunks", [[], [b""], [b"\n \r\n"]])
@@ -81,12 +81,12 @@ def test_no_rows(chunks: list[bytes]) -> None:
 
 
 def test_an_endless_line_is_refused_at_the_limit() -> None:
-    asked = 0
+    sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
-        nonlocal asked
+        nonlocal sent
         while True:
-            asked += 1
+            sent += 1
             yield b"1" * 65536
 
     async def run() -> None:
@@ -95,7 +95,7 @@ def test_an_endless_line_is_refused_at_the_limit() -> None:
 
     with pytest.raises(InvalidInstances, match="longer than"):
         asyncio.run(run())
-    assert asked <= LONGEST_LINE // 65536 + 1
+    assert sent <= LONGEST_LINE // 65536 + 1
 
 
 def test_streaming_many_rows_takes_little_memory() -> None:

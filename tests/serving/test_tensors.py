@@ -1,4 +1,4 @@
-"""P-02: tensors of every datatype. What was put in comes out, in bytes and in JSON, and what lies is refused before it costs."""
+"""P-02: tensors of every datatype round-trip as bytes and JSON, and wrong shapes or lengths are refused cheaply."""
 
 import math
 import struct
@@ -37,7 +37,7 @@ IN_JSON = sorted(set(DTYPES) - {BF16, FP16})
 
 
 def signature(*types: Any) -> Signature:
-    """Inputs x0, x1, … of these types."""
+    """A signature with inputs x0, x1, … of these types."""
     inputs = [Input(name=f"x{i}", type=each, categories=["a", "b"]) for i, each in enumerate(types)]
     return Signature(task=Task.REGRESSION, inputs=inputs, outputs=[Output(name="y", type="number")])
 
@@ -143,7 +143,7 @@ def test_unknown_datatypes_are_refused(datatype: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("datatype", "value", "said"),
+    ("datatype", "value", "message"),
     [
         (FP16, 1.0, "cannot be sent as JSON"),
         (BF16, 1.0, "cannot be sent as JSON"),
@@ -159,8 +159,8 @@ def test_unknown_datatypes_are_refused(datatype: Any) -> None:
         (BYTES, ["a"], "texts, not"),
     ],
 )
-def test_values_of_another_datatype_are_refused(datatype: str, value: Any, said: str) -> None:
-    with pytest.raises(InvalidInstances, match=said):
+def test_values_of_another_datatype_are_refused(datatype: str, value: Any, message: str) -> None:
+    with pytest.raises(InvalidInstances, match=message):
         from_json(datatype, (1,), [value], "/data")
 
 
@@ -180,7 +180,7 @@ def test_one_tensor_of_any_name_or_one_for_each_input() -> None:
     assert torch.equal(raw_rows(two, [Tensor("anything", "FP32", (2, 2), values)], True), wanted)
     columns = [Tensor("x1", "FP32", (2,), values[1::2]), Tensor("x0", "FP32", (2, 1), values[::2])]
     assert torch.equal(raw_rows(two, columns, True), wanted)
-    for wrong, said in (
+    for wrong, message in (
         ([Tensor("anything", "FP32", (4, 1), values)], r"\[rows, 2\] is expected"),
         ([columns[0]], "/x0: is absent"),
         ([*columns, Tensor("x2", "FP32", (2,), values[:2])], "/x2: is no input"),
@@ -189,7 +189,7 @@ def test_one_tensor_of_any_name_or_one_for_each_input() -> None:
         ([Tensor("anything", BYTES, (1, 2), ["a", "b"])], "holds texts"),
         ([Tensor("anything", BOOL, (1, 2), np.array([True, False]))], "holds booleans"),
     ):
-        with pytest.raises(InvalidInstances, match=said):
+        with pytest.raises(InvalidInstances, match=message):
             raw_rows(two, wrong, True)
 
 

@@ -1,4 +1,4 @@
-"""Warm models: bounded, loaded once, and never waiting for another's load."""
+"""Warm models: bounded, loaded once, and independent of other loads."""
 
 import threading
 import weakref
@@ -22,14 +22,14 @@ SIGNATURE = Signature(
 
 
 def of(size: int) -> Warm:
-    """A model of so many bytes."""
+    """A model of this size in bytes."""
     network = nn.Module()
     network.register_buffer("numbers", torch.zeros((size - MODEL_OVERHEAD) // 4))
     return Warm(Model(network, None, None, OutputKind.VALUE, Task("regression")), SIGNATURE)
 
 
 def filled(size: int) -> Warm:
-    """The same, with ones: memory that was never written to is not there yet."""
+    """The same, filled with ones: memory is not resident before it is written."""
     made = of(size)
     made.model.tensors()["numbers"].fill_(1)
     return made
@@ -62,12 +62,12 @@ def test_concurrent_requests_load_a_model_once() -> None:
         loaded.append(1)
         return of(100_000)
 
-    def ask(_: int) -> Warm:
+    def get(_: int) -> Warm:
         all_ask.wait()
         return models.get("1", load)
 
     with ThreadPoolExecutor(8) as pool:
-        assert len(set(map(id, pool.map(ask, range(8))))) == 1
+        assert len(set(map(id, pool.map(get, range(8))))) == 1
     assert len(loaded) == 1
 
 
@@ -109,7 +109,7 @@ def test_the_number_of_models_without_weights_is_bounded() -> None:
 
 
 def test_memory_is_released() -> None:
-    """At once, by whoever drops the last reference: how far the process gets smaller, `benchmarks/run serving` tells."""
+    """Released with the last reference; `benchmarks/run serving` measures the memory of the process."""
     models = WarmModels(50_000_000)
     weights = weakref.ref(models.get("large", lambda: filled(40_000_000)).model.get_buffer("network.numbers"))
     assert weights() is not None

@@ -1,4 +1,4 @@
-"""When a training saves, that it leaves when it is asked to, and that what it publishes does not tell."""
+"""When a training saves, that it ends on request, and that interruptions do not change the published model."""
 
 import errno
 import os
@@ -30,25 +30,25 @@ MLP = {"kind": "mlp", "hidden": [16], "dropout": 0.2}
 
 
 class Runner:
-    """The other end of an attempt's socket: notes what it is told, and lets everything be published."""
+    """The runner's end of an attempt's socket: collects the messages, and allows publishing."""
 
     def __init__(self, stream: socket.socket) -> None:
         self.lines = JsonChannel(stream)
-        self.heard: list[dict[str, Any]] = []
-        self._thread = threading.Thread(target=self._listen)
+        self.messages_received: list[dict[str, Any]] = []
+        self._thread = threading.Thread(target=self._receive)
         self._thread.start()
 
-    def _listen(self) -> None:
+    def _receive(self) -> None:
         while (messages := self.lines.receive()) is not None:
-            self.heard += messages
+            self.messages_received += messages
             if any("may_publish" in each for each in messages):
                 self.lines.send({"publish": True})
         self.lines.close()
 
     def all(self, name: str) -> list[Any]:
-        """What was told under a name; only when the attempt has closed its end."""
+        """The messages of this name, after the attempt has closed its end."""
         self._thread.join()
-        return [each[name] for each in self.heard if name in each]
+        return [each[name] for each in self.messages_received if name in each]
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 class Clock:
-    """Time that passes when a test says so."""
+    """A clock that a test advances."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -73,8 +73,8 @@ def state() -> State:
     return {"epoch": 1}
 
 
-def told(runner: JsonChannel) -> list[Any]:
-    """The numbers of the saves that the runner has heard of."""
+def saves_reported(runner: JsonChannel) -> list[Any]:
+    """The numbers of the saves that were reported to the runner."""
     return [each["saved"] for each in (runner.receive_now() or []) if "saved" in each]
 
 
@@ -94,15 +94,15 @@ def test_saves_follow_the_clock_and_are_rarer_when_a_save_is_slow(
     for seconds, saves in ((9.9, 0), (0.2, 1), (9.8, 0), (0.3, 1)):
         clock.now += seconds
         checkpoints.after_step(state)
-        assert len(told(runner)) == saves
+        assert len(saves_reported(runner)) == saves
     took = 2.0
     clock.now += 10.1
     checkpoints.after_step(state)
-    assert told(runner) == [0]
+    assert saves_reported(runner) == [0]
     for seconds, saves in ((37.9, 0), (0.2, 1)):  # 19 × 2 s
         clock.now += seconds
         checkpoints.after_step(state)
-        assert len(told(runner)) == saves
+        assert len(saves_reported(runner)) == saves
 
 
 def test_a_step_between_two_checks_only_reads_the_clock(
@@ -135,7 +135,7 @@ def test_a_training_without_its_service_saves_and_ends(
 
 
 def job(home: Path, number: int, **more: Any) -> dict[str, Any]:
-    """A job as the runner hands it over."""
+    """A job as an attempt receives it."""
     value = spec("price", model=MLP, training={"epochs": 3000, "batch_size": 28})
     parsed = parse(value)
     resolved = resolved_from(parsed)
@@ -157,7 +157,7 @@ def job(home: Path, number: int, **more: Any) -> dict[str, Any]:
 
 
 def attempt_at(described: dict[str, Any], path: Path, leave: bool = False) -> tuple[int, Runner]:
-    """One attempt as the trainer server makes it, here and now: its exit status, and what it told."""
+    """Run an attempt in this process: its exit status, and the runner's end with its messages."""
     ours, theirs = socket.socketpair()
     path.write_bytes(orjson.dumps(described))
     runner = Runner(ours)
@@ -179,10 +179,11 @@ def test_a_resumed_training_publishes_the_same_as_an_uninterrupted_one(tmp_path:
     assert (status, first.all("left"), first.all("result")) == (0, [True], [])
     (reached,) = first.all("saved")[-1:]
     assert 0 <= reached < 400
-    heard = max(reached - 2, 0)  # the last epochs were told to a service that died before it wrote them down
-    status, second = attempt_at(parted | {"reported": heard}, tmp_path / "job.json")
+    # the service died before it stored the reports of the last epochs
+    reported = max(reached - 2, 0)
+    status, second = attempt_at(parted | {"reported": reported}, tmp_path / "job.json")
     assert second.all("message") == [f"goes on after epoch {reached}"]
-    assert second.all("series")[0]["epoch"][0] == heard + 1
+    assert second.all("series")[0]["epoch"][0] == reported + 1
     assert second.all("saved")
     assert all(0 < each["fraction"] <= 1 and each["samples_per_second"] >= 0 for each in second.all("progress"))
     assert [each["version"] for each in second.all("result")] == [1]
@@ -250,7 +251,7 @@ def test_a_failed_save_does_not_fail_the_training(tmp_path: Path, monkeypatch: p
         status, runner = attempt_at(described, tmp_path / "job.json")
     assert status == 0
     assert [each["version"] for each in runner.all("result")] == [1]
-    assert runner.all("message") == [f"a checkpoint could not be saved: {os.strerror(number)}"]  # said once
+    assert runner.all("message") == [f"a checkpoint could not be saved: {os.strerror(number)}"]  # reported once
     assert not runner.all("saved")
 
 
@@ -264,12 +265,12 @@ def test_a_training_that_was_fenced_before_saves_early_once(
     while clock.now < began + 40:
         clock.now += 0.125
         checkpoints.after_step(state)
-        saved_at += [int(clock.now - began)] * len(told(runner))
+        saved_at += [int(clock.now - began)] * len(saves_reported(runner))
     assert saved_at == [0, 1, 3, 7, 15, 25, 35]
 
 
 class Disk:
-    """All that is made durable goes through here; broken for as long as a test says so."""
+    """Makes `fsync` fail while `broken`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
         self.broken = False

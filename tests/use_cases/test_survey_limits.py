@@ -1,4 +1,4 @@
-"""What reading an uploaded file may take, and what is kept of it, whatever the file."""
+"""Limits of memory, time and size for the survey of an uploaded file."""
 
 import asyncio
 import json
@@ -41,7 +41,7 @@ def test_the_survey_of_a_table_is_bounded(tmp_path: Path, monkeypatch: pytest.Mo
     values = [orjson.dumps(each.values) for each in found.schema.columns if each.values is not None]
     assert 0 < sum(map(len, values)) <= 100_000
     assert len(values) < 50
-    assert found.schema.columns[0].values is None  # 300 KB of texts
+    assert found.schema.columns[0].values is None  # 300 KB of texts are too large
     assert found.schema.columns[0].statistics["distinct"] == 200
     assert 0 < len(orjson.dumps(found.head)) <= 100_000
     assert len(found.head) < 200
@@ -71,26 +71,26 @@ def test_first_rows_stored_without_a_limit_are_read_up_to_the_limit(
 
 
 def test_concurrent_and_waiting_surveys_are_bounded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    at_once: list[int] = []
-    working = 0
+    running_counts: list[int] = []
+    running = 0
 
     async def read(*_: Any) -> dict[str, Any]:
-        nonlocal working
-        working += 1
-        at_once.append(working)
+        nonlocal running
+        running += 1
+        running_counts.append(running)
         await asyncio.sleep(0)
-        working -= 1
+        running -= 1
         return {}
 
     monkeypatch.setattr(upload_dataset, "_survey", read)
     monkeypatch.setattr(upload_dataset, "MOST_WAITING", 5)
 
-    async def ask() -> list[Any]:
+    async def survey_all() -> list[Any]:
         surveys = Surveys()
-        asked = [surveys.survey(tmp_path, "", ReadingOptions(), 1) for _ in range(20)]
-        answers: list[Any] = await asyncio.gather(*asked, return_exceptions=True)
+        surveys_ = [surveys.survey(tmp_path, "", ReadingOptions(), 1) for _ in range(20)]
+        answers: list[Any] = await asyncio.gather(*surveys_, return_exceptions=True)
         return answers
 
-    answers = asyncio.run(ask())
-    assert max(at_once) == MOST_AT_ONCE
+    answers = asyncio.run(survey_all())
+    assert max(running_counts) == MOST_AT_ONCE
     assert json.dumps([type(each).__name__ for each in answers]).count(TooManySurveys.__name__) == 13

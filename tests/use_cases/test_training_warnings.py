@@ -1,4 +1,4 @@
-"""What is said of a training before there is a job: surprises as warnings, and what would fail as a refusal."""
+"""Planning a training before a job is created: warnings for surprises, and errors for what would fail."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ LIMITS = Limits(parameters=10**8, memory_bytes=2**40, model_bytes=2**40)
 
 
 def planned(tmp_path: Path, records: list[dict[str, Any]], **more: Any) -> Plan:
-    """The plan of a spec on these rows, whose target is `y`."""
+    """The plan of a spec on these rows with the target `y`."""
     value = {"model_name": "m", "data": {"kind": "rows", "records": records, "target": "y"}, **more}
     return plan(Store.open(tmp_path), parse(value), LIMITS)
 
@@ -35,18 +35,18 @@ def test_classes_of_one_row_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("targets", "says"),
+    ("targets", "warning"),
     [
         ([f"{i}.5" if i != 3 else "12x" for i in range(40)], "row 4 holds '12x'"),
         ([f"text {i}" for i in range(40)], "40 classes in 40 rows"),
         ([i % 5 for i in range(40)], "set data.task to regression"),
     ],
 )
-def test_a_numeric_target_taken_for_classes_gives_a_warning(tmp_path: Path, targets: list[Any], says: str) -> None:
-    # In rows a text is a text; beside numbers it may be a mistake.
+def test_a_numeric_target_taken_for_classes_gives_a_warning(tmp_path: Path, targets: list[Any], warning: str) -> None:
+    # In rows, a text beside numbers may be a mistake.
     values = [float(each) if isinstance(each, str) and each.replace(".", "").isdigit() else each for each in targets]
     found = planned(tmp_path, [{"x": i, "y": value} for i, value in enumerate(values)])
-    assert any(says in each for each in found.warnings), found.warnings
+    assert any(warning in each for each in found.warnings), found.warnings
 
 
 def test_a_clean_table_gives_no_warning(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a reference means: from memory, and never moved to a version that does not work."""
+"""Resolving references from memory, and never to a version that cannot be loaded."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,14 +17,14 @@ KEY = ModelReference("m")
 
 
 class World:
-    """A store with versions of `m` that publish nothing but their record, and a clock."""
+    """A store with versions of `m` without content, and a clock."""
 
     def __init__(self, path: Path, most: int = MOST) -> None:
         self.store = Store.open(path)
         self.time = 0.0
-        self.looks = 0
+        self.look_ups = 0
         self.corrupt: set[int] = set()
-        self.away = False
+        self.unavailable = False
         self.models = WarmModels(10**6)
         self.choose: Callable[[str, str | None], Version] = self._choose
         self.current = VersionResolver(
@@ -32,8 +32,8 @@ class World:
         )
 
     def _choose(self, name: str, reference: str | None) -> Version:
-        self.looks += 1
-        if self.away:
+        self.look_ups += 1
+        if self.unavailable:
             raise Unavailable
         return predict.choose(self.store, name, reference)
 
@@ -44,8 +44,8 @@ class World:
     def publish(self, name: str = "m") -> int:
         return self.store.models.publish(name, {"any": "thing"}, {}).number
 
-    def points_at(self, number: int) -> None:
-        """That version is remembered."""
+    def assert_remembered(self, number: int) -> None:
+        """Assert that the resolver remembers this version."""
         known, kept = self.current.last_known(KEY), self.store.resolve("m", str(number))
         assert known is not None and (known.number, known.digest) == (kept.number, kept.digest)
 
@@ -60,8 +60,8 @@ def world(tmp_path: Path) -> World:
 def test_a_remembered_version_is_resolved_without_the_store_until_it_expires(world: World) -> None:
     assert world.current.known(KEY) is None
     assert world.current.look_up(KEY).number == 1
-    looks = world.looks
-    assert world.current.known(KEY) is not None and world.looks == looks
+    look_ups = world.look_ups
+    assert world.current.known(KEY) is not None and world.look_ups == look_ups
     world.time += FRESH
     assert world.current.known(KEY) is None
     world.current.round()
@@ -80,7 +80,7 @@ def test_references_in_use_follow_the_store(world: World) -> None:
 
 def test_remembered_versions_resolve_while_the_store_is_unavailable(world: World) -> None:
     world.current.look_up(KEY)
-    world.away, world.time = True, 100.0
+    world.unavailable, world.time = True, 100.0
     assert world.current.look_up(KEY).number == 1
     assert world.current.known(KEY) is not None
     with pytest.raises(Unavailable):
@@ -93,7 +93,7 @@ def test_a_damaged_version_does_not_become_current(world: World) -> None:
     world.corrupt = {2}
     assert world.current.look_up(KEY).number == 1
     world.corrupt = set()
-    assert world.current.look_up(KEY).number == 1  # it is not read again at once
+    assert world.current.look_up(KEY).number == 1  # it is not loaded again at once
     world.time += AGAIN
     assert world.current.look_up(KEY).number == 2
 
@@ -101,10 +101,10 @@ def test_a_damaged_version_does_not_become_current(world: World) -> None:
 def test_changes_by_this_process_are_visible_at_once(world: World) -> None:
     world.current.look_up(KEY)
     world.current.follow_publish("m", world.publish())
-    world.points_at(2)
-    looks = world.looks
+    world.assert_remembered(2)
+    look_ups = world.look_ups
     world.current.follow_publish("m", 2)
-    assert world.looks == looks
+    assert world.look_ups == look_ups
     world.store.delete_model("m")
     world.current.follow("m")
     assert world.current.known(KEY) is None
@@ -121,12 +121,12 @@ def test_a_look_up_that_began_before_a_change_does_not_undo_it(world: World) -> 
         if not once:
             once.append(1)
             world.publish()
-            world.current.follow("m")  # in another thread it would be
+            world.current.follow("m")  # as another thread would
         return found
 
     world.choose = slow
     assert world.current.look_up(KEY).number == 2
-    world.points_at(2)
+    world.assert_remembered(2)
 
 
 def test_unknown_names_take_no_memory(world: World) -> None:

@@ -1,5 +1,5 @@
-"""A type of columns is one file and one name in the registry: a fifth one, registered here, goes from a file to a prediction
-without another edit."""
+"""A column type is one file and one name in the registry: a fifth one, registered here, works from the upload to the
+prediction without another edit."""
 
 import re
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 import pytest
-from service.serving.instances import from_body, from_texts
 
-from service.serving import outputs
+from service.serving.codecs import outputs
+from service.serving.codecs.instances import from_body, from_texts
 from service.workflow.data.read import read
 from service.workflow.data.reading import ReadingOptions
 from service.workflow.data.schema import Misfit, Schema
@@ -46,7 +46,7 @@ class Colour(ColumnType):
         return "colours" if texts and not evidence.numbers and all(re.match(HEX, each) for each in texts) else None
 
     def misfit(self, evidence: Evidence) -> Misfit | None:
-        """The first other text."""
+        """The first text that is none."""
         odd = ((row, text) for text, row in evidence.text_rows.items() if not re.match(HEX, text))
         return next((Misfit(row=row, cell=text[:60]) for row, text in odd), None)
 
@@ -104,7 +104,7 @@ def records(count: int = 90) -> list[dict[str, Any]]:
 
 
 def lesson() -> Lesson:
-    """A training on the records, of which the spec says nothing but the target."""
+    """A training on the records with only the target in the spec."""
     data = {"kind": "rows", "records": records(), "target": "red"}
     settings = {"epochs": 300, "batch_size": "full", "early_stopping": None}
     made = {"model_name": "m", "data": data, "model": {"kind": "linear_regression"}, "training": settings}
@@ -122,23 +122,22 @@ def test_a_registered_type_is_inferred_surveyed_and_read_from_a_file(tmp_path: P
     table = read(path, found.media_type, found.schema, {"shade": RequestedColumn("colour")}, tmp_path)
     shades = table.columns["shade"]
     assert isinstance(shades, np.ndarray) and shades.tolist() == [0xFF8800, pytest.approx(np.nan, nan_ok=True), 1]
-    asked = survey(path, "text/csv", ReadingOptions.model_validate({"types": {"shade": "category"}}))
-    assert asked.schema.columns[0].type == "category"
+    surveyed = survey(path, "text/csv", ReadingOptions.model_validate({"types": {"shade": "category"}}))
+    assert surveyed.schema.columns[0].type == "category"
 
 
 def test_a_registered_type_is_trained_predicted_and_plotted() -> None:
     learned = lesson().learned
     (shade,) = learned.signature.inputs
     assert (shade.name, shade.type) == ("shade", "colour")
-    assert (
-        network_inputs(learned.signature.inputs, learned.model.preprocessing).features == 4
-    )  # one says what is missing
+    features = network_inputs(learned.signature.inputs, learned.model.preprocessing).features
+    assert features == 4  # red, green, blue, and whether the value is missing
     raw = from_body(learned.signature, {"instances": [["#ff0000"], ["#00ffff"], [None]]}, missing_allowed=True)
     assert raw[:2].tolist() == [[1, 0, 0], [0, 1, 1]] and raw[2].isnan().all()
     red, cyan, _ = predict(learned.model, raw)[:, 0].tolist()
     assert red == pytest.approx(1, abs=0.1) and cyan == pytest.approx(0, abs=0.1)
     assert from_texts(learned.signature, {"shade": ["#ff0000"]}, missing_allowed=True).tolist() == raw[:1].tolist()
-    assert outputs.inputs(learned.signature) == [outputs.Described("shade", "BYTES", 1)]
+    assert outputs.inputs(learned.signature) == [outputs.TensorSpec("shade", "BYTES", 1)]
     subject = ChartData(learned.signature, learned.points, {}, {})
     drawn = CHARTS["data"](subject).to_dict()
     assert drawn["encoding"]["x"]["type"] == "nominal" and records()[0]["shade"] in learned.points.features["shade"]
