@@ -1,4 +1,4 @@
-"""A large document is decoded in pieces: the value is the same, and so is what is refused."""
+"""A large document is decoded in pieces, with the same values and the same errors."""
 
 import gc
 import json
@@ -26,7 +26,7 @@ LARGEST = [
 
 
 def outcome(text: bytes, at_once: int) -> Any:
-    """The value, as it is written; None if it is refused."""
+    """The decoded value as JSON; None if it is refused."""
     try:
         return json.dumps(decode(text, at_once=at_once))
     except NotStrictJson:

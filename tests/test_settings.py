@@ -1,4 +1,4 @@
-"""Secrets come from the environment or from files, and nobody else gets them from the service."""
+"""Settings and secrets, and that no other process can read the secrets."""
 
 import os
 import subprocess
@@ -65,7 +65,7 @@ def test_another_process_of_the_same_user_cannot_read_the_secrets_of_the_service
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("PORT", "many", "MODELWRIGHT_PORT: input should be a valid integer"),
         ("PORT", "70000", "MODELWRIGHT_PORT: input should be less than or equal to 65535"),
@@ -78,12 +78,12 @@ def test_another_process_of_the_same_user_cannot_read_the_secrets_of_the_service
     ],
 )
 def test_an_invalid_setting_is_named_in_one_line(
-    name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
+    name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"MODELWRIGHT_{name}", value)
     with pytest.raises(InvalidSettings) as caught:
         Settings.read()
-    assert str(caught.value).startswith(told)
+    assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
 
 

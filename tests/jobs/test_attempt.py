@@ -1,4 +1,4 @@
-"""What an attempt says and asks over its socket."""
+"""The messages that an attempt sends and receives over its socket."""
 
 import socket
 import tempfile
@@ -58,17 +58,17 @@ def test_progress_counts_earlier_epochs_and_the_time_of_this_attempt(ends: tuple
     attempt.expect(1000, 10, done=998)
     attempt.saved(998)
     attempt.epoch(999, {"train_loss": 1.0})
-    saved, told = runner.receive_one(), runner.receive_one()
+    saved, progress_message = runner.receive_one(), runner.receive_one()
     assert saved == {"saved": 998}
-    assert (told["progress"]["epoch"], told["progress"]["fraction"]) == (999, 0.999)
-    took = 10 / told["progress"]["samples_per_second"]  # for the one epoch, and so for the one to come
-    assert told["progress"]["eta_seconds"] == pytest.approx(took, rel=0.1, abs=0.001)
+    assert (progress_message["progress"]["epoch"], progress_message["progress"]["fraction"]) == (999, 0.999)
+    took = 10 / progress_message["progress"]["samples_per_second"]  # for one epoch, and so for the next one
+    assert progress_message["progress"]["eta_seconds"] == pytest.approx(took, rel=0.1, abs=0.001)
 
 
 def test_an_attempt_that_ended_on_request_reports_so_after_its_epochs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))  # which the attempt sets, as the default folder
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # the attempt sets the default folder
     monkeypatch.setattr(tempfile, "tempdir", None)
     ours, theirs = socket.socketpair()
     (tmp_path / "job.json").write_bytes(orjson.dumps({"folder": str(tmp_path)}))

@@ -1,4 +1,4 @@
-"""One damaged row of the journal is shown as damaged, and takes nothing with it."""
+"""A damaged row of the journal is reported as damaged and affects nothing else."""
 
 import random
 import sqlite3
@@ -27,7 +27,7 @@ from tests.jobs.steps import claimed, record, set_columns, submit
 
 WRONG = [
     ("spec", '{"data":{"kind":"line"'),
-    ("spec", '{"data":{"kind":"lime"}}'),  # still JSON, and not what was written
+    ("spec", '{"data":{"kind":"lime"}}'),  # still valid JSON, but changed
     ("spec", "[1]"),
     ("context", "{"),
     ("status", "queuee"),
@@ -39,7 +39,7 @@ WRONG = [
 
 
 def spoil(engine: Engine, job: Job, column: str, value: Any) -> None:
-    """As a bad disk does: nobody asks the journal."""
+    """Change the row without the journal, as a bad disk does."""
     with engine.connect().execution_options(write=True) as connection, connection.begin():
         connection.execute(update(tables.jobs).where(tables.jobs.c.id == job.id).values({column: value}))
 
@@ -59,7 +59,7 @@ def test_a_damaged_job_is_reported_and_later_jobs_run(
     assert shown.error is not None
     assert "journal" in shown.error["detail"]
     assert [job.id for job in journal.list_jobs()[0]] == [second.id, first.id]
-    assert [job.id for job in journal.waiting()] == [second.id]  # all that the deletion of a data set looks at
+    assert [job.id for job in journal.waiting()] == [second.id]  # the fields that the deletion of a data set reads
     assert sum(journal.counts().values()) == 2
     assert list(JournalFigures(journal.counts).collect())
     with pytest.raises(IllegalMove):
@@ -83,7 +83,7 @@ def test_a_damaged_job_can_be_cancelled(engine: Engine, column: str, value: Any,
     job = submit(journal)
     spoil(engine, job, column, value)
     if met:
-        assert queue.claim("me") is None  # it was met, and has failed
+        assert queue.claim("me") is None  # the queue has met it, and it has failed
     cancelled = journal.cancel(job.id)
     assert (cancelled.status, cancelled.damaged) == (Status.CANCELLED, True)
     assert journal.get(job.id) == cancelled
@@ -183,7 +183,7 @@ def test_damaged_events_attempts_and_metrics_hide_nothing_else(engine: Engine) -
     assert queue.finish(job, Status.SUCCEEDED, result={}).status is Status.SUCCEEDED
 
 
-CHANGES: list[tuple[str, dict[str, Any]]] = [  # each of them could have been written like that
+CHANGES: list[tuple[str, dict[str, Any]]] = [  # each of these rows is valid by itself
     ("jobs", {"finished_at": "2026-01-01T00:00:00.000000Z"}),
     ("jobs", {"metrics": '{"train_loss":2.0}'}),
     ("jobs", {"last_event": 1}),
@@ -273,7 +273,7 @@ def test_rows_without_checksums_get_them_at_the_next_start(tmp_path: Path) -> No
     job, broken_job = journal_with_everything(engine), submit(Journal(engine))
     spoil(engine, broken_job, "spec", '{"data":{"kind":"lime"}}')
     engine.dispose()
-    with closing(sqlite3.connect(path)) as before:  # as the last revision left it
+    with closing(sqlite3.connect(path)) as before:  # as the previous migration left it
         before.execute("UPDATE jobs SET seal = NULL WHERE id = ?", (job.id,))
         for table in ("attempts", "events", "metrics", "deliveries", "idempotency_keys"):
             before.execute(f"ALTER TABLE {table} DROP COLUMN seal")
@@ -284,6 +284,6 @@ def test_rows_without_checksums_get_them_at_the_next_start(tmp_path: Path) -> No
         before.execute("UPDATE alembic_version SET version_num = '0004'")
         before.commit()
     engine = open_database(f"sqlite:///{path}")
-    assert [each.key for each in verify(engine)] == [f"job {broken_job.id}"]  # what was broken before stays so
+    assert [each.key for each in verify(engine)] == [f"job {broken_job.id}"]  # damage from before stays
     assert not Journal(engine).get(job.id).damaged
     engine.dispose()

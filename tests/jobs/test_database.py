@@ -31,7 +31,7 @@ OPEN = "import sys; from service.jobs.database import open_database; sys.stdin.r
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a database that nobody has opened yet."""
+    """The URL of a database that was never opened."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'journal.sqlite'}"
     else:
@@ -41,14 +41,14 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 @contextmanager
 def plain(url: str) -> Iterator[Engine]:
-    """An engine without what `open_database` does."""
+    """An engine without the settings of `open_database`."""
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     yield engine
     engine.dispose()
 
 
 def error_of(engine: Engine, *statements: str) -> DBAPIError:
-    """What goes wrong with the last one."""
+    """The error that the last statement raises."""
     with engine.connect() as connection:
         for each in statements[:-1]:
             connection.execute(text(each))
@@ -57,7 +57,7 @@ def error_of(engine: Engine, *statements: str) -> DBAPIError:
     return caught.value
 
 
-# The schema
+# Schema
 
 
 def test_an_emptied_database_is_reported_as_lost(empty: str) -> None:
@@ -93,7 +93,7 @@ def test_processes_can_start_concurrently(empty: str) -> None:
     processes = [subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT) for _ in range(6)]  # noqa: S603 - our own code
     for process in processes:
         assert process.stdin is not None
-        process.stdin.close()  # the start signal, once all have been started
+        process.stdin.close()  # start signal, after all processes have started
     assert [process.wait(120) for process in processes] == [0] * 6
     open_database(empty).dispose()
 
@@ -101,7 +101,9 @@ def test_processes_can_start_concurrently(empty: str) -> None:
 def test_a_start_waits_for_another_one_that_has_just_created_the_file(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")  # in the mode of a new file, which the pragma for another cannot wait for
+    other.execute(
+        "BEGIN IMMEDIATE"
+    )  # the journal mode of a new file; the pragma that changes it cannot wait for a lock
     with ThreadPoolExecutor(1) as pool:
         opening = pool.submit(open_database, f"sqlite:///{path}")
         with pytest.raises(TimeoutError):
@@ -111,7 +113,7 @@ def test_a_start_waits_for_another_one_that_has_just_created_the_file(tmp_path: 
         opening.result(60).dispose()
 
 
-# What is asked of a connection
+# Settings of connections
 
 
 def test_commits_are_synchronous(sqlite_engine: Engine) -> None:
@@ -128,7 +130,7 @@ def test_a_postgres_session_is_durable_and_has_timeouts(postgres: "Postgres") ->
             connection.execute(text(f"ALTER DATABASE {name} SET synchronous_commit = off"))
             connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'"))
         engine = open_database(url)
-        for _ in range(2):  # a rollback takes nothing back
+        for _ in range(2):  # a rollback does not undo autocommitted statements
             with engine.connect() as connection:
                 assert {name: connection.execute(text(f"SHOW {name}")).scalar() for name in database.SESSION} == {
                     "synchronous_commit": "on",
@@ -161,7 +163,7 @@ def test_connections_that_the_server_has_closed_are_replaced(postgres_engine: En
             assert connection.execute(text("SELECT 1")).scalar() == 1
 
 
-# When there is none
+# Connection failures
 
 
 @pytest.mark.parametrize(
@@ -185,7 +187,7 @@ def test_an_invalid_url_is_refused_without_being_shown(url: str) -> None:
 def test_connecting_to_a_silent_server_times_out() -> None:
     pytest.importorskip("psycopg")
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        taken.bind(("127.0.0.1", 0))  # without a listener
         port = taken.getsockname()[1]
         with pytest.raises(JournalNotOpened) as caught:
             open_database(f"postgresql://ann:s3cret@127.0.0.1:{port}/name?sslmode=disable", start_seconds=0.5)
@@ -224,7 +226,7 @@ def test_the_start_waits_for_a_starting_server(postgres: "Postgres") -> None:
         with starting_up(folder / "fake") as answered:
             url = url.replace(str(postgres.socket), str(folder))
             thread = threading.Thread(target=lambda: opened.append(open_database(url, start_seconds=120)))
-            thread.start()  # finds nobody
+            thread.start()  # finds no server
             (folder / name).symlink_to("fake")
             assert answered.wait(120)
         (folder / "real").symlink_to(postgres.socket / name)
@@ -236,27 +238,27 @@ def test_the_start_waits_for_a_starting_server(postgres: "Postgres") -> None:
 
 @contextmanager
 def starting_up(path: Path) -> Iterator[threading.Event]:
-    """What a server says while it starts; the event is set when somebody has heard it."""
+    """A server that answers as PostgreSQL does while it starts; the event is set after an answer."""
     fields = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0"
-    heard = threading.Event()
+    answered = threading.Event()
 
     def answer() -> None:
         connection, _ = listener.accept()
         with connection:
             connection.recv(1000)
             connection.sendall(b"E" + struct.pack("!i", 4 + len(fields)) + fields)
-        heard.set()
+        answered.set()
 
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.fspath(path))
         listener.listen()
         thread = threading.Thread(target=answer)
         thread.start()
-        yield heard
+        yield answered
         thread.join()
 
 
-# What the errors mean
+# Meanings of errors
 
 
 @pytest.mark.parametrize(

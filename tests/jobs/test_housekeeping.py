@@ -56,7 +56,7 @@ def test_deliveries_are_deleted_with_the_events(engine: Engine) -> None:
     job = journal.submit("line", {"webhook": {"url": "http://localhost/"}}, {})[0]
     journal.cancel(job.id)
     Housekeeping(engine, clock=lambda: START + timedelta(days=31)).forget_old(days=30)
-    with engine.begin() as connection:  # there is room for another of the same job
+    with engine.begin() as connection:  # another delivery of the same job fits
         connection.execute(insert(tables.deliveries).values(job_seq=1, url="http://localhost/", tries=0))
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a journal's file, and which rows are not what was written."""
+"""Findings about the file of a journal, and about rows with wrong checksums."""
 
 import sqlite3
 from pathlib import Path

@@ -58,7 +58,7 @@ def test_reports_are_joined_into_one_series_of_metrics(journal: Journal, queue: 
     assert journal.metrics(job.id) == {"epoch": [], "train_loss": []}
     record(queue, job, [1, 2], [0.5, 0.4])
     record(queue, job, [3], [None])
-    record(queue, job, [3], [None])  # said again after an answer that did not arrive
+    record(queue, job, [3], [None])  # repeated, as after a lost answer
     assert journal.metrics(job.id) == {"epoch": [1, 2, 3], "train_loss": [0.5, 0.4, None]}
 
 
@@ -69,7 +69,7 @@ def test_an_attempt_overwrites_the_metrics_of_the_previous_one(journal: Journal,
     queue.release("me", DEAD)
     again = queue.claim("me")
     assert again is not None
-    assert journal.metrics(job.id)["epoch"] == [1, 2, 3]  # kept, should it find its version published already
+    assert journal.metrics(job.id)["epoch"] == [1, 2, 3]  # kept, in case its version is already published
     record(queue, again, [1], [0.7])
     assert journal.metrics(job.id) == {"epoch": [1], "train_loss": [0.7]}
 
@@ -110,7 +110,7 @@ def test_an_attempt_that_lost_its_job_is_fenced(journal: Journal, queue: JobQueu
 @pytest.mark.parametrize("how", ["crash", "release", "failed", "queued"])
 def test_a_cancellation_holds_for_every_end_of_the_attempt(journal: Journal, queue: JobQueue, how: str) -> None:
     job = claimed(journal, queue)
-    journal.cancel(job.id)  # between the runner's look at the job and its word that the attempt is over
+    journal.cancel(job.id)  # after the runner has read the job, and before it ends the attempt
     if how == "crash":
         queue.crash(job, "gone")
     elif how == "release":
@@ -131,8 +131,8 @@ def test_a_job_that_keeps_crashing_waits_longer_each_time_and_fails(journal: Jou
         now += timedelta(seconds=2 ** (crash - 1))
         job = queue.claim("me") or ended
     assert (job.status, job.error) == ("failed", {"code": "crashed", "detail": f"crash {MOST_CRASHES}"})
-    said = [attempt.cause and attempt.cause["detail"] for attempt in journal.attempts(job.id)]
-    assert said == ["crash 1", "crash 2", "crash 3"]  # the cause of each is kept
+    causes = [attempt.cause and attempt.cause["detail"] for attempt in journal.attempts(job.id)]
+    assert causes == ["crash 1", "crash 2", "crash 3"]  # each cause is kept
     assert [attempt.status for attempt in journal.attempts(job.id)] == ["queued", "queued", "failed"]
 
 
@@ -169,7 +169,7 @@ def test_progress_resets_the_crash_count(journal: Journal, engine: Engine) -> No
         job = queue.claim("me") or job
         assert job.attempt == epoch + 1
     for _ in range(MOST_CRASHES - 1):
-        queue.saved(job, 9)  # no further
+        queue.saved(job, 9)  # no progress
         job = queue.crash(job, "gone")
         now += timedelta(minutes=1)
         job = queue.claim("me") or job
@@ -199,7 +199,7 @@ def test_a_job_that_may_have_published_cannot_be_cancelled_between_attempts(jour
         journal.cancel(job.id)
     again = queue.claim("me")
     assert again is not None
-    record(queue, again, [1], [0.5])  # it trains again, so nothing was published
+    record(queue, again, [1], [0.5])  # it trains again: nothing was published
     assert journal.cancel(job.id).requested == "cancel"
 
 
@@ -222,18 +222,18 @@ def test_a_long_history_is_thinned_evenly_and_keeps_both_ends(sizes: list[int], 
     job, done, furthest = claimed(journal, queue), 0, 0
     for place, size in enumerate(sizes):
         if place == len(sizes) // 2:
-            done = min(done, back)  # an attempt that goes on from an earlier epoch
+            done = min(done, back)  # an attempt that resumes at an earlier epoch
         epochs = list(range(done + 1, done + size + 1))
         record(queue, job, epochs, [1 / epoch for epoch in epochs])
         done = epochs[-1]
-        told = journal.metrics(job.id)
-        assert len(told["epoch"]) <= most + 1
-        assert (told["epoch"][0], told["epoch"][-1]) == (1, done)
-        assert told["train_loss"] == [1 / epoch for epoch in told["epoch"] if epoch]
-        gaps = {b - a for a, b in pairwise(each or 0 for each in told["epoch"][:-1])}
+        metrics = journal.metrics(job.id)
+        assert len(metrics["epoch"]) <= most + 1
+        assert (metrics["epoch"][0], metrics["epoch"][-1]) == (1, done)
+        assert metrics["train_loss"] == [1 / epoch for epoch in metrics["epoch"] if epoch]
+        gaps = {b - a for a, b in pairwise(each or 0 for each in metrics["epoch"][:-1])}
         assert len(gaps) <= 1
         furthest = max(furthest, done)
-        assert done < furthest or done <= most or len(told["epoch"]) >= most // 4
+        assert done < furthest or done <= most or len(metrics["epoch"]) >= most // 4
     engine.dispose()
 
 

@@ -50,9 +50,9 @@ def test_an_idempotency_key_is_bound_to_its_request_for_a_day(engine: Engine) ->
     journal = Journal(engine, clock=lambda: now)
     job = submit(journal, idempotency=("key", "one"))
     assert journal.recall("key", "one") == job
-    for ask in (journal.recall, lambda *pair: submit(journal, idempotency=pair)):
+    for call in (journal.recall, lambda *pair: submit(journal, idempotency=pair)):
         with pytest.raises(IdempotencyMismatch):
-            ask("key", "two")
+            call("key", "two")
     now += timedelta(hours=23, minutes=59)
     assert submit(journal, idempotency=("key", "one")) == job
     now += timedelta(minutes=2)
@@ -91,9 +91,9 @@ def test_a_queued_job_is_cancelled_at_once(journal: Journal, queue: JobQueue) ->
 
 def test_cancelling_a_running_job_requests_its_end(journal: Journal, queue: JobQueue) -> None:
     job = claimed(journal, queue)
-    asked = journal.cancel(job.id)
-    assert (asked.status, asked.requested) == ("running", "cancel")
-    assert journal.cancel(job.id) == asked
+    cancelled = journal.cancel(job.id)
+    assert (cancelled.status, cancelled.requested) == ("running", "cancel")
+    assert journal.cancel(job.id) == cancelled
     assert not queue.may_publish(job)
 
 
@@ -125,13 +125,13 @@ def test_the_last_request_wins(journal: Journal, queue: JobQueue) -> None:
     assert journal.resume(job.id).requested is None
     journal.pause(job.id)
     assert journal.cancel(job.id).requested == "cancel"
-    for ask in (journal.pause, journal.resume):
+    for call in (journal.pause, journal.resume):
         with pytest.raises(IllegalMove, match="being cancelled"):
-            ask(job.id)
+            call(job.id)
     assert queue.finish(job, Status.QUEUED).status is Status.CANCELLED
-    for ask in (journal.pause, journal.resume):
+    for call in (journal.pause, journal.resume):
         with pytest.raises(IllegalMove, match="has cancelled"):
-            ask(job.id)
+            call(job.id)
 
 
 def test_a_late_pause_does_not_prevent_publishing(journal: Journal, queue: JobQueue) -> None:
@@ -166,11 +166,11 @@ def test_writes_fail_on_a_full_disk_and_succeed_again_afterwards(
             queue.message(job, "x" * 2000)
     with pytest.raises(JournalFull):
         journal.submit("line", {"rows": "x" * 10**6}, {})
-    said = len(journal.events(job.id))
+    before = len(journal.events(job.id))
     limit_pages(engine, 10**6)
     queue.message(job, "again")
     events = journal.events(job.id)
-    assert [event.id for event in events] == list(range(1, said + 2))
+    assert [event.id for event in events] == list(range(1, before + 2))
     assert journal.list_jobs() == ([job], False)
 
 
@@ -181,7 +181,7 @@ def test_a_locked_journal_is_an_error_of_its_own(journal: Journal, engine: Engin
     with engine.connect() as connection:
         connection.execute(text("PRAGMA busy_timeout=10"))
     with other.connect().execution_options(write=True) as connection, connection.begin():
-        assert journal.get(job.id) == job  # who only reads need not wait
+        assert journal.get(job.id) == job  # reads need not wait
         with pytest.raises(JournalUnavailable):
             journal.cancel(job.id)
     other.dispose()
@@ -189,6 +189,6 @@ def test_a_locked_journal_is_an_error_of_its_own(journal: Journal, engine: Engin
 
 
 def limit_pages(engine: Engine, pages: int) -> None:
-    """On the one connection that a single thread's pool gives again and again."""
+    """Set the limit on the connection that the pool returns each time in a single thread."""
     with engine.connect() as connection:
         connection.execute(text(f"PRAGMA max_page_count={pages}"))

@@ -59,7 +59,7 @@ def test_an_owner_that_starts_during_a_cleanup_keeps_its_name(tmp_path: Path, mo
     real = fcntl.flock
 
     def late(descriptor: int, operation: int) -> None:
-        if not held:  # between the look at the file and its lock it was removed, and its owner made it anew
+        if not held:  # between open and lock, the file was removed and recreated by its owner
             monkeypatch.undo()
             path.unlink()
             held.append(os.open(path, os.O_CREAT | os.O_RDWR))

@@ -1,4 +1,4 @@
-"""A failure that may pass is waited for, and a job that has waited in vain can be resumed."""
+"""A job with a temporary failure is postponed and retried, and can be resumed when the retries have ended."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,7 +29,7 @@ class Clock:
 
 
 def put_off_until_it_fails(queue: JobQueue, clock: Clock, job: Job) -> list[float]:
-    """How many seconds were waited each time."""
+    """Postpone the job until it fails, and return the delays in seconds."""
     waits: list[float] = []
     while True:
         after = queue.put_off(job, ERROR, unpublished=True)
@@ -116,17 +116,17 @@ def test_other_failures_cannot_be_resumed(journal: Journal, queue: JobQueue) -> 
 
 def test_each_end_of_a_resumed_job_sends_a_webhook(engine: Engine) -> None:
     journal, queue = Journal(engine), JobQueue(engine, patience=0)
-    job, told = journal.submit("line", {"webhook": {"url": "http://localhost/"}}, {})[0], []
+    job, deliveries = journal.submit("line", {"webhook": {"url": "http://localhost/"}}, {})[0], []
     for _ in range(2):
         claim = queue.claim("me")
         assert claim is not None
         queue.put_off(claim, ERROR)
         delivery = Outbox(engine).claim(lease=30, schedule=())
         assert delivery is not None
-        told.append((delivery.job.status, delivery.message_id))
+        deliveries.append((delivery.job.status, delivery.message_id))
         journal.resume(job.id)
-        assert Outbox(engine).claim(lease=30, schedule=()) is None  # an end that is none any more
-    assert told == [("failed", job.id), ("failed", f"{job.id}-2")]  # not the same to a receiver
+        assert Outbox(engine).claim(lease=30, schedule=()) is None  # an end that no longer holds
+    assert deliveries == [("failed", job.id), ("failed", f"{job.id}-2")]  # different ids for a receiver
 
 
 @ONCE

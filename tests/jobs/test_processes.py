@@ -1,4 +1,4 @@
-"""Nothing outlives its attempt, whatever it has started; nobody is blamed for another's; who stands still is replaced."""
+"""Processes and files of an attempt end with it, failures are attributed to their cause, and hung servers are replaced."""
 
 import os
 import signal
@@ -12,13 +12,13 @@ from service.jobs.journal import Journal
 from service.jobs.limits import AttemptLimits
 from service.settings import SECRETS
 from tests.harness.until import until
-from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit
+from tests.jobs.runners import FORKED_OR_SPAWNED, Start, alive, ended, messages, submit
 
 # As in test_runner.py.
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
-@WAYS
+@FORKED_OR_SPAWNED
 @pytest.mark.parametrize("hides", [True, False])
 def test_a_child_that_stays_does_not_keep_a_cancelled_job_running(
     start: Start, journal: Journal, forks: bool, hides: bool
@@ -33,7 +33,7 @@ def test_a_child_that_stays_does_not_keep_a_cancelled_job_running(
     assert ended(journal, submit(journal, runner, "quick")).status is Status.SUCCEEDED
 
 
-@WAYS
+@FORKED_OR_SPAWNED
 @pytest.mark.parametrize("hides", [True, False])
 def test_no_process_outlives_a_successful_attempt(start: Start, journal: Journal, forks: bool, hides: bool) -> None:
     runner = start(slots=1, forks=forks)
@@ -43,14 +43,14 @@ def test_no_process_outlives_a_successful_attempt(start: Start, journal: Journal
     assert len(messages(journal, job.id)) <= 1
 
 
-@WAYS
+@FORKED_OR_SPAWNED
 def test_temporary_files_are_removed_with_their_attempt(
     start: Start, journal: Journal, tmp_path: Path, forks: bool
 ) -> None:
     job = ended(journal, submit(journal, start(forks=forks), "leaves_a_file"))
     assert job.result is not None
     assert Path(job.result["file"]).is_relative_to(tmp_path)
-    assert Path(job.result["file"]).parent == Path(job.result["told"])
+    assert Path(job.result["file"]).parent == Path(job.result["temporary"])
     assert not Path(job.result["file"]).exists()
 
 
@@ -68,7 +68,7 @@ def test_a_child_does_not_outlive_the_trainer_server(start: Start, journal: Jour
 
 def test_memory_of_child_processes_counts(start: Start, journal: Journal) -> None:
     runner = start(limits=AttemptLimits(memory_bytes=600 * 2**20))
-    job = ended(journal, submit(journal, runner, "swells_below"))
+    job = ended(journal, submit(journal, runner, "allocates_memory_in_a_child"))
     assert job.error is not None
     assert job.error["code"] == "out_of_memory"
 
@@ -89,7 +89,7 @@ def test_attempts_beside_one_that_kills_the_trainer_server_are_not_blamed(
 ) -> None:
     runner = start(slots=2)
     beside = str(tmp_path / "beside")
-    innocent = submit(journal, runner, "innocent", beside=beside)
+    innocent = submit(journal, runner, "bystander", beside=beside)
     guilty = submit(journal, runner, "kills_the_trainer_server", beside=beside)
     assert ended(journal, innocent).status is Status.SUCCEEDED
     failed = ended(journal, guilty)
@@ -107,7 +107,7 @@ def test_an_unresponsive_trainer_server_is_replaced(
     stopped = runner.trainer_pid
     job_id = submit(journal, runner, "stops_the_trainer_server")
     until(lambda: messages(journal, job_id))
-    cancelled = submit(journal, runner, "slow")  # cannot even be begun
+    cancelled = submit(journal, runner, "slow")  # cannot even start
     until(lambda: journal.get(cancelled).status is Status.RUNNING)
     journal.cancel(cancelled)
     runner.wake()
@@ -129,13 +129,13 @@ def test_an_idle_trainer_server_is_not_replaced(
     assert "stood still" not in caplog.text
 
 
-@WAYS
+@FORKED_OR_SPAWNED
 def test_no_secret_of_the_service_is_in_the_environment_of_an_attempt(
     start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch, forks: bool
 ) -> None:
     for name in SECRETS:
         monkeypatch.setenv(f"MODELWRIGHT_{name.upper()}", f"hidden {name}")
-    job = ended(journal, submit(journal, start(forks=forks), "tells_its_environment"))
+    job = ended(journal, submit(journal, start(forks=forks), "returns_its_environment"))
     assert job.result is not None
     assert "PATH" in job.result["environment"]
     assert "hidden" not in job.result["environment"]

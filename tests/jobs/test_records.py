@@ -1,5 +1,5 @@
-"""The records in a spec lie apart from their job: lists do not read them, reports do not write them, and their loss is
-found."""
+"""The records of a spec are stored apart from their job: lists do not read them, reports do not write them, and their loss
+is detected."""
 
 import tracemalloc
 from typing import Any

@@ -63,7 +63,7 @@ def test_link_local_addresses_are_refused(address: str, is_refused: bool) -> Non
 
 
 def test_the_signature_matches_the_vector_of_the_specification() -> None:
-    # The vector that the specification's own libraries are tested with (its key has exactly 24 bytes).
+    # The test vector of the specification's own libraries (its key has exactly 24 bytes).
     signer = Signer(SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
     assert signer.headers("msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}') == {
         "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",

@@ -56,7 +56,7 @@ def now() -> datetime:
 
 @pytest.fixture
 def start(engine: Engine) -> Iterator[Start]:
-    """Starts to deliver, quickly; stopped at the end."""
+    """Starts delivering with short delays; stopped at the end."""
     with ExitStack() as stack:
 
         def start(**about: Any) -> Webhooks:
@@ -71,7 +71,7 @@ def start(engine: Engine) -> Iterator[Start]:
 
 
 def verify(call: Call) -> None:
-    """As the specification says, from what arrived."""
+    """Verify the signature of a received request as the specification says."""
     signed = f"{call.headers['webhook-id']}.{call.headers['webhook-timestamp']}.".encode() + call.body
     wanted = base64.b64encode(hmac.new(KEY, signed, hashlib.sha256).digest()).decode()
     assert call.headers["webhook-signature"] == f"v1,{wanted}"
@@ -90,14 +90,14 @@ def test_a_delivery_is_sent_once_and_signed(engine: Engine, start: Start) -> Non
     assert call.headers["host"] == f"127.0.0.1:{receiver.port}"
     assert call.headers["content-type"] == "application/json"
     assert call.headers["webhook-id"] == job.id
-    told = {"type": "training_job.cancelled", "timestamp": job.finished_at, "data": show(job)}
-    assert json.loads(call.body) == told
+    event_ = {"type": "training_job.cancelled", "timestamp": job.finished_at, "data": show(job)}
+    assert json.loads(call.body) == event_
     settled = {"tries": 1, "next_at": None, "outcome": "204", "end": 1}
     assert delivery(engine, job).items() >= settled.items()
 
 
 class ObservedOutbox(Outbox):
-    """Says when it was asked, and fails as long as it is told to."""
+    """Sets an event when it is read, and raises while `fails`."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
@@ -134,7 +134,7 @@ def test_a_delivery_is_retried_until_it_succeeds(engine: Engine, start: Start) -
 
 
 def test_a_delivery_succeeds_when_the_receiver_starts_listening(engine: Engine, start: Start) -> None:
-    with socket.socket() as deaf:  # it has the port, and does not listen
+    with socket.socket() as deaf:  # the port is bound, but not listening
         deaf.bind(("127.0.0.1", 0))
         port = deaf.getsockname()[1]
         job = end_job(engine, f"http://127.0.0.1:{port}/", now())
@@ -153,7 +153,7 @@ def test_an_abandoned_delivery_keeps_its_outcome(engine: Engine, start: Start, s
         start()
         until(lambda: delivery(engine, job)["next_at"] is None)
         time.sleep(0.3)
-    assert [call.path for call in receiver.calls] == ["/"] * calls  # and nowhere else
+    assert [call.path for call in receiver.calls] == ["/"] * calls  # and at no other address
     assert delivery(engine, job)["outcome"] == str(status)
 
 
@@ -210,8 +210,8 @@ def test_a_delivery_interrupted_by_a_kill_is_sent_again(engine: Engine, start: S
 @pytest.mark.parametrize(
     ("url", "outcome"),
     [
-        ("http://169.254.169.254/latest/meta-data", "address refused"),  # though it is on the list
-        ("http://elsewhere.example/", "host not allowed"),  # any more
+        ("http://169.254.169.254/latest/meta-data", "address refused"),  # although the allowlist has it
+        ("http://elsewhere.example/", "host not allowed"),  # no longer
     ],
 )
 def test_a_refused_address_gets_no_request(engine: Engine, start: Start, url: str, outcome: str) -> None:
@@ -236,17 +236,17 @@ def test_a_name_that_resolves_to_a_refused_address_is_refused(
 def test_a_slow_name_look_up_does_not_delay_the_stop(
     engine: Engine, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, answered = threading.Event(), threading.Event()
+    started, answered = threading.Event(), threading.Event()
 
     def look_up(*_: object, **__: object) -> list[Any]:
-        asked.set()
+        started.set()
         answered.wait(600)
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     job = end_job(engine, "http://127.0.0.1/", now())
     webhooks = start()
-    assert asked.wait(120)
+    assert started.wait(120)
     began = time.monotonic()
     webhooks.stop()
     assert time.monotonic() - began < 60  # 1 s, not ten minutes
@@ -269,9 +269,9 @@ def test_certificates_are_verified(
         until(lambda: delivery(engine, unknown)["outcome"] == "SSLCertVerificationError")
         webhooks.stop()
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        known, other = end_job(engine, url, now()), end_job(engine, url.replace("localhost", "127.0.0.1"), now())
+        trusted, other = end_job(engine, url, now()), end_job(engine, url.replace("localhost", "127.0.0.1"), now())
         start(schedule=())
-        until(lambda: delivery(engine, known)["outcome"] == "200")
+        until(lambda: delivery(engine, trusted)["outcome"] == "200")
         until(lambda: delivery(engine, other)["outcome"] == "SSLCertVerificationError")
     assert receiver.calls[0].headers["host"] == f"localhost:{receiver.port}"
 
@@ -308,7 +308,7 @@ def test_a_clock_set_back_does_not_prolong_the_delay_of_a_retry(engine: Engine) 
 
 
 def test_a_delivery_claimed_by_another_is_not_due(engine: Engine) -> None:
-    """Who has looked at the clock and then waited for the journal finds a lease that ends after the longest one."""
+    """A service that read the clock and then waited for the journal finds a lease that ends after the longest possible one."""
     end_job(engine, "http://127.0.0.1/", now() - timedelta(seconds=60))
     waited = Outbox(engine, clock=lambda: now() - timedelta(seconds=10))
     assert Outbox(engine).claim(lease=300, schedule=[300]) is not None

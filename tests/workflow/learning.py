@@ -1,4 +1,4 @@
-"""A training without a service: a spec in, what was learned out, and the losses of every epoch."""
+"""Trainings without a service, and their results with the losses of every epoch."""
 
 import random
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ FEATURES = {
 
 @dataclass
 class Lesson:
-    """A training and how it went."""
+    """A training and its results."""
 
     resolved: Resolved
     learned: TrainingResult
@@ -79,10 +79,10 @@ def resolved_from(spec: TrainingSpec) -> Resolved:
 
 
 def train(value: dict[str, Any], after_step: AfterStep | None = None, saved: State | None = None) -> Lesson:
-    """Trains as the trainer's process does."""
+    """Train as an attempt does."""
     torch.set_num_threads(1)
     resolved = resolved_from(parse(value))
-    again = parse_resolved(resolved.spec.to_json())  # a trainer gets the spec as JSON
+    again = parse_resolved(resolved.spec.to_json())  # an attempt gets the spec as JSON
     losses: list[dict[str, float]] = []
 
     def wanted(schema: Schema) -> Mapping[str, RequestedColumn]:

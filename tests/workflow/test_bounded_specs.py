@@ -1,4 +1,4 @@
-"""However much is wrong with a spec, and however large it is: its faults are few, and found at a small cost."""
+"""The number of reported errors of a spec, and the cost to find them, are bounded for any spec."""
 
 import time
 from statistics import fmean, pstdev
@@ -16,7 +16,7 @@ from tests.workflow.learning import no_dataset, resolved_from
 
 pytestmark = pytest.mark.usefixtures("own_garbage")
 
-MOST_CPU = 0.5  # seconds, of a request that is refused
+MOST_CPU = 0.5  # processor seconds of a refused request
 RECORDS = [{"a": 1.0 * i, "b": 2.0 * i} for i in range(4)]
 
 
@@ -33,7 +33,7 @@ def spread_of(values: list[float]) -> dict[str, float]:
 
 
 def refusal(value: Any) -> InvalidSpec:
-    """What is said of a spec, in no more than `MOST_CPU`."""
+    """The errors of a spec, found within `MOST_CPU`."""
     began = time.process_time()
     with pytest.raises(InvalidSpec) as caught:
         parse(value)
@@ -100,7 +100,7 @@ def test_the_cost_of_a_wide_table_is_that_of_its_values(records: int) -> None:
     began = time.process_time()
     parsed = parse(data(records=wide, target="x1"))
     _, schema = parsed.data.survey(no_dataset)
-    assert time.process_time() - began < 3 * MOST_CPU  # half a second alone, twice that beside busy processes
+    assert time.process_time() - began < 3 * MOST_CPU  # half a second on an idle machine, twice that on a busy one
     assert schema.columns[2].statistics == pytest.approx(spread_of([row["x2"] for row in wide]))
     assert parsed.to_json()["data"]["records"] == wide
 
@@ -112,7 +112,7 @@ def test_the_time_to_plan_a_wide_table_grows_linearly(targets: int) -> None:
     features = {f"x{i}": {"type": "number"} for i in range(targets, MOST_ENTRIES)}
     parsed = parse(data(target=chosen, features=features, task="regression"))
     small = parse(data())
-    resolved_from(small)  # torch takes a second to load for its first
+    resolved_from(small)  # the first model loads parts of torch for a second
     schema = Schema(rows=1000, columns=columns)
     began = time.process_time()
     assert len(resolve(parsed, schema).signature.outputs) == targets
@@ -120,12 +120,12 @@ def test_the_time_to_plan_a_wide_table_grows_linearly(targets: int) -> None:
 
 
 def test_searching_many_long_names_is_cheap() -> None:
-    known = [f"{'ab' * 28}_{i}" for i in range(MOST_ENTRIES)]
+    candidates = [f"{'ab' * 28}_{i}" for i in range(MOST_ENTRIES)]
     began = time.process_time()
-    said = nearest(f"{'ab' * 28}-1234", known)
+    suggestion = nearest(f"{'ab' * 28}-1234", candidates)
     assert time.process_time() - began < MOST_CPU / MOST_SEARCHES
-    assert f"{'ab' * 28}_1234" in said.partition("?")[0]
-    assert len(nearest("x" * 10**6, [each * LONGEST_NAME for each in known])) < 1000
+    assert f"{'ab' * 28}_1234" in suggestion.partition("?")[0]
+    assert len(nearest("x" * 10**6, [each * LONGEST_NAME for each in candidates])) < 1000
 
 
 def test_the_errors_of_a_file_are_bounded() -> None:

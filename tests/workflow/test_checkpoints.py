@@ -1,4 +1,4 @@
-"""The folder of checkpoints: whole or not there, and never without the one before."""
+"""The folder of checkpoints: writes are atomic, and the previous checkpoint is kept."""
 
 import hashlib
 import resource
@@ -96,7 +96,7 @@ def test_an_unreadable_checkpoint_is_kept(tmp_path: Path) -> None:
     older, path = sorted(tmp_path.iterdir())
     kept = path.read_bytes()
     path.unlink()
-    path.symlink_to(path)  # ELOOP: the file is there, and cannot be opened
+    path.symlink_to(path)  # ELOOP: the file exists, but cannot be opened
     found = folder.load()
     assert (number(found), found.damaged) == (1, 0)
     older.unlink()
@@ -129,7 +129,7 @@ def test_leftovers_of_a_killed_writer_are_removed(tmp_path: Path) -> None:
 
 @contextmanager
 def files_of_at_most(count: int) -> Iterator[None]:
-    """No file of this process can grow beyond so many bytes: as near to a full disk as a test without root comes."""
+    """Limit the size of all files of this process, which resembles a full disk without root."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (count, before[1]))
     try:

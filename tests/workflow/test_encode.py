@@ -1,4 +1,4 @@
-"""Encoders are fitted on the training part only, and a raw row is encoded for a prediction as it was for the training."""
+"""Encoders are fitted on the training part only, and encode rows alike in predictions and trainings."""
 
 import math
 from typing import Any
@@ -97,7 +97,11 @@ def test_missing_numbers_are_filled_with_the_mean_and_flagged() -> None:
     assert fitted.fill.tolist() == [2.0, 5.0]
     assert fitted.indicated.tolist() == [0]
     assert fitted(raw)[:, 2].tolist() == [0.0, 1.0, 0.0]
-    assert fitted(raw)[:, 1].tolist() == [0.0, 0.0, 0.0]  # a constant column is not divided by its spread of 0
+    assert fitted(raw)[:, 1].tolist() == [
+        0.0,
+        0.0,
+        0.0,
+    ]  # a constant column is not divided by its standard deviation of 0
 
 
 def test_times_are_distinguished_to_the_second() -> None:

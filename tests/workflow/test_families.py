@@ -1,4 +1,4 @@
-"""Every loss, optimizer, scheduler and layer that a spec may name does its work; every other name says why not."""
+"""Every supported loss, optimizer, scheduler and layer works; every other name is refused with the reason."""
 
 from typing import Any
 
@@ -88,7 +88,7 @@ def test_every_class_of_torch_is_supported_or_refused(ours: Any, theirs: Any, ba
 
 
 @pytest.mark.parametrize(
-    ("part", "value", "pointer", "says"),
+    ("part", "value", "pointer", "text"),
     [
         ("optimizer", {"name": "SparseAdam"}, "/optimizer/name", "sparse gradients"),
         ("optimizer", {"name": "adam"}, "/optimizer/name", "did you mean 'Adam'"),
@@ -113,11 +113,11 @@ def test_every_class_of_torch_is_supported_or_refused(ours: Any, theirs: Any, ba
         ("training", {"accumulation_steps": 0}, "/training/accumulation_steps", ""),
     ],
 )
-def test_an_unsupported_choice_is_refused_with_the_alternatives(part: str, value: Any, pointer: str, says: str) -> None:
+def test_an_unsupported_choice_is_refused_with_the_alternatives(part: str, value: Any, pointer: str, text: str) -> None:
     with pytest.raises(InvalidSpec) as refusal:
         train(spec("price", **{part: value}))
     faults = {fault.pointer: fault.message for fault in refusal.value.faults}
-    assert says in faults[pointer]
+    assert text in faults[pointer]
 
 
 def test_class_weights_are_named_by_class() -> None:
@@ -174,7 +174,7 @@ def test_input_sizes_of_layers_are_inferred() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stack", "pointer", "says"),
+    ("stack", "pointer", "text"),
     [
         ([{"name": "Linear", "out_features": 8}, {"name": "Conv2d", "out_channels": 2, "kernel_size": 3}], 1, "[n, 8]"),
         ([{"name": "Linear"}, {"name": "ReLU"}, {"name": "Linear"}], 0, "out_features"),
@@ -185,7 +185,7 @@ def test_input_sizes_of_layers_are_inferred() -> None:
         ([], "", "at least 1"),
     ],
 )
-def test_layers_with_incompatible_shapes_are_named(stack: list[Any], pointer: int | str, says: str) -> None:
+def test_layers_with_incompatible_shapes_are_named(stack: list[Any], pointer: int | str, text: str) -> None:
     from service.workflow.model import meta_network
 
     with pytest.raises(InvalidSpec) as refusal:
@@ -194,7 +194,7 @@ def test_layers_with_incompatible_shapes_are_named(stack: list[Any], pointer: in
         meta_network(resolved.spec, resolved.signature, resolved.inputs)
     fault = refusal.value.faults[0]
     assert fault.pointer.startswith(f"/model/layers{'' if pointer == '' else f'/{pointer}'}")
-    assert says in f"{fault.pointer} {fault.message}"
+    assert text in f"{fault.pointer} {fault.message}"
 
 
 def test_the_table_of_layers_matches_the_signatures_of_torch() -> None:
@@ -205,7 +205,7 @@ def test_the_table_of_layers_matches_the_signatures_of_torch() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("message", "reduced"),
     [
         ("Invalid learning rate: -1\nmore of it", "Invalid learning rate: -1"),
         ('x INTERNAL ASSERT FAILED at "/pytorch/aten/src/a.cpp":1', "torch cannot do this"),
@@ -214,5 +214,5 @@ def test_the_table_of_layers_matches_the_signatures_of_torch() -> None:
         ("", "torch cannot do this"),
     ],
 )
-def test_messages_of_torch_are_reduced_to_the_arguments(said: str, told: str) -> None:
-    assert torch_message(RuntimeError(said)) == told
+def test_messages_of_torch_are_reduced_to_the_arguments(message: str, reduced: str) -> None:
+    assert torch_message(RuntimeError(message)) == reduced

@@ -1,4 +1,4 @@
-"""The same table from every format; files that are none of it are refused with the line or column."""
+"""Every format gives the same table; invalid files are refused with the line or column."""
 
 import csv
 import json
@@ -37,7 +37,7 @@ WANTED = {
     "b": RequestedColumn("boolean"),
     "t": RequestedColumn("datetime"),
 }
-AS_BEFORE = Schema(rows=0, columns=[])  # of a data set that was uploaded before there were readings
+AS_BEFORE = Schema(rows=0, columns=[])  # of a data set uploaded before readings were stored
 NDJSON = "application/x-ndjson"
 PARQUET = "application/vnd.apache.parquet"
 ARROW = "application/vnd.apache.arrow.file"
@@ -130,7 +130,7 @@ def test_csv_is_read_with_any_separator_and_encoding(
         writer = csv.writer(file, delimiter=separator, lineterminator=end, quoting=quoting)
         writer.writerows([("number", "w"), *((x, word) for x, word in [*rows, (1.5, "a"), (2.5, "d, e")])])
     found = survey(path, "text/csv")
-    kept = [each for each in rows if each != (None, None)]  # a line without content is no row
+    kept = [each for each in rows if each != (None, None)]  # blank lines are skipped
     assert found.schema.rows == len(kept) + 2
     assert found.schema.names == ["number", "w"]
     assert [each.type for each in found.schema.columns] == ["number", "category"]
@@ -148,7 +148,7 @@ def test_csv_is_read_with_any_separator_and_encoding(
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         (b"", "empty"),
         (b"a,b\n", "no rows"),
@@ -159,10 +159,10 @@ def test_csv_is_read_with_any_separator_and_encoding(
         (b",".join(b"c%d" % i for i in range(10_001)) + b"\n", "10001 columns"),
     ],
 )
-def test_csv_files_that_are_refused(tmp_path: Path, content: bytes, says: str) -> None:
+def test_csv_files_that_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "data"
     path.write_bytes(content)
-    with pytest.raises(InvalidData, match=says):
+    with pytest.raises(InvalidData, match=message):
         survey(path, "text/csv")
 
 
@@ -173,7 +173,7 @@ def test_a_name_may_contain_unicode_line_separators(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("media_type", "content", "says"),
+    ("media_type", "content", "message"),
     [
         (NDJSON, b'{"a": 1}\n[1]\n', "line 2 is not an object"),
         (NDJSON, b'{"a": 1}\n{"a": NaN}\n', "line 2 is not JSON"),
@@ -182,10 +182,10 @@ def test_a_name_may_contain_unicode_line_separators(tmp_path: Path) -> None:
         (STREAM, b"no it is not", "cannot be read"),
     ],
 )
-def test_other_files_that_are_refused(tmp_path: Path, media_type: str, content: bytes, says: str) -> None:
+def test_other_files_that_are_refused(tmp_path: Path, media_type: str, content: bytes, message: str) -> None:
     path = tmp_path / "data"
     path.write_bytes(content)
-    with pytest.raises(InvalidData, match=says):
+    with pytest.raises(InvalidData, match=message):
         survey(path, media_type)
 
 
@@ -250,7 +250,7 @@ def test_integers_above_2_to_the_53_stay_distinct_labels(tmp_path: Path) -> None
         assert (column.type, column.labels, column.label_counts) == ("number", labels, [3, 3, 3])
     pl.DataFrame({"y": [labels[i % 3] for i in range(9)]}).write_parquet(path)
     assert survey(path, PARQUET).schema.columns[0].labels == labels
-    path.write_text("y\n" + "".join(f"{2**70 + i % 2}\n" for i in range(9)))  # more than JSON's readers take
+    path.write_text("y\n" + "".join(f"{2**70 + i % 2}\n" for i in range(9)))  # more than readers of JSON accept
     assert survey(path, "text/csv").schema.columns[0].labels == [str(2**70), str(2**70 + 1)]
 
 
@@ -274,7 +274,7 @@ def test_a_column_of_numbers_with_a_typo_is_not_taken_for_an_index(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("column", "kind", "says"),
+    ("column", "kind", "message"),
     [
         ("day", "number", "is a datetime"),
         ("day", "boolean", "is a datetime"),
@@ -286,7 +286,7 @@ def test_a_column_of_numbers_with_a_typo_is_not_taken_for_an_index(tmp_path: Pat
     ],
 )
 def test_a_type_that_a_typed_column_cannot_have_is_refused_before_a_training(
-    tmp_path: Path, column: str, kind: str, says: str
+    tmp_path: Path, column: str, kind: str, message: str
 ) -> None:
     path = tmp_path / "data"
     days = [date(2020, 1, 1 + i) for i in range(20)]
@@ -296,7 +296,7 @@ def test_a_type_that_a_typed_column_cannot_have_is_refused_before_a_training(
     pl.DataFrame({"day": days, "at": times, "flag": flags, "n": numbers, "y": numbers}).write_parquet(path)
     schema = survey(path, PARQUET).schema
     data = {"kind": "dataset", "dataset": "d", "version": 1, "target": "y", "features": {column: {"type": kind}}}
-    with pytest.raises(InvalidSpec, match=says) as refusal:
+    with pytest.raises(InvalidSpec, match=message) as refusal:
         resolve(parse({"model_name": "m", "data": data}), schema)
     assert refusal.value.faults[0].pointer == f"/data/features/{column}/type"
     taken = data | {"features": {column: {"type": "category"}}}

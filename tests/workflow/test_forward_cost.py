@@ -1,4 +1,4 @@
-"""What a row costs: as computed by hand, without the memory that it would take."""
+"""The cost of a row equals a computation by hand, and estimating it takes no memory of that size."""
 
 import psutil
 import pytest
@@ -20,7 +20,7 @@ CONVOLVED = nn.Sequential(nn.Unflatten(1, (1, 8)), nn.Conv1d(1, 64, 3, padding=1
     ("network", "width", "numbers", "work"),
     [
         (WIDE, 8, 2 * 4096, 2 * 4096 + 8 * 4096 + 4096),
-        (DEEP, 64, 2 * 64, 50 * (64 * 64 + 2 * 64)),  # what was before is let go
+        (DEEP, 64, 2 * 64, 50 * (64 * 64 + 2 * 64)),  # frees earlier garbage
         (PADDED, 8, 400_000, 400_000),
         (CONVOLVED, 8, 64 * 8, 64 * 8 * 3),
         (TabM(8, 1, 128, 2, 8, 0.0, None), 8, 3 * 8 * 128, 8 * (8 * 128 + 128 * 128 + 128)),
@@ -40,7 +40,7 @@ def test_estimating_a_large_model_takes_little_memory() -> None:
 
 
 class Own(nn.Module):
-    """A plug-in's module, which looks at its values."""
+    """A module of a plug-in that depends on the values."""
 
     def __init__(self, broken: bool) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The history stays small, and is the same however often it was interrupted."""
+"""The history is bounded, and the same after any number of interruptions."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,5 +39,5 @@ def test_the_history_is_bounded_keeps_both_ends_and_survives_interruptions(
     assert len(few["epoch"]) <= most // 2 + 1
     assert set(few["epoch"]) <= set(kept)
     assert few["epoch"][:1] + few["epoch"][-1:] == kept[:1] + kept[-1:]
-    for heard in stops:
-        assert list(whole.after(heard)) == [(int(epoch), losses(int(epoch))) for epoch in kept if epoch > heard]
+    for reported in stops:
+        assert list(whole.after(reported)) == [(int(epoch), losses(int(epoch))) for epoch in kept if epoch > reported]

@@ -1,4 +1,4 @@
-"""Networks are built for the shapes of their inputs, of whatever rank: an image as well as the columns of a table."""
+"""Networks are built for input shapes of any rank: images as well as columns of a table."""
 
 import pytest
 import torch

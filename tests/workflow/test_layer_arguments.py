@@ -1,4 +1,4 @@
-"""Whatever arguments a layer is given: it is taken, or refused as a fault of the spec. No other error leaves the draft."""
+"""Any arguments of a layer are accepted, or refused as an error of the spec."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ SMALL = 10**6
 
 
 def draft(stack: list[dict[str, Any]]) -> None:
-    """What validating a spec does with its layers."""
+    """Build the layers as the validation of a spec does."""
     value = {
         "model_name": "m",
         "data": {"kind": "rows", "records": RECORDS, "target": "y"},

@@ -1,4 +1,4 @@
-"""What a training does with its settings, and what comes out of it."""
+"""Settings and results of trainings."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ DEFAULTED = ("model", "training")
 
 
 def bare(target: Any, **more: Any) -> dict[str, Any]:
-    """A spec that names only its data."""
+    """A spec with only its data."""
     return {name: part for name, part in spec(target, **more).items() if name not in DEFAULTED}
 
 

@@ -1,4 +1,4 @@
-"""Texts of any length in a table stay out of what is kept of a model."""
+"""Long texts of a table are not stored with a model."""
 
 import orjson
 

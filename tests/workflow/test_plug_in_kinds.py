@@ -1,5 +1,5 @@
-"""Kinds of models that an operator has installed: one that raises refuses the client's spec, one for an older version of
-Modelwright ends the start of the service."""
+"""Plug-ins for kinds of models: an exception is an error of the spec, and a plug-in for an older version of Modelwright
+ends the start of the service."""
 
 from typing import Literal
 
@@ -21,7 +21,7 @@ SIGNATURE = Signature(
 
 
 class Ratio(ModelKind):
-    """Divides by what the client says."""
+    """A kind that divides by a field of the spec."""
 
     kind: Literal["ratio"] = "ratio"
     by: int
@@ -41,7 +41,7 @@ def test_an_exception_of_a_plug_in_is_an_error_of_the_spec(by: int, why: str) ->
 
 
 class Former(ModelKind):
-    """As kinds were written before there were input shapes."""
+    """A kind with the interface from before input shapes."""
 
     kind: Literal["former"] = "former"
 
@@ -50,7 +50,7 @@ class Former(ModelKind):
 
 
 class Unnamed(Former):
-    """The same with another name for its parameter."""
+    """The same with another parameter name."""
 
     kind: Literal["unnamed"] = "unnamed"  # type: ignore[assignment]
 

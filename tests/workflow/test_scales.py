@@ -1,6 +1,6 @@
-"""Numbers that are small, large or far from zero: the scale of a table changes nothing of what is learned from it.
+"""Numbers that are small, large or far from zero: the scale of a table does not change the result of a training.
 
-A few points of a grid; all of it with SCALES=all, as in scripts/nightly.
+A few points of a grid by default, and all of them with SCALES=all, as in scripts/nightly.
 """
 
 import functools
@@ -34,9 +34,9 @@ MLP = {
     "optimizer": {"name": "Adam", "lr": 0.02},
     "training": {"epochs": 20, "batch_size": 32, "early_stopping": None},
 }
-DEFAULT = {"training": {"epochs": 10}}  # a spec that names no model
+DEFAULT = {"training": {"epochs": 10}}  # a spec without a model
 SPECS: dict[str, dict[str, Any]] = {"mlp": MLP, "default": DEFAULT}
-# Times ten to the power of, and then plus so many spreads.
+# Factors as powers of ten, and offsets in standard deviations.
 FEW = [(-30, 0.0), (-30, 1e9), (-12, 1e6), (0, 1e4), (0, 1e9), (12, 1e3), (30, 0.0), (30, 1e9)]
 GRID = [(power, away) for power in range(-30, 31) for away in (0.0, *(10.0**each for each in range(10)))]
 POINTS = GRID if os.environ.get("SCALES") == "all" else FEW
@@ -50,7 +50,7 @@ def rows() -> list[tuple[float, float, float]]:
 
 
 def spec(of: str, features: tuple[float, float] = (1, 0), target: tuple[float, float] = (1, 0)) -> dict[str, Any]:
-    """A regression on the rows, each number times the first and plus the second."""
+    """A regression on the rows, with each number multiplied by the factor, plus the offset."""
     (times, plus), (by, beside) = features, target
     records = [{"x": x * times + plus, "z": z * times + plus, "y": y * by + beside} for x, z, y in rows()]
     data = {"kind": "rows", "records": records, "target": "y", "task": "regression"}
@@ -98,8 +98,8 @@ def test_typical_tables_of_large_or_distant_numbers(case: str) -> None:
     assert baseline is not None and -0.1 < baseline <= 0
 
 
-def asked(lesson: Lesson, records: list[dict[str, Any]]) -> torch.Tensor:
-    """The raw features of records, as a request has them."""
+def raw_of(lesson: Lesson, records: list[dict[str, Any]]) -> torch.Tensor:
+    """The raw features of records, as in a request."""
     signature = lesson.learned.signature
     columns: dict[str, Numbers] = {
         each.name: torch.tensor([record[each.name] for record in records], dtype=torch.float64).numpy()
@@ -117,7 +117,7 @@ def test_predictions_equal_those_of_the_training(tmp_path: Path, of: str, case: 
     signature = lesson.learned.signature
     save(lesson.learned.model, tmp_path / "state_dict.safetensors")
     model = load(lesson.resolved.spec, signature, tmp_path / "state_dict.safetensors")
-    warm, raw = Warm(model, signature), asked(lesson, value["data"]["records"])
+    warm, raw = Warm(model, signature), raw_of(lesson, value["data"]["records"])
     expected = predict(lesson.learned.model, raw).numpy()
     assert raw.numpy().dtype == warm.raw_dtype and expected.dtype == warm.answers_dtype
     for whole in (False, True):
@@ -136,7 +136,7 @@ def test_a_missing_value_is_filled_in_at_any_scale() -> None:
     lesson = train(value)
     assert [each.dtype for each in lesson.learned.signature.inputs] == ["float64", "float64"]
     assert r2(lesson) > 0.5
-    raw = asked(lesson, [{"x": math.nan, "z": 1e9}])
+    raw = raw_of(lesson, [{"x": math.nan, "z": 1e9}])
     assert forward(Warm(lesson.learned.model, lesson.learned.signature), raw)[0, 0] == pytest.approx(0, abs=1)
 
 

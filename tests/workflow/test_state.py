@@ -1,4 +1,4 @@
-"""A training's state becomes JSON and tensors, and is the same when it comes back."""
+"""The state of a training round-trips through JSON and tensors."""
 
 import math
 import struct
@@ -18,7 +18,7 @@ from tests.examples import examples
 
 
 def same(ours: Any, theirs: Any) -> bool:
-    """Equal in type, order, bits and strides, all the way down."""
+    """Whether both are equal in type, order, bits and strides, recursively."""
     if type(ours) is not type(theirs):
         return False
     if isinstance(ours, dict):

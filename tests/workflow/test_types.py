@@ -1,4 +1,4 @@
-"""The types of columns: a whole column (polars) is read as its texts one by one (Python), and what a type writes it reads."""
+"""Column types: reading a whole column (polars) equals reading its texts one by one (Python), and values round-trip."""
 
 import math
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ MISSING = frozenset({"NA", "?", "-999"})
 
 
 def one_by_one(kind: TypeName, texts: Sequence[str | None], how: How) -> list[Any]:
-    """Each text by itself; None where it stands for nothing of the type."""
+    """Each text read by itself; None where it is no value of the type."""
     found: list[Any] = []
     for text in texts:
         try:
@@ -36,7 +36,7 @@ def one_by_one(kind: TypeName, texts: Sequence[str | None], how: How) -> list[An
 
 
 def at_once(kind: TypeName, texts: Sequence[str | None], how: How) -> list[Any]:
-    """All texts as a column."""
+    """All texts read as a column."""
     return COLUMN_TYPES[kind].parse(pl.Series("", texts, pl.String), how).to_list()
 
 
@@ -72,7 +72,7 @@ def test_numbers_of_json_read_together_equal_those_read_one_by_one(values: list[
         except InvalidValue:
             return []
 
-    alone = [numbers([each, "7"])[:1] for each in values]  # a text is looked at by itself, and so are its neighbours
+    alone = [numbers([each, "7"])[:1] for each in values]  # a text makes it and its neighbours be read one by one
     expected = [each[0] for each in alone if each] if all(alone) else []
     assert str(numbers(values)) == str(expected)
 
@@ -159,19 +159,19 @@ def test_categories_of_a_column_equal_those_of_its_texts(texts: list[str | None]
 
 
 @pytest.mark.parametrize(
-    ("known", "asked"),
+    ("category", "text"),
     [("1", "1.0"), ("1.0", "1"), ("1", " 1 "), ("true", "True"), ("TRUE", "true"), ("1e3", "1000"), ("-0.5", "-0.50")],
 )
-def test_equivalent_texts_are_one_category(known: str, asked: str) -> None:
-    column = Texts(np.array([0, -1]), [asked])
-    (found,) = COLUMN_TYPES["category"].encode(column, ["other", known])
+def test_equivalent_texts_are_one_category(category: str, text: str) -> None:
+    column = Texts(np.array([0, -1]), [text])
+    (found,) = COLUMN_TYPES["category"].encode(column, ["other", category])
     assert found[0] == 2
     assert np.isnan(found[1])
 
 
 @pytest.mark.parametrize(
-    ("known", "asked"), [("1", "01"), ("01", "1"), ("a", "A"), ("1", "1,0"), ("9007199254740993", "9007199254740992")]
+    ("category", "text"), [("1", "01"), ("01", "1"), ("a", "A"), ("1", "1,0"), ("9007199254740993", "9007199254740992")]
 )
-def test_different_texts_are_different_categories(known: str, asked: str) -> None:
-    (found,) = COLUMN_TYPES["category"].encode(Texts(np.array([0]), [asked]), [known])
+def test_different_texts_are_different_categories(category: str, text: str) -> None:
+    (found,) = COLUMN_TYPES["category"].encode(Texts(np.array([0]), [text]), [category])
     assert found[0] == 0

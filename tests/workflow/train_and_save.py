@@ -1,5 +1,5 @@
-"""A training to be killed: `python -m tests.workflow.train_and_save CHECKPOINTS RESULT` goes on from the folder's newest
-checkpoint, saves every few milliseconds, and in the end writes its state_dict, and beside it the epoch it began in, 0 if anew."""
+"""A training to be killed: `python -m tests.workflow.train_and_save CHECKPOINTS RESULT` resumes from the newest checkpoint
+of the folder, saves every few milliseconds, and finally writes its state_dict and the first epoch, 0 without a checkpoint."""
 
 import sys
 import time
@@ -17,7 +17,7 @@ BETWEEN_SAVES = 0.01  # seconds
 
 
 def main(folder: Path, result: Path) -> None:
-    """Trains for a few seconds."""
+    """Train for a few seconds."""
     checkpoints, saved_at = CheckpointFolder(folder, sync), 0.0
 
     def after_step(make: Callable[[], State]) -> None:

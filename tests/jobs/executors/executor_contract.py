@@ -1,4 +1,4 @@
-"""What every executor promises; a subclass for each says how it is made. The attempts do `tests/jobs/work.py`."""
+"""What every executor must do. The test of an executor is a subclass; its attempts run `tests/jobs/work.py`."""
 
 import contextlib
 import time
@@ -15,15 +15,15 @@ Begin = Callable[..., AttemptHandle]
 
 
 class ExecutorContract:
-    """Subclasses override `make`, and the attempts find `told` among their settings."""
+    """Subclasses override `make`."""
 
     def make(self, folder: Path) -> Executor:
-        """An executor whose work is `tests.jobs.work:work`, with the settings `{"told": "so"}`."""
+        """An executor whose work is `tests.jobs.work:work`, with the settings `{"setting": "value"}`."""
         raise NotImplementedError
 
     @pytest.fixture
     def handles(self) -> Iterator[list[AttemptHandle]]:
-        """Those of all attempts, to be closed after the executor."""
+        """The handles of all attempts, closed after the executor."""
         handles: list[AttemptHandle] = []
         yield handles
         for each in handles:
@@ -39,7 +39,7 @@ class ExecutorContract:
 
     @pytest.fixture
     def begin(self, executor: Executor, handles: list[AttemptHandle]) -> Begin:
-        """Starts an attempt that does what is named."""
+        """Starts an attempt that runs this function of `tests.jobs.work`."""
 
         def begin(do: str, **more: Any) -> AttemptHandle:
             handles.append(executor.start_attempt(job(do, **more)))
@@ -56,7 +56,7 @@ class ExecutorContract:
         assert series == [1, 2, 3]
         names = [next(iter(each)) for each in messages if "series" not in each]
         assert names == ["message", "may_publish", "result"]
-        assert messages[-1]["result"].items() >= {"attempt": 3, "told": "so"}.items()
+        assert messages[-1]["result"].items() >= {"attempt": 3, "setting": "value"}.items()
         assert attempt.exit is not None and attempt.exit.reason == "exited"
         assert attempt.receive() == []
 
@@ -67,13 +67,13 @@ class ExecutorContract:
         assert not [each for each in messages + rest(executor, attempt) if "result" in each]
 
     def test_an_attempt_saves_and_ends_on_request(self, executor: Executor, begin: Begin) -> None:
-        attempt = begin("leaves")
+        attempt = begin("ends_on_request")
         received(executor, attempt, lambda found: "message" in found[-1])
         attempt.ask_to_leave()
         assert rest(executor, attempt) == [{"saved": 1}, {"left": True}]
 
     def test_a_killed_attempt_ends_and_others_continue(self, executor: Executor, begin: Begin) -> None:
-        killed, other = begin("slow"), begin("leaves", job_id="other")
+        killed, other = begin("slow"), begin("ends_on_request", job_id="other")
         received(executor, killed, bool)
         killed.kill()
         rest(executor, killed)
@@ -88,7 +88,7 @@ class ExecutorContract:
         rest(executor, attempt)
 
     def test_the_resource_usage_of_a_running_attempt_is_reported(self, executor: Executor, begin: Begin) -> None:
-        attempt = begin("swells")
+        attempt = begin("allocates_memory")
         wait_until(executor, lambda: (used := attempt.usage()) is not None and used.memory_bytes > 200 * 2**20)
         usage = attempt.usage()
         assert usage is not None and usage.cpu_seconds > 0 and usage.free_disk_bytes > 0
@@ -108,7 +108,7 @@ class ExecutorContract:
     def test_messages_wait_until_they_are_received(self, executor: Executor, begin: Begin) -> None:
         attempt = begin("large", rows="x" * 5_000_000)
         wait_until(executor, lambda: executor.wait(1.0) == [attempt])
-        executor.wait(0.0)  # and nobody receives them
+        executor.wait(0.0)  # without receiving them
         assert attempt.exit is None
         message, result = rest(executor, attempt)
         assert (len(message["message"]), result["result"]) == (5_000_000, {"length": 5_000_000})
@@ -139,8 +139,8 @@ class ExecutorContract:
         assert time.monotonic() - began < 300
 
     def test_an_abandoned_attempt_reports_no_error(self, executor: Executor) -> None:
-        executor.abandon("nobody", 1)
-        executor.discard_checkpoints("nobody")
+        executor.abandon("unknown", 1)
+        executor.discard_checkpoints("unknown")
 
     def test_closing_an_executor_kills_its_attempts(self, tmp_path: Path) -> None:
         executor = self.make(tmp_path)
@@ -154,30 +154,30 @@ class ExecutorContract:
 
 
 def job(do: str, *, attempt: int = 1, job_id: str = "job", **more: Any) -> dict[str, Any]:
-    """A job that does this."""
+    """A job that runs this function of `tests.jobs.work`."""
     return {"id": job_id, "attempt": attempt, "spec": {"do": do} | more, "context": {}}
 
 
 def wait_until(executor: Executor, reached: Callable[[], Any]) -> None:
-    """Lets the executor work until then."""
+    """Run the executor until the condition holds."""
     until(lambda: reached() or executor.wait(0.01) is None)
 
 
 def received(executor: Executor, attempt: AttemptHandle, reached: Callable[[list[Any]], Any]) -> list[Any]:
-    """The messages until then; `reached` is called when there is at least one."""
+    """The messages until `reached` holds, which is called when there is at least one."""
     messages: list[Any] = []
     wait_until(executor, lambda: take(attempt, messages) and reached(messages))
     return messages
 
 
 def rest(executor: Executor, attempt: AttemptHandle) -> list[Any]:
-    """All further messages, until it has ended."""
+    """All further messages until the attempt has ended."""
     messages: list[Any] = []
     wait_until(executor, lambda: attempt.exit is not None or take(attempt, messages) is None)
     return take(attempt, messages)
 
 
 def take(attempt: AttemptHandle, messages: list[Any]) -> list[Any]:
-    """Adds what has arrived to these messages."""
+    """Append the received messages."""
     messages += attempt.receive()
     return messages

@@ -1,4 +1,4 @@
-"""Attempts as processes of this machine keep what every executor promises, forked or each in a new interpreter."""
+"""The executor of local processes, forked or each in a new interpreter."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ def local(folder: Path, *, forks: bool) -> LocalExecutor:
         preload=[],
         temporary=folder / "tmp",
         checkpoints=folder / "checkpoints",
-        settings={"told": "so"},
+        settings={"setting": "value"},
         forks=forks,
         restart_seconds=0.05,
         silence=60.0,

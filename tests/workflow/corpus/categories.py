@@ -1,4 +1,4 @@
-"""Numbers that are names."""
+"""Numbers that are categories."""
 
 from tests.workflow.corpus.case import Case, category, number
 

@@ -1,4 +1,4 @@
-"""Parquet and Arrow: every type that their writers have."""
+"""Parquet and Arrow files with every type of their writers."""
 
 import io
 from collections.abc import Callable, Sequence

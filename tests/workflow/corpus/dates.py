@@ -1,4 +1,4 @@
-"""Dates and times in the forms that people and programs write."""
+"""Dates and times in common formats."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def form(
     *,
     notes: tuple[str, ...] = (),
 ) -> Case:
-    """A column of dates beside one of numbers, in tabs so that dates may hold commas."""
+    """A column of dates and one of numbers, separated by tabs as dates may contain commas."""
     rows = "".join(f"{cell}\t{at}.5\n" for at, cell in enumerate(cells))
     return Case(
         name,
@@ -27,19 +27,19 @@ def form(
 
 
 def words(name: str, cells: list[str]) -> Case:
-    """A column that only looks like dates."""
+    """A column of texts that resemble dates."""
     rows = "".join(f"{cell}\t{at}.5\n" for at, cell in enumerate(cells))
     return Case(name, f"t\tn\n{rows}".encode(), [category("t", list(cells)), number("n")])
 
 
 def integers(name: str, cells: list[int]) -> Case:
-    """A column of numbers that only looks like dates."""
+    """A column of numbers that resemble dates."""
     rows = "".join(f"{cell},{at}.5\n" for at, cell in enumerate(cells))
     return Case(name, f"t,n\n{rows}".encode(), [number("t", list(cells)), number("n")])
 
 
-DAYS = ["2020-01-13T00:00:00", "2020-02-05T00:00:00"]  # only the first has a day that is no month
-EARLY = ["2020-02-01T00:00:00", "2020-04-03T00:00:00"]  # days and months may be swapped
+DAYS = ["2020-01-13T00:00:00", "2020-02-05T00:00:00"]  # only the first has a day above 12
+EARLY = ["2020-02-01T00:00:00", "2020-04-03T00:00:00"]  # days and months are ambiguous
 
 CASES = [
     form("iso-dates", ["2020-01-13", "2020-02-05"], DAYS, "ISO 8601"),

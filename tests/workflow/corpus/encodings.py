@@ -1,4 +1,4 @@
-"""What the bytes are: encodings, line ends, gzip and zip."""
+"""Encodings, line ends, gzip and zip."""
 
 from collections.abc import Callable, Mapping
 

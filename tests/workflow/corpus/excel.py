@@ -47,7 +47,7 @@ def excel(
 
 
 def holed(content: bytes) -> bytes:
-    """Some bytes in the middle are lost, as by a broken download."""
+    """Remove some bytes in the middle, as a broken download does."""
     return content[:200] + content[260:]
 
 

@@ -1,4 +1,4 @@
-"""The line with the columns' names, and what stands above it."""
+"""Header lines, and lines above them."""
 
 from tests.workflow.corpus.case import Case, boolean, category, number
 

@@ -1,4 +1,4 @@
-"""Lines that are no rows, and rows that are none."""
+"""Blank lines, comments, incomplete rows and other irregular lines."""
 
 from tests.workflow.corpus.case import Case, category, number
 

@@ -1,4 +1,4 @@
-"""Words for a missing value, and the same words where they are words."""
+"""Markers of missing values, and the same words as ordinary texts."""
 
 from tests.workflow.corpus.case import Case, boolean, category, datetime, empty, number
 
@@ -11,7 +11,7 @@ WORDS = ["NA", "N/A", "n/a", "NULL", "null", "None", "nan", "NaN", "#N/A", "?", 
 
 
 def word(text: str) -> Case:
-    """One word in a column of each type."""
+    """One marker in a column of each type."""
     return Case(
         f"word-{text}",
         lines("x,b,t,c", "1.5,true,2020-01-13,red", f"{text},{text},{text},blue", "-2.5,false,2020-02-29,red"),

@@ -1,4 +1,4 @@
-"""What the owner says about the file holds."""
+"""The options of an upload override inference."""
 
 from tests.workflow.corpus.case import Case, boolean, category, datetime, number
 

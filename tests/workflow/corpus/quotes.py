@@ -1,4 +1,4 @@
-"""Quotes that belong to the file, quotes that belong to the text, and quotes that nobody can tell apart."""
+"""Quotes of the format, quotes in the text, and ambiguous quotes."""
 
 from tests.workflow.corpus.case import Case, category, number
 
