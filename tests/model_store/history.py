@@ -83,27 +83,27 @@ class Model:
         return replace(self, aliases=others | {(alias, answer, number)})
 
 
-def random_calls(dice: random.Random, count: int) -> list[Call]:
+def random_calls(rng: random.Random, count: int) -> list[Call]:
     """Operations of one caller."""
 
     def number() -> int:
-        return dice.randint(1, 4)
+        return rng.randint(1, 4)
 
     def alias() -> str:
-        return dice.choice(["production", "staging"])
+        return rng.choice(["production", "staging"])
 
     kinds: list[Callable[[], Call]] = [
-        lambda: ("publish", (dice.choice([None, "k", "l"]),)),
-        lambda: ("take", (dice.choice(["one", "two"]),)),
+        lambda: ("publish", (rng.choice([None, "k", "l"]),)),
+        lambda: ("take", (rng.choice(["one", "two"]),)),
         lambda: ("delete", (number(),)),
         lambda: ("delete", (number(),)),
-        lambda: ("set", (alias(), number(), dice.choice([None, None, 1, 2]))),
+        lambda: ("set", (alias(), number(), rng.choice([None, None, 1, 2]))),
         lambda: ("set", (alias(), number(), None)),
         lambda: ("latest", ()),
         lambda: ("alias", (alias(),)),
         lambda: ("sweep", ()),
     ]
-    return [dice.choice(kinds)() for _ in range(count)]
+    return [rng.choice(kinds)() for _ in range(count)]
 
 
 def perform(store: Store, name: str, do: str, arguments: tuple[Any, ...]) -> Any:

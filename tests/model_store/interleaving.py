@@ -41,7 +41,7 @@ class InterleavingBackend(MemoryBackend):
         self._wait()
         super().delete(prefix)
 
-    def run_interleaved(self, functions: list[Callable[[], Any]], random_: random.Random) -> list[Any]:
+    def run_interleaved(self, functions: list[Callable[[], Any]], rng: random.Random) -> list[Any]:
         """Run each function in its own thread, and return what they returned or raised."""
         answers: list[Any] = [None] * len(functions)
         states = [_Thread() for _ in functions]
@@ -60,7 +60,7 @@ class InterleavingBackend(MemoryBackend):
         for thread in threads:
             thread.start()
         while waiting := [state for state in states if not state.ended]:
-            state = random_.choice(waiting)
+            state = rng.choice(waiting)
             self.step += 1
             state.resume.release()
             state.paused.acquire()

@@ -19,11 +19,11 @@ together = context.Barrier(racers)
 
 
 def race(racer: int, reported: Any) -> None:
-    store, dice = Store.open(root), random.Random(racer)  # noqa: S311 - no secret
+    store, rng = Store.open(root), random.Random(racer)  # noqa: S311 - no secret
     for place in range(count // racers // EACH):
         name, history = f"model{place}", []
         together.wait()
-        for do, arguments in random_calls(dice, EACH):
+        for do, arguments in random_calls(rng, EACH):
             began = time.monotonic_ns()  # one clock for all processes
             answer = perform(store, name, do, arguments)
             history.append(Operation(do, arguments, answer, began, time.monotonic_ns()))

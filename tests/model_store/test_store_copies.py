@@ -17,35 +17,35 @@ COPIED = shutil.copyfile
 CHANGES = 25  # during one copy, so that it can end
 
 
-def change(store: Store, file: Path, chance: random.Random) -> None:
+def change(store: Store, file: Path, rng: random.Random) -> None:
     """Publish, move an alias, delete or sweep."""
     with contextlib.suppress(StoreError):
-        match chance.randrange(6):
+        match rng.randrange(6):
             case 0 | 1:
-                file.write_text(str(chance.random()))
+                file.write_text(str(rng.random()))
                 store.models.publish("line", {"format": 1}, {"f": file})
             case 2 | 3:
-                store.aliases.set("line", chance.choice("xy"), store.models.latest_number("line"))
+                store.aliases.set("line", rng.choice("xy"), store.models.latest_number("line"))
             case 4:
-                store.delete_version("line", chance.choice(store.models.numbers("line")))
+                store.delete_version("line", rng.choice(store.models.numbers("line")))
             case _:
                 store.sweep(3600)
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_copy_of_a_changing_store_is_consistent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311 - no secret
+    rng = random.Random(seed)  # noqa: S311 - no secret
     store = Store.open(tmp_path / "store")
     for _ in range(10):
-        change(store, tmp_path / "file", chance)
+        change(store, tmp_path / "file", rng)
     left = CHANGES
 
     def copied(source: Path, target: Path) -> None:
         """Change the store before each copied file."""
         nonlocal left
-        if left and chance.random() < 0.4:
+        if left and rng.random() < 0.4:
             left -= 1
-            change(store, tmp_path / "file", chance)
+            change(store, tmp_path / "file", rng)
         COPIED(source, target)
 
     monkeypatch.setattr(shutil, "copyfile", copied)
@@ -58,11 +58,11 @@ def test_a_copy_of_a_changing_store_is_consistent(tmp_path: Path, monkeypatch: p
 def test_a_store_that_changes_during_every_attempt_is_not_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, chance = Store.open(tmp_path / "store"), random.Random(1)  # noqa: S311 - no secret
+    store, rng = Store.open(tmp_path / "store"), random.Random(1)  # noqa: S311 - no secret
     monkeypatch.setattr("model_store.copying.MOST_LISTINGS", 2)
 
     def publish() -> None:
-        (tmp_path / "file").write_text(str(chance.random()))
+        (tmp_path / "file").write_text(str(rng.random()))
         store.models.publish("line", {"format": 1}, {"f": tmp_path / "file"})
 
     def copied(source: Path, target: Path) -> None:

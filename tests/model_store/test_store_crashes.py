@@ -40,13 +40,13 @@ def test_a_kill_at_any_step_leaves_only_complete_versions(tmp_path: Path) -> Non
 
 
 def test_a_kill_at_a_random_moment_loses_no_acknowledged_version(tmp_path: Path) -> None:
-    dice = random.Random(7)  # noqa: S311 - no secret
+    rng = random.Random(7)  # noqa: S311 - no secret
     printed: list[int] = []
     for _ in range(4):
         script = [sys.executable, str(HERE / "publish_forever.py"), str(tmp_path)]
         with subprocess.Popen(script, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
             assert process.stdout is not None
-            for _ in range(dice.randrange(3, 20)):
+            for _ in range(rng.randrange(3, 20)):
                 printed.append(int(process.stdout.readline()))
             process.kill()
             printed.extend(int(line) for line in process.stdout if line.endswith("\n"))

@@ -46,17 +46,17 @@ def store(root: Path, tmp_path: Path) -> Store:
 
 def answers(store: Store) -> dict[str, Any]:
     """The answer to every query, each separately."""
-    asks: dict[str, Callable[[], Any]] = {"models": store.models.names, "datasets": store.datasets.names}
+    queries: dict[str, Callable[[], Any]] = {"models": store.models.names, "datasets": store.datasets.names}
     for collection, name in ((store.models, "line"), (store.models, "other"), (store.datasets, "rows")):
-        asks[f"{name} numbers"] = partial(collection.numbers, name)
-        asks[f"{name} latest"] = partial(collection.latest_number, name)
+        queries[f"{name} numbers"] = partial(collection.numbers, name)
+        queries[f"{name} latest"] = partial(collection.latest_number, name)
         for number in range(1, 7):
-            asks[f"{name} {number}"] = partial(read, collection, name, number)
+            queries[f"{name} {number}"] = partial(read, collection, name, number)
     for name in ("line", "other"):
         for alias in ("production", "staging", "canary"):
-            asks[f"{name} {alias}"] = partial(store.aliases.get, name, alias)
-            asks[f"{name} {alias} history"] = partial(lambda *of: list(store.aliases.history(*of)), name, alias)
-    return {question: answered(ask) for question, ask in asks.items()}
+            queries[f"{name} {alias}"] = partial(store.aliases.get, name, alias)
+            queries[f"{name} {alias} history"] = partial(lambda *of: list(store.aliases.history(*of)), name, alias)
+    return {question: outcome_of(query) for question, query in queries.items()}
 
 
 def read(collection: Any, name: str, number: int) -> Any:
@@ -64,9 +64,9 @@ def read(collection: Any, name: str, number: int) -> Any:
     return version, {file: content(collection, version, file) for file in version.manifest["files"]}
 
 
-def answered(ask: Callable[[], Any]) -> Any:
+def outcome_of(query: Callable[[], Any]) -> Any:
     try:
-        answer = ask()
+        answer = query()
     except Corrupt:
         return DAMAGED
     except StoreError as error:
@@ -76,29 +76,29 @@ def answered(ask: Callable[[], Any]) -> Any:
     return answer
 
 
-def flips(data: bytes, dice: random.Random, count: int) -> Iterator[bytes]:
-    for place in dice.sample(range(len(data) * 8), min(count, len(data) * 8)):
+def flips(data: bytes, rng: random.Random, count: int) -> Iterator[bytes]:
+    for place in rng.sample(range(len(data) * 8), min(count, len(data) * 8)):
         flipped = bytearray(data)
         flipped[place // 8] ^= 1 << place % 8
         yield bytes(flipped)
 
 
-def damages(path: Path, files: list[Path], dice: random.Random) -> Iterator[bytes | None]:
+def damages(path: Path, files: list[Path], rng: random.Random) -> Iterator[bytes | None]:
     data = path.read_bytes()
-    yield from flips(data, dice, examples(2))
+    yield from flips(data, rng, examples(2))
     yield from (data[: len(data) // 2], data[:-1], b"", b"\0" * len(data), b"{}", None)
-    for other in dice.sample(files, 4):
+    for other in rng.sample(files, 4):
         if other.read_bytes() != data:
             yield other.read_bytes()
 
 
 def test_damage_is_detected_and_affects_nothing_else(store: Store, root: Path) -> None:
-    before, dice = answers(store), random.Random(1)  # noqa: S311 - no secret
+    before, rng = answers(store), random.Random(1)  # noqa: S311 - no secret
     assert store.verify() == []
     contents = [path for path in sorted(root.rglob("*")) if path.is_file() and path.stat().st_size]
     for path in [path for path in contents if "other" not in path.parts]:
         whole = path.read_bytes()
-        for damage in damages(path, contents, dice):
+        for damage in damages(path, contents, rng):
             path.unlink() if damage is None else path.write_bytes(damage)
             after = answers(store)
             changed = [question for question in before if after[question] != before[question]]

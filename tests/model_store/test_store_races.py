@@ -95,6 +95,6 @@ def test_concurrent_processes_on_one_disk_are_linearizable(tmp_path: Path) -> No
 
 def test_random_interleavings_are_linearizable() -> None:
     for seed in range(examples(300)):
-        dice = random.Random(seed)  # noqa: S311 - no secret
-        history = run_concurrently([random_calls(dice, dice.randint(1, 3)) for _ in range(dice.randint(2, 4))], seed)
+        rng = random.Random(seed)  # noqa: S311 - no secret
+        history = run_concurrently([random_calls(rng, rng.randint(1, 3)) for _ in range(rng.randint(2, 4))], seed)
         assert is_linearizable(history), formatted(history)

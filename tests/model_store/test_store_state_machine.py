@@ -56,9 +56,9 @@ class StoreMachine(RuleBasedStateMachine):
         version = self.store.models.publish(
             name, {"value": value}, source_files(self.folder, {"f": content}), key=key, since=0
         )
-        known = self.keys.get((name, key)) if key is not None else None
-        if known in self.versions[name]:
-            assert version.number == known
+        existing = self.keys.get((name, key)) if key is not None else None
+        if existing in self.versions[name]:
+            assert version.number == existing
             return
         self.used[name] += 1
         assert version.number == self.used[name]
@@ -73,10 +73,10 @@ class StoreMachine(RuleBasedStateMachine):
         described = {"f": {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}}
         manifest = {"value": value, "files": described}
         version, new = self.store.models.take(name, manifest, source_files(self.folder, {"f": content}))
-        known = [number for number, each in self.versions[name].items() if each == (value, content)]
-        assert new == (not known)
-        if known:
-            assert version.number == max(known)
+        existing = [number for number, each in self.versions[name].items() if each == (value, content)]
+        assert new == (not existing)
+        if existing:
+            assert version.number == max(existing)
             return
         self.used[name] += 1
         assert version.number == self.used[name]

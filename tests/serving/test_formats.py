@@ -267,11 +267,11 @@ SAME = [
 ]
 
 
-@pytest.mark.parametrize(("known", "asked"), SAME)
-def test_equal_numbers_and_texts_are_the_same_category(known: str, asked: list[Any]) -> None:
-    inputs = [Input(name="c", type="category", categories=["other", known]), Input(name="n", type="number")]
+@pytest.mark.parametrize(("category", "values"), SAME)
+def test_equal_numbers_and_texts_are_the_same_category(category: str, values: list[Any]) -> None:
+    inputs = [Input(name="c", type="category", categories=["other", category]), Input(name="n", type="number")]
     described = Signature(task=Task("regression"), inputs=inputs, outputs=Y)
-    for value in asked:
+    for value in values:
         frame = pl.DataFrame({"c": [value], "n": [0.5]})
         for media_type in TABLES:
             assert READERS[media_type](written(frame, media_type), described, False)[0, 0] == 2, (value, media_type)

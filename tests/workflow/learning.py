@@ -28,7 +28,7 @@ FEATURES = {
 
 
 @dataclass
-class Lesson:
+class Trained:
     """A training and its results."""
 
     resolved: Resolved
@@ -78,7 +78,7 @@ def resolved_from(spec: TrainingSpec) -> Resolved:
     return resolve(spec, spec.data.survey(no_dataset)[1])
 
 
-def train(value: dict[str, Any], after_step: AfterStep | None = None, saved: State | None = None) -> Lesson:
+def train(value: dict[str, Any], after_step: AfterStep | None = None, saved: State | None = None) -> Trained:
     """Train as an attempt does."""
     torch.set_num_threads(1)
     resolved = resolved_from(parse(value))
@@ -97,4 +97,4 @@ def train(value: dict[str, Any], after_step: AfterStep | None = None, saved: Sta
         after_step=after_step,
         saved=saved,
     )
-    return Lesson(resolved, learned, losses)
+    return Trained(resolved, learned, losses)

@@ -29,7 +29,7 @@ from service.workflow.preprocessing import network_inputs
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.spec import TrainingSpec, parse
 from service.workflow.tasks import Task
-from tests.workflow.learning import Lesson, train
+from tests.workflow.learning import Trained, train
 
 HEX = r"^#[0-9a-fA-F]{6}$"
 
@@ -103,7 +103,7 @@ def records(count: int = 90) -> list[dict[str, Any]]:
     ]
 
 
-def lesson() -> Lesson:
+def trained() -> Trained:
     """A training on the records with only the target in the spec."""
     data = {"kind": "rows", "records": records(), "target": "red"}
     settings = {"epochs": 300, "batch_size": "full", "early_stopping": None}
@@ -127,7 +127,7 @@ def test_a_registered_type_is_inferred_surveyed_and_read_from_a_file(tmp_path: P
 
 
 def test_a_registered_type_is_trained_predicted_and_plotted() -> None:
-    learned = lesson().learned
+    learned = trained().learned
     (shade,) = learned.signature.inputs
     assert (shade.name, shade.type) == ("shade", "colour")
     features = network_inputs(learned.signature.inputs, learned.model.preprocessing).features

@@ -36,8 +36,8 @@ NEEDED: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", optimizers.NAMES)
 def test_every_optimizer_lowers_the_loss(name: str) -> None:
     rate = {} if name in ITS_OWN_RATE else {"lr": 0.02}
-    lesson = train(spec("price", optimizer={"name": name, **rate}, training={"batch_size": "full", "epochs": 12}))
-    assert lesson.losses[-1]["train_loss"] < lesson.losses[0]["train_loss"]
+    trained = train(spec("price", optimizer={"name": name, **rate}, training={"batch_size": "full", "epochs": 12}))
+    assert trained.losses[-1]["train_loss"] < trained.losses[0]["train_loss"]
 
 
 @pytest.mark.parametrize(
@@ -46,9 +46,9 @@ def test_every_optimizer_lowers_the_loss(name: str) -> None:
 def test_every_loss_is_lowered_for_each_of_its_tasks(name: str, task: Task) -> None:
     target: Any = "visitors" if name == "PoissonNLLLoss" else TARGETS[task]
     optimizer = {"name": "AdamW", "lr": 0.02}
-    lesson = train(spec(target, loss={"name": name}, data={"task": str(task)}, optimizer=optimizer))
-    assert lesson.losses[-1]["train_loss"] < lesson.losses[0]["train_loss"]
-    answers = lesson.learned.model(torch.zeros(3, 11))
+    trained = train(spec(target, loss={"name": name}, data={"task": str(task)}, optimizer=optimizer))
+    assert trained.losses[-1]["train_loss"] < trained.losses[0]["train_loss"]
+    answers = trained.learned.model(torch.zeros(3, 11))
     assert answers.isfinite().all()
     if task in (Task.BINARY, Task.MULTICLASS):
         assert torch.allclose(answers.sum(dim=1), torch.ones(3), atol=1e-5)
@@ -58,8 +58,8 @@ def test_every_loss_is_lowered_for_each_of_its_tasks(name: str, task: Task) -> N
 @pytest.mark.parametrize("name", [*schedulers.NAMES, *schedulers.NESTING])
 def test_every_scheduler_runs_by_epochs_and_by_steps(name: str, interval: str) -> None:
     scheduler = {"name": name, "interval": interval, **NEEDED.get(name, {})}
-    lesson = train(spec("price", scheduler=scheduler, training={"epochs": 5}))
-    assert lesson.losses[-1]["train_loss"] < 10
+    trained = train(spec("price", scheduler=scheduler, training={"epochs": 5}))
+    assert trained.losses[-1]["train_loss"] < 10
 
 
 def test_a_scheduler_changes_the_result() -> None:
@@ -139,10 +139,10 @@ def test_class_weights_of_a_binary_cross_entropy_equal_repeated_rows() -> None:
     def first_loss(rows: list[dict[str, Any]], loss: dict[str, Any]) -> float:
         data = {"records": rows, "features": features}
         settings = {"epochs": 1, "batch_size": "full"}
-        lesson = train(
+        trained = train(
             spec("y", data=data, split=whole, loss=loss, training=settings, preprocessing={"normalize": False})
         )
-        return lesson.losses[0]["train_loss"]
+        return trained.losses[0]["train_loss"]
 
     weighed = first_loss(records, {"name": "BCEWithLogitsLoss", "reduction": "sum", "weight": {"true": 2.0}})
     repeated = first_loss(doubled, {"name": "BCEWithLogitsLoss", "reduction": "sum"})
@@ -164,13 +164,13 @@ LAYERS = [
 
 
 def test_input_sizes_of_layers_are_inferred() -> None:
-    lesson = train(spec("price", model={"kind": "layers", "layers": LAYERS}))
-    shapes = {name: tuple(tensor.shape) for name, tensor in lesson.learned.model.tensors().items()}
+    trained = train(spec("price", model={"kind": "layers", "layers": LAYERS}))
+    shapes = {name: tuple(tensor.shape) for name, tensor in trained.learned.model.tensors().items()}
     assert shapes["0.weight"][0] == 32
     assert shapes["1.weight"] == (32,)
     assert shapes["5.weight"] == (6, 4, 3)
     assert shapes["9.weight"] == (1, 18)
-    assert lesson.losses[-1]["train_loss"] < lesson.losses[0]["train_loss"]
+    assert trained.losses[-1]["train_loss"] < trained.losses[0]["train_loss"]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from service.workflow.errors import CheckpointUnfit
 from service.workflow.save_and_load import save
 from service.workflow.state import State
 from tests.workflow import train_and_save
-from tests.workflow.learning import Lesson, spec, train
+from tests.workflow.learning import Trained, spec, train
 
 KILL_POINTS = int(os.environ.get("KILL_POINTS", "5"))
 
@@ -79,26 +79,26 @@ class InterruptedRun:
             raise Killed
 
 
-def digest(lesson: Lesson) -> str:
+def digest(trained: Trained) -> str:
     """The SHA-256 of the published state_dict."""
     with tempfile.TemporaryDirectory() as folder:
-        save(lesson.learned.model, Path(folder) / "state_dict.safetensors")
+        save(trained.learned.model, Path(folder) / "state_dict.safetensors")
         return hashlib.sha256((Path(folder) / "state_dict.safetensors").read_bytes()).hexdigest()
 
 
-def check(value: dict[str, Any], whole: Lesson, folder: Path, kills: list[tuple[int, int]]) -> None:
+def check(value: dict[str, Any], whole: Trained, folder: Path, kills: list[tuple[int, int]]) -> None:
     """Train with these interrupted runs, (every, end) each, and a last uninterrupted one, and compare the digests."""
     for every, end in kills:
         with pytest.raises(Killed):
             train(value, InterruptedRun(folder, every, end).after_step, CheckpointFolder(folder, sync).load().state)
-    lesson = train(value, saved=CheckpointFolder(folder, sync).load().state)
-    assert digest(lesson) == digest(whole)
-    assert lesson.losses == whole.losses[len(whole.losses) - len(lesson.losses) :]
-    assert lesson.learned.points == whole.learned.points
+    trained = train(value, saved=CheckpointFolder(folder, sync).load().state)
+    assert digest(trained) == digest(whole)
+    assert trained.losses == whole.losses[len(whole.losses) - len(trained.losses) :]
+    assert trained.learned.points == whole.learned.points
 
 
 @cache
-def uninterrupted(name: str) -> tuple[Lesson, int]:
+def uninterrupted(name: str) -> tuple[Trained, int]:
     """The training of a configuration, and its number of steps."""
     with tempfile.TemporaryDirectory() as folder:
         run = InterruptedRun(Path(folder), every=sys.maxsize)

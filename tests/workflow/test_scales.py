@@ -25,7 +25,7 @@ from service.workflow.encode import raw_features
 from service.workflow.errors import InvalidData
 from service.workflow.learn import predict
 from service.workflow.save_and_load import load, save
-from tests.workflow.learning import Lesson, train
+from tests.workflow.learning import Trained, train
 
 ROWS = 160
 MLP = {
@@ -57,8 +57,8 @@ def spec(of: str, features: tuple[float, float] = (1, 0), target: tuple[float, f
     return {"model_name": "m", "data": data} | SPECS[of]
 
 
-def r2(lesson: Lesson) -> float:
-    found = lesson.learned.evaluation.metrics["test"]["r2"]
+def r2(trained: Trained) -> float:
+    found = trained.learned.evaluation.metrics["test"]["r2"]
     assert found is not None
     return found
 
@@ -92,15 +92,15 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_typical_tables_of_large_or_distant_numbers(case: str) -> None:
-    lesson = train(spec("mlp", *CASES[case]))
-    assert r2(lesson) == pytest.approx(usual("mlp"), abs=0.01)
-    baseline = lesson.learned.evaluation.metrics["baseline"]["r2"]
+    trained = train(spec("mlp", *CASES[case]))
+    assert r2(trained) == pytest.approx(usual("mlp"), abs=0.01)
+    baseline = trained.learned.evaluation.metrics["baseline"]["r2"]
     assert baseline is not None and -0.1 < baseline <= 0
 
 
-def raw_of(lesson: Lesson, records: list[dict[str, Any]]) -> torch.Tensor:
+def raw_of(trained: Trained, records: list[dict[str, Any]]) -> torch.Tensor:
     """The raw features of records, as in a request."""
-    signature = lesson.learned.signature
+    signature = trained.learned.signature
     columns: dict[str, Numbers] = {
         each.name: torch.tensor([record[each.name] for record in records], dtype=torch.float64).numpy()
         for each in signature.inputs
@@ -113,17 +113,17 @@ def raw_of(lesson: Lesson, records: list[dict[str, Any]]) -> torch.Tensor:
 def test_predictions_equal_those_of_the_training(tmp_path: Path, of: str, case: str) -> None:
     value = spec(of, *CASES[case])
     value["training"] = value["training"] | {"epochs": 2}
-    lesson = train(value)
-    signature = lesson.learned.signature
-    save(lesson.learned.model, tmp_path / "state_dict.safetensors")
-    model = load(lesson.resolved.spec, signature, tmp_path / "state_dict.safetensors")
-    warm, raw = Warm(model, signature), raw_of(lesson, value["data"]["records"])
-    expected = predict(lesson.learned.model, raw).numpy()
+    trained = train(value)
+    signature = trained.learned.signature
+    save(trained.learned.model, tmp_path / "state_dict.safetensors")
+    model = load(trained.resolved.spec, signature, tmp_path / "state_dict.safetensors")
+    warm, raw = Warm(model, signature), raw_of(trained, value["data"]["records"])
+    expected = predict(trained.learned.model, raw).numpy()
     assert raw.numpy().dtype == warm.raw_dtype and expected.dtype == warm.answers_dtype
     for whole in (False, True):
         answers = forward(warm, raw, complete=whole)
         assert answers.dtype == expected.dtype and (answers == expected).all()
-    first, chosen = lesson.learned.points.prediction[0], lesson.learned.split.train[0]
+    first, chosen = trained.learned.points.prediction[0], trained.learned.split.train[0]
     assert first == expected[chosen, 0].item(), "the plots show other predictions"
     written = orjson.loads(orjson.dumps(values(warm, answers), option=orjson.OPT_SERIALIZE_NUMPY))
     assert written == [answer if answers.dtype == "float64" else pytest.approx(answer) for answer in answers[:, 0]]
@@ -133,11 +133,11 @@ def test_a_missing_value_is_filled_in_at_any_scale() -> None:
     value = spec("mlp", (1.0, 1e9))
     for record in value["data"]["records"][::7]:
         record["x"] = None
-    lesson = train(value)
-    assert [each.dtype for each in lesson.learned.signature.inputs] == ["float64", "float64"]
-    assert r2(lesson) > 0.5
-    raw = raw_of(lesson, [{"x": math.nan, "z": 1e9}])
-    assert forward(Warm(lesson.learned.model, lesson.learned.signature), raw)[0, 0] == pytest.approx(0, abs=1)
+    trained = train(value)
+    assert [each.dtype for each in trained.learned.signature.inputs] == ["float64", "float64"]
+    assert r2(trained) > 0.5
+    raw = raw_of(trained, [{"x": math.nan, "z": 1e9}])
+    assert forward(Warm(trained.learned.model, trained.learned.signature), raw)[0, 0] == pytest.approx(0, abs=1)
 
 
 def test_one_float64_feature_makes_all_inputs_float64() -> None:
@@ -145,11 +145,11 @@ def test_one_float64_feature_makes_all_inputs_float64() -> None:
     colours = itertools.cycle(["red", "green", "blue"])
     for record, colour in zip(value["data"]["records"], colours, strict=False):
         record |= {"x": record["x"] + 1e9, "colour": colour, "large": record["z"] > 0}
-    lesson = train(value)
-    inputs = {each.name: each.dtype for each in lesson.learned.signature.inputs}
+    trained = train(value)
+    inputs = {each.name: each.dtype for each in trained.learned.signature.inputs}
     assert inputs == {"x": "float64", "z": None, "colour": None, "large": None}
-    assert r2(lesson) > 0.5
-    tensors = lesson.learned.model.tensors()
+    assert r2(trained) > 0.5
+    tensors = trained.learned.model.tensors()
     kept = {name: tensor.dtype for name, tensor in tensors.items() if tensor.dtype is not torch.float32}
     assert kept == {
         "preprocessing.fill": torch.float64,
@@ -160,9 +160,9 @@ def test_one_float64_feature_makes_all_inputs_float64() -> None:
 
 
 def test_columns_that_fit_float32_stay_float32() -> None:
-    lesson = train(spec("mlp", (1.0, 1e3), (1.0, 1e3)))
-    assert {tensor.dtype for tensor in lesson.learned.model.tensors().values()} == {torch.float32, torch.int64}
-    told_of = lesson.learned.signature.model_dump_json(exclude_none=True)
+    trained = train(spec("mlp", (1.0, 1e3), (1.0, 1e3)))
+    assert {tensor.dtype for tensor in trained.learned.model.tensors().values()} == {torch.float32, torch.int64}
+    told_of = trained.learned.signature.model_dump_json(exclude_none=True)
     assert "dtype" not in told_of and "float" not in told_of
 
 

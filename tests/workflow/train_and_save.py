@@ -28,8 +28,8 @@ def main(folder: Path, result: Path) -> None:
 
     saved = checkpoints.load().state
     value = spec("price", model=NETWORK, training={"epochs": 100, "batch_size": 16, "ema": {"decay": 0.99}})
-    lesson = train(value, after_step, saved)
-    save(lesson.learned.model, result)
+    trained = train(value, after_step, saved)
+    save(trained.learned.model, result)
     result.with_suffix(".began").write_text(str(0 if saved is None else saved["epoch"]))
 
 

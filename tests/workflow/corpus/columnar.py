@@ -234,7 +234,7 @@ CASES = [
     ),
     Case("parquet-cut-short", lambda: parquet(texts())[:-8], media_type=PARQUET, error="(?i)parquet"),
     Case(
-        "parquet-types-told",
+        "parquet-types-option",
         lambda: parquet(coded()),
         [
             category("code", ["3", "1", "3"]),
@@ -249,7 +249,7 @@ CASES = [
         },
     ),
     Case(
-        "parquet-number-told-to-be-missing",
+        "parquet-number-as-option-missing",
         lambda: parquet(coded()),
         [number("code", [3, 1, 3]), number("flag", [0, 1, None]), number("at", [1578873600, 1580860800, None])],
         media_type=PARQUET,

@@ -102,13 +102,13 @@ CASES = [
         reading={"missing": ["NA"]},
     ),
     Case(
-        "dash-in-texts-is-a-word",
+        "dash-in-texts-is-text",
         b"grade,n\n-,1\n+,2\n-,3\n",
         [category("grade", ["-", "+", "-"]), number("n", [1, 2, 3])],
         reading={"missing": []},
     ),
     Case(
-        "none-is-an-answer",
+        "none-is-a-category",
         b"allergies,n\nNone,1\nnuts,2\nNone,3\n",
         [category("allergies", ["None", "nuts", "None"]), number("n", [1, 2, 3])],
         reading={"missing": []},
@@ -158,7 +158,7 @@ CASES = [
         [category("x", [*FORTY[:18], "1o", "NA"])],
     ),
     Case(
-        "nothing-but-a-word-that-means-missing",
+        "only-a-missing-marker",
         b"x,y\n1,NA\nNA,NA\n3,NA\n",
         [number("x", [1, None, 3]), empty("y")],
         notes=[r"\by\b"],
