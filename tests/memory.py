@@ -22,11 +22,11 @@ def growth_of(process: psutil.Process) -> Iterator[Growth]:
     """Measure the growth of resident memory during the block; read the result after it."""
     growth, over, before = Growth(), threading.Event(), process.memory_info().rss
 
-    def look() -> None:
+    def measure() -> None:
         while not over.wait(BETWEEN_LOOKS):
             growth.bytes = max(growth.bytes, process.memory_info().rss - before)
 
-    looking = threading.Thread(target=look)
+    looking = threading.Thread(target=measure)
     looking.start()
     try:
         yield growth

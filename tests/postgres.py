@@ -99,16 +99,16 @@ class Postgres:
         """The URL of a new database: with the journal's tables, copied from a template, or empty."""
         if migrated and not self._template:
             template = f"template{next(self._numbers)}_journal"
-            self._say(SQL("CREATE DATABASE {}").format(Identifier(template)))
+            self._execute(SQL("CREATE DATABASE {}").format(Identifier(template)))
             open_database(self.url(template)).dispose()
             self._template = template
         name = Identifier(named := f"test{next(self._numbers)}")
         template_name = Identifier(self._template if migrated else "template0")
-        self._say(SQL("CREATE DATABASE {} TEMPLATE {}").format(name, template_name))
+        self._execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(name, template_name))
         try:
             yield self.url(named)
         finally:
-            self._say(SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+            self._execute(SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
     def stop(self) -> None:
         """Stop the server and remove its folder."""
@@ -116,7 +116,7 @@ class Postgres:
         self._guard.stdin.close()
         self._guard.wait(STOP_SECONDS)
 
-    def _say(self, statement: Composed) -> None:
+    def _execute(self, statement: Composed) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement)
 

@@ -40,7 +40,7 @@ def test_an_alias_is_a_log(store: Store) -> None:
     assert {alias: entry.version for alias, entry in aliases.all("line").items()} == {"production": 1}
 
 
-def test_what_is_not_there_is_not_found(store: Store) -> None:
+def test_missing_objects_raise_not_found(store: Store) -> None:
     aliases = store.aliases
     calls: list[Callable[..., Any]] = [aliases.get, aliases.delete, aliases.rollback]
     for call in [*calls, aliases.history]:

@@ -180,7 +180,7 @@ def test_listing_cost_depends_on_live_versions_only() -> None:
     assert cost(deleted=200) == cost(deleted=2)
 
 
-def test_what_is_not_there_is_not_found(models: Collection) -> None:
+def test_missing_objects_raise_not_found(models: Collection) -> None:
     calls: list[Callable[[], Any]] = [
         lambda: models.get("line", 1),
         lambda: models.latest("line"),

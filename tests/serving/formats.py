@@ -16,7 +16,7 @@ from service.workflow.signature import Signature
 VERSION = ServedVersion("digest", "line", 1)
 
 
-class Fills:
+class MissingValueSupport:
     """The attributes of a model that decoding a request needs."""
 
     def __init__(self, fills_missing: bool) -> None:
@@ -24,7 +24,7 @@ class Fills:
 
 
 def read(media_type: str, body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
-    rows = DECODERS[media_type].read(Warm(cast(Model, Fills(missing_allowed)), signature), body)
+    rows = DECODERS[media_type].read(Warm(cast(Model, MissingValueSupport(missing_allowed)), signature), body)
     assert isinstance(rows, torch.Tensor)
     return rows
 

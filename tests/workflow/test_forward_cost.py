@@ -39,7 +39,7 @@ def test_estimating_a_large_model_takes_little_memory() -> None:
     assert psutil.Process().memory_info().rss - before < 2**24
 
 
-class Own(nn.Module):
+class ValueDependent(nn.Module):
     """A module of a plug-in that depends on the values."""
 
     def __init__(self, broken: bool) -> None:
@@ -54,7 +54,7 @@ class Own(nn.Module):
 
 
 def test_a_module_that_needs_values_is_measured_with_zeros_or_by_its_parameters() -> None:
-    assert measure(Own(broken=False), EIGHT).bytes == 4000
-    assert 9000 <= measure(Own(broken=False), EIGHT).work <= 9010
-    assert measure(Own(broken=True), EIGHT).work == 9000
-    assert measure(Own(broken=True), EIGHT).bytes == 4 * 9000
+    assert measure(ValueDependent(broken=False), EIGHT).bytes == 4000
+    assert 9000 <= measure(ValueDependent(broken=False), EIGHT).work <= 9010
+    assert measure(ValueDependent(broken=True), EIGHT).work == 9000
+    assert measure(ValueDependent(broken=True), EIGHT).bytes == 4 * 9000

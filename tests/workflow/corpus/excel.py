@@ -46,7 +46,7 @@ def excel(
     )
 
 
-def holed(content: bytes) -> bytes:
+def damaged(content: bytes) -> bytes:
     """Remove some bytes in the middle, as a broken download does."""
     return content[:200] + content[260:]
 
@@ -120,5 +120,5 @@ CASES = [
         media_type="application/vnd.ms-excel",
         error="(?i)xlsx",
     ),
-    Case("excel-with-a-hole", lambda: holed(workbook({"S": OTHER})), media_type=XLSX, error="(?i)excel|xlsx|zip"),
+    Case("excel-with-a-hole", lambda: damaged(workbook({"S": OTHER})), media_type=XLSX, error="(?i)excel|xlsx|zip"),
 ]
