@@ -54,6 +54,6 @@ def test_any_name_can_be_plotted(tmp_path: Path, plot: str, task: str) -> None:
     os.close(seen)
     os.close(heartbeats)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert (tmp_path / "chart.png").stat().st_size > 1000
-    drawn = (tmp_path / "chart.svg").read_text(encoding="utf-8")
+    assert (tmp_path / "artifact.png").stat().st_size > 1000
+    drawn = (tmp_path / "artifact.svg").read_text(encoding="utf-8")
     assert "constructor" in drawn
