@@ -1,4 +1,4 @@
-"""One real server of each kind for each test process, shared by all who only talk to it."""
+"""Servers shared by the tests of a test process."""
 
 import gc
 import os
@@ -15,21 +15,21 @@ from tests.harness.server import Server
 if TYPE_CHECKING:
     from tests.postgres import Postgres
 
-TRAINER_SERVER_KILLED = "the trainer server ended (status -9)"  # as a test does
+TRAINER_SERVER_KILLED = "the trainer server ended (status -9)"  # as tests do
 
-# As in the service. Threads of their own would make each small forward of a test wait for a core: ten times the processor
-# time where several test processes share two cores.
+# As in the service. More threads would make each small forward of a test wait for a core: ten times the processor time
+# where several test processes share two cores.
 torch.set_num_threads(1)
 
-# How long an example takes says nothing of the code where others share the machine, or where it is the first to import.
+# The time of an example depends on other processes and on imports, not on the code alone.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
 
 @pytest.fixture
 def own_garbage() -> Iterator[None]:
-    """For tests that count seconds of processor: a collection meanwhile walks through what the test has made, and not through
-    all that the tests before it have left."""
+    """For tests that measure processor time: a garbage collection visits the objects of the test only, not those that
+    earlier tests have left."""
     gc.freeze()
     yield
     gc.unfreeze()
@@ -37,7 +37,7 @@ def own_garbage() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Shared by all tests of a test process; none of them ends it, and each gives its models names of their own."""
+    """Shared by all tests of a test process; they must not stop it, and give their models unique names."""
     with Server(tmp_path_factory.mktemp("server") / "home", slots=1) as started:
         yield started
     errors = [line for line in started.log().splitlines() if '"level":"error"' in line]
@@ -46,7 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def postgres() -> "Iterator[Postgres]":
-    """A PostgreSQL server. Who asks for it is skipped where there is none, and fails with POSTGRES_TESTS=required."""
+    """A PostgreSQL server. Without one, its tests are skipped, or fail with POSTGRES_TESTS=required."""
     try:
         from tests.postgres import NoPostgres, Postgres
     except ModuleNotFoundError as error:

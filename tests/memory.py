@@ -1,4 +1,4 @@
-"""How much memory a process takes while something is done."""
+"""Measurement of the memory that a process takes during a block."""
 
 import threading
 from collections.abc import Iterator
@@ -12,21 +12,21 @@ BETWEEN_LOOKS = 0.001  # seconds
 
 @dataclass
 class Growth:
-    """By how many bytes a process has grown, at most."""
+    """The peak growth of a process in bytes."""
 
     bytes: int = 0
 
 
 @contextmanager
 def growth_of(process: psutil.Process) -> Iterator[Growth]:
-    """The growth of its resident memory during the block; to be read after it."""
+    """Measure the growth of resident memory during the block; read the result after it."""
     growth, over, before = Growth(), threading.Event(), process.memory_info().rss
 
-    def look() -> None:
+    def measure() -> None:
         while not over.wait(BETWEEN_LOOKS):
             growth.bytes = max(growth.bytes, process.memory_info().rss - before)
 
-    looking = threading.Thread(target=look)
+    looking = threading.Thread(target=measure)
     looking.start()
     try:
         yield growth

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: a folder, a Unix socket in it, and nothing outside. It ends with this process."""
+"""A private PostgreSQL server: a folder with a Unix socket, and nothing outside it. It ends with this process."""
 
 import os
 import pwd
@@ -19,7 +19,7 @@ from service.jobs.database import open_database
 
 START_SECONDS = 180.0
 STOP_SECONDS = 90.0
-# The end of its input is the end of this process, however it came: the server goes at once, then the folder.
+# Its input ends when this process ends, however that happens: it then stops the server and removes the folder.
 GUARD = """
 folder=$1; shift
 "$@" </dev/null >"$folder/log" 2>&1 &
@@ -30,7 +30,7 @@ rm -rf "$folder"
 """
 SETTINGS = {
     "listen_addresses": "",
-    "fsync": "off",  # nobody pulls the plug of a test
+    "fsync": "off",  # tests need not survive a power failure
     "full_page_writes": "off",
     "autovacuum": "off",
     "shared_buffers": "16MB",
@@ -39,21 +39,21 @@ SETTINGS = {
 
 
 class NoPostgres(Exception):
-    """Why no server can be had here."""
+    """No server can be started; the message says why."""
 
 
 class Postgres:
-    """A running server; `with` makes sure that it ends.
+    """A running server; a context manager stops it.
 
     Raises:
-        NoPostgres: it is not installed, or cannot be started by this user.
+        NoPostgres: PostgreSQL is not installed, or cannot be started by this user.
     """
 
     def __init__(self) -> None:
         binaries = _binaries()
         self._numbers = count(1)
         self._template = ""
-        # Not under pytest's own folder: another user could not enter it, and a socket's path is at most 107 bytes.
+        # Not in pytest's folder: another user could not enter it, and the path of a socket has at most 107 bytes.
         folder = Path(tempfile.mkdtemp(prefix="postgres-", dir="/tmp"))
         try:
             user = _user()
@@ -77,7 +77,7 @@ class Postgres:
             serve: list[str | Path] = [binaries / "postgres", "-D", data, "-k", folder]
             serve += [f"--{name}={value}" for name, value in SETTINGS.items()]
             guard: list[str | Path] = ["sh", "-c", GUARD, "guard", folder, *serve]
-            # A session of its own: Ctrl-C is for pytest, which then closes the guard's input.
+            # A session of its own: Ctrl-C must reach only pytest, which then closes the guard's input.
             self._guard = subprocess.Popen(  # noqa: S603 - as above
                 guard, cwd=folder, stdin=subprocess.PIPE, start_new_session=True, **run_as
             )
@@ -91,32 +91,32 @@ class Postgres:
             raise
 
     def url(self, name: str) -> str:
-        """The address of a database."""
+        """The URL of a database."""
         return f"postgresql://test@/{name}?host={self.socket}"
 
     @contextmanager
     def database(self, *, migrated: bool = True) -> Iterator[str]:
-        """The address of a fresh database: with the journal's tables, which is quick, or empty."""
+        """The URL of a new database: with the journal's tables, copied from a template, or empty."""
         if migrated and not self._template:
             template = f"template{next(self._numbers)}_journal"
-            self._say(SQL("CREATE DATABASE {}").format(Identifier(template)))
+            self._execute(SQL("CREATE DATABASE {}").format(Identifier(template)))
             open_database(self.url(template)).dispose()
             self._template = template
         name = Identifier(named := f"test{next(self._numbers)}")
         template_name = Identifier(self._template if migrated else "template0")
-        self._say(SQL("CREATE DATABASE {} TEMPLATE {}").format(name, template_name))
+        self._execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(name, template_name))
         try:
             yield self.url(named)
         finally:
-            self._say(SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+            self._execute(SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
     def stop(self) -> None:
-        """Ends the server and removes its folder."""
+        """Stop the server and remove its folder."""
         assert self._guard.stdin is not None
         self._guard.stdin.close()
         self._guard.wait(STOP_SECONDS)
 
-    def _say(self, statement: Composed) -> None:
+    def _execute(self, statement: Composed) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement)
 
@@ -133,7 +133,7 @@ class Postgres:
 
 
 def _binaries() -> Path:
-    """The folder with the newest server's programs."""
+    """The folder with the programs of the newest server version."""
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
     on_path = [Path(found).parent for name in ("initdb", "postgres") if (found := shutil.which(name))]
     for folder in [*on_path, *debian]:
@@ -143,7 +143,7 @@ def _binaries() -> Path:
 
 
 def _user() -> pwd.struct_passwd | None:
-    """Who runs it, if not we: it refuses to be run by root."""
+    """The user to run the server if this process is root, which the server refuses."""
     if os.geteuid() != 0:
         return None
     for name in ("postgres", "nobody"):

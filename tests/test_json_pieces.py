@@ -1,4 +1,4 @@
-"""A large document is decoded in pieces: the value is the same, and so is what is refused."""
+"""A large document is decoded in pieces, with the same values and the same errors."""
 
 import gc
 import json
@@ -26,7 +26,7 @@ LARGEST = [
 
 
 def outcome(text: bytes, at_once: int) -> Any:
-    """The value, as it is written; None if it is refused."""
+    """The decoded value as JSON; None if it is refused."""
     try:
         return json.dumps(decode(text, at_once=at_once))
     except NotStrictJson:
@@ -41,7 +41,7 @@ def outcome(text: bytes, at_once: int) -> Any:
 )
 @example({"a": [1], "b": [1]}, 1, [])
 @example([[], [[]]], 2, [(0.5, False, ",")])
-def test_pieces_are_taken_and_refused_as_the_whole(
+def test_decoding_in_pieces_equals_decoding_the_whole(
     value: Any, at_once: int, damages: list[tuple[float, bool, str]]
 ) -> None:
     text = json.dumps(value)
@@ -53,7 +53,7 @@ def test_pieces_are_taken_and_refused_as_the_whole(
 
 
 @pytest.mark.parametrize("text", LARGEST)
-def test_no_piece_is_large(text: bytes) -> None:
+def test_pieces_are_bounded(text: bytes) -> None:
     assert max(len(each.text) for each in pieces(text, DEEPEST)) < 1.1 * AT_ONCE
     assert decode(text) == json.loads(text)
     assert gc.isenabled()
@@ -69,6 +69,6 @@ def test_no_piece_is_large(text: bytes) -> None:
         (b'"b":' + b"[" * DEEPEST + b"1," * MIB, "it is nested deeper than 100"),
     ],
 )
-def test_what_is_wrong_far_into_a_document(end: bytes, reason: str) -> None:
+def test_an_error_deep_in_a_document_has_its_position(end: bytes, reason: str) -> None:
     with pytest.raises(NotStrictJson, match=reason):
         decode(b'{"a":[' + b"1," * 500_000 + b"1],\n" + end)

@@ -10,8 +10,8 @@ from service.model_reference import ModelReference
         ("houses@", "houses", None),
         ("houses@3", "houses", "3"),
         ("houses@production", "houses", "production"),
-        ("houses@a@b", "houses", "a@b"),  # which the store refuses
+        ("houses@a@b", "houses", "a@b"),  # refused by the store
     ],
 )
-def test_a_reference_has_a_name_and_maybe_a_version(text: str, name: str, version: str | None) -> None:
+def test_a_reference_has_a_name_and_an_optional_version(text: str, name: str, version: str | None) -> None:
     assert ModelReference.parse(text) == ModelReference(name, version)

@@ -1,4 +1,4 @@
-"""Secrets come from the environment or from files, and nobody else gets them from the service."""
+"""Settings and secrets, and that no other process can read the secrets."""
 
 import os
 import subprocess
@@ -65,7 +65,7 @@ def test_another_process_of_the_same_user_cannot_read_the_secrets_of_the_service
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("PORT", "many", "MODELWRIGHT_PORT: input should be a valid integer"),
         ("PORT", "70000", "MODELWRIGHT_PORT: input should be less than or equal to 65535"),
@@ -77,17 +77,17 @@ def test_another_process_of_the_same_user_cannot_read_the_secrets_of_the_service
         ("CHECKPOINT_SECONDS", "nan", "MODELWRIGHT_CHECKPOINT_SECONDS: "),
     ],
 )
-def test_a_setting_that_is_not_right_is_named_in_one_line(
-    name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
+def test_an_invalid_setting_is_named_in_one_line(
+    name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"MODELWRIGHT_{name}", value)
     with pytest.raises(InvalidSettings) as caught:
         Settings.read()
-    assert str(caught.value).startswith(told)
+    assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
 
 
-def test_the_command_line_tells_it_without_a_traceback(tmp_path: Path) -> None:
+def test_the_command_line_reports_an_invalid_setting_without_a_traceback(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "service", "serve", "--port", "70000", "--home", str(tmp_path)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
     assert ended.returncode == 1

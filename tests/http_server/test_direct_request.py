@@ -15,13 +15,13 @@ POST = b"POST /%b HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n%b\r\n"
 
 
 class Answers:
-    """Answers each request by a function."""
+    """Answers each request with a function."""
 
     def __init__(self, answer: Callable[[DirectRequest], bool]) -> None:
         self._answer = answer
 
     def find(self, path: str) -> str:
-        """Every path is answered here."""
+        """Accepts every path."""
         return path
 
     def answer(self, request: DirectRequest, _: Any) -> bool:
@@ -30,7 +30,7 @@ class Answers:
 
 
 def exchange(sent: bytes, answer: Callable[[DirectRequest], bool]) -> bytes:
-    """What comes back for these bytes until the connection is closed; what is not answered directly gets `over ASGI`."""
+    """The bytes received until the connection closes; requests that are not answered directly get `over ASGI`."""
 
     async def run() -> bytes:
         config = uvicorn.Config(PlainTextResponse("over ASGI"), lifespan="off", log_config=None)
@@ -60,7 +60,7 @@ def test_a_request_has_one_answer() -> None:
 
 
 def test_a_request_behind_the_last_answer_is_not_answered() -> None:
-    """As when the service shuts down: the connection closes, though the client would keep it."""
+    """As in a shutdown: the connection closes although the client would keep it alive."""
     seen = list[str]()
 
     def answer(request: DirectRequest) -> bool:
@@ -76,7 +76,7 @@ def test_a_request_behind_the_last_answer_is_not_answered() -> None:
 
 
 def test_a_pending_answer_keeps_the_order() -> None:
-    """The second request waits, over ASGI, for the answer to the first."""
+    """The second request, over ASGI, waits for the answer to the first."""
     pending = list[DirectRequest]()
 
     def answer(request: DirectRequest) -> bool:

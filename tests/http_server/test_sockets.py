@@ -19,13 +19,13 @@ def test_a_name_of_several_addresses_has_one_port() -> None:
             listener.close()
 
 
-def test_an_address_for_people() -> None:
+def test_url_of_each_host() -> None:
     (listener,) = open_listeners("127.0.0.1", 0)
     with listener:
         assert address_of(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def test_a_port_in_use_is_said_in_words() -> None:
+def test_a_port_in_use_is_a_clear_error() -> None:
     (listener,) = open_listeners("127.0.0.1", 0)
     with (
         listener,
@@ -34,17 +34,17 @@ def test_a_port_in_use_is_said_in_words() -> None:
         open_listeners("127.0.0.1", listener.getsockname()[1])
 
 
-def test_a_host_that_is_not_there() -> None:
+def test_an_unknown_host_is_a_clear_error() -> None:
     with pytest.raises(OSError, match=r"^Cannot listen on nowhere.invalid: "):
         open_listeners("nowhere.invalid", 0)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux filters what comes to a socket")
-def test_who_has_connected_is_still_accepted_and_nobody_new_is_let_in() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux filters the packets of a socket")
+def test_pending_connections_are_accepted_and_new_ones_are_refused() -> None:
     (listener,) = open_listeners("127.0.0.1", 0)
     address = listener.getsockname()
     with listener, socket.create_connection(address) as before:
-        before.sendall(b"asked")
+        before.sendall(b"first")
         reject_new_connections([listener])
         with socket.socket() as late:
             late.settimeout(0.3)
@@ -53,7 +53,7 @@ def test_who_has_connected_is_still_accepted_and_nobody_new_is_let_in() -> None:
         accepted, _ = listener.accept()
         with accepted:
             before.sendall(b" more")
-            assert accepted.recv(100) == b"asked more"
+            assert accepted.recv(100) == b"first more"
             listener.close()
             accepted.sendall(b"answered")
             assert before.recv(100) == b"answered"

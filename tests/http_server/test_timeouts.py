@@ -1,4 +1,4 @@
-"""Idle connections are closed in time, active ones are checked twice a second, and lost ones are left alone."""
+"""Idle connections are closed in time, active ones are checked twice a second, and lost ones are skipped."""
 
 import asyncio
 import heapq
@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from service.http_server.timeouts import CHECK_INTERVAL, FIRST_BYTE_SECONDS, Timeouts
 
-TURN = 0.001  # seconds
+ITERATION = 0.001  # seconds
 
 
 class Clock:
-    """An event loop whose time is told by nothing but its turns."""
+    """An event loop whose time advances with its iterations only."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -29,7 +29,7 @@ class Clock:
         heapq.heappush(self._due, (self.now + delay, next(self._order), call, given))
 
     def call_soon(self, call: Callable[..., None], *given: Any) -> None:
-        self.call_later(TURN, call, *given)
+        self.call_later(ITERATION, call, *given)
 
     def run_until(self, end: float) -> None:
         while self._due and self._due[0][0] <= end:
@@ -60,7 +60,7 @@ class Connection:
     st.lists(st.tuples(st.floats(0, 5), st.sampled_from(["idle", "active", "lost", "active and lost"])), max_size=60),
     st.floats(0, 9),
 )
-def test_each_is_closed_checked_or_left_alone(given: list[tuple[float, str]], after: float) -> None:
+def test_idle_connections_are_closed_and_active_ones_are_checked(given: list[tuple[float, str]], after: float) -> None:
     clock = Clock()
     timeouts = Timeouts(cast(asyncio.AbstractEventLoop, clock))
     connections = []
@@ -82,7 +82,7 @@ def test_each_is_closed_checked_or_left_alone(given: list[tuple[float, str]], af
         if connection.ended == -1:
             assert connection.checks == []
         elif connection.ended is not None:
-            slack = CHECK_INTERVAL + 2 * TURN * len(connections)
+            slack = CHECK_INTERVAL + 2 * ITERATION * len(connections)
             assert FIRST_BYTE_SECONDS <= connection.ended - at <= FIRST_BYTE_SECONDS + slack
             assert connection.checks == []
         else:

@@ -1,4 +1,4 @@
-"""A journal of its own for each test, on each database that a journal can be on."""
+"""A new journal for each test, on SQLite and on PostgreSQL."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def sqlite_engine(tmp_path: Path) -> Iterator[Engine]:
-    """For tests that look into the file, or that need not run twice."""
+    """For tests that read the file, or need to run on one database only."""
     engine = open_database(f"sqlite:///{tmp_path / 'journal.sqlite'}")
     yield engine
     engine.dispose()
@@ -28,7 +28,7 @@ def sqlite_engine(tmp_path: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def postgres_engine(postgres: "Postgres") -> Iterator[Engine]:
-    """For tests of what only PostgreSQL does."""
+    """For tests of PostgreSQL only."""
     with postgres.database() as url:
         engine = open_database(url)
         yield engine
@@ -37,7 +37,7 @@ def postgres_engine(postgres: "Postgres") -> Iterator[Engine]:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def engine(request: pytest.FixtureRequest) -> Engine:
-    """For everybody else, and beneath `journal`; `parametrize("engine", ["sqlite"], indirect=True)` chooses."""
+    """Each database in turn, also below `journal`; `parametrize("engine", ["sqlite"], indirect=True)` chooses one."""
     found: Engine = request.getfixturevalue(f"{request.param}_engine")
     return found
 

@@ -1,4 +1,4 @@
-"""Jobs that have ended, with the delivery that the transaction of their end puts into the outbox."""
+"""Ended jobs with their delivery in the outbox."""
 
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from service.jobs.seals import sealed
 
 
 def end_job(engine: Engine, url: str, now: datetime) -> Job:
-    """A cancelled job that is to be told of at this URL."""
+    """A cancelled job with a webhook to this URL."""
     journal = Journal(engine, clock=lambda: now)
     job = journal.cancel(journal.submit("line", {}, {})[0].id)
     due = sealed("deliveries", {"url": url, "tries": 0, "next_at": time_text(now), "end": 1}, job.id)

@@ -1,4 +1,4 @@
-"""Work whose module is never loaded to its end: a trainer server that has it as its entry is never ready."""
+"""An entry module whose import never ends: its trainer server never gets ready."""
 
 import time
 

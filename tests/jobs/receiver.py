@@ -1,4 +1,4 @@
-"""A receiver of webhooks: a real HTTP server on a free port that keeps what it was told."""
+"""A receiver of webhooks: a real HTTP server on a free port that keeps the requests."""
 
 import ssl
 import threading
@@ -19,13 +19,13 @@ class Call:
 
 
 class Receiver:
-    """Answers each call with the next of the given statuses, and with the last one from then on.
+    """Answers each request with the next of the given statuses, and further ones with the last status.
 
     Args:
-        statuses: what it answers.
-        port: where it listens; 0 for a free one.
-        delay: seconds before it answers.
-        certificate, key: speaks TLS with them.
+        statuses: of the responses, in order.
+        port: to listen on; 0 for a free one.
+        delay: seconds before each response.
+        certificate, key: of TLS; plain HTTP without them.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Receiver:
                 pass
 
             def handle(self) -> None:
-                with suppress(OSError):  # the caller has hung up
+                with suppress(OSError):  # the client has disconnected
                     super().handle()
 
         class Server(ThreadingHTTPServer):

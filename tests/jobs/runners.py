@@ -1,4 +1,4 @@
-"""Real runners with real trainers, and what tests ask of them."""
+"""Real runners with real trainer servers, and functions to use them."""
 
 import os
 import sys
@@ -19,15 +19,15 @@ from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
 from tests.harness.until import until
 
-WAYS = pytest.mark.parametrize("forks", [pytest.param(True, id="forked"), pytest.param(False, id="spawned")])
+FORKED_OR_SPAWNED = pytest.mark.parametrize(
+    "forks", [pytest.param(True, id="forked"), pytest.param(False, id="spawned")]
+)
 RESTART_SECONDS = 0.05
-PATIENT = LeaseTimes(
-    allowed=600.0, expired=600.0
-)  # a busy machine may stand still for some seconds, and nobody is dead
+PATIENT = LeaseTimes(allowed=600.0, expired=600.0)  # a busy machine may pause for some seconds
 
 
 class LocalRunner(Runner):
-    """A runner on this machine, whose trainer server tests may kill."""
+    """A runner on this machine whose trainer server can be killed by tests."""
 
     def __init__(self, queue: JobQueue, ownership: Ownership, executor: LocalExecutor, **more: Any) -> None:
         super().__init__(queue, ownership, executor, **more)
@@ -50,7 +50,7 @@ Start = Callable[..., LocalRunner]
 
 @pytest.fixture
 def start(engine: Engine, tmp_path: Path) -> Iterator[Start]:
-    """Starts a runner; what it has opened must be closed again at the end, and its processes gone."""
+    """Starts a runner; at the end, its descriptors must be closed and its processes gone."""
     before = set(os.listdir("/proc/self/fd")) if sys.platform == "linux" else set()  # noqa: PTH208 - names only
     pids: set[int] = set()
     with ExitStack() as cleanup:
@@ -71,7 +71,7 @@ def start(engine: Engine, tmp_path: Path) -> Iterator[Start]:
                 preload=[],
                 temporary=tmp_path / "tmp",
                 checkpoints=tmp_path / "checkpoints",
-                settings={"told": "so"},
+                settings={"setting": "value"},
                 forks=forks,
                 restart_seconds=RESTART_SECONDS,
                 hung_after=hung_after,

@@ -1,4 +1,4 @@
-"""First steps that tests of the journal begin with."""
+"""First steps of tests of the journal."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def submit(journal: Journal, name: str = "line", **more: Any) -> Job:
 
 
 def set_columns(engine: Engine, job: Job, **values: Any) -> None:
-    """As the journal itself sets them."""
+    """Set columns and the checksum as the journal does."""
     with engine.connect().execution_options(write=True) as connection, connection.begin():
         change(connection, found(connection, job.id), **values)
 

@@ -1,4 +1,4 @@
-"""What an attempt says and asks over its socket."""
+"""The messages that an attempt sends and receives over its socket."""
 
 import socket
 import tempfile
@@ -22,7 +22,7 @@ def ends() -> Iterator[tuple[JsonChannel, Attempt]]:
     theirs.close()
 
 
-def test_it_sees_without_waiting_that_it_is_asked_to_leave(ends: tuple[JsonChannel, Attempt]) -> None:
+def test_an_attempt_sees_a_request_to_end_without_blocking(ends: tuple[JsonChannel, Attempt]) -> None:
     runner, attempt = ends
     assert not attempt.asked_to_leave()
     runner.socket.sendall(b'{"lea')
@@ -32,7 +32,7 @@ def test_it_sees_without_waiting_that_it_is_asked_to_leave(ends: tuple[JsonChann
     assert attempt.asked_to_leave()
 
 
-def test_without_a_runner_it_is_to_leave(ends: tuple[JsonChannel, Attempt]) -> None:
+def test_an_attempt_without_a_runner_is_requested_to_end(ends: tuple[JsonChannel, Attempt]) -> None:
     runner, attempt = ends
     runner.close()
     assert attempt.asked_to_leave()
@@ -40,7 +40,7 @@ def test_without_a_runner_it_is_to_leave(ends: tuple[JsonChannel, Attempt]) -> N
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_it_may_publish_although_it_was_asked_to_leave_too_late(
+def test_an_attempt_may_publish_after_a_request_to_end_that_came_too_late(
     ends: tuple[JsonChannel, Attempt], allowed: bool
 ) -> None:
     runner, attempt = ends
@@ -53,20 +53,22 @@ def test_it_may_publish_although_it_was_asked_to_leave_too_late(
             attempt.ask_to_publish()
 
 
-def test_progress_counts_the_epochs_of_before_and_the_time_of_now(ends: tuple[JsonChannel, Attempt]) -> None:
+def test_progress_counts_earlier_epochs_and_the_time_of_this_attempt(ends: tuple[JsonChannel, Attempt]) -> None:
     runner, attempt = ends
     attempt.expect(1000, 10, done=998)
     attempt.saved(998)
     attempt.epoch(999, {"train_loss": 1.0})
-    saved, told = runner.receive_one(), runner.receive_one()
+    saved, progress_message = runner.receive_one(), runner.receive_one()
     assert saved == {"saved": 998}
-    assert (told["progress"]["epoch"], told["progress"]["fraction"]) == (999, 0.999)
-    took = 10 / told["progress"]["samples_per_second"]  # for the one epoch, and so for the one to come
-    assert told["progress"]["eta_seconds"] == pytest.approx(took, rel=0.1, abs=0.001)
+    assert (progress_message["progress"]["epoch"], progress_message["progress"]["fraction"]) == (999, 0.999)
+    took = 10 / progress_message["progress"]["samples_per_second"]  # for one epoch, and so for the next one
+    assert progress_message["progress"]["eta_seconds"] == pytest.approx(took, rel=0.1, abs=0.001)
 
 
-def test_one_that_left_says_so_after_all_its_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))  # which the attempt sets, as the default folder
+def test_an_attempt_that_ended_on_request_reports_so_after_its_epochs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # the attempt sets the default folder
     monkeypatch.setattr(tempfile, "tempdir", None)
     ours, theirs = socket.socketpair()
     (tmp_path / "job.json").write_bytes(orjson.dumps({"folder": str(tmp_path)}))

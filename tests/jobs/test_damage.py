@@ -1,4 +1,4 @@
-"""One damaged row of the journal is shown as damaged, and takes nothing with it."""
+"""A damaged row of the journal is reported as damaged and affects nothing else."""
 
 import random
 import sqlite3
@@ -27,7 +27,7 @@ from tests.jobs.steps import claimed, record, set_columns, submit
 
 WRONG = [
     ("spec", '{"data":{"kind":"line"'),
-    ("spec", '{"data":{"kind":"lime"}}'),  # still JSON, and not what was written
+    ("spec", '{"data":{"kind":"lime"}}'),  # still valid JSON, but changed
     ("spec", "[1]"),
     ("context", "{"),
     ("status", "queuee"),
@@ -39,13 +39,13 @@ WRONG = [
 
 
 def spoil(engine: Engine, job: Job, column: str, value: Any) -> None:
-    """As a bad disk does: nobody asks the journal."""
+    """Change the row without the journal, as a bad disk does."""
     with engine.connect().execution_options(write=True) as connection, connection.begin():
         connection.execute(update(tables.jobs).where(tables.jobs.c.id == job.id).values({column: value}))
 
 
 @pytest.mark.parametrize(("column", "value"), WRONG)
-def test_a_damaged_job_is_shown_as_damaged_and_those_behind_it_run(
+def test_a_damaged_job_is_reported_and_later_jobs_run(
     engine: Engine, column: str, value: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     figures = JobFigures(CollectorRegistry())
@@ -59,7 +59,7 @@ def test_a_damaged_job_is_shown_as_damaged_and_those_behind_it_run(
     assert shown.error is not None
     assert "journal" in shown.error["detail"]
     assert [job.id for job in journal.list_jobs()[0]] == [second.id, first.id]
-    assert [job.id for job in journal.waiting()] == [second.id]  # all that the deletion of a data set looks at
+    assert [job.id for job in journal.waiting()] == [second.id]  # the fields that the deletion of a data set reads
     assert sum(journal.counts().values()) == 2
     assert list(JournalFigures(journal.counts).collect())
     with pytest.raises(IllegalMove):
@@ -83,7 +83,7 @@ def test_a_damaged_job_can_be_cancelled(engine: Engine, column: str, value: Any,
     job = submit(journal)
     spoil(engine, job, column, value)
     if met:
-        assert queue.claim("me") is None  # it was met, and has failed
+        assert queue.claim("me") is None  # the queue has met it, and it has failed
     cancelled = journal.cancel(job.id)
     assert (cancelled.status, cancelled.damaged) == (Status.CANCELLED, True)
     assert journal.get(job.id) == cancelled
@@ -93,9 +93,7 @@ def test_a_damaged_job_can_be_cancelled(engine: Engine, column: str, value: Any,
 
 
 @pytest.mark.parametrize(("column", "value"), [("spec", "{"), ("attempt", 7), ("status", "runninh")])
-def test_a_job_that_is_damaged_while_it_runs_ends_and_does_not_begin_again(
-    engine: Engine, column: str, value: Any
-) -> None:
+def test_a_job_damaged_while_it_runs_ends_and_is_not_restarted(engine: Engine, column: str, value: Any) -> None:
     journal, queue = Journal(engine), JobQueue(engine)
     submit(journal)
     job = queue.claim("me")
@@ -107,7 +105,7 @@ def test_a_job_that_is_damaged_while_it_runs_ends_and_does_not_begin_again(
     assert journal.get(job.id).status is Status.FAILED
 
 
-def test_no_webhook_goes_where_a_damaged_row_says(engine: Engine) -> None:
+def test_no_webhook_is_sent_to_the_url_of_a_damaged_row(engine: Engine) -> None:
     journal = Journal(engine)
     job = journal.submit("line", {"webhook": {"url": "http://localhost/"}}, {})[0]
     spoil(engine, job, "spec", '{"webhook":{"url":"http://lacalhost/"}}')
@@ -116,7 +114,7 @@ def test_no_webhook_goes_where_a_damaged_row_says(engine: Engine) -> None:
         assert connection.execute(text("SELECT count(*) FROM deliveries")).scalar() == 0
 
 
-def test_every_move_seals_the_row_anew(engine: Engine) -> None:
+def test_every_transition_updates_the_checksum_of_the_row(engine: Engine) -> None:
     journal, queue = Journal(engine), JobQueue(engine)
     job = submit(journal)
     journal.pause(job.id)
@@ -135,7 +133,7 @@ def test_every_move_seals_the_row_anew(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-def test_every_flip_of_a_bit_in_what_is_sealed_is_seen(engine: Engine) -> None:
+def test_a_flipped_bit_in_a_checksummed_column_is_detected(engine: Engine) -> None:
     journal, dice = Journal(engine), random.Random(7)  # noqa: S311 - no secret
     job = submit(journal, priority=1)
     with engine.connect() as connection:
@@ -185,7 +183,7 @@ def test_damaged_events_attempts_and_metrics_hide_nothing_else(engine: Engine) -
     assert queue.finish(job, Status.SUCCEEDED, result={}).status is Status.SUCCEEDED
 
 
-CHANGES: list[tuple[str, dict[str, Any]]] = [  # each of them could have been written like that
+CHANGES: list[tuple[str, dict[str, Any]]] = [  # each of these rows is valid by itself
     ("jobs", {"finished_at": "2026-01-01T00:00:00.000000Z"}),
     ("jobs", {"metrics": '{"train_loss":2.0}'}),
     ("jobs", {"last_event": 1}),
@@ -210,7 +208,7 @@ def journal_with_everything(engine: Engine) -> Job:
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("name", "values"), CHANGES)
-def test_a_change_that_nobody_sealed_is_seen_and_named(engine: Engine, name: str, values: dict[str, Any]) -> None:
+def test_a_change_without_a_checksum_is_detected_and_named(engine: Engine, name: str, values: dict[str, Any]) -> None:
     job = journal_with_everything(engine)
     assert list(verify(engine)) == []
     with engine.connect().execution_options(write=True) as connection, connection.begin():
@@ -232,7 +230,7 @@ def test_a_change_that_nobody_sealed_is_seen_and_named(engine: Engine, name: str
         assert journal.recall("key", "digest") is not None
 
 
-def test_what_was_lost_or_belongs_to_nobody_is_named(engine: Engine) -> None:
+def test_missing_and_orphaned_rows_are_named(engine: Engine) -> None:
     job = journal_with_everything(engine)
     with engine.connect().execution_options(write=True) as connection, connection.begin():
         connection.execute(delete(tables.attempts))
@@ -258,7 +256,7 @@ def test_what_was_lost_or_belongs_to_nobody_is_named(engine: Engine) -> None:
         journal.metrics(job.id)
 
 
-def test_a_training_goes_on_though_its_counts_are_damaged(engine: Engine) -> None:
+def test_a_training_continues_with_damaged_counters(engine: Engine) -> None:
     queue = JobQueue(engine)
     job = claimed(Journal(engine), queue)
     spoil(engine, job, "last_event", 0)
@@ -269,13 +267,13 @@ def test_a_training_goes_on_though_its_counts_are_damaged(engine: Engine) -> Non
     assert [event.id for event in Journal(engine).events(job.id)] == [1, 2, 3, 4]
 
 
-def test_rows_of_before_there_were_seals_are_sealed_by_the_next_start(tmp_path: Path) -> None:
+def test_rows_without_checksums_get_them_at_the_next_start(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     engine = open_database(f"sqlite:///{path}")
     job, broken_job = journal_with_everything(engine), submit(Journal(engine))
     spoil(engine, broken_job, "spec", '{"data":{"kind":"lime"}}')
     engine.dispose()
-    with closing(sqlite3.connect(path)) as before:  # as the last revision left it
+    with closing(sqlite3.connect(path)) as before:  # as the previous migration left it
         before.execute("UPDATE jobs SET seal = NULL WHERE id = ?", (job.id,))
         for table in ("attempts", "events", "metrics", "deliveries", "idempotency_keys"):
             before.execute(f"ALTER TABLE {table} DROP COLUMN seal")
@@ -286,6 +284,6 @@ def test_rows_of_before_there_were_seals_are_sealed_by_the_next_start(tmp_path: 
         before.execute("UPDATE alembic_version SET version_num = '0004'")
         before.commit()
     engine = open_database(f"sqlite:///{path}")
-    assert [each.key for each in verify(engine)] == [f"job {broken_job.id}"]  # what was broken before stays so
+    assert [each.key for each in verify(engine)] == [f"job {broken_job.id}"]  # damage from before stays
     assert not Journal(engine).get(job.id).damaged
     engine.dispose()

@@ -31,7 +31,7 @@ OPEN = "import sys; from service.jobs.database import open_database; sys.stdin.r
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a database that nobody has opened yet."""
+    """The URL of a database that was never opened."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'journal.sqlite'}"
     else:
@@ -41,14 +41,14 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 @contextmanager
 def plain(url: str) -> Iterator[Engine]:
-    """An engine without what `open_database` does."""
+    """An engine without the settings of `open_database`."""
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     yield engine
     engine.dispose()
 
 
 def error_of(engine: Engine, *statements: str) -> DBAPIError:
-    """What goes wrong with the last one."""
+    """The error that the last statement raises."""
     with engine.connect() as connection:
         for each in statements[:-1]:
             connection.execute(text(each))
@@ -57,10 +57,10 @@ def error_of(engine: Engine, *statements: str) -> DBAPIError:
     return caught.value
 
 
-# The schema
+# Schema
 
 
-def test_one_that_was_there_and_is_empty_is_lost(empty: str) -> None:
+def test_an_emptied_database_is_reported_as_lost(empty: str) -> None:
     assert not has_journal(empty)
     for _ in range(2):
         with pytest.raises(JournalLost, match="accept-loss"):
@@ -70,14 +70,14 @@ def test_one_that_was_there_and_is_empty_is_lost(empty: str) -> None:
     open_database(empty, known=True).dispose()
 
 
-def test_the_revisions_make_the_tables(engine: Engine) -> None:
+def test_the_migrations_create_the_tables(engine: Engine) -> None:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, tables.metadata) == []
         assert context.get_current_revision() == HEAD
 
 
-def test_a_newer_journal_is_left_alone(empty: str) -> None:
+def test_a_journal_of_a_newer_version_is_refused_unchanged(empty: str) -> None:
     with plain(empty) as engine, engine.begin() as connection:
         connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
         connection.execute(text("INSERT INTO alembic_version VALUES ('9999')"))
@@ -88,20 +88,22 @@ def test_a_newer_journal_is_left_alone(empty: str) -> None:
         assert not engine.dialect.has_table(connection, "jobs")
 
 
-def test_many_processes_may_start_at_once(empty: str) -> None:
+def test_processes_can_start_concurrently(empty: str) -> None:
     command = [sys.executable, "-c", OPEN, empty]
     processes = [subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT) for _ in range(6)]  # noqa: S603 - our own code
     for process in processes:
         assert process.stdin is not None
-        process.stdin.close()  # the start signal, once all have been started
+        process.stdin.close()  # start signal, after all processes have started
     assert [process.wait(120) for process in processes] == [0] * 6
     open_database(empty).dispose()
 
 
-def test_a_start_waits_for_another_that_has_only_just_made_the_file(tmp_path: Path) -> None:
+def test_a_start_waits_for_another_one_that_has_just_created_the_file(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")  # in the mode of a new file, which the pragma for another cannot wait for
+    other.execute(
+        "BEGIN IMMEDIATE"
+    )  # the journal mode of a new file; the pragma that changes it cannot wait for a lock
     with ThreadPoolExecutor(1) as pool:
         opening = pool.submit(open_database, f"sqlite:///{path}")
         with pytest.raises(TimeoutError):
@@ -111,24 +113,24 @@ def test_a_start_waits_for_another_that_has_only_just_made_the_file(tmp_path: Pa
         opening.result(60).dispose()
 
 
-# What is asked of a connection
+# Settings of connections
 
 
-def test_what_is_acknowledged_is_on_the_disk(sqlite_engine: Engine) -> None:
+def test_commits_are_synchronous(sqlite_engine: Engine) -> None:
     with sqlite_engine.connect() as connection:
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
         assert connection.execute(text("PRAGMA synchronous")).scalar() == 2  # FULL
         assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
 
 
-def test_a_session_on_postgres_is_durable_and_waits_for_nothing_for_ever(postgres: "Postgres") -> None:
+def test_a_postgres_session_is_durable_and_has_timeouts(postgres: "Postgres") -> None:
     with postgres.database() as url:
         with plain(url) as engine, engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             name = engine.url.database
             connection.execute(text(f"ALTER DATABASE {name} SET synchronous_commit = off"))
             connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'"))
         engine = open_database(url)
-        for _ in range(2):  # a rollback takes nothing back
+        for _ in range(2):  # a rollback does not undo autocommitted statements
             with engine.connect() as connection:
                 assert {name: connection.execute(text(f"SHOW {name}")).scalar() for name in database.SESSION} == {
                     "synchronous_commit": "on",
@@ -141,7 +143,7 @@ def test_a_session_on_postgres_is_durable_and_waits_for_nothing_for_ever(postgre
         engine.dispose()
 
 
-def test_an_address_may_say_more(postgres: "Postgres") -> None:
+def test_a_url_may_have_parameters(postgres: "Postgres") -> None:
     with postgres.database() as url:
         engine = open_database(f"{url}&application_name=mine".replace("postgresql:", "postgres:"))
         with engine.connect() as connection:
@@ -161,7 +163,7 @@ def test_connections_that_the_server_has_closed_are_replaced(postgres_engine: En
             assert connection.execute(text("SELECT 1")).scalar() == 1
 
 
-# When there is none
+# Connection failures
 
 
 @pytest.mark.parametrize(
@@ -175,17 +177,17 @@ def test_connections_that_the_server_has_closed_are_replaced(postgres_engine: En
         "postgresql+asyncpg://ann:s3cret@host/name",
     ],
 )
-def test_what_is_no_address_is_refused_without_being_shown(url: str) -> None:
+def test_an_invalid_url_is_refused_without_being_shown(url: str) -> None:
     with pytest.raises(InvalidDatabaseUrl, match="sqlite:///FILE or postgresql://") as caught:
         open_database(url)
     assert "s3cret" not in str(caught.value)
     assert caught.value.__cause__ is None
 
 
-def test_a_server_that_does_not_answer_is_given_up_on() -> None:
+def test_connecting_to_a_silent_server_times_out() -> None:
     pytest.importorskip("psycopg")
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        taken.bind(("127.0.0.1", 0))  # without a listener
         port = taken.getsockname()[1]
         with pytest.raises(JournalNotOpened) as caught:
             open_database(f"postgresql://ann:s3cret@127.0.0.1:{port}/name?sslmode=disable", start_seconds=0.5)
@@ -194,12 +196,12 @@ def test_a_server_that_does_not_answer_is_given_up_on() -> None:
     assert "s3cret" not in str(caught.value) + str(caught.value.__cause__)
 
 
-def test_what_waiting_cannot_mend_is_not_waited_for(postgres: "Postgres") -> None:
+def test_permanent_connection_errors_are_not_retried(postgres: "Postgres") -> None:
     with pytest.raises(JournalNotOpened, match='database "nowhere" does not exist'):
         open_database(postgres.url("nowhere"), start_seconds=1000)
 
 
-def test_who_may_not_make_tables_is_told(postgres: "Postgres") -> None:
+def test_a_missing_privilege_to_create_tables_is_reported(postgres: "Postgres") -> None:
     with postgres.database(migrated=False) as url:
         with plain(url) as engine, engine.begin() as connection:
             connection.execute(text("CREATE ROLE guest LOGIN"))
@@ -210,13 +212,13 @@ def test_who_may_not_make_tables_is_told(postgres: "Postgres") -> None:
             connection.execute(text("DROP ROLE guest"))
 
 
-def test_a_file_that_is_no_journal_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_no_journal_is_refused(tmp_path: Path) -> None:
     (tmp_path / "journal.sqlite").write_text("something else" * 100)
     with pytest.raises(JournalNotOpened, match=r"journal\.sqlite cannot be opened: file is not a database"):
         open_database(f"sqlite:///{tmp_path / 'journal.sqlite'}")
 
 
-def test_a_server_that_is_starting_is_waited_for(postgres: "Postgres") -> None:
+def test_the_start_waits_for_a_starting_server(postgres: "Postgres") -> None:
     name = ".s.PGSQL.5432"
     with postgres.database() as url, tempfile.TemporaryDirectory() as temporary:  # a socket's path must be short
         folder = Path(temporary)
@@ -224,7 +226,7 @@ def test_a_server_that_is_starting_is_waited_for(postgres: "Postgres") -> None:
         with starting_up(folder / "fake") as answered:
             url = url.replace(str(postgres.socket), str(folder))
             thread = threading.Thread(target=lambda: opened.append(open_database(url, start_seconds=120)))
-            thread.start()  # finds nobody
+            thread.start()  # finds no server
             (folder / name).symlink_to("fake")
             assert answered.wait(120)
         (folder / "real").symlink_to(postgres.socket / name)
@@ -236,27 +238,27 @@ def test_a_server_that_is_starting_is_waited_for(postgres: "Postgres") -> None:
 
 @contextmanager
 def starting_up(path: Path) -> Iterator[threading.Event]:
-    """What a server says while it starts; the event is set when somebody has heard it."""
+    """A server that answers as PostgreSQL does while it starts; the event is set after an answer."""
     fields = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0"
-    heard = threading.Event()
+    answered = threading.Event()
 
     def answer() -> None:
         connection, _ = listener.accept()
         with connection:
             connection.recv(1000)
             connection.sendall(b"E" + struct.pack("!i", 4 + len(fields)) + fields)
-        heard.set()
+        answered.set()
 
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.fspath(path))
         listener.listen()
         thread = threading.Thread(target=answer)
         thread.start()
-        yield heard
+        yield answered
         thread.join()
 
 
-# What the errors mean
+# Meanings of errors
 
 
 @pytest.mark.parametrize(
@@ -277,13 +279,13 @@ def starting_up(path: Path) -> Iterator[threading.Event]:
         ("XX000", False),  # internal_error
     ],
 )
-def test_what_postgres_says(postgres_engine: Engine, state: str, unavailable: bool) -> None:
+def test_postgres_error_codes(postgres_engine: Engine, state: str, unavailable: bool) -> None:
     error = error_of(postgres_engine, f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{state}'; END $$")
     assert is_unavailable(error) is unavailable
     assert is_full(error) is (state == "53100")
 
 
-def test_a_lock_that_is_not_to_be_had(postgres_engine: Engine) -> None:
+def test_a_lock_timeout(postgres_engine: Engine) -> None:
     with postgres_engine.begin() as connection:
         connection.execute(insert(tables.owners).values(owner="ann", beat=1))
     with postgres_engine.begin() as connection:
@@ -294,13 +296,13 @@ def test_a_lock_that_is_not_to_be_had(postgres_engine: Engine) -> None:
         assert connection.execute(select(tables.owners.c.beat)).scalar() == 2
 
 
-def test_a_connection_that_breaks(postgres_engine: Engine) -> None:
+def test_a_lost_connection(postgres_engine: Engine) -> None:
     error = error_of(postgres_engine, "SELECT pg_terminate_backend(pg_backend_pid())")
     assert is_unavailable(error)
     assert not is_full(error)
 
 
-def test_a_server_that_is_gone(postgres: "Postgres") -> None:
+def test_a_stopped_server(postgres: "Postgres") -> None:
     with plain(f"postgresql://test@/name?host={postgres.socket / 'nowhere'}") as engine:
         with pytest.raises(DBAPIError) as caught:
             engine.connect()
@@ -325,12 +327,12 @@ def test_a_full_disk(sqlite_engine: Engine) -> None:
     assert is_unavailable(error)
 
 
-def test_a_wrong_statement_is_no_outage(engine: Engine) -> None:
+def test_an_invalid_statement_is_not_an_outage(engine: Engine) -> None:
     assert not is_unavailable(error_of(engine, "SELECT * FROM nothing"))
     error = error_of(engine, "INSERT INTO owners VALUES ('ann', 1)", "INSERT INTO owners VALUES ('ann', 2)")
     assert not is_unavailable(error)
 
 
-def test_the_codes_of_sqlite_are_primary_ones() -> None:
+def test_extended_sqlite_error_codes_are_mapped_to_primary_ones() -> None:
     assert sqlite3.SQLITE_BUSY_SNAPSHOT & 0xFF in database.SQLITE_UNAVAILABLE
     assert sqlite3.SQLITE_ERROR not in database.SQLITE_UNAVAILABLE

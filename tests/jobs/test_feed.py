@@ -1,4 +1,4 @@
-"""Many who watch jobs cost one reader of the journal, and each of them is told all there is."""
+"""Many watchers of jobs share one reader of the journal, and each receives every event."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -37,20 +37,20 @@ async def feeding(journal: Journal, **limits: int) -> AsyncIterator[Feed]:
 
 async def all_events(fed: Feed, job_id: str, after: int = 0) -> list[bytes]:
     """Every event until the job has ended, as a stream sends them."""
-    heard: list[bytes] = []
+    received: list[bytes] = []
     with fed.watch(job_id) as watched:
         await fed.read(job_id)
         while True:
             job = watched.job
             found, after = await fed.events(job_id, watched, after)
-            heard += found
+            received += found
             if not found:
                 if job is not None and job.final:
-                    return heard
+                    return received
                 await fed.wait(watched, lambda each: each.follows(after), 30)  # noqa: B023
 
 
-def test_four_hundred_who_wait_read_the_journal_as_often_as_one(engine: Engine, journal: Journal) -> None:
+def test_four_hundred_watchers_cost_as_many_reads_as_one(engine: Engine, journal: Journal) -> None:
     job, reads = submit(journal), [0]
     event.listen(engine, "begin", lambda _: reads.__setitem__(0, reads[0] + 1))
 
@@ -74,13 +74,15 @@ def test_four_hundred_who_wait_read_the_journal_as_often_as_one(engine: Engine, 
     assert reads[0] < 40
 
 
-def test_who_comes_late_early_or_again_hears_every_event_once(
+def test_late_early_and_repeated_watchers_receive_every_event_once(
     engine: Engine, journal: Journal, queue: JobQueue
 ) -> None:
     job = claimed(journal, queue)
 
     async def test() -> tuple[list[list[bytes]], list[bytes]]:
-        async with feeding(Journal(engine), kept=7, page=10) as fed:  # so that some must read the journal
+        async with feeding(
+            Journal(engine), kept=7, page=10
+        ) as fed:  # so small that some watchers must read the journal
             early = [asyncio.create_task(all_events(fed, job.id)) for _ in range(3)]
             for number in range(60):
                 await asyncio.to_thread(queue.message, job, str(number))
@@ -91,14 +93,14 @@ def test_who_comes_late_early_or_again_hears_every_event_once(
             await asyncio.to_thread(queue.finish, job, Status.CANCELLED)
             return [await each for each in early + late], await again
 
-    heard, again = asyncio.run(test())
+    received, again = asyncio.run(test())
     every = [written(each) for each in journal.events(job.id)]
     assert len(every) > 60
-    assert heard == [every] * 6
+    assert received == [every] * 6
     assert again == every[30:]
 
 
-def test_no_more_may_watch_than_is_said_and_no_job_is_not_found(engine: Engine, journal: Journal) -> None:
+def test_the_number_of_watchers_is_bounded_and_an_unknown_job_is_not_found(engine: Engine, journal: Journal) -> None:
     async def test() -> None:
         async with feeding(journal, most_watchers=2) as fed:
             with ExitStack() as stack:
@@ -114,7 +116,7 @@ def test_no_more_may_watch_than_is_said_and_no_job_is_not_found(engine: Engine, 
     asyncio.run(test())
 
 
-def test_a_stop_lets_all_go(engine: Engine, journal: Journal) -> None:
+def test_stopping_the_feed_ends_all_watchers(engine: Engine, journal: Journal) -> None:
     job = submit(journal)
 
     async def test() -> None:
@@ -129,7 +131,7 @@ def test_a_stop_lets_all_go(engine: Engine, journal: Journal) -> None:
     asyncio.run(test())
 
 
-def test_what_another_process_changes_is_found(engine: Engine, journal: Journal) -> None:
+def test_changes_by_another_process_are_found(engine: Engine, journal: Journal) -> None:
     job = submit(journal)
 
     def cancelled(watched: Watched) -> bool:
@@ -139,7 +141,7 @@ def test_what_another_process_changes_is_found(engine: Engine, journal: Journal)
         async with feeding(Journal(engine)) as fed:
             with fed.watch(job.id) as watched:
                 await fed.read(job.id)
-                await asyncio.to_thread(journal.cancel, job.id)  # and nobody rings
+                await asyncio.to_thread(journal.cancel, job.id)  # without a notification
                 assert await fed.wait(watched, cancelled, 30)
 
     asyncio.run(test())

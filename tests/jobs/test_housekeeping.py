@@ -12,7 +12,7 @@ from service.jobs.journal import Journal
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def test_only_old_events_of_ended_jobs_go(engine: Engine) -> None:
+def test_only_old_events_of_ended_jobs_are_deleted(engine: Engine) -> None:
     now = START
     journal, queue = Journal(engine, clock=lambda: now), JobQueue(engine, clock=lambda: now)
     ended = [journal.submit("line", {}, {})[0].id for _ in range(5)]
@@ -28,7 +28,7 @@ def test_only_old_events_of_ended_jobs_go(engine: Engine) -> None:
     assert [job.status for job in journal.list_jobs()[0]] == ["running"] + ["cancelled"] * 5
 
 
-def test_a_key_is_forgotten_after_a_day(engine: Engine) -> None:
+def test_an_idempotency_key_expires_after_a_day(engine: Engine) -> None:
     journal = Journal(engine, clock=lambda: START)
     journal.submit("line", {}, {}, idempotency=("key", "digest"))
     for hours, known in ((23, True), (25, False)):
@@ -36,7 +36,7 @@ def test_a_key_is_forgotten_after_a_day(engine: Engine) -> None:
         assert (journal.recall("key", "digest") is not None) is known
 
 
-def test_a_job_that_reports_for_weeks_keeps_its_newest_events_and_all_else(engine: Engine) -> None:
+def test_a_long_job_keeps_its_newest_events_and_all_other_data(engine: Engine) -> None:
     journal, queue = Journal(engine, most_metric_events=10), JobQueue(engine)
     journal.submit("line", {}, {})
     job = queue.claim("me")
@@ -51,16 +51,16 @@ def test_a_job_that_reports_for_weeks_keeps_its_newest_events_and_all_else(engin
     assert journal.metrics(job.id)["epoch"] == list(range(1, 31))
 
 
-def test_deliveries_go_with_the_events(engine: Engine) -> None:
+def test_deliveries_are_deleted_with_the_events(engine: Engine) -> None:
     journal = Journal(engine, clock=lambda: START)
     job = journal.submit("line", {"webhook": {"url": "http://localhost/"}}, {})[0]
     journal.cancel(job.id)
     Housekeeping(engine, clock=lambda: START + timedelta(days=31)).forget_old(days=30)
-    with engine.begin() as connection:  # there is room for another of the same job
+    with engine.begin() as connection:  # another delivery of the same job fits
         connection.execute(insert(tables.deliveries).values(job_seq=1, url="http://localhost/", tries=0))
 
 
-def test_folders_of_what_is_over_are_removed_and_no_others(engine: Engine, tmp_path: Path) -> None:
+def test_only_folders_of_ended_jobs_are_removed(engine: Engine, tmp_path: Path) -> None:
     journal, queue = Journal(engine), JobQueue(engine)
     ended, paused, running = (journal.submit("line", {}, {})[0].id for _ in range(3))
     journal.cancel(ended)
@@ -77,7 +77,7 @@ def test_folders_of_what_is_over_are_removed_and_no_others(engine: Engine, tmp_p
     Housekeeping(engine).sweep(tmp_path / "nowhere", tmp_path / "nowhere")
 
 
-def test_ended_jobs_go_with_all_that_is_theirs_where_that_is_asked_for(engine: Engine) -> None:
+def test_ended_jobs_are_deleted_with_their_data_if_configured(engine: Engine) -> None:
     now = START
     journal, queue = Journal(engine, clock=lambda: now), JobQueue(engine, clock=lambda: now)
     webhook = {"webhook": {"url": "http://localhost/"}}

@@ -1,4 +1,4 @@
-"""What is wrong with a journal's file, and which rows are not what was written."""
+"""Findings about the file of a journal, and about rows with wrong checksums."""
 
 import sqlite3
 from pathlib import Path
@@ -24,7 +24,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "journal.sqlite"
 
 
-def test_a_whole_one(file: Path) -> None:
+def test_an_intact_journal_has_no_findings(file: Path) -> None:
     engine = connect_database(f"sqlite:///{file}")
     assert [*integrity(engine), *verify(engine)] == []
 
@@ -43,7 +43,7 @@ def test_a_row_that_was_changed_is_named(file: Path, column: str, value: object)
     assert (row.table, row.key, row.problem) == ("jobs", f"job {job}", "damaged")
 
 
-def test_what_sqlite_finds_wrong_is_told(file: Path) -> None:
+def test_findings_of_sqlite_are_reported(file: Path) -> None:
     with sqlite3.connect(file) as connection:
         connection.execute("PRAGMA journal_mode=DELETE")
         (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'jobs_newest'").fetchone()
@@ -54,7 +54,7 @@ def test_what_sqlite_finds_wrong_is_told(file: Path) -> None:
     assert list(integrity(connect_database(f"sqlite:///{file}")))
 
 
-def test_one_of_another_version_is_left_alone(file: Path) -> None:
+def test_a_journal_of_another_version_is_refused(file: Path) -> None:
     with sqlite3.connect(file) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
     with pytest.raises(JournalNotOpened, match="start this one once"):

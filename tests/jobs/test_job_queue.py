@@ -19,7 +19,7 @@ from tests.examples import examples
 from tests.jobs.steps import DEAD, claimed, record, submit
 
 
-def test_claims_go_by_priority_and_then_by_age(journal: Journal, queue: JobQueue) -> None:
+def test_jobs_are_claimed_by_priority_and_then_by_age(journal: Journal, queue: JobQueue) -> None:
     ids = [submit(journal, priority=priority).id for priority in (0, 5, 0, 5, -1)]
     order = []
     while job := queue.claim("me"):
@@ -28,7 +28,7 @@ def test_claims_go_by_priority_and_then_by_age(journal: Journal, queue: JobQueue
     assert order == [1, 3, 0, 2, 4]
 
 
-def test_two_who_claim_at_once_never_get_the_same_job(journal: Journal, queue: JobQueue) -> None:
+def test_concurrent_claims_never_return_the_same_job(journal: Journal, queue: JobQueue) -> None:
     for _ in range(30):
         submit(journal)
     with ThreadPoolExecutor(8) as pool:
@@ -53,29 +53,29 @@ def test_events_are_numbered_from_one_for_each_job(journal: Journal, queue: JobQ
     assert [event.id for event in journal.events(other.id)] == [1]
 
 
-def test_metrics_are_one_series_over_all_reports(journal: Journal, queue: JobQueue) -> None:
+def test_reports_are_joined_into_one_series_of_metrics(journal: Journal, queue: JobQueue) -> None:
     job = claimed(journal, queue)
     assert journal.metrics(job.id) == {"epoch": [], "train_loss": []}
     record(queue, job, [1, 2], [0.5, 0.4])
     record(queue, job, [3], [None])
-    record(queue, job, [3], [None])  # said again after an answer that did not arrive
+    record(queue, job, [3], [None])  # repeated, as after a lost answer
     assert journal.metrics(job.id) == {"epoch": [1, 2, 3], "train_loss": [0.5, 0.4, None]}
 
 
-def test_the_next_attempt_writes_over_the_metrics_of_the_one_before(journal: Journal, queue: JobQueue) -> None:
+def test_an_attempt_overwrites_the_metrics_of_the_previous_one(journal: Journal, queue: JobQueue) -> None:
     job = claimed(journal, queue)
     record(queue, job, [1, 2], [0.5, 0.4])
     record(queue, job, [3], [0.3])
     queue.release("me", DEAD)
     again = queue.claim("me")
     assert again is not None
-    assert journal.metrics(job.id)["epoch"] == [1, 2, 3]  # kept, should it find its version published already
+    assert journal.metrics(job.id)["epoch"] == [1, 2, 3]  # kept, in case its version is already published
     record(queue, again, [1], [0.7])
     assert journal.metrics(job.id) == {"epoch": [1], "train_loss": [0.7]}
 
 
 @pytest.mark.parametrize("status", Status)
-def test_only_legal_moves_are_made(journal: Journal, queue: JobQueue, status: Status) -> None:
+def test_only_legal_transitions_are_made(journal: Journal, queue: JobQueue, status: Status) -> None:
     job = claimed(journal, queue)
     if status in MOVES[Status.RUNNING]:
         moved = queue.finish(job, status)
@@ -88,7 +88,7 @@ def test_only_legal_moves_are_made(journal: Journal, queue: JobQueue, status: St
         assert journal.get(job.id) == job
 
 
-def test_an_attempt_that_lost_its_job_can_do_nothing(journal: Journal, queue: JobQueue) -> None:
+def test_an_attempt_that_lost_its_job_is_fenced(journal: Journal, queue: JobQueue) -> None:
     old = claimed(journal, queue)
     queue.release("me", DEAD)
     new = queue.claim("other")
@@ -108,9 +108,9 @@ def test_an_attempt_that_lost_its_job_can_do_nothing(journal: Journal, queue: Jo
 
 
 @pytest.mark.parametrize("how", ["crash", "release", "failed", "queued"])
-def test_a_cancel_holds_however_the_attempt_ends(journal: Journal, queue: JobQueue, how: str) -> None:
+def test_a_cancellation_holds_for_every_end_of_the_attempt(journal: Journal, queue: JobQueue, how: str) -> None:
     job = claimed(journal, queue)
-    journal.cancel(job.id)  # between the runner's look at the job and its word that the attempt is over
+    journal.cancel(job.id)  # after the runner has read the job, and before it ends the attempt
     if how == "crash":
         queue.crash(job, "gone")
     elif how == "release":
@@ -121,7 +121,7 @@ def test_a_cancel_holds_however_the_attempt_ends(journal: Journal, queue: JobQue
     assert (ended.status, ended.requested, ended.error) == ("cancelled", None, None)
 
 
-def test_a_job_that_crashes_again_and_again_waits_longer_each_time_and_fails(journal: Journal, engine: Engine) -> None:
+def test_a_job_that_keeps_crashing_waits_longer_each_time_and_fails(journal: Journal, engine: Engine) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     queue = JobQueue(engine, clock=lambda: now)
     job = claimed(journal, queue)
@@ -131,12 +131,12 @@ def test_a_job_that_crashes_again_and_again_waits_longer_each_time_and_fails(jou
         now += timedelta(seconds=2 ** (crash - 1))
         job = queue.claim("me") or ended
     assert (job.status, job.error) == ("failed", {"code": "crashed", "detail": f"crash {MOST_CRASHES}"})
-    said = [attempt.cause and attempt.cause["detail"] for attempt in journal.attempts(job.id)]
-    assert said == ["crash 1", "crash 2", "crash 3"]  # the cause of each is kept
+    causes = [attempt.cause and attempt.cause["detail"] for attempt in journal.attempts(job.id)]
+    assert causes == ["crash 1", "crash 2", "crash 3"]  # each cause is kept
     assert [attempt.status for attempt in journal.attempts(job.id)] == ["queued", "queued", "failed"]
 
 
-def test_the_clock_may_jump_while_a_job_waits_after_a_crash(journal: Journal, engine: Engine) -> None:
+def test_the_delay_after_a_crash_tolerates_clock_changes(journal: Journal, engine: Engine) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     queue = JobQueue(engine, clock=lambda: now)
     queue.crash(claimed(journal, queue), "gone")
@@ -144,7 +144,7 @@ def test_the_clock_may_jump_while_a_job_waits_after_a_crash(journal: Journal, en
     assert queue.claim("me") is not None
 
 
-def test_nothing_ends_before_it_has_begun_though_the_clock_is_set_back(engine: Engine) -> None:
+def test_end_times_are_not_before_start_times_when_the_clock_is_set_back(engine: Engine) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     journal, queue = Journal(engine, clock=lambda: now), JobQueue(engine, clock=lambda: now)
     job = claimed(journal, queue)
@@ -158,7 +158,7 @@ def test_nothing_ends_before_it_has_begun_though_the_clock_is_set_back(engine: E
     assert attempt.started_at <= attempt.ended_at
 
 
-def test_an_attempt_that_gets_further_than_those_before_may_crash_anew(journal: Journal, engine: Engine) -> None:
+def test_progress_resets_the_crash_count(journal: Journal, engine: Engine) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     queue = JobQueue(engine, clock=lambda: now)
     job = claimed(journal, queue)
@@ -169,7 +169,7 @@ def test_an_attempt_that_gets_further_than_those_before_may_crash_anew(journal: 
         job = queue.claim("me") or job
         assert job.attempt == epoch + 1
     for _ in range(MOST_CRASHES - 1):
-        queue.saved(job, 9)  # no further
+        queue.saved(job, 9)  # no progress
         job = queue.crash(job, "gone")
         now += timedelta(minutes=1)
         job = queue.claim("me") or job
@@ -177,9 +177,7 @@ def test_an_attempt_that_gets_further_than_those_before_may_crash_anew(journal: 
 
 
 @pytest.mark.parametrize("how", ["left", "crash", "release"])
-def test_a_running_job_that_was_asked_to_pause_waits_once_its_attempt_has_ended(
-    journal: Journal, queue: JobQueue, how: str
-) -> None:
+def test_a_running_job_is_paused_when_its_attempt_has_ended(journal: Journal, queue: JobQueue, how: str) -> None:
     job = claimed(journal, queue)
     assert journal.pause(job.id).requested == "pause"
     if how == "left":
@@ -193,7 +191,7 @@ def test_a_running_job_that_was_asked_to_pause_waits_once_its_attempt_has_ended(
     assert journal.cancel(job.id).status is Status.CANCELLED
 
 
-def test_a_job_that_may_have_published_is_not_cancelled_between_two_attempts(journal: Journal, queue: JobQueue) -> None:
+def test_a_job_that_may_have_published_cannot_be_cancelled_between_attempts(journal: Journal, queue: JobQueue) -> None:
     job = claimed(journal, queue)
     assert queue.may_publish(job)
     queue.release("me", DEAD)
@@ -201,11 +199,11 @@ def test_a_job_that_may_have_published_is_not_cancelled_between_two_attempts(jou
         journal.cancel(job.id)
     again = queue.claim("me")
     assert again is not None
-    record(queue, again, [1], [0.5])  # it trains again, so nothing was published
+    record(queue, again, [1], [0.5])  # it trains again: nothing was published
     assert journal.cancel(job.id).requested == "cancel"
 
 
-def test_an_attempt_that_goes_on_in_the_middle_writes_over_what_comes_after(journal: Journal, queue: JobQueue) -> None:
+def test_a_resumed_attempt_overwrites_the_later_epochs(journal: Journal, queue: JobQueue) -> None:
     job = claimed(journal, queue)
     record(queue, job, [1, 2, 3, 4], [0.5, 0.4, 0.3, 0.2])
     record(queue, job, [5], [0.1])
@@ -218,28 +216,28 @@ def test_an_attempt_that_goes_on_in_the_middle_writes_over_what_comes_after(jour
 
 @given(sizes=st.lists(st.integers(1, 60), min_size=1, max_size=40), most=st.integers(4, 40), back=st.integers(1, 10**4))
 @settings(max_examples=examples(50), deadline=None)
-def test_a_long_history_is_thinned_evenly_and_keeps_its_first_and_last(sizes: list[int], most: int, back: int) -> None:
+def test_a_long_history_is_thinned_evenly_and_keeps_both_ends(sizes: list[int], most: int, back: int) -> None:
     engine = open_database("sqlite://")
     journal, queue = Journal(engine), JobQueue(engine, most_points=most)
     job, done, furthest = claimed(journal, queue), 0, 0
     for place, size in enumerate(sizes):
         if place == len(sizes) // 2:
-            done = min(done, back)  # an attempt that goes on from an earlier epoch
+            done = min(done, back)  # an attempt that resumes at an earlier epoch
         epochs = list(range(done + 1, done + size + 1))
         record(queue, job, epochs, [1 / epoch for epoch in epochs])
         done = epochs[-1]
-        told = journal.metrics(job.id)
-        assert len(told["epoch"]) <= most + 1
-        assert (told["epoch"][0], told["epoch"][-1]) == (1, done)
-        assert told["train_loss"] == [1 / epoch for epoch in told["epoch"] if epoch]
-        gaps = {b - a for a, b in pairwise(each or 0 for each in told["epoch"][:-1])}
+        metrics = journal.metrics(job.id)
+        assert len(metrics["epoch"]) <= most + 1
+        assert (metrics["epoch"][0], metrics["epoch"][-1]) == (1, done)
+        assert metrics["train_loss"] == [1 / epoch for epoch in metrics["epoch"] if epoch]
+        gaps = {b - a for a, b in pairwise(each or 0 for each in metrics["epoch"][:-1])}
         assert len(gaps) <= 1
         furthest = max(furthest, done)
-        assert done < furthest or done <= most or len(told["epoch"]) >= most // 4
+        assert done < furthest or done <= most or len(metrics["epoch"]) >= most // 4
     engine.dispose()
 
 
-def test_the_jobs_of_a_dead_owner_wait_again(journal: Journal, queue: JobQueue) -> None:
+def test_the_jobs_of_a_dead_owner_are_queued_again(journal: Journal, queue: JobQueue) -> None:
     for _ in range(3):
         submit(journal)
     mine, theirs = queue.claim("me"), queue.claim("dead")
@@ -254,7 +252,7 @@ def test_the_jobs_of_a_dead_owner_wait_again(journal: Journal, queue: JobQueue) 
     assert (again.id, again.started_at) == (theirs.id, theirs.started_at)
 
 
-def test_who_listens_is_told_after_the_commit(engine: Engine) -> None:
+def test_listeners_are_notified_after_the_commit(engine: Engine) -> None:
     seen: list[tuple[str, Status]] = []
 
     def changed(job_id: str) -> None:

@@ -21,7 +21,7 @@ from tests.jobs.steps import SPEC, claimed, submit
 ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
-def test_a_job_comes_back_as_it_was_submitted(journal: Journal) -> None:
+def test_a_submitted_job_is_read_back_unchanged(journal: Journal) -> None:
     job, new = journal.submit("line", SPEC, {"since": 3}, priority=2)
     assert new
     assert journal.get(job.id) == job
@@ -30,14 +30,14 @@ def test_a_job_comes_back_as_it_was_submitted(journal: Journal) -> None:
         journal.get("nope")
 
 
-def test_what_was_acknowledged_is_there_after_a_restart(journal: Journal, engine: Engine) -> None:
+def test_acknowledged_jobs_survive_a_restart(journal: Journal, engine: Engine) -> None:
     job = submit(journal)
     again = open_database(engine.url.render_as_string(hide_password=False))
     assert Journal(again).get(job.id) == job
     again.dispose()
 
 
-def test_a_hundred_parallel_submits_of_one_key_make_one_job(journal: Journal) -> None:
+def test_a_hundred_parallel_submits_with_one_key_create_one_job(journal: Journal) -> None:
     with ThreadPoolExecutor(16) as pool:
         made = list(pool.map(lambda _: journal.submit("line", SPEC, {}, idempotency=("key", "d")), range(100)))
     assert len({job.id for job, _ in made}) == 1
@@ -50,9 +50,9 @@ def test_an_idempotency_key_is_bound_to_its_request_for_a_day(engine: Engine) ->
     journal = Journal(engine, clock=lambda: now)
     job = submit(journal, idempotency=("key", "one"))
     assert journal.recall("key", "one") == job
-    for ask in (journal.recall, lambda *pair: submit(journal, idempotency=pair)):
+    for call in (journal.recall, lambda *pair: submit(journal, idempotency=pair)):
         with pytest.raises(IdempotencyMismatch):
-            ask("key", "two")
+            call("key", "two")
     now += timedelta(hours=23, minutes=59)
     assert submit(journal, idempotency=("key", "one")) == job
     now += timedelta(minutes=2)
@@ -62,7 +62,7 @@ def test_an_idempotency_key_is_bound_to_its_request_for_a_day(engine: Engine) ->
     assert journal.recall("key", "two") == other
 
 
-def test_pages_are_newest_first_and_whole(journal: Journal) -> None:
+def test_pages_are_newest_first_and_complete(journal: Journal) -> None:
     made = [submit(journal, name=f"m{i % 2}").id for i in range(7)]
     seen: list[str] = []
     more, after = True, None
@@ -82,22 +82,22 @@ def test_pages_are_newest_first_and_whole(journal: Journal) -> None:
         journal.list_jobs(after="nope")
 
 
-def test_a_waiting_job_is_cancelled_at_once(journal: Journal, queue: JobQueue) -> None:
+def test_a_queued_job_is_cancelled_at_once(journal: Journal, queue: JobQueue) -> None:
     job = submit(journal)
     assert journal.cancel(job.id).status is Status.CANCELLED
     assert journal.cancel(job.id).status is Status.CANCELLED
     assert queue.claim("me") is None
 
 
-def test_a_running_job_is_asked_to_end(journal: Journal, queue: JobQueue) -> None:
+def test_cancelling_a_running_job_requests_its_end(journal: Journal, queue: JobQueue) -> None:
     job = claimed(journal, queue)
-    asked = journal.cancel(job.id)
-    assert (asked.status, asked.requested) == ("running", "cancel")
-    assert journal.cancel(job.id) == asked
+    cancelled = journal.cancel(job.id)
+    assert (cancelled.status, cancelled.requested) == ("running", "cancel")
+    assert journal.cancel(job.id) == cancelled
     assert not queue.may_publish(job)
 
 
-def test_a_job_that_publishes_or_has_ended_cannot_be_cancelled(journal: Journal, queue: JobQueue) -> None:
+def test_a_publishing_or_ended_job_cannot_be_cancelled(journal: Journal, queue: JobQueue) -> None:
     job = claimed(journal, queue)
     assert queue.may_publish(job)
     with pytest.raises(IllegalMove, match="publishing"):
@@ -107,7 +107,7 @@ def test_a_job_that_publishes_or_has_ended_cannot_be_cancelled(journal: Journal,
         journal.cancel(job.id)
 
 
-def test_a_waiting_job_is_paused_and_resumed_at_once(journal: Journal, queue: JobQueue) -> None:
+def test_a_queued_job_is_paused_and_resumed_at_once(journal: Journal, queue: JobQueue) -> None:
     job = submit(journal)
     assert journal.pause(job.id).status is Status.PAUSED
     assert journal.pause(job.id).status is Status.PAUSED
@@ -119,29 +119,29 @@ def test_a_waiting_job_is_paused_and_resumed_at_once(journal: Journal, queue: Jo
     assert journal.resume(job.id) == again
 
 
-def test_what_was_asked_for_last_holds(journal: Journal, queue: JobQueue) -> None:
+def test_the_last_request_wins(journal: Journal, queue: JobQueue) -> None:
     job = claimed(journal, queue)
     journal.pause(job.id)
     assert journal.resume(job.id).requested is None
     journal.pause(job.id)
     assert journal.cancel(job.id).requested == "cancel"
-    for ask in (journal.pause, journal.resume):
+    for call in (journal.pause, journal.resume):
         with pytest.raises(IllegalMove, match="being cancelled"):
-            ask(job.id)
+            call(job.id)
     assert queue.finish(job, Status.QUEUED).status is Status.CANCELLED
-    for ask in (journal.pause, journal.resume):
+    for call in (journal.pause, journal.resume):
         with pytest.raises(IllegalMove, match="has cancelled"):
-            ask(job.id)
+            call(job.id)
 
 
-def test_a_pause_that_comes_too_late_does_not_keep_a_model_back(journal: Journal, queue: JobQueue) -> None:
+def test_a_late_pause_does_not_prevent_publishing(journal: Journal, queue: JobQueue) -> None:
     job = claimed(journal, queue)
     journal.pause(job.id)
     assert queue.may_publish(job)
     assert queue.finish(job, Status.SUCCEEDED, result={"version": 1}).requested is None
 
 
-def test_only_waiting_jobs_are_failed_from_outside(journal: Journal, queue: JobQueue) -> None:
+def test_fail_waiting_affects_waiting_jobs_only(journal: Journal, queue: JobQueue) -> None:
     running, waiting = claimed(journal, queue), submit(journal)
     assert [job.id for job in journal.waiting()] == [waiting.id]
     error = {"code": "dataset_deleted", "detail": "gone"}
@@ -154,7 +154,9 @@ def test_only_waiting_jobs_are_failed_from_outside(journal: Journal, queue: JobQ
 
 
 @ON_SQLITE
-def test_a_full_disk_changes_nothing_and_passes(journal: Journal, queue: JobQueue, engine: Engine) -> None:
+def test_writes_fail_on_a_full_disk_and_succeed_again_afterwards(
+    journal: Journal, queue: JobQueue, engine: Engine
+) -> None:
     job = claimed(journal, queue)
     with engine.connect() as connection:
         pages = connection.execute(text("PRAGMA page_count")).scalar()
@@ -164,11 +166,11 @@ def test_a_full_disk_changes_nothing_and_passes(journal: Journal, queue: JobQueu
             queue.message(job, "x" * 2000)
     with pytest.raises(JournalFull):
         journal.submit("line", {"rows": "x" * 10**6}, {})
-    said = len(journal.events(job.id))
+    before = len(journal.events(job.id))
     limit_pages(engine, 10**6)
     queue.message(job, "again")
     events = journal.events(job.id)
-    assert [event.id for event in events] == list(range(1, said + 2))
+    assert [event.id for event in events] == list(range(1, before + 2))
     assert journal.list_jobs() == ([job], False)
 
 
@@ -179,7 +181,7 @@ def test_a_locked_journal_is_an_error_of_its_own(journal: Journal, engine: Engin
     with engine.connect() as connection:
         connection.execute(text("PRAGMA busy_timeout=10"))
     with other.connect().execution_options(write=True) as connection, connection.begin():
-        assert journal.get(job.id) == job  # who only reads need not wait
+        assert journal.get(job.id) == job  # reads need not wait
         with pytest.raises(JournalUnavailable):
             journal.cancel(job.id)
     other.dispose()
@@ -187,6 +189,6 @@ def test_a_locked_journal_is_an_error_of_its_own(journal: Journal, engine: Engin
 
 
 def limit_pages(engine: Engine, pages: int) -> None:
-    """On the one connection that a single thread's pool gives again and again."""
+    """Set the limit on the connection that the pool returns each time in a single thread."""
     with engine.connect() as connection:
         connection.execute(text(f"PRAGMA max_page_count={pages}"))

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, the journal says what a few dictionaries would say."""
+"""In any order of operations, the journal equals a simple model of dictionaries."""
 
 import contextlib
 import tempfile
@@ -30,15 +30,15 @@ from service.jobs.job_queue import MOST_CRASHES, JobQueue
 from service.jobs.journal import Journal
 from tests.examples import examples
 
-PATIENCE = 3  # seconds: two waits of one and two
+PATIENCE = 3  # seconds: delays of one and two
 OWNERS = st.sampled_from(["ann", "bob"])
 
 
 @dataclass
-class Known:
-    """What the model knows of a job."""
+class ExpectedJob:
+    """The expected state of a job."""
 
-    order: tuple[int, int]  # the order of claims: by priority, then by age
+    order: tuple[int, int]  # order of claims: by priority, then by age
     history: list[Status] = field(default_factory=lambda: [Status.QUEUED])
     owner: str | None = None
     attempt: int = 0
@@ -77,7 +77,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.journal = Journal(engine, clock=lambda: self.now)
         self.queue = JobQueue(engine, clock=lambda: self.now, patience=PATIENCE)
-        self.known: dict[str, Known] = {}
+        self.expected: dict[str, ExpectedJob] = {}
 
     def empty(self) -> Engine:
         """A database without jobs."""
@@ -97,14 +97,14 @@ class JournalMachine(RuleBasedStateMachine):
     def submit(self, priority: int) -> str:
         job, new = self.journal.submit("line", {"data": {}}, {}, priority=priority)
         assert new
-        self.known[job.id] = Known((-priority, len(self.known)))
+        self.expected[job.id] = ExpectedJob((-priority, len(self.expected)))
         return job.id
 
     @rule(target=attempts, owner=OWNERS)
     def claim(self, owner: str) -> Job | None:
         waiting = {
             job_id: each
-            for job_id, each in self.known.items()
+            for job_id, each in self.expected.items()
             if each.status is Status.QUEUED and (each.not_before is None or each.not_before <= self.now)
         }
         job = self.queue.claim(owner)
@@ -113,10 +113,10 @@ class JournalMachine(RuleBasedStateMachine):
             return None
         assert job is not None
         assert job.id == min(waiting, key=lambda job_id: waiting[job_id].order)
-        known = self.known[job.id]
-        known.attempt += 1
-        known.move(Status.RUNNING)
-        known.owner, known.not_before = owner, None
+        expected = self.expected[job.id]
+        expected.attempt += 1
+        expected.move(Status.RUNNING)
+        expected.owner, expected.not_before = owner, None
         return job
 
     @rule(seconds=st.integers(1, 5))
@@ -125,47 +125,47 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(job_id=jobs)
     def cancel(self, job_id: str) -> None:
-        self.ask(job_id, self.journal.cancel, Status.CANCELLED, "cancel")
+        self.request_end(job_id, self.journal.cancel, Status.CANCELLED, "cancel")
 
     @rule(job_id=jobs)
     def pause(self, job_id: str) -> None:
-        self.ask(job_id, self.journal.pause, Status.PAUSED, "pause")
+        self.request_end(job_id, self.journal.pause, Status.PAUSED, "pause")
 
-    def ask(self, job_id: str, call: Callable[[str], Job], to: Status, request: str) -> None:
-        known = self.known[job_id]
-        if known.status is to or known.requested == request:
+    def request_end(self, job_id: str, call: Callable[[str], Job], to: Status, request: str) -> None:
+        expected = self.expected[job_id]
+        if expected.status is to or expected.requested == request:
             call(job_id)
-        elif known.publishing or known.status in FINAL or known.requested == "cancel":
+        elif expected.publishing or expected.status in FINAL or expected.requested == "cancel":
             with pytest.raises(IllegalMove):
                 call(job_id)
         else:
             call(job_id)
-            if known.status is Status.RUNNING:
-                known.requested = request
+            if expected.status is Status.RUNNING:
+                expected.requested = request
             else:
-                known.move(to)
+                expected.move(to)
 
     @rule(job_id=jobs)
     def resume(self, job_id: str) -> None:
-        known = self.known[job_id]
-        if (known.status in FINAL and not known.resumable) or known.requested == "cancel":
+        expected = self.expected[job_id]
+        if (expected.status in FINAL and not expected.resumable) or expected.requested == "cancel":
             with pytest.raises(IllegalMove):
                 self.journal.resume(job_id)
             return
         self.journal.resume(job_id)
-        known.requested = None
-        if known.resumable:
-            known.crashes, known.put_off, known.not_before, known.resumable = 0, 0, None, False
-            known.move(Status.QUEUED)
-        if known.status is Status.PAUSED:
-            known.move(Status.QUEUED)
+        expected.requested = None
+        if expected.resumable:
+            expected.crashes, expected.put_off, expected.not_before, expected.resumable = 0, 0, None, False
+            expected.move(Status.QUEUED)
+        if expected.status is Status.PAUSED:
+            expected.move(Status.QUEUED)
 
     @rule(job_id=jobs)
     def fail_waiting(self, job_id: str) -> None:
-        known = self.known[job_id]
-        if known.status in (Status.QUEUED, Status.PAUSED):
+        expected = self.expected[job_id]
+        if expected.status in (Status.QUEUED, Status.PAUSED):
             self.journal.fail_waiting(job_id, {"code": "dataset_deleted", "detail": ""})
-            known.move(Status.FAILED)
+            expected.move(Status.FAILED)
         else:
             with pytest.raises(IllegalMove):
                 self.journal.fail_waiting(job_id, {"code": "dataset_deleted", "detail": ""})
@@ -173,11 +173,11 @@ class JournalMachine(RuleBasedStateMachine):
     @rule(job=attempts, to=st.sampled_from(sorted(MOVES[Status.RUNNING])))
     def finish(self, job: Job | None, to: Status) -> None:
         if job is not None and self.fenced(job, lambda: self.queue.finish(job, to)):
-            self.known[job.id].move(to)
+            self.expected[job.id].move(to)
 
     @rule(job=attempts, to=st.sampled_from(sorted(MOVES[Status.RUNNING])), cancels=st.booleans())
-    def ask_and_finish(self, job: Job | None, to: Status, cancels: bool) -> None:
-        """So often one right after the other that it is tried with every end."""
+    def request_and_finish(self, job: Job | None, to: Status, cancels: bool) -> None:
+        """Request and end in one step, so that each combination is tried."""
         if job is not None:
             (self.cancel if cancels else self.pause)(job.id)
             self.finish(job, to)
@@ -185,53 +185,53 @@ class JournalMachine(RuleBasedStateMachine):
     @rule(job=attempts, epoch=st.integers(1, 3))
     def save(self, job: Job | None, epoch: int) -> None:
         if job is not None and self.fenced(job, lambda: self.queue.saved(job, epoch)):
-            known = self.known[job.id]
-            if epoch > known.saved:
-                known.saved, known.crashes, known.put_off = epoch, 0, 0
+            expected = self.expected[job.id]
+            if epoch > expected.saved:
+                expected.saved, expected.crashes, expected.put_off = epoch, 0, 0
 
     @rule(job=attempts)
     def crash(self, job: Job | None) -> None:
         if job is not None and self.fenced(job, lambda: self.queue.crash(job, "gone")):
-            known = self.known[job.id]
-            known.crashes += 1
-            known.not_before = self.now + timedelta(seconds=2 ** (known.crashes - 1))
-            known.move(Status.FAILED if known.crashes >= MOST_CRASHES else Status.QUEUED)
+            expected = self.expected[job.id]
+            expected.crashes += 1
+            expected.not_before = self.now + timedelta(seconds=2 ** (expected.crashes - 1))
+            expected.move(Status.FAILED if expected.crashes >= MOST_CRASHES else Status.QUEUED)
 
     @rule(job=attempts, unpublished=st.booleans())
     def put_off(self, job: Job | None, unpublished: bool) -> None:
         error = {"code": "unavailable", "detail": "not now"}
         if job is not None and self.fenced(job, lambda: self.queue.put_off(job, error, unpublished=unpublished)):
-            known = self.known[job.id]
-            wait = known.put_off + 1
-            known.not_before = self.now + timedelta(seconds=wait)
-            known.publishing = known.publishing and not unpublished
-            known.move(Status.QUEUED if known.put_off + wait <= PATIENCE else Status.FAILED)
-            known.put_off += wait
-            known.resumable = known.status is Status.FAILED
+            expected = self.expected[job.id]
+            wait = expected.put_off + 1
+            expected.not_before = self.now + timedelta(seconds=wait)
+            expected.publishing = expected.publishing and not unpublished
+            expected.move(Status.QUEUED if expected.put_off + wait <= PATIENCE else Status.FAILED)
+            expected.put_off += wait
+            expected.resumable = expected.status is Status.FAILED
 
     @rule(job=attempts)
     def message(self, job: Job | None) -> None:
         if job is not None and self.fenced(job, lambda: self.queue.message(job, "hello")):
-            self.known[job.id].events += 1
+            self.expected[job.id].events += 1
 
     @rule(job=attempts)
     def may_publish(self, job: Job | None) -> None:
         if job is not None:
-            known = self.known[job.id]
-            allowed = self.runs(job) and known.requested != "cancel"
+            expected = self.expected[job.id]
+            allowed = self.runs(job) and expected.requested != "cancel"
             assert self.queue.may_publish(job) is allowed
-            known.publishing = known.publishing or allowed
+            expected.publishing = expected.publishing or allowed
 
     @rule(owner=OWNERS)
     def release(self, owner: str) -> None:
-        theirs = {job_id for job_id, known in self.known.items() if known.owner == owner}
+        theirs = {job_id for job_id, expected in self.expected.items() if expected.owner == owner}
         assert {job.id for job in self.queue.release(owner, {"code": "lease_lost", "detail": "dead"})} == theirs
         for job_id in theirs:
-            self.known[job_id].move(Status.QUEUED)
+            self.expected[job_id].move(Status.QUEUED)
 
     def runs(self, job: Job) -> bool:
-        known = self.known[job.id]
-        return known.status is Status.RUNNING and known.attempt == job.attempt
+        expected = self.expected[job.id]
+        return expected.status is Status.RUNNING and expected.attempt == job.attempt
 
     def fenced(self, job: Job, call: Any) -> bool:
         if self.runs(job):
@@ -242,17 +242,17 @@ class JournalMachine(RuleBasedStateMachine):
         return False
 
     @invariant()
-    def agrees(self) -> None:
-        for job_id, known in self.known.items():
+    def equals_the_model(self) -> None:
+        for job_id, expected in self.expected.items():
             job = self.journal.get(job_id)
-            assert (job.status, job.attempt, job.requested) == (known.status, known.attempt, known.requested)
+            assert (job.status, job.attempt, job.requested) == (expected.status, expected.attempt, expected.requested)
             assert (job.finished_at is not None) is (job.status in FINAL)
             events = self.journal.events(job_id)
-            assert [event.id for event in events] == list(range(1, known.events + 1))
-            said = [event.data["status"] for event in events if event.type == "status"]
-            assert said == known.history
-            assert all(Status(b) in MOVES[Status(a)] for a, b in pairwise(said))
-        assert set(self.queue.beats()) == {known.owner for known in self.known.values() if known.owner}
+            assert [event.id for event in events] == list(range(1, expected.events + 1))
+            statuses = [event.data["status"] for event in events if event.type == "status"]
+            assert statuses == expected.history
+            assert all(Status(b) in MOVES[Status(a)] for a, b in pairwise(statuses))
+        assert set(self.queue.beats()) == {expected.owner for expected in self.expected.values() if expected.owner}
 
 
 JournalMachine.TestCase.settings = settings(max_examples=examples(20), stateful_step_count=25, deadline=None)

@@ -1,4 +1,4 @@
-"""A service alone never loses its own lease, however slow its journal is; and one that cannot say that it lives does."""
+"""A single service keeps its lease on a slow journal; one that cannot write its heartbeat loses it."""
 
 import threading
 import time
@@ -26,18 +26,18 @@ from tests.jobs.steps import submit as submit_plainly
 ONCE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
-# As usual, five times as fast: so that a beat may take a fifth of what it usually may.
+# The default times divided by five.
 HASTY = LeaseTimes(beat=0.2, allowed=1.0, expired=1.6, idle_beat=0.5)
 
 
 def slow_down(engine: Engine, seconds: float) -> None:
-    """As on a disk that takes so long for each sync."""
+    """Delay each commit, as on a slow disk."""
     event.listen(engine, "commit", lambda _: time.sleep(seconds))
 
 
 @contextmanager
 def written_by_another(engine: Engine) -> Iterator[None]:
-    """The journal is locked, by another process."""
+    """Lock the journal, as another process does."""
     other = open_database(str(engine.url))
     with other.connect().execution_options(write=True) as connection, connection.begin():
         yield
@@ -45,7 +45,7 @@ def written_by_another(engine: Engine) -> Iterator[None]:
 
 
 @ONCE
-def test_a_service_alone_on_a_slow_disk_never_loses_its_lease(
+def test_a_single_service_on_a_slow_disk_keeps_its_lease(
     start: Start, journal: Journal, engine: Engine, tmp_path: Path
 ) -> None:
     runner = start(slots=2, lease=HASTY)
@@ -55,8 +55,8 @@ def test_a_service_alone_on_a_slow_disk_never_loses_its_lease(
     long = submit(journal, runner, "silent", **{"while": str(flag)})
     until(lambda: journal.get(long).status is Status.RUNNING)
     slow_down(engine, 0.1)
-    for _ in range(2):  # each says more at once than can be written one by one while a lease lasts
-        job_id = submit(journal, runner, "talks")
+    for _ in range(2):  # each sends more messages at once than single writes could store within a lease
+        job_id = submit(journal, runner, "reports_much")
         assert ended(journal, job_id).status is Status.SUCCEEDED
         assert journal.metrics(job_id)["epoch"] == list(range(1, 61))
     flag.unlink()
@@ -66,13 +66,13 @@ def test_a_service_alone_on_a_slow_disk_never_loses_its_lease(
 
 
 @ONCE
-def test_the_reports_of_one_read_are_one_transaction(start: Start, journal: Journal, engine: Engine) -> None:
+def test_reports_that_arrive_together_are_one_transaction(start: Start, journal: Journal, engine: Engine) -> None:
     runner = start(slots=1)
     until(lambda: runner.ready)
     writes: list[str] = []
     event.listen(engine, "begin", lambda connection: writes.extend(["write"] * is_write(connection)))
-    slow_down(engine, 0.1)  # so that many wait for each
-    job_id = submit(journal, runner, "talks")
+    slow_down(engine, 0.1)  # so that many messages wait for each write
+    job_id = submit(journal, runner, "reports_much")
     assert ended(journal, job_id).status is Status.SUCCEEDED
     assert len(messages(journal, job_id)) == 60
     assert len(writes) < 60  # of 120 messages
@@ -83,31 +83,31 @@ def is_write(connection: Connection) -> bool:
 
 
 @ONCE
-def test_a_beat_under_way_ends_nothing_while_the_service_is_alone(
+def test_a_pending_heartbeat_ends_no_attempt_of_a_single_service(
     queue: JobQueue, engine: Engine, tmp_path: Path
 ) -> None:
-    told: list[float] = []
+    expiries: list[float] = []
     ownership = Ownership(tmp_path / "owners", all_here=True)
-    ours = Leases(queue, ownership, told.append, times=HASTY)
+    ours = Leases(queue, ownership, expiries.append, times=HASTY)
     ours.start()
     ours.hold(True)
-    until(lambda: told)
+    until(lambda: expiries)
     with written_by_another(engine):
         began = time.monotonic()
-        until(lambda: told[-1] > began + 2 * HASTY.allowed)  # of beats, none can be written
-        other = Ownership(tmp_path / "owners")  # who could take its jobs over
-        until(lambda: told[-1] < time.monotonic())
+        until(lambda: expiries[-1] > began + 2 * HASTY.allowed)  # no heartbeat can be written
+        other = Ownership(tmp_path / "owners")  # that could take over its jobs
+        until(lambda: expiries[-1] < time.monotonic())
         other.close()
-    until(lambda: told[-1] > time.monotonic())
+    until(lambda: expiries[-1] > time.monotonic())
     ours.stop()
     ownership.close()
 
 
 @ONCE
-def test_one_that_cannot_write_its_beat_says_nothing_more(
+def test_a_service_that_cannot_write_its_heartbeat_stops_renewing(
     engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told, full = list[float](), threading.Event()
+    expiries, full = list[float](), threading.Event()
 
     class Full(JobQueue):
         def beat(self, owner: str) -> None:
@@ -116,58 +116,58 @@ def test_one_that_cannot_write_its_beat_says_nothing_more(
             super().beat(owner)
 
     ownership = Ownership(tmp_path / "owners", all_here=True)
-    ours = Leases(Full(engine), ownership, told.append, times=HASTY)
+    ours = Leases(Full(engine), ownership, expiries.append, times=HASTY)
     ours.start()
     ours.hold(True)
-    until(lambda: told)
+    until(lambda: expiries)
 
     full.set()
-    until(lambda: told[-1] < time.monotonic())
+    until(lambda: expiries[-1] < time.monotonic())
     full.clear()
-    until(lambda: told[-1] > time.monotonic())
+    until(lambda: expiries[-1] > time.monotonic())
     assert caplog.text.count("cannot write its heartbeat") == 1
     ours.stop()
     ownership.close()
 
 
-def test_what_is_told_never_falls(queue: JobQueue, tmp_path: Path) -> None:
-    told: list[float] = []
+def test_the_reported_lease_end_never_decreases(queue: JobQueue, tmp_path: Path) -> None:
+    expiries: list[float] = []
     ownership = Ownership(tmp_path / "owners")
-    ours = Leases(queue, ownership, told.append)
+    ours = Leases(queue, ownership, expiries.append)
     ours.extend(10.0)
     ours.extend(9.0)
-    assert told == [15.0, 15.0]
+    assert expiries == [15.0, 15.0]
     ownership.close()
 
 
 @contextmanager
-def service_elsewhere(queue: JobQueue, folder: Path, told: list[float]) -> Iterator[Leases]:
-    """A service whose journal can be reached from elsewhere, too."""
+def service_elsewhere(queue: JobQueue, folder: Path, expiries: list[float]) -> Iterator[Leases]:
+    """A service with a journal that other machines can reach, too."""
     ownership = Ownership(folder)
-    service = Leases(queue, ownership, told.append, times=HASTY)
+    service = Leases(queue, ownership, expiries.append, times=HASTY)
     service.start()
     yield service
     service.stop()
     ownership.close()
 
 
-def test_one_that_sees_nobody_elsewhere_goes_on_while_its_beat_is_under_way(
+def test_a_service_without_others_continues_while_its_heartbeat_is_pending(
     postgres_engine: Engine, tmp_path: Path
 ) -> None:
-    queue, told = JobQueue(postgres_engine), list[float]()
-    with service_elsewhere(queue, tmp_path / "here", told) as ours:
+    queue, expiries = JobQueue(postgres_engine), list[float]()
+    with service_elsewhere(queue, tmp_path / "here", expiries) as ours:
         ours.hold(True)
         until(lambda: queue.owners())
         with postgres_engine.connect() as other, other.begin():
-            other.execute(text("SELECT * FROM owners FOR UPDATE"))  # its beats wait from now on
+            other.execute(text("SELECT * FROM owners FOR UPDATE"))  # blocks its heartbeats
             began = time.monotonic()
-            until(lambda: told[-1] > began + 2 * HASTY.allowed)
-            with service_elsewhere(queue, tmp_path / "there", []):  # runs nothing, but could take over
-                until(lambda: told[-1] < time.monotonic())
-        until(lambda: told[-1] > time.monotonic())
+            until(lambda: expiries[-1] > began + 2 * HASTY.allowed)
+            with service_elsewhere(queue, tmp_path / "there", []):  # runs no job, but could take over
+                until(lambda: expiries[-1] < time.monotonic())
+        until(lambda: expiries[-1] > time.monotonic())
 
 
-def test_nobody_takes_over_from_elsewhere_before_he_was_seen_for_long_enough(
+def test_a_service_takes_over_remote_jobs_only_after_its_own_heartbeats_were_seen(
     postgres_engine: Engine, tmp_path: Path
 ) -> None:
     queue = JobQueue(postgres_engine)
@@ -177,11 +177,11 @@ def test_nobody_takes_over_from_elsewhere_before_he_was_seen_for_long_enough(
     with service_elsewhere(queue, tmp_path / "there", []) as seen:
         assert unseen.expired() == []
         until(lambda: seen.expired() == ["me"])
-        assert unseen.expired() == []  # it has waited as long for a beat
+        assert unseen.expired() == []  # has waited as long, but has no heartbeats of its own
     ownership.close()
 
 
-def test_who_waits_to_run_alone_lets_some_others_pass_and_then_nobody(journal: Journal, engine: Engine) -> None:
+def test_an_exclusive_waiter_is_overtaken_a_bounded_number_of_times(journal: Journal, engine: Engine) -> None:
     clock = [datetime.now(UTC)]
     queue = JobQueue(engine, clock=lambda: clock[0])
     job = claimed(journal, queue)
@@ -203,47 +203,45 @@ def test_who_waits_to_run_alone_lets_some_others_pass_and_then_nobody(journal: J
     assert following.id == others[-1]
 
 
-def test_a_job_that_is_fenced_again_and_again_and_saves_nothing_fails_with_the_reason(
-    journal: Journal, engine: Engine
-) -> None:
+def test_a_job_that_is_fenced_repeatedly_without_a_checkpoint_fails(journal: Journal, engine: Engine) -> None:
     queue = JobQueue(engine)
     job = claimed(journal, queue)
     for time_ in range(1, MOST_FENCED + 1):
         job = queue.fence(job, "silent")
         if time_ < MOST_FENCED:
             assert (job.status, job.fenced) == ("queued", time_)
-            job = ripe(engine).claim("me") or job
+            job = queue_later(engine).claim("me") or job
     assert (job.status, job.error) == ("failed", {"code": "lease_lost", "detail": "silent"})
 
 
-def test_each_checkpoint_is_progress_between_two_fences(journal: Journal, engine: Engine) -> None:
+def test_a_checkpoint_counts_as_progress_between_two_fences(journal: Journal, engine: Engine) -> None:
     queue = JobQueue(engine)
     job = claimed(journal, queue)
     for _ in range(2 * MOST_FENCED):
-        queue.saved(job, 0)  # in the middle of a long epoch
+        queue.saved(job, 0)  # within a long epoch
         job = queue.fence(job, "silent")
         assert (job.status, job.fenced) == ("queued", 1)
-        job = ripe(engine).claim("me") or job
+        job = queue_later(engine).claim("me") or job
 
 
-def ripe(engine: Engine) -> JobQueue:
-    """One for whom all waiting is over."""
+def queue_later(engine: Engine) -> JobQueue:
+    """A queue whose clock is ahead of all delays."""
     return JobQueue(engine, clock=lambda: datetime.now(UTC) + timedelta(seconds=60))
 
 
-def test_together_all_is_written_or_nothing_and_told_afterwards(journal: Journal, engine: Engine) -> None:
-    told: list[str] = []
-    queue = JobQueue(engine, changed=told.append)
+def test_a_transaction_is_atomic_and_notifies_after_the_commit(journal: Journal, engine: Engine) -> None:
+    notified: list[str] = []
+    queue = JobQueue(engine, changed=notified.append)
     job = claimed(journal, JobQueue(engine))
     with pytest.raises(ZeroDivisionError), queue.together():
         queue.message(job, "lost")
         raise ZeroDivisionError
-    assert not told
+    assert not notified
     with queue.together():
         record(queue, job, [1, 2], [0.5, 0.4])
         queue.message(job, "kept")
-        assert not told
-    assert told == [job.id, job.id]
+        assert not notified
+    assert notified == [job.id, job.id]
     assert messages(journal, job.id) == ["kept"]
     queue.finish(job, Status.CANCELLED)
     with pytest.raises(AttemptSuperseded), queue.together():

@@ -18,7 +18,7 @@ time.sleep(60)
 """
 
 
-def test_a_killed_process_is_seen_at_once(tmp_path: Path) -> None:
+def test_a_killed_process_is_detected_at_once(tmp_path: Path) -> None:
     ours = Ownership(tmp_path)
     with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, cwd=ROOT) as process:  # noqa: S603 - our own code
         assert process.stdout is not None
@@ -34,7 +34,7 @@ def test_a_killed_process_is_seen_at_once(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_of_a_service_that_never_was_here_nothing_is_known(tmp_path: Path) -> None:
+def test_a_remote_service_is_not_reported_dead(tmp_path: Path) -> None:
     ours, other = Ownership(tmp_path), Ownership(tmp_path / "elsewhere")
     assert not ours.dead(other.owner)
     other.close()
@@ -43,7 +43,7 @@ def test_of_a_service_that_never_was_here_nothing_is_known(tmp_path: Path) -> No
     ours.close()
 
 
-def test_one_that_gives_up_its_name_leaves_nothing(tmp_path: Path) -> None:
+def test_a_released_name_leaves_no_file(tmp_path: Path) -> None:
     ours, other = Ownership(tmp_path), Ownership(tmp_path)
     assert ours.others() == [other.owner]
     other.close()
@@ -51,9 +51,7 @@ def test_one_that_gives_up_its_name_leaves_nothing(tmp_path: Path) -> None:
     ours.close()
 
 
-def test_one_that_begins_while_somebody_clears_up_keeps_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_owner_that_starts_during_a_cleanup_keeps_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ours = Ownership(tmp_path)
     path = tmp_path / "0123456789abcdef"
     path.touch()
@@ -61,7 +59,7 @@ def test_one_that_begins_while_somebody_clears_up_keeps_its_name(
     real = fcntl.flock
 
     def late(descriptor: int, operation: int) -> None:
-        if not held:  # between the look at the file and its lock it was removed, and its owner made it anew
+        if not held:  # between open and lock, the file was removed and recreated by its owner
             monkeypatch.undo()
             path.unlink()
             held.append(os.open(path, os.O_CREAT | os.O_RDWR))

@@ -1,4 +1,4 @@
-"""A failure that may pass is waited for, and a job that has waited in vain can be resumed."""
+"""A job with a temporary failure is postponed and retried, and can be resumed when the retries have ended."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,7 +29,7 @@ class Clock:
 
 
 def put_off_until_it_fails(queue: JobQueue, clock: Clock, job: Job) -> list[float]:
-    """How many seconds were waited each time."""
+    """Postpone the job until it fails, and return the delays in seconds."""
     waits: list[float] = []
     while True:
         after = queue.put_off(job, ERROR, unpublished=True)
@@ -43,7 +43,7 @@ def put_off_until_it_fails(queue: JobQueue, clock: Clock, job: Job) -> list[floa
         job = again
 
 
-def test_it_waits_longer_each_time_and_fails_when_its_patience_is_over(engine: Engine) -> None:
+def test_delays_grow_until_the_job_fails(engine: Engine) -> None:
     clock = Clock()
     journal, queue = Journal(engine, clock=clock), JobQueue(engine, clock=clock, patience=300)
     job = claimed(journal, queue)
@@ -56,7 +56,7 @@ def test_it_waits_longer_each_time_and_fails_when_its_patience_is_over(engine: E
     assert {attempt.status for attempt in journal.attempts(job.id)} == {"queued", "failed"}
 
 
-def test_one_that_gets_further_is_patient_anew(engine: Engine) -> None:
+def test_progress_resets_the_delays(engine: Engine) -> None:
     clock = Clock()
     journal, queue = Journal(engine, clock=clock), JobQueue(engine, clock=clock, patience=2)
     job = claimed(journal, queue)
@@ -70,9 +70,7 @@ def test_one_that_gets_further_is_patient_anew(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("unpublished", [True, False])
-def test_it_can_be_cancelled_while_it_waits_if_nothing_can_have_been_published(
-    engine: Engine, unpublished: bool
-) -> None:
+def test_a_postponed_job_can_be_cancelled_if_nothing_can_have_been_published(engine: Engine, unpublished: bool) -> None:
     journal, queue = Journal(engine), JobQueue(engine)
     job = claimed(journal, queue)
     queue.may_publish(job)
@@ -84,7 +82,7 @@ def test_it_can_be_cancelled_while_it_waits_if_nothing_can_have_been_published(
             journal.cancel(job.id)
 
 
-def test_it_can_be_resumed_for_a_week_and_its_checkpoint_stays_as_long(engine: Engine, tmp_path: Path) -> None:
+def test_a_failed_job_and_its_checkpoint_can_be_resumed_for_a_week(engine: Engine, tmp_path: Path) -> None:
     clock = Clock()
     journal, queue = Journal(engine, clock=clock), JobQueue(engine, clock=clock, patience=0)
     checkpoints = tmp_path / "checkpoints"
@@ -116,23 +114,23 @@ def test_other_failures_cannot_be_resumed(journal: Journal, queue: JobQueue) -> 
         journal.resume(job.id)
 
 
-def test_each_of_its_ends_is_told(engine: Engine) -> None:
+def test_each_end_of_a_resumed_job_sends_a_webhook(engine: Engine) -> None:
     journal, queue = Journal(engine), JobQueue(engine, patience=0)
-    job, told = journal.submit("line", {"webhook": {"url": "http://localhost/"}}, {})[0], []
+    job, deliveries = journal.submit("line", {"webhook": {"url": "http://localhost/"}}, {})[0], []
     for _ in range(2):
         claim = queue.claim("me")
         assert claim is not None
         queue.put_off(claim, ERROR)
         delivery = Outbox(engine).claim(lease=30, schedule=())
         assert delivery is not None
-        told.append((delivery.job.status, delivery.message_id))
+        deliveries.append((delivery.job.status, delivery.message_id))
         journal.resume(job.id)
-        assert Outbox(engine).claim(lease=30, schedule=()) is None  # an end that is none any more
-    assert told == [("failed", job.id), ("failed", f"{job.id}-2")]  # not the same to a receiver
+        assert Outbox(engine).claim(lease=30, schedule=()) is None  # an end that no longer holds
+    assert deliveries == [("failed", job.id), ("failed", f"{job.id}-2")]  # different ids for a receiver
 
 
 @ONCE
-def test_an_attempt_that_is_put_off_goes_on_from_its_checkpoint(start: Start, journal: Journal, tmp_path: Path) -> None:
+def test_a_postponed_attempt_continues_from_its_checkpoint(start: Start, journal: Journal, tmp_path: Path) -> None:
     job = ended(journal, submit(journal, start(), "saves_and_is_put_off_once"))
     assert job.result == {"found": ["there"]}
     first = journal.attempts(job.id)[0]
@@ -140,7 +138,7 @@ def test_an_attempt_that_is_put_off_goes_on_from_its_checkpoint(start: Start, jo
 
 
 @ONCE
-def test_the_checkpoint_of_one_that_failed_so_is_there_when_it_is_resumed(start: Start, journal: Journal) -> None:
+def test_a_resumed_job_finds_its_checkpoint(start: Start, journal: Journal) -> None:
     runner = start(patience=0)
     failed = ended(journal, submit(journal, runner, "saves_and_is_put_off_once"))
     assert failed.resumable

@@ -1,4 +1,4 @@
-"""Nothing outlives its attempt, whatever it has started; nobody is blamed for another's; who stands still is replaced."""
+"""Processes and files of an attempt end with it, failures are attributed to their cause, and hung servers are replaced."""
 
 import os
 import signal
@@ -12,13 +12,13 @@ from service.jobs.journal import Journal
 from service.jobs.limits import AttemptLimits
 from service.settings import SECRETS
 from tests.harness.until import until
-from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit
+from tests.jobs.runners import FORKED_OR_SPAWNED, Start, alive, ended, messages, submit
 
 # As in test_runner.py.
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
-@WAYS
+@FORKED_OR_SPAWNED
 @pytest.mark.parametrize("hides", [True, False])
 def test_a_child_that_stays_does_not_keep_a_cancelled_job_running(
     start: Start, journal: Journal, forks: bool, hides: bool
@@ -33,9 +33,9 @@ def test_a_child_that_stays_does_not_keep_a_cancelled_job_running(
     assert ended(journal, submit(journal, runner, "quick")).status is Status.SUCCEEDED
 
 
-@WAYS
+@FORKED_OR_SPAWNED
 @pytest.mark.parametrize("hides", [True, False])
-def test_nothing_outlives_an_attempt_that_ends_well(start: Start, journal: Journal, forks: bool, hides: bool) -> None:
+def test_no_process_outlives_a_successful_attempt(start: Start, journal: Journal, forks: bool, hides: bool) -> None:
     runner = start(slots=1, forks=forks)
     job = ended(journal, submit(journal, runner, "forks_a_child_that_stays", hides=hides))
     assert job.status is Status.SUCCEEDED
@@ -43,12 +43,14 @@ def test_nothing_outlives_an_attempt_that_ends_well(start: Start, journal: Journ
     assert len(messages(journal, job.id)) <= 1
 
 
-@WAYS
-def test_temporary_files_go_with_their_attempt(start: Start, journal: Journal, tmp_path: Path, forks: bool) -> None:
+@FORKED_OR_SPAWNED
+def test_temporary_files_are_removed_with_their_attempt(
+    start: Start, journal: Journal, tmp_path: Path, forks: bool
+) -> None:
     job = ended(journal, submit(journal, start(forks=forks), "leaves_a_file"))
     assert job.result is not None
     assert Path(job.result["file"]).is_relative_to(tmp_path)
-    assert Path(job.result["file"]).parent == Path(job.result["told"])
+    assert Path(job.result["file"]).parent == Path(job.result["temporary"])
     assert not Path(job.result["file"]).exists()
 
 
@@ -64,15 +66,15 @@ def test_a_child_does_not_outlive_the_trainer_server(start: Start, journal: Jour
     assert ended(journal, job_id).status is Status.CANCELLED
 
 
-def test_the_memory_of_what_an_attempt_has_started_counts(start: Start, journal: Journal) -> None:
+def test_memory_of_child_processes_counts(start: Start, journal: Journal) -> None:
     runner = start(limits=AttemptLimits(memory_bytes=600 * 2**20))
-    job = ended(journal, submit(journal, runner, "swells_below"))
+    job = ended(journal, submit(journal, runner, "allocates_memory_in_a_child"))
     assert job.error is not None
     assert job.error["code"] == "out_of_memory"
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_an_attempt_that_fills_the_disk_gives_it_back(start: Start, journal: Journal, named: bool) -> None:
+def test_disk_space_of_an_attempt_is_freed(start: Start, journal: Journal, named: bool) -> None:
     runner = start(limits=AttemptLimits(free_disk_bytes=2**62, temporary_bytes=2**20))
     beside = submit(journal, runner, "slow")
     job = ended(journal, submit(journal, runner, "holds_files_once", named=named))
@@ -82,12 +84,12 @@ def test_an_attempt_that_fills_the_disk_gives_it_back(start: Start, journal: Jou
     assert (journal.get(beside).status, journal.get(beside).attempt) == (Status.RUNNING, 1)
 
 
-def test_whoever_runs_beside_one_that_kills_the_trainer_server_is_not_blamed(
+def test_attempts_beside_one_that_kills_the_trainer_server_are_not_blamed(
     start: Start, journal: Journal, tmp_path: Path
 ) -> None:
     runner = start(slots=2)
     beside = str(tmp_path / "beside")
-    innocent = submit(journal, runner, "innocent", beside=beside)
+    innocent = submit(journal, runner, "bystander", beside=beside)
     guilty = submit(journal, runner, "kills_the_trainer_server", beside=beside)
     assert ended(journal, innocent).status is Status.SUCCEEDED
     failed = ended(journal, guilty)
@@ -97,7 +99,7 @@ def test_whoever_runs_beside_one_that_kills_the_trainer_server_is_not_blamed(
     assert set(causes) == {"trainer_server_lost"}
 
 
-def test_a_trainer_server_that_stands_still_is_replaced(
+def test_an_unresponsive_trainer_server_is_replaced(
     start: Start, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
     runner = start(slots=2, hung_after=2.0)
@@ -105,7 +107,7 @@ def test_a_trainer_server_that_stands_still_is_replaced(
     stopped = runner.trainer_pid
     job_id = submit(journal, runner, "stops_the_trainer_server")
     until(lambda: messages(journal, job_id))
-    cancelled = submit(journal, runner, "slow")  # cannot even be begun
+    cancelled = submit(journal, runner, "slow")  # cannot even start
     until(lambda: journal.get(cancelled).status is Status.RUNNING)
     journal.cancel(cancelled)
     runner.wake()
@@ -116,7 +118,7 @@ def test_a_trainer_server_that_stands_still_is_replaced(
     assert "the trainer server hangs" in caplog.text
 
 
-def test_a_trainer_server_that_has_nothing_to_do_is_not_taken_to_stand_still(
+def test_an_idle_trainer_server_is_not_replaced(
     start: Start, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
     runner = start(slots=1, hung_after=3.0)
@@ -127,13 +129,13 @@ def test_a_trainer_server_that_has_nothing_to_do_is_not_taken_to_stand_still(
     assert "the trainer server hangs" not in caplog.text
 
 
-@WAYS
+@FORKED_OR_SPAWNED
 def test_no_secret_of_the_service_is_in_the_environment_of_an_attempt(
     start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch, forks: bool
 ) -> None:
     for name in SECRETS:
         monkeypatch.setenv(f"MODELWRIGHT_{name.upper()}", f"hidden {name}")
-    job = ended(journal, submit(journal, start(forks=forks), "tells_its_environment"))
+    job = ended(journal, submit(journal, start(forks=forks), "returns_its_environment"))
     assert job.result is not None
     assert "PATH" in job.result["environment"]
     assert "hidden" not in job.result["environment"]

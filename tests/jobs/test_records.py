@@ -1,5 +1,5 @@
-"""The records in a spec lie apart from their job: lists do not read them, reports do not write them, and their loss is
-found."""
+"""The records of a spec are stored apart from their job: lists do not read them, reports do not write them, and their loss
+is detected."""
 
 import tracemalloc
 from typing import Any
@@ -16,7 +16,7 @@ SPEC: dict[str, Any] = {"model_name": "m", "data": {"kind": "rows", "records": R
 ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
-def test_the_job_has_its_records_and_lists_have_none(journal: Journal, queue: JobQueue) -> None:
+def test_a_job_has_its_records_and_lists_have_none(journal: Journal, queue: JobQueue) -> None:
     job, _ = journal.submit("m", SPEC, {}, idempotency=("key", "digest"))
     assert job.spec == journal.get(job.id).spec == SPEC
     again = journal.recall("key", "digest")
@@ -28,7 +28,7 @@ def test_the_job_has_its_records_and_lists_have_none(journal: Journal, queue: Jo
 
 
 @ON_SQLITE
-def test_a_page_of_large_jobs_takes_no_memory(journal: Journal, engine: Engine) -> None:
+def test_a_page_of_large_jobs_takes_little_memory(journal: Journal, engine: Engine) -> None:
     large = {**SPEC, "data": {**SPEC["data"], "records": [{"x": "x" * 2**20}]}}
     for _ in range(40):
         journal.submit("m", large, {})
@@ -43,7 +43,7 @@ def test_a_page_of_large_jobs_takes_no_memory(journal: Journal, engine: Engine) 
 
 
 @ON_SQLITE
-def test_a_page_ends_where_rows_of_before_there_were_records_apart_are_large(journal: Journal, engine: Engine) -> None:
+def test_a_page_ends_at_large_rows_of_earlier_versions(journal: Journal, engine: Engine) -> None:
     ids = [journal.submit("m", {**SPEC, "note": "x" * 2**20}, {})[0].id for _ in range(12)]
     found: list[str] = []
     more = True
@@ -58,9 +58,7 @@ def test_a_page_ends_where_rows_of_before_there_were_records_apart_are_large(jou
 @pytest.mark.parametrize(
     "damage", ["DELETE FROM records", "UPDATE records SET records = replace(records, 'a text', 'b text')"]
 )
-def test_a_job_whose_records_are_not_what_they_were_is_damaged(
-    journal: Journal, queue: JobQueue, engine: Engine, damage: str
-) -> None:
+def test_a_job_with_changed_records_is_damaged(journal: Journal, queue: JobQueue, engine: Engine, damage: str) -> None:
     job, _ = journal.submit("m", SPEC, {})
     behind, _ = journal.submit("m", {**SPEC, "data": {"kind": "line"}}, {})
     with engine.connect().execution_options(write=True) as connection, connection.begin():

@@ -14,13 +14,13 @@ from service.jobs.leases import Leases, LeaseTimes
 from service.jobs.limits import AttemptLimits
 from service.jobs.ownership import Ownership
 from tests.harness.until import until
-from tests.jobs.runners import RESTART_SECONDS, WAYS, Start, alive, ended, messages, submit
+from tests.jobs.runners import FORKED_OR_SPAWNED, RESTART_SECONDS, Start, alive, ended, messages, submit
 
 # As in test_runner.py.
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
-@WAYS
+@FORKED_OR_SPAWNED
 def test_a_killed_trainer_server_gives_its_jobs_to_the_next(start: Start, journal: Journal, forks: bool) -> None:
     runner = start(slots=2, forks=forks)
     flags = [submit(journal, runner, "slow") for _ in range(2)]
@@ -30,7 +30,7 @@ def test_a_killed_trainer_server_gives_its_jobs_to_the_next(start: Start, journa
     os.kill(lost, 9)
     until(lambda: all(len(messages(journal, job_id)) == 2 for job_id in flags))
     assert runner.trainer_pid not in (lost, None)
-    # Killed with their parent, and gone as soon as the system gets round to it.
+    # Killed with their parent, but reaped by the system a little later.
     until(lambda: not any(map(alive, pids)))
     assert [journal.get(job_id).attempt for job_id in flags] == [2, 2]
     for job_id in flags:
@@ -39,11 +39,11 @@ def test_a_killed_trainer_server_gives_its_jobs_to_the_next(start: Start, journa
     assert {ended(journal, job_id).status for job_id in flags} == {Status.CANCELLED}
 
 
-def test_what_a_dying_trainer_server_leaves_behind_is_not_listened_to(
+def test_messages_of_a_dead_trainer_server_are_ignored(
     start: Start, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
     runner = start(slots=2, forks=True)
-    for _ in range(3):  # each time all of them fall silent at once: its own socket, those of its attempts, their output
+    for _ in range(3):  # each time all of them close at once: its socket, those of its attempts, and their output
         jobs = [submit(journal, runner, "slow") for _ in range(2)]
         until(lambda: all(messages(journal, job_id) for job_id in jobs))  # noqa: B023 - used at once
         pid = runner.trainer_pid
@@ -64,11 +64,11 @@ def test_a_job_handed_to_a_dying_trainer_server_is_not_blamed(start: Start, jour
         pid = runner.trainer_pid
         assert pid is not None
         os.kill(pid, 9)
-        job_id = submit(journal, runner, "quick")  # races with the news of its death
+        job_id = submit(journal, runner, "quick")  # races with the detection of its death
         assert ended(journal, job_id).status is Status.SUCCEEDED
 
 
-def test_a_trainer_server_that_cannot_load_is_tried_more_and_more_seldom(
+def test_a_trainer_server_that_cannot_load_is_restarted_with_growing_delays(
     start: Start, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR, "service.jobs.executors.local.executor"):
@@ -80,18 +80,18 @@ def test_a_trainer_server_that_cannot_load_is_tried_more_and_more_seldom(
     assert waits[:3] == [2 * RESTART_SECONDS, 4 * RESTART_SECONDS, 8 * RESTART_SECONDS]
 
 
-def test_stop_puts_the_jobs_back_and_the_next_runner_ends_them(start: Start, journal: Journal, tmp_path: Path) -> None:
+def test_stop_requeues_the_jobs_and_the_next_runner_ends_them(start: Start, journal: Journal, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     flag.touch()
     runner = start()
     slow = submit(journal, runner, "slow")
     silent = submit(journal, runner, "silent", **{"while": str(flag)})
-    waiting = submit(journal, runner, "silent", **{"while": str(flag)})  # not over before the stop, should it begin
+    waiting = submit(journal, runner, "silent", **{"while": str(flag)})  # does not end before the stop, if it starts
     pid = int(until(lambda: messages(journal, slow))[0])
     until(lambda: journal.get(silent).status is Status.RUNNING)
     journal.cancel(slow)
     runner.stop()
-    until(lambda: not alive(pid))  # killed, and gone as soon as the system has got round to it
+    until(lambda: not alive(pid))  # killed, but reaped a little later
     assert [journal.get(job_id).status for job_id in (slow, silent, waiting)] == ["cancelled", "queued", "queued"]
     flag.unlink()
     start()
@@ -102,11 +102,11 @@ def test_stop_while_the_trainer_server_still_loads(start: Start, journal: Journa
     runner = start(entry="tests.jobs.never_loaded:work")
     job_id = submit(journal, runner, "quick")
     runner.stop()
-    runner.wake()  # a request that comes late does no harm
+    runner.wake()  # a late call does no harm
     assert journal.get(job_id).status is Status.QUEUED
 
 
-def test_two_services_share_the_work_and_never_do_it_twice(start: Start, journal: Journal) -> None:
+def test_two_services_share_the_jobs_and_run_each_once(start: Start, journal: Journal) -> None:
     runners = [start(slots=1), start(slots=1)]
     jobs = [submit(journal, None, "quick") for _ in range(20)]
     for runner in runners:
@@ -135,7 +135,7 @@ def test_the_job_of_a_service_that_died_here_is_taken_over_at_once(
     until(lambda: len(list((tmp_path / "owners").iterdir())) == 1)
 
 
-def test_the_job_of_a_service_elsewhere_is_taken_over_once_its_beats_have_stopped_for_long(
+def test_the_job_of_a_remote_service_is_taken_over_after_its_heartbeats_have_stopped(
     start: Start, journal: Journal, queue: JobQueue
 ) -> None:
     job_id = submit(journal, None, "quick")
@@ -144,15 +144,13 @@ def test_the_job_of_a_service_elsewhere_is_taken_over_once_its_beats_have_stoppe
     assert ended(journal, job_id).attempt == 2
 
 
-def test_a_service_that_says_again_and_again_that_it_lives_is_not_expired(
-    journal: Journal, queue: JobQueue, tmp_path: Path
-) -> None:
+def test_a_service_with_heartbeats_does_not_expire(journal: Journal, queue: JobQueue, tmp_path: Path) -> None:
     now, times = [0.0], LeaseTimes()
     submit(journal, None, "quick")
     queue.claim("elsewhere")
     ownership = Ownership(tmp_path / "owners", all_here=True)
     ours = Leases(queue, ownership, lambda _: None, times=times, clock=lambda: now[0])
-    for _ in range(3):  # together for longer than anybody waits for a beat
+    for _ in range(3):  # together longer than heartbeats are waited for
         queue.beat("elsewhere")
         assert ours.expired() == []
         now[0] += 0.9 * times.expired
@@ -165,8 +163,10 @@ def test_a_service_that_says_again_and_again_that_it_lives_is_not_expired(
 def test_attempts_end_before_others_may_take_their_jobs_over(
     start: Start, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A service that stands still cannot say that it lives. Its trainer server sees to it."""
-    runner = start(slots=1, lease=LeaseTimes(beat=600.0, allowed=1.0, expired=600.0))  # claims, and then says nothing
+    """The trainer server ends the attempts of a service that hangs and cannot renew its lease."""
+    runner = start(
+        slots=1, lease=LeaseTimes(beat=600.0, allowed=1.0, expired=600.0)
+    )  # claims a job, and then sends no heartbeat
     job_id = submit(journal, runner, "slow")
     pid = int(until(lambda: messages(journal, job_id))[0])
     until(lambda: not alive(pid))
@@ -189,10 +189,10 @@ def test_an_attempt_whose_job_was_taken_over_is_killed(start: Start, journal: Jo
     assert journal.get(job_id).attempt == 2
 
 
-@WAYS
-def test_pause_saves_and_frees_the_slot_and_resume_goes_on(start: Start, journal: Journal, forks: bool) -> None:
+@FORKED_OR_SPAWNED
+def test_pause_saves_and_frees_the_slot_and_resume_continues(start: Start, journal: Journal, forks: bool) -> None:
     runner = start(slots=1, forks=forks)
-    job_id = submit(journal, runner, "leaves")
+    job_id = submit(journal, runner, "ends_on_request")
     until(lambda: messages(journal, job_id))
     journal.pause(job_id)
     runner.wake()
@@ -200,13 +200,13 @@ def test_pause_saves_and_frees_the_slot_and_resume_goes_on(start: Start, journal
     assert ended(journal, submit(journal, runner, "quick")).status is Status.SUCCEEDED
     journal.resume(job_id)
     runner.wake()
-    assert ended(journal, job_id).result == {"came back": True}
+    assert ended(journal, job_id).result == {"resumed": True}
     assert [attempt.status for attempt in journal.attempts(job_id)] == ["paused", "succeeded"]
 
 
-def test_a_stop_lets_attempts_save_where_they_stand(start: Start, journal: Journal) -> None:
+def test_stop_lets_attempts_save_their_state(start: Start, journal: Journal) -> None:
     runner = start()
-    job_id = submit(journal, runner, "leaves")
+    job_id = submit(journal, runner, "ends_on_request")
     until(lambda: messages(journal, job_id))
     runner.drain()
     waiting = submit(journal, runner, "quick")
@@ -221,11 +221,11 @@ def test_a_stop_lets_attempts_save_where_they_stand(start: Start, journal: Journ
     assert {ended(journal, each).status for each in (job_id, waiting)} == {Status.SUCCEEDED}
 
 
-@WAYS
-def test_an_attempt_past_the_memory_it_may_take_dies_alone(start: Start, journal: Journal, forks: bool) -> None:
+@FORKED_OR_SPAWNED
+def test_an_attempt_above_its_memory_limit_is_killed_alone(start: Start, journal: Journal, forks: bool) -> None:
     runner = start(forks=forks, limits=AttemptLimits(memory_bytes=600 * 2**20))
-    beside = submit(journal, runner, "leaves")
-    job = ended(journal, submit(journal, runner, "swells"))
+    beside = submit(journal, runner, "ends_on_request")
+    job = ended(journal, submit(journal, runner, "allocates_memory"))
     assert (job.status, job.attempt) == ("failed", 1)
     assert job.error is not None
     assert job.error["code"] == "out_of_memory"
@@ -233,24 +233,24 @@ def test_an_attempt_past_the_memory_it_may_take_dies_alone(start: Start, journal
     assert journal.get(beside).status is Status.RUNNING
 
 
-def test_an_attempt_past_the_time_it_may_take_fails(start: Start, journal: Journal) -> None:
+def test_an_attempt_above_its_time_limit_fails(start: Start, journal: Journal) -> None:
     job = ended(journal, submit(journal, start(limits=AttemptLimits(seconds=0.3)), "slow"))
     assert (job.status, job.attempt) == ("failed", 1)
     assert job.error == {"code": "time_limit", "detail": "the training ran for longer than the 0.3 s it may"}
 
 
-def test_the_checkpoints_of_a_job_go_when_it_has_ended(start: Start, journal: Journal, tmp_path: Path) -> None:
+def test_the_checkpoints_of_a_job_are_removed_when_it_has_ended(start: Start, journal: Journal, tmp_path: Path) -> None:
     job_id = submit(journal, start(), "saves_and_dies_once")
     assert ended(journal, job_id).result == {"found": ["there"]}
     until(lambda: not (tmp_path / "checkpoints" / job_id).exists())
 
 
-def test_a_locked_journal_delays_and_loses_nothing(start: Start, engine: Engine) -> None:
+def test_a_locked_journal_delays_messages_without_losing_them(start: Start, engine: Engine) -> None:
     runner = start()
     event.listen(engine, "checkout", lambda connection, *_: connection.execute("PRAGMA busy_timeout=10"))
     until(lambda: runner.ready)
     other = open_database(str(engine.url))
-    client = Journal(other)  # waits as long as usual, so that the runner's haste does not fail what the test asks
+    client = Journal(other)  # with the default timeout, as the short one of the runner could fail the test's own reads
     jobs = [submit(client, None, do) for do in ("many", "fails", "dies", "quick")]
     until(lambda: client.get(jobs[0]).status is not Status.QUEUED)
     for _ in range(8):

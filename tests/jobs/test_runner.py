@@ -15,14 +15,14 @@ from service.jobs.executors.local.executor import LocalAttempt, LocalExecutor
 from service.jobs.job import Status
 from service.jobs.journal import Journal
 from tests.harness.until import until
-from tests.jobs.runners import WAYS, Start, alive, ended, messages, submit
+from tests.jobs.runners import FORKED_OR_SPAWNED, Start, alive, ended, messages, submit
 
-# How a runner minds its processes has nothing to do with the database; story/test_postgres.py has one on PostgreSQL.
+# Managing processes does not depend on the database; story/test_postgres.py runs a runner on PostgreSQL.
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
-@WAYS
-def test_an_attempt_runs_in_its_own_process_and_all_it_says_is_kept(
+@FORKED_OR_SPAWNED
+def test_an_attempt_runs_in_its_own_process_and_its_messages_are_kept(
     start: Start, journal: Journal, forks: bool
 ) -> None:
     runner = start(forks=forks)
@@ -30,7 +30,7 @@ def test_an_attempt_runs_in_its_own_process_and_all_it_says_is_kept(
     assert job.status is Status.SUCCEEDED
     assert job.result is not None
     assert job.result["attempt"] == 1
-    assert job.result["told"] == "so"
+    assert job.result["setting"] == "value"
     assert job.result["pid"] not in (os.getpid(), runner.trainer_pid)
     assert job.result["nice"] >= 10
     assert job.metrics == {"train_loss": 1 / 3}
@@ -44,10 +44,10 @@ def test_reports_of_many_epochs_are_bundled_and_none_is_lost(start: Start, journ
     assert journal.metrics(job.id)["epoch"] == list(range(1, 301))
     assert job.result is not None
     reports = [event for event in journal.events(job.id) if event.type == "metrics"]
-    assert len(reports) <= job.result["seconds"] / BETWEEN_REPORTS + 2  # the first and the last come at once
+    assert len(reports) <= job.result["seconds"] / BETWEEN_REPORTS + 2  # the first and the last report are sent at once
 
 
-def test_a_failure_keeps_its_code_and_what_came_before(start: Start, journal: Journal) -> None:
+def test_a_failure_keeps_its_code_and_the_earlier_messages(start: Start, journal: Journal) -> None:
     job = ended(journal, submit(journal, start(), "fails"))
     assert job.status is Status.FAILED
     assert job.error == {"code": "training_diverged", "detail": "the loss became NaN in epoch 2"}
@@ -59,14 +59,14 @@ def test_an_error_of_the_software_fails_the_job_at_once(
 ) -> None:
     with caplog.at_level(logging.INFO, "service.jobs.executors.local.output"):
         job = ended(journal, submit(journal, start(), "raises"))
-        until(lambda: f"job {job.id} prints: ValueError" in caplog.text)  # its last words come after its end
+        until(lambda: f"job {job.id} prints: ValueError" in caplog.text)  # its last messages arrive after its end
     assert (job.status, job.attempt) == ("failed", 1)
     assert job.error is not None
     assert job.error["code"] == "crashed"
     assert job.id not in job.error["detail"]
 
 
-@WAYS
+@FORKED_OR_SPAWNED
 @pytest.mark.parametrize(("do", "how"), [("dies", "signal 9"), ("exits", "exit status")])
 def test_a_crash_is_tried_again_and_then_fails(start: Start, journal: Journal, do: str, how: str, forks: bool) -> None:
     job = ended(journal, submit(journal, start(forks=forks), do))
@@ -76,13 +76,13 @@ def test_a_crash_is_tried_again_and_then_fails(start: Start, journal: Journal, d
     assert how in job.error["detail"]
 
 
-def test_a_crash_that_does_not_come_again_is_got_over(start: Start, journal: Journal) -> None:
+def test_a_job_succeeds_after_a_single_crash(start: Start, journal: Journal) -> None:
     job = ended(journal, submit(journal, start(), "dies_once"))
     assert (job.status, job.attempt) == ("succeeded", 2)
     assert journal.metrics(job.id)["epoch"] == [1, 2, 3]
 
 
-def test_what_work_prints_is_logged_up_to_a_limit(
+def test_output_of_an_attempt_is_logged_up_to_a_limit(
     start: Start, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "service.jobs.executors.local.output"):
@@ -94,7 +94,7 @@ def test_what_work_prints_is_logged_up_to_a_limit(
     assert sum(map(len, printed)) < 4 * 65_536
 
 
-@WAYS
+@FORKED_OR_SPAWNED
 def test_a_job_and_a_message_may_be_long(start: Start, journal: Journal, forks: bool) -> None:
     runner = start(forks=forks)
     job = ended(journal, submit(journal, runner, "large", rows="x" * 5_000_000))
@@ -102,7 +102,7 @@ def test_a_job_and_a_message_may_be_long(start: Start, journal: Journal, forks: 
     assert [len(message) for message in messages(journal, job.id)] == [5_000_000]
 
 
-def test_no_more_attempts_run_at_a_time_than_there_are_slots(start: Start, journal: Journal, tmp_path: Path) -> None:
+def test_the_number_of_running_attempts_is_bounded_by_the_slots(start: Start, journal: Journal, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     flag.touch()
     runner = start(slots=2)
@@ -113,7 +113,7 @@ def test_no_more_attempts_run_at_a_time_than_there_are_slots(start: Start, journ
     assert {ended(journal, job).status for job in jobs} == {Status.SUCCEEDED}
 
 
-@WAYS
+@FORKED_OR_SPAWNED
 def test_cancel_ends_a_running_job_at_once(start: Start, journal: Journal, forks: bool) -> None:
     runner = start(forks=forks)
     job_id = submit(journal, runner, "slow")
@@ -122,12 +122,12 @@ def test_cancel_ends_a_running_job_at_once(start: Start, journal: Journal, forks
     journal.cancel(job_id)
     runner.wake()
     assert ended(journal, job_id).status is Status.CANCELLED
-    assert time.monotonic() - began < 30  # some hundredths of a second; left alone it would go on for a minute
+    assert time.monotonic() - began < 30  # takes some hundredths of a second; the attempt would run for a minute
     assert not alive(pid)  # the trainer server has waited for it
 
 
-@WAYS
-def test_cancel_holds_while_the_attempt_is_only_just_starting(start: Start, journal: Journal, forks: bool) -> None:
+@FORKED_OR_SPAWNED
+def test_an_attempt_can_be_cancelled_while_it_starts(start: Start, journal: Journal, forks: bool) -> None:
     runner = start(forks=forks)
     until(lambda: runner.ready)
     for _ in range(5):
@@ -139,14 +139,14 @@ def test_cancel_holds_while_the_attempt_is_only_just_starting(start: Start, jour
     assert ended(journal, submit(journal, runner, "quick")).status is Status.SUCCEEDED  # every slot is free again
 
 
-def test_cancel_through_another_process_is_seen(start: Start, journal: Journal, engine: Engine) -> None:
+def test_a_cancellation_by_another_process_is_seen(start: Start, journal: Journal, engine: Engine) -> None:
     job_id = submit(journal, start(), "slow")
     until(lambda: messages(journal, job_id))
-    Journal(engine).cancel(job_id)  # no bell, no wake
+    Journal(engine).cancel(job_id)  # no notification, no wake
     assert ended(journal, job_id).status is Status.CANCELLED
 
 
-def test_a_job_that_publishes_is_not_cancelled_any_more(start: Start, journal: Journal, tmp_path: Path) -> None:
+def test_a_publishing_job_is_not_cancelled(start: Start, journal: Journal, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     flag.touch()
     job_id = submit(journal, start(), "publishing", **{"while": str(flag)})
@@ -157,7 +157,9 @@ def test_a_job_that_publishes_is_not_cancelled_any_more(start: Start, journal: J
     assert ended(journal, job_id).status is Status.SUCCEEDED
 
 
-def test_a_descriptor_shortage_costs_no_job(start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shortage_of_descriptors_fails_no_job(
+    start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runner = start(slots=1)
     until(lambda: runner.ready)
     left = [5]
@@ -175,21 +177,21 @@ def test_a_descriptor_shortage_costs_no_job(start: Start, journal: Journal, monk
     assert left == [0]
 
 
-def test_a_claim_without_a_beginning_is_given_back(start: Start, journal: Journal) -> None:
+def test_a_claimed_job_that_cannot_start_is_released(start: Start, journal: Journal) -> None:
     failures = [1]
 
-    class Struck(LocalExecutor):
+    class FailsOnce(LocalExecutor):
         def start_attempt(self, job: dict[str, Any]) -> LocalAttempt:
             if failures.pop() if failures else False:
-                raise RuntimeError("lightning strikes between the claim and the beginning")
+                raise RuntimeError("failed between the claim and the start")
             return super().start_attempt(job)
 
-    job = ended(journal, submit(journal, start(executor=Struck), "quick"))
+    job = ended(journal, submit(journal, start(executor=FailsOnce), "quick"))
     assert (job.status, job.attempt) == ("succeeded", 2)
 
 
 class KillsTooLate(LocalExecutor):
-    """As when a kill comes late, for the process was not known yet."""
+    """An executor whose `kill` has no effect, as for a process that has no pid yet."""
 
     def start_attempt(self, job: dict[str, Any]) -> LocalAttempt:
         attempt = super().start_attempt(job)
@@ -198,9 +200,9 @@ class KillsTooLate(LocalExecutor):
 
 
 @pytest.mark.parametrize("executor", [LocalExecutor, KillsTooLate])
-def test_a_message_that_nobody_can_write_down_ends_the_attempt(
+def test_a_message_that_cannot_be_stored_ends_the_attempt(
     start: Start, journal: Journal, executor: type[LocalExecutor]
 ) -> None:
-    job = ended(journal, submit(journal, start(executor=executor), "talks_nonsense"))
+    job = ended(journal, submit(journal, start(executor=executor), "sends_an_invalid_message"))
     assert (job.status, job.attempt) == ("failed", 3)
     assert job.error is not None and job.error["code"] == "crashed"  # it may not publish meanwhile

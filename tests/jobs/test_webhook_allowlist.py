@@ -6,7 +6,7 @@ from service.jobs.signing import Signer
 from service.jobs.webhook_allowlist import NO_WEBHOOKS, WebhookAllowlist, refused
 
 
-def test_a_host_is_allowed_with_any_port_or_with_its_own() -> None:
+def test_a_host_is_allowed_with_any_port_or_a_given_one() -> None:
     hosts = WebhookAllowlist.parse("Hooks.Example.com , ci.example.com:8443, bücher.example, [::1], 10.0.0.1:80,")
     assert str(hosts) == "hooks.example.com, ci.example.com:8443, xn--bcher-kva.example, [::1], 10.0.0.1:80"
     for url in (
@@ -35,7 +35,7 @@ def test_a_host_is_allowed_with_any_port_or_with_its_own() -> None:
 @pytest.mark.parametrize(
     "entry", ["http://a", "a/b", "a b", "*", "*.a", "user@a", "a:b", "a:99999", "::1", "a\\b", "a#", ":1"]
 )
-def test_what_is_no_host_is_refused_at_the_start(entry: str) -> None:
+def test_an_invalid_host_is_refused_at_the_start(entry: str) -> None:
     with pytest.raises(WebhooksMisconfigured, match="MODELWRIGHT_WEBHOOK_HOSTS"):
         WebhookAllowlist.parse(f"good.example,{entry}")
 
@@ -62,8 +62,8 @@ def test_link_local_addresses_are_refused(address: str, is_refused: bool) -> Non
     assert refused(address) is is_refused
 
 
-def test_a_signature_is_that_of_the_specification() -> None:
-    # The vector that the specification's own libraries are tested with (its key has exactly 24 bytes).
+def test_the_signature_matches_the_vector_of_the_specification() -> None:
+    # The test vector of the specification's own libraries (its key has exactly 24 bytes).
     signer = Signer(SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
     assert signer.headers("msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}') == {
         "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -72,7 +72,7 @@ def test_a_signature_is_that_of_the_specification() -> None:
     }
 
 
-def test_a_text_is_the_key_itself() -> None:
+def test_a_secret_without_prefix_is_used_as_the_key() -> None:
     plain, coded = Signer(SecretStr("0" * 24)), Signer(SecretStr("whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw"))
     assert plain.headers("a", 1, b"{}") == coded.headers("a", 1, b"{}")
 
@@ -80,7 +80,7 @@ def test_a_text_is_the_key_itself() -> None:
 @pytest.mark.parametrize(
     "secret", [None, "", "short-and-known", "whsec_c2hvcnQ=", "whsec_no base64 at all, but long enough"]
 )
-def test_a_secret_that_is_none_is_refused_and_not_shown(secret: str | None) -> None:
+def test_an_invalid_secret_is_refused_and_not_shown(secret: str | None) -> None:
     with pytest.raises(WebhooksMisconfigured, match="MODELWRIGHT_WEBHOOK_SECRET") as caught:
         Signer(None if secret is None else SecretStr(secret))
     assert secret in (None, "") or secret not in str(caught.value)

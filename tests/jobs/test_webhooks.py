@@ -56,7 +56,7 @@ def now() -> datetime:
 
 @pytest.fixture
 def start(engine: Engine) -> Iterator[Start]:
-    """Starts to deliver, quickly; stopped at the end."""
+    """Starts delivering with short delays; stopped at the end."""
     with ExitStack() as stack:
 
         def start(**about: Any) -> Webhooks:
@@ -71,14 +71,14 @@ def start(engine: Engine) -> Iterator[Start]:
 
 
 def verify(call: Call) -> None:
-    """As the specification says, from what arrived."""
+    """Verify the signature of a received request as the specification says."""
     signed = f"{call.headers['webhook-id']}.{call.headers['webhook-timestamp']}.".encode() + call.body
     wanted = base64.b64encode(hmac.new(KEY, signed, hashlib.sha256).digest()).decode()
     assert call.headers["webhook-signature"] == f"v1,{wanted}"
     assert abs(int(call.headers["webhook-timestamp"]) - time.time()) < 60
 
 
-def test_a_delivery_is_told_once_and_signed(engine: Engine, start: Start) -> None:
+def test_a_delivery_is_sent_once_and_signed(engine: Engine, start: Start) -> None:
     with Receiver(204) as receiver:
         job = end_job(engine, f"{receiver.url}trained?token=a%20b", now())
         start()
@@ -90,14 +90,14 @@ def test_a_delivery_is_told_once_and_signed(engine: Engine, start: Start) -> Non
     assert call.headers["host"] == f"127.0.0.1:{receiver.port}"
     assert call.headers["content-type"] == "application/json"
     assert call.headers["webhook-id"] == job.id
-    told = {"type": "training_job.cancelled", "timestamp": job.finished_at, "data": show(job)}
-    assert json.loads(call.body) == told
+    event_ = {"type": "training_job.cancelled", "timestamp": job.finished_at, "data": show(job)}
+    assert json.loads(call.body) == event_
     settled = {"tries": 1, "next_at": None, "outcome": "204", "end": 1}
     assert delivery(engine, job).items() >= settled.items()
 
 
 class ObservedOutbox(Outbox):
-    """Says when it was asked, and fails as long as it is told to."""
+    """Sets an event when it is read, and raises while `fails`."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
@@ -111,7 +111,7 @@ class ObservedOutbox(Outbox):
         return found
 
 
-def test_a_ring_is_heard_at_once(engine: Engine, start: Start) -> None:
+def test_a_notification_is_handled_at_once(engine: Engine, start: Start) -> None:
     outbox = ObservedOutbox(engine)
     webhooks = start(outbox=outbox, poll=3600.0)
     assert outbox.looked.wait(120)
@@ -121,7 +121,7 @@ def test_a_ring_is_heard_at_once(engine: Engine, start: Start) -> None:
         until(lambda: bool(receiver.calls))
 
 
-def test_it_is_told_again_until_it_was_heard(engine: Engine, start: Start) -> None:
+def test_a_delivery_is_retried_until_it_succeeds(engine: Engine, start: Start) -> None:
     with Receiver(500, 404, 200) as receiver:
         job = end_job(engine, receiver.url, now())
         start()
@@ -133,8 +133,8 @@ def test_it_is_told_again_until_it_was_heard(engine: Engine, start: Start) -> No
     assert delivery(engine, job)["outcome"] == "200"
 
 
-def test_it_is_told_once_the_receiver_is_there(engine: Engine, start: Start) -> None:
-    with socket.socket() as deaf:  # it has the port, and does not listen
+def test_a_delivery_succeeds_when_the_receiver_starts_listening(engine: Engine, start: Start) -> None:
+    with socket.socket() as deaf:  # the port is bound, but not listening
         deaf.bind(("127.0.0.1", 0))
         port = deaf.getsockname()[1]
         job = end_job(engine, f"http://127.0.0.1:{port}/", now())
@@ -147,13 +147,13 @@ def test_it_is_told_once_the_receiver_is_there(engine: Engine, start: Start) -> 
 
 
 @pytest.mark.parametrize(("status", "calls"), [(500, 3), (307, 3), (410, 1)])
-def test_it_is_given_up_and_the_outcome_kept(engine: Engine, start: Start, status: int, calls: int) -> None:
+def test_an_abandoned_delivery_keeps_its_outcome(engine: Engine, start: Start, status: int, calls: int) -> None:
     with Receiver(status) as receiver:
         job = end_job(engine, receiver.url, now())
         start()
         until(lambda: delivery(engine, job)["next_at"] is None)
         time.sleep(0.3)
-    assert [call.path for call in receiver.calls] == ["/"] * calls  # and nowhere else
+    assert [call.path for call in receiver.calls] == ["/"] * calls  # and at no other address
     assert delivery(engine, job)["outcome"] == str(status)
 
 
@@ -166,7 +166,7 @@ def test_an_answer_that_never_ends_is_a_timeout(engine: Engine, start: Start) ->
     assert "Timeout" in delivery(engine, job)["outcome"]
 
 
-def test_a_slow_receiver_holds_up_neither_others_nor_the_stop(engine: Engine, start: Start) -> None:
+def test_a_slow_receiver_delays_neither_others_nor_the_stop(engine: Engine, start: Start) -> None:
     with Receiver(200, delay=600) as slow, Receiver(200) as quick:
         held = end_job(engine, slow.url, now())
         webhooks = start(timeout=600.0, lease=1200.0)
@@ -191,7 +191,7 @@ def test_two_services_deliver_once(engine: Engine, start: Start) -> None:
     assert sorted(call.headers["webhook-id"] for call in receiver.calls) == sorted(job.id for job in jobs)
 
 
-def test_what_a_killed_service_was_telling_is_told_again(engine: Engine, start: Start) -> None:
+def test_a_delivery_interrupted_by_a_kill_is_sent_again(engine: Engine, start: Start) -> None:
     with Receiver(200, delay=600) as receiver:
         job = end_job(engine, receiver.url, now())
         root, url = Path(__file__).parents[2], engine.url.render_as_string(hide_password=False)
@@ -210,11 +210,11 @@ def test_what_a_killed_service_was_telling_is_told_again(engine: Engine, start: 
 @pytest.mark.parametrize(
     ("url", "outcome"),
     [
-        ("http://169.254.169.254/latest/meta-data", "address refused"),  # though it is on the list
-        ("http://elsewhere.example/", "host not allowed"),  # any more
+        ("http://169.254.169.254/latest/meta-data", "address refused"),  # although the allowlist has it
+        ("http://elsewhere.example/", "host not allowed"),  # no longer
     ],
 )
-def test_it_is_not_sent_where_it_must_not_go(engine: Engine, start: Start, url: str, outcome: str) -> None:
+def test_a_refused_address_gets_no_request(engine: Engine, start: Start, url: str, outcome: str) -> None:
     job = end_job(engine, url, now())
     start()
     until(lambda: delivery(engine, job)["next_at"] is None)
@@ -222,7 +222,7 @@ def test_it_is_not_sent_where_it_must_not_go(engine: Engine, start: Start, url: 
     assert delivery(engine, job)["tries"] == 1
 
 
-def test_a_name_that_leads_to_a_refused_address_is_refused(
+def test_a_name_that_resolves_to_a_refused_address_is_refused(
     engine: Engine, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, 80)) for each in ("127.0.0.1", "169.254.0.1")]
@@ -233,20 +233,20 @@ def test_a_name_that_leads_to_a_refused_address_is_refused(
     assert delivery(engine, job)["outcome"] == "address refused"
 
 
-def test_a_name_that_is_looked_up_for_long_does_not_hold_up_the_stop(
+def test_a_slow_name_look_up_does_not_delay_the_stop(
     engine: Engine, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, answered = threading.Event(), threading.Event()
+    started, answered = threading.Event(), threading.Event()
 
     def look_up(*_: object, **__: object) -> list[Any]:
-        asked.set()
+        started.set()
         answered.wait(600)
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     job = end_job(engine, "http://127.0.0.1/", now())
     webhooks = start()
-    assert asked.wait(120)
+    assert started.wait(120)
     began = time.monotonic()
     webhooks.stop()
     assert time.monotonic() - began < 60  # 1 s, not ten minutes
@@ -269,9 +269,9 @@ def test_certificates_are_verified(
         until(lambda: delivery(engine, unknown)["outcome"] == "SSLCertVerificationError")
         webhooks.stop()
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        known, other = end_job(engine, url, now()), end_job(engine, url.replace("localhost", "127.0.0.1"), now())
+        trusted, other = end_job(engine, url, now()), end_job(engine, url.replace("localhost", "127.0.0.1"), now())
         start(schedule=())
-        until(lambda: delivery(engine, known)["outcome"] == "200")
+        until(lambda: delivery(engine, trusted)["outcome"] == "200")
         until(lambda: delivery(engine, other)["outcome"] == "SSLCertVerificationError")
     assert receiver.calls[0].headers["host"] == f"localhost:{receiver.port}"
 
@@ -285,7 +285,7 @@ def test_proxies_of_the_environment_are_ignored(engine: Engine, start: Start, mo
         until(lambda: delivery(engine, job)["outcome"] == "200")
 
 
-def test_a_clock_that_was_turned_back_stalls_nothing(engine: Engine) -> None:
+def test_a_clock_set_back_delays_no_delivery(engine: Engine) -> None:
     job = end_job(engine, "http://127.0.0.1/", now() + timedelta(days=365))
     outbox = Outbox(engine)
     claimed = outbox.claim(lease=30, schedule=SCHEDULE)
@@ -295,7 +295,7 @@ def test_a_clock_that_was_turned_back_stalls_nothing(engine: Engine) -> None:
     assert datetime.fromisoformat(delivery(engine, job)["next_at"]) < now() + timedelta(seconds=31)
 
 
-def test_a_retry_is_not_waited_for_longer_than_was_meant_though_the_clock_is_set_back(engine: Engine) -> None:
+def test_a_clock_set_back_does_not_prolong_the_delay_of_a_retry(engine: Engine) -> None:
     job = end_job(engine, "http://127.0.0.1/", now())
     outbox = Outbox(engine)
     first = outbox.claim(lease=30, schedule=SCHEDULE)
@@ -307,15 +307,15 @@ def test_a_retry_is_not_waited_for_longer_than_was_meant_though_the_clock_is_set
     assert (again.job.id, again.tries) == (job.id, 2)
 
 
-def test_what_another_has_claimed_a_moment_later_is_not_due(engine: Engine) -> None:
-    """Who has looked at the clock and then waited for the journal finds a lease that ends after the longest one."""
+def test_a_delivery_claimed_by_another_is_not_due(engine: Engine) -> None:
+    """A service that read the clock and then waited for the journal finds a lease that ends after the longest possible one."""
     end_job(engine, "http://127.0.0.1/", now() - timedelta(seconds=60))
     waited = Outbox(engine, clock=lambda: now() - timedelta(seconds=10))
     assert Outbox(engine).claim(lease=300, schedule=[300]) is not None
     assert waited.claim(lease=300, schedule=[300]) is None
 
 
-def test_only_who_has_the_lease_settles(engine: Engine) -> None:
+def test_only_the_holder_of_the_lease_settles(engine: Engine) -> None:
     job = end_job(engine, "http://127.0.0.1/", now())
     early = Outbox(engine).claim(lease=-1, schedule=[60])
     late = Outbox(engine).claim(lease=30, schedule=[60])
@@ -340,7 +340,7 @@ def test_neither_secret_nor_url_nor_answer_is_logged(
     assert "secret" not in caplog.text
 
 
-def test_a_journal_that_is_away_is_told_once_and_no_end(
+def test_an_unavailable_journal_is_logged_once_and_delivery_resumes(
     engine: Engine, start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     outbox = ObservedOutbox(engine)

@@ -1,4 +1,4 @@
-"""Small pieces of work for real attempts in real processes."""
+"""Small functions that real attempts run in real processes."""
 
 import os
 import signal
@@ -13,44 +13,49 @@ from service.jobs.errors import AttemptFailed, AttemptLeft, AttemptPutOff
 
 
 def work(attempt: Attempt) -> dict[str, Any]:
-    """Does what the job's spec says under `do`."""
+    """Run the function that the job's spec names in `do`."""
     done: dict[str, Any] = globals()[attempt.job["spec"]["do"]](attempt)
     return done
 
 
 def quick(attempt: Attempt) -> dict[str, Any]:
-    """Three epochs, a message, and a result that tells about the process."""
+    """Three epochs, a message, and a result about the process."""
     attempt.expect(3, 10)
     for epoch in (1, 2, 3):
         attempt.epoch(epoch, {"train_loss": 1 / epoch})
     attempt.message("nearly there")
     attempt.ask_to_publish()
-    return {"attempt": attempt.job["attempt"], "pid": os.getpid(), "nice": os.nice(0), "told": attempt.job["told"]}
+    return {
+        "attempt": attempt.job["attempt"],
+        "pid": os.getpid(),
+        "nice": os.nice(0),
+        "setting": attempt.job["setting"],
+    }
 
 
 def slow(attempt: Attempt) -> dict[str, Any]:
-    """Says where it runs, and would run for a minute."""
+    """Send the pid, then sleep for a minute."""
     attempt.message(str(os.getpid()))
     time.sleep(60)
     return {}
 
 
 def silent(attempt: Attempt) -> dict[str, Any]:
-    """Says nothing for as long as there is a file of the name that it was given."""
+    """Send nothing while the file `while` exists."""
     while Path(attempt.job["spec"]["while"]).exists():
         time.sleep(0.01)
     return {}
 
 
 def publishing(attempt: Attempt) -> dict[str, Any]:
-    """Stands between the permission to publish and the end until its file is gone."""
+    """Wait after the permission to publish while the file `while` exists."""
     attempt.ask_to_publish()
     attempt.message("publishing")
     return silent(attempt)
 
 
 def dies(attempt: Attempt) -> dict[str, Any]:
-    """Is killed while it works."""
+    """Get killed during training."""
     attempt.expect(3, 10)
     attempt.epoch(1, {"train_loss": 1.0})
     os.kill(os.getpid(), signal.SIGKILL)
@@ -58,17 +63,17 @@ def dies(attempt: Attempt) -> dict[str, Any]:
 
 
 def dies_once(attempt: Attempt) -> dict[str, Any]:
-    """Is killed in its first attempt, and works in the second."""
+    """Get killed in the first attempt, succeed in the second."""
     return dies(attempt) if attempt.job["attempt"] == 1 else quick(attempt)
 
 
 def raises(attempt: Attempt) -> dict[str, Any]:
-    """Meets an error of the software."""
+    """Raise an unexpected error."""
     raise ValueError(attempt.job["id"])
 
 
 def fails(attempt: Attempt) -> dict[str, Any]:
-    """Fails for a reason of its own, after an epoch that was not reported yet."""
+    """Fail with a code, after an epoch that was not reported yet."""
     attempt.expect(9, 10)
     attempt.epoch(1, {"train_loss": 1.0})
     attempt.epoch(2, {"train_loss": float("nan")})
@@ -76,7 +81,7 @@ def fails(attempt: Attempt) -> dict[str, Any]:
 
 
 def prints(attempt: Attempt) -> dict[str, Any]:
-    """Says a lot where it should not."""
+    """Print a lot."""
     for _ in range(2000):
         print("x" * 100)  # noqa: T201 - what is tested
         print("y" * 100, file=sys.stderr)  # noqa: T201 - what is tested
@@ -84,25 +89,25 @@ def prints(attempt: Attempt) -> dict[str, Any]:
 
 
 def exits(attempt: Attempt) -> dict[str, Any]:
-    """Ends its process in the middle of things."""
+    """Exit without a result."""
     sys.exit(3)
 
 
 def large(attempt: Attempt) -> dict[str, Any]:
-    """Tells how much it was given, by a message of the same length and by its result."""
+    """Send a message as long as `rows`, and return the length."""
     attempt.message("z" * len(attempt.job["spec"]["rows"]))
     return {"length": len(attempt.job["spec"]["rows"])}
 
 
-def talks_nonsense(attempt: Attempt) -> dict[str, Any]:
-    """Reports what no journal can keep, and asks to publish all the same."""
+def sends_an_invalid_message(attempt: Attempt) -> dict[str, Any]:
+    """Send a message that cannot be stored, then ask to publish."""
     attempt.saved("nothing")  # type: ignore[arg-type]
     attempt.ask_to_publish()
     return {}
 
 
 def many(attempt: Attempt) -> dict[str, Any]:
-    """More epochs than fit in one report; tells how many seconds they took."""
+    """Send more epochs than fit in one report, and return the seconds that they took."""
     began = time.monotonic()
     attempt.expect(300, 10)
     for epoch in range(1, 301):
@@ -111,10 +116,10 @@ def many(attempt: Attempt) -> dict[str, Any]:
     return {"seconds": time.monotonic() - began}
 
 
-def leaves(attempt: Attempt) -> dict[str, Any]:
-    """Works in its first attempt until it is asked to leave; the second is short."""
+def ends_on_request(attempt: Attempt) -> dict[str, Any]:
+    """Run in the first attempt until requested to end; succeed in the second."""
     if attempt.job["attempt"] > 1:
-        return {"came back": True}
+        return {"resumed": True}
     attempt.message("here")
     while not attempt.asked_to_leave():
         time.sleep(0.01)
@@ -122,8 +127,8 @@ def leaves(attempt: Attempt) -> dict[str, Any]:
     raise AttemptLeft
 
 
-def swells(attempt: Attempt) -> dict[str, Any]:
-    """Takes more and more memory, and really uses it; but never so much that the machine would suffer."""
+def allocates_memory(attempt: Attempt) -> dict[str, Any]:
+    """Allocate and use more and more memory, up to a size that the machine can bear."""
     taken: list[bytes] = []
     while True:
         if len(taken) < 48:
@@ -132,7 +137,7 @@ def swells(attempt: Attempt) -> dict[str, Any]:
 
 
 def saves_and_dies_once(attempt: Attempt) -> dict[str, Any]:
-    """Leaves a checkpoint in its first attempt, and tells in the second what it has found."""
+    """Write a checkpoint and get killed in the first attempt; return what is found in the second."""
     folder = Path(attempt.job["checkpoints"])
     if attempt.job["attempt"] == 1:
         folder.mkdir(parents=True)
@@ -142,8 +147,8 @@ def saves_and_dies_once(attempt: Attempt) -> dict[str, Any]:
     return {"found": [path.name for path in folder.iterdir()]}
 
 
-def talks(attempt: Attempt) -> dict[str, Any]:
-    """Says a lot in a short time: each a report and a line."""
+def reports_much(attempt: Attempt) -> dict[str, Any]:
+    """Send many reports and messages in a short time."""
     attempt.expect(60, 10)
     for epoch in range(1, 61):
         attempt.epoch(epoch, {"train_loss": 1 / epoch})
@@ -153,7 +158,7 @@ def talks(attempt: Attempt) -> dict[str, Any]:
 
 
 def saves_and_is_put_off_once(attempt: Attempt) -> dict[str, Any]:
-    """Leaves a checkpoint in its first attempt, which a failure of something else ends; the second tells what it finds."""
+    """Write a checkpoint and get postponed in the first attempt; return what is found in the second."""
     folder = Path(attempt.job["checkpoints"])
     if attempt.job["attempt"] == 1:
         folder.mkdir(parents=True)
@@ -164,8 +169,8 @@ def saves_and_is_put_off_once(attempt: Attempt) -> dict[str, Any]:
 
 
 def forks_a_child_that_stays(attempt: Attempt) -> dict[str, Any]:
-    """Leaves a process behind that holds all that the attempt has open, in a session of its own where that is asked for;
-    then goes on, or ends."""
+    """Leave a child process that inherits all open descriptors, in a session of its own if `hides`; then continue if
+    `goes_on`, or end."""
     if (pid := os.fork()) == 0:
         if attempt.job["spec"].get("hides"):
             os.setsid()
@@ -181,16 +186,16 @@ def forks_a_child_that_stays(attempt: Attempt) -> dict[str, Any]:
     return {"left behind": pid}
 
 
-def swells_below(attempt: Attempt) -> dict[str, Any]:
-    """Takes memory in a child only."""
+def allocates_memory_in_a_child(attempt: Attempt) -> dict[str, Any]:
+    """Allocate memory in a child process only."""
     if os.fork() == 0:
-        swells(attempt)
+        allocates_memory(attempt)
     signal.pause()
     return {}
 
 
 def kills_the_trainer_server(attempt: Attempt) -> dict[str, Any]:
-    """What nothing should do, once somebody else is there to suffer from it."""
+    """Kill the trainer server once another attempt runs beside this one."""
     beside = Path(attempt.job["spec"]["beside"])
     while attempt.job["attempt"] <= 2 and not beside.exists():
         time.sleep(0.01)
@@ -199,8 +204,8 @@ def kills_the_trainer_server(attempt: Attempt) -> dict[str, Any]:
     return {}
 
 
-def innocent(attempt: Attempt) -> dict[str, Any]:
-    """Says by a file that it is there; ends only where nobody kills it for a while."""
+def bystander(attempt: Attempt) -> dict[str, Any]:
+    """Create the file `beside`, and end if not killed within a second."""
     beside = Path(attempt.job["spec"]["beside"])
     beside.touch()
     try:
@@ -211,7 +216,7 @@ def innocent(attempt: Attempt) -> dict[str, Any]:
 
 
 def stops_the_trainer_server(attempt: Attempt) -> dict[str, Any]:
-    """Lets it stand still in the first attempt."""
+    """Stop the trainer server in the first attempt."""
     if attempt.job["attempt"] == 1:
         os.kill(os.getppid(), signal.SIGSTOP)
         attempt.message("stopped")
@@ -219,20 +224,20 @@ def stops_the_trainer_server(attempt: Attempt) -> dict[str, Any]:
     return {}
 
 
-def tells_its_environment(attempt: Attempt) -> dict[str, Any]:
-    """All that it finds in its own environment and in that of the trainer server."""
-    told = [Path(f"/proc/{pid}/environ").read_bytes().decode() for pid in (os.getpid(), os.getppid())]
-    return {"environment": "".join(told) + repr(dict(os.environ))}
+def returns_its_environment(attempt: Attempt) -> dict[str, Any]:
+    """Return its environment and that of the trainer server."""
+    environments = [Path(f"/proc/{pid}/environ").read_bytes().decode() for pid in (os.getpid(), os.getppid())]
+    return {"environment": "".join(environments) + repr(dict(os.environ))}
 
 
 def leaves_a_file(attempt: Attempt) -> dict[str, Any]:
-    """Leaves a temporary file behind, and tells where."""
+    """Leave a temporary file, and return its path."""
     with tempfile.NamedTemporaryFile(delete=False) as file:
-        return {"file": file.name, "told": os.environ["TMPDIR"]}
+        return {"file": file.name, "temporary": os.environ["TMPDIR"]}
 
 
 def holds_files_once(attempt: Attempt) -> dict[str, Any]:
-    """Takes two megabytes of disk in its first attempt, in a file with or without a name, and goes on."""
+    """Fill two megabytes of disk in the first attempt, in a file with or without a name, and sleep."""
     if attempt.job["attempt"] == 1:
         with (
             tempfile.NamedTemporaryFile(delete=False)

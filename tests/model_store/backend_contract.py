@@ -1,4 +1,4 @@
-"""What every backend must do. A backend's test is a subclass that makes one."""
+"""What every backend must do. The test of a backend is a subclass with the fixture `backend`."""
 
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ class BackendContract(ABC):
     @pytest.fixture
     def backend(self, tmp_path: Path) -> Backend: ...
 
-    def test_reads_what_was_created(self, backend: Backend) -> None:
+    def test_created_content_can_be_read(self, backend: Backend) -> None:
         backend.create("a/b/c", b"\0one")
         assert backend.read("a/b/c") == b"\0one"
 
@@ -25,7 +25,7 @@ class BackendContract(ABC):
             backend.create("a/b", b"two")
         assert backend.read("a/b") == b"one"
 
-    def test_of_racing_creators_exactly_one_wins(self, backend: Backend) -> None:
+    def test_exactly_one_of_several_concurrent_creates_succeeds(self, backend: Backend) -> None:
         def create(number: int) -> bool:
             try:
                 backend.create("a/b", str(number).encode() * 1000)
@@ -36,7 +36,7 @@ class BackendContract(ABC):
         with ThreadPoolExecutor(8) as threads:
             assert sum(threads.map(create, range(32))) == 1
 
-    def test_replaces_what_is_there_and_what_is_not(self, backend: Backend) -> None:
+    def test_replace_works_with_and_without_existing_content(self, backend: Backend) -> None:
         backend.replace("a/b", b"one")
         backend.replace("a/b", b"two")
         assert backend.read("a/b") == b"two"
@@ -56,7 +56,7 @@ class BackendContract(ABC):
         assert backend.read("a/files/f") == b"content"
         assert not source.exists()
 
-    def test_leaves_a_file_that_it_cannot_take(self, backend: Backend, tmp_path: Path) -> None:
+    def test_a_failed_create_file_leaves_the_source(self, backend: Backend, tmp_path: Path) -> None:
         source = tmp_path / "source"
         source.write_bytes(b"two")
         backend.create("a/f", b"one")
@@ -65,7 +65,7 @@ class BackendContract(ABC):
         assert backend.read("a/f") == b"one"
         assert source.read_bytes() == b"two"
 
-    def test_names_the_children_alone_sorted(self, backend: Backend) -> None:
+    def test_names_lists_direct_children_sorted(self, backend: Backend) -> None:
         for key in ("a/c/x", "a/b", "a/c/y/z", "ab/d"):
             backend.create(key, b"")
         assert backend.names("a") == ["b", "c"]
@@ -73,7 +73,7 @@ class BackendContract(ABC):
         assert backend.names("absent") == []
         assert backend.names("a/b") == []
 
-    def test_deletes_a_key_and_all_below_and_no_neighbour(self, backend: Backend) -> None:
+    def test_delete_removes_a_key_and_its_children_only(self, backend: Backend) -> None:
         for key in ("a/b/c", "a/b/d/e", "a/bc", "a/f"):
             backend.create(key, b"x")
         backend.delete("a/b")
@@ -90,7 +90,7 @@ class BackendContract(ABC):
             with backend.local_file("a/b", fresh=fresh) as path:
                 assert path.read_bytes() == b"content"
 
-    def test_a_local_file_is_that_of_now(self, backend: Backend) -> None:
+    def test_a_local_file_has_the_current_content(self, backend: Backend) -> None:
         for data in (b"first", b"second"):
             backend.replace("a/b", data)
             with backend.local_file("a/b") as path:
@@ -99,7 +99,7 @@ class BackendContract(ABC):
         with pytest.raises(ObjectNotFound):
             backend.local_file("a/b").__enter__()
 
-    def test_many_threads_read_local_files_at_once(self, backend: Backend) -> None:
+    def test_threads_read_local_files_concurrently(self, backend: Backend) -> None:
         for number in range(4):
             backend.create(f"a/{number}", bytes([number]) * 1000)
 
@@ -110,13 +110,13 @@ class BackendContract(ABC):
         with ThreadPoolExecutor(8) as threads:
             assert all(threads.map(reads, range(64)))
 
-    def test_an_open_local_file_stays_when_its_key_is_deleted(self, backend: Backend) -> None:
+    def test_an_open_local_file_outlives_the_deletion_of_its_key(self, backend: Backend) -> None:
         backend.create("a/b", b"content")
         with backend.local_file("a/b") as path, path.open("rb") as file:
             backend.delete("a")
             assert file.read() == b"content"
 
-    def test_clearing_temporary_files_leaves_the_rest(self, backend: Backend) -> None:
+    def test_clear_temporary_leaves_other_files(self, backend: Backend) -> None:
         backend.create("a/b", b"content")
         backend.clear_temporary(0)
         assert backend.read("a/b") == b"content"

@@ -3,6 +3,6 @@ from model_store.collection import Collection
 
 
 def content(collection: Collection, version: Version, file: str) -> bytes:
-    """The content of a file of the version."""
+    """The content of a file of a version."""
     with collection.local_file(version, file) as path:
         return path.read_bytes()

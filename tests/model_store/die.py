@@ -1,4 +1,4 @@
-"""Dying by SIGKILL at one storage step after the other: a child process for each step, until one comes through."""
+"""Kills child processes with SIGKILL at one storage step after the other, until one completes."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ real = {name: getattr(os, name) for name in ("fsync", "link", "rename", "unlink"
 
 
 def die_at(step: int) -> None:
-    """From here on this process dies before its storage step with that number, counted from 1."""
+    """Kills this process before its storage step with that number, counted from 1."""
     left = step
 
     def counted(name: str) -> Any:
@@ -27,7 +27,7 @@ def die_at(step: int) -> None:
 
 
 def killed_at_each_step(work: Callable[[int], None]) -> int:
-    """How often a child that did `work` was killed, each time one step later, until it was not any more."""
+    """The number of children that were killed doing `work`, each one step later, until one completed."""
     step, killed = 0, 0
     while step == killed:
         step += 1

@@ -1,4 +1,4 @@
-"""What several did with one model at the same time, and whether some order of it, one after the other, explains all answers."""
+"""Concurrent operations on one model, and a checker of their linearizability."""
 
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -8,13 +8,13 @@ from typing import Any
 from model_store import Store
 from model_store.errors import AliasNotFound, NotFound, PreconditionFailed, VersionInUse
 
-Ask = tuple[str, tuple[Any, ...]]
+Call = tuple[str, tuple[Any, ...]]
 GONE, IN_USE, LOST = "not found", "in use", "precondition failed"
 
 
 @dataclass(frozen=True)
 class Operation:
-    """`do` with `arguments`, as it was answered; `began` and `ended` by one clock for all."""
+    """A call of `do` with `arguments` and its answer; `began` and `ended` are of one clock for all operations."""
 
     do: str
     arguments: tuple[Any, ...]
@@ -25,20 +25,20 @@ class Operation:
 
 @dataclass(frozen=True)
 class Model:
-    """The store as it should be: the highest number used, the live versions with their keys, and each alias's last entry."""
+    """The expected store: the highest number used, the live versions with their keys, and each alias's last entry."""
 
     highest: int = 0
     versions: frozenset[tuple[int, str | None]] = frozenset()
     aliases: frozenset[tuple[str, int, int | None]] = frozenset()
 
     def after(self, do: str, arguments: tuple[Any, ...], answer: Any) -> "Model | None":
-        """The store after an operation with this answer, or None if it cannot be answered so."""
+        """The store after an operation with this answer, or None if the answer is impossible."""
         match do:
             case "publish" | "take":
                 (key,) = arguments
-                known = {number for number, each in self.versions if key is not None and each == key}
-                if known:
-                    return self if answer in known else None
+                published = {number for number, each in self.versions if key is not None and each == key}
+                if published:
+                    return self if answer in published else None
                 versions = self.versions | {(self.highest + 1, key)}
                 return replace(self, highest=answer, versions=versions) if answer == self.highest + 1 else None
             case "delete":
@@ -77,37 +77,37 @@ class Model:
             return self if answer == GONE else None
         if version == number:
             return self if answer == entry else None
-        if not isinstance(answer, int) or answer <= entry:  # numbers may be left out, but never go back
+        if not isinstance(answer, int) or answer <= entry:  # numbers may be skipped, and never decrease
             return None
         others = frozenset(each for each in self.aliases if each[0] != alias)
         return replace(self, aliases=others | {(alias, answer, number)})
 
 
-def drawn(dice: random.Random, count: int) -> list[Ask]:
-    """So many operations of one caller."""
+def random_calls(rng: random.Random, count: int) -> list[Call]:
+    """Operations of one caller."""
 
     def number() -> int:
-        return dice.randint(1, 4)
+        return rng.randint(1, 4)
 
     def alias() -> str:
-        return dice.choice(["production", "staging"])
+        return rng.choice(["production", "staging"])
 
-    kinds: list[Callable[[], Ask]] = [
-        lambda: ("publish", (dice.choice([None, "k", "l"]),)),
-        lambda: ("take", (dice.choice(["one", "two"]),)),
+    kinds: list[Callable[[], Call]] = [
+        lambda: ("publish", (rng.choice([None, "k", "l"]),)),
+        lambda: ("take", (rng.choice(["one", "two"]),)),
         lambda: ("delete", (number(),)),
         lambda: ("delete", (number(),)),
-        lambda: ("set", (alias(), number(), dice.choice([None, None, 1, 2]))),
+        lambda: ("set", (alias(), number(), rng.choice([None, None, 1, 2]))),
         lambda: ("set", (alias(), number(), None)),
         lambda: ("latest", ()),
         lambda: ("alias", (alias(),)),
         lambda: ("sweep", ()),
     ]
-    return [dice.choice(kinds)() for _ in range(count)]
+    return [rng.choice(kinds)() for _ in range(count)]
 
 
 def perform(store: Store, name: str, do: str, arguments: tuple[Any, ...]) -> Any:
-    """The store's answer."""
+    """Do the operation and return its answer."""
     try:
         match do:
             case "publish":
@@ -135,15 +135,15 @@ def perform(store: Store, name: str, do: str, arguments: tuple[Any, ...]) -> Any
     raise ValueError(do)
 
 
-def is_explained(history: list[Operation], start: Model | None = None) -> bool:
-    """Whether there is an order in which each operation takes effect between its begin and its end (linearizability)."""
+def is_linearizable(history: list[Operation], start: Model | None = None) -> bool:
+    """Whether there is an order in which each operation takes effect between its begin and its end."""
     history = sorted(history, key=lambda each: each.began)
-    everything = (1 << len(history)) - 1
+    all_done = (1 << len(history)) - 1
     seen: set[tuple[int, Model]] = set()
     paths = [(0, start or Model())]
     while paths:
         done, model = paths.pop()
-        if done == everything:
+        if done == all_done:
             return True
         if (done, model) in seen:
             continue
@@ -157,19 +157,19 @@ def is_explained(history: list[Operation], start: Model | None = None) -> bool:
 
 
 def _next(history: list[Operation], done: int) -> Iterator[int]:
-    """Those that may come next: none that is left had ended before they began."""
+    """The operations that may be next: no remaining one ended before they began."""
     left = [place for place in range(len(history)) if not done >> place & 1]
     first_end = min(history[place].ended for place in left)
     return (place for place in left if history[place].began <= first_end)
 
 
-def told(history: list[Operation]) -> str:
-    """The history, to look for what is wrong with it."""
+def formatted(history: list[Operation]) -> str:
+    """The history as text, for a failure's message."""
     return "\n".join(map(str, sorted(history, key=lambda each: each.began)))
 
 
 def counts(history: list[Operation]) -> Mapping[tuple[str, str], int]:
-    """How often each kind of operation had each kind of answer."""
+    """The number of operations of each kind with each kind of answer."""
     found: dict[tuple[str, str], int] = {}
     for each in history:
         kind = (each.do, each.answer if isinstance(each.answer, str) else "done")

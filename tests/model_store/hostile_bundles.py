@@ -1,4 +1,4 @@
-"""Bundles that must be refused: each a function from a folder's path to bytes, with the rule that it breaks."""
+"""Bundles that must be refused: each is a function from a folder's path to bytes, with the rule that it breaks."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ GOOD_MANIFEST = canonical({"files": described({"weights": WEIGHTS})})
 def zipped(members: Members, method: int = zipfile.ZIP_STORED) -> bytes:
     target = BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of duplicate names
+        warnings.simplefilter("ignore")  # about duplicate names
         with zipfile.ZipFile(target, "w", method) as archive:
             for member, data in members:
                 archive.writestr(member, data)
@@ -55,7 +55,7 @@ def with_kind(kind: int) -> bytes:
 
 
 def patched(data: bytes, marker: bytes, offset: int, field: bytes, index: int = -1) -> bytes:
-    """`field` written at `offset` behind the marker's occurrence: the last, or the one at `index`."""
+    """Write `field` at `offset` behind the marker: its last occurrence, or the one at `index`."""
     places = [place for place in range(len(data)) if data.startswith(marker, place)]
     place = places[index] + offset
     return data[:place] + field + data[place + len(field) :]
@@ -72,7 +72,7 @@ def with_sizes(size: int, where: tuple[bytes, int]) -> bytes:
 
 
 def overlapping() -> bytes:
-    """The second member's entry points at the first member's data, as in an overlap bomb."""
+    """The entry of the second member points at the data of the first, as in an overlap bomb."""
     data = zipped([("manifest.json", GOOD_MANIFEST), ("files/weights", WEIGHTS), ("files/other0", WEIGHTS)])
     first = data.index(b"PK\3\4", 4)
     return patched(data, b"PK\1\2", 42, struct.pack("<L", first))
@@ -85,7 +85,7 @@ def bomb() -> bytes:
 
 
 def disguised_bomb() -> bytes:
-    """20 MB, deflated, whose headers say that it is stored."""
+    """20 MB, deflated, with headers that claim it is stored."""
     zeros, stored = b"\0" * 20_000_000, struct.pack("<H", zipfile.ZIP_STORED)
     weights = zipfile.ZipInfo("files/weights")
     weights.compress_type = zipfile.ZIP_DEFLATED
@@ -99,7 +99,7 @@ def large() -> bytes:
 
 
 def of_one_size(size: int) -> bytes:
-    """The directory gives this size, stored and unpacked, for a member of 800 bytes."""
+    """The directory claims this size, compressed and uncompressed, for a member of 800 bytes."""
     field = struct.pack("<L", size)
     return patched(patched(good(), b"PK\1\2", 20, field), b"PK\1\2", 24, field)
 
@@ -109,7 +109,7 @@ def many_members(count: int) -> bytes:
 
 
 def huge_directory() -> bytes:
-    """An end record that promises a directory of 500 MB; zipfile would try to read it."""
+    """An end record that claims a directory of 500 MB; zipfile would try to read it."""
     return patched(good(), b"PK\5\6", 12, struct.pack("<L", 500_000_000))
 
 

@@ -1,4 +1,4 @@
-"""A backend in memory whose callers take turns, one call each, in an order drawn by chance: races that can be repeated."""
+"""A backend in memory that runs concurrent callers in a random, reproducible order."""
 
 import random
 import threading
@@ -9,8 +9,8 @@ from typing import Any
 from tests.model_store.memory_backend import MemoryBackend
 
 
-class TurnsBackend(MemoryBackend):
-    """Every call of a thread of `in_turns` waits until it is that thread's turn; other threads do not wait."""
+class InterleavingBackend(MemoryBackend):
+    """Runs one call at a time for the threads of `run_interleaved`; other threads do not wait."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,42 +41,42 @@ class TurnsBackend(MemoryBackend):
         self._wait()
         super().delete(prefix)
 
-    def in_turns(self, works: list[Callable[[], Any]], dice: random.Random) -> list[Any]:
-        """What the works answer, each in a thread of its own."""
-        answers: list[Any] = [None] * len(works)
-        turns = [_Turn() for _ in works]
+    def run_interleaved(self, functions: list[Callable[[], Any]], rng: random.Random) -> list[Any]:
+        """Run each function in its own thread, and return what they returned or raised."""
+        answers: list[Any] = [None] * len(functions)
+        states = [_Thread() for _ in functions]
 
         def run(number: int) -> None:
-            self._local.turn = turns[number]
-            turns[number].mine.acquire()
+            self._local.state = states[number]
+            states[number].resume.acquire()
             try:
-                answers[number] = works[number]()
+                answers[number] = functions[number]()
             except BaseException as error:
                 answers[number] = error
-            turns[number].ended = True
-            turns[number].back.release()
+            states[number].ended = True
+            states[number].paused.release()
 
-        threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(len(works))]
+        threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(len(functions))]
         for thread in threads:
             thread.start()
-        while waiting := [turn for turn in turns if not turn.ended]:
-            turn = dice.choice(waiting)
+        while waiting := [state for state in states if not state.ended]:
+            state = rng.choice(waiting)
             self.step += 1
-            turn.mine.release()
-            turn.back.acquire()
+            state.resume.release()
+            state.paused.acquire()
         for thread in threads:
             thread.join()
         return answers
 
     def _wait(self) -> None:
-        turn = getattr(self._local, "turn", None)
-        if turn is not None:
-            turn.back.release()
-            turn.mine.acquire()
+        state = getattr(self._local, "state", None)
+        if state is not None:
+            state.paused.release()
+            state.resume.acquire()
 
 
-class _Turn:
+class _Thread:
     def __init__(self) -> None:
-        self.mine = threading.Semaphore(0)
-        self.back = threading.Semaphore(0)
+        self.resume = threading.Semaphore(0)
+        self.paused = threading.Semaphore(0)
         self.ended = False

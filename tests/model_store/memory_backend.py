@@ -1,4 +1,4 @@
-"""A backend in memory, whose files are fetched into a cache on the disk as those of a remote one are."""
+"""A backend in memory; like a remote one, it fetches files into a cache on the disk."""
 
 import hashlib
 import shutil
@@ -16,7 +16,7 @@ from model_store.file_cache import FileCache
 
 
 class MemoryBackend(Backend):
-    """Keeps everything in one dictionary; nothing outlives the object. Safe for threads. `fetched` counts the fetches."""
+    """Keeps all objects in one dictionary. Thread-safe. `fetched` counts the fetches."""
 
     def __init__(self, most_cached_bytes: int = 2**20) -> None:
         self._contents: dict[str, bytes] = {}
@@ -27,47 +27,47 @@ class MemoryBackend(Backend):
         self.fetched = 0
 
     def read(self, key: str) -> bytes:
-        """The content of `key`. Raises ObjectNotFound."""
+        """Return the content of `key`. Raises ObjectNotFound."""
         with self._lock:
             return self._at(key)
 
     def create(self, key: str, data: bytes) -> None:
-        """Put `data` at `key` if nothing is there. Raises ObjectExists."""
+        """Write `data` at `key`. Raises ObjectExists."""
         with self._lock:
             if key in self._contents:
                 raise ObjectExists
             self._contents[key] = bytes(data)
 
     def replace(self, key: str, data: bytes) -> None:
-        """Put `data` at `key`, whatever is there."""
+        """Write `data` at `key`, replacing what exists."""
         with self._lock:
             self._contents[key] = bytes(data)
 
     def keys(self, end: str) -> list[str]:
-        """The keys that end so."""
+        """The keys with this suffix."""
         with self._lock:
             return [key for key in self._contents if key.endswith(end)]
 
     def create_file(self, key: str, source: Path) -> None:
-        """Take the content of `source` and remove it. Raises ObjectExists."""
+        """Move the file `source` to `key`. Raises ObjectExists."""
         self.create(key, source.read_bytes())
         source.unlink()
 
     def names(self, prefix: str) -> list[str]:
-        """The sorted names directly under `prefix`."""
+        """Return the sorted names directly under `prefix`."""
         start = prefix + "/"
         with self._lock:
             return sorted({key[len(start) :].split("/")[0] for key in self._contents if key.startswith(start)})
 
     def delete(self, prefix: str) -> None:
-        """Remove the key `prefix` and all below it."""
+        """Remove the key `prefix` and all keys below it."""
         with self._lock:
             for key in [key for key in self._contents if key == prefix or key.startswith(prefix + "/")]:
                 del self._contents[key]
 
     @contextmanager
     def local_file(self, key: str, *, fresh: bool = False) -> Iterator[Path]:
-        """A copy in the cache, which goes when the backend goes. Raises ObjectNotFound."""
+        """A copy in the cache, removed with the backend. Raises ObjectNotFound."""
         data = self.read(key)
 
         def fetch(file: BinaryIO) -> None:
@@ -79,7 +79,7 @@ class MemoryBackend(Backend):
             yield path
 
     def clear_temporary(self, older_than_seconds: float) -> None:
-        """Nothing is ever left behind in memory."""
+        """Do nothing: there are no temporary files in memory."""
 
     def _at(self, key: str) -> bytes:
         try:

@@ -1,4 +1,4 @@
-"""Run by test_store_crashes: publishes, deletes and dies by SIGKILL at one storage step after the other."""
+"""Run by test_store_crashes: publishes, deletes, and is killed at one storage step after the other."""
 
 import sys
 from pathlib import Path

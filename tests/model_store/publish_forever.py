@@ -1,4 +1,4 @@
-"""Run by test_store_crashes: publishes and deletes until it is killed, telling each version it was given."""
+"""Run by test_store_crashes: publishes and deletes until it is killed, and prints each version number."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Local files for a publish to take."""
+"""Local files to publish."""
 
 import uuid
 from pathlib import Path

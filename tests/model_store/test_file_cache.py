@@ -1,4 +1,4 @@
-"""The cache of remote files: it stays within its bound, fetches once, and survives fetches that were broken off."""
+"""The cache of remote files: it stays within its bound, fetches once, and survives interrupted fetches."""
 # ruff: noqa: S603 - the processes started are our own
 
 import os
@@ -18,7 +18,7 @@ from model_store.file_cache import FileCache
 
 
 class Remote:
-    """Files of `size` bytes by key, and the keys that were fetched."""
+    """A remote store with a file of `size` bytes for each key; notes the keys that were fetched."""
 
     def __init__(self, size: int = 100) -> None:
         self.size = size
@@ -40,7 +40,7 @@ class Remote:
 
 
 def used(folder: Path) -> int:
-    """The bytes of the files that are there, or less while other threads evict and fetch some."""
+    """The size of the cached files in bytes; less while other threads evict and fetch."""
     total = 0
     for name in os.listdir(folder):  # noqa: PTH208 - all names at once
         with suppress(FileNotFoundError):
@@ -48,18 +48,18 @@ def used(folder: Path) -> int:
     return total
 
 
-def test_it_stays_within_its_bound_and_evicts_the_least_recently_used(tmp_path: Path) -> None:
+def test_the_cache_stays_within_its_bound_and_evicts_the_least_recently_used(tmp_path: Path) -> None:
     remote, cache = Remote(), FileCache(tmp_path, 300)
     for key in ("a", "b", "c", "a", "d"):
         assert remote.read(cache, key) == remote.content(key)
         assert used(tmp_path) <= 300
     assert [remote.read(cache, key) for key in ("a", "c", "d")] == [remote.content(key) for key in ("a", "c", "d")]
     assert remote.fetched == ["a", "b", "c", "d"]
-    assert remote.read(FileCache(tmp_path, 300), "d") == remote.content("d")  # of the next process, too
+    assert remote.read(FileCache(tmp_path, 300), "d") == remote.content("d")  # also after a restart
     assert remote.fetched == ["a", "b", "c", "d"]
 
 
-def test_what_is_open_is_not_evicted(tmp_path: Path) -> None:
+def test_open_files_are_not_evicted(tmp_path: Path) -> None:
     remote, cache = Remote(), FileCache(tmp_path, 250)
     with ExitStack() as stack:
         paths = [stack.enter_context(cache.open(key, 100, remote.fetch(key))) for key in "ab"]
@@ -70,7 +70,7 @@ def test_what_is_open_is_not_evicted(tmp_path: Path) -> None:
     assert used(tmp_path) == 200
 
 
-def test_a_file_that_does_not_fit_evicts_nothing(tmp_path: Path) -> None:
+def test_a_file_larger_than_the_cache_evicts_nothing(tmp_path: Path) -> None:
     remote, cache = Remote(), FileCache(tmp_path, 250)
     remote.read(cache, "a")
     with pytest.raises(Unavailable, match="does not fit"), cache.open("large", 251, remote.fetch("large")):
@@ -79,7 +79,7 @@ def test_a_file_that_does_not_fit_evicts_nothing(tmp_path: Path) -> None:
     assert remote.fetched == ["a"]
 
 
-def test_threads_that_want_the_same_file_wait_for_one_fetch(tmp_path: Path) -> None:
+def test_concurrent_requests_for_a_file_share_one_fetch(tmp_path: Path) -> None:
     remote, cache = Remote(), FileCache(tmp_path, 1000)
     began, goes_on = threading.Event(), threading.Event()
 
@@ -100,7 +100,7 @@ def test_threads_that_want_the_same_file_wait_for_one_fetch(tmp_path: Path) -> N
     assert remote.fetched == ["a"]
 
 
-def test_threads_that_want_more_than_fits_stay_within_the_bound(tmp_path: Path) -> None:
+def test_concurrent_requests_stay_within_the_bound(tmp_path: Path) -> None:
     remote, cache = Remote(), FileCache(tmp_path, 500)
 
     def read(number: int) -> bool:
@@ -113,7 +113,7 @@ def test_threads_that_want_more_than_fits_stay_within_the_bound(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("written", [0, 50, 150])
-def test_a_fetch_that_breaks_off_leaves_nothing(tmp_path: Path, written: int) -> None:
+def test_a_failed_fetch_leaves_no_file(tmp_path: Path, written: int) -> None:
     remote, cache = Remote(), FileCache(tmp_path, 300)
 
     def short(file: BinaryIO) -> None:
@@ -146,15 +146,15 @@ FileCache(Path(sys.argv[1]), 300).open("a", 200, fetch).__enter__()
 """
 
 
-def test_the_partial_file_of_a_killed_process_goes_with_the_next_fetch(tmp_path: Path) -> None:
+def test_the_partial_file_of_a_killed_process_is_removed_by_the_next_fetch(tmp_path: Path) -> None:
     remote, cache = Remote(200), FileCache(tmp_path, 300)
     assert subprocess.run([sys.executable, "-c", KILLED, tmp_path], timeout=120, check=False).returncode == -9
-    assert used(tmp_path) == 200  # reserved by the process that is gone
+    assert used(tmp_path) == 200  # reserved by the killed process
     assert remote.read(cache, "a") == remote.content("a")
     assert used(tmp_path) == 200
 
 
-def test_a_fresh_file_takes_the_place_of_a_damaged_one(tmp_path: Path) -> None:
+def test_a_damaged_file_is_replaced_by_a_fresh_one(tmp_path: Path) -> None:
     remote, cache = Remote(), FileCache(tmp_path, 300)
     with cache.open("a", 100, remote.fetch("a")) as path:
         path.write_bytes(b"damaged")

@@ -40,28 +40,28 @@ def test_an_alias_is_a_log(store: Store) -> None:
     assert {alias: entry.version for alias, entry in aliases.all("line").items()} == {"production": 1}
 
 
-def test_what_is_not_there_is_not_found(store: Store) -> None:
+def test_missing_objects_raise_not_found(store: Store) -> None:
     aliases = store.aliases
-    asks: list[Callable[..., Any]] = [aliases.get, aliases.delete, aliases.rollback]
-    for ask in [*asks, aliases.history]:
+    calls: list[Callable[..., Any]] = [aliases.get, aliases.delete, aliases.rollback]
+    for call in [*calls, aliases.history]:
         with pytest.raises(AliasNotFound):
-            ask("line", "production")
+            call("line", "production")
     with pytest.raises(VersionNotFound):
         aliases.set("line", "production", 4)
     with pytest.raises(NameNotFound):
         aliases.set("other", "production", 1)
     aliases.set("line", "production", 1)
     aliases.delete("line", "production")
-    for ask in asks:
+    for call in calls:
         with pytest.raises(AliasNotFound):
-            ask("line", "production")
+            call("line", "production")
     assert aliases.all("line") == {}
-    for ask in [*asks, aliases.history]:
+    for call in [*calls, aliases.history]:
         with pytest.raises(InvalidName):
-            ask("line", "latest")
+            call("line", "latest")
 
 
-def test_compare_and_swap(store: Store) -> None:
+def test_set_compares_with_the_expected_version(store: Store) -> None:
     aliases = store.aliases
     with pytest.raises(PreconditionFailed):
         aliases.set("line", "production", 1, expected=1)
@@ -81,7 +81,7 @@ def test_compare_and_swap(store: Store) -> None:
     assert aliases.set("line", "production", 1, absent=True).number == 5
 
 
-def test_rolls_back_only_to_what_exists(store: Store) -> None:
+def test_rollback_needs_an_existing_previous_version(store: Store) -> None:
     aliases = store.aliases
     aliases.set("line", "production", 1)
     with pytest.raises(NothingToRollBackTo):
@@ -96,7 +96,7 @@ def test_rolls_back_only_to_what_exists(store: Store) -> None:
         aliases.rollback("line", "production")
 
 
-def test_of_racing_swaps_exactly_one_wins(tmp_path: Path) -> None:
+def test_exactly_one_of_several_concurrent_swaps_succeeds(tmp_path: Path) -> None:
     store = Store(LocalBackend(tmp_path))
     for _ in range(9):
         store.models.publish("line", {}, {})
@@ -130,7 +130,7 @@ def test_resolves_references(store: Store) -> None:
             store.resolve("../x", reference)
 
 
-def test_a_version_in_use_stays(store: Store) -> None:
+def test_a_version_with_an_alias_cannot_be_deleted(store: Store) -> None:
     store.aliases.set("line", "production", 2)
     with pytest.raises(VersionInUse) as caught:
         store.delete_version("line", 2)
@@ -142,7 +142,7 @@ def test_a_version_in_use_stays(store: Store) -> None:
 
 
 class DeletesBetween(MemoryBackend):
-    """Deletes version 2 in the moment before an alias's entry is written: the race, made certain."""
+    """Deletes version 2 right before an alias's entry is written, to make the race certain."""
 
     def create(self, key: str, data: bytes) -> None:
         if (
@@ -156,7 +156,7 @@ class DeletesBetween(MemoryBackend):
 
 
 @pytest.mark.parametrize("before", [None, 1])
-def test_an_alias_set_on_a_version_just_deleted_never_points_at_it(before: int | None) -> None:
+def test_an_alias_is_not_set_on_a_version_deleted_concurrently(before: int | None) -> None:
     backend = DeletesBetween()
     store = Store(backend)
     store.models.publish("line", {}, {})
@@ -174,7 +174,7 @@ def test_an_alias_set_on_a_version_just_deleted_never_points_at_it(before: int |
     assert store.verify() == []
 
 
-def test_aliases_and_deletions_that_race_never_leave_an_alias_without_its_version() -> None:
+def test_concurrent_deletions_leave_no_alias_without_its_version() -> None:
     store = Store(MemoryBackend())
     store.models.publish("line", {}, {})
 
@@ -203,7 +203,7 @@ def test_aliases_and_deletions_that_race_never_leave_an_alias_without_its_versio
     assert store.verify() == []
 
 
-def test_deleting_a_model_takes_its_aliases_and_keeps_its_numbers(store: Store) -> None:
+def test_deleting_a_model_deletes_its_aliases_and_keeps_its_numbers(store: Store) -> None:
     store.aliases.set("line", "production", 2)
     store.delete_model("line")
     assert store.models.names() == []
@@ -214,7 +214,7 @@ def test_deleting_a_model_takes_its_aliases_and_keeps_its_numbers(store: Store) 
     assert store.aliases.set("line", "production", 4).number == 3
 
 
-def test_a_damaged_entry_is_told_and_can_be_set_anew(tmp_path: Path) -> None:
+def test_a_damaged_alias_raises_and_can_be_set_again(tmp_path: Path) -> None:
     store = Store.open(tmp_path)
     store.models.publish("line", {}, {})
     store.aliases.set("line", "staging", 1)

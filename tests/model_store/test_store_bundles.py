@@ -41,7 +41,7 @@ def bundle_of(models: Collection, version: Version) -> bytes:
     manifest=st.dictionaries(st.text(), JSON, max_size=4),
     files=st.dictionaries(FILE_NAMES, st.binary(max_size=3000), max_size=4),
 )
-def test_a_bundle_comes_back_with_its_digest(
+def test_a_bundle_round_trip_keeps_the_digest(
     tmp_path: Path, manifest: dict[str, object], files: dict[str, bytes]
 ) -> None:
     folders = {name.split("/")[0].casefold() for name in files if "/" in name}
@@ -57,7 +57,7 @@ def test_a_bundle_comes_back_with_its_digest(
     assert bundle_of(models, second) == bundle.read_bytes()
 
 
-def test_a_large_file_comes_back(tmp_path: Path) -> None:
+def test_a_large_file_round_trip(tmp_path: Path) -> None:
     content = bytes(range(256)) * 20_000
     models = Collection(LocalBackend(tmp_path / "store"), "models")
     version = models.publish("line", {}, source_files(tmp_path, {"weights": content}))
@@ -68,7 +68,7 @@ def test_a_large_file_comes_back(tmp_path: Path) -> None:
     assert read_bundle(bundle, work_dir, 6_000_000).files["weights"].read_bytes() == content
 
 
-def test_the_same_version_has_the_same_bytes_wherever_it_is_written(tmp_path: Path) -> None:
+def test_bundles_of_a_version_are_byte_identical(tmp_path: Path) -> None:
     models = Collection(MemoryBackend(), "models")
     version = models.publish("line", {"a": 1}, source_files(tmp_path, {"x": b"x", "a": b"a"}))
     with (tmp_path / "bundle").open("wb") as target:
@@ -80,7 +80,7 @@ def test_the_same_version_has_the_same_bytes_wherever_it_is_written(tmp_path: Pa
         assert (tmp_path / "bundle").read_bytes() == bundle_of(models, version) == source.read()
 
 
-def test_nothing_is_written_of_a_damaged_version(tmp_path: Path) -> None:
+def test_a_damaged_version_is_not_bundled(tmp_path: Path) -> None:
     backend = LocalBackend(tmp_path / "store")
     models = Collection(backend, "models")
     version = models.publish("line", {}, source_files(tmp_path, {"a": b"a", "b": b"b"}))

@@ -1,4 +1,4 @@
-"""A copy of a store that others change meanwhile is a store as it may have been at one moment."""
+"""A copy of a store that changes meanwhile is consistent."""
 
 import contextlib
 import json
@@ -14,38 +14,38 @@ from model_store.errors import StoreError, Unavailable
 from tests.model_store.content import content
 
 COPIED = shutil.copyfile
-CHANGES = 25  # during one copy; then it may come to an end
+CHANGES = 25  # during one copy, so that it can end
 
 
-def change(store: Store, file: Path, chance: random.Random) -> None:
-    """Publishes, moves an alias, deletes or sweeps."""
+def change(store: Store, file: Path, rng: random.Random) -> None:
+    """Publish, move an alias, delete or sweep."""
     with contextlib.suppress(StoreError):
-        match chance.randrange(6):
+        match rng.randrange(6):
             case 0 | 1:
-                file.write_text(str(chance.random()))
+                file.write_text(str(rng.random()))
                 store.models.publish("line", {"format": 1}, {"f": file})
             case 2 | 3:
-                store.aliases.set("line", chance.choice("xy"), store.models.latest_number("line"))
+                store.aliases.set("line", rng.choice("xy"), store.models.latest_number("line"))
             case 4:
-                store.delete_version("line", chance.choice(store.models.numbers("line")))
+                store.delete_version("line", rng.choice(store.models.numbers("line")))
             case _:
                 store.sweep(3600)
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_copies_of_a_store_that_changes_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311 - no secret
+def test_a_copy_of_a_changing_store_is_consistent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311 - no secret
     store = Store.open(tmp_path / "store")
     for _ in range(10):
-        change(store, tmp_path / "file", chance)
+        change(store, tmp_path / "file", rng)
     left = CHANGES
 
     def copied(source: Path, target: Path) -> None:
-        """Others come in between wherever they can: before each file that is copied."""
+        """Change the store before each copied file."""
         nonlocal left
-        if left and chance.random() < 0.4:
+        if left and rng.random() < 0.4:
             left -= 1
-            change(store, tmp_path / "file", chance)
+            change(store, tmp_path / "file", rng)
         COPIED(source, target)
 
     monkeypatch.setattr(shutil, "copyfile", copied)
@@ -55,12 +55,14 @@ def test_copies_of_a_store_that_changes_are_whole(tmp_path: Path, monkeypatch: p
     assert report.leftovers == 0
 
 
-def test_a_store_that_never_stands_still_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store, chance = Store.open(tmp_path / "store"), random.Random(1)  # noqa: S311 - no secret
+def test_a_store_that_changes_during_every_attempt_is_not_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, rng = Store.open(tmp_path / "store"), random.Random(1)  # noqa: S311 - no secret
     monkeypatch.setattr("model_store.copying.MOST_LISTINGS", 2)
 
     def publish() -> None:
-        (tmp_path / "file").write_text(str(chance.random()))
+        (tmp_path / "file").write_text(str(rng.random()))
         store.models.publish("line", {"format": 1}, {"f": tmp_path / "file"})
 
     def copied(source: Path, target: Path) -> None:
@@ -73,7 +75,7 @@ def test_a_store_that_never_stands_still_is_not_copied(tmp_path: Path, monkeypat
         copy_store(tmp_path / "store", tmp_path / "copy")
 
 
-def test_what_is_damaged_is_copied_as_it_is(tmp_path: Path) -> None:
+def test_damaged_files_are_copied_unchanged(tmp_path: Path) -> None:
     root = tmp_path / "store"
     store = Store.open(root)
     for number in range(3):

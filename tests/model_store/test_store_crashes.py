@@ -17,7 +17,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
 def check_whole(root: Path) -> Collection:
     store = Store.open(root)
     assert store.verify() == []
-    store.sweep(-60)  # everything left over counts as old
+    store.sweep(-60)  # all leftovers count as old
     assert list((root / "tmp").iterdir()) == []
     assert store.verify() == []
     for name in store.models.names():
@@ -27,7 +27,7 @@ def check_whole(root: Path) -> Collection:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_killed_at_any_step_leaves_whole_versions_only(tmp_path: Path) -> None:
+def test_a_kill_at_any_step_leaves_only_complete_versions(tmp_path: Path) -> None:
     script = [sys.executable, str(HERE / "publish_and_die.py"), str(tmp_path)]
     done = subprocess.run(script, capture_output=True, text=True, timeout=600, check=True, env=ENVIRONMENT)
     assert int(done.stdout) > 30
@@ -39,19 +39,19 @@ def test_killed_at_any_step_leaves_whole_versions_only(tmp_path: Path) -> None:
         assert models.publish("line", {}, {}, key=f"job{step}") == version
 
 
-def test_killed_at_random_moments_keeps_all_that_was_acknowledged(tmp_path: Path) -> None:
-    dice = random.Random(7)  # noqa: S311 - no secret
-    told: list[int] = []
+def test_a_kill_at_a_random_moment_loses_no_acknowledged_version(tmp_path: Path) -> None:
+    rng = random.Random(7)  # noqa: S311 - no secret
+    printed: list[int] = []
     for _ in range(4):
         script = [sys.executable, str(HERE / "publish_forever.py"), str(tmp_path)]
         with subprocess.Popen(script, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
             assert process.stdout is not None
-            for _ in range(dice.randrange(3, 20)):
-                told.append(int(process.stdout.readline()))
+            for _ in range(rng.randrange(3, 20)):
+                printed.append(int(process.stdout.readline()))
             process.kill()
-            told.extend(int(line) for line in process.stdout if line.endswith("\n"))
-    assert told == sorted(set(told))
+            printed.extend(int(line) for line in process.stdout if line.endswith("\n"))
+    assert printed == sorted(set(printed))
     models = Collection(LocalBackend(tmp_path / "store"), "models")
     live = set(models.numbers("line"))
-    assert {number for number in told if number + 3 > max(told) or (number + 3) % 7} <= live
+    assert {number for number in printed if number + 3 > max(printed) or (number + 3) % 7} <= live
     check_whole(tmp_path / "store")

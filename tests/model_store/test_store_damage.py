@@ -1,4 +1,4 @@
-"""A file of the store that is not what was written: it is told before it is used, verify names it, and all else goes on."""
+"""A damaged file of the store: it is detected before it is used, verify names it, and all else works."""
 
 import errno
 import os
@@ -27,7 +27,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(root: Path, tmp_path: Path) -> Store:
-    """Two models and a data set, versions that were deleted, aliases that were moved."""
+    """Two models and a data set, with deleted versions and moved aliases."""
     store = Store.open(root)
     for name in ("line", "other"):
         for number in range(5):
@@ -45,18 +45,18 @@ def store(root: Path, tmp_path: Path) -> Store:
 
 
 def answers(store: Store) -> dict[str, Any]:
-    """Whatever can be asked, each answered for itself."""
-    asks: dict[str, Callable[[], Any]] = {"models": store.models.names, "datasets": store.datasets.names}
+    """The answer to every query, each separately."""
+    queries: dict[str, Callable[[], Any]] = {"models": store.models.names, "datasets": store.datasets.names}
     for collection, name in ((store.models, "line"), (store.models, "other"), (store.datasets, "rows")):
-        asks[f"{name} numbers"] = partial(collection.numbers, name)
-        asks[f"{name} latest"] = partial(collection.latest_number, name)
+        queries[f"{name} numbers"] = partial(collection.numbers, name)
+        queries[f"{name} latest"] = partial(collection.latest_number, name)
         for number in range(1, 7):
-            asks[f"{name} {number}"] = partial(read, collection, name, number)
+            queries[f"{name} {number}"] = partial(read, collection, name, number)
     for name in ("line", "other"):
         for alias in ("production", "staging", "canary"):
-            asks[f"{name} {alias}"] = partial(store.aliases.get, name, alias)
-            asks[f"{name} {alias} history"] = partial(lambda *of: list(store.aliases.history(*of)), name, alias)
-    return {question: answered(ask) for question, ask in asks.items()}
+            queries[f"{name} {alias}"] = partial(store.aliases.get, name, alias)
+            queries[f"{name} {alias} history"] = partial(lambda *of: list(store.aliases.history(*of)), name, alias)
+    return {question: outcome_of(query) for question, query in queries.items()}
 
 
 def read(collection: Any, name: str, number: int) -> Any:
@@ -64,9 +64,9 @@ def read(collection: Any, name: str, number: int) -> Any:
     return version, {file: content(collection, version, file) for file in version.manifest["files"]}
 
 
-def answered(ask: Callable[[], Any]) -> Any:
+def outcome_of(query: Callable[[], Any]) -> Any:
     try:
-        answer = ask()
+        answer = query()
     except Corrupt:
         return DAMAGED
     except StoreError as error:
@@ -76,29 +76,29 @@ def answered(ask: Callable[[], Any]) -> Any:
     return answer
 
 
-def flips(data: bytes, dice: random.Random, count: int) -> Iterator[bytes]:
-    for place in dice.sample(range(len(data) * 8), min(count, len(data) * 8)):
+def flips(data: bytes, rng: random.Random, count: int) -> Iterator[bytes]:
+    for place in rng.sample(range(len(data) * 8), min(count, len(data) * 8)):
         flipped = bytearray(data)
         flipped[place // 8] ^= 1 << place % 8
         yield bytes(flipped)
 
 
-def damages(path: Path, files: list[Path], dice: random.Random) -> Iterator[bytes | None]:
+def damages(path: Path, files: list[Path], rng: random.Random) -> Iterator[bytes | None]:
     data = path.read_bytes()
-    yield from flips(data, dice, examples(2))
+    yield from flips(data, rng, examples(2))
     yield from (data[: len(data) // 2], data[:-1], b"", b"\0" * len(data), b"{}", None)
-    for other in dice.sample(files, 4):
+    for other in rng.sample(files, 4):
         if other.read_bytes() != data:
             yield other.read_bytes()
 
 
-def test_whatever_is_damaged_is_told_and_hurts_nothing_else(store: Store, root: Path) -> None:
-    before, dice = answers(store), random.Random(1)  # noqa: S311 - no secret
+def test_damage_is_detected_and_affects_nothing_else(store: Store, root: Path) -> None:
+    before, rng = answers(store), random.Random(1)  # noqa: S311 - no secret
     assert store.verify() == []
     contents = [path for path in sorted(root.rglob("*")) if path.is_file() and path.stat().st_size]
     for path in [path for path in contents if "other" not in path.parts]:
         whole = path.read_bytes()
-        for damage in damages(path, contents, dice):
+        for damage in damages(path, contents, rng):
             path.unlink() if damage is None else path.write_bytes(damage)
             after = answers(store)
             changed = [question for question in before if after[question] != before[question]]
@@ -112,7 +112,7 @@ def test_whatever_is_damaged_is_told_and_hurts_nothing_else(store: Store, root: 
     assert answers(store) == before
 
 
-def test_a_version_that_lost_its_record_or_is_damaged_can_be_deleted(store: Store, root: Path) -> None:
+def test_a_version_that_is_damaged_or_without_record_can_be_deleted(store: Store, root: Path) -> None:
     content = next(path for path in (root / "models/line/contents").iterdir() if b'"number":3' in manifest(path))
     for damaged in (root / "models/line/versions/1", content / "manifest.json"):
         damaged.unlink()
@@ -132,7 +132,7 @@ def manifest(content: Path) -> bytes:
     return (content / "manifest.json").read_bytes()
 
 
-def test_an_alias_that_lost_its_newest_entry_points_nowhere_until_it_is_set_anew(store: Store, root: Path) -> None:
+def test_an_alias_without_its_newest_entry_fails_until_it_is_set_again(store: Store, root: Path) -> None:
     (root / "models/line/aliases/production/3").unlink()
     with pytest.raises(Corrupt):
         store.resolve("line", "production")
@@ -140,7 +140,7 @@ def test_an_alias_that_lost_its_newest_entry_points_nowhere_until_it_is_set_anew
     assert store.resolve("line", "production").number == 1
 
 
-def test_a_lost_record_keeps_its_content(store: Store, root: Path) -> None:
+def test_content_outlives_the_loss_of_its_record(store: Store, root: Path) -> None:
     (root / "models/line/versions/4").unlink()
     before = sorted((root / "models/line/contents").iterdir())
     store.sweep(-60)
@@ -157,19 +157,19 @@ STRANGERS = [
 
 @pytest.mark.parametrize("place", STRANGERS)
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_what_is_not_the_store_s_own_is_passed_over(store: Store, root: Path, place: str, kind: str) -> None:
+def test_foreign_files_are_ignored(store: Store, root: Path, place: str, kind: str) -> None:
     before, path = answers(store), root / place
     path.mkdir(parents=True) if kind == "folder" else path.write_bytes(b"x")
     assert answers(store) == before
     store.sweep(0)
     named = [f"{fault.name}/{fault.file}" for fault in store.verify()]
-    if place != "README" and (place, kind) != ("models/x.txt", "folder"):  # an empty folder may be one of a name
+    if place != "README" and (place, kind) != ("models/x.txt", "folder"):  # an empty folder may belong to a name
         assert [each for each in named if path.name in each], named
     assert store.models.publish("line", {}, {}).number == 6
     assert store.aliases.set("line", "production", 6).number == 4
 
 
-def test_a_folder_where_a_file_should_be(store: Store, root: Path) -> None:
+def test_a_folder_in_place_of_a_file_is_damage(store: Store, root: Path) -> None:
     before = answers(store)
     for place in ("models/line/versions/6", "models/line/aliases/production/4", "models/line/uses/3/3"):
         (root / place).mkdir()
@@ -181,7 +181,7 @@ def test_a_folder_where_a_file_should_be(store: Store, root: Path) -> None:
     assert store.models.numbers("line") == [1, 4, 7]
 
 
-def test_an_entry_that_cannot_be_read_takes_nothing_of_its_alias_s_history_with_it(
+def test_an_unreadable_entry_leaves_the_rest_of_the_alias_history(
     store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = LocalBackend.read
@@ -201,7 +201,7 @@ def test_an_entry_that_cannot_be_read_takes_nothing_of_its_alias_s_history_with_
 
 
 @pytest.mark.parametrize("fault", [errno.EIO, errno.EACCES])
-def test_what_cannot_be_read_is_told_and_verify_goes_on(
+def test_verify_reports_unreadable_files_and_continues(
     store: Store, root: Path, monkeypatch: pytest.MonkeyPatch, fault: int
 ) -> None:
     before = answers(store)

@@ -16,7 +16,7 @@ def work_dir(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_good_bundle_that_all_others_spoil_is_good(tmp_path: Path, work_dir: Path) -> None:
+def test_the_unmodified_bundle_is_accepted(tmp_path: Path, work_dir: Path) -> None:
     (tmp_path / "bundle").write_bytes(good())
     draft = read_bundle(tmp_path / "bundle", work_dir, MAX_BYTES)
     assert {file: path.read_bytes() for file, path in draft.files.items()} == {"weights": WEIGHTS}
@@ -34,7 +34,7 @@ def test_hostile_bundles_are_refused(tmp_path: Path, work_dir: Path, name: str) 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "work"]
 
 
-def test_each_byte_of_a_file_counts(tmp_path: Path, work_dir: Path) -> None:
+def test_a_changed_byte_in_a_file_is_refused(tmp_path: Path, work_dir: Path) -> None:
     for data in flipped_everywhere():
         (tmp_path / "bundle").write_bytes(data)
         with pytest.raises(InvalidBundle):
@@ -43,7 +43,7 @@ def test_each_byte_of_a_file_counts(tmp_path: Path, work_dir: Path) -> None:
 
 
 def test_a_changed_byte_anywhere_is_refused_or_harmless(tmp_path: Path, work_dir: Path) -> None:
-    """Headers have fields that mean nothing (times, versions); whatever is accepted must be the same bundle."""
+    """Some header fields mean nothing (times, versions): an accepted bundle must be the same."""
     whole = good()
     for place in range(len(whole)):
         for mask in (0x01, 0x80, 0xFF):
@@ -58,7 +58,7 @@ def test_a_changed_byte_anywhere_is_refused_or_harmless(tmp_path: Path, work_dir
     assert list(work_dir.iterdir()) == []
 
 
-def test_the_total_is_bounded(tmp_path: Path, work_dir: Path) -> None:
+def test_the_total_size_is_bounded(tmp_path: Path, work_dir: Path) -> None:
     (tmp_path / "bundle").write_bytes(good())
     with pytest.raises(InvalidBundle, match="at most 800 bytes"):
         read_bundle(tmp_path / "bundle", work_dir, 800)

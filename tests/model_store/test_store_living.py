@@ -1,4 +1,4 @@
-"""Listing costs by what lives: an index of the names that have a version, which is mended when it is not whole."""
+"""Listing models costs by the live ones: an index of names with versions, rebuilt when incomplete."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ DEAD = 30
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    """One model that lives, and many whose only version was deleted."""
+    """One model with a version, and many whose only version was deleted."""
     store = Store.open(tmp_path / "store")
     for name in ["line", *(f"dead{number}" for number in range(DEAD))]:
         store.models.publish(name, {"format": 1}, source_files(tmp_path, {"weights": name.encode()}))
@@ -24,24 +24,24 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
-def test_names_without_a_version_cost_nothing_when_models_are_listed(
+def test_listing_models_does_not_read_names_without_versions(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.sweep(3600)
-    asked: list[str] = []
+    listed: list[str] = []
     names = LocalBackend.names
 
     def counted(self: LocalBackend, prefix: str) -> list[str]:
-        asked.append(prefix)
+        listed.append(prefix)
         return names(self, prefix)
 
     monkeypatch.setattr(LocalBackend, "names", counted)
     assert Store.open(tmp_path / "store").models.names() == ["line"]
-    assert len(asked) < 10
-    assert not [prefix for prefix in asked if "dead" in prefix]
+    assert len(listed) < 10
+    assert not [prefix for prefix in listed if "dead" in prefix]
 
 
-def test_an_index_that_is_not_there_or_lacks_something_is_made_anew(store: Store, tmp_path: Path) -> None:
+def test_a_missing_or_incomplete_index_is_rebuilt(store: Store, tmp_path: Path) -> None:
     index = tmp_path / "store" / "living" / "models"
     assert store.models.names() == ["line"]  # before the first sweep
     store.sweep(3600)
@@ -56,7 +56,7 @@ def test_an_index_that_is_not_there_or_lacks_something_is_made_anew(store: Store
     assert store.models.names() == ["line"]
 
 
-def test_a_version_is_listed_from_its_publication_on_whoever_deletes_another(store: Store, tmp_path: Path) -> None:
+def test_a_version_is_listed_from_its_publication_despite_concurrent_deletions(store: Store, tmp_path: Path) -> None:
     store.sweep(3600)
     index, listed = LiveIndex(LocalBackend(tmp_path / "store"), "models"), []
     for number in (2, 3):
@@ -66,9 +66,9 @@ def test_a_version_is_listed_from_its_publication_on_whoever_deletes_another(sto
     assert listed == [(["line"], {2}), (["line"], {3})]
 
 
-def test_what_was_announced_and_never_published_is_not_listed(store: Store, tmp_path: Path) -> None:
+def test_an_announced_but_unpublished_name_is_not_listed(store: Store, tmp_path: Path) -> None:
     store.sweep(3600)
-    LiveIndex(LocalBackend(tmp_path / "store"), "models").add("ghost", 1)  # and then its process was killed
+    LiveIndex(LocalBackend(tmp_path / "store"), "models").add("ghost", 1)  # as if its process was killed here
     store.sweep(3600)
     assert store.models.names() == ["line"]
     manifest: dict[str, Any] = {"format": 1}

@@ -17,22 +17,22 @@ class TestLocalBackend(BackendContract):
     def backend(self, tmp_path: Path) -> Backend:
         return LocalBackend(tmp_path / "store")
 
-    def test_leaves_no_temporary_file(self, backend: Backend, tmp_path: Path) -> None:
+    def test_writes_leave_no_temporary_file(self, backend: Backend, tmp_path: Path) -> None:
         backend.create("a/b", b"one")
         backend.replace("a/b", b"two")
         backend.delete("a")
         assert list((tmp_path / "store/tmp").iterdir()) == []
 
-    def test_what_one_process_writes_another_reads(self, backend: Backend, tmp_path: Path) -> None:
+    def test_another_process_reads_what_was_written(self, backend: Backend, tmp_path: Path) -> None:
         backend.create("a/b", b"one")
         assert LocalBackend(tmp_path / "store").read("a/b") == b"one"
 
     @pytest.mark.parametrize("key", ["", "a//b", "../a", "a/../b", "/a", "a/.", "tmp/a", "a/\0"])
-    def test_refuses_keys_that_leave_the_root(self, backend: Backend, key: str) -> None:
+    def test_keys_outside_the_root_are_refused(self, backend: Backend, key: str) -> None:
         with pytest.raises(ValueError, match="not a key"):
             backend.create(key, b"")
 
-    def test_refuses_a_link_as_source(self, backend: Backend, tmp_path: Path) -> None:
+    def test_a_symbolic_link_as_source_is_refused(self, backend: Backend, tmp_path: Path) -> None:
         link = tmp_path / "link"
         link.symlink_to("/etc/passwd")
         with pytest.raises(Unavailable):
@@ -51,7 +51,7 @@ class TestLocalBackend(BackendContract):
         finally:
             source.unlink(missing_ok=True)
 
-    def test_clears_old_temporary_files_and_folders_only(self, backend: Backend, tmp_path: Path) -> None:
+    def test_only_old_temporary_files_and_folders_are_removed(self, backend: Backend, tmp_path: Path) -> None:
         temporary = tmp_path / "store/tmp"
         for name in ("old", "young"):
             (temporary / name).write_bytes(b"")
@@ -88,7 +88,7 @@ print(len(list((root / "tmp").iterdir())), len(backend.names("models/m/contents"
 """
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_raises_and_leaves_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FULL, tmp_path], capture_output=True, text=True, timeout=300, check=True
     )
@@ -100,7 +100,7 @@ def test_a_failed_fsync_is_an_error_and_nothing_is_published(tmp_path: Path, mon
     real = os.fsync
     backend.create("a/b", b"one")
     outcomes = []
-    for failing in (1, 2):  # of the file, of the folder
+    for failing in (1, 2):  # the sync of the file, and of the folder
         calls: list[int] = []
 
         def fsync(descriptor: int, calls: list[int] = calls, failing: int = failing) -> None:
@@ -118,11 +118,11 @@ def test_a_failed_fsync_is_an_error_and_nothing_is_published(tmp_path: Path, mon
     assert list((tmp_path / "store/tmp").iterdir()) == []
 
 
-def test_a_store_that_is_gone_is_not_an_empty_one(tmp_path: Path) -> None:
+def test_a_missing_store_raises_instead_of_reading_as_empty(tmp_path: Path) -> None:
     backend = LocalBackend(tmp_path / "store")
     (tmp_path / "store").rename(tmp_path / "elsewhere")
-    for ask in (backend.read, backend.names, lambda key: backend.local_file(key).__enter__()):
+    for call in (backend.read, backend.names, lambda key: backend.local_file(key).__enter__()):
         with pytest.raises(Unavailable, match="gone"):
-            ask("models/line")
+            call("models/line")
     (tmp_path / "elsewhere").rename(tmp_path / "store")
     assert backend.names("models/line") == []

@@ -16,7 +16,7 @@ class TestMemoryBackend(BackendContract):
         return MemoryBackend()
 
 
-def test_local_files_go_with_the_backend() -> None:
+def test_local_files_are_removed_with_the_backend() -> None:
     backend = MemoryBackend()
     backend.create("a", b"x")
     with backend.local_file("a") as path:

@@ -1,5 +1,5 @@
 # ruff: noqa: S603 - the processes started are our own
-"""Whatever several do at the same time, there is an order of it, one after the other, that explains all answers."""
+"""Concurrent operations are linearizable."""
 
 import os
 import pickle
@@ -18,83 +18,83 @@ from tests.model_store.history import (
     GONE,
     IN_USE,
     LOST,
-    Ask,
+    Call,
     Model,
     Operation,
     counts,
-    drawn,
-    is_explained,
+    formatted,
+    is_linearizable,
     perform,
-    told,
+    random_calls,
 )
-from tests.model_store.interleaving import TurnsBackend
+from tests.model_store.interleaving import InterleavingBackend
 
 HERE = Path(__file__).parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
 
 
-def together(asks: list[list[Ask]], seed: int) -> list[Operation]:
-    """What is asked by several of a model with versions 1 and 2, `production` on 1; each asks one after the other."""
-    backend = TurnsBackend()
+def run_concurrently(callers: list[list[Call]], seed: int) -> list[Operation]:
+    """The operations of several callers on a model with versions 1 and 2 and the alias `production` on 1."""
+    backend = InterleavingBackend()
     store = Store(backend)
     history = []
 
-    def ask(do: str, arguments: tuple[Any, ...]) -> Any:
+    def call(do: str, arguments: tuple[Any, ...]) -> Any:
         began = backend.step
         answer = perform(store, "line", do, arguments)
         history.append(Operation(do, arguments, answer, began, backend.step))
         return answer
 
-    def work(mine: list[Ask]) -> Callable[[], Any]:
-        return lambda: [ask(*each) for each in mine]
+    def work(calls: list[Call]) -> Callable[[], Any]:
+        return lambda: [call(*each) for each in calls]
 
-    first: list[Ask] = [("publish", (None,)), ("publish", (None,)), ("set", ("production", 1, None))]
+    first: list[Call] = [("publish", (None,)), ("publish", (None,)), ("set", ("production", 1, None))]
     for each in first:
-        ask(*each)
+        call(*each)
         backend.step += 1
-    for answer in backend.in_turns([work(mine) for mine in asks], random.Random(seed)):  # noqa: S311 - no secret
+    for answer in backend.run_interleaved([work(calls) for calls in callers], random.Random(seed)):  # noqa: S311 - no secret
         assert isinstance(answer, list), answer
     backend.step += 1
-    last: list[Ask] = [("latest", ()), ("alias", ("production",)), ("alias", ("staging",))]
+    last: list[Call] = [("latest", ()), ("alias", ("production",)), ("alias", ("staging",))]
     for each in last:
-        ask(*each)
+        call(*each)
     assert store.verify() == []
     return history
 
 
-def test_the_checker_finds_what_cannot_be() -> None:
+def test_the_checker_rejects_impossible_histories() -> None:
     done = [Operation("publish", (None,), 1, 0, 1)]
-    assert is_explained([*done, Operation("delete", (1,), None, 2, 3), Operation("latest", (), GONE, 4, 5)])
-    assert not is_explained([*done, Operation("delete", (1,), None, 2, 3), Operation("latest", (), 1, 4, 5)])
-    assert is_explained([*done, Operation("delete", (1,), None, 2, 4), Operation("latest", (), 1, 3, 5)])
-    assert not is_explained([*done, *[Operation("delete", (1,), None, 2, 3)] * 2])
-    assert not is_explained([*done, Operation("delete", (1,), IN_USE, 2, 3)])
+    assert is_linearizable([*done, Operation("delete", (1,), None, 2, 3), Operation("latest", (), GONE, 4, 5)])
+    assert not is_linearizable([*done, Operation("delete", (1,), None, 2, 3), Operation("latest", (), 1, 4, 5)])
+    assert is_linearizable([*done, Operation("delete", (1,), None, 2, 4), Operation("latest", (), 1, 3, 5)])
+    assert not is_linearizable([*done, *[Operation("delete", (1,), None, 2, 3)] * 2])
+    assert not is_linearizable([*done, Operation("delete", (1,), IN_USE, 2, 3)])
     assert Model().after("publish", (None,), 2) is None
 
 
-def test_two_deletions_and_an_alias_have_one_winner() -> None:
+def test_of_two_deletions_and_an_alias_one_succeeds() -> None:
     for seed in range(examples(300)):
-        history = together([[("delete", (2,))], [("delete", (2,))], [("set", ("production", 2, None))]], seed)
-        assert is_explained(history), told(history)
+        history = run_concurrently([[("delete", (2,))], [("delete", (2,))], [("set", ("production", 2, None))]], seed)
+        assert is_linearizable(history), formatted(history)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_processes_that_race_on_one_disk(tmp_path: Path) -> None:
-    """RACES=100000 and RACERS=8 for the campaign of scripts/nightly."""
+def test_concurrent_processes_on_one_disk_are_linearizable(tmp_path: Path) -> None:
+    """RACES=100000 and RACERS=8 in scripts/nightly."""
     races, racers = os.environ.get("RACES", "1500"), os.environ.get("RACERS", "4")
     script = [sys.executable, str(HERE / "race_on_one_disk.py"), str(tmp_path), races, racers]
     done = subprocess.run(script, stdout=subprocess.PIPE, check=True, env=ENVIRONMENT)
     histories: dict[str, list[Operation]] = pickle.loads(done.stdout)  # noqa: S301 - our own
     for name, history in histories.items():
-        assert is_explained(history), f"{name}\n{told(history)}"
+        assert is_linearizable(history), f"{name}\n{formatted(history)}"
     answers = counts([each for history in histories.values() for each in history])
     kinds = [("delete", "done"), ("delete", IN_USE), ("delete", GONE), ("set", "done"), ("set", LOST), ("set", GONE)]
     assert set(kinds) <= answers.keys(), answers
     assert Store.open(tmp_path).verify() == []
 
 
-def test_whatever_is_done_at_the_same_time_is_explained() -> None:
+def test_random_interleavings_are_linearizable() -> None:
     for seed in range(examples(300)):
-        dice = random.Random(seed)  # noqa: S311 - no secret
-        history = together([drawn(dice, dice.randint(1, 3)) for _ in range(dice.randint(2, 4))], seed)
-        assert is_explained(history), told(history)
+        rng = random.Random(seed)  # noqa: S311 - no secret
+        history = run_concurrently([random_calls(rng, rng.randint(1, 3)) for _ in range(rng.randint(2, 4))], seed)
+        assert is_linearizable(history), formatted(history)

@@ -1,4 +1,4 @@
-"""The store against a model of it that fits a screen: dictionaries and lists."""
+"""The store behaves like a simple model of dictionaries and lists."""
 
 import hashlib
 import shutil
@@ -56,9 +56,9 @@ class StoreMachine(RuleBasedStateMachine):
         version = self.store.models.publish(
             name, {"value": value}, source_files(self.folder, {"f": content}), key=key, since=0
         )
-        known = self.keys.get((name, key)) if key is not None else None
-        if known in self.versions[name]:
-            assert version.number == known
+        existing = self.keys.get((name, key)) if key is not None else None
+        if existing in self.versions[name]:
+            assert version.number == existing
             return
         self.used[name] += 1
         assert version.number == self.used[name]
@@ -68,15 +68,15 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(name=NAMES, value=st.integers(0, 3))
     def take(self, name: str, value: int) -> None:
-        """A bundle of that value: the newest version with its digest, or a new one."""
+        """Import a bundle of that value: the newest version with its digest, or a new one."""
         content = str(value).encode()
         described = {"f": {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}}
         manifest = {"value": value, "files": described}
         version, new = self.store.models.take(name, manifest, source_files(self.folder, {"f": content}))
-        known = [number for number, each in self.versions[name].items() if each == (value, content)]
-        assert new == (not known)
-        if known:
-            assert version.number == max(known)
+        existing = [number for number, each in self.versions[name].items() if each == (value, content)]
+        assert new == (not existing)
+        if existing:
+            assert version.number == max(existing)
             return
         self.used[name] += 1
         assert version.number == self.used[name]
@@ -84,7 +84,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(name=NAMES, alias=ALIASES)
     def damage_alias(self, name: str, alias: str) -> None:
-        """What is damaged is told, and set anew."""
+        """A damaged alias raises, and can be set again."""
         if self.current(name, alias) is None:
             return
         entry = self.store.aliases.get(name, alias)
@@ -162,7 +162,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.sweep(0)
 
     @invariant()
-    def shows_what_was_done(self) -> None:
+    def equals_the_model(self) -> None:
         models = self.store.models
         assert models.names() == [name for name in "ab" if self.versions[name]]
         for name in models.names():

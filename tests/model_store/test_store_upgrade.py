@@ -1,5 +1,5 @@
 # ruff: noqa: S603 - the processes started are our own
-"""A store as earlier versions of this software have left it: read as before, counted, and sealed."""
+"""A store written by earlier versions: it is read unchanged, counted, and upgraded with checksums."""
 
 import json
 import os
@@ -65,7 +65,7 @@ def check(store: Store) -> None:
     assert store.verify() == []
 
 
-def test_a_store_of_before_is_read_as_before(root: Path) -> None:
+def test_a_store_of_an_earlier_version_is_read_unchanged(root: Path) -> None:
     store = Store.open(root)
     check(store)
     assert store.examine().unsealed == 8  # five records of line and gone, one of rows, two entries
@@ -78,10 +78,10 @@ def test_a_store_of_before_is_read_as_before(root: Path) -> None:
     assert store.models.numbers("line") == [1, 5]
 
 
-def test_it_is_sealed_by_an_upgrade(root: Path) -> None:
+def test_an_upgrade_adds_checksums(root: Path) -> None:
     store = Store.open(root)
     before = {number: store.models.get("line", number) for number in (1, 3)}
-    assert store.upgrade() == 7  # not the record of version 2, in whose place there is a tombstone now
+    assert store.upgrade() == 7  # not the record of version 2, which a tombstone has replaced
     check(store)
     assert store.examine().unsealed == 0
     assert {number: store.models.get("line", number) for number in (1, 3)} == before
@@ -98,11 +98,11 @@ def test_it_is_sealed_by_an_upgrade(root: Path) -> None:
     check(store)
 
 
-def test_an_upgrade_may_be_killed_at_any_step(root: Path, tmp_path: Path) -> None:
+def test_an_upgrade_survives_a_kill_at_any_step(root: Path, tmp_path: Path) -> None:
     script = [sys.executable, str(HERE / "upgrade_and_die.py"), str(root), str(tmp_path / "copies")]
     done = subprocess.run(script, capture_output=True, text=True, timeout=300, check=True, env=ENVIRONMENT)
     assert int(done.stdout) > 30
-    for copy in sorted((tmp_path / "copies").iterdir())[:: max(1, 4 // examples(1))]:  # all of them in nightly
+    for copy in sorted((tmp_path / "copies").iterdir())[:: max(1, 4 // examples(1))]:  # all steps in scripts/nightly
         store = Store.open(copy)
         check(store)
         store.upgrade()

@@ -28,7 +28,7 @@ def test_a_path_and_a_url_open_the_same_store(tmp_path: Path) -> None:
         ("file://[half", "not a URL"),
     ],
 )
-def test_other_urls_are_refused_with_the_reason(url: str, reason: str) -> None:
+def test_unsupported_urls_are_refused_with_the_reason(url: str, reason: str) -> None:
     with pytest.raises(InvalidStoreUrl, match=reason) as refused:
         Store.open(url)
     assert "secret" not in str(refused.value)

@@ -56,7 +56,7 @@ def flip_bit(path: Path) -> None:
     path.write_bytes(data)
 
 
-def test_publishes_whole_versions(models: Collection, tmp_path: Path) -> None:
+def test_published_versions_are_complete(models: Collection, root: Path, tmp_path: Path) -> None:
     files = source_files(tmp_path, FILES)
     version = models.publish("line", {"b": [1, 2.5, None], "a": "é"}, files)
     assert (version.name, version.number, version.created_at) == ("line", 1, "2026-01-31T12:00:00.000000Z")
@@ -69,10 +69,10 @@ def test_publishes_whole_versions(models: Collection, tmp_path: Path) -> None:
     assert models.get("line", 1) == version == models.latest("line") == models.find("line", version.digest)
     assert {file: content(models, version, file) for file in FILES} == FILES
     assert not any(path.exists() for path in files.values())
-    assert faults(models) == []
+    assert faults(models, LocalBackend(root)) == []
 
 
-def test_equal_content_has_an_equal_digest_whatever_its_name_and_number(models: Collection) -> None:
+def test_the_digest_depends_on_the_content_alone(models: Collection) -> None:
     digests = {models.publish(name, {"x": 1}, {}).digest for name in ("a", "a", "b")}
     assert len(digests) == 1
     assert models.publish("a", {"x": 2}, {}).digest not in digests
@@ -92,57 +92,57 @@ def test_numbers_are_never_used_again(models: Collection) -> None:
     assert models.names() == ["line"]
 
 
-class HappensBetween(MemoryBackend):
-    """Something else is done right before a key is first asked for: a race, made certain."""
+class CallsBefore(MemoryBackend):
+    """Calls a function right before a key is first used, to make a race certain."""
 
-    def __init__(self, key: str, happens: Callable[[Collection], None]) -> None:
+    def __init__(self, key: str, change: Callable[[Collection], None]) -> None:
         super().__init__()
-        self._key, self._happens = key, happens
+        self.key, self.call = key, change
 
     def read(self, key: str) -> bytes:
-        self._look(key)
+        self._check(key)
         return super().read(key)
 
     def create(self, key: str, data: bytes) -> None:
-        self._look(key)
+        self._check(key)
         super().create(key, data)
 
-    def _look(self, key: str) -> None:
-        if key == self._key:
-            self._key = ""
-            self._happens(Collection(self, "models"))
+    def _check(self, key: str) -> None:
+        if key == self.key:
+            self.key = ""
+            self.call(Collection(self, "models"))
 
 
-def test_a_number_that_was_used_and_deleted_in_between_is_not_used_again() -> None:
-    def happens(models: Collection) -> None:
+def test_a_number_deleted_during_a_publish_is_not_reused() -> None:
+    def change(models: Collection) -> None:
         for _ in range(2):
             models.publish("line", {"by": "another"}, {})
         models.delete("line", 1)
 
-    backend = HappensBetween("models/line/versions/1", happens)
+    backend = CallsBefore("models/line/versions/1", change)
     models = Collection(backend, "models")
     assert models.publish("line", {"by": "us"}, {}).number == 3
     assert models.numbers("line") == [2, 3]
     assert models.get("line", 3).manifest["by"] == "us"
-    assert faults(models) == []
+    assert faults(models, backend) == []
 
 
-def test_the_latest_is_never_one_that_was_not() -> None:
-    backend = HappensBetween("", lambda models: None)
+def test_latest_is_correct_during_concurrent_changes() -> None:
+    backend = CallsBefore("", lambda models: None)
     models = Collection(backend, "models")
     for _ in range(2):
         models.publish("line", {}, {})
 
-    def happens(models: Collection) -> None:
+    def change(models: Collection) -> None:
         models.publish("line", {}, {})
         models.delete("line", 2)
 
-    backend._key, backend._happens = "models/line/versions/2", happens
+    backend.key, backend.call = "models/line/versions/2", change
     assert models.latest_number("line") == 3
 
 
 class CountingBackend(MemoryBackend):
-    """Counts what is asked of it: calls, and names that they answered."""
+    """Counts the calls, and the names that they return."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -158,7 +158,7 @@ class CountingBackend(MemoryBackend):
         return names
 
 
-def test_lists_cost_by_what_lives_and_not_by_what_was_deleted() -> None:
+def test_listing_cost_depends_on_live_versions_only() -> None:
     def cost(deleted: int) -> list[int]:
         backend = CountingBackend()
         models, costs = Collection(backend, "models"), []
@@ -166,32 +166,32 @@ def test_lists_cost_by_what_lives_and_not_by_what_was_deleted() -> None:
             models.publish("line", {}, {})
             models.delete("line", number)
         models.publish("line", {}, {}, key="first")
-        asks: list[Callable[[], Any]] = [
+        calls: list[Callable[[], Any]] = [
             models.names,
             lambda: models.latest("line"),
             lambda: models.numbers("line"),
             lambda: models.publish("line", {}, {}, key="second"),
         ]
-        for ask in asks:
+        for call in calls:
             backend.cost = 0
-            ask()
+            call()
             costs.append(backend.cost)
         return costs
 
     assert cost(deleted=200) == cost(deleted=2)
 
 
-def test_what_is_not_there_is_not_found(models: Collection) -> None:
-    asks: list[Callable[[], Any]] = [
+def test_missing_objects_raise_not_found(models: Collection) -> None:
+    calls: list[Callable[[], Any]] = [
         lambda: models.get("line", 1),
         lambda: models.latest("line"),
         lambda: models.numbers("line"),
         lambda: models.delete("line", 1),
         lambda: models.delete_all("line"),
     ]
-    for ask in asks:
+    for call in calls:
         with pytest.raises(NameNotFound):
-            ask()
+            call()
     assert models.find("line", "0" * 64) is None
     version = models.publish("line", {}, {})
     models.publish("line", {}, {})
@@ -205,7 +205,9 @@ def test_what_is_not_there_is_not_found(models: Collection) -> None:
         models.get("line", 1)
 
 
-def test_a_deletion_shows_to_others_and_removes_the_content(models: Collection, root: Path, tmp_path: Path) -> None:
+def test_a_deletion_is_visible_to_other_stores_and_removes_the_content(
+    models: Collection, root: Path, tmp_path: Path
+) -> None:
     version = models.publish("line", {}, source_files(tmp_path, FILES))
     folder = content_folder(root, 1)
     Collection(LocalBackend(root), "models").delete("line", 1)
@@ -217,24 +219,24 @@ def test_a_deletion_shows_to_others_and_removes_the_content(models: Collection, 
 
 
 @pytest.mark.parametrize("manifest", [{"a": float("nan")}, {"a": "\ud800"}, {"a": {1}}, {"a": {1: 2, "1": 3}}])
-def test_refuses_what_json_cannot_hold(models: Collection, root: Path, manifest: dict[str, Any]) -> None:
+def test_values_that_json_cannot_hold_are_refused(models: Collection, root: Path, manifest: dict[str, Any]) -> None:
     with pytest.raises(InvalidManifest):
         models.publish("line", manifest, {})
     assert models.names() == []
     assert not (root / "models").exists()
 
 
-def test_refuses_illegal_names(models: Collection, tmp_path: Path) -> None:
+def test_illegal_names_are_refused(models: Collection, tmp_path: Path) -> None:
     with pytest.raises(InvalidName):
         models.publish("../x", {}, {})
     with pytest.raises(InvalidName):
         models.publish("line", {}, source_files(tmp_path, {"x": b""}) | {"../x": tmp_path})
-    for ask in (models.numbers, models.latest, models.delete_all):
+    for call in (models.numbers, models.latest, models.delete_all):
         with pytest.raises(InvalidName):
-            ask("A")
+            call("A")
 
 
-def test_a_publish_that_fails_leaves_nothing(models: Collection, root: Path, tmp_path: Path) -> None:
+def test_a_failed_publish_leaves_nothing(models: Collection, root: Path, tmp_path: Path) -> None:
     files = source_files(tmp_path, {"a": b"a", "b": b"b"})
     (tmp_path / "link").symlink_to(files["b"])
     with pytest.raises(Unavailable):
@@ -243,7 +245,7 @@ def test_a_publish_that_fails_leaves_nothing(models: Collection, root: Path, tmp
     assert list((root / "models/line/contents").iterdir()) == []
 
 
-def test_a_key_publishes_once(models: Collection, root: Path) -> None:
+def test_an_idempotency_key_publishes_once(models: Collection, root: Path) -> None:
     first = models.publish("line", {"x": 1}, {}, key="job")
     assert models.publish("line", {"x": 2}, {}, key="job") == first
     assert models.publish("line", {"x": 2}, {}, key="other").number == 2
@@ -254,7 +256,7 @@ def test_a_key_publishes_once(models: Collection, root: Path) -> None:
 
 
 @pytest.mark.parametrize("backend", ["local", "memory"])
-def test_racing_publishes_with_one_key_make_one_version(backend: str, root: Path) -> None:
+def test_concurrent_publishes_with_one_key_create_one_version(backend: str, root: Path) -> None:
     storage: Backend = LocalBackend(root) if backend == "local" else MemoryBackend()
     models = Collection(storage, "models")
     models.publish("line", {}, {})
@@ -271,10 +273,10 @@ def test_racing_publishes_with_one_key_make_one_version(backend: str, root: Path
     assert len({number for thread, number in enumerate(numbers) if thread % 3}) == 1
     assert models.numbers("line") == [1, 2, 3, 4, 5, 6]
     assert len(storage.names("models/line/contents")) == 6
-    assert faults(models) == []
+    assert faults(models, storage) == []
 
 
-def test_sixteen_threads_get_sixteen_numbers_in_a_row(root: Path) -> None:
+def test_sixteen_threads_get_sixteen_consecutive_numbers(root: Path) -> None:
     start = threading.Barrier(16)
 
     def publish(thread: int) -> tuple[int, Any]:
@@ -292,7 +294,7 @@ def test_sixteen_threads_get_sixteen_numbers_in_a_row(root: Path) -> None:
 
 @pytest.mark.parametrize("file", ["weights.safetensors", "plots/data.json"])
 @pytest.mark.parametrize("damage", [flip_bit, Path.unlink])
-def test_a_damaged_file_is_told_for_its_version_alone(
+def test_a_damaged_file_affects_its_version_only(
     models: Collection, root: Path, tmp_path: Path, file: str, damage: Callable[[Path], None]
 ) -> None:
     versions = [models.publish("line", {}, source_files(tmp_path, FILES)) for _ in range(2)]
@@ -301,7 +303,7 @@ def test_a_damaged_file_is_told_for_its_version_alone(
         content(models, versions[0], file)
     assert (caught.value.number, caught.value.file) == (1, file)
     assert all(content(models, versions[1], each) == FILES[each] for each in FILES)
-    assert [(fault.number, fault.file) for fault in faults(models)] == [(1, file)]
+    assert [(fault.number, fault.file) for fault in faults(models, LocalBackend(root))] == [(1, file)]
 
 
 @pytest.mark.parametrize(
@@ -314,7 +316,7 @@ def test_a_damaged_file_is_told_for_its_version_alone(
         ("manifest", Path.unlink),
     ],
 )
-def test_a_damaged_manifest_or_record_is_told_for_its_version_alone(
+def test_a_damaged_manifest_or_record_affects_its_version_only(
     models: Collection, root: Path, file: str, damage: Callable[[Path], None]
 ) -> None:
     for number in range(3):
@@ -325,14 +327,14 @@ def test_a_damaged_manifest_or_record_is_told_for_its_version_alone(
         models.get("line", 2)
     assert models.numbers("line") == [1, 2, 3]
     assert [models.get("line", number).manifest["number"] for number in (1, 3)] == [0, 2]
-    assert [(fault.name, fault.number) for fault in faults(models)] == [("line", 2)]
+    assert [(fault.name, fault.number) for fault in faults(models, LocalBackend(root))] == [("line", 2)]
     assert models.publish("line", {}, {}, key="job").number == 4
     models.delete("line", 2)
     assert models.numbers("line") == [1, 3, 4]
-    assert faults(models) == []
+    assert faults(models, LocalBackend(root)) == []
 
 
-def test_every_bit_of_the_manifest_counts(models: Collection, root: Path) -> None:
+def test_a_flipped_bit_in_the_manifest_is_detected(models: Collection, root: Path) -> None:
     models.publish("line", {"x": 1}, {})
     path = content_folder(root, 1) / "manifest.json"
     whole = path.read_bytes()
@@ -342,15 +344,15 @@ def test_every_bit_of_the_manifest_counts(models: Collection, root: Path) -> Non
         path.write_bytes(data)
         with pytest.raises(VersionCorrupt):
             models.get("line", 1)
-    assert faults(models) == [
+    assert faults(models, LocalBackend(root)) == [
         Damage("line", 1, "manifest.json", "does not have the digest that was published"),
     ]
 
 
-def test_sweeping_takes_old_leftovers_alone(models: Collection, root: Path, clock: FixedClock) -> None:
+def test_sweep_removes_only_old_leftovers(models: Collection, root: Path, clock: FixedClock) -> None:
     models.publish("line", {}, {})
     models.publish("line", {}, {})
-    for kind in ("versions", "marks/versions"):  # as if killed before the record
+    for kind in ("versions", "marks/versions"):  # as after a kill before the record
         (root / f"models/line/{kind}/2").unlink()
     leftover = len(list((root / "models/line/contents").iterdir()))
     assert leftover == 2
@@ -359,12 +361,10 @@ def test_sweeping_takes_old_leftovers_alone(models: Collection, root: Path, cloc
     clock.advance(61)
     models.sweep(60)
     assert [path.name for path in (root / "models/line/contents").iterdir()] == [content_folder(root, 1).name]
-    assert faults(models) == []
+    assert faults(models, LocalBackend(root)) == []
 
 
-def test_sweeping_leaves_a_name_alone_that_has_an_unreadable_record(
-    models: Collection, root: Path, clock: FixedClock
-) -> None:
+def test_sweep_keeps_a_name_with_an_unreadable_record(models: Collection, root: Path, clock: FixedClock) -> None:
     models.publish("line", {}, {})
     (root / "models/line/versions/1").write_bytes(b"{}")
     clock.advance(1000)

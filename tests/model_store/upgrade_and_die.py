@@ -1,4 +1,4 @@
-"""Run by test_store_upgrade: upgrades copies of a store, each killed by SIGKILL one storage step later than the one before."""
+"""Run by test_store_upgrade: upgrades copies of a store, each killed one storage step later."""
 
 import shutil
 import sys

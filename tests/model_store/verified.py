@@ -1,10 +1,11 @@
-"""What verify says of a collection alone."""
+"""The findings of verify for one collection."""
 
 from model_store import Collection, Damage
+from model_store.backends.backend import Backend
 from model_store.verification import Report, Verification
 
 
-def faults(models: Collection) -> list[Damage]:
+def faults(models: Collection, backend: Backend) -> list[Damage]:
     report = Report()
-    Verification(models._backend, models, None, report).run()
+    Verification(backend, models, None, report).run()
     return report.damages

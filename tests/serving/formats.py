@@ -1,4 +1,4 @@
-"""The codecs of all formats but JSON, by media type, as functions of a signature or of a model's answers."""
+"""The codecs of all formats but JSON, by media type, as functions of a signature or of predictions."""
 
 from collections.abc import Callable
 from functools import partial
@@ -16,15 +16,15 @@ from service.workflow.signature import Signature
 VERSION = ServedVersion("digest", "line", 1)
 
 
-class Fills:
-    """As much of a model as decoding a request needs."""
+class MissingValueSupport:
+    """The attributes of a model that decoding a request needs."""
 
     def __init__(self, fills_missing: bool) -> None:
         self.fills_missing = fills_missing
 
 
 def read(media_type: str, body: bytes, signature: Signature, missing_allowed: bool) -> torch.Tensor:
-    rows = DECODERS[media_type].read(Warm(cast(Model, Fills(missing_allowed)), signature), body)
+    rows = DECODERS[media_type].read(Warm(cast(Model, MissingValueSupport(missing_allowed)), signature), body)
     assert isinstance(rows, torch.Tensor)
     return rows
 

@@ -1,4 +1,4 @@
-"""Compressed bodies: what was put in comes out, never more than is taken, and nothing that says little takes long."""
+"""Compressed bodies: the content is restored, and neither its size nor the time to decompress exceeds its limit."""
 
 import gzip
 import time
@@ -53,7 +53,7 @@ def test_round_trip(coding: str, members: list[bytes], size: int, repeat: int) -
 
 
 @pytest.mark.parametrize("coding", CODINGS)
-def test_a_large_body_comes_in_pieces(coding: str) -> None:
+def test_a_large_body_is_decompressed_in_chunks(coding: str) -> None:
     content = bytes(range(256)) * 16384
     assert decompressed([COMPRESS[coding](content)], coding.upper(), len(content)) == content
 
@@ -84,7 +84,7 @@ def test_a_bomb_is_stopped_early(coding: str) -> None:
 
 
 @pytest.mark.parametrize("coding", CODINGS)
-def test_what_comes_out_is_in_proportion_to_what_was_sent(coding: str) -> None:
+def test_output_is_in_proportion_to_the_input(coding: str) -> None:
     small, large = bytes(FREE_OUTPUT), bytes(64 * 2**20)
     assert decompressed([COMPRESS[coding](small)], coding, 2**30) == small
     body = COMPRESS[coding](large)
@@ -93,7 +93,7 @@ def test_what_comes_out_is_in_proportion_to_what_was_sent(coding: str) -> None:
 
 
 def _stored(times: int) -> bytes:
-    """A zlib stream of so many empty blocks, and no end."""
+    """A zlib stream of empty blocks, without an end."""
     return b"\x78\x9c" + b"\0\0\0\xff\xff" * times
 
 
@@ -109,7 +109,7 @@ EMPTY = {
 
 
 @pytest.mark.parametrize("name", EMPTY)
-def test_next_to_nothing_in_much_is_refused_soon(name: str) -> None:
+def test_long_input_with_little_output_is_refused_early(name: str) -> None:
     began = time.process_time()
     with pytest.raises(InvalidCoding) as caught:
         decompressed([EMPTY[name]], name.split()[0], 2**30)

@@ -1,4 +1,4 @@
-"""The fast way reads a body only where the strict way reads the same numbers out of it."""
+"""The fast reader accepts a body only where the strict reader reads the same numbers."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ X, XZ = signature("x"), signature("x", "z")
 
 
 def check(body: bytes, described: Signature, missing_allowed: bool = False) -> bool:
-    """Whether the fast way read it; if so, that the strict way reads the same to the bit."""
+    """Whether the fast reader accepts the body; asserts that the strict one then reads the same bits."""
     found = read_fast(body, described, missing_allowed)
     if found is None:
         return False
@@ -48,7 +48,7 @@ PLAIN = [
 
 
 @pytest.mark.parametrize(("described", "body"), PLAIN)
-def test_plain_bodies_are_read(described: Signature, body: bytes) -> None:
+def test_the_fast_reader_accepts_plain_bodies(described: Signature, body: bytes) -> None:
     assert check(body, described)
 
 
@@ -72,11 +72,11 @@ UNUSUAL = [
 
 
 @pytest.mark.parametrize("body", UNUSUAL)
-def test_what_is_unusual_is_left_to_the_strict_way(body: bytes) -> None:
+def test_unusual_bodies_are_left_to_the_strict_reader(body: bytes) -> None:
     assert read_fast(body, XZ) is None
 
 
-def test_other_types_than_numbers() -> None:
+def test_columns_of_other_types() -> None:
     assert read_fast(b'{"instances":[[1]]}', signature("x", kind="category")) is None
     assert read_fast(b'{"instances":[[1]]}', signature("x", kind="datetime")) is None
     assert check(b'{"instances":[[1],[0],[-0.0]]}', signature("x", kind="boolean"))
@@ -129,9 +129,9 @@ def test_texts_and_nulls_are_read(body: str) -> None:
     assert check(body.encode(), MIXED) == ("null" not in body.replace('"null"', "") and "?" not in body)
 
 
-def test_many_texts_and_long_ones() -> None:
-    """As many that each is compared with all others, more, and some too long for it; one of them the other with more at its
-    end."""
+def test_many_and_long_texts() -> None:
+    """Numbers of texts below and above the limit for pairwise comparison, with some longer ones, and one that is a prefix of
+    another."""
     for count in (1, FEW, FEW + 1, 500):
         for text in ("", "éé", "a longer text", "-" * SHORT):
             rows = [[i, f"{text}{i % count}{'x' * (i % 3)}", None, i % 2] for i in range(500)]
@@ -149,12 +149,12 @@ NO_TEXTS = [
 
 
 @pytest.mark.parametrize("row", NO_TEXTS)
-def test_what_is_unusual_beside_texts(row: str) -> None:
+def test_unusual_bodies_with_texts_are_left_to_the_strict_reader(row: str) -> None:
     for body in (f'{{"instances": [[1, "a", null, 1], {row}]}}', f'{{"instances": [{row}, [1, "a", null, 1]]}}'):
         assert read_fast(body.encode(), MIXED, missing_allowed=True) is None
 
 
-def test_bad_utf_8_in_a_text() -> None:
+def test_invalid_utf_8_in_a_text() -> None:
     assert read_fast(b'{"instances":[[1,"\xff",null,1]]}', MIXED, missing_allowed=True) is None
     assert read_fast(b'{"instances":[[1,"' + b"-" * SHORT + b'\xff",null,1]]}', MIXED, missing_allowed=True) is None
 
@@ -182,7 +182,7 @@ def test_a_body_with_texts_and_one_change(data: st.DataObject) -> None:
 @settings(deadline=None, max_examples=300)
 @given(st.data())
 def test_a_body_with_one_change(data: st.DataObject) -> None:
-    """Never is a body taken that the strict way refuses, however it was damaged."""
+    """The fast reader accepts no damaged body that the strict one refuses."""
     _, body = data.draw(st.sampled_from(PLAIN))
     at = data.draw(st.integers(0, len(body)))
     until = data.draw(st.integers(at, min(at + 4, len(body))))

@@ -1,4 +1,4 @@
-"""Instances and answers in every format: the same tensor as by way of JSON, the same values as in memory."""
+"""Instances and predictions in every format: the same tensor as from JSON, the same values as in memory."""
 
 import io
 import math
@@ -64,7 +64,7 @@ def same(one: torch.Tensor, other: torch.Tensor) -> None:
     assert one.dtype == other.dtype == torch.float32
     np.testing.assert_array_equal(one.numpy(), other.numpy())
     assert np.array_equal(np.signbit(one.numpy()), np.signbit(other.numpy())) or bool(one.isnan().any())
-    one += 0  # its memory is its own
+    one += 0  # it owns its memory
 
 
 def npy(array: Any) -> bytes:
@@ -118,7 +118,7 @@ def test_every_type(rows: list[dict[str, Any]]) -> None:
     same(READERS[LINES](b"\n".join(map(orjson.dumps, instances)), MIXED, True), expected)
 
 
-def test_integers_round_by_way_of_float64() -> None:
+def test_integers_are_rounded_through_float64() -> None:
     number = 2**53 + 2**29 + 1
     expected = from_body(XZ, {"instances": [[number, 1]]}, False)
     frame = pl.DataFrame({"x": [number], "z": [1]})
@@ -136,7 +136,7 @@ def pointers(media_type: str, body: bytes, signature: Signature = XZ, missing_al
 
 
 @pytest.mark.parametrize("media_type", TABLES)
-def test_faults_in_tables_have_column_and_row(media_type: str) -> None:
+def test_errors_in_tables_name_column_and_row(media_type: str) -> None:
     assert pointers(media_type, written(pl.DataFrame({"x": [1.0], "Z": [1.0]}), media_type)) == ["/Z", "/z"]
     frame = pl.DataFrame({"x": [1.0, None, 1e39], "z": [1.0, 2.0, 3.0]})
     assert pointers(media_type, written(frame, media_type)) == ["/x/1", "/x/2"]
@@ -189,12 +189,12 @@ def test_bad_lines(body: bytes, first: str) -> None:
     assert pointers(LINES, body)[0] == first
 
 
-def test_a_byte_order_mark_before_lines_is_none_of_them() -> None:
+def test_a_byte_order_mark_before_json_lines_is_ignored() -> None:
     for body in (b"\xef\xbb\xbf[1,2]\n[1,2]\n", b'\xef\xbb\xbf{"x":1,"z":2}\r\n\r\n{"z":2,"x":1}'):
         same(READERS[LINES](body, XZ, False), torch.tensor([[1.0, 2.0], [1.0, 2.0]]))
 
 
-def test_a_blank_line_in_csv_is_no_row() -> None:
+def test_blank_lines_in_csv_are_skipped() -> None:
     for body in (
         b"x,z\n1,2\n\n3,4\n",
         b"x,z\r\n1,2\r\n \t\r\n3,4\r\n\r\n",
@@ -204,7 +204,7 @@ def test_a_blank_line_in_csv_is_no_row() -> None:
         same(READERS[CSV](body, XZ, False), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
     same(READERS[CSV](b"x\n1\n\n2\n", numbers("x"), False), torch.tensor([[1.0], [2.0]]))
     assert READERS[CSV](b"x,z\n1,2\n,\n", XZ, True).isnan().tolist() == [[False, False], [True, True]]
-    assert pointers(CSV, b"x,z\n1,2\n\n3,x\n") == ["/z/1"]  # rows count as answers do
+    assert pointers(CSV, b"x,z\n1,2\n\n3,x\n") == ["/z/1"]  # rows are numbered like predictions
 
 
 CELLS = st.sampled_from(
@@ -218,8 +218,8 @@ CELLS = st.sampled_from(
     st.sampled_from(["\n", "\r\n", "\n\n"]),
     st.booleans(),
 )
-def test_csv_is_read_alike_whether_or_not_it_is_plain(rows: list[list[str]], end: str, missing_allowed: bool) -> None:
-    """A quoted column that nobody asks for has the whole body read the slow way."""
+def test_the_fast_and_the_slow_csv_reader_agree(rows: list[list[str]], end: str, missing_allowed: bool) -> None:
+    """An unused column with quotes makes the slow reader read the whole body."""
     described = Signature(
         task=Task("regression"),
         inputs=[MIXED.inputs[0], Input(name="c", type="category", categories=["a", "1"])],
@@ -246,8 +246,8 @@ DATES = [
 @pytest.mark.parametrize("dates", DATES, ids=["ms", "us", "days", "the year 10000"])
 @pytest.mark.parametrize("media_type", [STREAM, FILE, PARQUET])
 @pytest.mark.parametrize("kind", ["datetime", "category", "number"])
-def test_dates_that_no_calendar_has(media_type: str, dates: pl.Series, kind: Any) -> None:
-    """polars ends in a panic at some of them, which is no `Exception`."""
+def test_dates_outside_the_calendar(media_type: str, dates: pl.Series, kind: Any) -> None:
+    """polars panics at some of them, which raises no `Exception`."""
     described = Signature(task=Task("regression"), inputs=[Input(name="t", type=kind, categories=["a"])], outputs=Y)
     body = written(dates.to_frame(), media_type)
     if kind == "datetime":
@@ -267,11 +267,11 @@ SAME = [
 ]
 
 
-@pytest.mark.parametrize(("known", "asked"), SAME)
-def test_numbers_and_texts_that_say_the_same_are_the_same_category(known: str, asked: list[Any]) -> None:
-    inputs = [Input(name="c", type="category", categories=["other", known]), Input(name="n", type="number")]
+@pytest.mark.parametrize(("category", "values"), SAME)
+def test_equal_numbers_and_texts_are_the_same_category(category: str, values: list[Any]) -> None:
+    inputs = [Input(name="c", type="category", categories=["other", category]), Input(name="n", type="number")]
     described = Signature(task=Task("regression"), inputs=inputs, outputs=Y)
-    for value in asked:
+    for value in values:
         frame = pl.DataFrame({"c": [value], "n": [0.5]})
         for media_type in TABLES:
             assert READERS[media_type](written(frame, media_type), described, False)[0, 0] == 2, (value, media_type)
@@ -283,7 +283,7 @@ def test_numbers_and_texts_that_say_the_same_are_the_same_category(known: str, a
             assert from_body(described, body, False)[0, 0] == 2, body
             line = orjson.dumps({"c": value, "n": 0.5})
             assert READERS[LINES](line, described, False)[0, 0] == 2
-    assert from_body(described, {"instances": [["01", 0.5]]}, False)[0, 0] == 0  # a code, and no number
+    assert from_body(described, {"instances": [["01", 0.5]]}, False)[0, 0] == 0  # a code, not a number
 
 
 def header(text: str, rest: bytes = b"") -> bytes:
@@ -299,7 +299,7 @@ BAD_NPY = [
     header("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000000, 2)}"),
     header("{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 2)}"), header("(" * 900), header("[1"), header("1"),
     header("{'descr': '<f4', 'fortran_order': False, 'shape': (True, 2)}", b"\0" * 8), header("__import__('os')"),
-    header("{'descr': 'M8[s/0]', 'fortran_order': False, 'shape': (1, 2)}", b"\0" * 16),  # NumPy divides by it
+    header("{'descr': 'M8[s/0]', 'fortran_order': False, 'shape': (1, 2)}", b"\0" * 16),  # NumPy would divide by it
 ]  # fmt: skip
 
 
@@ -308,7 +308,7 @@ def test_bad_npy(body: bytes) -> None:
     assert pointers(NPY, body)
 
 
-def test_npy_holds_numbers_only() -> None:
+def test_npy_is_refused_for_other_types() -> None:
     assert pointers(NPY, npy(np.ones((1, 4))), MIXED) == [""]
     switch = Signature(task=Task("regression"), inputs=[Input(name="b", type="boolean")], outputs=Y)
     assert READERS[NPY](npy(np.array([True, False])), switch, False).tolist() == [[1.0], [0.0]]
@@ -316,7 +316,7 @@ def test_npy_holds_numbers_only() -> None:
     assert READERS[NPY](npy(np.array([1.0, math.nan])), switch, True).isnan().tolist() == [[False], [True]]
 
 
-def answering(task: str, outputs: list[Output]) -> Warm:
+def model_of(task: str, outputs: list[Output]) -> Warm:
     return Warm(cast(Model, None), Signature(task=Task(task), inputs=[], outputs=outputs))
 
 
@@ -330,15 +330,15 @@ def read_back(body: bytes, media_type: str) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("media_type", TABLES)
-def test_answers_in_tables(media_type: str) -> None:
-    two = answering("regression", [Output(name="y", type="number"), Output(name="z", type="number")])
+def test_predictions_as_tables(media_type: str) -> None:
+    two = model_of("regression", [Output(name="y", type="number"), Output(name="z", type="number")])
     answers = np.array([[0.1, 2], [math.nan, 3], [math.inf, -4]], np.float32)
     frame = read_back(WRITERS[media_type](two, answers), media_type)
     assert frame.columns == ["y", "z"] and frame["y"].null_count() == 2 and frame["z"].to_list() == [2, 3, -4]
     assert frame["y"].cast(pl.Float32).to_numpy()[0] == answers[0, 0]
     cases: list[list[Any]] = [["no", "yes"], [1, 2], [False, True], [0.5, 1]]
     for classes in cases:
-        labels = answering("binary", [Output(name="y", type="class", classes=classes)])
+        labels = model_of("binary", [Output(name="y", type="class", classes=classes)])
         answers = np.array([[0.25, 0.75], [0.5, 0.5], [math.nan, 0.5]], np.float32)
         frame = read_back(WRITERS[media_type](labels, answers), media_type)
         rows = [
@@ -347,19 +347,19 @@ def test_answers_in_tables(media_type: str) -> None:
         assert frame["label"].to_list() == [classes[1], classes[0], None]
         assert frame.columns[1:] == [f"probability_{name}" for name in rows[0]]
         assert frame.rows()[0][1:] == (0.25, 0.75) and frame.rows()[2][1:] == (None, None)
-    marks = answering("multilabel", [Output(name=name, type="label") for name in ("a", "b")])
+    marks = model_of("multilabel", [Output(name=name, type="label") for name in ("a", "b")])
     frame = read_back(WRITERS[media_type](marks, np.array([[0.25, 0.75]], np.float32)), media_type)
     assert frame.to_dicts() == [{"label_a": False, "label_b": True, "probability_a": 0.25, "probability_b": 0.75}]
     frame = read_back(WRITERS[media_type](marks, np.array([[0.25, math.nan]], np.float32)), media_type)
-    assert frame.rows() == [(False, None, 0.25, None)]  # whether a label holds is not known either
+    assert frame.rows() == [(False, None, 0.25, None)]  # NaN is missing for labels, too
 
 
-def test_answers_in_lines_and_arrays() -> None:
-    one, two = answering("regression", Y), answering("regression", Y * 2)
+def test_predictions_as_json_lines_and_arrays() -> None:
+    one, two = model_of("regression", Y), model_of("regression", Y * 2)
     answers = np.array([[0.1, 2], [math.nan, math.inf]], np.float32)
     assert WRITERS[LINES](one, answers[:, :1]) == b"0.1\nnull\n"
     assert WRITERS[LINES](two, answers) == b"[0.1,2.0]\n[null,null]\n"
-    labels = answering("binary", [Output(name="y", type="class", classes=["no", "yes"])])
+    labels = model_of("binary", [Output(name="y", type="class", classes=["no", "yes"])])
     lines = WRITERS[LINES](labels, np.array([[0.25, 0.75], [0.5, math.nan]], np.float32)).splitlines()
     assert orjson.loads(lines[0]) == {"label": "yes", "probabilities": {"no": 0.25, "yes": 0.75}}
     assert orjson.loads(lines[1])["label"] is None

@@ -1,4 +1,4 @@
-"""No text of a CSV answer is a formula to a spreadsheet, and our own reader reads what our answers write."""
+"""No text of a CSV response is a formula in a spreadsheet, and our own reader reads it back."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from service.serving.codecs import formulas
 TEXTS = ["=1+1", "+x", "-x", "@SUM(1)", "\tx", "\r=x", "-5", "+1.5e3", "a=b", "'quoted", "", "O'Brien", "=it's"]
 
 
-def test_what_begins_like_a_formula_has_an_apostrophe_before_it() -> None:
+def test_texts_that_begin_like_a_formula_are_prefixed_with_an_apostrophe() -> None:
     written = formulas.escape(pl.DataFrame({"label": TEXTS, "=x": range(len(TEXTS)), "-1": 0.5})).write_csv()
     head, *rows = csv.reader(io.StringIO(written, newline=""))
     assert head == ["label", "'=x", "-1"]
@@ -24,5 +24,5 @@ def test_what_begins_like_a_formula_has_an_apostrophe_before_it() -> None:
 
 
 @pytest.mark.parametrize(("rows", "there"), [(b"a,'=x\n", True), (b"'-x,1\n", True), (b"O'Brien,'a\n", False)])
-def test_whether_there_are_any_is_seen_before_rows_are_read(rows: bytes, there: bool) -> None:
+def test_escaped_formulas_are_detected_in_the_raw_bytes(rows: bytes, there: bool) -> None:
     assert formulas.has_escaped(rows) is there

@@ -1,4 +1,4 @@
-"""A model as a function: the bits of the module, for every kind of model and layer."""
+"""A model as a function gives the same bits as its module, for every kind of model and layer."""
 
 from typing import Any
 
@@ -89,7 +89,7 @@ def test_the_same_bits_as_the_module(network: str, normalize: bool, of: Layout, 
 def test_categories_and_missing_values(of: Layout, normalize: bool, dtype: torch.dtype) -> None:
     raw = table(90).to(dtype)
     for slot, size in of.categories:
-        raw[:, slot] = torch.arange(90) % (size + 1)  # 0 for one that is not known
+        raw[:, slot] = torch.arange(90) % (size + 1)  # 0 for an unknown category
     for missing in (False, True):
         if missing:
             raw[::4] = torch.nan
@@ -111,7 +111,7 @@ def test_both_classes_of_a_binary_task() -> None:
         assert torch.equal(functional(model)(table()), model(table()))
 
 
-def test_a_module_that_somebody_watches_is_called() -> None:
+def test_a_module_with_hooks_is_called() -> None:
     network, seen = nn.Sequential(nn.Linear(3, 1)), []
     network[0].register_forward_hook(lambda *_: seen.append(1))
     model = Model(network, None, None, OutputKind.VALUE, Task.REGRESSION).eval().requires_grad_(False)
@@ -121,7 +121,7 @@ def test_a_module_that_somebody_watches_is_called() -> None:
 
 @pytest.mark.parametrize("rows", [1, MANY - 1, MANY, 200])
 @pytest.mark.parametrize("missing", [False, True])
-def test_what_is_missing_is_filled_in_however_many_rows_there_are(rows: int, missing: bool) -> None:
+def test_missing_values_are_filled_for_any_number_of_rows(rows: int, missing: bool) -> None:
     preprocessing = fit(PLAIN, table(), True)
     model = Model(nn.Linear(3, 1), preprocessing, None, OutputKind.VALUE, Task.REGRESSION).eval().requires_grad_(False)
     inputs = [Input(name=name, type="number") for name in "abc"]

@@ -1,4 +1,4 @@
-"""Instances: however rows are written, they are the same tensor; whatever is wrong has its row and column."""
+"""Instances: every notation of rows gives the same tensor; every error names its row and column."""
 
 import json
 import math
@@ -53,7 +53,7 @@ def test_lists_records_columns_and_query_give_the_same_tensor(table: tuple[Signa
     assert same(from_body(described, {"instances": with_target}, True), expected.float())
 
 
-def test_a_bare_number_is_a_row_where_there_is_one_input() -> None:
+def test_a_bare_number_is_a_row_of_a_single_input() -> None:
     assert from_body(signature("x"), {"instances": [1, 2.5]}, False).tolist() == [[1], [2.5]]
     assert from_body(signature("x"), {"inputs": {"x": 1}}, False).tolist() == [[1]]
 
@@ -95,7 +95,7 @@ WRONG: list[tuple[Signature, Any, list[str]]] = [
 
 
 @pytest.mark.parametrize(("described", "body", "pointers"), WRONG)
-def test_what_is_wrong_is_pointed_at(described: Signature, body: Any, pointers: list[str]) -> None:
+def test_errors_have_a_pointer(described: Signature, body: Any, pointers: list[str]) -> None:
     with pytest.raises(InvalidInstances) as caught:
         from_body(described, body, missing_allowed=False)
     assert [fault.pointer for fault in caught.value.faults] == pointers
@@ -103,7 +103,7 @@ def test_what_is_wrong_is_pointed_at(described: Signature, body: Any, pointers: 
 
 
 @pytest.mark.parametrize("text", ["a", "1_000", "٣", "nan", "inf", "-Infinity", "1e39", "0x1", "1,5", "1 2", ""])
-def test_a_text_that_is_no_number(text: str) -> None:
+def test_a_text_in_place_of_a_number(text: str) -> None:
     with pytest.raises(InvalidInstances) as caught:
         from_texts(X, {"x": ["1", text]}, missing_allowed=False)
     assert [fault.pointer for fault in caught.value.faults] == ["/x/1"]
@@ -111,7 +111,7 @@ def test_a_text_that_is_no_number(text: str) -> None:
 
 @pytest.mark.parametrize("body", [{"instances": [["a"]] * 5000}, {"inputs": {"x": ["a"] * 5000}},
                                   {"instances": [{"z": 1}] * 5000}])  # fmt: skip
-def test_not_every_one_of_many_faults_is_told(body: Any) -> None:
+def test_the_number_of_reported_errors_is_bounded(body: Any) -> None:
     with pytest.raises(InvalidInstances) as caught:
         from_body(X, body, missing_allowed=True)
     assert len(caught.value.faults) == MOST_FAULTS
@@ -121,7 +121,7 @@ def test_not_every_one_of_many_faults_is_told(body: Any) -> None:
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
                     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
                     max_leaves=8))  # fmt: skip
-def test_any_json_is_a_tensor_or_a_fault(value: Any) -> None:
+def test_any_json_is_a_tensor_or_an_error(value: Any) -> None:
     for body in (value, {"instances": value}, {"inputs": value}, {"inputs": {"x": value}}, {"instances": [value]}):
         try:
             assert from_body(X, body, missing_allowed=True).shape[1] == 1

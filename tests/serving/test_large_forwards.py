@@ -1,4 +1,4 @@
-"""Many rows for a wide model: answered in parts, to the same numbers, in little memory; and given up when nobody waits."""
+"""Many rows for a wide model are computed in parts, with the same numbers, in little memory, and abandoned without a client."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -37,39 +37,39 @@ def warm(network: nn.Module, task: str = "regression", classes: list[Scalar] | N
 
 
 def growth(work: Callable[[], object]) -> int:
-    """By how many bytes the process has grown meanwhile, at most."""
+    """The peak growth of the process in bytes."""
     with growth_of(psutil.Process()) as growth:
         work()
     return growth.bytes
 
 
-def test_in_little_memory_and_to_the_same_numbers() -> None:
+def test_a_large_forward_takes_little_memory_and_keeps_the_values() -> None:
     wide = warm(nn.Sequential(nn.Linear(1, 4096), nn.ReLU(), nn.Linear(4096, 1)))
     raw = torch.linspace(-1, 1, 20_000)[:, None]
     assert wide.rows_at_once < 2000
     made: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]] = []
-    # All rows at once would make 20 times as much; the allocator keeps some of what each part has given back.
+    # All rows at once would take 20 times as much; the allocator keeps some of the freed memory.
     assert growth(lambda: made.append(forward(wide, raw))) < 4 * FORWARD_BYTES
     with torch.inference_mode():
         alone = np.concatenate([wide.model(part).numpy() for part in raw.split(1000)])
     assert made[0].shape == (20_000, 1) and np.allclose(made[0], alone, rtol=0, atol=1e-5)
-    assert (forward(wide, raw) == made[0]).all()  # the same request has the same answer, to the bit
+    assert (forward(wide, raw) == made[0]).all()  # the same request has the same answer, bit for bit
 
 
-def test_one_for_whom_nobody_waits_is_given_up() -> None:
+def test_a_forward_without_a_waiting_client_is_abandoned() -> None:
     wide = warm(nn.Sequential(nn.Linear(1, 4096), nn.ReLU(), nn.Linear(4096, 1)))
-    asked: list[None] = []
+    calls: list[None] = []
 
     def wanted() -> bool:
-        asked.append(None)
-        return len(asked) < 3
+        calls.append(None)
+        return len(calls) < 3
 
     with pytest.raises(DeadlineExceeded):
         forward(wide, torch.zeros(100_000, 1), wanted=wanted)
-    assert len(asked) == 3
+    assert len(calls) == 3
 
 
-def test_many_answers_are_written_in_parts_and_read_as_one() -> None:
+def test_many_answers_are_written_in_parts_that_form_one_document() -> None:
     names: list[Scalar] = [f"class {i:03d}" for i in range(300)]
     many = warm(nn.Linear(1, 300), "multiclass", names)
     answers = forward(many, torch.linspace(0, 1, 1000)[:, None])

@@ -1,4 +1,4 @@
-"""Bodies that lie about their size, or were damaged: refused with words, in little memory, and the process lives."""
+"""Bodies that are damaged or declare a wrong size: refused with a message, in little memory, without a crash."""
 
 import io
 import struct
@@ -54,7 +54,7 @@ def read(media_type: str, body: bytes) -> None:
 
 
 @pytest.mark.parametrize(("media_type", "body"), SMALL)
-def test_they_are_read_as_they_are_and_refused_cut_short(media_type: str, body: bytes) -> None:
+def test_valid_bodies_are_read_and_truncated_ones_are_refused(media_type: str, body: bytes) -> None:
     assert READERS[media_type](body, XC, True).shape == (60, 2)
     for at in range(0, len(body) - 9, 7):
         read(media_type, body[:at])
@@ -62,7 +62,7 @@ def test_they_are_read_as_they_are_and_refused_cut_short(media_type: str, body: 
 
 @settings(deadline=None, max_examples=150)
 @given(st.sampled_from(SMALL), st.data())
-def test_a_word_that_lies(each: tuple[str, bytes], data: st.DataObject) -> None:
+def test_a_corrupted_word(each: tuple[str, bytes], data: st.DataObject) -> None:
     media_type, body = each
     at = data.draw(st.integers(0, len(body)))
     word = data.draw(st.sampled_from(WORDS) | st.binary(min_size=1, max_size=2))
@@ -74,7 +74,7 @@ def test_bombs() -> None:
     for media_type, body in bodies(pl.DataFrame({"x": rows, "c": pl.Series([None] * len(rows), dtype=pl.String)})):
         with pytest.raises(InvalidInstances):
             READERS[media_type](body, XC, True)
-    wide = {f"x{at}": np.zeros(2**20 - 2**18, np.float64) for at in range(45)}  # few bytes, and 270 MiB
+    wide = {f"x{at}": np.zeros(2**20 - 2**18, np.float64) for at in range(45)}  # few bytes that expand to 270 MiB
     for media_type, body in bodies(pl.DataFrame(wide))[3:6]:
         with pytest.raises(InvalidInstances):
             READERS[media_type](body, XC, True)
@@ -88,13 +88,13 @@ def test_one_long_text_in_many_rows() -> None:
     tracemalloc.start()
     try:
         assert len(body) < 2**20 and READERS[PARQUET](body, XC, True).shape == (400, 2)
-        assert tracemalloc.get_traced_memory()[1] < 16 * 2**20  # a text for each row would be 100 MiB
+        assert tracemalloc.get_traced_memory()[1] < 16 * 2**20  # one text for each row would take 100 MiB
     finally:
         tracemalloc.stop()
     assert time.process_time() - began < 0.5
 
 
-def test_columns_of_nothing() -> None:
+def test_columns_of_nulls() -> None:
     nothing = {f"x{at}": pl.Series([None], dtype=pl.Float32).new_from_index(0, 100_000) for at in range(200)}
     for media_type, body in bodies(pl.DataFrame(nothing))[6:]:
         with pytest.raises(InvalidInstances, match="values"):

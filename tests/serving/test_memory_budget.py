@@ -1,4 +1,4 @@
-"""The memory of all bodies together: bounded, given back, and never closed to one that is alone."""
+"""The memory of all bodies together is bounded and released, and a single request is always admitted."""
 
 import threading
 
@@ -8,12 +8,12 @@ from service.serving.errors import Overloaded
 from service.serving.memory_budget import FREE, MemoryBudget
 
 
-def test_more_than_there_is_is_refused_until_some_is_given_back() -> None:
+def test_requests_above_the_budget_are_refused_until_memory_is_released() -> None:
     budget = MemoryBudget(10 * FREE)
     first, second, third = (budget.share() for _ in range(3))
     first.take(6 * FREE)
     second.take(4 * FREE)
-    third.take(FREE)  # what is small is not counted
+    third.take(FREE)  # small bodies are not counted
     with pytest.raises(Overloaded):
         third.take(1)
     assert budget.taken == 10 * FREE
@@ -27,7 +27,7 @@ def test_more_than_there_is_is_refused_until_some_is_given_back() -> None:
     assert budget.taken == 0
 
 
-def test_one_that_is_alone_may_take_more_than_there_is() -> None:
+def test_a_single_request_may_exceed_the_budget() -> None:
     budget = MemoryBudget(2 * FREE)
     with budget.share() as alone:
         alone.take(100 * FREE)
@@ -36,7 +36,7 @@ def test_one_that_is_alone_may_take_more_than_there_is() -> None:
     assert budget.taken == 0
 
 
-def test_by_many_threads() -> None:
+def test_the_budget_is_thread_safe() -> None:
     budget, refused = MemoryBudget(8 * FREE), list[None]()
 
     def work() -> None:

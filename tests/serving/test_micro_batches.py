@@ -1,4 +1,4 @@
-"""Micro-batches: who waits already shares a forward, nobody suffers for another, and no more wait than may."""
+"""Micro-batches: waiting requests share a forward, failures stay separate, and the queue is bounded."""
 
 import asyncio
 import time
@@ -28,8 +28,8 @@ VERSION, ENCODER = ServedVersion("digest", "m", 1), Encoder("application/json", 
 ROWS = st.lists(st.lists(st.floats(-1e6, 1e6, width=32), min_size=3, max_size=3), min_size=1, max_size=8)
 
 
-class Nobody:
-    """Waits until `submit` puts a future of the running loop in its place."""
+class UnsetWaiter:
+    """A placeholder that `submit` replaces with a future of the running loop."""
 
     def done(self) -> bool:
         raise AssertionError("not submitted yet")
@@ -42,7 +42,7 @@ class Nobody:
 
 
 class Network(nn.Module):
-    """An MLP that refuses rows above a bound, counts its forwards, and takes its time."""
+    """An MLP that raises for values above `bound`, counts its forwards, and sleeps for `seconds` in each."""
 
     def __init__(self, seconds: float = 0.0, bound: float = 1e9) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ def warm(network: Network) -> Warm:
     signature = Signature(task=Task("regression"), inputs=inputs, outputs=[Output(name="y", type="number")])
     made, seconds = Warm(Model(network, None, None, OutputKind.VALUE, Task("regression")), signature), network.seconds
     network.seconds = 0
-    assert made.work == LEAST_WORK  # its cost is measured now, and not by the forwards that are counted
+    assert made.work == LEAST_WORK  # measures the cost now, so that its forwards are not counted
     network.seconds = seconds
     network.forwards.clear()
     return made
@@ -75,8 +75,8 @@ def batches(*, light: int = 10**9, places: int = 100) -> MicroBatches:
     return MicroBatches(light=light, threads=1, places=places, observe=lambda *_: None)
 
 
-def ask(model: Warm, rows: Any, **about: Any) -> PendingPrediction:
-    return PendingPrediction(VERSION, model, rows, ENCODER, Nobody(), **about)
+def pending(model: Warm, rows: Any, **about: Any) -> PendingPrediction:
+    return PendingPrediction(VERSION, model, rows, ENCODER, UnsetWaiter(), **about)
 
 
 def submit(run: MicroBatches, each: PendingPrediction) -> "asyncio.Future[bytes]":
@@ -89,57 +89,61 @@ def numbers(body: bytes) -> Any:
     return orjson.loads(body)["predictions"]
 
 
-async def answers(run: MicroBatches, asks: list[PendingPrediction]) -> list[Any]:
+async def answers(run: MicroBatches, requests: list[PendingPrediction]) -> list[Any]:
     try:
-        return await asyncio.gather(*[submit(run, each) for each in asks], return_exceptions=True)
+        return await asyncio.gather(*[submit(run, each) for each in requests], return_exceptions=True)
     finally:
         run.close()
 
 
 @settings(deadline=None)
 @given(st.lists(ROWS, min_size=1, max_size=6))
-def test_a_shared_forward_answers_as_one_alone_does(requests: list[Any]) -> None:
+def test_a_shared_forward_gives_the_same_answers(requests: list[Any]) -> None:
     model = warm(network := Network())
-    together = asyncio.run(answers(batches(), [ask(model, rows) for rows in requests]))
+    together = asyncio.run(answers(batches(), [pending(model, rows) for rows in requests]))
     assert len(network.forwards) == 1
-    alone = [numbers(asyncio.run(answers(batches(), [ask(model, rows)]))[0]) for rows in requests]
+    alone = [numbers(asyncio.run(answers(batches(), [pending(model, rows)]))[0]) for rows in requests]
     magnitude = max(1.0, max(abs(value) for rows in alone for value in rows))
     for body, expected in zip(together, alone, strict=True):
         assert np.allclose(numbers(body), expected, rtol=0, atol=1e-5 * magnitude)
         assert orjson.loads(body).keys() == {"model_name", "model_version", "predictions"}
 
 
-def test_one_that_fails_takes_no_other_with_it() -> None:
+def test_a_failing_request_does_not_fail_others_in_its_batch() -> None:
     model = warm(Network(bound=10))
     good, bad, other = asyncio.run(
-        answers(batches(), [ask(model, [[1.0] * 3]), ask(model, [[99.0] * 3]), ask(model, [[2.0] * 3])])
+        answers(batches(), [pending(model, [[1.0] * 3]), pending(model, [[99.0] * 3]), pending(model, [[2.0] * 3])])
     )
     assert isinstance(bad, PredictionFailed)
     assert len(numbers(good)) == len(numbers(other)) == 1
 
 
-def test_a_request_that_must_stay_alone_does() -> None:
+def test_a_request_that_is_not_mergeable_is_not_merged() -> None:
     model = warm(network := Network())
-    asks = [ask(model, torch.ones(2, 3)), ask(model, torch.ones(1, 3), mergeable=False), ask(model, [[1.0] * 3])]
-    asyncio.run(answers(batches(), asks))
+    requests = [
+        pending(model, torch.ones(2, 3)),
+        pending(model, torch.ones(1, 3), mergeable=False),
+        pending(model, [[1.0] * 3]),
+    ]
+    asyncio.run(answers(batches(), requests))
     assert network.forwards == [2, 1, 1]
 
 
-def test_the_rows_of_a_request_stay_together_and_a_batch_is_bounded() -> None:
+def test_a_request_is_not_split_and_batches_are_bounded() -> None:
     model = warm(network := Network())
     sizes = [MOST_BATCH_ROWS + 5, 400, 400, 300, 3]
-    given = asyncio.run(answers(batches(), [ask(model, torch.ones(size, 3)) for size in sizes]))
+    given = asyncio.run(answers(batches(), [pending(model, torch.ones(size, 3)) for size in sizes]))
     assert [len(numbers(body)) for body in given] == sizes
-    assert network.forwards == [MOST_BATCH_ROWS + 5, 800, 303]  # one that fills a batch alone waits for none
+    assert network.forwards == [MOST_BATCH_ROWS + 5, 800, 303]  # a request that fills a batch does not wait
 
 
-def test_heavy_work_leaves_the_loop_free_and_what_waits_meanwhile_shares_the_next_forward() -> None:
+def test_heavy_work_runs_in_a_thread_and_waiting_requests_share_the_next_forward() -> None:
     async def story() -> list[int]:
         model = warm(network := Network(seconds=0.5))
         run = batches(light=0)
-        first = submit(run, ask(model, [[0.0] * 3]))
+        first = submit(run, pending(model, [[0.0] * 3]))
         await asyncio.sleep(0.05)
-        rest = [submit(run, ask(model, [[0.0] * 3])) for _ in range(5)]
+        rest = [submit(run, pending(model, [[0.0] * 3])) for _ in range(5)]
         await asyncio.sleep(0)
         assert not first.done()
         await asyncio.gather(first, *rest)
@@ -149,20 +153,20 @@ def test_heavy_work_leaves_the_loop_free_and_what_waits_meanwhile_shares_the_nex
     assert asyncio.run(story()) == [1, 5]
 
 
-def test_more_than_may_wait_are_refused_at_once_and_a_withdrawn_one_frees_its_place() -> None:
+def test_requests_above_the_queue_limit_are_refused_and_a_withdrawn_one_frees_its_place() -> None:
     async def story() -> None:
         model = warm(Network(seconds=0.3))
         run = batches(light=0, places=1)
-        running = submit(run, ask(model, [[0.0] * 3]))
+        running = submit(run, pending(model, [[0.0] * 3]))
         await asyncio.sleep(0.05)
-        asks = [ask(model, [[0.0] * 3]) for _ in range(8)]  # small ones, which take an eighth of a place each
-        waiting = [submit(run, each) for each in asks]
+        requests = [pending(model, [[0.0] * 3]) for _ in range(8)]  # small ones that take an eighth of a place each
+        waiting = [submit(run, each) for each in requests]
         assert not run.has_room(model, 1)
         with pytest.raises(Overloaded):
-            submit(run, ask(model, [[0.0] * 3]))
-        run.withdraw(asks[0])
+            submit(run, pending(model, [[0.0] * 3]))
+        run.withdraw(requests[0])
         assert run.waiting == 7 and run.has_room(model, 1)
-        last = submit(run, ask(model, [[0.0] * 3]))
+        last = submit(run, pending(model, [[0.0] * 3]))
         await asyncio.gather(running, *waiting[1:], last)
         assert run.waiting == 0
         run.close()
@@ -170,16 +174,16 @@ def test_more_than_may_wait_are_refused_at_once_and_a_withdrawn_one_frees_its_pl
     asyncio.run(story())
 
 
-def test_a_large_request_takes_a_whole_place_and_shares_its_forward_with_no_other() -> None:
+def test_a_large_request_takes_a_whole_place_and_is_not_merged() -> None:
     async def story() -> list[int]:
         model = warm(network := Network(seconds=0.2))
         run = batches(light=0, places=2)
         large = torch.zeros(FULL_PLACE_WORK // LEAST_WORK, 3)
-        running = submit(run, ask(model, large))
+        running = submit(run, pending(model, large))
         await asyncio.sleep(0.05)
-        waiting = [submit(run, ask(model, large)) for _ in range(2)]
+        waiting = [submit(run, pending(model, large)) for _ in range(2)]
         with pytest.raises(Overloaded):
-            submit(run, ask(model, [[0.0] * 3]))
+            submit(run, pending(model, [[0.0] * 3]))
         await asyncio.gather(running, *waiting)
         run.close()
         return network.forwards
@@ -193,14 +197,15 @@ def test_a_deadline_holds_in_the_queue_and_in_the_forward(light: int) -> None:
     now = time.perf_counter()
     late, during, good = asyncio.run(
         answers(
-            batches(light=light), [ask(model, [[0.0] * 3], deadline=each) for each in (now - 1, now + 0.03, now + 60)]
+            batches(light=light),
+            [pending(model, [[0.0] * 3], deadline=each) for each in (now - 1, now + 0.03, now + 60)],
         )
     )
     assert isinstance(late, DeadlineExceeded) and isinstance(during, DeadlineExceeded)
     assert len(numbers(good)) == 1 and network.forwards == [2]
 
 
-def test_numbers_that_json_cannot_hold_are_null_in_a_shared_batch() -> None:
+def test_non_finite_numbers_are_null_in_a_shared_batch() -> None:
     model = warm(Network())
     rows = np.array([[float("nan")], [2.0], [float("inf")]], dtype=np.float32)
     bodies = json_bodies(VERSION, model, rows, [1, 2])

@@ -1,4 +1,4 @@
-"""The predictor without HTTP and without a store: what it is given to resolve and to load is a table in memory."""
+"""The predictor without HTTP and without a store: it resolves and loads from a table in memory."""
 
 import asyncio
 import threading
@@ -27,8 +27,8 @@ ONE = b'{"instances":[[1,2,3]]}'
 DOUBLES = ServedVersion("digest", "m", 1)
 
 
-class World:
-    """One version `m`, and how often it was looked up and loaded. `open` lets look-ups and loads go on."""
+class PredictorSetup:
+    """One version of `m`; counts look-ups and loads, which wait for the event `open`."""
 
     def __init__(self, most_waiting: int = 100) -> None:
         self.looked_up: list[ModelReference] = []
@@ -62,39 +62,39 @@ def request(body: bytes = ONE, media_type: str = JSON, **about: Any) -> Predicti
     return PredictionRequest(ModelReference("m"), DECODERS[media_type], lambda _: encoder, body, None, **about)
 
 
-def test_a_cold_model_is_looked_up_once_and_loaded_once_for_all_that_wait() -> None:
-    world = World()
+def test_concurrent_requests_for_a_cold_model_share_one_look_up_and_one_load() -> None:
+    setup = PredictorSetup()
 
     async def many() -> list[PredictionResult]:
-        world.open.clear()
-        waiting = [asyncio.create_task(world.predictor.predict(request())) for _ in range(20)]
-        while not world.looked_up:
+        setup.open.clear()
+        waiting = [asyncio.create_task(setup.predictor.predict(request())) for _ in range(20)]
+        while not setup.looked_up:
             await asyncio.sleep(0)
-        world.open.set()
+        setup.open.set()
         return await asyncio.gather(*waiting)
 
-    with closing(world.predictor):
+    with closing(setup.predictor):
         results = asyncio.run(many())
-    assert len(world.looked_up) == 1 and world.models.loads == 1
+    assert len(setup.looked_up) == 1 and setup.models.loads == 1
     assert {each.version for each in results} == {DOUBLES}
     assert {orjson.loads(each.body)["model_version"] for each in results} == {1}
 
 
 @pytest.mark.parametrize(("body", "error"), [(b"{", NotStrictJson), (b'{"instances":[[1]]}', InvalidInstances)])
-def test_both_ways_in_refuse_with_the_same_error(body: bytes, error: type[Exception]) -> None:
+def test_start_and_predict_raise_the_same_error(body: bytes, error: type[Exception]) -> None:
     async def both() -> list[str]:
-        await world.predictor.predict(request())
+        await setup.predictor.predict(request())
         reasons = []
         with pytest.raises(error) as slow:
-            await world.predictor.predict(request(body))
+            await setup.predictor.predict(request(body))
         reasons.append(str(slow.value))
         with pytest.raises(error) as fast:
-            world.predictor.start(request(body), lambda _: asyncio.get_running_loop().create_future())
+            setup.predictor.start(request(body), lambda _: asyncio.get_running_loop().create_future())
         reasons.append(str(fast.value))
         return reasons
 
-    world = World()
-    with closing(world.predictor):
+    setup = PredictorSetup()
+    with closing(setup.predictor):
         slow, fast = asyncio.run(both())
     assert slow == fast
 
@@ -102,49 +102,49 @@ def test_both_ways_in_refuse_with_the_same_error(body: bytes, error: type[Except
 def test_start_answers_in_the_event_loop_what_predict_answers() -> None:
     async def both() -> tuple[bytes, bytes, bool, bool]:
         waiter = asyncio.get_running_loop().create_future()
-        cold = world.predictor.start(request(), lambda _: waiter)
-        expected = (await world.predictor.predict(request())).body
-        started = world.predictor.start(request(), lambda _: waiter)
+        cold = setup.predictor.start(request(), lambda _: waiter)
+        expected = (await setup.predictor.predict(request())).body
+        started = setup.predictor.start(request(), lambda _: waiter)
         return expected, await waiter, cold, started
 
-    world = World()
-    with closing(world.predictor):
+    setup = PredictorSetup()
+    with closing(setup.predictor):
         expected, found, cold, started = asyncio.run(both())
     assert found == expected and started and not cold
 
 
-def test_nobody_waits_past_a_deadline_or_for_a_client_that_has_gone() -> None:
+def test_waiting_ends_at_the_deadline_or_when_the_client_disconnects() -> None:
     async def gone() -> None:
         return
 
     async def both() -> None:
         with pytest.raises(DeadlineExceeded):
-            await world.predictor.predict(request(deadline=time.perf_counter() + 0.05))
+            await setup.predictor.predict(request(deadline=time.perf_counter() + 0.05))
         with pytest.raises(ClientGone):
-            await world.predictor.predict(request(disconnected=gone))
-        world.open.set()
+            await setup.predictor.predict(request(disconnected=gone))
+        setup.open.set()
 
-    world = World()
-    world.open.clear()
-    with closing(world.predictor):
+    setup = PredictorSetup()
+    setup.open.clear()
+    with closing(setup.predictor):
         asyncio.run(both())
 
 
-def test_no_more_wait_for_a_thread_than_may() -> None:
+def test_the_number_of_requests_waiting_for_a_thread_is_bounded() -> None:
     async def two() -> None:
-        first = asyncio.create_task(world.predictor.predict(request()))
-        while not world.looked_up:
+        first = asyncio.create_task(setup.predictor.predict(request()))
+        while not setup.looked_up:
             await asyncio.sleep(0)
         other = request()
         other.model = ModelReference("m", "2")
         with pytest.raises(Overloaded):
-            await world.predictor.predict(other)
-        world.open.set()
+            await setup.predictor.predict(other)
+        setup.open.set()
         await first
 
-    world = World(most_waiting=1)
-    world.open.clear()
-    with closing(world.predictor):
+    setup = PredictorSetup(most_waiting=1)
+    setup.open.clear()
+    with closing(setup.predictor):
         asyncio.run(two())
 
 
@@ -154,11 +154,11 @@ def test_a_stream_is_answered_line_by_line() -> None:
             yield b"[%d,0,0]\n" % row
 
     async def lines() -> list[bytes]:
-        asked = request(b"", JSON_LINES, chunks=chunks())
-        return b"".join([each async for each in world.predictor.stream(asked)]).splitlines()
+        streamed = request(b"", JSON_LINES, chunks=chunks())
+        return b"".join([each async for each in setup.predictor.stream(streamed)]).splitlines()
 
-    world = World()
-    with closing(world.predictor):
+    setup = PredictorSetup()
+    with closing(setup.predictor):
         found = [float(each) for each in asyncio.run(lines())]
     model = warm(Network())
     expected = model.forward(torch.tensor([[0.0, 0, 0], [1, 0, 0], [2, 0, 0]]))[:, 0].tolist()

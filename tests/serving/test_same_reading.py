@@ -1,5 +1,5 @@
-"""However rows are written, reading them by columns is reading them value by value: the same bodies are taken, the same tensor
-comes out to the bit, and the same values are refused."""
+"""Reading rows by columns equals reading them value by value, for every notation: the same bodies are accepted, the tensors
+have the same bits, and the same values are refused."""
 
 import math
 from collections.abc import Callable
@@ -63,7 +63,7 @@ def tables(draw: st.DrawFn) -> tuple[Signature, list[list[Any]]]:
 def value_by_value(
     signature: Signature, rows: list[list[Any]], missing_allowed: bool
 ) -> tuple[torch.Tensor, list[tuple[int, int]]]:
-    """Each value by itself; and where those are that are refused."""
+    """The tensor read value by value, and the places of refused values."""
     parts, wrong = [], []
     most = largest_number(signature.inputs)
     for i, row in enumerate(rows):
@@ -80,7 +80,9 @@ def value_by_value(
 
 @settings(deadline=None, max_examples=300)
 @given(tables(), st.booleans())
-def test_by_columns_as_value_by_value(table: tuple[Signature, list[list[Any]]], missing_allowed: bool) -> None:
+def test_reading_by_columns_equals_reading_by_values(
+    table: tuple[Signature, list[list[Any]]], missing_allowed: bool
+) -> None:
     signature, rows = table
     names = [each.name for each in signature.inputs]
     expected, wrong = value_by_value(signature, rows, missing_allowed)
@@ -113,7 +115,7 @@ def test_by_columns_as_value_by_value(table: tuple[Signature, list[list[Any]]], 
     st.lists(VALUES | st.just(math.nan) | st.just(10**400), min_size=1, max_size=5),
     st.sampled_from(["number", "boolean"]),
 )
-def test_a_block_takes_nothing_that_its_values_do_not_say(values: list[Any], kind: Any) -> None:
+def test_a_block_accepts_only_what_its_values_allow(values: list[Any], kind: Any) -> None:
     of = Input(name="x", type=kind)
     found = number_block(kind, [values], largest_number([of]))
     if found is not None:
@@ -125,7 +127,7 @@ def test_a_block_takes_nothing_that_its_values_do_not_say(values: list[Any], kin
 XZ = described(["number", "number"])
 
 
-def test_what_is_wrong_with_rows_and_with_values_comes_in_the_order_of_the_rows() -> None:
+def test_errors_are_in_the_order_of_the_rows() -> None:
     rows = [{"x0": 1, "x1": 2}, {"x0": "a", "x1": True}, [1], {"x0": 1}, 5, {"x0": 1, "x1": 2, "z": 3}, [None, "b"]]
     with pytest.raises(InvalidInstances) as caught:
         from_body(XZ, {"instances": rows}, missing_allowed=False)
@@ -135,7 +137,7 @@ def test_what_is_wrong_with_rows_and_with_values_comes_in_the_order_of_the_rows(
     ]  # fmt: skip
 
 
-def test_of_many_unknown_names_some_are_told_and_few_are_compared_with_all_others() -> None:
+def test_reports_and_suggestions_for_unknown_names_are_bounded() -> None:
     wide = described(["number"] * 300)
     unknown = {f"{'long' * 50}{i}": 1 for i in range(1000)}
     for body in ({"instances": [unknown]}, {"instances": [{each: 1} for each in unknown]}, {"inputs": unknown}):
@@ -149,7 +151,7 @@ def test_of_many_unknown_names_some_are_told_and_few_are_compared_with_all_other
     assert len(caught.value.faults) == MOST_FAULTS
 
 
-def test_float64_takes_more() -> None:
+def test_float64_accepts_larger_numbers() -> None:
     exact = described(["number"], exact=True)
     for body in ({"instances": [[1e300]]}, {"instances": [{"x0": 1e300}]}, {"inputs": {"x0": [1e300]}}):
         found = from_body(exact, body, False)
@@ -179,19 +181,19 @@ WRONG: list[tuple[Any, list[str]]] = [
 
 
 @pytest.mark.parametrize(("document", "pointers"), WRONG, ids=str)
-def test_what_is_wrong_without_an_envelope(document: Any, pointers: list[str]) -> None:
+def test_errors_without_an_envelope(document: Any, pointers: list[str]) -> None:
     with pytest.raises(InvalidInstances) as caught:
         from_document(XZ, document, False)
     assert [fault.pointer for fault in caught.value.faults] == pointers
 
 
-def test_a_name_that_was_meant_for_the_envelope() -> None:
+def test_a_misspelt_name_of_the_envelope() -> None:
     with pytest.raises(InvalidInstances, match="did you mean 'instances'"):
         from_document(XZ, {"instance": [[1, 2]]}, False)
     assert from_document(described(["number"]), [1, 2.5], False).tolist() == [[1], [2.5]]
 
 
-def test_an_empty_text_is_missing_for_every_type() -> None:
+def test_an_empty_text_is_a_missing_value_for_every_type() -> None:
     every = described(list(KINDS))
     for text in ("", "  "):
         assert from_body(every, {"instances": [[text] * 4]}, True).isnan().all()

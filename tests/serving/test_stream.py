@@ -1,4 +1,4 @@
-"""Rows streamed through: every row answered in order, a fault found, memory bounded."""
+"""Streamed rows: every row is answered in order, errors are found, memory is bounded."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -54,7 +54,7 @@ def streamed(chunks: list[bytes]) -> tuple[list[bytes], InvalidInstances | None]
 
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=30), st.data())
-def test_wherever_the_chunks_are_cut(numbers: list[int], data: st.DataObject) -> None:
+def test_chunk_boundaries_do_not_matter(numbers: list[int], data: st.DataObject) -> None:
     body = b"\r\n\n".join(data.draw(st.sampled_from([b"[%d]", b'{"x": %d}', b"%d"])) % number for number in numbers)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(body)), max_size=5)))
     chunks = [body[start:end] for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True)]
@@ -66,13 +66,13 @@ def test_wherever_the_chunks_are_cut(numbers: list[int], data: st.DataObject) ->
 @pytest.mark.parametrize(
     "bad", [b"[1", b'["a"]', b"[null]", b"[1,2]", b'{"z":1}', b"[1],[2]", b"[" + b"1" * LONGEST_LINE + b"]"]
 )
-def test_the_rows_before_a_fault_are_answered(bad: bytes) -> None:
+def test_the_rows_before_an_error_are_answered(bad: bytes) -> None:
     good = [b"[%d]\n" % number for number in range(2 * BATCH_ROWS + 10)]
     lines, error = streamed([*good, bad + b"\n", *good])
     assert error is not None and len(lines) == len(good)
     assert {fault.pointer.split("/")[1] for fault in error.faults} == {str(len(good))}
     lines, error = streamed([b"[1]\n", bad + b"\n"])
-    assert error is not None and not lines  # nothing was sent: it can be refused as a whole
+    assert error is not None and not lines  # nothing was sent yet: the whole request can be refused
 
 
 @pytest.mark.parametrize("chunks", [[], [b""], [b"\n \r\n"]])
@@ -80,13 +80,13 @@ def test_no_rows(chunks: list[bytes]) -> None:
     assert streamed(chunks)[1] is not None
 
 
-def test_a_line_without_an_end_is_not_gathered() -> None:
-    asked = 0
+def test_an_endless_line_is_refused_at_the_limit() -> None:
+    sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
-        nonlocal asked
+        nonlocal sent
         while True:
-            asked += 1
+            sent += 1
             yield b"1" * 65536
 
     async def run() -> None:
@@ -95,10 +95,10 @@ def test_a_line_without_an_end_is_not_gathered() -> None:
 
     with pytest.raises(InvalidInstances, match="longer than"):
         asyncio.run(run())
-    assert asked <= LONGEST_LINE // 65536 + 1
+    assert sent <= LONGEST_LINE // 65536 + 1
 
 
-def test_many_rows_in_little_memory() -> None:
+def test_streaming_many_rows_takes_little_memory() -> None:
     rows = 200_000
 
     async def chunks() -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""P-02: tensors of every datatype. What was put in comes out, in bytes and in JSON, and what lies is refused before it costs."""
+"""P-02: tensors of every datatype round-trip as bytes and JSON, and wrong shapes or lengths are refused cheaply."""
 
 import math
 import struct
@@ -37,13 +37,13 @@ IN_JSON = sorted(set(DTYPES) - {BF16, FP16})
 
 
 def signature(*types: Any) -> Signature:
-    """Inputs x0, x1, … of these types."""
+    """A signature with inputs x0, x1, … of these types."""
     inputs = [Input(name=f"x{i}", type=each, categories=["a", "b"]) for i, each in enumerate(types)]
     return Signature(task=Task.REGRESSION, inputs=inputs, outputs=[Output(name="y", type="number")])
 
 
 @given(st.data(), st.sampled_from(sorted(set(DTYPES) - {BF16})), SHAPES)
-def test_numbers_through_bytes(data: st.DataObject, datatype: str, shape: tuple[int, int]) -> None:
+def test_numbers_round_trip_as_bytes(data: st.DataObject, datatype: str, shape: tuple[int, int]) -> None:
     values = data.draw(arrays(np.bool_ if datatype == BOOL else DTYPES[datatype], shape))
     body = to_bytes(datatype, values)
     assert len(body) == values.size * DTYPES[datatype].itemsize
@@ -59,7 +59,7 @@ def test_bf16_is_the_upper_half_of_a_float32(values: np.ndarray[Any, Any]) -> No
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1))
-def test_texts_through_bytes_and_json(texts: list[str]) -> None:
+def test_texts_round_trip_as_bytes_and_json(texts: list[str]) -> None:
     body = to_bytes(BYTES, texts)
     assert body == b"".join(struct.pack("<I", len(each.encode())) + each.encode() for each in texts)
     assert from_bytes(BYTES, (len(texts),), memoryview(body), "") == texts
@@ -67,7 +67,7 @@ def test_texts_through_bytes_and_json(texts: list[str]) -> None:
 
 
 @given(st.data(), st.sampled_from(IN_JSON), SHAPES, st.booleans())
-def test_numbers_through_json_nested_or_flat(
+def test_numbers_round_trip_as_nested_or_flat_json(
     data: st.DataObject, datatype: str, shape: tuple[int, int], nested: bool
 ) -> None:
     elements = None
@@ -124,7 +124,7 @@ def test_any_bytes_are_a_tensor_or_refused(body: bytes, datatype: str, shape: tu
     ],
     ids=lambda each: str(each)[:20],
 )
-def test_shapes_that_lie_cost_nothing(shape: Any) -> None:
+def test_wrong_shapes_are_refused_without_allocating(shape: Any) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(InvalidInstances):
@@ -143,7 +143,7 @@ def test_unknown_datatypes_are_refused(datatype: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("datatype", "value", "said"),
+    ("datatype", "value", "message"),
     [
         (FP16, 1.0, "cannot be sent as JSON"),
         (BF16, 1.0, "cannot be sent as JSON"),
@@ -159,8 +159,8 @@ def test_unknown_datatypes_are_refused(datatype: Any) -> None:
         (BYTES, ["a"], "texts, not"),
     ],
 )
-def test_values_that_are_not_of_their_datatype(datatype: str, value: Any, said: str) -> None:
-    with pytest.raises(InvalidInstances, match=said):
+def test_values_of_another_datatype_are_refused(datatype: str, value: Any, message: str) -> None:
+    with pytest.raises(InvalidInstances, match=message):
         from_json(datatype, (1,), [value], "/data")
 
 
@@ -180,7 +180,7 @@ def test_one_tensor_of_any_name_or_one_for_each_input() -> None:
     assert torch.equal(raw_rows(two, [Tensor("anything", "FP32", (2, 2), values)], True), wanted)
     columns = [Tensor("x1", "FP32", (2,), values[1::2]), Tensor("x0", "FP32", (2, 1), values[::2])]
     assert torch.equal(raw_rows(two, columns, True), wanted)
-    for wrong, said in (
+    for wrong, message in (
         ([Tensor("anything", "FP32", (4, 1), values)], r"\[rows, 2\] is expected"),
         ([columns[0]], "/x0: is absent"),
         ([*columns, Tensor("x2", "FP32", (2,), values[:2])], "/x2: is no input"),
@@ -189,11 +189,11 @@ def test_one_tensor_of_any_name_or_one_for_each_input() -> None:
         ([Tensor("anything", BYTES, (1, 2), ["a", "b"])], "holds texts"),
         ([Tensor("anything", BOOL, (1, 2), np.array([True, False]))], "holds booleans"),
     ):
-        with pytest.raises(InvalidInstances, match=said):
+        with pytest.raises(InvalidInstances, match=message):
             raw_rows(two, wrong, True)
 
 
-def test_columns_of_every_type() -> None:
+def test_tensors_for_columns_of_every_type() -> None:
     mixed = signature("number", "category", "boolean", "datetime")
     tensors = [
         Tensor("x0", "INT8", (2, 1), np.array([7, -7], np.int8)),

@@ -1,4 +1,4 @@
-"""Warm models: bounded, loaded once, and never waiting for another's load."""
+"""Warm models: bounded, loaded once, and independent of other loads."""
 
 import threading
 import weakref
@@ -22,14 +22,14 @@ SIGNATURE = Signature(
 
 
 def of(size: int) -> Warm:
-    """A model of so many bytes."""
+    """A model of this size in bytes."""
     network = nn.Module()
     network.register_buffer("numbers", torch.zeros((size - MODEL_OVERHEAD) // 4))
     return Warm(Model(network, None, None, OutputKind.VALUE, Task("regression")), SIGNATURE)
 
 
 def filled(size: int) -> Warm:
-    """The same, with ones: memory that was never written to is not there yet."""
+    """The same, filled with ones: memory is not resident before it is written."""
     made = of(size)
     made.model.tensors()["numbers"].fill_(1)
     return made
@@ -39,7 +39,7 @@ def never() -> Warm:
     raise AssertionError("it is warm already")
 
 
-def test_the_longest_unused_is_given_up() -> None:
+def test_the_least_recently_used_model_is_evicted() -> None:
     models = WarmModels(300_000)
     one, two = models.get("1", lambda: of(100_000)), models.get("2", lambda: of(100_000))
     assert models.get("1", never) is one
@@ -49,29 +49,29 @@ def test_the_longest_unused_is_given_up() -> None:
     assert again is not two
 
 
-def test_the_newest_stays_however_large_it_is() -> None:
+def test_the_newest_model_stays_whatever_its_size() -> None:
     models = WarmModels(10)
     large = models.get("large", lambda: of(1_000_000))
     assert models.get("large", never) is large
 
 
-def test_it_is_loaded_once_however_many_ask() -> None:
+def test_concurrent_requests_load_a_model_once() -> None:
     models, loaded, all_ask = WarmModels(1_000_000), [], threading.Barrier(8)
 
     def load() -> Warm:
         loaded.append(1)
         return of(100_000)
 
-    def ask(_: int) -> Warm:
+    def get(_: int) -> Warm:
         all_ask.wait()
         return models.get("1", load)
 
     with ThreadPoolExecutor(8) as pool:
-        assert len(set(map(id, pool.map(ask, range(8))))) == 1
+        assert len(set(map(id, pool.map(get, range(8))))) == 1
     assert len(loaded) == 1
 
 
-def test_loading_one_holds_up_no_other() -> None:
+def test_a_load_does_not_block_other_models() -> None:
     models, may_end = WarmModels(1_000_000), threading.Event()
     warm = models.get("warm", lambda: of(100_000))
 
@@ -87,7 +87,7 @@ def test_loading_one_holds_up_no_other() -> None:
         assert loading.result(20).bytes == 100_000
 
 
-def test_a_load_that_fails_is_tried_again() -> None:
+def test_a_failed_load_is_retried() -> None:
     models = WarmModels(1_000_000)
 
     def fail() -> Warm:
@@ -101,15 +101,15 @@ def test_a_load_that_fails_is_tried_again() -> None:
     assert models.get("1", lambda: of(100_000)).bytes == 100_000
 
 
-def test_models_of_no_weight_are_bounded_too() -> None:
+def test_the_number_of_models_without_weights_is_bounded() -> None:
     models = WarmModels(10 * MODEL_OVERHEAD)
     for digest in range(50):
         models.get(str(digest), lambda: of(MODEL_OVERHEAD))
     assert len(models) == 10
 
 
-def test_memory_is_given_back() -> None:
-    """At once, by whoever drops the last reference: how far the process gets smaller, `benchmarks/run serving` tells."""
+def test_memory_is_released() -> None:
+    """Released with the last reference; `benchmarks/run serving` measures the memory of the process."""
     models = WarmModels(50_000_000)
     weights = weakref.ref(models.get("large", lambda: filled(40_000_000)).model.get_buffer("network.numbers"))
     assert weights() is not None
@@ -119,7 +119,7 @@ def test_memory_is_given_back() -> None:
     assert weights() is None
 
 
-def test_one_in_use_is_whole_until_its_use_ends() -> None:
+def test_an_evicted_model_stays_usable_until_its_use_ends() -> None:
     models = WarmModels(100_000)
     used = models.get("1", lambda: filled(100_000))
     models.get("2", lambda: of(100_000))
@@ -127,7 +127,7 @@ def test_one_in_use_is_whole_until_its_use_ends() -> None:
     assert used.model.tensors()["numbers"].sum() == used.model.tensors()["numbers"].numel()
 
 
-def test_those_of_deleted_versions_are_given_up() -> None:
+def test_models_of_deleted_versions_are_released() -> None:
     models = WarmModels(1_000_000)
     for digest, versions in (("a", [("line", 1)]), ("b", [("line", 2), ("copy", 1)]), ("c", [("other", 1)])):
         loaded = models.get(digest, lambda: of(100_000))

@@ -1,4 +1,4 @@
-"""A child process that does what it is told by its second argument; the first is where its heartbeats go."""
+"""A child process that does what its second argument names; the first is the descriptor of its heartbeats."""
 
 import os
 import random
@@ -10,7 +10,7 @@ from service.liveness import beat
 
 
 def main(heartbeats: str, what: str) -> None:
-    """Says what it has imported, works without a heartbeat, writes without end, or waits."""
+    """Print the imported files, compute without a heartbeat, write endlessly, or sleep."""
     if what == "imports":
         sys.stdout.write(f"{service.__file__} {random.__file__}")
         return
@@ -24,7 +24,7 @@ def main(heartbeats: str, what: str) -> None:
         return
     beat(int(heartbeats))
     if what == "writes":
-        os.fork()  # the second one goes on when the first is killed, and has its pipes
+        os.fork()  # the grandchild survives the kill of the child, with its pipes
     while what == "writes":
         os.write(1, b"x" * 1000)
         os.write(2, b"x" * 1000)

@@ -1,4 +1,4 @@
-"""The store's side of an attempt, on a store whose files are remote."""
+"""Reading and publishing for an attempt, on a store with remote files."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,7 +22,7 @@ def backend() -> MemoryBackend:
 
 @pytest.fixture
 def store(backend: MemoryBackend, tmp_path: Path) -> Store:
-    """A store with the data set `table` and the model `line`, which a job has published."""
+    """A store with the data set `table` and the model `line` published by a job."""
     store = Store(backend)
     for name in (DATA, STATE_DICT):
         (tmp_path / name).write_text(name)
@@ -31,7 +31,7 @@ def store(backend: MemoryBackend, tmp_path: Path) -> Store:
     return store
 
 
-def test_what_an_attempt_reads_is_on_the_local_disk_until_it_is_closed(store: Store, backend: MemoryBackend) -> None:
+def test_the_files_of_an_attempt_are_local_until_it_is_closed(store: Store, backend: MemoryBackend) -> None:
     with ExitStack() as files:
         inputs = fetch(store, SPEC, files)
         assert {name: Path(each["path"]).read_text() for name, each in inputs.items()} == {
@@ -39,7 +39,7 @@ def test_what_an_attempt_reads_is_on_the_local_disk_until_it_is_closed(store: St
             "initial": STATE_DICT,
         }
         assert [(each["name"], each["version"]) for each in inputs.values()] == [("table", 1), ("line", 1)]
-        store.datasets.delete_all("table")  # an attempt that has begun goes on with its copy
+        store.datasets.delete_all("table")  # a running attempt keeps its copy
         assert Path(inputs["dataset"]["path"]).read_text() == DATA
     assert backend.fetched == 2
     assert fetch(store, {"data": {"kind": "line"}}, ExitStack()) == {}

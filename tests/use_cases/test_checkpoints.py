@@ -1,4 +1,4 @@
-"""When a training saves, that it leaves when it is asked to, and that what it publishes does not tell."""
+"""When a training saves, that it ends on request, and that interruptions do not change the published model."""
 
 import errno
 import os
@@ -30,25 +30,25 @@ MLP = {"kind": "mlp", "hidden": [16], "dropout": 0.2}
 
 
 class Runner:
-    """The other end of an attempt's socket: notes what it is told, and lets everything be published."""
+    """The runner's end of an attempt's socket: collects the messages, and allows publishing."""
 
     def __init__(self, stream: socket.socket) -> None:
         self.lines = JsonChannel(stream)
-        self.heard: list[dict[str, Any]] = []
-        self._thread = threading.Thread(target=self._listen)
+        self.messages_received: list[dict[str, Any]] = []
+        self._thread = threading.Thread(target=self._receive)
         self._thread.start()
 
-    def _listen(self) -> None:
+    def _receive(self) -> None:
         while (messages := self.lines.receive()) is not None:
-            self.heard += messages
+            self.messages_received += messages
             if any("may_publish" in each for each in messages):
                 self.lines.send({"publish": True})
         self.lines.close()
 
     def all(self, name: str) -> list[Any]:
-        """What was told under a name; only when the attempt has closed its end."""
+        """The messages of this name, after the attempt has closed its end."""
         self._thread.join()
-        return [each[name] for each in self.heard if name in each]
+        return [each[name] for each in self.messages_received if name in each]
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 class Clock:
-    """Time that passes when a test says so."""
+    """A clock that a test advances."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -73,12 +73,12 @@ def state() -> State:
     return {"epoch": 1}
 
 
-def told(runner: JsonChannel) -> list[Any]:
-    """The numbers of the saves that the runner has heard of."""
+def saves_reported(runner: JsonChannel) -> list[Any]:
+    """The numbers of the saves that were reported to the runner."""
     return [each["saved"] for each in (runner.receive_now() or []) if "saved" in each]
 
 
-def test_it_saves_by_the_clock_and_less_often_when_a_save_takes_long(
+def test_saves_follow_the_clock_and_are_rarer_when_a_save_is_slow(
     ends: tuple[socket.socket, socket.socket], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, runner, took = Clock(), JsonChannel(ends[0]), 0.1
@@ -94,18 +94,18 @@ def test_it_saves_by_the_clock_and_less_often_when_a_save_takes_long(
     for seconds, saves in ((9.9, 0), (0.2, 1), (9.8, 0), (0.3, 1)):
         clock.now += seconds
         checkpoints.after_step(state)
-        assert len(told(runner)) == saves
+        assert len(saves_reported(runner)) == saves
     took = 2.0
     clock.now += 10.1
     checkpoints.after_step(state)
-    assert told(runner) == [0]
+    assert saves_reported(runner) == [0]
     for seconds, saves in ((37.9, 0), (0.2, 1)):  # 19 × 2 s
         clock.now += seconds
         checkpoints.after_step(state)
-        assert len(told(runner)) == saves
+        assert len(saves_reported(runner)) == saves
 
 
-def test_between_its_looks_a_step_costs_a_look_at_the_clock_and_no_more(
+def test_a_step_between_two_checks_only_reads_the_clock(
     ends: tuple[socket.socket, socket.socket], tmp_path: Path
 ) -> None:
     clock = Clock()
@@ -120,7 +120,9 @@ def test_between_its_looks_a_step_costs_a_look_at_the_clock_and_no_more(
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_without_a_service_it_saves_and_leaves(ends: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:
+def test_a_training_without_its_service_saves_and_ends(
+    ends: tuple[socket.socket, socket.socket], tmp_path: Path
+) -> None:
     clock = Clock()
     attempt = Attempt(JsonChannel(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 1000.0})
     checkpoints = AttemptCheckpoints(attempt, clock=clock)
@@ -133,7 +135,7 @@ def test_without_a_service_it_saves_and_leaves(ends: tuple[socket.socket, socket
 
 
 def job(home: Path, number: int, **more: Any) -> dict[str, Any]:
-    """A job as the runner hands it over."""
+    """A job as an attempt receives it."""
     value = spec("price", model=MLP, training={"epochs": 3000, "batch_size": 28})
     parsed = parse(value)
     resolved = resolved_from(parsed)
@@ -155,7 +157,7 @@ def job(home: Path, number: int, **more: Any) -> dict[str, Any]:
 
 
 def attempt_at(described: dict[str, Any], path: Path, leave: bool = False) -> tuple[int, Runner]:
-    """One attempt as the trainer server makes it, here and now: its exit status, and what it told."""
+    """Run an attempt in this process: its exit status, and the runner's end with its messages."""
     ours, theirs = socket.socketpair()
     path.write_bytes(orjson.dumps(described))
     runner = Runner(ours)
@@ -167,7 +169,7 @@ def attempt_at(described: dict[str, Any], path: Path, leave: bool = False) -> tu
     return status, runner
 
 
-def test_an_attempt_that_left_and_one_that_went_on_publish_what_one_alone_does(tmp_path: Path) -> None:
+def test_a_resumed_training_publishes_the_same_as_an_uninterrupted_one(tmp_path: Path) -> None:
     for name in ("whole", "parted"):
         (tmp_path / name).mkdir()
     parted, whole = job(tmp_path / "parted", 1), job(tmp_path / "whole", 1, checkpoints=None)
@@ -177,10 +179,11 @@ def test_an_attempt_that_left_and_one_that_went_on_publish_what_one_alone_does(t
     assert (status, first.all("left"), first.all("result")) == (0, [True], [])
     (reached,) = first.all("saved")[-1:]
     assert 0 <= reached < 400
-    heard = max(reached - 2, 0)  # the last epochs were told to a service that died before it wrote them down
-    status, second = attempt_at(parted | {"reported": heard}, tmp_path / "job.json")
+    # the service died before it stored the reports of the last epochs
+    reported = max(reached - 2, 0)
+    status, second = attempt_at(parted | {"reported": reported}, tmp_path / "job.json")
     assert second.all("message") == [f"continues after epoch {reached}"]
-    assert second.all("series")[0]["epoch"][0] == heard + 1
+    assert second.all("series")[0]["epoch"][0] == reported + 1
     assert second.all("saved")
     assert all(0 < each["fraction"] <= 1 and each["samples_per_second"] >= 0 for each in second.all("progress"))
     assert [each["version"] for each in second.all("result")] == [1]
@@ -192,7 +195,9 @@ def test_an_attempt_that_left_and_one_that_went_on_publish_what_one_alone_does(t
     assert set(seen) == set(range(1, 401))
 
 
-def test_the_threads_are_those_it_began_with(ends: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:
+def test_a_resumed_training_uses_the_threads_of_its_first_attempt(
+    ends: tuple[socket.socket, socket.socket], tmp_path: Path
+) -> None:
     described = {"checkpoints": str(tmp_path), "checkpoint_seconds": 0.0, "threads": 1}
     clock = Clock()
     try:
@@ -211,7 +216,7 @@ def test_the_threads_are_those_it_began_with(ends: tuple[socket.socket, socket.s
 
 
 @pytest.mark.parametrize("what", ["format", "torch", "training"])
-def test_a_checkpoint_that_does_not_fit_is_told_and_passed_over(tmp_path: Path, what: str) -> None:
+def test_an_incompatible_checkpoint_is_reported_and_ignored(tmp_path: Path, what: str) -> None:
     described = job(tmp_path, 1)
     described["spec"]["training"]["epochs"] = 3
     saved = {"format": 1, "torch": str(torch.__version__), "threads": 1, "seconds": 1.0, "training": {"epoch": 2}}
@@ -226,7 +231,7 @@ def test_a_checkpoint_that_does_not_fit_is_told_and_passed_over(tmp_path: Path, 
     assert orjson.loads(content(models, models.get("m", 1), HISTORY))["epoch"] == [1, 2, 3]
 
 
-def test_damaged_checkpoints_are_told(ends: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:
+def test_damaged_checkpoints_are_reported(ends: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:
     CheckpointFolder(tmp_path, sync).save(state())
     next(tmp_path.iterdir()).write_bytes(b"")
     attempt = Attempt(JsonChannel(ends[1]), {"checkpoints": str(tmp_path), "checkpoint_seconds": 1.0})
@@ -235,9 +240,7 @@ def test_damaged_checkpoints_are_told(ends: tuple[socket.socket, socket.socket],
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EACCES])
-def test_a_checkpoint_that_cannot_be_saved_costs_nothing_but_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
+def test_a_failed_save_does_not_fail_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     def broken(*_: Any) -> None:
         raise OSError(number, os.strerror(number))
 
@@ -248,11 +251,11 @@ def test_a_checkpoint_that_cannot_be_saved_costs_nothing_but_itself(
         status, runner = attempt_at(described, tmp_path / "job.json")
     assert status == 0
     assert [each["version"] for each in runner.all("result")] == [1]
-    assert runner.all("message") == [f"a checkpoint could not be saved: {os.strerror(number)}"]  # said once
+    assert runner.all("message") == [f"a checkpoint could not be saved: {os.strerror(number)}"]  # reported once
     assert not runner.all("saved")
 
 
-def test_one_that_was_fenced_before_saves_soon_and_then_as_usual(
+def test_a_training_that_was_fenced_before_saves_early_once(
     ends: tuple[socket.socket, socket.socket], tmp_path: Path
 ) -> None:
     clock, runner = Clock(), JsonChannel(ends[0])
@@ -262,12 +265,12 @@ def test_one_that_was_fenced_before_saves_soon_and_then_as_usual(
     while clock.now < began + 40:
         clock.now += 0.125
         checkpoints.after_step(state)
-        saved_at += [int(clock.now - began)] * len(told(runner))
+        saved_at += [int(clock.now - began)] * len(saves_reported(runner))
     assert saved_at == [0, 1, 3, 7, 15, 25, 35]
 
 
 class Disk:
-    """All that is made durable goes through here; broken for as long as a test says so."""
+    """Makes `fsync` fail while `broken`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
         self.broken = False
@@ -284,7 +287,7 @@ class Disk:
 @pytest.mark.parametrize(
     ("number", "code"), [(errno.EIO, "unavailable"), (errno.EACCES, "unavailable"), (errno.ENOSPC, "no_space")]
 )
-def test_a_store_that_cannot_be_written_for_a_moment_puts_the_training_off(
+def test_a_temporary_failure_to_write_the_store_postpones_the_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: str
 ) -> None:
     disk = Disk(monkeypatch, number)
@@ -304,7 +307,7 @@ def test_a_store_that_cannot_be_written_for_a_moment_puts_the_training_off(
     assert [each["version"] for each in again.all("result")] == [1]
 
 
-def test_data_that_cannot_be_read_for_a_moment_put_the_training_off(
+def test_a_temporary_failure_to_read_the_data_postpones_the_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> None:

@@ -1,4 +1,4 @@
-"""Child processes: who stands still is killed, who works is not, and nobody is left."""
+"""Child processes: one without progress is killed, one that computes is not, and none is left behind."""
 
 import asyncio
 import random
@@ -13,8 +13,9 @@ import pytest
 
 import service
 from service import liveness
+from service.use_cases.artifacts import make_in_child
 from service.use_cases.child_process import ChildHung, Completed, OutputTooLarge, run
-from service.use_cases.draw_plot import DrawingFailed, _render
+from service.use_cases.draw_plot import MOST_SECONDS, DrawingFailed
 from service.use_cases.upload_dataset import Surveys
 from service.workflow.data.reading import ReadingOptions
 
@@ -28,13 +29,13 @@ def hung_after(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def nobody_is_left() -> Iterator[None]:
+def no_child_is_left() -> Iterator[None]:
     yield
     assert _children() == []
 
 
 def _children() -> list[psutil.Process]:
-    """Those that are run here; other tests have servers."""
+    """The children that these tests start; other tests have servers."""
     return [each for each in psutil.Process().children() if MODULES & set(_command(each))]
 
 
@@ -46,7 +47,7 @@ def _command(process: psutil.Process) -> list[str]:
     return command
 
 
-def _odd(what: str, stdin: bytes = b"", most_seconds: float = 60) -> Any:
+def _run_odd_child(what: str, stdin: bytes = b"", most_seconds: float = 60) -> Any:
     return run(ODD, what, stdin=stdin, environment={}, most_seconds=most_seconds, most_bytes=100_000)
 
 
@@ -56,7 +57,7 @@ async def _stop_the_child() -> None:
     children[0].send_signal(signal.SIGSTOP)
 
 
-def test_one_that_stands_still_is_killed(tmp_path: Path) -> None:
+def test_a_child_without_progress_is_killed(tmp_path: Path) -> None:
     file = tmp_path / "table.csv"
     file.write_text("a,b\n1,2\n")
 
@@ -66,36 +67,39 @@ def test_one_that_stands_still_is_killed(tmp_path: Path) -> None:
     with pytest.raises(ChildHung):
         asyncio.run(both(Surveys().survey(file, "text/csv", ReadingOptions(), 1000)))
     with pytest.raises(DrawingFailed):
-        asyncio.run(both(_render(b"{}", tmp_path)))
+        render = make_in_child(
+            "service.workflow.look.render", b"{}", tmp_path, most_seconds=MOST_SECONDS, error=DrawingFailed
+        )
+        asyncio.run(both(render))
     with pytest.raises(ChildHung):
-        asyncio.run(both(_odd("waits")))
+        asyncio.run(both(_run_odd_child("waits")))
 
 
-def test_it_imports_what_its_parent_does_and_nothing_from_the_current_folder(
+def test_a_child_has_the_import_path_of_its_parent_without_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("random.py", "service.py"):
         (tmp_path / name).write_text("raise SystemExit(1)")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", ["", *sys.path])  # the current folder, as an interactive Python has it
-    assert asyncio.run(_odd("imports")) == Completed(0, f"{service.__file__} {random.__file__}".encode(), b"")
+    assert asyncio.run(_run_odd_child("imports")) == Completed(0, f"{service.__file__} {random.__file__}".encode(), b"")
 
 
-def test_one_that_is_busy_in_native_code_is_not() -> None:
-    assert asyncio.run(_odd("busy", stdin=b"words")) == Completed(0, b"words", b"")
+def test_a_child_that_computes_in_native_code_is_not_killed() -> None:
+    assert asyncio.run(_run_odd_child("busy", stdin=b"words")) == Completed(0, b"words", b"")
 
 
-def test_what_it_writes_is_bounded() -> None:
+def test_the_output_of_a_child_is_bounded() -> None:
     with pytest.raises(OutputTooLarge):
-        asyncio.run(asyncio.wait_for(_odd("writes"), 60))
+        asyncio.run(asyncio.wait_for(_run_odd_child("writes"), 60))
 
 
-def test_its_time_is_bounded_and_it_ends_with_whoever_waits_for_it() -> None:
+def test_the_time_of_a_child_is_bounded_and_it_ends_when_its_caller_is_cancelled() -> None:
     with pytest.raises(TimeoutError):
-        asyncio.run(_odd("waits", most_seconds=0.1))
+        asyncio.run(_run_odd_child("waits", most_seconds=0.1))
 
     async def cancel() -> None:
-        work = asyncio.create_task(_odd("waits"))
+        work = asyncio.create_task(_run_odd_child("waits"))
         while not _children():
             await asyncio.sleep(0.01)
         work.cancel()

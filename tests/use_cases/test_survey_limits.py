@@ -1,4 +1,4 @@
-"""What reading an uploaded file may take, and what is kept of it, whatever the file."""
+"""Limits of memory, time and size for the survey of an uploaded file."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from service.workflow.errors import InvalidData
 PARQUET = "application/vnd.apache.parquet"
 
 
-def test_a_few_bytes_that_hold_gigabytes_are_refused(tmp_path: Path) -> None:
+def test_a_decompression_bomb_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "long.parquet"
     pl.Series("t", ["x" * 4_000_000]).new_from_index(0, 1000).to_frame().write_parquet(path)
     assert path.stat().st_size < 10_000
@@ -28,7 +28,7 @@ def test_a_few_bytes_that_hold_gigabytes_are_refused(tmp_path: Path) -> None:
         asyncio.run(Surveys().survey(path, PARQUET, ReadingOptions(), 2**30))
 
 
-def test_what_is_kept_of_a_table_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_survey_of_a_table_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(survey_limits, "MOST_VALUE_BYTES", 100_000)
     monkeypatch.setattr(survey_limits, "MOST_HEAD_BYTES", 100_000)
     path = tmp_path / "wide.csv"
@@ -41,13 +41,13 @@ def test_what_is_kept_of_a_table_is_bounded(tmp_path: Path, monkeypatch: pytest.
     values = [orjson.dumps(each.values) for each in found.schema.columns if each.values is not None]
     assert 0 < sum(map(len, values)) <= 100_000
     assert len(values) < 50
-    assert found.schema.columns[0].values is None  # 300 KB of texts
+    assert found.schema.columns[0].values is None  # 300 KB of texts are too large
     assert found.schema.columns[0].statistics["distinct"] == 200
     assert 0 < len(orjson.dumps(found.head)) <= 100_000
     assert len(found.head) < 200
 
 
-def test_a_first_row_that_is_too_long_is_shown_in_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_first_row_is_shortened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(survey_limits, "MOST_HEAD_BYTES", 10_000)
     path = tmp_path / "long.jsonl"
     path.write_bytes(orjson.dumps({f"c{at}": "z" * 1000 for at in range(50)}) + b"\n")
@@ -55,7 +55,9 @@ def test_a_first_row_that_is_too_long_is_shown_in_short(tmp_path: Path, monkeypa
     assert set(row.values()) == {"z" * 60}
 
 
-def test_first_rows_of_before_are_read_to_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_first_rows_stored_without_a_limit_are_read_up_to_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store, data, head = Store.open(tmp_path / "store"), tmp_path / "body", tmp_path / HEAD
     rows = [{"at": at, "text": "é" * 100} for at in range(1000)]
     data.write_bytes(b"")
@@ -68,27 +70,27 @@ def test_first_rows_of_before_are_read_to_a_bound(tmp_path: Path, monkeypatch: p
     assert found == rows[: len(found)] and 10 < len(found) < 100
 
 
-def test_some_are_read_at_once_some_wait_and_no_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    at_once: list[int] = []
-    working = 0
+def test_concurrent_and_waiting_surveys_are_bounded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    running_counts: list[int] = []
+    running = 0
 
     async def read(*_: Any) -> dict[str, Any]:
-        nonlocal working
-        working += 1
-        at_once.append(working)
+        nonlocal running
+        running += 1
+        running_counts.append(running)
         await asyncio.sleep(0)
-        working -= 1
+        running -= 1
         return {}
 
     monkeypatch.setattr(upload_dataset, "_survey", read)
     monkeypatch.setattr(upload_dataset, "MOST_WAITING", 5)
 
-    async def ask() -> list[Any]:
+    async def survey_all() -> list[Any]:
         surveys = Surveys()
-        asked = [surveys.survey(tmp_path, "", ReadingOptions(), 1) for _ in range(20)]
-        answers: list[Any] = await asyncio.gather(*asked, return_exceptions=True)
+        surveys_ = [surveys.survey(tmp_path, "", ReadingOptions(), 1) for _ in range(20)]
+        answers: list[Any] = await asyncio.gather(*surveys_, return_exceptions=True)
         return answers
 
-    answers = asyncio.run(ask())
-    assert max(at_once) == MOST_AT_ONCE
+    answers = asyncio.run(survey_all())
+    assert max(running_counts) == MOST_AT_ONCE
     assert json.dumps([type(each).__name__ for each in answers]).count(TooManySurveys.__name__) == 13

@@ -1,4 +1,4 @@
-"""What is said of a training before there is a job: surprises as warnings, and what would fail as a refusal."""
+"""Planning a training before a job is created: warnings for surprises, and errors for what would fail."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ LIMITS = Limits(parameters=10**8, memory_bytes=2**40, model_bytes=2**40)
 
 
 def planned(tmp_path: Path, records: list[dict[str, Any]], **more: Any) -> Plan:
-    """The plan of a spec on these rows, whose target is `y`."""
+    """The plan of a spec on these rows with the target `y`."""
     value = {"model_name": "m", "data": {"kind": "rows", "records": records, "target": "y"}, **more}
     return plan(Store.open(tmp_path), parse(value), LIMITS)
 
@@ -35,18 +35,18 @@ def test_classes_of_one_row_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("targets", "says"),
+    ("targets", "warning"),
     [
         ([f"{i}.5" if i != 3 else "12x" for i in range(40)], "row 4 holds '12x'"),
         ([f"text {i}" for i in range(40)], "40 classes in 40 rows"),
         ([i % 5 for i in range(40)], "set data.task to regression"),
     ],
 )
-def test_a_target_that_is_taken_for_classes_by_mistake(tmp_path: Path, targets: list[Any], says: str) -> None:
-    # In rows a text is a text; beside numbers it may be a mistake.
+def test_a_numeric_target_taken_for_classes_gives_a_warning(tmp_path: Path, targets: list[Any], warning: str) -> None:
+    # In rows, a text beside numbers may be a mistake.
     values = [float(each) if isinstance(each, str) and each.replace(".", "").isdigit() else each for each in targets]
     found = planned(tmp_path, [{"x": i, "y": value} for i, value in enumerate(values)])
-    assert any(says in each for each in found.warnings), found.warnings
+    assert any(warning in each for each in found.warnings), found.warnings
 
 
 def test_a_clean_table_gives_no_warning(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_clean_table_gives_no_warning(tmp_path: Path) -> None:
         ({"split": {"train": 0.025, "test": 0.975}, "training": {"batch_size": "full"}}, "/split/train"),
     ],
 )
-def test_batch_normalization_wants_more_than_one_row(tmp_path: Path, more: dict[str, Any], pointer: str) -> None:
+def test_batch_normalization_with_batches_of_one_row(tmp_path: Path, more: dict[str, Any], pointer: str) -> None:
     records = [{"x": i, "y": i * 0.5} for i in range(40)]
     model = {"kind": "mlp", "hidden": [4], "normalization": "BatchNorm1d"}
     with pytest.raises(InvalidSpec) as refusal:
@@ -76,7 +76,9 @@ def test_batch_normalization_wants_more_than_one_row(tmp_path: Path, more: dict[
         {"kind": "layers", "layers": [{"name": "ConstantPad1d", "padding": [0, 10**9], "value": 0}, AVERAGE]},
     ],
 )
-def test_a_model_that_takes_too_much_is_refused_before_there_is_a_job(tmp_path: Path, model: dict[str, Any]) -> None:
+def test_a_model_that_needs_too_much_memory_is_refused_before_a_job_is_created(
+    tmp_path: Path, model: dict[str, Any]
+) -> None:
     spec = {"model_name": "m", "data": {"kind": "rows", "records": RECORDS, "target": "y"}, "model": model}
     store = Store.open(tmp_path)
     with pytest.raises(InvalidSpec) as caught:
@@ -86,7 +88,7 @@ def test_a_model_that_takes_too_much_is_refused_before_there_is_a_job(tmp_path: 
 
 
 @pytest.mark.parametrize("batch_size", [24, "full"])
-def test_a_batch_that_takes_too_much_is_refused_and_one_that_fits_is_named(
+def test_a_batch_that_needs_too_much_memory_is_refused_with_a_size_that_fits(
     tmp_path: Path, batch_size: int | str
 ) -> None:
     records = [{"x": i, "y": i * 0.5} for i in range(40)]

@@ -1,4 +1,4 @@
-"""What a reference means: from memory, and never moved to a version that does not work."""
+"""Resolving references from memory, and never to a version that cannot be loaded."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,15 +16,15 @@ from service.use_cases.version_resolver import AGAIN, FRESH, MOST, VersionResolv
 KEY = ModelReference("m")
 
 
-class World:
-    """A store with versions of `m` that publish nothing but their record, and a clock."""
+class ResolverSetup:
+    """A store with versions of `m` without content, and a clock."""
 
     def __init__(self, path: Path, most: int = MOST) -> None:
         self.store = Store.open(path)
         self.time = 0.0
-        self.looks = 0
+        self.look_ups = 0
         self.corrupt: set[int] = set()
-        self.away = False
+        self.unavailable = False
         self.models = WarmModels(10**6)
         self.choose: Callable[[str, str | None], Version] = self._choose
         self.current = VersionResolver(
@@ -32,8 +32,8 @@ class World:
         )
 
     def _choose(self, name: str, reference: str | None) -> Version:
-        self.looks += 1
-        if self.away:
+        self.look_ups += 1
+        if self.unavailable:
             raise Unavailable
         return predict.choose(self.store, name, reference)
 
@@ -44,106 +44,106 @@ class World:
     def publish(self, name: str = "m") -> int:
         return self.store.models.publish(name, {"any": "thing"}, {}).number
 
-    def points_at(self, number: int) -> None:
-        """That version is remembered."""
-        known, kept = self.current.last_known(KEY), self.store.resolve("m", str(number))
-        assert known is not None and (known.number, known.digest) == (kept.number, kept.digest)
+    def assert_remembered(self, number: int) -> None:
+        """Assert that the resolver remembers this version."""
+        remembered, stored = self.current.last_known(KEY), self.store.resolve("m", str(number))
+        assert remembered is not None and (remembered.number, remembered.digest) == (stored.number, stored.digest)
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    world = World(tmp_path / "store")
-    world.publish()
-    return world
+def setup(tmp_path: Path) -> ResolverSetup:
+    setup = ResolverSetup(tmp_path / "store")
+    setup.publish()
+    return setup
 
 
-def test_what_is_known_is_known_without_the_store_until_it_is_old(world: World) -> None:
-    assert world.current.known(KEY) is None
-    assert world.current.look_up(KEY).number == 1
-    looks = world.looks
-    assert world.current.known(KEY) is not None and world.looks == looks
-    world.time += FRESH
-    assert world.current.known(KEY) is None
-    world.current.round()
-    assert world.current.known(KEY) is not None
+def test_a_remembered_version_is_resolved_without_the_store_until_it_expires(setup: ResolverSetup) -> None:
+    assert setup.current.known(KEY) is None
+    assert setup.current.look_up(KEY).number == 1
+    look_ups = setup.look_ups
+    assert setup.current.known(KEY) is not None and setup.look_ups == look_ups
+    setup.time += FRESH
+    assert setup.current.known(KEY) is None
+    setup.current.round()
+    assert setup.current.known(KEY) is not None
 
 
-def test_what_is_in_use_follows_the_store(world: World) -> None:
-    world.current.look_up(KEY)
-    world.publish()
-    known = world.current.known(KEY)
+def test_references_in_use_follow_the_store(setup: ResolverSetup) -> None:
+    setup.current.look_up(KEY)
+    setup.publish()
+    known = setup.current.known(KEY)
     assert known is not None and known.number == 1
-    world.current.round()
-    known = world.current.known(KEY)
+    setup.current.round()
+    known = setup.current.known(KEY)
     assert known is not None and known.number == 2
 
 
-def test_while_the_store_is_away_memory_answers(world: World) -> None:
-    world.current.look_up(KEY)
-    world.away, world.time = True, 100.0
-    assert world.current.look_up(KEY).number == 1
-    assert world.current.known(KEY) is not None
+def test_remembered_versions_resolve_while_the_store_is_unavailable(setup: ResolverSetup) -> None:
+    setup.current.look_up(KEY)
+    setup.unavailable, setup.time = True, 100.0
+    assert setup.current.look_up(KEY).number == 1
+    assert setup.current.known(KEY) is not None
     with pytest.raises(Unavailable):
-        world.current.look_up(ModelReference("other", None))
+        setup.current.look_up(ModelReference("other", None))
 
 
-def test_a_damaged_version_does_not_become_current(world: World) -> None:
-    world.current.look_up(KEY)
-    world.publish()
-    world.corrupt = {2}
-    assert world.current.look_up(KEY).number == 1
-    world.corrupt = set()
-    assert world.current.look_up(KEY).number == 1  # it is not read again at once
-    world.time += AGAIN
-    assert world.current.look_up(KEY).number == 2
+def test_a_damaged_version_does_not_become_current(setup: ResolverSetup) -> None:
+    setup.current.look_up(KEY)
+    setup.publish()
+    setup.corrupt = {2}
+    assert setup.current.look_up(KEY).number == 1
+    setup.corrupt = set()
+    assert setup.current.look_up(KEY).number == 1  # it is not loaded again at once
+    setup.time += AGAIN
+    assert setup.current.look_up(KEY).number == 2
 
 
-def test_this_process_s_own_changes_are_followed_at_once(world: World) -> None:
-    world.current.look_up(KEY)
-    world.current.follow_publish("m", world.publish())
-    world.points_at(2)
-    looks = world.looks
-    world.current.follow_publish("m", 2)
-    assert world.looks == looks
-    world.store.delete_model("m")
-    world.current.follow("m")
-    assert world.current.known(KEY) is None
+def test_changes_by_this_process_are_visible_at_once(setup: ResolverSetup) -> None:
+    setup.current.look_up(KEY)
+    setup.current.follow_publish("m", setup.publish())
+    setup.assert_remembered(2)
+    look_ups = setup.look_ups
+    setup.current.follow_publish("m", 2)
+    assert setup.look_ups == look_ups
+    setup.store.delete_model("m")
+    setup.current.follow("m")
+    assert setup.current.known(KEY) is None
     with pytest.raises(NameNotFound):
-        world.current.look_up(KEY)
+        setup.current.look_up(KEY)
 
 
-def test_a_look_that_began_before_a_change_cannot_undo_it(world: World) -> None:
-    world.current.look_up(KEY)
+def test_a_look_up_that_began_before_a_change_does_not_undo_it(setup: ResolverSetup) -> None:
+    setup.current.look_up(KEY)
     once: list[int] = []
 
     def slow(name: str, reference: str | None) -> Version:
-        found = predict.choose(world.store, name, reference)
+        found = predict.choose(setup.store, name, reference)
         if not once:
             once.append(1)
-            world.publish()
-            world.current.follow("m")  # in another thread it would be
+            setup.publish()
+            setup.current.follow("m")  # as another thread would
         return found
 
-    world.choose = slow
-    assert world.current.look_up(KEY).number == 2
-    world.points_at(2)
+    setup.choose = slow
+    assert setup.current.look_up(KEY).number == 2
+    setup.assert_remembered(2)
 
 
-def test_names_that_are_not_there_take_no_memory(world: World) -> None:
+def test_unknown_names_take_no_memory(setup: ResolverSetup) -> None:
     for number in range(100):
         with pytest.raises(StoreError):
-            world.current.look_up(ModelReference(f"n{number}", None))
+            setup.current.look_up(ModelReference(f"n{number}", None))
         with pytest.raises(VersionNotFound):
-            world.current.look_up(ModelReference("m", f"a{number}"))
-    assert len(world.current) == 0
+            setup.current.look_up(ModelReference("m", f"a{number}"))
+    assert len(setup.current) == 0
 
 
-def test_what_is_remembered_is_bounded(tmp_path: Path) -> None:
+def test_the_number_of_remembered_references_is_bounded(tmp_path: Path) -> None:
     assert MOST <= 10_000
-    world = World(tmp_path / "store", most=10)
+    setup = ResolverSetup(tmp_path / "store", most=10)
     for number in range(30):
-        world.publish()
-        world.time += 1
-        world.current.look_up(ModelReference("m", str(number + 1)))
-    assert len(world.current) <= 10
-    assert world.current.last_known(ModelReference("m", "30")) is not None
+        setup.publish()
+        setup.time += 1
+        setup.current.look_up(ModelReference("m", str(number + 1)))
+    assert len(setup.current) <= 10
+    assert setup.current.last_known(ModelReference("m", "30")) is not None

@@ -1,4 +1,4 @@
-"""A training without a service: a spec in, what was learned out, and the losses of every epoch."""
+"""Trainings without a service, and their results with the losses of every epoch."""
 
 import random
 from collections.abc import Mapping
@@ -28,8 +28,8 @@ FEATURES = {
 
 
 @dataclass
-class Lesson:
-    """A training and how it went."""
+class Trained:
+    """A training and its results."""
 
     resolved: Resolved
     learned: TrainingResult
@@ -78,11 +78,11 @@ def resolved_from(spec: TrainingSpec) -> Resolved:
     return resolve(spec, spec.data.survey(no_dataset)[1])
 
 
-def train(value: dict[str, Any], after_step: AfterStep | None = None, saved: State | None = None) -> Lesson:
-    """Trains as the trainer's process does."""
+def train(value: dict[str, Any], after_step: AfterStep | None = None, saved: State | None = None) -> Trained:
+    """Train as an attempt does."""
     torch.set_num_threads(1)
     resolved = resolved_from(parse(value))
-    again = parse_resolved(resolved.spec.to_json())  # a trainer gets the spec as JSON
+    again = parse_resolved(resolved.spec.to_json())  # an attempt gets the spec as JSON
     losses: list[dict[str, float]] = []
 
     def wanted(schema: Schema) -> Mapping[str, RequestedColumn]:
@@ -97,4 +97,4 @@ def train(value: dict[str, Any], after_step: AfterStep | None = None, saved: Sta
         after_step=after_step,
         saved=saved,
     )
-    return Lesson(resolved, learned, losses)
+    return Trained(resolved, learned, losses)

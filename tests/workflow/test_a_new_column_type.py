@@ -1,5 +1,5 @@
-"""A type of columns is one file and one name in the registry: a fifth one, registered here, goes from a file to a prediction
-without another edit."""
+"""A column type is one file and one name in the registry: a fifth one, registered here, works from the upload to the
+prediction without another edit."""
 
 import re
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from service.workflow.preprocessing import network_inputs
 from service.workflow.signature import Input, Output, Signature
 from service.workflow.spec import TrainingSpec, parse
 from service.workflow.tasks import Task
-from tests.workflow.learning import Lesson, train
+from tests.workflow.learning import Trained, train
 
 HEX = r"^#[0-9a-fA-F]{6}$"
 
@@ -46,7 +46,7 @@ class Colour(ColumnType):
         return "colours" if texts and not evidence.numbers and all(re.match(HEX, each) for each in texts) else None
 
     def misfit(self, evidence: Evidence) -> Misfit | None:
-        """The first other text."""
+        """The first text that is none."""
         odd = ((row, text) for text, row in evidence.text_rows.items() if not re.match(HEX, text))
         return next((Misfit(row=row, cell=text[:60]) for row, text in odd), None)
 
@@ -103,15 +103,15 @@ def records(count: int = 90) -> list[dict[str, Any]]:
     ]
 
 
-def lesson() -> Lesson:
-    """A training on the records, of which the spec says nothing but the target."""
+def trained() -> Trained:
+    """A training on the records with only the target in the spec."""
     data = {"kind": "rows", "records": records(), "target": "red"}
     settings = {"epochs": 300, "batch_size": "full", "early_stopping": None}
     made = {"model_name": "m", "data": data, "model": {"kind": "linear_regression"}, "training": settings}
     return train(made | {"optimizer": {"name": "Adam", "lr": 0.05}})
 
 
-def test_it_is_inferred_surveyed_and_read_from_a_file(tmp_path: Path) -> None:
+def test_a_registered_type_is_inferred_surveyed_and_read_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("shade,word\n#ff8800,#ff8800\n,x\n#000001,y\n")
     found = survey(path, "text/csv")
@@ -122,17 +122,16 @@ def test_it_is_inferred_surveyed_and_read_from_a_file(tmp_path: Path) -> None:
     table = read(path, found.media_type, found.schema, {"shade": RequestedColumn("colour")}, tmp_path)
     shades = table.columns["shade"]
     assert isinstance(shades, np.ndarray) and shades.tolist() == [0xFF8800, pytest.approx(np.nan, nan_ok=True), 1]
-    asked = survey(path, "text/csv", ReadingOptions.model_validate({"types": {"shade": "category"}}))
-    assert asked.schema.columns[0].type == "category"
+    surveyed = survey(path, "text/csv", ReadingOptions.model_validate({"types": {"shade": "category"}}))
+    assert surveyed.schema.columns[0].type == "category"
 
 
-def test_it_is_trained_on_predicted_from_and_drawn() -> None:
-    learned = lesson().learned
+def test_a_registered_type_is_trained_predicted_and_plotted() -> None:
+    learned = trained().learned
     (shade,) = learned.signature.inputs
     assert (shade.name, shade.type) == ("shade", "colour")
-    assert (
-        network_inputs(learned.signature.inputs, learned.model.preprocessing).features == 4
-    )  # one says what is missing
+    features = network_inputs(learned.signature.inputs, learned.model.preprocessing).features
+    assert features == 4  # red, green, blue, and whether the value is missing
     raw = from_body(learned.signature, {"instances": [["#ff0000"], ["#00ffff"], [None]]}, missing_allowed=True)
     assert raw[:2].tolist() == [[1, 0, 0], [0, 1, 1]] and raw[2].isnan().all()
     red, cyan, _ = predict(learned.model, raw)[:, 0].tolist()
@@ -144,7 +143,7 @@ def test_it_is_trained_on_predicted_from_and_drawn() -> None:
     assert drawn["encoding"]["x"]["type"] == "nominal" and records()[0]["shade"] in learned.points.features["shade"]
 
 
-def test_what_is_none_is_refused_with_what_is_expected() -> None:
+def test_a_value_of_another_type_is_refused_with_what_is_expected() -> None:
     inputs, targets = [Input(name="shade", type="colour")], [Output(name="red", type="number")]
     signature = Signature(task=Task.REGRESSION, inputs=inputs, outputs=targets)
     with pytest.raises(InvalidInstances, match="expected a colour such as #ff8800, not 'red'"):

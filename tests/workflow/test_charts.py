@@ -1,4 +1,4 @@
-"""Names and texts of a table are data: whatever they mean to Vega, to SVG or to JavaScript, they are drawn."""
+"""Names and texts of a table are plotted as they are, whatever they mean to Vega, SVG or JavaScript."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ NAMES = [
 
 
 def request(plot: str, task: str) -> dict[str, Any]:
-    """A model whose inputs have these names, with these texts among its values and classes."""
+    """A plot's request for a model with these names of inputs, and these texts among its values and classes."""
     classes = None if task == "regression" else NAMES
     truth: list[Any] = list(range(len(NAMES))) if classes is None else NAMES
     points = {
@@ -46,11 +46,11 @@ def request(plot: str, task: str) -> dict[str, Any]:
     ("plot", "task"),
     [("data", "regression"), ("confusion", "multiclass")],
 )
-def test_any_name_is_drawn(tmp_path: Path, plot: str, task: str) -> None:
+def test_any_name_can_be_plotted(tmp_path: Path, plot: str, task: str) -> None:
     seen, heartbeats = os.pipe()
     command = [sys.executable, "-m", "service.workflow.look.render", str(heartbeats), str(tmp_path)]
-    asked = orjson.dumps(request(plot, task))
-    done = subprocess.run(command, input=asked, capture_output=True, pass_fds=[heartbeats], check=False)  # noqa: S603
+    stdin = orjson.dumps(request(plot, task))
+    done = subprocess.run(command, input=stdin, capture_output=True, pass_fds=[heartbeats], check=False)  # noqa: S603
     os.close(seen)
     os.close(heartbeats)
     assert done.returncode == 0, done.stderr[-2000:]

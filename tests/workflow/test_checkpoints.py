@@ -1,5 +1,6 @@
-"""The folder of checkpoints: whole or not there, and never without the one before."""
+"""The folder of checkpoints: writes are atomic, and the previous checkpoint is kept."""
 
+import hashlib
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,6 @@ import pytest
 import torch
 
 from model_store.durable_files import sync
-from service.workflow import checkpoint_folder
 from service.workflow.checkpoint_folder import NAME, CheckpointFolder, FoundCheckpoint
 from service.workflow.tensor_file import write
 
@@ -39,7 +39,7 @@ def test_the_newest_is_found_and_the_two_newest_are_kept(tmp_path: Path) -> None
         assert all(names)
 
 
-def test_one_cut_short_at_any_length_is_passed_over(tmp_path: Path) -> None:
+def test_a_truncated_checkpoint_is_ignored(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path, sync)
     folder.save(state(1))
     folder.save(state(2))
@@ -54,7 +54,7 @@ def test_one_cut_short_at_any_length_is_passed_over(tmp_path: Path) -> None:
     assert number(folder.load()) == 2
 
 
-def test_one_with_a_flipped_bit_anywhere_is_passed_over(tmp_path: Path) -> None:
+def test_a_checkpoint_with_a_flipped_bit_is_ignored(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path, sync)
     folder.save(state(1))
     folder.save(state(2))
@@ -68,7 +68,7 @@ def test_one_with_a_flipped_bit_anywhere_is_passed_over(tmp_path: Path) -> None:
         assert (number(found), found.damaged) == (1, 1), position
 
 
-def test_a_damaged_one_does_not_count_among_those_kept(tmp_path: Path) -> None:
+def test_damaged_checkpoints_do_not_count_among_those_kept(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path, sync)
     for each in (1, 2):
         folder.save(state(each))
@@ -79,7 +79,7 @@ def test_a_damaged_one_does_not_count_among_those_kept(tmp_path: Path) -> None:
     assert number(folder.load()) == 1
 
 
-def test_with_all_damaged_there_is_none(tmp_path: Path) -> None:
+def test_there_is_no_checkpoint_if_all_are_damaged(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path, sync)
     for each in (1, 2):
         folder.save(state(each))
@@ -89,14 +89,14 @@ def test_with_all_damaged_there_is_none(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_one_that_cannot_be_read_now_is_kept(tmp_path: Path) -> None:
+def test_an_unreadable_checkpoint_is_kept(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path, sync)
     for each in (1, 2):
         folder.save(state(each))
     older, path = sorted(tmp_path.iterdir())
     kept = path.read_bytes()
     path.unlink()
-    path.symlink_to(path)  # ELOOP: the file is there, and cannot be opened
+    path.symlink_to(path)  # ELOOP: the file exists, but cannot be opened
     found = folder.load()
     assert (number(found), found.damaged) == (1, 0)
     older.unlink()
@@ -107,18 +107,18 @@ def test_one_that_cannot_be_read_now_is_kept(tmp_path: Path) -> None:
     assert number(folder.load()) == 2
 
 
-def test_one_that_another_software_wrote_is_passed_over(tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_software_version_is_ignored(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path, sync)
     folder.save(state(1))
     for metadata in ({"state": '{"set": []}'}, {"state": "{"}, {}, {"state": '{"tensor": "1", "strides": [1]}'}):
         write({"0": torch.zeros(1)}, tmp_path / "new", metadata)
-        digest = checkpoint_folder._digest(tmp_path / "new")
+        digest = hashlib.sha256((tmp_path / "new").read_bytes()).hexdigest()
         (tmp_path / "new").rename(tmp_path / f"00000002-{digest}.safetensors")
         found = folder.load()
         assert (number(found), found.damaged) == (1, 1)
 
 
-def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_writer_are_removed(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path, sync)
     folder.save(state(1))
     (tmp_path / "abc.tmp").write_bytes(b"half")
@@ -129,7 +129,7 @@ def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
 
 @contextmanager
 def files_of_at_most(count: int) -> Iterator[None]:
-    """No file of this process can grow beyond so many bytes: as near to a full disk as a test without root comes."""
+    """Limit the size of all files of this process, which resembles a full disk without root."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (count, before[1]))
     try:
@@ -138,7 +138,7 @@ def files_of_at_most(count: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_without_space_the_one_before_stays_and_nothing_lies_about(tmp_path: Path) -> None:
+def test_a_full_disk_keeps_the_previous_checkpoint_and_leaves_no_file(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path, sync)
     folder.save(state(1))
     with files_of_at_most(10_000), pytest.raises(OSError, match="File too large"):
@@ -148,7 +148,7 @@ def test_without_space_the_one_before_stays_and_nothing_lies_about(tmp_path: Pat
 
 
 @pytest.mark.parametrize("failing", ["fsync", "rename"])
-def test_a_failed_write_is_an_error_and_leaves_nothing(
+def test_a_failed_write_raises_and_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     folder = CheckpointFolder(tmp_path, sync)

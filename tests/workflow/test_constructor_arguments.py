@@ -1,5 +1,5 @@
-"""Whatever arguments an optimizer, a scheduler, a loss or a model is given: they are refused as a fault of the spec, or a
-training begins and ends as a training may. What is taken costs no more than it says."""
+"""Any arguments of an optimizer, a scheduler, a loss or a model are refused as an error of the spec, or the training runs
+and ends with a result or a reason. Accepted arguments cost no more than planned."""
 
 import time
 from typing import Any
@@ -62,7 +62,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "ChainedScheduler": {"schedulers": [{"name": "LinearLR"}]},
     "SequentialLR": {"schedulers": [{"name": "LinearLR"}, {"name": "ConstantLR"}], "milestones": [2]},
 }
-MOST_CPU = 1.0  # seconds, of a spec that is refused
+MOST_CPU = 1.0  # processor seconds of a refused spec
 
 
 def spec(part: str, value: object, task: str = "regression") -> dict[str, Any]:
@@ -74,7 +74,7 @@ def spec(part: str, value: object, task: str = "regression") -> dict[str, Any]:
 
 
 def check(part: str, value: dict[str, Any]) -> None:
-    """That a spec is refused at this part, or its training ends with a reason, if it fails."""
+    """Assert that the spec is refused at this part, or its training succeeds or fails with a reason."""
     began = time.process_time()
     try:
         parsed = parse(value)
@@ -96,7 +96,7 @@ def check(part: str, value: dict[str, Any]) -> None:
 
 @st.composite
 def members(draw: st.DrawFn, family: TorchRegistry) -> dict[str, Any]:
-    """A class of a family with one or two arguments that are odd, and the needed ones as they should be."""
+    """A class of a family with one or two unusual arguments, and valid required ones."""
     name = draw(st.sampled_from(list(family.classes)))
     fields = [each for each in family.arguments(name).model_fields if each != "name"]
     odd = draw(st.dictionaries(st.sampled_from(fields), VALUES, min_size=1, max_size=2)) if fields else {}
@@ -105,29 +105,29 @@ def members(draw: st.DrawFn, family: TorchRegistry) -> dict[str, Any]:
 
 @given(members(optimizers.REGISTRY))
 @settings(deadline=None, max_examples=examples(100))
-def test_any_arguments_make_an_optimizer_or_a_fault(member: dict[str, Any]) -> None:
+def test_any_arguments_make_an_optimizer_or_an_error(member: dict[str, Any]) -> None:
     check("optimizer", spec("optimizer", member))
 
 
 @given(members(schedulers.REGISTRY), st.sampled_from(["SGD", "AdamW", "LBFGS", "Muon", "Adagrad"]))
 @settings(deadline=None, max_examples=examples(100))
-def test_any_arguments_make_a_scheduler_or_a_fault(member: dict[str, Any], optimizer: str) -> None:
+def test_any_arguments_make_a_scheduler_or_an_error(member: dict[str, Any], optimizer: str) -> None:
     check("scheduler", spec("scheduler", member) | {"optimizer": {"name": optimizer}})
 
 
 @given(members(losses.REGISTRY), st.data())
 @settings(deadline=None, max_examples=examples(100))
-def test_any_arguments_make_a_loss_or_a_fault(member: dict[str, Any], data: st.DataObject) -> None:
+def test_any_arguments_make_a_loss_or_an_error(member: dict[str, Any], data: st.DataObject) -> None:
     tasks = sorted(losses.ROLES[member["name"]].tasks)
     check("loss", spec("loss", member, data.draw(st.sampled_from(tasks))))
 
 
-SIZES = st.sampled_from([*FRACTIONS, 0, 1, 3, -1, 2**16 + 1, 2**31, 2**63])  # what is taken is trained
+SIZES = st.sampled_from([*FRACTIONS, 0, 1, 3, -1, 2**16 + 1, 2**31, 2**63])  # accepted losses are trained
 
 
 @given(st.sampled_from([name for name in KINDS if name != "layers"]), st.data())
 @settings(deadline=None, max_examples=examples(60))
-def test_any_arguments_make_a_model_or_a_fault(kind: str, data: st.DataObject) -> None:
+def test_any_arguments_make_a_model_or_an_error(kind: str, data: st.DataObject) -> None:
     fields = [each for each in KINDS[kind].model_fields if each != "kind"]
     values = st.one_of(SIZES, st.lists(SIZES, max_size=3), st.booleans(), st.none(), st.sampled_from(WORDS))
     odd = data.draw(st.dictionaries(st.sampled_from(fields), values, max_size=2)) if fields else {}
@@ -153,14 +153,14 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("part", "value", "pointer"), REFUSED)
-def test_what_torch_finds_only_in_a_step_is_a_fault_of_the_argument(part: str, value: Any, pointer: str) -> None:
+def test_an_error_torch_raises_in_a_step_is_reported_at_the_argument(part: str, value: Any, pointer: str) -> None:
     task = "multiclass" if value.get("name") == "CrossEntropyLoss" else "regression"
     with pytest.raises(InvalidSpec) as refusal:
         parse(spec(part, value, task))
     assert [fault.pointer for fault in refusal.value.faults] == [pointer]
 
 
-def test_a_scheduler_that_the_optimizer_cannot_follow_is_a_fault() -> None:
+def test_a_scheduler_that_the_optimizer_does_not_support_is_an_error() -> None:
     value = spec("scheduler", {"name": "CyclicLR", **NEEDED["CyclicLR"]}) | {"optimizer": {"name": "Adagrad"}}
     parsed = parse(value)
     with pytest.raises(InvalidSpec, match="cannot steer Adagrad: optimizer must support momentum") as refusal:
@@ -168,7 +168,7 @@ def test_a_scheduler_that_the_optimizer_cannot_follow_is_a_fault() -> None:
     assert refusal.value.faults[0].pointer == "/scheduler"
 
 
-def test_what_was_kept_is_read_without_asking_torch_again() -> None:
+def test_a_stored_spec_is_read_without_trying_it_in_torch_again() -> None:
     value = resolved_from(parse(spec("scheduler", {"name": "ConstantLR", "factor": 0.5}))).spec.to_json()
     value["scheduler"]["factor"] = 0.0
     assert parse_resolved(value).to_json() == value
@@ -180,7 +180,7 @@ DEEP = {"kind": "mlp", "hidden": [3, 3], "activation": "ELU"}
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "reason"),
     [
         (
             {"optimizer": {"name": "SGD", "lr": 1e30}, "loss": {"name": "BCELoss"}, "model": DEEP},
@@ -190,9 +190,7 @@ DEEP = {"kind": "mlp", "hidden": [3, 3], "activation": "ELU"}
         ({"optimizer": {"name": "ASGD", "alpha": 1e8}}, "cannot calculate its step in epoch"),
     ],
 )
-def test_numbers_that_leave_their_range_in_a_later_step_end_the_training_with_a_reason(
-    changes: dict[str, Any], says: str
-) -> None:
+def test_an_overflow_in_a_later_step_ends_the_training_with_a_reason(changes: dict[str, Any], reason: str) -> None:
     value = spec("training", {"epochs": 40, "batch_size": 3, "early_stopping": None}, "binary") | changes
-    with pytest.raises(TrainingDiverged, match=says):
+    with pytest.raises(TrainingDiverged, match=reason):
         train(value)

@@ -1,4 +1,4 @@
-"""The files that people have are read as their owners would read them, or refused in a sentence that says what to do."""
+"""Common files are read as their owners would read them, or refused with advice."""
 
 import math
 import re
@@ -63,7 +63,7 @@ def test_a_file_is_read_as_its_owner_would_read_it(case: Case, tmp_path: Path) -
     path = tmp_path / "file"
     path.write_bytes(case.file)
     found = survey(path, case.media_type, ReadingOptions.model_validate(case.options))
-    orjson.dumps([found.schema.model_dump(mode="json"), found.head], default=str)  # as it leaves its process
+    orjson.dumps([found.schema.model_dump(mode="json"), found.head], default=str)  # as returned from the child process
     columns = found.schema.columns
     assert found.schema.names == [each.name for each in case.columns]
     types = [one.type for one, other in zip(columns, case.columns, strict=True) if other.type is not None]
@@ -91,7 +91,7 @@ def test_a_file_is_read_as_its_owner_would_read_it(case: Case, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("case", LABELLED)
-def test_labels_are_what_the_file_says(case: Case, tmp_path: Path) -> None:
+def test_labels_are_those_of_the_file(case: Case, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(case.file)
     found = survey(path, case.media_type, ReadingOptions.model_validate(case.options))
@@ -103,7 +103,7 @@ def test_labels_are_what_the_file_says(case: Case, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_file_that_cannot_be_read_is_refused_with_what_to_do(case: Case, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_refused_with_advice(case: Case, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(case.file)
     with pytest.raises(InvalidData) as refusal:
@@ -111,19 +111,19 @@ def test_a_file_that_cannot_be_read_is_refused_with_what_to_do(case: Case, tmp_p
     assert re.search(case.error or "", str(refusal.value)), str(refusal.value)
 
 
-def test_no_two_cases_have_the_same_name() -> None:
+def test_names_of_cases_are_unique() -> None:
     counted = Counter(name for name, _ in ALL)
     assert [name for name, count in counted.items() if count > 1] == []
 
 
 def reading_of(found: Survey, case: Case) -> dict[str, Any]:
-    """What was found of what the case says of the reading."""
+    """The part of the reading that the case describes."""
     whole = found.schema.reading.model_dump(mode="json")
     return {name: whole[name] for name in case.reading}
 
 
 def same(expected: Expected, found: Any, values: Any) -> None:
-    """The column holds these values."""
+    """Whether the column has these values."""
     if isinstance(found, Texts):
         made: list[Any] = [None if code < 0 else found.values[code] for code in found.codes]
         assert made == list(values), expected.name
@@ -136,12 +136,12 @@ def same(expected: Expected, found: Any, values: Any) -> None:
 
 
 def tolerance(expected: Expected) -> float:
-    """Numbers must be exact; times may be a rounded microsecond apart."""
+    """Numbers must be exact; times may differ by a rounded microsecond."""
     return MICROSECOND if expected.type == "datetime" else 0.0
 
 
 def as_number(value: Value) -> float | None:
-    """As a table keeps it: seconds since 1970 for a time, 0 and 1 for booleans."""
+    """The value as a table stores it: seconds since 1970 for a time, 0 and 1 for booleans."""
     if isinstance(value, str):
         return datetime.fromisoformat(value).replace(tzinfo=UTC).timestamp()
     return None if value is None else float(value)

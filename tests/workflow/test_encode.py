@@ -1,4 +1,4 @@
-"""Encoders are fitted on the training part only, and a raw row is encoded for a prediction as it was for the training."""
+"""Encoders are fitted on the training part only, and encode rows alike in predictions and trainings."""
 
 import math
 from typing import Any
@@ -48,7 +48,7 @@ def encoded(records: list[dict[str, Any]], train: int, normalize: bool) -> tuple
 
 @given(RECORDS, st.booleans())
 @settings(deadline=None)
-def test_a_raw_row_is_encoded_alone_as_among_the_others(records: list[dict[str, Any]], normalize: bool) -> None:
+def test_a_single_row_is_encoded_as_in_its_table(records: list[dict[str, Any]], normalize: bool) -> None:
     fitted, together, inputs = encoded(records, len(records), normalize)
     for row, record in enumerate(records):
         alone = fitted(raw_features(inputs, table([record]).columns))
@@ -59,7 +59,9 @@ def test_a_raw_row_is_encoded_alone_as_among_the_others(records: list[dict[str, 
 
 @given(RECORDS, RECORDS)
 @settings(deadline=None)
-def test_only_the_training_part_is_looked_at(records: list[dict[str, Any]], others: list[dict[str, Any]]) -> None:
+def test_encoders_are_fitted_on_the_training_part_only(
+    records: list[dict[str, Any]], others: list[dict[str, Any]]
+) -> None:
     count = len(records)
     alone, _, inputs = encoded(records, count, True)
     beside, _, same_inputs = encoded(records + others, count, True)
@@ -88,17 +90,21 @@ def test_the_rarest_of_too_many_categories_are_unknown() -> None:
     assert fitted[0].categories == sorted(words[50:])
 
 
-def test_missing_numbers_are_filled_with_the_mean_and_told() -> None:
+def test_missing_numbers_are_filled_with_the_mean_and_flagged() -> None:
     raw = torch.tensor([[1.0, 5.0], [math.nan, 5.0], [3.0, 5.0]])
     fitted = preprocessing.fit(preprocessing.layout([*INPUTS[:1], Input(name="m", type="number")]), raw, True)
     assert fitted is not None
     assert fitted.fill.tolist() == [2.0, 5.0]
     assert fitted.indicated.tolist() == [0]
     assert fitted(raw)[:, 2].tolist() == [0.0, 1.0, 0.0]
-    assert fitted(raw)[:, 1].tolist() == [0.0, 0.0, 0.0]  # a constant column is not divided by its spread of 0
+    assert fitted(raw)[:, 1].tolist() == [
+        0.0,
+        0.0,
+        0.0,
+    ]  # a constant column is not divided by its standard deviation of 0
 
 
-def test_a_time_is_told_apart_to_the_second() -> None:
+def test_times_are_distinguished_to_the_second() -> None:
     only = [Input(name="t", type="datetime")]
     times = ["2024-06-01T12:00:00", "2024-06-01T12:00:10", "2024-06-01T12:00:00+02:00", "2024-06-01"]
     raw = raw_features(only, {"t": column(times, RequestedColumn("datetime"))})

@@ -1,4 +1,4 @@
-"""What the texts of a column look like is the same, whether they come as a column of polars or one by one."""
+"""The evidence for a column's type is the same from a polars column and from single texts."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ TEXTS = st.sampled_from(KINDS_OF_TEXTS)
 
 
 def seen(evidence: Evidence) -> dict[str, Any]:
-    """What is told from it."""
+    """The conclusions from the evidence."""
     counts = (
         "rows",
         "blank",
@@ -43,10 +43,12 @@ def seen(evidence: Evidence) -> dict[str, Any]:
     st.lists(TEXTS, min_size=1, max_size=6), st.integers(FEW + 1, 3 * FEW), st.sampled_from([".", ","]), st.booleans()
 )
 @settings(deadline=None, max_examples=examples(200))
-def test_a_column_looks_as_its_texts_do(some: list[str | None], count: int, decimal: str, options: bool) -> None:
+def test_evidence_from_a_column_equals_evidence_from_its_texts(
+    some: list[str | None], count: int, decimal: str, options: bool
+) -> None:
     texts = [some[i * i % len(some)] for i in range(count)]
-    asked = ReadingOptions(missing=["-999", "NA"]) if options else ReadingOptions()
-    at_once, one_by_one = (evidence_for(asked, decimal, quoted=False) for _ in range(2))
+    reading = ReadingOptions(missing=["-999", "NA"]) if options else ReadingOptions()
+    at_once, one_by_one = (evidence_for(reading, decimal, quoted=False) for _ in range(2))
     at_once.add(pl.Series("", texts, pl.String))
     one_by_one.add_texts(texts)
     assert seen(at_once) == seen(one_by_one)

@@ -1,4 +1,4 @@
-"""Every loss, optimizer, scheduler and layer that a spec may name does its work; every other name says why not."""
+"""Every supported loss, optimizer, scheduler and layer works; every other name is refused with the reason."""
 
 from typing import Any
 
@@ -36,19 +36,19 @@ NEEDED: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", optimizers.NAMES)
 def test_every_optimizer_lowers_the_loss(name: str) -> None:
     rate = {} if name in ITS_OWN_RATE else {"lr": 0.02}
-    lesson = train(spec("price", optimizer={"name": name, **rate}, training={"batch_size": "full", "epochs": 12}))
-    assert lesson.losses[-1]["train_loss"] < lesson.losses[0]["train_loss"]
+    trained = train(spec("price", optimizer={"name": name, **rate}, training={"batch_size": "full", "epochs": 12}))
+    assert trained.losses[-1]["train_loss"] < trained.losses[0]["train_loss"]
 
 
 @pytest.mark.parametrize(
     ("name", "task"), [(name, task) for name, role in losses.ROLES.items() for task in sorted(role.tasks)]
 )
-def test_every_loss_is_lowered_for_every_task_it_is_made_for(name: str, task: Task) -> None:
+def test_every_loss_is_lowered_for_each_of_its_tasks(name: str, task: Task) -> None:
     target: Any = "visitors" if name == "PoissonNLLLoss" else TARGETS[task]
     optimizer = {"name": "AdamW", "lr": 0.02}
-    lesson = train(spec(target, loss={"name": name}, data={"task": str(task)}, optimizer=optimizer))
-    assert lesson.losses[-1]["train_loss"] < lesson.losses[0]["train_loss"]
-    answers = lesson.learned.model(torch.zeros(3, 11))
+    trained = train(spec(target, loss={"name": name}, data={"task": str(task)}, optimizer=optimizer))
+    assert trained.losses[-1]["train_loss"] < trained.losses[0]["train_loss"]
+    answers = trained.learned.model(torch.zeros(3, 11))
     assert answers.isfinite().all()
     if task in (Task.BINARY, Task.MULTICLASS):
         assert torch.allclose(answers.sum(dim=1), torch.ones(3), atol=1e-5)
@@ -58,11 +58,11 @@ def test_every_loss_is_lowered_for_every_task_it_is_made_for(name: str, task: Ta
 @pytest.mark.parametrize("name", [*schedulers.NAMES, *schedulers.NESTING])
 def test_every_scheduler_runs_by_epochs_and_by_steps(name: str, interval: str) -> None:
     scheduler = {"name": name, "interval": interval, **NEEDED.get(name, {})}
-    lesson = train(spec("price", scheduler=scheduler, training={"epochs": 5}))
-    assert lesson.losses[-1]["train_loss"] < 10
+    trained = train(spec("price", scheduler=scheduler, training={"epochs": 5}))
+    assert trained.losses[-1]["train_loss"] < 10
 
 
-def test_a_scheduler_changes_what_is_learned() -> None:
+def test_a_scheduler_changes_the_result() -> None:
     plain = train(spec("price"))
     decayed = train(spec("price", scheduler={"name": "ExponentialLR", "gamma": 0.1}))
     assert plain.losses[0] == decayed.losses[0]
@@ -77,7 +77,7 @@ def test_a_scheduler_changes_what_is_learned() -> None:
         (schedulers.REGISTRY, lr_scheduler, lr_scheduler.LRScheduler),
     ],
 )
-def test_no_class_of_torch_is_forgotten(ours: Any, theirs: Any, base: type) -> None:
+def test_every_class_of_torch_is_supported_or_refused(ours: Any, theirs: Any, base: type) -> None:
     known = set(ours.classes) | set(ours.refused)
     there = {
         name
@@ -88,7 +88,7 @@ def test_no_class_of_torch_is_forgotten(ours: Any, theirs: Any, base: type) -> N
 
 
 @pytest.mark.parametrize(
-    ("part", "value", "pointer", "says"),
+    ("part", "value", "pointer", "text"),
     [
         ("optimizer", {"name": "SparseAdam"}, "/optimizer/name", "sparse gradients"),
         ("optimizer", {"name": "adam"}, "/optimizer/name", "did you mean 'Adam'"),
@@ -113,11 +113,11 @@ def test_no_class_of_torch_is_forgotten(ours: Any, theirs: Any, base: type) -> N
         ("training", {"accumulation_steps": 0}, "/training/accumulation_steps", ""),
     ],
 )
-def test_what_cannot_be_used_is_said_with_what_can(part: str, value: Any, pointer: str, says: str) -> None:
+def test_an_unsupported_choice_is_refused_with_the_alternatives(part: str, value: Any, pointer: str, text: str) -> None:
     with pytest.raises(InvalidSpec) as refusal:
         train(spec("price", **{part: value}))
     faults = {fault.pointer: fault.message for fault in refusal.value.faults}
-    assert says in faults[pointer]
+    assert text in faults[pointer]
 
 
 def test_class_weights_are_named_by_class() -> None:
@@ -139,10 +139,10 @@ def test_class_weights_of_a_binary_cross_entropy_equal_repeated_rows() -> None:
     def first_loss(rows: list[dict[str, Any]], loss: dict[str, Any]) -> float:
         data = {"records": rows, "features": features}
         settings = {"epochs": 1, "batch_size": "full"}
-        lesson = train(
+        trained = train(
             spec("y", data=data, split=whole, loss=loss, training=settings, preprocessing={"normalize": False})
         )
-        return lesson.losses[0]["train_loss"]
+        return trained.losses[0]["train_loss"]
 
     weighed = first_loss(records, {"name": "BCEWithLogitsLoss", "reduction": "sum", "weight": {"true": 2.0}})
     repeated = first_loss(doubled, {"name": "BCEWithLogitsLoss", "reduction": "sum"})
@@ -163,18 +163,18 @@ LAYERS = [
 ]
 
 
-def test_a_stack_of_layers_is_told_its_sizes() -> None:
-    lesson = train(spec("price", model={"kind": "layers", "layers": LAYERS}))
-    shapes = {name: tuple(tensor.shape) for name, tensor in lesson.learned.model.tensors().items()}
+def test_input_sizes_of_layers_are_inferred() -> None:
+    trained = train(spec("price", model={"kind": "layers", "layers": LAYERS}))
+    shapes = {name: tuple(tensor.shape) for name, tensor in trained.learned.model.tensors().items()}
     assert shapes["0.weight"][0] == 32
     assert shapes["1.weight"] == (32,)
     assert shapes["5.weight"] == (6, 4, 3)
     assert shapes["9.weight"] == (1, 18)
-    assert lesson.losses[-1]["train_loss"] < lesson.losses[0]["train_loss"]
+    assert trained.losses[-1]["train_loss"] < trained.losses[0]["train_loss"]
 
 
 @pytest.mark.parametrize(
-    ("stack", "pointer", "says"),
+    ("stack", "pointer", "text"),
     [
         ([{"name": "Linear", "out_features": 8}, {"name": "Conv2d", "out_channels": 2, "kernel_size": 3}], 1, "[n, 8]"),
         ([{"name": "Linear"}, {"name": "ReLU"}, {"name": "Linear"}], 0, "out_features"),
@@ -185,7 +185,7 @@ def test_a_stack_of_layers_is_told_its_sizes() -> None:
         ([], "", "at least 1"),
     ],
 )
-def test_layers_that_do_not_meet_are_named(stack: list[Any], pointer: int | str, says: str) -> None:
+def test_layers_with_incompatible_shapes_are_named(stack: list[Any], pointer: int | str, text: str) -> None:
     from service.workflow.model import meta_network
 
     with pytest.raises(InvalidSpec) as refusal:
@@ -194,10 +194,10 @@ def test_layers_that_do_not_meet_are_named(stack: list[Any], pointer: int | str,
         meta_network(resolved.spec, resolved.signature, resolved.inputs)
     fault = refusal.value.faults[0]
     assert fault.pointer.startswith(f"/model/layers{'' if pointer == '' else f'/{pointer}'}")
-    assert says in f"{fault.pointer} {fault.message}"
+    assert text in f"{fault.pointer} {fault.message}"
 
 
-def test_every_layer_in_the_table_is_told_from_torchs_signature() -> None:
+def test_the_table_of_layers_matches_the_signatures_of_torch() -> None:
     for name in layers.NAMES:
         arguments = layers.REGISTRY.arguments(name).model_fields
         assert "device" not in arguments
@@ -205,7 +205,7 @@ def test_every_layer_in_the_table_is_told_from_torchs_signature() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("message", "reduced"),
     [
         ("Invalid learning rate: -1\nmore of it", "Invalid learning rate: -1"),
         ('x INTERNAL ASSERT FAILED at "/pytorch/aten/src/a.cpp":1', "torch cannot do this"),
@@ -214,5 +214,5 @@ def test_every_layer_in_the_table_is_told_from_torchs_signature() -> None:
         ("", "torch cannot do this"),
     ],
 )
-def test_torch_is_quoted_about_the_arguments_only(said: str, told: str) -> None:
-    assert torch_message(RuntimeError(said)) == told
+def test_messages_of_torch_are_reduced_to_the_arguments(message: str, reduced: str) -> None:
+    assert torch_message(RuntimeError(message)) == reduced

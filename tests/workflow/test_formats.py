@@ -1,4 +1,4 @@
-"""The same table from every format; files that are none of it are refused with the line or column."""
+"""Every format gives the same table; invalid files are refused with the line or column."""
 
 import csv
 import json
@@ -37,7 +37,7 @@ WANTED = {
     "b": RequestedColumn("boolean"),
     "t": RequestedColumn("datetime"),
 }
-AS_BEFORE = Schema(rows=0, columns=[])  # of a data set that was uploaded before there were readings
+AS_BEFORE = Schema(rows=0, columns=[])  # of a data set uploaded before readings were stored
 NDJSON = "application/x-ndjson"
 PARQUET = "application/vnd.apache.parquet"
 ARROW = "application/vnd.apache.arrow.file"
@@ -71,7 +71,7 @@ def values(made: Table) -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize("media_type", ["text/csv", NDJSON, PARQUET, ARROW, STREAM])
-def test_every_format_gives_the_table_that_rows_give(tmp_path: Path, media_type: str) -> None:
+def test_every_format_gives_the_same_table(tmp_path: Path, media_type: str) -> None:
     path = tmp_path / "data"
     write(path, media_type, RECORDS)
     found = survey(path, media_type)
@@ -121,7 +121,7 @@ def test_csv_round_trip(tmp_path_factory: pytest.TempPathFactory, records: list[
     st.booleans(),
 )
 @settings(deadline=None, max_examples=examples(60))
-def test_csv_is_read_whatever_its_separator_and_encoding(
+def test_csv_is_read_with_any_separator_and_encoding(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Any], separator: str, encoding: str, end: str, quoted: bool
 ) -> None:
     path = tmp_path_factory.mktemp("csv") / "data"
@@ -130,7 +130,7 @@ def test_csv_is_read_whatever_its_separator_and_encoding(
         writer = csv.writer(file, delimiter=separator, lineterminator=end, quoting=quoting)
         writer.writerows([("number", "w"), *((x, word) for x, word in [*rows, (1.5, "a"), (2.5, "d, e")])])
     found = survey(path, "text/csv")
-    kept = [each for each in rows if each != (None, None)]  # a line without content is no row
+    kept = [each for each in rows if each != (None, None)]  # blank lines are skipped
     assert found.schema.rows == len(kept) + 2
     assert found.schema.names == ["number", "w"]
     assert [each.type for each in found.schema.columns] == ["number", "category"]
@@ -148,7 +148,7 @@ def test_csv_is_read_whatever_its_separator_and_encoding(
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         (b"", "empty"),
         (b"a,b\n", "no rows"),
@@ -159,21 +159,21 @@ def test_csv_is_read_whatever_its_separator_and_encoding(
         (b",".join(b"c%d" % i for i in range(10_001)) + b"\n", "10001 columns"),
     ],
 )
-def test_csv_files_that_are_refused(tmp_path: Path, content: bytes, says: str) -> None:
+def test_csv_files_that_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "data"
     path.write_bytes(content)
-    with pytest.raises(InvalidData, match=says):
+    with pytest.raises(InvalidData, match=message):
         survey(path, "text/csv")
 
 
-def test_a_name_may_hold_what_python_takes_for_the_end_of_a_line(tmp_path: Path) -> None:
+def test_a_name_may_contain_unicode_line_separators(tmp_path: Path) -> None:
     names = ["a\u2028b", "c\x85d", "e\x0cf"]
     (path := tmp_path / "table.csv").write_text(",".join(names) + "\n1,2,3\n4,5,6\n", encoding="utf-8")
     assert survey(path, "text/csv").schema.names == names
 
 
 @pytest.mark.parametrize(
-    ("media_type", "content", "says"),
+    ("media_type", "content", "message"),
     [
         (NDJSON, b'{"a": 1}\n[1]\n', "line 2 is not an object"),
         (NDJSON, b'{"a": 1}\n{"a": NaN}\n', "line 2 is not JSON"),
@@ -182,10 +182,10 @@ def test_a_name_may_hold_what_python_takes_for_the_end_of_a_line(tmp_path: Path)
         (STREAM, b"no it is not", "cannot be read"),
     ],
 )
-def test_other_files_that_are_refused(tmp_path: Path, media_type: str, content: bytes, says: str) -> None:
+def test_other_files_that_are_refused(tmp_path: Path, media_type: str, content: bytes, message: str) -> None:
     path = tmp_path / "data"
     path.write_bytes(content)
-    with pytest.raises(InvalidData, match=says):
+    with pytest.raises(InvalidData, match=message):
         survey(path, media_type)
 
 
@@ -198,7 +198,7 @@ def test_a_cell_that_is_not_of_the_wanted_type_is_named(tmp_path: Path) -> None:
             read(path, "text/csv", schema, {"b": RequestedColumn(kind)}, tmp_path)
 
 
-def test_data_sets_of_before_are_read_as_before(tmp_path: Path) -> None:
+def test_data_sets_of_earlier_versions_are_read_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "data"
     path.write_text('n,c,b,t\n1.5, NA ,true,13.01.2020\n,"",false,\n')
     wanted = {
@@ -224,7 +224,7 @@ def test_large_integers_and_means_are_exact(tmp_path: Path) -> None:
     assert values(table)["y"][-1] == 2**40 + 999
 
 
-def test_a_csv_file_of_many_chunks_is_cut_between_rows(tmp_path: Path) -> None:
+def test_a_large_csv_file_is_split_between_rows(tmp_path: Path) -> None:
     path, count = tmp_path / "data", 240_000
     text = ['"a, ""quoted""\nword of several lines\n\n' + "x" * 600 + '"', "plain", "", '"\n"']
     with path.open("w") as file:
@@ -238,7 +238,7 @@ def test_a_csv_file_of_many_chunks_is_cut_between_rows(tmp_path: Path) -> None:
     assert table["w"][-4:] == ['a, "quoted"\nword of several lines\n\n' + "x" * 600, "plain", None, "\n"]
 
 
-def test_whole_numbers_that_floats_would_merge_are_kept_apart_as_labels(tmp_path: Path) -> None:
+def test_integers_above_2_to_the_53_stay_distinct_labels(tmp_path: Path) -> None:
     path = tmp_path / "data"
     labels = [2**53, 2**53 + 1, 2**53 + 2]
     for media_type, content in (
@@ -250,14 +250,14 @@ def test_whole_numbers_that_floats_would_merge_are_kept_apart_as_labels(tmp_path
         assert (column.type, column.labels, column.label_counts) == ("number", labels, [3, 3, 3])
     pl.DataFrame({"y": [labels[i % 3] for i in range(9)]}).write_parquet(path)
     assert survey(path, PARQUET).schema.columns[0].labels == labels
-    path.write_text("y\n" + "".join(f"{2**70 + i % 2}\n" for i in range(9)))  # more than JSON's readers take
+    path.write_text("y\n" + "".join(f"{2**70 + i % 2}\n" for i in range(9)))  # more than readers of JSON accept
     assert survey(path, "text/csv").schema.columns[0].labels == [str(2**70), str(2**70 + 1)]
 
 
 @pytest.mark.parametrize(
     ("steps", "dtype"), [(2**31 - 1, pl.Date), (2**62, pl.Datetime("ms")), (-(2**62), pl.Datetime("us"))]
 )
-def test_a_date_in_no_year_is_named_by_its_column_and_row(tmp_path: Path, steps: int, dtype: Any) -> None:
+def test_a_date_outside_the_calendar_is_named_by_column_and_row(tmp_path: Path, steps: int, dtype: Any) -> None:
     path = tmp_path / "data"
     dates = pl.Series("day", [0, steps], pl.Int32 if dtype == pl.Date else pl.Int64).cast(dtype)
     pl.DataFrame([dates]).write_ipc_stream(path)
@@ -265,7 +265,7 @@ def test_a_date_in_no_year_is_named_by_its_column_and_row(tmp_path: Path, steps:
         survey(path, STREAM)
 
 
-def test_a_number_with_a_typo_is_no_name_of_its_row(tmp_path: Path) -> None:
+def test_a_column_of_numbers_with_a_typo_is_not_taken_for_an_index(tmp_path: Path) -> None:
     path = tmp_path / "data"
     path.write_text("x\n" + "".join(f"{'12x' if i == 7 else 2.5 * i}\n" for i in range(40)))
     found = survey(path, "text/csv")
@@ -274,7 +274,7 @@ def test_a_number_with_a_typo_is_no_name_of_its_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "kind", "says"),
+    ("column", "kind", "message"),
     [
         ("day", "number", "is a datetime"),
         ("day", "boolean", "is a datetime"),
@@ -286,7 +286,7 @@ def test_a_number_with_a_typo_is_no_name_of_its_row(tmp_path: Path) -> None:
     ],
 )
 def test_a_type_that_a_typed_column_cannot_have_is_refused_before_a_training(
-    tmp_path: Path, column: str, kind: str, says: str
+    tmp_path: Path, column: str, kind: str, message: str
 ) -> None:
     path = tmp_path / "data"
     days = [date(2020, 1, 1 + i) for i in range(20)]
@@ -296,7 +296,7 @@ def test_a_type_that_a_typed_column_cannot_have_is_refused_before_a_training(
     pl.DataFrame({"day": days, "at": times, "flag": flags, "n": numbers, "y": numbers}).write_parquet(path)
     schema = survey(path, PARQUET).schema
     data = {"kind": "dataset", "dataset": "d", "version": 1, "target": "y", "features": {column: {"type": kind}}}
-    with pytest.raises(InvalidSpec, match=says) as refusal:
+    with pytest.raises(InvalidSpec, match=message) as refusal:
         resolve(parse({"model_name": "m", "data": data}), schema)
     assert refusal.value.faults[0].pointer == f"/data/features/{column}/type"
     taken = data | {"features": {column: {"type": "category"}}}

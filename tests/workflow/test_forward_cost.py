@@ -1,4 +1,4 @@
-"""What a row costs: as computed by hand, without the memory that it would take."""
+"""The cost of a row equals a computation by hand, and estimating it takes no memory of that size."""
 
 import psutil
 import pytest
@@ -20,27 +20,27 @@ CONVOLVED = nn.Sequential(nn.Unflatten(1, (1, 8)), nn.Conv1d(1, 64, 3, padding=1
     ("network", "width", "numbers", "work"),
     [
         (WIDE, 8, 2 * 4096, 2 * 4096 + 8 * 4096 + 4096),
-        (DEEP, 64, 2 * 64, 50 * (64 * 64 + 2 * 64)),  # what was before is let go
+        (DEEP, 64, 2 * 64, 50 * (64 * 64 + 2 * 64)),  # frees earlier garbage
         (PADDED, 8, 400_000, 400_000),
         (CONVOLVED, 8, 64 * 8, 64 * 8 * 3),
         (TabM(8, 1, 128, 2, 8, 0.0, None), 8, 3 * 8 * 128, 8 * (8 * 128 + 128 * 128 + 128)),
     ],
 )
-def test_by_hand(network: nn.Module, width: int, numbers: int, work: int) -> None:
+def test_the_cost_equals_a_computation_by_hand(network: nn.Module, width: int, numbers: int, work: int) -> None:
     cost = measure(network.eval(), InputShapes.of_columns(width))
     assert numbers * 4 * 0.9 <= cost.bytes <= numbers * 4 * 1.5
     assert work * 0.9 <= cost.work <= work * 1.5
 
 
-def test_nothing_is_as_large_as_it_would_be() -> None:
+def test_estimating_a_large_model_takes_little_memory() -> None:
     before = psutil.Process().memory_info().rss
     cost = measure(nn.Sequential(nn.ConstantPad1d((0, 10**12), 0.0), nn.AdaptiveAvgPool1d(1)), EIGHT)
     assert cost.bytes >= 4 * 10**12
     assert psutil.Process().memory_info().rss - before < 2**24
 
 
-class Own(nn.Module):
-    """A plug-in's module, which looks at its values."""
+class ValueDependent(nn.Module):
+    """A module of a plug-in that depends on the values."""
 
     def __init__(self, broken: bool) -> None:
         super().__init__()
@@ -53,8 +53,8 @@ class Own(nn.Module):
         return made
 
 
-def test_what_cannot_run_without_values_is_measured_with_zeros_or_by_its_parameters() -> None:
-    assert measure(Own(broken=False), EIGHT).bytes == 4000
-    assert 9000 <= measure(Own(broken=False), EIGHT).work <= 9010
-    assert measure(Own(broken=True), EIGHT).work == 9000
-    assert measure(Own(broken=True), EIGHT).bytes == 4 * 9000
+def test_a_module_that_needs_values_is_measured_with_zeros_or_by_its_parameters() -> None:
+    assert measure(ValueDependent(broken=False), EIGHT).bytes == 4000
+    assert 9000 <= measure(ValueDependent(broken=False), EIGHT).work <= 9010
+    assert measure(ValueDependent(broken=True), EIGHT).work == 9000
+    assert measure(ValueDependent(broken=True), EIGHT).bytes == 4 * 9000

@@ -1,4 +1,4 @@
-"""The history stays small, and is the same however often it was interrupted."""
+"""The history is bounded, and the same after any number of interruptions."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +12,9 @@ def losses(epoch: int) -> dict[str, float]:
 
 
 @given(st.integers(0, 300), st.integers(2, 20), st.sets(st.integers(0, 300), max_size=5))
-def test_it_is_bounded_keeps_both_ends_and_survives_interruptions(epochs: int, most: int, stops: set[int]) -> None:
+def test_the_history_is_bounded_keeps_both_ends_and_survives_interruptions(
+    epochs: int, most: int, stops: set[int]
+) -> None:
     whole, interrupted = History(most), History(most)
     for epoch in range(1, epochs + 1):
         whole.add(epoch, losses(epoch))
@@ -37,5 +39,5 @@ def test_it_is_bounded_keeps_both_ends_and_survives_interruptions(epochs: int, m
     assert len(few["epoch"]) <= most // 2 + 1
     assert set(few["epoch"]) <= set(kept)
     assert few["epoch"][:1] + few["epoch"][-1:] == kept[:1] + kept[-1:]
-    for heard in stops:
-        assert list(whole.after(heard)) == [(int(epoch), losses(int(epoch))) for epoch in kept if epoch > heard]
+    for reported in stops:
+        assert list(whole.after(reported)) == [(int(epoch), losses(int(epoch))) for epoch in kept if epoch > reported]

@@ -1,4 +1,4 @@
-"""Networks are built for the shapes of their inputs, of whatever rank: an image as well as the columns of a table."""
+"""Networks are built for input shapes of any rank: images as well as columns of a table."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ CONVOLUTIONS = LayersSpec.model_validate(
 )
 
 
-def test_layers_take_their_sizes_from_an_image() -> None:
+def test_input_sizes_of_layers_are_inferred_from_an_image() -> None:
     network = CONVOLUTIONS.build(PHOTO, 2, None)
     assert network[0].in_channels == 3 and network[1].num_features == 4  # type: ignore[index]
     assert network(torch.randn(5, 3, 8, 8)).shape == (5, 2)
@@ -32,7 +32,7 @@ def test_layers_take_their_sizes_from_an_image() -> None:
     assert cost.work >= 3 * 9 * 4 * 6 * 6  # the products of the convolution
 
 
-def test_layers_name_the_shape_that_does_not_fit() -> None:
+def test_a_layer_that_does_not_fit_is_refused_with_its_input_shape() -> None:
     with pytest.raises(InvalidSpec, match=r"/model/layers/0: layer 1, Conv2d, cannot take \[n, 5\]"):
         CONVOLUTIONS.build(InputShapes.of_columns(5), 2, None)
 

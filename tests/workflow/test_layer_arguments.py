@@ -1,4 +1,4 @@
-"""Whatever arguments a layer is given: it is taken, or refused as a fault of the spec. No other error leaves the draft."""
+"""Any arguments of a layer are accepted, or refused as an error of the spec."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ SMALL = 10**6
 
 
 def draft(stack: list[dict[str, Any]]) -> None:
-    """What validating a spec does with its layers."""
+    """Build the layers as the validation of a spec does."""
     value = {
         "model_name": "m",
         "data": {"kind": "rows", "records": RECORDS, "target": "y"},
@@ -47,7 +47,7 @@ def draft(stack: list[dict[str, Any]]) -> None:
 
 @given(st.sampled_from(layers.NAMES), st.data())
 @settings(deadline=None, max_examples=examples(150))
-def test_any_arguments_make_a_layer_or_a_fault(name: str, data: st.DataObject) -> None:
+def test_any_arguments_make_a_layer_or_an_error(name: str, data: st.DataObject) -> None:
     fields = [each for each in layers.REGISTRY.arguments(name).model_fields if each != "name"]
     given_ = data.draw(st.dictionaries(st.sampled_from(fields), VALUES) if fields else st.just({}))
     before = data.draw(st.sampled_from(SHAPES))
@@ -69,7 +69,7 @@ def test_any_arguments_make_a_layer_or_a_fault(name: str, data: st.DataObject) -
         {"name": "LPPool1d", "norm_type": 2, "kernel_size": 2**62},
     ],
 )
-def test_what_torch_finds_by_an_error_of_its_own_is_a_fault_at_the_layer(layer: dict[str, Any]) -> None:
+def test_an_error_that_torch_raises_is_reported_at_the_layer(layer: dict[str, Any]) -> None:
     for before in SHAPES:
         with pytest.raises(InvalidSpec) as refusal:
             draft([*before, layer, {"name": "Flatten"}, {"name": "Linear"}])
@@ -87,7 +87,7 @@ def test_what_torch_finds_by_an_error_of_its_own_is_a_fault_at_the_layer(layer: 
         {"name": "MaxPool1d", "kernel_size": 2, "stride": 2**31},
     ],
 )
-def test_what_shows_with_numbers_only_is_a_fault_of_the_model(layer: dict[str, Any]) -> None:
+def test_an_error_that_depends_on_the_values_is_reported_at_the_model(layer: dict[str, Any]) -> None:
     with pytest.raises(InvalidSpec) as refusal:
         draft([{"name": "Linear", "out_features": 6}, layer, {"name": "Flatten"}, {"name": "Linear"}])
     assert refusal.value.faults[0].pointer.startswith("/model")

@@ -1,4 +1,4 @@
-"""What a training does with its settings, and what comes out of it."""
+"""Settings and results of trainings."""
 
 from pathlib import Path
 from typing import Any
@@ -15,21 +15,21 @@ from service.workflow.models.tabm import TabM, TabMSpec
 from service.workflow.save_and_load import load, save
 from service.workflow.spec import EXAMPLE
 from tests.examples import examples
-from tests.workflow.learning import FEATURES, Lesson, houses, spec, train
+from tests.workflow.learning import FEATURES, Trained, houses, spec, train
 
 DEFAULTED = ("model", "training")
 
 
 def bare(target: Any, **more: Any) -> dict[str, Any]:
-    """A spec that names only its data."""
+    """A spec with only its data."""
     return {name: part for name, part in spec(target, **more).items() if name not in DEFAULTED}
 
 
-def tensors(lesson: Lesson) -> dict[str, torch.Tensor]:
-    return lesson.learned.model.tensors()
+def tensors(trained: Trained) -> dict[str, torch.Tensor]:
+    return trained.learned.model.tensors()
 
 
-def same(first: Lesson, second: Lesson) -> bool:
+def same(first: Trained, second: Trained) -> bool:
     ours, theirs = tensors(first), tensors(second)
     return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
 
@@ -45,22 +45,22 @@ def test_the_same_spec_gives_the_same_bits_and_another_seed_others(model: dict[s
 
 def test_a_spec_that_names_only_its_data_learns() -> None:
     for target, least in (("price", 0.95), ("kind", 0.9), ("dear", 0.8)):
-        lesson = train(bare(target))
-        test, baseline = lesson.learned.evaluation.metrics["test"], lesson.learned.evaluation.metrics["baseline"]
+        trained = train(bare(target))
+        test, baseline = trained.learned.evaluation.metrics["test"], trained.learned.evaluation.metrics["baseline"]
         score = "r2" if target == "price" else "accuracy"
         assert (test[score] or 0) > least > (baseline[score] or 0)
-        assert lesson.resolved.spec.model.kind == "tabm"
+        assert trained.resolved.spec.model.kind == "tabm"
 
 
-def test_early_stopping_goes_back_to_the_best() -> None:
+def test_early_stopping_restores_the_best_weights() -> None:
     stopping = {"patience": 3, "monitor": "validation_loss"}
     training = {"epochs": 200, "early_stopping": stopping, "batch_size": 16}
-    lesson = train(spec("price", optimizer={"name": "Adam", "lr": 0.05}, training=training))
-    history = [each["validation_loss"] for each in lesson.losses]
+    trained = train(spec("price", optimizer={"name": "Adam", "lr": 0.05}, training=training))
+    history = [each["validation_loss"] for each in trained.losses]
     best = history.index(min(history))
     assert len(history) == best + 4
     shorter = train(spec("price", optimizer={"name": "Adam", "lr": 0.05}, training=training | {"epochs": best + 1}))
-    assert same(lesson, shorter)
+    assert same(trained, shorter)
 
 
 def test_accumulated_batches_are_one_large_batch() -> None:
@@ -68,7 +68,7 @@ def test_accumulated_batches_are_one_large_batch() -> None:
     whole = {"train": 1.0, "shuffle": False}
     sgd = {"name": "SGD", "lr": 0.1}
 
-    def learned(batch: int, steps: int) -> Lesson:
+    def learned(batch: int, steps: int) -> Trained:
         training = {"epochs": 1, "batch_size": batch, "accumulation_steps": steps}
         return train(spec("price", data={"records": records}, split=whole, optimizer=sgd, training=training))
 
@@ -78,7 +78,7 @@ def test_accumulated_batches_are_one_large_batch() -> None:
     assert not same(twice, other)
 
 
-def test_the_average_of_the_weights_takes_their_place() -> None:
+def test_averaged_weights_replace_the_last_ones() -> None:
     plain, still = train(spec("price")), train(spec("price", training={"ema": {"decay": 0.9999}}))
     drawn = train(spec("price", training={"epochs": 0}))
     moved = (tensors(plain)["0.weight"] - tensors(drawn)["0.weight"]).norm()
@@ -104,31 +104,31 @@ def test_a_training_that_diverges_names_the_epoch() -> None:
         train(spec("price", optimizer={"name": "SGD", "lr": 1e9}))
 
 
-def test_no_epochs_leave_the_model_as_drawn() -> None:
-    lesson = train(EXAMPLE | {"training": EXAMPLE["training"] | {"epochs": 0}})
+def test_zero_epochs_leave_the_initial_weights() -> None:
+    trained = train(EXAMPLE | {"training": EXAMPLE["training"] | {"epochs": 0}})
     torch.manual_seed(42)
-    assert tensors(lesson)["weight"].equal(torch.randn(1))
-    assert tensors(lesson)["bias"].equal(torch.randn(1))
-    assert lesson.losses == []
+    assert tensors(trained)["weight"].equal(torch.randn(1))
+    assert tensors(trained)["bias"].equal(torch.randn(1))
+    assert trained.losses == []
 
 
 @pytest.mark.parametrize("target", ["price", "dear", "kind", ["large", "old"], ["price", "visitors"]])
 @pytest.mark.parametrize("kind", [{"kind": "mlp", "hidden": [8]}, {"kind": "tabm", "width": 16, "members": 3}])
-def test_a_saved_model_answers_as_before(tmp_path: Path, target: Any, kind: dict[str, Any]) -> None:
-    lesson = train(spec(target, model=kind, training={"epochs": 2}))
-    save(lesson.learned.model, tmp_path / "state_dict.safetensors")
-    again = load(lesson.resolved.spec, lesson.learned.signature, tmp_path / "state_dict.safetensors")
+def test_a_loaded_model_gives_the_same_predictions(tmp_path: Path, target: Any, kind: dict[str, Any]) -> None:
+    trained = train(spec(target, model=kind, training={"epochs": 2}))
+    save(trained.learned.model, tmp_path / "state_dict.safetensors")
+    again = load(trained.resolved.spec, trained.learned.signature, tmp_path / "state_dict.safetensors")
     raw = torch.randn(5, 11)
     raw[0, 1] = torch.nan
     raw[:, 2] = torch.tensor([0.0, 1.0, 2.0, 3.0, torch.nan])
-    assert torch.equal(again(raw), lesson.learned.model(raw))
-    assert list(again.tensors()) == list(lesson.learned.model.tensors())
+    assert torch.equal(again(raw), trained.learned.model(raw))
+    assert list(again.tensors()) == list(trained.learned.model.tensors())
 
 
-def test_several_numbers_at_once() -> None:
-    lesson = train(spec(["price", "visitors"], model={"kind": "linear_regression"}, preprocessing={"normalize": True}))
-    assert tensors(lesson)["weight"].shape == (2, 15)
-    assert tensors(lesson)["bias"].shape == (2,)
+def test_several_numeric_targets() -> None:
+    trained = train(spec(["price", "visitors"], model={"kind": "linear_regression"}, preprocessing={"normalize": True}))
+    assert tensors(trained)["weight"].shape == (2, 15)
+    assert tensors(trained)["bias"].shape == (2,)
     one = train(spec("price", model={"kind": "linear_regression"}))
     assert tensors(one)["weight"].shape == (15,)
 
@@ -155,35 +155,35 @@ def test_the_default_networks_sizes_follow_the_formula(rows: int, columns: int) 
     assert TabMSpec(width=7, members=2, dropout=0.5).sized(rows, inputs) == TabMSpec(width=7, members=2, dropout=0.5)
 
 
-def test_a_column_in_every_row_missing_is_no_feature_unless_it_is_named() -> None:
+def test_an_empty_column_is_no_feature_unless_named() -> None:
     records = [{"x": float(i), "nothing": None, "y": 0.5 * i} for i in range(30)]
     data = {"kind": "rows", "records": records, "target": "y"}
-    lesson = train({"model_name": "m", "data": data, "training": {"epochs": 1}})
-    assert [each.name for each in lesson.learned.signature.inputs] == ["x"]
+    trained = train({"model_name": "m", "data": data, "training": {"epochs": 1}})
+    assert [each.name for each in trained.learned.signature.inputs] == ["x"]
     with pytest.raises(InvalidSpec, match="'nothing' is missing"):
         train({"model_name": "m", "data": data | {"features": ["x", "nothing"]}})
 
 
-def test_rows_without_a_target_are_left_out() -> None:
+def test_rows_without_a_target_are_dropped() -> None:
     records = [{"x": float(i), "y": None if i % 4 == 1 else 0.5 * i} for i in range(40)]
-    lesson = train({"model_name": "m", "data": {"kind": "rows", "records": records, "target": "y"}})
-    assert sum(lesson.resolved.rows.values()) == 30
-    parts = lesson.learned.split
+    trained = train({"model_name": "m", "data": {"kind": "rows", "records": records, "target": "y"}})
+    assert sum(trained.resolved.rows.values()) == 30
+    parts = trained.learned.split
     assert len(parts.train) + len(parts.validation) + len(parts.test) == 30
     classes = [{"x": float(i), "y": None if i < 10 else "ab"[i % 2]} for i in range(40)]
-    lesson = train({"model_name": "m", "data": {"kind": "rows", "records": classes, "target": "y"}})
-    assert lesson.learned.signature.classes == ["a", "b"]
+    trained = train({"model_name": "m", "data": {"kind": "rows", "records": classes, "target": "y"}})
+    assert trained.learned.signature.classes == ["a", "b"]
 
 
-def test_classes_that_one_float_stands_for_are_classes_of_their_own() -> None:
+def test_classes_with_the_same_float_stay_distinct() -> None:
     large = [2**62, 2**62 + 1]
     records = [{"x": i * 1.5, "y": large[i % 2]} for i in range(40)]
     data = {"kind": "rows", "records": records, "target": "y"}
-    lesson = train({"model_name": "m", "data": data, "training": {"epochs": 1}})
-    assert lesson.learned.signature.classes == large
+    trained = train({"model_name": "m", "data": data, "training": {"epochs": 1}})
+    assert trained.learned.signature.classes == large
 
 
-def test_dates_words_for_missing_and_large_classes_in_rows() -> None:
+def test_dates_missing_markers_and_large_integer_classes_in_rows() -> None:
     large = [2**53, 2**53 + 1, 2**53 + 2]
     records = [
         {
@@ -193,14 +193,14 @@ def test_dates_words_for_missing_and_large_classes_in_rows() -> None:
         }
         for i in range(30)
     ]
-    lesson = train(
+    trained = train(
         {"model_name": "m", "data": {"kind": "rows", "records": records, "target": "y"}, "training": {"epochs": 1}}
     )
-    signature = lesson.learned.signature
+    signature = trained.learned.signature
     assert [(each.name, each.type) for each in signature.inputs] == [("t", "datetime"), ("n", "number")]
     assert signature.inputs[1].missing == ["NA"]
     assert signature.classes == large
-    assert sorted(set(lesson.learned.points.truth)) == large
+    assert sorted(set(trained.learned.points.truth)) == large
 
 
 @pytest.mark.parametrize(
@@ -244,23 +244,23 @@ def test_dates_words_for_missing_and_large_classes_in_rows() -> None:
         ([{"x": float(i), "y": i % 2 == 0, "z": float(i)} for i in range(9)], {"target": ["y", "z"]}, "/data/target"),
     ],
 )
-def test_what_cannot_be_learned_is_said_before_the_training(records: Any, data: Any, pointer: str) -> None:
+def test_an_impossible_training_is_refused_before_it_starts(records: Any, data: Any, pointer: str) -> None:
     with pytest.raises(InvalidSpec) as refusal:
         train({"model_name": "m", "data": {"kind": "rows", "records": records, "target": "y"} | data})
     assert refusal.value.faults[0].pointer == pointer
 
 
-def test_features_are_read_as_asked() -> None:
+def test_features_have_the_requested_types() -> None:
     types = FEATURES | {"garden": {"type": "category"}, "visitors": {"type": "category"}}
-    lesson = train(spec("price", data={"features": types}))
-    found = {each.name: each.categories for each in lesson.learned.signature.inputs}
+    trained = train(spec("price", data={"features": types}))
+    found = {each.name: each.categories for each in trained.learned.signature.inputs}
     assert found["garden"] == ["false", "true"]
     assert "0" in (found["visitors"] or [])
 
 
-def test_a_null_is_a_default_but_for_early_stopping() -> None:
-    lesson = train(
+def test_null_is_the_default_except_for_early_stopping() -> None:
+    trained = train(
         spec("price", training={"epochs": None, "batch_size": None, "early_stopping": None, "max_samples": 200})
     )
-    filled = lesson.resolved.spec.training
+    filled = trained.resolved.spec.training
     assert (filled.epochs, filled.batch_size, filled.early_stopping) == (100, "full", None)

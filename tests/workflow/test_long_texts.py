@@ -1,4 +1,4 @@
-"""Texts of any length in a table stay out of what is kept of a model."""
+"""Long texts of a table are not stored with a model."""
 
 import orjson
 
@@ -7,7 +7,7 @@ from service.workflow.look.sampling import LONGEST_TEXT
 from tests.workflow.learning import houses, spec, train
 
 
-def test_what_is_kept_of_a_model_has_no_long_texts() -> None:
+def test_stored_models_contain_no_long_texts() -> None:
     records = [
         row | {"colour": str(row["colour"]) * (1 if at % 2 else 30_000), "kind": str(row["kind"]) + "x" * 3000}
         for at, row in enumerate(houses(60))

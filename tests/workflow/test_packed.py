@@ -1,4 +1,4 @@
-"""Files that are packed: what comes out of them is in proportion to what they are."""
+"""Compressed files: the size of the output is bounded by that of the input."""
 
 import contextlib
 import gzip

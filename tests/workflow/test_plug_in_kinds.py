@@ -1,5 +1,5 @@
-"""Kinds of models that an operator has installed: one that raises refuses the client's spec, one for an older version of
-Modelwright ends the start of the service."""
+"""Plug-ins for kinds of models: an exception is an error of the spec, and a plug-in for an older version of Modelwright
+ends the start of the service."""
 
 from typing import Literal
 
@@ -21,7 +21,7 @@ SIGNATURE = Signature(
 
 
 class Ratio(ModelKind):
-    """Divides by what the client says."""
+    """A kind that divides by a field of the spec."""
 
     kind: Literal["ratio"] = "ratio"
     by: int
@@ -31,7 +31,7 @@ class Ratio(ModelKind):
 
 
 @pytest.mark.parametrize(("by", "why"), [(0, "division"), (-2, "negative")])
-def test_what_it_raises_is_a_fault_of_the_spec(by: int, why: str) -> None:
+def test_an_exception_of_a_plug_in_is_an_error_of_the_spec(by: int, why: str) -> None:
     spec = resolved_from(parse(EXAMPLE)).spec
     spec = spec.model_copy(update={"model": Ratio(by=by)})
     with pytest.raises(InvalidSpec) as refused:
@@ -41,7 +41,7 @@ def test_what_it_raises_is_a_fault_of_the_spec(by: int, why: str) -> None:
 
 
 class Former(ModelKind):
-    """As kinds were written before there were input shapes."""
+    """A kind with the interface from before input shapes."""
 
     kind: Literal["former"] = "former"
 
@@ -50,7 +50,7 @@ class Former(ModelKind):
 
 
 class Unnamed(Former):
-    """The same with another name for its parameter."""
+    """The same with another parameter name."""
 
     kind: Literal["unnamed"] = "unnamed"  # type: ignore[assignment]
 
@@ -58,7 +58,7 @@ class Unnamed(Former):
         return nn.Linear(n, outputs)
 
 
-def test_a_kind_for_an_older_version_is_named_at_the_start() -> None:
+def test_a_kind_for_an_older_version_ends_the_start_with_its_name() -> None:
     with pytest.raises(
         InvalidPlugin, match=r"Former is for an older version .*parameter features.*inputs: InputShapes"
     ):
@@ -66,7 +66,7 @@ def test_a_kind_for_an_older_version_is_named_at_the_start() -> None:
     assert "former" not in KINDS
 
 
-def test_a_kind_that_takes_a_number_for_its_shapes_is_a_fault_of_the_spec() -> None:
+def test_a_kind_that_uses_the_shapes_as_a_number_is_an_error_of_the_spec() -> None:
     spec = resolved_from(parse(EXAMPLE)).spec.model_copy(update={"model": Unnamed()})
     with pytest.raises(InvalidSpec, match="/model: the plug-in's kind 'unnamed' refuses this"):
         meta_network(spec, SIGNATURE, InputShapes.of_columns(1))

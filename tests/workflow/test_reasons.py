@@ -1,4 +1,4 @@
-"""What is said of a file or a body that cannot be read: the place and what would be right, in no library's words."""
+"""Errors of files and bodies name the place and what is expected, without messages of libraries."""
 
 import gzip
 import io
@@ -118,16 +118,16 @@ CELLS: list[tuple[str, bytes, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("media_type", "content", "options", "says"), CELLS)
-def test_a_cell_that_is_none(tmp_path: Path, media_type: str, content: bytes, options: Any, says: str) -> None:
+@pytest.mark.parametrize(("media_type", "content", "options", "message"), CELLS)
+def test_an_invalid_cell(tmp_path: Path, media_type: str, content: bytes, options: Any, message: str) -> None:
     (path := tmp_path / "table").write_bytes(content)
-    with pytest.raises(InvalidData, match=says) as refusal:
+    with pytest.raises(InvalidData, match=message) as refusal:
         survey(path, media_type, ReadingOptions.model_validate(options))
     assert not INSIDE.search(str(refusal.value))
 
 
 @pytest.mark.parametrize(
-    ("media_type", "whole", "changed", "says"),
+    ("media_type", "whole", "changed", "message"),
     [
         (CSV, b"x,y\n1,1\n2,2\n", b"x,y\n1,1\n2x,2\n", "'x', row 2: '2x' is no number; expected a finite number"),
         (JSON_LINES, b'{"x":1}\n{"x":2}\n', b'{"x":1}\n{"x":"2x"}\n', "'x', row 2: '2x' is no number; expected"),
@@ -140,12 +140,12 @@ def test_a_cell_that_is_none(tmp_path: Path, media_type: str, content: bytes, op
     ],
 )
 def test_a_cell_that_a_training_cannot_use(
-    tmp_path: Path, media_type: str, whole: bytes, changed: bytes, says: str
+    tmp_path: Path, media_type: str, whole: bytes, changed: bytes, message: str
 ) -> None:
     (path := tmp_path / "table").write_bytes(whole)
     schema = survey(path, media_type).schema
     path.write_bytes(changed)
-    with pytest.raises(InvalidData, match=says) as refusal:
+    with pytest.raises(InvalidData, match=message) as refusal:
         read(path, media_type, schema, {"x": RequestedColumn("number")}, tmp_path)
     assert not INSIDE.search(str(refusal.value))
 
@@ -153,7 +153,7 @@ def test_a_cell_that_a_training_cannot_use(
 def test_a_column_whose_pages_are_damaged_is_named(tmp_path: Path) -> None:
     table = pl.DataFrame({"first": range(1000), "second": range(1000, 2000)})
     content = written(lambda each, file: each.write_parquet(file, compression="zstd", statistics=False), table)
-    at = content.rindex(b"\x28\xb5\x2f\xfd")  # where the last page's frame begins
+    at = content.rindex(b"\x28\xb5\x2f\xfd")  # the start of the last page's frame
     (path := tmp_path / "table").write_bytes(content[:at] + bytes(4) + content[at + 4 :])
     with pytest.raises(InvalidData, match="'second' cannot be read from row 1 on: it is damaged") as refusal:
         survey(path, PARQUET)
@@ -184,7 +184,7 @@ def test_a_damaged_body(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reading", "body", "says"),
+    ("reading", "body", "message"),
     [
         (csv.read, b'x\n1\n"a"b"\n', "line 3 cannot be read as CSV: a quote"),
         (csv.read, b"x\n1\nred\n", "/x/1: expected a finite number.* not 'red'"),
@@ -194,7 +194,7 @@ def test_a_damaged_body(name: str) -> None:
         (arrow.read_stream, as_stream(pl.DataFrame({"x": ["a", "b"]})), "/x/0: expected a "),
     ],
 )
-def test_a_body_with_a_cell_that_is_none(reading: Callable[..., Any], body: bytes, says: str) -> None:
-    with pytest.raises(InvalidInstances, match=says) as refusal:
+def test_a_body_with_an_invalid_cell(reading: Callable[..., Any], body: bytes, message: str) -> None:
+    with pytest.raises(InvalidInstances, match=message) as refusal:
         reading(body, SIGNATURE, True)
     assert not INSIDE.search(str(refusal.value))

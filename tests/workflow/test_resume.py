@@ -1,6 +1,6 @@
-"""A training that is killed and goes on from its last checkpoint ends with the same bits as one that was not.
+"""A training that is killed and resumed from its last checkpoint ends with the same bits as an uninterrupted one.
 
-`KILL_POINTS` is the number of random kill points, 5 without it; `KILL_SEED` repeats a run that has failed and printed it.
+`KILL_POINTS` is the number of random kill points, 5 by default; `KILL_SEED` repeats the run that printed it.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from service.workflow.errors import CheckpointUnfit
 from service.workflow.save_and_load import save
 from service.workflow.state import State
 from tests.workflow import train_and_save
-from tests.workflow.learning import Lesson, spec, train
+from tests.workflow.learning import Trained, spec, train
 
 KILL_POINTS = int(os.environ.get("KILL_POINTS", "5"))
 
@@ -59,11 +59,11 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
 
 
 class Killed(Exception):
-    """Stands for kill -9: nothing of what was in memory is used any more."""
+    """Simulates `kill -9`: the state in memory is not used again."""
 
 
-class Life:
-    """What is done after each step: saves after every so many, and is killed after step `end`, counted from 1."""
+class InterruptedRun:
+    """Saves after every `every` steps, and raises Killed after step `end`, counted from 1."""
 
     def __init__(self, folder: Path, every: int = 1, end: int | None = None) -> None:
         self.steps = 0
@@ -79,35 +79,35 @@ class Life:
             raise Killed
 
 
-def digest(lesson: Lesson) -> str:
-    """The SHA-256 of the state_dict as it is published."""
+def digest(trained: Trained) -> str:
+    """The SHA-256 of the published state_dict."""
     with tempfile.TemporaryDirectory() as folder:
-        save(lesson.learned.model, Path(folder) / "state_dict.safetensors")
+        save(trained.learned.model, Path(folder) / "state_dict.safetensors")
         return hashlib.sha256((Path(folder) / "state_dict.safetensors").read_bytes()).hexdigest()
 
 
-def check(value: dict[str, Any], whole: Lesson, folder: Path, kills: list[tuple[int, int]]) -> None:
-    """Trains with these lives, (every, end) each, and a last undisturbed one, and compares."""
+def check(value: dict[str, Any], whole: Trained, folder: Path, kills: list[tuple[int, int]]) -> None:
+    """Train with these interrupted runs, (every, end) each, and a last uninterrupted one, and compare the digests."""
     for every, end in kills:
         with pytest.raises(Killed):
-            train(value, Life(folder, every, end).after_step, CheckpointFolder(folder, sync).load().state)
-    lesson = train(value, saved=CheckpointFolder(folder, sync).load().state)
-    assert digest(lesson) == digest(whole)
-    assert lesson.losses == whole.losses[len(whole.losses) - len(lesson.losses) :]
-    assert lesson.learned.points == whole.learned.points
+            train(value, InterruptedRun(folder, every, end).after_step, CheckpointFolder(folder, sync).load().state)
+    trained = train(value, saved=CheckpointFolder(folder, sync).load().state)
+    assert digest(trained) == digest(whole)
+    assert trained.losses == whole.losses[len(whole.losses) - len(trained.losses) :]
+    assert trained.learned.points == whole.learned.points
 
 
 @cache
-def undisturbed(name: str) -> tuple[Lesson, int]:
-    """The lesson of a configuration, and its steps."""
+def uninterrupted(name: str) -> tuple[Trained, int]:
+    """The training of a configuration, and its number of steps."""
     with tempfile.TemporaryDirectory() as folder:
-        life = Life(Path(folder), every=sys.maxsize)
-        return train(CONFIGURATIONS[name], life.after_step), life.steps
+        run = InterruptedRun(Path(folder), every=sys.maxsize)
+        return train(CONFIGURATIONS[name], run.after_step), run.steps
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_killed_shortly_before_its_end_it_ends_with_the_same_bits(tmp_path: Path, name: str) -> None:
-    whole, steps = undisturbed(name)
+def test_a_training_killed_near_its_end_ends_with_the_same_bits(tmp_path: Path, name: str) -> None:
+    whole, steps = uninterrupted(name)
     if "early" in name:
         settings = whole.resolved.spec.training
         assert len(whole.losses) < (settings.epochs or 0)
@@ -115,24 +115,24 @@ def test_killed_shortly_before_its_end_it_ends_with_the_same_bits(tmp_path: Path
 
 
 @pytest.mark.parametrize("point", range(KILL_POINTS))
-def test_killed_at_any_step_it_ends_with_the_same_bits(tmp_path: Path, point: int) -> None:
+def test_a_training_killed_at_any_step_ends_with_the_same_bits(tmp_path: Path, point: int) -> None:
     seed = int(os.environ.get("KILL_SEED") or secrets.randbits(32))
     draw = random.Random(seed)  # noqa: S311 - no secret
-    # Every configuration has its turn before one has another, whatever the seeds.
+    # Use every configuration once before repeating one, for any seed.
     name = list(CONFIGURATIONS)[(point * 5 + (draw.randrange(12) if KILL_POINTS < 12 else 0)) % len(CONFIGURATIONS)]
-    whole, steps = undisturbed(name)
+    whole, steps = uninterrupted(name)
     kills, left = [], steps
     for _ in range(draw.randint(1, 3)):
         if left > 1:
             every, end = draw.randint(1, 4), draw.randint(1, left - 1)
             kills.append((every, end))
             left -= end - end % every
-    sys.stdout.write(f"KILL_SEED={seed} {name}: killed at {kills} of {steps} steps\n")  # pytest shows it on failure
+    sys.stdout.write(f"KILL_SEED={seed} {name}: killed at {kills} of {steps} steps\n")  # shown by pytest on failure
     check(CONFIGURATIONS[name], whole, tmp_path, kills)
 
 
 @pytest.mark.parametrize("name", optimizers.NAMES)
-def test_every_optimizer_goes_on_to_the_same_bits(tmp_path: Path, name: str) -> None:
+def test_every_optimizer_resumes_to_the_same_bits(tmp_path: Path, name: str) -> None:
     more = {"line_search_fn": "strong_wolfe"} if name == "LBFGS" else {}
     value = spec("price", model=MLP, optimizer={"name": name, **more}, training={"epochs": 3})
     # 112 rows in batches of 32 are four steps an epoch: killed after one, and after the last of one.
@@ -140,7 +140,7 @@ def test_every_optimizer_goes_on_to_the_same_bits(tmp_path: Path, name: str) -> 
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "Adagrad", "Muon", "NAdam", "LBFGS"])
-def test_large_networks_which_torch_steps_otherwise_go_on_to_the_same_bits(tmp_path: Path, name: str) -> None:
+def test_large_networks_resume_to_the_same_bits(tmp_path: Path, name: str) -> None:
     large = {"kind": "mlp", "hidden": [96, 64]}
     value = spec("price", model=large, optimizer={"name": name}, training={"epochs": 3})
     check(value, train(value), tmp_path, [(1, 6)])
@@ -172,7 +172,7 @@ SCHEDULERS: dict[str, list[dict[str, Any]]] = {
     ("name", "arguments"),
     [(name, each) for name in (*schedulers.NAMES, *schedulers.NESTING) for each in SCHEDULERS.get(name, [{}])],
 )
-def test_every_scheduler_goes_on_to_the_same_bits(
+def test_every_scheduler_resumes_to_the_same_bits(
     tmp_path: Path, name: str, arguments: dict[str, Any], interval: str
 ) -> None:
     scheduler = {"name": name, "interval": interval, **arguments}
@@ -181,17 +181,17 @@ def test_every_scheduler_goes_on_to_the_same_bits(
     check(value, train(value), tmp_path, [(1, 1), (1, 1), (1, 5)])
 
 
-def test_a_schedule_of_several_optimizers_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+def test_schedules_of_several_optimizers_resume_to_the_same_bits(tmp_path: Path) -> None:
     value = spec("price", optimizer={"name": "Muon"}, scheduler={"name": "ExponentialLR", "gamma": 0.8})
     check(value, train(value), tmp_path, [(1, 4), (1, 5)])
 
 
-def test_a_training_that_was_over_when_it_was_killed_does_no_step_more(tmp_path: Path) -> None:
+def test_a_training_killed_after_its_last_step_does_no_further_step(tmp_path: Path) -> None:
     for training in ({"epochs": 2}, {"max_samples": 200}):
         value = spec("price", training=training)
-        life = Life(tmp_path)
-        whole = train(value, life.after_step)
-        more = Life(tmp_path)
+        run = InterruptedRun(tmp_path)
+        whole = train(value, run.after_step)
+        more = InterruptedRun(tmp_path)
         again = train(value, more.after_step, CheckpointFolder(tmp_path, sync).load().state)
         assert (more.steps, digest(again)) == (0, digest(whole))
         assert again.losses == whole.losses[-1:]
@@ -199,21 +199,21 @@ def test_a_training_that_was_over_when_it_was_killed_does_no_step_more(tmp_path:
             path.unlink()
 
 
-def test_seconds_go_on_where_they_were(tmp_path: Path) -> None:
+def test_the_time_budget_spans_all_attempts(tmp_path: Path) -> None:
     value = spec("price", training={"epochs": 10_000_000, "max_seconds": 0.2})
-    train(value, Life(tmp_path, every=1).after_step)  # however few steps it comes to
-    life = Life(tmp_path, every=sys.maxsize)
+    train(value, InterruptedRun(tmp_path, every=1).after_step)  # for any number of steps
+    run = InterruptedRun(tmp_path, every=sys.maxsize)
     began = time.monotonic()
-    train(value, life.after_step, CheckpointFolder(tmp_path, sync).load().state)
-    assert time.monotonic() - began < 60  # and not for ten million epochs
+    train(value, run.after_step, CheckpointFolder(tmp_path, sync).load().state)
+    assert time.monotonic() - began < 60  # not for ten million epochs
     state = CheckpointFolder(tmp_path, sync).load().state
     assert state is not None
     assert state["budget"]["seconds"] < 0.2
 
 
-def test_a_state_of_another_training_is_refused(tmp_path: Path) -> None:
+def test_the_state_of_another_training_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Killed):
-        train(spec("price"), Life(tmp_path, end=3).after_step)
+        train(spec("price"), InterruptedRun(tmp_path, end=3).after_step)
     for other in (
         spec("price", model={"kind": "mlp", "hidden": [17]}),
         spec("price", optimizer={"name": "Muon"}),
@@ -226,21 +226,21 @@ def test_a_state_of_another_training_is_refused(tmp_path: Path) -> None:
         train(spec("price"), saved={"epoch": 1})
 
 
-def test_after_a_real_kill_it_ends_with_the_same_bits(tmp_path: Path) -> None:
+def test_a_training_killed_by_sigkill_ends_with_the_same_bits(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.workflow.train_and_save", str(tmp_path / "checkpoints")]
     child = subprocess.Popen([*command, str(tmp_path / "never")], stderr=subprocess.PIPE)  # noqa: S603
     until = time.monotonic() + 120
     while max([0, *_numbers(tmp_path / "checkpoints")]) < 3 and child.poll() is None and time.monotonic() < until:
         time.sleep(0.002)
     child.send_signal(signal.SIGKILL)
-    _, said = child.communicate()
-    assert child.returncode == -signal.SIGKILL, said.decode()
+    _, output = child.communicate()
+    assert child.returncode == -signal.SIGKILL, output.decode()
     assert not (tmp_path / "never").exists()
     subprocess.run([*command, str(tmp_path / "resumed")], check=True, timeout=240)  # noqa: S603
-    train_and_save.main(tmp_path / "other", tmp_path / "undisturbed")
-    assert (tmp_path / "resumed").read_bytes() == (tmp_path / "undisturbed").read_bytes()
-    assert int((tmp_path / "resumed.began").read_text()) > 0  # where three saves take long, still in the first epoch
-    assert (tmp_path / "undisturbed.began").read_text() == "0"
+    train_and_save.main(tmp_path / "other", tmp_path / "uninterrupted")
+    assert (tmp_path / "resumed").read_bytes() == (tmp_path / "uninterrupted").read_bytes()
+    assert int((tmp_path / "resumed.began").read_text()) > 0  # 1 if three saves take the first epoch
+    assert (tmp_path / "uninterrupted.began").read_text() == "0"
 
 
 def _numbers(folder: Path) -> list[int]:

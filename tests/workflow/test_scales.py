@@ -1,6 +1,6 @@
-"""Numbers that are small, large or far from zero: the scale of a table changes nothing of what is learned from it.
+"""Numbers that are small, large or far from zero: the scale of a table does not change the result of a training.
 
-A few points of a grid; all of it with SCALES=all, as in scripts/nightly.
+A few points of a grid by default, and all of them with SCALES=all, as in scripts/nightly.
 """
 
 import functools
@@ -25,7 +25,7 @@ from service.workflow.encode import raw_features
 from service.workflow.errors import InvalidData
 from service.workflow.learn import predict
 from service.workflow.save_and_load import load, save
-from tests.workflow.learning import Lesson, train
+from tests.workflow.learning import Trained, train
 
 ROWS = 160
 MLP = {
@@ -34,9 +34,9 @@ MLP = {
     "optimizer": {"name": "Adam", "lr": 0.02},
     "training": {"epochs": 20, "batch_size": 32, "early_stopping": None},
 }
-DEFAULT = {"training": {"epochs": 10}}  # a spec that names no model
+DEFAULT = {"training": {"epochs": 10}}  # a spec without a model
 SPECS: dict[str, dict[str, Any]] = {"mlp": MLP, "default": DEFAULT}
-# Times ten to the power of, and then plus so many spreads.
+# Factors as powers of ten, and offsets in standard deviations.
 FEW = [(-30, 0.0), (-30, 1e9), (-12, 1e6), (0, 1e4), (0, 1e9), (12, 1e3), (30, 0.0), (30, 1e9)]
 GRID = [(power, away) for power in range(-30, 31) for away in (0.0, *(10.0**each for each in range(10)))]
 POINTS = GRID if os.environ.get("SCALES") == "all" else FEW
@@ -50,15 +50,15 @@ def rows() -> list[tuple[float, float, float]]:
 
 
 def spec(of: str, features: tuple[float, float] = (1, 0), target: tuple[float, float] = (1, 0)) -> dict[str, Any]:
-    """A regression on the rows, each number times the first and plus the second."""
+    """A regression on the rows, with each number multiplied by the factor, plus the offset."""
     (times, plus), (by, beside) = features, target
     records = [{"x": x * times + plus, "z": z * times + plus, "y": y * by + beside} for x, z, y in rows()]
     data = {"kind": "rows", "records": records, "target": "y", "task": "regression"}
     return {"model_name": "m", "data": data} | SPECS[of]
 
 
-def r2(lesson: Lesson) -> float:
-    found = lesson.learned.evaluation.metrics["test"]["r2"]
+def r2(trained: Trained) -> float:
+    found = trained.learned.evaluation.metrics["test"]["r2"]
     assert found is not None
     return found
 
@@ -72,7 +72,7 @@ def usual(of: str) -> float:
 
 @pytest.mark.parametrize(("power", "away"), POINTS)
 @pytest.mark.parametrize("of", SPECS)
-def test_a_scale_changes_nothing_of_what_is_learned(of: str, power: int, away: float) -> None:
+def test_the_scale_of_a_table_does_not_change_the_result(of: str, power: int, away: float) -> None:
     scale = (10.0**power, 10.0**power * away)
     assert r2(train(spec(of, scale, scale))) == pytest.approx(usual(of), abs=0.01)
 
@@ -91,16 +91,16 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_people_have(case: str) -> None:
-    lesson = train(spec("mlp", *CASES[case]))
-    assert r2(lesson) == pytest.approx(usual("mlp"), abs=0.01)
-    baseline = lesson.learned.evaluation.metrics["baseline"]["r2"]
+def test_typical_tables_of_large_or_distant_numbers(case: str) -> None:
+    trained = train(spec("mlp", *CASES[case]))
+    assert r2(trained) == pytest.approx(usual("mlp"), abs=0.01)
+    baseline = trained.learned.evaluation.metrics["baseline"]["r2"]
     assert baseline is not None and -0.1 < baseline <= 0
 
 
-def asked(lesson: Lesson, records: list[dict[str, Any]]) -> torch.Tensor:
-    """The raw features of records, as a request has them."""
-    signature = lesson.learned.signature
+def raw_of(trained: Trained, records: list[dict[str, Any]]) -> torch.Tensor:
+    """The raw features of records, as in a request."""
+    signature = trained.learned.signature
     columns: dict[str, Numbers] = {
         each.name: torch.tensor([record[each.name] for record in records], dtype=torch.float64).numpy()
         for each in signature.inputs
@@ -110,20 +110,20 @@ def asked(lesson: Lesson, records: list[dict[str, Any]]) -> torch.Tensor:
 
 @pytest.mark.parametrize("of", SPECS)
 @pytest.mark.parametrize("case", CASES)
-def test_predictions_are_the_answers_of_the_training(tmp_path: Path, of: str, case: str) -> None:
+def test_predictions_equal_those_of_the_training(tmp_path: Path, of: str, case: str) -> None:
     value = spec(of, *CASES[case])
     value["training"] = value["training"] | {"epochs": 2}
-    lesson = train(value)
-    signature = lesson.learned.signature
-    save(lesson.learned.model, tmp_path / "state_dict.safetensors")
-    model = load(lesson.resolved.spec, signature, tmp_path / "state_dict.safetensors")
-    warm, raw = Warm(model, signature), asked(lesson, value["data"]["records"])
-    expected = predict(lesson.learned.model, raw).numpy()
+    trained = train(value)
+    signature = trained.learned.signature
+    save(trained.learned.model, tmp_path / "state_dict.safetensors")
+    model = load(trained.resolved.spec, signature, tmp_path / "state_dict.safetensors")
+    warm, raw = Warm(model, signature), raw_of(trained, value["data"]["records"])
+    expected = predict(trained.learned.model, raw).numpy()
     assert raw.numpy().dtype == warm.raw_dtype and expected.dtype == warm.answers_dtype
     for whole in (False, True):
         answers = forward(warm, raw, complete=whole)
         assert answers.dtype == expected.dtype and (answers == expected).all()
-    first, chosen = lesson.learned.points.prediction[0], lesson.learned.split.train[0]
+    first, chosen = trained.learned.points.prediction[0], trained.learned.split.train[0]
     assert first == expected[chosen, 0].item(), "the plots show other predictions"
     written = orjson.loads(orjson.dumps(values(warm, answers), option=orjson.OPT_SERIALIZE_NUMPY))
     assert written == [answer if answers.dtype == "float64" else pytest.approx(answer) for answer in answers[:, 0]]
@@ -133,23 +133,23 @@ def test_a_missing_value_is_filled_in_at_any_scale() -> None:
     value = spec("mlp", (1.0, 1e9))
     for record in value["data"]["records"][::7]:
         record["x"] = None
-    lesson = train(value)
-    assert [each.dtype for each in lesson.learned.signature.inputs] == ["float64", "float64"]
-    assert r2(lesson) > 0.5
-    raw = asked(lesson, [{"x": math.nan, "z": 1e9}])
-    assert forward(Warm(lesson.learned.model, lesson.learned.signature), raw)[0, 0] == pytest.approx(0, abs=1)
+    trained = train(value)
+    assert [each.dtype for each in trained.learned.signature.inputs] == ["float64", "float64"]
+    assert r2(trained) > 0.5
+    raw = raw_of(trained, [{"x": math.nan, "z": 1e9}])
+    assert forward(Warm(trained.learned.model, trained.learned.signature), raw)[0, 0] == pytest.approx(0, abs=1)
 
 
-def test_one_feature_that_needs_it_carries_the_others_exactly() -> None:
+def test_one_float64_feature_makes_all_inputs_float64() -> None:
     value = spec("mlp")
     colours = itertools.cycle(["red", "green", "blue"])
     for record, colour in zip(value["data"]["records"], colours, strict=False):
         record |= {"x": record["x"] + 1e9, "colour": colour, "large": record["z"] > 0}
-    lesson = train(value)
-    inputs = {each.name: each.dtype for each in lesson.learned.signature.inputs}
+    trained = train(value)
+    inputs = {each.name: each.dtype for each in trained.learned.signature.inputs}
     assert inputs == {"x": "float64", "z": None, "colour": None, "large": None}
-    assert r2(lesson) > 0.5
-    tensors = lesson.learned.model.tensors()
+    assert r2(trained) > 0.5
+    tensors = trained.learned.model.tensors()
     kept = {name: tensor.dtype for name, tensor in tensors.items() if tensor.dtype is not torch.float32}
     assert kept == {
         "preprocessing.fill": torch.float64,
@@ -159,15 +159,15 @@ def test_one_feature_that_needs_it_carries_the_others_exactly() -> None:
     }
 
 
-def test_what_a_float32_holds_stays_a_float32() -> None:
-    lesson = train(spec("mlp", (1.0, 1e3), (1.0, 1e3)))
-    assert {tensor.dtype for tensor in lesson.learned.model.tensors().values()} == {torch.float32, torch.int64}
-    told_of = lesson.learned.signature.model_dump_json(exclude_none=True)
+def test_columns_that_fit_float32_stay_float32() -> None:
+    trained = train(spec("mlp", (1.0, 1e3), (1.0, 1e3)))
+    assert {tensor.dtype for tensor in trained.learned.model.tensors().values()} == {torch.float32, torch.int64}
+    told_of = trained.learned.signature.model_dump_json(exclude_none=True)
     assert "dtype" not in told_of and "float" not in told_of
 
 
 @pytest.mark.parametrize("wrong", ["x", "y"])
-def test_a_number_past_float32_as_it_stands_is_told_of_by_its_column(wrong: str) -> None:
+def test_an_unscaled_number_beyond_float32_is_refused_with_its_column(wrong: str) -> None:
     value = spec("mlp") | {"preprocessing": {"normalize": False}}
     for record in value["data"]["records"]:
         record[wrong] *= 1e39
@@ -195,7 +195,5 @@ def test_a_number_past_float32_as_it_stands_is_told_of_by_its_column(wrong: str)
         (True, {"min": 0.0, "max": 1e-200, "mean": 5e-201, "std": 0.0}),
     ],
 )
-def test_a_column_is_carried_as_float64_where_float32_would_spoil_it(
-    expected: bool, statistics: dict[str, Any]
-) -> None:
+def test_a_column_is_float64_where_float32_would_lose_its_precision(expected: bool, statistics: dict[str, Any]) -> None:
     assert needs_float64(Column(name="x", type="number", statistics=statistics)) is expected

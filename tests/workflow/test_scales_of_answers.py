@@ -1,4 +1,4 @@
-"""Inputs and outputs of float64: the same bits however they are asked, and every digit in every format."""
+"""Inputs and outputs of float64: the same bits by every code path, and all digits in every format."""
 
 import io
 from collections.abc import Callable
@@ -91,56 +91,56 @@ def test_the_same_bits_as_the_module(network: str, normalize: bool, of: Layout) 
                 assert torch.equal(raw, before), "the client's rows were written over"
 
 
-def test_rows_in_lists_are_asked_as_float64() -> None:
+def test_rows_in_lists_are_read_as_float64() -> None:
     warm, served = Warm(made(), signature(Y64)), ServedVersion("digest", "m", 1)
     encoder = Encoder("application/json", json_bodies)
     raw = table(5)
     waiter: Any = None
-    asks = [
+    requests = [
         PendingPrediction(served, warm, rows, encoder, waiter)
         for rows in (raw[:2].tolist(), raw[2:4].tolist(), raw[4:])
     ]
     expected = forward(warm, raw)[:, 0].tolist()
     assert len(set(expected)) == 5, "float32 would not tell the rows apart"
-    for several in ([asks[0]], asks[:2], asks):
-        told = [orjson.loads(cast(bytes, body))["predictions"] for body in compute(several, lambda *_: None)]
-        found = [answer for part in told for answer in part]
+    for several in ([requests[0]], requests[:2], requests):
+        bodies = [orjson.loads(cast(bytes, body))["predictions"] for body in compute(several, lambda *_: None)]
+        found = [answer for part in bodies for answer in part]
         assert found == expected[: len(found)]
 
 
-def answering(*given: Output) -> Warm:
+def model_of(*given: Output) -> Warm:
     return Warm(cast(Model, None), signature(*given))
 
 
 @pytest.mark.parametrize("media_type", READ_BACK)
-def test_a_table_holds_each_answer_in_its_type(media_type: str) -> None:
+def test_a_table_keeps_the_type_of_each_output(media_type: str) -> None:
     answers = np.array([[FAR + 0.123, 0.1], [FAR, np.nan]])
-    frame = READ_BACK[media_type](WRITERS[media_type](answering(Y64), answers[:, :1]))
+    frame = READ_BACK[media_type](WRITERS[media_type](model_of(Y64), answers[:, :1]))
     assert frame["y"].to_list() == answers[:, 0].tolist()
-    frame = READ_BACK[media_type](WRITERS[media_type](answering(Y64, Y.model_copy(update={"name": "w"})), answers))
+    frame = READ_BACK[media_type](WRITERS[media_type](model_of(Y64, Y.model_copy(update={"name": "w"})), answers))
     assert frame["y"].to_list() == answers[:, 0].tolist()
     narrow = float(np.float32(0.1))
     assert frame["w"].to_list() == [pytest.approx(0.1, abs=0) if media_type == CSV else narrow, None]
 
 
-def test_what_is_known_of_one_stream_is_not_taken_for_another() -> None:
+def test_formats_learned_from_one_stream_do_not_affect_another() -> None:
     wide, narrow = np.array([[FAR + 0.5], [FAR]]), np.array([[0.5], [1.5]], np.float32)
     for _ in range(2):
-        assert READ_BACK[STREAM](WRITERS[STREAM](answering(Y64), wide))["y"].to_list() == wide[:, 0].tolist()
-        frame = READ_BACK[STREAM](WRITERS[STREAM](answering(Y), narrow))
+        assert READ_BACK[STREAM](WRITERS[STREAM](model_of(Y64), wide))["y"].to_list() == wide[:, 0].tolist()
+        frame = READ_BACK[STREAM](WRITERS[STREAM](model_of(Y), narrow))
         assert frame["y"].dtype == pl.Float32 and frame["y"].to_list() == [0.5, 1.5]
-    both, mixed = np.hstack([wide, wide]), answering(Y64, Y.model_copy(update={"name": "w"}))
+    both, mixed = np.hstack([wide, wide]), model_of(Y64, Y.model_copy(update={"name": "w"}))
     for _ in range(2):
-        assert READ_BACK[STREAM](WRITERS[STREAM](answering(Y64, W64), both)).dtypes == [pl.Float64, pl.Float64]
+        assert READ_BACK[STREAM](WRITERS[STREAM](model_of(Y64, W64), both)).dtypes == [pl.Float64, pl.Float64]
         assert READ_BACK[STREAM](WRITERS[STREAM](mixed, both)).dtypes == [pl.Float64, pl.Float32]
 
 
 def test_an_array_is_of_float64() -> None:
     answers = np.array([[FAR + 0.123], [FAR]])
-    for warm, given in ((answering(Y64), answers), (answering(Y64), answers.astype(np.float32))):
+    for warm, given in ((model_of(Y64), answers), (model_of(Y64), answers.astype(np.float32))):
         found = np.load(io.BytesIO(WRITERS[NPY](warm, given)))
         assert found.dtype == np.float64 and found.tolist() == given[:, 0].tolist()
-    assert np.load(io.BytesIO(WRITERS[NPY](answering(Y), answers.astype(np.float32)))).dtype == np.float32
+    assert np.load(io.BytesIO(WRITERS[NPY](model_of(Y), answers.astype(np.float32)))).dtype == np.float32
 
 
 def test_tensors_are_fp64() -> None:

@@ -1,4 +1,4 @@
-"""Statistics and metrics of numbers of any scale, by their definitions."""
+"""Statistics and metrics of numbers of any scale equal their definitions."""
 
 import math
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""Splits are disjoint, complete and reproducible, and their parts are as large as asked for."""
+"""Splits are disjoint, complete and reproducible, and their parts have the requested sizes."""
 
 from typing import Any
 
@@ -56,12 +56,12 @@ def test_every_row_is_in_exactly_one_part(
     rows: int, shares: tuple[int, int, int], shuffle: bool, by: str | None, seed: int
 ) -> None:
     column = {} if by is None else {by: {"stratify": "group", "column": "part"}.get(by, by)}
-    asked = spec(shares, shuffle=shuffle, **column)
+    requested = spec(shares, shuffle=shuffle, **column)
     try:
-        resolved = resolve(asked, seed, schema(rows))
+        resolved = resolve(requested, seed, schema(rows))
         made = split(resolved, table(rows))
     except (InvalidSpec, InvalidData):
-        return  # a part that was asked for would have no row
+        return  # a requested part would have no row
     assert sorted(rows_of(made)) == list(range(rows))
     assert made.digests() == split(resolved, table(rows)).digests()
     if by != "group":
@@ -73,9 +73,9 @@ def test_cuts_are_at_the_rounded_cumulative_fractions(rows: int, shares: tuple[i
     total = sum(shares)
     fractions = [share / total for share in shares]
     cuts = [round(rows * sum(fractions[: i + 1])) for i in range(3)]
-    asked = SplitSpec(train=fractions[0], validation=fractions[1], test=fractions[2])
+    requested = SplitSpec(train=fractions[0], validation=fractions[1], test=fractions[2])
     try:
-        resolved = resolve(asked, 0, schema(rows))
+        resolved = resolve(requested, 0, schema(rows))
     except InvalidSpec:
         return
     found = sizes(resolved, schema(rows))
@@ -83,7 +83,7 @@ def test_cuts_are_at_the_rounded_cumulative_fractions(rows: int, shares: tuple[i
 
 
 @given(ROWS, st.integers(2, 6), st.booleans())
-def test_a_stratified_split_keeps_the_shares(rows: int, groups: int, shuffle: bool) -> None:
+def test_a_stratified_split_keeps_the_class_shares(rows: int, groups: int, shuffle: bool) -> None:
     whole = table(rows, groups)
     made = split(resolve(SplitSpec(stratify="group", shuffle=shuffle), 3, schema(rows, groups)), whole)
     column = whole.columns["group"]
@@ -95,7 +95,7 @@ def test_a_stratified_split_keeps_the_shares(rows: int, groups: int, shuffle: bo
 
 
 @given(ROWS, st.integers(0, 5))
-def test_a_group_is_never_torn(rows: int, seed: int) -> None:
+def test_a_group_is_never_split(rows: int, seed: int) -> None:
     whole = table(rows, groups=8)
     made = split(resolve(SplitSpec(group="group"), seed, schema(rows, 8)), whole)
     column = whole.columns["group"]
@@ -110,14 +110,14 @@ def test_a_split_by_time_trains_on_the_past() -> None:
     assert made.test.tolist() == list(range(14, -1, -1))
 
 
-def test_a_column_can_say_it_all() -> None:
+def test_a_column_can_define_the_split() -> None:
     resolved = resolve(SplitSpec(column="part"), 0, schema(10))
     made = split(resolved, table(10))
     assert made.test.tolist() == [2, 5, 8]
     assert sizes(resolved, schema(10)) == {"train": 4, "validation": 3, "test": 3}
 
 
-def test_in_order_and_shuffled() -> None:
+def test_a_split_in_order_and_shuffled() -> None:
     plain = split(resolve(SplitSpec(train=0.8, test=0.2, shuffle=False), 0, schema(50)), table(50))
     assert rows_of(plain) == list(range(50))
     first, second = (split(resolve(SplitSpec(seed=seed), 0, schema(50)), table(50)) for seed in (1, 2))
@@ -125,7 +125,7 @@ def test_in_order_and_shuffled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("requested", "expected"),
     [
         ({}, (70, 15, 15)),
         ({"test": 0.2}, (80, 0, 20)),
@@ -135,12 +135,12 @@ def test_in_order_and_shuffled() -> None:
         ({"train": 0.335, "validation": 0.335, "test": 0.33}, (34, 33, 33)),
     ],
 )
-def test_parts_not_named(asked: dict[str, Any], expected: tuple[int, int, int]) -> None:
-    assert tuple(sizes(resolve(SplitSpec(**asked), 0, schema(100)), schema(100)).values()) == expected
+def test_default_sizes_of_omitted_parts(requested: dict[str, Any], expected: tuple[int, int, int]) -> None:
+    assert tuple(sizes(resolve(SplitSpec(**requested), 0, schema(100)), schema(100)).values()) == expected
 
 
 @pytest.mark.parametrize(
-    ("asked", "pointer"),
+    ("requested", "pointer"),
     [
         ({"train": 0.5, "test": 0.6}, "/split"),
         ({"train": 0.5}, "/split"),
@@ -154,7 +154,7 @@ def test_parts_not_named(asked: dict[str, Any], expected: tuple[int, int, int]) 
         ({"column": "group"}, "/split/column"),
     ],
 )
-def test_splits_that_cannot_be(asked: dict[str, Any], pointer: str) -> None:
+def test_impossible_splits_are_refused(requested: dict[str, Any], pointer: str) -> None:
     with pytest.raises(InvalidSpec) as refusal:
-        resolve(SplitSpec(**asked), 0, schema(100))
+        resolve(SplitSpec(**requested), 0, schema(100))
     assert refusal.value.faults[0].pointer == pointer

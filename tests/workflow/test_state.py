@@ -1,4 +1,4 @@
-"""A training's state becomes JSON and tensors, and is the same when it comes back."""
+"""The state of a training round-trips through JSON and tensors."""
 
 import math
 import struct
@@ -18,7 +18,7 @@ from tests.examples import examples
 
 
 def same(ours: Any, theirs: Any) -> bool:
-    """Equal in type, order, bits and strides, all the way down."""
+    """Whether both are equal in type, order, bits and strides, recursively."""
     if type(ours) is not type(theirs):
         return False
     if isinstance(ours, dict):
@@ -67,13 +67,13 @@ TREES = st.recursive(
 
 @given(TREES)
 @settings(max_examples=examples(200), deadline=None)
-def test_a_tree_comes_back_as_it_was(tree: Any) -> None:
+def test_a_tree_round_trip(tree: Any) -> None:
     assert same(unflatten(*flatten(tree)), tree)
 
 
 @given(st.dictionaries(st.text(), TREES, max_size=3))
 @settings(max_examples=examples(50), deadline=None)
-def test_a_tree_comes_back_from_a_file_as_it_was(tmp_path_factory: pytest.TempPathFactory, tree: Any) -> None:
+def test_a_tree_round_trip_through_a_file(tmp_path_factory: pytest.TempPathFactory, tree: Any) -> None:
     folder = CheckpointFolder(tmp_path_factory.mktemp("checkpoints"), sync)
     folder.save(tree)
     assert same(folder.load().state, tree)
@@ -95,12 +95,12 @@ def test_a_tree_comes_back_from_a_file_as_it_was(tmp_path_factory: pytest.TempPa
         torch.zeros(2, 2).to_sparse(),
     ],
 )
-def test_what_cannot_be_written_is_refused_and_not_lost(value: Any) -> None:
+def test_unsupported_values_are_refused(value: Any) -> None:
     with pytest.raises(TypeError):
         flatten({"deep": [(value,)]})
 
 
-def test_tensors_come_back_in_memory_of_their_own(tmp_path: Path) -> None:
+def test_restored_tensors_share_no_memory(tmp_path: Path) -> None:
     whole = torch.arange(10.0)
     tree = {"whole": whole, "part": whole[2:5], "again": whole, "spread": whole[:1].expand(3), "odd": torch.ones(1)}
     folder = CheckpointFolder(tmp_path, sync)
@@ -114,7 +114,7 @@ def test_tensors_come_back_in_memory_of_their_own(tmp_path: Path) -> None:
     assert all(each.data_ptr() % 64 == 0 for each in state.values())
 
 
-def test_strange_json_is_refused() -> None:
+def test_invalid_json_is_refused() -> None:
     for text in ('{"set": []}', "{}", '{"tensor": "9", "strides": []}', "nonsense"):
         with pytest.raises((ValueError, KeyError)):
             unflatten(text, {})

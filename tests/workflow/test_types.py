@@ -1,4 +1,4 @@
-"""The types of columns: a whole column (polars) is read as its texts one by one (Python), and what a type writes it reads."""
+"""Column types: reading a whole column (polars) equals reading its texts one by one (Python), and values round-trip."""
 
 import math
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ MISSING = frozenset({"NA", "?", "-999"})
 
 
 def one_by_one(kind: TypeName, texts: Sequence[str | None], how: How) -> list[Any]:
-    """Each text by itself; None where it stands for nothing of the type."""
+    """Each text read by itself; None where it is no value of the type."""
     found: list[Any] = []
     for text in texts:
         try:
@@ -36,7 +36,7 @@ def one_by_one(kind: TypeName, texts: Sequence[str | None], how: How) -> list[An
 
 
 def at_once(kind: TypeName, texts: Sequence[str | None], how: How) -> list[Any]:
-    """All texts as a column."""
+    """All texts read as a column."""
     return COLUMN_TYPES[kind].parse(pl.Series("", texts, pl.String), how).to_list()
 
 
@@ -54,7 +54,7 @@ def number_texts() -> st.SearchStrategy[str]:
 
 @given(st.lists(st.tuples(BLANKS, number_texts(), BLANKS).map("".join), max_size=20), st.sampled_from([".", ","]))
 @settings(deadline=None, max_examples=examples(300))
-def test_numbers_of_a_column_are_those_of_its_texts(texts: list[str], decimal: str) -> None:
+def test_numbers_of_a_column_equal_those_of_its_texts(texts: list[str], decimal: str) -> None:
     how = How(MISSING, decimal)
     assert at_once("number", texts, how) == one_by_one("number", texts, how)
 
@@ -63,7 +63,7 @@ def test_numbers_of_a_column_are_those_of_its_texts(texts: list[str], decimal: s
     st.lists(st.integers(-(2**1100), 2**1100) | st.floats(allow_nan=False) | st.sampled_from([None, -999, True, "7"]))
 )
 @settings(deadline=None, max_examples=examples(100))
-def test_numbers_of_json_at_once_are_those_one_by_one(values: list[Any]) -> None:
+def test_numbers_of_json_read_together_equal_those_read_one_by_one(values: list[Any]) -> None:
     how, wanted = How(MISSING), RequestedColumn("number", exact=True)
 
     def numbers(of: list[Any]) -> list[float]:
@@ -72,13 +72,13 @@ def test_numbers_of_json_at_once_are_those_one_by_one(values: list[Any]) -> None
         except InvalidValue:
             return []
 
-    alone = [numbers([each, "7"])[:1] for each in values]  # a text is looked at by itself, and so are its neighbours
+    alone = [numbers([each, "7"])[:1] for each in values]  # a text makes it and its neighbours be read one by one
     expected = [each[0] for each in alone if each] if all(alone) else []
     assert str(numbers(values)) == str(expected)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_a_number_that_a_program_writes_is_read_as_it_was(value: float) -> None:
+def test_printed_floats_are_read_back_exactly(value: float) -> None:
     assert number_of(repr(value), ".") == value
     assert number_of(repr(value).replace(".", ","), ",") == value
     assert number_of(f"{value:.6e}", ".") == float(f"{value:.6e}")
@@ -106,7 +106,7 @@ def test_a_number_that_a_program_writes_is_read_as_it_was(value: float) -> None:
         ("--1", ".", None),
     ],
 )
-def test_numbers_as_people_write_them(text: str, decimal: str, value: float | None) -> None:
+def test_common_notations_of_numbers(text: str, decimal: str, value: float | None) -> None:
     assert number_of(text, decimal) == value
 
 
@@ -123,13 +123,13 @@ def date_texts() -> st.SearchStrategy[str]:
 
 @given(st.lists(date_texts().map(str.strip), min_size=1, max_size=10), st.sampled_from([*DATES, *COUNTED]))
 @settings(deadline=None, max_examples=examples(300))
-def test_dates_of_a_column_are_those_of_its_texts(texts: list[str], form: str) -> None:
+def test_dates_of_a_column_equal_those_of_its_texts(texts: list[str], form: str) -> None:
     found = [None if math.isnan(each) else each for each in seconds_of(pl.Series("", texts), form).tolist()]
     assert found == [seconds(text, form) for text in texts]
 
 
 @given(st.datetimes(datetime(1970, 1, 1), datetime(2068, 1, 1)), st.sampled_from(DATES))  # noqa: DTZ001
-def test_a_date_that_is_written_in_a_form_is_read_by_it(moment: datetime, form: str) -> None:
+def test_a_formatted_date_is_read_back(moment: datetime, form: str) -> None:
     day = moment.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC)
     if "%d" not in form and "%u" not in form and form != DATES[0]:
         day = (
@@ -146,32 +146,32 @@ def test_a_date_that_is_written_in_a_form_is_read_by_it(moment: datetime, form: 
 
 
 @given(st.lists(st.sampled_from(["yes", "No", "TRUE", "f", "Y", "1", "0", "2", "NA", "", " t ", "maybe"]), max_size=12))
-def test_booleans_of_a_column_are_those_of_its_texts(texts: list[str]) -> None:
+def test_booleans_of_a_column_equal_those_of_its_texts(texts: list[str]) -> None:
     how = How(MISSING)
     assert at_once("boolean", texts, how) == one_by_one("boolean", texts, how)
 
 
 @given(st.lists(st.none() | st.text("aN A?é\t", max_size=4), max_size=12), st.booleans())
-def test_categories_of_a_column_are_those_of_its_texts(texts: list[str | None], trim: bool) -> None:
+def test_categories_of_a_column_equal_those_of_its_texts(texts: list[str | None], trim: bool) -> None:
     how = How(MISSING if trim else frozenset(), trim=trim)
     expected = one_by_one("category", texts, how) if trim else texts
     assert at_once("category", texts, how) == expected
 
 
 @pytest.mark.parametrize(
-    ("known", "asked"),
+    ("category", "text"),
     [("1", "1.0"), ("1.0", "1"), ("1", " 1 "), ("true", "True"), ("TRUE", "true"), ("1e3", "1000"), ("-0.5", "-0.50")],
 )
-def test_texts_that_say_the_same_are_one_category(known: str, asked: str) -> None:
-    column = Texts(np.array([0, -1]), [asked])
-    (found,) = COLUMN_TYPES["category"].encode(column, ["other", known])
+def test_equivalent_texts_are_one_category(category: str, text: str) -> None:
+    column = Texts(np.array([0, -1]), [text])
+    (found,) = COLUMN_TYPES["category"].encode(column, ["other", category])
     assert found[0] == 2
     assert np.isnan(found[1])
 
 
 @pytest.mark.parametrize(
-    ("known", "asked"), [("1", "01"), ("01", "1"), ("a", "A"), ("1", "1,0"), ("9007199254740993", "9007199254740992")]
+    ("category", "text"), [("1", "01"), ("01", "1"), ("a", "A"), ("1", "1,0"), ("9007199254740993", "9007199254740992")]
 )
-def test_texts_that_say_something_else_are_not(known: str, asked: str) -> None:
-    (found,) = COLUMN_TYPES["category"].encode(Texts(np.array([0]), [asked]), [known])
+def test_different_texts_are_different_categories(category: str, text: str) -> None:
+    (found,) = COLUMN_TYPES["category"].encode(Texts(np.array([0]), [text]), [category])
     assert found[0] == 0

@@ -16,7 +16,7 @@ from service.workflow.spec import EXAMPLE, parse
         ("http://a/?mail=me@here", "http://a/?mail=me@here"),
     ],
 )
-def test_a_url_is_kept_as_it_was_understood(url: str, understood: str) -> None:
+def test_a_url_is_stored_in_its_parsed_form(url: str, understood: str) -> None:
     spec = parse(EXAMPLE | {"webhook": {"url": url}})
     assert spec.to_json()["webhook"] == {"url": understood}
     assert parse(spec.to_json()) == spec
@@ -63,7 +63,7 @@ def test_a_url_is_kept_as_it_was_understood(url: str, understood: str) -> None:
         ["http://allowed/"],
     ],
 )
-def test_what_is_no_plain_url_is_refused_where_it_stands(url: object) -> None:
+def test_an_invalid_url_is_refused_with_its_pointer(url: object) -> None:
     with pytest.raises(InvalidSpec) as caught:
         parse(EXAMPLE | {"webhook": {"url": url}})
     assert [fault.pointer for fault in caught.value.faults] == ["/webhook/url"]

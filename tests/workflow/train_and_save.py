@@ -1,5 +1,5 @@
-"""A training to be killed: `python -m tests.workflow.train_and_save CHECKPOINTS RESULT` goes on from the folder's newest
-checkpoint, saves every few milliseconds, and in the end writes its state_dict, and beside it the epoch it began in, 0 if anew."""
+"""A training to be killed: `python -m tests.workflow.train_and_save CHECKPOINTS RESULT` resumes from the newest checkpoint
+of the folder, saves every few milliseconds, and finally writes its state_dict and the first epoch, 0 without a checkpoint."""
 
 import sys
 import time
@@ -17,7 +17,7 @@ BETWEEN_SAVES = 0.01  # seconds
 
 
 def main(folder: Path, result: Path) -> None:
-    """Trains for a few seconds."""
+    """Train for a few seconds."""
     checkpoints, saved_at = CheckpointFolder(folder, sync), 0.0
 
     def after_step(make: Callable[[], State]) -> None:
@@ -28,8 +28,8 @@ def main(folder: Path, result: Path) -> None:
 
     saved = checkpoints.load().state
     value = spec("price", model=NETWORK, training={"epochs": 100, "batch_size": 16, "ema": {"decay": 0.99}})
-    lesson = train(value, after_step, saved)
-    save(lesson.learned.model, result)
+    trained = train(value, after_step, saved)
+    save(trained.learned.model, result)
     result.with_suffix(".began").write_text(str(0 if saved is None else saved["epoch"]))
 
 

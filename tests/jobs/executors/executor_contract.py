@@ -1,4 +1,4 @@
-"""What every executor promises; a subclass for each says how it is made. The attempts do `tests/jobs/work.py`."""
+"""What every executor must do. The test of an executor is a subclass; its attempts run `tests/jobs/work.py`."""
 
 import contextlib
 import time
@@ -15,15 +15,15 @@ Begin = Callable[..., AttemptHandle]
 
 
 class ExecutorContract:
-    """Subclasses override `make`, and the attempts find `told` among their settings."""
+    """Subclasses override `make`."""
 
     def make(self, folder: Path) -> Executor:
-        """An executor whose work is `tests.jobs.work:work`, with the settings `{"told": "so"}`."""
+        """An executor whose work is `tests.jobs.work:work`, with the settings `{"setting": "value"}`."""
         raise NotImplementedError
 
     @pytest.fixture
     def handles(self) -> Iterator[list[AttemptHandle]]:
-        """Those of all attempts, to be closed after the executor."""
+        """The handles of all attempts, closed after the executor."""
         handles: list[AttemptHandle] = []
         yield handles
         for each in handles:
@@ -39,7 +39,7 @@ class ExecutorContract:
 
     @pytest.fixture
     def begin(self, executor: Executor, handles: list[AttemptHandle]) -> Begin:
-        """Starts an attempt that does what is named."""
+        """Starts an attempt that runs this function of `tests.jobs.work`."""
 
         def begin(do: str, **more: Any) -> AttemptHandle:
             handles.append(executor.start_attempt(job(do, **more)))
@@ -56,24 +56,24 @@ class ExecutorContract:
         assert series == [1, 2, 3]
         names = [next(iter(each)) for each in messages if "series" not in each]
         assert names == ["message", "may_publish", "result"]
-        assert messages[-1]["result"].items() >= {"attempt": 3, "told": "so"}.items()
+        assert messages[-1]["result"].items() >= {"attempt": 3, "setting": "value"}.items()
         assert attempt.exit is not None and attempt.exit.reason == "exited"
         assert attempt.receive() == []
 
-    def test_one_that_may_not_publish_does_not_end_well(self, executor: Executor, begin: Begin) -> None:
+    def test_an_attempt_that_may_not_publish_does_not_succeed(self, executor: Executor, begin: Begin) -> None:
         attempt = begin("quick")
         messages = received(executor, attempt, lambda found: "may_publish" in found[-1])
         attempt.allow_publish(False)
         assert not [each for each in messages + rest(executor, attempt) if "result" in each]
 
-    def test_one_that_is_asked_to_leave_saves_and_leaves(self, executor: Executor, begin: Begin) -> None:
-        attempt = begin("leaves")
+    def test_an_attempt_saves_and_ends_on_request(self, executor: Executor, begin: Begin) -> None:
+        attempt = begin("ends_on_request")
         received(executor, attempt, lambda found: "message" in found[-1])
         attempt.ask_to_leave()
         assert rest(executor, attempt) == [{"saved": 1}, {"left": True}]
 
-    def test_a_killed_one_ends_and_others_go_on(self, executor: Executor, begin: Begin) -> None:
-        killed, other = begin("slow"), begin("leaves", job_id="other")
+    def test_a_killed_attempt_ends_and_others_continue(self, executor: Executor, begin: Begin) -> None:
+        killed, other = begin("slow"), begin("ends_on_request", job_id="other")
         received(executor, killed, bool)
         killed.kill()
         rest(executor, killed)
@@ -82,15 +82,13 @@ class ExecutorContract:
         other.ask_to_leave()
         assert rest(executor, other)[-1] == {"left": True}
 
-    def test_one_that_is_killed_before_it_has_begun_does_not_begin_or_ends(
-        self, executor: Executor, begin: Begin
-    ) -> None:
+    def test_an_attempt_killed_before_it_starts_does_not_start_or_ends(self, executor: Executor, begin: Begin) -> None:
         attempt = begin("slow")
         attempt.kill()
         rest(executor, attempt)
 
-    def test_what_it_uses_is_known_while_it_runs(self, executor: Executor, begin: Begin) -> None:
-        attempt = begin("swells")
+    def test_the_resource_usage_of_a_running_attempt_is_reported(self, executor: Executor, begin: Begin) -> None:
+        attempt = begin("allocates_memory")
         wait_until(executor, lambda: (used := attempt.usage()) is not None and used.memory_bytes > 200 * 2**20)
         usage = attempt.usage()
         assert usage is not None and usage.free_disk_bytes > 0
@@ -98,7 +96,7 @@ class ExecutorContract:
         rest(executor, attempt)
         assert attempt.usage() is None
 
-    def test_its_temporary_files_count_and_go_with_it(self, executor: Executor, begin: Begin) -> None:
+    def test_temporary_files_of_an_attempt_are_counted_and_removed(self, executor: Executor, begin: Begin) -> None:
         attempt = begin("holds_files_once", named=True)
         wait_until(executor, lambda: attempt.temporary_bytes() >= 2**21)
         attempt.kill()
@@ -110,7 +108,7 @@ class ExecutorContract:
     def test_messages_wait_until_they_are_received(self, executor: Executor, begin: Begin) -> None:
         attempt = begin("large", rows="x" * 5_000_000)
         wait_until(executor, lambda: executor.wait(1.0) == [attempt])
-        executor.wait(0.0)  # and nobody receives them
+        executor.wait(0.0)  # without receiving them
         assert attempt.exit is None
         message, result = rest(executor, attempt)
         assert (len(message["message"]), result["result"]) == (5_000_000, {"length": 5_000_000})
@@ -123,7 +121,7 @@ class ExecutorContract:
         rest(executor, attempt)
         assert attempt.exit is not None and attempt.exit.reason == "fenced"
 
-    def test_checkpoints_stay_between_attempts_until_they_are_discarded(self, executor: Executor, begin: Begin) -> None:
+    def test_checkpoints_are_kept_between_attempts_until_discarded(self, executor: Executor, begin: Begin) -> None:
         for number, found in ((1, [{"saved": 1}]), (2, [{"result": {"found": ["there"]}}])):
             attempt = begin("saves_and_dies_once", attempt=number)
             assert rest(executor, attempt) == found
@@ -132,7 +130,7 @@ class ExecutorContract:
         attempt = begin("saves_and_dies_once", attempt=2)
         assert "error" in rest(executor, attempt)[-1]
 
-    def test_waiting_ends_when_it_is_woken_or_when_its_time_is_over(self, executor: Executor) -> None:
+    def test_wait_ends_on_wake_or_timeout(self, executor: Executor) -> None:
         executor.wait(0.0)
         executor.wake()
         began = time.monotonic()
@@ -140,11 +138,11 @@ class ExecutorContract:
         assert executor.wait(0.01) == []
         assert time.monotonic() - began < 300
 
-    def test_abandoned_attempts_leave_no_error(self, executor: Executor) -> None:
-        executor.abandon("nobody", 1)
-        executor.discard_checkpoints("nobody")
+    def test_an_abandoned_attempt_reports_no_error(self, executor: Executor) -> None:
+        executor.abandon("unknown", 1)
+        executor.discard_checkpoints("unknown")
 
-    def test_a_closed_executor_has_killed_its_attempts(self, tmp_path: Path) -> None:
+    def test_closing_an_executor_kills_its_attempts(self, tmp_path: Path) -> None:
         executor = self.make(tmp_path)
         executor.start()
         wait_until(executor, lambda: executor.ready)
@@ -156,30 +154,30 @@ class ExecutorContract:
 
 
 def job(do: str, *, attempt: int = 1, job_id: str = "job", **more: Any) -> dict[str, Any]:
-    """A job that does this."""
+    """A job that runs this function of `tests.jobs.work`."""
     return {"id": job_id, "attempt": attempt, "spec": {"do": do} | more, "context": {}}
 
 
 def wait_until(executor: Executor, reached: Callable[[], Any]) -> None:
-    """Lets the executor work until then."""
+    """Run the executor until the condition holds."""
     until(lambda: reached() or executor.wait(0.01) is None)
 
 
 def received(executor: Executor, attempt: AttemptHandle, reached: Callable[[list[Any]], Any]) -> list[Any]:
-    """The messages until then; `reached` is called when there is at least one."""
+    """The messages until `reached` holds, which is called when there is at least one."""
     messages: list[Any] = []
     wait_until(executor, lambda: take(attempt, messages) and reached(messages))
     return messages
 
 
 def rest(executor: Executor, attempt: AttemptHandle) -> list[Any]:
-    """All further messages, until it has ended."""
+    """All further messages until the attempt has ended."""
     messages: list[Any] = []
     wait_until(executor, lambda: attempt.exit is not None or take(attempt, messages) is None)
     return take(attempt, messages)
 
 
 def take(attempt: AttemptHandle, messages: list[Any]) -> list[Any]:
-    """Adds what has arrived to these messages."""
+    """Append the received messages."""
     messages += attempt.receive()
     return messages

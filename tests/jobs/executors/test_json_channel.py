@@ -30,7 +30,7 @@ def test_any_chunking_gives_the_same_values(values: list[Any], data: st.DataObje
     assert heard == values
 
 
-def test_one_keeps_what_came_with_it() -> None:
+def test_receive_one_keeps_the_rest() -> None:
     ours, theirs = map(JsonChannel, socket.socketpair())
     with closing(ours), closing(theirs):
         theirs.socket.sendall(b'1\n{"two":2}\n')
@@ -40,7 +40,7 @@ def test_one_keeps_what_came_with_it() -> None:
             ours.receive_one()
 
 
-def test_a_request_that_came_with_the_job_is_not_overlooked() -> None:
+def test_a_request_that_arrives_with_the_job_is_handled() -> None:
     ours, theirs = map(JsonChannel, socket.socketpair())
     with closing(ours), closing(theirs):
         theirs.socket.sendall(b'{"job":"job.json"}\n{"leave":true}\n')  # paused before the attempt has read its job
@@ -48,7 +48,7 @@ def test_a_request_that_came_with_the_job_is_not_overlooked() -> None:
         assert attempt.asked_to_leave()
 
 
-def test_a_half_line_is_no_value() -> None:
+def test_a_truncated_line_is_no_value() -> None:
     ours, theirs = map(JsonChannel, socket.socketpair())
     with closing(ours), closing(theirs):
         theirs.socket.sendall(b'{"cut sho')

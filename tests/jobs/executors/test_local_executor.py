@@ -1,4 +1,4 @@
-"""Attempts as processes of this machine keep what every executor promises, forked or each in a new interpreter."""
+"""The executor of local processes, forked or each in a new interpreter."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ def local(folder: Path, *, forks: bool) -> LocalExecutor:
         preload=[],
         temporary=folder / "tmp",
         checkpoints=folder / "checkpoints",
-        settings={"told": "so"},
+        settings={"setting": "value"},
         forks=forks,
         restart_seconds=0.05,
         hung_after=60.0,
@@ -26,7 +26,7 @@ class TestForked(ExecutorContract):
     def make(self, folder: Path) -> LocalExecutor:
         return local(folder, forks=True)
 
-    def test_attempts_of_a_trainer_server_that_ended_are_lost_and_the_next_runs_others(self, tmp_path: Path) -> None:
+    def test_attempts_are_lost_with_their_trainer_server_and_the_next_one_runs_others(self, tmp_path: Path) -> None:
         executor = self.make(tmp_path)
         executor.start()
         wait_until(executor, lambda: executor.ready)

@@ -3,8 +3,8 @@ from pathlib import Path
 from service.jobs.executors.local.server_process import TrainerServerProcess
 
 
-def test_the_folder_of_temporary_files_is_there_before_the_trainer_server_is(tmp_path: Path) -> None:
-    # torch looks for one when it is imported, and where the root is read-only there is no other.
+def test_the_temporary_folder_exists_before_the_trainer_server_starts(tmp_path: Path) -> None:
+    # torch needs one when it is imported, and a read-only root has no other.
     folder = tmp_path / "home" / "tmp"
     trainers = TrainerServerProcess("json:loads", [], folder, forks=True, hung_after=60.0)
     try:

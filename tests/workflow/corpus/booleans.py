@@ -1,4 +1,4 @@
-"""Two answers in words, and what is none."""
+"""Pairs of words that are booleans, and others that are not."""
 
 from tests.workflow.corpus.case import Case, boolean, category, number
 

@@ -1,4 +1,4 @@
-"""One file that people have, and what its owner would say is in it."""
+"""A test file and its expected content."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,14 +10,14 @@ Value = float | bool | str | None
 
 @dataclass(frozen=True)
 class Expected:
-    """A column as it must be read.
+    """The expected content of a column.
 
     Args:
-        type: None for a column without any value: it may be called what one likes.
+        type: None for a column without any value, whose type does not matter.
         values: as a training sees them: numbers, booleans, texts, times in ISO 8601 (UTC); None for a missing one. None in
             place of them where they do not matter.
         labels: the same cells when the column is read as a category, such as the classes of a target.
-        index: the column only counts or names the rows.
+        index: whether the column only counts or names the rows.
     """
 
     name: str
@@ -29,14 +29,14 @@ class Expected:
 
 @dataclass(frozen=True)
 class Case:
-    """A file, the options beside it, and what must come of it.
+    """A file, the options of its upload, and the expected result.
 
     Args:
-        columns: all of them, in order; none where the file must be refused.
+        columns: all columns in order; empty if the file must be refused.
         options: the query parameters of the upload.
         reading: what the reading must contain.
         notes: patterns, each of which some note must match.
-        quiet: there must be no notes at all.
+        quiet: whether there must be no notes.
         error: a pattern that the refusal must match.
     """
 
@@ -90,5 +90,5 @@ def empty(name: str) -> Expected:
 
 
 def unsupported(name: str) -> Expected:
-    """A column that nothing can be learned from: left out of the default features."""
+    """A column of an unsupported type, which is no default feature."""
     return Expected(name, "unsupported")

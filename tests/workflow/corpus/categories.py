@@ -1,4 +1,4 @@
-"""Numbers that are names."""
+"""Numbers that are categories."""
 
 from tests.workflow.corpus.case import Case, category, number
 
@@ -22,7 +22,7 @@ CASES = [
     Case("identifiers", b"badge,n\n007,1\n042,2\n100,3\n", [category("badge", ["007", "042", "100"]), number("n")]),
     Case("double-zero", b"code,n\n00,1\n01,2\n10,3\n", [category("code", ["00", "01", "10"]), number("n")]),
     Case(
-        "zeros-that-lead-nothing",
+        "single-zeros",
         b"x,y\n0,0.5\n0.25,-0.5\n10,0e0\n",
         [number("x", [0, 0.25, 10]), number("y", [0.5, -0.5, 0])],
     ),

@@ -1,4 +1,4 @@
-"""Parquet and Arrow: every type that their writers have."""
+"""Parquet and Arrow files with every type of their writers."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ def stream(frame: "pl.DataFrame") -> bytes:
     return target.getvalue()
 
 
-def everywhere(name: str, made: Made, columns: Sequence[Expected], *, notes: tuple[str, ...] = ()) -> list[Case]:
+def in_all_formats(name: str, made: Made, columns: Sequence[Expected], *, notes: tuple[str, ...] = ()) -> list[Case]:
     """The same table as Parquet, as an Arrow file and as an Arrow stream."""
     return [
         Case(f"parquet-{name}", lambda: parquet(made()), columns, media_type=PARQUET, notes=notes),
@@ -93,7 +93,7 @@ def texts() -> "pl.DataFrame":
     )
 
 
-def beside_good() -> "pl.DataFrame":
+def with_good_columns() -> "pl.DataFrame":
     import polars as pl
 
     return pl.DataFrame(
@@ -154,7 +154,7 @@ def odd_names() -> "pl.DataFrame":
 PLAIN_TIMES = ["2020-01-13T10:30:00", None, "2020-07-13T10:30:00"]
 
 CASES = [
-    *everywhere(
+    *in_all_formats(
         "numbers",
         numbers,
         [
@@ -167,7 +167,7 @@ CASES = [
             number("nan", [1.5, None, 2.5]),
         ],
     ),
-    *everywhere(
+    *in_all_formats(
         "times",
         times,
         [
@@ -176,7 +176,7 @@ CASES = [
             category("daytime", ["10:30:00", None, "23:59:59"]),
         ],
     ),
-    *everywhere(
+    *in_all_formats(
         "texts",
         texts,
         [
@@ -184,9 +184,9 @@ CASES = [
             boolean("flag", [True, None, False], labels=["true", None, "false"]),
         ],
     ),
-    *everywhere(
+    *in_all_formats(
         "nested-and-empty-beside-good-columns",
-        beside_good,
+        with_good_columns,
         [
             number("x", [1.5, 2.5]),
             *(unsupported(name) for name in ("list", "struct", "binary")),
@@ -195,8 +195,8 @@ CASES = [
         ],
         notes=("list", "struct", "binary", "nothing", "empty"),
     ),
-    *everywhere("infinite", infinite, [number("x", [1.5, None, None]), number("y", [1, 2, 3])], notes=("(?i)inf",)),
-    *everywhere(
+    *in_all_formats("infinite", infinite, [number("x", [1.5, None, None]), number("y", [1, 2, 3])], notes=("(?i)inf",)),
+    *in_all_formats(
         "pandas-index",
         with_index,
         [
@@ -206,7 +206,7 @@ CASES = [
         ],
         notes=("__index_level_0__",),
     ),
-    *everywhere(
+    *in_all_formats(
         "labels",
         as_labels,
         [
@@ -215,7 +215,7 @@ CASES = [
             number("large", labels=["9007199254740992", "9007199254740993", None]),
         ],
     ),
-    *everywhere(
+    *in_all_formats(
         "odd-names",
         odd_names,
         [category("count", ["a", "b"]), number("*", [1, 2]), number("^a$", [3, 4]), number('say "hi"', [5, 6])],
@@ -234,7 +234,7 @@ CASES = [
     ),
     Case("parquet-cut-short", lambda: parquet(texts())[:-8], media_type=PARQUET, error="(?i)parquet"),
     Case(
-        "parquet-types-told",
+        "parquet-types-option",
         lambda: parquet(coded()),
         [
             category("code", ["3", "1", "3"]),
@@ -249,7 +249,7 @@ CASES = [
         },
     ),
     Case(
-        "parquet-number-told-to-be-missing",
+        "parquet-number-as-option-missing",
         lambda: parquet(coded()),
         [number("code", [3, 1, 3]), number("flag", [0, 1, None]), number("at", [1578873600, 1580860800, None])],
         media_type=PARQUET,

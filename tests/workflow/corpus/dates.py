@@ -1,4 +1,4 @@
-"""Dates and times in the forms that people and programs write."""
+"""Dates and times in common formats."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def form(
     *,
     notes: tuple[str, ...] = (),
 ) -> Case:
-    """A column of dates beside one of numbers, in tabs so that dates may hold commas."""
+    """A column of dates and one of numbers, separated by tabs as dates may contain commas."""
     rows = "".join(f"{cell}\t{at}.5\n" for at, cell in enumerate(cells))
     return Case(
         name,
@@ -27,19 +27,19 @@ def form(
 
 
 def words(name: str, cells: list[str]) -> Case:
-    """A column that only looks like dates."""
+    """A column of texts that resemble dates."""
     rows = "".join(f"{cell}\t{at}.5\n" for at, cell in enumerate(cells))
     return Case(name, f"t\tn\n{rows}".encode(), [category("t", list(cells)), number("n")])
 
 
 def integers(name: str, cells: list[int]) -> Case:
-    """A column of numbers that only looks like dates."""
+    """A column of numbers that resemble dates."""
     rows = "".join(f"{cell},{at}.5\n" for at, cell in enumerate(cells))
     return Case(name, f"t,n\n{rows}".encode(), [number("t", list(cells)), number("n")])
 
 
-DAYS = ["2020-01-13T00:00:00", "2020-02-05T00:00:00"]  # only the first has a day that is no month
-EARLY = ["2020-02-01T00:00:00", "2020-04-03T00:00:00"]  # days and months may be swapped
+DAYS = ["2020-01-13T00:00:00", "2020-02-05T00:00:00"]  # only the first has a day above 12
+EARLY = ["2020-02-01T00:00:00", "2020-04-03T00:00:00"]  # days and months are ambiguous
 
 CASES = [
     form("iso-dates", ["2020-01-13", "2020-02-05"], DAYS, "ISO 8601"),
@@ -173,21 +173,21 @@ CASES = [
         notes=["9999"],
     ),
     Case(
-        "seconds-told",
+        "seconds-option",
         b"t,n\n1578873600,1\n1580860800,2\n",
         [datetime("t", DAYS), number("n", [1, 2])],
         options={"date_formats": {"t": "seconds"}},
         reading={"date_formats": {"t": "seconds"}},
     ),
     Case(
-        "milliseconds-told",
+        "milliseconds-option",
         b"t,n\n1578873600000,1\n1580860800500,2\n,3\n",
         [datetime("t", [DAYS[0], "2020-02-05T00:00:00.5", None]), number("n", [1, 2, 3])],
         options={"date_formats": {"t": "milliseconds"}},
     ),
-    integers("seconds-not-told-are-numbers", [1578873600, 1580860800]),
+    integers("seconds-without-option-are-numbers", [1578873600, 1580860800]),
     integers("eight-digits-that-are-no-dates", [12345678, 20209999, 87654321]),
-    integers("eight-digits-of-which-one-is-no-date", [20200113, 20200205, 20201399]),
+    integers("eight-digits-with-one-invalid-date", [20200113, 20200205, 20201399]),
     integers("four-digits-are-years", [2019, 2020]),
     words("no-day-of-any-year", ["2020-02-30", "2020-02-31"]),
     words("days-first-and-months-first", ["13/01/2020", "01/13/2020"]),
@@ -204,7 +204,7 @@ CASES = [
     form("not-a-time", ["2020-01-13", "NaT", "2020-02-05"], [DAYS[0], None, DAYS[1]], "ISO 8601"),
     words("thirteen-months", ["2020-12", "2020-13"]),
     Case(
-        "sentinel-told-to-be-missing",
+        "sentinel-with-option-missing",
         b"left;n\n13.01.2020;1\n31.12.9999;2\n05.02.2020;3\n",
         [datetime("left", [DAYS[0], None, DAYS[1]]), number("n", [1, 2, 3])],
         options={"missing": ["31.12.9999"]},

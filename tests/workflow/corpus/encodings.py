@@ -1,4 +1,4 @@
-"""What the bytes are: encodings, line ends, gzip and zip."""
+"""Encodings, line ends, gzip and zip."""
 
 from collections.abc import Callable, Mapping
 
@@ -140,7 +140,7 @@ CASES = [
         media_type="application/zip",
         error=r"(?i)one table|two|2 files|a\.csv",
     ),
-    Case("zip-of-nothing", in_zip({}), media_type="application/zip", error="(?i)zip"),
+    Case("empty-zip", in_zip({}), media_type="application/zip", error="(?i)zip"),
     Case(
         "gzip-cut-short", lambda: gzipped(CITIES.encode() * 100)[:-20], media_type="application/gzip", error="(?i)gzip"
     ),
@@ -154,22 +154,27 @@ CASES = [
         b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\x02\0\0\0\x90wS\xde",
         error="(?i)text|table|encoding|csv",
     ),
-    Case("told-utf-8-and-is-not", b"city,n\nOslo,1\nM\xfcnchen,2\n", options={"encoding": "utf-8"}, error="line 3"),
     Case(
-        "told-cyrillic",
+        "encoding-option-utf-8-for-latin-1",
+        b"city,n\nOslo,1\nM\xfcnchen,2\n",
+        options={"encoding": "utf-8"},
+        error="line 3",
+    ),
+    Case(
+        "encoding-option-cyrillic",
         "город;дата\nМосква;13.01.2020\nОмск;14.01.2020\n".encode("cp1251"),
         [category("город", ["Москва", "Омск"]), datetime("дата", ["2020-01-13T00:00:00", "2020-01-14T00:00:00"])],
         options={"encoding": "windows-1251"},
         reading={"encoding": "windows-1251", "separator": ";"},
     ),
     Case(
-        "told-latin-9",
+        "encoding-option-latin-9",
         "price,n\n12 €,1\n13 €,2\n".encode("iso-8859-15"),
         [number("price", [12, 13]), number("n")],
         options={"encoding": "iso-8859-15"},
     ),
     Case(
-        "told-japanese",
+        "encoding-option-japanese",
         "名前,n\n東京,1\n大阪,2\n".encode("shift_jis"),
         [category("名前", ["東京", "大阪"]), number("n", [1, 2])],
         options={"encoding": "shift_jis"},

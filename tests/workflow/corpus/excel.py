@@ -46,8 +46,8 @@ def excel(
     )
 
 
-def holed(content: bytes) -> bytes:
-    """Some bytes in the middle are lost, as by a broken download."""
+def damaged(content: bytes) -> bytes:
+    """Remove some bytes in the middle, as a broken download does."""
     return content[:200] + content[260:]
 
 
@@ -56,14 +56,14 @@ CASES = [
     excel("sent-as-octet-stream", {"Houses": SHEET}, COLUMNS, media_type="application/octet-stream"),
     excel("first-sheet", {"Houses": SHEET, "Other": OTHER}, COLUMNS, reading={"sheet": "Houses"}),
     excel(
-        "sheet-told",
+        "sheet-option",
         {"Houses": SHEET, "Other": OTHER},
         [number("x", [1, 2])],
         options={"sheet": "Other"},
         reading={"sheet": "Other"},
     ),
     excel(
-        "sheet-told-that-is-not-there",
+        "sheet-option-unknown",
         {"Houses": SHEET, "Other": OTHER},
         options={"sheet": "Third"},
         error="Houses.*Other",
@@ -101,13 +101,13 @@ CASES = [
     ),
     excel("title-lines", {"S": [["Sales of 2020"], [], ["month", "sold"], [1, 20], [2, 30]]}, error="skip_lines=2"),
     excel(
-        "title-lines-told",
+        "title-lines-option",
         {"S": [["Sales of 2020"], [], ["month", "sold"], [1, 20], [2, 30]]},
         [number("month", [1, 2]), number("sold", [20, 30])],
         options={"skip_lines": 2},
     ),
     excel("empty-sheet", {"S": []}, error="(?i)empty|no rows|no table|no columns"),
-    Case("excel-that-is-none", b"PK\3\4 and no more", media_type=XLSX, error="(?i)excel|xlsx"),
+    Case("invalid-excel", b"PK\3\4 and no more", media_type=XLSX, error="(?i)excel|xlsx"),
     excel(
         "integers-as-labels",
         {"S": [["class", "n"], [3, 1.5], [1, 2.5], [3, 3.5]]},
@@ -120,5 +120,5 @@ CASES = [
         media_type="application/vnd.ms-excel",
         error="(?i)xlsx",
     ),
-    Case("excel-with-a-hole", lambda: holed(workbook({"S": OTHER})), media_type=XLSX, error="(?i)excel|xlsx|zip"),
+    Case("excel-with-a-hole", lambda: damaged(workbook({"S": OTHER})), media_type=XLSX, error="(?i)excel|xlsx|zip"),
 ]

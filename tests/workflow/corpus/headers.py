@@ -1,4 +1,4 @@
-"""The line with the columns' names, and what stands above it."""
+"""Header lines, and lines above them."""
 
 from tests.workflow.corpus.case import Case, boolean, category, number
 
@@ -40,7 +40,7 @@ CASES = [
         ],
     ),
     Case(
-        "first-column-without-a-name-that-says-something",
+        "first-column-without-a-name-that-is-no-index",
         b",x\n3.2,1\n1.1,2\n3.2,3\n",
         [number("column_1", [3.2, 1.1, 3.2]), number("x", [1, 2, 3])],
     ),
@@ -90,13 +90,13 @@ CASES = [
         notes=["x_2", "x_3"],
     ),
     Case(
-        "the-same-name-twice-once-spaces-are-gone",
+        "duplicate-name-after-trimming",
         b"x, x,y\n1,2,3\n4,5,6\n",
         [number("x", [1, 4]), number("x_2", [2, 5]), number("y", [3, 6])],
         notes=["x_2"],
     ),
     Case(
-        "the-same-name-twice-beside-the-name-that-it-would-get",
+        "duplicate-name-beside-its-replacement",
         b"x,x,x_2\n1,2,3\n4,5,6\n",
         [number("x", [1, 4]), number("x_3", [2, 5]), number("x_2", [3, 6])],
         notes=["x_3"],
@@ -122,14 +122,14 @@ CASES = [
         error="skip_lines=2",
     ),
     Case(
-        "title-lines-told",
+        "title-lines-option",
         b"Sales of 2020\nas of 13 January\nmonth,shop,sold\n1,a,20\n2,b,30\n",
         [number("month", [1, 2]), category("shop", ["a", "b"]), number("sold", [20, 30])],
         options={"skip_lines": 2},
         reading={"skip_lines": 2, "separator": ","},
     ),
     Case(
-        "title-and-empty-line-told",
+        "title-and-empty-line-option",
         b"Absatz\n\nMonat;Absatz\n1;20,5\n2;30,5\n",
         [number("Monat", [1, 2]), number("Absatz", [20.5, 30.5])],
         options={"skip_lines": 2},
@@ -154,7 +154,7 @@ CASES = [
         quiet=True,
     ),
     Case(
-        "header-that-begins-with-a-hash",
+        "header-with-a-leading-hash",
         b"#chrom\tstart\tstrand\nchr1\t100\t+\nchr2\t200\t-\nchr1\t300\t-\n",
         [
             category("chrom", ["chr1", "chr2", "chr1"]),
@@ -169,7 +169,7 @@ CASES = [
         [number("length", [1.5, 2.5]), number("body mass", [2, 3]), category("colour", ["red", "blue"])],
     ),
     Case(
-        "names-that-look-like-values",
+        "names-like-values",
         b"2019,2020,true,1.5\n1,2,false,a\n3,4,true,b\n",
         [number("2019", [1, 3]), number("2020", [2, 4]), boolean("true", [False, True]), category("1.5", ["a", "b"])],
     ),
@@ -179,7 +179,7 @@ CASES = [
         [number("id", [3, 1, 3]), number("x", [1.5, 2.5, 3.5])],
     ),
     Case(
-        "a-column-that-counts-and-is-no-index",
+        "a-counting-column-that-is-no-index",
         b"year,x\n1,1.5\n2,2.5\n3,3.5\n",
         [number("year", [1, 2, 3]), number("x", [1.5, 2.5, 3.5])],
         quiet=True,

@@ -1,4 +1,4 @@
-"""Lines that are no rows, and rows that are none."""
+"""Blank lines, comments, incomplete rows and other irregular lines."""
 
 from tests.workflow.corpus.case import Case, category, number
 
@@ -33,7 +33,7 @@ CASES = [
     Case("header-alone", b"x,y\n", error="(?i)no rows"),
     Case("header-and-empty-lines", b"x,y\n\n,\n  \n", error="(?i)no rows"),
     Case("nothing", b"", error="(?i)empty"),
-    Case("nothing-but-line-ends", b"\n\r\n\n", error="(?i)empty"),
+    Case("only-line-ends", b"\n\r\n\n", error="(?i)empty"),
     Case("all-lines-skipped", b"x,y\n1,2\n", options={"skip_lines": 5}, error="(?i)skip_lines|lines|empty"),
     Case("rows-that-end-with-a-separator", b"x,y\n1,2,\n3,4,\n", XY),
 ]

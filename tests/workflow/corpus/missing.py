@@ -1,4 +1,4 @@
-"""Words for a missing value, and the same words where they are words."""
+"""Markers of missing values, and the same words as ordinary texts."""
 
 from tests.workflow.corpus.case import Case, boolean, category, datetime, empty, number
 
@@ -11,7 +11,7 @@ WORDS = ["NA", "N/A", "n/a", "NULL", "null", "None", "nan", "NaN", "#N/A", "?", 
 
 
 def word(text: str) -> Case:
-    """One word in a column of each type."""
+    """One marker in a column of each type."""
     return Case(
         f"word-{text}",
         lines("x,b,t,c", "1.5,true,2020-01-13,red", f"{text},{text},{text},blue", "-2.5,false,2020-02-29,red"),
@@ -102,13 +102,13 @@ CASES = [
         reading={"missing": ["NA"]},
     ),
     Case(
-        "dash-in-texts-is-a-word",
+        "dash-in-texts-is-text",
         b"grade,n\n-,1\n+,2\n-,3\n",
         [category("grade", ["-", "+", "-"]), number("n", [1, 2, 3])],
         reading={"missing": []},
     ),
     Case(
-        "none-is-an-answer",
+        "none-is-a-category",
         b"allergies,n\nNone,1\nnuts,2\nNone,3\n",
         [category("allergies", ["None", "nuts", "None"]), number("n", [1, 2, 3])],
         reading={"missing": []},
@@ -158,7 +158,7 @@ CASES = [
         [category("x", [*FORTY[:18], "1o", "NA"])],
     ),
     Case(
-        "nothing-but-a-word-that-means-missing",
+        "only-a-missing-marker",
         b"x,y\n1,NA\nNA,NA\n3,NA\n",
         [number("x", [1, None, 3]), empty("y")],
         notes=[r"\by\b"],

@@ -1,10 +1,10 @@
-"""Names that mean something to the library that reads, and are only names."""
+"""Column names with a meaning in the reading library."""
 
 from tests.workflow.corpus.case import Case, boolean, category, number
 
 
 def named(*names: str) -> Case:
-    """Columns under these names, quoted as CSV has it."""
+    """Columns with these names, quoted for CSV."""
     header = ",".join('"' + name.replace('"', '""') + '"' for name in names)
     rows = "".join(",".join(f"{row}.5" for _ in names) + "\n" for row in range(3))
     expected = [number(name, [0.5, 1.5, 2.5]) for name in names]

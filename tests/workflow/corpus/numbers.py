@@ -1,4 +1,4 @@
-"""Numbers as they are written, and what only looks like one."""
+"""Notations of numbers, and texts that resemble numbers."""
 
 from tests.workflow.corpus.case import Case, category, number
 

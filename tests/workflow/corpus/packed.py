@@ -1,4 +1,4 @@
-"""Files made of others: gzip, zip, and Excel workbooks by hand."""
+"""Functions that write gzip and zip files, and Excel workbooks without a library."""
 
 import gzip
 import io
@@ -41,12 +41,12 @@ _STYLES = (  # 0: as it is; 1: a date (number format 14); 2: a date and time (22
 
 
 def gzipped(content: bytes) -> bytes:
-    """As `gzip` packs it."""
+    """The content compressed with gzip."""
     return gzip.compress(content, mtime=0)
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
-    """An archive of these files."""
+    """A zip archive of these files."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():

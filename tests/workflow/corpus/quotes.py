@@ -1,4 +1,4 @@
-"""Quotes that belong to the file, quotes that belong to the text, and quotes that nobody can tell apart."""
+"""Quotes of the format, quotes in the text, and ambiguous quotes."""
 
 from tests.workflow.corpus.case import Case, category, number
 
@@ -62,7 +62,7 @@ CASES = [
         b'c,n\n"C:\\dir\\",1\n"a, b",2\n',
         [category("c", ["C:\\dir\\", "a, b"]), number("n", [1, 2])],
     ),
-    Case("quote-that-never-closes", b'c,n\na,1\n"b,2\nc,3\n', error=r"line 3"),
+    Case("unclosed-quote", b'c,n\na,1\n"b,2\nc,3\n', error=r"line 3"),
     Case("text-behind-a-closing-quote", b'c,n\na,1\n"b" and c,d,2\ne,3\n', error=r"line 3"),
-    Case("quote-that-never-closes-in-the-header", b'"c,n\na,1\nb,2\n', error=r"line 1|header|quote"),
+    Case("unclosed-quote-in-the-header", b'"c,n\na,1\nb,2\n', error=r"line 1|header|quote"),
 ]

@@ -1,4 +1,4 @@
-"""What stands between the fields, and before the decimals."""
+"""Separators of fields and decimals."""
 
 from tests.workflow.corpus.case import Case, category, number
 
