@@ -48,12 +48,12 @@ def told(answer: httpx.Response, path: str) -> tuple[int, str]:
     return answer.status_code, {401: "unauthorized", 403: "forbidden"}[answer.status_code]
 
 
-def test_there_is_much_to_walk() -> None:
+def test_there_are_many_routes() -> None:
     assert len(ASKED) > 90 and len({path for _, path in ASKED}) > 60
 
 
 @pytest.mark.parametrize("key", [None, "made-up", "expired", "revoked"])
-def test_no_route_answers_without_a_key_that_is_valid(keyed: KeyedServer, key: str | None) -> None:
+def test_every_route_needs_a_valid_key(keyed: KeyedServer, key: str | None) -> None:
     with keyed.http_client() if key is None else keyed.as_(key) as http:
         for path in {path for _, path in ASKED}:
             for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
@@ -68,7 +68,7 @@ def test_no_route_answers_without_a_key_that_is_valid(keyed: KeyedServer, key: s
                     assert told(answer, path) == (401, "unauthorized")
 
 
-def test_no_key_reaches_beyond_its_scope(keyed: KeyedServer) -> None:
+def test_a_key_is_refused_beyond_its_scope(keyed: KeyedServer) -> None:
     for key in ("predict", "train"):
         with keyed.as_(key) as http:
             for method, path in ASKED:
@@ -79,7 +79,7 @@ def test_no_key_reaches_beyond_its_scope(keyed: KeyedServer) -> None:
                     assert method == "HEAD" or told(answer, path) == (403, "forbidden")
 
 
-def test_within_its_scope_a_key_is_let_in(keyed: KeyedServer) -> None:
+def test_a_key_is_accepted_within_its_scope(keyed: KeyedServer) -> None:
     for scope in Scope:
         with keyed.as_(scope.word) as http:
             for method, path in ASKED:
@@ -92,7 +92,7 @@ def test_within_its_scope_a_key_is_let_in(keyed: KeyedServer) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_no_way_around(keyed: KeyedServer, way: str) -> None:
+def test_path_variants_do_not_bypass_authorization(keyed: KeyedServer, way: str) -> None:
     with keyed.http_client() as http:
         for method, path in ASKED:
             if path in OPEN or (around := way.format(path[1:])) in OPEN:
@@ -105,7 +105,7 @@ def test_no_way_around(keyed: KeyedServer, way: str) -> None:
             assert answer.status_code == 403, way
 
 
-def test_headers_that_hold_no_key(keyed: KeyedServer) -> None:
+def test_malformed_authorization_headers_are_refused(keyed: KeyedServer) -> None:
     good = keyed.keys["admin"]
     with keyed.http_client() as http:
         for scheme in ("Bearer", "bearer", "BEARER"):
@@ -123,7 +123,7 @@ def test_headers_that_hold_no_key(keyed: KeyedServer) -> None:
         assert http.get("/v1/keys", headers={"X-Api-Key": good, "Cookie": f"key={good}"}).status_code == 401
 
 
-def test_the_configured_key_may_do_everything(keyed: KeyedServer) -> None:
+def test_the_configured_key_has_every_scope(keyed: KeyedServer) -> None:
     with keyed.http_client() as http:
         http.headers["Authorization"] = f"Bearer {ADMIN_KEY}"
         assert "configured" in [key["name"] for key in http.get("/v1/keys").json()["data"]]
@@ -155,12 +155,12 @@ def test_keys_are_made_and_revoked_over_http(keyed: KeyedServer) -> None:
      {"name": "x", "scopes": ["predict"], "expires_in_days": 0}, {"name": "x", "scopes": ["predict"], "expires_in_days": 1e300},
      {"name": "../x", "scopes": ["predict"]}, {"name": "x" * 1000, "scopes": ["predict"]}],
 )  # fmt: skip
-def test_keys_that_nobody_makes(keyed: KeyedServer, body: Any) -> None:
+def test_invalid_key_requests_are_refused(keyed: KeyedServer, body: Any) -> None:
     with keyed.as_("admin") as http:
         assert problem(http.post("/v1/keys", json=body))[0] == 422
 
 
-def test_the_document_says_which_scope_a_call_needs(keyed: KeyedServer) -> None:
+def test_the_openapi_document_names_the_scope_of_each_operation(keyed: KeyedServer) -> None:
     with keyed.as_("predict") as http:
         document = http.get("/openapi.json").json()
     assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
@@ -171,13 +171,13 @@ def test_the_document_says_which_scope_a_call_needs(keyed: KeyedServer) -> None:
     assert told["DELETE", "/v1/keys/{key}"] == [{"key": ["admin"]}]
 
 
-def test_answers_that_needed_a_key_are_for_private_caches(keyed: KeyedServer) -> None:
+def test_authorized_answers_are_for_private_caches_only(keyed: KeyedServer) -> None:
     with keyed.as_("predict") as http:
         kept = http.get("/v1/models/line/versions/1/predictions?x=1").headers["Cache-Control"]
     assert kept == "private, max-age=31536000, immutable"
 
 
-def test_a_key_made_and_revoked_elsewhere_counts_soon(keyed: KeyedServer) -> None:
+def test_keys_created_and_revoked_by_another_process_take_effect(keyed: KeyedServer) -> None:
     keyring = Keyring(keyed.home / "access")
     _, secret = keyring.create("passing", [Scope.PREDICT])
     with keyed.http_client() as http:
@@ -191,7 +191,7 @@ def test_a_key_made_and_revoked_elsewhere_counts_soon(keyed: KeyedServer) -> Non
         until(lambda: not let_in())
 
 
-def test_an_idempotency_key_is_its_callers_own(keyed: KeyedServer) -> None:
+def test_idempotency_keys_of_two_callers_do_not_collide(keyed: KeyedServer) -> None:
     def submit(caller: str, spec: dict[str, Any]) -> httpx.Response:
         with keyed.as_(caller) as http:
             return http.post("/v1/training-jobs", json=spec, headers={"Idempotency-Key": "one"})

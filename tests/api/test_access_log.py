@@ -61,7 +61,7 @@ SHOWN = [
     indirect=["server"],
     ids=["usual", "all"],
 )
-def test_what_is_told(server: KeyedServer, first: list[tuple[str, str, int]]) -> None:
+def test_which_requests_are_logged(server: KeyedServer, first: list[tuple[str, str, int]]) -> None:
     since = len(server.log())
     with server.as_("admin") as http:
         ask(http)
@@ -70,7 +70,7 @@ def test_what_is_told(server: KeyedServer, first: list[tuple[str, str, int]]) ->
     assert len(submitted["job_id"]) == 24
 
 
-def test_none(configured: Server) -> None:
+def test_no_access_log_when_it_is_off(configured: Server) -> None:
     with configured.http_client() as http:
         train(http, "line", training={"epochs": 0})
         ask(http)
@@ -115,7 +115,7 @@ def test_a_line_has_the_id_of_its_request_and_the_name_of_its_key(server: KeyedS
     assert (outside_of_routes(server) - before)["DELETE", "403"] == 1
 
 
-def test_of_those_that_find_no_room_one_a_second_has_a_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_one_refusal_for_overload_a_second_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     scope = {"method": "POST", "path": "/v1/models/line/predictions"}
     with caplog.at_level(logging.INFO, access_log.log.name):
         for _ in range(1000):
@@ -126,7 +126,7 @@ def test_of_those_that_find_no_room_one_a_second_has_a_line(caplog: pytest.LogCa
 
 
 @pytest.mark.parametrize("server", ["usual"], indirect=True)
-def test_a_connection_that_is_turned_away_has_a_line(server: KeyedServer) -> None:
+def test_refused_connections_are_logged(server: KeyedServer) -> None:
     since = len(server.log())
     before = outside_of_routes(server)
     for _ in range(20):

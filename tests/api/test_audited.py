@@ -11,7 +11,7 @@ from tests.api.test_edge import problem
 from tests.harness.until import until
 
 
-def test_who_changed_what_is_written_down(audited: KeyedServer) -> None:
+def test_changes_are_logged_with_their_caller(audited: KeyedServer) -> None:
     bodies = [{"version": 1}, {"version": 99}]
     with audited.as_("admin") as http, audited.as_("predict") as low, audited.http_client() as nobody:
         path = "/v1/models/line/aliases/blue"
@@ -37,7 +37,7 @@ def test_who_changed_what_is_written_down(audited: KeyedServer) -> None:
             assert problem(http.get("/v1/audit", params={"after": after})) == (422, "invalid_request")
 
 
-def test_every_kind_of_change(audited: KeyedServer, csv: Path) -> None:
+def test_every_kind_of_change_is_logged(audited: KeyedServer, csv: Path) -> None:
     with audited.as_("train") as http:
         train(http, "gone", training={"epochs": 0})
     with audited.as_("admin") as http:
@@ -87,7 +87,7 @@ def audit(http: httpx.Client) -> list[Any]:
         after = {"after": page["data"][-1]["id"]}
 
 
-def test_neither_keys_nor_the_log_on_the_disk_keep_anybody_from_anything(audited: KeyedServer) -> None:
+def test_damaged_keys_and_an_unwritable_audit_log_block_no_request(audited: KeyedServer) -> None:
     """The keys are a wreck and the log cannot be written: known keys count, and changes go on and are told to the log."""
     keys, log = audited.home / "access" / "keys.json", audited.home / "audit"
     kept = keys.read_text()

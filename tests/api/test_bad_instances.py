@@ -174,7 +174,7 @@ CASES = [pytest.param(fault, form, id=f"{fault}, {form}") for fault, (_, at, _) 
 
 
 @pytest.mark.parametrize(("fault", "form"), CASES)
-def test_a_fault_is_told_with_its_row_and_column(http: httpx.Client, fault: str, form: str) -> None:
+def test_an_invalid_value_is_reported_with_its_row_and_column(http: httpx.Client, fault: str, form: str) -> None:
     columns, at, message = FAULTS[fault]
     answer = ask(http, FORMS[form](columns))
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_instances"), answer.text
@@ -184,7 +184,7 @@ def test_a_fault_is_told_with_its_row_and_column(http: httpx.Client, fault: str,
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_is_right(http: httpx.Client, form: str) -> None:
+def test_valid_rows_in_every_format(http: httpx.Client, form: str) -> None:
     answer = ask(http, FORMS[form](GOOD))
     assert answer.status_code == 200
     assert len(answer.text.splitlines() if "lines" in form else answer.json()["predictions"]) == 3
@@ -192,7 +192,7 @@ def test_what_is_right(http: httpx.Client, form: str) -> None:
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("form", FORMS)
-def test_what_is_no_finite_number(http: httpx.Client, form: str, value: float) -> None:
+def test_values_that_are_not_finite_are_refused(http: httpx.Client, form: str, value: float) -> None:
     """JSON has no word for it: the parser says where it stands; in JSON Lines with the row."""
     answer = ask(http, FORMS[form](GOOD | {"b": [4.0, value, 6.0]}))
     if form in ("rows", "records", "columns"):
@@ -286,7 +286,7 @@ LIES: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_a_format_that_lies(http: httpx.Client, lie: str) -> None:
+def test_content_that_is_not_in_its_declared_format(http: httpx.Client, lie: str) -> None:
     form, change = LIES[lie]
     given = FORMS[form](GOOD)
     changed = change(given.content)
@@ -296,7 +296,7 @@ def test_a_format_that_lies(http: httpx.Client, lie: str) -> None:
     assert answer.json()["errors"][0]["message"]
 
 
-def test_json_that_is_none(http: httpx.Client) -> None:
+def test_a_body_that_is_not_json(http: httpx.Client) -> None:
     for body in (b"", b"{", as_npy(GOOD).content):
         answer = ask(http, _post("application/json", body))
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_json")
@@ -308,7 +308,7 @@ def bomb() -> bytes:
 
 
 @pytest.mark.parametrize("form", [each for each in FORMS if each != "query"])
-def test_a_compressed_body_that_is_larger_than_it_may_be(http: httpx.Client, form: str) -> None:
+def test_a_compressed_body_that_expands_beyond_the_limit(http: httpx.Client, form: str) -> None:
     """300 MB of spaces behind a few hundred kB."""
     if "lines" in form:
         pytest.skip("a stream is not bounded, but for its lines: tests/serving/test_stream.py")

@@ -114,7 +114,7 @@ def draw(members: Members) -> None:
         (HISTORY, ("epoch", 0), None, "/epoch: "),
     ],
 )
-def test_the_place_is_named(
+def test_errors_name_the_json_pointer(
     http: httpx.Client, bundle: Members, member: str, path: tuple[Any, ...], other: Any, says: str
 ) -> None:
     members = dict(bundle)

@@ -62,7 +62,7 @@ def test_a_bundle_is_the_same_version_elsewhere(http: httpx.Client, bundle: byte
     assert answers[0]["predictions"] == answers[1]["predictions"]
 
 
-def test_a_bundle_made_again_by_hand_is_taken(http: httpx.Client, bundle: bytes) -> None:
+def test_a_repacked_bundle_is_accepted(http: httpx.Client, bundle: bytes) -> None:
     """So that the cases below fail for what is wrong with them, not for how they are packed."""
     again = closed(opened(bundle))
     assert http.post("/v1/models/repacked/versions", content=again, headers=ZIP).status_code == 201
@@ -158,18 +158,18 @@ WRONG: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_bundle_that_makes_no_model(server: Server, http: httpx.Client, bundle: bytes, wrong: str) -> None:
+def test_an_invalid_bundle_is_refused(server: Server, http: httpx.Client, bundle: bytes, wrong: str) -> None:
     members = opened(bundle)
     WRONG[wrong](members)
     refused(server, http, closed(members))
 
 
 @pytest.mark.parametrize("cut", [0, 1, 30, 500, -1])
-def test_a_bundle_that_is_cut_off(server: Server, http: httpx.Client, bundle: bytes, cut: int) -> None:
+def test_a_truncated_bundle_is_refused(server: Server, http: httpx.Client, bundle: bytes, cut: int) -> None:
     refused(server, http, bundle[:cut])
 
 
-def test_a_bundle_with_a_flipped_byte(server: Server, http: httpx.Client, bundle: bytes) -> None:
+def test_a_bundle_with_a_flipped_byte_is_refused(server: Server, http: httpx.Client, bundle: bytes) -> None:
     place = bundle.index(b"train_loss")
     refused(server, http, bundle[:place] + b"X" + bundle[place + 1 :])
 

@@ -68,7 +68,7 @@ def cost(
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_they_are_refused_soon_and_in_little_memory(
+def test_costly_specs_are_refused_with_little_cpu_and_memory(
     server: Server, http: httpx.Client, line: dict[str, Any], name: str
 ) -> None:
     status, path, content, headers = REFUSED[name]
@@ -88,7 +88,7 @@ def test_they_are_refused_soon_and_in_little_memory(
     assert size < 64 * MIB + 2 * len(content)
 
 
-def test_a_bundle_that_makes_much_of_a_row_is_refused_before_it_does(
+def test_a_bundle_that_expands_each_row_is_refused_before_it_is_loaded(
     server: Server, http: httpx.Client, bundle: bytes
 ) -> None:
     members = opened(bundle)
@@ -115,7 +115,7 @@ def test_many_rows_for_a_wide_network(server: Server, http: httpx.Client) -> Non
     assert len(found) == 50_000 and np.allclose([found[0], found[-1]], few, rtol=0, atol=1e-5)
 
 
-def test_compressed_bodies_at_once_take_no_more_than_there_is(
+def test_parallel_compressed_bodies_have_bounded_memory(
     server: Server, http: httpx.Client, line: dict[str, Any]
 ) -> None:
     file = io.BytesIO()

@@ -70,7 +70,7 @@ def flip(path: Path) -> None:
         file.write(body)
 
 
-def test_a_flipped_bit_is_that_version_s_alone(tmp_path: Path) -> None:
+def test_a_flipped_bit_affects_only_its_version(tmp_path: Path) -> None:
     """Version 1 goes on under the running service that finds version 2 damaged. After a start the newest is refused, the
     others are served."""
     with Server(tmp_path / "home") as server, server.http_client() as http:
@@ -116,7 +116,7 @@ def moody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     shutil.rmtree(home, ignore_errors=True)
 
 
-def test_a_forward_that_raises_fails_its_own_request(moody: httpx.Client) -> None:
+def test_a_raising_forward_fails_only_its_own_request(moody: httpx.Client) -> None:
     for body in ({"instances": [[-1.0]]}, {"instances": [[-1.0]] * 50}):  # in the event loop, and in a thread
         answer = moody.post("/v1/models/moody/predictions", json=body)
         assert (answer.status_code, answer.json()["code"]) == (500, "prediction_failed")
@@ -124,7 +124,7 @@ def test_a_forward_that_raises_fails_its_own_request(moody: httpx.Client) -> Non
         assert moody.post("/v1/models/line/predictions", json=ROWS).status_code == 200
 
 
-def test_a_forward_that_outlives_its_deadline_fails_its_own_request(moody: httpx.Client) -> None:
+def test_a_forward_beyond_its_deadline_fails_only_its_own_request(moody: httpx.Client) -> None:
     began = time.perf_counter()
     answer = moody.post(
         "/v1/models/moody/predictions", json={"instances": [[11.0]] * 50}, headers={"Request-Timeout": "0.1"}
@@ -137,7 +137,7 @@ def test_a_forward_that_outlives_its_deadline_fails_its_own_request(moody: httpx
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("form", [*ENCODERS, "stream"])
-def test_an_answer_that_is_no_number(server: Server, http: httpx.Client, form: str, value: float) -> None:
+def test_nan_and_infinity_in_answers(server: Server, http: httpx.Client, form: str, value: float) -> None:
     """null, an empty field, or in NPY NaN."""
     path = f"/v1/models/{without_number(server, http, value)}/predictions"
     if form == "stream":

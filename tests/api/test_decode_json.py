@@ -34,7 +34,7 @@ def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 @example('{"a": {"b": 1}, "a": ":"}', 0)
 @example('{"a": 1, "a": [":"]}', 5000)
 @example('{"a": [1], "a": "["}', 0)
-def test_names_that_stand_twice(text: str, space: int) -> None:
+def test_duplicate_names_are_found(text: str, space: int) -> None:
     body = text.encode() + b" " * space
     try:
         expected = json.loads(text, object_pairs_hook=once)

@@ -17,7 +17,7 @@ STUCK = {
 STREAM = b"GET /v1/streams"
 
 
-def test_who_is_not_answered_is_told_so_and_the_process_ends(tmp_path: Path) -> None:
+def test_requests_without_an_answer_get_503_when_the_grace_time_ends(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.api.stuck_server", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # noqa: S603
         assert process.stdout is not None

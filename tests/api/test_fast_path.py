@@ -118,7 +118,7 @@ IN_DIALECTS: dict[str, tuple[str, bytes, dict[str, str]]] = {
 
 
 @pytest.mark.parametrize(("kind", "body"), BODIES)
-def test_both_answer_alike(http: httpx.Client, line: dict[str, Any], kind: str, body: bytes) -> None:
+def test_the_fast_path_answers_as_over_asgi(http: httpx.Client, line: dict[str, Any], kind: str, body: bytes) -> None:
     for path in (PATH, "/v1/models/line/predictions", "/v1/models/nobody/predictions"):
         direct = http.post(path, content=body, headers={"Content-Type": kind})
         over_asgi = http.post(path, content=body, headers={"Content-Type": kind, **OVER_ASGI})
@@ -127,7 +127,7 @@ def test_both_answer_alike(http: httpx.Client, line: dict[str, Any], kind: str, 
 
 
 @pytest.mark.parametrize("said", IN_DIALECTS)
-def test_both_answer_alike_in_dialects(http: httpx.Client, line: dict[str, Any], said: str) -> None:
+def test_the_fast_path_answers_dialects_as_over_asgi(http: httpx.Client, line: dict[str, Any], said: str) -> None:
     path, body, headers = IN_DIALECTS[said]
     direct = http.post(path, content=body, headers=headers)
     over_asgi = http.post(path, content=body, headers=headers | OVER_ASGI)
@@ -181,7 +181,7 @@ def test_requests_on_one_connection_are_answered_in_their_order(server: Server, 
     assert answers.count(b"connection: close") == 1
 
 
-def test_a_body_in_pieces(server: Server, line: dict[str, Any]) -> None:
+def test_a_body_in_several_segments(server: Server, line: dict[str, Any]) -> None:
     whole = post(ONE, "Connection: close")
     with connected(server) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -191,7 +191,7 @@ def test_a_body_in_pieces(server: Server, line: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("pause", [0.0, 1.2])  # the second is longer than a body is gathered for
-def test_a_large_body_in_pieces(server: Server, line: dict[str, Any], pause: float) -> None:
+def test_a_large_body_in_several_segments(server: Server, line: dict[str, Any], pause: float) -> None:
     first, second = post(LARGE), post(LARGE, "Connection: close")
     with connected(server) as connection:
         for whole in (first, second):
@@ -212,7 +212,7 @@ def test_a_large_body_in_pieces(server: Server, line: dict[str, Any], pause: flo
         ["Accept: image/png"],
     ],
 )
-def test_what_is_unusual_is_answered_too(server: Server, line: dict[str, Any], lines: list[str]) -> None:
+def test_unusual_requests_are_answered(server: Server, line: dict[str, Any], lines: list[str]) -> None:
     with connected(server) as connection:
         connection.sendall(post(ONE, *lines) + post(ONE, "Connection: close"))
         answers = until_closed(connection)
@@ -221,13 +221,13 @@ def test_what_is_unusual_is_answered_too(server: Server, line: dict[str, Any], l
     assert final == [status, b"200"]
 
 
-def test_http_1_0_gets_one_answer_and_the_end(server: Server, line: dict[str, Any]) -> None:
+def test_http_1_0_gets_one_answer_and_a_closed_connection(server: Server, line: dict[str, Any]) -> None:
     with connected(server) as connection:
         connection.sendall(post(ONE).replace(b"HTTP/1.1", b"HTTP/1.0"))
         assert until_closed(connection).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-def test_one_that_leaves_in_the_middle_of_its_body_harms_nobody(server: Server, http: httpx.Client) -> None:
+def test_a_client_that_disconnects_within_its_body_affects_no_other(server: Server, http: httpx.Client) -> None:
     train(http, "left", training={"epochs": 0})
     path = "/v1/models/left/predictions"
     for cut in (10, 1):
@@ -238,7 +238,7 @@ def test_one_that_leaves_in_the_middle_of_its_body_harms_nobody(server: Server, 
     assert http.post(path, content=ONE, headers={"Content-Type": "application/json"}).status_code == 200
 
 
-def test_a_stop_waits_for_a_body_that_is_gathered(tmp_path: Path) -> None:
+def test_a_stop_waits_for_a_body_that_is_being_received(tmp_path: Path) -> None:
     whole = post(LARGE)
     with Server(tmp_path / "home") as stopping:
         with stopping.http_client() as http:

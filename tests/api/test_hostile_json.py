@@ -55,7 +55,7 @@ def answers(
     return told
 
 
-def test_p01_what_is_no_json_is_refused_everywhere(
+def test_p01_bodies_that_are_not_json_are_refused_everywhere(
     http: httpx.Client, line: dict[str, Any], endpoints: list[tuple[str, str]]
 ) -> None:
     bodies = json_cases.none()
@@ -66,21 +66,21 @@ def test_p01_what_is_no_json_is_refused_everywhere(
     assert forms == {(True, "application/problem+json"), (False, "application/json")}
 
 
-def test_p01_what_is_json_is_never_an_error_of_the_server_nor_of_its_form(
+def test_p01_valid_json_never_causes_a_server_error_or_invalid_json(
     http: httpx.Client, line: dict[str, Any], endpoints: list[tuple[str, str]]
 ) -> None:
     told = answers(http, endpoints, json_cases.some(), "application/json")
     assert [each[:3] for each in told if each[3].status_code >= 500 or b'"invalid_json"' in each[3].content] == []
 
 
-def test_p01_what_each_reader_decides_is_never_an_error_of_the_server(
+def test_p01_json_that_parsers_read_differently_never_causes_a_server_error(
     http: httpx.Client, line: dict[str, Any], endpoints: list[tuple[str, str]]
 ) -> None:
     told = answers(http, endpoints, json_cases.open_questions(), "application/json")
     assert [each[:3] for each in told if each[3].status_code >= 500] == []
 
 
-def test_p01_rows_that_are_no_json(http: httpx.Client, line: dict[str, Any]) -> None:
+def test_p01_rows_that_are_not_json(http: httpx.Client, line: dict[str, Any]) -> None:
     """As lines; and some as a table of lines, each of which costs a process of its own."""
     rows = [("POST", "/v1/models/line/predictions")]
     for method, path, name, answer in answers(http, rows, json_cases.none(), "application/x-ndjson"):
@@ -97,7 +97,7 @@ def _is_two_rows(name: str, answer: httpx.Response) -> bool:
     return answer.status_code == 200 and len(answer.text.splitlines()) == 2
 
 
-def test_p03_deep_and_long_bodies_cost_no_time(
+def test_p03_deep_and_long_bodies_take_little_processor_time(
     server: Server, http: httpx.Client, line: dict[str, Any], endpoints: list[tuple[str, str]]
 ) -> None:
     """250,000 lists in lists, 5,000 digits, 70,000 chunks of a byte: refused, within 50 ms of processor each on average."""
@@ -119,7 +119,7 @@ def test_p03_deep_and_long_bodies_cost_no_time(
         assert spent / (3 * times) < 0.05, (method, path)
 
 
-def test_p03_a_body_of_many_small_parts_takes_no_more_memory_than_its_cap(
+def test_p03_a_body_of_many_small_values_has_bounded_memory(
     server: Server, http: httpx.Client, line: dict[str, Any]
 ) -> None:
     """16 MiB can hold five million lists, which would take some 700 MB; and one text can be all escapes."""
@@ -140,7 +140,9 @@ def _peak(pid: int) -> int:
     return int(line[1]) * 1024
 
 
-def test_p03_a_large_body_holds_up_nobody(server: Server, http: httpx.Client, line: dict[str, Any]) -> None:
+def test_p03_a_large_body_does_not_delay_other_requests(
+    server: Server, http: httpx.Client, line: dict[str, Any]
+) -> None:
     """It is read beside the event loop."""
     body = (
         b'{"model_name": "a", "data": {"kind": "rows", "target": "y", "records": ['

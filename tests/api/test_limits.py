@@ -53,7 +53,7 @@ def pour_all(server: Server, pours: list[tuple[bytes, bytes, int]]) -> list[tupl
         return list(threads.map(lambda each: pour(server, *each), pours))
 
 
-def test_p04_a_body_that_says_it_is_too_large_is_not_read(server: Server, line: dict[str, Any]) -> None:
+def test_p04_a_body_declared_too_large_is_not_read(server: Server, line: dict[str, Any]) -> None:
     starts = [head(method, path, given, f"Content-Length: {most + 1}") for method, path, given, most in BODIES]
     told = pour_all(server, [(start, b" " * MIB, 4 * BUFFERS) for start in starts])
     for (heard, sent), about in zip(told, BODIES, strict=True):
@@ -61,7 +61,7 @@ def test_p04_a_body_that_says_it_is_too_large_is_not_read(server: Server, line: 
         assert sent < BUFFERS, about
 
 
-def test_p04_a_body_that_does_not_is_read_no_further_than_its_cap(server: Server, line: dict[str, Any]) -> None:
+def test_p04_a_body_of_unknown_length_is_read_only_up_to_its_limit(server: Server, line: dict[str, Any]) -> None:
     piece = b"100000\r\n" + b" " * MIB + b"\r\n"
     told = pour_all(
         server,
@@ -76,7 +76,7 @@ def test_p04_a_body_that_does_not_is_read_no_further_than_its_cap(server: Server
 
 
 @pytest.mark.parametrize(("method", "path", "media_type", "most"), UNDECLARED)
-def test_p04_what_comes_out_of_a_compressed_body_counts(
+def test_p04_the_limit_applies_to_decompressed_bodies(
     http: httpx.Client, line: dict[str, Any], method: str, path: str, media_type: str, most: int
 ) -> None:
     """1000:1."""
@@ -86,7 +86,7 @@ def test_p04_what_comes_out_of_a_compressed_body_counts(
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
-def test_compressed_bodies_are_taken_everywhere(http: httpx.Client, line: dict[str, Any]) -> None:
+def test_every_route_accepts_compressed_bodies(http: httpx.Client, line: dict[str, Any]) -> None:
     spec = (
         b'{"model_name": "packed", "data": {"kind": "line", "weight": 1, "bias": 0, "start": 0, "end": 1, "step": 0.1}}'
     )
@@ -104,7 +104,9 @@ def test_compressed_bodies_are_taken_everywhere(http: httpx.Client, line: dict[s
     assert http.get("/v1/datasets/packed").json()["bytes"] == len(table)
 
 
-def test_lines_may_be_without_end_but_not_long(server: Server, http: httpx.Client, line: dict[str, Any]) -> None:
+def test_the_number_of_json_lines_is_unlimited_but_not_their_length(
+    server: Server, http: httpx.Client, line: dict[str, Any]
+) -> None:
     """More in all than any other body may have; and one line that is too long."""
     headers = {"Content-Type": "application/x-ndjson"}
     row = b"[0.5" + b" " * 200_000 + b"]\n"
@@ -116,7 +118,7 @@ def test_lines_may_be_without_end_but_not_long(server: Server, http: httpx.Clien
 
 
 @pytest.mark.parametrize(("method", "path", "media_type", "most"), BODIES)
-def test_p04_forms_of_many_fields_are_not_taken(
+def test_p04_forms_of_many_fields_are_refused(
     http: httpx.Client, line: dict[str, Any], method: str, path: str, media_type: str, most: int
 ) -> None:
     """10,000 fields; those that a data set takes are tried in tests/api/test_forms.py."""
@@ -151,7 +153,7 @@ def test_p04_a_large_head_at_once(server: Server) -> None:
     assert heard.statuses == [431] and heard.ended
 
 
-def test_what_a_head_may_have(server: Server) -> None:
+def test_the_largest_head_is_accepted(server: Server) -> None:
     lines = b"".join(b"A-%d: %b\r\n" % (each, b"b" * 500) for each in range(97))
     heard = exchange(
         server,
@@ -168,14 +170,14 @@ ENDLESS = {
 }
 
 
-def test_p04_what_is_around_a_body_has_an_end(server: Server, line: dict[str, Any]) -> None:
+def test_p04_chunk_extensions_and_trailers_are_bounded(server: Server, line: dict[str, Any]) -> None:
     start = head("POST", PREDICT, JSON, "Transfer-Encoding: chunked")
     told = pour_all(server, [(start + first, piece, 4 * BUFFERS) for first, piece in ENDLESS.values()])
     for (heard, sent), name in zip(told, ENDLESS, strict=True):
         assert heard.statuses == [400] and heard.ended and sent < BUFFERS, name
 
 
-def test_a_body_that_nobody_asked_for_is_not_read(server: Server) -> None:
+def test_the_body_of_a_request_that_needs_none_is_not_read(server: Server) -> None:
     """Whatever the answer is, it comes at once, and the connection ends."""
     paths = ("/v1/nothing", "/v1/models/line", "/livez", "/v1/training-jobs/nobody/cancel")
     starts = [head("POST", path, JSON, f"Content-Length: {2**40}") for path in paths]
@@ -183,7 +185,7 @@ def test_a_body_that_nobody_asked_for_is_not_read(server: Server) -> None:
         assert heard.statuses in ([404], [405]) and heard.ended and sent < BUFFERS
 
 
-def test_a_small_body_that_is_refused_leaves_the_connection(server: Server) -> None:
+def test_a_refused_small_body_keeps_the_connection_open(server: Server) -> None:
     start = head("POST", "/v1/training-jobs", "text/plain", "Content-Length: 30000")
     with connect(server) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

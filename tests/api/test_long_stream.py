@@ -31,7 +31,7 @@ def send(connection: socket.socket) -> None:
     connection.sendall(b"0\r\n\r\n")
 
 
-def test_they_are_all_answered_in_little_memory(server: Server, http: httpx.Client, line: dict[str, Any]) -> None:
+def test_a_long_stream_is_answered_in_bounded_memory(server: Server, http: httpx.Client, line: dict[str, Any]) -> None:
     four = http.post(PATH, json={"instances": [0, 1, 2, 3]}).json()["predictions"]
     process, over = psutil.Process(server.process.pid), threading.Event()
     most, times = [process.memory_info().rss], []

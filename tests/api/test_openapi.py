@@ -35,7 +35,7 @@ def operations(document: dict[str, Any]) -> list[Operation]:
     return [(method, path, told) for path, item in document["paths"].items() for method, told in item.items()]
 
 
-def test_every_operation_says_what_it_does(operations: list[Operation]) -> None:
+def test_every_operation_has_a_summary_and_a_description(operations: list[Operation]) -> None:
     assert len(operations) > 30
     for method, path, told in operations:
         assert told["summary"] and told["description"] and told["tags"], (method, path)
@@ -43,7 +43,7 @@ def test_every_operation_says_what_it_does(operations: list[Operation]) -> None:
     assert len(set(summaries)) == len(summaries)
 
 
-def test_every_body_has_an_example_and_every_answer_a_form(operations: list[Operation]) -> None:
+def test_every_body_has_an_example_and_every_answer_a_schema(operations: list[Operation]) -> None:
     for method, path, told in operations:
         if method in ("post", "put", "patch") and not path.endswith(("/cancel", "/pause", "/resume", "/rollback")):
             for media_type, content in told["requestBody"]["content"].items():
@@ -68,13 +68,13 @@ def test_errors_are_problems(operations: list[Operation], document: dict[str, An
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
 
-def test_what_need_not_be_sent_is_not_required(document: dict[str, Any]) -> None:
+def test_optional_bodies_are_not_required(document: dict[str, Any]) -> None:
     """Triton's client sends no body there."""
     for path in ("index", "models/{name}/load", "models/{name}/unload"):
         assert not document["paths"][f"/v2/repository/{path}"]["post"]["requestBody"]["required"]
 
 
-def test_no_reference_leads_nowhere(document: dict[str, Any]) -> None:
+def test_every_reference_resolves(document: dict[str, Any]) -> None:
     for reference in re.findall(r'"\$ref": "#/components/schemas/([^"]+)"', json.dumps(document)):
         assert reference in document["components"]["schemas"]
 
@@ -92,7 +92,7 @@ def test_the_documentation_needs_no_internet(http: httpx.Client) -> None:
     assert http.get("/redoc").status_code == 404
 
 
-def test_the_examples_work_in_the_order_of_the_story(
+def test_the_examples_work_in_sequence(
     operations: list[Operation], document: dict[str, Any], http: httpx.Client
 ) -> None:
     """Every operation once, with the example of its body; every answer declared, and as it is described."""

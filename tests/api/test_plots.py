@@ -21,17 +21,17 @@ PATH = "/v1/models/line/versions/1/plots"
 PNG, SVG, JSON = b"\x89PNG", b"<svg", b"{"
 
 
-def test_every_chart_can_be_asked_for() -> None:
+def test_every_chart_is_served() -> None:
     assert set(PLOTS) == set(CHARTS)
 
 
-def test_a_number_has_no_confusion(http: httpx.Client, line: dict[str, Any]) -> None:
+def test_a_regression_has_no_confusion_matrix(http: httpx.Client, line: dict[str, Any]) -> None:
     answer = http.get(f"{PATH}/confusion.png")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_available")
 
 
 @pytest.mark.parametrize("plot", sorted(set(PLOTS) - {"confusion"}))
-def test_a_plot_in_every_form(http: httpx.Client, line: dict[str, Any], plot: str) -> None:
+def test_a_plot_in_every_image_format(http: httpx.Client, line: dict[str, Any], plot: str) -> None:
     for form, media_type, start in (("png", "image/png", PNG), ("svg", "image/svg+xml", SVG), ("json", "", JSON)):
         media_type = media_type or "application/json"
         answer = http.get(f"{PATH}/{plot}.{form}", headers={"Accept": "text/html"})
@@ -40,7 +40,7 @@ def test_a_plot_in_every_form(http: httpx.Client, line: dict[str, Any], plot: st
         assert http.get(f"{PATH}/{plot}", headers={"Accept": media_type}).content == answer.content
 
 
-def test_the_form_that_a_client_likes_best(http: httpx.Client, line: dict[str, Any]) -> None:
+def test_the_preferred_image_format_is_chosen(http: httpx.Client, line: dict[str, Any]) -> None:
     browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
     for accept, media_type in (
         ("*/*", "image/png"),
@@ -55,7 +55,7 @@ def test_the_form_that_a_client_likes_best(http: httpx.Client, line: dict[str, A
     assert (refused.status_code, refused.json()["code"]) == (406, "not_acceptable")
 
 
-def test_a_plot_that_was_damaged_where_it_is_kept_is_drawn_anew(http: httpx.Client, server: Server, model: str) -> None:
+def test_a_damaged_cached_plot_is_drawn_again(http: httpx.Client, server: Server, model: str) -> None:
     address = f"/v1/models/{model}/versions/1/plots/data.svg"
     drawn = http.get(address).content
     digest = http.get(f"/v1/models/{model}/versions/1").json()["digest"]
@@ -101,7 +101,7 @@ def store(server: Server, line: dict[str, Any]) -> Store:
     return Store.open(server.home / "store")
 
 
-def test_many_who_ask_at_once_have_it_drawn_once(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_requests_draw_a_plot_once(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     at_once, version = stand_in(monkeypatch), store.models.get("line", 1)
 
     async def ask() -> None:
@@ -117,7 +117,7 @@ def test_many_who_ask_at_once_have_it_drawn_once(store: Store, tmp_path: Path, m
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_who_looks_just_before_it_is_drawn_does_not_have_it_drawn_again(
+def test_a_cache_miss_just_before_the_plot_is_stored_does_not_draw_again(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_once, version = stand_in(monkeypatch), store.models.get("line", 1)
@@ -144,7 +144,9 @@ def test_who_looks_just_before_it_is_drawn_does_not_have_it_drawn_again(
     assert len(at_once) == 1
 
 
-def test_the_longest_unused_are_given_up(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_least_recently_used_plots_are_evicted(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stand_in(monkeypatch)
     version = store.models.get("line", 1)
 
@@ -161,7 +163,7 @@ def test_the_longest_unused_are_given_up(store: Store, tmp_path: Path, monkeypat
     assert kept == {"data", "learning_curve"} and len(list((tmp_path / "kept").iterdir())) == 6
 
 
-def test_what_was_drawn_of_a_deleted_version_goes_with_it(
+def test_plots_of_a_deleted_version_are_deleted(
     server: Server, store: Store, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in(monkeypatch)
@@ -177,7 +179,7 @@ def test_what_was_drawn_of_a_deleted_version_goes_with_it(
         assert not list(drawn.glob(f"{digest}-*"))
 
 
-def test_so_many_may_wait_and_no_more(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_queue_of_plots_is_bounded(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(monkeypatch)
     render = draw_plot._render
     monkeypatch.setattr(artifacts, "MOST_WAITING", 2)

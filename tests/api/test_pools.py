@@ -90,14 +90,14 @@ def blocked(test: Callable[[Blocking], Awaitable[None]]) -> Blocking:
     return asyncio.run(all_of_it())
 
 
-def test_readers_do_not_wait_for_planners() -> None:
+def test_a_full_planning_pool_does_not_delay_reads() -> None:
     async def test(app: Blocking) -> None:
         assert [(await app.ask("/read"))[0] for _ in range(20)] == [200] * 20
 
     blocked(test)
 
 
-def test_a_full_queue_is_429_at_once_and_who_waits_is_answered() -> None:
+def test_a_full_queue_is_429_at_once_and_queued_requests_are_answered() -> None:
     waiting: list[asyncio.Task[tuple[int, dict[bytes, bytes]]]] = []
 
     async def test(app: Blocking) -> None:
@@ -111,7 +111,7 @@ def test_a_full_queue_is_429_at_once_and_who_waits_is_answered() -> None:
     assert blocked(test).ended == 1 + MOST
 
 
-def test_what_has_not_begun_never_does_when_its_client_has_left() -> None:
+def test_a_queued_request_is_dropped_when_its_client_disconnects() -> None:
     async def test(app: Blocking) -> None:
         left = asyncio.Event()
         waits = asyncio.create_task(app.ask("/plan", left))
@@ -123,7 +123,7 @@ def test_what_has_not_begun_never_does_when_its_client_has_left() -> None:
     assert blocked(test).begun == 1
 
 
-def test_what_has_begun_ends_at_its_next_step_when_its_client_has_left() -> None:
+def test_a_running_request_stops_at_its_next_step_when_its_client_disconnects() -> None:
     async def test() -> Blocking:
         app, left = Blocking(), asyncio.Event()
         begun = asyncio.create_task(app.ask("/plan", left))
@@ -137,6 +137,6 @@ def test_what_has_begun_ends_at_its_next_step_when_its_client_has_left() -> None
     assert asyncio.run(test()).ended == 1
 
 
-def test_no_route_blocks_in_threads_that_all_share() -> None:
+def test_no_route_uses_the_shared_thread_pool() -> None:
     routes: list[Any] = [route for each in ROUTERS for route in each.router.routes]
     assert [route.path for route in routes if not asyncio.iscoroutinefunction(route.endpoint)] == []

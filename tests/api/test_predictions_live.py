@@ -31,7 +31,7 @@ def heavy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def test_every_answer_is_that_of_the_version_it_names_while_an_alias_moves(http: httpx.Client, model: str) -> None:
+def test_answers_match_their_version_while_an_alias_moves(http: httpx.Client, model: str) -> None:
     train(http, model, training={"epochs": 0, "seed": 1})
     path = f"/v1/models/{model}"
     http.put(f"{path}/aliases/live", json={"version": 1})
@@ -81,7 +81,7 @@ def test_a_change_of_this_process_is_seen_at_once(http: httpx.Client, model: str
     assert http.post(f"{path}/predictions", json=ROWS).json()["code"] == "model_not_found"
 
 
-def test_a_damaged_version_is_refused_and_the_one_before_goes_on(
+def test_a_damaged_version_is_refused_and_the_previous_one_still_served(
     server: Server, http: httpx.Client, model: str, tmp_path: Path
 ) -> None:
     """Another process publishes it, and this one finds it when it looks."""
@@ -102,7 +102,7 @@ def test_a_damaged_version_is_refused_and_the_one_before_goes_on(
     assert http.post(f"{path}/predictions", json=ROWS).headers["Model-Version"] == "1"
 
 
-def test_another_process_s_change_is_followed_within_a_second(server: Server, http: httpx.Client, model: str) -> None:
+def test_a_change_of_another_process_is_seen_within_a_second(server: Server, http: httpx.Client, model: str) -> None:
     train(http, model, training={"epochs": 0, "seed": 1})
     path = f"/v1/models/{model}/predictions"
     assert http.post(path, json=ROWS).headers["Model-Version"] == "2"
@@ -113,7 +113,7 @@ def test_another_process_s_change_is_followed_within_a_second(server: Server, ht
         assert http.post(path, json=ROWS).headers["Model-Version"] == str(number)
 
 
-def test_unknown_names_are_asked_for_anew(http: httpx.Client) -> None:
+def test_unknown_names_are_not_cached(http: httpx.Client) -> None:
     path = "/v1/models/comes-later/predictions"
     assert http.post(path, json=ROWS).status_code == 404
     train(http, "comes-later", training={"epochs": 0})
@@ -121,12 +121,12 @@ def test_unknown_names_are_asked_for_anew(http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("given", ["nan", "-1", "soon", "1_0", "inf", ""])
-def test_a_deadline_that_is_none(http: httpx.Client, line: dict[str, Any], given: str) -> None:
+def test_an_invalid_deadline_is_refused(http: httpx.Client, line: dict[str, Any], given: str) -> None:
     answer = http.post("/v1/models/line/predictions", json=ROWS, headers={"Request-Timeout": given})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
-def test_a_deadline_that_is_over(http: httpx.Client, line: dict[str, Any]) -> None:
+def test_an_expired_deadline_is_504(http: httpx.Client, line: dict[str, Any]) -> None:
     for seconds, status in (("0", 504), ("30", 200)):
         answer = http.post("/v1/models/line/predictions", json=ROWS, headers={"Request-Timeout": seconds})
         assert answer.status_code == status
@@ -136,7 +136,7 @@ def test_a_deadline_that_is_over(http: httpx.Client, line: dict[str, Any]) -> No
     )
 
 
-def test_more_than_may_wait_are_refused_fast_and_those_who_leave_free_their_places(heavy: Server) -> None:
+def test_a_full_prediction_queue_is_refused_and_disconnects_free_places(heavy: Server) -> None:
     rows = {"instances": [[0.1] * 4] * 20_000}  # seconds of work for one thread
     host, port = heavy.url.removeprefix("http://").split(":")
     with heavy.http_client() as http:
@@ -164,7 +164,7 @@ def test_more_than_may_wait_are_refused_fast_and_those_who_leave_free_their_plac
         until(lambda: http.post("/v1/models/wide/predictions", json=small).status_code == 200)
 
 
-def test_what_is_measured(http: httpx.Client, line: dict[str, Any]) -> None:
+def test_prediction_metrics(http: httpx.Client, line: dict[str, Any]) -> None:
     assert http.post("/v1/models/line/versions/1/predictions", json=ROWS).status_code == 200
     assert http.post("/v1/models/nobody/predictions", json=ROWS).status_code == 404
     answer = http.get("/metrics")
@@ -176,7 +176,7 @@ def test_what_is_measured(http: httpx.Client, line: dict[str, Any]) -> None:
     assert "modelwright_warm_models " in answer.text and "nobody" not in answer.text
 
 
-def test_the_figures_of_what_was_deleted_go_with_it(http: httpx.Client, model: str) -> None:
+def test_metrics_of_deleted_models_are_removed(http: httpx.Client, model: str) -> None:
     train(http, model, training={"epochs": 0, "seed": 1})
     path = f"/v1/models/{model}"
     for number in (1, 2):

@@ -42,7 +42,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]
         yield server, job
 
 
-def test_the_service_is_as_its_document_says(own: tuple[Server, str], tmp_path: Path) -> None:
+def test_the_service_conforms_to_its_openapi_document(own: tuple[Server, str], tmp_path: Path) -> None:
     server, job = own
     command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG), "run"]
     command += [f"{server.url}/openapi.json", "--no-color", "--phases", os.environ.get("PHASES", "examples,fuzzing")]

@@ -194,19 +194,19 @@ def who_waits_for_the_service(server: Server, http: httpx.Client) -> Heard:
 
 
 @pytest.mark.parametrize("client", SLOW, ids=lambda client: client.__name__)
-def test_p24_slow_clients_are_let_go(fared: dict[Client, Heard], client: Client) -> None:
+def test_p24_slow_clients_are_disconnected(fared: dict[Client, Heard], client: Client) -> None:
     heard = fared[client]
     assert heard.ended and heard.statuses == SLOW[client]
     assert LIMIT - 3 < heard.seconds < LIMIT + SLACK
 
 
 @pytest.mark.parametrize("client", PATIENT, ids=lambda client: client.__name__)
-def test_p24_who_makes_progress_is_not(fared: dict[Client, Heard], client: Client) -> None:
+def test_p24_clients_that_make_progress_are_not_disconnected(fared: dict[Client, Heard], client: Client) -> None:
     heard = fared[client]
     assert heard.statuses == [200] and not heard.ended and heard.seconds > LIMIT + 3
 
 
-def test_p24_who_waits_for_the_service_is_not_slow(fared: dict[Client, Heard]) -> None:
+def test_p24_clients_that_wait_for_the_service_are_not_disconnected(fared: dict[Client, Heard]) -> None:
     heard = fared[who_waits_for_the_service]
     assert heard.statuses == [200] and b'"cancelled"' in heard.text
     assert heard.seconds > LIMIT + 1
@@ -226,7 +226,7 @@ def narrow(tmp_path: Path) -> Iterator[Server]:
         yield started
 
 
-def test_p21_more_connections_than_there_may_be_are_told_so(narrow: Server) -> None:
+def test_p21_connections_beyond_the_limit_get_503(narrow: Server) -> None:
     """It takes in as many as leave it files for itself, refuses others at once, and does not spin for them."""
     places = 640 - 512
     with ExitStack() as stack:

@@ -75,7 +75,7 @@ def test_p15_one_400_then_close(server: Server, name: str) -> None:
     assert b"application/problem+json" in heard.text and b"connection: close" in heard.text
 
 
-def test_p15_a_bad_chunk_after_the_answer_gets_no_second_one(server: Server) -> None:
+def test_p15_a_bad_chunk_after_the_answer_gets_no_second_answer(server: Server) -> None:
     """It is answered by its head alone; what follows is broken."""
     with connect(server) as connection:
         connection.sendall(b"POST /v1/nothing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -85,19 +85,19 @@ def test_p15_a_bad_chunk_after_the_answer_gets_no_second_one(server: Server) -> 
     assert heard.statuses == [] and heard.ended
 
 
-def test_p15_what_is_broken_behind_a_good_request_takes_nothing_from_its_answer(server: Server) -> None:
+def test_p15_invalid_data_after_a_request_does_not_affect_its_answer(server: Server) -> None:
     heard = exchange(server, SECOND + b"BROKEN\r\n\r\n" + SECOND)
     assert heard.statuses == [200] and heard.ended
 
 
 @pytest.mark.parametrize("upgrade", [b"h2c", b"websocket"])
-def test_p15_after_an_upgrade_nothing_is_taken_for_a_request(server: Server, upgrade: bytes) -> None:
+def test_p15_data_after_an_upgrade_is_not_a_request(server: Server, upgrade: bytes) -> None:
     asked = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: " + upgrade + b"\r\n\r\n"
     heard = exchange(server, asked, SECOND)
     assert heard.statuses == [200] and heard.ended
 
 
-def test_p15_trailers_are_no_headers(server: Server) -> None:
+def test_p15_trailers_are_not_headers(server: Server) -> None:
     """A body is judged by the head that came before it."""
     head = b"POST /v1/training-jobs/validate HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + CHUNKED
     body = b"\r\n1\r\n{\r\n"
@@ -108,7 +108,7 @@ def test_p15_trailers_are_no_headers(server: Server) -> None:
         assert listen(connection, 20).statuses == [422]
 
 
-def test_requests_in_a_row_are_answered_in_order_and_not_without_end(server: Server) -> None:
+def test_pipelined_requests_are_answered_in_order_and_bounded(server: Server) -> None:
     few = exchange(server, SECOND * 9 + SECOND.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
     assert few.statuses == [200] * 10
     many = exchange(server, SECOND * 1000)
@@ -118,6 +118,6 @@ def test_requests_in_a_row_are_answered_in_order_and_not_without_end(server: Ser
 @pytest.mark.parametrize(
     "host", [b"localhost", b"127.0.0.1:8000", b"[::1]:80", b"a-b.c_d.example", b"xn--bcher-kva.ch", b""]
 )
-def test_hosts_that_are_right(server: Server, host: bytes) -> None:
+def test_valid_hosts(server: Server, host: bytes) -> None:
     heard = exchange(server, b"GET /livez HTTP/1.1\r\nConnection: close\r\nHost: " + host + b"\r\n\r\n")
     assert heard.statuses == [200]

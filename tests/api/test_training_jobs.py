@@ -117,7 +117,7 @@ def test_a_stream_with_nothing_left_is_204(http: httpx.Client, line: dict[str, A
 
 
 @pytest.mark.parametrize("number", ["", "-1", "1.0", "one", "1" * 19, "1" * 5000])
-def test_a_last_event_id_that_is_none(http: httpx.Client, line: dict[str, Any], number: str) -> None:
+def test_an_invalid_last_event_id_is_refused(http: httpx.Client, line: dict[str, Any], number: str) -> None:
     path = f"/v1/training-jobs/{line['id']}/events"
     answer = http.get(path, headers={**EVENTS, "Last-Event-ID": number})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")

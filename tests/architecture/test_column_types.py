@@ -24,7 +24,7 @@ def branches(tree: ast.AST) -> Iterator[ast.AST]:
                 yield node
 
 
-def test_the_ways_to_branch_are_found() -> None:
+def test_branches_are_found() -> None:
     for code in (
         "column.type == 'number'",
         "each.type in ('number', 'boolean')",

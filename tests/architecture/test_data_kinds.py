@@ -37,7 +37,7 @@ def branches(tree: ast.AST) -> Iterator[ast.AST]:
                 yield node
 
 
-def test_the_ways_to_branch_are_found() -> None:
+def test_branches_are_found() -> None:
     for code in (
         "isinstance(spec.data, (dataset.DatasetData, RowsData))",
         "type(data) is LineData",

@@ -33,7 +33,7 @@ def test_there_are_errors() -> None:
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
-def test_every_error_has_an_answer_and_says_what_it_is(error: type[Exception]) -> None:
+def test_every_error_has_an_answer_and_a_docstring(error: type[Exception]) -> None:
     status, code = next(TABLE[ancestor] for ancestor in error.__mro__ if ancestor in TABLE)
     assert 400 <= status < 600
     assert code == code.lower()

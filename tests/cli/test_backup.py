@@ -68,7 +68,7 @@ def backup(home: Path) -> Path:
     return home.with_name("backup")
 
 
-def test_all_of_it_comes_back(run: Run, home: Path, tmp_path: Path) -> None:
+def test_a_restore_brings_everything_back(run: Run, home: Path, tmp_path: Path) -> None:
     folder, again = tmp_path / "backup", tmp_path / "again"
     made = run("backup", folder, "--home", home)
     assert made.status == 0 and made.out.startswith("Backed up ")
@@ -92,7 +92,7 @@ def test_all_of_it_comes_back(run: Run, home: Path, tmp_path: Path) -> None:
         assert private.stat().st_mode & 0o077 == 0
 
 
-def test_what_is_not_empty_is_left_alone(run: Run, home: Path, backup: Path, tmp_path: Path) -> None:
+def test_folders_that_are_not_empty_are_refused(run: Run, home: Path, backup: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
     said = run("backup", tmp_path, "--home", home)
     assert said.status == 1 and "is not empty" in said.err
@@ -101,7 +101,7 @@ def test_what_is_not_empty_is_left_alone(run: Run, home: Path, backup: Path, tmp
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
-def test_a_home_with_nothing_or_with_a_loss_is_not_backed_up(home: Path, tmp_path: Path) -> None:
+def test_an_empty_or_incomplete_home_is_not_backed_up(home: Path, tmp_path: Path) -> None:
     with pytest.raises(BackupRefused, match="nothing"):
         back_up(tmp_path / "none", tmp_path / "backup", database=False)
     shutil.copytree(home, tmp_path / "home")
@@ -124,7 +124,7 @@ def damaged_backups(folder: Path) -> Iterator[str]:
         path.write_bytes(data)
 
 
-def test_half_a_backup_or_a_damaged_one_is_not_restored(backup: Path, tmp_path: Path) -> None:
+def test_an_incomplete_or_damaged_backup_is_not_restored(backup: Path, tmp_path: Path) -> None:
     shutil.copytree(backup, tmp_path / "backup")
     count = 0
     for how in damaged_backups(tmp_path / "backup"):
@@ -136,7 +136,7 @@ def test_half_a_backup_or_a_damaged_one_is_not_restored(backup: Path, tmp_path: 
     assert restore(tmp_path / "backup", tmp_path / "home").files
 
 
-def test_no_file_outside_is_written(backup: Path, tmp_path: Path) -> None:
+def test_a_restore_writes_no_file_outside_its_home(backup: Path, tmp_path: Path) -> None:
     shutil.copytree(backup, tmp_path / "backup")
     (tmp_path / "evil").write_text("evil")
     described = json.loads((backup / "backup.json").read_bytes())
@@ -170,7 +170,7 @@ def killed_at(event: int, act: Callable[..., object], *arguments: object) -> boo
     return process.exitcode != 0
 
 
-def test_a_restore_that_was_killed_does_not_start_and_is_made_again(backup: Path, tmp_path: Path) -> None:
+def test_a_home_of_a_killed_restore_does_not_start_and_can_be_restored_again(backup: Path, tmp_path: Path) -> None:
     event, refused = 1, 0
     while killed_at(event, restore, backup, home := tmp_path / f"home-{event}"):
         settings = Settings.read(home=home)
@@ -188,7 +188,7 @@ def test_a_restore_that_was_killed_does_not_start_and_is_made_again(backup: Path
     assert refused > 5
 
 
-def test_a_backup_that_was_killed_is_none(home: Path, tmp_path: Path) -> None:
+def test_a_killed_backup_is_not_a_backup(home: Path, tmp_path: Path) -> None:
     event = 1
     while killed_at(event, partial(back_up, database=False), home, folder := tmp_path / f"backup-{event}"):
         with pytest.raises(BackupRefused, match="no whole backup"):
@@ -200,7 +200,7 @@ def test_a_backup_that_was_killed_is_none(home: Path, tmp_path: Path) -> None:
     restore(folder, tmp_path / "home")
 
 
-def test_jobs_on_a_database_are_left_to_its_tools(
+def test_a_backup_leaves_a_database_server_to_its_own_tools(
     run: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(home, tmp_path / "home")
@@ -224,7 +224,7 @@ def test_jobs_on_a_database_are_left_to_its_tools(
 
 
 @pytest.mark.skipif(shutil.which("pg_dump") is None, reason="needs the client programs of PostgreSQL")
-def test_the_commands_that_it_names_bring_the_jobs_back(
+def test_the_suggested_commands_restore_the_jobs(
     run: Run, home: Path, postgres: "Postgres", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with postgres.database() as url, postgres.database(migrated=False) as empty:

@@ -33,7 +33,7 @@ def typed(server: Server) -> None:
             assert ended(http, job["id"])["status"] == "succeeded"
 
 
-def test_train_tells_of_it_and_names_the_version(run: Run, spec: Path) -> None:
+def test_train_shows_progress_and_the_version(run: Run, spec: Path) -> None:
     told = run("train", spec)
     assert told.status == 0
     assert "epoch 5 of 5" in told.out and told.out.splitlines()[-1] == "told@1"
@@ -214,15 +214,13 @@ WRONG: list[tuple[tuple[Any, ...], int, str]] = [
 
 
 @pytest.mark.parametrize(("arguments", "status", "said"), WRONG)
-def test_what_goes_wrong_is_told_in_words(
-    run: Run, typed: None, arguments: tuple[Any, ...], status: int, said: str
-) -> None:
+def test_errors_are_messages(run: Run, typed: None, arguments: tuple[Any, ...], status: int, said: str) -> None:
     ended = run(*arguments, stdin="{bad")
     assert (ended.status, ended.out) == (status, "")
     assert said in ended.err.replace("\n", " ")
 
 
-def test_a_wrong_spec_shows_every_fault(run: Run) -> None:
+def test_an_invalid_spec_shows_every_error(run: Run) -> None:
     ended = run("train", "-", stdin='{"model_name": "a", "data": {"kind": "lime"}, "optimizer": {"name": "sdg"}}')
     assert ended.status == 1
     assert (
@@ -230,7 +228,7 @@ def test_a_wrong_spec_shows_every_fault(run: Run) -> None:
     )
 
 
-def test_the_module_is_the_command() -> None:
+def test_the_module_runs_the_command() -> None:
     """In a process of its own, and without loading torch to say how it is used."""
     code = "import sys, service.cli.main; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603

@@ -72,7 +72,7 @@ def test_without_a_key_it_serves_no_other_machine(tmp_path: Path, host: str) -> 
 
 
 @pytest.mark.parametrize("key", ["", "x", "   ", " " * 40, "changeme", "a" * 64])
-def test_a_key_that_could_be_guessed(tmp_path: Path, key: str) -> None:
+def test_a_weak_key(tmp_path: Path, key: str) -> None:
     assert "MODELWRIGHT_ADMIN_KEY" in refused(tmp_path, None, "--insecure", *TWO, key=key)
 
 

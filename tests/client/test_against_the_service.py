@@ -42,7 +42,7 @@ def name(call: Caller) -> str:
     return f"chain-{call.kind.__name__.lower()}"
 
 
-def test_the_whole_chain(call: Caller, name: str, tmp_path: Path) -> None:
+def test_from_training_to_deletion(call: Caller, name: str, tmp_path: Path) -> None:
     assert call("ready") is True
     spec = {**LINE, "model_name": name}
     assert call("validate", spec)["parameters"] == 2
@@ -106,14 +106,14 @@ def test_data_sets(call: Caller, name: str, tmp_path: Path) -> None:
         call("dataset", name)
 
 
-def test_a_cancelled_job_is_not_waited_for_in_vain(call: Caller, name: str) -> None:
+def test_waiting_for_a_cancelled_job_ends(call: Caller, name: str) -> None:
     job = call("train", {**LINE, "model_name": name, "training": {"epochs": 10**7}})
     assert call("cancel", job["id"])["status"] == "cancelled"
     with pytest.raises(JobFailed, match="cancelled"):
         call("wait", job["id"])
 
 
-def test_a_wrong_spec_says_where(call: Caller) -> None:
+def test_an_invalid_spec_has_pointers(call: Caller) -> None:
     with pytest.raises(ApiError) as caught:
         call("train", {**LINE, "model_name": "a", "optimizer": {"name": "sdg"}})
     assert caught.value.code == "invalid_spec"

@@ -30,7 +30,7 @@ def cut(data: bytes, places: list[int]) -> Iterator[bytes]:
 
 
 @given(EVENTS, LINE_ENDS, COMMENTS, st.lists(st.integers(0, 10_000), max_size=30))
-def test_any_cut_gives_the_same_events(
+def test_events_do_not_depend_on_chunk_boundaries(
     events: list[dict[str, Any]], line_end: str, comment: str, places: list[int]
 ) -> None:
     parser = EventParser()
@@ -40,7 +40,7 @@ def test_any_cut_gives_the_same_events(
     assert parser.last_event_id == (str(len(events)) if events else "")
 
 
-def test_what_is_cut_off_is_not_an_event() -> None:
+def test_a_truncated_event_is_ignored() -> None:
     parser = EventParser("7")
     assert list(parser.feed(b'id: 8\ndata: {"a": 1}\n')) == []
     assert parser.last_event_id == "7"
@@ -49,7 +49,7 @@ def test_what_is_cut_off_is_not_an_event() -> None:
     assert parser.last_event_id == "8"
 
 
-def test_the_server_says_how_long_to_wait() -> None:
+def test_retry_sets_the_delay() -> None:
     parser = EventParser()
     list(parser.feed(b"retry: 1500\nretry: soon\n\n"))
     assert parser.retry == 1.5

@@ -66,7 +66,7 @@ def test_triton_predicts_from_texts_booleans_and_times(triton: Any, http: httpx.
         assert same(list(zip(sales, staff, strict=True)), wanted)
 
 
-def test_triton_is_told_what_is_wrong(triton: Any) -> None:
+def test_triton_shows_error_messages(triton: Any) -> None:
     (missing, nobody), (wrong, shape), (unknown, output) = triton["refused"]
     assert missing == "404" and "nobody" in nobody
     assert wrong == "400" and "[rows, 1] is expected" in shape

@@ -57,7 +57,7 @@ def test_every_format_of_a_data_set_is_in_the_docs() -> None:
     assert set(FORMATS) - told == set()
 
 
-def test_all_that_can_be_told_of_a_file_is_in_the_docs() -> None:
+def test_every_reading_option_is_in_the_docs() -> None:
     rows = re.findall(r"^\| `(\w+)` \|", (DOCS / "http-api.md").read_text(), re.MULTILINE)
     assert set(ReadingOptions.model_fields) - set(rows) == set()
 
@@ -67,7 +67,7 @@ def test_every_code_of_a_problem_is_in_the_docs() -> None:
     assert {code for _, code in TABLE.values()} - told == set()
 
 
-def test_the_drawing_of_a_jobs_states_is_true() -> None:
+def test_the_diagram_of_job_states_matches_the_code() -> None:
     picture = (DOCS / "architecture.md").read_text().partition("stateDiagram-v2")[2].partition("```")[0]
     drawn = re.findall(r"^ +(\w+) --> (\w+)", picture, re.MULTILINE)
     assert sorted(drawn) == sorted((status.value, to.value) for status, onward in MOVES.items() for to in onward)
@@ -91,7 +91,7 @@ def test_every_name_a_spec_may_use_is_in_the_docs() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_resolve(page: Path) -> None:
     for link in LINK.findall(prose(page)):
         if link.startswith("https://"):
             continue
@@ -141,7 +141,7 @@ def test_the_glossary_is_in_order() -> None:
     assert words == sorted(words)
 
 
-def test_the_tree_in_the_readme_is_true() -> None:
+def test_the_tree_in_the_readme_matches_the_folders() -> None:
     tree = README.split("## Where things are")[1].split("```")[1]
     folder = ROOT
     for line in tree.strip().splitlines():

@@ -27,7 +27,7 @@ def runnable(page: Path) -> list[Snippet]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_every_snippet_says_whether_it_is_run(page: Path) -> None:
+def test_every_snippet_is_marked(page: Path) -> None:
     silent = [each.code for each in snippets(page) if each.language in RUN | {"json"} and each.mark is None]
     assert not silent
 

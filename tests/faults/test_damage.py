@@ -104,7 +104,7 @@ def test_the_audit_log(tmp_path: Path) -> None:
         assert marked or found == list(before.values()), damage.way
 
 
-def test_the_keys_let_in_nobody_who_was_not(tmp_path: Path) -> None:
+def test_damaged_keys_never_grant_access(tmp_path: Path) -> None:
     keyring = Keyring(tmp_path)
     secrets = {name: keyring.create(name, [Scope.PREDICT])[1] for name in ("ann", "bob", "gone")}
     keyring.revoke("gone")

@@ -31,7 +31,7 @@ def uploaded(server: Server, folder: Path, table: Table) -> dict[str, Any]:
 
 
 @each_table
-def test_its_columns_are_what_a_person_says(server: Server, folder: Path, table: Table) -> None:
+def test_column_types_are_those_a_person_expects(server: Server, folder: Path, table: Table) -> None:
     dataset = uploaded(server, folder, table)
     columns = {column["name"]: column for column in dataset["columns"]}
     assert {name: columns.get(name, {}).get("type") for name in table.types} == table.types, list(columns)

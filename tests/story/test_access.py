@@ -28,7 +28,7 @@ def client(server: Server, key: str) -> Client:
     return Client(server.url, api_key=key, transport=httpx.HTTPTransport())
 
 
-def test_keys_from_the_first_to_one_that_is_taken_back(tmp_path: Path) -> None:
+def test_keys_from_the_first_to_a_revoked_one(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with Server(home, first_key="true") as one:
         (first,) = re.findall(r"^mw_[\w-]{43}$", one.log(), re.MULTILINE)

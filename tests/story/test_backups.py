@@ -120,7 +120,7 @@ def test_backups_of_a_service_in_use_make_whole_homes(server: Server, tmp_path: 
         assert again.stop() == 0
 
 
-def test_a_loss_that_is_accepted_starts_several_processes_and_opens_nothing(tmp_path: Path) -> None:
+def test_an_accepted_loss_starts_all_workers_and_does_not_disable_authentication(tmp_path: Path) -> None:
     home, secret = tmp_path / "home", "signs what is sent to others"
     settings = Settings.read(home=home)
     open_journal(settings).dispose()

@@ -310,7 +310,7 @@ STORIES = [
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
-def test_a_file_is_uploaded_learned_and_asked_in_its_own_form(server: Server, story: Story) -> None:
+def test_a_file_is_uploaded_learned_and_predicted_in_its_own_format(server: Server, story: Story) -> None:
     name = f"file-{story.name}"
     put = server.http.put(
         f"/v1/datasets/{name}", content=io.BytesIO(story.file), headers={"Content-Type": story.media_type}

@@ -62,7 +62,7 @@ class Ballast:
         self._path.unlink()
 
 
-def test_a_training_that_finds_no_space_fails_and_says_so(small: Path) -> None:
+def test_a_training_without_disk_space_fails_with_that_reason(small: Path) -> None:
     ballast = Ballast(small)
     with Server(small / "home", slots=1, checkpoint_seconds=0.2, publish_patience_seconds=2) as server:
         server.client.wait(server.client.train(line(20))["id"])
@@ -83,7 +83,7 @@ def test_a_training_that_finds_no_space_fails_and_says_so(small: Path) -> None:
     assert not (small / "home" / "checkpoints" / job["id"]).exists()
 
 
-def test_a_full_disk_is_told_and_got_over_without_a_restart(small: Path) -> None:
+def test_the_service_recovers_from_a_full_disk_without_a_restart(small: Path) -> None:
     ballast = Ballast(small)
     with Server(small / "home", slots=1) as server:
         server.client.wait(server.client.train(line(20))["id"])

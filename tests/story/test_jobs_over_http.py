@@ -83,7 +83,7 @@ def test_events_come_live_and_are_replayed(server: Server) -> None:
     assert server.http.get(f"/v1/training-jobs/{job_id}/events", headers=headers).status_code == 204
 
 
-def test_cancel_ends_a_training_at_once_and_leaves_nothing(server: Server) -> None:
+def test_cancel_ends_a_training_at_once_and_leaves_no_process(server: Server) -> None:
     job_id = server.client.train(line(LONG, name="cancelled"))["id"]
     running(server, job_id)
     assert server.attempts()
@@ -160,7 +160,7 @@ def test_a_killed_trainer_server_is_replaced_and_its_job_ends(server: Server) ->
     assert [version["version"] for version in server.client.versions(model)] == [1]
 
 
-def test_one_damaged_row_of_the_journal_is_told_and_takes_nothing_with_it(own: Server) -> None:
+def test_a_damaged_row_of_the_journal_is_reported_and_affects_no_other(own: Server) -> None:
     own.client.upload_dataset("table", b"a,b\n" + b"1,2\n2,4\n" * 20, "text/csv")
     holder = own.client.train(line(LONG, name="holder"))["id"]
     running(own, holder)

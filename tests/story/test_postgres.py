@@ -41,7 +41,7 @@ def test_a_job_outlives_a_killed_service(own: Server) -> None:
     assert "s3cret" not in own.log()
 
 
-def test_a_training_goes_on_when_its_connections_are_cut(own: Server, address: str) -> None:
+def test_a_training_continues_when_its_database_connections_are_cut(own: Server, address: str) -> None:
     job_id = own.client.train(line(5_000))["id"]
     until(lambda: own.client.job(job_id)["progress"])
     engine = create_engine(address.replace("postgresql:", "postgresql+psycopg:"))

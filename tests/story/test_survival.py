@@ -44,7 +44,7 @@ def stop_in_training(own: Server) -> tuple[str, int]:
     raise AssertionError("no stop was quicker than a training")
 
 
-def test_no_promise_is_broken_by_strikes_at_random_moments(tmp_path: Path) -> None:
+def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     seed, recipes = secrets.randbits(32), ["line", "dropout"]
     course = Course(strikes=3, seed=seed, seconds=120, recipes=recipes, calm=0.3, most_queued=1)
     assert run(tmp_path / "home", course).findings == []  # it prints its seed, and each strike

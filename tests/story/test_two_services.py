@@ -28,7 +28,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ser
                 assert server.stop() == 0
 
 
-def test_each_tells_what_the_other_does(pair: tuple[Server, Server]) -> None:
+def test_each_service_shows_the_jobs_of_the_other(pair: tuple[Server, Server]) -> None:
     jobs = [pair[0].client.train(line(3000, name=f"line{number}"))["id"] for number in range(4)]
     for server in pair:
         for job_id in jobs:
@@ -44,7 +44,7 @@ def test_each_tells_what_the_other_does(pair: tuple[Server, Server]) -> None:
     assert [[version["version"] for version in pair[1].client.versions(name)] for name in names] == [[1]] * 4
 
 
-def test_the_job_of_a_killed_service_goes_on_in_the_other_to_the_same_bits(pair: tuple[Server, Server]) -> None:
+def test_another_service_resumes_the_job_of_a_killed_one_to_the_same_bits(pair: tuple[Server, Server]) -> None:
     for epochs in (12_000, 48_000, 192_000):
         owner, other, job_id = half_way(pair, epochs)
         owner.kill()
@@ -62,7 +62,7 @@ def test_the_job_of_a_killed_service_goes_on_in_the_other_to_the_same_bits(pair:
     verify(other.home)
 
 
-def test_a_service_that_stands_still_loses_its_jobs_and_does_no_harm_when_it_wakes(pair: tuple[Server, Server]) -> None:
+def test_a_paused_process_loses_its_jobs_and_does_no_harm_when_resumed(pair: tuple[Server, Server]) -> None:
     owner, other, job_id = half_way(pair, 20_000)
     stand_still(owner)
     try:

@@ -142,7 +142,7 @@ def test_all_workers_share_the_slots(pair: Service) -> None:
     assert all(pair.client.job(job_id)["attempt"] == 1 for job_id in jobs)
 
 
-def test_a_success_that_a_worker_shows_is_what_latest_means_there(pair: Service) -> None:
+def test_a_worker_that_shows_a_success_serves_it_as_latest(pair: Service) -> None:
     for number in range(1, 7):
         first, second = pair.each().values()
         for client in (first, second)[: number - 1]:
@@ -166,7 +166,7 @@ def test_an_alias_is_followed_by_all_workers(pair: Service) -> None:
             until(lambda: second.predict("aliased", inputs={"x": [1.0]})["model_version"] == version)  # noqa: B023
 
 
-def test_figures_are_those_of_all_workers_whoever_is_asked_and_whoever_dies(struck: Service) -> None:
+def test_metrics_cover_all_workers_and_survive_killed_ones(struck: Service) -> None:
     predicted = 0
 
     def both_have_predicted() -> bool:
@@ -191,7 +191,7 @@ def test_figures_are_those_of_all_workers_whoever_is_asked_and_whoever_dies(stru
         assert predictions_counted(client) == number
 
 
-def test_what_is_the_same_for_all_processes_is_told_once(struck: Service) -> None:
+def test_shared_metrics_appear_once(struck: Service) -> None:
     done = 'modelwright_jobs{status="succeeded"} 1.0'  # the journal is asked once a second
     for client in struck.each().values():
         until(lambda: done in client.figures().splitlines())  # noqa: B023
@@ -238,7 +238,7 @@ def test_a_process_that_hangs_is_replaced(struck: Service) -> None:
         assert client.predict("line", version=1, inputs={"x": [1.0]})["model_version"] == 1
 
 
-def test_the_supervisor_takes_all_with_it(tmp_path: Path) -> None:
+def test_the_workers_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
     with Service(tmp_path / "home") as server:
         pids = [*server.processes(), *(trainer for pid in server.processes() for trainer in children(pid))]
         assert len(pids) == 4

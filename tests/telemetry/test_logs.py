@@ -73,13 +73,13 @@ except ValueError:
         ("1 / 0", "critical", "ZeroDivisionError"),
     ],
 )
-def test_what_python_itself_has_to_say_is_a_line_too(code: str, level: str, word: str) -> None:
+def test_messages_of_the_interpreter_are_lines(code: str, level: str, word: str) -> None:
     (line,) = lines(code)
     assert line["level"] == level
     assert word in line.get("exception", line["event"])
 
 
-def test_what_is_bound_is_in_every_line_until_the_next_request() -> None:
+def test_context_variables_are_in_every_line_until_the_next_request() -> None:
     first, second = lines("""
 from service.telemetry.request import REQUEST_ID
 token = REQUEST_ID.set("r1"); logs.begin("t1"); log.info("a")
@@ -89,13 +89,13 @@ REQUEST_ID.reset(token); logs.begin(None); log.info("b")
     assert not {"request_id", "trace_id"} & second.keys()
 
 
-def test_below_the_level_there_is_nothing() -> None:
+def test_messages_below_the_level_are_not_logged() -> None:
     assert [
         line["event"] for line in lines("log.debug('no'); logs.configure('error'); log.info('no'); log.error('yes')")
     ] == ["yes"]
 
 
-def test_what_native_code_prints_is_no_part_of_it() -> None:
+def test_output_of_native_code_is_not_in_the_log() -> None:
     found = lines("""
 import os, threading
 import polars as pl
@@ -121,7 +121,7 @@ os.write(2, b'{"timestamp":"2026-01-01T00:00:00Z","level":"","logger":"","event"
     assert events == {"after": 20, "before": 20, "the reader of a table says": 20, "open again": 1}
 
 
-def test_at_a_terminal_it_is_text() -> None:
+def test_terminals_get_text() -> None:
     ours, theirs = pty.openpty()
     try:
         run("log.warning('watch out', extra={'job_id': 'j1'})", stderr=theirs)

@@ -44,7 +44,7 @@ def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_every_family_is_in_the_guide_and_is_what_it_says(http: httpx.Client) -> None:
+def test_every_metric_matches_the_guide(http: httpx.Client) -> None:
     job = train(http, "line")
     http.post("/v1/models/line/predictions", json={"instances": [[0.5]]})
     told = {
@@ -62,7 +62,7 @@ def test_every_family_is_in_the_guide_and_is_what_it_says(http: httpx.Client) ->
     assert found == told
 
 
-def test_clients_cannot_make_labels(http: httpx.Client) -> None:
+def test_clients_cannot_create_label_values(http: httpx.Client) -> None:
     before = len(http.get("/metrics").text.splitlines())
     for verb in ("PROPFIND", "MKCOL", "LOCK"):  # which the server knows, and we do not
         assert http.request(verb, "/nothing").status_code == 404
@@ -77,7 +77,7 @@ def test_clients_cannot_make_labels(http: httpx.Client) -> None:
     assert len(http.get("/metrics").text.splitlines()) - before < 100
 
 
-def test_what_becomes_of_jobs_is_counted(http: httpx.Client) -> None:
+def test_job_outcomes_are_counted(http: httpx.Client) -> None:
     before = value(http, "modelwright_attempts_total", end="training_diverged")
     steep = {"optimizer": {"name": "SGD", "lr": 1e30}, "loss": {"name": "MSELoss"}}
     sent = http.post("/v1/training-jobs", json={**LINE, "model_name": "steep", **steep}).json()
@@ -97,7 +97,7 @@ def test_open_event_streams_are_counted(http: httpx.Client) -> None:
     until(lambda: value(http, "modelwright_event_streams") == 0)
 
 
-def test_the_journal_is_asked_once_a_second_and_may_be_away(tmp_path: Path) -> None:
+def test_the_journal_is_queried_once_a_second_and_may_be_unavailable(tmp_path: Path) -> None:
     engine = open_database(f"sqlite:///{tmp_path / 'journal.sqlite'}")
     journal, queue = Journal(engine), JobQueue(engine)
     asked = []
@@ -130,7 +130,7 @@ def test_the_journal_is_asked_once_a_second_and_may_be_away(tmp_path: Path) -> N
     assert KEPT == 1.0
 
 
-def test_jobs_that_end_here_are_counted_once(tmp_path: Path) -> None:
+def test_jobs_that_end_in_this_process_are_counted_once(tmp_path: Path) -> None:
     metrics = Metrics()
     engine = open_database(f"sqlite:///{tmp_path / 'journal.sqlite'}")
     journal, queue = Journal(engine, moved=metrics.jobs.moved), JobQueue(engine, moved=metrics.jobs.moved)

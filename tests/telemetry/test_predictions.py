@@ -26,7 +26,7 @@ def predict(figures: PredictionFigures, name: str, number: int = 1) -> None:
     figures.answered(name, number, 200)
 
 
-def test_a_thousand_models_have_bounded_figures() -> None:
+def test_series_of_a_thousand_models_are_bounded() -> None:
     figures = PredictionFigures()
     for model in range(MOST_VERSIONS):
         predict(figures, f"m-{model}")
@@ -40,7 +40,7 @@ def test_a_thousand_models_have_bounded_figures() -> None:
     )
 
 
-def test_what_has_gone_makes_room() -> None:
+def test_removed_models_make_room() -> None:
     figures = PredictionFigures()
     for model in range(MOST_VERSIONS):
         predict(figures, f"m-{model}")

@@ -25,7 +25,7 @@ def without_moments(exposed: bytes) -> list[str]:
     return sorted(line for line in exposed.decode().splitlines() if "_created" not in line)
 
 
-def test_one_process_alone_says_what_it_would_have_said() -> None:
+def test_the_totals_of_one_process_are_its_own_metrics() -> None:
     registry = counted(0.05, 0.5, 5)
     told = only_summed(families(registry))
     gauge = [line for line in without_moments(generate_latest(registry)) if "waiting" in line]
@@ -34,7 +34,7 @@ def test_one_process_alone_says_what_it_would_have_said() -> None:
     ]
 
 
-def test_counters_and_histograms_are_sums_and_gauges_are_told_apart() -> None:
+def test_counters_and_histograms_are_summed_and_gauges_kept_apart() -> None:
     both = {"one": families(counted(0.05, waiting=2)), "two": families(counted(0.5, 5.0, waiting=3))}
     lines = without_moments(text(total(both)))
     for line in (
@@ -49,7 +49,7 @@ def test_counters_and_histograms_are_sums_and_gauges_are_told_apart() -> None:
         assert line in lines
 
 
-def test_what_a_process_has_counted_stays_when_it_ends() -> None:
+def test_counts_of_an_ended_process_are_kept() -> None:
     one, two = families(counted(0.05, waiting=2)), families(counted(0.5, waiting=3))
     gone = total({"one": only_summed(one)})
     gone = total({"three": only_summed(one)}, gone)
@@ -59,7 +59,7 @@ def test_what_a_process_has_counted_stays_when_it_ends() -> None:
 
 
 @given(st.lists(st.lists(st.floats(0, 10), max_size=5), max_size=4))
-def test_the_order_of_dying_makes_no_difference(lives: list[list[float]]) -> None:
+def test_totals_do_not_depend_on_the_order_of_exits(lives: list[list[float]]) -> None:
     told = {str(number): only_summed(families(counted(*seconds))) for number, seconds in enumerate(lives)}
     gone: list[MetricFamily] = []
     for name, each in told.items():

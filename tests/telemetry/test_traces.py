@@ -77,7 +77,7 @@ def test_one_trace_from_the_client_to_the_stages_of_its_training(http: httpx.Cli
     assert collector.services == {"modelwright"}
 
 
-def test_a_failure_can_be_seen(http: httpx.Client, collector: Collector) -> None:
+def test_a_failure_is_in_its_span(http: httpx.Client, collector: Collector) -> None:
     steep = {"model_name": "steep", "optimizer": {"name": "SGD", "lr": 1e30}, "loss": {"name": "MSELoss"}}
     job = submit(http, f"00-{TRACE}-{CALLER}-01", **steep)
     assert job["error"]["code"] == "training_diverged"
@@ -102,7 +102,7 @@ def test_every_attempt_has_a_span(http: httpx.Client, collector: Collector) -> N
     assert {each.parent_span_id for each in attempts} == {span.span_id}
 
 
-def test_a_client_that_wants_no_trace_has_none(http: httpx.Client, collector: Collector) -> None:
+def test_an_unsampled_traceparent_makes_no_trace(http: httpx.Client, collector: Collector) -> None:
     job = submit(http, f"00-{TRACE}-{CALLER}-00", model_name="unseen")
     after = submit(http, f"00-{TRACE}-{CALLER}-01", model_name="seen")
     until(lambda: collector.named("job", after["id"]))  # what came before has been sent, too
@@ -110,9 +110,7 @@ def test_a_client_that_wants_no_trace_has_none(http: httpx.Client, collector: Co
 
 
 @pytest.mark.parametrize("given", ["", "nonsense", f"00-{'0' * 32}-{CALLER}-01", f"ff-{TRACE}-{CALLER}-01", "é" * 99])
-def test_a_traceparent_that_is_none_begins_a_trace_of_its_own(
-    http: httpx.Client, collector: Collector, given: str
-) -> None:
+def test_an_invalid_traceparent_starts_a_new_trace(http: httpx.Client, collector: Collector, given: str) -> None:
     path = f"/v1/models/nobody-{abs(hash(given))}"
     http.get(path, headers={b"traceparent": given.encode()})
     found = lambda: [span for span in list(collector.spans) if attributes(span).get("url.path") == path]  # noqa: E731
@@ -145,7 +143,7 @@ def test_log_lines_name_their_trace(http: httpx.Client, traced: Server) -> None:
 
 
 @pytest.mark.parametrize("listens", [True, False])
-def test_a_collector_that_is_away_holds_nobody_up(tmp_path: Path, listens: bool) -> None:
+def test_an_unavailable_collector_delays_no_request(tmp_path: Path, listens: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and never says a word
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         if not listens:
@@ -169,7 +167,7 @@ def test_a_collector_that_is_away_holds_nobody_up(tmp_path: Path, listens: bool)
     assert '"level":"error"' not in server.log(), server.log()
 
 
-def test_without_an_endpoint_nothing_of_opentelemetry_is_loaded(server: Server) -> None:
+def test_without_an_endpoint_opentelemetry_is_not_imported(server: Server) -> None:
     maps = Path(f"/proc/{server.process.pid}/maps")
     if not maps.exists():
         pytest.skip("only Linux tells what a process has mapped")

@@ -51,7 +51,7 @@ def same(got: Any, wanted: Any) -> bool:
     return np.array_equal(np.asarray(got, np.float32), np.asarray(wanted, np.float32))
 
 
-def test_the_server_says_what_it_is(http: httpx.Client) -> None:
+def test_server_metadata(http: httpx.Client) -> None:
     for path in ("/v2", "/v2/"):
         told = http.get(path).json()
         assert told["name"] == "modelwright" and told["version"] and "binary_tensor_data" in told["extensions"]
@@ -149,7 +149,7 @@ def test_bytes_in_and_out(http: httpx.Client, models: dict[str, str]) -> None:
         assert answer.content[end:].startswith(len(first).to_bytes(4, "little") + first)
 
 
-def test_each_output_as_it_is_asked_for(http: httpx.Client, models: dict[str, str]) -> None:
+def test_outputs_as_the_request_selects_them(http: httpx.Client, models: dict[str, str]) -> None:
     outputs = [{"name": "label"}, {"name": "probabilities", "parameters": {"binary_data": True}}]
     answer = http.post(f"/v2/models/{models['texts']}/infer", json=matrix(ROWS, outputs=outputs))
     head = json.loads(answer.content[: int(answer.headers[LENGTH])])["outputs"]
@@ -159,7 +159,7 @@ def test_each_output_as_it_is_asked_for(http: httpx.Client, models: dict[str, st
     assert list(infer(http, models["texts"], only)["outputs"]) == ["label"]
 
 
-def test_a_body_of_nothing_but_the_tensor(http: httpx.Client, models: dict[str, str]) -> None:
+def test_a_raw_binary_body(http: httpx.Client, models: dict[str, str]) -> None:
     body = np.array(ROWS, np.float32).tobytes()
     answer = http.post(f"/v2/models/{models['two']}/infer", content=body, headers={LENGTH: "0"})
     head = json.loads(answer.content[: int(answer.headers[LENGTH])])["outputs"]
@@ -169,7 +169,7 @@ def test_a_body_of_nothing_but_the_tensor(http: httpx.Client, models: dict[str, 
     assert refused(http, models["mixed"], body, {LENGTH: "0"}).status_code == 400
 
 
-def test_versions_are_digits_and_aliases_an_extension(http: httpx.Client, model: str) -> None:
+def test_versions_are_digits_and_aliases_are_an_extension(http: httpx.Client, model: str) -> None:
     http.put(f"/v1/models/{model}/aliases/blue", json={"version": 1})
     document = matrix([[0.5]])
     for version in ("1", "latest", "blue"):
@@ -212,7 +212,7 @@ def test_the_repository(http: httpx.Client, model: str) -> None:
 
 
 @pytest.mark.parametrize("what", ["load", "unload"])
-def test_what_the_repository_is_told(http: httpx.Client, model: str, what: str) -> None:
+def test_loading_and_unloading_in_the_repository(http: httpx.Client, model: str, what: str) -> None:
     path = f"/v2/repository/models/{model}/{what}"
     for body in (b"", b"{}", b'{"parameters":null}', b'{"parameters":{}}'):  # clients differ in how they say nothing
         assert http.post(path, content=body).status_code == 200, body
@@ -288,7 +288,7 @@ LIES: list[Any] = [
 
 
 @pytest.mark.parametrize("lie", LIES, ids=lambda each: json.dumps(each)[:60])
-def test_lies_are_refused(http: httpx.Client, models: dict[str, str], lie: Any) -> None:
+def test_inconsistent_requests_are_refused(http: httpx.Client, models: dict[str, str], lie: Any) -> None:
     refused(http, models["two"], json.dumps(lie).encode(), {"Content-Type": "application/json"})
 
 
@@ -314,7 +314,7 @@ def test_lies_are_refused(http: httpx.Client, models: dict[str, str], lie: Any) 
         (0, [0, 2], None, 0),
     ],
 )
-def test_sizes_that_lie_are_refused(
+def test_wrong_binary_sizes_are_refused(
     http: httpx.Client, models: dict[str, str], size: Any, shape: list[int], length: str | None, follows: int
 ) -> None:
     tensor = {"name": "input-0", "shape": shape, "datatype": "FP32", "parameters": {"binary_data_size": size}}
@@ -326,7 +326,7 @@ def test_sizes_that_lie_are_refused(
     refused(http, models["two"], head + b"\0" * follows, {LENGTH: length})
 
 
-def test_refusals_speak_this_protocol(http: httpx.Client, models: dict[str, str], server: Server) -> None:
+def test_errors_have_the_form_of_this_protocol(http: httpx.Client, models: dict[str, str], server: Server) -> None:
     name = models["two"]
     for answer, status in (
         (http.get("/v2/nothing"), 404),

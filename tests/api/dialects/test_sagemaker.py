@@ -105,7 +105,7 @@ def test_other_formats_in_and_out(named: httpx.Client, wanted: list[float]) -> N
     ],
     ids=lambda each: json.dumps(each)[:60],
 )
-def test_lies_are_refused(named: httpx.Client, payload: Any) -> None:
+def test_inconsistent_requests_are_refused(named: httpx.Client, payload: Any) -> None:
     refused(named.post("/invocations", json=payload), 400)
 
 
@@ -115,7 +115,7 @@ def refused(answer: httpx.Response, status: int) -> None:
     assert set(answer.json()) == {"error_code", "message"} and answer.json()["message"]
 
 
-def test_refusals_speak_this_protocol(named: httpx.Client) -> None:
+def test_errors_have_the_form_of_this_protocol(named: httpx.Client) -> None:
     for kind in ("application/json; charset=latin-1", "application/pdf", "text/csv; charset=utf-16"):
         refused(named.post("/invocations", content=b"{}", headers={"Content-Type": kind}), 415)
     refused(named.post("/invocations", content=b"a,b\n1", headers={"Content-Type": "text/csv"}), 400)

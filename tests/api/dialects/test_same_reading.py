@@ -191,17 +191,17 @@ def same(dialect: Dialect, body: bytes) -> int:
 
 
 @pytest.mark.parametrize(("dialect", "body"), BODIES, ids=lambda each: each[:80] if isinstance(each, str) else "")
-def test_as_it_comes(dialect: Dialect, body: str) -> None:
+def test_large_and_small_bodies_are_read_alike(dialect: Dialect, body: str) -> None:
     same(dialect, body.encode())
 
 
-def test_some_are_taken() -> None:
+def test_some_bodies_are_valid() -> None:
     assert sum(same(dialect, body.encode()) > 0 for dialect, body in BODIES) > len(BODIES) / 2
 
 
 @settings(deadline=None, max_examples=400)
 @given(st.data())
-def test_a_body_with_one_change(data: st.DataObject) -> None:
+def test_a_changed_body_is_read_alike(data: st.DataObject) -> None:
     dialect, body = data.draw(st.sampled_from(BODIES))
     at = data.draw(st.integers(0, len(body)))
     until = data.draw(st.integers(at, min(at + 4, len(body))))

@@ -42,7 +42,7 @@ def test_rows_of_several_inputs_and_outputs(http: httpx.Client, models: dict[str
         assert predict(http, models["two"], {"instances": instances}) == {"predictions": wanted}
 
 
-def test_columns_are_answered_by_columns(http: httpx.Client, models: dict[str, str]) -> None:
+def test_column_requests_get_column_answers(http: httpx.Client, models: dict[str, str]) -> None:
     wanted = ours(http, models["two"], ROWS)
     columns: dict[str, list[Any]] = {"a": [row[0] for row in ROWS], "b": [[row[1]] for row in ROWS]}
     told = predict(http, models["two"], {"inputs": columns})
@@ -51,7 +51,7 @@ def test_columns_are_answered_by_columns(http: httpx.Client, models: dict[str, s
     assert one["outputs"] == ours(http, "line", [[0.5], [0.9]])
 
 
-def test_kserve_means_rows_by_inputs(http: httpx.Client, models: dict[str, str]) -> None:
+def test_inputs_of_kserve_are_rows(http: httpx.Client, models: dict[str, str]) -> None:
     assert predict(http, "line", {"inputs": [[0.5], [0.9]]})["predictions"] == ours(http, "line", [[0.5], [0.9]])
 
 
@@ -128,13 +128,13 @@ def test_metadata(http: httpx.Client, models: dict[str, str]) -> None:
     ],
     ids=lambda each: json.dumps(each)[:50],
 )
-def test_lies_are_refused(http: httpx.Client, models: dict[str, str], body: Any) -> None:
+def test_inconsistent_requests_are_refused(http: httpx.Client, models: dict[str, str], body: Any) -> None:
     answer = http.post(f"/v1/models/{models['two']}:predict", json=body)
     assert answer.status_code == 400, answer.text
     assert list(answer.json()) == ["error"] and isinstance(answer.json()["error"], str)
 
 
-def test_refusals_speak_this_protocol(http: httpx.Client, line: dict[str, Any]) -> None:
+def test_errors_have_the_form_of_this_protocol(http: httpx.Client, line: dict[str, Any]) -> None:
     for answer, status in (
         (http.post("/v1/models/nobody:predict", json={"instances": [1]}), 404),
         (http.post("/v1/models/line:predict", content=b"x", headers={"Content-Type": "text/plain"}), 415),
