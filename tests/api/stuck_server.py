@@ -1,4 +1,4 @@
-"""`python -m tests.api.stuck_server FOLDER`: a server that answers nothing. It prints its port, and a line when a request
+"""`python -m tests.api.stuck_server FOLDER`: a server that never answers. It prints its port, and a line when a request
 is under way: one that waits, one whose thread works on, a stream that has begun, or a prediction on the fast path."""
 
 import asyncio
@@ -42,7 +42,7 @@ async def stuck(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class StuckFastPath:
-    """Accepts requests and answers none, until it is cut off."""
+    """Accepts requests and answers none until it is cut off."""
 
     def find(self, path: str) -> str | None:
         return path if path == "/v1/short" else None

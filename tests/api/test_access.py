@@ -1,4 +1,4 @@
-"""Who may ask (P-12, P-13): every route of the app and of the front with every kind of key, on a real server."""
+"""Authorization (P-12, P-13): every route of the app and of the fast path with every kind of key, on a real server."""
 
 import base64
 import re
@@ -20,27 +20,27 @@ from tests.api.test_needed_scope import ADDRESSES, OPEN, ROUTES, needed
 from tests.harness.until import until
 
 
-def asked() -> list[tuple[str, str]]:
-    """Each method and path that a route answers, or the table of scopes names; what stands for a name is one."""
+def all_routes() -> list[tuple[str, str]]:
+    """Every method and path of the routes and of the table of scopes, with a name for each parameter."""
     found = {(method, route.path_format) for route in ROUTES for method in getattr(route, "methods", {"GET"})}
     values = {"name": "line", "version": "1", "alias": "production"}
     return sorted((m, re.sub(r"\{(\w+)\}", lambda p: values.get(p[1], "x"), path)) for m, path in [*found, *ADDRESSES])
 
 
-ASKED = asked()
-# What the ways around a check look like; `%2e` is a dot and `%2f` a slash.
+ALL_ROUTES = all_routes()
+# Path variants that might bypass a check; `%2e` is a dot and `%2f` a slash.
 WAYS = ["//{}", "/{}/", "/./{}", "/%2e/{}", "/%2e%2e/{}", "/livez/../{}", "/livez/%2e%2e/{}", "/{}%2f", "/{}?x=1", "/{}%0a",
         "/{}%00", "/{};a", "/{}%20", "/livez%2f..%2f{}", "/v2/health/../../{}"]  # fmt: skip
 
 
 def send(http: httpx.Client, method: str, path: str, **about: Any) -> httpx.Response:
-    """The path as it is written here: httpx would put it in order."""
+    """Sends the path exactly as written; httpx would normalize it."""
     url = http.base_url.copy_with(raw_path=path.encode())
     return http.send(http.build_request(method, url, **about))
 
 
-def told(answer: httpx.Response, path: str) -> tuple[int, str]:
-    """Status and code; other servers' clients are told in their own words, in which there are no codes."""
+def status_and_code(answer: httpx.Response, path: str) -> tuple[int, str]:
+    """Status and error code; other servers' protocols have no codes."""
     if dialect_of(path) is NATIVE:
         return problem(answer)
     words = answer.json()
@@ -49,40 +49,40 @@ def told(answer: httpx.Response, path: str) -> tuple[int, str]:
 
 
 def test_there_are_many_routes() -> None:
-    assert len(ASKED) > 90 and len({path for _, path in ASKED}) > 60
+    assert len(ALL_ROUTES) > 90 and len({path for _, path in ALL_ROUTES}) > 60
 
 
 @pytest.mark.parametrize("key", [None, "made-up", "expired", "revoked"])
 def test_every_route_needs_a_valid_key(keyed: KeyedServer, key: str | None) -> None:
     with keyed.http_client() if key is None else keyed.as_(key) as http:
-        for path in {path for _, path in ASKED}:
+        for path in {path for _, path in ALL_ROUTES}:
             for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
                 answer = send(http, method, path, json={} if method in ("POST", "PUT") else None)
                 if path in OPEN and method in ("GET", "HEAD"):
-                    assert answer.status_code in (200, 404), (method, path)  # the dialects' own may not be there
+                    assert answer.status_code in (200, 404), (method, path)  # 404: no such model
                     continue
                 assert answer.status_code == 401, (method, path)
                 challenge = "Bearer" if key is None else 'Bearer error="invalid_token"'
                 assert answer.headers["WWW-Authenticate"] == challenge
                 if method != "HEAD":
-                    assert told(answer, path) == (401, "unauthorized")
+                    assert status_and_code(answer, path) == (401, "unauthorized")
 
 
 def test_a_key_is_refused_beyond_its_scope(keyed: KeyedServer) -> None:
     for key in ("predict", "train"):
         with keyed.as_(key) as http:
-            for method, path in ASKED:
+            for method, path in ALL_ROUTES:
                 need, _ = needed(method, path)
                 if need is not None and need > Scope[key.upper()]:
                     answer = send(http, method, path)
                     assert answer.status_code == 403, (method, path)
-                    assert method == "HEAD" or told(answer, path) == (403, "forbidden")
+                    assert method == "HEAD" or status_and_code(answer, path) == (403, "forbidden")
 
 
 def test_a_key_is_accepted_within_its_scope(keyed: KeyedServer) -> None:
     for scope in Scope:
         with keyed.as_(scope.word) as http:
-            for method, path in ASKED:
+            for method, path in ALL_ROUTES:
                 need, _ = needed(method, path)
                 if method in ("GET", "HEAD") and need is not None and need <= scope:
                     answer = send(http, method, path)
@@ -94,7 +94,7 @@ def test_a_key_is_accepted_within_its_scope(keyed: KeyedServer) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_path_variants_do_not_bypass_authorization(keyed: KeyedServer, way: str) -> None:
     with keyed.http_client() as http:
-        for method, path in ASKED:
+        for method, path in ALL_ROUTES:
             if path in OPEN or (around := way.format(path[1:])) in OPEN:
                 continue
             answer = send(http, method, around)
@@ -164,11 +164,13 @@ def test_the_openapi_document_names_the_scope_of_each_operation(keyed: KeyedServ
     with keyed.as_("predict") as http:
         document = http.get("/openapi.json").json()
     assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
-    told = {(m.upper(), path): call["security"] for path, item in document["paths"].items() for m, call in item.items()}
-    assert told["GET", "/livez"] == []
-    assert told["POST", "/v1/models/{name}/predictions"] == [{"key": ["predict"]}]
-    assert told["POST", "/v1/training-jobs"] == [{"key": ["train"]}]
-    assert told["DELETE", "/v1/keys/{key}"] == [{"key": ["admin"]}]
+    security = {
+        (m.upper(), path): call["security"] for path, item in document["paths"].items() for m, call in item.items()
+    }
+    assert security["GET", "/livez"] == []
+    assert security["POST", "/v1/models/{name}/predictions"] == [{"key": ["predict"]}]
+    assert security["POST", "/v1/training-jobs"] == [{"key": ["train"]}]
+    assert security["DELETE", "/v1/keys/{key}"] == [{"key": ["admin"]}]
 
 
 def test_authorized_answers_are_for_private_caches_only(keyed: KeyedServer) -> None:

@@ -1,5 +1,5 @@
-"""Small requests that stand for much: refused, or answered, in little time of the processor and little memory; and what a model
-makes is looked at before it is made."""
+"""Small requests that ask for much work: refused or answered with little processor time and memory. The sizes that a model
+would produce are computed before it runs."""
 
 import gzip
 import io
@@ -59,7 +59,7 @@ REFUSED: dict[str, tuple[int, str, bytes, dict[str, str]]] = {
 def cost(
     server: Server, http: httpx.Client, path: str, content: bytes, **headers: str
 ) -> tuple[httpx.Response, float, int]:
-    """The answer; and the seconds of processor and the bytes of memory that it took, at most."""
+    """The response, and at most how many processor seconds and bytes of memory it took."""
     process = psutil.Process(server.process.pid)
     began = sum(process.cpu_times()[:2])
     with growth_of(process) as growth:
@@ -77,7 +77,7 @@ def test_costly_specs_are_refused_with_little_cpu_and_memory(
         content = httpx.Request("POST", "http://a", json=spec).content
         layers = [{**PADDED["layers"][0], "padding": [0, 1]}, PADDED["layers"][1], {"name": "Linear"}]
         small = {**PADDED, "layers": layers}
-        # What torch loads once for such layers is no cost of a request.
+        # What torch loads once for such layers does not count.
         http.post(path, json={**spec, "model": small}).raise_for_status()
     answer, seconds, size = cost(server, http, path, content, **headers)
     assert (answer.status_code, answer.headers["Content-Type"].split(";")[0]) in (
@@ -123,13 +123,13 @@ def test_parallel_compressed_bodies_have_bounded_memory(
     content, seen = gzip.compress(file.getvalue(), 1), list[int]()
     headers = {"Content-Type": NPY, "Content-Encoding": "gzip", "Accept": NPY}
 
-    def ask() -> None:
+    def send() -> None:
         with server.http_client() as client:
             answer = client.post(PATH, content=content, headers=headers)
             assert answer.status_code == 200 or answer.headers["Retry-After"]
             seen.append(answer.status_code)
 
-    threads = [threading.Thread(target=ask) for _ in range(24)]
+    threads = [threading.Thread(target=send) for _ in range(24)]
     with growth_of(psutil.Process(server.process.pid)) as growth:
         for each in threads:
             each.start()

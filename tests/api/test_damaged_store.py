@@ -1,4 +1,5 @@
-"""One file of the store is damaged: what it belongs to is shown as damaged and can be mended; all else goes on."""
+"""One file of the store is damaged: its model or data set is shown as damaged and can be repaired; everything else
+works."""
 
 import errno
 import io
@@ -23,7 +24,7 @@ ZIP = {"Content-Type": "application/zip"}
 
 @pytest.fixture
 def folder(server: Server, model: str, http: httpx.Client) -> Path:
-    """Of a model with versions 1 and 2, `production` on 2 and `staging` on 1."""
+    """The folder of a model with versions 1 and 2, `production` on 2 and `staging` on 1."""
     train(http, model, training={"epochs": 0, "seed": 7})
     for alias, version in (("production", 1), ("production", 2), ("staging", 1)):
         http.put(f"/v1/models/{model}/aliases/{alias}", json={"version": version})
@@ -31,7 +32,7 @@ def folder(server: Server, model: str, http: httpx.Client) -> Path:
 
 
 def flip(path: Path, text: bytes) -> None:
-    """One bit of a number behind `text`."""
+    """Flips one bit of a number behind `text`."""
     data = bytearray(path.read_bytes())
     data[data.index(text) + len(text)] ^= 1
     path.write_bytes(data)
@@ -134,7 +135,7 @@ def test_unknown_files_in_a_store_folder_are_ignored(http: httpx.Client, folder:
 
 
 def newer(bundle: bytes) -> bytes:
-    """The bundle as a later Modelwright might make it."""
+    """The bundle as a later Modelwright might write it."""
     target = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(bundle)) as archive, zipfile.ZipFile(target, "w") as later:
         for member in archive.namelist():
@@ -158,8 +159,8 @@ def test_a_bundle_of_a_newer_version_is_refused_as_such(
         files[file] = tmp_path / file.replace("/", "-")
         files[file].write_bytes(content(store.models, version, file))
     store.models.publish(folder.name, {**version.manifest, "format": 2}, files)
-    for ask in (f"{path}/3", f"{path}/3/predictions?x=1", f"{path}/3/bundle"):
-        answer = http.get(ask)
+    for url in (f"{path}/3", f"{path}/3/predictions?x=1", f"{path}/3/bundle"):
+        answer = http.get(url)
         assert (answer.status_code, answer.json()["code"]) == (503, "made_by_newer")
     assert listed(http, folder.name)["error"]["code"] == "made_by_newer"
     assert http.delete(f"{path}/3").status_code == 204

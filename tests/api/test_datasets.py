@@ -1,4 +1,4 @@
-"""Data sets over HTTP: uploads of every kind of bad file, and what is left of them."""
+"""Data sets over HTTP: uploads, every kind of invalid file, and what they leave behind."""
 
 import gzip
 import hashlib
@@ -83,7 +83,7 @@ def test_files_that_are_not_tables_are_refused(server: Server, http: httpx.Clien
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_data")
     assert str(server.home) not in answer.text and "tmp" not in answer.text
     assert http.get("/v1/datasets/no-table").status_code == 404
-    until(lambda: server.temporary_files() == [])  # a job that has just ended may be about to go
+    until(lambda: server.temporary_files() == [])  # a job that has just ended may still have its folder
 
 
 @pytest.mark.parametrize("given", ["text/csv2", "image/png", "application/x-www-form-urlencoded", "multipart/mixed"])
@@ -96,13 +96,13 @@ def test_another_type(http: httpx.Client, given: str) -> None:
 @pytest.mark.parametrize("given", MEDIA_TYPES)
 def test_every_supported_media_type(http: httpx.Client, given: str) -> None:
     answer = http.post("/v1/datasets/every-type", content=b"", headers={"Content-Type": given} if given else {})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_data")  # and not 415
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_data")  # not 415
 
 
 @pytest.mark.parametrize("given", dict(zip(MEDIA_TYPES.values(), MEDIA_TYPES, strict=True)).values())
 def test_a_file_is_read_by_its_media_type(http: httpx.Client, given: str) -> None:
-    """A CSV file where the type says so or says nothing; else it is refused as what it is said to be. One name of each type:
-    a process of its own reads each file."""
+    """A CSV file is accepted where the type is CSV or missing, else refused as invalid for that type. One name of each
+    type: each file is read by a new process."""
     headers = {"Content-Type": given} if given else {}
     answer = http.post("/v1/datasets/every-type", content=b"x;y\n1,5;2\n3,5;4\n", headers=headers)
     if MEDIA_TYPES[given] in ("", "text/csv"):
@@ -141,22 +141,22 @@ def test_too_many_values_are_not_counted(http: httpx.Client) -> None:
 def test_reading_options_are_applied(http: httpx.Client) -> None:
     path = "/v1/datasets/told"
 
-    def told(content: bytes, **query: Any) -> dict[str, Any]:
+    def uploaded(content: bytes, **query: Any) -> dict[str, Any]:
         answer = http.put(path, params=query, content=content)
         assert answer.status_code in (200, 201), answer.text
         about: dict[str, Any] = answer.json()
         return about
 
     for tab in ("tab", "\\t", "\t", "TAB"):
-        assert told(b"a,b\tc\n1\t2\n", separator=tab)["reading"]["separator"] == "\t"
-    assert told(b"x\n-1\n3\n?\n", missing="-1,?")["reading"]["missing"] == ["-1", "?"]
-    assert told(b'x\ty\n"1,5"\t1\n2\t2\n', missing=["1,5", ""])["columns"][0]["missing"] == 1
-    assert told(b"x\nNA\n1\n", missing="")["columns"][0]["type"] == "category"
-    assert told("x,y\nä,1\n".encode("cp1250"), encoding="cp1250")["reading"]["encoding"] == "windows-1250"
-    assert told(b"title\nof two\nx,y\n1,2\n", skip_lines="2")["reading"]["skip_lines"] == 2
-    types = told(b"x,y\n1,2\n3,4\n", types='{"x": "category"}')
+        assert uploaded(b"a,b\tc\n1\t2\n", separator=tab)["reading"]["separator"] == "\t"
+    assert uploaded(b"x\n-1\n3\n?\n", missing="-1,?")["reading"]["missing"] == ["-1", "?"]
+    assert uploaded(b'x\ty\n"1,5"\t1\n2\t2\n', missing=["1,5", ""])["columns"][0]["missing"] == 1
+    assert uploaded(b"x\nNA\n1\n", missing="")["columns"][0]["type"] == "category"
+    assert uploaded("x,y\nä,1\n".encode("cp1250"), encoding="cp1250")["reading"]["encoding"] == "windows-1250"
+    assert uploaded(b"title\nof two\nx,y\n1,2\n", skip_lines="2")["reading"]["skip_lines"] == 2
+    types = uploaded(b"x,y\n1,2\n3,4\n", types='{"x": "category"}')
     assert [each["type"] for each in types["columns"]] == ["category", "number"]
-    dates = told(b"x,y\n03/04/2020,2\n05/06/2020,4\n", date_formats='{"x": "%d/%m/%Y"}')
+    dates = uploaded(b"x,y\n03/04/2020,2\n05/06/2020,4\n", date_formats='{"x": "%d/%m/%Y"}')
     assert (dates["columns"][0]["type"], dates["reading"]["date_formats"]) == ("datetime", {"x": "%d/%m/%Y"})
     by_header = http.put(
         path, content="x,y\nÄ,1\n".encode("cp437"), headers={"Content-Type": 'text/csv; charset="cp437"'}
@@ -165,7 +165,7 @@ def test_reading_options_are_applied(http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "pointer", "said"),
+    ("query", "pointer", "message"),
     [
         ("seperator=;", "/seperator", "'separator'"),
         ("a~b/c=1", "/a~0b~1c", "known"),
@@ -193,14 +193,14 @@ def test_reading_options_are_applied(http: httpx.Client) -> None:
         ("sheet=" + "a" * 257, "/sheet", "256"),
     ],
 )
-def test_invalid_reading_options_are_refused(http: httpx.Client, query: str, pointer: str, said: str) -> None:
+def test_invalid_reading_options_are_refused(http: httpx.Client, query: str, pointer: str, message: str) -> None:
     for answer in (
         http.put(f"/v1/datasets/wrong?{query}", content=b"x,y\n1,2\n", headers=CSV),
         http.post(f"/v1/datasets/wrong?{query}", files={"file": ("a.csv", b"x,y\n1,2\n")}),
     ):
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), answer.text
         [fault] = answer.json()["errors"]
-        assert fault["pointer"] == pointer and said in fault["message"]
+        assert fault["pointer"] == pointer and message in fault["message"]
     assert http.get("/v1/datasets/wrong").status_code == 404
 
 
@@ -217,7 +217,7 @@ def test_an_unknown_charset_is_refused(http: httpx.Client) -> None:
 def test_the_same_bytes_with_other_options_are_a_new_version(http: httpx.Client) -> None:
     path, content = "/v1/datasets/read-twice", b"x;y\n1,5;a\n2,5;b\n"
     first = http.put(path, content=content, headers=CSV).json()
-    assert http.put(f"{path}?decimal=,", content=content).json() == first  # the same reading in other words
+    assert http.put(f"{path}?decimal=,", content=content).json() == first  # the same options, spelled differently
     other = http.put(f"{path}?decimal=.", content=content, headers=CSV)
     assert (other.status_code, other.json()["version"], other.json()["digest"]) == (201, 2, first["digest"])
     assert [each["columns"][0]["type"] for each in (first, other.json())] == ["number", "category"]
@@ -233,7 +233,7 @@ def test_a_data_set_is_read_again_with_other_options(server: Server, http: httpx
     assert (changed.status_code, changed.json()["version"], changed.headers["Location"]) == (201, 2, path)
     assert changed.json()["digest"] == first["digest"]
     assert [each["type"] for each in changed.json()["columns"]] == ["category", "category"]
-    # What is said joins what was said before, and null takes it back.
+    # Changes are merged into the earlier options, and null removes one.
     third = http.patch(path, json={"reading": {"decimal": None, "missing": []}})
     assert third.json()["reading"]["decimal"] == "," and third.json()["reading"]["missing"] == []
     assert [each["type"] for each in third.json()["columns"]] == ["category", "category"]
@@ -282,7 +282,7 @@ def test_changing_a_missing_data_set_is_404(http: httpx.Client) -> None:
     assert (answer.status_code, answer.json()["code"]) == (404, "dataset_not_found")
     assert http.patch("/v1/datasets/a..b", json={}).status_code == 422
     http.put("/v1/datasets/unchanged", content=b"x,y\n1,2\n")
-    many = {f"{number}-" * 20: "number" for number in range(9000)}  # more than one argument of a process can hold
+    many = {f"{number}-" * 20: "number" for number in range(9000)}  # more than an argument of a process can hold
     answer = http.patch("/v1/datasets/unchanged", json={"types": many})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_data") and "no such column" in answer.text
     assert http.patch("/v1/datasets/unchanged", content=b"{bad").json()["code"] == "invalid_json"
@@ -292,7 +292,7 @@ def test_changing_a_missing_data_set_is_404(http: httpx.Client) -> None:
 
 @pytest.mark.parametrize("suffix", ["csv", "csv.gz", "json", "xlsx", "parquet", "zip"])
 def test_files_by_their_suffix(http: httpx.Client, suffix: str) -> None:
-    """As a body whose type nobody has options, and in a form by their names: the same version."""
+    """As a body without a known media type, which takes options, and in a form by file name: the same version."""
     content = PACKED[suffix]()
     path = f"/v1/datasets/found-{suffix.replace('.', '-')}"
     answer = http.put(path, content=content)

@@ -1,4 +1,5 @@
-"""A name that stands twice in an object is found, wherever colons and quotes stand; and a byte order mark is none of the JSON."""
+"""Duplicate names in an object are found wherever colons and quotes occur, and a byte order mark is not part of the
+JSON."""
 
 import json
 from typing import Any
@@ -23,7 +24,7 @@ WRITTEN = st.recursive(
 
 
 def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object, if each name stands once."""
+    """An object without duplicate names."""
     if len(dict(pairs)) < len(pairs):
         raise KeyError
     return dict(pairs)

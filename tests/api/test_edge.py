@@ -1,4 +1,4 @@
-"""What every route has in common: JSON taken strictly, problems told in one form, methods, names, numbers."""
+"""What every route has in common: strict JSON, problem documents, methods, names, numbers."""
 
 import re
 import socket
@@ -44,7 +44,7 @@ NO_JSON = {
 
 
 def problem(answer: httpx.Response) -> tuple[int, str]:
-    """Status and code of an answer that must be a whole problem document."""
+    """Status and code of a response that must be a complete problem document."""
     assert answer.headers["Content-Type"] == "application/problem+json", answer.text
     document = answer.json()
     assert document["status"] == answer.status_code
@@ -83,14 +83,14 @@ def test_json_media_types(http: httpx.Client, line: dict[str, Any], given: str) 
 
 @pytest.mark.parametrize(("method", "path"), JSON_ROUTES)
 def test_a_body_that_is_too_large(server: Server, line: dict[str, Any], method: str, path: str) -> None:
-    """Declared or not: it is refused without being read to its end."""
+    """With and without Content-Length: it is refused without being read to its end."""
     for framing in ("Content-Length: 1000000000", "Transfer-Encoding: chunked"):
         head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{framing}\r\n\r\n"
         assert answer_to(server, head.encode(), chunked="chunked" in framing).startswith(b"HTTP/1.1 413 ")
 
 
 def answer_to(server: Server, head: bytes, chunked: bool) -> bytes:
-    """The first bytes of the answer to a head, and when `chunked` to chunks of a MiB without end."""
+    """The first bytes of the response to a head, with chunks of a MiB without end when `chunked`."""
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(head)
@@ -99,7 +99,7 @@ def answer_to(server: Server, head: bytes, chunked: bool) -> bytes:
             for _ in range(64 if chunked else 0):
                 connection.sendall(block)
         except OSError:
-            pass  # it has closed the connection
+            pass  # the server has closed the connection
         return connection.recv(4096)
 
 
@@ -206,7 +206,7 @@ def test_a_405_lists_the_allowed_methods(http: httpx.Client, line: dict[str, Any
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS"])
 def test_reserved_paths_are_not_resource_names(http: httpx.Client, line: dict[str, Any], method: str) -> None:
-    """A verb is no model, version, label or job that another route could find under its name."""
+    """A verb is never read as the name of a model, version, label or job."""
     verbs = [f"/v1/models/line{part}:predict" for part in ("", "/versions/1", "/labels/blue")]
     for path in [*verbs, "/v1/training-jobs/validate"]:
         answer = http.request(method, path)

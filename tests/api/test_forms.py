@@ -1,4 +1,4 @@
-"""Files that come in forms (`multipart/form-data`), and forms that are made to do harm."""
+"""Files in forms (`multipart/form-data`), and malicious forms."""
 
 import gzip
 import io
@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import MAX_UPLOAD_BYTES
-from tests.api.raw_socket import Heard, connect, listen
+from tests.api.raw_socket import Received, connect, listen
 from tests.harness.server import Server
 from tests.harness.until import until
 
@@ -90,8 +90,8 @@ def test_a_form_byte_by_byte(server: Server) -> None:
         for at in range(len(body)):
             connection.sendall(b"1\r\n" + body[at : at + 1] + b"\r\n")
         connection.sendall(b"0\r\n\r\n")
-        heard = listen(connection, 20)
-    assert heard.statuses == [201] and b'"rows":2' in heard.text
+        received = listen(connection, 20)
+    assert received.statuses == [201] and b'"rows":2' in received.text
 
 
 SEVERAL = b"".join(part("missing", b"%d" % number) for number in range(10))
@@ -132,13 +132,13 @@ BAD: list[tuple[str, bytes, str, int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "body", "given", "status", "said"), BAD, ids=[each[0] for each in BAD])
+@pytest.mark.parametrize(("name", "body", "given", "status", "detail"), BAD, ids=[each[0] for each in BAD])
 def test_invalid_forms_are_refused(
-    server: Server, http: httpx.Client, name: str, body: bytes, given: str, status: int, said: str
+    server: Server, http: httpx.Client, name: str, body: bytes, given: str, status: int, detail: str
 ) -> None:
     answer = http.post("/v1/datasets/bad-form", content=body, headers={"Content-Type": given})
     assert answer.status_code == status, answer.text
-    assert answer.headers["Content-Type"] == "application/problem+json" and said in answer.json()["detail"]
+    assert answer.headers["Content-Type"] == "application/problem+json" and detail in answer.json()["detail"]
     assert http.get("/v1/datasets/bad-form").status_code == 404
     until(lambda: server.temporary_files() == [])
 
@@ -155,8 +155,9 @@ def test_ten_fields_and_a_compressed_form(http: httpx.Client) -> None:
     assert answer.status_code == 201 and answer.json()["reading"]["missing"] == [str(number) for number in range(10)]
 
 
-def pour(server: Server, start: bytes, most: int) -> tuple[Heard, int, int]:
-    """Sends a file without end, in a form; what is heard, the bytes that were sent, and the largest file on the disk."""
+def pour(server: Server, start: bytes, most: int) -> tuple[Received, int, int]:
+    """Sends an endless file in a form. Returns the response, the bytes sent, and the size of the largest file on the
+    disk."""
     head = f"POST /v1/datasets/poured HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\nTransfer-Encoding: chunked"
     sent = largest = 0
     with connect(server) as connection:
@@ -171,8 +172,8 @@ def pour(server: Server, start: bytes, most: int) -> tuple[Heard, int, int]:
 
 
 def test_p04_a_file_in_a_form_is_read_only_up_to_its_limit(configured: Server) -> None:
-    heard, sent, largest = pour(configured, FILE.removesuffix(b"\r\n"), 100 * MIB)
-    assert heard.statuses == [413] and heard.ended
+    received, sent, largest = pour(configured, FILE.removesuffix(b"\r\n"), 100 * MIB)
+    assert received.statuses == [413] and received.ended
     assert LIMIT <= sent < 50 * MIB and largest <= LIMIT + MIB
     until(lambda: configured.temporary_files() == [])
 
@@ -230,7 +231,7 @@ def test_an_aborted_form_leaves_no_file(server: Server, http: httpx.Client) -> N
 
 
 def _pages(server: Server) -> list[dict[str, str]]:
-    """What browsers send along with a form of another site's page."""
+    """Headers that browsers send with a form of another site's page."""
     host = server.url.removeprefix("http://")
     return [
         {"Origin": "http://evil.com"},

@@ -1,4 +1,5 @@
-"""The scopes collected from the routes against the routes themselves: no request reaches a route with less than it needs."""
+"""The scopes collected from the routes against the routes themselves: no request reaches a route with a lower scope
+than it needs."""
 
 import re
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ TAILS = ["", "/", "\n", "//", "/.", "/..", "?", "#", "%2f", ";", " ", "\x00", ":
 
 @st.composite
 def paths(draw: st.DrawFn) -> str:
-    """Paths like those of the routes, with parts that somebody has chosen, and what may be put before and after them."""
+    """Paths like those of the routes, with arbitrary parts, prefixes and suffixes."""
     template = draw(st.sampled_from(TEMPLATES))
     path = re.sub(r"\{[\w:]+\}", lambda _: draw(PART), template)
     return (
@@ -66,16 +67,18 @@ def test_no_route_is_reached_with_a_lower_scope(method: str, path: str) -> None:
     for route in ROUTES:
         if hasattr(route, "methods") and route.matches(dict(scope))[0] is Match.FULL:
             named = next(iter(route.methods - {"HEAD"})) if method == "HEAD" else method
-            # A part may hold what the names of the route do not: it is the same address all the same.
+            # A part may have characters that no name may have: it is still the same route.
             assert at_least(needed(method, path)[0]) >= at_least(needed(named, route.path)[0]), route.path
 
 
 @given(st.sampled_from(METHODS), st.one_of(paths(), st.text(max_size=300)))
 def test_unlisted_paths_need_admin(method: str, path: str) -> None:
     scope, _ = needed(method, path)
-    asked = "GET" if method == "HEAD" else method
-    known = any(asked == m and re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(p)), path) for m, p in ADDRESSES)
-    assert (scope is None) == (path in OPEN and asked == "GET")
+    routed_method = "GET" if method == "HEAD" else method
+    known = any(
+        routed_method == m and re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(p)), path) for m, p in ADDRESSES
+    )
+    assert (scope is None) == (path in OPEN and routed_method == "GET")
     assert scope is None or (scope is Scope.ADMIN) == (not known)
 
 

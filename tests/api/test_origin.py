@@ -1,4 +1,5 @@
-"""A service without keys is for its own machine: what browsers on it may be made to send is refused (P-14)."""
+"""A service without keys serves only its own machine: requests that other sites cause a browser to send are refused
+(P-14)."""
 
 from typing import Any
 
@@ -41,12 +42,12 @@ def test_dns_rebinding_is_refused(http: httpx.Client, host: str) -> None:
     for method, path in (("GET", "/v1/models"), ("POST", "/v1/models/line/predictions"), ("DELETE", "/v1/models/x"),
                          ("GET", "/docs"), ("GET", "/metrics")):  # fmt: skip
         assert problem(http.request(method, path, headers={"Host": host})) == (403, "forbidden")
-    assert http.get("/livez", headers={"Host": host}).status_code == 200  # which tells nothing but its state
+    assert http.get("/livez", headers={"Host": host}).status_code == 200  # which shows nothing but its state
 
 
 @pytest.mark.parametrize("host", NO_HOST)
 def test_invalid_hosts_are_refused(http: httpx.Client, host: str) -> None:
-    """Whether it is told so by who reads the head or by who looks for the loopback, it comes no further."""
+    """By the parser of the head or by the check of the loopback."""
     assert check_browser("GET", {b"host": host.encode()}, any_host=False) is not None
     assert http.get("/v1/models", headers={"Host": host}).status_code in (400, 403)
 
@@ -92,7 +93,7 @@ def test_same_origin_requests_are_accepted(http: httpx.Client, server: Server, l
 
 @given(st.binary(max_size=40), st.sampled_from(["GET", "POST", "DELETE"]), st.booleans())
 def test_any_origin_bytes_are_handled(value: bytes, method: str, any_host: bool) -> None:
-    """No bytes are an error, and only names of the loopback pass."""
+    """No bytes cause an error, and only loopback names pass."""
     host = check_browser(method, {b"host": value}, any_host=any_host)
     assert any_host or host is not None or value.lower().lstrip(b"[").startswith((b"localhost", b"127.", b"::1", b"0:"))
     origin = check_browser(method, {b"host": b"localhost", b"origin": value}, any_host=any_host)

@@ -1,4 +1,4 @@
-"""Plots: over HTTP, and how they are kept."""
+"""Plots: over HTTP, and how they are cached."""
 
 import asyncio
 import json
@@ -65,7 +65,7 @@ def test_a_damaged_cached_plot_is_drawn_again(http: httpx.Client, server: Server
         path.write_bytes(damaged)
         assert http.get(address).content == drawn
     path.unlink()
-    path.symlink_to(path)  # ELOOP: it is there, and cannot be read
+    path.symlink_to(path)  # ELOOP: it exists and cannot be read
     assert http.get(address).content == drawn
     path.unlink()
     path.mkdir()
@@ -80,7 +80,7 @@ def test_an_untrained_model_has_an_empty_learning_curve(http: httpx.Client, mode
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """In place of the drawing process; the list holds how many drew at once, for each drawing."""
+    """Replaces the drawing process; the list holds the number of concurrent drawings at each call."""
     at_once: list[int] = []
     drawing: set[Path] = set()
 
@@ -107,8 +107,8 @@ def test_concurrent_requests_draw_a_plot_once(store: Store, tmp_path: Path, monk
     async def ask() -> None:
         plots = Artifacts(tmp_path / "kept", tmp_path / "tmp")
         forms = ("png", "svg", "json")
-        asked = [draw(plots, store, version, plot, form) for form in forms for plot in PLOTS for _ in range(5)]
-        drawn = await asyncio.gather(*asked)
+        tasks = [draw(plots, store, version, plot, form) for form in forms for plot in PLOTS for _ in range(5)]
+        drawn = await asyncio.gather(*tasks)
         assert set(drawn) == {plot.encode() for plot in PLOTS}
         await draw(plots, store, version, "data", "svg")
 
@@ -121,20 +121,20 @@ def test_a_cache_miss_just_before_the_plot_is_stored_does_not_draw_again(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_once, version = stand_in(monkeypatch), store.models.get("line", 1)
-    looked, drawn = threading.Event(), threading.Event()
+    missed, drawn = threading.Event(), threading.Event()
     real = Artifacts._kept
 
     def late(self: Artifacts, stem: str, suffix: str) -> Path | None:
         found = real(self, stem, suffix)
-        if suffix == ".svg" and not looked.is_set():
-            looked.set()
+        if suffix == ".svg" and not missed.is_set():
+            missed.set()
             assert drawn.wait(60)
         return found
 
     async def ask() -> None:
         plots = Artifacts(tmp_path / "kept", tmp_path / "tmp")
         second = asyncio.create_task(draw(plots, store, version, "data", "svg"))
-        await asyncio.to_thread(looked.wait, 60)
+        await asyncio.to_thread(missed.wait, 60)
         await draw(plots, store, version, "data", "png")
         drawn.set()
         assert await second == b"data"
@@ -189,14 +189,14 @@ def test_the_queue_of_plots_is_bounded(store: Store, tmp_path: Path, monkeypatch
         refused = asyncio.Event()
 
         async def render_then(request: bytes, folder: Path) -> None:
-            await refused.wait()  # nothing is drawn before all have asked
+            await refused.wait()  # nothing is drawn before all requests have come
             await render(request, folder)
 
         monkeypatch.setattr(draw_plot, "_render", render_then)
         plots = Artifacts(tmp_path / "kept", tmp_path / "tmp")
-        asked = [asyncio.create_task(draw(plots, store, version, plot, "png")) for plot in PLOTS[:3]]
-        await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        tasks = [asyncio.create_task(draw(plots, store, version, plot, "png")) for plot in PLOTS[:3]]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         refused.set()
-        return await asyncio.gather(*asked, return_exceptions=True)
+        return await asyncio.gather(*tasks, return_exceptions=True)
 
     assert [type(each) for each in asyncio.run(ask())].count(TooManyArtifacts) == 1

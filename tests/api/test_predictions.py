@@ -1,4 +1,4 @@
-"""Predictions over HTTP: negotiation, caching, the version that answers."""
+"""Predictions over HTTP: content negotiation, caching, choice of the version."""
 
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ def test_cache_control_of_answers(http: httpx.Client, model: str) -> None:
 
 
 def test_a_matching_etag_needs_no_model(server: Server, http: httpx.Client, model: str) -> None:
-    """The tensors are away: an answer at hand is confirmed all the same, a new one cannot be given."""
+    """Without the weights, a conditional request is still answered with 304, and a new prediction fails."""
     path = f"/v1/models/{model}/versions/1/predictions"
     tensors = list((server.home / "store/models" / model).rglob("state_dict*"))
     assert len(tensors) == 1

@@ -1,4 +1,4 @@
-"""Predictions while the world changes: aliases that move, a store that is away, damage, deadlines, too many clients."""
+"""Predictions during changes: moving aliases, an unavailable store, damage, deadlines, overload."""
 
 import socket
 import threading
@@ -21,7 +21,7 @@ ROWS = {"instances": [[0.5]]}
 
 @pytest.fixture(scope="module")
 def heavy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that computes every prediction in one thread, with places for two to wait."""
+    """A server that computes every prediction in one thread, with a queue of two."""
     home = tmp_path_factory.mktemp("heavy") / "home"
     with Server(home, light_predictions=0, waiting_predictions=2) as server, server.http_client() as http:
         records = [{**{f"x{i}": float(i + row) for i in range(4)}, "y": float(row)} for row in range(20)]
@@ -41,7 +41,7 @@ def test_answers_match_their_version_while_an_alias_moves(http: httpx.Client, mo
     counts = [0, 0]
     over = threading.Event()
 
-    def ask(which: int) -> None:
+    def predict_repeatedly(which: int) -> None:
         with httpx.Client(base_url=http.base_url, trust_env=False, timeout=60) as client:
             while not over.is_set():
                 answer = client.post(f"{path}/versions/live/predictions", json=ROWS)
@@ -49,7 +49,7 @@ def test_answers_match_their_version_while_an_alias_moves(http: httpx.Client, mo
                 if answer.status_code != 200 or answer.json()["predictions"] != truth[answer.headers["Model-Version"]]:
                     wrong.append(answer.text)
 
-    threads = [threading.Thread(target=ask, args=(which,)) for which in (0, 1)]
+    threads = [threading.Thread(target=predict_repeatedly, args=(which,)) for which in (0, 1)]
     for each in threads:
         each.start()
     try:
@@ -57,7 +57,7 @@ def test_answers_match_their_version_while_an_alias_moves(http: httpx.Client, mo
             number = 2 - flip % 2
             assert http.put(f"{path}/aliases/live", json={"version": number}).status_code == 200
             now = http.post(f"{path}/versions/live/predictions", json=ROWS)
-            assert now.headers["Model-Version"] == str(number)  # this process follows at once
+            assert now.headers["Model-Version"] == str(number)  # this process sees it at once
     finally:
         over.set()
         for each in threads:
@@ -84,7 +84,7 @@ def test_a_change_of_this_process_is_seen_at_once(http: httpx.Client, model: str
 def test_a_damaged_version_is_refused_and_the_previous_one_still_served(
     server: Server, http: httpx.Client, model: str, tmp_path: Path
 ) -> None:
-    """Another process publishes it, and this one finds it when it looks."""
+    """Another process publishes it, and this one finds it at its next check."""
     path = f"/v1/models/{model}"
     assert http.post(f"{path}/predictions", json=ROWS).status_code == 200
     models = Store.open(server.home / "store").models
@@ -137,7 +137,7 @@ def test_an_expired_deadline_is_504(http: httpx.Client, line: dict[str, Any]) ->
 
 
 def test_a_full_prediction_queue_is_refused_and_disconnects_free_places(heavy: Server) -> None:
-    rows = {"instances": [[0.1] * 4] * 20_000}  # seconds of work for one thread
+    rows = {"instances": [[0.1] * 4] * 20_000}  # seconds of work for the thread
     host, port = heavy.url.removeprefix("http://").split(":")
     with heavy.http_client() as http:
         small = {"instances": [[0.1] * 4]}
@@ -158,7 +158,7 @@ def test_a_full_prediction_queue_is_refused_and_disconnects_free_places(heavy: S
         assert answer.status_code == 429
         assert answer.json()["code"] == "overloaded" and answer.headers["Retry-After"]
         assert http.get("/livez").status_code == 200
-        assert "modelwright_predictions_waiting 0.0" not in http.get("/metrics").text  # these did not wait for those
+        assert "modelwright_predictions_waiting 0.0" not in http.get("/metrics").text  # the two still wait
         for each in connections:
             each.close()
         until(lambda: http.post("/v1/models/wide/predictions", json=small).status_code == 200)

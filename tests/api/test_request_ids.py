@@ -1,4 +1,4 @@
-"""Every request has an id: in its answer, and in the problem that it may be."""
+"""Every response has a request id, and so has every problem document."""
 
 import re
 

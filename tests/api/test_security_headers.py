@@ -1,4 +1,4 @@
-"""What a browser may make of an answer, and which protocols and heads get one at all."""
+"""Security headers of responses, and which protocols and heads are refused."""
 
 import socket
 
@@ -17,7 +17,7 @@ POLICIES = {
 
 
 def answered(server: Server, *pieces: bytes) -> bytes:
-    """What comes back until the end of the connection."""
+    """The bytes received until the end of the connection."""
     with socket.create_connection(("127.0.0.1", httpx.URL(server.url).port or 0), timeout=20) as connection:
         for piece in pieces:
             connection.sendall(piece)

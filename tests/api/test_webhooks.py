@@ -1,4 +1,4 @@
-"""Webhooks of a real service: which it takes, that it tells, and who never sees the secret."""
+"""Webhooks of a real service: which URLs are allowed, what is sent, and that trainers never have the secret."""
 
 import base64
 import hashlib
