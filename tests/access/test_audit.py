@@ -1,4 +1,4 @@
-"""The audit log: lines that stay, in their order, whoever writes them and whatever goes wrong meanwhile."""
+"""The audit log: lines are durable and in order with concurrent writers and failing disks."""
 
 import json
 import logging
@@ -68,7 +68,7 @@ def test_reading_from_any_byte_gives_whole_lines(tmp_path_factory: pytest.TempPa
     whole, _ = audit.read(None, 10)
     found, _ = audit.read(f"2026-11-23:{byte}", 10)
     ends = [int(line["id"].partition(":")[2]) for line in whole]
-    begins = [end + 1 for end in [0, *ends[:-1]]]  # there is a newline before each
+    begins = [end + 1 for end in [0, *ends[:-1]]]  # a newline precedes each
     assert found == [line for line, begin in zip(whole, begins, strict=True) if begin >= byte]
 
 
@@ -133,7 +133,7 @@ def test_a_change_outside_of_a_request_is_ignored() -> None:
 
 
 def write(folder: Path, who: int) -> None:
-    """A hundred lines of one process."""
+    """Writes a hundred lines from one process."""
     audit = Audit(folder, now=lambda: NOON)
     for number in range(100):
         audit.append(f"p{who}", [Change("x", "y" * 500, None, number)])
@@ -159,7 +159,7 @@ def test_a_damaged_line_is_shown_as_damaged_and_affects_no_other(tmp_path: Path)
     whole, _ = audit.read(None, 10)
     (file,) = tmp_path.iterdir()
     data = file.read_bytes()
-    begin = int(whole[0]["id"].partition(":")[2]) + 1  # of the second line
+    begin = int(whole[0]["id"].partition(":")[2]) + 1  # within the second line
     for byte in range(begin, data.index(b"\n", begin)):
         flipped = bytearray(data)
         flipped[byte] ^= 1 << byte % 3
@@ -167,5 +167,5 @@ def test_a_damaged_line_is_shown_as_damaged_and_affects_no_other(tmp_path: Path)
         found, _ = audit.read(None, 10)
         assert whole[0] in found and whole[2] in found and whole[1] not in found
         assert any("error" in line for line in found)
-    (tmp_path / "2026-11-24.jsonl").write_bytes(data)  # a whole day under another day's name
+    (tmp_path / "2026-11-24.jsonl").write_bytes(data)  # the file of a day under the name of another
     assert all("error" in line for line in audit.read("2026-11-24:0", 10)[0])

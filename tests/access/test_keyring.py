@@ -1,4 +1,4 @@
-"""The keys of a home, as several processes share them."""
+"""The keys of a home, shared by several processes."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ SECRET = "correct-horse-battery-staple-and-more"  # noqa: S105 - of no service
 
 
 def bearer(secret: str) -> bytes:
-    """The header that holds a key."""
+    """The Authorization header with a key."""
     return b"Bearer " + secret.encode()
 
 
@@ -162,7 +162,7 @@ def test_times_are_those_of_the_given_clock(tmp_path: Path) -> None:
     keyring = Keyring(tmp_path, now=lambda: moment)
     key, secret = keyring.create("ann", [Scope.ADMIN], days=1)
     assert key.created_at.startswith("2026-01-01T00:00:00") and key.expires_at is not None
-    assert keyring.verify(bearer(secret)) is None  # that day is over
+    assert keyring.verify(bearer(secret)) is None  # after that day
     assert json.loads((tmp_path / "keys.json").read_text())["keys"][0]["id"] == key.id
 
 
@@ -173,7 +173,7 @@ def test_a_damaged_key_is_refused_and_affects_no_other(tmp_path: Path) -> None:
     whole = file.read_bytes()
     lines = whole.split(b"\n")
     begin = len(lines[0]) + 1 + len(lines[1]) + 1
-    for number in range(begin, begin + len(lines[2]) - 1):  # the line of bob
+    for number in range(begin, begin + len(lines[2]) - 1):  # bob's line
         flipped = bytearray(whole)
         flipped[number] ^= 1 << number % 7
         file.write_bytes(flipped)
@@ -191,7 +191,7 @@ def test_a_damaged_key_stays_damaged_until_it_is_revoked(tmp_path: Path) -> None
     file = tmp_path / "keys.json"
     file.write_bytes(file.read_bytes().replace(b'"admin"', b'"train"'))
     keyring = Keyring(tmp_path)
-    assert keyring.on and [key.damaged for key in keyring.all()] == [True]  # the house does not open
+    assert keyring.on and [key.damaged for key in keyring.all()] == [True]  # authentication stays enabled
     with pytest.raises(ApiKeyExists):
         keyring.create("ann", [Scope.ADMIN])
     keyring.create("bob", [Scope.ADMIN])

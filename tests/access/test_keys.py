@@ -1,4 +1,4 @@
-"""A key is 256 random bits that nothing but its holder keeps; what the configuration gives is no weaker."""
+"""A key has 256 random bits and only its digest is stored; a configured key must be as strong."""
 
 import json
 from datetime import UTC, datetime, timedelta

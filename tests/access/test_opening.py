@@ -1,4 +1,4 @@
-"""What a start asks of the keys (P-11), and which addresses it takes for its own machine's."""
+"""Which keys a start requires (P-11), and which addresses count as loopback."""
 
 from pathlib import Path
 

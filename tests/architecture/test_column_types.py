@@ -12,7 +12,7 @@ MAY = ("workflow/data/types/", "serving/")
 
 
 def branches(tree: ast.AST) -> Iterator[ast.AST]:
-    """Comparisons of a type with a type's name."""
+    """Comparisons of a type with the name of one."""
     for node in ast.walk(tree):
         inside = [*ast.walk(node)]
         named = any(isinstance(each, ast.Constant) and each.value in COLUMN_TYPES for each in inside)

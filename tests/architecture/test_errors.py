@@ -21,7 +21,7 @@ def error_classes() -> Iterator[type[Exception]]:
 
 
 def beyond_the_service(error: type[Exception]) -> bool:
-    """Whether it never meets a request: of the command line, the demo, or the start of the service."""
+    """Whether it never reaches a request: errors of the command line, the demo, or the start of the service."""
     return error.__module__ in ("service.cli.main", "service.cli.demo", "service.cli.progress", "service.settings")
 
 

@@ -1,4 +1,4 @@
-"""What import-linter does not see; its contracts are checked by scripts/check."""
+"""Rules that import-linter does not check; its contracts are checked by scripts/check."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Backups of a home and homes made of them, with no service running; under load in tests/story/test_backups.py."""
+"""Backups and restores of a home with no service running; those under load are in tests/story/test_backups.py."""
 
 import json
 import multiprocessing
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home with something of everything, which no test changes."""
+    """A home with data of every kind, which no test changes."""
     folder = tmp_path_factory.mktemp("backups")
     settings = Settings.read(home=folder / "home")
     engine = open_journal(settings)
@@ -57,13 +57,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (settings.home / derived).mkdir(parents=True, exist_ok=True)
         (settings.home / derived / "derived").touch()
     opening.remember(settings)
-    yield settings.home  # the journal stays open: what was written last is in its log alone
+    yield settings.home  # the journal stays open: its last writes are only in its write-ahead log
     engine.dispose()
 
 
 @pytest.fixture(scope="module")
 def backup(home: Path) -> Path:
-    """A whole one, which no test changes."""
+    """A complete backup, which no test changes."""
     back_up(home, home.with_name("backup"), database=False)
     return home.with_name("backup")
 
@@ -112,7 +112,7 @@ def test_an_empty_or_incomplete_home_is_not_backed_up(home: Path, tmp_path: Path
 
 
 def damaged_backups(folder: Path) -> Iterator[str]:
-    """Damages a backup in one way after the other, and says how."""
+    """Damages a backup in one way after another, and yields the name of each."""
     for path in sorted(each for each in folder.rglob("*") if each.is_file() and each.stat().st_size):
         data = path.read_bytes()
         path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
@@ -148,7 +148,7 @@ def test_a_restore_writes_no_file_outside_its_home(backup: Path, tmp_path: Path)
 
 
 def killed_at(event: int, act: Callable[..., object], *arguments: object) -> bool:
-    """Whether a process that does this was killed at its so-many-th copy or rename; else it has come to its end."""
+    """Whether a process that runs `act` was killed at its n-th copy or rename; else it has finished."""
 
     def child() -> None:
         left = event
@@ -236,12 +236,12 @@ def test_the_suggested_commands_restore_the_jobs(
         dump, bring_back = re.findall(r"pg_\w+ --.+?(?=;| brings)", " ".join(said.split()))
         for command, address in ((dump, url), (bring_back, empty)):
             words = shlex.split(command.replace("DATABASE", shlex.quote(address)))
-            subprocess.run(words, cwd=tmp_path, check=True)  # noqa: S603 - its own advice
+            subprocess.run(words, cwd=tmp_path, check=True)  # noqa: S603 - the commands that it suggests
         other = open_database(empty, known=True)
         again = Journal(other)
         assert again.list_jobs()[0] == journal.list_jobs()[0] == jobs[::-1]
         assert again.submit("line", {"model_name": "line"}, {}, idempotency=("a", "d")) == (jobs[0], False)
-        assert again.submit("line", {}, {})[1]  # the numbers go on
+        assert again.submit("line", {}, {})[1]  # the sequence of ids continues
         for each in (engine, other):
             each.dispose()
 

@@ -1,4 +1,4 @@
-"""What was there and is gone keeps a service from starting, until it is told to go on without it."""
+"""A missing part of a home prevents the start of a service until the loss is accepted."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ ADMIN = "correct-horse-battery-staple-and-more"
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Those of a home with everything in it, as a service leaves it."""
+    """The settings of a home with data of every kind, as a service leaves it."""
     settings = Settings.read(home=tmp_path / "home")
     open_journal(settings).dispose()
     store = Store.open(settings.home / "store")
@@ -61,7 +61,7 @@ def test_a_missing_part_prevents_the_start(settings: Settings, what: str, place:
         with pytest.raises(HomeLost, match="accept-loss") as caught:
             door(settings)
         assert what in caught.value.lost and place in str(caught.value)
-    assert sorted(settings.home.rglob("*")) == before  # nothing was begun anew
+    assert sorted(settings.home.rglob("*")) == before  # nothing was created
     accepted = opening.accept_loss(settings)
     assert accepted.first_key == (what == "keys")
     opening.check(accepted)
@@ -120,11 +120,11 @@ def test_a_damaged_or_missing_record_does_not_disable_authentication(settings: S
         file.write_bytes(other[damage])
     with pytest.raises(HomeDamaged, match=r"home\.json"):
         open_keys(settings)
-    opening.remember(settings)  # which a service that runs does now and again
+    opening.remember(settings)  # as a running service does periodically
     with pytest.raises(HomeDamaged):
         opening.check(settings)
     accepted = opening.accept_loss(settings)
-    assert accepted.first_key and open_keys(accepted).on  # nobody knows whether there were keys
+    assert accepted.first_key and open_keys(accepted).on  # it is unknown whether there were keys
 
 
 def test_every_byte_of_the_record_counts(settings: Settings) -> None:
@@ -158,7 +158,7 @@ def test_a_removed_configured_key_does_not_disable_authentication(tmp_path: Path
     assert opening.accept_loss(without).first_key
     opening.remember(with_key)
     Keyring(tmp_path / "access").create("ann", [Scope.ADMIN])
-    assert open_keys(without).on  # it is not needed
+    assert open_keys(without).on  # the configured key is not needed
 
 
 def test_another_journal_than_recorded_prevents_the_start(settings: Settings, tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_another_journal_than_recorded_prevents_the_start(settings: Settings, tm
     opening.check(elsewhere)
     with pytest.raises(HomeLost, match="MODELWRIGHT_DATABASE_URL"):
         opening.check(settings)
-    (tmp_path / "other.sqlite").write_bytes(b"")  # as a server's database that was made anew
+    (tmp_path / "other.sqlite").write_bytes(b"")  # as a database that was created again
     with pytest.raises(JournalLost):
         open_journal(elsewhere)
     opening.accept_loss(elsewhere)

@@ -14,7 +14,7 @@ from tests.cli.conftest import Run
 def test_keys_are_created_listed_and_revoked(run: Run, tmp_path: Path) -> None:
     home = tmp_path / "home"
     made = run("keys", "create", "ann", "--scope", "predict", "--scope", "train", "--expires-in", 30, "--home", home)
-    assert made.status == 0 and re.fullmatch(r"mw_[A-Za-z0-9_-]{43}\n", made.out)  # alone: a script can take it
+    assert made.status == 0 and re.fullmatch(r"mw_[A-Za-z0-9_-]{43}\n", made.out)  # alone, so that a script can read it
     keyring = Keyring(home / "access")
     key = keyring.verify(b"Bearer " + made.out.strip().encode())
     assert key is not None and [scope.word for scope in key.scopes] == ["predict", "train"]

@@ -1,5 +1,5 @@
-"""A service that cannot open its journal, or would have to serve others without a key (P-11, P-13), says why in one line and
-does not start."""
+"""A service that cannot open its journal, or would serve other machines without a key (P-11, P-13), does not start and prints
+the reason in one line."""
 
 import os
 import socket
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from tests.postgres import Postgres
 
 ROOT = Path(__file__).parents[2]
-TWO = ("--workers", "2")  # their supervisor looks at the keys, too, and has not loaded torch for it
+TWO = ("--workers", "2")  # the supervisor checks the keys without loading torch
 
 
 def refused(home: Path, url: str | None = None, *options: str, path: Path | None = None, key: str | None = None) -> str:
-    """The one line."""
+    """The one line that it prints."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MODELWRIGHT_")}
     if url is not None:
         environment["MODELWRIGHT_DATABASE_URL"] = url
@@ -65,7 +65,7 @@ def test_no_driver(tmp_path: Path) -> None:
     assert 'pip install "modelwright[postgres]"' in said
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])  # noqa: S104 - that is the test
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])  # noqa: S104 - the case under test
 def test_without_a_key_it_serves_no_other_machine(tmp_path: Path, host: str) -> None:
     said = refused(tmp_path, None, "--host", host, *TWO)
     assert host in said and "keys create" in said and "--insecure" in said

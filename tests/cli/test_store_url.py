@@ -1,4 +1,4 @@
-"""MODELWRIGHT_STORE_URL: where the model store is."""
+"""MODELWRIGHT_STORE_URL: the location of the model store."""
 
 import shutil
 from pathlib import Path

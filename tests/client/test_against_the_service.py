@@ -1,4 +1,4 @@
-"""Both clients against the service itself: the whole chain, and every call that there is."""
+"""Both clients against the service itself: a complete workflow, and every method."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -14,7 +14,7 @@ from tests.harness.server import Server
 
 
 class Caller:
-    """Calls a client by the name of a method; results of the asynchronous one are awaited, iterators are read."""
+    """Calls a method of a client by name; awaits results of the asynchronous client and reads iterators."""
 
     def __init__(self, server: Server, kind: type[Client | AsyncClient]) -> None:
         self.server, self.kind = server, kind

@@ -1,4 +1,4 @@
-"""Both clients against a real server: what they ask, what they make of the answers."""
+"""Both clients against a real server: the requests they send, and what they return."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Server-sent events come out the same however the bytes were cut."""
+"""Server-sent events are parsed alike however the bytes are split."""
 
 import json
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ EVENTS = st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=20) | st
 def written(events: list[dict[str, Any]], line_end: str, comment: str) -> bytes:
     lines: list[str] = []
     for number, event in enumerate(events, 1):
-        # An event of several data lines is one value, as JSON is when it is indented.
+        # Several data lines of an event are one value, such as indented JSON.
         data = [f"data: {line}" for line in json.dumps(event, indent=1).split("\n")]
         lines += [*([comment] if comment else []), f"id: {number}", *data, ""]
     return "".join(line + line_end for line in lines).encode()

@@ -1,4 +1,4 @@
-"""The clients that people have, from PyPI and as they are, get from us what our own API answers."""
+"""Unmodified clients of other servers, from PyPI, get the same predictions as the native API returns."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from tests.clients.environments import run
 
 
 def ours(http: httpx.Client, model: str, instances: list[Any]) -> list[Any]:
-    """The predictions of our own API."""
+    """The predictions of the native API."""
     answer = http.post(f"/v1/models/{model}/predictions", json={"instances": instances})
     assert answer.status_code == 200, answer.text
     predictions: list[Any] = answer.json()["predictions"]
@@ -20,19 +20,19 @@ def ours(http: httpx.Client, model: str, instances: list[Any]) -> list[Any]:
 
 
 def same(got: Any, wanted: Any) -> bool:
-    """But for the last bits: the rows may have shared a forward with others."""
+    """Equal but for the last bits: the rows may have shared a batch with others."""
     return np.asarray(got).shape == np.asarray(wanted).shape and bool(np.allclose(got, wanted, rtol=1e-5))
 
 
 @pytest.fixture(scope="session")
 def triton(http: httpx.Client) -> Any:
-    """What Triton's client got."""
+    """The results of Triton's client."""
     return run("triton", str(http.base_url).removeprefix("http://"), json.dumps([FLOWERS, SHOPS]))
 
 
 @pytest.fixture(scope="session")
 def kserve(http: httpx.Client) -> Any:
-    """What KServe's client got."""
+    """The results of KServe's client."""
     return run("kserve", str(http.base_url), json.dumps(FLOWERS))
 
 

@@ -1,5 +1,5 @@
-"""What Triton's own client gets from a server: `python with_triton.py HOST:PORT ROWS`, where ROWS is JSON with the rows of
-`iris` and of `shops`. It knows nothing of the server but what that tells it."""
+"""Prints the results of Triton's own client: `python with_triton.py HOST:PORT ROWS`, where ROWS is JSON with the rows of
+`iris` and of `shops`. It knows the models only from their metadata."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ KINDS: dict[str, Any] = {"FP32": np.float32, "BOOL": np.bool_, "BYTES": np.objec
 
 
 def listed(result: Any, name: str) -> Any:
-    """An output as lists, bytes as texts."""
+    """An output as lists, with bytes decoded."""
     values = result.as_numpy(name)
     return (
         [each.decode() if isinstance(each, bytes) else each for each in values]
@@ -32,13 +32,13 @@ def tensor(name: str, values: Any, datatype: str, *, binary: bool) -> Any:
 
 
 def matrix(rows: Any, *, binary: bool) -> list[Any]:
-    """The one input of a model of numbers, as its metadata names it."""
+    """The one input of a model of numbers, named by its metadata."""
     told = client.get_model_metadata("iris" if len(rows[0]) == 4 else "line")["inputs"][0]
     return [tensor(told["name"], rows, told["datatype"], binary=binary)]
 
 
 def columns(binary: bool) -> list[Any]:
-    """An input for each column, as its metadata names them."""
+    """An input for each column, named by the metadata."""
     told = client.get_model_metadata("shops")["inputs"]
     return [
         tensor(each["name"], [[row[each["name"]]] for row in shops], each["datatype"], binary=binary) for each in told

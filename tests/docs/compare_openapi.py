@@ -1,4 +1,4 @@
-"""What `scripts/compare-openapi` runs: the differences between two OpenAPI documents."""
+"""The implementation of `scripts/compare-openapi`: the differences between two OpenAPI documents."""
 
 import json
 import os
@@ -50,7 +50,7 @@ def document(source: str | None) -> Any:
 
 
 def served_by(tree: Path) -> Any:
-    """What a service started from that folder answers to `GET /openapi.json`."""
+    """The response of a service started from that folder to `GET /openapi.json`."""
     with tempfile.TemporaryDirectory() as home:
         command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", home]
         environment = os.environ | {"PYTHONPATH": str(tree), "MODELWRIGHT_STOP_DELAY_SECONDS": "0"}
@@ -68,7 +68,7 @@ def served_by(tree: Path) -> Any:
 
 
 def main(before: str, after: str | None = None) -> int:
-    """Prints the differences; the exit status."""
+    """Prints the differences; returns the exit status."""
     found = list(differences(document(before), document(after)))
     print(*found, sep="\n", end="\n" if found else "")  # noqa: T201
     return int(bool(found))

@@ -1,4 +1,4 @@
-"""The documentation names everything there is, and nothing that is not."""
+"""The documentation names everything that exists, and nothing that does not."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whatever is logged, by whom and with what in it: one line, which is one JSON object."""
+"""Every log record, from any library and with any content, is one line with one JSON object."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def run(code: str, **streams: Any) -> subprocess.CompletedProcess[str]:
 
 
 def lines(code: str) -> list[dict[str, Any]]:
-    """What it logs: nothing else is on stderr."""
+    """The lines that the code logs; stderr has nothing else."""
     said = run(code, capture_output=True).stderr
     found = [json.loads(line) for line in said.split("\n")[:-1]]
     for each in found:

@@ -1,4 +1,4 @@
-"""What `/metrics` tells: everything that the operator's guide lists, with labels that no client can make more of."""
+"""`/metrics` has everything that the operator's guide lists, with a bounded set of labels."""
 
 import re
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def value(http: httpx.Client, sample: str, **labels: str) -> float:
 
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A client of a server that nobody else asks."""
+    """A client of a server that no other test uses."""
     with Server(tmp_path_factory.mktemp("measured") / "home") as server, server.http_client() as client:
         yield client
 
@@ -64,7 +64,7 @@ def test_every_metric_matches_the_guide(http: httpx.Client) -> None:
 
 def test_clients_cannot_create_label_values(http: httpx.Client) -> None:
     before = len(http.get("/metrics").text.splitlines())
-    for verb in ("PROPFIND", "MKCOL", "LOCK"):  # which the server knows, and we do not
+    for verb in ("PROPFIND", "MKCOL", "LOCK"):  # a value that the server knows
         assert http.request(verb, "/nothing").status_code == 404
     for number in range(30):
         assert http.get(f"/nothing/{number}").status_code == 404
@@ -84,7 +84,7 @@ def test_job_outcomes_are_counted(http: httpx.Client) -> None:
     assert ended(http, sent["id"])["status"] == "failed"
     assert value(http, "modelwright_attempts_total", end="training_diverged") == before + 1
     assert value(http, "modelwright_job_seconds_count", status="failed") == 1
-    until(lambda: value(http, "modelwright_jobs", status="failed") == 1)  # the journal is asked once a second
+    until(lambda: value(http, "modelwright_jobs", status="failed") == 1)  # the journal is queried once a second
 
 
 def test_open_event_streams_are_counted(http: httpx.Client) -> None:

@@ -1,4 +1,4 @@
-"""Figures of predictions: as many series as are bounded, however many models there are, and none of what has gone."""
+"""Prediction metrics: the number of series is bounded however many models there are, and removed models have none."""
 
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -8,14 +8,14 @@ STAGES = ("parse", "queue", "forward", "render", BATCH)
 
 
 def text(figures: PredictionFigures) -> str:
-    """What Prometheus reads."""
+    """The metrics as text."""
     registry = CollectorRegistry()
     registry.register(figures)
     return generate_latest(registry).decode()
 
 
 def counted(figures: PredictionFigures) -> set[str]:
-    """The models that have figures."""
+    """The models that have series."""
     lines = text(figures).splitlines()
     return {line.split('model="')[1].split('"')[0] for line in lines if 'model="' in line}
 

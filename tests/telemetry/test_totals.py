@@ -1,4 +1,4 @@
-"""Figures of several processes, put together."""
+"""Metrics of several processes, merged."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +9,7 @@ from service.telemetry.totals import MetricFamily, only_summed, total
 
 
 def counted(*seconds: float, waiting: int = 0) -> CollectorRegistry:
-    """What a process has counted that took so many seconds for its requests."""
+    """The metrics of a process whose requests took so many seconds."""
     registry = CollectorRegistry()
     requests = Counter("requests", "Requests.", ["status"], registry=registry)
     took = Histogram("took_seconds", "Their seconds.", ["route"], buckets=(0.1, 1.0), registry=registry)
@@ -21,7 +21,7 @@ def counted(*seconds: float, waiting: int = 0) -> CollectorRegistry:
 
 
 def without_moments(exposed: bytes) -> list[str]:
-    """The lines, but for those that say when something was made."""
+    """The lines without creation times."""
     return sorted(line for line in exposed.decode().splitlines() if "_created" not in line)
 
 

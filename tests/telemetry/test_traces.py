@@ -1,4 +1,4 @@
-"""One trace from a client's request to the last stage of its training, taken by a collector that speaks OTLP."""
+"""One trace from a client's request to the last stage of its training, received by an OTLP collector."""
 
 import itertools
 import re
@@ -68,7 +68,7 @@ def test_one_trace_from_the_client_to_the_stages_of_its_training(http: httpx.Cli
     assert {each.parent_span_id for each in stages} == {attempt.span_id}
     assert request.kind == Span.SPAN_KIND_SERVER
     moments = [moment for each in stages for moment in (each.start_time_unix_nano, each.end_time_unix_nano)]
-    slack = 20_000_000  # ns: two processes have looked at their clocks
+    slack = 20_000_000  # ns: the clocks of two processes
     assert all(before <= after + slack for before, after in itertools.pairwise(moments))
     assert span.start_time_unix_nano <= attempt.start_time_unix_nano <= moments[0] + slack
     assert moments[-1] <= attempt.end_time_unix_nano + slack
@@ -105,7 +105,7 @@ def test_every_attempt_has_a_span(http: httpx.Client, collector: Collector) -> N
 def test_an_unsampled_traceparent_makes_no_trace(http: httpx.Client, collector: Collector) -> None:
     job = submit(http, f"00-{TRACE}-{CALLER}-00", model_name="unseen")
     after = submit(http, f"00-{TRACE}-{CALLER}-01", model_name="seen")
-    until(lambda: collector.named("job", after["id"]))  # what came before has been sent, too
+    until(lambda: collector.named("job", after["id"]))  # earlier spans have been sent, too
     assert all(not collector.named(name, job["id"]) for name in ("POST /v1/training-jobs", "job", "attempt", *STAGES))
 
 
@@ -144,7 +144,7 @@ def test_log_lines_name_their_trace(http: httpx.Client, traced: Server) -> None:
 
 @pytest.mark.parametrize("listens", [True, False])
 def test_an_unavailable_collector_delays_no_request(tmp_path: Path, listens: bool) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and never says a word
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections and never answers
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         if not listens:
             silent.close()
@@ -161,7 +161,7 @@ def test_an_unavailable_collector_delays_no_request(tmp_path: Path, listens: boo
             until(lambda: LOOK in server.log())
             assert [http.get("/livez").status_code for _ in range(200)] == [200] * 200
             began = time.monotonic()
-        assert time.monotonic() - began < 28  # a retry of the SDK's alone takes 30
+        assert time.monotonic() - began < 28  # a single retry of the SDK takes 30
     assert server.log().count(LOOK) == 1
     assert "opentelemetry" not in server.log()
     assert '"level":"error"' not in server.log(), server.log()
