@@ -1,4 +1,4 @@
-"""A few of the points that `scripts/crash-points` puts faults at."""
+"""A few of the points of `scripts/crash-points`."""
 
 import shutil
 import subprocess

@@ -1,5 +1,5 @@
-"""What lies in a home and is no file of the store, damaged in every way: it is told before it is used, or all answers are as
-before. Of the store `tests/model_store/test_store_damage.py` says the same; of all together, through a service, `scripts/damage`.
+"""Files of a home outside of the store, damaged in every way: the damage is reported before use, or all results are as before.
+The same for the store: `tests/model_store/test_store_damage.py`; for everything, through a service: `scripts/damage`.
 """
 
 import json
@@ -36,7 +36,7 @@ SEED = 20
 
 
 def each_damage(path: Path, alike: list[Path], count: int, ways: str = "") -> Iterator[Damage]:
-    """So many damages to the file, one after the other; it is whole again at the end."""
+    """That many damages to the file, one after another; the file is restored at the end."""
     dice = random.Random(SEED)  # noqa: S311 - no secret
     done = 0
     while done < examples(count):
@@ -82,7 +82,7 @@ def test_a_checkpoint(tmp_path: Path) -> None:
         assert found.state is not None, damage.way
         assert (found.state["epoch"], found.state["weights"].sum()) == (1, 64), damage.way
         assert found.damaged == (damage.after is not None), damage.way
-        damage.path.touch()  # it was removed, and is to be mended
+        damage.path.touch()  # loading has removed it, and it will be restored
 
 
 def test_the_audit_log(tmp_path: Path) -> None:
@@ -93,11 +93,11 @@ def test_the_audit_log(tmp_path: Path) -> None:
     before = {line["id"]: line for line in audit.read(None, 100)[0]}
     other = tmp_path / "2026-01-31.jsonl"
     other.write_bytes(path.read_bytes())
-    assert all("error" in line for line in audit.read(None, 5)[0])  # they are lines of another day
+    assert all("error" in line for line in audit.read(None, 5)[0])  # the lines are those of another day
     other.unlink()
     for damage in each_damage(path, [], 60, "cut loss zeros"):
         if damage.after is None or damage.after[:-1] == damage.whole[:-1]:
-            continue  # without its end the last line is one that is being written
+            continue  # a last line without its end counts as unfinished
         found = audit.read(None, 100)[0]
         marked = [line for line in found if "error" in line]
         assert all(line == before[line["id"]] for line in found if line not in marked), damage.way
@@ -125,10 +125,10 @@ def test_damaged_keys_never_grant_access(tmp_path: Path) -> None:
 
 
 def asked(journal: Journal, jobs: list[str]) -> dict[str, Any]:
-    """Every answer about the jobs, each for itself."""
+    """Every query about the jobs, each on its own."""
     asks: dict[str, Callable[[], Any]] = {
         "list": lambda: [shown(job) for job in journal.list_jobs()[0]],
-        "counts": lambda: sum(journal.counts().values()),  # a status that is none counts as failed
+        "counts": lambda: sum(journal.counts().values()),  # an invalid status counts as failed
     }
     for each in jobs:
         asks[each] = lambda each=each: shown(journal.get(each))  # type: ignore[misc]
@@ -151,7 +151,7 @@ def answered(ask: Callable[[], Any]) -> Any:
 
 
 def journal_with_jobs(home: Path) -> tuple[Path, list[str]]:
-    """One of each state."""
+    """A journal with a job of each state."""
     home.mkdir(exist_ok=True)
     path = home / "journal.sqlite"
     engine = open_database(f"sqlite:///{path}")
@@ -170,8 +170,8 @@ def journal_with_jobs(home: Path) -> tuple[Path, list[str]]:
 
 
 def silently_otherwise(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The answers that are others and do not say that something is damaged. A job of another id is not found by its own, and
-    the list says that it is damaged."""
+    """The results that differ without reporting damage. A job with a changed id is not found by its own, and the list
+    reports that it is damaged."""
     listed = told(after["list"])
     for question, answer in after.items():
         if answer != before[question] and not told(answer) and not (answer is None and listed):
@@ -191,7 +191,7 @@ def test_the_journal(tmp_path: Path) -> None:
     silent = []
     for damage in each_damage(path, [], 15, "loss"):
         if damage.way == "cut" and len(damage.after or b"") < 2:
-            continue  # an empty file is a new journal; that there was one before is not for the journal to know
+            continue  # an empty file is a new journal; the record of the home detects that one is missing
         try:
             engine = open_database(url)
             after = asked(Journal(engine), jobs)
@@ -205,11 +205,11 @@ def test_the_journal(tmp_path: Path) -> None:
 
 
 def test_every_row_of_the_journal(tmp_path: Path) -> None:
-    """One value of it is another, or the row is gone."""
+    """One of its values changes, or the row is deleted."""
     path, jobs = journal_with_jobs(tmp_path / "home")
     journal = Journal(open_database(f"sqlite:///{path}"))
     before, silent = asked(journal, jobs), []
-    engine = create_engine(f"sqlite:///{path}")  # which minds no foreign keys
+    engine = create_engine(f"sqlite:///{path}")  # a connection that checks no foreign keys
     with engine.connect() as connection:
         rows = {table: connection.execute(select(table)).mappings().all() for table in metadata.sorted_tables}
     cases = [
@@ -236,7 +236,7 @@ def test_every_row_of_the_journal(tmp_path: Path) -> None:
 
 
 def flipped(value: Any) -> Any:
-    """Another value, as a bit makes it."""
+    """The value with one bit changed."""
     if isinstance(value, str) and value:
         return value[:-1] + chr(ord(value[-1]) ^ 1)
     return (value or 0) ^ 1 if isinstance(value, int | None) else "x"

@@ -1,7 +1,7 @@
-"""The system calls of an operation, found by strace, and the operation in a fresh process with a fault at one of them.
+"""The system calls of an operation, listed by strace, and runs of the operation with a fault at one of them.
 
-A process is forked for each, waits until strace has taken hold of it, and tells by its exit status how it went: so neither
-Python nor libraries are loaded for it, and nothing but the operation is traced.
+For each run a process is forked, waits until strace is attached, and reports the result by its exit status: so neither Python
+nor libraries are loaded, and nothing but the operation is traced.
 """
 
 import ctypes
@@ -25,10 +25,10 @@ from tests.faults.crash_points.operation import Operation
 
 KILL, EIO, ENOSPC, FULL = "KILL", "EIO", "ENOSPC", "full"
 ACKNOWLEDGED, REFUSED, FAILED = 0, 3, 4
-SECONDS = 60.0  # within which an operation has ended, whatever it meets
+SECONDS = 60.0  # time limit of an operation with any fault
 PR_SET_PTRACER = 0x59616D61
 READS = ("read", "pread64", "getdents64")
-FILLS = (  # what a full disk may refuse, besides creation
+FILLS = (  # calls that a full disk may refuse, besides creation
     *("write", "pwrite64", "writev", "pwritev", "ftruncate", "fallocate", "sendfile", "copy_file_range"),
     *("mkdir", "link", "linkat", "rename", "fsync", "fdatasync"),
 )
@@ -39,7 +39,7 @@ CALL = re.compile(r"(\w+)\((.*)")
 
 @dataclass(frozen=True)
 class Call:
-    """One system call of an operation, the `number`-th of its name, on something in the home. `earlier` counts all calls
+    """One system call of an operation, the `number`-th of its name, on a file in the home. `earlier` counts all calls
     before it, by name."""
 
     name: str
@@ -48,14 +48,15 @@ class Call:
     earlier: Counter[str]
 
     def kinds(self) -> list[str]:
-        """What may befall it. A kill before a call that changes nothing is one before the next that does."""
+        """The faults that apply. A kill before a call that changes nothing equals one before the next call that
+        does."""
         creates = self.name in OPENS and "O_CREAT" in self.text
         changes = creates or self.name in CHANGES
         fills = creates or self.name in FILLS
         return [KILL] * changes + [EIO] + [ENOSPC, FULL] * fills
 
     def injections(self, kind: str) -> list[str]:
-        """For strace. `full` is a disk that is full from this call on."""
+        """Options of strace. `full` is a disk that is full from this call on."""
         if kind == KILL:
             return [f"{self.name}:signal=KILL:when={self.number}"]
         if kind == FULL:
@@ -65,7 +66,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a process ended: its exit status or minus its signal, and what it said of an error."""
+    """How a process ended: its exit status or negative signal, and the error that it printed."""
 
     status: int
     said: str
@@ -73,7 +74,7 @@ class Outcome:
 
 
 def calls(operation: Operation, home: Path) -> list[Call]:
-    """The calls of the operation that concern the home. It is done in it."""
+    """Runs the operation in that home and returns its system calls on the home."""
     outcome, lines = _traced(operation, home, [])
     if outcome.status != ACKNOWLEDGED:
         raise RuntimeError(f"{operation.name} fails without any fault: {outcome.said}")
@@ -89,7 +90,7 @@ def calls(operation: Operation, home: Path) -> list[Call]:
 
 
 def struck(operation: Operation, home: Path, call: Call, kind: str) -> Outcome:
-    """The operation in that home, with this fault at this call."""
+    """Runs the operation in that home with this fault at this call."""
     return _traced(operation, home, call.injections(kind))[0]
 
 
@@ -149,7 +150,7 @@ def _act(operation: Operation, act: Iterator[None]) -> int:
     try:
         next(act, None)
     except operation.kind.refusals as error:
-        with suppress(OSError):  # its output, too, may be on a full disk
+        with suppress(OSError):  # its output may be on the full disk as well
             sys.stderr.write(f"{type(error).__name__}: {error}\n")
             sys.stderr.flush()
         return REFUSED
@@ -157,7 +158,7 @@ def _act(operation: Operation, act: Iterator[None]) -> int:
 
 
 def _wait_for_strace(strace: subprocess.Popen[bytes]) -> None:
-    """Until it has said that it holds the process: none of its calls is missed from then on."""
+    """Until strace reports that it is attached: then it misses no call."""
     assert strace.stderr is not None
     said = strace.stderr.readline()
     if b"attached" not in said:
@@ -178,7 +179,7 @@ def _ended(child: int) -> int:
 
 
 def in_a_process(work: Callable[[], Any], said: Path) -> Any:
-    """What `work` answers, in a process of its own that knows nothing of what was before. JSON."""
+    """The result of `work`, as JSON, from a new process without earlier state."""
 
     reader, writer = os.pipe()
     child = os.fork()

@@ -1,8 +1,8 @@
-"""Damages to the files of a service's home, of every kind: each answer is as before or says what is damaged, nothing else is
-hurt, and `store verify` names what lies in the store. `scripts/damage` runs it.
+"""Damage to files of every kind in a service's home: each response is as before or reports the damage, nothing else is
+affected, and `store verify` finds damage in the store. `scripts/damage` runs it.
 
-Most files are damaged while the service runs, with nothing kept in memory. The journal, which SQLite holds open, and the keys,
-which a running service knows by heart, are damaged before a start; a start that is refused for them is an answer as well.
+Most files are damaged while the service runs, without caches. The journal, which SQLite holds open, and the keys, which a
+running service has in memory, are damaged before a start; a start that refuses them is a valid result as well.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from tests.harness.server import Server
 from tests.harness.until import until
 from tests.story.chaos.recipes import table
 
-# The kinds of file: how they are found, what share of the damages they get, and whether the service must stand still.
+# The kinds of files: how they are found, their share of the damage, and whether the service must be stopped.
 KINDS: dict[str, tuple[str, int, bool]] = {
     "record": ("store/*/*/versions/*", 8, False),
     "log of a version": ("store/*/*/uses/*/*", 4, False),
@@ -60,12 +60,12 @@ class Campaign:
         self.findings: list[str] = []
 
     def run(self, count: int) -> None:
-        """So many damages."""
+        """Inflicts that many damages."""
         key = self._prepare()
         drawn = self._drawn(count)
         with self._serving(key) as http:
             self.asked = addresses(self.jobs)
-            answers(http, self.asked)  # the plots are drawn
+            answers(http, self.asked)  # draws the plots
             self.before = answers(http, self.asked)
             for number, kind in enumerate(each for each in drawn if not KINDS[each][2]):
                 self._damage_while_it_runs(kind, http)
@@ -77,7 +77,7 @@ class Campaign:
             self._expect_as_before(http)
 
     def report(self) -> Iterator[str]:
-        """A table."""
+        """The lines of a table."""
         columns = ["damages", "answers as before", "told", "start refused", "named by verify", "findings"]
         yield f"| kind of file | {' | '.join(columns)} |\n|{'---|' * (len(columns) + 1)}"
         for kind, counts in self.counts.items():
@@ -85,7 +85,7 @@ class Campaign:
                 yield f"| {kind} | {' | '.join(str(counts[each]) for each in columns)} |"
 
     def _prepare(self) -> str:
-        """Two models of two versions, two data sets, a job of every state, and a key."""
+        """Creates two models of two versions, two data sets, a job of every state, and a key."""
         with Server(self.home, slots=1, checkpoint_seconds=0.1) as server:
             http, client = server.http, server.client
             for dataset in DATASETS:
@@ -152,7 +152,7 @@ class Campaign:
         try:
             with self._serving(key) as http:
                 self._judge(kind, damage, answers(http, self.asked))
-        except AssertionError as error:  # it did not start, and has said why
+        except AssertionError as error:  # it did not start, and printed the reason
             self.counts[kind]["start refused"] += 1
             if "Traceback" in str(error):
                 self._find(kind, damage, f"it did not start, with a traceback: {str(error)[-600:]}")
@@ -174,7 +174,7 @@ class Campaign:
         changed = {address: after[address] for address in self.asked if after[address] != self.before[address]}
         self.counts[kind]["told" if changed else "answers as before"] += 1
         if kind == "keys" and {status for status, _ in changed.values()} == {401}:
-            return  # the key that was sent is the one that is damaged
+            return  # the key of the request is the damaged one
         own, wrong = self._own(damage.path), []
         for address, answer in changed.items():
             if reason := judge(self.before[address], answer):
@@ -185,7 +185,7 @@ class Campaign:
             self._find(kind, damage, f"{len(wrong)} answers, such as {wrong[0]}")
 
     def _own(self, path: Path) -> list[str]:
-        """What a damage to this file may be seen in: the lists too, in which it stands."""
+        """The responses in which damage to this file may show, lists included."""
         parts = path.relative_to(self.home).parts
         match parts[0]:
             case "store":
@@ -222,7 +222,7 @@ class Campaign:
 
 
 class _Keyed(Server):
-    """A service that asks for a key."""
+    """A service with a key."""
 
     def __init__(self, home: Path, key: str) -> None:
         self._key = key
@@ -234,13 +234,13 @@ class _Keyed(Server):
 
 
 def say(text: str) -> None:
-    """At once."""
+    """Prints without buffering."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def main() -> int:
-    """Exit status 0 when nothing was found."""
+    """Returns exit status 0 when nothing was found."""
     parser = argparse.ArgumentParser(prog="scripts/damage", description="Damages files of a service's home.")
     parser.add_argument("--damages", type=int, default=200)
     parser.add_argument("--seed", type=int, default=secrets.randbits(32))

@@ -1,4 +1,4 @@
-"""What may befall a file: bits flip, its end is cut off, another's content stands in it, it is gone."""
+"""Damage to a file: flipped bits, a lost end, the content of another file, a missing file."""
 
 import os
 import random
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-Damaged = bytes | None  # what stands in the file afterwards; None: it is gone
+Damaged = bytes | None  # the content afterwards; None if the file is deleted
 
 
 def _flip(data: bytes, others: list[bytes], dice: random.Random) -> Damaged:
@@ -22,7 +22,7 @@ def _cut(data: bytes, others: list[bytes], dice: random.Random) -> Damaged:
 
 
 def _zeros(data: bytes, others: list[bytes], dice: random.Random) -> Damaged:
-    """As a file system leaves a page that was never written."""
+    """Zeros, as a file system leaves a page that was never written."""
     start = dice.randrange(len(data)) // 4096 * 4096
     return data[:start] + b"\0" * len(data[start : start + 4096]) + data[start + 4096 :]
 
@@ -55,19 +55,19 @@ class Damage:
     after: Damaged
 
     def inflict(self) -> None:
-        """In a new file, as a restored backup would bring it: a process that has mapped the old one keeps that."""
+        """Writes a new file, as restoring a backup would: a process that has mapped the old one keeps it."""
         self.path.unlink()
         if self.after is not None:
             _write(self.path, self.after)
 
     def mend(self) -> None:
-        """Takes it back."""
+        """Restores the file."""
         self.path.unlink(missing_ok=True)
         _write(self.path, self.whole)
 
 
 def draw(path: Path, alike: list[Path], dice: random.Random) -> Damage:
-    """A damage to this file; what may stand in it instead are the files `alike`."""
+    """Random damage to this file; its content may be replaced by that of the files `alike`."""
     way = dice.choices(list(WAYS), [weight for _, weight in WAYS.values()])[0]
     whole = path.read_bytes()
     return Damage(path, way, whole, WAYS[way][0](whole, [each.read_bytes() for each in alike], dice))
