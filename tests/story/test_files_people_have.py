@@ -1,4 +1,4 @@
-"""Ten kinds of files that people have, over HTTP: uploaded as they lie, learned, and asked in the form of the file itself."""
+"""Ten kinds of common files, over HTTP: uploaded unchanged, learned, and predicted from in the format of the file."""
 
 import io
 import json
@@ -20,7 +20,7 @@ Row = dict[str, Any]
 
 
 def homes() -> list[Row]:
-    """What there is to know of a home."""
+    """The rows, before each file writes them in its own way."""
     draw = random.Random(11)  # noqa: S311 - test data
     return [
         {
@@ -35,7 +35,7 @@ def homes() -> list[Row]:
     ]
 
 
-# What each of them is worth.
+# What each of these adds to the price.
 WORTH: dict[str, Callable[[Row], float]] = {
     "size": lambda home: home["size"],
     "age": lambda home: -2 * home["age"],
@@ -49,13 +49,13 @@ CITIES = {"01067": "Görlitz", "10115": "Köln", "80331": "München"}
 
 @dataclass(frozen=True)
 class Story:
-    """A file, what is asked of what was learned from it, and what must be found.
+    """A file, predictions of a model trained on it, and the expected results.
 
     Args:
-        types: of columns, as a person would say.
-        asked: some of the file's rows without the target, as the file writes them, with the headers of the request.
+        types: of columns, as a person would expect.
+        asked: some rows of the file without the target, in its format, with the headers of the request.
         instances: the same rows as JSON.
-        least: of the metric on the part for the test.
+        least: the lowest metric on the test part.
     """
 
     name: str
@@ -77,7 +77,7 @@ def table(rows: Sequence[Sequence[str]], separator: str = ",", end: str = "\n") 
 
 
 def written(columns: dict[str, Callable[[Row], str]]) -> list[list[str]]:
-    """The names, then each home, as texts."""
+    """The names, then each row, as text."""
     return [list(columns), *([write(home) for write in columns.values()] for home in HOMES)]
 
 
@@ -88,7 +88,7 @@ def without(rows: list[list[str]], name: str) -> list[list[str]]:
 
 
 def price(home: Row, *names: str) -> float:
-    """What these make a home cost."""
+    """The price of a home from these properties."""
     return round(sum(WORTH[name](home) for name in names), 2)
 
 
@@ -109,7 +109,7 @@ def point(name: str) -> Callable[[Row], str]:
 
 
 def some(name: str, missing: str) -> Callable[[Row], str]:
-    """Missing in every ninth row, the second one among them."""
+    """Missing in every ninth row, starting with the second."""
     return lambda home: missing if home["at"] % 9 == 1 else str(home[name])
 
 

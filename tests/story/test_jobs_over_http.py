@@ -1,4 +1,4 @@
-"""Jobs as a client sees them: events, cancel, idempotency, and trainers that die."""
+"""Jobs over HTTP: events, cancel, idempotency, and trainers that die."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ LONG = 2_000_000  # epochs that would take many minutes
 
 
 def stream(server: Server, job_id: str, last: int | None = None) -> list[dict[str, Any]]:
-    """All that a server-sent event stream has to say until it closes."""
+    """All events until the server closes the stream."""
     headers = {"Accept": "text/event-stream"} | ({} if last is None else {"Last-Event-ID": str(last)})
     with server.http.stream("GET", f"/v1/training-jobs/{job_id}/events", headers=headers) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
@@ -46,14 +46,14 @@ def running(server: Server, job_id: str) -> dict[str, Any]:
 
 def kill(pids: Iterable[int]) -> None:
     for pid in pids:
-        with contextlib.suppress(ProcessLookupError):  # it was about to go when it was seen
+        with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
             os.kill(pid, 9)
 
 
 def struck(server: Server, name: str, strike: Callable[[], None]) -> str:
-    """The model of a job that was struck while it trained, was tried again and has ended with all its epochs.
+    """The model of a job that was hit by `strike` in training, was retried and has ended with all its epochs.
 
-    Where the training is quicker than the blow, the next one takes longer.
+    If the training ends before the strike, the next one takes longer.
     """
     for epochs in (3_000, 12_000, 48_000, 192_000):
         model = f"{name}-{epochs}"

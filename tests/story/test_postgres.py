@@ -1,4 +1,4 @@
-"""The journal on a PostgreSQL server: the same service, and nothing of the journal in the home."""
+"""The journal on a PostgreSQL server: the service behaves the same, and the home has no journal."""
 
 from collections.abc import Iterator
 from pathlib import Path

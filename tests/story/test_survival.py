@@ -1,4 +1,4 @@
-"""What was acknowledged outlives the service."""
+"""What was acknowledged survives the service."""
 
 import secrets
 import sqlite3
@@ -27,7 +27,7 @@ def test_a_stop_loses_nothing(own: Server) -> None:
 
 
 def stop_in_training(own: Server) -> tuple[str, int]:
-    """Stops the service: the job that trained then, and its epochs. One that ends before is followed by a longer one."""
+    """Stops the service during a training: the job and its epochs. If it ends before, a longer one follows."""
     for epochs in (6_000, 24_000, 96_000, 384_000):
         job_id = own.client.train(line(epochs, name="long"))["id"]
         until(lambda: own.client.job(job_id)["progress"])  # noqa: B023 - used at once
@@ -47,7 +47,7 @@ def stop_in_training(own: Server) -> tuple[str, int]:
 def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     seed, recipes = secrets.randbits(32), ["line", "dropout"]
     course = Course(strikes=3, seed=seed, seconds=120, recipes=recipes, calm=0.3, most_queued=1)
-    assert run(tmp_path / "home", course).findings == []  # it prints its seed, and each strike
+    assert run(tmp_path / "home", course).findings == []  # prints its seed and each strike
 
 
 def journal_status(home: Path, job_id: str) -> str:

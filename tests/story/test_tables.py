@@ -1,4 +1,4 @@
-"""Real tables over HTTP: every format in, the default network, predictions from raw rows, going on from a version, and an
+"""Real tables over HTTP: every format, the default network, predictions from raw rows, training from a version, and an
 operator's own kind of model."""
 
 import io
@@ -97,7 +97,7 @@ def test_labels_and_confusion(server: Server) -> None:
 
 @pytest.fixture
 def with_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A service beside which the example plug-in is installed, as pip would leave it."""
+    """A service with the example plug-in installed as by pip."""
     site = tmp_path / "site"
     about = site / "polynomial_regression-1.0.0.dist-info"
     about.mkdir(parents=True)

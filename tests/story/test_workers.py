@@ -1,4 +1,4 @@
-"""A service of several processes is one service: whichever of them is asked, and whichever of them dies."""
+"""A service of several processes behaves as one, whichever worker answers and whichever is killed."""
 
 import contextlib
 import json
@@ -34,12 +34,12 @@ class Connected(Client):
         self._plain = httpx.Client(base_url=url, transport=transport, timeout=60)
 
     def figures(self) -> str:
-        """The metrics, as Prometheus reads them."""
+        """The metrics in Prometheus' text format."""
         return self._plain.get("/metrics").raise_for_status().text
 
 
 class Service(Server):
-    """One with two workers, each of which can be asked alone."""
+    """A service with two workers, each of which can be addressed."""
 
     def __init__(self, home: Path, **settings: Any) -> None:
         self._clients = contextlib.ExitStack()
@@ -53,15 +53,13 @@ class Service(Server):
         """The processes beside the supervisor, each with its role."""
         found = {}
         for pid in children(self.process.pid):
-            with contextlib.suppress(
-                psutil.Error, ValueError
-            ):  # one that begins, or has just ended, is none yet or any more
+            with contextlib.suppress(psutil.Error, ValueError):  # one that is starting or has just ended does not count
                 command = psutil.Process(pid).cmdline()
                 found[pid] = command[command.index("service.processes.worker") + 1]
         return found
 
     def answering(self) -> list[int]:
-        """The workers that answer."""
+        """The workers that accept connections."""
         return sorted(pid for pid, role in self.processes().items() if role == "answer")
 
     def training(self) -> int:
@@ -69,12 +67,12 @@ class Service(Server):
         return next(pid for pid, role in self.processes().items() if role == "train")
 
     def attempts(self) -> list[int]:
-        """The trainings that run."""
+        """The running trainings."""
         return [attempt for trainer in children(self.training()) for attempt in children(trainer)]
 
     def each(self) -> dict[int, Connected]:
-        """For each worker that answers a client that is connected to it, as long as the connection is not idle for some
-        seconds: on a slow machine it may have to connect anew, perhaps to another worker."""
+        """For each worker a client connected to it, as long as the connection is not idle for some seconds: on a slow
+        machine it may have to reconnect, perhaps to another worker."""
         found: dict[int, Connected] = {}
         while found.keys() != set(self.answering()):
             client = Connected(self.url)
@@ -87,12 +85,12 @@ class Service(Server):
         return found
 
     def both_ways(self) -> list[tuple[Connected, Connected]]:
-        """The two clients, and the other way round."""
+        """The two clients in both orders."""
         first, second = self.each().values()
         return [(first, second), (second, first)]
 
     def connections(self) -> dict[int, set[int]]:
-        """The ports of those who are connected to each worker."""
+        """The client ports connected to each worker."""
         return {
             pid: {each.raddr.port for each in psutil.Process(pid).net_connections("tcp") if each.raddr}
             for pid in self.answering()
@@ -112,8 +110,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def struck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One that has trained a line, and whose processes may be killed: it starts them again. The tests of its figures come
-    first, so that they know what it has done."""
+    """A service that has trained a line and whose processes may be killed: it restarts them. The tests of its metrics
+    come first, so that its requests are known."""
     with Service(tmp_path_factory.mktemp("struck") / "home") as server:
         server.client.wait(server.client.train(line())["id"])
         yield server
@@ -123,7 +121,7 @@ def struck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def test_a_job_can_be_followed_and_stopped_from_any_worker(pair: Service) -> None:
     for first, second in pair.both_ways():
         job_id = first.train(line(2_000_000, name="long"))["id"]
-        # Live: it would not end for minutes.
+        # The stream is live: it would not end for minutes.
         assert any(event["type"] == "metrics" for event in second.events(job_id))
         assert second.pause(job_id)["status"] == "paused"
         assert first.resume(job_id)["status"] == "queued"
@@ -137,8 +135,8 @@ def test_all_workers_share_the_slots(pair: Service) -> None:
     ]
     while any(pair.client.job(job_id)["status"] != "succeeded" for job_id in jobs):
         assert len(list(pair.client.jobs(status="running"))) <= 1
-        assert len(pair.attempts()) <= 2  # one of them may be about to end
-        time.sleep(0.02)  # or the questions would take a core
+        assert len(pair.attempts()) <= 2  # one of them may still be ending
+        time.sleep(0.02)  # else the requests would take a core
     assert all(pair.client.job(job_id)["attempt"] == 1 for job_id in jobs)
 
 
@@ -146,7 +144,7 @@ def test_a_worker_that_shows_a_success_serves_it_as_latest(pair: Service) -> Non
     for number in range(1, 7):
         first, second = pair.each().values()
         for client in (first, second)[: number - 1]:
-            assert client.predict("followed", inputs={"x": [1.0]})["model_version"] == number - 1  # in use from now on
+            assert client.predict("followed", inputs={"x": [1.0]})["model_version"] == number - 1  # loaded from now on
         job_id = first.train(line(number, name="followed"))["id"]
         assert second.wait(job_id)["status"] == "succeeded"
         assert second.predict("followed", inputs={"x": [1.0]})["model_version"] == number
@@ -192,7 +190,7 @@ def test_metrics_cover_all_workers_and_survive_killed_ones(struck: Service) -> N
 
 
 def test_shared_metrics_appear_once(struck: Service) -> None:
-    done = 'modelwright_jobs{status="succeeded"} 1.0'  # the journal is asked once a second
+    done = 'modelwright_jobs{status="succeeded"} 1.0'  # the journal is queried once a second
     for client in struck.each().values():
         until(lambda: done in client.figures().splitlines())  # noqa: B023
         told = client.figures()
@@ -277,7 +275,7 @@ def test_workers_share_the_pages_of_weights(pair: Service) -> None:
 
 
 class Asking:
-    """Clients that predict again and again, and come back at once when they are cut off."""
+    """Clients that predict again and again, and reconnect at once when they are disconnected."""
 
     CLIENTS = 4
 
@@ -306,7 +304,7 @@ class Asking:
                         http.post("/v1/models/line/versions/1/predictions", json=ROW).raise_for_status()
                         with self._lock:
                             self.answered += 1
-                        time.sleep(0.01)  # or they would take a core
+                        time.sleep(0.01)  # else they would take a core
                 except httpx.ConnectError:
                     self.refused += 1
                 except httpx.TransportError:
@@ -314,20 +312,20 @@ class Asking:
 
 
 def predictions_counted(client: Connected) -> float:
-    """The predictions that the service says it has answered well."""
+    """The number of successful predictions by the metrics."""
     return sum_of(client.figures(), "modelwright_predictions_total", status="200")
 
 
 def sum_of(text: str, name: str, **labels: str) -> float:
-    """The sum of these samples in what `/metrics` says."""
+    """The sum of these samples in the metrics."""
     found = re.findall(rf"^{name}(?:{{(.*)}})? (\S+)$", text, re.MULTILINE)
     wanted = {f'{label}="{value}"' for label, value in labels.items()}
     return sum(float(value) for told, value in found if wanted <= set(told.split(",")))
 
 
 def weights(pid: int) -> tuple[int, int, int]:
-    """Of the largest file of weights that a process has mapped: its resident bytes, its share of them, and how many are
-    its own because it has changed them."""
+    """The largest file of weights mapped by a process: its resident bytes, its proportional share, and its private
+    modified bytes."""
     about = Path(f"/proc/{pid}/smaps").read_text()
     mapped: dict[str, list[int]] = {}
     for each in re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", about):

@@ -124,8 +124,8 @@ def _damages(item: Any) -> set[str]:
 
 
 def _is_less(name: str, before: dict[str, Any], after: dict[str, Any]) -> bool:
-    """The aliases of a version leave out damaged ones without a report, which the model and its aliases give. Of the
-    audit log, damaged lines are left out here; a report does not excuse other missing lines."""
+    """Whether a list has fewer items: damaged aliases are missing in a version, but their model reports them; damaged lines
+    of the audit log are left out here. That others are missing as well is not detected."""
     return name in ("aliases", "lines") and isinstance(after[name], list) and set(after[name]) < set(before[name])
 
 

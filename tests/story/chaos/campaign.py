@@ -1,5 +1,5 @@
-"""A campaign against a real service: it is struck again and again while it is used, and afterwards everything that it has
-ever promised is compared with what is there. `scripts/chaos` runs it, `scripts/test` a short one.
+"""Chaos testing of a real service: its processes are killed again and again under load, and afterwards everything that it has
+acknowledged is compared with its state. `scripts/chaos` runs it, `scripts/test` a short one.
 """
 
 import argparse
@@ -25,27 +25,27 @@ from tests.story.chaos.site import Site
 from tests.story.chaos.strikes import STRIKES, bearable, recover
 from tests.story.chaos.visitors import Customer, Keeper, Reader, Visitor, undisturbed
 
-READY_WITHIN = 5.0  # seconds: the promise, on a machine with nothing else to do
-HARD_LIMIT = 120.0  # the same on one that is shared
+READY_WITHIN = 5.0  # seconds: the documented limit, on an idle machine
+HARD_LIMIT = 120.0  # the same on a shared machine
 TO_END = 900.0  # seconds in which all jobs have to end after the last strike
 
 
 @dataclass
 class Course:
-    """What a campaign is to do, and the same again from the same seed as far as clocks allow."""
+    """The parameters of a campaign. The same seed gives the same campaign, as far as clocks allow."""
 
     strikes: int
     seed: int
     seconds: float
     recipes: list[str]
-    calm: float = 1.5  # seconds between two strikes, on the average: some must find work well under way
-    most_queued: int = 5  # jobs that wait: enough for both slots, few enough to be done soon after the last strike
-    postgresql: str | None = None  # the address of the database of two services, of which one is struck at a time
+    calm: float = 1.5  # mean seconds between two strikes: some must hit work in progress
+    most_queued: int = 5  # queued jobs: enough for both slots, few enough to end soon after the last strike
+    postgresql: str | None = None  # database URL of two services, one of which is struck at a time
 
 
 @dataclass
 class Blow:
-    """One strike as it happened."""
+    """The record of one strike."""
 
     kind: str
     moment: str
@@ -53,7 +53,7 @@ class Blow:
 
 
 def run(home: Path, course: Course) -> Ledger:
-    """The whole campaign on this home; `findings` of what it returns is empty when all promises were kept."""
+    """Runs the whole campaign on this home; `findings` of the result is empty if nothing was lost or wrong."""
     ledger, dice = Ledger(), random.Random(course.seed)  # noqa: S311 - no secret
     deadline = time.monotonic() + course.seconds
     say(f"seed {course.seed}")
@@ -130,7 +130,7 @@ def _strike_all(site: Site, course: Course, dice: random.Random, deadline: float
 
 
 def _turns(dice: random.Random) -> itertools.chain[tuple[str, str]]:
-    """Every strike has its turn before one has another, and so has every moment."""
+    """All strikes and all moments, each in random order, repeated."""
 
     def shuffled(names: list[str]) -> list[str]:
         return dice.sample(names, len(names))
@@ -159,13 +159,13 @@ def _report(blows: list[Blow], ledger: Ledger, course: Course) -> None:
 
 
 def say(text: str) -> None:
-    """At once: a campaign may be watched, or be cut short."""
+    """Prints without buffering: the output may be watched or cut short."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def main() -> int:
-    """Exit status 0 when every promise was kept."""
+    """Returns exit status 0 when nothing was found."""
     parser = argparse.ArgumentParser(prog="scripts/chaos", description="Kills a service of its own again and again.")
     parser.add_argument("--strikes", type=int, default=30, help="how often it is struck (30)")
     parser.add_argument("--seed", type=int, default=secrets.randbits(32), help="a campaign to be tried again")
@@ -180,7 +180,7 @@ def main() -> int:
     try:
         with ExitStack() as stack:
             if given.database == "postgresql":
-                from tests.postgres import Postgres  # its driver need not be installed for the other
+                from tests.postgres import Postgres  # its driver is needed only here
 
                 server = Postgres()
                 stack.callback(server.stop)

@@ -1,4 +1,4 @@
-"""What must hold: after every strike, and at the end."""
+"""The conditions that must hold after every strike and at the end."""
 
 import contextlib
 import os
@@ -21,18 +21,18 @@ from tests.story.chaos.visitors import FINAL, IMPORTED, SCRATCH, undisturbed
 
 TWO_DAYS = 2 * 86_400.0
 MOST_CRASHES = 3
-PATIENCE = 120.0  # seconds in which the last answers have to come
+PATIENCE = 120.0  # seconds in which the last responses must come
 
 
 def all_there(site: Site) -> None:
-    """Every acknowledged job is known."""
+    """Every acknowledged job exists."""
     expected = {order.job_id for order in site.ledger.acknowledged()}
     known = {job["id"] for job in site.server.client.jobs()}
     site.ledger.expect(expected <= known, f"acknowledged jobs are lost: {sorted(expected - known)}")
 
 
 def all_ended(site: Site, seconds: float) -> None:
-    """Waits until every job has ended; what is paused goes on first."""
+    """Waits until every job has ended; resumes paused jobs first."""
     deadline = time.monotonic() + seconds
     for order in site.ledger.acknowledged():
         job: dict[str, Any] = {"status": "unknown"}
@@ -41,14 +41,14 @@ def all_ended(site: Site, seconds: float) -> None:
             if job["status"] in FINAL:
                 break
             if job["status"] == "paused" or job["requested"] == "pause":
-                with contextlib.suppress(ApiError):  # it has ended meanwhile
+                with contextlib.suppress(ApiError):  # ended meanwhile
                     site.server.client.resume(order.job_id)
         else:
             site.ledger.find(f"job {order.job_id} ({order.recipe}) is stuck: {job['status']}, {job.get('progress')}")
 
 
 def judge(site: Site) -> None:
-    """Every job came to what it should, and nothing else happened."""
+    """Every job has the right result, and nothing else happened."""
     made = _versions(site)
     for order in site.ledger.acknowledged():
         _judge_job(site, order, made.pop(order.job_id, []))
@@ -65,7 +65,7 @@ def _versions(site: Site) -> dict[str, list[tuple[str, int]]]:
     """The versions that each job has made."""
     made = defaultdict(list)
     for recipe in RECIPES:
-        with contextlib.suppress(ApiError):  # there may be none
+        with contextlib.suppress(ApiError):  # the model may not exist
             for version in site.server.client.versions(recipe):
                 made[version["job"]].append((recipe, version["version"]))
     return made
@@ -123,8 +123,8 @@ def _judge_other_promises(site: Site) -> None:
 
 
 def leaves_nothing(site: Site) -> None:
-    """Starts the service once more on its home, a day later as it were: what crashes have left is swept away, and nothing
-    else. Then stops it, and looks at what lies on the disk."""
+    """Starts the service once more, with leftovers counted as a day old: it removes what crashes have left, and nothing
+    else. Then stops it and inspects the disk."""
     ledger, home = site.ledger, site.home
     for server in site.servers:
         ledger.expect(server.stop() == 0, "SIGTERM did not end it with status 0")

@@ -1,4 +1,4 @@
-"""What a strike hits. Only processes that the campaign has started itself, each by its id."""
+"""The kinds of strikes. They hit only processes that the campaign has started, each by its id."""
 
 import contextlib
 import random
@@ -11,19 +11,19 @@ import psutil
 from tests.harness.until import until
 from tests.story.chaos.site import Site
 
-Strike = Callable[[Site, random.Random], bool]  # whether it has hit anything
-FORGIVEN = 2  # crashes without a newer checkpoint, after which a job would fail the next time
+Strike = Callable[[Site, random.Random], bool]  # returns whether it has hit a process
+FORGIVEN = 2  # crashes without a newer checkpoint before a job fails at the next one
 
 
 def service(site: Site, dice: random.Random) -> bool:
-    """`kill -9`."""
+    """SIGKILL to the service."""
     site.close()
     site.server.kill()
     return True
 
 
 def service_twice(site: Site, dice: random.Random) -> bool:
-    """And again while it starts."""
+    """SIGKILL, and again during its next start."""
     service(site, dice)
     site.launch()
     time.sleep(dice.uniform(0, 3))
@@ -32,7 +32,7 @@ def service_twice(site: Site, dice: random.Random) -> bool:
 
 
 def stop(site: Site, dice: random.Random) -> bool:
-    """SIGTERM, at which nothing may be left to chance."""
+    """SIGTERM, after which it must end with status 0."""
     site.stopping = True
     status = site.server.stop()
     site.close()
@@ -44,18 +44,18 @@ def stop(site: Site, dice: random.Random) -> bool:
 
 
 def trainer_server(site: Site, dice: random.Random) -> bool:
-    """The process that forks the trainers; they die with it."""
+    """SIGKILL to the process that forks the trainers; they die with it."""
     server = site.trainer_server()
     return _kill([server] if server else [])
 
 
 def trainer(site: Site, dice: random.Random) -> bool:
-    """One training."""
+    """SIGKILL to one training."""
     return _kill(_one(site, dice))
 
 
 def trainer_halted(site: Site, dice: random.Random) -> bool:
-    """One that stands still for a moment before it dies."""
+    """SIGSTOP to one training, then SIGKILL."""
     chosen = _one(site, dice)
     with contextlib.suppress(psutil.Error):
         for each in chosen:
@@ -65,7 +65,7 @@ def trainer_halted(site: Site, dice: random.Random) -> bool:
 
 
 def trainer_and_service(site: Site, dice: random.Random) -> bool:
-    """One shortly after the other."""
+    """SIGKILL to a training, and to the service shortly before or after."""
     trainer(site, dice)
     time.sleep(dice.uniform(0, 0.3))
     return service(site, dice)
@@ -84,13 +84,13 @@ ON_TRAINERS = {"trainer", "trainer server", "trainer, halted"}
 
 
 def bearable(name: str, site: Site) -> str:
-    """This strike, or one of the service in its place where a job would rightly fail: three crashes in a row."""
+    """This strike, or one of the service where a job would correctly fail after three crashes in a row."""
     crashes = site.query("SELECT max(crashes) FROM jobs WHERE status IN ('running', 'queued')")[0][0] or 0
     return "service" if name in ON_TRAINERS and crashes >= FORGIVEN else name
 
 
 def recover(site: Site) -> float:
-    """Seconds until the service can predict, started again if it has to be; no job is left to one that is gone by then."""
+    """Seconds until the service can predict, started again if necessary; by then no job belongs to a dead service."""
     gone = site.server.process.poll() is not None
     began = time.monotonic()
     if gone:

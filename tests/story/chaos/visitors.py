@@ -1,6 +1,6 @@
-"""Those who use the service while it is struck: they keep asking until they are answered, and remember what they were told.
+"""Clients that use the service during a campaign: they retry until they get a response, and record what was acknowledged.
 
-Each is a thread of its own. None stops in the middle of something: at the end of a campaign every question is answered.
+Each is a thread. They stop only between actions: at the end of a campaign every request has a response.
 """
 
 import random
@@ -22,10 +22,10 @@ IMPORTED = "imported"
 
 
 class Visitor(threading.Thread, ABC):
-    """Does one of its actions after another.
+    """Repeats random actions.
 
     Args:
-        pause: seconds between two of them, on the average.
+        pause: mean seconds between two actions.
     """
 
     def __init__(self, site: Site, seed: int, pause: float) -> None:
@@ -37,7 +37,7 @@ class Visitor(threading.Thread, ABC):
         self.http = httpx.Client(transport=httpx.HTTPTransport())
 
     def run(self) -> None:
-        """Until the campaign is over."""
+        """Runs until the campaign is over."""
         try:
             while not self.site.over:
                 self.dice.choice(self.actions())()
@@ -50,21 +50,21 @@ class Visitor(threading.Thread, ABC):
 
     @abstractmethod
     def actions(self) -> list[Callable[[], None]]:
-        """What it may do."""
+        """The actions of this client."""
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response | None:
-        """Asks once."""
+        """Sends one request."""
         return self.site.call(self.http, method, path, **more)
 
     def insist(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """Asks until there is an answer; for what may be asked twice."""
+        """Repeats an idempotent request until there is a response."""
         while (answer := self.ask(method, path, **more)) is None:
             self.ledger.count("unanswered requests")
         return answer
 
 
 class Customer(Visitor):
-    """Asks for trainings."""
+    """Submits trainings."""
 
     def __init__(self, site: Site, seed: int, pause: float, recipes: list[str], most_queued: int) -> None:
         super().__init__(site, seed, pause)
@@ -75,7 +75,7 @@ class Customer(Visitor):
         return [self.order]
 
     def order(self) -> None:
-        """A job; under the same key again when nobody has answered, and now and then for no reason."""
+        """Submits a job; repeats it under the same key when there was no response, and now and then without reason."""
         queued = self.insist("GET", "/v1/training-jobs?status=queued&limit=10").json()["data"]
         if len(queued) >= self._most_queued:
             return
@@ -100,13 +100,13 @@ class Customer(Visitor):
 
 
 class Reader(Visitor):
-    """Uses models: predicts, promotes, exports and imports; uploads tables."""
+    """Uses models: predicts, moves aliases, exports and imports; uploads tables."""
 
     def actions(self) -> list[Callable[[], None]]:
         return [self.predict, self.predict, self.predict, self.promote, self.import_one, self.upload]
 
     def predict(self) -> None:
-        """The undisturbed models answer as they did on the first day."""
+        """Checks that the undisturbed models give the same predictions as at first."""
         recipe, reference = self.dice.choice(list(self.ledger.references.items()))
         path = f"/v1/models/{undisturbed(recipe)}/versions/1/predictions"
         answer = self.ask("POST", path, json={"instances": rows_for(recipe)})
@@ -116,13 +116,13 @@ class Reader(Visitor):
             self.ledger.expect(same, f"{undisturbed(recipe)} predicts otherwise: {answer.text[:200]}")
 
     def promote(self) -> None:
-        """Lets `production` stand for some version. One that nobody has confirmed may hold or not."""
+        """Moves `production` to some version. A move without a response may or may not be in effect."""
         model = self.dice.choice(list(RECIPES))
         answer = self.ask("GET", f"/v1/models/{model}/versions?limit=1000")
         if answer is None or answer.status_code == 404:
             return
         version = self.dice.choice(answer.json()["data"])["version"]
-        possible = self.ledger.aliases.setdefault(model, {None})  # so far there is none
+        possible = self.ledger.aliases.setdefault(model, {None})  # there is none yet
         possible.add(version)
         answer = self.ask("PUT", f"/v1/models/{model}/aliases/production", json={"version": version})
         if answer is not None:
@@ -132,7 +132,7 @@ class Reader(Visitor):
             self.ledger.count("promotions")
 
     def import_one(self) -> None:
-        """A bundle goes out and comes in again under another name; the next import removes it."""
+        """Exports a bundle and imports it under another name; the next import removes it."""
         self._remove_imported()
         recipe = self.dice.choice(list(self.ledger.references))
         got = self.ask("GET", f"/v1/models/{undisturbed(recipe)}/versions/1/bundle")
@@ -155,7 +155,7 @@ class Reader(Visitor):
         self.ledger.count("deletions")
 
     def upload(self) -> None:
-        """A new version of a data set that nobody trains on."""
+        """Uploads a new version of a data set that no training uses."""
         rows = [f"{self.dice.random()},{self.dice.random()}" for _ in range(200)]
         headers = {"Content-Type": "text/csv"}
         answer = self.ask("PUT", f"/v1/datasets/{SCRATCH}", content="\n".join(["a,b", *rows]), headers=headers)
@@ -166,13 +166,13 @@ class Reader(Visitor):
 
 
 class Keeper(Visitor):
-    """Looks after jobs: lets them stand still and go on, and now and then does not want one any more."""
+    """Pauses and resumes jobs, and now and then cancels one."""
 
     def actions(self) -> list[Callable[[], None]]:
         return [self.pause, self.resume, self.cancel]
 
     def pause(self) -> None:
-        """Some job stands still until somebody lets it go on."""
+        """Pauses a job until it is resumed."""
         if (order := self._some(paused=False)) is None:
             return
         order.paused = True
@@ -185,19 +185,19 @@ class Keeper(Visitor):
             self.ledger.count("pauses")
 
     def resume(self) -> None:
-        """Lets a paused job go on."""
+        """Resumes a paused job."""
         if (order := self._some(paused=True)) is not None:
             self.let_go_on(order)
 
     def let_go_on(self, order: Order) -> None:
-        """Until it is certain that it is not paused any more."""
+        """Resumes until it is certain that the job is not paused."""
         answer = self.insist("POST", f"/v1/training-jobs/{order.job_id}/resume")
-        known = answer.status_code in (200, 409)  # 409: it has ended, or is being cancelled
+        known = answer.status_code in (200, 409)  # 409: it has ended or is being cancelled
         self.ledger.expect(known, f"resuming {order.job_id}: {answer.status_code} {answer.text[:200]}")
         order.paused = False
 
     def cancel(self) -> None:
-        """Seldom: what is cancelled proves little."""
+        """Seldom: a cancelled job checks little."""
         order = self._some(paused=False)
         if order is None or self.dice.random() > 1 / 4:
             return

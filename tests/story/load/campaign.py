@@ -1,7 +1,7 @@
-"""A service under mixed load for a while: its memory, descriptors and threads must not grow. `scripts/mixed-load` runs it.
+"""Mixed load on a service: its memory, descriptors and threads must not grow. `scripts/mixed-load` runs it.
 
-Compared are the medians of the last sixth of the time and of the third sixth: of 30 minutes, of 25-30 and of 10-15. Before
-that caches fill and libraries are loaded.
+The median over the last sixth of the time is compared with that over the third sixth: of 30 minutes, 25-30 with 10-15. Before
+that, caches fill and libraries are loaded.
 """
 
 import argparse
@@ -28,7 +28,7 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Sample:
-    """How the service stood at some second of the load; the trainer server's memory besides."""
+    """The resources of the service at some second of the load, and the trainer server's memory."""
 
     second: float
     rss: int
@@ -39,7 +39,7 @@ class Sample:
 
 
 def run(home: Path, minutes: float, rate: float, seed: int) -> list[str]:
-    """What does not hold; nothing when all does."""
+    """Returns the findings; empty if there are none."""
     with Server(home, slots=1, checkpoint_seconds=1) as server:
         visitors = Visitors(server.url, seed)
         visitors.prepare()
@@ -82,7 +82,7 @@ def _watch(server: Server, seconds: float) -> list[Sample]:
 def _rss(pid: int) -> int:
     try:
         return psutil.Process(pid).memory_info().rss
-    except psutil.NoSuchProcess:  # one that read an upload, or drew
+    except psutil.NoSuchProcess:  # a process that read an upload or drew a plot
         return 0
 
 
@@ -112,13 +112,13 @@ def _report_answers(visitors: Visitors, seconds: float) -> None:
 
 
 def say(text: str) -> None:
-    """At once: it may be watched."""
+    """Prints without buffering: the output may be watched."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def main() -> int:
-    """Exit status 0 when nothing has grown, and every answer was a right one."""
+    """Returns exit status 0 when nothing has grown and every response was correct."""
     parser = argparse.ArgumentParser(prog="scripts/mixed-load", description="Uses a service of its own in every way.")
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--rate", type=float, default=20, help="requests a second")

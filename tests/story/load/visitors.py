@@ -1,6 +1,4 @@
-"""What clients of a service under mixed load do, each request for itself. Nothing that they make grows without end: names are
-few, and old versions are deleted.
-"""
+"""Requests of clients under mixed load. The data that they create is bounded: names are few, and old versions are deleted."""
 
 import io
 import itertools
@@ -22,7 +20,7 @@ MODELS = ["load-a", "load-b", "load-c"]
 TABLE_MODEL = "load-table"  # learned from the data sets
 DATASETS = ["load-rows", "load-more"]
 MOST_VERSIONS = 6
-MOST_WAITING = 3  # jobs in the queue: trainings must not pile up on a slow machine
+MOST_WAITING = 3  # limit of the queue: trainings must not accumulate on a slow machine
 WITHOUT_ANSWER = "no answer"
 JSON_ROWS = {"instances": [[number / 100] for number in range(100)]}
 ROWS = [{name: value for name, value in row.items() if name != "price"} for row in houses(3)]
@@ -30,7 +28,7 @@ TEXT = {"Content-Type": "text/csv"}
 
 
 class Visitors:
-    """All that is asked, and what was answered: `answers` by kind of request and status, `wrong` what must not be."""
+    """All requests and their results: `answers` counts by kind and status, `wrong` lists violations."""
 
     def __init__(self, url: str, seed: int) -> None:
         self.url = url
@@ -43,11 +41,11 @@ class Visitors:
         self._lock = threading.Lock()
 
     def client(self) -> httpx.Client:
-        """Connections of its own."""
+        """A client with connections of its own."""
         return httpx.Client(base_url=self.url, transport=httpx.HTTPTransport(), timeout=120)
 
     def prepare(self) -> None:
-        """Each model has a version, and each data set too."""
+        """Creates a version of each model and data set."""
         with self.client() as http:
             for name in DATASETS:
                 assert http.put(f"/v1/datasets/{name}", content=self._table, headers=TEXT).status_code == 201
@@ -58,7 +56,7 @@ class Visitors:
                     pass
 
     def ask_at(self, rate: float, number: int) -> None:
-        """One request after the other, `rate` a second on the average, until it is over."""
+        """Sends requests one after another, `rate` a second on average, until stopped."""
         dice = random.Random(self._seed + number)  # noqa: S311 - no secret
         kinds = list(KINDS)
         with self.client() as http:
@@ -114,7 +112,7 @@ class Visitors:
         body = dice.choice([b"{", b"[]", b'{"instances": [["x"]]}', b'{"instances": [{"z": 1}]}'])
         return http.post(path, content=body, headers={"Content-Type": "application/json"}).status_code
 
-    # Lists and single things
+    # Lists and single resources
 
     def list(self, http: httpx.Client, dice: random.Random) -> int:
         model = dice.choice(MODELS)
@@ -156,7 +154,7 @@ class Visitors:
         return http.delete(path).status_code
 
     def train(self, http: httpx.Client, dice: random.Random) -> int:
-        """A job, and its events to the end; some are cancelled."""
+        """A job and its events to the end; some are cancelled."""
         if len(http.get("/v1/training-jobs?status=queued").json()["data"]) >= MOST_WAITING:
             return 200
         spec = line(dice.choice([20, 2000]), name=dice.choice(MODELS))
@@ -184,7 +182,7 @@ class Visitors:
         return http.delete(f"/v1/models/{dice.choice(MODELS)}/aliases/canary").status_code
 
     def delete_versions(self, http: httpx.Client, dice: random.Random) -> int:
-        """The oldest that no alias needs, where there are many."""
+        """Deletes the oldest versions that no alias needs, where there are many."""
         model, status = dice.choice([*MODELS, TABLE_MODEL]), 204
         listed = http.get(f"/v1/models/{model}/versions?limit=1000").json()["data"]
         for each in [each for each in listed if not each["aliases"]][MOST_VERSIONS:]:
@@ -200,13 +198,13 @@ class Visitors:
 
 
 def from_table(dataset: str) -> dict[str, Any]:
-    """A spec that learns from a data set."""
+    """A spec that trains on a data set."""
     data = {"kind": "dataset", "dataset": dataset, "target": "price"}
     return {"model_name": TABLE_MODEL, "data": data, "model": {"kind": "mlp", "hidden": [8]}, "training": {"epochs": 5}}
 
 
 Request = Callable[[Visitors, httpx.Client, random.Random], Any]
-# What is asked, how often of a hundred times, and which answers are right: versions may go between two requests.
+# The request, its percentage, and the correct statuses: versions may be deleted between two requests.
 KINDS: dict[str, tuple[Request, float, tuple[int, ...]]] = {
     "prediction, JSON": (Visitors.predict_json, 28, (200,)),
     "prediction, NPY": (Visitors.predict_npy, 10, (200,)),
