@@ -151,8 +151,8 @@ print(Keyring(Path(sys.argv[1])).create_first())
 def test_one_of_several_concurrent_starts_makes_the_first_key(tmp_path: Path) -> None:
     command = [sys.executable, "-c", FIRST, str(tmp_path)]
     started = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(4)]  # noqa: S603 - our own
-    said = [process.communicate(timeout=120)[0].strip() for process in started]
-    (secret,) = [each for each in said if each != "None"]
+    printed = [process.communicate(timeout=120)[0].strip() for process in started]
+    (secret,) = [each for each in printed if each != "None"]
     key = Keyring(tmp_path).verify(bearer(secret))
     assert key is not None and key.level is Scope.ADMIN
 

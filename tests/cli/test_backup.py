@@ -94,10 +94,10 @@ def test_a_restore_brings_everything_back(run: Run, home: Path, tmp_path: Path) 
 
 def test_folders_that_are_not_empty_are_refused(run: Run, home: Path, backup: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
-    said = run("backup", tmp_path, "--home", home)
-    assert said.status == 1 and "is not empty" in said.err
-    said = run("restore", backup, "--home", tmp_path)
-    assert said.status == 1 and "something in" in said.err
+    result = run("backup", tmp_path, "--home", home)
+    assert result.status == 1 and "is not empty" in result.err
+    result = run("restore", backup, "--home", tmp_path)
+    assert result.status == 1 and "something in" in result.err
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
@@ -212,11 +212,11 @@ def test_a_backup_leaves_a_database_server_to_its_own_tools(
     opening.accept_loss(settings)
     open_journal(settings).dispose()
     opening.remember(settings)
-    said = run("backup", tmp_path / "backup", "--home", tmp_path / "home")
-    assert said.status == 0 and "pg_dump" in said.out
+    result = run("backup", tmp_path / "backup", "--home", tmp_path / "home")
+    assert result.status == 0 and "pg_dump" in result.out
     assert not (tmp_path / "backup" / "journal.sqlite").exists()
-    said = run("restore", tmp_path / "backup", "--home", tmp_path / "again")
-    assert said.status == 0 and "pg_restore" in said.out
+    result = run("restore", tmp_path / "backup", "--home", tmp_path / "again")
+    assert result.status == 0 and "pg_restore" in result.out
     opening.check(Settings.read(home=tmp_path / "again"))
     monkeypatch.delenv("MODELWRIGHT_DATABASE_URL")
     with pytest.raises(HomeLost, match="MODELWRIGHT_DATABASE_URL"):
@@ -232,8 +232,8 @@ def test_the_suggested_commands_restore_the_jobs(
         journal = Journal(engine)
         jobs = [journal.submit("line", {"model_name": "line"}, {}, idempotency=(name, "d"))[0] for name in "ab"]
         monkeypatch.setenv("MODELWRIGHT_DATABASE_URL", url)
-        said = run("backup", tmp_path / "backup", "--home", home).out
-        dump, bring_back = re.findall(r"pg_\w+ --.+?(?=;| brings)", " ".join(said.split()))
+        result = run("backup", tmp_path / "backup", "--home", home).out
+        dump, bring_back = re.findall(r"pg_\w+ --.+?(?=;| brings)", " ".join(result.split()))
         for command, address in ((dump, url), (bring_back, empty)):
             words = shlex.split(command.replace("DATABASE", shlex.quote(address)))
             subprocess.run(words, cwd=tmp_path, check=True)  # noqa: S603 - the commands that it suggests
@@ -253,9 +253,9 @@ def test_a_damaged_row_is_named(run: Run, backup: Path, tmp_path: Path) -> None:
         connection.exec_driver_sql("UPDATE jobs SET priority = 9")
         job = connection.exec_driver_sql("SELECT id FROM jobs").scalar()
     engine.dispose()
-    said = run("journal", "verify", "--home", tmp_path / "home")
-    assert said.status == 1 and f"job {job}" in said.out and "damaged" in said.out
-    said = run("journal", "verify", "--json", "--home", tmp_path / "home")
-    assert said.status == 1 and json.loads(said.out) == {"table": "jobs", "key": f"job {job}", "problem": "damaged"}
-    said = run("journal", "verify", "--home", tmp_path / "nothing")
-    assert said.status == 1 and not (tmp_path / "nothing").exists()
+    result = run("journal", "verify", "--home", tmp_path / "home")
+    assert result.status == 1 and f"job {job}" in result.out and "damaged" in result.out
+    result = run("journal", "verify", "--json", "--home", tmp_path / "home")
+    assert result.status == 1 and json.loads(result.out) == {"table": "jobs", "key": f"job {job}", "problem": "damaged"}
+    result = run("journal", "verify", "--home", tmp_path / "nothing")
+    assert result.status == 1 and not (tmp_path / "nothing").exists()

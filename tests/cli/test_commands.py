@@ -34,9 +34,9 @@ def typed(server: Server) -> None:
 
 
 def test_train_shows_progress_and_the_version(run: Run, spec: Path) -> None:
-    told = run("train", spec)
-    assert told.status == 0
-    assert "epoch 5 of 5" in told.out and told.out.splitlines()[-1] == "told@1"
+    trained = run("train", spec)
+    assert trained.status == 0
+    assert "epoch 5 of 5" in trained.out and trained.out.splitlines()[-1] == "told@1"
     as_json = run("train", "-", "--json", stdin=spec.read_text())
     assert json.loads(as_json.out)["status"] == "succeeded" and "epoch 5 of 5" in as_json.err
     job_id = run("train", spec, "--no-wait").out.strip()
@@ -234,6 +234,6 @@ def test_the_module_runs_the_command() -> None:
     """As a process, and without loading torch to print the help."""
     code = "import sys, service.cli.main; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
-    told = subprocess.run([sys.executable, "-m", "service", "--help"], capture_output=True, text=True, check=True)
+    trained = subprocess.run([sys.executable, "-m", "service", "--help"], capture_output=True, text=True, check=True)
     for command in ("serve", "demo", "train", "predict", "models", "jobs", "datasets", "store"):
-        assert command in told.stdout
+        assert command in trained.stdout

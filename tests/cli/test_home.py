@@ -187,8 +187,8 @@ def test_no_key_is_created_while_the_key_file_is_missing(settings: Settings, run
     for made in (lambda: keyring.create("bob", [Scope.ADMIN]), lambda: keyring.revoke("ann"), keyring.all):
         with pytest.raises(KeysCorrupt, match="gone"):
             made()
-    said = run("keys", "create", "bob", "--scope", "admin", "--home", settings.home)
-    assert said.status == 1 and "access/keys.json" in said.err and not said.out
+    result = run("keys", "create", "bob", "--scope", "admin", "--home", settings.home)
+    assert result.status == 1 and "access/keys.json" in result.err and not result.out
     assert not (settings.home / "access" / "keys.json").exists()
 
 

@@ -50,25 +50,25 @@ def test_a_journal_of_a_newer_version(tmp_path: Path) -> None:
 def test_a_port_in_use(tmp_path: Path, workers: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        said = refused(tmp_path, None, "--port", port, "--workers", workers)
-    assert said == f"Error: Cannot listen on 127.0.0.1, port {port}: Address already in use\n"
+        error_line = refused(tmp_path, None, "--port", port, "--workers", workers)
+    assert error_line == f"Error: Cannot listen on 127.0.0.1, port {port}: Address already in use\n"
 
 
 def test_no_such_database(tmp_path: Path, postgres: "Postgres") -> None:
-    said = refused(tmp_path, f"postgresql://test:s3cret@/nowhere?host={postgres.socket}")
-    assert 'database "nowhere" does not exist' in said
+    error_line = refused(tmp_path, f"postgresql://test:s3cret@/nowhere?host={postgres.socket}")
+    assert 'database "nowhere" does not exist' in error_line
 
 
 def test_no_driver(tmp_path: Path) -> None:
     (tmp_path / "psycopg.py").write_text("raise ImportError('no libpq')")
-    said = refused(tmp_path, "postgresql://ann:s3cret@localhost/name", path=tmp_path)
-    assert 'pip install "modelwright[postgres]"' in said
+    error_line = refused(tmp_path, "postgresql://ann:s3cret@localhost/name", path=tmp_path)
+    assert 'pip install "modelwright[postgres]"' in error_line
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])  # noqa: S104 - the case under test
 def test_without_a_key_it_serves_no_other_machine(tmp_path: Path, host: str) -> None:
-    said = refused(tmp_path, None, "--host", host, *TWO)
-    assert host in said and "keys create" in said and "--insecure" in said
+    error_line = refused(tmp_path, None, "--host", host, *TWO)
+    assert host in error_line and "keys create" in error_line and "--insecure" in error_line
 
 
 @pytest.mark.parametrize("key", ["", "x", "   ", " " * 40, "changeme", "a" * 64])

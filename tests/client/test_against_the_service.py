@@ -67,8 +67,8 @@ def test_from_training_to_deletion(call: Caller, name: str, tmp_path: Path) -> N
     assert call("state_dict_file", name, 1, tmp_path / "line.safetensors").stat().st_size > 8
 
     expected = [state_dict["weight"][0] * 0.5 + state_dict["bias"][0]]
-    for asked in ({"instances": [[0.5]]}, {"inputs": {"x": [0.5]}}, {"query": {"x": 0.5}}):
-        assert call("predict", name, **asked, version=1)["predictions"] == pytest.approx(expected)
+    for data in ({"instances": [[0.5]]}, {"inputs": {"x": [0.5]}}, {"query": {"x": 0.5}}):
+        assert call("predict", name, **data, version=1)["predictions"] == pytest.approx(expected)
 
     assert call("set_alias", name, "blue", 1, if_match=None)["entry"] == 1
     with pytest.raises(ApiError) as lost:
@@ -94,8 +94,8 @@ def test_data_sets(call: Caller, name: str, tmp_path: Path) -> None:
     assert call("upload_dataset", name, table)["version"] == 1
     assert call("upload_dataset", name, table.read_bytes(), media_type="text/csv")["version"] == 1
     assert call("upload_dataset", name, table.read_bytes())["version"] == 1
-    told = call("upload_dataset", name, table, missing=["1"], types={"kind": "category"})
-    assert (told["version"], told["columns"][0]["missing"]) == (2, 1)
+    uploaded = call("upload_dataset", name, table, missing=["1"], types={"kind": "category"})
+    assert (uploaded["version"], uploaded["columns"][0]["missing"]) == (2, 1)
     changed = call("change_dataset", name, {"missing": None}, {"height": "category"})
     assert (changed["version"], [each["type"] for each in changed["columns"]]) == (3, ["category", "category"])
     assert call("change_dataset", name)["version"] == 3

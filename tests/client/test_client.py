@@ -219,8 +219,8 @@ def test_the_media_type_follows_the_suffix(service: Service, run: Run, tmp_path:
 
 def test_reading_options_are_sent_in_the_query(service: Service, run: Run) -> None:
     service.answers = [gives({"version": 1}, 201)]
-    told = {"separator": ";", "missing": ["1,5"], "skip_lines": 0, "sheet": None, "types": {"x": "category"}}
-    run(service, lambda client: client.upload_dataset("houses", b"x;y\n", **told))
+    options = {"separator": ";", "missing": ["1,5"], "skip_lines": 0, "sheet": None, "types": {"x": "category"}}
+    run(service, lambda client: client.upload_dataset("houses", b"x;y\n", **options))
     query = parse_qsl(service.requests[0].path.partition("?")[2], keep_blank_values=True)
     assert [each for each in query if each[0] != "types"] == [
         ("separator", ";"), ("missing", "1,5"), ("missing", ""), ("skip_lines", "0")

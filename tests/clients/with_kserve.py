@@ -56,8 +56,8 @@ async def refusal(client: Any, data: dict[str, Any]) -> str:
 
 async def main() -> None:
     """Prints both as JSON."""
-    told = {"binary": await second(binary=True), "json": await second(binary=False), "v1": await first()}
-    sys.stdout.write(json.dumps(told))
+    results = {"binary": await second(binary=True), "json": await second(binary=False), "v1": await first()}
+    sys.stdout.write(json.dumps(results))
 
 
 asyncio.run(main())

@@ -33,15 +33,16 @@ def tensor(name: str, values: Any, datatype: str, *, binary: bool) -> Any:
 
 def matrix(rows: Any, *, binary: bool) -> list[Any]:
     """The one input of a model of numbers, named by its metadata."""
-    told = client.get_model_metadata("iris" if len(rows[0]) == 4 else "line")["inputs"][0]
-    return [tensor(told["name"], rows, told["datatype"], binary=binary)]
+    metadata = client.get_model_metadata("iris" if len(rows[0]) == 4 else "line")["inputs"][0]
+    return [tensor(metadata["name"], rows, metadata["datatype"], binary=binary)]
 
 
 def columns(binary: bool) -> list[Any]:
     """An input for each column, named by the metadata."""
-    told = client.get_model_metadata("shops")["inputs"]
+    metadata = client.get_model_metadata("shops")["inputs"]
     return [
-        tensor(each["name"], [[row[each["name"]]] for row in shops], each["datatype"], binary=binary) for each in told
+        tensor(each["name"], [[row[each["name"]]] for row in shops], each["datatype"], binary=binary)
+        for each in metadata
     ]
 
 
@@ -61,7 +62,7 @@ compressed = {
     coding: client.infer("line", matrix(line, binary=True), request_compression_algorithm=coding)
     for coding in ("gzip", "deflate")
 }
-told = {
+results = {
     "live": client.is_server_live(),
     "ready": client.is_server_ready(),
     "model_ready": [client.is_model_ready("iris"), client.is_model_ready("iris", "1"), client.is_model_ready("nobody")],
@@ -83,7 +84,7 @@ told = {
 }
 client.unload_model("line")
 client.load_model("line")
-told["line again"] = listed(client.infer("line", matrix(line, binary=True)), "y")
-told["index"] = client.get_model_repository_index()
-told["statistics"] = client.get_inference_statistics("iris")["model_stats"][0]
-sys.stdout.write(json.dumps(told))
+results["line again"] = listed(client.infer("line", matrix(line, binary=True)), "y")
+results["index"] = client.get_model_repository_index()
+results["statistics"] = client.get_inference_statistics("iris")["model_stats"][0]
+sys.stdout.write(json.dumps(results))

@@ -57,12 +57,12 @@ def served_by(tree: Path) -> Any:
         with subprocess.Popen(command, cwd=tree, env=environment, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
             try:
                 assert process.stderr is not None
-                said = ""
+                output = ""
                 for line in process.stderr:
-                    said += line
+                    output += line
                     if found := re.search(r"running on (http://127\.0\.0\.1:\d+)", line):
                         return httpx.get(f"{found[1]}/openapi.json", timeout=60, trust_env=False).json()
-                raise SystemExit(f"the service of {tree} did not start:\n{said}")
+                raise SystemExit(f"the service of {tree} did not start:\n{output}")
             finally:
                 process.terminate()
 

@@ -124,26 +124,26 @@ def test_damaged_keys_never_grant_access(tmp_path: Path) -> None:
         assert whole == before or any(key.damaged for key in found.all()), damage.way
 
 
-def asked(journal: Journal, jobs: list[str]) -> dict[str, Any]:
+def all_queries(journal: Journal, jobs: list[str]) -> dict[str, Any]:
     """Every query about the jobs, each on its own."""
-    asks: dict[str, Callable[[], Any]] = {
+    queries: dict[str, Callable[[], Any]] = {
         "list": lambda: [shown(job) for job in journal.list_jobs()[0]],
         "counts": lambda: sum(journal.counts().values()),  # an invalid status counts as failed
     }
     for each in jobs:
-        asks[each] = lambda each=each: shown(journal.get(each))  # type: ignore[misc]
-        for ask in (journal.attempts, journal.events, journal.metrics):
-            asks[f"{ask.__name__} of {each}"] = lambda each=each, ask=ask: ask(each)  # type: ignore[misc]
-    return {question: answered(ask) for question, ask in asks.items()}
+        queries[each] = lambda each=each: shown(journal.get(each))  # type: ignore[misc]
+        for query in (journal.attempts, journal.events, journal.metrics):
+            queries[f"{query.__name__} of {each}"] = lambda each=each, query=query: query(each)  # type: ignore[misc]
+    return {question: answered(query) for question, query in queries.items()}
 
 
 def shown(job: Any) -> Any:
     return DAMAGED if job.damaged else job
 
 
-def answered(ask: Callable[[], Any]) -> Any:
+def answered(query: Callable[[], Any]) -> Any:
     try:
-        return ask()
+        return query()
     except (JournalUnavailable, MetricsDamaged):
         return DAMAGED
     except JobNotFound:
@@ -172,13 +172,13 @@ def journal_with_jobs(home: Path) -> tuple[Path, list[str]]:
 def silently_otherwise(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """The results that differ without reporting damage. A job with a changed id is not found by its own, and the list
     reports that it is damaged."""
-    listed = told(after["list"])
+    listed = reports_damage(after["list"])
     for question, answer in after.items():
-        if answer != before[question] and not told(answer) and not (answer is None and listed):
+        if answer != before[question] and not reports_damage(answer) and not (answer is None and listed):
             yield question, answer
 
 
-def told(answer: Any) -> bool:
+def reports_damage(answer: Any) -> bool:
     return DAMAGED in json.dumps(answer, default=str)
 
 
@@ -186,7 +186,7 @@ def test_the_journal(tmp_path: Path) -> None:
     path, jobs = journal_with_jobs(tmp_path / "home")
     url = f"sqlite:///{path}"
     engine = open_database(url)
-    before = asked(Journal(engine), jobs)
+    before = all_queries(Journal(engine), jobs)
     engine.dispose()
     silent = []
     for damage in each_damage(path, [], 15, "loss"):
@@ -194,7 +194,7 @@ def test_the_journal(tmp_path: Path) -> None:
             continue  # an empty file is a new journal; the record of the home detects that one is missing
         try:
             engine = open_database(url)
-            after = asked(Journal(engine), jobs)
+            after = all_queries(Journal(engine), jobs)
             engine.dispose()
         except JournalNotOpened:
             continue
@@ -208,7 +208,7 @@ def test_every_row_of_the_journal(tmp_path: Path) -> None:
     """One of its values changes, or the row is deleted."""
     path, jobs = journal_with_jobs(tmp_path / "home")
     journal = Journal(open_database(f"sqlite:///{path}"))
-    before, silent = asked(journal, jobs), []
+    before, silent = all_queries(journal, jobs), []
     engine = create_engine(f"sqlite:///{path}")  # a connection that checks no foreign keys
     with engine.connect() as connection:
         rows = {table: connection.execute(select(table)).mappings().all() for table in metadata.sorted_tables}
@@ -226,12 +226,12 @@ def test_every_row_of_the_journal(tmp_path: Path) -> None:
                 connection.execute(delete(table).where(*this))
             else:
                 connection.execute(update(table).where(*this).values({column.name: flipped(row[column.name])}))
-        after = asked(journal, jobs)
+        after = all_queries(journal, jobs)
         silent += [(table.name, column, *each) for each in silently_otherwise(before, after)]
         with engine.begin() as connection:
             connection.execute(delete(table).where(*this))
             connection.execute(insert(table).values(**row))
-        assert asked(journal, jobs) == before
+        assert all_queries(journal, jobs) == before
     assert not silent, "\n".join([str(len(silent)), *(str(each)[:400] for each in silent)])
 
 

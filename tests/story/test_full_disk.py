@@ -97,7 +97,7 @@ def test_the_service_recovers_from_a_full_disk_without_a_restart(small: Path) ->
             server.client.upload_dataset("table", b"a,b\n" + b"1,2\n" * 50_000, "text/csv")
         with pytest.raises(ApiError) as promotion:
             server.client.set_alias("line", "production", 1)
-        assert [(told.value.status, told.value.code) for told in (upload, promotion)] == [(507, "no_space")] * 2
+        assert [(error.value.status, error.value.code) for error in (upload, promotion)] == [(507, "no_space")] * 2
         assert server.client.predict("line", inputs={"x": [0.1, 0.9]}) == before
         assert server.client.ready()
         assert server.client.job(running)["status"] in ("running", "failed")

@@ -35,12 +35,12 @@ def stream(server: Server, job_id: str, last: int | None = None) -> list[dict[st
 def running(server: Server, job_id: str) -> dict[str, Any]:
     """The job once it has reported an epoch."""
 
-    def look() -> dict[str, Any] | None:
+    def get_running() -> dict[str, Any] | None:
         job = server.client.job(job_id)
         assert job["status"] not in ("failed", "cancelled"), job
         return job if job["progress"] else None
 
-    job: dict[str, Any] = until(look)
+    job: dict[str, Any] = until(get_running)
     return job
 
 
@@ -62,8 +62,8 @@ def struck(server: Server, name: str, strike: Callable[[], None]) -> str:
         strike()
         if (attempt := server.client.wait(job_id)["attempt"]) > 1:
             assert attempt == 2
-            told = server.client.metrics(job_id)["epoch"]  # thinned when they are more than 10,000
-            assert told == list(range(1, epochs + 1)) if epochs < 10_000 else (told[0], told[-1]) == (1, epochs)
+            stored = server.client.metrics(job_id)["epoch"]  # thinned when they are more than 10,000
+            assert stored == list(range(1, epochs + 1)) if epochs < 10_000 else (stored[0], stored[-1]) == (1, epochs)
             return model
     raise AssertionError("no blow was quicker than a training")
 

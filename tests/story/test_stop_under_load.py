@@ -77,12 +77,12 @@ def test_a_stop_under_load_loses_nothing_that_was_accepted(busy: Server) -> None
     until(lambda: all(busy.client.job(job_id)["progress"] for job_id in running))
     load = Load(busy.url)
     until(lambda: len(load.jobs) >= 10 and len(load.predictions) >= 10)
-    told = time.monotonic()
+    signalled = time.monotonic()
     busy.process.terminate()
     until(lambda: not ready(busy.url), NOT_READY_WITHIN)
     assert busy.wait() == 0
     load.join()
-    assert min(load.broke_off) >= told, "a client was cut off before the service was asked to stop"
+    assert min(load.broke_off) >= signalled, "a client was cut off before the service was asked to stop"
     assert load.statuses <= {200, 202, 503}
     assert all(each == expected for each in load.predictions)
     journal = states(busy.home)

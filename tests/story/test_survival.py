@@ -20,8 +20,8 @@ def test_a_stop_loses_nothing(own: Server) -> None:
     assert [version["version"] for version in own.client.versions("line")] == [1]
     job = own.client.wait(job_id)
     assert job["attempt"] == 2
-    told = own.client.metrics(job_id)["epoch"]  # thinned when they are more than 10,000
-    assert told == list(range(1, epochs + 1)) if epochs < 10_000 else (told[0], told[-1]) == (1, epochs)
+    stored = own.client.metrics(job_id)["epoch"]  # thinned when they are more than 10,000
+    assert stored == list(range(1, epochs + 1)) if epochs < 10_000 else (stored[0], stored[-1]) == (1, epochs)
     assert own.stop() == 0
     verify(own.home)
 

@@ -172,8 +172,8 @@ def test_metrics_cover_all_workers_and_survive_killed_ones(struck: Service) -> N
         for client in struck.each().values():
             client.predict("line", version=1, inputs={"x": [1.0]})
             predicted += 1
-        told = struck.http.get("/metrics").text
-        return all(sum_of(told, "modelwright_warm_models", process=f"worker-{number}") == 1 for number in (1, 2))
+        metrics = struck.http.get("/metrics").text
+        return all(sum_of(metrics, "modelwright_warm_models", process=f"worker-{number}") == 1 for number in (1, 2))
 
     until(both_have_predicted)
     clients = struck.each()
@@ -193,34 +193,34 @@ def test_shared_metrics_appear_once(struck: Service) -> None:
     done = 'modelwright_jobs{status="succeeded"} 1.0'  # the journal is queried once a second
     for client in struck.each().values():
         until(lambda: done in client.figures().splitlines())  # noqa: B023
-        told = client.figures()
+        metrics = client.figures()
         for name in ("journal_up", "home_free_bytes", "home_size_bytes", "build_info", "keys_required"):
-            (sample,) = re.findall(rf"^modelwright_{name}(?:{{.*}})? .*$", told, re.MULTILINE)
+            (sample,) = re.findall(rf"^modelwright_{name}(?:{{.*}})? .*$", metrics, re.MULTILINE)
             assert "process=" not in sample
-        assert len(re.findall(r'^modelwright_jobs{status="\w+"} ', told, re.MULTILINE)) == told.count(
+        assert len(re.findall(r'^modelwright_jobs{status="\w+"} ', metrics, re.MULTILINE)) == metrics.count(
             "modelwright_jobs{"
         )
-        assert sum_of(told, "modelwright_attempts_total", end="succeeded") == 1
-        assert sum_of(told, "modelwright_job_seconds_count", status="succeeded") == 1
-        assert sum_of(told, "modelwright_training_stage_seconds_count", stage="train") == 1
-        assert re.findall(r"^modelwright_training_slots{(.*)} 1.0$", told, re.MULTILINE) == ['process="trainings"']
-        assert told.count("process_resident_memory_bytes{") == 3
+        assert sum_of(metrics, "modelwright_attempts_total", end="succeeded") == 1
+        assert sum_of(metrics, "modelwright_job_seconds_count", status="succeeded") == 1
+        assert sum_of(metrics, "modelwright_training_stage_seconds_count", stage="train") == 1
+        assert re.findall(r"^modelwright_training_slots{(.*)} 1.0$", metrics, re.MULTILINE) == ['process="trainings"']
+        assert metrics.count("process_resident_memory_bytes{") == 3
 
 
 @pytest.mark.parametrize("role", ["answer", "train"])
 def test_a_killed_process_is_started_again_and_nothing_is_lost(struck: Service, role: str) -> None:
-    with Asking(struck.url) as asking:
-        until(lambda: asking.answered > 50)
+    with PredictingClients(struck.url) as clients:
+        until(lambda: clients.answered > 50)
         job_id = struck.client.train(line(12_000, name="long"))["id"]
         until(lambda: list((struck.home / "checkpoints" / job_id).glob("*.safetensors")))
         killed = struck.answering()[0] if role == "answer" else struck.training()
         os.kill(killed, signal.SIGKILL)
         until(lambda: killed not in struck.processes() and len(struck.processes()) == 3)
         job = struck.client.wait(job_id)
-        answered = asking.answered
-        until(lambda: asking.answered > answered + 50)
-    assert asking.refused == 0, "a new connection was refused though the other worker listens"
-    assert asking.cut_off <= (Asking.CLIENTS if role == "answer" else 0)
+        answered = clients.answered
+        until(lambda: clients.answered > answered + 50)
+    assert clients.refused == 0, "a new connection was refused though the other worker listens"
+    assert clients.cut_off <= (PredictingClients.CLIENTS if role == "answer" else 0)
     assert (job["status"], job["attempt"]) == ("succeeded", 1 if role == "answer" else 2)
     if role == "train":
         assert struck.client.attempts(job_id)[0]["cause"]["code"] == "lease_lost"
@@ -274,7 +274,7 @@ def test_workers_share_the_pages_of_weights(pair: Service) -> None:
         assert private_dirty == 0, mapped
 
 
-class Asking:
+class PredictingClients:
     """Clients that predict again and again, and reconnect at once when they are disconnected."""
 
     CLIENTS = 4
@@ -320,7 +320,7 @@ def sum_of(text: str, name: str, **labels: str) -> float:
     """The sum of these samples in the metrics."""
     found = re.findall(rf"^{name}(?:{{(.*)}})? (\S+)$", text, re.MULTILINE)
     wanted = {f'{label}="{value}"' for label, value in labels.items()}
-    return sum(float(value) for told, value in found if wanted <= set(told.split(",")))
+    return sum(float(value) for metrics, value in found if wanted <= set(metrics.split(",")))
 
 
 def weights(pid: int) -> tuple[int, int, int]:

@@ -30,8 +30,8 @@ def run(code: str, **streams: Any) -> subprocess.CompletedProcess[str]:
 
 def lines(code: str) -> list[dict[str, Any]]:
     """The lines that the code logs; stderr has nothing else."""
-    said = run(code, capture_output=True).stderr
-    found = [json.loads(line) for line in said.split("\n")[:-1]]
+    stderr = run(code, capture_output=True).stderr
+    found = [json.loads(line) for line in stderr.split("\n")[:-1]]
     for each in found:
         assert list(each)[:4] == ["timestamp", "level", "logger", "event"]
         assert each["timestamp"].endswith("Z")
@@ -126,9 +126,9 @@ def test_terminals_get_text() -> None:
     try:
         run("log.warning('watch out', extra={'job_id': 'j1'})", stderr=theirs)
         os.close(theirs)
-        said = os.read(ours, 65_536).decode()
+        stderr = os.read(ours, 65_536).decode()
     finally:
         os.close(ours)
-    assert "watch out" in said
-    assert "j1" in said
-    assert "{" not in said
+    assert "watch out" in stderr
+    assert "j1" in stderr
+    assert "{" not in stderr

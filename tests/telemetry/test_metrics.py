@@ -47,7 +47,7 @@ def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 def test_every_metric_matches_the_guide(http: httpx.Client) -> None:
     job = train(http, "line")
     http.post("/v1/models/line/predictions", json={"instances": [[0.5]]})
-    told = {
+    documented = {
         name: (kind, labels)
         for name, kind, labels in re.findall(
             r"^\| `(\w+)` \| (\w+) \| (.*?) \|", GUIDE.read_text().partition("## Metrics")[2], re.MULTILINE
@@ -59,7 +59,7 @@ def test_every_metric_matches_the_guide(http: httpx.Client) -> None:
         labels = {label for each in family.samples for label in each.labels if label != "le"}
         found[name] = (family.type, ", ".join(f"`{each}`" for each in sorted(labels)))
     assert job["status"] == "succeeded"
-    assert found == told
+    assert found == documented
 
 
 def test_clients_cannot_create_label_values(http: httpx.Client) -> None:
@@ -100,10 +100,10 @@ def test_open_event_streams_are_counted(http: httpx.Client) -> None:
 def test_the_journal_is_queried_once_a_second_and_may_be_unavailable(tmp_path: Path) -> None:
     engine = open_database(f"sqlite:///{tmp_path / 'journal.sqlite'}")
     journal, queue = Journal(engine), JobQueue(engine)
-    asked = []
+    queries = []
 
     def count() -> dict[Status, int]:
-        asked.append(1)
+        queries.append(1)
         return journal.counts()
 
     for _ in range(3):
@@ -111,17 +111,17 @@ def test_the_journal_is_queried_once_a_second_and_may_be_unavailable(tmp_path: P
     queue.claim("me")
     figures = JournalFigures(count)
 
-    def told() -> dict[tuple[str, ...], float]:
+    def jobs_by_status() -> dict[tuple[str, ...], float]:
         return {
             (each.name, *each.labels.values()): each.value for family in figures.collect() for each in family.samples
         }
 
-    first = told()
+    first = jobs_by_status()
     assert first["modelwright_jobs", "queued"] == 2
     assert first["modelwright_jobs", "running"] == 1
     assert first["modelwright_jobs", "failed"] == 0
-    assert told() == first
-    assert len(asked) == 1
+    assert jobs_by_status() == first
+    assert len(queries) == 1
     engine.dispose()
 
     away = create_engine(f"sqlite:///{tmp_path / 'nowhere' / 'journal.sqlite'}")

@@ -27,9 +27,9 @@ def without_moments(exposed: bytes) -> list[str]:
 
 def test_the_totals_of_one_process_are_its_own_metrics() -> None:
     registry = counted(0.05, 0.5, 5)
-    told = only_summed(families(registry))
+    summed = only_summed(families(registry))
     gauge = [line for line in without_moments(generate_latest(registry)) if "waiting" in line]
-    assert without_moments(text(total({"one": told}))) == [
+    assert without_moments(text(total({"one": summed}))) == [
         line for line in without_moments(generate_latest(registry)) if line not in gauge
     ]
 
@@ -60,11 +60,11 @@ def test_counts_of_an_ended_process_are_kept() -> None:
 
 @given(st.lists(st.lists(st.floats(0, 10), max_size=5), max_size=4))
 def test_totals_do_not_depend_on_the_order_of_exits(lives: list[list[float]]) -> None:
-    told = {str(number): only_summed(families(counted(*seconds))) for number, seconds in enumerate(lives)}
+    summed = {str(number): only_summed(families(counted(*seconds))) for number, seconds in enumerate(lives)}
     gone: list[MetricFamily] = []
-    for name, each in told.items():
+    for name, each in summed.items():
         gone = total({name: each}, gone)
-    together = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in values(text(total(told)))}
+    together = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in values(text(total(summed)))}
     one_by_one = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in values(text(gone))}
     assert together.keys() == one_by_one.keys()
     assert all(abs(together[name] - one_by_one[name]) < 1e-6 for name in together)

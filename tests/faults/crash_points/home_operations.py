@@ -90,16 +90,16 @@ def prepare_audit(home: Path) -> None:
 
 def append(home: Path) -> Iterator[None]:
     """Records a change."""
-    audit, told = Audit(home / "audit"), list[logging.LogRecord]()
+    audit, records = Audit(home / "audit"), list[logging.LogRecord]()
 
-    class Told(logging.Handler):
-        emit = staticmethod(told.append)  # type: ignore[assignment]
+    class Recorder(logging.Handler):
+        emit = staticmethod(records.append)  # type: ignore[assignment]
 
-    logging.getLogger("service.access.audit").addHandler(Told())
+    logging.getLogger("service.access.audit").addHandler(Recorder())
     yield
     audit.append("me", [Change("alias.moved", "line@production", 2, 3)])
-    if told:
-        raise NotWritten(told[0].getMessage())
+    if records:
+        raise NotWritten(records[0].getMessage())
 
 
 AUDIT = Kind(lines_of, faulty_lines, (NotWritten,))

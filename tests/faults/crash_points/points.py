@@ -96,12 +96,12 @@ def struck(operation: Operation, home: Path, call: Call, kind: str) -> Outcome:
 
 def _traced(operation: Operation, home: Path, injections: list[str]) -> tuple[Outcome, list[str]]:
     trace, said = home.with_suffix(".trace"), home.with_suffix(".said")
-    ready, tell_ready = os.pipe()
-    go, tell_go = os.pipe()
+    ready, ready_writer = os.pipe()
+    go, go_writer = os.pipe()
     child = os.fork()
     if child == 0:
-        _child(operation, home, said, tell_ready, go)
-    os.close(tell_ready)
+        _child(operation, home, said, ready_writer, go)
+    os.close(ready_writer)
     os.close(go)
     status = None
     try:
@@ -112,12 +112,12 @@ def _traced(operation: Operation, home: Path, injections: list[str]) -> tuple[Ou
         command = ["strace", "-y", "-s", "0", f"--trace={names}", *arguments, "-o", str(trace), "-p", str(child)]
         with subprocess.Popen(command, stderr=subprocess.PIPE) as strace:  # noqa: S603 - our own
             _wait_for_strace(strace)
-            os.write(tell_go, b"g")
+            os.write(go_writer, b"g")
             status = _ended(child)
             strace.wait()
     finally:
         os.close(ready)
-        os.close(tell_go)
+        os.close(go_writer)
         if status is None:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
@@ -126,7 +126,7 @@ def _traced(operation: Operation, home: Path, injections: list[str]) -> tuple[Ou
     return Outcome(status, said.read_text(errors="replace"), hit), lines
 
 
-def _child(operation: Operation, home: Path, said: Path, tell_ready: int, go: int) -> None:
+def _child(operation: Operation, home: Path, said: Path, ready_writer: int, go: int) -> None:
     status = FAILED
     try:
         descriptor = os.open(said, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
@@ -135,7 +135,7 @@ def _child(operation: Operation, home: Path, said: Path, tell_ready: int, go: in
         ctypes.CDLL(None).prctl(PR_SET_PTRACER, ctypes.c_ulong(2**64 - 1), 0, 0, 0)
         act = operation.act(home)
         next(act)
-        os.write(tell_ready, b"r")
+        os.write(ready_writer, b"r")
         select.select([go], [], [])  # a call that is not traced
         status = _act(operation, act)
     except BaseException:

@@ -92,8 +92,8 @@ def judge(before: Answer, after: Answer) -> str:
     if after == before:
         return ""
     if status >= 500:
-        told = isinstance(body, dict) and (body.get("code") in DAMAGES or SAYS_SO.search(str(body.get("error"))))
-        return "" if status == 503 and told else f"{status} {json.dumps(body)[:300]}"
+        reported = isinstance(body, dict) and (body.get("code") in DAMAGES or SAYS_SO.search(str(body.get("error"))))
+        return "" if status == 503 and reported else f"{status} {json.dumps(body)[:300]}"
     if status != 200 or before[0] != 200:
         return f"{before[0]} has become {status}: {json.dumps(body)[:300]}"
     return "" if _says_damage(before[1], body) else f"it says something else: {_difference(before[1], body)}"
@@ -119,8 +119,8 @@ def _damages(item: Any) -> set[str]:
     if not isinstance(item, dict):
         return set()
     data = item.get("data")
-    said = [item.get("error"), item.get("cause"), data.get("error") if isinstance(data, dict) else None]
-    return {each["code"] for each in said if isinstance(each, dict) and each.get("code") in DAMAGES}
+    errors = [item.get("error"), item.get("cause"), data.get("error") if isinstance(data, dict) else None]
+    return {each["code"] for each in errors if isinstance(each, dict) and each.get("code") in DAMAGES}
 
 
 def _is_less(name: str, before: dict[str, Any], after: dict[str, Any]) -> bool:

@@ -55,8 +55,10 @@ def judge(site: Site) -> None:
     for job_id, versions in made.items():
         site.ledger.find(f"versions {versions} of a job that was not asked for, or asked for twice: {job_id}")
     known = {job["id"] for job in site.server.client.jobs()}
-    asked = {order.job_id for order in site.ledger.acknowledged()}
-    strangers = known - asked - {site.server.client.manifest(undisturbed(r), 1)["job"] for r in site.ledger.references}
+    acknowledged = {order.job_id for order in site.ledger.acknowledged()}
+    strangers = (
+        known - acknowledged - {site.server.client.manifest(undisturbed(r), 1)["job"] for r in site.ledger.references}
+    )
     site.ledger.expect(not strangers, f"jobs that nobody asked for: {sorted(strangers)}")
     _judge_other_promises(site)
 
@@ -165,5 +167,5 @@ def _look_at_disk(site: Site) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     ledger.expect(done.returncode == 0, f"store verify: {done.stdout[-500:]}{done.stderr[-500:]}")
     for server in site.servers:
-        said = server.log()
-        ledger.expect("Traceback" not in said, f"{said.count('Traceback')} tracebacks in {server.log_file.name}")
+        log = server.log()
+        ledger.expect("Traceback" not in log, f"{log.count('Traceback')} tracebacks in {server.log_file.name}")

@@ -52,13 +52,13 @@ class Visitor(threading.Thread, ABC):
     def actions(self) -> list[Callable[[], None]]:
         """The actions of this client."""
 
-    def ask(self, method: str, path: str, **more: Any) -> httpx.Response | None:
+    def request(self, method: str, path: str, **more: Any) -> httpx.Response | None:
         """Sends one request."""
         return self.site.call(self.http, method, path, **more)
 
-    def insist(self, method: str, path: str, **more: Any) -> httpx.Response:
+    def retry_until_answered(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Repeats an idempotent request until there is a response."""
-        while (answer := self.ask(method, path, **more)) is None:
+        while (answer := self.request(method, path, **more)) is None:
             self.ledger.count("unanswered requests")
         return answer
 
@@ -76,7 +76,7 @@ class Customer(Visitor):
 
     def order(self) -> None:
         """Submits a job; repeats it under the same key when there was no response, and now and then without reason."""
-        queued = self.insist("GET", "/v1/training-jobs?status=queued&limit=10").json()["data"]
+        queued = self.retry_until_answered("GET", "/v1/training-jobs?status=queued&limit=10").json()["data"]
         if len(queued) >= self._most_queued:
             return
         recipe = self.dice.choice(self._recipes)
@@ -92,11 +92,11 @@ class Customer(Visitor):
         while answer is None:
             order.tries += 1
             self.site.posting.set()
-            answer = self.ask("POST", "/v1/training-jobs", json=body, headers={"Idempotency-Key": order.key})
-        told = answer.json().get("id", "")
+            answer = self.request("POST", "/v1/training-jobs", json=body, headers={"Idempotency-Key": order.key})
+        job_id = answer.json().get("id", "")
         self.ledger.expect(answer.status_code == 202, f"POST was answered {answer.status_code}: {answer.text[:200]}")
-        self.ledger.expect(order.job_id in ("", told), f"one key has made two jobs: {order.job_id} and {told}")
-        order.job_id = told
+        self.ledger.expect(order.job_id in ("", job_id), f"one key has made two jobs: {order.job_id} and {job_id}")
+        order.job_id = job_id
 
 
 class Reader(Visitor):
@@ -109,7 +109,7 @@ class Reader(Visitor):
         """Checks that the undisturbed models give the same predictions as at first."""
         recipe, reference = self.dice.choice(list(self.ledger.references.items()))
         path = f"/v1/models/{undisturbed(recipe)}/versions/1/predictions"
-        answer = self.ask("POST", path, json={"instances": rows_for(recipe)})
+        answer = self.request("POST", path, json={"instances": rows_for(recipe)})
         if answer is not None:
             self.ledger.count("predictions")
             same = answer.status_code == 200 and answer.json()["predictions"] == reference.predictions
@@ -118,13 +118,13 @@ class Reader(Visitor):
     def promote(self) -> None:
         """Moves `production` to some version. A move without a response may or may not be in effect."""
         model = self.dice.choice(list(RECIPES))
-        answer = self.ask("GET", f"/v1/models/{model}/versions?limit=1000")
+        answer = self.request("GET", f"/v1/models/{model}/versions?limit=1000")
         if answer is None or answer.status_code == 404:
             return
         version = self.dice.choice(answer.json()["data"])["version"]
         possible = self.ledger.aliases.setdefault(model, {None})  # there is none yet
         possible.add(version)
-        answer = self.ask("PUT", f"/v1/models/{model}/aliases/production", json={"version": version})
+        answer = self.request("PUT", f"/v1/models/{model}/aliases/production", json={"version": version})
         if answer is not None:
             self.ledger.expect(answer.is_success, f"promoting {model}@{version}: {answer.text[:200]}")
             possible.clear()
@@ -135,21 +135,23 @@ class Reader(Visitor):
         """Exports a bundle and imports it under another name; the next import removes it."""
         self._remove_imported()
         recipe = self.dice.choice(list(self.ledger.references))
-        got = self.ask("GET", f"/v1/models/{undisturbed(recipe)}/versions/1/bundle")
+        got = self.request("GET", f"/v1/models/{undisturbed(recipe)}/versions/1/bundle")
         if got is None:
             return
         headers = {"Content-Type": "application/zip"}
-        answer = self.insist("POST", f"/v1/models/{IMPORTED}/versions", content=got.content, headers=headers)
+        answer = self.retry_until_answered(
+            "POST", f"/v1/models/{IMPORTED}/versions", content=got.content, headers=headers
+        )
         self.ledger.expect(answer.status_code in (200, 201), f"an import: {answer.status_code} {answer.text[:200]}")
         self.ledger.imported.add(answer.json()["digest"])
         self.ledger.count("imports")
 
     def _remove_imported(self) -> None:
-        listed = self.ask("GET", f"/v1/models/{IMPORTED}/versions?limit=1000")
+        listed = self.request("GET", f"/v1/models/{IMPORTED}/versions?limit=1000")
         if listed is None or listed.status_code == 404 or len(listed.json()["data"]) < 3:
             return
         oldest = listed.json()["data"][-1]
-        answer = self.insist("DELETE", f"/v1/models/{IMPORTED}/versions/{oldest['version']}")
+        answer = self.retry_until_answered("DELETE", f"/v1/models/{IMPORTED}/versions/{oldest['version']}")
         self.ledger.expect(answer.status_code in (204, 404), f"a deletion: {answer.status_code} {answer.text[:200]}")
         self.ledger.imported.discard(oldest["digest"])
         self.ledger.count("deletions")
@@ -158,7 +160,7 @@ class Reader(Visitor):
         """Uploads a new version of a data set that no training uses."""
         rows = [f"{self.dice.random()},{self.dice.random()}" for _ in range(200)]
         headers = {"Content-Type": "text/csv"}
-        answer = self.ask("PUT", f"/v1/datasets/{SCRATCH}", content="\n".join(["a,b", *rows]), headers=headers)
+        answer = self.request("PUT", f"/v1/datasets/{SCRATCH}", content="\n".join(["a,b", *rows]), headers=headers)
         if answer is not None:
             self.ledger.expect(answer.status_code == 201, f"an upload: {answer.status_code} {answer.text[:200]}")
             self.ledger.tables[answer.json()["version"]] = answer.json()["digest"]
@@ -176,7 +178,7 @@ class Keeper(Visitor):
         if (order := self._some(paused=False)) is None:
             return
         order.paused = True
-        answer = self.ask("POST", f"/v1/training-jobs/{order.job_id}/pause")
+        answer = self.request("POST", f"/v1/training-jobs/{order.job_id}/pause")
         if answer is not None and answer.status_code == 409:
             order.paused = False
             self._look(order)
@@ -191,7 +193,7 @@ class Keeper(Visitor):
 
     def let_go_on(self, order: Order) -> None:
         """Resumes until it is certain that the job is not paused."""
-        answer = self.insist("POST", f"/v1/training-jobs/{order.job_id}/resume")
+        answer = self.retry_until_answered("POST", f"/v1/training-jobs/{order.job_id}/resume")
         known = answer.status_code in (200, 409)  # 409: it has ended or is being cancelled
         self.ledger.expect(known, f"resuming {order.job_id}: {answer.status_code} {answer.text[:200]}")
         order.paused = False
@@ -202,7 +204,7 @@ class Keeper(Visitor):
         if order is None or self.dice.random() > 1 / 4:
             return
         order.cancel = "asked"
-        answer = self.ask("POST", f"/v1/training-jobs/{order.job_id}/cancel")
+        answer = self.request("POST", f"/v1/training-jobs/{order.job_id}/cancel")
         if answer is not None and answer.status_code == 409:
             order.cancel = ""
             self._look(order)
@@ -216,7 +218,7 @@ class Keeper(Visitor):
         return self.dice.choice(orders[-12:]) if orders else None
 
     def _look(self, order: Order) -> None:
-        answer = self.ask("GET", f"/v1/training-jobs/{order.job_id}")
+        answer = self.request("GET", f"/v1/training-jobs/{order.job_id}")
         order.ended = answer is not None and answer.json()["status"] in FINAL
 
 

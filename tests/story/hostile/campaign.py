@@ -123,25 +123,25 @@ class Campaign:
         name = "stopped" if do == "stops_its_parent" else "hostile"
         hostile = client.train(line(5, name=name, model=model))["id"]
         until(begun.exists)
-        told = "" if do not in PARENT else self.suspects(beside, hostile)
+        outcome = "" if do not in PARENT else self.suspects(beside, hostile)
         if do in ENDS:
             job = until(lambda: self.ended(hostile), 300)
             code = (job["error"] or {}).get("code")
             self.expect((job["status"], code) == ENDS[do], f"{do}: ended {job['status']} {code}, not {ENDS[do]}")
-            told += f"{job['status']} {code or ''}"
+            outcome += f"{job['status']} {code or ''}"
         elif do == "fills_the_disk":
             until(lambda: client.job(hostile)["error"] or client.job(hostile)["attempt"] > 1, 60)
-            told = f"{self.cancel(do, hostile, CANCEL)} after {client.attempts(hostile)[0]['cause']}"
+            outcome = f"{self.cancel(do, hostile, CANCEL)} after {client.attempts(hostile)[0]['cause']}"
         elif do not in PARENT:
             time.sleep(WATCHED)
-            told = self.cancel(do, hostile, CANCEL)
+            outcome = self.cancel(do, hostile, CANCEL)
         if do not in PARENT:
             job = client.job(beside)
             unharmed = job["status"] == "running" and job["attempt"] == 1
             self.expect(unharmed, f"{do}: beside it: {job['status']}, attempt {job['attempt']}: {job['error']}")
-            told += f"; beside it: {self.cancel(f'beside {do}', beside, CANCEL)}"
+            outcome += f"; beside it: {self.cancel(f'beside {do}', beside, CANCEL)}"
         self.expect_nobody(do)
-        print(f"{do}: {told}; {self.load.answered} predictions", flush=True)  # noqa: T201
+        print(f"{do}: {outcome}; {self.load.answered} predictions", flush=True)  # noqa: T201
 
     def suspects(self, beside: str, hostile: str) -> str:
         """For acts that stop or kill the trainer server twice: then both jobs run alone, and only the hostile one may
@@ -149,13 +149,13 @@ class Campaign:
         client = self.server.client
         if client.job(hostile)["model_name"] == "stopped":
             time.sleep(WATCHED)
-            told = self.cancel("a training that has stopped its parent", hostile, CANCEL_STILL)
+            outcome = self.cancel("a training that has stopped its parent", hostile, CANCEL_STILL)
         else:
             until(lambda: len([each for each in client.attempts(hostile) if each["cause"]]) == 2)
-            told = "twice"
+            outcome = "twice"
         job = client.job(beside)
         self.expect(job["status"] in ("queued", "running"), f"beside it: {job['status']}: {job['error']}")
-        return f"{told}; beside it: {self.cancel('beside it', beside, CANCEL_STILL)}; "
+        return f"{outcome}; beside it: {self.cancel('beside it', beside, CANCEL_STILL)}; "
 
     def cancel(self, what: str, job_id: str, most: float) -> str:
         """Cancels the job, and records how long that took."""

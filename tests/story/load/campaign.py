@@ -63,18 +63,18 @@ def run(home: Path, minutes: float, rate: float, seed: int) -> list[str]:
 
 
 def _watch(server: Server, seconds: float) -> list[Sample]:
-    process, began, samples, told = psutil.Process(server.process.pid), time.monotonic(), [], 0.0
+    process, began, samples, next_report = psutil.Process(server.process.pid), time.monotonic(), [], 0.0
     while (second := time.monotonic() - began) < seconds:
         memory = process.memory_full_info()
         trainer = max((_rss(pid) for pid in server.children()), default=0)
         sample = Sample(second, memory.rss, memory.uss, process.num_fds(), process.num_threads(), trainer)
         samples.append(sample)
-        if second >= told:
+        if second >= next_report:
             say(
                 f"{second / 60:5.1f} min  RSS {sample.rss / MIB:6.1f} MiB, of its own {sample.private / MIB:6.1f}, descriptors"
                 f" {sample.descriptors}, threads {sample.threads}, trainer server {sample.trainer / MIB:6.1f} MiB"
             )
-            told += seconds / 30
+            next_report += seconds / 30
         time.sleep(SECONDS_A_SAMPLE)
     return samples
 
