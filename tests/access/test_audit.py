@@ -110,7 +110,7 @@ def test_refused_attempts_are_limited_per_caller_and_changes_are_not(
     monkeypatch.setattr(audits, "MINUTE", 0.0)
     audit.append(None, [], status=401)
     lines, _ = audit.read(None, 1000)
-    counts = {who: sum(line["who"] == who for line in lines) for who in (None, "ann", "bob")}
+    counts = {process: sum(line["who"] == process for line in lines) for process in (None, "ann", "bob")}
     assert counts == {None: audits.MOST_A_MINUTE + 1, "ann": audits.MOST_A_MINUTE + 30, "bob": 1}
     assert [line["left_out"] for line in lines if "left_out" in line] == [30]
     audit.append_later(None, status=401)
@@ -132,24 +132,24 @@ def test_a_change_outside_of_a_request_is_ignored() -> None:
     assert changes == [MOVED]
 
 
-def write(folder: Path, who: int) -> None:
+def write(folder: Path, writer: int) -> None:
     """Writes a hundred lines from one process."""
     audit = Audit(folder, now=lambda: NOON)
     for number in range(100):
-        audit.append(f"p{who}", [Change("x", "y" * 500, None, number)])
+        audit.append(f"p{writer}", [Change("x", "y" * 500, None, number)])
 
 
 def test_several_processes_write_whole_lines(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    started = [context.Process(target=write, args=(tmp_path, who)) for who in range(3)]
+    started = [context.Process(target=write, args=(tmp_path, writer)) for writer in range(3)]
     for process in started:
         process.start()
     for process in started:
         process.join(120)
         assert process.exitcode == 0
     lines, _ = Audit(tmp_path, now=lambda: NOON).read(None, 1000)
-    for who in range(3):
-        assert [line["changes"][0]["to"] for line in lines if line["who"] == f"p{who}"] == list(range(100))
+    for writer in range(3):
+        assert [line["changes"][0]["to"] for line in lines if line["who"] == f"p{writer}"] == list(range(100))
 
 
 def test_a_damaged_line_is_shown_as_damaged_and_affects_no_other(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ class Blocking:
         services = self.app.state.services = Holder[Any]()
         services.value = SimpleNamespace(pools=pools)  # the only dependency of these routes
 
-    async def ask(self, path: str, left: asyncio.Event | None = None) -> tuple[int, dict[bytes, bytes]]:
+    async def get(self, path: str, left: asyncio.Event | None = None) -> tuple[int, dict[bytes, bytes]]:
         """Status and headers of the response to a GET, from a client that disconnects when `left` is set."""
         requested, answer = False, dict[str, Any]()
 
@@ -78,7 +78,7 @@ def blocked(test: Callable[[Blocking], Awaitable[None]]) -> Blocking:
 
     async def all_of_it() -> Blocking:
         app = Blocking()
-        first = asyncio.create_task(app.ask("/plan"))
+        first = asyncio.create_task(app.get("/plan"))
         await until(lambda: app.begun == 1)
         try:
             await test(app)
@@ -93,7 +93,7 @@ def blocked(test: Callable[[Blocking], Awaitable[None]]) -> Blocking:
 
 def test_a_full_planning_pool_does_not_delay_reads() -> None:
     async def test(app: Blocking) -> None:
-        assert [(await app.ask("/read"))[0] for _ in range(20)] == [200] * 20
+        assert [(await app.get("/read"))[0] for _ in range(20)] == [200] * 20
 
     blocked(test)
 
@@ -102,9 +102,9 @@ def test_a_full_queue_is_429_at_once_and_queued_requests_are_answered() -> None:
     waiting: list[asyncio.Task[tuple[int, dict[bytes, bytes]]]] = []
 
     async def test(app: Blocking) -> None:
-        waiting.extend(asyncio.create_task(app.ask("/plan")) for _ in range(MOST))
+        waiting.extend(asyncio.create_task(app.get("/plan")) for _ in range(MOST))
         await until(lambda: app.planning.waiting == MOST)
-        status, headers = await app.ask("/plan")
+        status, headers = await app.get("/plan")
         assert (status, headers[b"retry-after"]) == (429, b"1")
         app.go_on.set()
         assert [(await each)[0] for each in waiting] == [200] * MOST
@@ -115,7 +115,7 @@ def test_a_full_queue_is_429_at_once_and_queued_requests_are_answered() -> None:
 def test_a_queued_request_is_dropped_when_its_client_disconnects() -> None:
     async def test(app: Blocking) -> None:
         left = asyncio.Event()
-        waits = asyncio.create_task(app.ask("/plan", left))
+        waits = asyncio.create_task(app.get("/plan", left))
         await until(lambda: app.planning.waiting == 1)
         left.set()
         assert (await waits)[0] == 400  # which is never sent
@@ -127,12 +127,12 @@ def test_a_queued_request_is_dropped_when_its_client_disconnects() -> None:
 def test_a_running_request_stops_at_its_next_step_when_its_client_disconnects() -> None:
     async def test() -> Blocking:
         app, left = Blocking(), asyncio.Event()
-        begun = asyncio.create_task(app.ask("/plan", left))
+        begun = asyncio.create_task(app.get("/plan", left))
         await until(lambda: app.begun == 1)
         left.set()
         assert (await begun)[0] == 400  # which is never sent
         app.go_on.set()
-        assert (await app.ask("/plan"))[0] == 200
+        assert (await app.get("/plan"))[0] == 200
         return app
 
     assert asyncio.run(test()).ended == 1

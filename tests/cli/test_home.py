@@ -57,9 +57,9 @@ def test_a_missing_part_prevents_the_start(settings: Settings, what: str, place:
     path = settings.home / place
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     before = sorted(settings.home.rglob("*"))
-    for door in (open_journal, open_keys):
+    for open_part in (open_journal, open_keys):
         with pytest.raises(HomeLost, match="accept-loss") as caught:
-            door(settings)
+            open_part(settings)
         assert what in caught.value.lost and place in str(caught.value)
     assert sorted(settings.home.rglob("*")) == before  # nothing was created
     accepted = opening.accept_loss(settings)

@@ -50,7 +50,7 @@ def kill(pids: Iterable[int]) -> None:
             os.kill(pid, 9)
 
 
-def struck(server: Server, name: str, strike: Callable[[], None]) -> str:
+def train_and_strike(server: Server, name: str, strike: Callable[[], None]) -> str:
     """The model of a job that was hit by `strike` in training, was retried and has ended with all its epochs.
 
     If the training ends before the strike, the next one takes longer.
@@ -126,7 +126,7 @@ def test_a_hundred_parallel_posts_of_one_key_make_one_job(server: Server) -> Non
 
 
 def test_a_killed_training_is_tried_again(server: Server) -> None:
-    model = struck(server, "killed", lambda: kill(server.attempts()))
+    model = train_and_strike(server, "killed", lambda: kill(server.attempts()))
     assert [version["version"] for version in server.client.versions(model)] == [1]
 
 
@@ -154,7 +154,7 @@ def test_a_killed_trainer_server_is_replaced_and_its_job_ends(server: Server) ->
         left.update(children(trainer))
         kill([trainer])
 
-    model = struck(server, "orphaned", strike)
+    model = train_and_strike(server, "orphaned", strike)
     assert not lost & set(server.children())
     assert not left & set(server.attempts())
     assert [version["version"] for version in server.client.versions(model)] == [1]

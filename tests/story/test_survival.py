@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.harness.line import line
 from tests.harness.server import Server, verify
 from tests.harness.until import until
-from tests.story.chaos.campaign import Course, run
+from tests.story.chaos.campaign import CampaignSettings, run
 
 
 def test_a_stop_loses_nothing(own: Server) -> None:
@@ -46,8 +46,8 @@ def stop_in_training(own: Server) -> tuple[str, int]:
 
 def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     seed, recipes = secrets.randbits(32), ["line", "dropout"]
-    course = Course(strikes=3, seed=seed, seconds=120, recipes=recipes, calm=0.3, most_queued=1)
-    assert run(tmp_path / "home", course).findings == []  # prints its seed and each strike
+    settings = CampaignSettings(strikes=3, seed=seed, seconds=120, recipes=recipes, calm=0.3, most_queued=1)
+    assert run(tmp_path / "home", settings).findings == []  # prints its seed and each strike
 
 
 def journal_status(home: Path, job_id: str) -> str:

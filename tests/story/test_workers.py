@@ -109,7 +109,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="module")
-def struck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def killable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service that has trained a line and whose processes may be killed: it restarts them. The tests of its metrics
     come first, so that its requests are known."""
     with Service(tmp_path_factory.mktemp("struck") / "home") as server:
@@ -164,34 +164,34 @@ def test_an_alias_is_followed_by_all_workers(pair: Service) -> None:
             until(lambda: second.predict("aliased", inputs={"x": [1.0]})["model_version"] == version)  # noqa: B023
 
 
-def test_metrics_cover_all_workers_and_survive_killed_ones(struck: Service) -> None:
+def test_metrics_cover_all_workers_and_survive_killed_ones(killable: Service) -> None:
     predicted = 0
 
     def both_have_predicted() -> bool:
         nonlocal predicted
-        for client in struck.each().values():
+        for client in killable.each().values():
             client.predict("line", version=1, inputs={"x": [1.0]})
             predicted += 1
-        metrics = struck.http.get("/metrics").text
+        metrics = killable.http.get("/metrics").text
         return all(sum_of(metrics, "modelwright_warm_models", process=f"worker-{number}") == 1 for number in (1, 2))
 
     until(both_have_predicted)
-    clients = struck.each()
+    clients = killable.each()
     for client in clients.values():
         assert predictions_counted(client) == predicted
         assert sum_of(client.figures(), "modelwright_batch_rows_bucket", le="1.0") == predicted
     killed, left = clients
     os.kill(killed, signal.SIGKILL)
     assert predictions_counted(clients[left]) == predicted
-    until(lambda: len(struck.answering()) == 2 and sorted(struck.answering()) != sorted(clients))
-    for number, client in enumerate(struck.each().values(), predicted + 1):
+    until(lambda: len(killable.answering()) == 2 and sorted(killable.answering()) != sorted(clients))
+    for number, client in enumerate(killable.each().values(), predicted + 1):
         client.predict("line", version=1, inputs={"x": [1.0]})
         assert predictions_counted(client) == number
 
 
-def test_shared_metrics_appear_once(struck: Service) -> None:
+def test_shared_metrics_appear_once(killable: Service) -> None:
     done = 'modelwright_jobs{status="succeeded"} 1.0'  # the journal is queried once a second
-    for client in struck.each().values():
+    for client in killable.each().values():
         until(lambda: done in client.figures().splitlines())  # noqa: B023
         metrics = client.figures()
         for name in ("journal_up", "home_free_bytes", "home_size_bytes", "build_info", "keys_required"):
@@ -208,31 +208,31 @@ def test_shared_metrics_appear_once(struck: Service) -> None:
 
 
 @pytest.mark.parametrize("role", ["answer", "train"])
-def test_a_killed_process_is_started_again_and_nothing_is_lost(struck: Service, role: str) -> None:
-    with PredictingClients(struck.url) as clients:
+def test_a_killed_process_is_started_again_and_nothing_is_lost(killable: Service, role: str) -> None:
+    with PredictingClients(killable.url) as clients:
         until(lambda: clients.answered > 50)
-        job_id = struck.client.train(line(12_000, name="long"))["id"]
-        until(lambda: list((struck.home / "checkpoints" / job_id).glob("*.safetensors")))
-        killed = struck.answering()[0] if role == "answer" else struck.training()
+        job_id = killable.client.train(line(12_000, name="long"))["id"]
+        until(lambda: list((killable.home / "checkpoints" / job_id).glob("*.safetensors")))
+        killed = killable.answering()[0] if role == "answer" else killable.training()
         os.kill(killed, signal.SIGKILL)
-        until(lambda: killed not in struck.processes() and len(struck.processes()) == 3)
-        job = struck.client.wait(job_id)
+        until(lambda: killed not in killable.processes() and len(killable.processes()) == 3)
+        job = killable.client.wait(job_id)
         answered = clients.answered
         until(lambda: clients.answered > answered + 50)
     assert clients.refused == 0, "a new connection was refused though the other worker listens"
     assert clients.cut_off <= (PredictingClients.CLIENTS if role == "answer" else 0)
     assert (job["status"], job["attempt"]) == ("succeeded", 1 if role == "answer" else 2)
     if role == "train":
-        assert struck.client.attempts(job_id)[0]["cause"]["code"] == "lease_lost"
+        assert killable.client.attempts(job_id)[0]["cause"]["code"] == "lease_lost"
 
 
-def test_a_process_that_hangs_is_replaced(struck: Service) -> None:
-    hangs = struck.answering()[0]
+def test_a_process_that_hangs_is_replaced(killable: Service) -> None:
+    hangs = killable.answering()[0]
     os.kill(hangs, signal.SIGSTOP)
-    until(lambda: hangs not in struck.processes() and len(struck.answering()) == 2)
-    assert "hangs and is killed" in struck.log()
-    struck.client.wait(struck.client.train(line())["id"])
-    for client in struck.each().values():
+    until(lambda: hangs not in killable.processes() and len(killable.answering()) == 2)
+    assert "hangs and is killed" in killable.log()
+    killable.client.wait(killable.client.train(line())["id"])
+    for client in killable.each().values():
         assert client.predict("line", version=1, inputs={"x": [1.0]})["model_version"] == 1
 
 
@@ -252,10 +252,10 @@ def test_a_service_that_cannot_start_says_why_once(tmp_path: Path) -> None:
         journal.commit()
     with pytest.raises(AssertionError, match="did not start"):
         Service(tmp_path / "home")
-    said = (tmp_path / "home.log").read_text()
-    assert said.count("Error: ") == 1
-    assert "a newer version of Modelwright" in said
-    assert "Traceback" not in said
+    output = (tmp_path / "home.log").read_text()
+    assert output.count("Error: ") == 1
+    assert "a newer version of Modelwright" in output
+    assert "Traceback" not in output
 
 
 def test_workers_share_the_pages_of_weights(pair: Service) -> None:

@@ -30,7 +30,7 @@ from tests.faults.crash_points.points import (
     Call,
     Outcome,
     in_a_process,
-    struck,
+    run_with_fault,
 )
 from tests.faults.crash_points.points import calls as calls_of
 
@@ -69,7 +69,7 @@ class Campaign:
         self._copy(template, home)
         about = f"{self._operation.name}: {kind} at {call.name} {call.number} ({call.text[:160]})"
         try:
-            outcome = struck(self._operation, home, call, kind)
+            outcome = run_with_fault(self._operation, home, call, kind)
             self.counts[kind] += 1
             findings = self._judge(home, outcome, kind)
         except Exception as error:
@@ -85,7 +85,7 @@ class Campaign:
         if not outcome.hit:
             found.append("the fault was not met: the calls are not the same each time")
         if outcome.status not in (ACKNOWLEDGED, REFUSED) and not (kind == KILL and outcome.status < 0):
-            found.append(f"it ended with {outcome.status}: {outcome.said[-600:]}")
+            found.append(f"it ended with {outcome.status}: {outcome.message[-600:]}")
         state, faults = self._in(home, lambda: (self._operation.kind.state(home), self._operation.kind.faults(home)))
         found += faults
         if state == self._after:

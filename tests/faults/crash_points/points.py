@@ -69,7 +69,7 @@ class Outcome:
     """How a process ended: its exit status or negative signal, and the error that it printed."""
 
     status: int
-    said: str
+    message: str
     hit: bool  # whether the fault was injected
 
 
@@ -77,7 +77,7 @@ def calls(operation: Operation, home: Path) -> list[Call]:
     """Runs the operation in that home and returns its system calls on the home."""
     outcome, lines = _traced(operation, home, [])
     if outcome.status != ACKNOWLEDGED:
-        raise RuntimeError(f"{operation.name} fails without any fault: {outcome.said}")
+        raise RuntimeError(f"{operation.name} fails without any fault: {outcome.message}")
     found, earlier = [], Counter[str]()
     for line in lines:
         if (match := CALL.match(line)) is None:
@@ -89,24 +89,24 @@ def calls(operation: Operation, home: Path) -> list[Call]:
     return found
 
 
-def struck(operation: Operation, home: Path, call: Call, kind: str) -> Outcome:
+def run_with_fault(operation: Operation, home: Path, call: Call, kind: str) -> Outcome:
     """Runs the operation in that home with this fault at this call."""
     return _traced(operation, home, call.injections(kind))[0]
 
 
 def _traced(operation: Operation, home: Path, injections: list[str]) -> tuple[Outcome, list[str]]:
-    trace, said = home.with_suffix(".trace"), home.with_suffix(".said")
+    trace, message_file = home.with_suffix(".trace"), home.with_suffix(".said")
     ready, ready_writer = os.pipe()
     go, go_writer = os.pipe()
     child = os.fork()
     if child == 0:
-        _child(operation, home, said, ready_writer, go)
+        _child(operation, home, message_file, ready_writer, go)
     os.close(ready_writer)
     os.close(go)
     status = None
     try:
         if not os.read(ready, 1):
-            raise RuntimeError(f"{operation.name} cannot begin: {said.read_text()}")
+            raise RuntimeError(f"{operation.name} cannot begin: {message_file.read_text()}")
         names = ",".join((*READS, *CHANGES, *OPENS))
         arguments = [f"--inject={each}" for each in injections]
         command = ["strace", "-y", "-s", "0", f"--trace={names}", *arguments, "-o", str(trace), "-p", str(child)]
@@ -123,13 +123,13 @@ def _traced(operation: Operation, home: Path, injections: list[str]) -> tuple[Ou
             os.waitpid(child, 0)
     lines = trace.read_text(errors="replace").splitlines()
     hit = status == -signal.SIGKILL or any("(INJECTED)" in line for line in lines)
-    return Outcome(status, said.read_text(errors="replace"), hit), lines
+    return Outcome(status, message_file.read_text(errors="replace"), hit), lines
 
 
-def _child(operation: Operation, home: Path, said: Path, ready_writer: int, go: int) -> None:
+def _child(operation: Operation, home: Path, message_file: Path, ready_writer: int, go: int) -> None:
     status = FAILED
     try:
-        descriptor = os.open(said, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
+        descriptor = os.open(message_file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
         for each in (1, 2):
             os.dup2(descriptor, each)
         ctypes.CDLL(None).prctl(PR_SET_PTRACER, ctypes.c_ulong(2**64 - 1), 0, 0, 0)
@@ -160,9 +160,9 @@ def _act(operation: Operation, act: Iterator[None]) -> int:
 def _wait_for_strace(strace: subprocess.Popen[bytes]) -> None:
     """Until strace reports that it is attached: then it misses no call."""
     assert strace.stderr is not None
-    said = strace.stderr.readline()
-    if b"attached" not in said:
-        raise RuntimeError(f"strace cannot trace: {said.decode()}")
+    line = strace.stderr.readline()
+    if b"attached" not in line:
+        raise RuntimeError(f"strace cannot trace: {line.decode()}")
 
 
 def _ended(child: int) -> int:
@@ -178,7 +178,7 @@ def _ended(child: int) -> int:
         time.sleep(0.0005)
 
 
-def in_a_process(work: Callable[[], Any], said: Path) -> Any:
+def in_a_process(work: Callable[[], Any], message_file: Path) -> Any:
     """The result of `work`, as JSON, from a new process without earlier state."""
 
     reader, writer = os.pipe()
@@ -192,7 +192,7 @@ def in_a_process(work: Callable[[], Any], said: Path) -> Any:
                 file.write(answer)
             status = 0
         except BaseException:
-            said.write_text(traceback.format_exc())
+            message_file.write_text(traceback.format_exc())
         finally:
             os._exit(status)
     os.close(writer)
@@ -200,5 +200,5 @@ def in_a_process(work: Callable[[], Any], said: Path) -> Any:
         data = file.read()
     _, status = os.waitpid(child, 0)
     if status:
-        raise RuntimeError(said.read_text())
+        raise RuntimeError(message_file.read_text())
     return json.loads(data)

@@ -64,9 +64,9 @@ class Campaign:
         key = self._prepare()
         drawn = self._drawn(count)
         with self._serving(key) as http:
-            self.asked = addresses(self.jobs)
-            answers(http, self.asked)  # draws the plots
-            self.before = answers(http, self.asked)
+            self.addresses = addresses(self.jobs)
+            answers(http, self.addresses)  # draws the plots
+            self.before = answers(http, self.addresses)
             for number, kind in enumerate(each for each in drawn if not KINDS[each][2]):
                 self._damage_while_it_runs(kind, http)
                 if number % CHECK_EVERY == CHECK_EVERY - 1:
@@ -139,7 +139,7 @@ class Campaign:
         damage = self._draw(kind)
         damage.inflict()
         try:
-            self._judge(kind, damage, answers(http, self.asked))
+            self._judge(kind, damage, answers(http, self.addresses))
             if "store" in damage.path.relative_to(self.home).parts:
                 self._verify(kind, damage)
         finally:
@@ -151,11 +151,11 @@ class Campaign:
         damage.inflict()
         try:
             with self._serving(key) as http:
-                self._judge(kind, damage, answers(http, self.asked))
+                self._judge(kind, damage, answers(http, self.addresses))
         except AssertionError as error:  # it did not start, and printed the reason
             self.counts[kind]["start refused"] += 1
             if "Traceback" in str(error):
-                self._find(kind, damage, f"it did not start, with a traceback: {str(error)[-600:]}")
+                self._add_finding(kind, damage, f"it did not start, with a traceback: {str(error)[-600:]}")
         finally:
             for path in [*self.home.glob("journal.sqlite*")]:
                 path.unlink()
@@ -171,7 +171,7 @@ class Campaign:
         return draw(self.dice.choice(files), alike, self.dice)
 
     def _judge(self, kind: str, damage: Damage, after: dict[str, Answer]) -> None:
-        changed = {address: after[address] for address in self.asked if after[address] != self.before[address]}
+        changed = {address: after[address] for address in self.addresses if after[address] != self.before[address]}
         self.counts[kind]["told" if changed else "answers as before"] += 1
         if kind == "keys" and {status for status, _ in changed.values()} == {401}:
             return  # the key of the request is the damaged one
@@ -182,7 +182,7 @@ class Campaign:
             elif not any(each in address for each in own):
                 wrong.append(f"{address} is hurt, too: {str(answer)[:200]}")
         if wrong:
-            self._find(kind, damage, f"{len(wrong)} answers, such as {wrong[0]}")
+            self._add_finding(kind, damage, f"{len(wrong)} answers, such as {wrong[0]}")
 
     def _own(self, path: Path) -> list[str]:
         """The responses in which damage to this file may show, lists included."""
@@ -206,15 +206,15 @@ class Campaign:
         if any(fault.name == name for fault in faults):
             self.counts[kind]["named by verify"] += 1
         else:
-            self._find(kind, damage, f"verify does not name it: {faults}"[:500])
+            self._add_finding(kind, damage, f"verify does not name it: {faults}"[:500])
 
     def _expect_as_before(self, http: httpx.Client) -> None:
-        after = answers(http, self.asked)
-        for address in self.asked:
+        after = answers(http, self.addresses)
+        for address in self.addresses:
             if after[address] != self.before[address]:
                 self.findings.append(f"with all files mended {address}: {judge(self.before[address], after[address])}")
 
-    def _find(self, kind: str, damage: Damage, what: str) -> None:
+    def _add_finding(self, kind: str, damage: Damage, what: str) -> None:
         self.counts[kind]["findings"] += 1
         finding = f"{kind}, {damage.way} of {damage.path.relative_to(self.home)}: {what}"
         self.findings.append(finding)

@@ -58,11 +58,11 @@ def addresses(jobs: list[str]) -> list[str]:
     return found
 
 
-def answers(http: httpx.Client, asked: list[str]) -> dict[str, Answer]:
+def answers(http: httpx.Client, paths: list[str]) -> dict[str, Answer]:
     """The status of each address, and the stable part of its body."""
     for model in MODELS:  # disables cached responses
         http.post(f"/v2/repository/models/{model}/unload")
-    return {address: _answer(http, address) for address in asked}
+    return {address: _answer(http, address) for address in paths}
 
 
 def _answer(http: httpx.Client, address: str) -> Answer:

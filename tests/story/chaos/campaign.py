@@ -18,12 +18,12 @@ from pathlib import Path
 
 from tests.harness.server import Server
 from tests.story.chaos import oracle
+from tests.story.chaos.clients import ClientThread, JobClient, ModelClient, TrainingClient, undisturbed
 from tests.story.chaos.ledger import Ledger, Reference
 from tests.story.chaos.moments import MOMENTS, wait_for
 from tests.story.chaos.recipes import HOUSES, RECIPES, rows_for, table
 from tests.story.chaos.site import Site
 from tests.story.chaos.strikes import STRIKES, bearable, recover
-from tests.story.chaos.visitors import Customer, Keeper, Reader, Visitor, undisturbed
 
 READY_WITHIN = 5.0  # seconds: the documented limit, on an idle machine
 HARD_LIMIT = 120.0  # the same on a shared machine
@@ -31,7 +31,7 @@ TO_END = 900.0  # seconds in which all jobs have to end after the last strike
 
 
 @dataclass
-class Course:
+class CampaignSettings:
     """The parameters of a campaign. The same seed gives the same campaign, as far as clocks allow."""
 
     strikes: int
@@ -44,7 +44,7 @@ class Course:
 
 
 @dataclass
-class Blow:
+class StrikeRecord:
     """The record of one strike."""
 
     kind: str
@@ -52,47 +52,47 @@ class Blow:
     ready: float
 
 
-def run(home: Path, course: Course) -> Ledger:
+def run(home: Path, settings: CampaignSettings) -> Ledger:
     """Runs the whole campaign on this home; `findings` of the result is empty if nothing was lost or wrong."""
-    ledger, dice = Ledger(), random.Random(course.seed)  # noqa: S311 - no secret
-    deadline = time.monotonic() + course.seconds
-    say(f"seed {course.seed}")
+    ledger, dice = Ledger(), random.Random(settings.seed)  # noqa: S311 - no secret
+    deadline = time.monotonic() + settings.seconds
+    say(f"seed {settings.seed}")
     with ExitStack() as stack:
-        site = _open_site(stack, home, course, ledger)
-        _train_undisturbed(site, course.recipes)
-        visitors: list[Visitor] = [
-            Customer(site, dice.getrandbits(32), 0.2, course.recipes, course.most_queued),
-            Reader(site, dice.getrandbits(32), 0.1),
-            Keeper(site, dice.getrandbits(32), 1),
+        site = _open_site(stack, home, settings, ledger)
+        _train_undisturbed(site, settings.recipes)
+        clients: list[ClientThread] = [
+            TrainingClient(site, dice.getrandbits(32), 0.2, settings.recipes, settings.most_queued),
+            ModelClient(site, dice.getrandbits(32), 0.1),
+            JobClient(site, dice.getrandbits(32), 1),
         ]
-        for visitor in visitors:
-            visitor.start()
+        for client in clients:
+            client.start()
         try:
-            blows = _strike_all(site, course, dice, deadline)
+            strike_records = _strike_all(site, settings, dice, deadline)
         finally:
             site.over = True
             site.open.set()
-        for visitor in visitors:
-            visitor.join(oracle.PATIENCE)
-            ledger.expect(not visitor.is_alive(), f"{visitor.name} still waits for an answer")
+        for client in clients:
+            client.join(oracle.PATIENCE)
+            ledger.expect(not client.is_alive(), f"{client.name} still waits for an answer")
         say("every question is answered")
         oracle.all_ended(site, TO_END)
         say("every job has ended")
         oracle.judge(site)
         oracle.leaves_nothing(site)
-    _report(blows, ledger, course)
+    _report(strike_records, ledger, settings)
     return ledger
 
 
-def _open_site(stack: ExitStack, home: Path, course: Course, ledger: Ledger) -> Site:
-    if course.postgresql is None:
+def _open_site(stack: ExitStack, home: Path, settings: CampaignSettings, ledger: Ledger) -> Site:
+    if settings.postgresql is None:
         server = stack.enter_context(Server(home, slots=2, checkpoint_seconds=0.2))
         return Site(server, ledger, beside=None, database=f"sqlite:///{home / 'journal.sqlite'}")
     one, other = (
-        stack.enter_context(Server(home, log=log, slots=1, checkpoint_seconds=0.2, database_url=course.postgresql))
+        stack.enter_context(Server(home, log=log, slots=1, checkpoint_seconds=0.2, database_url=settings.postgresql))
         for log in (None, "other")
     )
-    return Site(one, ledger, beside=other, database=course.postgresql)
+    return Site(one, ledger, beside=other, database=settings.postgresql)
 
 
 def _train_undisturbed(site: Site, recipes: list[str]) -> None:
@@ -108,25 +108,27 @@ def _train_undisturbed(site: Site, recipes: list[str]) -> None:
     say(f"undisturbed: {', '.join(recipes)}")
 
 
-def _strike_all(site: Site, course: Course, dice: random.Random, deadline: float) -> list[Blow]:
-    began, blows = time.monotonic(), list[Blow]()
-    for number, (kind, moment) in enumerate(itertools.islice(_turns(dice), course.strikes), 1):
+def _strike_all(site: Site, settings: CampaignSettings, dice: random.Random, deadline: float) -> list[StrikeRecord]:
+    began, strike_records = time.monotonic(), list[StrikeRecord]()
+    for number, (kind, moment) in enumerate(itertools.islice(_turns(dice), settings.strikes), 1):
         if time.monotonic() > deadline:
-            say(f"the time is over after {len(blows)} of {course.strikes} strikes")
+            say(f"the time is over after {len(strike_records)} of {settings.strikes} strikes")
             break
-        time.sleep(dice.expovariate(1 / course.calm))
+        time.sleep(dice.expovariate(1 / settings.calm))
         site.choose(dice)
         moment = wait_for(moment, site, dice)
         kind = bearable(kind, site)
         struck = time.monotonic() - began
         if not STRIKES[kind](site, dice):
             moment = "no target"
-        blow = Blow(kind, moment, recover(site))
-        site.ledger.expect(blow.ready <= HARD_LIMIT, f"strike {number}: ready again only after {blow.ready:.1f} s")
+        strike_record = StrikeRecord(kind, moment, recover(site))
+        site.ledger.expect(
+            strike_record.ready <= HARD_LIMIT, f"strike {number}: ready again only after {strike_record.ready:.1f} s"
+        )
         oracle.all_there(site)
-        blows.append(blow)
-        say(f"{number:4} {struck:7.1f} s  {kind:16} at {moment:10} ready again in {blow.ready:5.2f} s")
-    return blows
+        strike_records.append(strike_record)
+        say(f"{number:4} {struck:7.1f} s  {kind:16} at {moment:10} ready again in {strike_record.ready:5.2f} s")
+    return strike_records
 
 
 def _turns(dice: random.Random) -> itertools.chain[tuple[str, str]]:
@@ -140,22 +142,22 @@ def _turns(dice: random.Random) -> itertools.chain[tuple[str, str]]:
     return itertools.chain(zip(kinds, moments, strict=False))
 
 
-def _report(blows: list[Blow], ledger: Ledger, course: Course) -> None:
+def _report(strike_records: list[StrikeRecord], ledger: Ledger, settings: CampaignSettings) -> None:
     times = defaultdict(list)
-    for blow in blows:
-        times[blow.kind].append(blow.ready)
+    for strike_record in strike_records:
+        times[strike_record.kind].append(strike_record.ready)
     say(f"\n{'strike':17} times   ready again: median   most")
     for kind, ready in sorted(times.items()):
         say(f"{kind:17} {len(ready):5} {statistics.median(ready):19.2f} {max(ready):6.2f} s")
-    late = sum(blow.ready > READY_WITHIN for blow in blows)
-    say(f"ready again within {READY_WITHIN:.0f} s: {len(blows) - late} of {len(blows)}\n")
+    late = sum(strike_record.ready > READY_WITHIN for strike_record in strike_records)
+    say(f"ready again within {READY_WITHIN:.0f} s: {len(strike_records) - late} of {len(strike_records)}\n")
     orders = ledger.acknowledged()
     again = sum(order.tries - 1 for order in orders)
     say(f"acknowledged jobs: {len(orders)}, POSTs that were repeated: {again}")
     say(", ".join(f"{what}: {count}" for what, count in sorted(ledger.counts.items()) if count))
     for finding in ledger.findings:
         say(f"FOUND: {finding}")
-    say("all promises kept" if not ledger.findings else f"{len(ledger.findings)} findings; seed {course.seed}")
+    say("all promises kept" if not ledger.findings else f"{len(ledger.findings)} findings; seed {settings.seed}")
 
 
 def say(text: str) -> None:
@@ -176,7 +178,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="modelwright-chaos-"))
     seconds = given.seconds or 60 + 20 * given.strikes
     kept = True
-    course = Course(given.strikes, given.seed, seconds, list(RECIPES))
+    settings = CampaignSettings(given.strikes, given.seed, seconds, list(RECIPES))
     try:
         with ExitStack() as stack:
             if given.database == "postgresql":
@@ -184,8 +186,8 @@ def main() -> int:
 
                 server = Postgres()
                 stack.callback(server.stop)
-                course.postgresql = stack.enter_context(server.database(migrated=False))
-            ledger = run(folder / "home", course)
+                settings.postgresql = stack.enter_context(server.database(migrated=False))
+            ledger = run(folder / "home", settings)
         kept = given.keep or bool(ledger.findings)
     finally:
         if kept:

@@ -49,7 +49,7 @@ class Ledger:
         with self._lock:
             self.counts[what] = self.counts.get(what, 0) + times
 
-    def find(self, what: str) -> None:
+    def add_finding(self, what: str) -> None:
         """Records a violation."""
         with self._lock:
             self.findings.append(what)
@@ -57,4 +57,4 @@ class Ledger:
     def expect(self, holds: object, what: str) -> None:
         """Records a violation unless it holds."""
         if not holds:
-            self.find(what)
+            self.add_finding(what)

@@ -14,10 +14,10 @@ from service.jobs.database import open_database
 from service.jobs.verification import verify
 from tests.harness.server import ROOT
 from tests.harness.until import until
+from tests.story.chaos.clients import FINAL, IMPORTED, SCRATCH, undisturbed
 from tests.story.chaos.ledger import Order
 from tests.story.chaos.recipes import RECIPES, rows_for
 from tests.story.chaos.site import Site
-from tests.story.chaos.visitors import FINAL, IMPORTED, SCRATCH, undisturbed
 
 TWO_DAYS = 2 * 86_400.0
 MOST_CRASHES = 3
@@ -44,7 +44,9 @@ def all_ended(site: Site, seconds: float) -> None:
                 with contextlib.suppress(ApiError):  # ended meanwhile
                     site.server.client.resume(order.job_id)
         else:
-            site.ledger.find(f"job {order.job_id} ({order.recipe}) is stuck: {job['status']}, {job.get('progress')}")
+            site.ledger.add_finding(
+                f"job {order.job_id} ({order.recipe}) is stuck: {job['status']}, {job.get('progress')}"
+            )
 
 
 def judge(site: Site) -> None:
@@ -53,7 +55,7 @@ def judge(site: Site) -> None:
     for order in site.ledger.acknowledged():
         _judge_job(site, order, made.pop(order.job_id, []))
     for job_id, versions in made.items():
-        site.ledger.find(f"versions {versions} of a job that was not asked for, or asked for twice: {job_id}")
+        site.ledger.add_finding(f"versions {versions} of a job that was not asked for, or asked for twice: {job_id}")
     known = {job["id"] for job in site.server.client.jobs()}
     acknowledged = {order.job_id for order in site.ledger.acknowledged()}
     strangers = (

@@ -78,7 +78,7 @@ class Site:
         try:
             answer = http.request(method, url + path, timeout=ANSWERS_WITHIN, **more)
         except httpx.TimeoutException:
-            self.ledger.find(f"no answer within {ANSWERS_WITHIN:.0f} s: {method} {path}")
+            self.ledger.add_finding(f"no answer within {ANSWERS_WITHIN:.0f} s: {method} {path}")
             return None
         except httpx.TransportError:
             time.sleep(0.02)
@@ -86,7 +86,7 @@ class Site:
         if answer.status_code == 503 and self.stopping:
             return None
         if answer.status_code >= 500:
-            self.ledger.find(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
+            self.ledger.add_finding(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
             return None
         return answer
 

@@ -39,7 +39,7 @@ def stop(site: Site, dice: random.Random) -> bool:
     site.ledger.expect(status == 0, f"SIGTERM ended it with status {status}")
     site.ledger.expect(not site.orphaned_jobs(), "a job is running though the service was stopped")
     for seq, attempt in site.orphaned_attempts():
-        site.ledger.find(f"attempt {attempt} of job {seq} has not ended though the service was stopped")
+        site.ledger.add_finding(f"attempt {attempt} of job {seq} has not ended though the service was stopped")
     return True
 
 

@@ -140,7 +140,7 @@ class Campaign:
             unharmed = job["status"] == "running" and job["attempt"] == 1
             self.expect(unharmed, f"{do}: beside it: {job['status']}, attempt {job['attempt']}: {job['error']}")
             outcome += f"; beside it: {self.cancel(f'beside {do}', beside, CANCEL)}"
-        self.expect_nobody(do)
+        self.expect_no_process(do)
         print(f"{do}: {outcome}; {self.load.answered} predictions", flush=True)  # noqa: T201
 
     def suspects(self, beside: str, hostile: str) -> str:
@@ -161,7 +161,7 @@ class Campaign:
         """Cancels the job, and records how long that took."""
         load = self.load
         began, wall, worked = time.monotonic(), load.wall, load.worked
-        until(lambda: self.asked_to_cancel(job_id))
+        until(lambda: self.request_cancel(job_id))
         status = until(lambda: self.ended(job_id))["status"]
         took = time.monotonic() - began
         slower = max(1.0, (load.wall - wall) / max(load.worked - worked, 1e-3)) if load.worked > worked else 1.0
@@ -170,7 +170,7 @@ class Campaign:
         )
         return f"{status} after {took:.2f} s (x{slower:.1f})"
 
-    def asked_to_cancel(self, job_id: str) -> bool:
+    def request_cancel(self, job_id: str) -> bool:
         """Whether the cancel was accepted; with a full disk it may be refused for a moment."""
         try:
             self.server.client.cancel(job_id)
@@ -183,13 +183,13 @@ class Campaign:
         job: dict[str, Any] = self.server.client.job(job_id)
         return job if job["status"] in ("succeeded", "failed", "cancelled") else None
 
-    def expect_nobody(self, what: str) -> None:
+    def expect_no_process(self, what: str) -> None:
         """No process of an attempt is left."""
         with contextlib.suppress(AssertionError):
-            until(lambda: not self.left(), 5)
-        self.expect(not self.left(), f"{what}: left behind: {self.left()}")
+            until(lambda: not self.remaining(), 5)
+        self.expect(not self.remaining(), f"{what}: left behind: {self.remaining()}")
 
-    def left(self) -> list[str]:
+    def remaining(self) -> list[str]:
         """The processes of attempts, recognized by the trainer server's folder for temporary files."""
         mark, found = f"TMPDIR={self.server.home / 'tmp'}".encode(), []
         trainers = self.server.children()
@@ -199,17 +199,17 @@ class Campaign:
                     found.append(f"{each.name} {(each / 'cmdline').read_bytes()[:100]!r}")
         return found
 
-    def stopped_helper(self, what: str, module: str, ask: Any) -> None:
+    def stopped_helper(self, what: str, module: str, send: Any) -> None:
         """A stopped child process of the service: the request is answered, and the process is gone."""
         answers: list[httpx.Response] = []
-        load, asking = self.load, threading.Thread(target=lambda: answers.append(ask()))
-        asking.start()
+        load, thread = self.load, threading.Thread(target=lambda: answers.append(send()))
+        thread.start()
         pid = until(
             lambda: next((each for each in _children_all(self.server.process.pid) if module in _command(each)), 0)
         )
         began, wall, worked = time.monotonic(), load.wall, load.worked
         os.kill(pid, signal.SIGSTOP)
-        asking.join(60)
+        thread.join(60)
         took = time.monotonic() - began
         slower = max(1.0, (load.wall - wall) / max(load.worked - worked, 1e-3))
         status = answers[0].status_code if answers else None
@@ -285,7 +285,7 @@ def run(folder: Path, acts: list[str]) -> list[str]:
             campaign.expect(not load.refused, f"{len(load.refused)} predictions failed: {load.refused[:3]}")
             status = server.stop()
             campaign.expect(status == 0, f"the service ended with {status}")
-            campaign.expect_nobody("the end")
+            campaign.expect_no_process("the end")
             verify(server.home)
     return campaign.findings
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from tests.harness.server import Server
-from tests.story.load.visitors import Visitors
+from tests.story.load.clients import LoadClients
 
 CLIENTS = 6
 SECONDS_A_SAMPLE = 2.0
@@ -41,20 +41,20 @@ class Sample:
 def run(home: Path, minutes: float, rate: float, seed: int) -> list[str]:
     """Returns the findings; empty if there are none."""
     with Server(home, slots=1, checkpoint_seconds=1) as server:
-        visitors = Visitors(server.url, seed)
-        visitors.prepare()
-        asking = [threading.Thread(target=visitors.ask_at, args=(rate / CLIENTS, number)) for number in range(CLIENTS)]
-        for each in asking:
+        clients = LoadClients(server.url, seed)
+        clients.prepare()
+        threads = [threading.Thread(target=clients.send_at, args=(rate / CLIENTS, number)) for number in range(CLIENTS)]
+        for each in threads:
             each.start()
         try:
             samples = _watch(server, minutes * 60)
         finally:
-            visitors.over.set()
-            for each in asking:
+            clients.over.set()
+            for each in threads:
                 each.join()
         status = server.stop()
-    _report_answers(visitors, minutes * 60)
-    wrong = [*dict.fromkeys(visitors.wrong), *_growth(samples, minutes * 60)]
+    _report_answers(clients, minutes * 60)
+    wrong = [*dict.fromkeys(clients.wrong), *_growth(samples, minutes * 60)]
     if status:
         wrong.append(f"SIGTERM ended it with status {status}")
     if "Traceback" in server.log():
@@ -103,11 +103,11 @@ def _growth(samples: list[Sample], seconds: float) -> list[str]:
     return wrong
 
 
-def _report_answers(visitors: Visitors, seconds: float) -> None:
-    total = sum(visitors.answers.values())
+def _report_answers(clients: LoadClients, seconds: float) -> None:
+    total = sum(clients.answers.values())
     say(f"\n{total} requests and small dialogues, {total / seconds:.1f} a second\n\n| what | answers |\n|---|---|")
-    for kind in dict.fromkeys(kind for kind, _ in visitors.answers):
-        found = sorted((status, count) for (each, status), count in visitors.answers.items() if each == kind)
+    for kind in dict.fromkeys(kind for kind, _ in clients.answers):
+        found = sorted((status, count) for (each, status), count in clients.answers.items() if each == kind)
         say(f"| {kind} | {', '.join(f'{status}: {count}' for status, count in found)} |")
 
 

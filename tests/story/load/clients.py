@@ -27,7 +27,7 @@ ROWS = [{name: value for name, value in row.items() if name != "price"} for row 
 TEXT = {"Content-Type": "text/csv"}
 
 
-class Visitors:
+class LoadClients:
     """All requests and their results: `answers` counts by kind and status, `wrong` lists violations."""
 
     def __init__(self, url: str, seed: int) -> None:
@@ -55,7 +55,7 @@ class Visitors:
                 while http.get(f"/v1/training-jobs/{job_id}?wait=60").json()["status"] != "succeeded":
                     pass
 
-    def ask_at(self, rate: float, number: int) -> None:
+    def send_at(self, rate: float, number: int) -> None:
         """Sends requests one after another, `rate` a second on average, until stopped."""
         dice = random.Random(self._seed + number)  # noqa: S311 - no secret
         kinds = list(KINDS)
@@ -64,9 +64,9 @@ class Visitors:
             while not self.over.wait(max(0.0, next_at - time.monotonic())):
                 next_at = max(next_at + dice.expovariate(rate), time.monotonic() - 1)
                 kind = dice.choices(kinds, [KINDS[each][1] for each in kinds])[0]
-                self._ask(kind, http, dice)
+                self._send(kind, http, dice)
 
-    def _ask(self, kind: str, http: httpx.Client, dice: random.Random) -> None:
+    def _send(self, kind: str, http: httpx.Client, dice: random.Random) -> None:
         request, _, allowed = KINDS[kind]
         try:
             status = request(self, http, dice)
@@ -203,25 +203,25 @@ def from_table(dataset: str) -> dict[str, Any]:
     return {"model_name": TABLE_MODEL, "data": data, "model": {"kind": "mlp", "hidden": [8]}, "training": {"epochs": 5}}
 
 
-Request = Callable[[Visitors, httpx.Client, random.Random], Any]
+Request = Callable[[LoadClients, httpx.Client, random.Random], Any]
 # The request, its percentage, and the correct statuses: versions may be deleted between two requests.
 KINDS: dict[str, tuple[Request, float, tuple[int, ...]]] = {
-    "prediction, JSON": (Visitors.predict_json, 28, (200,)),
-    "prediction, NPY": (Visitors.predict_npy, 10, (200,)),
-    "prediction, CSV": (Visitors.predict_csv, 10, (200,)),
-    "prediction, JSON Lines": (Visitors.predict_lines, 3, (200,)),
-    "prediction by a table's model": (Visitors.predict_table, 6, (200,)),
-    "prediction by GET": (Visitors.predict_by_get, 8, (200,)),
-    "prediction, wrong": (Visitors.predict_wrongly, 5, (400, 404, 422)),
-    "list": (Visitors.list, 14, (200, 404)),
-    "part of a version": (Visitors.show, 6, (200, 404)),
-    "metrics, readiness": (Visitors.metrics, 4, (200,)),
-    "plot": (Visitors.plot, 1, (200, 404)),
-    "upload": (Visitors.upload, 0.5, (200, 201)),
-    "upload and deletion": (Visitors.upload_and_delete, 0.4, (204, 404)),
-    "training with its events": (Visitors.train, 1.2, (200,)),
-    "alias moved": (Visitors.move_alias, 4, (200, 201, 404)),
-    "alias deleted": (Visitors.delete_alias, 2, (204, 404)),
-    "old versions deleted": (Visitors.delete_versions, 2, (204, 404, 409)),
-    "bundle taken in": (Visitors.import_bundle, 0.5, (200, 201)),
+    "prediction, JSON": (LoadClients.predict_json, 28, (200,)),
+    "prediction, NPY": (LoadClients.predict_npy, 10, (200,)),
+    "prediction, CSV": (LoadClients.predict_csv, 10, (200,)),
+    "prediction, JSON Lines": (LoadClients.predict_lines, 3, (200,)),
+    "prediction by a table's model": (LoadClients.predict_table, 6, (200,)),
+    "prediction by GET": (LoadClients.predict_by_get, 8, (200,)),
+    "prediction, wrong": (LoadClients.predict_wrongly, 5, (400, 404, 422)),
+    "list": (LoadClients.list, 14, (200, 404)),
+    "part of a version": (LoadClients.show, 6, (200, 404)),
+    "metrics, readiness": (LoadClients.metrics, 4, (200,)),
+    "plot": (LoadClients.plot, 1, (200, 404)),
+    "upload": (LoadClients.upload, 0.5, (200, 201)),
+    "upload and deletion": (LoadClients.upload_and_delete, 0.4, (204, 404)),
+    "training with its events": (LoadClients.train, 1.2, (200,)),
+    "alias moved": (LoadClients.move_alias, 4, (200, 201, 404)),
+    "alias deleted": (LoadClients.delete_alias, 2, (204, 404)),
+    "old versions deleted": (LoadClients.delete_versions, 2, (204, 404, 409)),
+    "bundle taken in": (LoadClients.import_bundle, 0.5, (200, 201)),
 }

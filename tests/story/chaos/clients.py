@@ -21,7 +21,7 @@ SCRATCH = "scratch"
 IMPORTED = "imported"
 
 
-class Visitor(threading.Thread, ABC):
+class ClientThread(threading.Thread, ABC):
     """Repeats random actions.
 
     Args:
@@ -43,7 +43,7 @@ class Visitor(threading.Thread, ABC):
                 self.dice.choice(self.actions())()
                 time.sleep(self.dice.expovariate(1 / self._pause))
         except Exception as error:
-            self.ledger.find(f"{self.name} met what it did not expect: {error!r}")
+            self.ledger.add_finding(f"{self.name} met what it did not expect: {error!r}")
             raise
         finally:
             self.http.close()
@@ -56,14 +56,14 @@ class Visitor(threading.Thread, ABC):
         """Sends one request."""
         return self.site.call(self.http, method, path, **more)
 
-    def retry_until_answered(self, method: str, path: str, **more: Any) -> httpx.Response:
+    def request_until_answered(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Repeats an idempotent request until there is a response."""
         while (answer := self.request(method, path, **more)) is None:
             self.ledger.count("unanswered requests")
         return answer
 
 
-class Customer(Visitor):
+class TrainingClient(ClientThread):
     """Submits trainings."""
 
     def __init__(self, site: Site, seed: int, pause: float, recipes: list[str], most_queued: int) -> None:
@@ -76,7 +76,7 @@ class Customer(Visitor):
 
     def order(self) -> None:
         """Submits a job; repeats it under the same key when there was no response, and now and then without reason."""
-        queued = self.retry_until_answered("GET", "/v1/training-jobs?status=queued&limit=10").json()["data"]
+        queued = self.request_until_answered("GET", "/v1/training-jobs?status=queued&limit=10").json()["data"]
         if len(queued) >= self._most_queued:
             return
         recipe = self.dice.choice(self._recipes)
@@ -99,7 +99,7 @@ class Customer(Visitor):
         order.job_id = job_id
 
 
-class Reader(Visitor):
+class ModelClient(ClientThread):
     """Uses models: predicts, moves aliases, exports and imports; uploads tables."""
 
     def actions(self) -> list[Callable[[], None]]:
@@ -139,7 +139,7 @@ class Reader(Visitor):
         if got is None:
             return
         headers = {"Content-Type": "application/zip"}
-        answer = self.retry_until_answered(
+        answer = self.request_until_answered(
             "POST", f"/v1/models/{IMPORTED}/versions", content=got.content, headers=headers
         )
         self.ledger.expect(answer.status_code in (200, 201), f"an import: {answer.status_code} {answer.text[:200]}")
@@ -151,7 +151,7 @@ class Reader(Visitor):
         if listed is None or listed.status_code == 404 or len(listed.json()["data"]) < 3:
             return
         oldest = listed.json()["data"][-1]
-        answer = self.retry_until_answered("DELETE", f"/v1/models/{IMPORTED}/versions/{oldest['version']}")
+        answer = self.request_until_answered("DELETE", f"/v1/models/{IMPORTED}/versions/{oldest['version']}")
         self.ledger.expect(answer.status_code in (204, 404), f"a deletion: {answer.status_code} {answer.text[:200]}")
         self.ledger.imported.discard(oldest["digest"])
         self.ledger.count("deletions")
@@ -167,7 +167,7 @@ class Reader(Visitor):
             self.ledger.count("uploads")
 
 
-class Keeper(Visitor):
+class JobClient(ClientThread):
     """Pauses and resumes jobs, and now and then cancels one."""
 
     def actions(self) -> list[Callable[[], None]]:
@@ -189,11 +189,11 @@ class Keeper(Visitor):
     def resume(self) -> None:
         """Resumes a paused job."""
         if (order := self._some(paused=True)) is not None:
-            self.let_go_on(order)
+            self.resume_until_certain(order)
 
-    def let_go_on(self, order: Order) -> None:
+    def resume_until_certain(self, order: Order) -> None:
         """Resumes until it is certain that the job is not paused."""
-        answer = self.retry_until_answered("POST", f"/v1/training-jobs/{order.job_id}/resume")
+        answer = self.request_until_answered("POST", f"/v1/training-jobs/{order.job_id}/resume")
         known = answer.status_code in (200, 409)  # 409: it has ended or is being cancelled
         self.ledger.expect(known, f"resuming {order.job_id}: {answer.status_code} {answer.text[:200]}")
         order.paused = False
