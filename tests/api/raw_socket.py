@@ -34,10 +34,10 @@ def connect(server: Server) -> socket.socket:
     return socket.create_connection((host, int(port)), timeout=60)
 
 
-def listen(connection: socket.socket, patience: float) -> Received:
-    """Reads until the connection ends, or until nothing has come for `patience` seconds."""
+def listen(connection: socket.socket, timeout: float) -> Received:
+    """Reads until the connection ends, or until nothing has come for `timeout` seconds."""
     began, text, ended = time.monotonic(), b"", False
-    connection.settimeout(patience)
+    connection.settimeout(timeout)
     with suppress(TimeoutError):
         with suppress(ConnectionError):
             while piece := connection.recv(65_536):
@@ -51,10 +51,10 @@ def nothing_to_read(connection: socket.socket) -> bool:
     return not select.select([connection], [], [], 0)[0]
 
 
-def exchange(server: Server, *pieces: bytes, patience: float = 20.0) -> Received:
+def exchange(server: Server, *pieces: bytes, timeout: float = 20.0) -> Received:
     """Sends the pieces one by one, then reads."""
     with connect(server) as connection:
         with suppress(ConnectionError):  # the server may have answered and closed before everything is sent
             for piece in pieces:
                 connection.sendall(piece)
-        return listen(connection, patience)
+        return listen(connection, timeout)

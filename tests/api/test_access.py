@@ -185,12 +185,12 @@ def test_keys_created_and_revoked_by_another_process_take_effect(keyed: KeyedSer
     with keyed.http_client() as http:
         http.headers["Authorization"] = f"Bearer {secret}"
 
-        def let_in() -> bool:
+        def is_accepted() -> bool:
             return http.get("/v1/models/line/predictions?x=1").status_code == 200
 
-        until(let_in)
+        until(is_accepted)
         keyring.revoke("passing")
-        until(lambda: not let_in())
+        until(lambda: not is_accepted())
 
 
 def test_idempotency_keys_of_two_callers_do_not_collide(keyed: KeyedServer) -> None:

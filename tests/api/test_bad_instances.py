@@ -151,7 +151,7 @@ TYPED = (
     "columns",
     "lines",
     "record_lines",
-)  # know a text from a number
+)  # distinguish text from numbers
 WIDTH = {"rows": "/instances/0", "lines": "/0", "npy": ""}
 NOTHING = {"rows": "/instances", "records": "/instances", "columns": "/inputs", "query": "/a"}
 FAULTS: dict[str, tuple[Columns, Places, str]] = {

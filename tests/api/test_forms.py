@@ -155,7 +155,7 @@ def test_ten_fields_and_a_compressed_form(http: httpx.Client) -> None:
     assert answer.status_code == 201 and answer.json()["reading"]["missing"] == [str(number) for number in range(10)]
 
 
-def pour(server: Server, start: bytes, most: int) -> tuple[Received, int, int]:
+def send_endlessly(server: Server, start: bytes, most: int) -> tuple[Received, int, int]:
     """Sends an endless file in a form. Returns the response, the bytes sent, and the size of the largest file on the
     disk."""
     head = f"POST /v1/datasets/poured HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\nTransfer-Encoding: chunked"
@@ -172,7 +172,7 @@ def pour(server: Server, start: bytes, most: int) -> tuple[Received, int, int]:
 
 
 def test_p04_a_file_in_a_form_is_read_only_up_to_its_limit(configured: Server) -> None:
-    received, sent, largest = pour(configured, FILE.removesuffix(b"\r\n"), 100 * MIB)
+    received, sent, largest = send_endlessly(configured, FILE.removesuffix(b"\r\n"), 100 * MIB)
     assert received.statuses == [413] and received.ended
     assert LIMIT <= sent < 50 * MIB and largest <= LIMIT + MIB
     until(lambda: configured.temporary_files() == [])

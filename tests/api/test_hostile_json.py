@@ -153,7 +153,7 @@ def test_p03_a_large_body_does_not_delay_other_requests(
         + b'{"y": 1}]}}'
     )
     head = f"POST /v1/training-jobs/validate HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
-    received = exchange(server, head.encode(), body[: 2**20], patience=0.1)  # its head is accepted
+    received = exchange(server, head.encode(), body[: 2**20], timeout=0.1)  # its head is accepted
     assert received.statuses == []
     began = time.monotonic()
     assert http.get("/livez").status_code == 200

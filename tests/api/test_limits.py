@@ -36,7 +36,7 @@ def head(method: str, path: str, media_type: str, *more: str) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n"
 
 
-def pour(server: Server, start: bytes, piece: bytes, most: int) -> tuple[Received, int]:
+def send_endlessly(server: Server, start: bytes, piece: bytes, most: int) -> tuple[Received, int]:
     """Sends the piece again and again without reading. Returns the response and the number of bytes sent."""
     with connect(server) as connection:
         sent = 0
@@ -47,15 +47,15 @@ def pour(server: Server, start: bytes, piece: bytes, most: int) -> tuple[Receive
         return listen(connection, 20), sent
 
 
-def pour_all(server: Server, pours: list[tuple[bytes, bytes, int]]) -> list[tuple[Received, int]]:
+def send_all_endlessly(server: Server, pours: list[tuple[bytes, bytes, int]]) -> list[tuple[Received, int]]:
     """All at the same time: each ends with seconds of waiting."""
     with ThreadPoolExecutor(len(pours)) as threads:
-        return list(threads.map(lambda each: pour(server, *each), pours))
+        return list(threads.map(lambda each: send_endlessly(server, *each), pours))
 
 
 def test_p04_a_body_declared_too_large_is_not_read(server: Server, line: dict[str, Any]) -> None:
     starts = [head(method, path, given, f"Content-Length: {most + 1}") for method, path, given, most in BODIES]
-    results = pour_all(server, [(start, b" " * MIB, 4 * BUFFERS) for start in starts])
+    results = send_all_endlessly(server, [(start, b" " * MIB, 4 * BUFFERS) for start in starts])
     for (received, sent), about in zip(results, BODIES, strict=True):
         assert received.statuses == [413] and received.ended and b"connection: close" in received.text, about
         assert sent < BUFFERS, about
@@ -63,7 +63,7 @@ def test_p04_a_body_declared_too_large_is_not_read(server: Server, line: dict[st
 
 def test_p04_a_body_of_unknown_length_is_read_only_up_to_its_limit(server: Server, line: dict[str, Any]) -> None:
     piece = b"100000\r\n" + b" " * MIB + b"\r\n"
-    results = pour_all(
+    results = send_all_endlessly(
         server,
         [
             (head(method, path, given, "Transfer-Encoding: chunked"), piece, most + 4 * BUFFERS)
@@ -113,7 +113,7 @@ def test_the_number_of_json_lines_is_unlimited_but_not_their_length(
     answer = http.post(PREDICT, content=(row for _ in range(400)), headers=headers)
     assert answer.status_code == 200 and len(answer.text.split()) == 400
     start = head("POST", PREDICT, headers["Content-Type"], "Transfer-Encoding: chunked")
-    received, sent = pour(server, start, b"100000\r\n" + b" " * (MIB - 1) + b"1\r\n", 4 * BUFFERS)
+    received, sent = send_endlessly(server, start, b"100000\r\n" + b" " * (MIB - 1) + b"1\r\n", 4 * BUFFERS)
     assert received.statuses == [422] and received.ended and sent < BUFFERS
 
 
@@ -172,7 +172,7 @@ ENDLESS = {
 
 def test_p04_chunk_extensions_and_trailers_are_bounded(server: Server, line: dict[str, Any]) -> None:
     start = head("POST", PREDICT, JSON, "Transfer-Encoding: chunked")
-    results = pour_all(server, [(start + first, piece, 4 * BUFFERS) for first, piece in ENDLESS.values()])
+    results = send_all_endlessly(server, [(start + first, piece, 4 * BUFFERS) for first, piece in ENDLESS.values()])
     for (received, sent), name in zip(results, ENDLESS, strict=True):
         assert received.statuses == [400] and received.ended and sent < BUFFERS, name
 
@@ -181,7 +181,7 @@ def test_the_body_of_a_request_that_needs_none_is_not_read(server: Server) -> No
     """The answer comes at once, and the connection closes."""
     paths = ("/v1/nothing", "/v1/models/line", "/livez", "/v1/training-jobs/nobody/cancel")
     starts = [head("POST", path, JSON, f"Content-Length: {2**40}") for path in paths]
-    for received, sent in pour_all(server, [(start, b" " * MIB, 4 * BUFFERS) for start in starts]):
+    for received, sent in send_all_endlessly(server, [(start, b" " * MIB, 4 * BUFFERS) for start in starts]):
         assert received.statuses in ([404], [405]) and received.ended and sent < BUFFERS
 
 

@@ -76,7 +76,7 @@ async def until(reached: Callable[[], bool]) -> None:
 def blocked(test: Callable[[Blocking], Awaitable[None]]) -> Blocking:
     """Runs a test while the only planning thread waits; it is released at the end."""
 
-    async def all_of_it() -> Blocking:
+    async def run() -> Blocking:
         app = Blocking()
         first = asyncio.create_task(app.get("/plan"))
         await until(lambda: app.begun == 1)
@@ -88,7 +88,7 @@ def blocked(test: Callable[[Blocking], Awaitable[None]]) -> Blocking:
         await until(lambda: app.planning.waiting == 0)
         return app
 
-    return asyncio.run(all_of_it())
+    return asyncio.run(run())
 
 
 def test_a_full_planning_pool_does_not_delay_reads() -> None:

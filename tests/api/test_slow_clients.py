@@ -165,11 +165,11 @@ def outcomes(server: Server, http: httpx.Client, line: dict[str, Any]) -> dict[C
     train(http, "large", data=data, model={"kind": "mlp", "hidden": [2048, 2048]}, training={"epochs": 0})
     received: dict[Client, Received] = {}
 
-    def be(client: Client) -> None:
+    def run_client(client: Client) -> None:
         with connect(server) as connection:
             received[client] = client(connection)
 
-    threads = [threading.Thread(target=be, args=(client,)) for client in (*SLOW, *PATIENT)]
+    threads = [threading.Thread(target=run_client, args=(client,)) for client in (*SLOW, *PATIENT)]
     for each in threads:
         each.start()
     received[waits_for_the_service] = waits_for_the_service(server, http)

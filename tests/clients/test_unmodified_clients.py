@@ -11,7 +11,7 @@ from tests.clients.conftest import FLOWERS, SHOPS
 from tests.clients.environments import run
 
 
-def ours(http: httpx.Client, model: str, instances: list[Any]) -> list[Any]:
+def native_predictions(http: httpx.Client, model: str, instances: list[Any]) -> list[Any]:
     """The predictions of the native API."""
     answer = http.post(f"/v1/models/{model}/predictions", json={"instances": instances})
     assert answer.status_code == 200, answer.text
@@ -45,14 +45,14 @@ def test_triton_finds_the_server_and_its_models(triton: Any) -> None:
 
 
 def test_triton_predicts_numbers_in_bytes_and_in_json(triton: Any, http: httpx.Client) -> None:
-    wanted = ours(http, "line", [[0.5], [0.9]])
+    wanted = native_predictions(http, "line", [[0.5], [0.9]])
     for got in (*triton["line"], *triton["line compressed"], triton["line again"]):
         assert same(got, wanted)
 
 
 def test_triton_predicts_classes(triton: Any, http: httpx.Client) -> None:
     label, probabilities = triton["iris"]
-    wanted = ours(http, "iris", FLOWERS)
+    wanted = native_predictions(http, "iris", FLOWERS)
     assert label == [each["label"] for each in wanted]
     assert same(probabilities, [list(each["probabilities"].values()) for each in wanted])
     assert triton["answer"] == {"model_name": "iris", "model_version": "1", "id": "abc"}
@@ -61,7 +61,7 @@ def test_triton_predicts_classes(triton: Any, http: httpx.Client) -> None:
 
 
 def test_triton_predicts_from_texts_booleans_and_times(triton: Any, http: httpx.Client) -> None:
-    wanted = ours(http, "shops", SHOPS)
+    wanted = native_predictions(http, "shops", SHOPS)
     for sales, staff in triton["shops"]:
         assert same(list(zip(sales, staff, strict=True)), wanted)
 
@@ -75,7 +75,7 @@ def test_triton_shows_error_messages(triton: Any) -> None:
 
 @pytest.mark.parametrize("form", ["binary", "json"])
 def test_kserve_predicts_by_the_open_inference_protocol(kserve: Any, http: httpx.Client, form: str) -> None:
-    got, wanted = kserve[form], ours(http, "iris", FLOWERS)
+    got, wanted = kserve[form], native_predictions(http, "iris", FLOWERS)
     assert got["live"] is True and got["ready"] is True and got["model_ready"] == [True, False]
     assert got["answer"] == ["iris", "abc"]  # it drops the version
     assert got["label"] == [each["label"] for each in wanted]
@@ -84,7 +84,7 @@ def test_kserve_predicts_by_the_open_inference_protocol(kserve: Any, http: httpx
 
 
 def test_kserve_predicts_by_its_first_protocol(kserve: Any, http: httpx.Client) -> None:
-    got, wanted = kserve["v1"], ours(http, "iris", FLOWERS)
+    got, wanted = kserve["v1"], native_predictions(http, "iris", FLOWERS)
     assert got["ready"] is True
     for form in ("instances", "inputs"):
         predictions = got[form]["predictions"]

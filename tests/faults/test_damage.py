@@ -37,10 +37,10 @@ SEED = 20
 
 def each_damage(path: Path, alike: list[Path], count: int, ways: str = "") -> Iterator[Damage]:
     """That many damages to the file, one after another; the file is restored at the end."""
-    dice = random.Random(SEED)  # noqa: S311 - no secret
+    rng = random.Random(SEED)  # noqa: S311 - no secret
     done = 0
     while done < examples(count):
-        damage = draw(path, alike, dice)
+        damage = draw(path, alike, rng)
         if damage.after != damage.whole and damage.way not in ways:
             done += 1
             damage.inflict()
@@ -218,8 +218,8 @@ def test_every_row_of_the_journal(tmp_path: Path) -> None:
         for row in rows[table]
         for column in (*[None][: table is not jobs_table], *(each for each in table.columns if not each.primary_key))
     ]
-    dice = random.Random(SEED)  # noqa: S311 - no secret
-    for table, row, column in dice.sample(cases, min(examples(100), len(cases))):
+    rng = random.Random(SEED)  # noqa: S311 - no secret
+    for table, row, column in rng.sample(cases, min(examples(100), len(cases))):
         this = [each == row[each.name] for each in table.primary_key]
         with engine.begin() as connection:
             if column is None:

@@ -31,7 +31,7 @@ class Table:
         path: below the folder in which packages are installed.
         target: the column that a person would have predicted.
         rows: how many there are, the header and empty lines left out.
-        types: what a person says of the columns that matter.
+        types: the types that a person expects for the columns that matter.
         missing: how many values are missing in the columns in which some are.
         counters: columns that only count the rows, which no model should see.
     """

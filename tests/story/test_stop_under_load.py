@@ -82,7 +82,7 @@ def test_a_stop_under_load_loses_nothing_that_was_accepted(busy: Server) -> None
     until(lambda: not ready(busy.url), NOT_READY_WITHIN)
     assert busy.wait() == 0
     load.join()
-    assert min(load.broke_off) >= signalled, "a client was cut off before the service was asked to stop"
+    assert min(load.broke_off) >= signalled, "a client was cut off before SIGTERM"
     assert load.statuses <= {200, 202, 503}
     assert all(each == expected for each in load.predictions)
     journal = states(busy.home)
@@ -116,7 +116,7 @@ def test_a_stop_under_load_drops_no_request(tmp_path: Path, workers: int) -> Non
         assert server.wait() == 0
         clients.join()
     assert clients.dropped == []
-    assert clients.answered > before, "nobody was answered once it had said that it stops"
+    assert clients.answered > before, "no request was answered after the stop was announced"
     assert max(clients.not_last) < noticed, "a reply after that was not its connection's last"
     assert '"level":"error"' not in server.log()
 

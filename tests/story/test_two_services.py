@@ -47,7 +47,7 @@ def test_each_service_shows_the_jobs_of_the_other(pair: tuple[Server, Server]) -
 
 def test_another_service_resumes_the_job_of_a_killed_one_to_the_same_bits(pair: tuple[Server, Server]) -> None:
     for epochs in (12_000, 48_000, 192_000):
-        owner, other, job_id = half_way(pair, epochs)
+        owner, other, job_id = pair_with_running_job(pair, epochs)
         owner.kill()
         job = other.client.wait(job_id)
         owner.start()
@@ -64,8 +64,8 @@ def test_another_service_resumes_the_job_of_a_killed_one_to_the_same_bits(pair: 
 
 
 def test_a_paused_process_loses_its_jobs_and_does_no_harm_when_resumed(pair: tuple[Server, Server]) -> None:
-    owner, other, job_id = half_way(pair, 20_000)
-    stand_still(owner)
+    owner, other, job_id = pair_with_running_job(pair, 20_000)
+    pause_outside_transaction(owner)
     try:
         until(lambda: other.client.job(job_id)["attempt"] == 2)
     finally:
@@ -76,7 +76,7 @@ def test_a_paused_process_loses_its_jobs_and_does_no_harm_when_resumed(pair: tup
     assert [version["version"] for version in owner.client.versions(job["result"]["model_name"])] == [1]
 
 
-def stand_still(server: Server) -> None:
+def pause_outside_transaction(server: Server) -> None:
     """Stops the process outside of a transaction: SQLite's lock would stay taken."""
     while True:
         server.process.send_signal(signal.SIGSTOP)
@@ -88,7 +88,7 @@ def stand_still(server: Server) -> None:
         server.process.send_signal(signal.SIGCONT)
 
 
-def half_way(pair: tuple[Server, Server], epochs: int) -> tuple[Server, Server, str]:
+def pair_with_running_job(pair: tuple[Server, Server], epochs: int) -> tuple[Server, Server, str]:
     """The service that runs a training with a saved checkpoint, the other one, and the job: with that many epochs, or
     more if it ended too early."""
     for times in (1, 4, 16):

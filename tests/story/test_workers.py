@@ -33,7 +33,7 @@ class Connected(Client):
         super().__init__(url, transport=transport)
         self._plain = httpx.Client(base_url=url, transport=transport, timeout=60)
 
-    def figures(self) -> str:
+    def metrics_text(self) -> str:
         """The metrics in Prometheus' text format."""
         return self._plain.get("/metrics").raise_for_status().text
 
@@ -179,7 +179,7 @@ def test_metrics_cover_all_workers_and_survive_killed_ones(killable: Service) ->
     clients = killable.each()
     for client in clients.values():
         assert predictions_counted(client) == predicted
-        assert sum_of(client.figures(), "modelwright_batch_rows_bucket", le="1.0") == predicted
+        assert sum_of(client.metrics_text(), "modelwright_batch_rows_bucket", le="1.0") == predicted
     killed, left = clients
     os.kill(killed, signal.SIGKILL)
     assert predictions_counted(clients[left]) == predicted
@@ -192,8 +192,8 @@ def test_metrics_cover_all_workers_and_survive_killed_ones(killable: Service) ->
 def test_shared_metrics_appear_once(killable: Service) -> None:
     done = 'modelwright_jobs{status="succeeded"} 1.0'  # the journal is queried once a second
     for client in killable.each().values():
-        until(lambda: done in client.figures().splitlines())  # noqa: B023
-        metrics = client.figures()
+        until(lambda: done in client.metrics_text().splitlines())  # noqa: B023
+        metrics = client.metrics_text()
         for name in ("journal_up", "home_free_bytes", "home_size_bytes", "build_info", "keys_required"):
             (sample,) = re.findall(rf"^modelwright_{name}(?:{{.*}})? .*$", metrics, re.MULTILINE)
             assert "process=" not in sample
@@ -313,7 +313,7 @@ class PredictingClients:
 
 def predictions_counted(client: Connected) -> float:
     """The number of successful predictions by the metrics."""
-    return sum_of(client.figures(), "modelwright_predictions_total", status="200")
+    return sum_of(client.metrics_text(), "modelwright_predictions_total", status="200")
 
 
 def sum_of(text: str, name: str, **labels: str) -> float:

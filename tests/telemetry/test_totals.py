@@ -20,7 +20,7 @@ def counted(*seconds: float, waiting: int = 0) -> CollectorRegistry:
     return registry
 
 
-def without_moments(exposed: bytes) -> list[str]:
+def without_creation_times(exposed: bytes) -> list[str]:
     """The lines without creation times."""
     return sorted(line for line in exposed.decode().splitlines() if "_created" not in line)
 
@@ -28,15 +28,15 @@ def without_moments(exposed: bytes) -> list[str]:
 def test_the_totals_of_one_process_are_its_own_metrics() -> None:
     registry = counted(0.05, 0.5, 5)
     summed = only_summed(families(registry))
-    gauge = [line for line in without_moments(generate_latest(registry)) if "waiting" in line]
-    assert without_moments(text(total({"one": summed}))) == [
-        line for line in without_moments(generate_latest(registry)) if line not in gauge
+    gauge = [line for line in without_creation_times(generate_latest(registry)) if "waiting" in line]
+    assert without_creation_times(text(total({"one": summed}))) == [
+        line for line in without_creation_times(generate_latest(registry)) if line not in gauge
     ]
 
 
 def test_counters_and_histograms_are_summed_and_gauges_kept_apart() -> None:
     both = {"one": families(counted(0.05, waiting=2)), "two": families(counted(0.5, 5.0, waiting=3))}
-    lines = without_moments(text(total(both)))
+    lines = without_creation_times(text(total(both)))
     for line in (
         'requests_total{status="200"} 3.0',
         'took_seconds_bucket{le="0.1",route="/"} 1.0',
@@ -53,7 +53,7 @@ def test_counts_of_an_ended_process_are_kept() -> None:
     one, two = families(counted(0.05, waiting=2)), families(counted(0.5, waiting=3))
     gone = total({"one": only_summed(one)})
     gone = total({"three": only_summed(one)}, gone)
-    lines = without_moments(text(total({"two": two}, gone)))
+    lines = without_creation_times(text(total({"two": two}, gone)))
     assert 'requests_total{status="200"} 3.0' in lines
     assert [line for line in lines if line.startswith("waiting")] == ['waiting{process="two"} 3.0']
 
@@ -72,4 +72,4 @@ def test_totals_do_not_depend_on_the_order_of_exits(lives: list[list[float]]) ->
 
 def values(exposed: bytes) -> list[str]:
     """The lines with values."""
-    return [line for line in without_moments(exposed) if not line.startswith("#")]
+    return [line for line in without_creation_times(exposed) if not line.startswith("#")]

@@ -39,7 +39,7 @@ def infer(http: httpx.Client, model: str, document: dict[str, Any]) -> dict[str,
     return reply | {"outputs": {each["name"]: each for each in reply["outputs"]}}
 
 
-def ours(http: httpx.Client, model: str, instances: list[Any]) -> list[Any]:
+def native_predictions(http: httpx.Client, model: str, instances: list[Any]) -> list[Any]:
     """The predictions of the native API."""
     answer = http.post(f"/v1/models/{model}/predictions", json={"instances": instances})
     predictions: list[Any] = answer.json()["predictions"]
@@ -63,7 +63,7 @@ def test_server_metadata(http: httpx.Client) -> None:
 def test_numbers(http: httpx.Client, models: dict[str, str]) -> None:
     reply = infer(http, models["two"], matrix(ROWS, id="seven"))
     assert (reply["model_name"], reply["model_version"], reply["id"]) == ("dialect-two", "1", "seven")
-    wanted = ours(http, models["two"], ROWS)
+    wanted = native_predictions(http, models["two"], ROWS)
     for at, name in enumerate(("y", "z")):
         output = reply["outputs"][name]
         assert (output["datatype"], output["shape"]) == ("FP32", [3])
@@ -73,7 +73,7 @@ def test_numbers(http: httpx.Client, models: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(("kind", "datatype"), [("texts", "BYTES"), ("integers", "INT64"), ("truths", "BOOL")])
 def test_classes(http: httpx.Client, models: dict[str, str], kind: str, datatype: str) -> None:
-    reply, wanted = infer(http, models[kind], matrix(ROWS)), ours(http, models[kind], ROWS)
+    reply, wanted = infer(http, models[kind], matrix(ROWS)), native_predictions(http, models[kind], ROWS)
     label, probabilities = reply["outputs"]["label"], reply["outputs"]["probabilities"]
     assert (label["datatype"], label["shape"]) == (datatype, [3])
     assert label["data"] == [each["label"] for each in wanted]
@@ -85,7 +85,7 @@ def test_classes(http: httpx.Client, models: dict[str, str], kind: str, datatype
 
 
 def test_labels(http: httpx.Client, models: dict[str, str]) -> None:
-    reply, wanted = infer(http, models["labels"], matrix(ROWS)), ours(http, models["labels"], ROWS)
+    reply, wanted = infer(http, models["labels"], matrix(ROWS)), native_predictions(http, models["labels"], ROWS)
     held = reply["outputs"]["labels"]
     assert (held["datatype"], held["shape"]) == ("BOOL", [3, 2])
     assert held["data"] == [name in each["labels"] for each in wanted for name in ("y", "z")]
@@ -112,7 +112,7 @@ def test_texts_and_booleans(http: httpx.Client, models: dict[str, str]) -> None:
         ]
     }
     answer = http.post(f"/v2/models/{models['mixed']}/infer", json=document)
-    assert answer.json()["outputs"][0]["data"] == ours(http, models["mixed"], given)
+    assert answer.json()["outputs"][0]["data"] == native_predictions(http, models["mixed"], given)
     assert answer.headers["Unknown-Categories"] == "1"
     texts = b"".join(len(row[0]).to_bytes(4, "little") + row[0].encode() for row in given)
     body, headers = binary(document, texts, bytes(row[1] for row in given))

@@ -20,7 +20,7 @@ def predict(http: httpx.Client, model: str, body: dict[str, Any]) -> dict[str, A
     return predicted
 
 
-def ours(http: httpx.Client, model: str, instances: list[Any]) -> list[Any]:
+def native_predictions(http: httpx.Client, model: str, instances: list[Any]) -> list[Any]:
     """The predictions of the native API."""
     predictions: list[Any] = http.post(f"/v1/models/{model}/predictions", json={"instances": instances}).json()[
         "predictions"
@@ -33,32 +33,34 @@ def ours(http: httpx.Client, model: str, instances: list[Any]) -> list[Any]:
 )
 def test_rows_of_one_input(http: httpx.Client, models: dict[str, str], instances: list[Any]) -> None:
     predicted = predict(http, "line", {"signature_name": "serving_default", "instances": instances})
-    assert predicted == {"predictions": ours(http, "line", [[0.5], [0.9]])}
+    assert predicted == {"predictions": native_predictions(http, "line", [[0.5], [0.9]])}
 
 
 def test_rows_of_several_inputs_and_outputs(http: httpx.Client, models: dict[str, str]) -> None:
-    wanted = [dict(zip("yz", each, strict=True)) for each in ours(http, models["two"], ROWS)]
+    wanted = [dict(zip("yz", each, strict=True)) for each in native_predictions(http, models["two"], ROWS)]
     for instances in (ROWS, OBJECTS):
         assert predict(http, models["two"], {"instances": instances}) == {"predictions": wanted}
 
 
 def test_column_requests_get_column_answers(http: httpx.Client, models: dict[str, str]) -> None:
-    wanted = ours(http, models["two"], ROWS)
+    wanted = native_predictions(http, models["two"], ROWS)
     columns: dict[str, list[Any]] = {"a": [row[0] for row in ROWS], "b": [[row[1]] for row in ROWS]}
     predicted = predict(http, models["two"], {"inputs": columns})
     assert predicted["outputs"] == {"y": [each[0] for each in wanted], "z": [each[1] for each in wanted]}
     one = predict(http, "line", {"inputs": {"x": [0.5, 0.9]}})
-    assert one["outputs"] == ours(http, "line", [[0.5], [0.9]])
+    assert one["outputs"] == native_predictions(http, "line", [[0.5], [0.9]])
 
 
 def test_inputs_of_kserve_are_rows(http: httpx.Client, models: dict[str, str]) -> None:
-    assert predict(http, "line", {"inputs": [[0.5], [0.9]]})["predictions"] == ours(http, "line", [[0.5], [0.9]])
+    assert predict(http, "line", {"inputs": [[0.5], [0.9]]})["predictions"] == native_predictions(
+        http, "line", [[0.5], [0.9]]
+    )
 
 
 def test_classes_and_bytes(http: httpx.Client, models: dict[str, str]) -> None:
     predicted, wanted = (
         predict(http, models["texts"], {"instances": ROWS})["predictions"],
-        ours(http, models["texts"], ROWS),
+        native_predictions(http, models["texts"], ROWS),
     )
     assert [each["label"] for each in predicted] == [each["label"] for each in wanted]
     for each, right in zip(predicted, wanted, strict=True):
@@ -66,14 +68,14 @@ def test_classes_and_bytes(http: httpx.Client, models: dict[str, str]) -> None:
         assert np.array_equal(np.array(each["probabilities"], np.float32), exact)
     left = {"b64": base64.b64encode(b"left").decode()}
     for instances in ([[left, True]], [{"a": left, "b": True}], [{"a": [left], "b": [True]}]):
-        assert predict(http, models["mixed"], {"instances": instances})["predictions"] == ours(
+        assert predict(http, models["mixed"], {"instances": instances})["predictions"] == native_predictions(
             http, models["mixed"], [["left", True]]
         )
 
 
 def test_many_rows(http: httpx.Client, models: dict[str, str]) -> None:
     rows = np.random.default_rng(0).standard_normal((500, 2)).round(3).tolist()
-    wanted = ours(http, models["two"], rows)
+    wanted = native_predictions(http, models["two"], rows)
     for instances in (rows, [{"b": row[1], "a": row[0]} for row in rows]):
         predicted = predict(http, models["two"], {"instances": instances})["predictions"]
         assert np.allclose([[each["y"], each["z"]] for each in predicted], wanted, rtol=1e-5)

@@ -55,7 +55,7 @@ class Campaign:
 
     def __init__(self, home: Path, seed: int) -> None:
         self.home = home
-        self.dice = random.Random(seed)  # noqa: S311 - no secret
+        self.rng = random.Random(seed)  # noqa: S311 - no secret
         self.counts: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
         self.findings: list[str] = []
 
@@ -124,7 +124,7 @@ class Campaign:
 
     def _drawn(self, count: int) -> list[str]:
         weights = {kind: weight for kind, (pattern, weight, _) in KINDS.items() if kind == "plot" or self._files(kind)}
-        return self.dice.choices(list(weights), list(weights.values()), k=count)
+        return self.rng.choices(list(weights), list(weights.values()), k=count)
 
     def _files(self, kind: str) -> list[Path]:
         return sorted(path for path in self.home.glob(KINDS[kind][0]) if path.is_file() and path.stat().st_size)
@@ -166,9 +166,9 @@ class Campaign:
 
     def _draw(self, kind: str) -> Damage:
         files = self._files(kind)
-        alike = self.dice.sample(files, min(OTHERS_ALIKE, len(files)))
+        alike = self.rng.sample(files, min(OTHERS_ALIKE, len(files)))
         self.counts[kind]["damages"] += 1
-        return draw(self.dice.choice(files), alike, self.dice)
+        return draw(self.rng.choice(files), alike, self.rng)
 
     def _judge(self, kind: str, damage: Damage, after: dict[str, Answer]) -> None:
         changed = {address: after[address] for address in self.addresses if after[address] != self.before[address]}
@@ -218,7 +218,7 @@ class Campaign:
         self.counts[kind]["findings"] += 1
         finding = f"{kind}, {damage.way} of {damage.path.relative_to(self.home)}: {what}"
         self.findings.append(finding)
-        say(f"FOUND: {finding}")
+        print_line(f"FOUND: {finding}")
 
 
 class _Keyed(Server):
@@ -233,7 +233,7 @@ class _Keyed(Server):
         self.http.headers["Authorization"] = f"Bearer {self._key}"
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     """Prints without buffering."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
@@ -253,10 +253,10 @@ def main() -> int:
     finally:
         shutil.rmtree(folder)
     for row in campaign.report():
-        say(row)
+        print_line(row)
     for finding in campaign.findings:
-        say(f"FOUND: {finding}")
-    say(f"\nseed {given.seed}, {time.monotonic() - began:.0f} s")
+        print_line(f"FOUND: {finding}")
+    print_line(f"\nseed {given.seed}, {time.monotonic() - began:.0f} s")
     return 1 if campaign.findings else 0
 
 

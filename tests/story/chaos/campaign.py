@@ -23,7 +23,7 @@ from tests.story.chaos.ledger import Ledger, Reference
 from tests.story.chaos.moments import MOMENTS, wait_for
 from tests.story.chaos.recipes import HOUSES, RECIPES, rows_for, table
 from tests.story.chaos.site import Site
-from tests.story.chaos.strikes import STRIKES, bearable, recover
+from tests.story.chaos.strikes import STRIKES, allowed_strike, recover
 
 READY_WITHIN = 5.0  # seconds: the documented limit, on an idle machine
 HARD_LIMIT = 120.0  # the same on a shared machine
@@ -54,30 +54,30 @@ class StrikeRecord:
 
 def run(home: Path, settings: CampaignSettings) -> Ledger:
     """Runs the whole campaign on this home; `findings` of the result is empty if nothing was lost or wrong."""
-    ledger, dice = Ledger(), random.Random(settings.seed)  # noqa: S311 - no secret
+    ledger, rng = Ledger(), random.Random(settings.seed)  # noqa: S311 - no secret
     deadline = time.monotonic() + settings.seconds
-    say(f"seed {settings.seed}")
+    print_line(f"seed {settings.seed}")
     with ExitStack() as stack:
         site = _open_site(stack, home, settings, ledger)
         _train_undisturbed(site, settings.recipes)
         clients: list[ClientThread] = [
-            TrainingClient(site, dice.getrandbits(32), 0.2, settings.recipes, settings.most_queued),
-            ModelClient(site, dice.getrandbits(32), 0.1),
-            JobClient(site, dice.getrandbits(32), 1),
+            TrainingClient(site, rng.getrandbits(32), 0.2, settings.recipes, settings.most_queued),
+            ModelClient(site, rng.getrandbits(32), 0.1),
+            JobClient(site, rng.getrandbits(32), 1),
         ]
         for client in clients:
             client.start()
         try:
-            strike_records = _strike_all(site, settings, dice, deadline)
+            strike_records = _strike_all(site, settings, rng, deadline)
         finally:
             site.over = True
             site.open.set()
         for client in clients:
             client.join(oracle.PATIENCE)
             ledger.expect(not client.is_alive(), f"{client.name} still waits for an answer")
-        say("every question is answered")
+        print_line("every question is answered")
         oracle.all_ended(site, TO_END)
-        say("every job has ended")
+        print_line("every job has ended")
         oracle.judge(site)
         oracle.leaves_nothing(site)
     _report(strike_records, ledger, settings)
@@ -105,37 +105,37 @@ def _train_undisturbed(site: Site, recipes: list[str]) -> None:
         digest = client.manifest(undisturbed(name), 1)["files"]["state_dict.safetensors"]["sha256"]
         predictions = client.predict(undisturbed(name), rows_for(name), version=1)["predictions"]
         site.ledger.references[name] = Reference(digest, client.metrics(job_id), predictions)
-    say(f"undisturbed: {', '.join(recipes)}")
+    print_line(f"undisturbed: {', '.join(recipes)}")
 
 
-def _strike_all(site: Site, settings: CampaignSettings, dice: random.Random, deadline: float) -> list[StrikeRecord]:
+def _strike_all(site: Site, settings: CampaignSettings, rng: random.Random, deadline: float) -> list[StrikeRecord]:
     began, strike_records = time.monotonic(), list[StrikeRecord]()
-    for number, (kind, moment) in enumerate(itertools.islice(_turns(dice), settings.strikes), 1):
+    for number, (kind, moment) in enumerate(itertools.islice(_strike_order(rng), settings.strikes), 1):
         if time.monotonic() > deadline:
-            say(f"the time is over after {len(strike_records)} of {settings.strikes} strikes")
+            print_line(f"the time is over after {len(strike_records)} of {settings.strikes} strikes")
             break
-        time.sleep(dice.expovariate(1 / settings.calm))
-        site.choose(dice)
-        moment = wait_for(moment, site, dice)
-        kind = bearable(kind, site)
+        time.sleep(rng.expovariate(1 / settings.calm))
+        site.choose(rng)
+        moment = wait_for(moment, site, rng)
+        kind = allowed_strike(kind, site)
         struck = time.monotonic() - began
-        if not STRIKES[kind](site, dice):
+        if not STRIKES[kind](site, rng):
             moment = "no target"
         strike_record = StrikeRecord(kind, moment, recover(site))
         site.ledger.expect(
             strike_record.ready <= HARD_LIMIT, f"strike {number}: ready again only after {strike_record.ready:.1f} s"
         )
-        oracle.all_there(site)
+        oracle.expect_all_jobs(site)
         strike_records.append(strike_record)
-        say(f"{number:4} {struck:7.1f} s  {kind:16} at {moment:10} ready again in {strike_record.ready:5.2f} s")
+        print_line(f"{number:4} {struck:7.1f} s  {kind:16} at {moment:10} ready again in {strike_record.ready:5.2f} s")
     return strike_records
 
 
-def _turns(dice: random.Random) -> itertools.chain[tuple[str, str]]:
+def _strike_order(rng: random.Random) -> itertools.chain[tuple[str, str]]:
     """All strikes and all moments, each in random order, repeated."""
 
     def shuffled(names: list[str]) -> list[str]:
-        return dice.sample(names, len(names))
+        return rng.sample(names, len(names))
 
     kinds = itertools.chain.from_iterable(shuffled(list(STRIKES)) for _ in itertools.count())
     moments = itertools.chain.from_iterable(shuffled(list(MOMENTS)) for _ in itertools.count())
@@ -146,21 +146,21 @@ def _report(strike_records: list[StrikeRecord], ledger: Ledger, settings: Campai
     times = defaultdict(list)
     for strike_record in strike_records:
         times[strike_record.kind].append(strike_record.ready)
-    say(f"\n{'strike':17} times   ready again: median   most")
+    print_line(f"\n{'strike':17} times   ready again: median   most")
     for kind, ready in sorted(times.items()):
-        say(f"{kind:17} {len(ready):5} {statistics.median(ready):19.2f} {max(ready):6.2f} s")
+        print_line(f"{kind:17} {len(ready):5} {statistics.median(ready):19.2f} {max(ready):6.2f} s")
     late = sum(strike_record.ready > READY_WITHIN for strike_record in strike_records)
-    say(f"ready again within {READY_WITHIN:.0f} s: {len(strike_records) - late} of {len(strike_records)}\n")
+    print_line(f"ready again within {READY_WITHIN:.0f} s: {len(strike_records) - late} of {len(strike_records)}\n")
     orders = ledger.acknowledged()
     again = sum(order.tries - 1 for order in orders)
-    say(f"acknowledged jobs: {len(orders)}, POSTs that were repeated: {again}")
-    say(", ".join(f"{what}: {count}" for what, count in sorted(ledger.counts.items()) if count))
+    print_line(f"acknowledged jobs: {len(orders)}, POSTs that were repeated: {again}")
+    print_line(", ".join(f"{what}: {count}" for what, count in sorted(ledger.counts.items()) if count))
     for finding in ledger.findings:
-        say(f"FOUND: {finding}")
-    say("all promises kept" if not ledger.findings else f"{len(ledger.findings)} findings; seed {settings.seed}")
+        print_line(f"FOUND: {finding}")
+    print_line("no findings" if not ledger.findings else f"{len(ledger.findings)} findings; seed {settings.seed}")
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     """Prints without buffering: the output may be watched or cut short."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
@@ -191,7 +191,7 @@ def main() -> int:
         kept = given.keep or bool(ledger.findings)
     finally:
         if kept:
-            say(f"its home and log are in {folder}")
+            print_line(f"its home and log are in {folder}")
         else:
             shutil.rmtree(folder)
     return 1 if ledger.findings else 0

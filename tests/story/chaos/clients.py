@@ -32,7 +32,7 @@ class ClientThread(threading.Thread, ABC):
         super().__init__(daemon=True, name=type(self).__name__)
         self.site = site
         self.ledger = site.ledger
-        self.dice = random.Random(seed)  # noqa: S311 - no secret
+        self.rng = random.Random(seed)  # noqa: S311 - no secret
         self._pause = pause
         self.http = httpx.Client(transport=httpx.HTTPTransport())
 
@@ -40,10 +40,10 @@ class ClientThread(threading.Thread, ABC):
         """Runs until the campaign is over."""
         try:
             while not self.site.over:
-                self.dice.choice(self.actions())()
-                time.sleep(self.dice.expovariate(1 / self._pause))
+                self.rng.choice(self.actions())()
+                time.sleep(self.rng.expovariate(1 / self._pause))
         except Exception as error:
-            self.ledger.add_finding(f"{self.name} met what it did not expect: {error!r}")
+            self.ledger.add_finding(f"{self.name} raised {error!r}")
             raise
         finally:
             self.http.close()
@@ -79,11 +79,11 @@ class TrainingClient(ClientThread):
         queued = self.request_until_answered("GET", "/v1/training-jobs?status=queued&limit=10").json()["data"]
         if len(queued) >= self._most_queued:
             return
-        recipe = self.dice.choice(self._recipes)
-        order = Order(f"{self.dice.getrandbits(64):x}", recipe)
+        recipe = self.rng.choice(self._recipes)
+        order = Order(f"{self.rng.getrandbits(64):x}", recipe)
         self.ledger.orders.append(order)
         self._post(order)
-        if self.dice.random() < 0.2:
+        if self.rng.random() < 0.2:
             self._post(order)
 
     def _post(self, order: Order) -> None:
@@ -107,7 +107,7 @@ class ModelClient(ClientThread):
 
     def predict(self) -> None:
         """Checks that the undisturbed models give the same predictions as at first."""
-        recipe, reference = self.dice.choice(list(self.ledger.references.items()))
+        recipe, reference = self.rng.choice(list(self.ledger.references.items()))
         path = f"/v1/models/{undisturbed(recipe)}/versions/1/predictions"
         answer = self.request("POST", path, json={"instances": rows_for(recipe)})
         if answer is not None:
@@ -117,11 +117,11 @@ class ModelClient(ClientThread):
 
     def promote(self) -> None:
         """Moves `production` to some version. A move without a response may or may not be in effect."""
-        model = self.dice.choice(list(RECIPES))
+        model = self.rng.choice(list(RECIPES))
         answer = self.request("GET", f"/v1/models/{model}/versions?limit=1000")
         if answer is None or answer.status_code == 404:
             return
-        version = self.dice.choice(answer.json()["data"])["version"]
+        version = self.rng.choice(answer.json()["data"])["version"]
         possible = self.ledger.aliases.setdefault(model, {None})  # there is none yet
         possible.add(version)
         answer = self.request("PUT", f"/v1/models/{model}/aliases/production", json={"version": version})
@@ -134,7 +134,7 @@ class ModelClient(ClientThread):
     def import_one(self) -> None:
         """Exports a bundle and imports it under another name; the next import removes it."""
         self._remove_imported()
-        recipe = self.dice.choice(list(self.ledger.references))
+        recipe = self.rng.choice(list(self.ledger.references))
         got = self.request("GET", f"/v1/models/{undisturbed(recipe)}/versions/1/bundle")
         if got is None:
             return
@@ -158,7 +158,7 @@ class ModelClient(ClientThread):
 
     def upload(self) -> None:
         """Uploads a new version of a data set that no training uses."""
-        rows = [f"{self.dice.random()},{self.dice.random()}" for _ in range(200)]
+        rows = [f"{self.rng.random()},{self.rng.random()}" for _ in range(200)]
         headers = {"Content-Type": "text/csv"}
         answer = self.request("PUT", f"/v1/datasets/{SCRATCH}", content="\n".join(["a,b", *rows]), headers=headers)
         if answer is not None:
@@ -201,7 +201,7 @@ class JobClient(ClientThread):
     def cancel(self) -> None:
         """Seldom: a cancelled job checks little."""
         order = self._some(paused=False)
-        if order is None or self.dice.random() > 1 / 4:
+        if order is None or self.rng.random() > 1 / 4:
             return
         order.cancel = "asked"
         answer = self.request("POST", f"/v1/training-jobs/{order.job_id}/cancel")
@@ -215,7 +215,7 @@ class JobClient(ClientThread):
     def _some(self, *, paused: bool) -> Order | None:
         orders = [each for each in self.ledger.acknowledged() if not each.ended and each.paused is paused]
         orders = [each for each in orders if not each.cancel]
-        return self.dice.choice(orders[-12:]) if orders else None
+        return self.rng.choice(orders[-12:]) if orders else None
 
     def _look(self, order: Order) -> None:
         answer = self.request("GET", f"/v1/training-jobs/{order.job_id}")

@@ -23,7 +23,7 @@ MOMENTS: dict[str, float] = {
 }
 
 
-def wait_for(moment: str, site: Site, dice: random.Random) -> str:
+def wait_for(moment: str, site: Site, rng: random.Random) -> str:
     """Returns at such a moment: its name, or "late" if the event has not happened."""
     if moment not in ("any", "submit"):
         deadline = time.monotonic() + TRAINERS_WITHIN
@@ -33,7 +33,7 @@ def wait_for(moment: str, site: Site, dice: random.Random) -> str:
     deadline = time.monotonic() + PATIENCE
     while not (reached := begun()) and time.monotonic() < deadline:
         time.sleep(LOOK)
-    time.sleep(dice.uniform(0, MOMENTS[moment]))
+    time.sleep(rng.uniform(0, MOMENTS[moment]))
     return moment if reached else "late"
 
 

@@ -24,7 +24,7 @@ MOST_CRASHES = 3
 PATIENCE = 120.0  # seconds in which the last responses must come
 
 
-def all_there(site: Site) -> None:
+def expect_all_jobs(site: Site) -> None:
     """Every acknowledged job exists."""
     expected = {order.job_id for order in site.ledger.acknowledged()}
     known = {job["id"] for job in site.server.client.jobs()}
@@ -55,13 +55,13 @@ def judge(site: Site) -> None:
     for order in site.ledger.acknowledged():
         _judge_job(site, order, made.pop(order.job_id, []))
     for job_id, versions in made.items():
-        site.ledger.add_finding(f"versions {versions} of a job that was not asked for, or asked for twice: {job_id}")
+        site.ledger.add_finding(f"versions {versions} of a job that was not requested, or requested twice: {job_id}")
     known = {job["id"] for job in site.server.client.jobs()}
     acknowledged = {order.job_id for order in site.ledger.acknowledged()}
     strangers = (
         known - acknowledged - {site.server.client.manifest(undisturbed(r), 1)["job"] for r in site.ledger.references}
     )
-    site.ledger.expect(not strangers, f"jobs that nobody asked for: {sorted(strangers)}")
+    site.ledger.expect(not strangers, f"jobs that were not requested: {sorted(strangers)}")
     _judge_other_promises(site)
 
 
@@ -96,7 +96,7 @@ def _judge_job(site: Site, order: Order, versions: list[tuple[str, int]]) -> Non
         return
     ledger.expect(order.cancel != "done", f"{about}: its cancellation was acknowledged, and it succeeded")
     expected = (job["result"]["model_name"], job["result"]["version"])
-    ledger.expect(versions == [expected], f"{about}: made {versions}, says {expected}")
+    ledger.expect(versions == [expected], f"{about}: made {versions}, reports {expected}")
     reference = ledger.references[order.recipe]
     digest = client.manifest(*expected)["files"]["state_dict.safetensors"]["sha256"]
     ledger.expect(digest == reference.digest, f"{about}: its state_dict is not that of the undisturbed training")
@@ -142,7 +142,7 @@ def leaves_nothing(site: Site) -> None:
     with contextlib.suppress(AssertionError):
         until(lambda: not _leftovers(home, left))
     ledger.expect(not _leftovers(home, left), f"left lying: {[path.name for path in _leftovers(home, left)]}")
-    all_there(site)
+    expect_all_jobs(site)
     ledger.expect(site.server.stop() == 0, "SIGTERM did not end it with status 0")
     with contextlib.suppress(AssertionError):
         until(lambda: not site.left_alive())

@@ -49,9 +49,9 @@ class Site:
         """All services."""
         return [self.server] if self.beside is None else [self.server, self.beside]
 
-    def choose(self, dice: random.Random) -> None:
+    def choose(self, rng: random.Random) -> None:
         """Chooses which of two is struck next."""
-        if self.beside is not None and dice.random() < 1 / 2:
+        if self.beside is not None and rng.random() < 1 / 2:
             self.server, self.beside = self.beside, self.server
 
     def close(self) -> None:

@@ -15,23 +15,23 @@ Strike = Callable[[Site, random.Random], bool]  # returns whether it has hit a p
 FORGIVEN = 2  # crashes without a newer checkpoint before a job fails at the next one
 
 
-def service(site: Site, dice: random.Random) -> bool:
+def service(site: Site, rng: random.Random) -> bool:
     """SIGKILL to the service."""
     site.close()
     site.server.kill()
     return True
 
 
-def service_twice(site: Site, dice: random.Random) -> bool:
+def service_twice(site: Site, rng: random.Random) -> bool:
     """SIGKILL, and again during its next start."""
-    service(site, dice)
+    service(site, rng)
     site.launch()
-    time.sleep(dice.uniform(0, 3))
+    time.sleep(rng.uniform(0, 3))
     site.server.kill()
     return True
 
 
-def stop(site: Site, dice: random.Random) -> bool:
+def stop(site: Site, rng: random.Random) -> bool:
     """SIGTERM, after which it must end with status 0."""
     site.stopping = True
     status = site.server.stop()
@@ -43,32 +43,32 @@ def stop(site: Site, dice: random.Random) -> bool:
     return True
 
 
-def trainer_server(site: Site, dice: random.Random) -> bool:
+def trainer_server(site: Site, rng: random.Random) -> bool:
     """SIGKILL to the process that forks the trainers; they die with it."""
     server = site.trainer_server()
     return _kill([server] if server else [])
 
 
-def trainer(site: Site, dice: random.Random) -> bool:
+def trainer(site: Site, rng: random.Random) -> bool:
     """SIGKILL to one training."""
-    return _kill(_one(site, dice))
+    return _kill(_one(site, rng))
 
 
-def trainer_halted(site: Site, dice: random.Random) -> bool:
+def trainer_halted(site: Site, rng: random.Random) -> bool:
     """SIGSTOP to one training, then SIGKILL."""
-    chosen = _one(site, dice)
+    chosen = _one(site, rng)
     with contextlib.suppress(psutil.Error):
         for each in chosen:
             each.send_signal(signal.SIGSTOP)
-            time.sleep(dice.uniform(0.1, 1))
+            time.sleep(rng.uniform(0.1, 1))
     return _kill(chosen)
 
 
-def trainer_and_service(site: Site, dice: random.Random) -> bool:
+def trainer_and_service(site: Site, rng: random.Random) -> bool:
     """SIGKILL to a training, and to the service shortly before or after."""
-    trainer(site, dice)
-    time.sleep(dice.uniform(0, 0.3))
-    return service(site, dice)
+    trainer(site, rng)
+    time.sleep(rng.uniform(0, 0.3))
+    return service(site, rng)
 
 
 STRIKES: dict[str, Strike] = {
@@ -83,7 +83,7 @@ STRIKES: dict[str, Strike] = {
 ON_TRAINERS = {"trainer", "trainer server", "trainer, halted"}
 
 
-def bearable(name: str, site: Site) -> str:
+def allowed_strike(name: str, site: Site) -> str:
     """This strike, or one of the service where a job would correctly fail after three crashes in a row."""
     crashes = site.query("SELECT max(crashes) FROM jobs WHERE status IN ('running', 'queued')")[0][0] or 0
     return "service" if name in ON_TRAINERS and crashes >= FORGIVEN else name
@@ -115,9 +115,9 @@ def _settled(reached: Callable[[], object], seconds: float = 120.0) -> bool:
     return False
 
 
-def _one(site: Site, dice: random.Random) -> list[psutil.Process]:
+def _one(site: Site, rng: random.Random) -> list[psutil.Process]:
     trainers = site.trainers()
-    return [dice.choice(trainers)] if trainers else []
+    return [rng.choice(trainers)] if trainers else []
 
 
 def _kill(processes: list[psutil.Process]) -> bool:

@@ -123,7 +123,7 @@ class Campaign:
         name = "stopped" if do == "stops_its_parent" else "hostile"
         hostile = client.train(line(5, name=name, model=model))["id"]
         until(begun.exists)
-        outcome = "" if do not in PARENT else self.suspects(beside, hostile)
+        outcome = "" if do not in PARENT else self.run_alone(beside, hostile)
         if do in ENDS:
             job = until(lambda: self.ended(hostile), 300)
             code = (job["error"] or {}).get("code")
@@ -143,7 +143,7 @@ class Campaign:
         self.expect_no_process(do)
         print(f"{do}: {outcome}; {self.load.answered} predictions", flush=True)  # noqa: T201
 
-    def suspects(self, beside: str, hostile: str) -> str:
+    def run_alone(self, beside: str, hostile: str) -> str:
         """For acts that stop or kill the trainer server twice: then both jobs run alone, and only the hostile one may
         fail."""
         client = self.server.client

@@ -70,7 +70,7 @@ def _watch(server: Server, seconds: float) -> list[Sample]:
         sample = Sample(second, memory.rss, memory.uss, process.num_fds(), process.num_threads(), trainer)
         samples.append(sample)
         if second >= next_report:
-            say(
+            print_line(
                 f"{second / 60:5.1f} min  RSS {sample.rss / MIB:6.1f} MiB, of its own {sample.private / MIB:6.1f}, descriptors"
                 f" {sample.descriptors}, threads {sample.threads}, trainer server {sample.trainer / MIB:6.1f} MiB"
             )
@@ -90,28 +90,30 @@ def _growth(samples: list[Sample], seconds: float) -> list[str]:
     early = [each for each in samples if seconds / 3 <= each.second < seconds / 2]
     late = [each for each in samples if each.second >= seconds * 5 / 6]
     wrong = []
-    say("\n| | third sixth | last sixth | growth | bound |\n|---|---|---|---|---|")
+    print_line("\n| | third sixth | last sixth | growth | bound |\n|---|---|---|---|---|")
     for name, unit, most in (("rss", MIB, MOST_GROWTH), ("descriptors", 1, MOST_MORE), ("threads", 1, MOST_MORE)):
         before, after = (statistics.median(getattr(each, name) for each in part) for part in (early, late))
         row = f"{before / unit:.1f} | {after / unit:.1f} | {(after - before) / unit:+.1f} | {most / unit:.0f}"
-        say(f"| {'RSS, MiB' if name == 'rss' else name} (median) | {row} |")
+        print_line(f"| {'RSS, MiB' if name == 'rss' else name} (median) | {row} |")
         if after - before > most:
             wrong.append(f"{name} has grown by {(after - before) / unit:.1f}")
     for name, words in (("private", "memory of its own, MiB"), ("trainer", "trainer server's RSS, MiB")):
         before, after = (statistics.median(getattr(each, name) for each in part) for part in (early, late))
-        say(f"| {words} (median) | {before / MIB:.1f} | {after / MIB:.1f} | {(after - before) / MIB:+.1f} | |")
+        print_line(f"| {words} (median) | {before / MIB:.1f} | {after / MIB:.1f} | {(after - before) / MIB:+.1f} | |")
     return wrong
 
 
 def _report_answers(clients: LoadClients, seconds: float) -> None:
     total = sum(clients.answers.values())
-    say(f"\n{total} requests and small dialogues, {total / seconds:.1f} a second\n\n| what | answers |\n|---|---|")
+    print_line(
+        f"\n{total} requests and small dialogues, {total / seconds:.1f} a second\n\n| what | answers |\n|---|---|"
+    )
     for kind in dict.fromkeys(kind for kind, _ in clients.answers):
         found = sorted((status, count) for (each, status), count in clients.answers.items() if each == kind)
-        say(f"| {kind} | {', '.join(f'{status}: {count}' for status, count in found)} |")
+        print_line(f"| {kind} | {', '.join(f'{status}: {count}' for status, count in found)} |")
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     """Prints without buffering: the output may be watched."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
@@ -124,11 +126,11 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=20, help="requests a second")
     parser.add_argument("--seed", type=int, default=secrets.randbits(32))
     given = parser.parse_args()
-    say(f"{given.minutes:g} minutes, {given.rate:g} requests a second, seed {given.seed}")
+    print_line(f"{given.minutes:g} minutes, {given.rate:g} requests a second, seed {given.seed}")
     with tempfile.TemporaryDirectory(prefix="modelwright-load-") as folder:
         wrong = run(Path(folder) / "home", given.minutes, given.rate, given.seed)
     for each in wrong:
-        say(f"FOUND: {each}")
+        print_line(f"FOUND: {each}")
     return 1 if wrong else 0
 
 

@@ -57,19 +57,19 @@ class LoadClients:
 
     def send_at(self, rate: float, number: int) -> None:
         """Sends requests one after another, `rate` a second on average, until stopped."""
-        dice = random.Random(self._seed + number)  # noqa: S311 - no secret
+        rng = random.Random(self._seed + number)  # noqa: S311 - no secret
         kinds = list(KINDS)
         with self.client() as http:
             next_at = time.monotonic()
             while not self.over.wait(max(0.0, next_at - time.monotonic())):
-                next_at = max(next_at + dice.expovariate(rate), time.monotonic() - 1)
-                kind = dice.choices(kinds, [KINDS[each][1] for each in kinds])[0]
-                self._send(kind, http, dice)
+                next_at = max(next_at + rng.expovariate(rate), time.monotonic() - 1)
+                kind = rng.choices(kinds, [KINDS[each][1] for each in kinds])[0]
+                self._send(kind, http, rng)
 
-    def _send(self, kind: str, http: httpx.Client, dice: random.Random) -> None:
+    def _send(self, kind: str, http: httpx.Client, rng: random.Random) -> None:
         request, _, allowed = KINDS[kind]
         try:
-            status = request(self, http, dice)
+            status = request(self, http, rng)
         except httpx.HTTPError as error:
             status = f"{WITHOUT_ANSWER}: {type(error).__name__}"
         with self._lock:
@@ -79,43 +79,43 @@ class LoadClients:
 
     # Predictions
 
-    def predict_json(self, http: httpx.Client, dice: random.Random) -> int:
-        return http.post(f"/v1/models/{dice.choice(MODELS)}/predictions", json=JSON_ROWS).status_code
+    def predict_json(self, http: httpx.Client, rng: random.Random) -> int:
+        return http.post(f"/v1/models/{rng.choice(MODELS)}/predictions", json=JSON_ROWS).status_code
 
-    def predict_npy(self, http: httpx.Client, dice: random.Random) -> int:
+    def predict_npy(self, http: httpx.Client, rng: random.Random) -> int:
         body = io.BytesIO()
-        np.save(body, np.linspace(0, 1, dice.choice([1, 100, 5000]), dtype=np.float32)[:, None])
+        np.save(body, np.linspace(0, 1, rng.choice([1, 100, 5000]), dtype=np.float32)[:, None])
         sent = {"Content-Type": "application/x-npy", "Accept": "application/x-npy"}
         return http.post(
-            f"/v1/models/{dice.choice(MODELS)}/predictions", content=body.getvalue(), headers=sent
+            f"/v1/models/{rng.choice(MODELS)}/predictions", content=body.getvalue(), headers=sent
         ).status_code
 
-    def predict_csv(self, http: httpx.Client, dice: random.Random) -> int:
-        rows = "x\n" + "".join(f"{number / 7}\n" for number in range(dice.choice([1, 100, 2000])))
+    def predict_csv(self, http: httpx.Client, rng: random.Random) -> int:
+        rows = "x\n" + "".join(f"{number / 7}\n" for number in range(rng.choice([1, 100, 2000])))
         sent = {**TEXT, "Accept": "text/csv"}
-        return http.post(f"/v1/models/{dice.choice(MODELS)}/predictions", content=rows, headers=sent).status_code
+        return http.post(f"/v1/models/{rng.choice(MODELS)}/predictions", content=rows, headers=sent).status_code
 
-    def predict_lines(self, http: httpx.Client, dice: random.Random) -> int:
+    def predict_lines(self, http: httpx.Client, rng: random.Random) -> int:
         sent = {"Content-Type": "application/x-ndjson"}
-        path = f"/v1/models/{dice.choice(MODELS)}/predictions"
-        return http.post(path, content=b"[0.5]\n" * dice.choice([10, 10_000]), headers=sent).status_code
+        path = f"/v1/models/{rng.choice(MODELS)}/predictions"
+        return http.post(path, content=b"[0.5]\n" * rng.choice([10, 10_000]), headers=sent).status_code
 
-    def predict_by_get(self, http: httpx.Client, dice: random.Random) -> int:
-        return http.get(f"/v1/models/{dice.choice(MODELS)}/versions/latest/predictions?x={dice.random()}").status_code
+    def predict_by_get(self, http: httpx.Client, rng: random.Random) -> int:
+        return http.get(f"/v1/models/{rng.choice(MODELS)}/versions/latest/predictions?x={rng.random()}").status_code
 
-    def predict_table(self, http: httpx.Client, dice: random.Random) -> int:
-        rows = {"instances": ROWS * dice.choice([1, 30])}
+    def predict_table(self, http: httpx.Client, rng: random.Random) -> int:
+        rows = {"instances": ROWS * rng.choice([1, 30])}
         return http.post(f"/v1/models/{TABLE_MODEL}/predictions", json=rows).status_code
 
-    def predict_wrongly(self, http: httpx.Client, dice: random.Random) -> int:
-        path = f"/v1/models/{dice.choice([*MODELS, 'load-none'])}/predictions"
-        body = dice.choice([b"{", b"[]", b'{"instances": [["x"]]}', b'{"instances": [{"z": 1}]}'])
+    def predict_wrongly(self, http: httpx.Client, rng: random.Random) -> int:
+        path = f"/v1/models/{rng.choice([*MODELS, 'load-none'])}/predictions"
+        body = rng.choice([b"{", b"[]", b'{"instances": [["x"]]}', b'{"instances": [{"z": 1}]}'])
         return http.post(path, content=body, headers={"Content-Type": "application/json"}).status_code
 
     # Lists and single resources
 
-    def list(self, http: httpx.Client, dice: random.Random) -> int:
-        model = dice.choice(MODELS)
+    def list(self, http: httpx.Client, rng: random.Random) -> int:
+        model = rng.choice(MODELS)
         paths = [
             "models",
             f"models/{TABLE_MODEL}/versions",
@@ -126,45 +126,45 @@ class LoadClients:
         ]
         paths += [f"models/{model}/{part}" for part in ("versions", "aliases", "aliases/production/history")]
         paths += [f"datasets/{DATASETS[0]}/{part}" for part in ("rows", "versions")]
-        return http.get(f"/v1/{dice.choice(paths)}").status_code
+        return http.get(f"/v1/{rng.choice(paths)}").status_code
 
-    def show(self, http: httpx.Client, dice: random.Random) -> int:
+    def show(self, http: httpx.Client, rng: random.Random) -> int:
         parts = ["", "/parameters", "/state_dict", "/exports/safetensors", "/bundle"]
-        return http.get(f"/v1/models/{dice.choice(MODELS)}/versions/latest{dice.choice(parts)}").status_code
+        return http.get(f"/v1/models/{rng.choice(MODELS)}/versions/latest{rng.choice(parts)}").status_code
 
-    def metrics(self, http: httpx.Client, dice: random.Random) -> int:
-        return http.get(dice.choice(["/metrics", "/readyz", "/openapi.json"])).status_code
+    def metrics(self, http: httpx.Client, rng: random.Random) -> int:
+        return http.get(rng.choice(["/metrics", "/readyz", "/openapi.json"])).status_code
 
-    def plot(self, http: httpx.Client, dice: random.Random) -> int:
-        plot = dice.choice(["data", "predictions", "learning_curve", "parameters"])
-        suffix = dice.choice(["png", "svg", "json", "json"])
-        return http.get(f"/v1/models/{dice.choice(MODELS)}/versions/latest/plots/{plot}.{suffix}").status_code
+    def plot(self, http: httpx.Client, rng: random.Random) -> int:
+        plot = rng.choice(["data", "predictions", "learning_curve", "parameters"])
+        suffix = rng.choice(["png", "svg", "json", "json"])
+        return http.get(f"/v1/models/{rng.choice(MODELS)}/versions/latest/plots/{plot}.{suffix}").status_code
 
     # Changes
 
-    def upload(self, http: httpx.Client, dice: random.Random) -> int:
-        name, more = dice.choice(DATASETS), self._table.splitlines()[1] + b"\n"
-        content = self._table + more * dice.randrange(1, 50)
+    def upload(self, http: httpx.Client, rng: random.Random) -> int:
+        name, more = rng.choice(DATASETS), self._table.splitlines()[1] + b"\n"
+        content = self._table + more * rng.randrange(1, 50)
         return http.put(f"/v1/datasets/{name}", content=content, headers=TEXT).status_code
 
-    def upload_and_delete(self, http: httpx.Client, dice: random.Random) -> int:
+    def upload_and_delete(self, http: httpx.Client, rng: random.Random) -> int:
         path = f"/v1/datasets/load-{next(self._numbers) % 50}"
         if (status := http.put(path, content=b"x,y\n1,2\n2,4\n3,6\n", headers=TEXT).status_code) != 201:
             return status
         return http.delete(path).status_code
 
-    def train(self, http: httpx.Client, dice: random.Random) -> int:
+    def train(self, http: httpx.Client, rng: random.Random) -> int:
         """A job and its events to the end; some are cancelled."""
         if len(http.get("/v1/training-jobs?status=queued").json()["data"]) >= MOST_WAITING:
             return 200
-        spec = line(dice.choice([20, 2000]), name=dice.choice(MODELS))
-        if dice.random() < 0.3:
-            spec = from_table(dice.choice(DATASETS))
+        spec = line(rng.choice([20, 2000]), name=rng.choice(MODELS))
+        if rng.random() < 0.3:
+            spec = from_table(rng.choice(DATASETS))
         answer = http.post("/v1/training-jobs", json=spec)
         if answer.status_code != 202:
             return answer.status_code
         job = f"/v1/training-jobs/{answer.json()['id']}"
-        if dice.random() < 0.2:
+        if rng.random() < 0.2:
             http.post(f"{job}/cancel")
         with http.stream("GET", f"{job}/events", headers={"Accept": "text/event-stream"}) as events:
             for _ in events.iter_lines():
@@ -172,25 +172,25 @@ class LoadClients:
                     break
         return http.get(f"{job}/metrics").status_code
 
-    def move_alias(self, http: httpx.Client, dice: random.Random) -> int:
-        model = dice.choice(MODELS)
+    def move_alias(self, http: httpx.Client, rng: random.Random) -> int:
+        model = rng.choice(MODELS)
         versions = http.get(f"/v1/models/{model}/versions").json()["data"]
-        body = {"version": dice.choice(versions)["version"]}
-        return http.put(f"/v1/models/{model}/aliases/{dice.choice(['production', 'canary'])}", json=body).status_code
+        body = {"version": rng.choice(versions)["version"]}
+        return http.put(f"/v1/models/{model}/aliases/{rng.choice(['production', 'canary'])}", json=body).status_code
 
-    def delete_alias(self, http: httpx.Client, dice: random.Random) -> int:
-        return http.delete(f"/v1/models/{dice.choice(MODELS)}/aliases/canary").status_code
+    def delete_alias(self, http: httpx.Client, rng: random.Random) -> int:
+        return http.delete(f"/v1/models/{rng.choice(MODELS)}/aliases/canary").status_code
 
-    def delete_versions(self, http: httpx.Client, dice: random.Random) -> int:
+    def delete_versions(self, http: httpx.Client, rng: random.Random) -> int:
         """Deletes the oldest versions that no alias needs, where there are many."""
-        model, status = dice.choice([*MODELS, TABLE_MODEL]), 204
+        model, status = rng.choice([*MODELS, TABLE_MODEL]), 204
         listed = http.get(f"/v1/models/{model}/versions?limit=1000").json()["data"]
         for each in [each for each in listed if not each["aliases"]][MOST_VERSIONS:]:
             status = http.delete(f"/v1/models/{model}/versions/{each['version']}").status_code
         return status
 
-    def import_bundle(self, http: httpx.Client, dice: random.Random) -> int:
-        model, other = dice.sample(MODELS, 2)
+    def import_bundle(self, http: httpx.Client, rng: random.Random) -> int:
+        model, other = rng.sample(MODELS, 2)
         bundle = http.get(f"/v1/models/{model}/versions/latest/bundle").content
         return http.post(
             f"/v1/models/{other}/versions", content=bundle, headers={"Content-Type": "application/zip"}

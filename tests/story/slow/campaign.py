@@ -97,7 +97,7 @@ def run(folder: Path) -> list[str]:
 
         with contextlib.suppress(AssertionError):
             until(all_ended, TO_FINISH)
-        say(f"{len(ended)} of {len(jobs)} jobs ended in {time.monotonic() - began:.0f} s")
+        print_line(f"{len(ended)} of {len(jobs)} jobs ended in {time.monotonic() - began:.0f} s")
         for job_id in jobs:
             job = ended.get(job_id) or client.job(job_id)
             causes = [attempt["cause"]["code"] for attempt in client.attempts(job_id) if attempt["cause"]]
@@ -133,7 +133,9 @@ def stop(server: Server) -> list[str]:
         answered = time.monotonic() - began
     status = server.wait()
     took = time.monotonic() - began
-    say(f"stopped after {took:.1f} s with {status}; the upload was answered after {answered:.1f} s: {answer[:60]!r}")
+    print_line(
+        f"stopped after {took:.1f} s with {status}; the upload was answered after {answered:.1f} s: {answer[:60]!r}"
+    )
     found = []
     if not (
         answer.startswith(b"HTTP/1.1 503 ") and b"connection: close" in answer.lower() and b'"unavailable"' in answer
@@ -146,7 +148,7 @@ def stop(server: Server) -> list[str]:
     return found
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     """Prints progress."""
     print(text, flush=True)  # noqa: T201
 
@@ -156,16 +158,16 @@ def main() -> int:
     argparse.ArgumentParser(description=__doc__).parse_args()
     findings: list[str] = []
     for what, slow in (("150 ms a sync", True), (f"{BURNING} burning processes", False)):
-        say(f"== {what}")
+        print_line(f"== {what}")
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
             folder = Path(name)
             with slow_disk(folder) if slow else burning():
                 found = run(folder)
             findings += [f"{what}: {each}" for each in found]
             if found:
-                say((folder / "home.log").read_text()[-10_000:])
+                print_line((folder / "home.log").read_text()[-10_000:])
     for each in findings:
-        say(f"FOUND: {each}")
+        print_line(f"FOUND: {each}")
     return 1 if findings else 0
 
 
