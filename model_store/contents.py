@@ -70,21 +70,19 @@ class Contents:
 
         Raises ContentDamaged, and Unavailable when it cannot be read.
         """
+        key = self._file_key(content, file)
         with ExitStack() as stack:
-            yield self._checked(stack, self._file_key(content, file), file, expected)
-
-    def _checked(self, stack: ExitStack, key: str, file: str, expected: Mapping[str, Any]) -> Path:
-        with storage_errors():
-            try:
-                path = stack.enter_context(self._backend.local_file(key))
-                if _damage(path, expected):
-                    stack.close()
-                    path = stack.enter_context(self._backend.local_file(key, fresh=True))  # only a copy may be damaged
-                if (reason := _damage(path, expected)) is not None:
-                    raise ContentDamaged(file, reason)
-            except (ObjectNotFound, FileNotFoundError):
-                raise ContentDamaged(file, "is missing") from None
-        return path
+            with storage_errors():
+                try:
+                    path = stack.enter_context(self._backend.local_file(key))
+                    if _damage(path, expected) is not None:  # perhaps of a copy only
+                        stack.close()
+                        path = stack.enter_context(self._backend.local_file(key, fresh=True))
+                        if (reason := _damage(path, expected)) is not None:
+                            raise ContentDamaged(file, reason)
+                except (ObjectNotFound, FileNotFoundError):
+                    raise ContentDamaged(file, "is missing") from None
+            yield path
 
     def ids(self) -> list[str]:
         """The ids of all contents, the oldest first."""

@@ -40,7 +40,7 @@ from service.http_server.server import Server
 from service.http_server.sockets import open_listeners
 from service.settings import forget_secrets
 from service.startup import Startup
-from service.telemetry import access_log, logs
+from service.telemetry import access_log
 from service.telemetry.metrics import Metrics
 from service.workflow.models import install as install_models
 
@@ -62,11 +62,10 @@ ROUTERS = (
 
 
 class Application(NamedTuple):
-    """The application: a request passes its entry, and what is not answered there goes on to the framework."""
+    """The application: `entry` authorizes each request and answers predictions; `framework` answers the rest."""
 
     framework: FastAPI
     entry: Entry
-    metrics: Metrics
     services: Holder[Services]
 
 
@@ -94,7 +93,7 @@ def create_app(startup: Startup, engine: Engine | None = None, wire: Channel | N
         description=DESCRIPTION,
         lifespan=lifespan,
         redoc_url=None,
-        redirect_slashes=False,  # the redirect would believe the Host header
+        redirect_slashes=False,  # the redirect would use the Host header, which clients choose
     )
     app.state.services = services
     app.add_middleware(AnswerHead)
@@ -105,7 +104,7 @@ def create_app(startup: Startup, engine: Engine | None = None, wire: Channel | N
     instrumented = Instrument(app, metrics.requests, lambda: services.get().traces)
     first = entry(startup, metrics, scopes, predictions_, instrumented)
     app.openapi = lambda: describe(app, scopes, keys_on=startup.keyring.on)  # type: ignore[method-assign] # FastAPI's own way
-    return Application(app, first, metrics, services)
+    return Application(app, first, services)
 
 
 def serve(startup: Startup, listeners: list[socket.socket] | None = None, wire: Channel | None = None) -> None:
@@ -121,7 +120,6 @@ def serve(startup: Startup, listeners: list[socket.socket] | None = None, wire: 
         OSError: the address cannot be listened on; nothing was started.
     """
     settings = startup.settings
-    logs.configure(settings.log_level)
     access_log.log.disabled = settings.access_log == "none"
     engine = open_journal(settings)  # before uvicorn, which would wrap what goes wrong in a traceback
     forget_secrets()

@@ -14,13 +14,13 @@ The order of the steps makes a backup consistent, whatever changes meanwhile:
 Temporary files, plots, exports and the list of running services are left out.
 """
 
-import hashlib
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from model_store.clock import rfc3339, utc_now
+from model_store.contents import describe_file
 from model_store.copying import copy_store
 from model_store.durable_files import replace, sync
 from model_store.errors import MadeByNewer
@@ -78,7 +78,7 @@ def back_up(home: Path, folder: Path, *, database: bool, store: Path | None = No
     shutil.rmtree(folder / "store" / "tmp", ignore_errors=True)
     _copy_all(home, folder, "access", "keys.json")
     _copy_all(home, folder, "audit", "*.jsonl")
-    files = {str(path.relative_to(folder)): _described(path) for path in folder.rglob("*") if path.is_file()}
+    files = {str(path.relative_to(folder)): describe_file(path) for path in folder.rglob("*") if path.is_file()}
     made = Backup(rfc3339(utc_now()), held - {"journal"} if database else held, files)
     _sync_all(folder)  # every file is durable before the manifest that lists it
     about = {"made_at": made.made_at, "holds": sorted(made.holds), "files": files}
@@ -102,7 +102,7 @@ def restore(folder: Path, home: Path) -> Backup:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     for file in backup.files:
         _copy(folder / file, home / file)
-        if _described(home / file) != backup.files[file]:
+        if describe_file(home / file) != backup.files[file]:
             raise BackupRefused(f"{file} was not copied as it is in the backup; the disk may be bad.")
     _sync_all(home)
     known.record(known.present() | (backup.holds & ELSEWHERE))
@@ -126,7 +126,7 @@ def read_backup(folder: Path) -> Backup:
         path = folder / file
         if Path(file).is_absolute() or ".." in Path(file).parts:
             raise BackupRefused(f"{folder} is no backup of ours: it names files that are not in it.")
-        if not path.is_file() or path.stat().st_size != expected["bytes"] or _described(path) != expected:
+        if not path.is_file() or path.stat().st_size != expected["bytes"] or describe_file(path) != expected:
             raise BackupRefused(f"{folder} is no whole backup: {file} is damaged or missing.")
     return backup
 
@@ -156,11 +156,6 @@ def _copy(source: Path, target: Path) -> None:
         target.parent.mkdir(mode=0o700 if private else 0o777, parents=True, exist_ok=True)
     shutil.copyfile(source, target)
     shutil.copymode(source, target)
-
-
-def _described(path: Path) -> dict[str, str | int]:
-    with path.open("rb") as file:
-        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": file.tell()}
 
 
 def _sync_all(folder: Path) -> None:

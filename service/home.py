@@ -26,7 +26,7 @@ MARKER = ".home"
 NAMES = {
     "keys": "the keys (access/keys.json)",
     "journal": f"the journal of jobs ({JOURNAL})",
-    "store": "the store (store/)",
+    "store": "the store (store/, or the folder of MODELWRIGHT_STORE_URL)",
     "models": "the models (store/models/)",
     "datasets": "the data sets (store/datasets/)",
     "audit": "the audit log (audit/)",

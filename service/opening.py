@@ -1,6 +1,7 @@
 """Checks of the home at the start: everything recorded still exists, or the operator has accepted the loss."""
 
 import logging
+from pathlib import Path
 
 from model_store.backends.schemes import local_folder
 from model_store.errors import InvalidStoreUrl
@@ -85,13 +86,18 @@ def store_url(settings: Settings) -> str:
     """The URL of the model store: the one of the settings, or the folder `store` in the home.
 
     Raises:
-        InvalidSettings: there is no backend for the URL of the settings.
+        InvalidSettings: there is no backend for the URL of the settings, or its folder is that of other files.
     """
+    home = settings.home.resolve()
     try:
-        folder = local_folder(settings.store_url or settings.home.resolve() / "store")
+        folder = local_folder(settings.store_url or home / "store")
     except InvalidStoreUrl as error:
         raise InvalidSettings(f"MODELWRIGHT_STORE_URL: {error}") from None
-    return str(settings.store_url) if folder is None else folder.absolute().as_uri()
+    if folder is None:
+        return str(settings.store_url)
+    if folder.resolve() in (home, Path("/")):  # old files in the folder `tmp` of a store are removed
+        raise InvalidSettings("MODELWRIGHT_STORE_URL: the store needs a folder of its own")
+    return folder.absolute().as_uri()
 
 
 def home_of(settings: Settings) -> Home:

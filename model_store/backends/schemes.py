@@ -1,9 +1,10 @@
 """The backend for the URL of a store: one line a scheme."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 from model_store.backends.backend import Backend
 from model_store.backends.local import LocalBackend
@@ -13,7 +14,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
 def _folder(url: SplitResult) -> Path:
-    path = Path(unquote(url.path))
+    path = Path(os.fsdecode(unquote_to_bytes(os.fsencode(url.path))))  # a file name need not be UTF-8
     if url.netloc not in ("", "localhost") or url.query or url.fragment or not path.is_absolute() or "\0" in str(path):
         raise InvalidStoreUrl("the URL of a local store is file:///FOLDER, an absolute path")
     return path

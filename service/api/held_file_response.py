@@ -1,4 +1,4 @@
-"""A response with a file that must stay on the local disk until it was sent."""
+"""A response with a file that is kept until it was sent: a temporary file, or a copy in a cache."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 
 class HeldFileResponse(FileResponse):
-    """As FileResponse; `held` is closed once the file was sent, or the client has left."""
+    """A FileResponse that closes `held` at its end, also if the client has disconnected or the request was cancelled."""
 
     def __init__(self, path: Path, *, held: ExitStack, **about: Any) -> None:
         super().__init__(path, **about)

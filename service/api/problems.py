@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, NotRequired, TypeVar, cast
 
 import orjson
 from fastapi import FastAPI, Request, Response
@@ -104,6 +104,7 @@ PROBLEM = "application/problem+json"
 # Of texts in a problem: they may contain names that the client has chosen.
 MAX_CHARS = 1000
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -154,6 +155,11 @@ def answer_for(error: Exception) -> tuple[int, str]:
 def error_document(error: Exception) -> dict[str, Any]:
     """What is wrong with one item of a list, for the field `error` of its schema."""
     return {"code": answer_for(error)[1], "detail": str(error)}
+
+
+def damaged(schema: type[T], error: Exception, **known: Any) -> T:
+    """An item of a list that cannot be read: null but for what is known, and its `error`. The rest of the list is shown."""
+    return cast(T, dict.fromkeys(schema.__annotations__) | known | {"error": error_document(error)})
 
 
 def problem(status: int, code: str, detail: str, faults: Sequence[Fault] = ()) -> Response:

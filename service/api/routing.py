@@ -36,7 +36,7 @@ class PooledRoute(APIRoute):
     checks: nothing is validated again for each answer.
     """
 
-    need = ADMIN  # unless a subclass or the decorator `needs` says otherwise
+    need = ADMIN  # unless a subclass or the decorator `needs` sets another
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **about: Any) -> None:
         super().__init__(path, _answering(endpoint, about.get("status_code") or 200), **about)

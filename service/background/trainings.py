@@ -54,7 +54,7 @@ class Trainings:
         changed: called with the id of every job that they change, from any thread.
         document: returns what the receiver of a webhook gets of a job.
         audit: the audit log, whose old files are removed; closed by the caller.
-        webhooks: where webhooks may go, and who signs them.
+        webhooks: the hosts that webhooks may go to, and their signer.
     """
 
     def __init__(

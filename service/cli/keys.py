@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from service.access.scopes import WORDS
+from service.cli.options import settings_of
 from service.cli.printing import console, table
 
 if TYPE_CHECKING:
@@ -59,9 +60,8 @@ def _opened(home: Path | None) -> "tuple[Keyring, Audit]":
     from service.access.keyring import Keyring
     from service.home import Home, HomeLost
     from service.keys import keys_kept
-    from service.settings import Settings
 
-    folder = (Settings() if home is None else Settings(home=home)).home
+    folder = settings_of(home).home
     known = Home(folder)
     if "keys" in known.held() - known.present():  # a new file would hide that
         raise HomeLost(folder, ["keys"])

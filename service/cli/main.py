@@ -97,10 +97,12 @@ def serve(
     from service import opening
     from service.settings import Settings
     from service.startup import start_up
+    from service.telemetry import logs
 
     given = {"host": host, "port": port, "home": home, "workers": workers, "first_key": first_key, "insecure": insecure}
     settings = Settings.read(**{name: value for name, value in given.items() if value is not None})
     settings = opening.accept_loss(settings) if accept_loss else settings
+    logs.configure(settings.log_level)
     # Mistakes are reported before anything large is imported; a first key is created once for all processes.
     startup = start_up(settings)
     if settings.workers > 1:

@@ -34,7 +34,7 @@ def check_head(url: bytes, headers: list[tuple[bytes, bytes]], version: Callable
     if len(url) > MOST_URL_BYTES:
         raise AddressTooLong(f"the address has {len(url)} bytes; at most {MOST_URL_BYTES} are taken")
     if (number := version()) not in ("1.1", "1.0"):
-        raise UnsupportedVersion(f"HTTP/{number} is not number here; HTTP/1.1 is")
+        raise UnsupportedVersion(f"HTTP/{number} is not spoken here; HTTP/1.1 is")
     hosts, length, chunked, upgrade = 0, 0, False, False
     authority = url.partition(b"://")[2].partition(b"/")[0].lower() if not url.startswith(b"/") else b""
     size = len(url) + REQUEST_LINE
@@ -80,7 +80,7 @@ def check_protocol(url: bytes, received: bytes) -> None:
     if (b"RTSP/" in received or b"ICE/" in received) and re.search(
         rb"[A-Z] +" + re.escape(url) + rb" +(?:RTSP|ICE)/", received
     ):
-        raise UnsupportedVersion("only HTTP/1.1 is number here")
+        raise UnsupportedVersion("only HTTP/1.1 is spoken here")
 
 
 @lru_cache(256)  # most clients send the same Host each time

@@ -40,7 +40,7 @@ class Server(uvicorn.Server):
         app: the ASGI application.
         http: makes the protocol of a connection.
         delay: seconds between the signal and the end of listening.
-        stopping: called once when the shutdown begins, possibly from a signal handler.
+        stopping: called when the shutdown begins, possibly from a signal handler; again after a startup that it interrupts.
         alone: whether no other process listens on the sockets.
         headers: sent with every response.
     """
@@ -120,6 +120,8 @@ class Server(uvicorn.Server):
         """Starts the application, begins to accept connections, and logs the addresses."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
+        if self._state.stopping:  # the application was not open yet
+            self._stopping()
         if self._alone:
             for each in sockets or []:
                 log.info("running on %s (Ctrl-C stops)", address_of(each))

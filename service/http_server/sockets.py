@@ -40,7 +40,7 @@ def open_listeners(host: str, port: int) -> list[socket.socket]:
             listener = socket.create_server((where, port), family=family, backlog=BACKLOG)
         except OSError as error:
             failed = error
-            if error.errno == errno.EADDRNOTAVAIL:  # `localhost` also stands for ::1 where there is no IPv6
+            if error.errno == errno.EADDRNOTAVAIL:  # `localhost` may resolve to ::1 where there is no IPv6
                 continue
             break
         listeners.append(listener)

@@ -252,10 +252,7 @@ class JobQueue(JournalBase):
         fails it, to be resumed by a client, when its patience is over."""
 
         def requeued(row: Row) -> Outcome:
-            first, waited = (
-                self._first_back_off,
-                row["put_off"],
-            )  # in units of the first wait: 1, 2, 4, … add up to waited
+            first, waited = self._first_back_off, row["put_off"]  # in units of `first`: 1, 2, 4, … add up to it
             wait = min(first * (waited + 1), LONGEST_BACK_OFF)
             values = {"put_off": waited + max(1, round(wait / first)), "not_before": self._in(wait)}
             over = first * waited + wait > self._patience

@@ -20,7 +20,6 @@ from service import interpreter
 from service.background.channel import LONGEST_LINE, line_of
 from service.http_server.sockets import address_of, open_listeners, reject_new_connections
 from service.settings import SECRETS, Settings, forget_secrets, variable_of
-from service.telemetry import logs
 from service.telemetry.totals import MetricFamily, only_summed, total
 
 RESTART_SECONDS = 0.5  # before a process that died is restarted; doubled each time that it dies early
@@ -58,7 +57,6 @@ def supervise(settings: Settings) -> None:
     Raises:
         OSError: the address cannot be listened on; nothing was started.
     """
-    logs.configure(settings.log_level)
     listeners = open_listeners(settings.host, settings.port)
     environment = os.environ | {  # options of the command line
         "MODELWRIGHT_HOME": str(settings.home.absolute()),

@@ -40,6 +40,7 @@ def main(arguments: list[str]) -> int:
     secrets, to_others = secrets_from(connection), Channel(connection)
     try:
         settings = Settings.read(**secrets)
+        logs.configure(settings.log_level)
         if role == "answer":
             answer(settings, to_others, [socket.socket(fileno=int(each)) for each in listeners])
         else:
@@ -82,7 +83,6 @@ def answer(settings: Settings, wire: Channel, listeners: list[socket.socket]) ->
 
 async def train(settings: Settings, wire: Channel) -> None:
     """Runs the trainings of the whole service."""
-    logs.configure(settings.log_level)
     stop = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)

@@ -1,2 +1,2 @@
-"""Predictions: models kept warm, and the way from wire formats to tensors and back. Knows the workflow; knows no store,
-no jobs and no HTTP."""
+"""Predictions: a cache of loaded models, codecs from bytes to tensors and back, and micro-batches. Imports the workflow, but no
+store, no jobs and no HTTP."""

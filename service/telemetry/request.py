@@ -6,7 +6,7 @@ from contextvars import ContextVar
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 _VALID = re.compile(rb"[\x21-\x7e]{1,128}")
-_numbers = random.Random()  # noqa: S311 - an id tells requests apart and guards nothing
+_numbers = random.Random()  # noqa: S311 - an id distinguishes requests and is no secret
 
 
 def request_id(headers: dict[bytes, bytes]) -> str:

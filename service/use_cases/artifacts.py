@@ -106,9 +106,7 @@ class Artifacts:
                 with path.open("rb") as file:
                     digest, changed = hashlib.file_digest(file, "sha256").hexdigest(), os.fstat(file.fileno()).st_mtime
                 if path.name == f"{stem}-{digest}{suffix}":
-                    os.utime(
-                        path, (time.time(), changed)
-                    )  # the time of the last use; responses show that of the change
+                    os.utime(path, (time.time(), changed))  # the last use; responses show the last change
                     return path
             except FileNotFoundError:
                 continue

@@ -11,6 +11,7 @@ from service import interpreter
 from service.liveness import LOOK, Liveness
 
 CHUNK = 2**16
+PASSED_ON = ("PATH", "LD_LIBRARY_PATH")  # torch may need the latter, as in a trainer; nothing that could hold a secret
 MOST_STDERR_BYTES = 2**16  # that are kept
 
 
@@ -60,7 +61,7 @@ async def run(
             lambda: SubprocessStreamProtocol(limit=CHUNK, loop=loop),
             *interpreter.command(module, str(writing), *arguments),
             env={
-                "PATH": os.environ.get("PATH", ""),
+                **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
                 "PYTHONDONTWRITEBYTECODE": "1",
                 **interpreter.import_path(),
                 **environment,

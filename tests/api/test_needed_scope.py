@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import APIRouter
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.routing import Match
 
 from service.access.scopes import Scope
 from service.api.middleware.scopes import CHANGING, RequiredScopes
-from service.api.routing import Need
+from service.api.routing import Need, PredictRoute, needs
 from service.app import ROUTERS, create_app
 from service.settings import Settings
 from service.startup import start_up
@@ -125,6 +126,21 @@ def test_extra_or_missing_slashes_lower_no_scope(method: str, template: str, mor
 )
 def test_admin_routes(method: str, path: str) -> None:
     assert needed(method, path)[0] is Scope.ADMIN
+
+
+def test_of_two_addresses_the_wider_scope_counts() -> None:
+    router = APIRouter(route_class=PredictRoute)
+
+    @router.get("/models/{name}")
+    def show(name: str) -> None: ...
+
+    @router.get("/models/secret")
+    @needs(Scope.ADMIN)
+    def secret() -> None: ...
+
+    scopes = RequiredScopes([router])
+    assert scopes.needed("GET", "/models/line")[0] is Scope.PREDICT
+    assert scopes.needed("GET", "/models/secret")[0] is Scope.ADMIN
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST", "PATCH"])

@@ -39,3 +39,9 @@ def test_keys_are_created_listed_and_revoked(run: Run, tmp_path: Path) -> None:
 def test_invalid_key_arguments_are_refused(run: Run, tmp_path: Path, wrong: list[object]) -> None:
     assert run("keys", "create", "ann", *wrong, "--home", tmp_path).status in (1, 2)
     assert not (tmp_path / "access").exists()
+
+
+def test_an_invalid_setting_is_named(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODELWRIGHT_PORT", "many")
+    refused = run("keys", "list", "--home", tmp_path)
+    assert refused.status == 1 and refused.err.startswith("Error: MODELWRIGHT_PORT: ")

@@ -1,6 +1,7 @@
 """A service that cannot open its journal, or would serve other machines without a key (P-11, P-13), does not start and prints
 the reason in one line."""
 
+import json
 import os
 import socket
 import subprocess
@@ -81,3 +82,13 @@ def test_keys_that_cannot_be_read(tmp_path: Path, workers: str) -> None:
     (tmp_path / "access").mkdir()
     (tmp_path / "access" / "keys.json").write_text("{")
     assert "keys" in refused(tmp_path, None, "--insecure", "--workers", workers)
+
+
+def test_warnings_of_the_start_are_log_lines(tmp_path: Path) -> None:
+    options = ("--home", str(tmp_path), "--host", "0.0.0.0", "--insecure")  # noqa: S104 - that is warned of
+    environment = os.environ | {"MODELWRIGHT_WEBHOOK_HOSTS": "example.com"}  # without a secret it does not start
+    command = [sys.executable, "-m", "service", "serve", *options]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)  # noqa: S603 - our own
+    warning, error = done.stderr.splitlines()
+    assert json.loads(warning)["level"] == "warning" and "may do everything" in json.loads(warning)["event"]
+    assert error.startswith("Error: ")

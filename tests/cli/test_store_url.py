@@ -9,7 +9,7 @@ from model_store import Store
 from service import opening
 from service.background.trainings import open_journal
 from service.home import HomeLost
-from service.settings import Settings
+from service.settings import InvalidSettings, Settings
 from tests.api.conftest import train
 from tests.cli.conftest import Run
 from tests.harness.server import Server
@@ -30,6 +30,13 @@ def test_a_service_does_not_start_with_a_url_that_has_no_backend(
     for command in ("verify", "upgrade"):
         assert "MODELWRIGHT_STORE_URL" in run("store", command, "--home", tmp_path / "home").err
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("url", ["/", "file:///", "file:////", "home", "../{0}/home/", "file://{1}/home"])
+def test_a_store_shares_no_folder_with_other_files(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # the temporary files of others would be removed with the store's
+    with pytest.raises(InvalidSettings, match="a folder of its own"):
+        opening.store_url(Settings.read(home=tmp_path / "home", store_url=url.format(tmp_path.name, tmp_path)))
 
 
 def test_models_are_trained_into_a_store_elsewhere_and_backed_up_from_there(
@@ -57,7 +64,7 @@ def test_a_home_starts_with_a_moved_store_and_not_with_a_missing_one(tmp_path: P
     Store.open(settings.home / "store").models.publish("line", {"format": 1}, {})
     opening.remember(settings)
     shutil.move(settings.home / "store", tmp_path / "moved")
-    with pytest.raises(HomeLost, match="the store"):
+    with pytest.raises(HomeLost, match=r"the store .*MODELWRIGHT_STORE_URL"):
         opening.check(settings)
     moved = Settings.read(home=settings.home, store_url=str(tmp_path / "moved"))
     assert {"store", "models"} <= opening.check(moved)

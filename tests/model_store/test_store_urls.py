@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from model_store.errors import InvalidStoreUrl
 
 
 def test_a_path_and_a_url_open_the_same_store(tmp_path: Path) -> None:
-    folder = tmp_path / "a store"
+    folder = tmp_path / os.fsdecode(b"a store\xe9")  # not UTF-8
     Store.open(folder).models.publish("line", {}, {})
     for url in (str(folder), folder.as_uri(), f"file://localhost{folder.as_uri().removeprefix('file://')}"):
         assert Store.open(url).models.names() == ["line"]

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -369,3 +370,16 @@ def test_sweeping_leaves_a_name_alone_that_has_an_unreadable_record(
     clock.advance(1000)
     models.sweep(60)
     assert len(list((root / "models/line/contents").iterdir())) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc counts the bytes that are read")
+def test_a_whole_file_is_read_once_to_check_it(models: Collection, tmp_path: Path) -> None:
+    size = 2**24
+    version = models.publish("line", {}, source_files(tmp_path, {"weights": bytes(size)}))
+
+    def read() -> int:
+        return int(Path("/proc/self/io").read_text().split()[1])
+
+    before = read()
+    models.check_file(version, "weights")
+    assert read() - before < 1.5 * size

@@ -14,6 +14,9 @@ def main(heartbeats: str, what: str) -> None:
     if what == "imports":
         sys.stdout.write(f"{service.__file__} {random.__file__}")
         return
+    if what == "environment":
+        sys.stdout.write(" ".join(sorted(os.environ)))
+        return
     if what == "busy":
         while time.process_time() < 1.5:
             pass

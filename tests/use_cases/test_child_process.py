@@ -102,3 +102,10 @@ def test_its_time_is_bounded_and_it_ends_with_whoever_waits_for_it() -> None:
         await asyncio.gather(work, return_exceptions=True)
 
     asyncio.run(cancel())
+
+
+def test_a_child_gets_the_paths_of_libraries_and_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LD_LIBRARY_PATH", "MODELWRIGHT_ADMIN_KEY"):
+        monkeypatch.setenv(name, "/nowhere")
+    names = set(asyncio.run(_odd("environment")).stdout.decode().split())
+    assert {"PATH", "LD_LIBRARY_PATH", "PYTHONPATH"} <= names and "MODELWRIGHT_ADMIN_KEY" not in names

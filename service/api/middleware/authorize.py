@@ -79,7 +79,7 @@ class Authorize:
         try:
             await self._pass_on(scope, receive, reply, headers, began)
         except asyncio.CancelledError:  # by the server, when the time for a shutdown is over
-            # A response that has started is cut off with its connection, which tells the client that it is incomplete.
+            # A response that has started is cut off with its connection, so that the client detects that it is incomplete.
             if not started:
                 await self._refuse(scope, receive, reply, CutOff(), began)
 

@@ -38,7 +38,7 @@ class RequiredScopes:
         self.addresses = dict(addresses)
         # The widest scope first: of two addresses that a path fits, its scope is the one that is needed.
         ordered = sorted(addresses, key=lambda need: need.scope or 0, reverse=True)
-        self._patterns = [(need, _pattern(addresses[need])) for need in ordered if need.scope is not Scope.ADMIN]
+        self._patterns = [(need, _pattern(addresses[need])) for need in ordered]
         self._cached = lru_cache(4096)(self._look_up)
 
     def needed(self, method: str, path: str) -> tuple[Scope | None, bool]:

@@ -66,10 +66,11 @@ class PredictionEndpoint:
                 if scope["method"] == "POST":
                     request = post_request(target, headers, b"", share, began)
                 else:
+                    deadline, encoder = deadline_of(headers, began), accepted(headers)
                     request = PredictionRequest(
-                        target[0], query.DECODER, lambda _: encoder, scope["query_string"], share
+                        target[0], query.DECODER, lambda _: encoder, scope["query_string"], share, deadline=deadline
                     )
-                    request.deadline, request.mergeable, encoder = deadline_of(headers, began), False, accepted(headers)
+                    request.mergeable = False
                 request.observer, request.disconnected = observer, partial(until_disconnected, receive)
                 if scope["method"] != "POST":
                     await self._get(request, headers, send)

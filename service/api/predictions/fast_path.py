@@ -11,16 +11,18 @@ from functools import lru_cache
 from service.access.errors import AccessError
 from service.access.keys import ApiKey
 from service.access.scopes import Scope as KeyScope
-from service.api.predictions.dialect import Headers, Target
+from service.api.predictions.dialect import Headers, Target, content_type
 from service.api.predictions.messages import post_request, refusal, special_headers, version_headers
 from service.api.security_headers import POLICY
 from service.http_server.direct_request import DirectRequest, rendered
 from service.http_server.errors import CutOff
+from service.serving.codecs import JSON_LINES
 from service.serving.prediction import PredictionRequest, PredictionResult
 from service.serving.predictor import Predictor
 from service.serving.served_version import ServedVersion
 from service.telemetry.predictions import PredictionFigures
 from service.telemetry.request import REQUEST_ID, request_id
+from service.workflow.errors import InvalidInstances
 
 Authorize = Callable[[KeyScope, str, Headers], tuple[ApiKey | None, AccessError | None]]
 
@@ -60,6 +62,8 @@ class FastPath:
             waiter.prediction = post_request(target, headers, request.body, None, waiter.began)
             started = predictor.start(waiter.prediction, waiter.for_result)
         except Exception as error:
+            if isinstance(error, InvalidInstances) and content_type(headers) == JSON_LINES:
+                return False  # over ASGI it is a stream, whose errors have another detail
             waiter.set_exception(error)
             return True
         request.on_cut_off = waiter.cut_off

@@ -2,11 +2,10 @@
 
 import os
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse
-from starlette.background import BackgroundTask
 
 from model_store import write_bundle
 from model_store.names import check_name
@@ -16,6 +15,7 @@ from service.access.scopes import Scope
 from service.api.bodies import body_on_disk, media_type
 from service.api.dependencies import Service
 from service.api.errors import UnsupportedMediaType
+from service.api.held_file_response import HeldFileResponse
 from service.api.problems import PROBLEMS
 from service.api.routing import PooledRoute, needs, pool
 from service.api.schemas.bodies import file_answer, file_body
@@ -38,19 +38,16 @@ ZIP = "application/zip"
 def fetch(service: Service, name: str, version: str) -> Response:
     """A zip file with the manifest and every file; the same bytes for the same version."""
     found = service.store.resolve(name, version)
-    with storage_errors():
+    with storage_errors(), ExitStack() as files:
         service.temporary.mkdir(parents=True, exist_ok=True)
         descriptor, name_of_file = tempfile.mkstemp(dir=service.temporary, suffix=".zip")
-    path = Path(name_of_file)
-    try:
-        with storage_errors(), os.fdopen(descriptor, "wb") as file:
+        path = Path(name_of_file)
+        files.callback(path.unlink, missing_ok=True)
+        with os.fdopen(descriptor, "wb") as file:
             write_bundle(found, service.store.models, file)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+        held = files.pop_all()
     headers = {"ETag": f'"{found.digest}"'}
-    done = BackgroundTask(path.unlink, missing_ok=True)
-    return FileResponse(path, media_type=ZIP, filename=f"{name}-{found.number}.zip", headers=headers, background=done)
+    return HeldFileResponse(path, media_type=ZIP, filename=f"{name}-{found.number}.zip", headers=headers, held=held)
 
 
 @router.post(

@@ -18,9 +18,9 @@ from service.api.held_file_response import HeldFileResponse
 from service.api.json import json_response
 from service.api.pagination import After, Limit, cut, newest_first
 from service.api.path_converters import noun
-from service.api.problems import PROBLEMS, error_document
+from service.api.problems import PROBLEMS, damaged, error_document
 from service.api.routing import PooledRoute, needs, pool
-from service.api.schemas.answer import Page, damaged, page
+from service.api.schemas.answer import Page, page
 from service.api.schemas.bodies import file_answer
 from service.api.schemas.model import Manifest, Model, ModelPage, Parameters, ShownModel
 from service.api.schemas.model import Version as ShownVersion
@@ -179,7 +179,7 @@ async def exports(service: Service, name: str, version: str, export: str) -> Res
     """A file that loads without this software: `safetensors`, or `state_dict` for `torch.load(path, weights_only=True)`."""
     found = await service.pools.reading.run(service.store.resolve, name, version)
     if export in EXPORTS and EXPORTS[export].write is None:
-        return await service.pools.reading.run(_stored, service, found, export)
+        return await service.pools.files.run(_stored, service, found, export)
     path = await export_model(service.exports, service.store, found, export)
     return _file(path, found, export, ExitStack())
 

@@ -158,7 +158,6 @@ def metrics(service: Service, job_id: str) -> dict[str, list[float | None]]:
     },
 )
 async def events(
-    request: Request,
     service: Service,
     job_id: str,
     accept: Annotated[str, Header()] = "*/*",

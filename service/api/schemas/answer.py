@@ -1,21 +1,15 @@
-"""What the schemas of answers have in common. They are typed dictionaries, which mypy checks where they are made."""
+"""What the schemas of answers have in common. They are typed dictionaries, which mypy checks where they are made. Imports neither
+torch nor FastAPI."""
 
 from collections.abc import Iterable
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, with_config
 
-from service.api.problems import error_document
-
 T = TypeVar("T")
 MOST_BYTES = 4 * 2**20  # of a page
 closed = with_config(ConfigDict(extra="forbid"))  # OpenAPI: additionalProperties false
-
-
-def damaged(schema: type[T], error: Exception, **known: Any) -> T:
-    """An item of a list that cannot be read: null but for what is known, and its `error`. The rest of the list is shown."""
-    return cast(T, dict.fromkeys(schema.__annotations__) | known | {"error": error_document(error)})
 
 
 class Page(BaseModel, Generic[T]):

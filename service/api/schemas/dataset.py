@@ -7,7 +7,8 @@ from typing_extensions import TypedDict
 
 from model_store import Version
 from model_store.errors import UNREADABLE, NotFound
-from service.api.schemas.answer import closed, damaged
+from service.api.problems import damaged
+from service.api.schemas.answer import closed
 from service.workflow.data import schema as schema_of
 
 

@@ -17,7 +17,6 @@ class Usage(NamedTuple):
     """What an attempt and the processes that it has started use now."""
 
     memory_bytes: int  # resident; what they share is counted once
-    cpu_seconds: float  # since it began
     free_disk_bytes: float  # left of the disk that has its temporary files
 
 

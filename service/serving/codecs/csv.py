@@ -205,7 +205,7 @@ def _without_blank_lines(rows: bytes, width: int, separator: str) -> bytes:
 
 
 def _rewritten(rows: str, width: int, separator: str, escape: str | None) -> bytes:
-    """Rewrites the rows by Python's reader, which is slower, but knows the number of each line."""
+    """Rewrites the rows by Python's reader, which is slower, but has the number of each line."""
     csv.field_size_limit(LONGEST_FIELD)
     made = io.StringIO()
     write = csv.writer(made, delimiter=separator, lineterminator="\n").writerow

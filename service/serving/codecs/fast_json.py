@@ -101,7 +101,7 @@ def _matrix(values: Array, width: int, masked: Mask | None) -> Matrix:
 
 @lru_cache(maxsize=16)  # of a few kilobytes each
 def _brackets_of_body(opening: bytes, rows: int, width: int) -> bytes:
-    """A body with this number of rows, without its numbers; width 0 stands for rows that are single numbers."""
+    """A body with this number of rows, without its numbers; width 0 means rows that are single numbers."""
     return opening.translate(None, _NUMBERS) + _brackets_of_rows(rows, width) + b"]}"
 
 

@@ -106,7 +106,7 @@ def from_values(of: Input, values: Sequence[Any], most: float) -> tuple[Numbers 
 
 def from_texts(of: Input, given: Sequence[str | None], most: float) -> tuple[Numbers | Texts, RowErrors]:
     """Converts texts, as in a query or in CSV, to a column, and returns it with the errors."""
-    if COLUMN_TYPES[of.type].texts:  # a text stands for itself
+    if COLUMN_TYPES[of.type].texts:  # a text is used unchanged
         return from_values(of, given, most)
     return _converted(of, given, COLUMN_TYPES[of.type].from_text, most)
 

@@ -93,7 +93,7 @@ class ExecutorContract:
         attempt = begin("swells")
         wait_until(executor, lambda: (used := attempt.usage()) is not None and used.memory_bytes > 200 * 2**20)
         usage = attempt.usage()
-        assert usage is not None and usage.cpu_seconds > 0 and usage.free_disk_bytes > 0
+        assert usage is not None and usage.free_disk_bytes > 0
         attempt.kill()
         rest(executor, attempt)
         assert attempt.usage() is None

@@ -18,7 +18,7 @@ import orjson
 from service.jobs.executors.executor import AttemptHandle, Executor, Exit, Usage
 from service.jobs.executors.local.json_channel import MOST_CHUNKS
 from service.jobs.executors.local.output import Output
-from service.jobs.executors.local.process_tree import files, memory_and_cpu
+from service.jobs.executors.local.process_tree import files, memory
 from service.jobs.executors.local.server_process import TrainerServerProcess
 from service.liveness import SILENCE
 
@@ -69,7 +69,7 @@ class LocalAttempt(AttemptHandle):
         free = float("inf")
         with contextlib.suppress(OSError):  # the attempt has just ended
             free = shutil.disk_usage(self._folder).free
-        return Usage(*memory_and_cpu(pid), free)
+        return Usage(memory(pid), free)
 
     def temporary_bytes(self) -> int:
         return files(self._folder, self._server.pids.get(self._ticket))

@@ -43,19 +43,18 @@ def kill_session(leader: int) -> None:
         os.kill(leader, signal.SIGKILL)
 
 
-def memory_and_cpu(pid: int) -> tuple[int, float]:
-    """Bytes of memory and seconds of processor time that a process and all below it use; 0 when it has ended. Memory that a
-    child shares with others counts in proportion, so that a fork alone adds almost nothing."""
-    try:
+def memory(pid: int) -> int:
+    """Bytes of memory that a process and all below it use; 0 when it has ended. Memory that a child shares with others counts
+    in proportion, so that a fork alone adds almost nothing."""
+    used = 0
+    with contextlib.suppress(psutil.Error):
         process = psutil.Process(pid)
-        memory, seconds = process.memory_info().rss, sum(process.cpu_times()[:4])  # with those of its ended children
         below = process.children(recursive=True)
-    except psutil.Error:
-        return 0, 0.0
-    for child in below:
-        with contextlib.suppress(psutil.Error):
-            memory, seconds = memory + _share(child), seconds + sum(child.cpu_times()[:4])
-    return memory, seconds
+        used = process.memory_info().rss
+        for child in below:
+            with contextlib.suppress(psutil.Error):
+                used += _share(child)
+    return used
 
 
 def files(folder: Path, pid: int | None) -> int:
