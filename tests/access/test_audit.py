@@ -1,4 +1,4 @@
-"""The audit log: lines that stay, in their order, whoever writes them and whatever goes wrong meanwhile."""
+"""The audit log: lines are durable and in order with concurrent writers and failing disks."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MOVED = Change("alias.moved", "line/production", 2, 3)
 
 
-def test_a_line_says_who_what_from_to_and_when(tmp_path: Path) -> None:
+def test_the_fields_of_a_line(tmp_path: Path) -> None:
     audit = Audit(tmp_path / "audit", now=lambda: NOON)
     key, secret = create_key("ann", [Scope.ADMIN], NOON)
     audit.append(key, [MOVED], request_id="r1", status=200)
@@ -36,7 +36,7 @@ def test_a_line_says_who_what_from_to_and_when(tmp_path: Path) -> None:
     assert secret not in file.read_text() and key.sha256 not in file.read_text()
 
 
-def test_pages_go_on_over_the_days(tmp_path: Path) -> None:
+def test_pages_span_days(tmp_path: Path) -> None:
     for day in range(3):
         audit = Audit(tmp_path, now=lambda day=day: NOON + timedelta(days=day))  # type: ignore[misc]
         for number in range(5):
@@ -55,24 +55,24 @@ def test_pages_go_on_over_the_days(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "wrong", ["", "x", "2026-11-23", "2026-11-23:", "2026-11-23:-1", "../../etc:1", "2026-11-23:1\n"]
 )
-def test_what_is_no_id(tmp_path: Path, wrong: str) -> None:
+def test_invalid_ids_are_refused(tmp_path: Path, wrong: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(wrong)}$"):
         Audit(tmp_path).read(wrong, 1)
 
 
 @given(st.integers(0, 2000))
-def test_from_any_byte_on_there_are_whole_lines(tmp_path_factory: pytest.TempPathFactory, byte: int) -> None:
+def test_reading_from_any_byte_gives_whole_lines(tmp_path_factory: pytest.TempPathFactory, byte: int) -> None:
     audit = Audit(tmp_path_factory.mktemp("audit"), now=lambda: NOON)
     for number in range(5):
         audit.append("ann", [MOVED], number=number)
     whole, _ = audit.read(None, 10)
     found, _ = audit.read(f"2026-11-23:{byte}", 10)
     ends = [int(line["id"].partition(":")[2]) for line in whole]
-    begins = [end + 1 for end in [0, *ends[:-1]]]  # there is a newline before each
+    begins = [end + 1 for end in [0, *ends[:-1]]]  # a newline precedes each
     assert found == [line for line, begin in zip(whole, begins, strict=True) if begin >= byte]
 
 
-def test_a_line_that_was_cut_off_takes_no_other_with_it(tmp_path: Path) -> None:
+def test_a_truncated_line_affects_no_other(tmp_path: Path) -> None:
     audit = Audit(tmp_path, now=lambda: NOON)
     audit.append("ann", [MOVED], number=1)
     with (tmp_path / "2026-11-23.jsonl").open("ab") as file:
@@ -84,12 +84,12 @@ def test_a_line_that_was_cut_off_takes_no_other_with_it(tmp_path: Path) -> None:
     assert [line.get("error", {}).get("code") for line in found] == [None, "audit_damaged", None]
 
 
-def test_lines_of_before_there_were_seals_are_read(tmp_path: Path) -> None:
+def test_lines_without_a_seal_are_read(tmp_path: Path) -> None:
     (tmp_path / "2026-11-23.jsonl").write_text('\n{"at": "2026-11-23T12:00:00.000000Z", "number": 1}\n')
     assert [line["number"] for line in Audit(tmp_path).read(None, 10)[0]] == [1]
 
 
-def test_what_cannot_be_written_is_told_to_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_lines_that_cannot_be_written_go_to_the_service_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "audit").write_text("a file where the folder should be")
     audit = Audit(tmp_path / "audit")
     with caplog.at_level(logging.ERROR):
@@ -98,7 +98,7 @@ def test_what_cannot_be_written_is_told_to_the_log(tmp_path: Path, caplog: pytes
     assert json.loads(record.getMessage().partition("): ")[2])["changes"] == [MOVED.to_json()]
 
 
-def test_refused_attempts_are_bounded_for_each_who_and_changes_are_not(
+def test_refused_attempts_are_limited_per_caller_and_changes_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     audit = Audit(tmp_path)
@@ -110,7 +110,7 @@ def test_refused_attempts_are_bounded_for_each_who_and_changes_are_not(
     monkeypatch.setattr(audits, "MINUTE", 0.0)
     audit.append(None, [], status=401)
     lines, _ = audit.read(None, 1000)
-    counts = {who: sum(line["who"] == who for line in lines) for who in (None, "ann", "bob")}
+    counts = {process: sum(line["who"] == process for line in lines) for process in (None, "ann", "bob")}
     assert counts == {None: audits.MOST_A_MINUTE + 1, "ann": audits.MOST_A_MINUTE + 30, "bob": 1}
     assert [line["left_out"] for line in lines if "left_out" in line] == [30]
     audit.append_later(None, status=401)
@@ -118,48 +118,48 @@ def test_refused_attempts_are_bounded_for_each_who_and_changes_are_not(
     assert len(audit.read(None, 1000)[0]) == len(lines) + 1
 
 
-def test_days_that_are_over_for_long_go(tmp_path: Path) -> None:
+def test_old_days_are_deleted(tmp_path: Path) -> None:
     for days in (0, 5, 10):
         Audit(tmp_path, now=lambda days=days: NOON - timedelta(days=days)).append("ann", [MOVED])  # type: ignore[misc]
     Audit(tmp_path, now=lambda: NOON).forget_old(5)
     assert sorted(path.stem for path in tmp_path.iterdir()) == ["2026-11-18", "2026-11-23"]
 
 
-def test_only_where_it_is_listened_to_is_a_change_noted() -> None:
+def test_a_change_outside_of_a_request_is_ignored() -> None:
     record_change("lost", "nowhere")
     changes = collect_changes()
     record_change("alias.moved", "line/production", 2, 3)
     assert changes == [MOVED]
 
 
-def write(folder: Path, who: int) -> None:
-    """A hundred lines of one process."""
+def write(folder: Path, writer: int) -> None:
+    """Writes a hundred lines from one process."""
     audit = Audit(folder, now=lambda: NOON)
     for number in range(100):
-        audit.append(f"p{who}", [Change("x", "y" * 500, None, number)])
+        audit.append(f"p{writer}", [Change("x", "y" * 500, None, number)])
 
 
 def test_several_processes_write_whole_lines(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    started = [context.Process(target=write, args=(tmp_path, who)) for who in range(3)]
+    started = [context.Process(target=write, args=(tmp_path, writer)) for writer in range(3)]
     for process in started:
         process.start()
     for process in started:
         process.join(120)
         assert process.exitcode == 0
     lines, _ = Audit(tmp_path, now=lambda: NOON).read(None, 1000)
-    for who in range(3):
-        assert [line["changes"][0]["to"] for line in lines if line["who"] == f"p{who}"] == list(range(100))
+    for writer in range(3):
+        assert [line["changes"][0]["to"] for line in lines if line["who"] == f"p{writer}"] == list(range(100))
 
 
-def test_a_damaged_line_is_shown_as_damaged_and_takes_no_other_with_it(tmp_path: Path) -> None:
+def test_a_damaged_line_is_shown_as_damaged_and_affects_no_other(tmp_path: Path) -> None:
     audit = Audit(tmp_path, now=lambda: NOON)
     for number in range(3):
         audit.append("ann", [MOVED], number=number)
     whole, _ = audit.read(None, 10)
     (file,) = tmp_path.iterdir()
     data = file.read_bytes()
-    begin = int(whole[0]["id"].partition(":")[2]) + 1  # of the second line
+    begin = int(whole[0]["id"].partition(":")[2]) + 1  # within the second line
     for byte in range(begin, data.index(b"\n", begin)):
         flipped = bytearray(data)
         flipped[byte] ^= 1 << byte % 3
@@ -167,5 +167,5 @@ def test_a_damaged_line_is_shown_as_damaged_and_takes_no_other_with_it(tmp_path:
         found, _ = audit.read(None, 10)
         assert whole[0] in found and whole[2] in found and whole[1] not in found
         assert any("error" in line for line in found)
-    (tmp_path / "2026-11-24.jsonl").write_bytes(data)  # a whole day under another day's name
+    (tmp_path / "2026-11-24.jsonl").write_bytes(data)  # the file of a day under the name of another
     assert all("error" in line for line in audit.read("2026-11-24:0", 10)[0])

@@ -1,4 +1,4 @@
-"""The keys of a home, as several processes share them."""
+"""The keys of a home, shared by several processes."""
 
 import json
 import subprocess
@@ -20,11 +20,11 @@ SECRET = "correct-horse-battery-staple-and-more"  # noqa: S105 - of no service
 
 
 def bearer(secret: str) -> bytes:
-    """The header that holds a key."""
+    """The Authorization header with a key."""
     return b"Bearer " + secret.encode()
 
 
-def test_who_is_let_in(tmp_path: Path) -> None:
+def test_which_keys_are_accepted(tmp_path: Path) -> None:
     keyring = Keyring(tmp_path / "access")
     assert (keyring.on, keyring.verify(None)) == (False, None)
     key, secret = keyring.create("ann", [Scope.PREDICT])
@@ -41,7 +41,7 @@ def test_who_is_let_in(tmp_path: Path) -> None:
         assert path.stat().st_mode & 0o077 == 0, path
 
 
-def test_another_keyring_on_the_home_follows(tmp_path: Path) -> None:
+def test_another_keyring_on_the_home_sees_changes(tmp_path: Path) -> None:
     one, other = Keyring(tmp_path), Keyring(tmp_path)
     other.start_reloading()
     try:
@@ -54,14 +54,14 @@ def test_another_keyring_on_the_home_follows(tmp_path: Path) -> None:
         other.close()
 
 
-def test_it_expires(tmp_path: Path) -> None:
+def test_a_key_expires(tmp_path: Path) -> None:
     keyring = Keyring(tmp_path)
     _, secret = keyring.create("ann", [Scope.ADMIN], days=2 / 86_400)
     assert keyring.verify(bearer(secret)) is not None
     until(lambda: keyring.verify(bearer(secret)) is None)
 
 
-def test_revoking_and_losing_the_file_opens_nothing(tmp_path: Path) -> None:
+def test_access_stays_closed_after_revoking_and_losing_the_file(tmp_path: Path) -> None:
     keyring = Keyring(tmp_path)
     keyring.create("ann", [Scope.ADMIN])
     keyring.revoke("ann")
@@ -71,7 +71,7 @@ def test_revoking_and_losing_the_file_opens_nothing(tmp_path: Path) -> None:
     assert keyring.on
 
 
-def test_a_disk_that_fails_keeps_nobody_out(tmp_path: Path) -> None:
+def test_known_keys_are_accepted_while_the_disk_fails(tmp_path: Path) -> None:
     keyring = Keyring(tmp_path / "access")
     _, secret = keyring.create("ann", [Scope.ADMIN])
     (tmp_path / "access" / "keys.json").write_text("{")
@@ -85,7 +85,7 @@ def test_a_disk_that_fails_keeps_nobody_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "[]", "null", '{"keys": 1}', '{"keys": [1]}', '{"keys": [{}]}', "\x00", "[" * 99_999]
 )
-def test_a_file_that_is_none_lets_nobody_in(tmp_path: Path, text: str) -> None:
+def test_an_invalid_key_file_refuses_every_key(tmp_path: Path, text: str) -> None:
     (tmp_path / "keys.json").write_text(text)
     with pytest.raises(KeysCorrupt):
         Keyring(tmp_path)
@@ -118,7 +118,9 @@ def test_the_key_of_the_configuration(tmp_path: Path) -> None:
     assert Keyring(tmp_path / "access").verify(bearer(SECRET)) is None
 
 
-def test_there_is_a_bound_and_ended_keys_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_keys_is_limited_and_ended_keys_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(keyrings, "MOST", 3)
     keyring = Keyring(tmp_path)
     for name in "abc":
@@ -130,7 +132,7 @@ def test_there_is_a_bound_and_ended_keys_make_room(tmp_path: Path, monkeypatch: 
     assert [key.name for key in keyring.all()] == ["a", "c", "d"]
 
 
-def test_many_at_once_lose_nothing(tmp_path: Path) -> None:
+def test_concurrent_changes_lose_no_key(tmp_path: Path) -> None:
     rings = [Keyring(tmp_path) for _ in range(4)]
     with ThreadPoolExecutor(8) as threads:
         secrets = [each[1] for each in threads.map(lambda n: rings[n % 4].create(f"k{n}", [Scope.PREDICT]), range(40))]
@@ -146,32 +148,32 @@ print(Keyring(Path(sys.argv[1])).create_first())
 """
 
 
-def test_of_several_who_start_at_once_one_makes_the_first_key(tmp_path: Path) -> None:
+def test_one_of_several_concurrent_starts_makes_the_first_key(tmp_path: Path) -> None:
     command = [sys.executable, "-c", FIRST, str(tmp_path)]
     started = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(4)]  # noqa: S603 - our own
-    said = [process.communicate(timeout=120)[0].strip() for process in started]
-    (secret,) = [each for each in said if each != "None"]
+    printed = [process.communicate(timeout=120)[0].strip() for process in started]
+    (secret,) = [each for each in printed if each != "None"]
     key = Keyring(tmp_path).verify(bearer(secret))
     assert key is not None and key.level is Scope.ADMIN
 
 
-def test_times_are_told_by_the_clock_that_it_is_given(tmp_path: Path) -> None:
+def test_times_are_those_of_the_given_clock(tmp_path: Path) -> None:
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     keyring = Keyring(tmp_path, now=lambda: moment)
     key, secret = keyring.create("ann", [Scope.ADMIN], days=1)
     assert key.created_at.startswith("2026-01-01T00:00:00") and key.expires_at is not None
-    assert keyring.verify(bearer(secret)) is None  # that day is over
+    assert keyring.verify(bearer(secret)) is None  # after that day
     assert json.loads((tmp_path / "keys.json").read_text())["keys"][0]["id"] == key.id
 
 
-def test_a_damaged_key_lets_nobody_in_and_takes_no_other_with_it(tmp_path: Path) -> None:
+def test_a_damaged_key_is_refused_and_affects_no_other(tmp_path: Path) -> None:
     keyring = Keyring(tmp_path)
     secrets = [keyring.create(name, [Scope.PREDICT])[1] for name in ("ann", "bob", "eve")]
     file = tmp_path / "keys.json"
     whole = file.read_bytes()
     lines = whole.split(b"\n")
     begin = len(lines[0]) + 1 + len(lines[1]) + 1
-    for number in range(begin, begin + len(lines[2]) - 1):  # the line of bob
+    for number in range(begin, begin + len(lines[2]) - 1):  # bob's line
         flipped = bytearray(whole)
         flipped[number] ^= 1 << number % 7
         file.write_bytes(flipped)
@@ -189,7 +191,7 @@ def test_a_damaged_key_stays_damaged_until_it_is_revoked(tmp_path: Path) -> None
     file = tmp_path / "keys.json"
     file.write_bytes(file.read_bytes().replace(b'"admin"', b'"train"'))
     keyring = Keyring(tmp_path)
-    assert keyring.on and [key.damaged for key in keyring.all()] == [True]  # the house does not open
+    assert keyring.on and [key.damaged for key in keyring.all()] == [True]  # authentication stays enabled
     with pytest.raises(ApiKeyExists):
         keyring.create("ann", [Scope.ADMIN])
     keyring.create("bob", [Scope.ADMIN])
@@ -203,7 +205,7 @@ def test_a_damaged_key_stays_damaged_until_it_is_revoked(tmp_path: Path) -> None
     assert again.create("ann", [Scope.PREDICT])
 
 
-def test_keys_that_were_cut_off_are_told_of(tmp_path: Path) -> None:
+def test_truncated_keys_are_reported(tmp_path: Path) -> None:
     keyring = Keyring(tmp_path)
     first, second = (keyring.create(name, [Scope.PREDICT])[1] for name in ("ann", "bob"))
     file = tmp_path / "keys.json"
@@ -213,7 +215,7 @@ def test_keys_that_were_cut_off_are_told_of(tmp_path: Path) -> None:
     assert [key.damaged for key in cut.all()] == [False, True]
 
 
-def test_keys_of_before_have_no_seal_and_get_one(tmp_path: Path) -> None:
+def test_keys_without_a_seal_get_one(tmp_path: Path) -> None:
     keyring = Keyring(tmp_path)
     _, secret = keyring.create("ann", [Scope.PREDICT])
     file = tmp_path / "keys.json"

@@ -1,4 +1,4 @@
-"""What a start asks of the keys (P-11), and which addresses it takes for its own machine's."""
+"""Which keys a start requires (P-11), and which addresses count as loopback."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def test_the_loopback(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", OTHERS)
-def test_what_others_may_reach(host: str) -> None:
+def test_addresses_that_are_not_loopback(host: str) -> None:
     assert not is_loopback(host)
 
 
@@ -32,18 +32,18 @@ def opened(home: Path, host: str, given: str | None = None, **how: bool) -> Keyr
 
 
 @pytest.mark.parametrize("host", OTHERS)
-def test_without_keys_nobody_else_is_served(tmp_path: Path, host: str) -> None:
+def test_without_keys_other_addresses_are_refused(tmp_path: Path, host: str) -> None:
     with pytest.raises(KeysNeeded, match="keys create"):
         opened(tmp_path, host)
 
 
 @pytest.mark.parametrize("host", OURS)
-def test_without_keys_its_own_machine_is(tmp_path: Path, host: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_keys_the_loopback_is_accepted(tmp_path: Path, host: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert not opened(tmp_path, host).on
     assert not capsys.readouterr().out and not (tmp_path / "access").exists()
 
 
-def test_insecure_serves_all_and_says_so(
+def test_insecure_disables_authentication_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert not opened(tmp_path, ALL, first_key=True, insecure=True).on
@@ -61,14 +61,14 @@ def test_a_first_key_is_made_and_printed_once(
     assert not capsys.readouterr().out and not caplog.text
 
 
-def test_a_key_is_enough(tmp_path: Path) -> None:
+def test_with_a_key_any_address_is_accepted(tmp_path: Path) -> None:
     assert opened(tmp_path / "given", "10.0.0.1", "correct-horse-battery-staple-and-more").on
     Keyring(tmp_path / "own" / "access").create("ann", [Scope.PREDICT])
     assert opened(tmp_path / "own", "10.0.0.1", insecure=True).on
 
 
 @pytest.mark.parametrize("weak", ["", "x", "   ", "changeme"])
-def test_a_weak_one_is_not(tmp_path: Path, weak: str) -> None:
+def test_a_weak_configured_key_is_refused(tmp_path: Path, weak: str) -> None:
     for host in ("127.0.0.1", "10.0.0.1"):
         with pytest.raises(InvalidKey):
             opened(tmp_path, host, weak, insecure=True)

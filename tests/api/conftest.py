@@ -1,4 +1,4 @@
-"""A client of the real server, and a trained line in it."""
+"""Fixtures: a client of the shared server, a trained model `line`, and servers with other settings."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +26,7 @@ def http(server: Server) -> Iterator[httpx.Client]:
 
 
 def train(http: httpx.Client, name: str, **about: Any) -> dict[str, Any]:
-    """A model of that name, trained on the line unless the spec says otherwise: the job that has succeeded."""
+    """Trains a model of that name, on the line unless the spec says otherwise; returns the succeeded job."""
     accepted = http.post("/v1/training-jobs", json={**LINE, "model_name": name, **about})
     assert accepted.status_code == 202, accepted.text
     job = ended(http, accepted.json()["id"])
@@ -35,13 +35,13 @@ def train(http: httpx.Client, name: str, **about: Any) -> dict[str, Any]:
 
 
 def ended(http: httpx.Client, job_id: str) -> dict[str, Any]:
-    """The job once it has ended; the first one waits for a trainer server that still loads."""
+    """The job once it has ended. The timeout covers a trainer server that is still loading."""
 
-    def look() -> dict[str, Any] | None:
+    def get_ended() -> dict[str, Any] | None:
         job: dict[str, Any] = http.get(f"/v1/training-jobs/{job_id}?wait=20").json()
         return None if job["status"] in ("queued", "running") else job
 
-    job: dict[str, Any] = until(look, 300)
+    job: dict[str, Any] = until(get_ended, 300)
     return job
 
 
@@ -53,7 +53,7 @@ def line(http: httpx.Client) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def configured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with other settings than the defaults: one for all tests of what these settings do."""
+    """A server with settings other than the defaults, shared by all tests of these settings."""
     settings: dict[str, Any] = {
         "access_log": "none",
         "default_model": "chosen@1",
@@ -69,7 +69,7 @@ def configured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyedServer]:
-    """A server with keys, and with a model and its alias."""
+    """A server with keys, a model and an alias."""
     with KeyedServer(tmp_path_factory.mktemp("keyed") / "home", admin_key=ADMIN_KEY) as started:
         with started.as_("train") as http:
             train(http, "line", training={"epochs": 0})
@@ -85,8 +85,8 @@ def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyedServer]:
 
 @pytest.fixture(scope="session")
 def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyedServer]:
-    """A server with keys and a model that logs every request, and to which few come without a key: more than a few would
-    not all have a line in its audit log."""
+    """A server with keys and a model that logs every request. Few requests without a key go to it: beyond a limit they
+    have no line in its audit log."""
     with KeyedServer(tmp_path_factory.mktemp("audited") / "home", access_log="all") as started:
         with started.as_("train") as http:
             train(http, "line", training={"epochs": 0})
@@ -95,7 +95,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyedServer]:
 
 @pytest.fixture
 def model(http: httpx.Client, request: pytest.FixtureRequest) -> str:
-    """The name of a model with one version that belongs to this test alone."""
+    """The name of a model with one version, used by this test alone."""
     name = "own-" + "".join(each if each.isalnum() else "-" for each in request.node.name.lower())[:40].strip("-")
     train(http, name, training={"epochs": 0})
     return name

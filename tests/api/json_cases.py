@@ -1,11 +1,11 @@
-"""Bodies that are JSON, are none, or are for each reader to decide; our own for every class of mistake, and beside them
-JSONTestSuite's 318 where its folder lies next to the repository."""
+"""Valid JSON, invalid JSON, and JSON on which parsers differ: our own cases for every class of error, and the 318 of
+JSONTestSuite if its folder is next to the repository."""
 
 from pathlib import Path
 
-SUITE = Path(__file__).parents[3] / "shared" / "corpora" / "json"  # not ours to keep in here
+SUITE = Path(__file__).parents[3] / "shared" / "corpora" / "json"  # not part of this repository
 
-# What no reader may take. `%` stands for each surrounding: alone, in a list, in an object.
+# What every parser must refuse. `%` is replaced to put each alone, in a list and in an object.
 _NO_VALUES = (
     *(
         "NaN",
@@ -197,21 +197,21 @@ _DECIDED_BY_EACH = (b"[1e-400]", b"[123123e100000]", b"[123456789012345678901234
 
 
 def none() -> dict[str, bytes]:
-    """What is no JSON for us; names of twins within one object included."""
+    """What is not JSON for this service, duplicate names within an object included."""
     found = {f"own: {text!r}"[:40] + f" {at}": text for at, text in enumerate(_in_all(_NO_VALUES, _NO_BYTES))}
     found |= {f"own document {at}": text for at, text in enumerate(_NO_DOCUMENTS)}
     return found | _suite("n_", "y_object_duplicated_key")
 
 
 def some() -> dict[str, bytes]:
-    """What is JSON, so that it is not the JSON that is wrong with it."""
+    """Valid JSON, which must not be refused as invalid JSON."""
     found = {f"own: {text!r}"[:40] + f" {at}": text for at, text in enumerate(_in_all(_VALUES, ()))}
     found["own document with a byte order mark"] = _WITH_MARK
     return found | {name: text for name, text in _suite("y_").items() if "duplicated_key" not in name}
 
 
 def open_questions() -> dict[str, bytes]:
-    """What readers may take or refuse."""
+    """What parsers may accept or refuse."""
     return {f"own: {text!r}"[:40]: text for text in _DECIDED_BY_EACH} | _suite("i_")
 
 

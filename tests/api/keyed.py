@@ -1,4 +1,4 @@
-"""A server with keys of every kind, made on its home before it starts."""
+"""A server with keys of every kind, created in its home before it starts."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ DAY = 86_400
 
 
 class KeyedServer(Server):
-    """`keys` has one for each scope, and those that are good for nothing any more."""
+    """`keys` holds one for each scope, an expired and a revoked one."""
 
     def __init__(self, home: Path, **settings: Any) -> None:
         keyring = Keyring(home / "access")
@@ -25,7 +25,7 @@ class KeyedServer(Server):
         super().__init__(home, **settings)
 
     def as_(self, key: str) -> httpx.Client:
-        """A client with that key."""
+        """A client that sends that key."""
         client = self.http_client()
         client.headers["Authorization"] = f"Bearer {self.keys[key]}"
         return client

@@ -1,4 +1,5 @@
-"""What a client does that no HTTP library would: bytes as they are, and what comes back until the connection ends."""
+"""Requests as raw bytes over a socket, which no HTTP library would send, and what the server sends until the connection
+ends."""
 
 import re
 import select
@@ -14,8 +15,8 @@ _STATUS = re.compile(rb"HTTP/1\.1 ([2-5]\d\d) ")
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What came back."""
+class Received:
+    """The bytes received."""
 
     text: bytes
     ended: bool  # whether the server has closed the connection
@@ -23,7 +24,7 @@ class Heard:
 
     @cached_property
     def statuses(self) -> list[int]:
-        """The status of each answer."""
+        """The status of each response."""
         return [int(each) for each in _STATUS.findall(self.text)]
 
 
@@ -33,27 +34,27 @@ def connect(server: Server) -> socket.socket:
     return socket.create_connection((host, int(port)), timeout=60)
 
 
-def listen(connection: socket.socket, patience: float) -> Heard:
-    """All that comes until the end, or until nothing has come for so many seconds."""
+def listen(connection: socket.socket, timeout: float) -> Received:
+    """Reads until the connection ends, or until nothing has come for `timeout` seconds."""
     began, text, ended = time.monotonic(), b"", False
-    connection.settimeout(patience)
+    connection.settimeout(timeout)
     with suppress(TimeoutError):
         with suppress(ConnectionError):
             while piece := connection.recv(65_536):
                 text += piece
         ended = True
-    return Heard(text, ended, time.monotonic() - began)
+    return Received(text, ended, time.monotonic() - began)
 
 
-def silent(connection: socket.socket) -> bool:
-    """Whether there is nothing to read, the end included."""
+def nothing_to_read(connection: socket.socket) -> bool:
+    """Whether there is nothing to read, not even the end of the connection."""
     return not select.select([connection], [], [], 0)[0]
 
 
-def exchange(server: Server, *pieces: bytes, patience: float = 20.0) -> Heard:
-    """Sends the pieces, each as it is, and listens."""
+def exchange(server: Server, *pieces: bytes, timeout: float = 20.0) -> Received:
+    """Sends the pieces one by one, then reads."""
     with connect(server) as connection:
-        with suppress(ConnectionError):  # it may have answered and closed before all is sent
+        with suppress(ConnectionError):  # the server may have answered and closed before everything is sent
             for piece in pieces:
                 connection.sendall(piece)
-        return listen(connection, patience)
+        return listen(connection, timeout)

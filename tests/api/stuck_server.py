@@ -1,5 +1,5 @@
-"""`python -m tests.api.stuck_server FOLDER`: a server that answers nothing. It prints its port, and a line when a request
-is under way: one that waits, one whose thread works on, a stream that has begun, or a prediction on the fast path."""
+"""`python -m tests.api.stuck_server FOLDER`: a server that never answers. It prints its port, and a line when a request
+is in progress: one that waits, one whose thread keeps working, a stream that has begun, or a prediction on the fast path."""
 
 import asyncio
 import sys
@@ -24,7 +24,7 @@ from service.http_server.sockets import open_listeners
 from service.telemetry import logs
 
 
-def under_way() -> None:
+def report_in_progress() -> None:
     print("under way", flush=True)  # noqa: T201 - read by the test
 
 
@@ -32,7 +32,7 @@ async def stuck(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         while True:
             await send({"type": (await receive())["type"] + ".complete"})
-    under_way()
+    report_in_progress()
     if scope["path"] == "/v1/threads":
         await asyncio.to_thread(time.sleep, 600)
     if scope["path"] == "/v1/streams":
@@ -42,7 +42,7 @@ async def stuck(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class StuckFastPath:
-    """Accepts requests and answers none, until it is cut off."""
+    """Accepts requests and answers none until it is cut off."""
 
     def find(self, path: str) -> str | None:
         return path if path == "/v1/short" else None
@@ -54,7 +54,7 @@ class StuckFastPath:
             request.send(refusal.status_code, rendered(lines), bytes(refusal.body))
 
         request.on_cut_off = cut_off
-        under_way()
+        report_in_progress()
         return True
 
 

@@ -1,4 +1,4 @@
-"""Who may ask (P-12, P-13): every route of the app and of the front with every kind of key, on a real server."""
+"""Authorization (P-12, P-13): every route of the app and of the fast path with every kind of key, on a real server."""
 
 import base64
 import re
@@ -20,27 +20,27 @@ from tests.api.test_needed_scope import ADDRESSES, OPEN, ROUTES, needed
 from tests.harness.until import until
 
 
-def asked() -> list[tuple[str, str]]:
-    """Each method and path that a route answers, or the table of scopes names; what stands for a name is one."""
+def all_routes() -> list[tuple[str, str]]:
+    """Every method and path of the routes and of the table of scopes, with a name for each parameter."""
     found = {(method, route.path_format) for route in ROUTES for method in getattr(route, "methods", {"GET"})}
     values = {"name": "line", "version": "1", "alias": "production"}
     return sorted((m, re.sub(r"\{(\w+)\}", lambda p: values.get(p[1], "x"), path)) for m, path in [*found, *ADDRESSES])
 
 
-ASKED = asked()
-# What the ways around a check look like; `%2e` is a dot and `%2f` a slash.
+ALL_ROUTES = all_routes()
+# Path variants that might bypass a check; `%2e` is a dot and `%2f` a slash.
 WAYS = ["//{}", "/{}/", "/./{}", "/%2e/{}", "/%2e%2e/{}", "/livez/../{}", "/livez/%2e%2e/{}", "/{}%2f", "/{}?x=1", "/{}%0a",
         "/{}%00", "/{};a", "/{}%20", "/livez%2f..%2f{}", "/v2/health/../../{}"]  # fmt: skip
 
 
 def send(http: httpx.Client, method: str, path: str, **about: Any) -> httpx.Response:
-    """The path as it is written here: httpx would put it in order."""
+    """Sends the path exactly as written; httpx would normalize it."""
     url = http.base_url.copy_with(raw_path=path.encode())
     return http.send(http.build_request(method, url, **about))
 
 
-def told(answer: httpx.Response, path: str) -> tuple[int, str]:
-    """Status and code; other servers' clients are told in their own words, in which there are no codes."""
+def status_and_code(answer: httpx.Response, path: str) -> tuple[int, str]:
+    """Status and error code; other servers' protocols have no codes."""
     if dialect_of(path) is NATIVE:
         return problem(answer)
     words = answer.json()
@@ -48,41 +48,41 @@ def told(answer: httpx.Response, path: str) -> tuple[int, str]:
     return answer.status_code, {401: "unauthorized", 403: "forbidden"}[answer.status_code]
 
 
-def test_there_is_much_to_walk() -> None:
-    assert len(ASKED) > 90 and len({path for _, path in ASKED}) > 60
+def test_there_are_many_routes() -> None:
+    assert len(ALL_ROUTES) > 90 and len({path for _, path in ALL_ROUTES}) > 60
 
 
 @pytest.mark.parametrize("key", [None, "made-up", "expired", "revoked"])
-def test_no_route_answers_without_a_key_that_is_valid(keyed: KeyedServer, key: str | None) -> None:
+def test_every_route_needs_a_valid_key(keyed: KeyedServer, key: str | None) -> None:
     with keyed.http_client() if key is None else keyed.as_(key) as http:
-        for path in {path for _, path in ASKED}:
+        for path in {path for _, path in ALL_ROUTES}:
             for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
                 answer = send(http, method, path, json={} if method in ("POST", "PUT") else None)
                 if path in OPEN and method in ("GET", "HEAD"):
-                    assert answer.status_code in (200, 404), (method, path)  # the dialects' own may not be there
+                    assert answer.status_code in (200, 404), (method, path)  # 404: no such model
                     continue
                 assert answer.status_code == 401, (method, path)
                 challenge = "Bearer" if key is None else 'Bearer error="invalid_token"'
                 assert answer.headers["WWW-Authenticate"] == challenge
                 if method != "HEAD":
-                    assert told(answer, path) == (401, "unauthorized")
+                    assert status_and_code(answer, path) == (401, "unauthorized")
 
 
-def test_no_key_reaches_beyond_its_scope(keyed: KeyedServer) -> None:
+def test_a_key_is_refused_beyond_its_scope(keyed: KeyedServer) -> None:
     for key in ("predict", "train"):
         with keyed.as_(key) as http:
-            for method, path in ASKED:
+            for method, path in ALL_ROUTES:
                 need, _ = needed(method, path)
                 if need is not None and need > Scope[key.upper()]:
                     answer = send(http, method, path)
                     assert answer.status_code == 403, (method, path)
-                    assert method == "HEAD" or told(answer, path) == (403, "forbidden")
+                    assert method == "HEAD" or status_and_code(answer, path) == (403, "forbidden")
 
 
-def test_within_its_scope_a_key_is_let_in(keyed: KeyedServer) -> None:
+def test_a_key_is_accepted_within_its_scope(keyed: KeyedServer) -> None:
     for scope in Scope:
         with keyed.as_(scope.word) as http:
-            for method, path in ASKED:
+            for method, path in ALL_ROUTES:
                 need, _ = needed(method, path)
                 if method in ("GET", "HEAD") and need is not None and need <= scope:
                     answer = send(http, method, path)
@@ -92,9 +92,9 @@ def test_within_its_scope_a_key_is_let_in(keyed: KeyedServer) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_no_way_around(keyed: KeyedServer, way: str) -> None:
+def test_path_variants_do_not_bypass_authorization(keyed: KeyedServer, way: str) -> None:
     with keyed.http_client() as http:
-        for method, path in ASKED:
+        for method, path in ALL_ROUTES:
             if path in OPEN or (around := way.format(path[1:])) in OPEN:
                 continue
             answer = send(http, method, around)
@@ -105,7 +105,7 @@ def test_no_way_around(keyed: KeyedServer, way: str) -> None:
             assert answer.status_code == 403, way
 
 
-def test_headers_that_hold_no_key(keyed: KeyedServer) -> None:
+def test_malformed_authorization_headers_are_refused(keyed: KeyedServer) -> None:
     good = keyed.keys["admin"]
     with keyed.http_client() as http:
         for scheme in ("Bearer", "bearer", "BEARER"):
@@ -123,7 +123,7 @@ def test_headers_that_hold_no_key(keyed: KeyedServer) -> None:
         assert http.get("/v1/keys", headers={"X-Api-Key": good, "Cookie": f"key={good}"}).status_code == 401
 
 
-def test_the_configured_key_may_do_everything(keyed: KeyedServer) -> None:
+def test_the_configured_key_has_every_scope(keyed: KeyedServer) -> None:
     with keyed.http_client() as http:
         http.headers["Authorization"] = f"Bearer {ADMIN_KEY}"
         assert "configured" in [key["name"] for key in http.get("/v1/keys").json()["data"]]
@@ -155,43 +155,45 @@ def test_keys_are_made_and_revoked_over_http(keyed: KeyedServer) -> None:
      {"name": "x", "scopes": ["predict"], "expires_in_days": 0}, {"name": "x", "scopes": ["predict"], "expires_in_days": 1e300},
      {"name": "../x", "scopes": ["predict"]}, {"name": "x" * 1000, "scopes": ["predict"]}],
 )  # fmt: skip
-def test_keys_that_nobody_makes(keyed: KeyedServer, body: Any) -> None:
+def test_invalid_key_requests_are_refused(keyed: KeyedServer, body: Any) -> None:
     with keyed.as_("admin") as http:
         assert problem(http.post("/v1/keys", json=body))[0] == 422
 
 
-def test_the_document_says_which_scope_a_call_needs(keyed: KeyedServer) -> None:
+def test_the_openapi_document_names_the_scope_of_each_operation(keyed: KeyedServer) -> None:
     with keyed.as_("predict") as http:
         document = http.get("/openapi.json").json()
     assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
-    told = {(m.upper(), path): call["security"] for path, item in document["paths"].items() for m, call in item.items()}
-    assert told["GET", "/livez"] == []
-    assert told["POST", "/v1/models/{name}/predictions"] == [{"key": ["predict"]}]
-    assert told["POST", "/v1/training-jobs"] == [{"key": ["train"]}]
-    assert told["DELETE", "/v1/keys/{key}"] == [{"key": ["admin"]}]
+    security = {
+        (m.upper(), path): call["security"] for path, item in document["paths"].items() for m, call in item.items()
+    }
+    assert security["GET", "/livez"] == []
+    assert security["POST", "/v1/models/{name}/predictions"] == [{"key": ["predict"]}]
+    assert security["POST", "/v1/training-jobs"] == [{"key": ["train"]}]
+    assert security["DELETE", "/v1/keys/{key}"] == [{"key": ["admin"]}]
 
 
-def test_answers_that_needed_a_key_are_for_private_caches(keyed: KeyedServer) -> None:
+def test_authorized_answers_are_for_private_caches_only(keyed: KeyedServer) -> None:
     with keyed.as_("predict") as http:
         kept = http.get("/v1/models/line/versions/1/predictions?x=1").headers["Cache-Control"]
     assert kept == "private, max-age=31536000, immutable"
 
 
-def test_a_key_made_and_revoked_elsewhere_counts_soon(keyed: KeyedServer) -> None:
+def test_keys_created_and_revoked_by_another_process_take_effect(keyed: KeyedServer) -> None:
     keyring = Keyring(keyed.home / "access")
     _, secret = keyring.create("passing", [Scope.PREDICT])
     with keyed.http_client() as http:
         http.headers["Authorization"] = f"Bearer {secret}"
 
-        def let_in() -> bool:
+        def is_accepted() -> bool:
             return http.get("/v1/models/line/predictions?x=1").status_code == 200
 
-        until(let_in)
+        until(is_accepted)
         keyring.revoke("passing")
-        until(lambda: not let_in())
+        until(lambda: not is_accepted())
 
 
-def test_an_idempotency_key_is_its_callers_own(keyed: KeyedServer) -> None:
+def test_idempotency_keys_of_two_callers_do_not_collide(keyed: KeyedServer) -> None:
     def submit(caller: str, spec: dict[str, Any]) -> httpx.Response:
         with keyed.as_(caller) as http:
             return http.post("/v1/training-jobs", json=spec, headers={"Idempotency-Key": "one"})

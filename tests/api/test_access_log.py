@@ -1,4 +1,4 @@
-"""A line for each request that was answered; of predictions by default only for those that were refused."""
+"""The access log: a line for each answered request; of predictions by default only for refused ones."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ PREDICTIONS = "/v1/models/line/predictions"
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest) -> Any:
-    """With the access log as the parameter says; each server has a line."""
+    """A server with that access log setting, and a model `line`."""
     return request.getfixturevalue({"usual": "keyed", "all": "audited"}[request.param])
 
 
@@ -31,21 +31,21 @@ def answered(server: Server, since: int = 0) -> list[dict[str, Any]]:
     return [each for each in found if each["logger"] == "service.telemetry.access_log"]
 
 
-def ask(http: httpx.Client) -> None:
+def send_requests(http: httpx.Client) -> None:
     assert http.get(PREDICTIONS + "?x=0.5").status_code == 200
     assert http.get(PREDICTIONS + "?x=secret").status_code == 422
     assert http.get("/v1/models/line%0a%7b%7d%1b?secret=1", headers={"Cookie": "secret"}).status_code == 422
     assert http.get("/last/" + "x" * 5000).status_code == 404
 
 
-def told(server: Server, since: int) -> list[tuple[str, str, int]]:
-    """What was asked since then, to the last request; whose trainings were asked for before may be told late."""
+def logged(server: Server, since: int) -> list[tuple[str, str, int]]:
+    """The requests since then up to the last one, without trainings, whose lines may come late."""
     until(lambda: "/last/" in server.log()[since:])
     lines = answered(server, since)
     assert all(0 <= each["seconds"] < 100 and each["level"] == "info" for each in lines)
     assert "secret" not in server.log()
-    asked = [(each["method"], each["path"], each["status"]) for each in lines]
-    return [each for each in asked if "training-jobs" not in each[1]]
+    requests = [(each["method"], each["path"], each["status"]) for each in lines]
+    return [each for each in requests if "training-jobs" not in each[1]]
 
 
 SHOWN = [
@@ -61,19 +61,19 @@ SHOWN = [
     indirect=["server"],
     ids=["usual", "all"],
 )
-def test_what_is_told(server: KeyedServer, first: list[tuple[str, str, int]]) -> None:
+def test_which_requests_are_logged(server: KeyedServer, first: list[tuple[str, str, int]]) -> None:
     since = len(server.log())
     with server.as_("admin") as http:
-        ask(http)
-    assert told(server, since) == first + SHOWN
+        send_requests(http)
+    assert logged(server, since) == first + SHOWN
     submitted = next(each for each in answered(server) if each["method"] == "POST")
     assert len(submitted["job_id"]) == 24
 
 
-def test_none(configured: Server) -> None:
+def test_no_access_log_when_it_is_off(configured: Server) -> None:
     with configured.http_client() as http:
         train(http, "line", training={"epochs": 0})
-        ask(http)
+        send_requests(http)
     assert answered(configured) == []
 
 
@@ -84,7 +84,7 @@ def test_a_line_has_the_id_of_its_request_and_the_name_of_its_key(server: KeyedS
     with server.as_("train") as http:
         job = train(http, "line", training={"epochs": 0})
     big = {"instances": [[1e39]]}  # more than a float32 holds
-    asked: list[tuple[str, str, str, Any, int]] = [
+    requests: list[tuple[str, str, str, Any, int]] = [
         ("train", "GET", "/v1/models", None, 200),
         ("predict", "GET", "/v1/models/nobody", None, 404),
         ("predict", "POST", PREDICTIONS, {"instances": [["x"]]}, 422),
@@ -95,14 +95,14 @@ def test_a_line_has_the_id_of_its_request_and_the_name_of_its_key(server: KeyedS
         ("admin", "GET", "/last/", None, 404),
     ]
     ids = []
-    for key, method, path, body, status in asked:
+    for key, method, path, body, status in requests:
         with server.as_(key) as http:
             reply = http.request(method, path, json=body)
         assert reply.status_code == status, reply.text
         ids.append(reply.headers["request-id"])
     until(lambda: "/last/" in server.log()[since:])
     found = {each["request_id"]: each for each in answered(server, since)}
-    for name, (key, method, path, _, status) in zip(ids, asked, strict=True):
+    for name, (key, method, path, _, status) in zip(ids, requests, strict=True):
         if status == 200 and path == PREDICTIONS and setting == "usual":
             assert name not in found
             continue
@@ -115,18 +115,18 @@ def test_a_line_has_the_id_of_its_request_and_the_name_of_its_key(server: KeyedS
     assert (outside_of_routes(server) - before)["DELETE", "403"] == 1
 
 
-def test_of_those_that_find_no_room_one_a_second_has_a_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_one_refusal_for_overload_a_second_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     scope = {"method": "POST", "path": "/v1/models/line/predictions"}
     with caplog.at_level(logging.INFO, access_log.log.name):
         for _ in range(1000):
             access_log.write(scope, 429, 0.001)
         access_log.write(scope, 503, 0.001)
-    told = [record.getMessage() for record in caplog.records]
-    assert len([each for each in told if each.endswith("429")]) <= 2 and told[-1].endswith("503")
+    messages = [record.getMessage() for record in caplog.records]
+    assert len([each for each in messages if each.endswith("429")]) <= 2 and messages[-1].endswith("503")
 
 
 @pytest.mark.parametrize("server", ["usual"], indirect=True)
-def test_a_connection_that_is_turned_away_has_a_line(server: KeyedServer) -> None:
+def test_refused_connections_are_logged(server: KeyedServer) -> None:
     since = len(server.log())
     before = outside_of_routes(server)
     for _ in range(20):
@@ -143,11 +143,11 @@ def test_a_connection_that_is_turned_away_has_a_line(server: KeyedServer) -> Non
     lines = [each for each in answered(server, since) if each["status"] in (400, 431)]
     assert "secret" not in server.log()
     assert (lines[0]["method"], lines[0]["path"], lines[0]["left_out"]) == ("-", "/livez", 0)
-    assert 2 <= len(lines) < 12  # one a second of each status
+    assert 2 <= len(lines) < 12  # one a second for each status
 
 
 def outside_of_routes(server: KeyedServer) -> Counter[tuple[str, str]]:
-    """How many requests were answered before a route was found, by method and status."""
+    """The number of requests answered before routing, by method and status."""
     with server.as_("admin") as http:
         metrics = http.get("/metrics").text
     counted = r'modelwright_http_requests_total\{method="(\w+)",route="other",status="(\d+)"\} (\d+)'

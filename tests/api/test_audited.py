@@ -1,4 +1,5 @@
-"""What leaves a line in the audit log (O8), on servers of their own: strangers at other tests' would use up its patience."""
+"""Which requests have a line in the audit log (O8). The servers are not shared: refused requests of other tests would
+use up the limit."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from tests.api.test_edge import problem
 from tests.harness.until import until
 
 
-def test_who_changed_what_is_written_down(audited: KeyedServer) -> None:
+def test_changes_are_logged_with_their_caller(audited: KeyedServer) -> None:
     bodies = [{"version": 1}, {"version": 99}]
     with audited.as_("admin") as http, audited.as_("predict") as low, audited.http_client() as nobody:
         path = "/v1/models/line/aliases/blue"
@@ -20,7 +21,7 @@ def test_who_changed_what_is_written_down(audited: KeyedServer) -> None:
         http.delete(path)
         low.delete(path, params={"secret": "s3cret"})
         nobody.delete(path, headers={"Authorization": "Bearer s3cret"})
-        assert http.post("/v1/training-jobs/validate", json={}).status_code == 422  # it would change nothing
+        assert http.post("/v1/training-jobs/validate", json={}).status_code == 422  # changes nothing
         lines = until(lambda: (found := [each for each in audit(http) if each["path"] == path])[4:] and found)
         assert [(each["who"], each["method"], each["status"]) for each in lines] == [
             ("admin", "PUT", 200), ("admin", "PUT", 404), ("admin", "DELETE", 204), ("predict", "DELETE", 403),
@@ -37,14 +38,14 @@ def test_who_changed_what_is_written_down(audited: KeyedServer) -> None:
             assert problem(http.get("/v1/audit", params={"after": after})) == (422, "invalid_request")
 
 
-def test_every_kind_of_change(audited: KeyedServer, csv: Path) -> None:
+def test_every_kind_of_change_is_logged(audited: KeyedServer, csv: Path) -> None:
     with audited.as_("train") as http:
         train(http, "gone", training={"epochs": 0})
     with audited.as_("admin") as http:
         before = len(audit(http))
         bundle = http.get("/v1/models/gone/versions/1/bundle").content
         digest = http.get("/v1/models/gone/versions/1").json()["digest"]
-        for _ in range(2):  # the second time it is there already
+        for _ in range(2):  # the second upload makes no new version
             http.post("/v1/models/copy/versions", content=bundle, headers={"Content-Type": "application/zip"})
         http.put("/v1/models/copy/aliases/blue", json={"version": 1})
         http.put("/v1/models/copy/aliases/blue", json={"version": 1})
@@ -63,8 +64,8 @@ def test_every_kind_of_change(audited: KeyedServer, csv: Path) -> None:
             assert http.post(f"/v1/training-jobs/{job}/{verb}").status_code == 200
         ended(http, job)
         changes = [change for each in audit(http)[before:] if each["who"] == "admin" for change in each["changes"]]
-    told = [(each["what"], each["on"]) for each in changes]
-    assert told == [
+    logged = [(each["what"], each["on"]) for each in changes]
+    assert logged == [
         ("version.imported", "copy/1"), ("alias.moved", "copy/blue"), ("alias.deleted", "copy/blue"),
         ("version.deleted", "copy/1"), ("model.deleted", "gone"), ("dataset.uploaded", "houses/1"),
         ("dataset.deleted", "houses"), ("key.created", "new"), ("key.revoked", "new"), ("job.created", job),
@@ -76,7 +77,7 @@ def test_every_kind_of_change(audited: KeyedServer, csv: Path) -> None:
 
 
 def audit(http: httpx.Client) -> list[Any]:
-    """The whole log."""
+    """The whole audit log."""
     lines: list[Any] = []
     after: dict[str, str] = {}
     while True:
@@ -87,8 +88,9 @@ def audit(http: httpx.Client) -> list[Any]:
         after = {"after": page["data"][-1]["id"]}
 
 
-def test_neither_keys_nor_the_log_on_the_disk_keep_anybody_from_anything(audited: KeyedServer) -> None:
-    """The keys are a wreck and the log cannot be written: known keys count, and changes go on and are told to the log."""
+def test_damaged_keys_and_an_unwritable_audit_log_block_no_request(audited: KeyedServer) -> None:
+    """The key file is damaged and the log cannot be written: known keys are accepted, and changes happen and go to the
+    service's log."""
     keys, log = audited.home / "access" / "keys.json", audited.home / "audit"
     kept = keys.read_text()
     with audited.as_("admin") as http:

@@ -1,4 +1,4 @@
-"""What is wrong with the rows of a prediction, in every format: refused with the row and the column, never a 500."""
+"""Invalid rows of a prediction, in every format: refused with the row and the column, never a 500."""
 
 import gzip
 import io
@@ -29,7 +29,7 @@ LINES = {"Content-Type": "application/x-ndjson"}
 
 @pytest.fixture(scope="module", autouse=True)
 def strict(http: httpx.Client) -> None:
-    """Two numbers in, none of which may be missing."""
+    """Two numeric features that may not be missing."""
     records = [{"a": float(i % 7), "b": float(i % 3), "y": i % 7 - 2.0 * (i % 3)} for i in range(40)]
     data = {"kind": "rows", "records": records, "target": "y", "task": "regression"}
     train(http, "strict", data=data, training={"epochs": 0})
@@ -94,8 +94,8 @@ def as_npy(columns: Columns) -> httpx.Request:
 
 
 def as_query(columns: Columns) -> httpx.Request:
-    told = [(name, "" if value is None else value) for name, values in columns.items() for value in values]
-    return httpx.Request("GET", f"http://localhost{PATH}?{urlencode(told)}")
+    query = [(name, "" if value is None else value) for name, values in columns.items() for value in values]
+    return httpx.Request("GET", f"http://localhost{PATH}?{urlencode(query)}")
 
 
 FORMS: dict[str, Callable[[Columns], httpx.Request]] = {
@@ -112,19 +112,19 @@ def _post(media_type: str, body: bytes) -> httpx.Request:
     return httpx.Request("POST", f"http://localhost{PATH}", content=body, headers={"Content-Type": media_type})
 
 
-def ask(http: httpx.Client, request: httpx.Request, **headers: str) -> httpx.Response:
+def send(http: httpx.Client, request: httpx.Request, **headers: str) -> httpx.Response:
     request.url = httpx.URL(http.base_url).copy_with(raw_path=request.url.raw_path)
     request.headers.update(headers)
     return http.send(request)
 
 
-# For each fault: the columns, and where it is in each form. What is left out cannot be wrong in that form.
+# For each fault: the columns, and its place in each format. Formats left out cannot have that fault.
 Places = dict[str, str]
 TABLES = ("csv", "stream", "file", "parquet", "query")
 
 
 def places(row: int, column: str, *, npy: bool = True) -> Places:
-    """A value at fault."""
+    """The place of an invalid value."""
     at = ("a", "b").index(column)
     found = dict.fromkeys((*TABLES, *(["npy"] if npy else [])), f"/{column}/{row}")
     return found | {
@@ -137,7 +137,7 @@ def places(row: int, column: str, *, npy: bool = True) -> Places:
 
 
 def named(name: str) -> Places:
-    """A name at fault."""
+    """The place of an invalid name."""
     found = dict.fromkeys(TABLES, f"/{name}")
     return found | {"records": f"/instances/0/{name}", "columns": f"/inputs/{name}", "record_lines": f"/0/{name}"}
 
@@ -151,7 +151,7 @@ TYPED = (
     "columns",
     "lines",
     "record_lines",
-)  # know a text from a number
+)  # distinguish text from numbers
 WIDTH = {"rows": "/instances/0", "lines": "/0", "npy": ""}
 NOTHING = {"rows": "/instances", "records": "/instances", "columns": "/inputs", "query": "/a"}
 FAULTS: dict[str, tuple[Columns, Places, str]] = {
@@ -160,7 +160,7 @@ FAULTS: dict[str, tuple[Columns, Places, str]] = {
     "a name in capitals": ({"a": GOOD["a"], "B": GOOD["b"]}, named("B"), "did you mean 'b'"),
     "a text": (
         GOOD | {"b": ["4", "half", "6"]},
-        # Where texts have a type of their own, all of them are wrong, the first one first.
+        # In formats with a string type the whole column is wrong, and its first value is reported.
         {form: place.replace("1", "0", 1) if form in TYPED else place for form, place in places(1, "b").items()}
         | {"rows": "/instances/0/1", "lines": "/0/1", "npy": ""},
         "number",
@@ -174,9 +174,9 @@ CASES = [pytest.param(fault, form, id=f"{fault}, {form}") for fault, (_, at, _) 
 
 
 @pytest.mark.parametrize(("fault", "form"), CASES)
-def test_a_fault_is_told_with_its_row_and_column(http: httpx.Client, fault: str, form: str) -> None:
+def test_an_invalid_value_is_reported_with_its_row_and_column(http: httpx.Client, fault: str, form: str) -> None:
     columns, at, message = FAULTS[fault]
-    answer = ask(http, FORMS[form](columns))
+    answer = send(http, FORMS[form](columns))
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_instances"), answer.text
     first = answer.json()["errors"][0]
     assert first["pointer"] == at[form]
@@ -184,17 +184,17 @@ def test_a_fault_is_told_with_its_row_and_column(http: httpx.Client, fault: str,
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_is_right(http: httpx.Client, form: str) -> None:
-    answer = ask(http, FORMS[form](GOOD))
+def test_valid_rows_in_every_format(http: httpx.Client, form: str) -> None:
+    answer = send(http, FORMS[form](GOOD))
     assert answer.status_code == 200
     assert len(answer.text.splitlines() if "lines" in form else answer.json()["predictions"]) == 3
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("form", FORMS)
-def test_what_is_no_finite_number(http: httpx.Client, form: str, value: float) -> None:
-    """JSON has no word for it: the parser says where it stands; in JSON Lines with the row."""
-    answer = ask(http, FORMS[form](GOOD | {"b": [4.0, value, 6.0]}))
+def test_values_that_are_not_finite_are_refused(http: httpx.Client, form: str, value: float) -> None:
+    """JSON cannot express them: the parser gives the position, for JSON Lines with the row."""
+    answer = send(http, FORMS[form](GOOD | {"b": [4.0, value, 6.0]}))
     if form in ("rows", "records", "columns"):
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_json")
         assert re.search(r"column \d+: NaN and Infinity are no JSON", answer.json()["detail"])
@@ -220,7 +220,7 @@ def test_what_is_no_finite_number(http: httpx.Client, form: str, value: float) -
     ids=lambda each: "" if isinstance(each, str) else (each.content or each.url.query).decode()[:30],
 )
 def test_ragged_rows(http: httpx.Client, request_: httpx.Request, pointer: str) -> None:
-    answer = ask(http, request_)
+    answer = send(http, request_)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_instances"), answer.text
     first = answer.json()["errors"][0]
     assert first["pointer"] == pointer
@@ -233,11 +233,11 @@ ROW = {
     "csv": (b"0,0\n", b""),
     "lines": (b"[0, 0]\n", b""),
     "record_lines": (b'{"a": 0, "b": 0}\n', b""),
-}  # of zeros, and what stands between two of them
+}  # the text of a row of zeros, and the separator
 
 
 def zeros(form: str, count: int) -> httpx.Request:
-    """So many rows of zeros. Where a row is text, it is written once and repeated: to write each takes seconds."""
+    """That many rows of zeros. A row of text is written once and repeated: formatting each takes seconds."""
     if form not in ROW:
         return FORMS[form]({"a": [0] * count, "b": [0] * count})
     row, between = ROW[form]
@@ -248,9 +248,9 @@ def zeros(form: str, count: int) -> httpx.Request:
 
 @pytest.mark.parametrize("form", [each for each in FORMS if each != "query"])
 def test_too_many_rows(http: httpx.Client, form: str) -> None:
-    """JSON Lines stream without a bound when they are answered in kind, so here JSON is asked for."""
-    answer = ask(http, zeros(form, MOST_ROWS + 1), Accept="application/json")
-    if form == "records":  # they are past the most bytes before they are past the most rows
+    """A JSON Lines response streams without a limit, so JSON is requested here."""
+    answer = send(http, zeros(form, MOST_ROWS + 1), Accept="application/json")
+    if form == "records":  # these exceed the limit of bytes first
         assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
         return
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_instances")
@@ -258,14 +258,14 @@ def test_too_many_rows(http: httpx.Client, form: str) -> None:
 
 
 def test_a_query_that_is_too_long(http: httpx.Client) -> None:
-    """Longer than any client of ours sends: the connection may be refused, and the service goes on."""
-    told = "&".join(["a=0&b=0"] * 100_000)
+    """The connection may be refused; the service goes on."""
+    query = "&".join(["a=0&b=0"] * 100_000)
     with socket.create_connection((http.base_url.host, http.base_url.port or 0), timeout=60) as connection:
         with suppress(ConnectionError):
-            connection.sendall(f"GET {PATH}?{told} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            connection.sendall(f"GET {PATH}?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         status = connection.recv(65_536)[9:12]
     assert status in (b"200", b"400", b"414", b"431", b"")
-    assert ask(http, as_query(GOOD)).status_code == 200
+    assert send(http, as_query(GOOD)).status_code == 200
 
 
 LIES: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
@@ -286,19 +286,19 @@ LIES: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_a_format_that_lies(http: httpx.Client, lie: str) -> None:
+def test_content_that_is_not_in_its_declared_format(http: httpx.Client, lie: str) -> None:
     form, change = LIES[lie]
     given = FORMS[form](GOOD)
     changed = change(given.content)
     assert changed != given.content
-    answer = ask(http, _post(given.headers["Content-Type"], changed))
+    answer = send(http, _post(given.headers["Content-Type"], changed))
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_instances"), answer.text
     assert answer.json()["errors"][0]["message"]
 
 
-def test_json_that_is_none(http: httpx.Client) -> None:
+def test_a_body_that_is_not_json(http: httpx.Client) -> None:
     for body in (b"", b"{", as_npy(GOOD).content):
-        answer = ask(http, _post("application/json", body))
+        answer = send(http, _post("application/json", body))
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_json")
 
 
@@ -308,16 +308,16 @@ def bomb() -> bytes:
 
 
 @pytest.mark.parametrize("form", [each for each in FORMS if each != "query"])
-def test_a_compressed_body_that_is_larger_than_it_may_be(http: httpx.Client, form: str) -> None:
-    """300 MB of spaces behind a few hundred kB."""
+def test_a_compressed_body_that_expands_beyond_the_limit(http: httpx.Client, form: str) -> None:
+    """300 MB of spaces, compressed to a few hundred kB."""
     if "lines" in form:
         pytest.skip("a stream is not bounded, but for its lines: tests/serving/test_stream.py")
     given = _post(FORMS[form](GOOD).headers["Content-Type"], bomb())
-    answer = ask(http, given, **{"Content-Encoding": "gzip"})
+    answer = send(http, given, **{"Content-Encoding": "gzip"})
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
 def test_an_unknown_format(http: httpx.Client) -> None:
-    answer = ask(http, _post("application/x-hdf5", b"x"))
+    answer = send(http, _post("application/x-hdf5", b"x"))
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
     assert "application/x-npy" in answer.json()["detail"]

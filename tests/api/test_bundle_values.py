@@ -1,4 +1,4 @@
-"""A bundle in which one value is of another type: refused with the place, or harmless to whoever reads the version."""
+"""Bundles in which one value has another type: refused with its place, or harmless for every reader of the version."""
 
 import json
 import re
@@ -32,14 +32,14 @@ Places = list[tuple[str, tuple[Any, ...]]]
 
 @pytest.fixture(scope="module")
 def bundle(http: httpx.Client) -> Members:
-    """A classifier's, with everything that a manifest may have."""
+    """The bundle of a classifier, with every field that a manifest may have."""
     train(http, "to-be-changed", **TABLE)
     return opened(http.get("/v1/models/to-be-changed/versions/1/bundle").content)
 
 
 @pytest.fixture(scope="module")
 def places(bundle: Members) -> Places:
-    """All places of its documents, of a list the first and the last."""
+    """All places in its documents; of a list only the first and the last item."""
     documents = {MANIFEST: bundle[MANIFEST], POINTS: json.loads(bundle[POINTS]), HISTORY: json.loads(bundle[HISTORY])}
     found = [(member, path) for member, document in documents.items() for path in _places(document, ())]
     return [(member, path) for member, path in found if path[:1] not in ((), ("files",))]
@@ -53,7 +53,7 @@ def _places(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
 
 
 def changed(value: Any, path: tuple[Any, ...], other: Any) -> Any:
-    """The value with another one at a place."""
+    """The value with another one at that place."""
     if not path:
         return other
     copy = value.copy()
@@ -88,7 +88,7 @@ def test_a_value_of_another_type_is_refused_or_harmless(
 
 
 def draw(members: Members) -> None:
-    """Every chart, as the process that draws them begins: with what it is sent."""
+    """Checks the data of every chart as the drawing process does."""
     manifest = members[MANIFEST]
     signature, points = Signature.model_validate(manifest["signature"]), Points.model_validate_json(members[POINTS])
     subject = ChartData(signature, points, json.loads(members[HISTORY]), manifest.get("confusion", {}))
@@ -98,7 +98,7 @@ def draw(members: Members) -> None:
 
 
 @pytest.mark.parametrize(
-    ("member", "path", "other", "says"),
+    ("member", "path", "other", "message"),
     [
         (MANIFEST, ("metrics", "test", "accuracy"), "high", "/metrics/test/accuracy: "),
         (MANIFEST, ("confusion", "test"), [[1]], "/confusion/test: expected 3 lists of 3 counts"),
@@ -114,8 +114,8 @@ def draw(members: Members) -> None:
         (HISTORY, ("epoch", 0), None, "/epoch: "),
     ],
 )
-def test_the_place_is_named(
-    http: httpx.Client, bundle: Members, member: str, path: tuple[Any, ...], other: Any, says: str
+def test_errors_name_the_json_pointer(
+    http: httpx.Client, bundle: Members, member: str, path: tuple[Any, ...], other: Any, message: str
 ) -> None:
     members = dict(bundle)
     document = bundle[MANIFEST] if member == MANIFEST else json.loads(bundle[member])
@@ -123,4 +123,4 @@ def test_the_place_is_named(
     members[member] = wrong if member == MANIFEST else json.dumps(wrong).encode()
     taken = http.post("/v1/models/changed/versions", content=closed(members), headers=ZIP)
     assert (taken.status_code, taken.json()["code"]) == (422, "invalid_bundle"), taken.text
-    assert says in taken.json()["detail"]
+    assert message in taken.json()["detail"]

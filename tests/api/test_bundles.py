@@ -1,4 +1,4 @@
-"""Bundles over HTTP: out of one model and into another, and every way in which one can be wrong."""
+"""Bundles over HTTP: export and import, and every way in which one can be invalid."""
 
 import hashlib
 import io
@@ -27,14 +27,14 @@ def bundle(http: httpx.Client, line: dict[str, Any]) -> bytes:
 
 
 def opened(bundle: bytes) -> Members:
-    """The manifest as a value, and the files as bytes."""
+    """The manifest as a value, the other files as bytes."""
     with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
         members: Members = {name: archive.read(name) for name in archive.namelist()}
     return members | {"manifest.json": json.loads(members["manifest.json"])}
 
 
 def closed(members: Members) -> bytes:
-    """A bundle whose digests are right, whatever else is wrong with it."""
+    """A bundle with correct digests, whatever else is wrong with it."""
     manifest = members["manifest.json"]
     if isinstance(manifest, dict):
         files = {name.removeprefix("files/"): data for name, data in members.items() if name.startswith("files/")}
@@ -62,8 +62,8 @@ def test_a_bundle_is_the_same_version_elsewhere(http: httpx.Client, bundle: byte
     assert answers[0]["predictions"] == answers[1]["predictions"]
 
 
-def test_a_bundle_made_again_by_hand_is_taken(http: httpx.Client, bundle: bytes) -> None:
-    """So that the cases below fail for what is wrong with them, not for how they are packed."""
+def test_a_repacked_bundle_is_accepted(http: httpx.Client, bundle: bytes) -> None:
+    """Shows that the cases below fail for their content, not for how they are packed."""
     again = closed(opened(bundle))
     assert http.post("/v1/models/repacked/versions", content=again, headers=ZIP).status_code == 201
 
@@ -74,7 +74,7 @@ def tensors(members: Members, **changed: Any) -> None:
 
 
 def put(*path: Any) -> Any:
-    """A change of one place of the manifest."""
+    """A change of one value of the manifest."""
     *steps, last, value = path
 
     def change(members: Members) -> None:
@@ -158,18 +158,18 @@ WRONG: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_bundle_that_makes_no_model(server: Server, http: httpx.Client, bundle: bytes, wrong: str) -> None:
+def test_an_invalid_bundle_is_refused(server: Server, http: httpx.Client, bundle: bytes, wrong: str) -> None:
     members = opened(bundle)
     WRONG[wrong](members)
     refused(server, http, closed(members))
 
 
 @pytest.mark.parametrize("cut", [0, 1, 30, 500, -1])
-def test_a_bundle_that_is_cut_off(server: Server, http: httpx.Client, bundle: bytes, cut: int) -> None:
+def test_a_truncated_bundle_is_refused(server: Server, http: httpx.Client, bundle: bytes, cut: int) -> None:
     refused(server, http, bundle[:cut])
 
 
-def test_a_bundle_with_a_flipped_byte(server: Server, http: httpx.Client, bundle: bytes) -> None:
+def test_a_bundle_with_a_flipped_byte_is_refused(server: Server, http: httpx.Client, bundle: bytes) -> None:
     place = bundle.index(b"train_loss")
     refused(server, http, bundle[:place] + b"X" + bundle[place + 1 :])
 
@@ -179,7 +179,7 @@ def refused(server: Server, http: httpx.Client, content: bytes) -> None:
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_bundle"), answer.text
     assert str(server.home) not in answer.text
     assert http.get("/v1/models/refused").status_code == 404
-    until(lambda: server.temporary_files() == [])  # a job that has just ended may be about to go
+    until(lambda: server.temporary_files() == [])  # a job that has just ended may still have its folder
 
 
 def test_another_type(http: httpx.Client, bundle: bytes) -> None:

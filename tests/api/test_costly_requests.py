@@ -1,5 +1,5 @@
-"""Small requests that stand for much: refused, or answered, in little time of the processor and little memory; and what a model
-makes is looked at before it is made."""
+"""Small requests that ask for much work: refused or answered with little processor time and memory. The sizes that a model
+would produce are computed before it runs."""
 
 import gzip
 import io
@@ -59,7 +59,7 @@ REFUSED: dict[str, tuple[int, str, bytes, dict[str, str]]] = {
 def cost(
     server: Server, http: httpx.Client, path: str, content: bytes, **headers: str
 ) -> tuple[httpx.Response, float, int]:
-    """The answer; and the seconds of processor and the bytes of memory that it took, at most."""
+    """The response, and at most how many processor seconds and bytes of memory it took."""
     process = psutil.Process(server.process.pid)
     began = sum(process.cpu_times()[:2])
     with growth_of(process) as growth:
@@ -68,7 +68,7 @@ def cost(
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_they_are_refused_soon_and_in_little_memory(
+def test_costly_specs_are_refused_with_little_cpu_and_memory(
     server: Server, http: httpx.Client, line: dict[str, Any], name: str
 ) -> None:
     status, path, content, headers = REFUSED[name]
@@ -77,7 +77,7 @@ def test_they_are_refused_soon_and_in_little_memory(
         content = httpx.Request("POST", "http://a", json=spec).content
         layers = [{**PADDED["layers"][0], "padding": [0, 1]}, PADDED["layers"][1], {"name": "Linear"}]
         small = {**PADDED, "layers": layers}
-        # What torch loads once for such layers is no cost of a request.
+        # What torch loads once for such layers does not count.
         http.post(path, json={**spec, "model": small}).raise_for_status()
     answer, seconds, size = cost(server, http, path, content, **headers)
     assert (answer.status_code, answer.headers["Content-Type"].split(";")[0]) in (
@@ -88,7 +88,7 @@ def test_they_are_refused_soon_and_in_little_memory(
     assert size < 64 * MIB + 2 * len(content)
 
 
-def test_a_bundle_that_makes_much_of_a_row_is_refused_before_it_does(
+def test_a_bundle_that_expands_each_row_is_refused_before_it_is_loaded(
     server: Server, http: httpx.Client, bundle: bytes
 ) -> None:
     members = opened(bundle)
@@ -115,7 +115,7 @@ def test_many_rows_for_a_wide_network(server: Server, http: httpx.Client) -> Non
     assert len(found) == 50_000 and np.allclose([found[0], found[-1]], few, rtol=0, atol=1e-5)
 
 
-def test_compressed_bodies_at_once_take_no_more_than_there_is(
+def test_parallel_compressed_bodies_have_bounded_memory(
     server: Server, http: httpx.Client, line: dict[str, Any]
 ) -> None:
     file = io.BytesIO()
@@ -123,13 +123,13 @@ def test_compressed_bodies_at_once_take_no_more_than_there_is(
     content, seen = gzip.compress(file.getvalue(), 1), list[int]()
     headers = {"Content-Type": NPY, "Content-Encoding": "gzip", "Accept": NPY}
 
-    def ask() -> None:
+    def send() -> None:
         with server.http_client() as client:
             answer = client.post(PATH, content=content, headers=headers)
             assert answer.status_code == 200 or answer.headers["Retry-After"]
             seen.append(answer.status_code)
 
-    threads = [threading.Thread(target=ask) for _ in range(24)]
+    threads = [threading.Thread(target=send) for _ in range(24)]
     with growth_of(psutil.Process(server.process.pid)) as growth:
         for each in threads:
             each.start()

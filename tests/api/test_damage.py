@@ -1,5 +1,5 @@
-"""A bit that flips on the disk, a forward that raises or takes too long, answers that are no numbers: what suffers, and
-what does not."""
+"""A flipped bit on the disk, a forward that raises or takes too long, predictions that are not finite: which requests are
+affected, and which are not."""
 
 import io
 import os
@@ -34,19 +34,19 @@ from service.workflow.models.kind import ModelKind
 from service.workflow.tasks import Task
 
 
-class MoodySpec(ModelKind):
-    """Raises at what is negative, and takes its time for what is above ten."""
+class FailingSpec(ModelKind):
+    """Raises for negative values, and is slow for values above ten."""
 
     tasks: ClassVar = frozenset({Task.REGRESSION})
     heads: ClassVar = False
 
-    kind: Literal["moody"] = "moody"
+    kind: Literal["failing"] = "failing"
 
     def build(self, inputs: InputShapes, outputs: int, head: nn.Module | None) -> nn.Module:
-        return Moody(inputs.features, outputs)
+        return Failing(inputs.features, outputs)
 
 
-class Moody(nn.Linear):
+class Failing(nn.Linear):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if (x < 0).any():
             raise RuntimeError("negative")
@@ -57,12 +57,12 @@ class Moody(nn.Linear):
 
 
 def tensors(server: Server, model: str) -> list[Path]:
-    """The files of its versions, the oldest first."""
+    """The weight files of its versions, the oldest first."""
     return sorted((server.home / "store/models" / model).rglob("state_dict*"), key=lambda each: each.stat().st_mtime)
 
 
 def flip(path: Path) -> None:
-    """The last bit, which is one of a number: the file remains one of tensors."""
+    """Flips the last bit, which belongs to a number: the file remains valid safetensors."""
     body = bytearray(path.read_bytes())
     body[-1] ^= 1
     path.chmod(0o644)
@@ -70,9 +70,9 @@ def flip(path: Path) -> None:
         file.write(body)
 
 
-def test_a_flipped_bit_is_that_version_s_alone(tmp_path: Path) -> None:
-    """Version 1 goes on under the running service that finds version 2 damaged. After a start the newest is refused, the
-    others are served."""
+def test_a_flipped_bit_affects_only_its_version(tmp_path: Path) -> None:
+    """The running service keeps serving version 1 and reports version 2 as damaged. After a restart the newest is
+    refused and the others are served."""
     with Server(tmp_path / "home") as server, server.http_client() as http:
         path = "/v1/models/line"
         for seed in range(2):
@@ -98,47 +98,47 @@ def test_a_flipped_bit_is_that_version_s_alone(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def moody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A service with a kind of model that fails, computed in a thread, and a line beside it."""
-    home = tmp_path_factory.mktemp("moody") / "home"
+def failing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A service with a kind of model that can fail, computed in a thread, and a line beside it."""
+    home = tmp_path_factory.mktemp("failing") / "home"
     site = home.with_name("site")
-    about = site / "moody-1.0.0.dist-info"
+    about = site / "failing-1.0.0.dist-info"
     about.mkdir(parents=True)
-    (site / "moody.py").write_text(KIND)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: moody\nVersion: 1.0.0\n")
-    (about / "entry_points.txt").write_text("[modelwright.models]\nmoody = moody:MoodySpec\n")
+    (site / "failing.py").write_text(KIND)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: failing\nVersion: 1.0.0\n")
+    (about / "entry_points.txt").write_text("[modelwright.models]\nmoody = failing:FailingSpec\n")
     paths = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
-    moody = Server(home, environment={"PYTHONPATH": paths}, light_predictions=30_000, prediction_threads=1)
-    with moody as server, server.http_client() as http:
-        train(http, "moody", model={"kind": "moody"}, optimizer={"name": "SGD"}, training={"epochs": 0})
+    failing = Server(home, environment={"PYTHONPATH": paths}, light_predictions=30_000, prediction_threads=1)
+    with failing as server, server.http_client() as http:
+        train(http, "failing", model={"kind": "failing"}, optimizer={"name": "SGD"}, training={"epochs": 0})
         train(http, "line", training={"epochs": 0})
         yield http
     shutil.rmtree(home, ignore_errors=True)
 
 
-def test_a_forward_that_raises_fails_its_own_request(moody: httpx.Client) -> None:
+def test_a_raising_forward_fails_only_its_own_request(failing: httpx.Client) -> None:
     for body in ({"instances": [[-1.0]]}, {"instances": [[-1.0]] * 50}):  # in the event loop, and in a thread
-        answer = moody.post("/v1/models/moody/predictions", json=body)
+        answer = failing.post("/v1/models/failing/predictions", json=body)
         assert (answer.status_code, answer.json()["code"]) == (500, "prediction_failed")
-        assert moody.post("/v1/models/moody/predictions", json=ROWS).status_code == 200
-        assert moody.post("/v1/models/line/predictions", json=ROWS).status_code == 200
+        assert failing.post("/v1/models/failing/predictions", json=ROWS).status_code == 200
+        assert failing.post("/v1/models/line/predictions", json=ROWS).status_code == 200
 
 
-def test_a_forward_that_outlives_its_deadline_fails_its_own_request(moody: httpx.Client) -> None:
+def test_a_forward_beyond_its_deadline_fails_only_its_own_request(failing: httpx.Client) -> None:
     began = time.perf_counter()
-    answer = moody.post(
-        "/v1/models/moody/predictions", json={"instances": [[11.0]] * 50}, headers={"Request-Timeout": "0.1"}
+    answer = failing.post(
+        "/v1/models/failing/predictions", json={"instances": [[11.0]] * 50}, headers={"Request-Timeout": "0.1"}
     )
     assert (answer.status_code, answer.json()["code"]) == (504, "deadline_exceeded")
-    assert time.perf_counter() - began < 2.9  # and not only once the forward has ended
-    assert moody.post("/v1/models/line/predictions", json=ROWS).status_code == 200
-    assert moody.post("/v1/models/moody/predictions", json={"instances": [[1.0]] * 50}).status_code == 200
+    assert time.perf_counter() - began < 2.9  # before the forward has ended
+    assert failing.post("/v1/models/line/predictions", json=ROWS).status_code == 200
+    assert failing.post("/v1/models/failing/predictions", json={"instances": [[1.0]] * 50}).status_code == 200
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("form", [*ENCODERS, "stream"])
-def test_an_answer_that_is_no_number(server: Server, http: httpx.Client, form: str, value: float) -> None:
-    """null, an empty field, or in NPY NaN."""
+def test_nan_and_infinity_in_answers(server: Server, http: httpx.Client, form: str, value: float) -> None:
+    """null in JSON, an empty field in CSV, NaN in NPY."""
     path = f"/v1/models/{without_number(server, http, value)}/predictions"
     if form == "stream":
         answer = http.post(path, content=b"[1]\n[2]\n", headers={"Content-Type": "application/x-ndjson"})
@@ -171,7 +171,7 @@ def test_an_answer_that_is_no_number(server: Server, http: httpx.Client, form: s
 
 
 def without_number(server: Server, http: httpx.Client, value: float) -> str:
-    """The name of a line whose bias is no number, as a training that went astray would leave it."""
+    """The name of a line whose bias is not finite, as a diverged training would leave it."""
     name = f"astray-{value}"
     if http.get(f"/v1/models/{name}").status_code == 404:
         train(http, name, training={"epochs": 0})

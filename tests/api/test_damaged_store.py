@@ -1,4 +1,5 @@
-"""One file of the store is damaged: what it belongs to is shown as damaged and can be mended; all else goes on."""
+"""One file of the store is damaged: its model or data set is shown as damaged and can be repaired; everything else
+works."""
 
 import errno
 import io
@@ -23,7 +24,7 @@ ZIP = {"Content-Type": "application/zip"}
 
 @pytest.fixture
 def folder(server: Server, model: str, http: httpx.Client) -> Path:
-    """Of a model with versions 1 and 2, `production` on 2 and `staging` on 1."""
+    """The folder of a model with versions 1 and 2, `production` on 2 and `staging` on 1."""
     train(http, model, training={"epochs": 0, "seed": 7})
     for alias, version in (("production", 1), ("production", 2), ("staging", 1)):
         http.put(f"/v1/models/{model}/aliases/{alias}", json={"version": version})
@@ -31,7 +32,7 @@ def folder(server: Server, model: str, http: httpx.Client) -> Path:
 
 
 def flip(path: Path, text: bytes) -> None:
-    """One bit of a number behind `text`."""
+    """Flips one bit of a number behind `text`."""
     data = bytearray(path.read_bytes())
     data[data.index(text) + len(text)] ^= 1
     path.write_bytes(data)
@@ -49,7 +50,7 @@ def listed(http: httpx.Client, name: str) -> dict[str, Any]:
     return next(each for each in models.json()["data"] if each["name"] == name)
 
 
-def test_a_flipped_bit_of_an_alias_is_told_and_the_alias_set_anew(http: httpx.Client, folder: Path) -> None:
+def test_a_damaged_alias_is_reported_and_can_be_set_again(http: httpx.Client, folder: Path) -> None:
     name = folder.name
     flip(folder / "aliases/production/2", b'"version": ')
     one = http.get(f"/v1/models/{name}/aliases/production")
@@ -72,7 +73,7 @@ def test_a_flipped_bit_of_an_alias_is_told_and_the_alias_set_anew(http: httpx.Cl
     assert listed(http, name)["error"] is None
 
 
-def test_a_damaged_version_can_be_taken_in_again_and_deleted(http: httpx.Client, folder: Path) -> None:
+def test_a_damaged_version_can_be_imported_again_and_deleted(http: httpx.Client, folder: Path) -> None:
     path = f"/v1/models/{folder.name}/versions"
     bundle, digest = http.get(f"{path}/1/bundle").content, http.get(f"{path}/1").json()["digest"]
     manifest = manifest_of(http, folder, 1)
@@ -93,7 +94,7 @@ def test_a_damaged_version_can_be_taken_in_again_and_deleted(http: httpx.Client,
     assert {"what": "version.deleted", "on": f"{folder.name}/1", "from": digest, "to": None} in changes
 
 
-def test_a_bundle_taken_in_four_times_at_once_makes_one_version(http: httpx.Client, folder: Path) -> None:
+def test_four_parallel_imports_of_a_bundle_make_one_version(http: httpx.Client, folder: Path) -> None:
     bundle = http.get(f"/v1/models/{folder.name}/versions/1/bundle").content
     with ThreadPoolExecutor(4) as threads:
         path = f"/v1/models/{folder.name}-copy/versions"
@@ -107,7 +108,7 @@ def upload(http: httpx.Client, name: str) -> httpx.Response:
     return http.put(f"/v1/datasets/{name}", content=b"x,y\n1,2\n2,4\n", headers={"Content-Type": "text/csv"})
 
 
-def test_a_file_uploaded_four_times_at_once_makes_one_version(http: httpx.Client) -> None:
+def test_four_parallel_uploads_of_a_file_make_one_version(http: httpx.Client) -> None:
     with ThreadPoolExecutor(4) as threads:
         sent = list(threads.map(lambda _: upload(http, "at-once"), range(4)))
     assert sorted(each.status_code for each in sent) == [200, 200, 200, 201]
@@ -124,7 +125,7 @@ def test_a_file_can_be_uploaded_beside_a_damaged_one(http: httpx.Client, server:
     assert (answer.status_code, answer.json()["version"]) == (201, 2)
 
 
-def test_a_strange_name_in_a_folder_changes_nothing(http: httpx.Client, folder: Path) -> None:
+def test_unknown_files_in_a_store_folder_are_ignored(http: httpx.Client, folder: Path) -> None:
     (folder / "versions/3.bak").touch()
     (folder / "aliases/production/2~").touch()
     assert http.get(f"/v1/models/{folder.name}").json()["latest"] == 2
@@ -134,7 +135,7 @@ def test_a_strange_name_in_a_folder_changes_nothing(http: httpx.Client, folder: 
 
 
 def newer(bundle: bytes) -> bytes:
-    """The bundle as a later Modelwright might make it."""
+    """The bundle as a later Modelwright might write it."""
     target = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(bundle)) as archive, zipfile.ZipFile(target, "w") as later:
         for member in archive.namelist():
@@ -143,7 +144,7 @@ def newer(bundle: bytes) -> bytes:
     return target.getvalue()
 
 
-def test_what_a_newer_modelwright_made_is_refused_as_such(
+def test_a_bundle_of_a_newer_version_is_refused_as_such(
     http: httpx.Client, server: Server, folder: Path, tmp_path: Path
 ) -> None:
     path = f"/v1/models/{folder.name}/versions"
@@ -158,14 +159,14 @@ def test_what_a_newer_modelwright_made_is_refused_as_such(
         files[file] = tmp_path / file.replace("/", "-")
         files[file].write_bytes(content(store.models, version, file))
     store.models.publish(folder.name, {**version.manifest, "format": 2}, files)
-    for ask in (f"{path}/3", f"{path}/3/predictions?x=1", f"{path}/3/bundle"):
-        answer = http.get(ask)
+    for url in (f"{path}/3", f"{path}/3/predictions?x=1", f"{path}/3/bundle"):
+        answer = http.get(url)
         assert (answer.status_code, answer.json()["code"]) == (503, "made_by_newer")
     assert listed(http, folder.name)["error"]["code"] == "made_by_newer"
     assert http.delete(f"{path}/3").status_code == 204
 
 
-def test_a_damaged_data_set_is_told_and_takes_no_list_with_it(http: httpx.Client, server: Server, csv: Path) -> None:
+def test_a_damaged_data_set_is_reported_and_lists_still_work(http: httpx.Client, server: Server, csv: Path) -> None:
     name = "damaged-table"
     for body in (csv.read_bytes(), csv.read_bytes() + b"1,1,1\n"):
         assert http.put(f"/v1/datasets/{name}", content=body).status_code == 201
@@ -187,7 +188,7 @@ def test_a_damaged_data_set_is_told_and_takes_no_list_with_it(http: httpx.Client
 @pytest.mark.parametrize(
     ("number", "status", "code"), [(errno.EIO, 503, "unavailable"), (errno.ENOSPC, 507, "no_space")]
 )
-def test_a_disk_that_fails_where_nobody_expects_it_is_no_internal_error(number: int, status: int, code: str) -> None:
+def test_an_unexpected_disk_error_is_not_an_internal_error(number: int, status: int, code: str) -> None:
     answer = answer_to(OSError(number, os.strerror(number), "/some/where"))
     assert (answer.status_code, json.loads(bytes(answer.body))["code"]) == (status, code)
     assert b"/some/where" not in answer.body

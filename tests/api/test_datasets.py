@@ -1,4 +1,4 @@
-"""Data sets over HTTP: uploads of every kind of bad file, and what is left of them."""
+"""Data sets over HTTP: uploads, every kind of invalid file, and what they leave behind."""
 
 import gzip
 import hashlib
@@ -78,12 +78,12 @@ def test_a_data_set_is_versioned_by_its_bytes(http: httpx.Client, csv: Path) -> 
         b"PK\x03\x04" + b"\x00" * 100,
     ],
 )
-def test_what_is_no_table(server: Server, http: httpx.Client, content: bytes) -> None:
+def test_files_that_are_not_tables_are_refused(server: Server, http: httpx.Client, content: bytes) -> None:
     answer = http.put("/v1/datasets/no-table", content=content, headers=CSV)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_data")
     assert str(server.home) not in answer.text and "tmp" not in answer.text
     assert http.get("/v1/datasets/no-table").status_code == 404
-    until(lambda: server.temporary_files() == [])  # a job that has just ended may be about to go
+    until(lambda: server.temporary_files() == [])  # a job that has just ended may still have its folder
 
 
 @pytest.mark.parametrize("given", ["text/csv2", "image/png", "application/x-www-form-urlencoded", "multipart/mixed"])
@@ -94,15 +94,15 @@ def test_another_type(http: httpx.Client, given: str) -> None:
 
 
 @pytest.mark.parametrize("given", MEDIA_TYPES)
-def test_every_type_that_is_taken(http: httpx.Client, given: str) -> None:
+def test_every_supported_media_type(http: httpx.Client, given: str) -> None:
     answer = http.post("/v1/datasets/every-type", content=b"", headers={"Content-Type": given} if given else {})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_data")  # and not 415
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_data")  # not 415
 
 
 @pytest.mark.parametrize("given", dict(zip(MEDIA_TYPES.values(), MEDIA_TYPES, strict=True)).values())
-def test_a_file_is_read_as_its_type_says(http: httpx.Client, given: str) -> None:
-    """A CSV file where the type says so or says nothing; else it is refused as what it is said to be. One name of each type:
-    a process of its own reads each file."""
+def test_a_file_is_read_by_its_media_type(http: httpx.Client, given: str) -> None:
+    """A CSV file is accepted where the type is CSV or missing, else refused as invalid for that type. One name of each
+    type: each file is read by a new process."""
     headers = {"Content-Type": given} if given else {}
     answer = http.post("/v1/datasets/every-type", content=b"x;y\n1,5;2\n3,5;4\n", headers=headers)
     if MEDIA_TYPES[given] in ("", "text/csv"):
@@ -112,7 +112,7 @@ def test_a_file_is_read_as_its_type_says(http: httpx.Client, given: str) -> None
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_data")
 
 
-def test_how_it_was_read_is_shown(http: httpx.Client) -> None:
+def test_the_reading_is_shown(http: httpx.Client) -> None:
     content = b"id;size;kind\n1;1,5;a\n2;NA;b\n3;2,5;NA\n4;3,5;\n"
     answer = http.put("/v1/datasets/shown", content=content)
     assert answer.status_code == 201
@@ -138,25 +138,25 @@ def test_too_many_values_are_not_counted(http: httpx.Client) -> None:
     assert [each["distinct"] for each in columns] == [None, 1]
 
 
-def test_what_is_told_counts(http: httpx.Client) -> None:
+def test_reading_options_are_applied(http: httpx.Client) -> None:
     path = "/v1/datasets/told"
 
-    def told(content: bytes, **query: Any) -> dict[str, Any]:
+    def uploaded(content: bytes, **query: Any) -> dict[str, Any]:
         answer = http.put(path, params=query, content=content)
         assert answer.status_code in (200, 201), answer.text
         about: dict[str, Any] = answer.json()
         return about
 
     for tab in ("tab", "\\t", "\t", "TAB"):
-        assert told(b"a,b\tc\n1\t2\n", separator=tab)["reading"]["separator"] == "\t"
-    assert told(b"x\n-1\n3\n?\n", missing="-1,?")["reading"]["missing"] == ["-1", "?"]
-    assert told(b'x\ty\n"1,5"\t1\n2\t2\n', missing=["1,5", ""])["columns"][0]["missing"] == 1
-    assert told(b"x\nNA\n1\n", missing="")["columns"][0]["type"] == "category"
-    assert told("x,y\nä,1\n".encode("cp1250"), encoding="cp1250")["reading"]["encoding"] == "windows-1250"
-    assert told(b"title\nof two\nx,y\n1,2\n", skip_lines="2")["reading"]["skip_lines"] == 2
-    types = told(b"x,y\n1,2\n3,4\n", types='{"x": "category"}')
+        assert uploaded(b"a,b\tc\n1\t2\n", separator=tab)["reading"]["separator"] == "\t"
+    assert uploaded(b"x\n-1\n3\n?\n", missing="-1,?")["reading"]["missing"] == ["-1", "?"]
+    assert uploaded(b'x\ty\n"1,5"\t1\n2\t2\n', missing=["1,5", ""])["columns"][0]["missing"] == 1
+    assert uploaded(b"x\nNA\n1\n", missing="")["columns"][0]["type"] == "category"
+    assert uploaded("x,y\nä,1\n".encode("cp1250"), encoding="cp1250")["reading"]["encoding"] == "windows-1250"
+    assert uploaded(b"title\nof two\nx,y\n1,2\n", skip_lines="2")["reading"]["skip_lines"] == 2
+    types = uploaded(b"x,y\n1,2\n3,4\n", types='{"x": "category"}')
     assert [each["type"] for each in types["columns"]] == ["category", "number"]
-    dates = told(b"x,y\n03/04/2020,2\n05/06/2020,4\n", date_formats='{"x": "%d/%m/%Y"}')
+    dates = uploaded(b"x,y\n03/04/2020,2\n05/06/2020,4\n", date_formats='{"x": "%d/%m/%Y"}')
     assert (dates["columns"][0]["type"], dates["reading"]["date_formats"]) == ("datetime", {"x": "%d/%m/%Y"})
     by_header = http.put(
         path, content="x,y\nÄ,1\n".encode("cp437"), headers={"Content-Type": 'text/csv; charset="cp437"'}
@@ -165,7 +165,7 @@ def test_what_is_told_counts(http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "pointer", "said"),
+    ("query", "pointer", "message"),
     [
         ("seperator=;", "/seperator", "'separator'"),
         ("a~b/c=1", "/a~0b~1c", "known"),
@@ -193,18 +193,18 @@ def test_what_is_told_counts(http: httpx.Client) -> None:
         ("sheet=" + "a" * 257, "/sheet", "256"),
     ],
 )
-def test_what_is_told_wrongly(http: httpx.Client, query: str, pointer: str, said: str) -> None:
+def test_invalid_reading_options_are_refused(http: httpx.Client, query: str, pointer: str, message: str) -> None:
     for answer in (
         http.put(f"/v1/datasets/wrong?{query}", content=b"x,y\n1,2\n", headers=CSV),
         http.post(f"/v1/datasets/wrong?{query}", files={"file": ("a.csv", b"x,y\n1,2\n")}),
     ):
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), answer.text
         [fault] = answer.json()["errors"]
-        assert fault["pointer"] == pointer and said in fault["message"]
+        assert fault["pointer"] == pointer and message in fault["message"]
     assert http.get("/v1/datasets/wrong").status_code == 404
 
 
-def test_a_charset_that_is_none(http: httpx.Client) -> None:
+def test_an_unknown_charset_is_refused(http: httpx.Client) -> None:
     for given in ("text/csv; charset=nonsense", "text/plain; charset=idna"):
         answer = http.put("/v1/datasets/charset", content=b"x,y\n1,2\n", headers={"Content-Type": given})
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/encoding")
@@ -214,10 +214,10 @@ def test_a_charset_that_is_none(http: httpx.Client) -> None:
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_data") and "utf-16" in answer.text
 
 
-def test_the_same_bytes_read_in_another_way_are_a_new_version(http: httpx.Client) -> None:
+def test_the_same_bytes_with_other_options_are_a_new_version(http: httpx.Client) -> None:
     path, content = "/v1/datasets/read-twice", b"x;y\n1,5;a\n2,5;b\n"
     first = http.put(path, content=content, headers=CSV).json()
-    assert http.put(f"{path}?decimal=,", content=content).json() == first  # the same reading in other words
+    assert http.put(f"{path}?decimal=,", content=content).json() == first  # the same options, spelled differently
     other = http.put(f"{path}?decimal=.", content=content, headers=CSV)
     assert (other.status_code, other.json()["version"], other.json()["digest"]) == (201, 2, first["digest"])
     assert [each["columns"][0]["type"] for each in (first, other.json())] == ["number", "category"]
@@ -225,7 +225,7 @@ def test_the_same_bytes_read_in_another_way_are_a_new_version(http: httpx.Client
     assert (again.status_code, again.json()) == (200, other.json())
 
 
-def test_a_data_set_is_read_anew(server: Server, http: httpx.Client) -> None:
+def test_a_data_set_is_read_again_with_other_options(server: Server, http: httpx.Client) -> None:
     path, content = "/v1/datasets/anew", b"zip;size\n10;1,5\n20;-\n30;3,5\n"
     first = http.put(path, content=content).json()
     assert [each["type"] for each in first["columns"]] == ["number", "number"]
@@ -233,7 +233,7 @@ def test_a_data_set_is_read_anew(server: Server, http: httpx.Client) -> None:
     assert (changed.status_code, changed.json()["version"], changed.headers["Location"]) == (201, 2, path)
     assert changed.json()["digest"] == first["digest"]
     assert [each["type"] for each in changed.json()["columns"]] == ["category", "category"]
-    # What is said joins what was said before, and null takes it back.
+    # Changes are merged into the earlier options, and null removes one.
     third = http.patch(path, json={"reading": {"decimal": None, "missing": []}})
     assert third.json()["reading"]["decimal"] == "," and third.json()["reading"]["missing"] == []
     assert [each["type"] for each in third.json()["columns"]] == ["category", "category"]
@@ -269,7 +269,7 @@ def test_a_data_set_is_read_anew(server: Server, http: httpx.Client) -> None:
         ({"types": {"x/y": "text", "z": None}}, ["/types/x~1y"]),
     ],
 )
-def test_changes_that_are_none(http: httpx.Client, document: Any, pointers: list[str]) -> None:
+def test_invalid_changes_are_refused(http: httpx.Client, document: Any, pointers: list[str]) -> None:
     http.put("/v1/datasets/unchanged", content=b"x,y\n1,2\n")
     answer = http.patch("/v1/datasets/unchanged", json=document)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), answer.text
@@ -277,12 +277,12 @@ def test_changes_that_are_none(http: httpx.Client, document: Any, pointers: list
     assert http.get("/v1/datasets/unchanged").json()["version"] == 1
 
 
-def test_a_change_of_what_is_not_there(http: httpx.Client) -> None:
+def test_changing_a_missing_data_set_is_404(http: httpx.Client) -> None:
     answer = http.patch("/v1/datasets/nobody", json={"reading": {"decimal": "."}})
     assert (answer.status_code, answer.json()["code"]) == (404, "dataset_not_found")
     assert http.patch("/v1/datasets/a..b", json={}).status_code == 422
     http.put("/v1/datasets/unchanged", content=b"x,y\n1,2\n")
-    many = {f"{number}-" * 20: "number" for number in range(9000)}  # more than one argument of a process can hold
+    many = {f"{number}-" * 20: "number" for number in range(9000)}  # more than an argument of a process can hold
     answer = http.patch("/v1/datasets/unchanged", json={"types": many})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_data") and "no such column" in answer.text
     assert http.patch("/v1/datasets/unchanged", content=b"{bad").json()["code"] == "invalid_json"
@@ -291,8 +291,8 @@ def test_a_change_of_what_is_not_there(http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["csv", "csv.gz", "json", "xlsx", "parquet", "zip"])
-def test_files_as_they_are_found(http: httpx.Client, suffix: str) -> None:
-    """As a body whose type nobody has options, and in a form by their names: the same version."""
+def test_files_by_their_suffix(http: httpx.Client, suffix: str) -> None:
+    """As a body without a known media type, which takes options, and in a form by file name: the same version."""
     content = PACKED[suffix]()
     path = f"/v1/datasets/found-{suffix.replace('.', '-')}"
     answer = http.put(path, content=content)
@@ -313,18 +313,18 @@ def test_a_zip_file_with_two_tables(http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("name", ["Houses", "a..b", "con", "-a", "a" * 65, "%20", "h%C3%A4user", "..%2fetc"])
-def test_a_form_to_a_name_that_is_none(http: httpx.Client, name: str) -> None:
+def test_a_form_to_an_invalid_name_is_refused(http: httpx.Client, name: str) -> None:
     answer = http.post(f"/v1/datasets/{name}", files={"file": ("a.csv", b"x,y\n1,2\n")})
     assert (answer.status_code, answer.json()["code"]) in {(422, "invalid_name"), (404, "not_found")}
 
 
 @pytest.mark.parametrize("name", ["Houses", "a..b", "con", "-a", "a" * 65, "%20", "h%C3%A4user", "..%2fetc"])
-def test_a_name_that_is_none(http: httpx.Client, name: str) -> None:
+def test_an_invalid_name_is_refused(http: httpx.Client, name: str) -> None:
     answer = http.put(f"/v1/datasets/{name}", content=b"x,y\n1,2\n", headers=CSV)
     assert (answer.status_code, answer.json()["code"]) in {(422, "invalid_name"), (404, "not_found")}
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(server: Server, http: httpx.Client) -> None:
+def test_an_aborted_upload_leaves_no_file(server: Server, http: httpx.Client) -> None:
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as connection:
         head = "PUT /v1/datasets/broken-off HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: 1000000\r\n"
@@ -334,7 +334,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(server: Server, http: httpx.Cl
     assert http.get("/v1/datasets/broken-off").status_code == 404
 
 
-def test_a_model_from_a_data_set_and_what_a_spec_may_not_name(http: httpx.Client, csv: Path) -> None:
+def test_training_from_a_data_set_and_invalid_references(http: httpx.Client, csv: Path) -> None:
     http.put("/v1/datasets/learned", content=csv.read_bytes(), headers=CSV)
     data = {"kind": "dataset", "dataset": "learned", "target": "price"}
     job = train(http, "priced", data=data, training={"epochs": 2, "batch_size": "full"})

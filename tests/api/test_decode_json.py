@@ -1,4 +1,5 @@
-"""A name that stands twice in an object is found, wherever colons and quotes stand; and a byte order mark is none of the JSON."""
+"""Duplicate names in an object are found wherever colons and quotes occur, and a byte order mark is not part of the
+JSON."""
 
 import json
 from typing import Any
@@ -23,7 +24,7 @@ WRITTEN = st.recursive(
 
 
 def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object, if each name stands once."""
+    """An object without duplicate names."""
     if len(dict(pairs)) < len(pairs):
         raise KeyError
     return dict(pairs)
@@ -34,7 +35,7 @@ def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 @example('{"a": {"b": 1}, "a": ":"}', 0)
 @example('{"a": 1, "a": [":"]}', 5000)
 @example('{"a": [1], "a": "["}', 0)
-def test_names_that_stand_twice(text: str, space: int) -> None:
+def test_duplicate_names_are_found(text: str, space: int) -> None:
     body = text.encode() + b" " * space
     try:
         expected = json.loads(text, object_pairs_hook=once)

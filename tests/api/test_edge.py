@@ -1,4 +1,4 @@
-"""What every route has in common: JSON taken strictly, problems told in one form, methods, names, numbers."""
+"""What every route has in common: strict JSON, problem documents, methods, names, numbers."""
 
 import re
 import socket
@@ -44,7 +44,7 @@ NO_JSON = {
 
 
 def problem(answer: httpx.Response) -> tuple[int, str]:
-    """Status and code of an answer that must be a whole problem document."""
+    """Status and code of a response that must be a complete problem document."""
     assert answer.headers["Content-Type"] == "application/problem+json", answer.text
     document = answer.json()
     assert document["status"] == answer.status_code
@@ -55,16 +55,14 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
 
 @pytest.mark.parametrize("name", NO_JSON)
 @pytest.mark.parametrize(("method", "path"), JSON_ROUTES)
-def test_what_is_no_json(http: httpx.Client, line: dict[str, Any], method: str, path: str, name: str) -> None:
+def test_bodies_that_are_not_json(http: httpx.Client, line: dict[str, Any], method: str, path: str, name: str) -> None:
     answer = http.request(method, path, content=NO_JSON[name], headers={"Content-Type": "application/json"})
     assert problem(answer) == (400, "invalid_json")
 
 
 @pytest.mark.parametrize("body", ["null", "1", '"a"', "[]", "{}", "[[]]", "true", '{"": 0}', '{"a/b~c": 1e308}'])
 @pytest.mark.parametrize(("method", "path"), JSON_ROUTES)
-def test_json_that_is_not_what_was_asked_for(
-    http: httpx.Client, line: dict[str, Any], method: str, path: str, body: str
-) -> None:
+def test_json_of_the_wrong_shape(http: httpx.Client, line: dict[str, Any], method: str, path: str, body: str) -> None:
     answer = http.request(method, path, content=body, headers={"Content-Type": "application/json"})
     status, code = problem(answer)
     assert (status, code) in {(422, "invalid_spec"), (422, "invalid_instances"), (422, "invalid_request")}
@@ -78,21 +76,21 @@ def test_a_body_of_another_type(http: httpx.Client, line: dict[str, Any], method
 
 
 @pytest.mark.parametrize("given", ["application/json", "application/json; charset=utf-8", "APPLICATION/JSON"])
-def test_json_under_its_names(http: httpx.Client, line: dict[str, Any], given: str) -> None:
+def test_json_media_types(http: httpx.Client, line: dict[str, Any], given: str) -> None:
     body = b'{"instances": [1]}'
     assert http.post(JSON_ROUTES[2][1], content=body, headers={"Content-Type": given}).status_code == 200
 
 
 @pytest.mark.parametrize(("method", "path"), JSON_ROUTES)
 def test_a_body_that_is_too_large(server: Server, line: dict[str, Any], method: str, path: str) -> None:
-    """Declared or not: it is refused without being read to its end."""
+    """With and without Content-Length: it is refused without being read to its end."""
     for framing in ("Content-Length: 1000000000", "Transfer-Encoding: chunked"):
         head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{framing}\r\n\r\n"
         assert answer_to(server, head.encode(), chunked="chunked" in framing).startswith(b"HTTP/1.1 413 ")
 
 
 def answer_to(server: Server, head: bytes, chunked: bool) -> bytes:
-    """The first bytes of the answer to a head, and when `chunked` to chunks of a MiB without end."""
+    """The first bytes of the response to a head, with chunks of a MiB without end when `chunked`."""
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(head)
@@ -101,11 +99,11 @@ def answer_to(server: Server, head: bytes, chunked: bool) -> bytes:
             for _ in range(64 if chunked else 0):
                 connection.sendall(block)
         except OSError:
-            pass  # it has closed the connection
+            pass  # the server has closed the connection
         return connection.recv(4096)
 
 
-def test_weird_names_are_never_an_error_of_the_server(http: httpx.Client, line: dict[str, Any]) -> None:
+def test_unusual_names_never_cause_a_server_error(http: httpx.Client, line: dict[str, Any]) -> None:
     names = ["..", ".", "CON", "aux.txt", "a" * 300, "\x00", "a\nb", "‮", "😀", "%", "%2e%2e", "a/b", "LINE", "Ω", " "]
     names += ["'; drop table jobs", "{}", "<b>", "\\", "-", "_", "a..b", "1" * 4301, "$HOME", "../../etc/passwd"]
     for name in names:
@@ -124,7 +122,7 @@ def test_weird_names_are_never_an_error_of_the_server(http: httpx.Client, line: 
 
 
 @pytest.mark.parametrize("version", ["0", "2", str(10**18), str(10**30), "9" * 4400, "-1", "1.0", "+1", "٣", "latest1"])
-def test_versions_that_are_not_there(http: httpx.Client, line: dict[str, Any], version: str) -> None:
+def test_unknown_versions_are_404(http: httpx.Client, line: dict[str, Any], version: str) -> None:
     path = f"/v1/models/line/versions/{quote(version)}"
     for answer in (http.get(path), http.delete(path), http.get(f"{path}/bundle"), http.get(f"{path}/plots/data.png")):
         assert problem(answer) == (404, "version_not_found")
@@ -162,7 +160,7 @@ def test_versions_that_are_not_there(http: httpx.Client, line: dict[str, Any], v
         ("//v1/models", "not_found"),
     ],
 )
-def test_what_is_not_there(http: httpx.Client, line: dict[str, Any], path: str, code: str) -> None:
+def test_unknown_resources_are_404(http: httpx.Client, line: dict[str, Any], path: str, code: str) -> None:
     assert problem(http.get(http.base_url.join("/").copy_with(raw_path=path.encode()))) == (404, code)
 
 
@@ -184,7 +182,7 @@ def test_what_is_not_there(http: httpx.Client, line: dict[str, Any], path: str, 
         (f"/v1/training-jobs/{{id}}/events?after={'1' * 5000}", "/query/after"),
     ],
 )
-def test_parameters_that_are_wrong(http: httpx.Client, line: dict[str, Any], path: str, pointer: str) -> None:
+def test_invalid_query_parameters(http: httpx.Client, line: dict[str, Any], path: str, pointer: str) -> None:
     answer = http.get(path.replace("{id}", line["id"]))
     assert problem(answer) == (422, "invalid_request")
     assert [each["pointer"] for each in answer.json()["errors"]] == [pointer]
@@ -198,7 +196,7 @@ def test_head_is_get_without_the_body(http: httpx.Client, line: dict[str, Any]) 
             assert head.headers.get(name) == got.headers.get(name)
 
 
-def test_a_method_that_is_not_there_says_which_are(http: httpx.Client, line: dict[str, Any]) -> None:
+def test_a_405_lists_the_allowed_methods(http: httpx.Client, line: dict[str, Any]) -> None:
     for method in ("PATCH", "OPTIONS", "TRACE"):
         answer = http.request(method, "/v1/models/line/aliases/blue")
         assert problem(answer) == (405, "method_not_allowed")
@@ -207,15 +205,15 @@ def test_a_method_that_is_not_there_says_which_are(http: httpx.Client, line: dic
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS"])
-def test_what_has_an_address_of_its_own_is_nothing_else(http: httpx.Client, line: dict[str, Any], method: str) -> None:
-    """A verb is no model, version, label or job that another route could find under its name."""
+def test_reserved_paths_are_not_resource_names(http: httpx.Client, line: dict[str, Any], method: str) -> None:
+    """A verb is never read as the name of a model, version, label or job."""
     verbs = [f"/v1/models/line{part}:predict" for part in ("", "/versions/1", "/labels/blue")]
     for path in [*verbs, "/v1/training-jobs/validate"]:
         answer = http.request(method, path)
         assert (answer.status_code, answer.headers["Allow"]) == (405, "POST"), path
 
 
-def test_a_wrong_spec_names_each_fault_and_what_is_right(http: httpx.Client) -> None:
+def test_an_invalid_spec_names_each_error_and_the_valid_values(http: httpx.Client) -> None:
     spec = {**LINE, "model_name": "line", "optimiser": {}, "optimizer": {"name": "sdg"}, "training": {"epochs": -1}}
     answer = http.post("/v1/training-jobs", json=spec)
     assert problem(answer) == (422, "invalid_spec")
@@ -224,7 +222,7 @@ def test_a_wrong_spec_names_each_fault_and_what_is_right(http: httpx.Client) -> 
     assert "'optimizer'" in errors["/optimiser"] and "'SGD'" in errors["/optimizer/name"]
 
 
-def test_what_a_client_sent_is_not_echoed_whole(http: httpx.Client) -> None:
+def test_long_input_is_not_echoed_in_full(http: httpx.Client) -> None:
     long = "s3cret-" * 10_000
     for body in ({long: 1}, {**LINE, "model_name": long}, {**LINE, "model_name": "a", "loss": {"name": long}}):
         answer = http.post("/v1/training-jobs", json=body)
@@ -236,6 +234,6 @@ def test_what_a_client_sent_is_not_echoed_whole(http: httpx.Client) -> None:
     assert len(answer.json()["errors"]) == 20 and " more)" in answer.json()["detail"]
 
 
-def test_nothing_says_which_software_answers(http: httpx.Client) -> None:
+def test_no_header_names_the_server_software(http: httpx.Client) -> None:
     for answer in (http.get("/livez"), http.get("/nothing"), http.post("/v1/training-jobs", content=b"{")):
         assert not re.search("uvicorn|fastapi|starlette", str(answer.headers) + answer.text, re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""The end of the time that a stop may take: who is not answered is told so, and the process ends."""
+"""The end of the grace time of a stop: requests without an answer get 503, and the process ends."""
 
 import signal
 import socket
@@ -17,17 +17,17 @@ STUCK = {
 STREAM = b"GET /v1/streams"
 
 
-def test_who_is_not_answered_is_told_so_and_the_process_ends(tmp_path: Path) -> None:
+def test_requests_without_an_answer_get_503_when_the_grace_time_ends(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.api.stuck_server", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # noqa: S603
         assert process.stdout is not None
         assert process.stderr is not None
         port = int(process.stdout.readline())
-        asked = {what: _ask(port, line) for what, line in (STUCK | {"streams": STREAM}).items()}
-        for _ in asked:
+        connections = {what: _send(port, line) for what, line in (STUCK | {"streams": STREAM}).items()}
+        for _ in connections:
             assert process.stdout.readline() == b"under way\n"
         process.send_signal(signal.SIGTERM)
-        answers = {what: _all(connection) for what, connection in asked.items()}
+        answers = {what: _read_all(connection) for what, connection in connections.items()}
         log = process.stderr.read().decode()
     assert process.returncode == 0, log
     for what in STUCK:
@@ -36,18 +36,18 @@ def test_who_is_not_answered_is_told_so_and_the_process_ends(tmp_path: Path) -> 
         assert b"\r\nconnection: close" in head.lower() and b"retry-after" in head.lower(), (what, head)
         assert head.lower().count(b"connection:") == 1
         assert orjson.loads(body)["code"] == "unavailable"
-    assert answers["streams"].endswith(b"first\r\n"), "a stream that breaks off must not look whole"
+    assert answers["streams"].endswith(b"first\r\n"), "an aborted stream must not look complete"
     assert "Traceback" not in log and '"level":"error"' not in log, log
 
 
-def _ask(port: int, line: bytes) -> socket.socket:
+def _send(port: int, line: bytes) -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", port))
     body = b"\r\ncontent-length: 2\r\n\r\n{}" if line.startswith(b"POST") else b"\r\n\r\n"
     connection.sendall(line + b" HTTP/1.1\r\nhost: 127.0.0.1" + body)
     return connection
 
 
-def _all(connection: socket.socket) -> bytes:
+def _read_all(connection: socket.socket) -> bytes:
     with connection:
         connection.settimeout(60)
         return b"".join(iter(lambda: connection.recv(65536), b""))

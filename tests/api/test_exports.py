@@ -1,4 +1,4 @@
-"""Exports: files that load without this software, written by a child process on the first request and kept."""
+"""Exports: files that load without this software, written by a child process on the first request and cached."""
 
 import asyncio
 import io
@@ -22,7 +22,7 @@ CHILD = "service.workflow.exports.child"
 
 
 class Line(torch.nn.Module):
-    """The tutorial's linear regression, written by hand."""
+    """The tutorial's linear regression in plain PyTorch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,12 +71,14 @@ def test_a_kept_export_is_served_in_ranges(http: httpx.Client, server: Server, l
     digest = http.get("/v1/models/line/versions/1").json()["digest"]
     (path,) = (server.home / "cache/exports").glob(f"{digest}-state_dict-*.pt")
     assert path.read_bytes() == whole.content
-    path.write_bytes(whole.content[:100])  # damaged where it is kept: written anew
+    path.write_bytes(whole.content[:100])  # a damaged cached file is written again
     assert http.get(address("line")).content == whole.content
 
 
 @pytest.mark.parametrize("export", ["torch_export", "onnx", "state_dict.pt"])
-def test_an_unknown_export_is_told_the_known_ones(http: httpx.Client, line: dict[str, Any], export: str) -> None:
+def test_an_unknown_export_is_refused_with_the_known_ones(
+    http: httpx.Client, line: dict[str, Any], export: str
+) -> None:
     answer = http.get(address("line", export))
     assert (answer.status_code, answer.json()["code"]) == (404, "not_available")
     assert "safetensors, state_dict" in answer.json()["detail"]

@@ -1,4 +1,4 @@
-"""The fast path of predictions answers as the endpoint does over ASGI, byte for byte, and keeps to HTTP."""
+"""The fast path of predictions answers as the endpoint does over ASGI, byte for byte, and follows HTTP."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from tests.harness.server import Server
 from tests.harness.until import until
 
 PATH = "/v1/models/line/versions/1/predictions"
-OVER_ASGI = {"Content-Encoding": "identity"}  # a header with which no request takes the fast path
+OVER_ASGI = {"Content-Encoding": "identity"}  # no request with this header takes the fast path
 ONE = b'{"instances":[[0.5]]}'
 
 
@@ -40,7 +40,7 @@ def arrow(values: dict[str, Any]) -> bytes:
     return out.getvalue()
 
 
-MANY = [[i / 7] for i in range(8000)]  # more bytes than are read without a second look
+MANY = [[i / 7] for i in range(8000)]  # a body of some 160 kB
 LARGE = json.dumps({"instances": MANY}).encode()
 ARROW = "application/vnd.apache.arrow.stream"
 
@@ -82,12 +82,12 @@ BODIES: list[tuple[str, bytes]] = [
 
 def tensor(rows: int, datatype: str, size: int | None = None) -> dict[str, Any]:
     """An OIP tensor without its values."""
-    told: dict[str, Any] = {"name": "x", "shape": [rows, 1], "datatype": datatype}
-    return told if size is None else told | {"parameters": {"binary_data_size": size}}
+    document: dict[str, Any] = {"name": "x", "shape": [rows, 1], "datatype": datatype}
+    return document if size is None else document | {"parameters": {"binary_data_size": size}}
 
 
 def oip(rows: int, datatype: str = "FP32", *, cut: int = 0, binary: bool = True) -> tuple[str, bytes, dict[str, str]]:
-    """Path, body and headers of an inference whose numbers follow the document."""
+    """Path, body and headers of an inference whose tensors follow the JSON."""
     values = np.arange(rows, dtype=np.float32).tobytes()
     document = {"inputs": [tensor(rows, datatype, len(values))], "parameters": {"binary_data_output": binary}}
     head = json.dumps(document).encode()
@@ -121,30 +121,30 @@ IN_DIALECTS: dict[str, tuple[str, bytes, dict[str, str]]] = {
 
 
 @pytest.mark.parametrize(("kind", "body"), BODIES)
-def test_both_answer_alike(http: httpx.Client, line: dict[str, Any], kind: str, body: bytes) -> None:
+def test_the_fast_path_answers_as_over_asgi(http: httpx.Client, line: dict[str, Any], kind: str, body: bytes) -> None:
     for path in (PATH, "/v1/models/line/predictions", "/v1/models/nobody/predictions"):
         direct = http.post(path, content=body, headers={"Content-Type": kind})
         over_asgi = http.post(path, content=body, headers={"Content-Type": kind, **OVER_ASGI})
         assert (direct.status_code, comparable(direct)) == (over_asgi.status_code, comparable(over_asgi))
-        assert dict(told(direct)) == dict(told(over_asgi))
+        assert dict(headers_of(direct)) == dict(headers_of(over_asgi))
 
 
-@pytest.mark.parametrize("said", IN_DIALECTS)
-def test_both_answer_alike_in_dialects(http: httpx.Client, line: dict[str, Any], said: str) -> None:
-    path, body, headers = IN_DIALECTS[said]
+@pytest.mark.parametrize("name", IN_DIALECTS)
+def test_the_fast_path_answers_dialects_as_over_asgi(http: httpx.Client, line: dict[str, Any], name: str) -> None:
+    path, body, headers = IN_DIALECTS[name]
     direct = http.post(path, content=body, headers=headers)
     over_asgi = http.post(path, content=body, headers=headers | OVER_ASGI)
     assert (direct.status_code, comparable(direct)) == (over_asgi.status_code, comparable(over_asgi))
-    assert dict(told(direct)) == dict(told(over_asgi))
+    assert dict(headers_of(direct)) == dict(headers_of(over_asgi))
 
 
 def comparable(answer: httpx.Response) -> bytes:
-    """The body, without what is each request's own."""
+    """The body without the values that differ by request."""
     return re.sub(rb'"request_id":"[^"]*",?', b"", answer.content)
 
 
-def told(answer: httpx.Response) -> Iterator[tuple[str, str]]:
-    """The headers, without what is each request's own."""
+def headers_of(answer: httpx.Response) -> Iterator[tuple[str, str]]:
+    """The headers without those that differ by request."""
     return (
         (n.lower(), v) for n, v in answer.headers.items() if n.lower() not in ("date", "content-length", "request-id")
     )
@@ -166,15 +166,15 @@ def connected(server: Server) -> "closing[socket.socket]":
 
 
 def until_closed(connection: socket.socket) -> bytes:
-    """All that comes until the server closes."""
+    """Reads until the server closes."""
     return b"".join(iter(lambda: connection.recv(65_536), b""))
 
 
 def test_requests_on_one_connection_are_answered_in_their_order(server: Server, line: dict[str, Any]) -> None:
-    asked = [post(b'{"instances":[[%d]]}' % number) for number in range(14)]
+    requests = [post(b'{"instances":[[%d]]}' % number) for number in range(14)]
     long = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     with connected(server) as connection:
-        connection.sendall(b"".join([*asked[:5], long, *asked[5:9], post(b"{", "Accept: */*"), *asked[9:13]]))
+        connection.sendall(b"".join([*requests[:5], long, *requests[5:9], post(b"{", "Accept: */*"), *requests[9:13]]))
         connection.sendall(post(b'{"instances":[[13]]}', "Connection: close"))
         answers = until_closed(connection)
     statuses = re.findall(rb"HTTP/1.1 (\d{3})", answers)
@@ -184,7 +184,7 @@ def test_requests_on_one_connection_are_answered_in_their_order(server: Server, 
     assert answers.count(b"connection: close") == 1
 
 
-def test_a_body_in_pieces(server: Server, line: dict[str, Any]) -> None:
+def test_a_body_in_several_segments(server: Server, line: dict[str, Any]) -> None:
     whole = post(ONE, "Connection: close")
     with connected(server) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -193,8 +193,8 @@ def test_a_body_in_pieces(server: Server, line: dict[str, Any]) -> None:
         assert until_closed(connection).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-@pytest.mark.parametrize("pause", [0.0, 1.2])  # the second is longer than a body is gathered for
-def test_a_large_body_in_pieces(server: Server, line: dict[str, Any], pause: float) -> None:
+@pytest.mark.parametrize("pause", [0.0, 1.2])  # the second pause is longer than the fast path waits for a body
+def test_a_large_body_in_several_segments(server: Server, line: dict[str, Any], pause: float) -> None:
     first, second = post(LARGE), post(LARGE, "Connection: close")
     with connected(server) as connection:
         for whole in (first, second):
@@ -202,8 +202,10 @@ def test_a_large_body_in_pieces(server: Server, line: dict[str, Any], pause: flo
             time.sleep(pause)
             connection.sendall(whole[100_000:])
         answers = until_closed(connection)
-    told = re.findall(rb'"predictions":(\[[^\]]+\])', answers)
-    assert answers.count(b"HTTP/1.1 200 OK\r\n") == 2 and [len(json.loads(each)) for each in told] == [len(MANY)] * 2
+    predicted = re.findall(rb'"predictions":(\[[^\]]+\])', answers)
+    assert (
+        answers.count(b"HTTP/1.1 200 OK\r\n") == 2 and [len(json.loads(each)) for each in predicted] == [len(MANY)] * 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -215,7 +217,7 @@ def test_a_large_body_in_pieces(server: Server, line: dict[str, Any], pause: flo
         ["Accept: image/png"],
     ],
 )
-def test_what_is_unusual_is_answered_too(server: Server, line: dict[str, Any], lines: list[str]) -> None:
+def test_unusual_requests_are_answered(server: Server, line: dict[str, Any], lines: list[str]) -> None:
     with connected(server) as connection:
         connection.sendall(post(ONE, *lines) + post(ONE, "Connection: close"))
         answers = until_closed(connection)
@@ -224,24 +226,24 @@ def test_what_is_unusual_is_answered_too(server: Server, line: dict[str, Any], l
     assert final == [status, b"200"]
 
 
-def test_http_1_0_gets_one_answer_and_the_end(server: Server, line: dict[str, Any]) -> None:
+def test_http_1_0_gets_one_answer_and_a_closed_connection(server: Server, line: dict[str, Any]) -> None:
     with connected(server) as connection:
         connection.sendall(post(ONE).replace(b"HTTP/1.1", b"HTTP/1.0"))
         assert until_closed(connection).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-def test_one_that_leaves_in_the_middle_of_its_body_harms_nobody(server: Server, http: httpx.Client) -> None:
+def test_a_client_that_disconnects_within_its_body_affects_no_other(server: Server, http: httpx.Client) -> None:
     train(http, "left", training={"epochs": 0})
     path = "/v1/models/left/predictions"
     for cut in (10, 1):
         with connected(server) as connection:
             connection.sendall(post(ONE, path=path)[:-cut])
-    with connected(server) as connection:  # and one that leaves before its answer
+    with connected(server) as connection:  # and one that disconnects before its answer
         connection.sendall(post(ONE, path=path))
     assert http.post(path, content=ONE, headers={"Content-Type": "application/json"}).status_code == 200
 
 
-def test_a_stop_waits_for_a_body_that_is_gathered(tmp_path: Path) -> None:
+def test_a_stop_waits_for_a_body_that_is_being_received(tmp_path: Path) -> None:
     whole = post(LARGE)
     with Server(tmp_path / "home") as stopping:
         with stopping.http_client() as http:
@@ -257,7 +259,7 @@ def test_a_stop_waits_for_a_body_that_is_gathered(tmp_path: Path) -> None:
 
 
 def listens(server: Server) -> bool:
-    """Whether new connections are taken."""
+    """Whether new connections are accepted."""
     with suppress(ConnectionError), connected(server):
         return True
     return False

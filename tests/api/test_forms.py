@@ -1,4 +1,4 @@
-"""Files that come in forms (`multipart/form-data`), and forms that are made to do harm."""
+"""Files in forms (`multipart/form-data`), and malicious forms."""
 
 import gzip
 import io
@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import MAX_UPLOAD_BYTES
-from tests.api.raw_socket import Heard, connect, listen
+from tests.api.raw_socket import Received, connect, listen
 from tests.harness.server import Server
 from tests.harness.until import until
 
@@ -64,7 +64,7 @@ def test_a_form_is_read_as_the_file_in_it(http: httpx.Client, method: str) -> No
         ("a.csv", "text/csv; charset=utf-16", "x,y\n1,2\n".encode("utf-16"), "text/csv"),
     ],
 )
-def test_what_the_file_is(
+def test_file_names_and_media_types_in_forms(
     http: httpx.Client, filename: str, content_type: str, content: bytes, media_type: str
 ) -> None:
     headers = [f"Content-Type: {content_type}"] if content_type else []
@@ -73,7 +73,7 @@ def test_what_the_file_is(
     assert answer.json()["media_type"] == media_type
 
 
-def test_bytes_that_look_like_a_boundary_are_of_the_file(http: httpx.Client) -> None:
+def test_bytes_similar_to_a_boundary_belong_to_the_file(http: httpx.Client) -> None:
     content = b"x,y\r\n--b,1\r\n--,2\r\n\r--bb,3\r\n--b-,4\r\n"
     answer = send(http, part("file", content, filename="a.csv") + END)
     assert answer.status_code == 201, answer.text
@@ -90,8 +90,8 @@ def test_a_form_byte_by_byte(server: Server) -> None:
         for at in range(len(body)):
             connection.sendall(b"1\r\n" + body[at : at + 1] + b"\r\n")
         connection.sendall(b"0\r\n\r\n")
-        heard = listen(connection, 20)
-    assert heard.statuses == [201] and b'"rows":2' in heard.text
+        received = listen(connection, 20)
+    assert received.statuses == [201] and b'"rows":2' in received.text
 
 
 SEVERAL = b"".join(part("missing", b"%d" % number) for number in range(10))
@@ -132,18 +132,18 @@ BAD: list[tuple[str, bytes, str, int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "body", "given", "status", "said"), BAD, ids=[each[0] for each in BAD])
-def test_forms_that_are_none(
-    server: Server, http: httpx.Client, name: str, body: bytes, given: str, status: int, said: str
+@pytest.mark.parametrize(("name", "body", "given", "status", "detail"), BAD, ids=[each[0] for each in BAD])
+def test_invalid_forms_are_refused(
+    server: Server, http: httpx.Client, name: str, body: bytes, given: str, status: int, detail: str
 ) -> None:
     answer = http.post("/v1/datasets/bad-form", content=body, headers={"Content-Type": given})
     assert answer.status_code == status, answer.text
-    assert answer.headers["Content-Type"] == "application/problem+json" and said in answer.json()["detail"]
+    assert answer.headers["Content-Type"] == "application/problem+json" and detail in answer.json()["detail"]
     assert http.get("/v1/datasets/bad-form").status_code == 404
     until(lambda: server.temporary_files() == [])
 
 
-def test_what_is_told_in_the_query_and_in_the_form(http: httpx.Client) -> None:
+def test_options_in_the_query_and_in_the_form(http: httpx.Client) -> None:
     both = send(http, part("decimal", b",") + FILE + END, query="?decimal=.")
     assert (both.status_code, both.json()["detail"]) == (422, "/decimal: is said twice; once is enough")
     assert send(http, part("decimal", b".") + FILE + END, query="?separator=;").json()["reading"]["decimal"] == "."
@@ -155,8 +155,9 @@ def test_ten_fields_and_a_compressed_form(http: httpx.Client) -> None:
     assert answer.status_code == 201 and answer.json()["reading"]["missing"] == [str(number) for number in range(10)]
 
 
-def pour(server: Server, start: bytes, most: int) -> tuple[Heard, int, int]:
-    """Sends a file without end, in a form; what is heard, the bytes that were sent, and the largest file on the disk."""
+def send_endlessly(server: Server, start: bytes, most: int) -> tuple[Received, int, int]:
+    """Sends an endless file in a form. Returns the response, the bytes sent, and the size of the largest file on the
+    disk."""
     head = f"POST /v1/datasets/poured HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\nTransfer-Encoding: chunked"
     sent = largest = 0
     with connect(server) as connection:
@@ -170,14 +171,14 @@ def pour(server: Server, start: bytes, most: int) -> tuple[Heard, int, int]:
         return listen(connection, 20), sent, largest
 
 
-def test_p04_a_file_in_a_form_is_read_no_further_than_its_cap(configured: Server) -> None:
-    heard, sent, largest = pour(configured, FILE.removesuffix(b"\r\n"), 100 * MIB)
-    assert heard.statuses == [413] and heard.ended
+def test_p04_a_file_in_a_form_is_read_only_up_to_its_limit(configured: Server) -> None:
+    received, sent, largest = send_endlessly(configured, FILE.removesuffix(b"\r\n"), 100 * MIB)
+    assert received.statuses == [413] and received.ended
     assert LIMIT <= sent < 50 * MIB and largest <= LIMIT + MIB
     until(lambda: configured.temporary_files() == [])
 
 
-def test_p04_a_form_that_says_it_is_too_large_is_not_read(configured: Server) -> None:
+def test_p04_a_form_declared_too_large_is_not_read(configured: Server) -> None:
     head = f"POST /v1/datasets/large HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\nContent-Length: {10**9}\r\n\r\n"
     with connect(configured) as connection:
         connection.sendall(head.encode())
@@ -185,7 +186,7 @@ def test_p04_a_form_that_says_it_is_too_large_is_not_read(configured: Server) ->
 
 
 @pytest.mark.parametrize(("bytes_", "status"), [(LIMIT, 201), (LIMIT + 1, 413)])
-def test_the_cap_is_that_of_the_file(configured: Server, bytes_: int, status: int) -> None:
+def test_the_limit_applies_to_the_file(configured: Server, bytes_: int, status: int) -> None:
     content = b"x,y\n" + b"1,2\n" * (LIMIT // 4 - 1)
     with configured.http_client() as http:
         content = content[: bytes_ - 1] + b"\n" if bytes_ <= LIMIT else content + b"\n"
@@ -206,7 +207,7 @@ def _bomb(kind: str) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["gzip", "zip", "xlsx"])
-def test_p04_what_comes_out_of_a_packed_file_counts(configured: Server, kind: str) -> None:
+def test_p04_the_limit_applies_to_decompressed_files(configured: Server, kind: str) -> None:
     content = _bomb(kind)
     assert len(content) < LIMIT / 50
     with configured.http_client() as http:
@@ -220,7 +221,7 @@ def test_p04_what_comes_out_of_a_packed_file_counts(configured: Server, kind: st
     until(lambda: configured.temporary_files() == [])
 
 
-def test_a_form_that_breaks_off_leaves_nothing(server: Server, http: httpx.Client) -> None:
+def test_an_aborted_form_leaves_no_file(server: Server, http: httpx.Client) -> None:
     head = f"POST /v1/datasets/broken-form HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\nContent-Length: 1000000\r\n"
     with connect(server) as connection:
         connection.sendall(head.encode() + b"\r\n" + FILE + b"1,2\n" * 50_000)
@@ -230,7 +231,7 @@ def test_a_form_that_breaks_off_leaves_nothing(server: Server, http: httpx.Clien
 
 
 def _pages(server: Server) -> list[dict[str, str]]:
-    """What browsers send along with a form of another site's page."""
+    """Headers that browsers send with a form of another site's page."""
     host = server.url.removeprefix("http://")
     return [
         {"Origin": "http://evil.com"},

@@ -1,4 +1,4 @@
-"""Files that are kept for the time of a response."""
+"""Files that a response keeps until it ends."""
 
 import asyncio
 from contextlib import ExitStack
@@ -11,7 +11,7 @@ from service.api.held_file_response import HeldFileResponse
 
 
 def test_a_cancelled_response_keeps_no_file(tmp_path: Path) -> None:
-    """As when the service shuts down, and the client has not read all of it."""
+    """As at shutdown, while the client has not read everything."""
     path, held = tmp_path / "a.zip", ExitStack()
     path.write_bytes(bytes(200_000))
     held.callback(path.unlink)

@@ -1,4 +1,4 @@
-"""P-01, P-03: whatever a body is, every endpoint that takes one answers in words of its own, and soon."""
+"""P-01, P-03: for any body, every endpoint that takes one answers in its own error format, and soon."""
 
 import re
 import time
@@ -23,84 +23,87 @@ from tests.api.raw_socket import exchange
 from tests.harness.server import Server
 
 WRONG = {400, 415, 422}
-PARAMETERS = {"version": "1", "alias": "strict"}  # all others are the model `line`
+PARAMETERS = {"version": "1", "alias": "strict"}  # every other name is the model `line`
 
 
 @pytest.fixture(scope="module")
 def endpoints(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
-    """Every method and path of the app that declares a body; paths with their parameters filled in. Files are no bodies of
-    JSON, though a table may be one."""
+    """Every method and path of the app that declares a JSON body, with parameters filled in. Uploaded files are left
+    out, though a table may be JSON."""
     app = create_app(start_up(Settings.read(home=tmp_path_factory.mktemp("unused")))).framework
     found = []
     for path, item in app.openapi()["paths"].items():
         filled = re.sub(r"\{(\w+)[^}]*\}", lambda name: PARAMETERS.get(name[1], "line"), path)
-        bodies = {method: told["requestBody"]["content"] for method, told in item.items() if "requestBody" in told}
+        bodies = {method: each["requestBody"]["content"] for method, each in item.items() if "requestBody" in each}
         found += [(method.upper(), filled) for method, content in bodies.items() if FORM not in content]
     assert len(found) >= 7
-    return [each for each in found if each[1] != INVOCATIONS]  # nobody's where no default model is named
+    return [each for each in found if each[1] != INVOCATIONS]  # answers 404 without a default model
 
 
 def answers(
     http: httpx.Client, endpoints: list[tuple[str, str]], bodies: dict[str, bytes], media_type: str
 ) -> list[tuple[str, str, str, httpx.Response]]:
-    """By the standard library's client: httpx takes as long as the service, and these are thousands."""
-    told = []
+    """Sends with the standard library's client: httpx takes as long as the service, and there are thousands of
+    requests."""
+    results = []
     with closing(HTTPConnection(http.base_url.host, http.base_url.port, timeout=120)) as connection:
         for method, path in endpoints:
             for name, body in bodies.items():
                 connection.request(method, path, body, {"Content-Type": media_type})
                 reply = connection.getresponse()
                 answer = httpx.Response(reply.status, headers=reply.getheaders(), content=reply.read())
-                told.append((method, path, name, answer))
-    return told
+                results.append((method, path, name, answer))
+    return results
 
 
-def test_p01_what_is_no_json_is_refused_everywhere(
+def test_p01_bodies_that_are_not_json_are_refused_everywhere(
     http: httpx.Client, line: dict[str, Any], endpoints: list[tuple[str, str]]
 ) -> None:
     bodies = json_cases.none()
-    told = answers(http, endpoints, bodies, "application/json")
-    told = [each for each in told if bodies[each[2]].strip() or not each[1].startswith("/v2/repository/")]  # need none
-    assert [each[:3] for each in told if each[3].status_code not in WRONG] == []
-    forms = {(dialect_of(each[1]) is NATIVE, each[3].headers["Content-Type"]) for each in told}
+    results = answers(http, endpoints, bodies, "application/json")
+    # The repository's routes need no body.
+    results = [each for each in results if bodies[each[2]].strip() or not each[1].startswith("/v2/repository/")]
+    assert [each[:3] for each in results if each[3].status_code not in WRONG] == []
+    forms = {(dialect_of(each[1]) is NATIVE, each[3].headers["Content-Type"]) for each in results}
     assert forms == {(True, "application/problem+json"), (False, "application/json")}
 
 
-def test_p01_what_is_json_is_never_an_error_of_the_server_nor_of_its_form(
+def test_p01_valid_json_never_causes_a_server_error_or_invalid_json(
     http: httpx.Client, line: dict[str, Any], endpoints: list[tuple[str, str]]
 ) -> None:
-    told = answers(http, endpoints, json_cases.some(), "application/json")
-    assert [each[:3] for each in told if each[3].status_code >= 500 or b'"invalid_json"' in each[3].content] == []
+    results = answers(http, endpoints, json_cases.some(), "application/json")
+    assert [each[:3] for each in results if each[3].status_code >= 500 or b'"invalid_json"' in each[3].content] == []
 
 
-def test_p01_what_each_reader_decides_is_never_an_error_of_the_server(
+def test_p01_json_that_parsers_read_differently_never_causes_a_server_error(
     http: httpx.Client, line: dict[str, Any], endpoints: list[tuple[str, str]]
 ) -> None:
-    told = answers(http, endpoints, json_cases.open_questions(), "application/json")
-    assert [each[:3] for each in told if each[3].status_code >= 500] == []
+    results = answers(http, endpoints, json_cases.open_questions(), "application/json")
+    assert [each[:3] for each in results if each[3].status_code >= 500] == []
 
 
-def test_p01_rows_that_are_no_json(http: httpx.Client, line: dict[str, Any]) -> None:
-    """As lines; and some as a table of lines, each of which costs a process of its own."""
+def test_p01_rows_that_are_not_json(http: httpx.Client, line: dict[str, Any]) -> None:
+    """As JSON Lines; some also as a table of lines, each of which takes a process."""
     rows = [("POST", "/v1/models/line/predictions")]
     for method, path, name, answer in answers(http, rows, json_cases.none(), "application/x-ndjson"):
         assert answer.status_code in WRONG or _is_two_rows(name, answer), (method, path, name, answer.text)
     tables = [("PUT", "/v1/datasets/strict")]
     some = {name: body for name, body in json_cases.none().items() if name.startswith("own document")}
     for media_type in ("application/x-ndjson", "application/json"):
-        told = answers(http, tables, dict(list(some.items())[2::5]), media_type)
-        assert [each[:3] for each in told if each[3].status_code >= 500] == []
+        results = answers(http, tables, dict(list(some.items())[2::5]), media_type)
+        assert [each[:3] for each in results if each[3].status_code >= 500] == []
 
 
 def _is_two_rows(name: str, answer: httpx.Response) -> bool:
-    """`1` and `2` on a line each are no JSON, but are JSON Lines."""
+    """Whether this is `1` and `2` on a line each: not JSON, but JSON Lines."""
     return answer.status_code == 200 and len(answer.text.splitlines()) == 2
 
 
-def test_p03_deep_and_long_bodies_cost_no_time(
+def test_p03_deep_and_long_bodies_take_little_processor_time(
     server: Server, http: httpx.Client, line: dict[str, Any], endpoints: list[tuple[str, str]]
 ) -> None:
-    """250,000 lists in lists, 5,000 digits, 70,000 chunks of a byte: refused, within 50 ms of processor each on average."""
+    """250,000 nested lists, 5,000 digits, 70,000 chunks of a byte: refused within 50 ms of processor time each on
+    average."""
     bodies = {"deep": b"[" * 250_000, "digits": b"[" + b"1" * 5000 + b"]"}
     headers = (
         "Host: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
@@ -113,25 +116,25 @@ def test_p03_deep_and_long_bodies_cost_no_time(
             for body in bodies.values():
                 answer = http.request(method, path, content=body, headers={"Content-Type": "application/json"})
                 assert answer.status_code in WRONG
-            heard = exchange(server, f"{method} {path} HTTP/1.1\r\n{headers}".encode(), bytewise)
-            assert heard.statuses[0] in WRONG and len(heard.statuses) == 1
+            received = exchange(server, f"{method} {path} HTTP/1.1\r\n{headers}".encode(), bytewise)
+            assert received.statuses[0] in WRONG and len(received.statuses) == 1
         spent = sum(own.cpu_times()[:2]) - before
         assert spent / (3 * times) < 0.05, (method, path)
 
 
-def test_p03_a_body_of_many_small_parts_takes_no_more_memory_than_its_cap(
+def test_p03_a_body_of_many_small_values_has_bounded_memory(
     server: Server, http: httpx.Client, line: dict[str, Any]
 ) -> None:
-    """16 MiB can hold five million lists, which would take some 700 MB; and one text can be all escapes."""
+    """16 MiB can hold five million lists, which would take some 700 MB; a string can consist of escapes."""
     assert http.get("/livez").status_code == 200
     before = psutil.Process(server.process.pid).memory_info().rss
-    Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")  # whatever peak there was before
+    Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")  # resets the peak
     few = 2**20
     for body in (b"[" + b"[]," * (4 * few) + b"[]]", b'[{"a":1,"b":"' + b"\\n" * (7 * few) + b'"}]'):
         for path in ("/v1/training-jobs/validate", "/v1/models/line/predictions"):
             answer = http.post(path, content=body, headers={"Content-Type": "application/json"})
             assert answer.status_code in (413, 422), answer.text
-    assert _peak(server.process.pid) - before < 160 * 2**20  # some copies of the body itself
+    assert _peak(server.process.pid) - before < 160 * 2**20  # a few copies of the body
 
 
 def _peak(pid: int) -> int:
@@ -140,16 +143,18 @@ def _peak(pid: int) -> int:
     return int(line[1]) * 1024
 
 
-def test_p03_a_large_body_holds_up_nobody(server: Server, http: httpx.Client, line: dict[str, Any]) -> None:
-    """It is read beside the event loop."""
+def test_p03_a_large_body_does_not_delay_other_requests(
+    server: Server, http: httpx.Client, line: dict[str, Any]
+) -> None:
+    """It is decoded outside of the event loop."""
     body = (
         b'{"model_name": "a", "data": {"kind": "rows", "target": "y", "records": ['
         + b'{"y": 1},' * 900_000
         + b'{"y": 1}]}}'
     )
     head = f"POST /v1/training-jobs/validate HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
-    heard = exchange(server, head.encode(), body[: 2**20], patience=0.1)  # its head is let in
-    assert heard.statuses == []
+    received = exchange(server, head.encode(), body[: 2**20], timeout=0.1)  # its head is accepted
+    assert received.statuses == []
     began = time.monotonic()
     assert http.get("/livez").status_code == 200
     assert time.monotonic() - began < 1

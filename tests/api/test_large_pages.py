@@ -1,4 +1,4 @@
-"""A page of a list ends at 4 MiB, and the next begins where it has ended."""
+"""A page of a list has at most 4 MiB, and the next one continues where it ends."""
 
 import asyncio
 from pathlib import Path
@@ -17,7 +17,7 @@ JOBS = 7
 
 
 async def pages(home: Path) -> list[tuple[int, dict[str, Any]]]:
-    """Of the jobs of an app in this process, with the bytes of each."""
+    """The pages of the jobs of an app in this process, each with its size in bytes."""
     app, found = create_app(start_up(Settings.read(home=home))), list[tuple[int, dict[str, Any]]]()
     async with app.framework.router.lifespan_context(app.framework):
         for _ in range(JOBS):

@@ -1,4 +1,4 @@
-"""P-04: requests that are larger than anybody takes are refused before they are read to their end, whatever is large in them."""
+"""P-04: requests beyond a limit of size are refused before they are read to their end, whichever part is too large."""
 
 import gzip
 import re
@@ -10,14 +10,14 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.raw_socket import Heard, connect, exchange, listen
+from tests.api.raw_socket import Received, connect, exchange, listen
 from tests.harness.server import Server
 
 MIB = 2**20
 JSON = "application/json"
-BUFFERS = 24 * MIB  # what the system takes from a sender on its way to a reader that reads nothing
+BUFFERS = 24 * MIB  # bytes that socket buffers accept while nobody reads
 PREDICT = "/v1/models/line/predictions"
-BODIES = [  # method, path, media type, and how many bytes are taken
+BODIES = [  # method, path, media type, limit in bytes
     ("POST", "/v1/training-jobs", JSON, 16 * MIB),
     ("POST", "/v1/training-jobs/validate", JSON, 16 * MIB),
     ("PUT", "/v1/models/line/aliases/limits", JSON, 16 * MIB),
@@ -36,8 +36,8 @@ def head(method: str, path: str, media_type: str, *more: str) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n"
 
 
-def pour(server: Server, start: bytes, piece: bytes, most: int) -> tuple[Heard, int]:
-    """Sends the piece again and again, without looking at what comes back; and how many bytes went out."""
+def send_endlessly(server: Server, start: bytes, piece: bytes, most: int) -> tuple[Received, int]:
+    """Sends the piece again and again without reading. Returns the response and the number of bytes sent."""
     with connect(server) as connection:
         sent = 0
         with suppress(ConnectionError):
@@ -47,46 +47,46 @@ def pour(server: Server, start: bytes, piece: bytes, most: int) -> tuple[Heard, 
         return listen(connection, 20), sent
 
 
-def pour_all(server: Server, pours: list[tuple[bytes, bytes, int]]) -> list[tuple[Heard, int]]:
-    """All at the same time: each ends in seconds in which nothing happens."""
+def send_all_endlessly(server: Server, pours: list[tuple[bytes, bytes, int]]) -> list[tuple[Received, int]]:
+    """All at the same time: each ends with seconds of waiting."""
     with ThreadPoolExecutor(len(pours)) as threads:
-        return list(threads.map(lambda each: pour(server, *each), pours))
+        return list(threads.map(lambda each: send_endlessly(server, *each), pours))
 
 
-def test_p04_a_body_that_says_it_is_too_large_is_not_read(server: Server, line: dict[str, Any]) -> None:
+def test_p04_a_body_declared_too_large_is_not_read(server: Server, line: dict[str, Any]) -> None:
     starts = [head(method, path, given, f"Content-Length: {most + 1}") for method, path, given, most in BODIES]
-    told = pour_all(server, [(start, b" " * MIB, 4 * BUFFERS) for start in starts])
-    for (heard, sent), about in zip(told, BODIES, strict=True):
-        assert heard.statuses == [413] and heard.ended and b"connection: close" in heard.text, about
+    results = send_all_endlessly(server, [(start, b" " * MIB, 4 * BUFFERS) for start in starts])
+    for (received, sent), about in zip(results, BODIES, strict=True):
+        assert received.statuses == [413] and received.ended and b"connection: close" in received.text, about
         assert sent < BUFFERS, about
 
 
-def test_p04_a_body_that_does_not_is_read_no_further_than_its_cap(server: Server, line: dict[str, Any]) -> None:
+def test_p04_a_body_of_unknown_length_is_read_only_up_to_its_limit(server: Server, line: dict[str, Any]) -> None:
     piece = b"100000\r\n" + b" " * MIB + b"\r\n"
-    told = pour_all(
+    results = send_all_endlessly(
         server,
         [
             (head(method, path, given, "Transfer-Encoding: chunked"), piece, most + 4 * BUFFERS)
             for method, path, given, most in UNDECLARED
         ],
     )
-    for (heard, sent), about in zip(told, UNDECLARED, strict=True):
-        assert heard.statuses == [413] and heard.ended, about
+    for (received, sent), about in zip(results, UNDECLARED, strict=True):
+        assert received.statuses == [413] and received.ended, about
         assert about[3] <= sent < about[3] + BUFFERS, about
 
 
 @pytest.mark.parametrize(("method", "path", "media_type", "most"), UNDECLARED)
-def test_p04_what_comes_out_of_a_compressed_body_counts(
+def test_p04_the_limit_applies_to_decompressed_bodies(
     http: httpx.Client, line: dict[str, Any], method: str, path: str, media_type: str, most: int
 ) -> None:
-    """1000:1."""
+    """Compressed 1000:1."""
     body = gzip.compress(b" " * (most + 1), 9)
     assert len(body) < most / 900
     answer = http.request(method, path, content=body, headers={"Content-Type": media_type, "Content-Encoding": "gzip"})
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
-def test_compressed_bodies_are_taken_everywhere(http: httpx.Client, line: dict[str, Any]) -> None:
+def test_every_route_accepts_compressed_bodies(http: httpx.Client, line: dict[str, Any]) -> None:
     spec = (
         b'{"model_name": "packed", "data": {"kind": "line", "weight": 1, "bias": 0, "start": 0, "end": 1, "step": 0.1}}'
     )
@@ -104,22 +104,24 @@ def test_compressed_bodies_are_taken_everywhere(http: httpx.Client, line: dict[s
     assert http.get("/v1/datasets/packed").json()["bytes"] == len(table)
 
 
-def test_lines_may_be_without_end_but_not_long(server: Server, http: httpx.Client, line: dict[str, Any]) -> None:
-    """More in all than any other body may have; and one line that is too long."""
+def test_the_number_of_json_lines_is_unlimited_but_not_their_length(
+    server: Server, http: httpx.Client, line: dict[str, Any]
+) -> None:
+    """More in total than any other body may have; and one line that is too long."""
     headers = {"Content-Type": "application/x-ndjson"}
     row = b"[0.5" + b" " * 200_000 + b"]\n"
     answer = http.post(PREDICT, content=(row for _ in range(400)), headers=headers)
     assert answer.status_code == 200 and len(answer.text.split()) == 400
     start = head("POST", PREDICT, headers["Content-Type"], "Transfer-Encoding: chunked")
-    heard, sent = pour(server, start, b"100000\r\n" + b" " * (MIB - 1) + b"1\r\n", 4 * BUFFERS)
-    assert heard.statuses == [422] and heard.ended and sent < BUFFERS
+    received, sent = send_endlessly(server, start, b"100000\r\n" + b" " * (MIB - 1) + b"1\r\n", 4 * BUFFERS)
+    assert received.statuses == [422] and received.ended and sent < BUFFERS
 
 
 @pytest.mark.parametrize(("method", "path", "media_type", "most"), BODIES)
-def test_p04_forms_of_many_fields_are_not_taken(
+def test_p04_forms_of_many_fields_are_refused(
     http: httpx.Client, line: dict[str, Any], method: str, path: str, media_type: str, most: int
 ) -> None:
-    """10,000 fields; those that a data set takes are tried in tests/api/test_forms.py."""
+    """10,000 fields; the fields of data sets are in tests/api/test_forms.py."""
     field = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'
     body = field * 10_000 + b"--b--\r\n"
     answer = http.request(method, path, content=body, headers={"Content-Type": "multipart/form-data; boundary=b"})
@@ -141,23 +143,23 @@ LARGE_HEADS = {
 @pytest.mark.parametrize("name", LARGE_HEADS)
 def test_p04_large_heads(server: Server, name: str) -> None:
     start, piece, times, status = LARGE_HEADS[name]
-    heard = exchange(server, start, *[piece] * times, b"\r\n\r\n")
-    assert heard.statuses == [status] and heard.ended and b"application/problem+json" in heard.text
+    received = exchange(server, start, *[piece] * times, b"\r\n\r\n")
+    assert received.statuses == [status] and received.ended and b"application/problem+json" in received.text
 
 
 def test_p04_a_large_head_at_once(server: Server) -> None:
-    """In one piece for the server, too, as far as the system lets it."""
-    heard = exchange(server, b"GET /livez HTTP/1.1\r\nHost: localhost\r\nA: " + b"a" * MIB + b"\r\n\r\n")
-    assert heard.statuses == [431] and heard.ended
+    """Sent at once, so that the server reads as much of it as possible in one piece."""
+    received = exchange(server, b"GET /livez HTTP/1.1\r\nHost: localhost\r\nA: " + b"a" * MIB + b"\r\n\r\n")
+    assert received.statuses == [431] and received.ended
 
 
-def test_what_a_head_may_have(server: Server) -> None:
+def test_the_largest_head_is_accepted(server: Server) -> None:
     lines = b"".join(b"A-%d: %b\r\n" % (each, b"b" * 500) for each in range(97))
-    heard = exchange(
+    received = exchange(
         server,
         b"GET /livez?" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + lines + b"\r\n",
     )
-    assert heard.statuses == [200]
+    assert received.statuses == [200]
 
 
 ENDLESS = {
@@ -168,22 +170,22 @@ ENDLESS = {
 }
 
 
-def test_p04_what_is_around_a_body_has_an_end(server: Server, line: dict[str, Any]) -> None:
+def test_p04_chunk_extensions_and_trailers_are_bounded(server: Server, line: dict[str, Any]) -> None:
     start = head("POST", PREDICT, JSON, "Transfer-Encoding: chunked")
-    told = pour_all(server, [(start + first, piece, 4 * BUFFERS) for first, piece in ENDLESS.values()])
-    for (heard, sent), name in zip(told, ENDLESS, strict=True):
-        assert heard.statuses == [400] and heard.ended and sent < BUFFERS, name
+    results = send_all_endlessly(server, [(start + first, piece, 4 * BUFFERS) for first, piece in ENDLESS.values()])
+    for (received, sent), name in zip(results, ENDLESS, strict=True):
+        assert received.statuses == [400] and received.ended and sent < BUFFERS, name
 
 
-def test_a_body_that_nobody_asked_for_is_not_read(server: Server) -> None:
-    """Whatever the answer is, it comes at once, and the connection ends."""
+def test_the_body_of_a_request_that_needs_none_is_not_read(server: Server) -> None:
+    """The answer comes at once, and the connection closes."""
     paths = ("/v1/nothing", "/v1/models/line", "/livez", "/v1/training-jobs/nobody/cancel")
     starts = [head("POST", path, JSON, f"Content-Length: {2**40}") for path in paths]
-    for heard, sent in pour_all(server, [(start, b" " * MIB, 4 * BUFFERS) for start in starts]):
-        assert heard.statuses in ([404], [405]) and heard.ended and sent < BUFFERS
+    for received, sent in send_all_endlessly(server, [(start, b" " * MIB, 4 * BUFFERS) for start in starts]):
+        assert received.statuses in ([404], [405]) and received.ended and sent < BUFFERS
 
 
-def test_a_small_body_that_is_refused_leaves_the_connection(server: Server) -> None:
+def test_a_refused_small_body_keeps_the_connection_open(server: Server) -> None:
     start = head("POST", "/v1/training-jobs", "text/plain", "Content-Length: 30000")
     with connect(server) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

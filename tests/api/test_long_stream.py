@@ -1,5 +1,5 @@
-"""Rows streamed through one request, as many as STREAMED_ROWS says (scripts/nightly: ten million): in little memory, and
-others are answered meanwhile."""
+"""STREAMED_ROWS rows (scripts/nightly: ten million) streamed through one request: in bounded memory, while other requests
+are answered."""
 
 import http.client
 import os
@@ -22,7 +22,7 @@ MOST_GROWTH = 64 * 2**20
 
 
 def send(connection: socket.socket) -> None:
-    """The rows, as a body whose length nobody knows beforehand."""
+    """Sends the rows as a body of unknown length."""
     head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
     connection.sendall(head.encode())
     for start in range(0, ROWS, AT_ONCE):
@@ -31,7 +31,7 @@ def send(connection: socket.socket) -> None:
     connection.sendall(b"0\r\n\r\n")
 
 
-def test_they_are_all_answered_in_little_memory(server: Server, http: httpx.Client, line: dict[str, Any]) -> None:
+def test_a_long_stream_is_answered_in_bounded_memory(server: Server, http: httpx.Client, line: dict[str, Any]) -> None:
     four = http.post(PATH, json={"instances": [0, 1, 2, 3]}).json()["predictions"]
     process, over = psutil.Process(server.process.pid), threading.Event()
     most, times = [process.memory_info().rss], []
@@ -61,7 +61,7 @@ def test_they_are_all_answered_in_little_memory(server: Server, http: httpx.Clie
     assert count == ROWS
     growth = max(most) - most[0]
     times.sort()
-    print(  # noqa: T201 - what the nightly proof is run for
+    print(  # noqa: T201 - a result of the nightly run
         f"{ROWS} rows in {seconds:.1f} s ({ROWS / seconds:,.0f} a second), memory grew by {growth / 2**20:.1f} MiB; "
         f"{len(times)} other predictions meanwhile: median {1e3 * times[len(times) // 2]:.1f} ms, "
         f"99th percentile {1e3 * times[len(times) * 99 // 100]:.1f} ms"
@@ -70,7 +70,7 @@ def test_they_are_all_answered_in_little_memory(server: Server, http: httpx.Clie
 
 
 def received(connection: socket.socket, four: list[float]) -> int:
-    """How many answers came, each checked against those of the first four rows, over and over."""
+    """The number of predictions received, each compared with those of the first four rows, which repeat."""
     answer = http.client.HTTPResponse(connection, method="POST")
     answer.begin()
     assert (answer.status, answer.getheader("Content-Type")) == (200, "application/x-ndjson")

@@ -10,7 +10,7 @@ from tests.api.conftest import train
 from tests.harness.server import Server
 
 
-def test_a_list_goes_by_name_in_pages(http: httpx.Client, line: dict[str, Any]) -> None:
+def test_models_are_listed_by_name_in_pages(http: httpx.Client, line: dict[str, Any]) -> None:
     for name in ("zz-1", "zz-2", "zz-3"):
         train(http, name, training={"epochs": 0})
     first = http.get("/v1/models", params={"after": "zz", "limit": 2}).json()
@@ -20,7 +20,7 @@ def test_a_list_goes_by_name_in_pages(http: httpx.Client, line: dict[str, Any]) 
     assert ([each["name"] for each in second["data"]], second["has_more"]) == (["zz-3"], False)
 
 
-def test_versions_go_newest_first_in_pages(http: httpx.Client, model: str) -> None:
+def test_versions_are_listed_newest_first_in_pages(http: httpx.Client, model: str) -> None:
     for _ in range(2):
         train(http, model, training={"epochs": 0})
     path = f"/v1/models/{model}/versions"
@@ -30,7 +30,7 @@ def test_versions_go_newest_first_in_pages(http: httpx.Client, model: str) -> No
     assert http.get(f"/v1/models/{model}").json()["latest"] == 3
 
 
-def test_a_version_is_opened(http: httpx.Client, line: dict[str, Any]) -> None:
+def test_a_version_shows_its_manifest(http: httpx.Client, line: dict[str, Any]) -> None:
     manifest = http.get("/v1/models/line/versions/1").json()
     assert manifest["job"] == line["id"]
     assert manifest["signature"]["inputs"] == [{"name": "x", "type": "number"}]
@@ -58,7 +58,7 @@ def test_the_state_dict_as_a_file_has_the_digest_of_the_manifest(http: httpx.Cli
     assert (refused.status_code, refused.json()["code"]) == (406, "not_acceptable")
 
 
-def test_an_alias_moves_by_compare_and_swap(http: httpx.Client, model: str) -> None:
+def test_an_alias_is_set_by_compare_and_swap(http: httpx.Client, model: str) -> None:
     train(http, model, training={"epochs": 0})
     path = f"/v1/models/{model}/aliases/blue"
     created = http.put(path, json={"version": 1}, headers={"If-None-Match": "*"})
@@ -85,7 +85,7 @@ def test_an_alias_moves_by_compare_and_swap(http: httpx.Client, model: str) -> N
     assert http.get(f"{path}/history").json()["data"][-1]["version"] is None
 
 
-def test_what_an_alias_cannot_be(http: httpx.Client, line: dict[str, Any]) -> None:
+def test_invalid_aliases_are_refused(http: httpx.Client, line: dict[str, Any]) -> None:
     for alias in ("latest", "1", "Blue", "a" * 64):
         answer = http.put(f"/v1/models/line/aliases/{alias}", json={"version": 1})
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_name")
@@ -109,7 +109,7 @@ def test_what_an_alias_cannot_be(http: httpx.Client, line: dict[str, Any]) -> No
     assert http.get("/v1/models/line/aliases").json() == {"data": [], "has_more": False}
 
 
-def test_a_deleted_model_is_gone_and_its_numbers_are_not_used_again(http: httpx.Client, model: str) -> None:
+def test_version_numbers_of_a_deleted_model_are_not_reused(http: httpx.Client, model: str) -> None:
     http.put(f"/v1/models/{model}/aliases/blue", json={"version": 1})
     assert http.get(f"/v1/models/{model}/predictions?x=1").status_code == 200
     assert http.delete(f"/v1/models/{model}").status_code == 204
@@ -120,7 +120,7 @@ def test_a_deleted_model_is_gone_and_its_numbers_are_not_used_again(http: httpx.
     assert train(http, model, training={"epochs": 0})["result"]["version"] == 2
 
 
-def test_one_damaged_version_does_not_take_the_lists_with_it(server: Server, http: httpx.Client, model: str) -> None:
+def test_lists_still_work_with_a_damaged_version(server: Server, http: httpx.Client, model: str) -> None:
     train(http, model, training={"epochs": 0})
     contents = server.home / "store/models" / model
     digests = {each["version"]: each["digest"] for each in http.get(f"/v1/models/{model}/versions").json()["data"]}

@@ -1,4 +1,5 @@
-"""The scopes collected from the routes against the routes themselves: no request reaches a route with less than it needs."""
+"""The scopes collected from the routes against the routes themselves: no request reaches a route with a lower scope
+than it needs."""
 
 import re
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ TAILS = ["", "/", "\n", "//", "/.", "/..", "?", "#", "%2f", ";", " ", "\x00", ":
 
 @st.composite
 def paths(draw: st.DrawFn) -> str:
-    """Paths like those of the routes, with parts that somebody has chosen, and what may be put before and after them."""
+    """Paths like those of the routes, with arbitrary parts, prefixes and suffixes."""
     template = draw(st.sampled_from(TEMPLATES))
     path = re.sub(r"\{[\w:]+\}", lambda _: draw(PART), template)
     return (
@@ -62,26 +63,28 @@ def at_least(scope: Scope | None) -> int:
 
 
 @given(st.sampled_from(METHODS), paths())
-def test_no_route_is_reached_with_less_than_it_needs(method: str, path: str) -> None:
+def test_no_route_is_reached_with_a_lower_scope(method: str, path: str) -> None:
     scope = {"type": "http", "method": method, "path": path, "root_path": "", "headers": []}
     for route in ROUTES:
         if hasattr(route, "methods") and route.matches(dict(scope))[0] is Match.FULL:
             named = next(iter(route.methods - {"HEAD"})) if method == "HEAD" else method
-            # A part may hold what the names of the route do not: it is the same address all the same.
+            # A part may have characters that no name may have: it is still the same route.
             assert at_least(needed(method, path)[0]) >= at_least(needed(named, route.path)[0]), route.path
 
 
 @given(st.sampled_from(METHODS), st.one_of(paths(), st.text(max_size=300)))
-def test_what_does_not_stand_in_the_table_needs_admin(method: str, path: str) -> None:
+def test_unlisted_paths_need_admin(method: str, path: str) -> None:
     scope, _ = needed(method, path)
-    asked = "GET" if method == "HEAD" else method
-    known = any(asked == m and re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(p)), path) for m, p in ADDRESSES)
-    assert (scope is None) == (path in OPEN and asked == "GET")
+    routed_method = "GET" if method == "HEAD" else method
+    known = any(
+        routed_method == m and re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(p)), path) for m, p in ADDRESSES
+    )
+    assert (scope is None) == (path in OPEN and routed_method == "GET")
     assert scope is None or (scope is Scope.ADMIN) == (not known)
 
 
 @given(st.sampled_from(METHODS), paths())
-def test_head_is_get_and_asking_changes_nothing(method: str, path: str) -> None:
+def test_head_needs_the_scope_of_get_and_changes_need_train_or_admin(method: str, path: str) -> None:
     assert needed("HEAD", path) == needed("GET", path)
     assert needed(method, path) == needed(method, path)
     scope, changes = needed(method, path)
@@ -93,7 +96,7 @@ def test_head_is_get_and_asking_changes_nothing(method: str, path: str) -> None:
     st.sampled_from([p for _, p in ADDRESSES if p != "/"]),
     st.sampled_from(["/", "//", "/./"]),
 )
-def test_slashes_more_or_less_open_nothing(method: str, template: str, more: str) -> None:
+def test_extra_or_missing_slashes_lower_no_scope(method: str, template: str, more: str) -> None:
     path = re.sub(r"\{\w+\}", "x", template)
     for other in (f"/{path}", path + more, path.replace("/", "//"), path.removeprefix("/"), path.upper()):
         if other not in {p for _, p in ADDRESSES}:
@@ -121,7 +124,7 @@ def test_slashes_more_or_less_open_nothing(method: str, template: str, more: str
         ("GET", "/livez/"),
     ],
 )
-def test_what_is_for_admins(method: str, path: str) -> None:
+def test_admin_routes(method: str, path: str) -> None:
     assert needed(method, path)[0] is Scope.ADMIN
 
 
@@ -141,17 +144,17 @@ def test_of_two_addresses_the_wider_scope_counts() -> None:
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST", "PATCH"])
-def test_who_may_train_may_upload(method: str) -> None:
+def test_the_train_scope_allows_uploads(method: str) -> None:
     assert needed(method, "/v1/datasets/iris") == (Scope.TRAIN, True)
 
 
-def test_long_paths_are_not_remembered_and_judged_alike() -> None:
+def test_long_paths_are_not_cached_and_get_the_same_scope() -> None:
     long = "/v1/models/" + "a" * 10_000
     assert needed("GET", long) == (Scope.PREDICT, False)
     assert needed("DELETE", long) == (Scope.ADMIN, True)
 
 
-def test_every_route_stands_in_the_table_or_is_for_admins_on_purpose() -> None:
+def test_every_route_has_a_scope_or_is_deliberately_admin() -> None:
     meant = {"/v1/keys", "/v1/keys/{key}", "/v1/audit", "/docs/oauth2-redirect", "/static-offline-docs"}
     admin = set()
     for route in ROUTES:

@@ -1,4 +1,4 @@
-"""The OpenAPI document: whole, true, and readable without the internet."""
+"""The OpenAPI document: complete, correct, and readable without the internet."""
 
 import json
 import re
@@ -17,7 +17,7 @@ Operation = tuple[str, str, dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A client of a server of its own: the examples train the model `line`, which others count on."""
+    """A client of a server that is not shared: the examples train the model `line`."""
     with Server(tmp_path_factory.mktemp("documented") / "home") as server, server.http_client() as client:
         yield client
 
@@ -32,25 +32,25 @@ def document(http: httpx.Client) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def operations(document: dict[str, Any]) -> list[Operation]:
-    return [(method, path, told) for path, item in document["paths"].items() for method, told in item.items()]
+    return [(method, path, operation) for path, item in document["paths"].items() for method, operation in item.items()]
 
 
-def test_every_operation_says_what_it_does(operations: list[Operation]) -> None:
+def test_every_operation_has_a_summary_and_a_description(operations: list[Operation]) -> None:
     assert len(operations) > 30
-    for method, path, told in operations:
-        assert told["summary"] and told["description"] and told["tags"], (method, path)
-    summaries = [told["operationId"] for _, _, told in operations]
+    for method, path, operation in operations:
+        assert operation["summary"] and operation["description"] and operation["tags"], (method, path)
+    summaries = [operation["operationId"] for _, _, operation in operations]
     assert len(set(summaries)) == len(summaries)
 
 
-def test_every_body_has_an_example_and_every_answer_a_form(operations: list[Operation]) -> None:
-    for method, path, told in operations:
+def test_every_body_has_an_example_and_every_answer_a_schema(operations: list[Operation]) -> None:
+    for method, path, operation in operations:
         if method in ("post", "put", "patch") and not path.endswith(("/cancel", "/pause", "/resume", "/rollback")):
-            for media_type, content in told["requestBody"]["content"].items():
+            for media_type, content in operation["requestBody"]["content"].items():
                 assert content["example"] and content["schema"], (method, path, media_type)
-        assert any(status.startswith("2") for status in told["responses"]), (method, path)
-        for status, answer in told["responses"].items():
-            if status in ("200", "201", "202") and not path.endswith(("/load", "/unload")):  # which answer nothing
+        assert any(status.startswith("2") for status in operation["responses"]), (method, path)
+        for status, answer in operation["responses"].items():
+            if status in ("200", "201", "202") and not path.endswith(("/load", "/unload")):  # without a response body
                 assert answer["content"], (method, path)
                 for media_type, content in answer["content"].items():
                     is_shaped = content.get("schema") or "plots" in path
@@ -58,23 +58,23 @@ def test_every_body_has_an_example_and_every_answer_a_form(operations: list[Oper
 
 
 def test_errors_are_problems(operations: list[Operation], document: dict[str, Any]) -> None:
-    for method, path, told in operations:
-        if not path.startswith("/v1") or "dialects" in told["tags"]:  # which have errors of their own
+    for method, path, operation in operations:
+        if not path.startswith("/v1") or "dialects" in operation["tags"]:  # which have their own error formats
             continue
         for status in ("4XX", "5XX"):
-            content = told["responses"][status]["content"]
+            content = operation["responses"][status]["content"]
             assert list(content) == ["application/problem+json"], (method, path)
-        assert "422" not in told["responses"]
+        assert "422" not in operation["responses"]
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
 
-def test_what_need_not_be_sent_is_not_required(document: dict[str, Any]) -> None:
+def test_optional_bodies_are_not_required(document: dict[str, Any]) -> None:
     """Triton's client sends no body there."""
     for path in ("index", "models/{name}/load", "models/{name}/unload"):
         assert not document["paths"][f"/v2/repository/{path}"]["post"]["requestBody"]["required"]
 
 
-def test_no_reference_leads_nowhere(document: dict[str, Any]) -> None:
+def test_every_reference_resolves(document: dict[str, Any]) -> None:
     for reference in re.findall(r'"\$ref": "#/components/schemas/([^"]+)"', json.dumps(document)):
         assert reference in document["components"]["schemas"]
 
@@ -92,16 +92,16 @@ def test_the_documentation_needs_no_internet(http: httpx.Client) -> None:
     assert http.get("/redoc").status_code == 404
 
 
-def test_the_examples_work_in_the_order_of_the_story(
+def test_the_examples_work_in_sequence(
     operations: list[Operation], document: dict[str, Any], http: httpx.Client
 ) -> None:
-    """Every operation once, with the example of its body; every answer declared, and as it is described."""
-    told = {(method, path): about for method, path, about in operations}
-    left = set(told)
+    """Every operation once, with its example body; every response is declared and matches its schema."""
+    by_route = {(method, path): about for method, path, about in operations}
+    left = set(by_route)
     values = {"name": "line", "version": "1", "plot": "data.json", "alias": "production", "export": "safetensors"}
 
     def send(method: str, path: str, query: str = "", content: bytes | None = None) -> httpx.Response:
-        about = told[method, path]
+        about = by_route[method, path]
         left.discard((method, path))
         headers = {}
         for media_type, body in list(about.get("requestBody", {}).get("content", {}).items())[:1]:
@@ -135,10 +135,10 @@ def test_the_examples_work_in_the_order_of_the_story(
     send("post", f"{version}/predictions"), send("post", "/v1/models/{name}/predictions")
     send("get", f"{version}/predictions", "?x=0.5"), send("get", "/v1/models/{name}/predictions", "?x=0.5")
     values["label"] = "latest"
-    dialects = sorted(each for each in left if "dialects" in told[each]["tags"] and each[1] != "/invocations")
+    dialects = sorted(each for each in left if "dialects" in by_route[each]["tags"] and each[1] != "/invocations")
     for method, path in dialects:
         send(method, path)
-    left.remove(("post", "/invocations"))  # of the model that the settings name, and these name none
+    left.remove(("post", "/invocations"))  # needs a default model
     bundle = send("get", f"{version}/bundle").content
     values["name"] = "story"
     values["version"] = str(send("post", "/v1/models/{name}/versions", content=bundle).json()["version"])
@@ -164,11 +164,11 @@ def test_the_examples_work_in_the_order_of_the_story(
         send("post", f"/v1/training-jobs/{{job_id}}/{path}")
     send("get", "/v1/training-jobs/{job_id}/attempts")
     send("get", "/v1/keys"), send("get", "/v1/audit")
-    # The first key would shut this client out; tests/api/test_access.py makes some.
+    # The first key would refuse this client; tests/api/test_access.py creates some.
     assert left == {("post", "/v1/keys"), ("delete", "/v1/keys/{key}")}
 
 
 def check(schema: dict[str, Any], document: dict[str, Any], answer: httpx.Response) -> None:
-    """The answer is what its document says: no field more, none less."""
+    """The response matches its schema, with no additional and no missing field."""
     if answer.headers["Content-Type"].startswith("application/json"):
         jsonschema_rs.validate(schema | {"components": document["components"]}, answer.json())

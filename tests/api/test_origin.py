@@ -1,4 +1,5 @@
-"""A service without keys is for its own machine: what browsers on it may be made to send is refused (P-14)."""
+"""A service without keys serves only its own machine: requests that other sites cause a browser to send are refused
+(P-14)."""
 
 from typing import Any
 
@@ -37,16 +38,16 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("host", REBOUND)
-def test_a_name_that_was_made_to_point_here(http: httpx.Client, host: str) -> None:
+def test_dns_rebinding_is_refused(http: httpx.Client, host: str) -> None:
     for method, path in (("GET", "/v1/models"), ("POST", "/v1/models/line/predictions"), ("DELETE", "/v1/models/x"),
                          ("GET", "/docs"), ("GET", "/metrics")):  # fmt: skip
         assert problem(http.request(method, path, headers={"Host": host})) == (403, "forbidden")
-    assert http.get("/livez", headers={"Host": host}).status_code == 200  # which tells nothing but its state
+    assert http.get("/livez", headers={"Host": host}).status_code == 200  # which shows nothing but its state
 
 
 @pytest.mark.parametrize("host", NO_HOST)
-def test_what_is_no_host(http: httpx.Client, host: str) -> None:
-    """Whether it is told so by who reads the head or by who looks for the loopback, it comes no further."""
+def test_invalid_hosts_are_refused(http: httpx.Client, host: str) -> None:
+    """By the parser of the head or by the check of the loopback."""
     assert check_browser("GET", {b"host": host.encode()}, any_host=False) is not None
     assert http.get("/v1/models", headers={"Host": host}).status_code in (400, 403)
 
@@ -71,7 +72,7 @@ def test_pages_of_other_sites_change_nothing(http: httpx.Client, line: dict[str,
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "Cross-Site", "", "nonsense"])
-def test_pages_of_other_sites_that_send_no_origin(http: httpx.Client, line: dict[str, Any], site: str) -> None:
+def test_cross_site_requests_without_origin_are_refused(http: httpx.Client, line: dict[str, Any], site: str) -> None:
     for method, path in (("POST", "/v1/models/line/predictions"), ("DELETE", "/v1/models/line"), ("PATCH", "/v1/datasets/x"),
                          ("PUT", "/v1/datasets/x"), ("POST", "/v1/datasets/x")):  # fmt: skip
         answer = http.request(method, path, content=b"{}", headers={"Sec-Fetch-Site": site})
@@ -79,7 +80,7 @@ def test_pages_of_other_sites_that_send_no_origin(http: httpx.Client, line: dict
     assert http.get("/v1/models/line", headers={"Sec-Fetch-Site": site}).status_code == 200  # a link may lead here
 
 
-def test_its_own_page_may(http: httpx.Client, server: Server, line: dict[str, Any]) -> None:
+def test_same_origin_requests_are_accepted(http: httpx.Client, server: Server, line: dict[str, Any]) -> None:
     for headers in (
         {"Origin": server.url},
         {"Origin": server.url, "Sec-Fetch-Site": "same-origin"},
@@ -91,13 +92,13 @@ def test_its_own_page_may(http: httpx.Client, server: Server, line: dict[str, An
 
 
 @given(st.binary(max_size=40), st.sampled_from(["GET", "POST", "DELETE"]), st.booleans())
-def test_whatever_stands_there_is_judged(value: bytes, method: str, any_host: bool) -> None:
-    """No bytes are an error, and only names of the loopback pass."""
+def test_any_origin_bytes_are_handled(value: bytes, method: str, any_host: bool) -> None:
+    """No bytes cause an error, and only loopback names pass."""
     host = check_browser(method, {b"host": value}, any_host=any_host)
     assert any_host or host is not None or value.lower().lstrip(b"[").startswith((b"localhost", b"127.", b"::1", b"0:"))
     origin = check_browser(method, {b"host": b"localhost", b"origin": value}, any_host=any_host)
     assert (origin is None) == (method == "GET" or value.lower().endswith(b"://localhost"))
 
 
-def test_without_a_host_nobody_is_let_in() -> None:
+def test_a_request_without_host_is_refused() -> None:
     assert check_browser("GET", {}, any_host=False) is not None

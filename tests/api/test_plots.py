@@ -1,9 +1,9 @@
-"""Plots: over HTTP, and how they are kept."""
+"""Plots: over HTTP, and how they are cached."""
 
 import asyncio
-import json
 import os
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,8 @@ import httpx
 import pytest
 
 from model_store import Store
-from service.use_cases import artifacts, draw_plot
-from service.use_cases.artifacts import MOST_AT_ONCE, Artifacts, TooManyArtifacts
-from service.use_cases.draw_plot import PLOTS, draw
+from service.use_cases.artifacts import MOST_AT_ONCE, MOST_WAITING, Artifact, Artifacts, TooManyArtifacts
+from service.use_cases.draw_plot import FORMS, PLOTS
 from service.workflow.look.charts import CHARTS
 from tests.harness.server import Server
 
@@ -21,17 +20,17 @@ PATH = "/v1/models/line/versions/1/plots"
 PNG, SVG, JSON = b"\x89PNG", b"<svg", b"{"
 
 
-def test_every_chart_can_be_asked_for() -> None:
+def test_every_chart_is_served() -> None:
     assert set(PLOTS) == set(CHARTS)
 
 
-def test_a_number_has_no_confusion(http: httpx.Client, line: dict[str, Any]) -> None:
+def test_a_regression_has_no_confusion_matrix(http: httpx.Client, line: dict[str, Any]) -> None:
     answer = http.get(f"{PATH}/confusion.png")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_available")
 
 
 @pytest.mark.parametrize("plot", sorted(set(PLOTS) - {"confusion"}))
-def test_a_plot_in_every_form(http: httpx.Client, line: dict[str, Any], plot: str) -> None:
+def test_a_plot_in_every_image_format(http: httpx.Client, line: dict[str, Any], plot: str) -> None:
     for form, media_type, start in (("png", "image/png", PNG), ("svg", "image/svg+xml", SVG), ("json", "", JSON)):
         media_type = media_type or "application/json"
         answer = http.get(f"{PATH}/{plot}.{form}", headers={"Accept": "text/html"})
@@ -40,7 +39,7 @@ def test_a_plot_in_every_form(http: httpx.Client, line: dict[str, Any], plot: st
         assert http.get(f"{PATH}/{plot}", headers={"Accept": media_type}).content == answer.content
 
 
-def test_the_form_that_a_client_likes_best(http: httpx.Client, line: dict[str, Any]) -> None:
+def test_the_preferred_image_format_is_chosen(http: httpx.Client, line: dict[str, Any]) -> None:
     browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
     for accept, media_type in (
         ("*/*", "image/png"),
@@ -55,7 +54,7 @@ def test_the_form_that_a_client_likes_best(http: httpx.Client, line: dict[str, A
     assert (refused.status_code, refused.json()["code"]) == (406, "not_acceptable")
 
 
-def test_a_plot_that_was_damaged_where_it_is_kept_is_drawn_anew(http: httpx.Client, server: Server, model: str) -> None:
+def test_a_damaged_cached_plot_is_drawn_again(http: httpx.Client, server: Server, model: str) -> None:
     address = f"/v1/models/{model}/versions/1/plots/data.svg"
     drawn = http.get(address).content
     digest = http.get(f"/v1/models/{model}/versions/1").json()["digest"]
@@ -65,7 +64,7 @@ def test_a_plot_that_was_damaged_where_it_is_kept_is_drawn_anew(http: httpx.Clie
         path.write_bytes(damaged)
         assert http.get(address).content == drawn
     path.unlink()
-    path.symlink_to(path)  # ELOOP: it is there, and cannot be read
+    path.symlink_to(path)  # ELOOP: it exists and cannot be read
     assert http.get(address).content == drawn
     path.unlink()
     path.mkdir()
@@ -79,21 +78,29 @@ def test_an_untrained_model_has_an_empty_learning_curve(http: httpx.Client, mode
     assert http.get(f"/v1/models/{model}/versions/1/plots/learning_curve.png").content.startswith(PNG)
 
 
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """In place of the drawing process; the list holds how many drew at once, for each drawing."""
-    at_once: list[int] = []
-    drawing: set[Path] = set()
+class Drawer:
+    """Draws plots without a child process; `at_once` has the number of concurrent drawings at the start of each."""
 
-    async def render(request: bytes, folder: Path) -> None:
-        drawing.add(folder)
-        at_once.append(len(drawing))
+    def __init__(self, store: Store, folder: Path, **limits: int) -> None:
+        self.store, self.version = store, store.models.get("line", 1)
+        self.plots = Artifacts(folder / "kept", folder / "tmp", **limits)
+        self.at_once: list[int] = []
+        self.may_draw = asyncio.Event()
+        self.may_draw.set()
+        self._drawing = 0
+
+    async def draw(self, plot: str, suffix: str) -> bytes:
+        make = partial(self._make, plot)
+        return (await self.plots.get(self.store, Artifact(self.version, plot, FORMS), suffix, make)).read_bytes()
+
+    async def _make(self, plot: str, folder: Path) -> None:
+        self._drawing += 1
+        self.at_once.append(self._drawing)
         await asyncio.sleep(0)
-        for form in draw_plot.FORMS:
-            (folder / f"artifact{form}").write_bytes(json.loads(request)["plot"].encode())
-        drawing.remove(folder)
-
-    monkeypatch.setattr(draw_plot, "_render", render)
-    return at_once
+        await self.may_draw.wait()
+        for suffix in FORMS:
+            (folder / f"artifact{suffix}").write_bytes(plot.encode())
+        self._drawing -= 1
 
 
 @pytest.fixture
@@ -101,70 +108,61 @@ def store(server: Server, line: dict[str, Any]) -> Store:
     return Store.open(server.home / "store")
 
 
-def test_many_who_ask_at_once_have_it_drawn_once(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    at_once, version = stand_in(monkeypatch), store.models.get("line", 1)
+def test_concurrent_requests_draw_a_plot_once(store: Store, tmp_path: Path) -> None:
+    drawer = Drawer(store, tmp_path)
 
-    async def ask() -> None:
-        plots = Artifacts(tmp_path / "kept", tmp_path / "tmp")
-        forms = ("png", "svg", "json")
-        asked = [draw(plots, store, version, plot, form) for form in forms for plot in PLOTS for _ in range(5)]
-        drawn = await asyncio.gather(*asked)
+    async def run() -> None:
+        drawn = await asyncio.gather(*[drawer.draw(plot, form) for form in FORMS for plot in PLOTS for _ in range(5)])
         assert set(drawn) == {plot.encode() for plot in PLOTS}
-        await draw(plots, store, version, "data", "svg")
+        await drawer.draw("data", ".svg")
 
-    asyncio.run(ask())
-    assert len(at_once) == len(PLOTS) and max(at_once) <= MOST_AT_ONCE
+    asyncio.run(run())
+    assert len(drawer.at_once) == len(PLOTS) and max(drawer.at_once) <= MOST_AT_ONCE
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_who_looks_just_before_it_is_drawn_does_not_have_it_drawn_again(
+def test_a_cache_miss_just_before_the_plot_is_stored_does_not_draw_again(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at_once, version = stand_in(monkeypatch), store.models.get("line", 1)
-    looked, drawn = threading.Event(), threading.Event()
+    drawer = Drawer(store, tmp_path)
+    missed, drawn = threading.Event(), threading.Event()
     real = Artifacts._kept
 
     def late(self: Artifacts, stem: str, suffix: str) -> Path | None:
         found = real(self, stem, suffix)
-        if suffix == ".svg" and not looked.is_set():
-            looked.set()
+        if suffix == ".svg" and not missed.is_set():
+            missed.set()
             assert drawn.wait(60)
         return found
 
-    async def ask() -> None:
-        plots = Artifacts(tmp_path / "kept", tmp_path / "tmp")
-        second = asyncio.create_task(draw(plots, store, version, "data", "svg"))
-        await asyncio.to_thread(looked.wait, 60)
-        await draw(plots, store, version, "data", "png")
+    async def run() -> None:
+        second = asyncio.create_task(drawer.draw("data", ".svg"))
+        await asyncio.to_thread(missed.wait, 60)
+        await drawer.draw("data", ".png")
         drawn.set()
         assert await second == b"data"
 
     monkeypatch.setattr(Artifacts, "_kept", late)
-    asyncio.run(ask())
-    assert len(at_once) == 1
+    asyncio.run(run())
+    assert len(drawer.at_once) == 1
 
 
-def test_the_longest_unused_are_given_up(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in(monkeypatch)
-    version = store.models.get("line", 1)
+def test_the_least_recently_used_plots_are_evicted(store: Store, tmp_path: Path) -> None:
+    drawer = Drawer(store, tmp_path, most_files=6)
 
-    async def ask() -> None:
-        plots = Artifacts(tmp_path / "kept", tmp_path / "tmp", most_files=6)
-        await draw(plots, store, version, "data", "png")
-        await draw(plots, store, version, "predictions", "png")
+    async def run() -> None:
+        await drawer.draw("data", ".png")
+        await drawer.draw("predictions", ".png")
         for path in (tmp_path / "kept").iterdir():
             os.utime(path, (1, 1) if "predictions" in path.name else (2, 2))
-        await draw(plots, store, version, "learning_curve", "png")
+        await drawer.draw("learning_curve", ".png")
 
-    asyncio.run(ask())
+    asyncio.run(run())
     kept = {path.name.split("-")[1] for path in (tmp_path / "kept").iterdir()}
     assert kept == {"data", "learning_curve"} and len(list((tmp_path / "kept").iterdir())) == 6
 
 
-def test_what_was_drawn_of_a_deleted_version_goes_with_it(
-    server: Server, store: Store, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stand_in(monkeypatch)
+def test_plots_of_a_deleted_version_are_deleted(server: Server, store: Store, http: httpx.Client) -> None:
     bundle = http.get("/v1/models/line/versions/1/bundle").content
     headers = {"Content-Type": "application/zip"}
     drawn = server.home / "cache" / "plots"
@@ -177,24 +175,14 @@ def test_what_was_drawn_of_a_deleted_version_goes_with_it(
         assert not list(drawn.glob(f"{digest}-*"))
 
 
-def test_so_many_may_wait_and_no_more(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in(monkeypatch)
-    render = draw_plot._render
-    monkeypatch.setattr(artifacts, "MOST_WAITING", 2)
-    version = store.models.get("line", 1)
+def test_the_queue_of_plots_is_bounded(store: Store, tmp_path: Path) -> None:
+    drawer = Drawer(store, tmp_path)
 
-    async def ask() -> list[Any]:
-        refused = asyncio.Event()
+    async def run() -> list[Any]:
+        drawer.may_draw.clear()  # nothing is drawn before all requests have come
+        tasks = [asyncio.create_task(drawer.draw(f"plot {number}", ".png")) for number in range(MOST_WAITING + 1)]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        drawer.may_draw.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
 
-        async def render_then(request: bytes, folder: Path) -> None:
-            await refused.wait()  # nothing is drawn before all have asked
-            await render(request, folder)
-
-        monkeypatch.setattr(draw_plot, "_render", render_then)
-        plots = Artifacts(tmp_path / "kept", tmp_path / "tmp")
-        asked = [asyncio.create_task(draw(plots, store, version, plot, "png")) for plot in PLOTS[:3]]
-        await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
-        refused.set()
-        return await asyncio.gather(*asked, return_exceptions=True)
-
-    assert [type(each) for each in asyncio.run(ask())].count(TooManyArtifacts) == 1
+    assert [type(each) for each in asyncio.run(run())].count(TooManyArtifacts) == 1

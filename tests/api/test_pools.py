@@ -1,4 +1,5 @@
-"""Requests that block do so in pools apart, each with a bounded queue, and not for clients who have left."""
+"""Blocking requests run in separate thread pools, each with a bounded queue, and not for clients that have
+disconnected."""
 
 import asyncio
 import threading
@@ -15,11 +16,11 @@ from service.api.routing import PooledRoute, pool
 from service.app import ROUTERS
 from service.use_cases.cancellation import check_cancelled
 
-MOST = 2  # requests that wait, in these tests
+MOST = 2  # length of the queue in these tests
 
 
 class Blocking:
-    """An application with one route of each of two pools; planning has one thread, which waits for `go_on`."""
+    """An application with a route of each of two pools; planning has one thread, which waits for `go_on`."""
 
     def __init__(self) -> None:
         self.go_on, self.begun, self.ended = threading.Event(), 0, 0
@@ -44,16 +45,16 @@ class Blocking:
         pools = Pools()
         pools.planning = self.planning = Pool("planning", 1, MOST, in_steps=True)
         services = self.app.state.services = Holder[Any]()
-        services.value = SimpleNamespace(pools=pools)  # the only service that these routes use
+        services.value = SimpleNamespace(pools=pools)  # the only dependency of these routes
 
-    async def ask(self, path: str, left: asyncio.Event | None = None) -> tuple[int, dict[bytes, bytes]]:
-        """Status and headers of the answer to a GET, by a client who stays until `left`."""
-        asked, answer = False, dict[str, Any]()
+    async def get(self, path: str, left: asyncio.Event | None = None) -> tuple[int, dict[bytes, bytes]]:
+        """Status and headers of the response to a GET, from a client that disconnects when `left` is set."""
+        requested, answer = False, dict[str, Any]()
 
         async def receive() -> dict[str, Any]:
-            nonlocal asked
-            if not asked:
-                asked = True
+            nonlocal requested
+            if not requested:
+                requested = True
                 return {"type": "http.request", "body": b"", "more_body": False}
             await (left or asyncio.Event()).wait()
             return {"type": "http.disconnect"}
@@ -73,11 +74,11 @@ async def until(reached: Callable[[], bool]) -> None:
 
 
 def blocked(test: Callable[[Blocking], Awaitable[None]]) -> Blocking:
-    """Runs a test while the one thread of planning waits, which goes on at the end."""
+    """Runs a test while the only planning thread waits; it is released at the end."""
 
-    async def all_of_it() -> Blocking:
+    async def run() -> Blocking:
         app = Blocking()
-        first = asyncio.create_task(app.ask("/plan"))
+        first = asyncio.create_task(app.get("/plan"))
         await until(lambda: app.begun == 1)
         try:
             await test(app)
@@ -87,23 +88,23 @@ def blocked(test: Callable[[Blocking], Awaitable[None]]) -> Blocking:
         await until(lambda: app.planning.waiting == 0)
         return app
 
-    return asyncio.run(all_of_it())
+    return asyncio.run(run())
 
 
-def test_readers_do_not_wait_for_planners() -> None:
+def test_a_full_planning_pool_does_not_delay_reads() -> None:
     async def test(app: Blocking) -> None:
-        assert [(await app.ask("/read"))[0] for _ in range(20)] == [200] * 20
+        assert [(await app.get("/read"))[0] for _ in range(20)] == [200] * 20
 
     blocked(test)
 
 
-def test_a_full_queue_is_429_at_once_and_who_waits_is_answered() -> None:
+def test_a_full_queue_is_429_at_once_and_queued_requests_are_answered() -> None:
     waiting: list[asyncio.Task[tuple[int, dict[bytes, bytes]]]] = []
 
     async def test(app: Blocking) -> None:
-        waiting.extend(asyncio.create_task(app.ask("/plan")) for _ in range(MOST))
+        waiting.extend(asyncio.create_task(app.get("/plan")) for _ in range(MOST))
         await until(lambda: app.planning.waiting == MOST)
-        status, headers = await app.ask("/plan")
+        status, headers = await app.get("/plan")
         assert (status, headers[b"retry-after"]) == (429, b"1")
         app.go_on.set()
         assert [(await each)[0] for each in waiting] == [200] * MOST
@@ -111,32 +112,32 @@ def test_a_full_queue_is_429_at_once_and_who_waits_is_answered() -> None:
     assert blocked(test).ended == 1 + MOST
 
 
-def test_what_has_not_begun_never_does_when_its_client_has_left() -> None:
+def test_a_queued_request_is_dropped_when_its_client_disconnects() -> None:
     async def test(app: Blocking) -> None:
         left = asyncio.Event()
-        waits = asyncio.create_task(app.ask("/plan", left))
+        waits = asyncio.create_task(app.get("/plan", left))
         await until(lambda: app.planning.waiting == 1)
         left.set()
-        assert (await waits)[0] == 400  # which nobody reads
+        assert (await waits)[0] == 400  # which is never sent
         assert app.planning.waiting == 0
 
     assert blocked(test).begun == 1
 
 
-def test_what_has_begun_ends_at_its_next_step_when_its_client_has_left() -> None:
+def test_a_running_request_stops_at_its_next_step_when_its_client_disconnects() -> None:
     async def test() -> Blocking:
         app, left = Blocking(), asyncio.Event()
-        begun = asyncio.create_task(app.ask("/plan", left))
+        begun = asyncio.create_task(app.get("/plan", left))
         await until(lambda: app.begun == 1)
         left.set()
-        assert (await begun)[0] == 400  # which nobody reads
+        assert (await begun)[0] == 400  # which is never sent
         app.go_on.set()
-        assert (await app.ask("/plan"))[0] == 200
+        assert (await app.get("/plan"))[0] == 200
         return app
 
     assert asyncio.run(test()).ended == 1
 
 
-def test_no_route_blocks_in_threads_that_all_share() -> None:
+def test_no_route_uses_the_shared_thread_pool() -> None:
     routes: list[Any] = [route for each in ROUTERS for route in each.router.routes]
     assert [route.path for route in routes if not asyncio.iscoroutinefunction(route.endpoint)] == []

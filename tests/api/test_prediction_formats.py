@@ -1,4 +1,4 @@
-"""Predictions in every format, over HTTP: what is asked in one is answered as what is asked in another."""
+"""Predictions in every format, over HTTP: all formats give the same predictions."""
 
 import gzip
 import io
@@ -44,7 +44,7 @@ def bodies() -> dict[str, bytes]:
 
 
 def answers(answer: httpx.Response) -> list[float]:
-    """The numbers of an answer in any format."""
+    """The predictions of a response in any format."""
     body = io.BytesIO(answer.content)
     match answer.headers["content-type"]:
         case "application/json":
@@ -74,7 +74,7 @@ def wanted(http: httpx.Client, line: dict[str, Any]) -> list[float]:
 
 @pytest.mark.parametrize("accept", ENCODERS)
 @pytest.mark.parametrize("media_type", DECODERS)
-def test_every_format_in_and_out_says_the_same(
+def test_every_pair_of_formats_gives_the_same_predictions(
     http: httpx.Client, wanted: list[float], media_type: str, accept: str
 ) -> None:
     headers = {"Content-Type": media_type, "Accept": accept}
@@ -95,7 +95,7 @@ def test_a_compressed_body(http: httpx.Client, wanted: list[float], coding: str)
     assert (cut.status_code, cut.json()["code"]) == (400, "invalid_request")
 
 
-def test_a_bomb_is_refused_before_it_is_unpacked(http: httpx.Client, line: dict[str, Any]) -> None:
+def test_a_decompression_bomb_is_refused(http: httpx.Client, line: dict[str, Any]) -> None:
     bomb = gzip.compress(b"0.5\n" * 17_000_000, 9)
     answer = http.post(PATH, content=bomb, headers={"Content-Type": "text/csv", "Content-Encoding": "gzip"})
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
@@ -107,7 +107,7 @@ def test_an_unknown_coding_and_an_unknown_format(http: httpx.Client, line: dict[
         assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
 
 
-def test_a_fault_says_which_row_and_column(http: httpx.Client, line: dict[str, Any]) -> None:
+def test_an_invalid_value_names_its_row_and_column(http: httpx.Client, line: dict[str, Any]) -> None:
     answer = http.post(PATH, content=b"x\n0.5\nhalf\n", headers={"Content-Type": "text/csv"})
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/x/1")
 
@@ -137,7 +137,7 @@ BARE = [b'{"instances": {"x": 0.25}}', b'{"x": 0.25}', b"[[0.25]]", b'[{"x": 0.2
 
 @pytest.mark.parametrize("body", [*BARE, MARK + b'{"instances": [[0.25]]}'])
 def test_rows_without_an_envelope(http: httpx.Client, wanted: list[float], body: bytes) -> None:
-    for given in (body, body + b" " * 2000, body + b" " * 300_000):  # small, in the event loop, in a thread
+    for given in (body, body + b" " * 2000, body + b" " * 300_000):  # short, read in the event loop, read in a thread
         answer = http.post(PATH, content=given, headers={"Content-Type": "application/json"})
         assert answer.status_code == 200, answer.text
         assert answer.json()["predictions"] == pytest.approx(wanted[1:2], rel=1e-5)
@@ -145,7 +145,7 @@ def test_rows_without_an_envelope(http: httpx.Client, wanted: list[float], body:
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid_instances")
 
 
-def test_lines_that_come_whole_are_answered_in_kind(http: httpx.Client, wanted: list[float]) -> None:
+def test_json_lines_get_json_lines(http: httpx.Client, wanted: list[float]) -> None:
     lines = b"".join(b'{"x": %b}\n' % str(each).encode() for each in XS)
     for body in (lines, MARK + lines, lines.replace(b"\n", b"\r\n\n")):
         answer = http.post(PATH, content=body, headers=LINES)
@@ -153,12 +153,12 @@ def test_lines_that_come_whole_are_answered_in_kind(http: httpx.Client, wanted: 
         assert answers(answer) == pytest.approx(wanted, rel=1e-5)
         streamed = http.post(PATH, content=iter([body[:9], body[9:]]), headers=LINES)
         assert streamed.content == answer.content
-        asked = http.post(PATH, content=body, headers={**LINES, "Accept": "application/json"})
-        assert asked.json()["predictions"] == pytest.approx(wanted, rel=1e-5)
+        answer_in_json = http.post(PATH, content=body, headers={**LINES, "Accept": "application/json"})
+        assert answer_in_json.json()["predictions"] == pytest.approx(wanted, rel=1e-5)
 
 
-def test_a_date_that_no_calendar_has_is_refused(http: httpx.Client, line: dict[str, Any]) -> None:
-    """polars ends in a panic at it."""
+def test_an_impossible_date_is_refused(http: httpx.Client, line: dict[str, Any]) -> None:
+    """polars panics at it."""
     file = io.BytesIO()
     polars.DataFrame({"x": polars.Series([2**62], dtype=polars.Int64).cast(polars.Datetime("ms"))}).write_parquet(file)
     answer = http.post(PATH, content=file.getvalue(), headers={"Content-Type": "application/vnd.apache.parquet"})
@@ -169,13 +169,13 @@ LINES = {"Content-Type": "application/x-ndjson"}
 
 
 def rows(count: int, *, bad: int | None = None) -> Iterator[bytes]:
-    """So many lines, some thousand at a time; one of them perhaps wrong."""
+    """That many JSON Lines, some thousand at a time; optionally one of them invalid."""
     for start in range(0, count, 5000):
         places = range(start, min(start + 5000, count))
         yield b"".join(b'["half"]\n' if place == bad else b"[%f]\n" % (place % 4) for place in places)
 
 
-def test_a_stream_to_a_model_that_is_cold_loses_no_row(http: httpx.Client, model: str) -> None:
+def test_a_stream_to_a_model_that_is_not_loaded_loses_no_row(http: httpx.Client, model: str) -> None:
     lines = b"".join(rows(10))
     for path in (f"/v1/models/{model}/versions/1/predictions", f"/v1/models/{model}/predictions"):
         answer = http.post(path, content=lines, headers=LINES, timeout=20)
@@ -188,14 +188,14 @@ def test_a_stream_with_a_fault_at_its_beginning_is_refused(http: httpx.Client, l
     assert http.post(PATH, content=b"", headers=LINES).status_code == 422
 
 
-def test_a_stream_with_a_fault_further_on_says_so_and_is_broken_off(http: httpx.Client, line: dict[str, Any]) -> None:
-    said: list[str] = []
+def test_a_stream_with_a_later_fault_reports_it_and_is_aborted(http: httpx.Client, line: dict[str, Any]) -> None:
+    received: list[str] = []
     with http.stream("POST", PATH, content=rows(20_000, bad=12_345), headers=LINES) as answer:
         assert answer.status_code == 200
         with pytest.raises(httpx.RemoteProtocolError):
-            said.extend(answer.iter_lines())
-    # What httpx had not handed on when the connection broke is lost to it; a plain socket sees all.
-    assert len(said) <= 12_346
+            received.extend(answer.iter_lines())
+    # httpx drops what it had buffered when the connection broke; a plain socket sees everything.
+    assert len(received) <= 12_346
 
 
 def test_a_stream_of_an_unknown_model(http: httpx.Client) -> None:
@@ -204,7 +204,7 @@ def test_a_stream_of_an_unknown_model(http: httpx.Client) -> None:
 
 
 def test_a_stream_to_a_model_that_is_not_in_memory_loses_no_row(http: httpx.Client, model: str) -> None:
-    """While the model is loaded nobody takes rows for a sign that the client is still there."""
+    """While the model is loaded, incoming rows must not be consumed by the check for a disconnect."""
     rows = b"".join(b"[%d]\n" % each for each in range(20_000))
     answer = http.post(
         f"/v1/models/{model}/predictions", content=rows, headers={"Content-Type": "application/x-ndjson"}

@@ -1,4 +1,4 @@
-"""Predictions over HTTP: negotiation, caching, the version that answers."""
+"""Predictions over HTTP: content negotiation, caching, choice of the version."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ def test_the_same_answer_by_rows_records_columns_and_query(http: httpx.Client, l
     assert all((each.headers["Model-Name"], each.headers["Model-Version"]) == ("line", "1") for each in answers)
 
 
-def test_an_answer_is_known_by_its_etag(http: httpx.Client, line: dict[str, Any]) -> None:
+def test_answers_have_etags(http: httpx.Client, line: dict[str, Any]) -> None:
     answer = http.get(PATH, params={"x": "0.5"})
     etag = answer.headers["ETag"]
     assert etag.startswith('"') and etag.endswith('"')
@@ -36,7 +36,7 @@ def test_an_answer_is_known_by_its_etag(http: httpx.Client, line: dict[str, Any]
     assert http.get(PATH, params={"x": "0.6"}, headers={"If-None-Match": etag}).status_code == 200
 
 
-def test_a_query_in_another_order_is_the_same_when_it_means_the_same(http: httpx.Client) -> None:
+def test_the_etag_ignores_the_order_of_parameters(http: httpx.Client) -> None:
     records = [{"a": float(i % 7), "b": float(i % 3), "y": i % 7 - 2.0 * (i % 3)} for i in range(40)]
     train(http, "plane", data={"kind": "rows", "records": records, "target": "y", "task": "regression"})
     path = "/v1/models/plane/versions/1/predictions"
@@ -51,7 +51,7 @@ def test_a_query_in_another_order_is_the_same_when_it_means_the_same(http: httpx
     assert tag("a=1&b=2") != tag("a=2&b=1")
 
 
-def test_how_long_an_answer_may_be_kept(http: httpx.Client, model: str) -> None:
+def test_cache_control_of_answers(http: httpx.Client, model: str) -> None:
     http.put(f"/v1/models/{model}/aliases/blue", json={"version": 1})
 
     def cache_control(path: str) -> str:
@@ -61,8 +61,8 @@ def test_how_long_an_answer_may_be_kept(http: httpx.Client, model: str) -> None:
     assert {cache_control(path) for path in ("versions/blue/", "versions/latest/", "")} == {"no-cache"}
 
 
-def test_a_known_answer_needs_no_model(server: Server, http: httpx.Client, model: str) -> None:
-    """The tensors are away: an answer at hand is confirmed all the same, a new one cannot be given."""
+def test_a_matching_etag_needs_no_model(server: Server, http: httpx.Client, model: str) -> None:
+    """Without the weights, a conditional request is still answered with 304, and a new prediction fails."""
     path = f"/v1/models/{model}/versions/1/predictions"
     tensors = list((server.home / "store/models" / model).rglob("state_dict*"))
     assert len(tensors) == 1
@@ -78,7 +78,7 @@ def test_a_known_answer_needs_no_model(server: Server, http: httpx.Client, model
     assert http.get(path, params={"x": 1}, headers={"If-None-Match": etag}).status_code == 304
 
 
-def test_production_answers_when_no_version_is_named(http: httpx.Client, model: str) -> None:
+def test_production_is_the_default_version(http: httpx.Client, model: str) -> None:
     train(http, model, training={"epochs": 0, "seed": 1})
     path = f"/v1/models/{model}/predictions"
     assert http.get(path, params={"x": 1}).headers["Model-Version"] == "2"
@@ -89,12 +89,12 @@ def test_production_answers_when_no_version_is_named(http: httpx.Client, model: 
 
 
 @pytest.mark.parametrize("accept", ["", "*/*", "application/json", "application/*;q=0.1", "text/html, */*;q=0.5"])
-def test_who_takes_json_gets_it(http: httpx.Client, line: dict[str, Any], accept: str) -> None:
+def test_accept_headers_that_allow_json(http: httpx.Client, line: dict[str, Any], accept: str) -> None:
     assert http.get(PATH, params={"x": 1}, headers={"Accept": accept}).status_code == 200
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/json;q=0", "image/*", "nonsense"])
-def test_who_takes_no_json_is_told_so(http: httpx.Client, line: dict[str, Any], accept: str) -> None:
+def test_accept_headers_that_exclude_json_are_406(http: httpx.Client, line: dict[str, Any], accept: str) -> None:
     for answer in (
         http.get(PATH, params={"x": 1}, headers={"Accept": accept}),
         http.post(PATH, json={"instances": [1]}, headers={"Accept": accept}),

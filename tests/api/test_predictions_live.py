@@ -1,4 +1,4 @@
-"""Predictions while the world changes: aliases that move, a store that is away, damage, deadlines, too many clients."""
+"""Predictions during changes: moving aliases, an unavailable store, damage, deadlines, overload."""
 
 import socket
 import threading
@@ -21,7 +21,7 @@ ROWS = {"instances": [[0.5]]}
 
 @pytest.fixture(scope="module")
 def heavy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that computes every prediction in one thread, with places for two to wait."""
+    """A server that computes every prediction in one thread, with a queue of two."""
     home = tmp_path_factory.mktemp("heavy") / "home"
     with Server(home, light_predictions=0, waiting_predictions=2) as server, server.http_client() as http:
         records = [{**{f"x{i}": float(i + row) for i in range(4)}, "y": float(row)} for row in range(20)]
@@ -31,7 +31,7 @@ def heavy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def test_every_answer_is_that_of_the_version_it_names_while_an_alias_moves(http: httpx.Client, model: str) -> None:
+def test_answers_match_their_version_while_an_alias_moves(http: httpx.Client, model: str) -> None:
     train(http, model, training={"epochs": 0, "seed": 1})
     path = f"/v1/models/{model}"
     http.put(f"{path}/aliases/live", json={"version": 1})
@@ -41,7 +41,7 @@ def test_every_answer_is_that_of_the_version_it_names_while_an_alias_moves(http:
     counts = [0, 0]
     over = threading.Event()
 
-    def ask(which: int) -> None:
+    def predict_repeatedly(which: int) -> None:
         with httpx.Client(base_url=http.base_url, trust_env=False, timeout=60) as client:
             while not over.is_set():
                 answer = client.post(f"{path}/versions/live/predictions", json=ROWS)
@@ -49,7 +49,7 @@ def test_every_answer_is_that_of_the_version_it_names_while_an_alias_moves(http:
                 if answer.status_code != 200 or answer.json()["predictions"] != truth[answer.headers["Model-Version"]]:
                     wrong.append(answer.text)
 
-    threads = [threading.Thread(target=ask, args=(which,)) for which in (0, 1)]
+    threads = [threading.Thread(target=predict_repeatedly, args=(which,)) for which in (0, 1)]
     for each in threads:
         each.start()
     try:
@@ -57,7 +57,7 @@ def test_every_answer_is_that_of_the_version_it_names_while_an_alias_moves(http:
             number = 2 - flip % 2
             assert http.put(f"{path}/aliases/live", json={"version": number}).status_code == 200
             now = http.post(f"{path}/versions/live/predictions", json=ROWS)
-            assert now.headers["Model-Version"] == str(number)  # this process follows at once
+            assert now.headers["Model-Version"] == str(number)  # this process sees it at once
     finally:
         over.set()
         for each in threads:
@@ -81,10 +81,10 @@ def test_a_change_of_this_process_is_seen_at_once(http: httpx.Client, model: str
     assert http.post(f"{path}/predictions", json=ROWS).json()["code"] == "model_not_found"
 
 
-def test_a_damaged_version_is_refused_and_the_one_before_goes_on(
+def test_a_damaged_version_is_refused_and_the_previous_one_still_served(
     server: Server, http: httpx.Client, model: str, tmp_path: Path
 ) -> None:
-    """Another process publishes it, and this one finds it when it looks."""
+    """Another process publishes it, and this one finds it at its next check."""
     path = f"/v1/models/{model}"
     assert http.post(f"{path}/predictions", json=ROWS).status_code == 200
     models = Store.open(server.home / "store").models
@@ -102,7 +102,7 @@ def test_a_damaged_version_is_refused_and_the_one_before_goes_on(
     assert http.post(f"{path}/predictions", json=ROWS).headers["Model-Version"] == "1"
 
 
-def test_another_process_s_change_is_followed_within_a_second(server: Server, http: httpx.Client, model: str) -> None:
+def test_a_change_of_another_process_is_seen_within_a_second(server: Server, http: httpx.Client, model: str) -> None:
     train(http, model, training={"epochs": 0, "seed": 1})
     path = f"/v1/models/{model}/predictions"
     assert http.post(path, json=ROWS).headers["Model-Version"] == "2"
@@ -113,7 +113,7 @@ def test_another_process_s_change_is_followed_within_a_second(server: Server, ht
         assert http.post(path, json=ROWS).headers["Model-Version"] == str(number)
 
 
-def test_unknown_names_are_asked_for_anew(http: httpx.Client) -> None:
+def test_unknown_names_are_not_cached(http: httpx.Client) -> None:
     path = "/v1/models/comes-later/predictions"
     assert http.post(path, json=ROWS).status_code == 404
     train(http, "comes-later", training={"epochs": 0})
@@ -121,12 +121,12 @@ def test_unknown_names_are_asked_for_anew(http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("given", ["nan", "-1", "soon", "1_0", "inf", ""])
-def test_a_deadline_that_is_none(http: httpx.Client, line: dict[str, Any], given: str) -> None:
+def test_an_invalid_deadline_is_refused(http: httpx.Client, line: dict[str, Any], given: str) -> None:
     answer = http.post("/v1/models/line/predictions", json=ROWS, headers={"Request-Timeout": given})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
-def test_a_deadline_that_is_over(http: httpx.Client, line: dict[str, Any]) -> None:
+def test_an_expired_deadline_is_504(http: httpx.Client, line: dict[str, Any]) -> None:
     for seconds, status in (("0", 504), ("30", 200)):
         answer = http.post("/v1/models/line/predictions", json=ROWS, headers={"Request-Timeout": seconds})
         assert answer.status_code == status
@@ -136,8 +136,8 @@ def test_a_deadline_that_is_over(http: httpx.Client, line: dict[str, Any]) -> No
     )
 
 
-def test_more_than_may_wait_are_refused_fast_and_those_who_leave_free_their_places(heavy: Server) -> None:
-    rows = {"instances": [[0.1] * 4] * 20_000}  # seconds of work for one thread
+def test_a_full_prediction_queue_is_refused_and_disconnects_free_places(heavy: Server) -> None:
+    rows = {"instances": [[0.1] * 4] * 20_000}  # seconds of work for the thread
     host, port = heavy.url.removeprefix("http://").split(":")
     with heavy.http_client() as http:
         small = {"instances": [[0.1] * 4]}
@@ -158,13 +158,13 @@ def test_more_than_may_wait_are_refused_fast_and_those_who_leave_free_their_plac
         assert answer.status_code == 429
         assert answer.json()["code"] == "overloaded" and answer.headers["Retry-After"]
         assert http.get("/livez").status_code == 200
-        assert "modelwright_predictions_waiting 0.0" not in http.get("/metrics").text  # these did not wait for those
+        assert "modelwright_predictions_waiting 0.0" not in http.get("/metrics").text  # the two still wait
         for each in connections:
             each.close()
         until(lambda: http.post("/v1/models/wide/predictions", json=small).status_code == 200)
 
 
-def test_what_is_measured(http: httpx.Client, line: dict[str, Any]) -> None:
+def test_prediction_metrics(http: httpx.Client, line: dict[str, Any]) -> None:
     assert http.post("/v1/models/line/versions/1/predictions", json=ROWS).status_code == 200
     assert http.post("/v1/models/nobody/predictions", json=ROWS).status_code == 404
     answer = http.get("/metrics")
@@ -176,7 +176,7 @@ def test_what_is_measured(http: httpx.Client, line: dict[str, Any]) -> None:
     assert "modelwright_warm_models " in answer.text and "nobody" not in answer.text
 
 
-def test_the_figures_of_what_was_deleted_go_with_it(http: httpx.Client, model: str) -> None:
+def test_metrics_of_deleted_models_are_removed(http: httpx.Client, model: str) -> None:
     train(http, model, training={"epochs": 0, "seed": 1})
     path = f"/v1/models/{model}"
     for number in (1, 2):

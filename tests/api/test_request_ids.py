@@ -1,4 +1,4 @@
-"""Every request has an id: in its answer, and in the problem that it may be."""
+"""Every response has a request id, and so has every problem document."""
 
 import re
 
@@ -10,20 +10,20 @@ from tests.api.test_edge import problem
 MADE = re.compile(r"[0-9a-f]{16}")
 
 
-def test_one_is_made(http: httpx.Client) -> None:
+def test_a_request_id_is_generated(http: httpx.Client) -> None:
     ids = [http.get("/livez").headers["Request-Id"] for _ in range(20)]
     assert len(set(ids)) == 20 and all(MADE.fullmatch(each) for each in ids)
 
 
 @pytest.mark.parametrize("name", ["Request-Id", "X-Request-Id"])
 @pytest.mark.parametrize("given", ["a", "0af7651916cd43dd8448eb211c80319c", "a" * 128, "{}:/?#[]@!$&'()*+,;=~\"\\"])
-def test_that_of_the_client_is_taken(http: httpx.Client, name: str, given: str) -> None:
+def test_a_request_id_of_the_client_is_kept(http: httpx.Client, name: str, given: str) -> None:
     for path in ("/livez", "/v1/models/nobody", "/v1/models/nobody/predictions?x=1", "/nothing", "/openapi.json"):
         assert http.get(path, headers={name: given}).headers["Request-Id"] == given
 
 
 @pytest.mark.parametrize("given", ["", "a b", "a" * 129, "a\tb", "é", "a" * 50_000])
-def test_that_is_not_sane_is_not(http: httpx.Client, given: str) -> None:
+def test_an_invalid_request_id_is_replaced(http: httpx.Client, given: str) -> None:
     answer = http.get("/livez", headers={b"Request-Id": given.encode("latin-1")})
     assert answer.status_code == 400 or MADE.fullmatch(answer.headers["Request-Id"])
 
@@ -41,7 +41,7 @@ def test_that_is_not_sane_is_not(http: httpx.Client, given: str) -> None:
         ("PATCH", "/v1/models"),
     ],
 )
-def test_problems_name_it(http: httpx.Client, method: str, path: str) -> None:
+def test_problems_name_the_request_id(http: httpx.Client, method: str, path: str) -> None:
     answer = http.request(method, path, headers={"X-Request-Id": "abc-1"})
     assert problem(answer)[0] >= 400
     assert answer.json()["request_id"] == answer.headers["Request-Id"] == "abc-1"

@@ -1,5 +1,5 @@
-"""The service against its own OpenAPI document, by schemathesis: every answer declared and as declared, what the document
-allows taken, what it forbids refused, never an error of the server. `tests/api/fuzz/schemathesis.toml` says how.
+"""The service against its own OpenAPI document, by schemathesis: every response is declared and matches its schema, valid
+requests are accepted, invalid ones refused, and none causes a server error. Its settings: `tests/api/fuzz/schemathesis.toml`.
 
 CASES (20) are sent to each operation; scripts/nightly sends 2,000, and in more phases.
 """
@@ -22,16 +22,15 @@ KEY = "fuzzed-with-a-key-that-nobody-can-revoke"
 BEARER = f"Bearer {KEY}"
 SETTINGS: dict[str, Any] = {
     "admin_key": KEY,
-    "default_model": "line",  # so that `/invocations` asks one
-    "max_training_seconds": 20,  # a spec of a million epochs must not keep all others waiting
+    "default_model": "line",  # for `/invocations`
+    "max_training_seconds": 20,  # a spec of a million epochs must not delay all others
 }
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]]:
-    """A server that may be filled with anything, and the job that has made the model `line` in it. It has a key from the
-    start: else the first one that is made, by one of the cases, would lock out all cases after it. That key is of the
-    configuration, for any other is revoked by one of the cases."""
+    """A server for arbitrary data, and the job that made its model `line`. It has a key from the start, as a first key
+    made by a case would refuse all later cases. The key is configured, as the cases may revoke any other."""
     with Server(tmp_path_factory.mktemp("fuzzed") / "home", **SETTINGS) as server, server.http_client() as http:
         http.headers["Authorization"] = BEARER
         job = train(http, "line")["id"]
@@ -42,7 +41,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]
         yield server, job
 
 
-def test_the_service_is_as_its_document_says(own: tuple[Server, str], tmp_path: Path) -> None:
+def test_the_service_conforms_to_its_openapi_document(own: tuple[Server, str], tmp_path: Path) -> None:
     server, job = own
     command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG), "run"]
     command += [f"{server.url}/openapi.json", "--no-color", "--phases", os.environ.get("PHASES", "examples,fuzzing")]
@@ -50,7 +49,7 @@ def test_the_service_is_as_its_document_says(own: tuple[Server, str], tmp_path: 
     command += ["--header", f"Authorization: {BEARER}"]
     done = subprocess.run(  # noqa: S603 - our own
         command,
-        cwd=tmp_path,  # it leaves a cache there
+        cwd=tmp_path,  # for its cache
         env=os.environ | {"JOB": job, "PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1"},
         capture_output=True,
         text=True,
@@ -58,5 +57,5 @@ def test_the_service_is_as_its_document_says(own: tuple[Server, str], tmp_path: 
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ERROR" not in server.log(), server.log()
-    with server.http_client() as http:  # nobody has revoked the key, and so every case had it
+    with server.http_client() as http:  # the key was not revoked, so every case had it
         assert http.get("/v1/keys", headers={"Authorization": BEARER}).status_code == 200

@@ -1,4 +1,4 @@
-"""What a browser may make of an answer, and which protocols and heads get one at all."""
+"""Security headers of responses, and which protocols and heads are refused."""
 
 import socket
 
@@ -17,7 +17,7 @@ POLICIES = {
 
 
 def answered(server: Server, *pieces: bytes) -> bytes:
-    """What comes back until the end of the connection."""
+    """The bytes received until the end of the connection."""
     with socket.create_connection(("127.0.0.1", httpx.URL(server.url).port or 0), timeout=20) as connection:
         for piece in pieces:
             connection.sendall(piece)
@@ -28,13 +28,13 @@ def answered(server: Server, *pieces: bytes) -> bytes:
     ("method", "path", "status"),
     [("GET", "/livez", 200), ("GET", "/v1/models", 200), ("GET", "/nothing", 404), ("POST", "/v1/training-jobs", 400)],
 )
-def test_every_answer_says_what_it_is_not(http: httpx.Client, method: str, path: str, status: int) -> None:
+def test_every_answer_has_security_headers(http: httpx.Client, method: str, path: str, status: int) -> None:
     answer = http.request(method, path)
     assert answer.status_code == status
     assert {name: answer.headers.get_list(name) for name in POLICIES} == {name: [POLICIES[name]] for name in POLICIES}
 
 
-def test_so_do_refusals_before_there_is_a_request(server: Server) -> None:
+def test_refusals_of_the_protocol_have_security_headers(server: Server) -> None:
     answer = answered(server, b"GET / HTTP/1.1\r\n\r\n").lower()
     assert answer.startswith(b"http/1.1 400")
     assert all(f"{name}: {value}".encode() in answer for name, value in POLICIES.items())
@@ -49,13 +49,13 @@ def test_the_page_of_the_documentation_may_run_its_own_scripts_and_no_others(htt
     "line",
     [b"GET /livez HTTP/0.9", b"GET /livez", b"GET /livez HTTP/2.0", b"GET /livez RTSP/1.0", b"OPTIONS * RTSP/1.1"],
 )
-def test_what_is_no_http_1_is_refused(server: Server, line: bytes) -> None:
+def test_requests_that_are_not_http_1_are_refused(server: Server, line: bytes) -> None:
     head = line + b"\r\n" + HOST + b"Connection: close\r\n\r\n"
     assert answered(server, head).startswith((b"HTTP/1.1 505", b"HTTP/1.1 400"))
     assert answered(server, head[:12], head[12:]).startswith((b"HTTP/1.1 505", b"HTTP/1.1 400"))
 
 
-def test_another_protocol_may_be_spoken_of(server: Server) -> None:
+def test_an_upgrade_header_is_ignored(server: Server) -> None:
     head = b"GET /livez?RTSP/1.0 HTTP/1.1\r\n" + HOST + b"Via: GET /livez RTSP/1.0\r\nConnection: close\r\n\r\n"
     assert answered(server, head).startswith(b"HTTP/1.1 200")
 
@@ -70,7 +70,7 @@ def test_a_head_has_64_kib(server: Server, size: int, status: int) -> None:
 @pytest.mark.parametrize(
     ("target", "status"), [(b"http://localhost/livez", 200), (b"http://other.example/livez", 400), (b"//x/y", 404)]
 )
-def test_an_address_and_host_name_one_host(server: Server, target: bytes, status: int) -> None:
+def test_an_absolute_target_must_match_host(server: Server, target: bytes, status: int) -> None:
     answer = answered(server, b"GET " + target + b" HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 %d" % status)
 

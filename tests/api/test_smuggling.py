@@ -1,4 +1,4 @@
-"""P-15: requests that two readers would cut in different places. Each gets one answer, 400, and the connection closes."""
+"""P-15: requests that two parsers would split differently. Each gets one response, 400, and the connection closes."""
 
 import time
 
@@ -7,7 +7,7 @@ import pytest
 from tests.api.raw_socket import connect, exchange, listen
 from tests.harness.server import Server
 
-SECOND = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"  # what must never be answered beside the first
+SECOND = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"  # must never get a response of its own
 
 
 def get(headers: bytes) -> bytes:
@@ -70,35 +70,37 @@ TWO_WAYS = {
 
 @pytest.mark.parametrize("name", TWO_WAYS)
 def test_p15_one_400_then_close(server: Server, name: str) -> None:
-    heard = exchange(server, TWO_WAYS[name])
-    assert heard.statuses == [400] and heard.ended
-    assert b"application/problem+json" in heard.text and b"connection: close" in heard.text
+    received = exchange(server, TWO_WAYS[name])
+    assert received.statuses == [400] and received.ended
+    assert b"application/problem+json" in received.text and b"connection: close" in received.text
 
 
-def test_p15_a_bad_chunk_after_the_answer_gets_no_second_one(server: Server) -> None:
-    """It is answered by its head alone; what follows is broken."""
+def test_p15_a_bad_chunk_after_the_answer_gets_no_second_answer(server: Server) -> None:
+    """The request is answered from its head alone; the invalid chunk follows."""
     with connect(server) as connection:
         connection.sendall(b"POST /v1/nothing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
         assert connection.recv(65_536).startswith(b"HTTP/1.1 404 ")
         connection.sendall(b"2\r\n{}XX0\r\n\r\n" + SECOND)
-        heard = listen(connection, 20)
-    assert heard.statuses == [] and heard.ended
+        received = listen(connection, 20)
+    assert received.statuses == [] and received.ended
 
 
-def test_p15_what_is_broken_behind_a_good_request_takes_nothing_from_its_answer(server: Server) -> None:
-    heard = exchange(server, SECOND + b"BROKEN\r\n\r\n" + SECOND)
-    assert heard.statuses == [200] and heard.ended
+def test_p15_invalid_data_after_a_request_does_not_affect_its_answer(server: Server) -> None:
+    received = exchange(server, SECOND + b"BROKEN\r\n\r\n" + SECOND)
+    assert received.statuses == [200] and received.ended
 
 
 @pytest.mark.parametrize("upgrade", [b"h2c", b"websocket"])
-def test_p15_after_an_upgrade_nothing_is_taken_for_a_request(server: Server, upgrade: bytes) -> None:
-    asked = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: " + upgrade + b"\r\n\r\n"
-    heard = exchange(server, asked, SECOND)
-    assert heard.statuses == [200] and heard.ended
+def test_p15_data_after_an_upgrade_is_not_a_request(server: Server, upgrade: bytes) -> None:
+    upgrade_request = (
+        b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: " + upgrade + b"\r\n\r\n"
+    )
+    received = exchange(server, upgrade_request, SECOND)
+    assert received.statuses == [200] and received.ended
 
 
-def test_p15_trailers_are_no_headers(server: Server) -> None:
-    """A body is judged by the head that came before it."""
+def test_p15_trailers_are_not_headers(server: Server) -> None:
+    """Trailers do not change how the body is read."""
     head = b"POST /v1/training-jobs/validate HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + CHUNKED
     body = b"\r\n1\r\n{\r\n"
     with connect(server) as connection:
@@ -108,7 +110,7 @@ def test_p15_trailers_are_no_headers(server: Server) -> None:
         assert listen(connection, 20).statuses == [422]
 
 
-def test_requests_in_a_row_are_answered_in_order_and_not_without_end(server: Server) -> None:
+def test_pipelined_requests_are_answered_in_order_and_bounded(server: Server) -> None:
     few = exchange(server, SECOND * 9 + SECOND.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
     assert few.statuses == [200] * 10
     many = exchange(server, SECOND * 1000)
@@ -118,6 +120,6 @@ def test_requests_in_a_row_are_answered_in_order_and_not_without_end(server: Ser
 @pytest.mark.parametrize(
     "host", [b"localhost", b"127.0.0.1:8000", b"[::1]:80", b"a-b.c_d.example", b"xn--bcher-kva.ch", b""]
 )
-def test_hosts_that_are_right(server: Server, host: bytes) -> None:
-    heard = exchange(server, b"GET /livez HTTP/1.1\r\nConnection: close\r\nHost: " + host + b"\r\n\r\n")
-    assert heard.statuses == [200]
+def test_valid_hosts(server: Server, host: bytes) -> None:
+    received = exchange(server, b"GET /livez HTTP/1.1\r\nConnection: close\r\nHost: " + host + b"\r\n\r\n")
+    assert received.statuses == [200]

@@ -1,4 +1,4 @@
-"""Training jobs over HTTP: waiting, paging, events live and so far, cancelling, idempotency."""
+"""Training jobs over HTTP: waiting, paging, events live and past, cancelling, idempotency."""
 
 import json
 import time
@@ -14,11 +14,11 @@ LONG = {**LINE["training"], "epochs": 10_000_000}
 
 
 def events_of(text: str) -> list[dict[str, Any]]:
-    """Server-sent events, each checked for being told twice the same."""
+    """Server-sent events; the id and type in each must match its data."""
     found = []
     for block in text.split("\n\n")[:-1]:
         if block.startswith(":"):
-            continue  # a comment: the stream lives
+            continue  # a comment keeps the stream alive
         number, kind, data = (line.partition(": ")[2] for line in block.split("\n"))
         event = json.loads(data)
         assert (event["id"], event["type"]) == (int(number), kind)
@@ -61,7 +61,7 @@ def test_a_job_that_has_ended_cannot_be_cancelled(http: httpx.Client, line: dict
 def test_the_same_key_makes_one_job(http: httpx.Client) -> None:
     spec = {**LINE, "model_name": "keyed"}
     first = http.post("/v1/training-jobs", json=spec, headers={"Idempotency-Key": "key-1"})
-    with_default = {**spec, "split": {**spec["split"], "seed": None}}  # another text, the same spec
+    with_default = {**spec, "split": {**spec["split"], "seed": None}}  # other JSON text, the same spec
     again = http.post("/v1/training-jobs", json=with_default, headers={"Idempotency-Key": "key-1"})
     assert (first.status_code, again.status_code) == (202, 202)
     assert first.json()["id"] == again.json()["id"]
@@ -117,7 +117,7 @@ def test_a_stream_with_nothing_left_is_204(http: httpx.Client, line: dict[str, A
 
 
 @pytest.mark.parametrize("number", ["", "-1", "1.0", "one", "1" * 19, "1" * 5000])
-def test_a_last_event_id_that_is_none(http: httpx.Client, line: dict[str, Any], number: str) -> None:
+def test_an_invalid_last_event_id_is_refused(http: httpx.Client, line: dict[str, Any], number: str) -> None:
     path = f"/v1/training-jobs/{line['id']}/events"
     answer = http.get(path, headers={**EVENTS, "Last-Event-ID": number})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
@@ -132,7 +132,7 @@ def test_a_stream_is_live_and_closes_after_the_final_status(http: httpx.Client) 
             text += piece
             seen = events_of(text[: text.rfind("\n\n") + 2]) if "\n\n" in text else []
             if [event for event in seen if event["type"] == "metrics"] and "cancelled" not in text:
-                # It trains, and this is heard while it does; the stream then ends by itself.
+                # The events come while it trains; then the stream ends.
                 http.post(f"/v1/training-jobs/{job['id']}/cancel")
     assert [e["data"]["status"] for e in seen if e["type"] == "status"] == ["queued", "running", "cancelled"]
     assert seen[-1]["data"]["status"] == "cancelled"

@@ -1,4 +1,4 @@
-"""Webhooks of a real service: which it takes, that it tells, and who never sees the secret."""
+"""Webhooks of a real service: which URLs are allowed, what is sent, and that trainers never have the secret."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ from tests.harness.until import until
 from tests.jobs.receiver import Receiver
 
 
-def test_the_end_of_a_job_is_told(configured: Server) -> None:
+def test_the_end_of_a_job_is_posted_to_its_webhook(configured: Server) -> None:
     with Receiver(204) as receiver, configured.http_client() as http:
         url = f"{receiver.url}trained?token=hidden"
         accepted = http.post("/v1/training-jobs", json={**LINE, "model_name": "told", "webhook": {"url": url}})
@@ -79,7 +79,7 @@ def test_trainers_do_not_inherit_the_secret(configured: Server) -> None:
 
 
 @pytest.mark.parametrize(("hosts", "secret"), [("127.0.0.1", ""), ("127.0.0.1", "known"), ("not a host", "x" * 24)])
-def test_wrong_settings_are_one_clear_line(tmp_path: Path, hosts: str, secret: str) -> None:
+def test_invalid_webhook_settings_are_one_line(tmp_path: Path, hosts: str, secret: str) -> None:
     settings = {"MODELWRIGHT_WEBHOOK_HOSTS": hosts, "MODELWRIGHT_WEBHOOK_SECRET": secret}
     command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", str(tmp_path / "home")]
     done = subprocess.run(  # noqa: S603 - our own command

@@ -12,7 +12,7 @@ MAY = ("workflow/data/types/", "serving/")
 
 
 def branches(tree: ast.AST) -> Iterator[ast.AST]:
-    """Comparisons of a type with a type's name."""
+    """Comparisons of a type with the name of one."""
     for node in ast.walk(tree):
         inside = [*ast.walk(node)]
         named = any(isinstance(each, ast.Constant) and each.value in COLUMN_TYPES for each in inside)
@@ -24,7 +24,7 @@ def branches(tree: ast.AST) -> Iterator[ast.AST]:
                 yield node
 
 
-def test_the_ways_to_branch_are_found() -> None:
+def test_branches_are_found() -> None:
     for code in (
         "column.type == 'number'",
         "each.type in ('number', 'boolean')",

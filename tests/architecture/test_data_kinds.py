@@ -1,4 +1,4 @@
-"""A kind of data is one file and one name in a union: no other code asks which kind it has."""
+"""A kind of data is one file and one name in a union: no other code branches on the kind."""
 
 import ast
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ THEIR_OWN = {Path(*kind.__module__.split(".")).with_suffix(".py") for kind in KI
 
 
 def names(node: ast.AST) -> set[Any]:
-    """The names and attributes in an expression, and its texts."""
+    """The names, attributes and string constants in an expression."""
     inside = [*ast.walk(node)]
     return {
         *(each.id for each in inside if isinstance(each, ast.Name)),
@@ -37,7 +37,7 @@ def branches(tree: ast.AST) -> Iterator[ast.AST]:
                 yield node
 
 
-def test_the_ways_to_branch_are_found() -> None:
+def test_branches_are_found() -> None:
     for code in (
         "isinstance(spec.data, (dataset.DatasetData, RowsData))",
         "type(data) is LineData",

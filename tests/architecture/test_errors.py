@@ -21,7 +21,7 @@ def error_classes() -> Iterator[type[Exception]]:
 
 
 def beyond_the_service(error: type[Exception]) -> bool:
-    """Whether it never meets a request: of the command line, the demo, or the start of the service."""
+    """Whether it never reaches a request: errors of the command line, the demo, or the start of the service."""
     return error.__module__ in ("service.cli.main", "service.cli.demo", "service.cli.progress", "service.settings")
 
 
@@ -33,7 +33,7 @@ def test_there_are_errors() -> None:
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
-def test_every_error_has_an_answer_and_says_what_it_is(error: type[Exception]) -> None:
+def test_every_error_has_an_answer_and_a_docstring(error: type[Exception]) -> None:
     status, code = next(TABLE[ancestor] for ancestor in error.__mro__ if ancestor in TABLE)
     assert 400 <= status < 600
     assert code == code.lower()

@@ -1,4 +1,4 @@
-"""The picture of the rooms in docs/architecture.md has the arrows that the imports have."""
+"""The diagram of the rooms in docs/architecture.md has exactly the arrows of the imports."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ Arrow = tuple[str, str]
 
 
 def room_of(module: str) -> str | None:
-    """The room that a module is in; None for the files beside the rooms."""
+    """The room of a module; None for modules outside of the rooms."""
     return next((room for room in ROOMS if module == room or module.startswith(f"{room}.")), None)
 
 
@@ -28,7 +28,7 @@ def imports() -> set[Arrow]:
 
 
 def reduction(arrows: set[Arrow]) -> set[Arrow]:
-    """The arrows that no path of two or more arrows stands for: the transitive reduction of a graph without cycles."""
+    """The transitive reduction of a graph without cycles: the arrows that no longer path replaces."""
 
     def reached(room: str) -> set[str]:
         onward = {to for start, to in arrows if start == room}

@@ -41,7 +41,7 @@ asyncio.run(start())
 """
 
 
-def test_what_takes_long_to_import_is_not_imported_without_need(tmp_path: Path) -> None:
+def test_slow_imports_are_deferred(tmp_path: Path) -> None:
     command = [sys.executable, "-c", START, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)  # noqa: S603 - our own
     ready, submitted, trained = (set(line.split()) for line in done.stdout.splitlines())

@@ -13,7 +13,7 @@ from tests.harness.server import Server
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command said, and how it ended."""
+    """The output of a command and its exit status."""
 
     status: int
     out: str
@@ -25,7 +25,7 @@ Run = Callable[..., Ran]
 
 @pytest.fixture
 def run(server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """Runs a command as `main` does; the server is that of the session."""
+    """Runs a command as `main` does, against the server of the session."""
     monkeypatch.setenv("MODELWRIGHT_URL", server.url)
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("COLUMNS", "120")
@@ -39,8 +39,8 @@ def run(server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
             status = 0
         except SystemExit as end:
             status = end.code if isinstance(end.code, int) else int(end.code is not None)
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        return Ran(status, said.out, said.err)
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Ran(status, captured.out, captured.err)
 
     yield command

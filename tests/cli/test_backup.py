@@ -1,4 +1,4 @@
-"""Backups of a home and homes made of them, with no service running; under load in tests/story/test_backups.py."""
+"""Backups and restores of a home with no service running; those under load are in tests/story/test_backups.py."""
 
 import json
 import multiprocessing
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home with something of everything, which no test changes."""
+    """A home with data of every kind, which no test changes."""
     folder = tmp_path_factory.mktemp("backups")
     settings = Settings.read(home=folder / "home")
     engine = open_journal(settings)
@@ -57,18 +57,18 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (settings.home / derived).mkdir(parents=True, exist_ok=True)
         (settings.home / derived / "derived").touch()
     opening.remember(settings)
-    yield settings.home  # the journal stays open: what was written last is in its log alone
+    yield settings.home  # the journal stays open: its last writes are only in its write-ahead log
     engine.dispose()
 
 
 @pytest.fixture(scope="module")
 def backup(home: Path) -> Path:
-    """A whole one, which no test changes."""
+    """A complete backup, which no test changes."""
     back_up(home, home.with_name("backup"), database=False)
     return home.with_name("backup")
 
 
-def test_all_of_it_comes_back(run: Run, home: Path, tmp_path: Path) -> None:
+def test_a_restore_brings_everything_back(run: Run, home: Path, tmp_path: Path) -> None:
     folder, again = tmp_path / "backup", tmp_path / "again"
     made = run("backup", folder, "--home", home)
     assert made.status == 0 and made.out.startswith("Backed up ")
@@ -92,16 +92,16 @@ def test_all_of_it_comes_back(run: Run, home: Path, tmp_path: Path) -> None:
         assert private.stat().st_mode & 0o077 == 0
 
 
-def test_what_is_not_empty_is_left_alone(run: Run, home: Path, backup: Path, tmp_path: Path) -> None:
+def test_folders_that_are_not_empty_are_refused(run: Run, home: Path, backup: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
-    said = run("backup", tmp_path, "--home", home)
-    assert said.status == 1 and "is not empty" in said.err
-    said = run("restore", backup, "--home", tmp_path)
-    assert said.status == 1 and "something in" in said.err
+    result = run("backup", tmp_path, "--home", home)
+    assert result.status == 1 and "is not empty" in result.err
+    result = run("restore", backup, "--home", tmp_path)
+    assert result.status == 1 and "something in" in result.err
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
-def test_a_home_with_nothing_or_with_a_loss_is_not_backed_up(home: Path, tmp_path: Path) -> None:
+def test_an_empty_or_incomplete_home_is_not_backed_up(home: Path, tmp_path: Path) -> None:
     with pytest.raises(BackupRefused, match="nothing"):
         back_up(tmp_path / "none", tmp_path / "backup", database=False)
     shutil.copytree(home, tmp_path / "home")
@@ -112,7 +112,7 @@ def test_a_home_with_nothing_or_with_a_loss_is_not_backed_up(home: Path, tmp_pat
 
 
 def damaged_backups(folder: Path) -> Iterator[str]:
-    """Damages a backup in one way after the other, and says how."""
+    """Damages a backup in one way after another, and yields the name of each."""
     for path in sorted(each for each in folder.rglob("*") if each.is_file() and each.stat().st_size):
         data = path.read_bytes()
         path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
@@ -124,7 +124,7 @@ def damaged_backups(folder: Path) -> Iterator[str]:
         path.write_bytes(data)
 
 
-def test_half_a_backup_or_a_damaged_one_is_not_restored(backup: Path, tmp_path: Path) -> None:
+def test_an_incomplete_or_damaged_backup_is_not_restored(backup: Path, tmp_path: Path) -> None:
     shutil.copytree(backup, tmp_path / "backup")
     count = 0
     for how in damaged_backups(tmp_path / "backup"):
@@ -136,7 +136,7 @@ def test_half_a_backup_or_a_damaged_one_is_not_restored(backup: Path, tmp_path: 
     assert restore(tmp_path / "backup", tmp_path / "home").files
 
 
-def test_no_file_outside_is_written(backup: Path, tmp_path: Path) -> None:
+def test_a_restore_writes_no_file_outside_its_home(backup: Path, tmp_path: Path) -> None:
     shutil.copytree(backup, tmp_path / "backup")
     (tmp_path / "evil").write_text("evil")
     described = json.loads((backup / "backup.json").read_bytes())
@@ -148,7 +148,7 @@ def test_no_file_outside_is_written(backup: Path, tmp_path: Path) -> None:
 
 
 def killed_at(event: int, act: Callable[..., object], *arguments: object) -> bool:
-    """Whether a process that does this was killed at its so-many-th copy or rename; else it has come to its end."""
+    """Whether a process that runs `act` was killed at its n-th copy or rename; else it has finished."""
 
     def child() -> None:
         left = event
@@ -170,7 +170,7 @@ def killed_at(event: int, act: Callable[..., object], *arguments: object) -> boo
     return process.exitcode != 0
 
 
-def test_a_restore_that_was_killed_does_not_start_and_is_made_again(backup: Path, tmp_path: Path) -> None:
+def test_a_home_of_a_killed_restore_does_not_start_and_can_be_restored_again(backup: Path, tmp_path: Path) -> None:
     event, refused = 1, 0
     while killed_at(event, restore, backup, home := tmp_path / f"home-{event}"):
         settings = Settings.read(home=home)
@@ -188,7 +188,7 @@ def test_a_restore_that_was_killed_does_not_start_and_is_made_again(backup: Path
     assert refused > 5
 
 
-def test_a_backup_that_was_killed_is_none(home: Path, tmp_path: Path) -> None:
+def test_a_killed_backup_is_not_a_backup(home: Path, tmp_path: Path) -> None:
     event = 1
     while killed_at(event, partial(back_up, database=False), home, folder := tmp_path / f"backup-{event}"):
         with pytest.raises(BackupRefused, match="no complete backup"):
@@ -200,7 +200,7 @@ def test_a_backup_that_was_killed_is_none(home: Path, tmp_path: Path) -> None:
     restore(folder, tmp_path / "home")
 
 
-def test_jobs_on_a_database_are_left_to_its_tools(
+def test_a_backup_leaves_a_database_server_to_its_own_tools(
     run: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(home, tmp_path / "home")
@@ -212,11 +212,11 @@ def test_jobs_on_a_database_are_left_to_its_tools(
     opening.accept_loss(settings)
     open_journal(settings).dispose()
     opening.remember(settings)
-    said = run("backup", tmp_path / "backup", "--home", tmp_path / "home")
-    assert said.status == 0 and "pg_dump" in said.out
+    result = run("backup", tmp_path / "backup", "--home", tmp_path / "home")
+    assert result.status == 0 and "pg_dump" in result.out
     assert not (tmp_path / "backup" / "journal.sqlite").exists()
-    said = run("restore", tmp_path / "backup", "--home", tmp_path / "again")
-    assert said.status == 0 and "pg_restore" in said.out
+    result = run("restore", tmp_path / "backup", "--home", tmp_path / "again")
+    assert result.status == 0 and "pg_restore" in result.out
     opening.check(Settings.read(home=tmp_path / "again"))
     monkeypatch.delenv("MODELWRIGHT_DATABASE_URL")
     with pytest.raises(HomeLost, match="MODELWRIGHT_DATABASE_URL"):
@@ -224,7 +224,7 @@ def test_jobs_on_a_database_are_left_to_its_tools(
 
 
 @pytest.mark.skipif(shutil.which("pg_dump") is None, reason="needs the client programs of PostgreSQL")
-def test_the_commands_that_it_names_bring_the_jobs_back(
+def test_the_suggested_commands_restore_the_jobs(
     run: Run, home: Path, postgres: "Postgres", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with postgres.database() as url, postgres.database(migrated=False) as empty:
@@ -232,16 +232,16 @@ def test_the_commands_that_it_names_bring_the_jobs_back(
         journal = Journal(engine)
         jobs = [journal.submit("line", {"model_name": "line"}, {}, idempotency=(name, "d"))[0] for name in "ab"]
         monkeypatch.setenv("MODELWRIGHT_DATABASE_URL", url)
-        said = run("backup", tmp_path / "backup", "--home", home).out
-        dump, bring_back = re.findall(r"pg_\w+ --.+?(?=;| brings)", " ".join(said.split()))
+        result = run("backup", tmp_path / "backup", "--home", home).out
+        dump, bring_back = re.findall(r"pg_\w+ --.+?(?=;| brings)", " ".join(result.split()))
         for command, address in ((dump, url), (bring_back, empty)):
             words = shlex.split(command.replace("DATABASE", shlex.quote(address)))
-            subprocess.run(words, cwd=tmp_path, check=True)  # noqa: S603 - its own advice
+            subprocess.run(words, cwd=tmp_path, check=True)  # noqa: S603 - the commands that it suggests
         other = open_database(empty, known=True)
         again = Journal(other)
         assert again.list_jobs()[0] == journal.list_jobs()[0] == jobs[::-1]
         assert again.submit("line", {"model_name": "line"}, {}, idempotency=("a", "d")) == (jobs[0], False)
-        assert again.submit("line", {}, {})[1]  # the numbers go on
+        assert again.submit("line", {}, {})[1]  # the sequence of ids continues
         for each in (engine, other):
             each.dispose()
 
@@ -253,9 +253,9 @@ def test_a_damaged_row_is_named(run: Run, backup: Path, tmp_path: Path) -> None:
         connection.exec_driver_sql("UPDATE jobs SET priority = 9")
         job = connection.exec_driver_sql("SELECT id FROM jobs").scalar()
     engine.dispose()
-    said = run("journal", "verify", "--home", tmp_path / "home")
-    assert said.status == 1 and f"job {job}" in said.out and "damaged" in said.out
-    said = run("journal", "verify", "--json", "--home", tmp_path / "home")
-    assert said.status == 1 and json.loads(said.out) == {"table": "jobs", "key": f"job {job}", "problem": "damaged"}
-    said = run("journal", "verify", "--home", tmp_path / "nothing")
-    assert said.status == 1 and not (tmp_path / "nothing").exists()
+    result = run("journal", "verify", "--home", tmp_path / "home")
+    assert result.status == 1 and f"job {job}" in result.out and "damaged" in result.out
+    result = run("journal", "verify", "--json", "--home", tmp_path / "home")
+    assert result.status == 1 and json.loads(result.out) == {"table": "jobs", "key": f"job {job}", "problem": "damaged"}
+    result = run("journal", "verify", "--home", tmp_path / "nothing")
+    assert result.status == 1 and not (tmp_path / "nothing").exists()

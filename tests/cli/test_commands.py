@@ -1,4 +1,4 @@
-"""Every command once, as a user types it; and what a user does wrong."""
+"""Every command once, as a user types it, and common user errors."""
 
 import gzip
 import json
@@ -33,15 +33,15 @@ def typed(server: Server) -> None:
             assert ended(http, job["id"])["status"] == "succeeded"
 
 
-def test_train_tells_of_it_and_names_the_version(run: Run, spec: Path) -> None:
-    told = run("train", spec)
-    assert told.status == 0
-    assert "epoch 5 of 5" in told.out and told.out.splitlines()[-1] == "told@1"
+def test_train_shows_progress_and_the_version(run: Run, spec: Path) -> None:
+    trained = run("train", spec)
+    assert trained.status == 0
+    assert "epoch 5 of 5" in trained.out and trained.out.splitlines()[-1] == "told@1"
     as_json = run("train", "-", "--json", stdin=spec.read_text())
     assert json.loads(as_json.out)["status"] == "succeeded" and "epoch 5 of 5" in as_json.err
     job_id = run("train", spec, "--no-wait").out.strip()
     assert len(job_id) >= 16
-    assert run("jobs", "watch", job_id).status == 0  # nothing goes on in the store behind the next test's back
+    assert run("jobs", "watch", job_id).status == 0  # no training writes to the store during the next test
 
 
 def test_predict(run: Run, typed: None) -> None:
@@ -152,7 +152,7 @@ def test_jobs(run: Run, typed: None, spec: Path) -> None:
     assert run("jobs", "watch", job).out.splitlines()[-1] == "typed@1"
     spec.write_text(json.dumps({**LINE, "model_name": "endless", "training": {"epochs": 10**7}}))
     endless = run("train", spec, "--no-wait").out.strip()
-    assert run("jobs", "pause", endless).status == 0  # its answer does not wait for long
+    assert run("jobs", "pause", endless).status == 0  # its request waits only briefly
     until(lambda: json.loads(run("jobs", "show", endless).out)["status"] == "paused")
     assert json.loads(run("jobs", "resume", endless).out)["status"] in ("queued", "running")
     assert json.loads(run("jobs", "cancel", endless).out)["status"] == "cancelled"
@@ -161,7 +161,8 @@ def test_jobs(run: Run, typed: None, spec: Path) -> None:
 
 def test_verify_finds_a_flipped_byte(run: Run, typed: None, server: Server, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    shutil.copytree(server.home / "store/models/typed", home / "store/models/typed")  # others' are damaged on purpose
+    # Other tests damage theirs on purpose.
+    shutil.copytree(server.home / "store/models/typed", home / "store/models/typed")
     assert run("store", "verify", "--home", home).out == "No damage found.\n"
     file = next((home / "store").rglob("state_dict.safetensors"))
     file.chmod(0o600)
@@ -178,7 +179,8 @@ def test_an_upgrade_waits_until_no_service_runs(run: Run, typed: None, server: S
     refused = run("store", "upgrade", "--home", server.home)
     assert refused.status == 1 and "stop it first" in refused.err
     home = tmp_path / "home"
-    shutil.copytree(server.home / "store/models/typed", home / "store/models/typed")  # others' are damaged on purpose
+    # Other tests damage theirs on purpose.
+    shutil.copytree(server.home / "store/models/typed", home / "store/models/typed")
     record = next((home / "store/models").glob("*/versions/*"))
     fields = json.loads(record.read_bytes())
     record.write_text(json.dumps({each: fields[each] for each in ("digest", "content", "key", "created_at")}))
@@ -214,15 +216,13 @@ WRONG: list[tuple[tuple[Any, ...], int, str]] = [
 
 
 @pytest.mark.parametrize(("arguments", "status", "said"), WRONG)
-def test_what_goes_wrong_is_told_in_words(
-    run: Run, typed: None, arguments: tuple[Any, ...], status: int, said: str
-) -> None:
+def test_errors_are_messages(run: Run, typed: None, arguments: tuple[Any, ...], status: int, said: str) -> None:
     ended = run(*arguments, stdin="{bad")
     assert (ended.status, ended.out) == (status, "")
     assert said in ended.err.replace("\n", " ")
 
 
-def test_a_wrong_spec_shows_every_fault(run: Run) -> None:
+def test_an_invalid_spec_shows_every_error(run: Run) -> None:
     ended = run("train", "-", stdin='{"model_name": "a", "data": {"kind": "lime"}, "optimizer": {"name": "sdg"}}')
     assert ended.status == 1
     assert (
@@ -230,10 +230,10 @@ def test_a_wrong_spec_shows_every_fault(run: Run) -> None:
     )
 
 
-def test_the_module_is_the_command() -> None:
-    """In a process of its own, and without loading torch to say how it is used."""
+def test_the_module_runs_the_command() -> None:
+    """As a process, and without loading torch to print the help."""
     code = "import sys, service.cli.main; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
-    told = subprocess.run([sys.executable, "-m", "service", "--help"], capture_output=True, text=True, check=True)
+    trained = subprocess.run([sys.executable, "-m", "service", "--help"], capture_output=True, text=True, check=True)
     for command in ("serve", "demo", "train", "predict", "models", "jobs", "datasets", "store"):
-        assert command in told.stdout
+        assert command in trained.stdout

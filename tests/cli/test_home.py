@@ -1,4 +1,4 @@
-"""What was there and is gone keeps a service from starting, until it is told to go on without it."""
+"""A missing part of a home prevents the start of a service until the loss is accepted."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ ADMIN = "correct-horse-battery-staple-and-more"
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Those of a home with everything in it, as a service leaves it."""
+    """The settings of a home with data of every kind, as a service leaves it."""
     settings = Settings.read(home=tmp_path / "home")
     open_journal(settings).dispose()
     store = Store.open(settings.home / "store")
@@ -53,15 +53,15 @@ LOSSES = {
 
 
 @pytest.mark.parametrize(("what", "place"), LOSSES.items())
-def test_what_is_gone_keeps_it_from_starting(settings: Settings, what: str, place: str) -> None:
+def test_a_missing_part_prevents_the_start(settings: Settings, what: str, place: str) -> None:
     path = settings.home / place
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     before = sorted(settings.home.rglob("*"))
-    for door in (open_journal, open_keys):
+    for open_part in (open_journal, open_keys):
         with pytest.raises(HomeLost, match="accept-loss") as caught:
-            door(settings)
+            open_part(settings)
         assert what in caught.value.lost and place in str(caught.value)
-    assert sorted(settings.home.rglob("*")) == before  # nothing was begun anew
+    assert sorted(settings.home.rglob("*")) == before  # nothing was created
     accepted = opening.accept_loss(settings)
     assert accepted.first_key == (what == "keys")
     opening.check(accepted)
@@ -73,21 +73,21 @@ def test_what_is_gone_keeps_it_from_starting(settings: Settings, what: str, plac
 
 
 @pytest.mark.parametrize("place", ["access/keys.json", "journal.sqlite"])
-def test_an_emptied_file_is_as_good_as_none(settings: Settings, place: str) -> None:
+def test_an_emptied_file_counts_as_missing(settings: Settings, place: str) -> None:
     (settings.home / place).write_bytes(b"")
     with pytest.raises(HomeLost, match=place):
         opening.check(settings)
 
 
 @pytest.mark.parametrize("place", ["store/models", "store/datasets"])
-def test_a_folder_that_was_emptied_is_as_good_as_none(settings: Settings, place: str) -> None:
+def test_an_emptied_folder_counts_as_missing(settings: Settings, place: str) -> None:
     shutil.rmtree(settings.home / place)
     (settings.home / place).mkdir()
     with pytest.raises(HomeLost, match=place):
         opening.check(settings)
 
 
-def test_a_journal_without_its_tables_is_lost(settings: Settings) -> None:
+def test_a_journal_without_tables_counts_as_missing(settings: Settings) -> None:
     file = settings.home / "journal.sqlite"
     file.unlink()
     with sqlite3.connect(file) as connection:
@@ -96,14 +96,14 @@ def test_a_journal_without_its_tables_is_lost(settings: Settings) -> None:
         open_journal(settings)
 
 
-def test_a_list_of_no_keys_opens_nothing(settings: Settings) -> None:
+def test_an_empty_key_list_does_not_disable_authentication(settings: Settings) -> None:
     (settings.home / "access" / "keys.json").write_text('{"keys": []}')
     with pytest.raises(KeysCorrupt):
         open_keys(settings)
 
 
 @pytest.mark.parametrize("damage", ["gone", "empty", "flipped", "unsealed", "another object"])
-def test_a_record_that_is_damaged_or_gone_opens_nothing(settings: Settings, damage: str) -> None:
+def test_a_damaged_or_missing_record_does_not_disable_authentication(settings: Settings, damage: str) -> None:
     file = settings.home / "home.json"
     data = file.read_bytes()
     (settings.home / "access" / "keys.json").unlink()
@@ -120,11 +120,11 @@ def test_a_record_that_is_damaged_or_gone_opens_nothing(settings: Settings, dama
         file.write_bytes(other[damage])
     with pytest.raises(HomeDamaged, match=r"home\.json"):
         open_keys(settings)
-    opening.remember(settings)  # which a service that runs does now and again
+    opening.remember(settings)  # as a running service does periodically
     with pytest.raises(HomeDamaged):
         opening.check(settings)
     accepted = opening.accept_loss(settings)
-    assert accepted.first_key and open_keys(accepted).on  # nobody knows whether there were keys
+    assert accepted.first_key and open_keys(accepted).on  # it is unknown whether there were keys
 
 
 def test_every_byte_of_the_record_counts(settings: Settings) -> None:
@@ -138,7 +138,7 @@ def test_every_byte_of_the_record_counts(settings: Settings) -> None:
             Home(settings.home).held()
 
 
-def test_a_home_of_before_is_recorded(settings: Settings) -> None:
+def test_a_home_without_a_record_gets_one(settings: Settings) -> None:
     held = Home(settings.home).held()
     (settings.home / "home.json").unlink()
     for marker in settings.home.rglob(".home"):
@@ -148,7 +148,7 @@ def test_a_home_of_before_is_recorded(settings: Settings) -> None:
     assert opening.check(settings) == held >= {"keys", "journal", "store", "models", "datasets", "audit"}
 
 
-def test_a_key_of_the_configuration_that_is_forgotten_opens_nothing(tmp_path: Path) -> None:
+def test_a_removed_configured_key_does_not_disable_authentication(tmp_path: Path) -> None:
     with_key = Settings.read(home=tmp_path, admin_key=ADMIN)
     open_journal(with_key).dispose()
     opening.remember(with_key)
@@ -158,10 +158,10 @@ def test_a_key_of_the_configuration_that_is_forgotten_opens_nothing(tmp_path: Pa
     assert opening.accept_loss(without).first_key
     opening.remember(with_key)
     Keyring(tmp_path / "access").create("ann", [Scope.ADMIN])
-    assert open_keys(without).on  # it is not needed
+    assert open_keys(without).on  # the configured key is not needed
 
 
-def test_the_journal_of_a_home_is_not_exchanged_unnoticed(settings: Settings, tmp_path: Path) -> None:
+def test_another_journal_than_recorded_prevents_the_start(settings: Settings, tmp_path: Path) -> None:
     elsewhere = settings.model_copy(
         update={"database_url": Settings.read(database_url=f"sqlite:///{tmp_path / 'other.sqlite'}").database_url}
     )
@@ -174,25 +174,25 @@ def test_the_journal_of_a_home_is_not_exchanged_unnoticed(settings: Settings, tm
     opening.check(elsewhere)
     with pytest.raises(HomeLost, match="MODELWRIGHT_DATABASE_URL"):
         opening.check(settings)
-    (tmp_path / "other.sqlite").write_bytes(b"")  # as a server's database that was made anew
+    (tmp_path / "other.sqlite").write_bytes(b"")  # as a database that was created again
     with pytest.raises(JournalLost):
         open_journal(elsewhere)
     opening.accept_loss(elsewhere)
     open_journal(elsewhere).dispose()
 
 
-def test_no_key_is_written_over_lost_ones(settings: Settings, run: Run) -> None:
+def test_no_key_is_created_while_the_key_file_is_missing(settings: Settings, run: Run) -> None:
     keyring = open_keys(settings)
     (settings.home / "access" / "keys.json").unlink()
     for made in (lambda: keyring.create("bob", [Scope.ADMIN]), lambda: keyring.revoke("ann"), keyring.all):
         with pytest.raises(KeysCorrupt, match="gone"):
             made()
-    said = run("keys", "create", "bob", "--scope", "admin", "--home", settings.home)
-    assert said.status == 1 and "access/keys.json" in said.err and not said.out
+    result = run("keys", "create", "bob", "--scope", "admin", "--home", settings.home)
+    assert result.status == 1 and "access/keys.json" in result.err and not result.out
     assert not (settings.home / "access" / "keys.json").exists()
 
 
-def test_what_is_half_restored_does_not_start(tmp_path: Path) -> None:
+def test_a_half_restored_home_does_not_start(tmp_path: Path) -> None:
     settings = Settings.read(home=tmp_path)
     Home(tmp_path).record([], restoring=True)
     for start in (opening.check, opening.accept_loss, open_keys, open_journal):
@@ -201,7 +201,7 @@ def test_what_is_half_restored_does_not_start(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_the_command_says_so_in_one_line(settings: Settings, workers: str) -> None:
+def test_the_command_reports_a_missing_part_in_one_line(settings: Settings, workers: str) -> None:
     (settings.home / "access" / "keys.json").unlink()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MODELWRIGHT_")}
     command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", str(settings.home)]

@@ -11,10 +11,10 @@ from service.access.keyring import Keyring
 from tests.cli.conftest import Run
 
 
-def test_made_listed_revoked(run: Run, tmp_path: Path) -> None:
+def test_keys_are_created_listed_and_revoked(run: Run, tmp_path: Path) -> None:
     home = tmp_path / "home"
     made = run("keys", "create", "ann", "--scope", "predict", "--scope", "train", "--expires-in", 30, "--home", home)
-    assert made.status == 0 and re.fullmatch(r"mw_[A-Za-z0-9_-]{43}\n", made.out)  # alone: a script can take it
+    assert made.status == 0 and re.fullmatch(r"mw_[A-Za-z0-9_-]{43}\n", made.out)  # alone, so that a script can read it
     keyring = Keyring(home / "access")
     key = keyring.verify(b"Bearer " + made.out.strip().encode())
     assert key is not None and [scope.word for scope in key.scopes] == ["predict", "train"]
@@ -36,7 +36,7 @@ def test_made_listed_revoked(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", [["--scope", "root"], [], ["--scope", "predict", "--expires-in", 0]])
-def test_what_is_no_key(run: Run, tmp_path: Path, wrong: list[object]) -> None:
+def test_invalid_key_arguments_are_refused(run: Run, tmp_path: Path, wrong: list[object]) -> None:
     assert run("keys", "create", "ann", *wrong, "--home", tmp_path).status in (1, 2)
     assert not (tmp_path / "access").exists()
 

@@ -1,5 +1,5 @@
-"""A service that cannot open its journal, or would have to serve others without a key (P-11, P-13), says why in one line and
-does not start."""
+"""A service that cannot open its journal, or would serve other machines without a key (P-11, P-13), does not start and prints
+the reason in one line."""
 
 import json
 import os
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from tests.postgres import Postgres
 
 ROOT = Path(__file__).parents[2]
-TWO = ("--workers", "2")  # their supervisor looks at the keys, too, and has not loaded torch for it
+TWO = ("--workers", "2")  # the supervisor checks the keys without loading torch
 
 
 def refused(home: Path, url: str | None = None, *options: str, path: Path | None = None, key: str | None = None) -> str:
-    """The one line."""
+    """The one line that it prints."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MODELWRIGHT_")}
     if url is not None:
         environment["MODELWRIGHT_DATABASE_URL"] = url
@@ -51,29 +51,29 @@ def test_a_journal_of_a_newer_version(tmp_path: Path) -> None:
 def test_a_port_in_use(tmp_path: Path, workers: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        said = refused(tmp_path, None, "--port", port, "--workers", workers)
-    assert said == f"Error: Cannot listen on 127.0.0.1, port {port}: Address already in use\n"
+        error_line = refused(tmp_path, None, "--port", port, "--workers", workers)
+    assert error_line == f"Error: Cannot listen on 127.0.0.1, port {port}: Address already in use\n"
 
 
 def test_no_such_database(tmp_path: Path, postgres: "Postgres") -> None:
-    said = refused(tmp_path, f"postgresql://test:s3cret@/nowhere?host={postgres.socket}")
-    assert 'database "nowhere" does not exist' in said
+    error_line = refused(tmp_path, f"postgresql://test:s3cret@/nowhere?host={postgres.socket}")
+    assert 'database "nowhere" does not exist' in error_line
 
 
 def test_no_driver(tmp_path: Path) -> None:
     (tmp_path / "psycopg.py").write_text("raise ImportError('no libpq')")
-    said = refused(tmp_path, "postgresql://ann:s3cret@localhost/name", path=tmp_path)
-    assert 'pip install "modelwright[postgres]"' in said
+    error_line = refused(tmp_path, "postgresql://ann:s3cret@localhost/name", path=tmp_path)
+    assert 'pip install "modelwright[postgres]"' in error_line
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])  # noqa: S104 - that is the test
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])  # noqa: S104 - the case under test
 def test_without_a_key_it_serves_no_other_machine(tmp_path: Path, host: str) -> None:
-    said = refused(tmp_path, None, "--host", host, *TWO)
-    assert host in said and "keys create" in said and "--insecure" in said
+    error_line = refused(tmp_path, None, "--host", host, *TWO)
+    assert host in error_line and "keys create" in error_line and "--insecure" in error_line
 
 
 @pytest.mark.parametrize("key", ["", "x", "   ", " " * 40, "changeme", "a" * 64])
-def test_a_key_that_could_be_guessed(tmp_path: Path, key: str) -> None:
+def test_a_weak_key(tmp_path: Path, key: str) -> None:
     assert "MODELWRIGHT_ADMIN_KEY" in refused(tmp_path, None, "--insecure", *TWO, key=key)
 
 

@@ -1,4 +1,4 @@
-"""MODELWRIGHT_STORE_URL: where the model store is."""
+"""MODELWRIGHT_STORE_URL: the location of the model store."""
 
 import shutil
 from pathlib import Path
@@ -58,7 +58,7 @@ def test_models_are_trained_into_a_store_elsewhere_and_backed_up_from_there(
     assert Store.open(again / "store").models.names() == ["line"]
 
 
-def test_a_home_starts_when_its_store_was_moved_and_not_when_that_is_gone(tmp_path: Path) -> None:
+def test_a_home_starts_with_a_moved_store_and_not_with_a_missing_one(tmp_path: Path) -> None:
     settings = Settings.read(home=tmp_path / "home")
     open_journal(settings).dispose()
     Store.open(settings.home / "store").models.publish("line", {"format": 1}, {})

@@ -1,4 +1,4 @@
-"""A real server on the loopback: it answers as the test tells it, and remembers what it was asked."""
+"""A real server on the loopback: it sends the responses that the test sets, and records the requests."""
 
 import copy
 import json
@@ -13,18 +13,18 @@ Answer = Callable[["Request"], None]
 
 
 class Request(BaseHTTPRequestHandler):
-    """One request, and the ways to answer it."""
+    """One request, and methods to answer it."""
 
     protocol_version = "HTTP/1.1"
     server: "Service"
 
     def do_any(self) -> None:
         self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        # One object serves all the requests of a connection.
+        # One object handles all requests of a connection.
         self.server.requests.append(copy.copy(self))
         self.server.answers[min(len(self.server.requests), len(self.server.answers)) - 1](self)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_any  # noqa: N815 - names that http.server looks for
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_any  # noqa: N815 - names that http.server calls
 
     def answer(self, status: int, body: bytes, content_type: str = "application/json") -> None:
         self.send_response(status)
@@ -43,11 +43,11 @@ class Request(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - overrides
-        """Nothing is printed."""
+        """Prints nothing."""
 
 
 class Service(ThreadingHTTPServer):
-    """Gives its answers in turn, and the last one again and again."""
+    """Sends its responses in order, and repeats the last one."""
 
     daemon_threads = True
 

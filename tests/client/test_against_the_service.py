@@ -1,4 +1,4 @@
-"""Both clients against the service itself: the whole chain, and every call that there is."""
+"""Both clients against the service itself: a complete workflow, and every method."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -14,7 +14,7 @@ from tests.harness.server import Server
 
 
 class Caller:
-    """Calls a client by the name of a method; results of the asynchronous one are awaited, iterators are read."""
+    """Calls a method of a client by name; awaits results of the asynchronous client and reads iterators."""
 
     def __init__(self, server: Server, kind: type[Client | AsyncClient]) -> None:
         self.server, self.kind = server, kind
@@ -42,7 +42,7 @@ def name(call: Caller) -> str:
     return f"chain-{call.kind.__name__.lower()}"
 
 
-def test_the_whole_chain(call: Caller, name: str, tmp_path: Path) -> None:
+def test_from_training_to_deletion(call: Caller, name: str, tmp_path: Path) -> None:
     assert call("ready") is True
     spec = {**LINE, "model_name": name}
     assert call("validate", spec)["parameters"] == 2
@@ -67,8 +67,8 @@ def test_the_whole_chain(call: Caller, name: str, tmp_path: Path) -> None:
     assert call("state_dict_file", name, 1, tmp_path / "line.safetensors").stat().st_size > 8
 
     expected = [state_dict["weight"][0] * 0.5 + state_dict["bias"][0]]
-    for asked in ({"instances": [[0.5]]}, {"inputs": {"x": [0.5]}}, {"query": {"x": 0.5}}):
-        assert call("predict", name, **asked, version=1)["predictions"] == pytest.approx(expected)
+    for data in ({"instances": [[0.5]]}, {"inputs": {"x": [0.5]}}, {"query": {"x": 0.5}}):
+        assert call("predict", name, **data, version=1)["predictions"] == pytest.approx(expected)
 
     assert call("set_alias", name, "blue", 1, if_match=None)["entry"] == 1
     with pytest.raises(ApiError) as lost:
@@ -94,8 +94,8 @@ def test_data_sets(call: Caller, name: str, tmp_path: Path) -> None:
     assert call("upload_dataset", name, table)["version"] == 1
     assert call("upload_dataset", name, table.read_bytes(), media_type="text/csv")["version"] == 1
     assert call("upload_dataset", name, table.read_bytes())["version"] == 1
-    told = call("upload_dataset", name, table, missing=["1"], types={"kind": "category"})
-    assert (told["version"], told["columns"][0]["missing"]) == (2, 1)
+    uploaded = call("upload_dataset", name, table, missing=["1"], types={"kind": "category"})
+    assert (uploaded["version"], uploaded["columns"][0]["missing"]) == (2, 1)
     changed = call("change_dataset", name, {"missing": None}, {"height": "category"})
     assert (changed["version"], [each["type"] for each in changed["columns"]]) == (3, ["category", "category"])
     assert call("change_dataset", name)["version"] == 3
@@ -106,14 +106,14 @@ def test_data_sets(call: Caller, name: str, tmp_path: Path) -> None:
         call("dataset", name)
 
 
-def test_a_cancelled_job_is_not_waited_for_in_vain(call: Caller, name: str) -> None:
+def test_waiting_for_a_cancelled_job_ends(call: Caller, name: str) -> None:
     job = call("train", {**LINE, "model_name": name, "training": {"epochs": 10**7}})
     assert call("cancel", job["id"])["status"] == "cancelled"
     with pytest.raises(JobFailed, match="cancelled"):
         call("wait", job["id"])
 
 
-def test_a_wrong_spec_says_where(call: Caller) -> None:
+def test_an_invalid_spec_has_pointers(call: Caller) -> None:
     with pytest.raises(ApiError) as caught:
         call("train", {**LINE, "model_name": "a", "optimizer": {"name": "sdg"}})
     assert caught.value.code == "invalid_spec"

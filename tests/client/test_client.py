@@ -1,4 +1,4 @@
-"""Both clients against a real server: what they ask, what they make of the answers."""
+"""Both clients against a real server: the requests they send, and what they return."""
 
 import asyncio
 import json
@@ -97,7 +97,7 @@ def test_an_error_that_is_no_problem_document(service: Service, run: Run) -> Non
     assert (caught.value.status, caught.value.code, caught.value.detail) == (502, "", "502 Bad Gateway")
 
 
-def test_an_answer_from_someone_else(service: Service, run: Run) -> None:
+def test_an_answer_of_another_server(service: Service, run: Run) -> None:
     service.answers = [lambda request: request.answer(200, b"<html>", "text/html")]
     with pytest.raises(UnexpectedAnswer):
         run(service, lambda client: client.model("line"))
@@ -140,7 +140,7 @@ def test_a_job_that_failed(service: Service, run: Run) -> None:
         run(service, lambda client: client.wait("j1"))
 
 
-def test_events_go_on_after_a_broken_connection(service: Service, run: Run) -> None:
+def test_events_resume_after_a_broken_connection(service: Service, run: Run) -> None:
     def cut_off(request: Request) -> None:
         request.begin_events()
         request.wfile.write(b"retry: 10\n\n" + event(1, epoch=1) + event(2, epoch=2)[:-5])
@@ -154,7 +154,7 @@ def test_events_go_on_after_a_broken_connection(service: Service, run: Run) -> N
     assert [request.headers["Last-Event-ID"] for request in service.requests] == [None, "1", "1"]
 
 
-def test_who_is_one_watcher_too_many_asks_again(service: Service, run: Run) -> None:
+def test_a_refused_event_stream_is_retried(service: Service, run: Run) -> None:
     def busy(request: Request) -> None:
         request.send_response(429)
         request.send_header("Retry-After", "0")
@@ -195,7 +195,7 @@ def test_a_data_set_is_streamed_from_its_file(service: Service, run: Run, tmp_pa
     assert request.body == file.read_bytes()
 
 
-def test_what_a_file_is_is_told_by_its_suffix(service: Service, run: Run, tmp_path: Path) -> None:
+def test_the_media_type_follows_the_suffix(service: Service, run: Run, tmp_path: Path) -> None:
     service.answers = [gives({"version": 1}, 201)]
     expected = [(f"houses{suffix}", media_type) for suffix, media_type in SUFFIXES.items()]
     expected += [("houses.csv.gz", "text/csv"), ("houses.PARQUET.GZ", PARQUET), ("a.b.json.zip", "application/json")]
@@ -217,10 +217,10 @@ def test_what_a_file_is_is_told_by_its_suffix(service: Service, run: Run, tmp_pa
     assert service.requests[-1].headers["Content-Type"] == "text/plain"
 
 
-def test_how_a_file_is_read_is_told_in_the_query(service: Service, run: Run) -> None:
+def test_reading_options_are_sent_in_the_query(service: Service, run: Run) -> None:
     service.answers = [gives({"version": 1}, 201)]
-    told = {"separator": ";", "missing": ["1,5"], "skip_lines": 0, "sheet": None, "types": {"x": "category"}}
-    run(service, lambda client: client.upload_dataset("houses", b"x;y\n", **told))
+    options = {"separator": ";", "missing": ["1,5"], "skip_lines": 0, "sheet": None, "types": {"x": "category"}}
+    run(service, lambda client: client.upload_dataset("houses", b"x;y\n", **options))
     query = parse_qsl(service.requests[0].path.partition("?")[2], keep_blank_values=True)
     assert [each for each in query if each[0] != "types"] == [
         ("separator", ";"), ("missing", "1,5"), ("missing", ""), ("skip_lines", "0")
@@ -246,7 +246,7 @@ def test_a_bundle_is_saved_whole(service: Service, run: Run, tmp_path: Path) -> 
     assert [file.name for file in tmp_path.iterdir()] == ["line.zip"]
 
 
-def test_a_bundle_that_breaks_off_leaves_nothing(service: Service, run: Run, tmp_path: Path) -> None:
+def test_an_aborted_download_leaves_no_file(service: Service, run: Run, tmp_path: Path) -> None:
     def break_off(request: Request) -> None:
         request.send_response(200)
         request.send_header("Content-Length", "1000")
@@ -293,7 +293,7 @@ def test_ready(service: Service, run: Run) -> None:
     assert [run(service, lambda client: client.ready()) for _ in range(2)] == [False, True]
 
 
-def test_no_service_there(service: Service, run: Run) -> None:
+def test_connection_refused(service: Service, run: Run) -> None:
     service.server_close()
     assert run(service, lambda client: client.ready()) is False
     for use in (lambda client: client.model("line"), lambda client: client.events("j1")):

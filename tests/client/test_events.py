@@ -1,4 +1,4 @@
-"""Server-sent events come out the same however the bytes were cut."""
+"""Server-sent events are parsed alike however the bytes are split."""
 
 import json
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ EVENTS = st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=20) | st
 def written(events: list[dict[str, Any]], line_end: str, comment: str) -> bytes:
     lines: list[str] = []
     for number, event in enumerate(events, 1):
-        # An event of several data lines is one value, as JSON is when it is indented.
+        # Several data lines of an event are one value, such as indented JSON.
         data = [f"data: {line}" for line in json.dumps(event, indent=1).split("\n")]
         lines += [*([comment] if comment else []), f"id: {number}", *data, ""]
     return "".join(line + line_end for line in lines).encode()
@@ -30,7 +30,7 @@ def cut(data: bytes, places: list[int]) -> Iterator[bytes]:
 
 
 @given(EVENTS, LINE_ENDS, COMMENTS, st.lists(st.integers(0, 10_000), max_size=30))
-def test_any_cut_gives_the_same_events(
+def test_events_do_not_depend_on_chunk_boundaries(
     events: list[dict[str, Any]], line_end: str, comment: str, places: list[int]
 ) -> None:
     parser = EventParser()
@@ -40,7 +40,7 @@ def test_any_cut_gives_the_same_events(
     assert parser.last_event_id == (str(len(events)) if events else "")
 
 
-def test_what_is_cut_off_is_not_an_event() -> None:
+def test_a_truncated_event_is_ignored() -> None:
     parser = EventParser("7")
     assert list(parser.feed(b'id: 8\ndata: {"a": 1}\n')) == []
     assert parser.last_event_id == "7"
@@ -49,7 +49,7 @@ def test_what_is_cut_off_is_not_an_event() -> None:
     assert parser.last_event_id == "8"
 
 
-def test_the_server_says_how_long_to_wait() -> None:
+def test_retry_sets_the_delay() -> None:
     parser = EventParser()
     list(parser.feed(b"retry: 1500\nretry: soon\n\n"))
     assert parser.retry == 1.5

@@ -1,4 +1,4 @@
-"""Models that the clients of other servers ask."""
+"""Models for the clients of other servers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,19 +20,19 @@ SHOPS: list[dict[str, Any]] = [
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Begins to install the clients where their tests are to come."""
+    """Starts the installation of the clients if their tests are to run."""
     if any(Path(__file__).parent in item.path.parents for item in session.items):
         environments.begin()
 
 
 def pytest_sessionfinish() -> None:
-    """Leaves no installation behind."""
+    """Ends an unfinished installation."""
     environments.end()
 
 
 @pytest.fixture(scope="session")
 def http(server: Server) -> Iterator[httpx.Client]:
-    """A client of our own, which says what would be right."""
+    """Our own client, for the expected predictions."""
     with server.http_client() as client:
         train(client, "line")
         client.put("/v1/datasets/iris", content=IRIS.read_bytes(), headers={"Content-Type": "text/csv"})
@@ -46,7 +46,7 @@ CROSS_ENTROPY, MSE = {"name": "CrossEntropyLoss"}, {"name": "MSELoss"}
 
 
 def table(data: dict[str, Any]) -> dict[str, Any]:
-    """A small network on a table."""
+    """A spec of a small network on a table."""
     return {
         "data": data,
         "split": {"train": 0.8, "test": 0.2},

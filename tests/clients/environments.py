@@ -1,6 +1,6 @@
-"""The environment of other servers' clients: made on first use, beside `.venv`, and kept for the next run.
+"""The virtual environment of other servers' clients: created on first use, beside `.venv`, and kept for the next run.
 
-It takes a minute, most of it downloads: a process of its own begins with it while the tests before are running.
+It takes a minute, most of it downloads: a separate process installs it while earlier tests run.
 """
 
 import fcntl
@@ -25,8 +25,8 @@ RUN_SECONDS = 120
 
 
 def run(client: str, *arguments: str) -> Any:
-    """What the program `with_<client>.py` prints as JSON, run where that client is installed and nothing of ours. The tests
-    are skipped where it cannot be installed, and fail with CLIENT_TESTS=required."""
+    """Runs `with_<client>.py` in that environment, without our packages, and returns the JSON that it prints. The tests
+    are skipped where the client cannot be installed, and fail with CLIENT_TESTS=required."""
     installation = begin()
     if installation.wait():
         assert installation.stderr is not None
@@ -47,23 +47,23 @@ def run(client: str, *arguments: str) -> Any:
 
 @cache
 def begin() -> subprocess.Popen[str]:
-    """The process that installs what is missing."""
+    """Starts the process that installs what is missing."""
     command = [sys.executable, __file__]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)  # noqa: S603 - our own
 
 
 def end() -> None:
-    """Ends the installation if it is still under way."""
+    """Ends the installation if it is still running."""
     if begin.cache_info().currsize:
         with begin() as installation:
             if installation.poll() is None:
-                os.killpg(installation.pid, signal.SIGKILL)  # with its pip
+                os.killpg(installation.pid, signal.SIGKILL)  # with the pip processes below it
 
 
 def install() -> None:
-    """Makes the environment, unless it is there."""
+    """Creates the environment unless it exists."""
     with WANTED.open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another test process may be at it
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another test process may be installing
         stamp, state = ENVIRONMENT / ".installed", f"{sys.version}\n{lock.read()}"
         if stamp.exists() and stamp.read_text() == state:
             return

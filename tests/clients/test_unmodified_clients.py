@@ -1,4 +1,4 @@
-"""The clients that people have, from PyPI and as they are, get from us what our own API answers."""
+"""Unmodified clients of other servers, from PyPI, get the same predictions as the native API returns."""
 
 import json
 from typing import Any
@@ -11,8 +11,8 @@ from tests.clients.conftest import FLOWERS, SHOPS
 from tests.clients.environments import run
 
 
-def ours(http: httpx.Client, model: str, instances: list[Any]) -> list[Any]:
-    """The predictions of our own API."""
+def native_predictions(http: httpx.Client, model: str, instances: list[Any]) -> list[Any]:
+    """The predictions of the native API."""
     answer = http.post(f"/v1/models/{model}/predictions", json={"instances": instances})
     assert answer.status_code == 200, answer.text
     predictions: list[Any] = answer.json()["predictions"]
@@ -20,19 +20,19 @@ def ours(http: httpx.Client, model: str, instances: list[Any]) -> list[Any]:
 
 
 def same(got: Any, wanted: Any) -> bool:
-    """But for the last bits: the rows may have shared a forward with others."""
+    """Equal but for the last bits: the rows may have shared a batch with others."""
     return np.asarray(got).shape == np.asarray(wanted).shape and bool(np.allclose(got, wanted, rtol=1e-5))
 
 
 @pytest.fixture(scope="session")
 def triton(http: httpx.Client) -> Any:
-    """What Triton's client got."""
+    """The results of Triton's client."""
     return run("triton", str(http.base_url).removeprefix("http://"), json.dumps([FLOWERS, SHOPS]))
 
 
 @pytest.fixture(scope="session")
 def kserve(http: httpx.Client) -> Any:
-    """What KServe's client got."""
+    """The results of KServe's client."""
     return run("kserve", str(http.base_url), json.dumps(FLOWERS))
 
 
@@ -45,14 +45,14 @@ def test_triton_finds_the_server_and_its_models(triton: Any) -> None:
 
 
 def test_triton_predicts_numbers_in_bytes_and_in_json(triton: Any, http: httpx.Client) -> None:
-    wanted = ours(http, "line", [[0.5], [0.9]])
+    wanted = native_predictions(http, "line", [[0.5], [0.9]])
     for got in (*triton["line"], *triton["line compressed"], triton["line again"]):
         assert same(got, wanted)
 
 
 def test_triton_predicts_classes(triton: Any, http: httpx.Client) -> None:
     label, probabilities = triton["iris"]
-    wanted = ours(http, "iris", FLOWERS)
+    wanted = native_predictions(http, "iris", FLOWERS)
     assert label == [each["label"] for each in wanted]
     assert same(probabilities, [list(each["probabilities"].values()) for each in wanted])
     assert triton["answer"] == {"model_name": "iris", "model_version": "1", "id": "abc"}
@@ -61,12 +61,12 @@ def test_triton_predicts_classes(triton: Any, http: httpx.Client) -> None:
 
 
 def test_triton_predicts_from_texts_booleans_and_times(triton: Any, http: httpx.Client) -> None:
-    wanted = ours(http, "shops", SHOPS)
+    wanted = native_predictions(http, "shops", SHOPS)
     for sales, staff in triton["shops"]:
         assert same(list(zip(sales, staff, strict=True)), wanted)
 
 
-def test_triton_is_told_what_is_wrong(triton: Any) -> None:
+def test_triton_shows_error_messages(triton: Any) -> None:
     (missing, nobody), (wrong, shape), (unknown, output) = triton["refused"]
     assert missing == "404" and "nobody" in nobody
     assert wrong == "400" and "[rows, 1] is expected" in shape
@@ -75,7 +75,7 @@ def test_triton_is_told_what_is_wrong(triton: Any) -> None:
 
 @pytest.mark.parametrize("form", ["binary", "json"])
 def test_kserve_predicts_by_the_open_inference_protocol(kserve: Any, http: httpx.Client, form: str) -> None:
-    got, wanted = kserve[form], ours(http, "iris", FLOWERS)
+    got, wanted = kserve[form], native_predictions(http, "iris", FLOWERS)
     assert got["live"] is True and got["ready"] is True and got["model_ready"] == [True, False]
     assert got["answer"] == ["iris", "abc"]  # it drops the version
     assert got["label"] == [each["label"] for each in wanted]
@@ -84,7 +84,7 @@ def test_kserve_predicts_by_the_open_inference_protocol(kserve: Any, http: httpx
 
 
 def test_kserve_predicts_by_its_first_protocol(kserve: Any, http: httpx.Client) -> None:
-    got, wanted = kserve["v1"], ours(http, "iris", FLOWERS)
+    got, wanted = kserve["v1"], native_predictions(http, "iris", FLOWERS)
     assert got["ready"] is True
     for form in ("instances", "inputs"):
         predictions = got[form]["predictions"]

@@ -1,5 +1,5 @@
-"""What KServe's own client gets from a server, by both protocols: `python with_kserve.py URL ROWS`, where ROWS is JSON with
-the rows of `iris`."""
+"""Prints the results of KServe's own client for both protocols: `python with_kserve.py URL ROWS`, where ROWS is JSON with the
+rows of `iris`."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ URL, FLOWERS = sys.argv[1], json.loads(sys.argv[2])
 
 
 async def second(*, binary: bool) -> dict[str, Any]:
-    """By the Open Inference Protocol."""
+    """Predictions by the Open Inference Protocol."""
     client = InferenceRESTClient(RESTConfig(protocol="v2"))
     one = InferInput(name="input-0", shape=[2, 4], datatype="FP32")
     one.set_data_from_numpy(np.array(FLOWERS, np.float32), binary_data=binary)
@@ -35,7 +35,7 @@ async def second(*, binary: bool) -> dict[str, Any]:
 
 
 async def first() -> dict[str, Any]:
-    """By its older protocol."""
+    """Predictions by the first protocol."""
     client = InferenceRESTClient(RESTConfig(protocol="v1"))
     return {
         "ready": await client.is_model_ready(URL, "iris"),
@@ -46,7 +46,7 @@ async def first() -> dict[str, Any]:
 
 
 async def refusal(client: Any, data: dict[str, Any]) -> str:
-    """What the client says of an inference that must be refused."""
+    """The client's message for an inference that must be refused."""
     try:
         await client.infer(URL, data, model_name="iris")
     except httpx.HTTPStatusError as error:
@@ -55,9 +55,9 @@ async def refusal(client: Any, data: dict[str, Any]) -> str:
 
 
 async def main() -> None:
-    """Both, as JSON."""
-    told = {"binary": await second(binary=True), "json": await second(binary=False), "v1": await first()}
-    sys.stdout.write(json.dumps(told))
+    """Prints both as JSON."""
+    results = {"binary": await second(binary=True), "json": await second(binary=False), "v1": await first()}
+    sys.stdout.write(json.dumps(results))
 
 
 asyncio.run(main())

@@ -1,5 +1,5 @@
-"""What Triton's own client gets from a server: `python with_triton.py HOST:PORT ROWS`, where ROWS is JSON with the rows of
-`iris` and of `shops`. It knows nothing of the server but what that tells it."""
+"""Prints the results of Triton's own client: `python with_triton.py HOST:PORT ROWS`, where ROWS is JSON with the rows of
+`iris` and of `shops`. It knows the models only from their metadata."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ KINDS: dict[str, Any] = {"FP32": np.float32, "BOOL": np.bool_, "BYTES": np.objec
 
 
 def listed(result: Any, name: str) -> Any:
-    """An output as lists, bytes as texts."""
+    """An output as lists, with bytes decoded."""
     values = result.as_numpy(name)
     return (
         [each.decode() if isinstance(each, bytes) else each for each in values]
@@ -32,16 +32,17 @@ def tensor(name: str, values: Any, datatype: str, *, binary: bool) -> Any:
 
 
 def matrix(rows: Any, *, binary: bool) -> list[Any]:
-    """The one input of a model of numbers, as its metadata names it."""
-    told = client.get_model_metadata("iris" if len(rows[0]) == 4 else "line")["inputs"][0]
-    return [tensor(told["name"], rows, told["datatype"], binary=binary)]
+    """The one input of a model of numbers, named by its metadata."""
+    metadata = client.get_model_metadata("iris" if len(rows[0]) == 4 else "line")["inputs"][0]
+    return [tensor(metadata["name"], rows, metadata["datatype"], binary=binary)]
 
 
 def columns(binary: bool) -> list[Any]:
-    """An input for each column, as its metadata names them."""
-    told = client.get_model_metadata("shops")["inputs"]
+    """An input for each column, named by the metadata."""
+    metadata = client.get_model_metadata("shops")["inputs"]
     return [
-        tensor(each["name"], [[row[each["name"]]] for row in shops], each["datatype"], binary=binary) for each in told
+        tensor(each["name"], [[row[each["name"]]] for row in shops], each["datatype"], binary=binary)
+        for each in metadata
     ]
 
 
@@ -61,7 +62,7 @@ compressed = {
     coding: client.infer("line", matrix(line, binary=True), request_compression_algorithm=coding)
     for coding in ("gzip", "deflate")
 }
-told = {
+results = {
     "live": client.is_server_live(),
     "ready": client.is_server_ready(),
     "model_ready": [client.is_model_ready("iris"), client.is_model_ready("iris", "1"), client.is_model_ready("nobody")],
@@ -83,7 +84,7 @@ told = {
 }
 client.unload_model("line")
 client.load_model("line")
-told["line again"] = listed(client.infer("line", matrix(line, binary=True)), "y")
-told["index"] = client.get_model_repository_index()
-told["statistics"] = client.get_inference_statistics("iris")["model_stats"][0]
-sys.stdout.write(json.dumps(told))
+results["line again"] = listed(client.infer("line", matrix(line, binary=True)), "y")
+results["index"] = client.get_model_repository_index()
+results["statistics"] = client.get_inference_statistics("iris")["model_stats"][0]
+sys.stdout.write(json.dumps(results))

@@ -1,4 +1,4 @@
-"""What `scripts/compare-openapi` runs: the differences between two OpenAPI documents."""
+"""The implementation of `scripts/compare-openapi`: the differences between two OpenAPI documents."""
 
 import json
 import os
@@ -50,25 +50,25 @@ def document(source: str | None) -> Any:
 
 
 def served_by(tree: Path) -> Any:
-    """What a service started from that folder answers to `GET /openapi.json`."""
+    """The response of a service started from that folder to `GET /openapi.json`."""
     with tempfile.TemporaryDirectory() as home:
         command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", home]
         environment = os.environ | {"PYTHONPATH": str(tree), "MODELWRIGHT_STOP_DELAY_SECONDS": "0"}
         with subprocess.Popen(command, cwd=tree, env=environment, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
             try:
                 assert process.stderr is not None
-                said = ""
+                output = ""
                 for line in process.stderr:
-                    said += line
+                    output += line
                     if found := re.search(r"running on (http://127\.0\.0\.1:\d+)", line):
                         return httpx.get(f"{found[1]}/openapi.json", timeout=60, trust_env=False).json()
-                raise SystemExit(f"the service of {tree} did not start:\n{said}")
+                raise SystemExit(f"the service of {tree} did not start:\n{output}")
             finally:
                 process.terminate()
 
 
 def main(before: str, after: str | None = None) -> int:
-    """Prints the differences; the exit status."""
+    """Prints the differences; returns the exit status."""
     found = list(differences(document(before), document(after)))
     print(*found, sep="\n", end="\n" if found else "")  # noqa: T201
     return int(bool(found))

@@ -1,4 +1,4 @@
-"""The pages of the documentation, and what stands in them."""
+"""The pages of the documentation, and their snippets."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _MARK = re.compile(r"<!-- (run|not run: .+?) -->\n\Z")
 
 @dataclass(frozen=True)
 class Snippet:
-    """A fenced block; `mark` is the comment right above it, without which it is only to be read."""
+    """A fenced block; `mark` is the comment right above it. Without a mark it is not run."""
 
     language: str
     code: str

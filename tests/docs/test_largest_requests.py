@@ -1,4 +1,4 @@
-"""`benchmarks/run edge` sends the largest legal request of every route and format: none is forgotten."""
+"""`benchmarks/run edge` sends the largest valid request of every route and format."""
 
 from pathlib import Path
 

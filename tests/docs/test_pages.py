@@ -1,4 +1,4 @@
-"""The documentation names everything there is, and nothing that is not."""
+"""The documentation names everything that exists, and nothing that does not."""
 
 import re
 from pathlib import Path
@@ -35,46 +35,46 @@ DECISIONS = sorted((DOCS / "decisions").glob("*.md"))
 
 
 def test_every_setting_is_in_the_readme_with_its_default() -> None:
-    told = dict(re.findall(r"^\| `(MODELWRIGHT_\w+)` \| (.+? \| .+?) \|$", README, re.MULTILINE))
+    documented = dict(re.findall(r"^\| `(MODELWRIGHT_\w+)` \| (.+? \| .+?) \|$", README, re.MULTILINE))
     truth = {}
     for field, about in Settings.model_fields.items():
         default = "not set" if about.default is None else f"`{about.default}`"
         if field == "slots":
             default = "processors - 1"
         truth[f"MODELWRIGHT_{field.upper()}"] = f"{default} | {about.description}"
-    assert told == truth
+    assert documented == truth
 
 
 def test_every_route_is_in_the_docs(tmp_path: Path) -> None:
-    told = set(re.findall(r"^\| `([A-Z]+ /\S*)` \|", (DOCS / "http-api.md").read_text(), re.MULTILINE))
+    documented = set(re.findall(r"^\| `([A-Z]+ /\S*)` \|", (DOCS / "http-api.md").read_text(), re.MULTILINE))
     paths = create_app(start_up(Settings(home=tmp_path))).framework.openapi()["paths"]
     routes = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
-    assert told == routes | {"GET /"}
+    assert documented == routes | {"GET /"}
 
 
 def test_every_format_of_a_data_set_is_in_the_docs() -> None:
-    told = set(re.findall(r"`([a-z.]+/[a-z.-]+)`", (DOCS / "http-api.md").read_text()))
-    assert set(FORMATS) - told == set()
+    documented = set(re.findall(r"`([a-z.]+/[a-z.-]+)`", (DOCS / "http-api.md").read_text()))
+    assert set(FORMATS) - documented == set()
 
 
-def test_all_that_can_be_told_of_a_file_is_in_the_docs() -> None:
+def test_every_reading_option_is_in_the_docs() -> None:
     rows = re.findall(r"^\| `(\w+)` \|", (DOCS / "http-api.md").read_text(), re.MULTILINE)
     assert set(ReadingOptions.model_fields) - set(rows) == set()
 
 
 def test_every_code_of_a_problem_is_in_the_docs() -> None:
-    told = set(re.findall(r"`([a-z_]+)`", (DOCS / "http-api.md").read_text()))
-    assert {code for _, code in TABLE.values()} - told == set()
+    documented = set(re.findall(r"`([a-z_]+)`", (DOCS / "http-api.md").read_text()))
+    assert {code for _, code in TABLE.values()} - documented == set()
 
 
-def test_the_drawing_of_a_jobs_states_is_true() -> None:
+def test_the_diagram_of_job_states_matches_the_code() -> None:
     picture = (DOCS / "architecture.md").read_text().partition("stateDiagram-v2")[2].partition("```")[0]
     drawn = re.findall(r"^ +(\w+) --> (\w+)", picture, re.MULTILINE)
     assert sorted(drawn) == sorted((status.value, to.value) for status, onward in MOVES.items() for to in onward)
 
 
 def test_every_name_a_spec_may_use_is_in_the_docs() -> None:
-    told = set(re.findall(r"`(\w+)`", (DOCS / "spec.md").read_text()))
+    documented = set(re.findall(r"`(\w+)`", (DOCS / "spec.md").read_text()))
     families = {*losses.ROLES, *optimizers.NAMES, *schedulers.NAMES, *schedulers.NESTING, *layers.NAMES, *KINDS}
     parts: list[type[SpecBase]] = [
         TrainingSpec,
@@ -87,11 +87,11 @@ def test_every_name_a_spec_may_use_is_in_the_docs() -> None:
     ]
     parts += [TrainingSettings, EarlyStopping, EMA, WebhookSpec]
     fields = {field for part in parts for field in part.model_fields}
-    assert (families | fields | set(Task) | set(get_args(Activation))) - told == set()
+    assert (families | fields | set(Task) | set(get_args(Activation))) - documented == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_resolve(page: Path) -> None:
     for link in LINK.findall(prose(page)):
         if link.startswith("https://"):
             continue
@@ -141,7 +141,7 @@ def test_the_glossary_is_in_order() -> None:
     assert words == sorted(words)
 
 
-def test_the_tree_in_the_readme_is_true() -> None:
+def test_the_tree_in_the_readme_matches_the_folders() -> None:
     tree = README.split("## Where things are")[1].split("```")[1]
     folder = ROOT
     for line in tree.strip().splitlines():

@@ -1,4 +1,4 @@
-"""What the documentation tells a reader to type works, typed in that order at a fresh service."""
+"""The commands in the documentation work, run in order against a new service."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from tests.docs.pages import PAGES, ROOT, Snippet, name, snippets
 
 WRITTEN = "http://127.0.0.1:8000"
 RUN = {"bash", "python"}
-# A call that is declined fails its snippet, but for those that show what is wrong.
+# A refused call fails its snippet, except in snippets that show errors.
 PREAMBLE = """set -euo pipefail
 modelwright() { "$PYTHON" -m service "$@"; }
 python3() { "$PYTHON" "$@"; }
@@ -27,7 +27,7 @@ def runnable(page: Path) -> list[Snippet]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_every_snippet_says_whether_it_is_run(page: Path) -> None:
+def test_every_snippet_is_marked(page: Path) -> None:
     silent = [each.code for each in snippets(page) if each.language in RUN | {"json"} and each.mark is None]
     assert not silent
 
@@ -49,7 +49,7 @@ def run(snippet: Snippet, address: str, work: Path) -> "subprocess.CompletedProc
     command = ["bash", "-c", PREAMBLE + code] if snippet.language == "bash" else [sys.executable, "-c", code]
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     environment |= {"PYTHON": sys.executable, "PYTHONPATH": str(ROOT), "MODELWRIGHT_URL": address}
-    environment["MODELWRIGHT_HOME"] = str(work.with_name("home"))  # of the service at the address
+    environment["MODELWRIGHT_HOME"] = str(work.with_name("home"))  # the prefix of the service's own URL
     environment["FAIL"] = "" if "did you mean" in code else "--fail-with-body"
     return subprocess.run(  # noqa: S603 - our own documentation
         command, cwd=work, env=environment, capture_output=True, text=True, timeout=600, check=False

@@ -1,4 +1,4 @@
-"""A few of the points that `scripts/crash-points` puts faults at."""
+"""A few of the points of `scripts/crash-points`."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ MODULE = "tests.faults.crash_points.campaign"
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 @pytest.mark.parametrize("operation", ["make an alias", "finish, with a webhook"])
-def test_an_operation_is_done_or_not_whatever_befalls_it(operation: str) -> None:
+def test_operations_are_atomic_under_faults(operation: str) -> None:
     command = [sys.executable, "-m", MODULE, "--operations", operation, "--every", "16"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)  # noqa: S603 - our own
     if "strace cannot trace" in done.stderr:

@@ -1,5 +1,5 @@
-"""What lies in a home and is no file of the store, damaged in every way: it is told before it is used, or all answers are as
-before. Of the store `tests/model_store/test_store_damage.py` says the same; of all together, through a service, `scripts/damage`.
+"""Files of a home outside of the store, damaged in every way: the damage is reported before use, or all results are as before.
+The same for the store: `tests/model_store/test_store_damage.py`; for everything, through a service: `scripts/damage`.
 """
 
 import json
@@ -36,11 +36,11 @@ SEED = 20
 
 
 def each_damage(path: Path, alike: list[Path], count: int, ways: str = "") -> Iterator[Damage]:
-    """So many damages to the file, one after the other; it is whole again at the end."""
-    dice = random.Random(SEED)  # noqa: S311 - no secret
+    """That many damages to the file, one after another; the file is restored at the end."""
+    rng = random.Random(SEED)  # noqa: S311 - no secret
     done = 0
     while done < examples(count):
-        damage = draw(path, alike, dice)
+        damage = draw(path, alike, rng)
         if damage.after != damage.whole and damage.way not in ways:
             done += 1
             damage.inflict()
@@ -82,7 +82,7 @@ def test_a_checkpoint(tmp_path: Path) -> None:
         assert found.state is not None, damage.way
         assert (found.state["epoch"], found.state["weights"].sum()) == (1, 64), damage.way
         assert found.damaged == (damage.after is not None), damage.way
-        damage.path.touch()  # it was removed, and is to be mended
+        damage.path.touch()  # loading has removed it, and it will be restored
 
 
 def test_the_audit_log(tmp_path: Path) -> None:
@@ -93,18 +93,18 @@ def test_the_audit_log(tmp_path: Path) -> None:
     before = {line["id"]: line for line in audit.read(None, 100)[0]}
     other = tmp_path / "2026-01-31.jsonl"
     other.write_bytes(path.read_bytes())
-    assert all("error" in line for line in audit.read(None, 5)[0])  # they are lines of another day
+    assert all("error" in line for line in audit.read(None, 5)[0])  # the lines are those of another day
     other.unlink()
     for damage in each_damage(path, [], 60, "cut loss zeros"):
         if damage.after is None or damage.after[:-1] == damage.whole[:-1]:
-            continue  # without its end the last line is one that is being written
+            continue  # a last line without its end counts as unfinished
         found = audit.read(None, 100)[0]
         marked = [line for line in found if "error" in line]
         assert all(line == before[line["id"]] for line in found if line not in marked), damage.way
         assert marked or found == list(before.values()), damage.way
 
 
-def test_the_keys_let_in_nobody_who_was_not(tmp_path: Path) -> None:
+def test_damaged_keys_never_grant_access(tmp_path: Path) -> None:
     keyring = Keyring(tmp_path)
     secrets = {name: keyring.create(name, [Scope.PREDICT])[1] for name in ("ann", "bob", "gone")}
     keyring.revoke("gone")
@@ -124,26 +124,26 @@ def test_the_keys_let_in_nobody_who_was_not(tmp_path: Path) -> None:
         assert whole == before or any(key.damaged for key in found.all()), damage.way
 
 
-def asked(journal: Journal, jobs: list[str]) -> dict[str, Any]:
-    """Every answer about the jobs, each for itself."""
-    asks: dict[str, Callable[[], Any]] = {
+def all_queries(journal: Journal, jobs: list[str]) -> dict[str, Any]:
+    """Every query about the jobs, each on its own."""
+    queries: dict[str, Callable[[], Any]] = {
         "list": lambda: [shown(job) for job in journal.list_jobs()[0]],
-        "counts": lambda: sum(journal.counts().values()),  # a status that is none counts as failed
+        "counts": lambda: sum(journal.counts().values()),  # an invalid status counts as failed
     }
     for each in jobs:
-        asks[each] = lambda each=each: shown(journal.get(each))  # type: ignore[misc]
-        for ask in (journal.attempts, journal.events, journal.metrics):
-            asks[f"{ask.__name__} of {each}"] = lambda each=each, ask=ask: ask(each)  # type: ignore[misc]
-    return {question: answered(ask) for question, ask in asks.items()}
+        queries[each] = lambda each=each: shown(journal.get(each))  # type: ignore[misc]
+        for query in (journal.attempts, journal.events, journal.metrics):
+            queries[f"{query.__name__} of {each}"] = lambda each=each, query=query: query(each)  # type: ignore[misc]
+    return {question: answered(query) for question, query in queries.items()}
 
 
 def shown(job: Any) -> Any:
     return DAMAGED if job.damaged else job
 
 
-def answered(ask: Callable[[], Any]) -> Any:
+def answered(query: Callable[[], Any]) -> Any:
     try:
-        return ask()
+        return query()
     except (JournalUnavailable, MetricsDamaged):
         return DAMAGED
     except JobNotFound:
@@ -151,7 +151,7 @@ def answered(ask: Callable[[], Any]) -> Any:
 
 
 def journal_with_jobs(home: Path) -> tuple[Path, list[str]]:
-    """One of each state."""
+    """A journal with a job of each state."""
     home.mkdir(exist_ok=True)
     path = home / "journal.sqlite"
     engine = open_database(f"sqlite:///{path}")
@@ -170,15 +170,15 @@ def journal_with_jobs(home: Path) -> tuple[Path, list[str]]:
 
 
 def silently_otherwise(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The answers that are others and do not say that something is damaged. A job of another id is not found by its own, and
-    the list says that it is damaged."""
-    listed = told(after["list"])
+    """The results that differ without reporting damage. A job with a changed id is not found by its own, and the list
+    reports that it is damaged."""
+    listed = reports_damage(after["list"])
     for question, answer in after.items():
-        if answer != before[question] and not told(answer) and not (answer is None and listed):
+        if answer != before[question] and not reports_damage(answer) and not (answer is None and listed):
             yield question, answer
 
 
-def told(answer: Any) -> bool:
+def reports_damage(answer: Any) -> bool:
     return DAMAGED in json.dumps(answer, default=str)
 
 
@@ -186,15 +186,15 @@ def test_the_journal(tmp_path: Path) -> None:
     path, jobs = journal_with_jobs(tmp_path / "home")
     url = f"sqlite:///{path}"
     engine = open_database(url)
-    before = asked(Journal(engine), jobs)
+    before = all_queries(Journal(engine), jobs)
     engine.dispose()
     silent = []
     for damage in each_damage(path, [], 15, "loss"):
         if damage.way == "cut" and len(damage.after or b"") < 2:
-            continue  # an empty file is a new journal; that there was one before is not for the journal to know
+            continue  # an empty file is a new journal; the record of the home detects that one is missing
         try:
             engine = open_database(url)
-            after = asked(Journal(engine), jobs)
+            after = all_queries(Journal(engine), jobs)
             engine.dispose()
         except JournalNotOpened:
             continue
@@ -205,11 +205,11 @@ def test_the_journal(tmp_path: Path) -> None:
 
 
 def test_every_row_of_the_journal(tmp_path: Path) -> None:
-    """One value of it is another, or the row is gone."""
+    """One of its values changes, or the row is deleted."""
     path, jobs = journal_with_jobs(tmp_path / "home")
     journal = Journal(open_database(f"sqlite:///{path}"))
-    before, silent = asked(journal, jobs), []
-    engine = create_engine(f"sqlite:///{path}")  # which minds no foreign keys
+    before, silent = all_queries(journal, jobs), []
+    engine = create_engine(f"sqlite:///{path}")  # a connection that checks no foreign keys
     with engine.connect() as connection:
         rows = {table: connection.execute(select(table)).mappings().all() for table in metadata.sorted_tables}
     cases = [
@@ -218,25 +218,25 @@ def test_every_row_of_the_journal(tmp_path: Path) -> None:
         for row in rows[table]
         for column in (*[None][: table is not jobs_table], *(each for each in table.columns if not each.primary_key))
     ]
-    dice = random.Random(SEED)  # noqa: S311 - no secret
-    for table, row, column in dice.sample(cases, min(examples(100), len(cases))):
+    rng = random.Random(SEED)  # noqa: S311 - no secret
+    for table, row, column in rng.sample(cases, min(examples(100), len(cases))):
         this = [each == row[each.name] for each in table.primary_key]
         with engine.begin() as connection:
             if column is None:
                 connection.execute(delete(table).where(*this))
             else:
                 connection.execute(update(table).where(*this).values({column.name: flipped(row[column.name])}))
-        after = asked(journal, jobs)
+        after = all_queries(journal, jobs)
         silent += [(table.name, column, *each) for each in silently_otherwise(before, after)]
         with engine.begin() as connection:
             connection.execute(delete(table).where(*this))
             connection.execute(insert(table).values(**row))
-        assert asked(journal, jobs) == before
+        assert all_queries(journal, jobs) == before
     assert not silent, "\n".join([str(len(silent)), *(str(each)[:400] for each in silent)])
 
 
 def flipped(value: Any) -> Any:
-    """Another value, as a bit makes it."""
+    """The value with one bit changed."""
     if isinstance(value, str) and value:
         return value[:-1] + chr(ord(value[-1]) ^ 1)
     return (value or 0) ^ 1 if isinstance(value, int | None) else "x"

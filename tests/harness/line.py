@@ -1,4 +1,4 @@
-"""The spec of the tutorial's line, as the documentation shows it, with other numbers of epochs and other names."""
+"""The spec of the tutorial's line as in the documentation, with other numbers of epochs and other names."""
 
 from typing import Any
 

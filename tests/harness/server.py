@@ -1,4 +1,5 @@
-"""A real service in a process of its own, on a free port, that tests may kill, stop and start again on its home."""
+"""A real service in a separate process on a free port, which tests may kill, stop and start again with the same
+home."""
 
 import os
 import re
@@ -15,7 +16,7 @@ from modelwright import Client
 from tests.harness.until import until
 
 ROOT = Path(__file__).parents[2]
-ADDRESS = re.compile(r"http://127\.0\.0\.1:[1-9]\d*(?=\D)")  # with a character behind it: the line may be incomplete
+ADDRESS = re.compile(r"http://127\.0\.0\.1:[1-9]\d*(?=\D)")  # with the character after it: the line may be incomplete
 START_SECONDS = 180.0
 STOP_SECONDS = 90.0
 
@@ -48,7 +49,7 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        """Starts it, again after it has ended, and waits until it can predict."""
+        """Starts it, or restarts it after its end, and waits until it can predict."""
         self.launch()
         self.reach()
 
@@ -56,7 +57,7 @@ class Server:
         """Starts it without waiting."""
         self._log_start = self.log_file.stat().st_size if self.log_file.exists() else 0
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MODELWRIGHT_")}
-        settings = {"stop_delay_seconds": 0, **self.settings}  # there is no load balancer, unless a test says so
+        settings = {"stop_delay_seconds": 0, **self.settings}  # no load balancer, unless a test sets one
         environment |= {f"MODELWRIGHT_{name.upper()}": str(value) for name, value in settings.items()}
         command = [sys.executable, "-m", "service", "serve", "--port", "0", "--home", str(self.home), *self.options]
         with self.log_file.open("ab") as output:
@@ -66,7 +67,7 @@ class Server:
                 env=environment | self.environment,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,  # its session identifies processes that outlive it
+                start_new_session=True,  # its session identifies processes that survive it
             )
 
     def reach(self) -> None:
@@ -78,13 +79,13 @@ class Server:
                 raise AssertionError(f"the service did not start; its output:\n{self.log(self._log_start)}")
             time.sleep(0.01)
         self.url = address[0]
-        with self.http_client() as http:  # closed at once: a test may count connections
+        with self.http_client() as http:  # closed at once, as a test may count connections
             until(lambda: http.get("/readyz").status_code == 200, START_SECONDS)
         self.http = self.http_client()
-        self.client = Client(self.url, transport=httpx.HTTPTransport(), timeout=60)  # which uses no proxy
+        self.client = Client(self.url, transport=httpx.HTTPTransport(), timeout=60)  # a client without a proxy
 
     def http_client(self) -> httpx.Client:
-        """A new client that uses no proxy of the environment."""
+        """A new client that ignores proxies of the environment."""
         return httpx.Client(base_url=self.url, timeout=120, trust_env=False)
 
     def log(self, since: int = 0) -> str:
@@ -95,7 +96,7 @@ class Server:
 
     def temporary_files(self) -> list[Path]:
         """The files in its home's folder for temporary files."""
-        walk = os.walk(self.home / "tmp")  # which tolerates that folders are deleted meanwhile
+        walk = os.walk(self.home / "tmp")  # os.walk tolerates folders that are deleted meanwhile
         return [Path(folder) / name for folder, _, names in walk for name in names]
 
     def kill(self) -> None:
@@ -105,12 +106,12 @@ class Server:
         self._close_clients()
 
     def stop(self) -> int:
-        """SIGTERM; its exit status."""
+        """Sends SIGTERM; returns the exit status."""
         self.process.terminate()
         return self.wait()
 
     def wait(self) -> int:
-        """Waits until it ends; its exit status. Kills it, and raises TimeoutExpired, if it takes too long."""
+        """Waits until it ends; returns the exit status. Kills it, and raises TimeoutExpired, if it takes too long."""
         try:
             status = self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -120,7 +121,7 @@ class Server:
         return status
 
     def end(self) -> None:
-        """Kills it if it runs."""
+        """Kills it if it is running."""
         if self.process.poll() is None:
             self.kill()
         self._close_clients()
@@ -134,7 +135,7 @@ class Server:
         return [attempt for trainer in self.children() for attempt in children(trainer)]
 
     def _close_clients(self) -> None:
-        if hasattr(self, "http"):  # else it was ended before it could be reached
+        if hasattr(self, "http"):  # unset if the process ended before it was reachable
             self.http.close()
             self.client.close()
 
@@ -155,7 +156,7 @@ def children(pid: int) -> list[int]:
 
 
 def verify(home: Path) -> None:
-    """`store verify` finds no damage."""
+    """Asserts that `store verify` finds no damage."""
     command = [sys.executable, "-m", "service", "store", "verify", "--home", str(home)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     assert done.returncode == 0, done.stdout + done.stderr

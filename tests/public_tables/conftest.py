@@ -11,7 +11,7 @@ from tests.public_tables import packages
 
 @pytest.fixture(scope="session")
 def folder() -> Path:
-    """Where the packages lie."""
+    """The folder of the packages."""
     return packages.installed()
 
 

@@ -1,4 +1,4 @@
-"""The packages whose tables are read: unpacked on first use into a folder beside `.venv`, and kept for the next run."""
+"""The packages whose tables are used: unpacked on first use into a folder beside `.venv`, and kept for the next run."""
 
 import fcntl
 import shutil
@@ -12,13 +12,13 @@ INSTALL_SECONDS = 900
 
 
 def installed() -> Path:
-    """The folder in which they lie, without what they depend on.
+    """The folder in which they are installed, without their dependencies.
 
     Raises:
         CalledProcessError, TimeoutExpired: they cannot be installed.
     """
     with REQUIREMENTS.open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another test process may be at it
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another test process may be installing
         stamp, state = FOLDER / ".installed", f"{sys.version}\n{lock.read()}"
         if not stamp.exists() or stamp.read_text() != state:
             shutil.rmtree(FOLDER, ignore_errors=True)

@@ -1,6 +1,6 @@
-"""25 tables of public packages and the obvious target of each, with what a person says of their columns.
+"""25 tables of public packages, the obvious target of each, and the column types that a person would expect.
 
-They are of the kinds that people have: words for missing values, unnamed columns that count the rows, numbers with
+They have typical properties of real files: words for missing values, unnamed columns that count the rows, numbers with
 separators, spaces around names and cells, dates of many forms, JSON, gzip, lone CR lines.
 """
 
@@ -25,13 +25,13 @@ DATETIME: Literal["datetime"] = "datetime"
 
 @dataclass(frozen=True)
 class Table:
-    """A file of a package, as it lies.
+    """A file of a package, unchanged.
 
     Args:
         path: below the folder in which packages are installed.
         target: the column that a person would have predicted.
         rows: how many there are, the header and empty lines left out.
-        types: what a person says of the columns that matter.
+        types: the types that a person expects for the columns that matter.
         missing: how many values are missing in the columns in which some are.
         counters: columns that only count the rows, which no model should see.
     """
@@ -72,7 +72,7 @@ TABLES = (
         },
         missing={"bill_length_mm": 2, "body_mass_g": 2, "sex": 11},
     ),
-    # names with units, Yes and No, ISO dates, remarks in words
+    # names with units, Yes and No, ISO dates, remarks as text
     Table(
         path="palmerpenguins/data/penguins-raw.csv",
         target="Species",

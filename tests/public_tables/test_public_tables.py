@@ -1,5 +1,5 @@
-"""Tables of public packages, uploaded as they lie: read as a person would read them, and learned by a spec that names only
-the target. TABLES says how many; scripts/nightly takes all, scripts/test none."""
+"""Tables of public packages, uploaded unchanged: the column types are those a person expects, and a spec that names only the
+target learns. TABLES sets how many; scripts/nightly uses all, scripts/test none."""
 
 import os
 import re
@@ -22,7 +22,7 @@ each_table = pytest.mark.parametrize(
 
 
 def uploaded(server: Server, folder: Path, table: Table) -> dict[str, Any]:
-    """What the service says of the file."""
+    """The service's description of the uploaded file."""
     content, headers = (folder / table.path).read_bytes(), {"Content-Type": table.media_type}
     put = server.http.put(f"/v1/datasets/{table.name}", content=content, headers=headers)
     assert put.is_success, put.text
@@ -31,7 +31,7 @@ def uploaded(server: Server, folder: Path, table: Table) -> dict[str, Any]:
 
 
 @each_table
-def test_its_columns_are_what_a_person_says(server: Server, folder: Path, table: Table) -> None:
+def test_column_types_are_those_a_person_expects(server: Server, folder: Path, table: Table) -> None:
     dataset = uploaded(server, folder, table)
     columns = {column["name"]: column for column in dataset["columns"]}
     assert {name: columns.get(name, {}).get("type") for name in table.types} == table.types, list(columns)

@@ -1,4 +1,4 @@
-"""A service for stories that end it; the others share that of all tests (tests/conftest.py)."""
+"""A service that a test may kill or stop; other tests share the one in tests/conftest.py."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,4 +13,4 @@ def own(tmp_path: Path) -> Iterator[Server]:
     """A service that a test may kill."""
     with Server(tmp_path / "home") as server:
         yield server
-        server.end()  # which takes less time than to stop
+        server.end()  # quicker than to stop it

@@ -1,4 +1,4 @@
-"""Clients on bare sockets, which know of each request whether it was sent and whether it was answered."""
+"""Clients on plain sockets, which know of each request whether it was sent and whether it was answered."""
 
 import contextlib
 import socket
@@ -15,23 +15,23 @@ HEAD = (
 
 
 class Connection:
-    """One connection, to ask on again and again until the service has said that it is the last time.
+    """One connection, used until the service announces that it closes it.
 
     Raises:
-        OSError: nobody listens.
+        OSError: the connection is refused.
     """
 
     def __init__(self, address: tuple[str, int]) -> None:
         self._socket = socket.create_connection(address, timeout=PATIENCE)
         self._buffer = b""
-        self.over = False  # whether the service has said that it closes it
+        self.over = False  # whether a response had `Connection: close`
 
     def send(self, data: bytes) -> None:
-        """Sends all of that."""
+        """Sends all of the data."""
         self._socket.sendall(data)
 
     def answer(self) -> tuple[int, bytes]:
-        """The status and the head of a whole answer.
+        """The status and the head of a complete response.
 
         Raises:
             ConnectionError: the connection ended before.
@@ -48,7 +48,7 @@ class Connection:
         return int(head.split()[1]), head
 
     def closed(self) -> bool:
-        """Waits for what comes next: whether that is the end, and not a reset."""
+        """Waits for the next event: whether it is the end of the connection, and not a reset."""
         return self._socket.recv(1) == b""
 
     def close(self) -> None:
@@ -63,13 +63,13 @@ class Connection:
 
 
 class Clients:
-    """Clients of several habits that ask until nobody listens any more."""
+    """Clients of several kinds that send requests until connections are refused."""
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.address = address
         self.answered = 0
-        self.dropped: list[str] = []  # what was sent on a connection and never answered
-        self.not_last: list[float] = []  # when requests were sent whose answer did not say that it was the last
+        self.dropped: list[str] = []  # requests that were sent and never answered
+        self.not_last: list[float] = []  # send times of requests whose response did not announce the close
         self._lock = threading.Lock()
         habits: list[Callable[[Connection], None]] = [_one, _one, _one, _hesitating, _pipelining, _slow_body]
         keeps = [True, True, False, True, True, False]
@@ -81,7 +81,7 @@ class Clients:
             thread.start()
 
     def join(self) -> None:
-        """Once nobody listens any more."""
+        """Waits until connections are refused."""
         for thread in self._threads:
             thread.join(2 * PATIENCE)
             assert not thread.is_alive(), "a client still waits for an answer"
@@ -91,7 +91,7 @@ class Clients:
             try:
                 connection = Connection(self.address)
             except OSError:
-                return  # nobody listens: nothing was sent
+                return  # connection refused: nothing was sent
             with contextlib.closing(connection):
                 over = False
                 while not over:
@@ -115,19 +115,19 @@ def _one(connection: Connection) -> None:
 
 
 def _hesitating(connection: Connection) -> None:
-    time.sleep(0.05)  # idle most of the time, as a pool's connections are
+    time.sleep(0.05)  # idle most of the time, like pooled connections
     _one(connection)
 
 
 def _pipelining(connection: Connection) -> None:
-    """Three requests at once. All their heads have been read together: none may be the last before the third."""
+    """Three requests at once. Their heads are read together: only the third response may be the last."""
     connection.send((HEAD + BODY) * 3)
     for _ in range(3):
         _answered(connection)
 
 
 def _slow_body(connection: Connection) -> None:
-    """The head first, the body in two pieces later."""
+    """Sends the head first, and the body in two pieces later."""
     connection.send(HEAD)
     for piece in (BODY[:10], BODY[10:]):
         time.sleep(0.1)

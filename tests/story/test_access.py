@@ -1,5 +1,5 @@
-"""A service that others may reach: its first key, a colleague's, one that is taken back, and what was written down of it.
-Two services on the home, the real command line, and the client."""
+"""A service for other machines: its first key, a second one, a revoked one, and the audit log of it. With two services on one
+home, the real command line, and the client."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from tests.harness.until import until
 
 
 def modelwright(*arguments: object, key: str = "", url: str = "") -> "subprocess.CompletedProcess[str]":
-    """The command, in a process of its own."""
+    """Runs the command in a separate process."""
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     environment |= {"MODELWRIGHT_API_KEY": key, "MODELWRIGHT_URL": url}
     command = [sys.executable, "-m", "service", *map(str, arguments)]
@@ -28,7 +28,7 @@ def client(server: Server, key: str) -> Client:
     return Client(server.url, api_key=key, transport=httpx.HTTPTransport())
 
 
-def test_keys_from_the_first_to_one_that_is_taken_back(tmp_path: Path) -> None:
+def test_keys_from_the_first_to_a_revoked_one(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with Server(home, first_key="true") as one:
         (first,) = re.findall(r"^mw_[\w-]{43}$", one.log(), re.MULTILINE)
@@ -82,7 +82,7 @@ def test_keys_from_the_first_to_one_that_is_taken_back(tmp_path: Path) -> None:
 
 
 def predicted(other: Client) -> list[float] | None:
-    """What it is answered; None while it is not let in."""
+    """The prediction; None while the key is refused."""
     try:
         predictions: list[float] = other.predict("line", [[0.5]])["predictions"]
     except ApiError as error:

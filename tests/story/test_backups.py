@@ -1,4 +1,4 @@
-"""Backups of a service that is in use, and services on homes made of them."""
+"""Backups of a service in use, and services on restored homes."""
 
 import contextlib
 import itertools
@@ -33,13 +33,13 @@ BACKUPS = int(os.environ.get("BACKUPS", "1"))
 
 @contextlib.contextmanager
 def in_use(server: Server, bundle: Path) -> Iterator[None]:
-    """While others train, take in, move aliases and delete."""
+    """Trains, imports, moves aliases and deletes meanwhile."""
     enough, numbers = threading.Event(), itertools.count(1)
 
     def use(act: int) -> None:
         with Client(server.url, transport=httpx.HTTPTransport()) as client:
             while not enough.is_set():
-                with contextlib.suppress(ApiError):  # another was faster
+                with contextlib.suppress(ApiError):  # another thread was faster
                     step(client, act, next(numbers))
 
     def step(client: Client, act: int, number: int) -> None:
@@ -70,7 +70,7 @@ def in_use(server: Server, bundle: Path) -> Iterator[None]:
 
 
 def check(home: Path) -> None:
-    """Everything is whole, and what the journal says of the store is so."""
+    """Everything is undamaged, and the journal and the store agree."""
     store = Store.open(home / "store")
     report = store.examine()
     assert ([str(each) for each in report.damages], report.leftovers) == ([], 0)
@@ -120,7 +120,7 @@ def test_backups_of_a_service_in_use_make_whole_homes(server: Server, tmp_path: 
         assert again.stop() == 0
 
 
-def test_a_loss_that_is_accepted_starts_several_processes_and_opens_nothing(tmp_path: Path) -> None:
+def test_an_accepted_loss_starts_all_workers_and_does_not_disable_authentication(tmp_path: Path) -> None:
     home, secret = tmp_path / "home", "signs what is sent to others"
     settings = Settings.read(home=home)
     open_journal(settings).dispose()
@@ -129,11 +129,11 @@ def test_a_loss_that_is_accepted_starts_several_processes_and_opens_nothing(tmp_
     for lost in ("access/keys.json", "journal.sqlite"):
         (home / lost).unlink()
     with Server(home, options=("--accept-loss",), workers=2, webhook_secret=secret) as server:
-        assert server.log().count("mw_") == 1  # a first key: the house does not stand open
+        assert server.log().count("mw_") == 1  # a first key: authentication is enabled
         with pytest.raises(ApiError) as caught:
             list(server.client.jobs())
         assert caught.value.status == 401
-        for pid in server.children():  # nor do the processes have in their environment what is secret
+        for pid in server.children():  # the processes have no secrets in their environment
             with contextlib.suppress(PermissionError):
                 assert secret.encode() not in Path(f"/proc/{pid}/environ").read_bytes()
         server.kill()

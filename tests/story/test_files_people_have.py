@@ -1,4 +1,4 @@
-"""Ten kinds of files that people have, over HTTP: uploaded as they lie, learned, and asked in the form of the file itself."""
+"""Ten kinds of common files, over HTTP: uploaded unchanged, learned, and predicted from in the format of the file."""
 
 import io
 import json
@@ -20,7 +20,7 @@ Row = dict[str, Any]
 
 
 def homes() -> list[Row]:
-    """What there is to know of a home."""
+    """The rows, before each file writes them in its own way."""
     draw = random.Random(11)  # noqa: S311 - test data
     return [
         {
@@ -35,7 +35,7 @@ def homes() -> list[Row]:
     ]
 
 
-# What each of them is worth.
+# What each of these adds to the price.
 WORTH: dict[str, Callable[[Row], float]] = {
     "size": lambda home: home["size"],
     "age": lambda home: -2 * home["age"],
@@ -49,20 +49,20 @@ CITIES = {"01067": "Görlitz", "10115": "Köln", "80331": "München"}
 
 @dataclass(frozen=True)
 class Story:
-    """A file, what is asked of what was learned from it, and what must be found.
+    """A file, predictions of a model trained on it, and the expected results.
 
     Args:
-        types: of columns, as a person would say.
-        asked: some of the file's rows without the target, as the file writes them, with the headers of the request.
+        types: of columns, as a person would expect.
+        body: some rows of the file without the target, in its format, with the headers of the request.
         instances: the same rows as JSON.
-        least: of the metric on the part for the test.
+        least: the lowest metric on the test part.
     """
 
     name: str
     file: bytes
     target: str
     types: dict[str, str]
-    asked: bytes
+    body: bytes
     instances: Any
     media_type: str = CSV
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": CSV})
@@ -77,7 +77,7 @@ def table(rows: Sequence[Sequence[str]], separator: str = ",", end: str = "\n") 
 
 
 def written(columns: dict[str, Callable[[Row], str]]) -> list[list[str]]:
-    """The names, then each home, as texts."""
+    """The names, then each row, as text."""
     return [list(columns), *([write(home) for write in columns.values()] for home in HOMES)]
 
 
@@ -88,7 +88,7 @@ def without(rows: list[list[str]], name: str) -> list[list[str]]:
 
 
 def price(home: Row, *names: str) -> float:
-    """What these make a home cost."""
+    """The price of a home from these properties."""
     return round(sum(WORTH[name](home) for name in names), 2)
 
 
@@ -109,7 +109,7 @@ def point(name: str) -> Callable[[Row], str]:
 
 
 def some(name: str, missing: str) -> Callable[[Row], str]:
-    """Missing in every ninth row, the second one among them."""
+    """Missing in every ninth row, starting with the second."""
     return lambda home: missing if home["at"] % 9 == 1 else str(home[name])
 
 
@@ -126,13 +126,13 @@ def semicolons() -> Story:
             "price": comma_priced("size", "age", "place"),
         }
     )
-    asked = table(without(rows, "price"), ";", "\r\n").replace("\r\n", "\r\n\r\n", 3)  # an empty line is no row
+    body = table(without(rows, "price"), ";", "\r\n").replace("\r\n", "\r\n\r\n", 3)  # an empty line is no row
     return Story(
         name="semicolons",
         file=table(rows, ";", "\r\n").encode(),
         target="price",
         types={"size": "number", "age": "number", "place": "category", "price": "number"},
-        asked=asked.encode(),
+        body=body.encode(),
         instances=[
             {"size": home["size"], "age": home["age"], "place": CITIES[home["place"]]} for home in HOMES[:ASKED]
         ],
@@ -156,7 +156,7 @@ def missing_words() -> Story:
         file=table(rows).encode(),
         target="price",
         types={"size": "number", "age": "number", "garden": "boolean", "price": "number"},
-        asked=table(without(rows, "price")).encode(),
+        body=table(without(rows, "price")).encode(),
         instances=instances,
         reading={"missing": ["NA"]},
         least=0.6,
@@ -170,7 +170,7 @@ def german_days() -> Story:
         file=table(rows, ";").encode(),
         target="price",
         types={"size": "number", "sold": "datetime", "price": "number"},
-        asked=table(without(rows, "price"), ";").encode(),
+        body=table(without(rows, "price"), ";").encode(),
         instances=[{"size": home["size"], "sold": german_day(home)} for home in HOMES[:ASKED]],
         reading={"date_formats": {"sold": "%d.%m.%Y"}},
     )
@@ -185,14 +185,14 @@ def answers_in_words() -> Story:
             "dear": lambda home: "yes" if price(home, "size", "garden", "place") > 22.5 else "no",
         }
     )
-    asked = without(rows, "dear")
+    body = without(rows, "dear")
     return Story(
         name="answers-in-words",
         file=table(rows).encode(),
         target="dear",
         types={"size": "number", "garden": "boolean", "place": "category", "dear": "boolean"},
-        asked=table(asked).encode(),
-        instances=[{"size": float(size), "garden": garden, "place": place} for size, garden, place in asked[1:]],
+        body=table(body).encode(),
+        instances=[{"size": float(size), "garden": garden, "place": place} for size, garden, place in body[1:]],
         metric="accuracy",
         least=0.8,
     )
@@ -211,7 +211,7 @@ def windows_1252() -> Story:
         file=table(rows, ";", "\r\n").encode("cp1252"),
         target="Preis in €",
         types={"Größe": "number", "Stadt": "category", "Preis in €": "number"},
-        asked=table(without(rows, "Preis in €"), ";", "\r\n").encode("cp1252"),
+        body=table(without(rows, "Preis in €"), ";", "\r\n").encode("cp1252"),
         headers={"Content-Type": "text/csv; charset=windows-1252"},
         instances=[{"Größe": home["size"], "Stadt": CITIES[home["place"]]} for home in HOMES[:ASKED]],
         reading={"encoding": "windows-1252"},
@@ -228,7 +228,7 @@ def excel() -> Story:
         target="price",
         types={"size": "number", "sold": "datetime", "garden": "boolean", "price": "number"},
         media_type=XLSX,
-        asked=table(without(rows, "price")).encode(),
+        body=table(without(rows, "price")).encode(),
         instances=[
             {"size": home["size"], "sold": str(home["sold"]), "garden": home["garden"]} for home in HOMES[:ASKED]
         ],
@@ -246,7 +246,7 @@ def packed_tabs() -> Story:
         target="price",
         types={"size": "number", "age": "number", "place": "category", "price": "number"},
         media_type="application/gzip",
-        asked=gzipped(table(without(rows, "price"), "\t").encode()),
+        body=gzipped(table(without(rows, "price"), "\t").encode()),
         headers={"Content-Type": CSV, "Content-Encoding": "gzip"},
         instances=[{name: home[name] for name in ("size", "age", "place")} for home in HOMES[:ASKED]],
         reading={"separator": "\t"},
@@ -257,16 +257,16 @@ def json_array() -> Story:
     names = ("size", "age", "garden", "sold")
     features = [{name: home[name] for name in names} | {"sold": str(home["sold"])} for home in HOMES]
     records = [row | {"price": price(home, *names)} for row, home in zip(features, HOMES, strict=True)]
-    asked = features[:ASKED]
+    body = features[:ASKED]
     return Story(
         name="json-array",
         file=json.dumps(records).encode(),
         target="price",
         types={"size": "number", "age": "number", "garden": "boolean", "sold": "datetime", "price": "number"},
         media_type="application/json",
-        asked=json.dumps(asked).encode(),  # a bare list, as the file is
+        body=json.dumps(body).encode(),  # a bare list, as the file is
         headers={"Content-Type": "application/json"},
-        instances=asked,
+        instances=body,
     )
 
 
@@ -277,7 +277,7 @@ def pandas_index() -> Story:
         file=table(rows).encode(),
         target="price",
         types={"column_1": "number", "size": "number", "age": "number", "price": "number"},
-        asked=table(without(rows, "price")).encode(),
+        body=table(without(rows, "price")).encode(),
         instances=[{"size": home["size"], "age": home["age"]} for home in HOMES[:ASKED]],
         inputs=("size", "age"),
     )
@@ -290,7 +290,7 @@ def zip_codes() -> Story:
         file=table(rows).encode(),
         target="price",
         types={"zip": "category", "size": "number", "price": "number"},
-        asked=table(without(rows, "price")).encode(),
+        body=table(without(rows, "price")).encode(),
         instances=[{"zip": home["place"], "size": home["size"]} for home in HOMES[:ASKED]],
     )
 
@@ -310,7 +310,7 @@ STORIES = [
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
-def test_a_file_is_uploaded_learned_and_asked_in_its_own_form(server: Server, story: Story) -> None:
+def test_a_file_is_uploaded_learned_and_predicted_in_its_own_format(server: Server, story: Story) -> None:
     name = f"file-{story.name}"
     put = server.http.put(
         f"/v1/datasets/{name}", content=io.BytesIO(story.file), headers={"Content-Type": story.media_type}
@@ -335,7 +335,7 @@ def test_a_file_is_uploaded_learned_and_asked_in_its_own_form(server: Server, st
     assert inputs == list(story.inputs or [each for each in story.types if each != story.target])
 
     path = f"/v1/models/{name}/predictions"
-    own = server.http.post(path, content=story.asked, headers=story.headers | {"Accept": "application/json"})
+    own = server.http.post(path, content=story.body, headers=story.headers | {"Accept": "application/json"})
     assert own.status_code == 200, own.text
     usual = server.http.post(path, json={"instances": story.instances})
     assert usual.status_code == 200, usual.text

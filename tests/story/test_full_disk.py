@@ -1,5 +1,5 @@
-"""A full disk: what needs space is refused or fails with the reason, everything else goes on, and so does the service once
-there is space again.
+"""A full disk: what needs space is refused or fails with that reason, everything else works, and the service recovers once there
+is space again.
 """
 
 import contextlib
@@ -18,13 +18,13 @@ from tests.harness.until import until
 from tests.workflow.learning import spec
 
 SIZE = 192 * 2**20  # two checkpoints of the wide network and one that is being written
-JOURNAL_NEEDS = 8 * 2**20  # left free where a job is to fail for want of space and the journal is to say so
-WIDE = {"kind": "mlp", "hidden": [1800, 1500]}  # eleven megabytes: more than that
+JOURNAL_NEEDS = 8 * 2**20  # left free so that a job fails for lack of space and the journal can record it
+WIDE = {"kind": "mlp", "hidden": [1800, 1500]}  # eleven megabytes: more than is left free
 
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
-    """A folder with a small file system of its own."""
+    """A folder with a small file system."""
     folder = tmp_path / "small"
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]
@@ -47,10 +47,10 @@ class Ballast:
         self._path = folder / "ballast"
 
     def leave(self, free: int) -> None:
-        """So many bytes, about; the service goes on writing meanwhile."""
+        """Leaves about that many bytes free; the service keeps writing meanwhile."""
         with self._path.open("ab") as file:
             while (missing := self._available() - free) > 0:
-                with contextlib.suppress(OSError):  # somebody was faster
+                with contextlib.suppress(OSError):  # another writer was faster
                     os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, missing)
 
     def _available(self) -> int:
@@ -58,11 +58,11 @@ class Ballast:
         return status.f_bavail * status.f_frsize
 
     def drop(self) -> None:
-        """All of it."""
+        """Frees all of it."""
         self._path.unlink()
 
 
-def test_a_training_that_finds_no_space_fails_and_says_so(small: Path) -> None:
+def test_a_training_without_disk_space_fails_with_that_reason(small: Path) -> None:
     ballast = Ballast(small)
     with Server(small / "home", slots=1, checkpoint_seconds=0.2, publish_patience_seconds=2) as server:
         server.client.wait(server.client.train(line(20))["id"])
@@ -70,9 +70,9 @@ def test_a_training_that_finds_no_space_fails_and_says_so(small: Path) -> None:
         until(lambda: list((small / "home" / "checkpoints").glob("*/*.safetensors")))
         ballast.leave(
             JOURNAL_NEEDS
-        )  # too little for its version, and for its next checkpoint, without which it goes on
+        )  # too little for its version and for its next checkpoint, without which it continues
         assert failure(server, job["id"]) == "no_space"
-        assert list((small / "home" / "checkpoints").glob("*"))  # kept, for it can be resumed
+        assert list((small / "home" / "checkpoints").glob("*"))  # kept, as the job can be resumed
         assert failure(server, server.client.train(wide(epochs=1))["id"]) == "no_space"
         assert server.client.predict("line", inputs={"x": [0.5]})["model_version"] == 1
         ballast.drop()
@@ -83,7 +83,7 @@ def test_a_training_that_finds_no_space_fails_and_says_so(small: Path) -> None:
     assert not (small / "home" / "checkpoints" / job["id"]).exists()
 
 
-def test_a_full_disk_is_told_and_got_over_without_a_restart(small: Path) -> None:
+def test_the_service_recovers_from_a_full_disk_without_a_restart(small: Path) -> None:
     ballast = Ballast(small)
     with Server(small / "home", slots=1) as server:
         server.client.wait(server.client.train(line(20))["id"])
@@ -97,14 +97,14 @@ def test_a_full_disk_is_told_and_got_over_without_a_restart(small: Path) -> None
             server.client.upload_dataset("table", b"a,b\n" + b"1,2\n" * 50_000, "text/csv")
         with pytest.raises(ApiError) as promotion:
             server.client.set_alias("line", "production", 1)
-        assert [(told.value.status, told.value.code) for told in (upload, promotion)] == [(507, "no_space")] * 2
+        assert [(error.value.status, error.value.code) for error in (upload, promotion)] == [(507, "no_space")] * 2
         assert server.client.predict("line", inputs={"x": [0.1, 0.9]}) == before
         assert server.client.ready()
         assert server.client.job(running)["status"] in ("running", "failed")
         ballast.drop()
         again = server.client.train(line(20))["id"]
         assert [server.client.wait(job_id)["status"] for job_id in (*accepted, again)]
-        ended = server.client.job(running, wait=60)  # it was full when its end came, or not yet
+        ended = server.client.job(running, wait=60)  # the disk was full at its end, or not yet
         assert ended["status"] == "succeeded" or ended["error"]["code"] == "no_space"
         server.client.set_alias("line", "production", 1)
         assert server.process.pid == pid
@@ -122,7 +122,7 @@ def failure(server: Server, job_id: str) -> str:
 
 
 def submit_until_full(server: Server) -> tuple[list[str], ApiError]:
-    """The jobs that were accepted, and how the first that was not was answered. The journal's log may have room for some."""
+    """The accepted jobs, and the error of the first refused one. The journal's log may have space for some."""
     accepted: list[str] = []
     for _ in range(400):
         try:

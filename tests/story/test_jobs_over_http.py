@@ -1,4 +1,4 @@
-"""Jobs as a client sees them: events, cancel, idempotency, and trainers that die."""
+"""Jobs over HTTP: events, cancel, idempotency, and trainers that die."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ LONG = 2_000_000  # epochs that would take many minutes
 
 
 def stream(server: Server, job_id: str, last: int | None = None) -> list[dict[str, Any]]:
-    """All that a server-sent event stream has to say until it closes."""
+    """All events until the server closes the stream."""
     headers = {"Accept": "text/event-stream"} | ({} if last is None else {"Last-Event-ID": str(last)})
     with server.http.stream("GET", f"/v1/training-jobs/{job_id}/events", headers=headers) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
@@ -35,25 +35,25 @@ def stream(server: Server, job_id: str, last: int | None = None) -> list[dict[st
 def running(server: Server, job_id: str) -> dict[str, Any]:
     """The job once it has reported an epoch."""
 
-    def look() -> dict[str, Any] | None:
+    def get_running() -> dict[str, Any] | None:
         job = server.client.job(job_id)
         assert job["status"] not in ("failed", "cancelled"), job
         return job if job["progress"] else None
 
-    job: dict[str, Any] = until(look)
+    job: dict[str, Any] = until(get_running)
     return job
 
 
 def kill(pids: Iterable[int]) -> None:
     for pid in pids:
-        with contextlib.suppress(ProcessLookupError):  # it was about to go when it was seen
+        with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
             os.kill(pid, 9)
 
 
-def struck(server: Server, name: str, strike: Callable[[], None]) -> str:
-    """The model of a job that was struck while it trained, was tried again and has ended with all its epochs.
+def train_and_strike(server: Server, name: str, strike: Callable[[], None]) -> str:
+    """The model of a job that was hit by `strike` in training, was retried and has ended with all its epochs.
 
-    Where the training is quicker than the blow, the next one takes longer.
+    If the training ends before the strike, the next one takes longer.
     """
     for epochs in (3_000, 12_000, 48_000, 192_000):
         model = f"{name}-{epochs}"
@@ -62,8 +62,8 @@ def struck(server: Server, name: str, strike: Callable[[], None]) -> str:
         strike()
         if (attempt := server.client.wait(job_id)["attempt"]) > 1:
             assert attempt == 2
-            told = server.client.metrics(job_id)["epoch"]  # thinned when they are more than 10,000
-            assert told == list(range(1, epochs + 1)) if epochs < 10_000 else (told[0], told[-1]) == (1, epochs)
+            stored = server.client.metrics(job_id)["epoch"]  # thinned when they are more than 10,000
+            assert stored == list(range(1, epochs + 1)) if epochs < 10_000 else (stored[0], stored[-1]) == (1, epochs)
             return model
     raise AssertionError("no blow was quicker than a training")
 
@@ -83,7 +83,7 @@ def test_events_come_live_and_are_replayed(server: Server) -> None:
     assert server.http.get(f"/v1/training-jobs/{job_id}/events", headers=headers).status_code == 204
 
 
-def test_cancel_ends_a_training_at_once_and_leaves_nothing(server: Server) -> None:
+def test_cancel_ends_a_training_at_once_and_leaves_no_process(server: Server) -> None:
     job_id = server.client.train(line(LONG, name="cancelled"))["id"]
     running(server, job_id)
     assert server.attempts()
@@ -126,7 +126,7 @@ def test_a_hundred_parallel_posts_of_one_key_make_one_job(server: Server) -> Non
 
 
 def test_a_killed_training_is_tried_again(server: Server) -> None:
-    model = struck(server, "killed", lambda: kill(server.attempts()))
+    model = train_and_strike(server, "killed", lambda: kill(server.attempts()))
     assert [version["version"] for version in server.client.versions(model)] == [1]
 
 
@@ -154,13 +154,13 @@ def test_a_killed_trainer_server_is_replaced_and_its_job_ends(server: Server) ->
         left.update(children(trainer))
         kill([trainer])
 
-    model = struck(server, "orphaned", strike)
+    model = train_and_strike(server, "orphaned", strike)
     assert not lost & set(server.children())
     assert not left & set(server.attempts())
     assert [version["version"] for version in server.client.versions(model)] == [1]
 
 
-def test_one_damaged_row_of_the_journal_is_told_and_takes_nothing_with_it(own: Server) -> None:
+def test_a_damaged_row_of_the_journal_is_reported_and_affects_no_other(own: Server) -> None:
     own.client.upload_dataset("table", b"a,b\n" + b"1,2\n2,4\n" * 20, "text/csv")
     holder = own.client.train(line(LONG, name="holder"))["id"]
     running(own, holder)

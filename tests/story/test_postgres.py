@@ -1,4 +1,4 @@
-"""The journal on a PostgreSQL server: the same service, and nothing of the journal in the home."""
+"""The journal on a PostgreSQL server: the service behaves the same, and the home has no journal."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_a_job_outlives_a_killed_service(own: Server) -> None:
     assert "s3cret" not in own.log()
 
 
-def test_a_training_goes_on_when_its_connections_are_cut(own: Server, address: str) -> None:
+def test_a_training_continues_when_its_database_connections_are_cut(own: Server, address: str) -> None:
     job_id = own.client.train(line(5_000))["id"]
     until(lambda: own.client.job(job_id)["progress"])
     engine = create_engine(address.replace("postgresql:", "postgresql+psycopg:"))

@@ -1,4 +1,4 @@
-"""SIGTERM while trainings are asked for and predictions made: what was accepted is there afterwards."""
+"""SIGTERM during trainings and predictions: everything accepted is kept."""
 
 import contextlib
 import json
@@ -18,26 +18,26 @@ from tests.harness.server import Server, verify
 from tests.harness.until import until
 from tests.story.raw_clients import BODY, HEAD, Clients, Connection
 
-NOT_READY_WITHIN = 30.0  # seconds after SIGTERM; at once, but for a machine that has others to serve
+NOT_READY_WITHIN = 30.0  # seconds after SIGTERM; immediate on an idle machine
 GRACE = 120.0
 INPUTS = {"x": [0.1, 0.9]}
 
 
 class Load:
-    """Clients that ask and ask until nobody answers any more, and what they were told."""
+    """Clients that send requests until the service is gone, and their responses."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.jobs: list[str] = []
         self.predictions: list[Any] = []
         self.statuses: set[int] = set()
-        self.broke_off: list[float] = []  # when, by the monotonic clock
+        self.broke_off: list[float] = []  # by the monotonic clock
         self._threads = [threading.Thread(target=each) for each in (self._train, self._train, *[self._predict] * 3)]
         for thread in self._threads:
             thread.start()
 
     def join(self) -> None:
-        """Once the service is gone."""
+        """Waits until the service is gone."""
         for thread in self._threads:
             thread.join(GRACE)
             assert not thread.is_alive(), "a client still waits for an answer"
@@ -65,7 +65,7 @@ class Load:
 
 @pytest.fixture
 def busy(tmp_path: Path) -> Iterator[Server]:
-    """A service with two slots, and something to predict with."""
+    """A service with two slots and a model."""
     with Server(tmp_path / "home", slots=2) as server:
         server.client.wait(server.client.train(line(20))["id"])
         yield server
@@ -77,12 +77,12 @@ def test_a_stop_under_load_loses_nothing_that_was_accepted(busy: Server) -> None
     until(lambda: all(busy.client.job(job_id)["progress"] for job_id in running))
     load = Load(busy.url)
     until(lambda: len(load.jobs) >= 10 and len(load.predictions) >= 10)
-    told = time.monotonic()
+    signalled = time.monotonic()
     busy.process.terminate()
     until(lambda: not ready(busy.url), NOT_READY_WITHIN)
     assert busy.wait() == 0
     load.join()
-    assert min(load.broke_off) >= told, "a client was cut off before the service was asked to stop"
+    assert min(load.broke_off) >= signalled, "a client was cut off before SIGTERM"
     assert load.statuses <= {200, 202, 503}
     assert all(each == expected for each in load.predictions)
     journal = states(busy.home)
@@ -116,13 +116,13 @@ def test_a_stop_under_load_drops_no_request(tmp_path: Path, workers: int) -> Non
         assert server.wait() == 0
         clients.join()
     assert clients.dropped == []
-    assert clients.answered > before, "nobody was answered once it had said that it stops"
+    assert clients.answered > before, "no request was answered after the stop was announced"
     assert max(clients.not_last) < noticed, "a reply after that was not its connection's last"
     assert '"level":"error"' not in server.log()
 
 
 def ready(url: str) -> bool:
-    """Asked on a connection of its own, as one that balances load would."""
+    """Whether /readyz is 200, on a connection of its own, as a load balancer would check."""
     try:
         return httpx.get(f"{url}/readyz", timeout=GRACE, trust_env=False).status_code == 200
     except httpx.TransportError:
@@ -130,7 +130,7 @@ def ready(url: str) -> bool:
 
 
 def states(home: Path) -> dict[str, tuple[str, str | None]]:
-    """Each job's status, and why its last attempt has ended."""
+    """Each job's status and the reason for the end of its last attempt."""
     query = """SELECT jobs.id, jobs.status, attempts.cause FROM jobs
                LEFT JOIN attempts ON attempts.job_seq = jobs.seq AND attempts.number = jobs.attempt"""
     with contextlib.closing(sqlite3.connect(home / "journal.sqlite")) as connection:

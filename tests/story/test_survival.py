@@ -1,4 +1,4 @@
-"""What was acknowledged outlives the service."""
+"""What was acknowledged survives the service."""
 
 import secrets
 import sqlite3
@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.harness.line import line
 from tests.harness.server import Server, verify
 from tests.harness.until import until
-from tests.story.chaos.campaign import Course, run
+from tests.story.chaos.campaign import CampaignSettings, run
 
 
 def test_a_stop_loses_nothing(own: Server) -> None:
@@ -20,14 +20,14 @@ def test_a_stop_loses_nothing(own: Server) -> None:
     assert [version["version"] for version in own.client.versions("line")] == [1]
     job = own.client.wait(job_id)
     assert job["attempt"] == 2
-    told = own.client.metrics(job_id)["epoch"]  # thinned when they are more than 10,000
-    assert told == list(range(1, epochs + 1)) if epochs < 10_000 else (told[0], told[-1]) == (1, epochs)
+    stored = own.client.metrics(job_id)["epoch"]  # thinned when they are more than 10,000
+    assert stored == list(range(1, epochs + 1)) if epochs < 10_000 else (stored[0], stored[-1]) == (1, epochs)
     assert own.stop() == 0
     verify(own.home)
 
 
 def stop_in_training(own: Server) -> tuple[str, int]:
-    """Stops the service: the job that trained then, and its epochs. One that ends before is followed by a longer one."""
+    """Stops the service during a training: the job and its epochs. If it ends before, a longer one follows."""
     for epochs in (6_000, 24_000, 96_000, 384_000):
         job_id = own.client.train(line(epochs, name="long"))["id"]
         until(lambda: own.client.job(job_id)["progress"])  # noqa: B023 - used at once
@@ -44,10 +44,10 @@ def stop_in_training(own: Server) -> tuple[str, int]:
     raise AssertionError("no stop was quicker than a training")
 
 
-def test_no_promise_is_broken_by_strikes_at_random_moments(tmp_path: Path) -> None:
+def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     seed, recipes = secrets.randbits(32), ["line", "dropout"]
-    course = Course(strikes=3, seed=seed, seconds=120, recipes=recipes, calm=0.3, most_queued=1)
-    assert run(tmp_path / "home", course).findings == []  # it prints its seed, and each strike
+    settings = CampaignSettings(strikes=3, seed=seed, seconds=120, recipes=recipes, calm=0.3, most_queued=1)
+    assert run(tmp_path / "home", settings).findings == []  # prints its seed and each strike
 
 
 def journal_status(home: Path, job_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Real tables over HTTP: every format in, the default network, predictions from raw rows, going on from a version, and an
+"""Real tables over HTTP: every format, the default network, predictions from raw rows, training from a version, and an
 operator's own kind of model."""
 
 import io
@@ -49,7 +49,7 @@ def spec(name: str, dataset: str, target: Any, **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("media_type", MEDIA_TYPES)
-def test_a_table_in_every_format_is_learned_and_asked(server: Server, media_type: str) -> None:
+def test_a_table_in_every_format_is_learned_and_predicted(server: Server, media_type: str) -> None:
     name = f"houses-{MEDIA_TYPES.index(media_type)}"
     put = server.http.put(f"/v1/datasets/{name}", content=encoded(media_type), headers={"Content-Type": media_type})
     assert (put.status_code, put.json()["rows"]) == (201, 200)
@@ -67,7 +67,7 @@ def test_a_table_in_every_format_is_learned_and_asked(server: Server, media_type
     assert server.http.get(f"/v1/models/{name}/versions/1/plots/data.svg").status_code == 200
 
 
-def test_a_training_goes_on_from_a_version(server: Server) -> None:
+def test_a_training_continues_from_a_version(server: Server) -> None:
     server.http.put("/v1/datasets/again", content=encoded("text/csv"), headers={"Content-Type": "text/csv"})
     server.client.wait(server.client.train(spec("again", "again", "kind", training={"epochs": 5}))["id"])
     on = spec("again", "again", "kind", training={"epochs": 0}, initial="again@1")
@@ -97,7 +97,7 @@ def test_labels_and_confusion(server: Server) -> None:
 
 @pytest.fixture
 def with_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A service beside which the example plug-in is installed, as pip would leave it."""
+    """A service with the example plug-in installed as by pip."""
     site = tmp_path / "site"
     about = site / "polynomial_regression-1.0.0.dist-info"
     about.mkdir(parents=True)

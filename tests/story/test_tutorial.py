@@ -1,4 +1,4 @@
-"""The tutorial's workflow over HTTP, figure by figure."""
+"""The tutorial's workflow over HTTP, with all its figures."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Two services on one journal and one home: each tells what the other does, and goes on where the other ends."""
+"""Two services on one journal and one home: each shows the jobs of the other, and resumes those of a dead one."""
 
 import signal
 import sqlite3
@@ -17,18 +17,19 @@ from tests.harness.until import until
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
-    """The first trains, one job at a time; the second would train whatever the first leaves. Who kills one starts it again."""
+    """The first trains one job at a time; the second would train what the first leaves. A test that kills one starts it
+    again."""
     home = tmp_path_factory.mktemp("two") / "home"
     with Server(home, slots=1, checkpoint_seconds=0.1) as first:
         job = first.client.train(line(0, name="warm"))
-        first.client.wait(job["id"])  # its trainer server has loaded: it will be the quicker one
+        first.client.wait(job["id"])  # its trainer server has loaded, so it will be the quicker one
         with Server(home, log="second", slots=1, checkpoint_seconds=0.1) as second:
             yield first, second
             for server in (first, second):
                 assert server.stop() == 0
 
 
-def test_each_tells_what_the_other_does(pair: tuple[Server, Server]) -> None:
+def test_each_service_shows_the_jobs_of_the_other(pair: tuple[Server, Server]) -> None:
     jobs = [pair[0].client.train(line(3000, name=f"line{number}"))["id"] for number in range(4)]
     for server in pair:
         for job_id in jobs:
@@ -44,14 +45,14 @@ def test_each_tells_what_the_other_does(pair: tuple[Server, Server]) -> None:
     assert [[version["version"] for version in pair[1].client.versions(name)] for name in names] == [[1]] * 4
 
 
-def test_the_job_of_a_killed_service_goes_on_in_the_other_to_the_same_bits(pair: tuple[Server, Server]) -> None:
+def test_another_service_resumes_the_job_of_a_killed_one_to_the_same_bits(pair: tuple[Server, Server]) -> None:
     for epochs in (12_000, 48_000, 192_000):
-        owner, other, job_id = half_way(pair, epochs)
+        owner, other, job_id = pair_with_running_job(pair, epochs)
         owner.kill()
         job = other.client.wait(job_id)
         owner.start()
         if job["attempt"] > 1:
-            break  # else the training was quicker than the blow
+            break  # else the training ended before the kill
     undisturbed = other.client.wait(other.client.train(job["spec"] | {"model_name": "whole"})["id"])
     assert job["attempt"] == 2
     assert [attempt["status"] for attempt in other.client.attempts(job_id)] == ["queued", "succeeded"]
@@ -62,9 +63,9 @@ def test_the_job_of_a_killed_service_goes_on_in_the_other_to_the_same_bits(pair:
     verify(other.home)
 
 
-def test_a_service_that_stands_still_loses_its_jobs_and_does_no_harm_when_it_wakes(pair: tuple[Server, Server]) -> None:
-    owner, other, job_id = half_way(pair, 20_000)
-    stand_still(owner)
+def test_a_paused_process_loses_its_jobs_and_does_no_harm_when_resumed(pair: tuple[Server, Server]) -> None:
+    owner, other, job_id = pair_with_running_job(pair, 20_000)
+    pause_outside_transaction(owner)
     try:
         until(lambda: other.client.job(job_id)["attempt"] == 2)
     finally:
@@ -75,8 +76,8 @@ def test_a_service_that_stands_still_loses_its_jobs_and_does_no_harm_when_it_wak
     assert [version["version"] for version in owner.client.versions(job["result"]["model_name"])] == [1]
 
 
-def stand_still(server: Server) -> None:
-    """Stops the process, but not in the middle of a transaction: SQLite's lock would then be nobody's to take."""
+def pause_outside_transaction(server: Server) -> None:
+    """Stops the process outside of a transaction: SQLite's lock would stay taken."""
     while True:
         server.process.send_signal(signal.SIGSTOP)
         until(lambda: psutil.Process(server.process.pid).status() == psutil.STATUS_STOPPED)
@@ -87,9 +88,9 @@ def stand_still(server: Server) -> None:
         server.process.send_signal(signal.SIGCONT)
 
 
-def half_way(pair: tuple[Server, Server], epochs: int) -> tuple[Server, Server, str]:
-    """Who runs a training that has saved a checkpoint, the other, and the job: of so many epochs, or of more of them where
-    it was over before anybody had looked."""
+def pair_with_running_job(pair: tuple[Server, Server], epochs: int) -> tuple[Server, Server, str]:
+    """The service that runs a training with a saved checkpoint, the other one, and the job: with that many epochs, or
+    more if it ended too early."""
     for times in (1, 4, 16):
         job = pair[0].client.train(line(epochs * times, name=f"parted-{epochs * times}"))
         until(lambda: saved(pair[0], job["id"]) or pair[0].client.job(job["id"])["status"] == "succeeded")  # noqa: B023
@@ -105,13 +106,13 @@ def saved(server: Server, job_id: str) -> list[Path]:
 
 
 def messages(server: Server, job_id: str) -> list[str]:
-    """What the attempts have said."""
+    """The messages of the attempts."""
     events: list[dict[str, Any]] = list(server.client.events(job_id))
     return [event["data"]["text"] for event in events if event["type"] == "message"]
 
 
 def digest(server: Server, job: dict[str, Any]) -> str:
-    """Of the parameters that a job has come to."""
+    """The digest of the job's parameters."""
     made = job["result"]
     files = server.client.manifest(made["model_name"], made["version"])["files"]
     sha256: str = files["state_dict.safetensors"]["sha256"]

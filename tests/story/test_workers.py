@@ -1,4 +1,4 @@
-"""A service of several processes is one service: whichever of them is asked, and whichever of them dies."""
+"""A service of several processes behaves as one, whichever worker answers and whichever is killed."""
 
 import contextlib
 import json
@@ -33,13 +33,13 @@ class Connected(Client):
         super().__init__(url, transport=transport)
         self._plain = httpx.Client(base_url=url, transport=transport, timeout=60)
 
-    def figures(self) -> str:
-        """The metrics, as Prometheus reads them."""
+    def metrics_text(self) -> str:
+        """The metrics in Prometheus' text format."""
         return self._plain.get("/metrics").raise_for_status().text
 
 
 class Service(Server):
-    """One with two workers, each of which can be asked alone."""
+    """A service with two workers, each of which can be addressed."""
 
     def __init__(self, home: Path, **settings: Any) -> None:
         self._clients = contextlib.ExitStack()
@@ -53,15 +53,13 @@ class Service(Server):
         """The processes beside the supervisor, each with its role."""
         found = {}
         for pid in children(self.process.pid):
-            with contextlib.suppress(
-                psutil.Error, ValueError
-            ):  # one that begins, or has just ended, is none yet or any more
+            with contextlib.suppress(psutil.Error, ValueError):  # one that is starting or has just ended does not count
                 command = psutil.Process(pid).cmdline()
                 found[pid] = command[command.index("service.processes.worker") + 1]
         return found
 
     def answering(self) -> list[int]:
-        """The workers that answer."""
+        """The workers that accept connections."""
         return sorted(pid for pid, role in self.processes().items() if role == "answer")
 
     def training(self) -> int:
@@ -69,12 +67,12 @@ class Service(Server):
         return next(pid for pid, role in self.processes().items() if role == "train")
 
     def attempts(self) -> list[int]:
-        """The trainings that run."""
+        """The running trainings."""
         return [attempt for trainer in children(self.training()) for attempt in children(trainer)]
 
     def each(self) -> dict[int, Connected]:
-        """For each worker that answers a client that is connected to it, as long as the connection is not idle for some
-        seconds: on a slow machine it may have to connect anew, perhaps to another worker."""
+        """For each worker a client connected to it, as long as the connection is not idle for some seconds: on a slow
+        machine it may have to reconnect, perhaps to another worker."""
         found: dict[int, Connected] = {}
         while found.keys() != set(self.answering()):
             client = Connected(self.url)
@@ -87,12 +85,12 @@ class Service(Server):
         return found
 
     def both_ways(self) -> list[tuple[Connected, Connected]]:
-        """The two clients, and the other way round."""
+        """The two clients in both orders."""
         first, second = self.each().values()
         return [(first, second), (second, first)]
 
     def connections(self) -> dict[int, set[int]]:
-        """The ports of those who are connected to each worker."""
+        """The client ports connected to each worker."""
         return {
             pid: {each.raddr.port for each in psutil.Process(pid).net_connections("tcp") if each.raddr}
             for pid in self.answering()
@@ -111,9 +109,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="module")
-def struck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One that has trained a line, and whose processes may be killed: it starts them again. The tests of its figures come
-    first, so that they know what it has done."""
+def killable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that has trained a line and whose processes may be killed: it restarts them. The tests of its metrics
+    come first, so that its requests are known."""
     with Service(tmp_path_factory.mktemp("struck") / "home") as server:
         server.client.wait(server.client.train(line())["id"])
         yield server
@@ -123,7 +121,7 @@ def struck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def test_a_job_can_be_followed_and_stopped_from_any_worker(pair: Service) -> None:
     for first, second in pair.both_ways():
         job_id = first.train(line(2_000_000, name="long"))["id"]
-        # Live: it would not end for minutes.
+        # The stream is live: it would not end for minutes.
         assert any(event["type"] == "metrics" for event in second.events(job_id))
         assert second.pause(job_id)["status"] == "paused"
         assert first.resume(job_id)["status"] == "queued"
@@ -137,16 +135,16 @@ def test_all_workers_share_the_slots(pair: Service) -> None:
     ]
     while any(pair.client.job(job_id)["status"] != "succeeded" for job_id in jobs):
         assert len(list(pair.client.jobs(status="running"))) <= 1
-        assert len(pair.attempts()) <= 2  # one of them may be about to end
-        time.sleep(0.02)  # or the questions would take a core
+        assert len(pair.attempts()) <= 2  # one of them may still be ending
+        time.sleep(0.02)  # else the requests would take a core
     assert all(pair.client.job(job_id)["attempt"] == 1 for job_id in jobs)
 
 
-def test_a_success_that_a_worker_shows_is_what_latest_means_there(pair: Service) -> None:
+def test_a_worker_that_shows_a_success_serves_it_as_latest(pair: Service) -> None:
     for number in range(1, 7):
         first, second = pair.each().values()
         for client in (first, second)[: number - 1]:
-            assert client.predict("followed", inputs={"x": [1.0]})["model_version"] == number - 1  # in use from now on
+            assert client.predict("followed", inputs={"x": [1.0]})["model_version"] == number - 1  # loaded from now on
         job_id = first.train(line(number, name="followed"))["id"]
         assert second.wait(job_id)["status"] == "succeeded"
         assert second.predict("followed", inputs={"x": [1.0]})["model_version"] == number
@@ -166,79 +164,79 @@ def test_an_alias_is_followed_by_all_workers(pair: Service) -> None:
             until(lambda: second.predict("aliased", inputs={"x": [1.0]})["model_version"] == version)  # noqa: B023
 
 
-def test_figures_are_those_of_all_workers_whoever_is_asked_and_whoever_dies(struck: Service) -> None:
+def test_metrics_cover_all_workers_and_survive_killed_ones(killable: Service) -> None:
     predicted = 0
 
     def both_have_predicted() -> bool:
         nonlocal predicted
-        for client in struck.each().values():
+        for client in killable.each().values():
             client.predict("line", version=1, inputs={"x": [1.0]})
             predicted += 1
-        told = struck.http.get("/metrics").text
-        return all(sum_of(told, "modelwright_warm_models", process=f"worker-{number}") == 1 for number in (1, 2))
+        metrics = killable.http.get("/metrics").text
+        return all(sum_of(metrics, "modelwright_warm_models", process=f"worker-{number}") == 1 for number in (1, 2))
 
     until(both_have_predicted)
-    clients = struck.each()
+    clients = killable.each()
     for client in clients.values():
         assert predictions_counted(client) == predicted
-        assert sum_of(client.figures(), "modelwright_batch_rows_bucket", le="1.0") == predicted
+        assert sum_of(client.metrics_text(), "modelwright_batch_rows_bucket", le="1.0") == predicted
     killed, left = clients
     os.kill(killed, signal.SIGKILL)
     assert predictions_counted(clients[left]) == predicted
-    until(lambda: len(struck.answering()) == 2 and sorted(struck.answering()) != sorted(clients))
-    for number, client in enumerate(struck.each().values(), predicted + 1):
+    until(lambda: len(killable.answering()) == 2 and sorted(killable.answering()) != sorted(clients))
+    for number, client in enumerate(killable.each().values(), predicted + 1):
         client.predict("line", version=1, inputs={"x": [1.0]})
         assert predictions_counted(client) == number
 
 
-def test_what_is_the_same_for_all_processes_is_told_once(struck: Service) -> None:
-    done = 'modelwright_jobs{status="succeeded"} 1.0'  # the journal is asked once a second
-    for client in struck.each().values():
-        until(lambda: done in client.figures().splitlines())  # noqa: B023
-        told = client.figures()
+def test_shared_metrics_appear_once(killable: Service) -> None:
+    done = 'modelwright_jobs{status="succeeded"} 1.0'  # the journal is queried once a second
+    for client in killable.each().values():
+        until(lambda: done in client.metrics_text().splitlines())  # noqa: B023
+        metrics = client.metrics_text()
         for name in ("journal_up", "home_free_bytes", "home_size_bytes", "build_info", "keys_required"):
-            (sample,) = re.findall(rf"^modelwright_{name}(?:{{.*}})? .*$", told, re.MULTILINE)
+            (sample,) = re.findall(rf"^modelwright_{name}(?:{{.*}})? .*$", metrics, re.MULTILINE)
             assert "process=" not in sample
-        assert len(re.findall(r'^modelwright_jobs{status="\w+"} ', told, re.MULTILINE)) == told.count(
+        assert len(re.findall(r'^modelwright_jobs{status="\w+"} ', metrics, re.MULTILINE)) == metrics.count(
             "modelwright_jobs{"
         )
-        assert sum_of(told, "modelwright_attempts_total", end="succeeded") == 1
-        assert sum_of(told, "modelwright_job_seconds_count", status="succeeded") == 1
-        assert sum_of(told, "modelwright_training_stage_seconds_count", stage="train") == 1
-        assert re.findall(r"^modelwright_training_slots{(.*)} 1.0$", told, re.MULTILINE) == ['process="trainings"']
-        assert told.count("process_resident_memory_bytes{") == 3
+        assert sum_of(metrics, "modelwright_attempts_total", end="succeeded") == 1
+        assert sum_of(metrics, "modelwright_job_seconds_count", status="succeeded") == 1
+        assert sum_of(metrics, "modelwright_training_stage_seconds_count", stage="train") == 1
+        assert re.findall(r"^modelwright_training_slots{(.*)} 1.0$", metrics, re.MULTILINE) == ['process="trainings"']
+        assert metrics.count("process_resident_memory_bytes{") == 3
 
 
 @pytest.mark.parametrize("role", ["answer", "train"])
-def test_a_killed_process_is_started_again_and_nothing_is_lost(struck: Service, role: str) -> None:
-    with Asking(struck.url) as asking:
-        until(lambda: asking.answered > 50)
-        job_id = struck.client.train(line(12_000, name="long"))["id"]
-        until(lambda: list((struck.home / "checkpoints" / job_id).glob("*.safetensors")))
-        killed = struck.answering()[0] if role == "answer" else struck.training()
+def test_a_killed_process_is_started_again_and_nothing_is_lost(killable: Service, role: str) -> None:
+    with PredictingClients(killable.url) as clients:
+        until(lambda: clients.answered > 50)
+        job_id = killable.client.train(line(12_000, name="long"))["id"]
+        until(lambda: list((killable.home / "checkpoints" / job_id).glob("*.safetensors")))
+        killed = killable.answering()[0] if role == "answer" else killable.training()
         os.kill(killed, signal.SIGKILL)
-        until(lambda: killed not in struck.processes() and len(struck.processes()) == 3)
-        job = struck.client.wait(job_id)
-        answered = asking.answered
-        until(lambda: asking.answered > answered + 50)
-    assert asking.refused == 0, "a new connection was refused though the other worker listens"
-    assert asking.cut_off <= (Asking.CLIENTS if role == "answer" else 0)
+        until(lambda: killed not in killable.processes() and len(killable.processes()) == 3)
+        job = killable.client.wait(job_id)
+        answered = clients.answered
+        until(lambda: clients.answered > answered + 50)
+    assert clients.refused == 0, "a new connection was refused though the other worker listens"
+    assert clients.cut_off <= (PredictingClients.CLIENTS if role == "answer" else 0)
     assert (job["status"], job["attempt"]) == ("succeeded", 1 if role == "answer" else 2)
     if role == "train":
-        assert struck.client.attempts(job_id)[0]["cause"]["code"] == "lease_lost"
+        assert killable.client.attempts(job_id)[0]["cause"]["code"] == "lease_lost"
 
 
-def test_a_process_that_hangs_is_replaced(struck: Service) -> None:
-    hangs = struck.answering()[0]
+def test_a_process_that_hangs_is_replaced(killable: Service) -> None:
+    hangs = killable.answering()[0]
     os.kill(hangs, signal.SIGSTOP)
-    until(lambda: hangs not in struck.processes() and len(struck.answering()) == 2)
-    assert "hangs and is killed" in struck.log()
-    struck.client.wait(struck.client.train(line())["id"])
-    for client in struck.each().values():
+    until(lambda: hangs not in killable.processes() and len(killable.answering()) == 2)
+    assert "hangs and is killed" in killable.log()
+    killable.client.wait(killable.client.train(line())["id"])
+    for client in killable.each().values():
         assert client.predict("line", version=1, inputs={"x": [1.0]})["model_version"] == 1
 
 
-def test_the_supervisor_takes_all_with_it(tmp_path: Path) -> None:
+def test_the_workers_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
     with Service(tmp_path / "home") as server:
         pids = [*server.processes(), *(trainer for pid in server.processes() for trainer in children(pid))]
         assert len(pids) == 4
@@ -254,10 +252,10 @@ def test_a_service_that_cannot_start_says_why_once(tmp_path: Path) -> None:
         journal.commit()
     with pytest.raises(AssertionError, match="did not start"):
         Service(tmp_path / "home")
-    said = (tmp_path / "home.log").read_text()
-    assert said.count("Error: ") == 1
-    assert "a newer version of Modelwright" in said
-    assert "Traceback" not in said
+    output = (tmp_path / "home.log").read_text()
+    assert output.count("Error: ") == 1
+    assert "a newer version of Modelwright" in output
+    assert "Traceback" not in output
 
 
 def test_workers_share_the_pages_of_weights(pair: Service) -> None:
@@ -276,8 +274,8 @@ def test_workers_share_the_pages_of_weights(pair: Service) -> None:
         assert private_dirty == 0, mapped
 
 
-class Asking:
-    """Clients that predict again and again, and come back at once when they are cut off."""
+class PredictingClients:
+    """Clients that predict again and again, and reconnect at once when they are disconnected."""
 
     CLIENTS = 4
 
@@ -306,7 +304,7 @@ class Asking:
                         http.post("/v1/models/line/versions/1/predictions", json=ROW).raise_for_status()
                         with self._lock:
                             self.answered += 1
-                        time.sleep(0.01)  # or they would take a core
+                        time.sleep(0.01)  # else they would take a core
                 except httpx.ConnectError:
                     self.refused += 1
                 except httpx.TransportError:
@@ -314,20 +312,20 @@ class Asking:
 
 
 def predictions_counted(client: Connected) -> float:
-    """The predictions that the service says it has answered well."""
-    return sum_of(client.figures(), "modelwright_predictions_total", status="200")
+    """The number of successful predictions by the metrics."""
+    return sum_of(client.metrics_text(), "modelwright_predictions_total", status="200")
 
 
 def sum_of(text: str, name: str, **labels: str) -> float:
-    """The sum of these samples in what `/metrics` says."""
+    """The sum of these samples in the metrics."""
     found = re.findall(rf"^{name}(?:{{(.*)}})? (\S+)$", text, re.MULTILINE)
     wanted = {f'{label}="{value}"' for label, value in labels.items()}
-    return sum(float(value) for told, value in found if wanted <= set(told.split(",")))
+    return sum(float(value) for metrics, value in found if wanted <= set(metrics.split(",")))
 
 
 def weights(pid: int) -> tuple[int, int, int]:
-    """Of the largest file of weights that a process has mapped: its resident bytes, its share of them, and how many are
-    its own because it has changed them."""
+    """The largest file of weights mapped by a process: its resident bytes, its proportional share, and its private
+    modified bytes."""
     about = Path(f"/proc/{pid}/smaps").read_text()
     mapped: dict[str, list[int]] = {}
     for each in re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", about):

@@ -1,4 +1,4 @@
-"""A collector of traces: OTLP over HTTP, as OpenTelemetry's own protocol says, on a free port."""
+"""A collector of traces: OTLP over HTTP on a free port, with OpenTelemetry's own message types."""
 
 import threading
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 
 class Collector:
-    """Keeps every span that it is sent, and the name of the service that sent it."""
+    """Keeps every span that it receives, with the name of the service that sent it."""
 
     def __init__(self, server: ThreadingHTTPServer) -> None:
         self.endpoint = f"http://127.0.0.1:{server.server_address[1]}"
@@ -21,7 +21,7 @@ class Collector:
         self.services: set[str] = set()
 
     def take(self, body: bytes) -> bytes:
-        """Takes a request, and answers it."""
+        """Handles a request; returns the response body."""
         for of_service in ExportTraceServiceRequest.FromString(body).resource_spans:
             about = {each.key: each.value.string_value for each in of_service.resource.attributes}
             self.services.add(about["service.name"])
@@ -31,7 +31,7 @@ class Collector:
         return answer
 
     def named(self, name: str, job_id: str | None = None) -> list[Span]:
-        """The spans of this name, of this job if one is said."""
+        """The spans of this name, and of this job if given."""
         return [
             span
             for span in list(self.spans)
@@ -46,7 +46,7 @@ def attributes(span: Span) -> dict[str, str | int | float]:
 
 @contextmanager
 def collecting() -> Iterator[Collector]:
-    """A collector that listens."""
+    """A running collector."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -59,7 +59,7 @@ def collecting() -> Iterator[Collector]:
             self.wfile.write(answer)
 
         def log_message(self, *_: object) -> None:
-            """Says nothing."""
+            """Prints nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         collector = Collector(server)

@@ -1,4 +1,4 @@
-"""Whatever is logged, by whom and with what in it: one line, which is one JSON object."""
+"""Every log record, from any library and with any content, is one line with one JSON object."""
 
 import json
 import os
@@ -29,9 +29,9 @@ def run(code: str, **streams: Any) -> subprocess.CompletedProcess[str]:
 
 
 def lines(code: str) -> list[dict[str, Any]]:
-    """What it logs: nothing else is on stderr."""
-    said = run(code, capture_output=True).stderr
-    found = [json.loads(line) for line in said.split("\n")[:-1]]
+    """The lines that the code logs; stderr has nothing else."""
+    stderr = run(code, capture_output=True).stderr
+    found = [json.loads(line) for line in stderr.split("\n")[:-1]]
     for each in found:
         assert list(each)[:4] == ["timestamp", "level", "logger", "event"]
         assert each["timestamp"].endswith("Z")
@@ -73,13 +73,13 @@ except ValueError:
         ("1 / 0", "critical", "ZeroDivisionError"),
     ],
 )
-def test_what_python_itself_has_to_say_is_a_line_too(code: str, level: str, word: str) -> None:
+def test_messages_of_the_interpreter_are_lines(code: str, level: str, word: str) -> None:
     (line,) = lines(code)
     assert line["level"] == level
     assert word in line.get("exception", line["event"])
 
 
-def test_what_is_bound_is_in_every_line_until_the_next_request() -> None:
+def test_context_variables_are_in_every_line_until_the_next_request() -> None:
     first, second = lines("""
 from service.telemetry.request import REQUEST_ID
 token = REQUEST_ID.set("r1"); logs.begin("t1"); log.info("a")
@@ -89,13 +89,13 @@ REQUEST_ID.reset(token); logs.begin(None); log.info("b")
     assert not {"request_id", "trace_id"} & second.keys()
 
 
-def test_below_the_level_there_is_nothing() -> None:
+def test_messages_below_the_level_are_not_logged() -> None:
     assert [
         line["event"] for line in lines("log.debug('no'); logs.configure('error'); log.info('no'); log.error('yes')")
     ] == ["yes"]
 
 
-def test_what_native_code_prints_is_no_part_of_it() -> None:
+def test_output_of_native_code_is_not_in_the_log() -> None:
     found = lines("""
 import os, threading
 import polars as pl
@@ -121,14 +121,14 @@ os.write(2, b'{"timestamp":"2026-01-01T00:00:00Z","level":"","logger":"","event"
     assert events == {"after": 20, "before": 20, "error of the reader of a table": 20, "open again": 1}
 
 
-def test_at_a_terminal_it_is_text() -> None:
+def test_terminals_get_text() -> None:
     ours, theirs = pty.openpty()
     try:
         run("log.warning('watch out', extra={'job_id': 'j1'})", stderr=theirs)
         os.close(theirs)
-        said = os.read(ours, 65_536).decode()
+        stderr = os.read(ours, 65_536).decode()
     finally:
         os.close(ours)
-    assert "watch out" in said
-    assert "j1" in said
-    assert "{" not in said
+    assert "watch out" in stderr
+    assert "j1" in stderr
+    assert "{" not in stderr

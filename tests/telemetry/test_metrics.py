@@ -1,4 +1,4 @@
-"""What `/metrics` tells: everything that the operator's guide lists, with labels that no client can make more of."""
+"""`/metrics` has everything that the operator's guide lists, with a bounded set of labels."""
 
 import re
 from collections.abc import Iterator
@@ -39,15 +39,15 @@ def value(http: httpx.Client, sample: str, **labels: str) -> float:
 
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A client of a server that nobody else asks."""
+    """A client of a server that no other test uses."""
     with Server(tmp_path_factory.mktemp("measured") / "home") as server, server.http_client() as client:
         yield client
 
 
-def test_every_family_is_in_the_guide_and_is_what_it_says(http: httpx.Client) -> None:
+def test_every_metric_matches_the_guide(http: httpx.Client) -> None:
     job = train(http, "line")
     http.post("/v1/models/line/predictions", json={"instances": [[0.5]]})
-    told = {
+    documented = {
         name: (kind, labels)
         for name, kind, labels in re.findall(
             r"^\| `(\w+)` \| (\w+) \| (.*?) \|", GUIDE.read_text().partition("## Metrics")[2], re.MULTILINE
@@ -59,12 +59,12 @@ def test_every_family_is_in_the_guide_and_is_what_it_says(http: httpx.Client) ->
         labels = {label for each in family.samples for label in each.labels if label != "le"}
         found[name] = (family.type, ", ".join(f"`{each}`" for each in sorted(labels)))
     assert job["status"] == "succeeded"
-    assert found == told
+    assert found == documented
 
 
-def test_clients_cannot_make_labels(http: httpx.Client) -> None:
+def test_clients_cannot_create_label_values(http: httpx.Client) -> None:
     before = len(http.get("/metrics").text.splitlines())
-    for verb in ("PROPFIND", "MKCOL", "LOCK"):  # which the server knows, and we do not
+    for verb in ("PROPFIND", "MKCOL", "LOCK"):  # a value that the server knows
         assert http.request(verb, "/nothing").status_code == 404
     for number in range(30):
         assert http.get(f"/nothing/{number}").status_code == 404
@@ -77,14 +77,14 @@ def test_clients_cannot_make_labels(http: httpx.Client) -> None:
     assert len(http.get("/metrics").text.splitlines()) - before < 100
 
 
-def test_what_becomes_of_jobs_is_counted(http: httpx.Client) -> None:
+def test_job_outcomes_are_counted(http: httpx.Client) -> None:
     before = value(http, "modelwright_attempts_total", end="training_diverged")
     steep = {"optimizer": {"name": "SGD", "lr": 1e30}, "loss": {"name": "MSELoss"}}
     sent = http.post("/v1/training-jobs", json={**LINE, "model_name": "steep", **steep}).json()
     assert ended(http, sent["id"])["status"] == "failed"
     assert value(http, "modelwright_attempts_total", end="training_diverged") == before + 1
     assert value(http, "modelwright_job_seconds_count", status="failed") == 1
-    until(lambda: value(http, "modelwright_jobs", status="failed") == 1)  # the journal is asked once a second
+    until(lambda: value(http, "modelwright_jobs", status="failed") == 1)  # the journal is queried once a second
 
 
 def test_open_event_streams_are_counted(http: httpx.Client) -> None:
@@ -97,13 +97,13 @@ def test_open_event_streams_are_counted(http: httpx.Client) -> None:
     until(lambda: value(http, "modelwright_event_streams") == 0)
 
 
-def test_the_journal_is_asked_once_a_second_and_may_be_away(tmp_path: Path) -> None:
+def test_the_journal_is_queried_once_a_second_and_may_be_unavailable(tmp_path: Path) -> None:
     engine = open_database(f"sqlite:///{tmp_path / 'journal.sqlite'}")
     journal, queue = Journal(engine), JobQueue(engine)
-    asked = []
+    queries = []
 
     def count() -> dict[Status, int]:
-        asked.append(1)
+        queries.append(1)
         return journal.counts()
 
     for _ in range(3):
@@ -111,17 +111,17 @@ def test_the_journal_is_asked_once_a_second_and_may_be_away(tmp_path: Path) -> N
     queue.claim("me")
     figures = JournalFigures(count)
 
-    def told() -> dict[tuple[str, ...], float]:
+    def jobs_by_status() -> dict[tuple[str, ...], float]:
         return {
             (each.name, *each.labels.values()): each.value for family in figures.collect() for each in family.samples
         }
 
-    first = told()
+    first = jobs_by_status()
     assert first["modelwright_jobs", "queued"] == 2
     assert first["modelwright_jobs", "running"] == 1
     assert first["modelwright_jobs", "failed"] == 0
-    assert told() == first
-    assert len(asked) == 1
+    assert jobs_by_status() == first
+    assert len(queries) == 1
     engine.dispose()
 
     away = create_engine(f"sqlite:///{tmp_path / 'nowhere' / 'journal.sqlite'}")
@@ -130,7 +130,7 @@ def test_the_journal_is_asked_once_a_second_and_may_be_away(tmp_path: Path) -> N
     assert KEPT == 1.0
 
 
-def test_jobs_that_end_here_are_counted_once(tmp_path: Path) -> None:
+def test_jobs_that_end_in_this_process_are_counted_once(tmp_path: Path) -> None:
     metrics = Metrics()
     engine = open_database(f"sqlite:///{tmp_path / 'journal.sqlite'}")
     journal, queue = Journal(engine, moved=metrics.jobs.moved), JobQueue(engine, moved=metrics.jobs.moved)

@@ -1,4 +1,4 @@
-"""Figures of predictions: as many series as are bounded, however many models there are, and none of what has gone."""
+"""Prediction metrics: the number of series is bounded however many models there are, and removed models have none."""
 
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -8,14 +8,14 @@ STAGES = ("parse", "queue", "forward", "render", BATCH)
 
 
 def text(figures: PredictionFigures) -> str:
-    """What Prometheus reads."""
+    """The metrics as text."""
     registry = CollectorRegistry()
     registry.register(figures)
     return generate_latest(registry).decode()
 
 
 def counted(figures: PredictionFigures) -> set[str]:
-    """The models that have figures."""
+    """The models that have series."""
     lines = text(figures).splitlines()
     return {line.split('model="')[1].split('"')[0] for line in lines if 'model="' in line}
 
@@ -26,7 +26,7 @@ def predict(figures: PredictionFigures, name: str, number: int = 1) -> None:
     figures.answered(name, number, 200)
 
 
-def test_a_thousand_models_have_bounded_figures() -> None:
+def test_series_of_a_thousand_models_are_bounded() -> None:
     figures = PredictionFigures()
     for model in range(MOST_VERSIONS):
         predict(figures, f"m-{model}")
@@ -40,7 +40,7 @@ def test_a_thousand_models_have_bounded_figures() -> None:
     )
 
 
-def test_what_has_gone_makes_room() -> None:
+def test_removed_models_make_room() -> None:
     figures = PredictionFigures()
     for model in range(MOST_VERSIONS):
         predict(figures, f"m-{model}")

@@ -1,4 +1,4 @@
-"""One trace from a client's request to the last stage of its training, taken by a collector that speaks OTLP."""
+"""One trace from a client's request to the last stage of its training, received by an OTLP collector."""
 
 import itertools
 import re
@@ -68,7 +68,7 @@ def test_one_trace_from_the_client_to_the_stages_of_its_training(http: httpx.Cli
     assert {each.parent_span_id for each in stages} == {attempt.span_id}
     assert request.kind == Span.SPAN_KIND_SERVER
     moments = [moment for each in stages for moment in (each.start_time_unix_nano, each.end_time_unix_nano)]
-    slack = 20_000_000  # ns: two processes have looked at their clocks
+    slack = 20_000_000  # ns: the clocks of two processes
     assert all(before <= after + slack for before, after in itertools.pairwise(moments))
     assert span.start_time_unix_nano <= attempt.start_time_unix_nano <= moments[0] + slack
     assert moments[-1] <= attempt.end_time_unix_nano + slack
@@ -77,7 +77,7 @@ def test_one_trace_from_the_client_to_the_stages_of_its_training(http: httpx.Cli
     assert collector.services == {"modelwright"}
 
 
-def test_a_failure_can_be_seen(http: httpx.Client, collector: Collector) -> None:
+def test_a_failure_is_in_its_span(http: httpx.Client, collector: Collector) -> None:
     steep = {"model_name": "steep", "optimizer": {"name": "SGD", "lr": 1e30}, "loss": {"name": "MSELoss"}}
     job = submit(http, f"00-{TRACE}-{CALLER}-01", **steep)
     assert job["error"]["code"] == "training_diverged"
@@ -102,17 +102,15 @@ def test_every_attempt_has_a_span(http: httpx.Client, collector: Collector) -> N
     assert {each.parent_span_id for each in attempts} == {span.span_id}
 
 
-def test_a_client_that_wants_no_trace_has_none(http: httpx.Client, collector: Collector) -> None:
+def test_an_unsampled_traceparent_makes_no_trace(http: httpx.Client, collector: Collector) -> None:
     job = submit(http, f"00-{TRACE}-{CALLER}-00", model_name="unseen")
     after = submit(http, f"00-{TRACE}-{CALLER}-01", model_name="seen")
-    until(lambda: collector.named("job", after["id"]))  # what came before has been sent, too
+    until(lambda: collector.named("job", after["id"]))  # earlier spans have been sent, too
     assert all(not collector.named(name, job["id"]) for name in ("POST /v1/training-jobs", "job", "attempt", *STAGES))
 
 
 @pytest.mark.parametrize("given", ["", "nonsense", f"00-{'0' * 32}-{CALLER}-01", f"ff-{TRACE}-{CALLER}-01", "é" * 99])
-def test_a_traceparent_that_is_none_begins_a_trace_of_its_own(
-    http: httpx.Client, collector: Collector, given: str
-) -> None:
+def test_an_invalid_traceparent_starts_a_new_trace(http: httpx.Client, collector: Collector, given: str) -> None:
     path = f"/v1/models/nobody-{abs(hash(given))}"
     http.get(path, headers={b"traceparent": given.encode()})
     found = lambda: [span for span in list(collector.spans) if attributes(span).get("url.path") == path]  # noqa: E731
@@ -145,8 +143,8 @@ def test_log_lines_name_their_trace(http: httpx.Client, traced: Server) -> None:
 
 
 @pytest.mark.parametrize("listens", [True, False])
-def test_a_collector_that_is_away_holds_nobody_up(tmp_path: Path, listens: bool) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and never says a word
+def test_an_unavailable_collector_delays_no_request(tmp_path: Path, listens: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections and never answers
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         if not listens:
             silent.close()
@@ -163,13 +161,13 @@ def test_a_collector_that_is_away_holds_nobody_up(tmp_path: Path, listens: bool)
             until(lambda: LOOK in server.log())
             assert [http.get("/livez").status_code for _ in range(200)] == [200] * 200
             began = time.monotonic()
-        assert time.monotonic() - began < 28  # a retry of the SDK's alone takes 30
+        assert time.monotonic() - began < 28  # a single retry of the SDK takes 30
     assert server.log().count(LOOK) == 1
     assert "opentelemetry" not in server.log()
     assert '"level":"error"' not in server.log(), server.log()
 
 
-def test_without_an_endpoint_nothing_of_opentelemetry_is_loaded(server: Server) -> None:
+def test_without_an_endpoint_opentelemetry_is_not_imported(server: Server) -> None:
     maps = Path(f"/proc/{server.process.pid}/maps")
     if not maps.exists():
         pytest.skip("only Linux tells what a process has mapped")

@@ -111,5 +111,5 @@ def test_the_time_of_a_child_is_bounded_and_it_ends_when_its_caller_is_cancelled
 def test_a_child_gets_the_paths_of_libraries_and_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LD_LIBRARY_PATH", "MODELWRIGHT_ADMIN_KEY"):
         monkeypatch.setenv(name, "/nowhere")
-    names = set(asyncio.run(_odd("environment")).stdout.decode().split())
+    names = set(asyncio.run(_run_odd_child("environment")).stdout.decode().split())
     assert {"PATH", "LD_LIBRARY_PATH", "PYTHONPATH"} <= names and "MODELWRIGHT_ADMIN_KEY" not in names

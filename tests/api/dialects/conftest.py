@@ -1,4 +1,4 @@
-"""Models of every kind of answer."""
+"""Models for every kind of output."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ FLOWERS = [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3], [5.9, 3.0, 4.2, 1.5]]
 
 
 def table(records: list[dict[str, Any]], target: str | list[str]) -> dict[str, Any]:
-    """A small network on a few rows, with no epochs: what it answers is as arbitrary as it is certain."""
+    """A spec of a small network on a few rows, with no epochs: its predictions are arbitrary but reproducible."""
     return {
         "data": {"kind": "rows", "records": records, "target": target},
         "split": {"train": 0.8, "test": 0.2},
@@ -22,13 +22,13 @@ def table(records: list[dict[str, Any]], target: str | list[str]) -> dict[str, A
 
 
 def rows(**columns: Any) -> list[dict[str, Any]]:
-    """Twelve rows; each column has a function of the row's number."""
+    """Twelve rows; each column is a function of the row's number."""
     return [{name: value(i) for name, value in columns.items()} for i in range(12)]
 
 
 @pytest.fixture(scope="session")
 def models(http: httpx.Client, line: dict[str, Any]) -> dict[str, str]:
-    """By the kind of answer, the name of a model with two inputs, `a` and `b`; `line` has one number in and out."""
+    """The names of models by kind of output. Each has two inputs, `a` and `b`; `line` has one number in and out."""
     numbers = {"a": float, "b": lambda i: i % 5 / 2}
     classes = {"loss": {"name": "CrossEntropyLoss"}}
     specs = {

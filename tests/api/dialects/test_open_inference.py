@@ -23,7 +23,7 @@ def matrix(rows: list[list[float]], **more: Any) -> dict[str, Any]:
 
 
 def binary(document: dict[str, Any], *tensors: bytes) -> tuple[bytes, dict[str, str]]:
-    """Body and headers of a request whose tensors follow it."""
+    """Body and headers of a request whose tensors follow its JSON."""
     for each, body in zip(document["inputs"], tensors, strict=True):
         each.pop("data", None)
         each["parameters"] = {"binary_data_size": len(body)}
@@ -32,40 +32,40 @@ def binary(document: dict[str, Any], *tensors: bytes) -> tuple[bytes, dict[str, 
 
 
 def infer(http: httpx.Client, model: str, document: dict[str, Any]) -> dict[str, Any]:
-    """The answer, its outputs by name."""
+    """The response, with its outputs by name."""
     answer = http.post(f"/v2/models/{model}/infer", json=document)
     assert answer.status_code == 200, answer.text
-    told: dict[str, Any] = answer.json()
-    return told | {"outputs": {each["name"]: each for each in told["outputs"]}}
+    reply: dict[str, Any] = answer.json()
+    return reply | {"outputs": {each["name"]: each for each in reply["outputs"]}}
 
 
-def ours(http: httpx.Client, model: str, instances: list[Any]) -> list[Any]:
-    """What our own API answers."""
+def native_predictions(http: httpx.Client, model: str, instances: list[Any]) -> list[Any]:
+    """The predictions of the native API."""
     answer = http.post(f"/v1/models/{model}/predictions", json={"instances": instances})
     predictions: list[Any] = answer.json()["predictions"]
     return predictions
 
 
 def same(got: Any, wanted: Any) -> bool:
-    """To the last bit of a float32, however many digits it was written with."""
+    """Whether the numbers are equal as float32, however they were written."""
     return np.array_equal(np.asarray(got, np.float32), np.asarray(wanted, np.float32))
 
 
-def test_the_server_says_what_it_is(http: httpx.Client) -> None:
+def test_server_metadata(http: httpx.Client) -> None:
     for path in ("/v2", "/v2/"):
-        told = http.get(path).json()
-        assert told["name"] == "modelwright" and told["version"] and "binary_tensor_data" in told["extensions"]
+        reply = http.get(path).json()
+        assert reply["name"] == "modelwright" and reply["version"] and "binary_tensor_data" in reply["extensions"]
     assert http.get("/v2/health/live").json() == {"live": True}
     assert http.get("/v2/health/ready").json() == {"ready": True}
     assert http.head("/v2/health/ready").status_code == 200
 
 
 def test_numbers(http: httpx.Client, models: dict[str, str]) -> None:
-    told = infer(http, models["two"], matrix(ROWS, id="seven"))
-    assert (told["model_name"], told["model_version"], told["id"]) == ("dialect-two", "1", "seven")
-    wanted = ours(http, models["two"], ROWS)
+    reply = infer(http, models["two"], matrix(ROWS, id="seven"))
+    assert (reply["model_name"], reply["model_version"], reply["id"]) == ("dialect-two", "1", "seven")
+    wanted = native_predictions(http, models["two"], ROWS)
     for at, name in enumerate(("y", "z")):
-        output = told["outputs"][name]
+        output = reply["outputs"][name]
         assert (output["datatype"], output["shape"]) == ("FP32", [3])
         assert output["data"] == [each[at] for each in wanted]
     assert "id" not in infer(http, models["two"], matrix(ROWS))
@@ -73,8 +73,8 @@ def test_numbers(http: httpx.Client, models: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(("kind", "datatype"), [("texts", "BYTES"), ("integers", "INT64"), ("truths", "BOOL")])
 def test_classes(http: httpx.Client, models: dict[str, str], kind: str, datatype: str) -> None:
-    told, wanted = infer(http, models[kind], matrix(ROWS)), ours(http, models[kind], ROWS)
-    label, probabilities = told["outputs"]["label"], told["outputs"]["probabilities"]
+    reply, wanted = infer(http, models[kind], matrix(ROWS)), native_predictions(http, models[kind], ROWS)
+    label, probabilities = reply["outputs"]["label"], reply["outputs"]["probabilities"]
     assert (label["datatype"], label["shape"]) == (datatype, [3])
     assert label["data"] == [each["label"] for each in wanted]
     classes = list(wanted[0]["probabilities"])
@@ -85,8 +85,8 @@ def test_classes(http: httpx.Client, models: dict[str, str], kind: str, datatype
 
 
 def test_labels(http: httpx.Client, models: dict[str, str]) -> None:
-    told, wanted = infer(http, models["labels"], matrix(ROWS)), ours(http, models["labels"], ROWS)
-    held = told["outputs"]["labels"]
+    reply, wanted = infer(http, models["labels"], matrix(ROWS)), native_predictions(http, models["labels"], ROWS)
+    held = reply["outputs"]["labels"]
     assert (held["datatype"], held["shape"]) == ("BOOL", [3, 2])
     assert held["data"] == [name in each["labels"] for each in wanted for name in ("y", "z")]
 
@@ -112,14 +112,14 @@ def test_texts_and_booleans(http: httpx.Client, models: dict[str, str]) -> None:
         ]
     }
     answer = http.post(f"/v2/models/{models['mixed']}/infer", json=document)
-    assert answer.json()["outputs"][0]["data"] == ours(http, models["mixed"], given)
+    assert answer.json()["outputs"][0]["data"] == native_predictions(http, models["mixed"], given)
     assert answer.headers["Unknown-Categories"] == "1"
     texts = b"".join(len(row[0]).to_bytes(4, "little") + row[0].encode() for row in given)
     body, headers = binary(document, texts, bytes(row[1] for row in given))
     again = http.post(f"/v2/models/{models['mixed']}/infer", content=body, headers=headers)
     assert again.json() == answer.json()
-    told = http.get(f"/v2/models/{models['mixed']}").json()["inputs"]
-    assert [(each["name"], each["datatype"], each["shape"]) for each in told] == [
+    reply = http.get(f"/v2/models/{models['mixed']}").json()["inputs"]
+    assert [(each["name"], each["datatype"], each["shape"]) for each in reply] == [
         ("a", "BYTES", [-1, 1]),
         ("b", "BOOL", [-1, 1]),
     ]
@@ -149,7 +149,7 @@ def test_bytes_in_and_out(http: httpx.Client, models: dict[str, str]) -> None:
         assert answer.content[end:].startswith(len(first).to_bytes(4, "little") + first)
 
 
-def test_each_output_as_it_is_asked_for(http: httpx.Client, models: dict[str, str]) -> None:
+def test_outputs_as_the_request_selects_them(http: httpx.Client, models: dict[str, str]) -> None:
     outputs = [{"name": "label"}, {"name": "probabilities", "parameters": {"binary_data": True}}]
     answer = http.post(f"/v2/models/{models['texts']}/infer", json=matrix(ROWS, outputs=outputs))
     head = json.loads(answer.content[: int(answer.headers[LENGTH])])["outputs"]
@@ -159,7 +159,7 @@ def test_each_output_as_it_is_asked_for(http: httpx.Client, models: dict[str, st
     assert list(infer(http, models["texts"], only)["outputs"]) == ["label"]
 
 
-def test_a_body_of_nothing_but_the_tensor(http: httpx.Client, models: dict[str, str]) -> None:
+def test_a_raw_binary_body(http: httpx.Client, models: dict[str, str]) -> None:
     body = np.array(ROWS, np.float32).tobytes()
     answer = http.post(f"/v2/models/{models['two']}/infer", content=body, headers={LENGTH: "0"})
     head = json.loads(answer.content[: int(answer.headers[LENGTH])])["outputs"]
@@ -169,7 +169,7 @@ def test_a_body_of_nothing_but_the_tensor(http: httpx.Client, models: dict[str, 
     assert refused(http, models["mixed"], body, {LENGTH: "0"}).status_code == 400
 
 
-def test_versions_are_digits_and_aliases_an_extension(http: httpx.Client, model: str) -> None:
+def test_versions_are_digits_and_aliases_are_an_extension(http: httpx.Client, model: str) -> None:
     http.put(f"/v1/models/{model}/aliases/blue", json={"version": 1})
     document = matrix([[0.5]])
     for version in ("1", "latest", "blue"):
@@ -200,7 +200,7 @@ def test_the_repository(http: httpx.Client, model: str) -> None:
 
     before = loads()
     act("unload")
-    act("unload")  # what is not there cannot leave
+    act("unload")  # already unloaded
     assert http.get(f"/v2/models/{model}/ready").status_code == 200
     act("load")
     infer(http, model, matrix([[0.5]]))
@@ -212,9 +212,9 @@ def test_the_repository(http: httpx.Client, model: str) -> None:
 
 
 @pytest.mark.parametrize("what", ["load", "unload"])
-def test_what_the_repository_is_told(http: httpx.Client, model: str, what: str) -> None:
+def test_loading_and_unloading_in_the_repository(http: httpx.Client, model: str, what: str) -> None:
     path = f"/v2/repository/models/{model}/{what}"
-    for body in (b"", b"{}", b'{"parameters":null}', b'{"parameters":{}}'):  # clients differ in how they say nothing
+    for body in (b"", b"{}", b'{"parameters":null}', b'{"parameters":{}}'):  # clients differ in this
         assert http.post(path, content=body).status_code == 200, body
     for parameters in ("0", '""', "[]", "false"):
         answer = http.post(path, content=f'{{"parameters":{parameters}}}')
@@ -225,15 +225,15 @@ def test_statistics(http: httpx.Client, model: str) -> None:
     infer(http, model, matrix([[0.5], [0.6], [0.7]]))
     infer(http, model, matrix([[0.5]]))
     refused(http, model, b'{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]}]}', {})
-    told = http.get(f"/v2/models/{model}/stats").json()["model_stats"][0]
-    assert (told["name"], told["version"], told["inference_count"], told["execution_count"]) == (model, "1", 4, 2)
-    assert told["inference_stats"]["success"]["count"] == 2 and told["inference_stats"]["success"]["ns"] > 0
-    assert told["inference_stats"]["fail"]["count"] == 1
-    assert told in http.get("/v2/models/stats").json()["model_stats"]
+    reply = http.get(f"/v2/models/{model}/stats").json()["model_stats"][0]
+    assert (reply["name"], reply["version"], reply["inference_count"], reply["execution_count"]) == (model, "1", 4, 2)
+    assert reply["inference_stats"]["success"]["count"] == 2 and reply["inference_stats"]["success"]["ns"] > 0
+    assert reply["inference_stats"]["fail"]["count"] == 1
+    assert reply in http.get("/v2/models/stats").json()["model_stats"]
 
 
 def refused(http: httpx.Client, model: str, body: bytes, headers: dict[str, str]) -> httpx.Response:
-    """The answer to an inference that must be refused, in this protocol's form."""
+    """The response to an inference that must be refused, in this protocol's form."""
     answer = http.post(f"/v2/models/{model}/infer", content=body, headers=headers)
     assert 400 <= answer.status_code < 500, answer.text
     assert answer.headers["Content-Type"] == "application/json"
@@ -288,7 +288,7 @@ LIES: list[Any] = [
 
 
 @pytest.mark.parametrize("lie", LIES, ids=lambda each: json.dumps(each)[:60])
-def test_lies_are_refused(http: httpx.Client, models: dict[str, str], lie: Any) -> None:
+def test_inconsistent_requests_are_refused(http: httpx.Client, models: dict[str, str], lie: Any) -> None:
     refused(http, models["two"], json.dumps(lie).encode(), {"Content-Type": "application/json"})
 
 
@@ -314,7 +314,7 @@ def test_lies_are_refused(http: httpx.Client, models: dict[str, str], lie: Any) 
         (0, [0, 2], None, 0),
     ],
 )
-def test_sizes_that_lie_are_refused(
+def test_wrong_binary_sizes_are_refused(
     http: httpx.Client, models: dict[str, str], size: Any, shape: list[int], length: str | None, follows: int
 ) -> None:
     tensor = {"name": "input-0", "shape": shape, "datatype": "FP32", "parameters": {"binary_data_size": size}}
@@ -326,7 +326,7 @@ def test_sizes_that_lie_are_refused(
     refused(http, models["two"], head + b"\0" * follows, {LENGTH: length})
 
 
-def test_refusals_speak_this_protocol(http: httpx.Client, models: dict[str, str], server: Server) -> None:
+def test_errors_have_the_form_of_this_protocol(http: httpx.Client, models: dict[str, str], server: Server) -> None:
     name = models["two"]
     for answer, status in (
         (http.get("/v2/nothing"), 404),

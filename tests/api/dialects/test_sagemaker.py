@@ -1,4 +1,4 @@
-"""SageMaker's container contract and MLflow's payloads, for the model that the settings name."""
+"""SageMaker's container contract and MLflow's payloads, for the default model of the settings."""
 
 import json
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ MISSING = {"a": float, "b": lambda i: i % 5 / 2}
 
 @pytest.fixture(scope="module")
 def named(configured: Server) -> Iterator[httpx.Client]:
-    """A service whose default model is version 1 of `chosen`; version 2 answers otherwise."""
+    """A service whose default model is version 1 of `chosen`; version 2 gives other predictions."""
     with configured.http_client() as client:
-        assert client.get("/ping").status_code == 503  # it is not there yet
+        assert client.get("/ping").status_code == 503  # not trained yet
         spec = table(rows(**MISSING, y=lambda i: 2.5 * i), "y")
         for seed in (1, 2):
             train(client, "chosen", **spec | {"training": {"epochs": 0, "seed": seed}})
@@ -33,7 +33,7 @@ def named(configured: Server) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def wanted(named: httpx.Client) -> list[float]:
-    """What our own API answers."""
+    """The predictions of the native API."""
     answer = named.post("/v1/models/chosen/versions/1/predictions", json={"instances": ROWS})
     predictions: list[float] = answer.json()["predictions"]
     return predictions
@@ -105,17 +105,17 @@ def test_other_formats_in_and_out(named: httpx.Client, wanted: list[float]) -> N
     ],
     ids=lambda each: json.dumps(each)[:60],
 )
-def test_lies_are_refused(named: httpx.Client, payload: Any) -> None:
+def test_inconsistent_requests_are_refused(named: httpx.Client, payload: Any) -> None:
     refused(named.post("/invocations", json=payload), 400)
 
 
 def refused(answer: httpx.Response, status: int) -> None:
-    """As MLflow tells it."""
+    """Asserts an error in MLflow's form."""
     assert answer.status_code == status, answer.text
     assert set(answer.json()) == {"error_code", "message"} and answer.json()["message"]
 
 
-def test_refusals_speak_this_protocol(named: httpx.Client) -> None:
+def test_errors_have_the_form_of_this_protocol(named: httpx.Client) -> None:
     for kind in ("application/json; charset=latin-1", "application/pdf", "text/csv; charset=utf-16"):
         refused(named.post("/invocations", content=b"{}", headers={"Content-Type": kind}), 415)
     refused(named.post("/invocations", content=b"a,b\n1", headers={"Content-Type": "text/csv"}), 400)

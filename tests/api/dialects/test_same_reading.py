@@ -1,4 +1,4 @@
-"""A large body is read as strictly as a small one: what is taken and what is refused, and the numbers, are the same."""
+"""Large bodies, which have a reader of their own, are accepted, refused and converted exactly as small ones."""
 
 import json
 from typing import Any, cast
@@ -22,7 +22,7 @@ from service.workflow.tasks import Task
 
 
 class _Fills:
-    """As much of a model as reading a request asks of it."""
+    """The part of a model that reading a request uses."""
 
     def __init__(self, fills_missing: bool) -> None:
         self.fills_missing = fills_missing
@@ -53,7 +53,7 @@ def column(name: str, datatype: str, data: list[Any]) -> dict[str, Any]:
     return {"name": name, "shape": [len(data)], "datatype": datatype, "data": data}
 
 
-RAGGED: list[Any] = [[1, 2], [3], [4, 5, 6]]  # as many numbers as three rows have
+RAGGED: list[Any] = [[1, 2], [3], [4, 5, 6]]  # the numbers of three rows
 ROWS = [[1, 0.5], [-0.0, 1e-400], [3, 1]]
 MIXED: list[Any] = [[1.5, "k"], [None, "l"], [-2, None], [3, " k"]]
 BODIES: list[tuple[Dialect, str]] = [
@@ -166,7 +166,7 @@ PIECES = [
 
 
 def read(dialect: Dialect, warm: Warm, body: bytes) -> torch.Tensor | str:
-    """The tensor, or how it is refused."""
+    """The tensor, or the error."""
     reader = dialect.decoder({b"content-type": b"application/json"})
     try:
         rows = reader.read(warm, reader.decode(body))
@@ -176,7 +176,7 @@ def read(dialect: Dialect, warm: Warm, body: bytes) -> torch.Tensor | str:
 
 
 def same(dialect: Dialect, body: bytes) -> int:
-    """For how many models it is taken, large and small."""
+    """The number of models that accept it, the same for large and small."""
     assert len(body) < LEAST_FAST_BYTES
     taken = 0
     for model in MODELS:
@@ -191,17 +191,17 @@ def same(dialect: Dialect, body: bytes) -> int:
 
 
 @pytest.mark.parametrize(("dialect", "body"), BODIES, ids=lambda each: each[:80] if isinstance(each, str) else "")
-def test_as_it_comes(dialect: Dialect, body: str) -> None:
+def test_large_and_small_bodies_are_read_alike(dialect: Dialect, body: str) -> None:
     same(dialect, body.encode())
 
 
-def test_some_are_taken() -> None:
+def test_some_bodies_are_valid() -> None:
     assert sum(same(dialect, body.encode()) > 0 for dialect, body in BODIES) > len(BODIES) / 2
 
 
 @settings(deadline=None, max_examples=400)
 @given(st.data())
-def test_a_body_with_one_change(data: st.DataObject) -> None:
+def test_a_changed_body_is_read_alike(data: st.DataObject) -> None:
     dialect, body = data.draw(st.sampled_from(BODIES))
     at = data.draw(st.integers(0, len(body)))
     until = data.draw(st.integers(at, min(at + 4, len(body))))

@@ -13,15 +13,15 @@ OBJECTS = [dict(zip("ab", row, strict=True)) for row in ROWS]
 
 
 def predict(http: httpx.Client, model: str, body: dict[str, Any]) -> dict[str, Any]:
-    """The answer."""
+    """The response body."""
     answer = http.post(f"/v1/models/{model}:predict", json=body)
     assert answer.status_code == 200, answer.text
-    told: dict[str, Any] = answer.json()
-    return told
+    predicted: dict[str, Any] = answer.json()
+    return predicted
 
 
-def ours(http: httpx.Client, model: str, instances: list[Any]) -> list[Any]:
-    """What our own API answers."""
+def native_predictions(http: httpx.Client, model: str, instances: list[Any]) -> list[Any]:
+    """The predictions of the native API."""
     predictions: list[Any] = http.post(f"/v1/models/{model}/predictions", json={"instances": instances}).json()[
         "predictions"
     ]
@@ -32,48 +32,53 @@ def ours(http: httpx.Client, model: str, instances: list[Any]) -> list[Any]:
     "instances", [[[0.5], [0.9]], [0.5, 0.9], [{"x": 0.5}, {"x": 0.9}], [{"x": [0.5]}, {"x": [0.9]}]]
 )
 def test_rows_of_one_input(http: httpx.Client, models: dict[str, str], instances: list[Any]) -> None:
-    told = predict(http, "line", {"signature_name": "serving_default", "instances": instances})
-    assert told == {"predictions": ours(http, "line", [[0.5], [0.9]])}
+    predicted = predict(http, "line", {"signature_name": "serving_default", "instances": instances})
+    assert predicted == {"predictions": native_predictions(http, "line", [[0.5], [0.9]])}
 
 
 def test_rows_of_several_inputs_and_outputs(http: httpx.Client, models: dict[str, str]) -> None:
-    wanted = [dict(zip("yz", each, strict=True)) for each in ours(http, models["two"], ROWS)]
+    wanted = [dict(zip("yz", each, strict=True)) for each in native_predictions(http, models["two"], ROWS)]
     for instances in (ROWS, OBJECTS):
         assert predict(http, models["two"], {"instances": instances}) == {"predictions": wanted}
 
 
-def test_columns_are_answered_by_columns(http: httpx.Client, models: dict[str, str]) -> None:
-    wanted = ours(http, models["two"], ROWS)
+def test_column_requests_get_column_answers(http: httpx.Client, models: dict[str, str]) -> None:
+    wanted = native_predictions(http, models["two"], ROWS)
     columns: dict[str, list[Any]] = {"a": [row[0] for row in ROWS], "b": [[row[1]] for row in ROWS]}
-    told = predict(http, models["two"], {"inputs": columns})
-    assert told["outputs"] == {"y": [each[0] for each in wanted], "z": [each[1] for each in wanted]}
+    predicted = predict(http, models["two"], {"inputs": columns})
+    assert predicted["outputs"] == {"y": [each[0] for each in wanted], "z": [each[1] for each in wanted]}
     one = predict(http, "line", {"inputs": {"x": [0.5, 0.9]}})
-    assert one["outputs"] == ours(http, "line", [[0.5], [0.9]])
+    assert one["outputs"] == native_predictions(http, "line", [[0.5], [0.9]])
 
 
-def test_kserve_means_rows_by_inputs(http: httpx.Client, models: dict[str, str]) -> None:
-    assert predict(http, "line", {"inputs": [[0.5], [0.9]]})["predictions"] == ours(http, "line", [[0.5], [0.9]])
+def test_inputs_of_kserve_are_rows(http: httpx.Client, models: dict[str, str]) -> None:
+    assert predict(http, "line", {"inputs": [[0.5], [0.9]]})["predictions"] == native_predictions(
+        http, "line", [[0.5], [0.9]]
+    )
 
 
 def test_classes_and_bytes(http: httpx.Client, models: dict[str, str]) -> None:
-    told, wanted = predict(http, models["texts"], {"instances": ROWS})["predictions"], ours(http, models["texts"], ROWS)
-    assert [each["label"] for each in told] == [each["label"] for each in wanted]
-    for each, right in zip(told, wanted, strict=True):
+    predicted, wanted = (
+        predict(http, models["texts"], {"instances": ROWS})["predictions"],
+        native_predictions(http, models["texts"], ROWS),
+    )
+    assert [each["label"] for each in predicted] == [each["label"] for each in wanted]
+    for each, right in zip(predicted, wanted, strict=True):
         exact = np.array(list(right["probabilities"].values()), np.float32)
         assert np.array_equal(np.array(each["probabilities"], np.float32), exact)
     left = {"b64": base64.b64encode(b"left").decode()}
     for instances in ([[left, True]], [{"a": left, "b": True}], [{"a": [left], "b": [True]}]):
-        assert predict(http, models["mixed"], {"instances": instances})["predictions"] == ours(
+        assert predict(http, models["mixed"], {"instances": instances})["predictions"] == native_predictions(
             http, models["mixed"], [["left", True]]
         )
 
 
 def test_many_rows(http: httpx.Client, models: dict[str, str]) -> None:
     rows = np.random.default_rng(0).standard_normal((500, 2)).round(3).tolist()
-    wanted = ours(http, models["two"], rows)
+    wanted = native_predictions(http, models["two"], rows)
     for instances in (rows, [{"b": row[1], "a": row[0]} for row in rows]):
-        told = predict(http, models["two"], {"instances": instances})["predictions"]
-        assert np.allclose([[each["y"], each["z"]] for each in told], wanted, rtol=1e-5)
+        predicted = predict(http, models["two"], {"instances": instances})["predictions"]
+        assert np.allclose([[each["y"], each["z"]] for each in predicted], wanted, rtol=1e-5)
 
 
 def test_versions_and_labels(http: httpx.Client, model: str) -> None:
@@ -95,9 +100,9 @@ def test_versions_and_labels(http: httpx.Client, model: str) -> None:
 
 def test_metadata(http: httpx.Client, models: dict[str, str]) -> None:
     for path in ("/metadata", "/versions/1/metadata", "/labels/latest/metadata"):
-        told = http.get(f"/v1/models/{models['mixed']}{path}").json()
-        assert told["model_spec"] == {"name": models["mixed"], "signature_name": "", "version": "1"}
-        signature = told["metadata"]["signature_def"]["signature_def"]["serving_default"]
+        predicted = http.get(f"/v1/models/{models['mixed']}{path}").json()
+        assert predicted["model_spec"] == {"name": models["mixed"], "signature_name": "", "version": "1"}
+        signature = predicted["metadata"]["signature_def"]["signature_def"]["serving_default"]
         assert {name: each["dtype"] for name, each in signature["inputs"].items()} == {"a": "DT_STRING", "b": "DT_BOOL"}
         assert signature["outputs"]["y"]["tensor_shape"]["dim"] == [{"size": "-1", "name": ""}]
 
@@ -128,13 +133,13 @@ def test_metadata(http: httpx.Client, models: dict[str, str]) -> None:
     ],
     ids=lambda each: json.dumps(each)[:50],
 )
-def test_lies_are_refused(http: httpx.Client, models: dict[str, str], body: Any) -> None:
+def test_inconsistent_requests_are_refused(http: httpx.Client, models: dict[str, str], body: Any) -> None:
     answer = http.post(f"/v1/models/{models['two']}:predict", json=body)
     assert answer.status_code == 400, answer.text
     assert list(answer.json()) == ["error"] and isinstance(answer.json()["error"], str)
 
 
-def test_refusals_speak_this_protocol(http: httpx.Client, line: dict[str, Any]) -> None:
+def test_errors_have_the_form_of_this_protocol(http: httpx.Client, line: dict[str, Any]) -> None:
     for answer, status in (
         (http.post("/v1/models/nobody:predict", json={"instances": [1]}), 404),
         (http.post("/v1/models/line:predict", content=b"x", headers={"Content-Type": "text/plain"}), 415),
@@ -143,5 +148,5 @@ def test_refusals_speak_this_protocol(http: httpx.Client, line: dict[str, Any]) 
     ):
         assert answer.status_code == status
         assert list(answer.json()) == ["error"]
-    # What is shared with our own API is told as there.
+    # Errors shared with the native API have its messages.
     assert http.get("/v1/models/line/aliases/metadata").json()["code"] == "version_not_found"

@@ -1,4 +1,4 @@
-"""How schemathesis sends bodies that are bytes, and how it leaves alone what is needed."""
+"""Hooks of schemathesis: how it sends bodies that are bytes, and which resources its cases may not delete."""
 
 from typing import Any
 
@@ -18,15 +18,15 @@ KEPT = ("line", "table")
 
 @schemathesis.serializer(*BYTES)
 def as_they_are(_: schemathesis.SerializationContext, value: Any) -> bytes:
-    """Bytes, or a text as UTF-8."""
+    """Bytes as they are, text as UTF-8."""
     found = getattr(value, "data", value)  # schemathesis' own type for bytes
     return found if isinstance(found, bytes) else str(found).encode("utf-8", "surrogatepass")
 
 
 @schemathesis.hook
 def before_call(_: schemathesis.HookContext, case: schemathesis.Case[Any], __: dict[str, Any]) -> None:
-    """Deletes something else than what all other cases ask for; schemathesis would find its name in answers. And gives the
-    feature of `line` to what has none in its query: the document cannot know its name."""
+    """Makes deletions hit another resource than the one all other cases use, for schemathesis takes names from
+    responses. Adds the feature of `line` to a query that has none: the OpenAPI document cannot know its name."""
     if case.method == "DELETE" and case.path_parameters.get("name") in KEPT:
         case.path_parameters["name"] = "another"
     if case.method == "GET" and case.path.endswith("/predictions") and not case.query:

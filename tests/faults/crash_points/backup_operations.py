@@ -1,4 +1,4 @@
-"""The operations on a home as a whole: what it has held, a backup of it, and a home made of that."""
+"""Operations on a whole home: the record of its parts, backup, and restore."""
 
 import shutil
 from collections.abc import Iterator
@@ -21,16 +21,16 @@ from tests.model_store.source_files import source_files
 
 REFUSALS = (HomeError, JobsError, StoreError, OSError)
 
-# What a home has held
+# The record of the parts of a home
 
 
 def held(home: Path) -> Any:
-    """What is recorded."""
+    """The recorded parts."""
     return sorted(Home(home).held())
 
 
 def faulty_record(home: Path) -> list[str]:
-    """A record that is damaged, and what the next start makes of it; `home.new` goes with the next write."""
+    """A damaged record, and what the next start reports; the next write removes `home.new`."""
     Home(home).remember()
     found = [] if Home(home).present() <= Home(home).held() else ["what is there is not recorded by the next start"]
     marked = [each for each in ("store", "access", "audit") if not (home / each / ".home").exists()]
@@ -38,7 +38,7 @@ def faulty_record(home: Path) -> list[str]:
 
 
 def prepare_record(home: Path) -> None:
-    """The folders of a home, with nothing recorded."""
+    """The folders of a home, with no record."""
     home.mkdir(parents=True)
     Store.open(home / "store")
     Keyring(home / "access").create("one", [Scope.ADMIN])
@@ -46,7 +46,7 @@ def prepare_record(home: Path) -> None:
 
 
 def prepare_more(home: Path) -> None:
-    """More than is recorded."""
+    """A home with more parts than are recorded."""
     prepare_record(home)
     Home(home).remember()
     files = source_files(home, {"weights": b"w"})
@@ -54,7 +54,7 @@ def prepare_more(home: Path) -> None:
 
 
 def remember(home: Path) -> Iterator[None]:
-    """As a start does, and every ten minutes."""
+    """Updates the record, as each start does, and a running service every ten minutes."""
     known = Home(home)
     yield
     known.remember("admin_key")
@@ -64,7 +64,7 @@ def remember(home: Path) -> Iterator[None]:
 
 
 def prepare_home(home: Path) -> None:
-    """A small home with something of everything."""
+    """A small home with data of every kind."""
     own = home / "home"
     prepare_more(own)
     engine = open_database(journal_operations.url(own))
@@ -77,26 +77,26 @@ def prepare_home(home: Path) -> None:
 
 
 def prepare_backup(home: Path) -> None:
-    """And a backup of it."""
+    """A home and a backup of it."""
     prepare_home(home)
     back_up(home / "home", home / "backup", database=False)
 
 
 def copy(home: Path) -> Iterator[None]:
-    """To a folder of its own each time."""
+    """Backs up to a new folder each time."""
     shutil.rmtree(home / "backup", ignore_errors=True)
     yield
     back_up(home / "home", home / "backup", database=False)
 
 
 def bring_back(home: Path) -> Iterator[None]:
-    """Into a new home, or one that a restore has not finished."""
+    """Restores into a new home, or into one with an unfinished restore."""
     yield
     restore(home / "backup", home / "again")
 
 
 def backup_of(home: Path) -> Any:
-    """What is in the backup if it is a whole one."""
+    """The content of the backup if it is complete."""
     try:
         found = read_backup(home / "backup")
     except BackupRefused:
@@ -105,12 +105,12 @@ def backup_of(home: Path) -> Any:
 
 
 def faulty_home(home: Path) -> list[str]:
-    """Of the home that was copied."""
+    """Damage in the home that was backed up."""
     return [*_faults(home / "home"), *faulty_record(home / "home")]
 
 
 def home_again(home: Path) -> Any:
-    """What the new home holds; nothing while no service starts on it."""
+    """The content of the new home; nothing while no service starts on it."""
     again = home / "again"
     try:
         return [*_content(again), held(again)] if Home(again).held() else None
@@ -119,7 +119,7 @@ def home_again(home: Path) -> Any:
 
 
 def faulty_again(home: Path) -> list[str]:
-    """What is in a home that nothing is recorded of, and what is damaged in a whole one."""
+    """Files in a home without a record, and damage in a complete one."""
     again = home / "again"
     try:
         if Home(again).held():

@@ -1,8 +1,8 @@
-"""A fault at every system call of every operation: SIGKILL, EIO, ENOSPC, and a disk that is full from there on.
+"""A fault at every system call of every operation: SIGKILL, EIO, ENOSPC, and a disk that stays full from there on.
 `scripts/crash-points` runs it.
 
-After each the home is looked at by a process that knows nothing of it: what can be asked is as before the operation or as after
-it, after it if it was acknowledged; its own check finds nothing; and where it is as before, the operation can be done again.
+After each fault a new process inspects the home: its state is that before the operation or that after it, and the latter if the
+operation was acknowledged; its own check finds no damage; and if the state is that before, the operation can be repeated.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from tests.faults.crash_points.points import (
     Call,
     Outcome,
     in_a_process,
-    struck,
+    run_with_fault,
 )
 from tests.faults.crash_points.points import calls as calls_of
 
@@ -40,7 +40,7 @@ AT_ONCE = 2
 
 
 class Campaign:
-    """All points of one operation, in folders of its own."""
+    """All points of one operation, in separate folders."""
 
     def __init__(self, operation: Operation, folder: Path) -> None:
         self._operation = operation
@@ -49,13 +49,13 @@ class Campaign:
         self.findings: list[str] = []
 
     def run(self, every: int) -> str:
-        """A row of the table. Of all points every so-many-th is struck."""
+        """A row of the table. Every `every`-th point gets a fault."""
         template, done, before = (self._folder / each for each in ("template", "done", "before"))
         self._in(template, lambda: self._operation.prepare(template))
         self._copy(template, done)
-        self._copy(template, before)  # looking may make what is not there yet
+        self._copy(template, before)  # reading the state may create files
         self._copy(template, self._folder / "loads")
-        deque(self._operation.act(self._folder / "loads"), 0)  # so that no process loads anything while it is traced
+        deque(self._operation.act(self._folder / "loads"), 0)  # so that traced processes import nothing
         calls = calls_of(self._operation, done)
         self._before, self._after = self._state(before), self._state(done)
         points = [(call, kind) for call in calls for kind in call.kinds()][::every]
@@ -69,7 +69,7 @@ class Campaign:
         self._copy(template, home)
         about = f"{self._operation.name}: {kind} at {call.name} {call.number} ({call.text[:160]})"
         try:
-            outcome = struck(self._operation, home, call, kind)
+            outcome = run_with_fault(self._operation, home, call, kind)
             self.counts[kind] += 1
             findings = self._judge(home, outcome, kind)
         except Exception as error:
@@ -85,7 +85,7 @@ class Campaign:
         if not outcome.hit:
             found.append("the fault was not met: the calls are not the same each time")
         if outcome.status not in (ACKNOWLEDGED, REFUSED) and not (kind == KILL and outcome.status < 0):
-            found.append(f"it ended with {outcome.status}: {outcome.said[-600:]}")
+            found.append(f"it ended with {outcome.status}: {outcome.message[-600:]}")
         state, faults = self._in(home, lambda: (self._operation.kind.state(home), self._operation.kind.faults(home)))
         found += faults
         if state == self._after:
@@ -129,8 +129,8 @@ class Campaign:
 
 
 def strike(operation: Operation, every: int) -> int:
-    """One operation in this process, which has loaded nothing but what operations need."""
-    memory = Path("/dev/shm")  # noqa: S108 - homes of our own, in a folder that nobody else may enter
+    """Tests one operation in this process, which has imported only what operations need."""
+    memory = Path("/dev/shm")  # noqa: S108 - homes in a private folder
     with tempfile.TemporaryDirectory(
         prefix="crash-points-", dir=memory if os.access(memory, os.W_OK) else None
     ) as folder:
@@ -140,7 +140,7 @@ def strike(operation: Operation, every: int) -> int:
 
 
 def main() -> int:
-    """Exit status 0 when all held."""
+    """Returns exit status 0 when no fault broke anything."""
     parser = argparse.ArgumentParser(
         prog="scripts/crash-points", description="Strikes each system call of each operation."
     )

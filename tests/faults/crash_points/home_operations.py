@@ -1,4 +1,4 @@
-"""The operations on the rest of a home: keys, the audit log, checkpoints."""
+"""Operations on the other parts of a home: keys, the audit log, checkpoints."""
 
 import logging
 from collections.abc import Iterator
@@ -15,17 +15,17 @@ from tests.faults.crash_points.operation import Kind, Operation
 
 # Keys
 
-KEY_FILES = {"keys.json", "lock", "keys.new"}  # the last is left by a kill, and goes with the next write
+KEY_FILES = {"keys.json", "lock", "keys.new"}  # a kill leaves the last one; the next write removes it
 
 
 def keys_of(home: Path) -> Any:
-    """Each key's name and scopes, and whether it was revoked."""
+    """Each key's name, scopes, and whether it is revoked."""
     keyring = Keyring(home / "access")
     return [keyring.on, [[key.name, [*map(str, key.scopes)], key.revoked_at is not None] for key in keyring.all()]]
 
 
 def faulty_keys(home: Path) -> list[str]:
-    """Files that are none of the keys', and modes that let others read them."""
+    """Unknown files, and modes that let other users read the keys."""
     files = [*(home / "access").iterdir()] if (home / "access").exists() else []
     found = [f"left: {path.name}" for path in files if path.name not in KEY_FILES]
     return found + [f"others may read {path.name}" for path in files if path.stat().st_mode & 0o077]
@@ -38,26 +38,26 @@ def prepare_keys(home: Path) -> None:
 
 
 def prepare_home(home: Path) -> None:
-    """The folder alone."""
+    """An empty folder."""
     home.mkdir()
 
 
 def create_key(home: Path) -> Iterator[None]:
-    """Beside others."""
+    """Adds a key to existing ones."""
     keyring = Keyring(home / "access")
     yield
     keyring.create("three", [Scope.PREDICT])
 
 
 def first_key(home: Path) -> Iterator[None]:
-    """As a start makes it."""
+    """Makes the first key, as a start does."""
     keyring = Keyring(home / "access")
     yield
     keyring.create_first()
 
 
 def revoke_key(home: Path) -> Iterator[None]:
-    """One of two."""
+    """Revokes one of two keys."""
     keyring = Keyring(home / "access")
     yield
     keyring.revoke("one")
@@ -69,37 +69,37 @@ KEYS = Kind(keys_of, faulty_keys, (AccessError, StoreError))
 
 
 class NotWritten(Exception):
-    """The line went to the service's own log, as an error."""
+    """The line could not be written; it went to the service's log as an error."""
 
 
 def lines_of(home: Path) -> Any:
-    """What the lines say."""
+    """The content of the lines."""
     lines, _ = Audit(home / "audit").read(None, 100)
     return [line["changes"] for line in lines]
 
 
 def faulty_lines(home: Path) -> list[str]:
-    """Nothing of its own: a line that was cut off is passed over."""
+    """Always empty: truncated lines are skipped."""
     return []
 
 
 def prepare_audit(home: Path) -> None:
-    """A line of today."""
+    """A log with a line of today."""
     Audit(home / "audit").append("me", [Change("alias.moved", "line@production", 1, 2)])
 
 
 def append(home: Path) -> Iterator[None]:
-    """A change."""
-    audit, told = Audit(home / "audit"), list[logging.LogRecord]()
+    """Records a change."""
+    audit, records = Audit(home / "audit"), list[logging.LogRecord]()
 
-    class Told(logging.Handler):
-        emit = staticmethod(told.append)  # type: ignore[assignment]
+    class Recorder(logging.Handler):
+        emit = staticmethod(records.append)  # type: ignore[assignment]
 
-    logging.getLogger("service.access.audit").addHandler(Told())
+    logging.getLogger("service.access.audit").addHandler(Recorder())
     yield
     audit.append("me", [Change("alias.moved", "line@production", 2, 3)])
-    if told:
-        raise NotWritten(told[0].getMessage())
+    if records:
+        raise NotWritten(records[0].getMessage())
 
 
 AUDIT = Kind(lines_of, faulty_lines, (NotWritten,))
@@ -108,7 +108,7 @@ AUDIT = Kind(lines_of, faulty_lines, (NotWritten,))
 
 
 def checkpoint_of(home: Path) -> Any:
-    """The state from which a training would go on."""
+    """The state from which a training would resume."""
     from service.workflow.checkpoint_folder import CheckpointFolder
 
     found = CheckpointFolder(home / "checkpoints/job", sync).load()
@@ -116,7 +116,7 @@ def checkpoint_of(home: Path) -> Any:
 
 
 def faulty_checkpoints(home: Path) -> list[str]:
-    """What stays though it is none of them, and what is damaged."""
+    """Files that are not checkpoints, and damaged checkpoints."""
     from service.workflow.checkpoint_folder import KEPT, NAME, CheckpointFolder
 
     found = CheckpointFolder(home / "checkpoints/job", sync).load()
@@ -127,19 +127,19 @@ def faulty_checkpoints(home: Path) -> list[str]:
 
 
 def prepare_checkpoints(home: Path) -> None:
-    """Two, as many as are kept."""
+    """Two checkpoints, the number that is kept."""
     for epoch in (1, 2):
         _save(home, epoch)
 
 
 def save(home: Path) -> Iterator[None]:
-    """One that replaces the oldest."""
+    """Saves one that replaces the oldest."""
     yield
     _save(home, 3)
 
 
 def save_first(home: Path) -> Iterator[None]:
-    """One where there is none."""
+    """Saves the first one."""
     yield
     _save(home, 1)
 
@@ -155,7 +155,7 @@ def _save(home: Path, epoch: int) -> None:
 
 
 def load(home: Path) -> Iterator[None]:
-    """As an attempt begins."""
+    """Loads the newest, as an attempt does at its start."""
     from service.workflow.checkpoint_folder import CheckpointFolder
 
     yield

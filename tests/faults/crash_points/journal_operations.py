@@ -1,4 +1,4 @@
-"""The operations of the journal, on SQLite."""
+"""Operations of the journal, on SQLite."""
 
 import json
 import shutil
@@ -43,12 +43,12 @@ SCHEDULE = [5.0, 30.0]
 
 
 def url(home: Path) -> str:
-    """Of the journal in a home."""
+    """The URL of a home's journal."""
     return f"sqlite:///{home / 'journal.sqlite'}"
 
 
 def state(home: Path) -> Any:
-    """All rows, without times and ids; whether a moment or an owner is set stays."""
+    """All rows, with times and ids reduced to whether they are set."""
     engine = open_database(url(home))
     found: dict[str, Any] = {}
     with engine.connect() as connection:
@@ -63,12 +63,12 @@ def state(home: Path) -> Any:
 
 
 def faults(home: Path) -> list[str]:
-    """What its own checks find, and what is none of the journal's."""
+    """The result of its own checks, and files that are not the journal's."""
     return damages(home) + [f"left: {path.name}" for path in home.iterdir() if path.name not in FILES]
 
 
 def damages(home: Path) -> list[str]:
-    """What SQLite finds, and `journal verify`."""
+    """The result of SQLite's checks and of `journal verify`."""
     engine = open_database(url(home))
     with engine.connect() as connection:
         foreign = connection.execute(text("PRAGMA foreign_key_check")).all()
@@ -82,7 +82,7 @@ JOURNAL = Kind(state, faults, (JobsError,))
 
 
 def prepare(home: Path) -> None:
-    """One job that has ended and has a delivery, one that runs and has reported, one that is paused, one that waits."""
+    """Jobs in four states: ended with a delivery, running with reports, paused, queued."""
     home.mkdir()
     engine = open_database(url(home))
     journal, queue = Journal(engine), JobQueue(engine)
@@ -114,7 +114,7 @@ def _journal(home: Path) -> Journal:
 
 
 def _dispatch(home: Path) -> tuple[JobQueue, Job]:
-    """With the job that runs."""
+    """The queue, with the running job."""
     queue = JobQueue(open_database(url(home)))
     return queue, queue.running(OWNER)[0]
 
@@ -124,18 +124,18 @@ def _id(journal: Journal, status: Status) -> str:
 
 
 def opened(home: Path) -> Iterator[None]:
-    """A journal where there is none yet."""
+    """Creates a journal."""
     yield
     open_database(url(home)).dispose()
 
 
 def prepare_home(home: Path) -> None:
-    """The folder alone."""
+    """An empty folder."""
     home.mkdir()
 
 
 def prepare_old(home: Path) -> None:
-    """A journal as the first revision left it, with a job."""
+    """A journal of the first schema revision, with a job."""
     with _at_revision(home, "0001") as connection:
         row = {"id": "a", "status": "queued", "model_name": "line", "created_at": "2026-01-31T12:00:00.000000Z"}
         row |= dict.fromkeys(("spec", "context", "progress", "metrics"), "{}")
@@ -147,7 +147,7 @@ def prepare_old(home: Path) -> None:
 
 
 def prepare_unsealed(home: Path) -> None:
-    """A journal with rows of every kind, as it was before each of them had a seal, and records a table of their own."""
+    """A journal with rows of every kind, from before rows had seals and records had a separate table."""
     with _at_revision(home, "0003") as connection:
         prepare(home / "now")
         now = create_engine(url(home / "now"))
@@ -180,42 +180,42 @@ def _at_revision(home: Path, revision: str) -> Iterator[Connection]:
 
 
 def submit(home: Path) -> Iterator[None]:
-    """Without a key."""
+    """Submits a job without an idempotency key."""
     journal = _journal(home)
     yield
     journal.submit("line", SPEC, {})
 
 
 def submit_records(home: Path) -> Iterator[None]:
-    """With records, which have a row of their own."""
+    """Submits a job with records, which have a row of their own."""
     journal = _journal(home)
     yield
     journal.submit("line", RECORDS, {})
 
 
 def submit_keyed(home: Path) -> Iterator[None]:
-    """With a new one."""
+    """Submits a job with a new idempotency key."""
     journal = _journal(home)
     yield
     journal.submit("line", SPEC, {}, idempotency=("new", "digest"))
 
 
 def submit_again(home: Path) -> Iterator[None]:
-    """With one that has made a job."""
+    """Submits with a key that already has a job."""
     journal = _journal(home)
     yield
     journal.submit("line", SPEC, {}, idempotency=("known", "digest"))
 
 
 def claim(home: Path) -> Iterator[None]:
-    """The next job begins."""
+    """Claims the next job."""
     queue = JobQueue(open_database(url(home)))
     yield
     queue.claim(OWNER)
 
 
 def report(home: Path) -> Iterator[None]:
-    """All that one read of an attempt's socket brings."""
+    """Stores all messages from one read of an attempt's socket."""
     queue, job = _dispatch(home)
     yield
     with queue.together():
@@ -227,14 +227,14 @@ def report(home: Path) -> Iterator[None]:
 
 
 def may_publish(home: Path) -> Iterator[None]:
-    """From here on it cannot be cancelled."""
+    """Marks the job as publishing; from then on it cannot be cancelled."""
     queue, job = _dispatch(home)
     yield
     queue.may_publish(job)
 
 
 def cancel_queued(home: Path) -> Iterator[None]:
-    """It ends at once."""
+    """Cancels a queued job, which ends at once."""
     journal = _journal(home)
     job_id = _id(journal, Status.QUEUED)
     yield
@@ -242,7 +242,7 @@ def cancel_queued(home: Path) -> Iterator[None]:
 
 
 def cancel_running(home: Path) -> Iterator[None]:
-    """It is asked to."""
+    """Requests the cancellation of a running job."""
     journal = _journal(home)
     job_id = _id(journal, Status.RUNNING)
     yield
@@ -250,7 +250,7 @@ def cancel_running(home: Path) -> Iterator[None]:
 
 
 def pause(home: Path) -> Iterator[None]:
-    """One that waits."""
+    """Pauses a queued job."""
     journal = _journal(home)
     job_id = _id(journal, Status.QUEUED)
     yield
@@ -258,7 +258,7 @@ def pause(home: Path) -> Iterator[None]:
 
 
 def resume(home: Path) -> Iterator[None]:
-    """One that is paused."""
+    """Resumes a paused job."""
     journal = _journal(home)
     job_id = _id(journal, Status.PAUSED)
     yield
@@ -266,48 +266,48 @@ def resume(home: Path) -> Iterator[None]:
 
 
 def finish(home: Path) -> Iterator[None]:
-    """With the row that tells its webhook."""
+    """Ends a job and adds its webhook delivery."""
     queue, job = _dispatch(home)
     yield
     queue.finish(job, Status.SUCCEEDED, result={"model_name": "line", "version": 2})
 
 
 def crash(home: Path) -> Iterator[None]:
-    """It is queued again."""
+    """Queues a crashed job again."""
     queue, job = _dispatch(home)
     yield
     queue.crash(job, "killed")
 
 
 def put_off(home: Path) -> Iterator[None]:
-    """For a failure that may pass."""
+    """Queues a job again after a transient failure."""
     queue, job = _dispatch(home)
     yield
     queue.put_off(job, {"code": "no_space", "detail": "full"})
 
 
 def release(home: Path) -> Iterator[None]:
-    """All that a dead service ran."""
+    """Queues all jobs of a dead service again."""
     queue = JobQueue(open_database(url(home)))
     yield
     queue.release(OWNER, {"code": "lease_lost", "detail": "dead"})
 
 
 def deliver(home: Path) -> Iterator[None]:
-    """A webhook is claimed for a try."""
+    """Claims a webhook delivery."""
     outbox = Outbox(open_database(url(home)))
     yield
     outbox.claim(lease=60.0, schedule=SCHEDULE)
 
 
 def prepare_delivery(home: Path) -> None:
-    """One is claimed."""
+    """A journal with a claimed delivery."""
     prepare(home)
     Outbox(open_database(url(home))).claim(lease=60.0, schedule=SCHEDULE)
 
 
 def settle(home: Path) -> Iterator[None]:
-    """And how that went is noted."""
+    """Stores the result of a delivery."""
     engine = open_database(url(home))
     outbox, job = Outbox(engine), Journal(engine).list_jobs(status=Status.SUCCEEDED)[0][0]
     delivery = Delivery(job, seq=1, url="https://hooks.example.com/trained", tries=1, began=datetime.now(UTC))
@@ -316,7 +316,7 @@ def settle(home: Path) -> Iterator[None]:
 
 
 def forget(home: Path) -> Iterator[None]:
-    """Ended jobs and their events go."""
+    """Deletes ended jobs and their events."""
     housekeeping = Housekeeping(open_database(url(home)))
     yield
     housekeeping.forget_old(-1)

@@ -1,4 +1,4 @@
-"""What is done at each point of an operation, and what must hold afterwards."""
+"""An operation to which faults are applied, and the conditions that must hold afterwards."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -7,18 +7,18 @@ from typing import Any
 
 
 def nothing(home: Path) -> None:
-    """A home in which there is nothing yet."""
+    """An empty home."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What operations on the same thing have in common.
+    """What operations on the same data have in common.
 
     Args:
-        state: all that can be asked of the home, without what differs from run to run (times, random ids). The same for two
-            homes means that nobody can tell them apart.
-        faults: what is wrong in a home that nobody works in any more: its own check, a clean opening, leftovers.
-        refusals: the errors that callers are prepared for.
+        state: everything readable in the home, without what differs by run (times, random ids). Homes with the same state
+            cannot be distinguished.
+        faults: the faults of a home that is not in use: by its own check, when opened, and leftover files.
+        refusals: the errors that callers handle.
     """
 
     state: Callable[[Path], Any]
@@ -28,15 +28,15 @@ class Kind:
 
 @dataclass(frozen=True)
 class Operation:
-    """Something that changes a home.
+    """An operation that changes a home.
 
     Args:
-        act: a generator. What it does before its `yield` is there already (files to publish, what is open); the rest is the
-            operation, and its end the acknowledgement.
-        prepare: makes the home before it.
-        steps: whether it may also stop between two whole changes: then every state that a kill may leave is one that it leads
-            on from, and only doing it again must lead to its end.
-        repeats: whether doing it again after its end changes nothing.
+        act: a generator. Before its `yield` it sets up (files to publish, open stores); the rest is the operation, and its end
+            the acknowledgement.
+        prepare: creates the home.
+        steps: whether it may also stop between two complete changes: then a kill may leave intermediate states, and repeating
+            it must lead to the final state.
+        repeats: whether repeating it after its end changes nothing.
     """
 
     name: str
@@ -45,4 +45,4 @@ class Operation:
     prepare: Callable[[Path], None] = nothing
     steps: bool = False
     repeats: bool = True
-    ended: tuple[type[BaseException], ...] = field(default=())  # what doing it again after its end may raise
+    ended: tuple[type[BaseException], ...] = field(default=())  # what repeating it after its end may raise

@@ -1,7 +1,7 @@
-"""The system calls of an operation, found by strace, and the operation in a fresh process with a fault at one of them.
+"""The system calls of an operation, listed by strace, and runs of the operation with a fault at one of them.
 
-A process is forked for each, waits until strace has taken hold of it, and tells by its exit status how it went: so neither
-Python nor libraries are loaded for it, and nothing but the operation is traced.
+For each run a process is forked, waits until strace is attached, and reports the result by its exit status: so neither Python
+nor libraries are loaded, and nothing but the operation is traced.
 """
 
 import ctypes
@@ -25,10 +25,10 @@ from tests.faults.crash_points.operation import Operation
 
 KILL, EIO, ENOSPC, FULL = "KILL", "EIO", "ENOSPC", "full"
 ACKNOWLEDGED, REFUSED, FAILED = 0, 3, 4
-SECONDS = 60.0  # within which an operation has ended, whatever it meets
+SECONDS = 60.0  # time limit of an operation with any fault
 PR_SET_PTRACER = 0x59616D61
 READS = ("read", "pread64", "getdents64")
-FILLS = (  # what a full disk may refuse, besides creation
+FILLS = (  # calls that a full disk may refuse, besides creation
     *("write", "pwrite64", "writev", "pwritev", "ftruncate", "fallocate", "sendfile", "copy_file_range"),
     *("mkdir", "link", "linkat", "rename", "fsync", "fdatasync"),
 )
@@ -39,7 +39,7 @@ CALL = re.compile(r"(\w+)\((.*)")
 
 @dataclass(frozen=True)
 class Call:
-    """One system call of an operation, the `number`-th of its name, on something in the home. `earlier` counts all calls
+    """One system call of an operation, the `number`-th of its name, on a file in the home. `earlier` counts all calls
     before it, by name."""
 
     name: str
@@ -48,14 +48,15 @@ class Call:
     earlier: Counter[str]
 
     def kinds(self) -> list[str]:
-        """What may befall it. A kill before a call that changes nothing is one before the next that does."""
+        """The faults that apply. A kill before a call that changes nothing equals one before the next call that
+        does."""
         creates = self.name in OPENS and "O_CREAT" in self.text
         changes = creates or self.name in CHANGES
         fills = creates or self.name in FILLS
         return [KILL] * changes + [EIO] + [ENOSPC, FULL] * fills
 
     def injections(self, kind: str) -> list[str]:
-        """For strace. `full` is a disk that is full from this call on."""
+        """Options of strace. `full` is a disk that is full from this call on."""
         if kind == KILL:
             return [f"{self.name}:signal=KILL:when={self.number}"]
         if kind == FULL:
@@ -65,18 +66,18 @@ class Call:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a process ended: its exit status or minus its signal, and what it said of an error."""
+    """How a process ended: its exit status or negative signal, and the error that it printed."""
 
     status: int
-    said: str
+    message: str
     hit: bool  # whether the fault was injected
 
 
 def calls(operation: Operation, home: Path) -> list[Call]:
-    """The calls of the operation that concern the home. It is done in it."""
+    """Runs the operation in that home and returns its system calls on the home."""
     outcome, lines = _traced(operation, home, [])
     if outcome.status != ACKNOWLEDGED:
-        raise RuntimeError(f"{operation.name} fails without any fault: {outcome.said}")
+        raise RuntimeError(f"{operation.name} fails without any fault: {outcome.message}")
     found, earlier = [], Counter[str]()
     for line in lines:
         if (match := CALL.match(line)) is None:
@@ -88,53 +89,53 @@ def calls(operation: Operation, home: Path) -> list[Call]:
     return found
 
 
-def struck(operation: Operation, home: Path, call: Call, kind: str) -> Outcome:
-    """The operation in that home, with this fault at this call."""
+def run_with_fault(operation: Operation, home: Path, call: Call, kind: str) -> Outcome:
+    """Runs the operation in that home with this fault at this call."""
     return _traced(operation, home, call.injections(kind))[0]
 
 
 def _traced(operation: Operation, home: Path, injections: list[str]) -> tuple[Outcome, list[str]]:
-    trace, said = home.with_suffix(".trace"), home.with_suffix(".said")
-    ready, tell_ready = os.pipe()
-    go, tell_go = os.pipe()
+    trace, message_file = home.with_suffix(".trace"), home.with_suffix(".said")
+    ready, ready_writer = os.pipe()
+    go, go_writer = os.pipe()
     child = os.fork()
     if child == 0:
-        _child(operation, home, said, tell_ready, go)
-    os.close(tell_ready)
+        _child(operation, home, message_file, ready_writer, go)
+    os.close(ready_writer)
     os.close(go)
     status = None
     try:
         if not os.read(ready, 1):
-            raise RuntimeError(f"{operation.name} cannot begin: {said.read_text()}")
+            raise RuntimeError(f"{operation.name} cannot begin: {message_file.read_text()}")
         names = ",".join((*READS, *CHANGES, *OPENS))
         arguments = [f"--inject={each}" for each in injections]
         command = ["strace", "-y", "-s", "0", f"--trace={names}", *arguments, "-o", str(trace), "-p", str(child)]
         with subprocess.Popen(command, stderr=subprocess.PIPE) as strace:  # noqa: S603 - our own
             _wait_for_strace(strace)
-            os.write(tell_go, b"g")
+            os.write(go_writer, b"g")
             status = _ended(child)
             strace.wait()
     finally:
         os.close(ready)
-        os.close(tell_go)
+        os.close(go_writer)
         if status is None:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
     lines = trace.read_text(errors="replace").splitlines()
     hit = status == -signal.SIGKILL or any("(INJECTED)" in line for line in lines)
-    return Outcome(status, said.read_text(errors="replace"), hit), lines
+    return Outcome(status, message_file.read_text(errors="replace"), hit), lines
 
 
-def _child(operation: Operation, home: Path, said: Path, tell_ready: int, go: int) -> None:
+def _child(operation: Operation, home: Path, message_file: Path, ready_writer: int, go: int) -> None:
     status = FAILED
     try:
-        descriptor = os.open(said, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
+        descriptor = os.open(message_file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
         for each in (1, 2):
             os.dup2(descriptor, each)
         ctypes.CDLL(None).prctl(PR_SET_PTRACER, ctypes.c_ulong(2**64 - 1), 0, 0, 0)
         act = operation.act(home)
         next(act)
-        os.write(tell_ready, b"r")
+        os.write(ready_writer, b"r")
         select.select([go], [], [])  # a call that is not traced
         status = _act(operation, act)
     except BaseException:
@@ -149,7 +150,7 @@ def _act(operation: Operation, act: Iterator[None]) -> int:
     try:
         next(act, None)
     except operation.kind.refusals as error:
-        with suppress(OSError):  # its output, too, may be on a full disk
+        with suppress(OSError):  # its output may be on the full disk as well
             sys.stderr.write(f"{type(error).__name__}: {error}\n")
             sys.stderr.flush()
         return REFUSED
@@ -157,11 +158,11 @@ def _act(operation: Operation, act: Iterator[None]) -> int:
 
 
 def _wait_for_strace(strace: subprocess.Popen[bytes]) -> None:
-    """Until it has said that it holds the process: none of its calls is missed from then on."""
+    """Until strace reports that it is attached: then it misses no call."""
     assert strace.stderr is not None
-    said = strace.stderr.readline()
-    if b"attached" not in said:
-        raise RuntimeError(f"strace cannot trace: {said.decode()}")
+    line = strace.stderr.readline()
+    if b"attached" not in line:
+        raise RuntimeError(f"strace cannot trace: {line.decode()}")
 
 
 def _ended(child: int) -> int:
@@ -177,8 +178,8 @@ def _ended(child: int) -> int:
         time.sleep(0.0005)
 
 
-def in_a_process(work: Callable[[], Any], said: Path) -> Any:
-    """What `work` answers, in a process of its own that knows nothing of what was before. JSON."""
+def in_a_process(work: Callable[[], Any], message_file: Path) -> Any:
+    """The result of `work`, as JSON, from a new process without earlier state."""
 
     reader, writer = os.pipe()
     child = os.fork()
@@ -191,7 +192,7 @@ def in_a_process(work: Callable[[], Any], said: Path) -> Any:
                 file.write(answer)
             status = 0
         except BaseException:
-            said.write_text(traceback.format_exc())
+            message_file.write_text(traceback.format_exc())
         finally:
             os._exit(status)
     os.close(writer)
@@ -199,5 +200,5 @@ def in_a_process(work: Callable[[], Any], said: Path) -> Any:
         data = file.read()
     _, status = os.waitpid(child, 0)
     if status:
-        raise RuntimeError(said.read_text())
+        raise RuntimeError(message_file.read_text())
     return json.loads(data)

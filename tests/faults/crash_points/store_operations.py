@@ -1,4 +1,4 @@
-"""The operations of the model store."""
+"""Operations of the model store."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ WHOLE = 2**30
 
 
 def state(home: Path) -> Any:
-    """What can be asked of the store."""
+    """Everything readable in the store."""
     store, found = Store.open(home / "store"), {}
     for collection in (store.models, store.datasets):
         for name in collection.names():
@@ -46,12 +46,12 @@ def _has_history(store: Store, name: str, alias: str) -> bool:
 
 
 def faults(home: Path) -> list[str]:
-    """What verify finds, and what sweeping leaves."""
+    """The findings of verify, and what sweeping leaves."""
     root = home / "store"
     store = Store.open(root)
     found = [f"verify: {each}" for each in store.verify()]
     before = state(home)
-    store.sweep(-60)  # all that is left over counts as old
+    store.sweep(-60)  # leftovers of any age are swept
     if state(home) != before:
         found.append("the sweep has changed what there is")
     for collection in (store.models, store.datasets):
@@ -77,7 +77,7 @@ STORE = Kind(state, faults, (StoreError,))
 
 
 def prepare(home: Path) -> None:
-    """`line` with versions 1 to 3, `production` on 1 and then 2; `rows`."""
+    """`line` with versions 1 to 3, `production` moved from 1 to 2; `rows`."""
     store = Store.open(home / "store")
     for number in (1, 2, 3):
         files = source_files(home, {"weights": f"w{number}".encode(), "plots/points": b"[1]"})
@@ -88,91 +88,91 @@ def prepare(home: Path) -> None:
 
 
 def publish(home: Path) -> Iterator[None]:
-    """Without a key."""
+    """Publishes without an idempotency key."""
     store, files = Store.open(home / "store"), source_files(home, {"weights": b"w4", "plots/points": b"[4]"})
     yield
     store.models.publish("line", MANIFEST, files)
 
 
 def publish_keyed(home: Path) -> Iterator[None]:
-    """As a training does."""
+    """Publishes as a training does."""
     store, files = Store.open(home / "store"), source_files(home, {"weights": b"w4", "plots/points": b"[4]"})
     yield
     store.models.publish("line", MANIFEST, files, key="job4")
 
 
 def publish_first(home: Path) -> Iterator[None]:
-    """The first version of a model."""
+    """Publishes the first version of a model."""
     store, files = Store.open(home / "store"), source_files(home, {"weights": b"w1"})
     yield
     store.models.publish("new", MANIFEST, files, key="job1")
 
 
 def publish_again(home: Path) -> Iterator[None]:
-    """Under a key that has a version."""
+    """Publishes under a key that already has a version."""
     store, files = Store.open(home / "store"), source_files(home, {"weights": b"w3"})
     yield
     store.models.publish("line", MANIFEST, files, key="job3")
 
 
 def publish_dataset(home: Path) -> Iterator[None]:
-    """A table and its head."""
+    """Publishes a table and its head."""
     store, files = Store.open(home / "store"), source_files(home, {"data": b"1,2\n3,4", "head.json": b"[]"})
     yield
     store.datasets.publish_once("rows", {"format": 2}, files, key="upload:1")
 
 
 def delete(home: Path) -> Iterator[None]:
-    """The newest version, whose record stays to be counted on from."""
+    """Deletes the newest version; its record stays, for the next number."""
     store = Store.open(home / "store")
     yield
     store.delete_version("line", 3)
 
 
 def delete_older(home: Path) -> Iterator[None]:
-    """One whose record goes."""
+    """Deletes an older version with its record."""
     store = Store.open(home / "store")
     yield
     store.delete_version("line", 1)
 
 
 def delete_model(home: Path) -> Iterator[None]:
-    """All versions and aliases."""
+    """Deletes all versions and aliases."""
     store = Store.open(home / "store")
     yield
     store.delete_model("line")
 
 
 def set_alias(home: Path) -> Iterator[None]:
-    """Moved."""
+    """Moves an alias."""
     store = Store.open(home / "store")
     yield
     store.aliases.set("line", "production", 3)
 
 
 def set_first_alias(home: Path) -> Iterator[None]:
-    """Made."""
+    """Creates an alias."""
     store = Store.open(home / "store")
     yield
     store.aliases.set("line", "canary", 3)
 
 
 def delete_alias(home: Path) -> Iterator[None]:
-    """With its history kept."""
+    """Deletes an alias; its history is kept."""
     store = Store.open(home / "store")
     yield
     store.aliases.delete("line", "production")
 
 
 def roll_back(home: Path) -> Iterator[None]:
-    """To the entry before."""
+    """Moves an alias to its previous entry."""
     store = Store.open(home / "store")
     yield
     store.aliases.rollback("line", "production")
 
 
 def prepare_bundle(home: Path) -> None:
-    """A bundle beside the store."""
+    """A store and a bundle."""
     prepare(home)
     store = Store.open(home / "store")
     with (home / "bundle.zip").open("wb") as target:
@@ -180,7 +180,7 @@ def prepare_bundle(home: Path) -> None:
 
 
 def take_bundle(home: Path) -> Iterator[None]:
-    """Into another name."""
+    """Imports the bundle under another name."""
     store, work = Store.open(home / "store"), home / "members"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
@@ -190,7 +190,7 @@ def take_bundle(home: Path) -> Iterator[None]:
 
 
 def prepare_leftovers(home: Path) -> None:
-    """Contents without a version, files of writers that were killed, and a record that should have gone."""
+    """Contents without a version, files of killed writers, and a record that should have been deleted."""
     prepare(home)
     contents = home / "store/models/line/contents"
     one = sorted(contents.iterdir())[0]
@@ -203,14 +203,14 @@ def prepare_leftovers(home: Path) -> None:
 
 
 def sweep(home: Path) -> Iterator[None]:
-    """The housekeeping's round."""
+    """Removes leftovers, as the housekeeping does."""
     store = Store.open(home / "store")
     yield
     store.sweep(-60)
 
 
 def prepare_unindexed(home: Path) -> None:
-    """A store of before there was an index of living names, with a model whose versions are all deleted."""
+    """A store from before the index of existing names, with a model whose versions are all deleted."""
     prepare(home)
     store = Store.open(home / "store")
     store.models.publish("gone", MANIFEST, source_files(home, {"weights": b"w"}))
@@ -219,7 +219,7 @@ def prepare_unindexed(home: Path) -> None:
 
 
 def prepare_unsealed(home: Path) -> None:
-    """A store as earlier versions of this software have left it."""
+    """A store of earlier versions of this software."""
     prepare(home)
     root = home / "store"
     for path in [*root.glob("*/*/versions/*"), *root.glob("*/*/aliases/*/*")]:
@@ -235,30 +235,30 @@ def prepare_unsealed(home: Path) -> None:
 
 
 def unsealed_state(home: Path) -> Any:
-    """As ever, and how much of it is not sealed."""
+    """The state, and how much of it has no seal."""
     return [state(home), Store.open(home / "store").examine().unsealed]
 
 
 def upgrade(home: Path) -> Iterator[None]:
-    """Of such a store."""
+    """Upgrades such a store."""
     store = Store.open(home / "store")
     yield
     store.upgrade()
 
 
 def opened(home: Path) -> Iterator[None]:
-    """A store where there is none yet."""
+    """Creates a store."""
     yield
     Store.open(home / "store")
 
 
 def prepare_home(home: Path) -> None:
-    """The folder alone."""
+    """An empty folder."""
     home.mkdir()
 
 
 def once(home: Path) -> Any:
-    """Whether there is a store, too: it is made by whoever looks."""
+    """The state, and whether the store exists: opening creates it."""
     return state(home)
 
 

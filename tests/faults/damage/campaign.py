@@ -1,8 +1,8 @@
-"""Damages to the files of a service's home, of every kind: each answer is as before or says what is damaged, nothing else is
-hurt, and `store verify` names what lies in the store. `scripts/damage` runs it.
+"""Damage to files of every kind in a service's home: each response is as before or reports the damage, nothing else is
+affected, and `store verify` finds damage in the store. `scripts/damage` runs it.
 
-Most files are damaged while the service runs, with nothing kept in memory. The journal, which SQLite holds open, and the keys,
-which a running service knows by heart, are damaged before a start; a start that is refused for them is an answer as well.
+Most files are damaged while the service runs, without caches. The journal, which SQLite holds open, and the keys, which a
+running service has in memory, are damaged before a start; a start that refuses them is a valid result as well.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from tests.harness.server import Server
 from tests.harness.until import until
 from tests.story.chaos.recipes import table
 
-# The kinds of file: how they are found, what share of the damages they get, and whether the service must stand still.
+# The kinds of files: how they are found, their share of the damage, and whether the service must be stopped.
 KINDS: dict[str, tuple[str, int, bool]] = {
     "record": ("store/*/*/versions/*", 8, False),
     "log of a version": ("store/*/*/uses/*/*", 4, False),
@@ -55,18 +55,18 @@ class Campaign:
 
     def __init__(self, home: Path, seed: int) -> None:
         self.home = home
-        self.dice = random.Random(seed)  # noqa: S311 - no secret
+        self.rng = random.Random(seed)  # noqa: S311 - no secret
         self.counts: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
         self.findings: list[str] = []
 
     def run(self, count: int) -> None:
-        """So many damages."""
+        """Inflicts that many damages."""
         key = self._prepare()
         drawn = self._drawn(count)
         with self._serving(key) as http:
-            self.asked = addresses(self.jobs)
-            answers(http, self.asked)  # the plots are drawn
-            self.before = answers(http, self.asked)
+            self.addresses = addresses(self.jobs)
+            answers(http, self.addresses)  # draws the plots
+            self.before = answers(http, self.addresses)
             for number, kind in enumerate(each for each in drawn if not KINDS[each][2]):
                 self._damage_while_it_runs(kind, http)
                 if number % CHECK_EVERY == CHECK_EVERY - 1:
@@ -77,7 +77,7 @@ class Campaign:
             self._expect_as_before(http)
 
     def report(self) -> Iterator[str]:
-        """A table."""
+        """The lines of a table."""
         columns = ["damages", "answers as before", "told", "start refused", "named by verify", "findings"]
         yield f"| kind of file | {' | '.join(columns)} |\n|{'---|' * (len(columns) + 1)}"
         for kind, counts in self.counts.items():
@@ -85,7 +85,7 @@ class Campaign:
                 yield f"| {kind} | {' | '.join(str(counts[each]) for each in columns)} |"
 
     def _prepare(self) -> str:
-        """Two models of two versions, two data sets, a job of every state, and a key."""
+        """Creates two models of two versions, two data sets, a job of every state, and a key."""
         with Server(self.home, slots=1, checkpoint_seconds=0.1) as server:
             http, client = server.http, server.client
             for dataset in DATASETS:
@@ -124,7 +124,7 @@ class Campaign:
 
     def _drawn(self, count: int) -> list[str]:
         weights = {kind: weight for kind, (pattern, weight, _) in KINDS.items() if kind == "plot" or self._files(kind)}
-        return self.dice.choices(list(weights), list(weights.values()), k=count)
+        return self.rng.choices(list(weights), list(weights.values()), k=count)
 
     def _files(self, kind: str) -> list[Path]:
         return sorted(path for path in self.home.glob(KINDS[kind][0]) if path.is_file() and path.stat().st_size)
@@ -139,7 +139,7 @@ class Campaign:
         damage = self._draw(kind)
         damage.inflict()
         try:
-            self._judge(kind, damage, answers(http, self.asked))
+            self._judge(kind, damage, answers(http, self.addresses))
             if "store" in damage.path.relative_to(self.home).parts:
                 self._verify(kind, damage)
         finally:
@@ -151,11 +151,11 @@ class Campaign:
         damage.inflict()
         try:
             with self._serving(key) as http:
-                self._judge(kind, damage, answers(http, self.asked))
-        except AssertionError as error:  # it did not start, and has said why
+                self._judge(kind, damage, answers(http, self.addresses))
+        except AssertionError as error:  # it did not start, and printed the reason
             self.counts[kind]["start refused"] += 1
             if "Traceback" in str(error):
-                self._find(kind, damage, f"it did not start, with a traceback: {str(error)[-600:]}")
+                self._add_finding(kind, damage, f"it did not start, with a traceback: {str(error)[-600:]}")
         finally:
             for path in [*self.home.glob("journal.sqlite*")]:
                 path.unlink()
@@ -166,15 +166,15 @@ class Campaign:
 
     def _draw(self, kind: str) -> Damage:
         files = self._files(kind)
-        alike = self.dice.sample(files, min(OTHERS_ALIKE, len(files)))
+        alike = self.rng.sample(files, min(OTHERS_ALIKE, len(files)))
         self.counts[kind]["damages"] += 1
-        return draw(self.dice.choice(files), alike, self.dice)
+        return draw(self.rng.choice(files), alike, self.rng)
 
     def _judge(self, kind: str, damage: Damage, after: dict[str, Answer]) -> None:
-        changed = {address: after[address] for address in self.asked if after[address] != self.before[address]}
+        changed = {address: after[address] for address in self.addresses if after[address] != self.before[address]}
         self.counts[kind]["told" if changed else "answers as before"] += 1
         if kind == "keys" and {status for status, _ in changed.values()} == {401}:
-            return  # the key that was sent is the one that is damaged
+            return  # the key of the request is the damaged one
         own, wrong = self._own(damage.path), []
         for address, answer in changed.items():
             if reason := judge(self.before[address], answer):
@@ -182,10 +182,10 @@ class Campaign:
             elif not any(each in address for each in own):
                 wrong.append(f"{address} is hurt, too: {str(answer)[:200]}")
         if wrong:
-            self._find(kind, damage, f"{len(wrong)} answers, such as {wrong[0]}")
+            self._add_finding(kind, damage, f"{len(wrong)} answers, such as {wrong[0]}")
 
     def _own(self, path: Path) -> list[str]:
-        """What a damage to this file may be seen in: the lists too, in which it stands."""
+        """The responses in which damage to this file may show, lists included."""
         parts = path.relative_to(self.home).parts
         match parts[0]:
             case "store":
@@ -206,23 +206,23 @@ class Campaign:
         if any(fault.name == name for fault in faults):
             self.counts[kind]["named by verify"] += 1
         else:
-            self._find(kind, damage, f"verify does not name it: {faults}"[:500])
+            self._add_finding(kind, damage, f"verify does not name it: {faults}"[:500])
 
     def _expect_as_before(self, http: httpx.Client) -> None:
-        after = answers(http, self.asked)
-        for address in self.asked:
+        after = answers(http, self.addresses)
+        for address in self.addresses:
             if after[address] != self.before[address]:
                 self.findings.append(f"with all files mended {address}: {judge(self.before[address], after[address])}")
 
-    def _find(self, kind: str, damage: Damage, what: str) -> None:
+    def _add_finding(self, kind: str, damage: Damage, what: str) -> None:
         self.counts[kind]["findings"] += 1
         finding = f"{kind}, {damage.way} of {damage.path.relative_to(self.home)}: {what}"
         self.findings.append(finding)
-        say(f"FOUND: {finding}")
+        print_line(f"FOUND: {finding}")
 
 
 class _Keyed(Server):
-    """A service that asks for a key."""
+    """A service with a key."""
 
     def __init__(self, home: Path, key: str) -> None:
         self._key = key
@@ -233,14 +233,14 @@ class _Keyed(Server):
         self.http.headers["Authorization"] = f"Bearer {self._key}"
 
 
-def say(text: str) -> None:
-    """At once."""
+def print_line(text: str) -> None:
+    """Prints without buffering."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def main() -> int:
-    """Exit status 0 when nothing was found."""
+    """Returns exit status 0 when nothing was found."""
     parser = argparse.ArgumentParser(prog="scripts/damage", description="Damages files of a service's home.")
     parser.add_argument("--damages", type=int, default=200)
     parser.add_argument("--seed", type=int, default=secrets.randbits(32))
@@ -253,10 +253,10 @@ def main() -> int:
     finally:
         shutil.rmtree(folder)
     for row in campaign.report():
-        say(row)
+        print_line(row)
     for finding in campaign.findings:
-        say(f"FOUND: {finding}")
-    say(f"\nseed {given.seed}, {time.monotonic() - began:.0f} s")
+        print_line(f"FOUND: {finding}")
+    print_line(f"\nseed {given.seed}, {time.monotonic() - began:.0f} s")
     return 1 if campaign.findings else 0
 
 

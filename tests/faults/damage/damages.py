@@ -1,4 +1,4 @@
-"""What may befall a file: bits flip, its end is cut off, another's content stands in it, it is gone."""
+"""Damage to a file: flipped bits, a lost end, the content of another file, a missing file."""
 
 import os
 import random
@@ -7,32 +7,32 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-Damaged = bytes | None  # what stands in the file afterwards; None: it is gone
+Damaged = bytes | None  # the content afterwards; None if the file is deleted
 
 
-def _flip(data: bytes, others: list[bytes], dice: random.Random) -> Damaged:
+def _flip(data: bytes, others: list[bytes], rng: random.Random) -> Damaged:
     flipped = bytearray(data)
-    place = dice.randrange(len(data) * 8)
+    place = rng.randrange(len(data) * 8)
     flipped[place // 8] ^= 1 << place % 8
     return bytes(flipped)
 
 
-def _cut(data: bytes, others: list[bytes], dice: random.Random) -> Damaged:
-    return data[: dice.choice([0, 1, len(data) // 2, len(data) - 1, dice.randrange(len(data))])]
+def _cut(data: bytes, others: list[bytes], rng: random.Random) -> Damaged:
+    return data[: rng.choice([0, 1, len(data) // 2, len(data) - 1, rng.randrange(len(data))])]
 
 
-def _zeros(data: bytes, others: list[bytes], dice: random.Random) -> Damaged:
-    """As a file system leaves a page that was never written."""
-    start = dice.randrange(len(data)) // 4096 * 4096
+def _zeros(data: bytes, others: list[bytes], rng: random.Random) -> Damaged:
+    """Zeros, as a file system leaves a page that was never written."""
+    start = rng.randrange(len(data)) // 4096 * 4096
     return data[:start] + b"\0" * len(data[start : start + 4096]) + data[start + 4096 :]
 
 
-def _exchange(data: bytes, others: list[bytes], dice: random.Random) -> Damaged:
+def _exchange(data: bytes, others: list[bytes], rng: random.Random) -> Damaged:
     different = [other for other in others if other != data]
-    return dice.choice(different) if different else _flip(data, others, dice)
+    return rng.choice(different) if different else _flip(data, others, rng)
 
 
-def _lose(data: bytes, others: list[bytes], dice: random.Random) -> Damaged:
+def _lose(data: bytes, others: list[bytes], rng: random.Random) -> Damaged:
     return None
 
 
@@ -55,22 +55,22 @@ class Damage:
     after: Damaged
 
     def inflict(self) -> None:
-        """In a new file, as a restored backup would bring it: a process that has mapped the old one keeps that."""
+        """Writes a new file, as restoring a backup would: a process that has mapped the old one keeps it."""
         self.path.unlink()
         if self.after is not None:
             _write(self.path, self.after)
 
     def mend(self) -> None:
-        """Takes it back."""
+        """Restores the file."""
         self.path.unlink(missing_ok=True)
         _write(self.path, self.whole)
 
 
-def draw(path: Path, alike: list[Path], dice: random.Random) -> Damage:
-    """A damage to this file; what may stand in it instead are the files `alike`."""
-    way = dice.choices(list(WAYS), [weight for _, weight in WAYS.values()])[0]
+def draw(path: Path, alike: list[Path], rng: random.Random) -> Damage:
+    """Random damage to this file; its content may be replaced by that of the files `alike`."""
+    way = rng.choices(list(WAYS), [weight for _, weight in WAYS.values()])[0]
     whole = path.read_bytes()
-    return Damage(path, way, whole, WAYS[way][0](whole, [each.read_bytes() for each in alike], dice))
+    return Damage(path, way, whole, WAYS[way][0](whole, [each.read_bytes() for each in alike], rng))
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Whatever a service can be asked without changing it, and what its answers may be where a file is damaged."""
+"""Requests that change nothing, and how their responses may differ when a file is damaged."""
 
 import hashlib
 import json
@@ -17,13 +17,13 @@ PARTS = ["", "/parameters", "/state_dict", "/exports/safetensors", "/bundle"]
 PLOTS = ["data", "learning_curve"]
 DAMAGES = {"version_corrupt", "journal_damaged", "unavailable", "made_by_newer"}
 AUDIT = "/v1/audit?limit=1000"
-WITHOUT_BODY = {"/metrics"}  # what it says changes with each question
-SAYS_SO = re.compile("corrupt|newer Modelwright|cannot be (read|used)")  # in protocols without codes
+WITHOUT_BODY = {"/metrics"}  # its content changes with each request
+SAYS_SO = re.compile("corrupt|newer Modelwright|cannot be (read|used)")  # of protocols without codes
 Answer = tuple[int, Any]
 
 
 def addresses(jobs: list[str]) -> list[str]:
-    """Of everything there is; of predictions by POST as `POST address`."""
+    """The addresses of everything in the service; a prediction by POST is `POST address`."""
     found = [
         "/readyz",
         "/metrics",
@@ -58,11 +58,11 @@ def addresses(jobs: list[str]) -> list[str]:
     return found
 
 
-def answers(http: httpx.Client, asked: list[str]) -> dict[str, Answer]:
-    """Each address's status, and its body as far as it stays the same."""
-    for model in MODELS:  # nothing is answered from memory
+def answers(http: httpx.Client, paths: list[str]) -> dict[str, Answer]:
+    """The status of each address, and the stable part of its body."""
+    for model in MODELS:  # disables cached responses
         http.post(f"/v2/repository/models/{model}/unload")
-    return {address: _answer(http, address) for address in asked}
+    return {address: _answer(http, address) for address in paths}
 
 
 def _answer(http: httpx.Client, address: str) -> Answer:
@@ -79,7 +79,7 @@ def _answer(http: httpx.Client, address: str) -> Answer:
         body = answer.json()
     except ValueError:
         return answer.status_code, answer.text
-    if address == AUDIT and answer.status_code == 200:  # the questions themselves change nothing, and have lines
+    if address == AUDIT and answer.status_code == 200:  # the requests of this test have lines, too
         return 200, {"lines": sorted(json.dumps(line) for line in body["data"] if line["changes"])}
     if isinstance(body, dict):
         body.pop("request_id", None)
@@ -87,20 +87,20 @@ def _answer(http: httpx.Client, address: str) -> Answer:
 
 
 def judge(before: Answer, after: Answer) -> str:
-    """What is wrong with an answer; nothing where it is as before, or says that something is damaged."""
+    """What is wrong with a response; empty if it is as before or reports damage."""
     status, body = after
     if after == before:
         return ""
     if status >= 500:
-        told = isinstance(body, dict) and (body.get("code") in DAMAGES or SAYS_SO.search(str(body.get("error"))))
-        return "" if status == 503 and told else f"{status} {json.dumps(body)[:300]}"
+        reported = isinstance(body, dict) and (body.get("code") in DAMAGES or SAYS_SO.search(str(body.get("error"))))
+        return "" if status == 503 and reported else f"{status} {json.dumps(body)[:300]}"
     if status != 200 or before[0] != 200:
         return f"{before[0]} has become {status}: {json.dumps(body)[:300]}"
     return "" if _says_damage(before[1], body) else f"it says something else: {_difference(before[1], body)}"
 
 
 def _says_damage(before: Any, after: Any) -> bool:
-    """Whether the two are the same but for what is marked as damaged."""
+    """Whether the two are equal but for what is marked as damaged."""
     if before == after:
         return True
     if isinstance(after, dict):
@@ -114,17 +114,18 @@ def _says_damage(before: Any, after: Any) -> bool:
 
 
 def _damages(item: Any) -> set[str]:
-    """What an item of a list, or an answer, says of itself: as its error, the cause of its end, or what stands in its place."""
+    """The damage that an item of a list or a response reports: as its error, the cause of its end, or in place of its
+    content."""
     if not isinstance(item, dict):
         return set()
     data = item.get("data")
-    said = [item.get("error"), item.get("cause"), data.get("error") if isinstance(data, dict) else None]
-    return {each["code"] for each in said if isinstance(each, dict) and each.get("code") in DAMAGES}
+    errors = [item.get("error"), item.get("cause"), data.get("error") if isinstance(data, dict) else None]
+    return {each["code"] for each in errors if isinstance(each, dict) and each.get("code") in DAMAGES}
 
 
 def _is_less(name: str, before: dict[str, Any], after: dict[str, Any]) -> bool:
-    """Which aliases point at a version does not tell of damaged ones; the model and its aliases do. Of lines of the audit log
-    the damaged ones are left out here; that others are gone it does not say."""
+    """Whether a list has fewer items: damaged aliases are missing in a version, but their model reports them; damaged lines
+    of the audit log are left out here. That others are missing as well is not detected."""
     return name in ("aliases", "lines") and isinstance(after[name], list) and set(after[name]) < set(before[name])
 
 

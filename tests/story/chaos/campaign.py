@@ -1,5 +1,5 @@
-"""A campaign against a real service: it is struck again and again while it is used, and afterwards everything that it has
-ever promised is compared with what is there. `scripts/chaos` runs it, `scripts/test` a short one.
+"""Chaos testing of a real service: its processes are killed again and again under load, and afterwards everything that it has
+acknowledged is compared with its state. `scripts/chaos` runs it, `scripts/test` a short one.
 """
 
 import argparse
@@ -18,81 +18,81 @@ from pathlib import Path
 
 from tests.harness.server import Server
 from tests.story.chaos import oracle
+from tests.story.chaos.clients import ClientThread, JobClient, ModelClient, TrainingClient, undisturbed
 from tests.story.chaos.ledger import Ledger, Reference
 from tests.story.chaos.moments import MOMENTS, wait_for
 from tests.story.chaos.recipes import HOUSES, RECIPES, rows_for, table
 from tests.story.chaos.site import Site
-from tests.story.chaos.strikes import STRIKES, bearable, recover
-from tests.story.chaos.visitors import Customer, Keeper, Reader, Visitor, undisturbed
+from tests.story.chaos.strikes import STRIKES, allowed_strike, recover
 
-READY_WITHIN = 5.0  # seconds: the promise, on a machine with nothing else to do
-HARD_LIMIT = 120.0  # the same on one that is shared
+READY_WITHIN = 5.0  # seconds: the documented limit, on an idle machine
+HARD_LIMIT = 120.0  # the same on a shared machine
 TO_END = 900.0  # seconds in which all jobs have to end after the last strike
 
 
 @dataclass
-class Course:
-    """What a campaign is to do, and the same again from the same seed as far as clocks allow."""
+class CampaignSettings:
+    """The parameters of a campaign. The same seed gives the same campaign, as far as clocks allow."""
 
     strikes: int
     seed: int
     seconds: float
     recipes: list[str]
-    calm: float = 1.5  # seconds between two strikes, on the average: some must find work well under way
-    most_queued: int = 5  # jobs that wait: enough for both slots, few enough to be done soon after the last strike
-    postgresql: str | None = None  # the address of the database of two services, of which one is struck at a time
+    calm: float = 1.5  # mean seconds between two strikes: some must hit work in progress
+    most_queued: int = 5  # queued jobs: enough for both slots, few enough to end soon after the last strike
+    postgresql: str | None = None  # database URL of two services, one of which is struck at a time
 
 
 @dataclass
-class Blow:
-    """One strike as it happened."""
+class StrikeRecord:
+    """The record of one strike."""
 
     kind: str
     moment: str
     ready: float
 
 
-def run(home: Path, course: Course) -> Ledger:
-    """The whole campaign on this home; `findings` of what it returns is empty when all promises were kept."""
-    ledger, dice = Ledger(), random.Random(course.seed)  # noqa: S311 - no secret
-    deadline = time.monotonic() + course.seconds
-    say(f"seed {course.seed}")
+def run(home: Path, settings: CampaignSettings) -> Ledger:
+    """Runs the whole campaign on this home; `findings` of the result is empty if nothing was lost or wrong."""
+    ledger, rng = Ledger(), random.Random(settings.seed)  # noqa: S311 - no secret
+    deadline = time.monotonic() + settings.seconds
+    print_line(f"seed {settings.seed}")
     with ExitStack() as stack:
-        site = _open_site(stack, home, course, ledger)
-        _train_undisturbed(site, course.recipes)
-        visitors: list[Visitor] = [
-            Customer(site, dice.getrandbits(32), 0.2, course.recipes, course.most_queued),
-            Reader(site, dice.getrandbits(32), 0.1),
-            Keeper(site, dice.getrandbits(32), 1),
+        site = _open_site(stack, home, settings, ledger)
+        _train_undisturbed(site, settings.recipes)
+        clients: list[ClientThread] = [
+            TrainingClient(site, rng.getrandbits(32), 0.2, settings.recipes, settings.most_queued),
+            ModelClient(site, rng.getrandbits(32), 0.1),
+            JobClient(site, rng.getrandbits(32), 1),
         ]
-        for visitor in visitors:
-            visitor.start()
+        for client in clients:
+            client.start()
         try:
-            blows = _strike_all(site, course, dice, deadline)
+            strike_records = _strike_all(site, settings, rng, deadline)
         finally:
             site.over = True
             site.open.set()
-        for visitor in visitors:
-            visitor.join(oracle.PATIENCE)
-            ledger.expect(not visitor.is_alive(), f"{visitor.name} still waits for an answer")
-        say("every question is answered")
+        for client in clients:
+            client.join(oracle.PATIENCE)
+            ledger.expect(not client.is_alive(), f"{client.name} still waits for an answer")
+        print_line("every question is answered")
         oracle.all_ended(site, TO_END)
-        say("every job has ended")
+        print_line("every job has ended")
         oracle.judge(site)
         oracle.leaves_nothing(site)
-    _report(blows, ledger, course)
+    _report(strike_records, ledger, settings)
     return ledger
 
 
-def _open_site(stack: ExitStack, home: Path, course: Course, ledger: Ledger) -> Site:
-    if course.postgresql is None:
+def _open_site(stack: ExitStack, home: Path, settings: CampaignSettings, ledger: Ledger) -> Site:
+    if settings.postgresql is None:
         server = stack.enter_context(Server(home, slots=2, checkpoint_seconds=0.2))
         return Site(server, ledger, beside=None, database=f"sqlite:///{home / 'journal.sqlite'}")
     one, other = (
-        stack.enter_context(Server(home, log=log, slots=1, checkpoint_seconds=0.2, database_url=course.postgresql))
+        stack.enter_context(Server(home, log=log, slots=1, checkpoint_seconds=0.2, database_url=settings.postgresql))
         for log in (None, "other")
     )
-    return Site(one, ledger, beside=other, database=course.postgresql)
+    return Site(one, ledger, beside=other, database=settings.postgresql)
 
 
 def _train_undisturbed(site: Site, recipes: list[str]) -> None:
@@ -105,67 +105,69 @@ def _train_undisturbed(site: Site, recipes: list[str]) -> None:
         digest = client.manifest(undisturbed(name), 1)["files"]["state_dict.safetensors"]["sha256"]
         predictions = client.predict(undisturbed(name), rows_for(name), version=1)["predictions"]
         site.ledger.references[name] = Reference(digest, client.metrics(job_id), predictions)
-    say(f"undisturbed: {', '.join(recipes)}")
+    print_line(f"undisturbed: {', '.join(recipes)}")
 
 
-def _strike_all(site: Site, course: Course, dice: random.Random, deadline: float) -> list[Blow]:
-    began, blows = time.monotonic(), list[Blow]()
-    for number, (kind, moment) in enumerate(itertools.islice(_turns(dice), course.strikes), 1):
+def _strike_all(site: Site, settings: CampaignSettings, rng: random.Random, deadline: float) -> list[StrikeRecord]:
+    began, strike_records = time.monotonic(), list[StrikeRecord]()
+    for number, (kind, moment) in enumerate(itertools.islice(_strike_order(rng), settings.strikes), 1):
         if time.monotonic() > deadline:
-            say(f"the time is over after {len(blows)} of {course.strikes} strikes")
+            print_line(f"the time is over after {len(strike_records)} of {settings.strikes} strikes")
             break
-        time.sleep(dice.expovariate(1 / course.calm))
-        site.choose(dice)
-        moment = wait_for(moment, site, dice)
-        kind = bearable(kind, site)
+        time.sleep(rng.expovariate(1 / settings.calm))
+        site.choose(rng)
+        moment = wait_for(moment, site, rng)
+        kind = allowed_strike(kind, site)
         struck = time.monotonic() - began
-        if not STRIKES[kind](site, dice):
+        if not STRIKES[kind](site, rng):
             moment = "no target"
-        blow = Blow(kind, moment, recover(site))
-        site.ledger.expect(blow.ready <= HARD_LIMIT, f"strike {number}: ready again only after {blow.ready:.1f} s")
-        oracle.all_there(site)
-        blows.append(blow)
-        say(f"{number:4} {struck:7.1f} s  {kind:16} at {moment:10} ready again in {blow.ready:5.2f} s")
-    return blows
+        strike_record = StrikeRecord(kind, moment, recover(site))
+        site.ledger.expect(
+            strike_record.ready <= HARD_LIMIT, f"strike {number}: ready again only after {strike_record.ready:.1f} s"
+        )
+        oracle.expect_all_jobs(site)
+        strike_records.append(strike_record)
+        print_line(f"{number:4} {struck:7.1f} s  {kind:16} at {moment:10} ready again in {strike_record.ready:5.2f} s")
+    return strike_records
 
 
-def _turns(dice: random.Random) -> itertools.chain[tuple[str, str]]:
-    """Every strike has its turn before one has another, and so has every moment."""
+def _strike_order(rng: random.Random) -> itertools.chain[tuple[str, str]]:
+    """All strikes and all moments, each in random order, repeated."""
 
     def shuffled(names: list[str]) -> list[str]:
-        return dice.sample(names, len(names))
+        return rng.sample(names, len(names))
 
     kinds = itertools.chain.from_iterable(shuffled(list(STRIKES)) for _ in itertools.count())
     moments = itertools.chain.from_iterable(shuffled(list(MOMENTS)) for _ in itertools.count())
     return itertools.chain(zip(kinds, moments, strict=False))
 
 
-def _report(blows: list[Blow], ledger: Ledger, course: Course) -> None:
+def _report(strike_records: list[StrikeRecord], ledger: Ledger, settings: CampaignSettings) -> None:
     times = defaultdict(list)
-    for blow in blows:
-        times[blow.kind].append(blow.ready)
-    say(f"\n{'strike':17} times   ready again: median   most")
+    for strike_record in strike_records:
+        times[strike_record.kind].append(strike_record.ready)
+    print_line(f"\n{'strike':17} times   ready again: median   most")
     for kind, ready in sorted(times.items()):
-        say(f"{kind:17} {len(ready):5} {statistics.median(ready):19.2f} {max(ready):6.2f} s")
-    late = sum(blow.ready > READY_WITHIN for blow in blows)
-    say(f"ready again within {READY_WITHIN:.0f} s: {len(blows) - late} of {len(blows)}\n")
+        print_line(f"{kind:17} {len(ready):5} {statistics.median(ready):19.2f} {max(ready):6.2f} s")
+    late = sum(strike_record.ready > READY_WITHIN for strike_record in strike_records)
+    print_line(f"ready again within {READY_WITHIN:.0f} s: {len(strike_records) - late} of {len(strike_records)}\n")
     orders = ledger.acknowledged()
     again = sum(order.tries - 1 for order in orders)
-    say(f"acknowledged jobs: {len(orders)}, POSTs that were repeated: {again}")
-    say(", ".join(f"{what}: {count}" for what, count in sorted(ledger.counts.items()) if count))
+    print_line(f"acknowledged jobs: {len(orders)}, POSTs that were repeated: {again}")
+    print_line(", ".join(f"{what}: {count}" for what, count in sorted(ledger.counts.items()) if count))
     for finding in ledger.findings:
-        say(f"FOUND: {finding}")
-    say("all promises kept" if not ledger.findings else f"{len(ledger.findings)} findings; seed {course.seed}")
+        print_line(f"FOUND: {finding}")
+    print_line("no findings" if not ledger.findings else f"{len(ledger.findings)} findings; seed {settings.seed}")
 
 
-def say(text: str) -> None:
-    """At once: a campaign may be watched, or be cut short."""
+def print_line(text: str) -> None:
+    """Prints without buffering: the output may be watched or cut short."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def main() -> int:
-    """Exit status 0 when every promise was kept."""
+    """Returns exit status 0 when nothing was found."""
     parser = argparse.ArgumentParser(prog="scripts/chaos", description="Kills a service of its own again and again.")
     parser.add_argument("--strikes", type=int, default=30, help="how often it is struck (30)")
     parser.add_argument("--seed", type=int, default=secrets.randbits(32), help="a campaign to be tried again")
@@ -176,20 +178,20 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="modelwright-chaos-"))
     seconds = given.seconds or 60 + 20 * given.strikes
     kept = True
-    course = Course(given.strikes, given.seed, seconds, list(RECIPES))
+    settings = CampaignSettings(given.strikes, given.seed, seconds, list(RECIPES))
     try:
         with ExitStack() as stack:
             if given.database == "postgresql":
-                from tests.postgres import Postgres  # its driver need not be installed for the other
+                from tests.postgres import Postgres  # its driver is needed only here
 
                 server = Postgres()
                 stack.callback(server.stop)
-                course.postgresql = stack.enter_context(server.database(migrated=False))
-            ledger = run(folder / "home", course)
+                settings.postgresql = stack.enter_context(server.database(migrated=False))
+            ledger = run(folder / "home", settings)
         kept = given.keep or bool(ledger.findings)
     finally:
         if kept:
-            say(f"its home and log are in {folder}")
+            print_line(f"its home and log are in {folder}")
         else:
             shutil.rmtree(folder)
     return 1 if ledger.findings else 0

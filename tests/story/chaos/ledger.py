@@ -1,4 +1,4 @@
-"""What the service has promised in a campaign, and what was found wrong."""
+"""What the service has acknowledged in a campaign, and what was found wrong."""
 
 import threading
 from dataclasses import dataclass, field
@@ -7,20 +7,20 @@ from typing import Any
 
 @dataclass
 class Order:
-    """A training that was asked for, under a key that makes repeats harmless. It is acknowledged once it has an id."""
+    """A requested training; its idempotency key makes repeats harmless. It has an id once it is acknowledged."""
 
     key: str
     recipe: str
     job_id: str = ""
     tries: int = 0
-    cancel: str = ""  # "asked" while nobody has answered, "done" once the service has said yes
-    paused: bool = False  # a pause may have been heard: somebody has to resume it
+    cancel: str = ""  # "asked" before the response, "done" after a successful one
+    paused: bool = False  # the job may be paused and must be resumed
     ended: bool = False
 
 
 @dataclass
 class Reference:
-    """What a recipe comes to when nothing disturbs it."""
+    """The result of a recipe in an undisturbed training."""
 
     digest: str
     metrics: dict[str, Any]
@@ -29,7 +29,7 @@ class Reference:
 
 @dataclass
 class Ledger:
-    """Written by several threads; each writes to entries of its own, and all may append."""
+    """Written by several threads: each writes only its own entries, and all may append."""
 
     orders: list[Order] = field(default_factory=list)
     references: dict[str, Reference] = field(default_factory=dict)
@@ -41,20 +41,20 @@ class Ledger:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def acknowledged(self) -> list[Order]:
-        """The orders that the service has taken."""
+        """The trainings that the service has accepted."""
         return [order for order in list(self.orders) if order.job_id]
 
     def count(self, what: str, times: int = 1) -> None:
-        """One more of these."""
+        """Adds to a counter."""
         with self._lock:
             self.counts[what] = self.counts.get(what, 0) + times
 
-    def find(self, what: str) -> None:
-        """Something that must not be."""
+    def add_finding(self, what: str) -> None:
+        """Records a violation."""
         with self._lock:
             self.findings.append(what)
 
     def expect(self, holds: object, what: str) -> None:
-        """A finding unless it holds."""
+        """Records a violation unless it holds."""
         if not holds:
-            self.find(what)
+            self.add_finding(what)

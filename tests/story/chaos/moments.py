@@ -1,4 +1,4 @@
-"""When a strike falls: at a random moment shortly after something has begun that must not be torn apart."""
+"""The moment of a strike: a random time shortly after the start of something that must be atomic."""
 
 import os
 import random
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from tests.story.chaos.site import Site
 
-LOOK = 0.002  # seconds between looks; what is waited for takes a few milliseconds
-PATIENCE = 4.0  # seconds after which the strike falls anyway: what is under way may be long
-TRAINERS_WITHIN = 30.0  # seconds until a trainer is at work again: after a start it takes some, after a crash too
+LOOK = 0.002  # seconds between checks; the events take a few milliseconds
+PATIENCE = 4.0  # seconds after which the strike happens anyway: current work may take long
+TRAINERS_WITHIN = 30.0  # seconds until a trainer works again after a start or a crash
 
-# What has to happen, and within how many seconds after it the strike falls.
+# The event, and within how many seconds after it the strike happens.
 MOMENTS: dict[str, float] = {
     "submit": 0.03,
     "begin": 0.3,
@@ -23,8 +23,8 @@ MOMENTS: dict[str, float] = {
 }
 
 
-def wait_for(moment: str, site: Site, dice: random.Random) -> str:
-    """Returns at such a moment; its name, or "late" when nothing of the kind has happened."""
+def wait_for(moment: str, site: Site, rng: random.Random) -> str:
+    """Returns at such a moment: its name, or "late" if the event has not happened."""
     if moment not in ("any", "submit"):
         deadline = time.monotonic() + TRAINERS_WITHIN
         while not site.trainers() and time.monotonic() < deadline:
@@ -33,7 +33,7 @@ def wait_for(moment: str, site: Site, dice: random.Random) -> str:
     deadline = time.monotonic() + PATIENCE
     while not (reached := begun()) and time.monotonic() < deadline:
         time.sleep(LOOK)
-    time.sleep(dice.uniform(0, MOMENTS[moment]))
+    time.sleep(rng.uniform(0, MOMENTS[moment]))
     return moment if reached else "late"
 
 
@@ -53,7 +53,8 @@ def _attempt_runs(site: Site) -> Callable[[], bool]:
 
 
 def _file_appears(root: Path, wanted: str) -> Callable[[], bool]:
-    """In a folder of `root`: such files live only for milliseconds, so everything there is looked at each time."""
+    """Whether a new file appears in a folder below `root`. Such files exist only for milliseconds, so every name is
+    checked each time."""
     before = {each for folder in _names(root) for each in _names(root / folder)}
 
     def appeared() -> bool:

@@ -1,4 +1,4 @@
-"""What must hold: after every strike, and at the end."""
+"""The conditions that must hold after every strike and at the end."""
 
 import contextlib
 import os
@@ -14,25 +14,25 @@ from service.jobs.database import open_database
 from service.jobs.verification import verify
 from tests.harness.server import ROOT
 from tests.harness.until import until
+from tests.story.chaos.clients import FINAL, IMPORTED, SCRATCH, undisturbed
 from tests.story.chaos.ledger import Order
 from tests.story.chaos.recipes import RECIPES, rows_for
 from tests.story.chaos.site import Site
-from tests.story.chaos.visitors import FINAL, IMPORTED, SCRATCH, undisturbed
 
 TWO_DAYS = 2 * 86_400.0
 MOST_CRASHES = 3
-PATIENCE = 120.0  # seconds in which the last answers have to come
+PATIENCE = 120.0  # seconds in which the last responses must come
 
 
-def all_there(site: Site) -> None:
-    """Every acknowledged job is known."""
+def expect_all_jobs(site: Site) -> None:
+    """Every acknowledged job exists."""
     expected = {order.job_id for order in site.ledger.acknowledged()}
     known = {job["id"] for job in site.server.client.jobs()}
     site.ledger.expect(expected <= known, f"acknowledged jobs are lost: {sorted(expected - known)}")
 
 
 def all_ended(site: Site, seconds: float) -> None:
-    """Waits until every job has ended; what is paused goes on first."""
+    """Waits until every job has ended; resumes paused jobs first."""
     deadline = time.monotonic() + seconds
     for order in site.ledger.acknowledged():
         job: dict[str, Any] = {"status": "unknown"}
@@ -41,23 +41,27 @@ def all_ended(site: Site, seconds: float) -> None:
             if job["status"] in FINAL:
                 break
             if job["status"] == "paused" or job["requested"] == "pause":
-                with contextlib.suppress(ApiError):  # it has ended meanwhile
+                with contextlib.suppress(ApiError):  # ended meanwhile
                     site.server.client.resume(order.job_id)
         else:
-            site.ledger.find(f"job {order.job_id} ({order.recipe}) is stuck: {job['status']}, {job.get('progress')}")
+            site.ledger.add_finding(
+                f"job {order.job_id} ({order.recipe}) is stuck: {job['status']}, {job.get('progress')}"
+            )
 
 
 def judge(site: Site) -> None:
-    """Every job came to what it should, and nothing else happened."""
+    """Every job has the right result, and nothing else happened."""
     made = _versions(site)
     for order in site.ledger.acknowledged():
         _judge_job(site, order, made.pop(order.job_id, []))
     for job_id, versions in made.items():
-        site.ledger.find(f"versions {versions} of a job that was not asked for, or asked for twice: {job_id}")
+        site.ledger.add_finding(f"versions {versions} of a job that was not requested, or requested twice: {job_id}")
     known = {job["id"] for job in site.server.client.jobs()}
-    asked = {order.job_id for order in site.ledger.acknowledged()}
-    strangers = known - asked - {site.server.client.manifest(undisturbed(r), 1)["job"] for r in site.ledger.references}
-    site.ledger.expect(not strangers, f"jobs that nobody asked for: {sorted(strangers)}")
+    acknowledged = {order.job_id for order in site.ledger.acknowledged()}
+    strangers = (
+        known - acknowledged - {site.server.client.manifest(undisturbed(r), 1)["job"] for r in site.ledger.references}
+    )
+    site.ledger.expect(not strangers, f"jobs that were not requested: {sorted(strangers)}")
     _judge_other_promises(site)
 
 
@@ -65,7 +69,7 @@ def _versions(site: Site) -> dict[str, list[tuple[str, int]]]:
     """The versions that each job has made."""
     made = defaultdict(list)
     for recipe in RECIPES:
-        with contextlib.suppress(ApiError):  # there may be none
+        with contextlib.suppress(ApiError):  # the model may not exist
             for version in site.server.client.versions(recipe):
                 made[version["job"]].append((recipe, version["version"]))
     return made
@@ -92,7 +96,7 @@ def _judge_job(site: Site, order: Order, versions: list[tuple[str, int]]) -> Non
         return
     ledger.expect(order.cancel != "done", f"{about}: its cancellation was acknowledged, and it succeeded")
     expected = (job["result"]["model_name"], job["result"]["version"])
-    ledger.expect(versions == [expected], f"{about}: made {versions}, says {expected}")
+    ledger.expect(versions == [expected], f"{about}: made {versions}, reports {expected}")
     reference = ledger.references[order.recipe]
     digest = client.manifest(*expected)["files"]["state_dict.safetensors"]["sha256"]
     ledger.expect(digest == reference.digest, f"{about}: its state_dict is not that of the undisturbed training")
@@ -123,8 +127,8 @@ def _judge_other_promises(site: Site) -> None:
 
 
 def leaves_nothing(site: Site) -> None:
-    """Starts the service once more on its home, a day later as it were: what crashes have left is swept away, and nothing
-    else. Then stops it, and looks at what lies on the disk."""
+    """Starts the service once more, with leftovers counted as a day old: it removes what crashes have left, and nothing
+    else. Then stops it and inspects the disk."""
     ledger, home = site.ledger, site.home
     for server in site.servers:
         ledger.expect(server.stop() == 0, "SIGTERM did not end it with status 0")
@@ -138,7 +142,7 @@ def leaves_nothing(site: Site) -> None:
     with contextlib.suppress(AssertionError):
         until(lambda: not _leftovers(home, left))
     ledger.expect(not _leftovers(home, left), f"left lying: {[path.name for path in _leftovers(home, left)]}")
-    all_there(site)
+    expect_all_jobs(site)
     ledger.expect(site.server.stop() == 0, "SIGTERM did not end it with status 0")
     with contextlib.suppress(AssertionError):
         until(lambda: not site.left_alive())
@@ -165,5 +169,5 @@ def _look_at_disk(site: Site) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     ledger.expect(done.returncode == 0, f"store verify: {done.stdout[-500:]}{done.stderr[-500:]}")
     for server in site.servers:
-        said = server.log()
-        ledger.expect("Traceback" not in said, f"{said.count('Traceback')} tracebacks in {server.log_file.name}")
+        log = server.log()
+        ledger.expect("Traceback" not in log, f"{log.count('Traceback')} tracebacks in {server.log_file.name}")

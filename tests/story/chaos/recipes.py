@@ -1,4 +1,4 @@
-"""What is trained in a campaign: specs that between them use everything a resumed training must get right."""
+"""The trainings of a campaign: specs that together use everything that a resumed training must restore."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ NETWORK = {"kind": "mlp", "hidden": [16, 8], "dropout": 0.2, "normalization": "B
 STOPPING = {"patience": 30, "min_delta": 0.001}
 ADAM = {"name": "Adam", "lr": 0.005}
 
-# Fewer epochs than the 10,000 points beyond which a series is thinned: every one can be asked for.
+# At most 10,000 epochs, beyond which a series is thinned: every epoch can be checked.
 RECIPES: dict[str, dict[str, Any]] = {
     "line": line(300),
     "long-line": line(8_000),
@@ -28,13 +28,13 @@ RECIPES: dict[str, dict[str, Any]] = {
         "model": {"kind": "mlp", "hidden": [32], "dropout": 0.1},
         "training": {"epochs": 200, "batch_size": 32, "seed": 3, "early_stopping": STOPPING},
     },
-    # Large tensors: its checkpoints and its publish take long enough to be hit.
+    # Large tensors: its checkpoints and publishing take long enough to be hit.
     "wide": spec("price", model={"kind": "mlp", "hidden": [768, 512], "dropout": 0.1}, training={"epochs": 40}),
 }
 
 
 def table() -> bytes:
-    """The data set that one of them reads."""
+    """The data set of one of them."""
     rows, target = houses(), io.StringIO()
     writer = csv.DictWriter(target, list(rows[0]))
     writer.writeheader()
@@ -43,7 +43,7 @@ def table() -> bytes:
 
 
 def rows_for(recipe: str) -> list[dict[str, Any]]:
-    """Instances that its model is asked about."""
+    """Instances for predictions of its model."""
     if "line" in recipe:
         return [{"x": 0.1}, {"x": 0.9}]
     target = RECIPES[recipe]["data"]["target"]

@@ -1,5 +1,5 @@
-"""The service under attack, and the one beside it if there is one: who may speak to them now, what their files and their
-journal say, and which processes belong to them."""
+"""The service under test, and the second one if there is one: whether clients may send requests now, the content of their files
+and journal, and their processes."""
 
 import contextlib
 import fcntl
@@ -22,12 +22,12 @@ ANSWERS_WITHIN = 70.0
 
 
 class Site:
-    """Shared by the visitors, who come and go, and by the campaign, which strikes.
+    """Shared by the clients' threads and by the campaign.
 
     Args:
         server: the service that is struck next.
-        beside: another one on the same home and journal, which lives meanwhile.
-        database: where their journal is.
+        beside: another one on the same home and journal, which keeps running.
+        database: the URL of their journal.
     """
 
     def __init__(self, server: Server, ledger: Ledger, *, beside: Server | None, database: str) -> None:
@@ -37,48 +37,48 @@ class Site:
         self._engine = open_database(database)
         self.ledger = ledger
         self.home: Path = server.home
-        self.open = threading.Event()  # whether there is somebody to speak to
-        self.posting = threading.Event()  # set at the moment when a training is asked for
-        self.stopping = False  # between SIGTERM and its end, when 503 is an honest answer
+        self.open = threading.Event()  # whether a service is running
+        self.posting = threading.Event()  # set when a training is requested
+        self.stopping = False  # between SIGTERM and its end, when 503 is a correct response
         self.over = False
         self.sessions = [each.process.pid for each in self.servers]
         self.open.set()
 
     @property
     def servers(self) -> list[Server]:
-        """All that there are."""
+        """All services."""
         return [self.server] if self.beside is None else [self.server, self.beside]
 
-    def choose(self, dice: random.Random) -> None:
-        """Which of two is struck next."""
-        if self.beside is not None and dice.random() < 1 / 2:
+    def choose(self, rng: random.Random) -> None:
+        """Chooses which of two is struck next."""
+        if self.beside is not None and rng.random() < 1 / 2:
             self.server, self.beside = self.beside, self.server
 
     def close(self) -> None:
-        """Nobody is to be spoken to: visitors wait."""
+        """Makes clients wait."""
         self.open.clear()
 
     def reopen(self) -> None:
-        """It is there again, perhaps under another address."""
+        """Lets clients continue, perhaps with another URL."""
         self.stopping = False
         self.open.set()
 
     def launch(self) -> None:
-        """Starts the service and remembers its session."""
+        """Starts the service and records its session."""
         self.server.launch()
         self.sessions.append(self.server.process.pid)
 
     def call(self, http: httpx.Client, method: str, path: str, **more: Any) -> httpx.Response | None:
-        """The answer; None when there was none, as happens to those whose service is killed."""
+        """The response; None if there was none because the service was killed."""
         beside = self.beside
         if beside is None:
             self.open.wait()
-        # Any of two will do, and as long as one is gone the other must.
+        # Either of two services; while one is down, the other.
         url = beside.url if beside and not (self.open.is_set() and time.monotonic_ns() % 2) else self.server.url
         try:
             answer = http.request(method, url + path, timeout=ANSWERS_WITHIN, **more)
         except httpx.TimeoutException:
-            self.ledger.find(f"no answer within {ANSWERS_WITHIN:.0f} s: {method} {path}")
+            self.ledger.add_finding(f"no answer within {ANSWERS_WITHIN:.0f} s: {method} {path}")
             return None
         except httpx.TransportError:
             time.sleep(0.02)
@@ -86,11 +86,11 @@ class Site:
         if answer.status_code == 503 and self.stopping:
             return None
         if answer.status_code >= 500:
-            self.ledger.find(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
+            self.ledger.add_finding(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
             return None
         return answer
 
-    # What its files say, read beside it
+    # Its files, read without the service
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         """Rows of the journal."""
@@ -98,12 +98,12 @@ class Site:
             return [tuple(row) for row in connection.execute(text(statement))]
 
     def orphaned_jobs(self) -> list[str]:
-        """The jobs that run, by the journal, for a service that is gone."""
+        """Jobs that the journal shows as running in a dead service."""
         running = self.query("SELECT id, owner FROM jobs WHERE status = 'running'")
         return [job_id for job_id, owner in running if not self._lives(owner)]
 
     def orphaned_attempts(self) -> list[tuple[int, int]]:
-        """The attempts that have not ended, by the journal, though their service is gone."""
+        """Attempts that the journal shows as running in a dead service."""
         begun = self.query("SELECT job_seq, number, owner FROM attempts WHERE ended_at IS NULL")
         return [(job, number) for job, number, owner in begun if not self._lives(owner)]
 
@@ -117,10 +117,10 @@ class Site:
             return False
         return False
 
-    # Its processes
+    # Processes
 
     def trainer_server(self) -> psutil.Process | None:
-        """It, once it lives."""
+        """The trainer server, once it runs."""
         for child in descendants(self.server.process.pid):
             with contextlib.suppress(psutil.Error):
                 if (
@@ -131,12 +131,12 @@ class Site:
         return None
 
     def trainers(self) -> list[psutil.Process]:
-        """The attempts under way."""
+        """The running attempts."""
         server = self.trainer_server()
         return descendants(server.pid) if server else []
 
     def left_alive(self) -> list[psutil.Process]:
-        """Processes of services that are gone."""
+        """Processes of dead services."""
         gone = set(self.sessions) - {each.process.pid for each in self.servers if each.process.poll() is None}
         return [process for process in psutil.process_iter() if _lives_in(process, gone)]
 

@@ -1,4 +1,4 @@
-"""What a strike hits. Only processes that the campaign has started itself, each by its id."""
+"""The kinds of strikes. They hit only processes that the campaign has started, each by its id."""
 
 import contextlib
 import random
@@ -11,64 +11,64 @@ import psutil
 from tests.harness.until import until
 from tests.story.chaos.site import Site
 
-Strike = Callable[[Site, random.Random], bool]  # whether it has hit anything
-FORGIVEN = 2  # crashes without a newer checkpoint, after which a job would fail the next time
+Strike = Callable[[Site, random.Random], bool]  # returns whether it has hit a process
+FORGIVEN = 2  # crashes without a newer checkpoint before a job fails at the next one
 
 
-def service(site: Site, dice: random.Random) -> bool:
-    """`kill -9`."""
+def service(site: Site, rng: random.Random) -> bool:
+    """SIGKILL to the service."""
     site.close()
     site.server.kill()
     return True
 
 
-def service_twice(site: Site, dice: random.Random) -> bool:
-    """And again while it starts."""
-    service(site, dice)
+def service_twice(site: Site, rng: random.Random) -> bool:
+    """SIGKILL, and again during its next start."""
+    service(site, rng)
     site.launch()
-    time.sleep(dice.uniform(0, 3))
+    time.sleep(rng.uniform(0, 3))
     site.server.kill()
     return True
 
 
-def stop(site: Site, dice: random.Random) -> bool:
-    """SIGTERM, at which nothing may be left to chance."""
+def stop(site: Site, rng: random.Random) -> bool:
+    """SIGTERM, after which it must end with status 0."""
     site.stopping = True
     status = site.server.stop()
     site.close()
     site.ledger.expect(status == 0, f"SIGTERM ended it with status {status}")
     site.ledger.expect(not site.orphaned_jobs(), "a job is running though the service was stopped")
     for seq, attempt in site.orphaned_attempts():
-        site.ledger.find(f"attempt {attempt} of job {seq} has not ended though the service was stopped")
+        site.ledger.add_finding(f"attempt {attempt} of job {seq} has not ended though the service was stopped")
     return True
 
 
-def trainer_server(site: Site, dice: random.Random) -> bool:
-    """The process that forks the trainers; they die with it."""
+def trainer_server(site: Site, rng: random.Random) -> bool:
+    """SIGKILL to the process that forks the trainers; they die with it."""
     server = site.trainer_server()
     return _kill([server] if server else [])
 
 
-def trainer(site: Site, dice: random.Random) -> bool:
-    """One training."""
-    return _kill(_one(site, dice))
+def trainer(site: Site, rng: random.Random) -> bool:
+    """SIGKILL to one training."""
+    return _kill(_one(site, rng))
 
 
-def trainer_halted(site: Site, dice: random.Random) -> bool:
-    """One that stands still for a moment before it dies."""
-    chosen = _one(site, dice)
+def trainer_halted(site: Site, rng: random.Random) -> bool:
+    """SIGSTOP to one training, then SIGKILL."""
+    chosen = _one(site, rng)
     with contextlib.suppress(psutil.Error):
         for each in chosen:
             each.send_signal(signal.SIGSTOP)
-            time.sleep(dice.uniform(0.1, 1))
+            time.sleep(rng.uniform(0.1, 1))
     return _kill(chosen)
 
 
-def trainer_and_service(site: Site, dice: random.Random) -> bool:
-    """One shortly after the other."""
-    trainer(site, dice)
-    time.sleep(dice.uniform(0, 0.3))
-    return service(site, dice)
+def trainer_and_service(site: Site, rng: random.Random) -> bool:
+    """SIGKILL to a training, and to the service shortly before or after."""
+    trainer(site, rng)
+    time.sleep(rng.uniform(0, 0.3))
+    return service(site, rng)
 
 
 STRIKES: dict[str, Strike] = {
@@ -83,14 +83,14 @@ STRIKES: dict[str, Strike] = {
 ON_TRAINERS = {"trainer", "trainer server", "trainer, halted"}
 
 
-def bearable(name: str, site: Site) -> str:
-    """This strike, or one of the service in its place where a job would rightly fail: three crashes in a row."""
+def allowed_strike(name: str, site: Site) -> str:
+    """This strike, or one of the service where a job would correctly fail after three crashes in a row."""
     crashes = site.query("SELECT max(crashes) FROM jobs WHERE status IN ('running', 'queued')")[0][0] or 0
     return "service" if name in ON_TRAINERS and crashes >= FORGIVEN else name
 
 
 def recover(site: Site) -> float:
-    """Seconds until the service can predict, started again if it has to be; no job is left to one that is gone by then."""
+    """Seconds until the service can predict, started again if necessary; by then no job belongs to a dead service."""
     gone = site.server.process.poll() is not None
     began = time.monotonic()
     if gone:
@@ -115,9 +115,9 @@ def _settled(reached: Callable[[], object], seconds: float = 120.0) -> bool:
     return False
 
 
-def _one(site: Site, dice: random.Random) -> list[psutil.Process]:
+def _one(site: Site, rng: random.Random) -> list[psutil.Process]:
     trainers = site.trainers()
-    return [dice.choice(trainers)] if trainers else []
+    return [rng.choice(trainers)] if trainers else []
 
 
 def _kill(processes: list[psutil.Process]) -> bool:

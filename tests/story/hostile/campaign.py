@@ -1,8 +1,8 @@
-"""Trainings that do what no training should, one after the other on a real service, while a well-behaved one runs beside each and
-predictions are made. Nothing may outlive its attempt, a cancel takes effect at once, and nobody else notices anything.
+"""Hostile trainings, one after another on a real service, beside a well-behaved training and a stream of predictions. No process
+may outlive its attempt, a cancel takes effect at once, and neither the other training nor the predictions are affected.
 
-`scripts/hostile-trainings` runs it. Times are compared with what the machine gives: where others take the processor, a second
-counts as many times as a short piece of work takes longer than alone.
+`scripts/hostile-trainings` runs it. Time limits are scaled by the load of the machine: by how many times longer a short piece of
+work takes than on the idle machine.
 """
 
 import argparse
@@ -28,13 +28,13 @@ from tests.harness.server import Server, children, verify
 from tests.harness.until import until
 from tests.story.hostile.kind import ACTS
 
-CANCEL = 2.0  # seconds for a process that runs
-CANCEL_STILL = 8.0  # for one that has to wait until somebody who stands still is replaced
-WATCHED = 2.0  # seconds for which an act goes on before it is cancelled
-DISK = 256 * 2**20  # bytes of the file system on which the home is
-MEMORY = 1200 * 2**20  # bytes that a training may take
+CANCEL = 2.0  # seconds to cancel a running process
+CANCEL_STILL = 8.0  # seconds to cancel when a stopped process has to be replaced
+WATCHED = 2.0  # seconds that an act runs before it is cancelled
+DISK = 256 * 2**20  # bytes of the home's file system
+MEMORY = 1200 * 2**20  # memory limit of a training in bytes
 PARENT = {"kills_its_parent", "stops_its_parent"}
-# How a training ends of its own accord: its status and the code of its error. All others are cancelled.
+# Acts that end without a cancel: the job's status and the code of its error. All others are cancelled.
 ENDS: dict[str, tuple[str, str | None]] = {
     "takes_memory": ("failed", "out_of_memory"),
     "takes_memory_below": ("failed", "out_of_memory"),
@@ -57,7 +57,8 @@ ON_A_SMALL_DISK = {"fills_the_disk", "fills_the_disk_and_waits"}
 
 @dataclass
 class Load(threading.Thread):
-    """Predictions, one after the other, and how much longer than alone a piece of work takes."""
+    """Sends predictions one after another, and measures how many times longer a piece of work takes than on the idle
+    machine."""
 
     url: str
     over: bool = False
@@ -73,7 +74,7 @@ class Load(threading.Thread):
         return id(self)
 
     def run(self) -> None:
-        """Until it is over."""
+        """Runs until stopped."""
         path, body = "/v1/models/line/versions/1/predictions", {"inputs": {"x": [0.1, 0.9]}}
         with httpx.Client(base_url=self.url, transport=httpx.HTTPTransport(), timeout=60) as http:
             while not self.over:
@@ -93,12 +94,12 @@ class Load(threading.Thread):
 
 
 class Campaign:
-    """On one service.
+    """A campaign on one service.
 
     Args:
-        server: it, with the kind `hostile`.
-        load: what is asked of it meanwhile.
-        folder: for signs of the acts.
+        server: the service, with the plug-in kind `hostile`.
+        load: the predictions sent meanwhile.
+        folder: for the files that acts create when they begin.
     """
 
     def __init__(self, server: Server, load: Load, folder: Path) -> None:
@@ -108,13 +109,13 @@ class Campaign:
         self.findings: list[str] = []
 
     def expect(self, holds: bool, otherwise: str) -> None:
-        """Takes down what does not hold."""
+        """Records a finding unless it holds."""
         if not holds:
             self.findings.append(otherwise)
             print(f"  FOUND: {otherwise}", flush=True)  # noqa: T201
 
     def act(self, do: str) -> None:
-        """One hostile training beside a well-behaved one."""
+        """Runs one hostile training beside a well-behaved one."""
         client, begun = self.server.client, self.folder / do
         beside = client.train(line(10_000_000, name="beside"))["id"]
         until(lambda: client.job(beside)["progress"])
@@ -122,44 +123,45 @@ class Campaign:
         name = "stopped" if do == "stops_its_parent" else "hostile"
         hostile = client.train(line(5, name=name, model=model))["id"]
         until(begun.exists)
-        told = "" if do not in PARENT else self.suspects(beside, hostile)
+        outcome = "" if do not in PARENT else self.run_alone(beside, hostile)
         if do in ENDS:
             job = until(lambda: self.ended(hostile), 300)
             code = (job["error"] or {}).get("code")
             self.expect((job["status"], code) == ENDS[do], f"{do}: ended {job['status']} {code}, not {ENDS[do]}")
-            told += f"{job['status']} {code or ''}"
+            outcome += f"{job['status']} {code or ''}"
         elif do == "fills_the_disk":
             until(lambda: client.job(hostile)["error"] or client.job(hostile)["attempt"] > 1, 60)
-            told = f"{self.cancel(do, hostile, CANCEL)} after {client.attempts(hostile)[0]['cause']}"
+            outcome = f"{self.cancel(do, hostile, CANCEL)} after {client.attempts(hostile)[0]['cause']}"
         elif do not in PARENT:
             time.sleep(WATCHED)
-            told = self.cancel(do, hostile, CANCEL)
+            outcome = self.cancel(do, hostile, CANCEL)
         if do not in PARENT:
             job = client.job(beside)
             unharmed = job["status"] == "running" and job["attempt"] == 1
             self.expect(unharmed, f"{do}: beside it: {job['status']}, attempt {job['attempt']}: {job['error']}")
-            told += f"; beside it: {self.cancel(f'beside {do}', beside, CANCEL)}"
-        self.expect_nobody(do)
-        print(f"{do}: {told}; {self.load.answered} predictions", flush=True)  # noqa: T201
+            outcome += f"; beside it: {self.cancel(f'beside {do}', beside, CANCEL)}"
+        self.expect_no_process(do)
+        print(f"{do}: {outcome}; {self.load.answered} predictions", flush=True)  # noqa: T201
 
-    def suspects(self, beside: str, hostile: str) -> str:
-        """Who stops or kills the trainer server does that twice; then both run alone, and only the guilty one may fail."""
+    def run_alone(self, beside: str, hostile: str) -> str:
+        """For acts that stop or kill the trainer server twice: then both jobs run alone, and only the hostile one may
+        fail."""
         client = self.server.client
         if client.job(hostile)["model_name"] == "stopped":
             time.sleep(WATCHED)
-            told = self.cancel("a training that has stopped its parent", hostile, CANCEL_STILL)
+            outcome = self.cancel("a training that has stopped its parent", hostile, CANCEL_STILL)
         else:
             until(lambda: len([each for each in client.attempts(hostile) if each["cause"]]) == 2)
-            told = "twice"
+            outcome = "twice"
         job = client.job(beside)
         self.expect(job["status"] in ("queued", "running"), f"beside it: {job['status']}: {job['error']}")
-        return f"{told}; beside it: {self.cancel('beside it', beside, CANCEL_STILL)}; "
+        return f"{outcome}; beside it: {self.cancel('beside it', beside, CANCEL_STILL)}; "
 
     def cancel(self, what: str, job_id: str, most: float) -> str:
-        """Cancels it, and takes down how long that took."""
+        """Cancels the job, and records how long that took."""
         load = self.load
         began, wall, worked = time.monotonic(), load.wall, load.worked
-        until(lambda: self.asked_to_cancel(job_id))
+        until(lambda: self.request_cancel(job_id))
         status = until(lambda: self.ended(job_id))["status"]
         took = time.monotonic() - began
         slower = max(1.0, (load.wall - wall) / max(load.worked - worked, 1e-3)) if load.worked > worked else 1.0
@@ -168,12 +170,12 @@ class Campaign:
         )
         return f"{status} after {took:.2f} s (x{slower:.1f})"
 
-    def asked_to_cancel(self, job_id: str) -> bool:
-        """Whether the cancel was accepted; with a full disk it is refused for a moment."""
+    def request_cancel(self, job_id: str) -> bool:
+        """Whether the cancel was accepted; with a full disk it may be refused for a moment."""
         try:
             self.server.client.cancel(job_id)
         except ApiError as error:
-            return error.code == "illegal_transition"  # it has just ended
+            return error.code == "illegal_transition"  # the job has just ended
         return True
 
     def ended(self, job_id: str) -> dict[str, Any] | None:
@@ -181,14 +183,14 @@ class Campaign:
         job: dict[str, Any] = self.server.client.job(job_id)
         return job if job["status"] in ("succeeded", "failed", "cancelled") else None
 
-    def expect_nobody(self, what: str) -> None:
-        """That no process of an attempt is left."""
+    def expect_no_process(self, what: str) -> None:
+        """No process of an attempt is left."""
         with contextlib.suppress(AssertionError):
-            until(lambda: not self.left(), 5)
-        self.expect(not self.left(), f"{what}: left behind: {self.left()}")
+            until(lambda: not self.remaining(), 5)
+        self.expect(not self.remaining(), f"{what}: left behind: {self.remaining()}")
 
-    def left(self) -> list[str]:
-        """The processes of attempts: they have the trainer server's folder for temporary files."""
+    def remaining(self) -> list[str]:
+        """The processes of attempts, recognized by the trainer server's folder for temporary files."""
         mark, found = f"TMPDIR={self.server.home / 'tmp'}".encode(), []
         trainers = self.server.children()
         for each in Path("/proc").glob("[0-9]*"):
@@ -197,17 +199,17 @@ class Campaign:
                     found.append(f"{each.name} {(each / 'cmdline').read_bytes()[:100]!r}")
         return found
 
-    def stopped_helper(self, what: str, module: str, ask: Any) -> None:
-        """A child process of the service that stands still: whoever asked is answered, and it is gone."""
+    def stopped_helper(self, what: str, module: str, send: Any) -> None:
+        """A stopped child process of the service: the request is answered, and the process is gone."""
         answers: list[httpx.Response] = []
-        load, asking = self.load, threading.Thread(target=lambda: answers.append(ask()))
-        asking.start()
+        load, thread = self.load, threading.Thread(target=lambda: answers.append(send()))
+        thread.start()
         pid = until(
             lambda: next((each for each in _children_all(self.server.process.pid) if module in _command(each)), 0)
         )
         began, wall, worked = time.monotonic(), load.wall, load.worked
         os.kill(pid, signal.SIGSTOP)
-        asking.join(60)
+        thread.join(60)
         took = time.monotonic() - began
         slower = max(1.0, (load.wall - wall) / max(load.worked - worked, 1e-3))
         status = answers[0].status_code if answers else None
@@ -230,7 +232,7 @@ def _command(pid: int) -> str:
 
 @contextlib.contextmanager
 def plug_in(folder: Path) -> Iterator[None]:
-    """Lets the services that are started meanwhile find the kind."""
+    """Installs the kind for services that are started meanwhile."""
     about = folder / "hostile-1.0.dist-info"
     about.mkdir(parents=True)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: hostile\nVersion: 1.0\n")
@@ -245,7 +247,7 @@ def plug_in(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def small_disk(folder: Path) -> Iterator[bool]:
-    """A small file system there, where mounting one is permitted; whether it is."""
+    """A small file system there, where mounting is permitted; yields whether it is mounted."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)]
     mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603
@@ -257,7 +259,7 @@ def small_disk(folder: Path) -> Iterator[bool]:
 
 
 def run(folder: Path, acts: list[str]) -> list[str]:
-    """All of them; what was found."""
+    """Runs all acts; returns the findings."""
     with plug_in(folder / "site"), small_disk(folder / "home") as small:
         settings: dict[str, Any] = {"slots": 2, "max_memory_bytes": MEMORY, "checkpoint_seconds": 1}
         with Server(folder / "home", **settings) as server:
@@ -283,13 +285,13 @@ def run(folder: Path, acts: list[str]) -> list[str]:
             campaign.expect(not load.refused, f"{len(load.refused)} predictions failed: {load.refused[:3]}")
             status = server.stop()
             campaign.expect(status == 0, f"the service ended with {status}")
-            campaign.expect_nobody("the end")
+            campaign.expect_no_process("the end")
             verify(server.home)
     return campaign.findings
 
 
 def main() -> int:
-    """The command."""
+    """Runs the command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("acts", nargs="*", default=list(ACTS), help="those to be done; all if none is named")
     asked = parser.parse_args()

@@ -1,4 +1,4 @@
-"""A kind of model, installed as a plug-in, whose trainings do what no training should. It is harmless outside of an attempt."""
+"""A plug-in kind of model whose trainings are hostile. It is harmless outside of an attempt."""
 
 import ctypes
 import os
@@ -21,13 +21,13 @@ from service.workflow.models.input_shapes import InputShapes
 from service.workflow.models.kind import ModelKind
 from service.workflow.tasks import Task
 
-PIECE = 32 * 2**20  # bytes of memory that are taken at a time
-MOST_MEMORY = 2**31  # so that the machine does not suffer where no limit holds
+PIECE = 32 * 2**20  # bytes of memory allocated at a time
+MOST_MEMORY = 2**31  # protects the machine if no limit applies
 ENDLESS = 600.0  # seconds
 
 
 class HostileSpec(ModelKind):
-    """Linear regression that first does something else, once it trains."""
+    """Linear regression whose first forward in a training is hostile."""
 
     tasks: ClassVar = frozenset({Task.REGRESSION})
     heads: ClassVar = False
@@ -35,15 +35,15 @@ class HostileSpec(ModelKind):
 
     kind: Literal["hostile"] = "hostile"
     do: str
-    begun: str  # a file that says that it has begun
+    begun: str  # the file that shows that it has begun
 
     def build(self, inputs: InputShapes, outputs: int, head: nn.Module | None) -> nn.Module:
-        """The network."""
+        """Builds the network."""
         return Hostile(inputs.features, outputs, self.do, self.begun)
 
 
 class Hostile(nn.Module):
-    """See above."""
+    """The network of `HostileSpec`."""
 
     def __init__(self, features: int, outputs: int, do: str, begun: str) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Hostile(nn.Module):
         self.done = False
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The weighted sum; before the first one in an attempt, the act."""
+        """The weighted sum; the first call in an attempt performs the act."""
         if self.training and not self.done and os.nice(0) == NICENESS:
             self.done = True
             Path(self.begun).touch()
@@ -62,7 +62,7 @@ class Hostile(nn.Module):
 
 
 class NotAnException(BaseException):
-    """What no `except Exception` catches."""
+    """Not caught by `except Exception`."""
 
 
 def _takes_memory() -> None:

@@ -1,6 +1,5 @@
-"""A service on a slow machine: with 150 ms added to each sync of a file, and beside 20 processes that use the processor. Every
-job ends, no service that is alone loses a lease, and a stop ends in time with an answer for everybody. `scripts/slow-machine`
-runs it.
+"""A service on a slow machine: 150 ms added to each fsync, and 20 processes that use the processor. Every job ends, a single
+service loses no lease, and a stop ends in time with a response to every request. `scripts/slow-machine` runs it.
 """
 
 import argparse
@@ -25,9 +24,9 @@ from tests.harness.server import Server, verify
 from tests.harness.until import until
 
 BURNING = 20
-TO_FINISH = 400.0  # seconds in which all jobs end
-SLOW = 5.0  # seconds more that a stop may take where the processor is shared among many
-# The shim slows the service and SQLite; trainers have an environment of their own, and find this on their path.
+TO_FINISH = 400.0  # seconds in which all jobs must end
+SLOW = 5.0  # additional seconds for a stop while the processor is shared
+# The shim slows the service and SQLite; trainers have another environment, and import this from their path.
 SLOW_TRAINERS = """
 import os, time
 if "LD_PRELOAD" not in os.environ:
@@ -42,7 +41,7 @@ if "LD_PRELOAD" not in os.environ:
 
 @contextlib.contextmanager
 def slow_disk(folder: Path) -> Iterator[None]:
-    """The services that are started meanwhile sync slowly."""
+    """Services that are started meanwhile have a slow fsync."""
     compiler, shim = shutil.which("cc"), folder / "slow_sync.so"
     if compiler is None:
         raise SystemExit("a C compiler, cc, is needed for the shim")
@@ -64,7 +63,7 @@ def slow_disk(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def burning() -> Iterator[None]:
-    """Many processes that do nothing but use the processor."""
+    """Many processes that only use the processor."""
     command = [sys.executable, "-c", "while True: pass"]
     started = [subprocess.Popen(command) for _ in range(BURNING)]  # noqa: S603
     try:
@@ -76,7 +75,7 @@ def burning() -> Iterator[None]:
 
 
 def run(folder: Path) -> list[str]:
-    """Jobs from their beginning to their end, then a stop; what was found."""
+    """Runs jobs to their end, then stops the service; returns the findings."""
     findings: list[str] = []
     with Server(folder / "home", slots=2, checkpoint_seconds=0.5) as server:
         client, began = server.client, time.monotonic()
@@ -98,7 +97,7 @@ def run(folder: Path) -> list[str]:
 
         with contextlib.suppress(AssertionError):
             until(all_ended, TO_FINISH)
-        say(f"{len(ended)} of {len(jobs)} jobs ended in {time.monotonic() - began:.0f} s")
+        print_line(f"{len(ended)} of {len(jobs)} jobs ended in {time.monotonic() - began:.0f} s")
         for job_id in jobs:
             job = ended.get(job_id) or client.job(job_id)
             causes = [attempt["cause"]["code"] for attempt in client.attempts(job_id) if attempt["cause"]]
@@ -112,7 +111,7 @@ def run(folder: Path) -> list[str]:
 
 
 def stop(server: Server) -> list[str]:
-    """SIGTERM while an upload comes so slowly that it will not be there in time: it is told so, and the process ends."""
+    """Sends SIGTERM during an upload too slow to finish in time: it gets a response, and the process ends."""
     url = httpx.URL(server.url)
     with socket.create_connection((url.host, url.port or 0)) as upload:
         head = f"PUT /v1/datasets/slow HTTP/1.1\r\nHost: {url.host}\r\nContent-Type: text/csv\r\nContent-Length: 10000000\r\n\r\n"
@@ -134,7 +133,9 @@ def stop(server: Server) -> list[str]:
         answered = time.monotonic() - began
     status = server.wait()
     took = time.monotonic() - began
-    say(f"stopped after {took:.1f} s with {status}; the upload was answered after {answered:.1f} s: {answer[:60]!r}")
+    print_line(
+        f"stopped after {took:.1f} s with {status}; the upload was answered after {answered:.1f} s: {answer[:60]!r}"
+    )
     found = []
     if not (
         answer.startswith(b"HTTP/1.1 503 ") and b"connection: close" in answer.lower() and b'"unavailable"' in answer
@@ -147,26 +148,26 @@ def stop(server: Server) -> list[str]:
     return found
 
 
-def say(text: str) -> None:
-    """For whoever looks."""
+def print_line(text: str) -> None:
+    """Prints progress."""
     print(text, flush=True)  # noqa: T201
 
 
 def main() -> int:
-    """The command."""
+    """Runs the command."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     findings: list[str] = []
     for what, slow in (("150 ms a sync", True), (f"{BURNING} burning processes", False)):
-        say(f"== {what}")
+        print_line(f"== {what}")
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
             folder = Path(name)
             with slow_disk(folder) if slow else burning():
                 found = run(folder)
             findings += [f"{what}: {each}" for each in found]
             if found:
-                say((folder / "home.log").read_text()[-10_000:])
+                print_line((folder / "home.log").read_text()[-10_000:])
     for each in findings:
-        say(f"FOUND: {each}")
+        print_line(f"FOUND: {each}")
     return 1 if findings else 0
 
 

@@ -1,6 +1,6 @@
-"""Those who use the service while it is struck: they keep asking until they are answered, and remember what they were told.
+"""Clients that use the service during a campaign: they retry until they get a response, and record what was acknowledged.
 
-Each is a thread of its own. None stops in the middle of something: at the end of a campaign every question is answered.
+Each is a thread. They stop only between actions: at the end of a campaign every request has a response.
 """
 
 import random
@@ -21,50 +21,50 @@ SCRATCH = "scratch"
 IMPORTED = "imported"
 
 
-class Visitor(threading.Thread, ABC):
-    """Does one of its actions after another.
+class ClientThread(threading.Thread, ABC):
+    """Repeats random actions.
 
     Args:
-        pause: seconds between two of them, on the average.
+        pause: mean seconds between two actions.
     """
 
     def __init__(self, site: Site, seed: int, pause: float) -> None:
         super().__init__(daemon=True, name=type(self).__name__)
         self.site = site
         self.ledger = site.ledger
-        self.dice = random.Random(seed)  # noqa: S311 - no secret
+        self.rng = random.Random(seed)  # noqa: S311 - no secret
         self._pause = pause
         self.http = httpx.Client(transport=httpx.HTTPTransport())
 
     def run(self) -> None:
-        """Until the campaign is over."""
+        """Runs until the campaign is over."""
         try:
             while not self.site.over:
-                self.dice.choice(self.actions())()
-                time.sleep(self.dice.expovariate(1 / self._pause))
+                self.rng.choice(self.actions())()
+                time.sleep(self.rng.expovariate(1 / self._pause))
         except Exception as error:
-            self.ledger.find(f"{self.name} met what it did not expect: {error!r}")
+            self.ledger.add_finding(f"{self.name} raised {error!r}")
             raise
         finally:
             self.http.close()
 
     @abstractmethod
     def actions(self) -> list[Callable[[], None]]:
-        """What it may do."""
+        """The actions of this client."""
 
-    def ask(self, method: str, path: str, **more: Any) -> httpx.Response | None:
-        """Asks once."""
+    def request(self, method: str, path: str, **more: Any) -> httpx.Response | None:
+        """Sends one request."""
         return self.site.call(self.http, method, path, **more)
 
-    def insist(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """Asks until there is an answer; for what may be asked twice."""
-        while (answer := self.ask(method, path, **more)) is None:
+    def request_until_answered(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """Repeats an idempotent request until there is a response."""
+        while (answer := self.request(method, path, **more)) is None:
             self.ledger.count("unanswered requests")
         return answer
 
 
-class Customer(Visitor):
-    """Asks for trainings."""
+class TrainingClient(ClientThread):
+    """Submits trainings."""
 
     def __init__(self, site: Site, seed: int, pause: float, recipes: list[str], most_queued: int) -> None:
         super().__init__(site, seed, pause)
@@ -75,15 +75,15 @@ class Customer(Visitor):
         return [self.order]
 
     def order(self) -> None:
-        """A job; under the same key again when nobody has answered, and now and then for no reason."""
-        queued = self.insist("GET", "/v1/training-jobs?status=queued&limit=10").json()["data"]
+        """Submits a job; repeats it under the same key when there was no response, and now and then without reason."""
+        queued = self.request_until_answered("GET", "/v1/training-jobs?status=queued&limit=10").json()["data"]
         if len(queued) >= self._most_queued:
             return
-        recipe = self.dice.choice(self._recipes)
-        order = Order(f"{self.dice.getrandbits(64):x}", recipe)
+        recipe = self.rng.choice(self._recipes)
+        order = Order(f"{self.rng.getrandbits(64):x}", recipe)
         self.ledger.orders.append(order)
         self._post(order)
-        if self.dice.random() < 0.2:
+        if self.rng.random() < 0.2:
             self._post(order)
 
     def _post(self, order: Order) -> None:
@@ -92,39 +92,39 @@ class Customer(Visitor):
         while answer is None:
             order.tries += 1
             self.site.posting.set()
-            answer = self.ask("POST", "/v1/training-jobs", json=body, headers={"Idempotency-Key": order.key})
-        told = answer.json().get("id", "")
+            answer = self.request("POST", "/v1/training-jobs", json=body, headers={"Idempotency-Key": order.key})
+        job_id = answer.json().get("id", "")
         self.ledger.expect(answer.status_code == 202, f"POST was answered {answer.status_code}: {answer.text[:200]}")
-        self.ledger.expect(order.job_id in ("", told), f"one key has made two jobs: {order.job_id} and {told}")
-        order.job_id = told
+        self.ledger.expect(order.job_id in ("", job_id), f"one key has made two jobs: {order.job_id} and {job_id}")
+        order.job_id = job_id
 
 
-class Reader(Visitor):
-    """Uses models: predicts, promotes, exports and imports; uploads tables."""
+class ModelClient(ClientThread):
+    """Uses models: predicts, moves aliases, exports and imports; uploads tables."""
 
     def actions(self) -> list[Callable[[], None]]:
         return [self.predict, self.predict, self.predict, self.promote, self.import_one, self.upload]
 
     def predict(self) -> None:
-        """The undisturbed models answer as they did on the first day."""
-        recipe, reference = self.dice.choice(list(self.ledger.references.items()))
+        """Checks that the undisturbed models give the same predictions as at first."""
+        recipe, reference = self.rng.choice(list(self.ledger.references.items()))
         path = f"/v1/models/{undisturbed(recipe)}/versions/1/predictions"
-        answer = self.ask("POST", path, json={"instances": rows_for(recipe)})
+        answer = self.request("POST", path, json={"instances": rows_for(recipe)})
         if answer is not None:
             self.ledger.count("predictions")
             same = answer.status_code == 200 and answer.json()["predictions"] == reference.predictions
             self.ledger.expect(same, f"{undisturbed(recipe)} predicts otherwise: {answer.text[:200]}")
 
     def promote(self) -> None:
-        """Lets `production` stand for some version. One that nobody has confirmed may hold or not."""
-        model = self.dice.choice(list(RECIPES))
-        answer = self.ask("GET", f"/v1/models/{model}/versions?limit=1000")
+        """Moves `production` to some version. A move without a response may or may not be in effect."""
+        model = self.rng.choice(list(RECIPES))
+        answer = self.request("GET", f"/v1/models/{model}/versions?limit=1000")
         if answer is None or answer.status_code == 404:
             return
-        version = self.dice.choice(answer.json()["data"])["version"]
-        possible = self.ledger.aliases.setdefault(model, {None})  # so far there is none
+        version = self.rng.choice(answer.json()["data"])["version"]
+        possible = self.ledger.aliases.setdefault(model, {None})  # there is none yet
         possible.add(version)
-        answer = self.ask("PUT", f"/v1/models/{model}/aliases/production", json={"version": version})
+        answer = self.request("PUT", f"/v1/models/{model}/aliases/production", json={"version": version})
         if answer is not None:
             self.ledger.expect(answer.is_success, f"promoting {model}@{version}: {answer.text[:200]}")
             possible.clear()
@@ -132,51 +132,53 @@ class Reader(Visitor):
             self.ledger.count("promotions")
 
     def import_one(self) -> None:
-        """A bundle goes out and comes in again under another name; the next import removes it."""
+        """Exports a bundle and imports it under another name; the next import removes it."""
         self._remove_imported()
-        recipe = self.dice.choice(list(self.ledger.references))
-        got = self.ask("GET", f"/v1/models/{undisturbed(recipe)}/versions/1/bundle")
+        recipe = self.rng.choice(list(self.ledger.references))
+        got = self.request("GET", f"/v1/models/{undisturbed(recipe)}/versions/1/bundle")
         if got is None:
             return
         headers = {"Content-Type": "application/zip"}
-        answer = self.insist("POST", f"/v1/models/{IMPORTED}/versions", content=got.content, headers=headers)
+        answer = self.request_until_answered(
+            "POST", f"/v1/models/{IMPORTED}/versions", content=got.content, headers=headers
+        )
         self.ledger.expect(answer.status_code in (200, 201), f"an import: {answer.status_code} {answer.text[:200]}")
         self.ledger.imported.add(answer.json()["digest"])
         self.ledger.count("imports")
 
     def _remove_imported(self) -> None:
-        listed = self.ask("GET", f"/v1/models/{IMPORTED}/versions?limit=1000")
+        listed = self.request("GET", f"/v1/models/{IMPORTED}/versions?limit=1000")
         if listed is None or listed.status_code == 404 or len(listed.json()["data"]) < 3:
             return
         oldest = listed.json()["data"][-1]
-        answer = self.insist("DELETE", f"/v1/models/{IMPORTED}/versions/{oldest['version']}")
+        answer = self.request_until_answered("DELETE", f"/v1/models/{IMPORTED}/versions/{oldest['version']}")
         self.ledger.expect(answer.status_code in (204, 404), f"a deletion: {answer.status_code} {answer.text[:200]}")
         self.ledger.imported.discard(oldest["digest"])
         self.ledger.count("deletions")
 
     def upload(self) -> None:
-        """A new version of a data set that nobody trains on."""
-        rows = [f"{self.dice.random()},{self.dice.random()}" for _ in range(200)]
+        """Uploads a new version of a data set that no training uses."""
+        rows = [f"{self.rng.random()},{self.rng.random()}" for _ in range(200)]
         headers = {"Content-Type": "text/csv"}
-        answer = self.ask("PUT", f"/v1/datasets/{SCRATCH}", content="\n".join(["a,b", *rows]), headers=headers)
+        answer = self.request("PUT", f"/v1/datasets/{SCRATCH}", content="\n".join(["a,b", *rows]), headers=headers)
         if answer is not None:
             self.ledger.expect(answer.status_code == 201, f"an upload: {answer.status_code} {answer.text[:200]}")
             self.ledger.tables[answer.json()["version"]] = answer.json()["digest"]
             self.ledger.count("uploads")
 
 
-class Keeper(Visitor):
-    """Looks after jobs: lets them stand still and go on, and now and then does not want one any more."""
+class JobClient(ClientThread):
+    """Pauses and resumes jobs, and now and then cancels one."""
 
     def actions(self) -> list[Callable[[], None]]:
         return [self.pause, self.resume, self.cancel]
 
     def pause(self) -> None:
-        """Some job stands still until somebody lets it go on."""
+        """Pauses a job until it is resumed."""
         if (order := self._some(paused=False)) is None:
             return
         order.paused = True
-        answer = self.ask("POST", f"/v1/training-jobs/{order.job_id}/pause")
+        answer = self.request("POST", f"/v1/training-jobs/{order.job_id}/pause")
         if answer is not None and answer.status_code == 409:
             order.paused = False
             self._look(order)
@@ -185,24 +187,24 @@ class Keeper(Visitor):
             self.ledger.count("pauses")
 
     def resume(self) -> None:
-        """Lets a paused job go on."""
+        """Resumes a paused job."""
         if (order := self._some(paused=True)) is not None:
-            self.let_go_on(order)
+            self.resume_until_certain(order)
 
-    def let_go_on(self, order: Order) -> None:
-        """Until it is certain that it is not paused any more."""
-        answer = self.insist("POST", f"/v1/training-jobs/{order.job_id}/resume")
-        known = answer.status_code in (200, 409)  # 409: it has ended, or is being cancelled
+    def resume_until_certain(self, order: Order) -> None:
+        """Resumes until it is certain that the job is not paused."""
+        answer = self.request_until_answered("POST", f"/v1/training-jobs/{order.job_id}/resume")
+        known = answer.status_code in (200, 409)  # 409: it has ended or is being cancelled
         self.ledger.expect(known, f"resuming {order.job_id}: {answer.status_code} {answer.text[:200]}")
         order.paused = False
 
     def cancel(self) -> None:
-        """Seldom: what is cancelled proves little."""
+        """Seldom: a cancelled job checks little."""
         order = self._some(paused=False)
-        if order is None or self.dice.random() > 1 / 4:
+        if order is None or self.rng.random() > 1 / 4:
             return
         order.cancel = "asked"
-        answer = self.ask("POST", f"/v1/training-jobs/{order.job_id}/cancel")
+        answer = self.request("POST", f"/v1/training-jobs/{order.job_id}/cancel")
         if answer is not None and answer.status_code == 409:
             order.cancel = ""
             self._look(order)
@@ -213,10 +215,10 @@ class Keeper(Visitor):
     def _some(self, *, paused: bool) -> Order | None:
         orders = [each for each in self.ledger.acknowledged() if not each.ended and each.paused is paused]
         orders = [each for each in orders if not each.cancel]
-        return self.dice.choice(orders[-12:]) if orders else None
+        return self.rng.choice(orders[-12:]) if orders else None
 
     def _look(self, order: Order) -> None:
-        answer = self.ask("GET", f"/v1/training-jobs/{order.job_id}")
+        answer = self.request("GET", f"/v1/training-jobs/{order.job_id}")
         order.ended = answer is not None and answer.json()["status"] in FINAL
 
 
