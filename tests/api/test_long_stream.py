@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from tests.harness.server import Server
+from tests.harness.until import until
 
 ROWS = int(os.environ.get("STREAMED_ROWS", "200000"))
 PATH = "/v1/models/line/predictions"
@@ -48,9 +49,10 @@ def test_a_long_stream_is_answered_in_bounded_memory(server: Server, http: httpx
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=120) as connection:
         sending = threading.Thread(target=send, args=(connection,))
-        for each in (asking, sending):
-            each.start()
+        asking.start()
         try:
+            until(lambda: times)  # the first of the other predictions is answered before the stream begins
+            sending.start()
             began = time.perf_counter()
             count = received(connection, four)
             seconds = time.perf_counter() - began

@@ -203,7 +203,12 @@ def _stored(service: Services, version: Version, export: str) -> Response:
 def _file(path: Path, version: Version, export: str, held: ExitStack) -> Response:
     about = EXPORTS[export]
     name = f"{version.name}-{version.number}{about.suffix}"
-    return HeldFileResponse(path, media_type=about.media_type, filename=name, held=held)
+    try:
+        status = path.stat()
+    except OSError:  # removed meanwhile, with its version or to make room in the cache
+        held.close()
+        raise
+    return HeldFileResponse(path, media_type=about.media_type, filename=name, stat_result=status, held=held)
 
 
 def _forget_artifacts(service: Services, records: Iterable[Record | None]) -> None:
