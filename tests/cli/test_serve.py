@@ -90,5 +90,5 @@ def test_warnings_of_the_start_are_log_lines(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "service", "serve", *options]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)  # noqa: S603 - our own
     warning, error = done.stderr.splitlines()
-    assert json.loads(warning)["level"] == "warning" and "may do everything" in json.loads(warning)["event"]
+    assert json.loads(warning)["level"] == "warning" and "authentication is disabled" in json.loads(warning)["event"]
     assert error.startswith("Error: ")

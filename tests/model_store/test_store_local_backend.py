@@ -122,7 +122,7 @@ def test_a_missing_store_raises_instead_of_reading_as_empty(tmp_path: Path) -> N
     backend = LocalBackend(tmp_path / "store")
     (tmp_path / "store").rename(tmp_path / "elsewhere")
     for call in (backend.read, backend.names, lambda key: backend.local_file(key).__enter__()):
-        with pytest.raises(Unavailable, match="gone"):
+        with pytest.raises(Unavailable, match="does not exist"):
             call("models/line")
     (tmp_path / "elsewhere").rename(tmp_path / "store")
     assert backend.names("models/line") == []
