@@ -130,6 +130,8 @@ class Runner:
                 log.warning("the runner waits for the journal: %s", error.__cause__ or error)
                 self._enforce_limits()  # an attempt may have filled the disk
                 time.sleep(self._tick)
+            except ConnectionError:  # what runs attempts has ended just now, which `wait` will find
+                time.sleep(self._tick)
             except Exception:
                 log.exception("an error in the runner, which continues")
                 time.sleep(self._tick)

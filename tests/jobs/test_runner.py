@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from sqlalchemy import Engine
 
@@ -188,6 +189,24 @@ def test_a_claimed_job_that_cannot_start_is_released(start: Start, journal: Jour
 
     job = ended(journal, submit(journal, start(executor=FailsOnce), "quick"))
     assert (job.status, job.attempt) == ("succeeded", 2)
+
+
+def test_a_trainer_server_that_ends_as_an_attempt_starts_is_no_error_of_the_runner(
+    start: Start, journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    kills = [1]
+
+    class KilledFirst(LocalExecutor):
+        def start_attempt(self, job: dict[str, Any]) -> LocalAttempt:
+            if kills.pop() if kills else False:
+                server = psutil.Process(self.pid)
+                server.kill()
+                until(lambda: server.status() == psutil.STATUS_ZOMBIE)
+            return super().start_attempt(job)
+
+    job = ended(journal, submit(journal, start(executor=KilledFirst), "quick"))
+    assert job.status is Status.SUCCEEDED and job.attempt > 1
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 class KillsTooLate(LocalExecutor):
