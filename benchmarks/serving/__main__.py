@@ -6,6 +6,7 @@ The server has one core, the load another. Each of `RUNS` rounds starts every se
 import io
 import os
 import secrets
+import shutil
 import sys
 import tempfile
 import time
@@ -149,7 +150,9 @@ class Benchmark:
     def round_with_a_key(self, request: Request) -> None:
         """The same to a service that has a key, by clients that send it, and a request id with it."""
         key = f"mw_{secrets.token_urlsafe(32)}"
-        guarded = Ours(self.ours.home, self.ours.settings | {"MODELWRIGHT_ADMIN_KEY": key})
+        home = self.ours.home.with_name("with-a-key")  # a home that has had a key does not start without one
+        shutil.copytree(self.ours.home, home, dirs_exist_ok=True)
+        guarded = Ours(home, self.ours.settings | {"MODELWRIGHT_ADMIN_KEY": key})
         headers = {**request.headers, "Authorization": f"Bearer {key}", "Request-Id": "benchmark"}
         request = Request(request.path, request.body, headers)
         log_progress("ours, with a key")
