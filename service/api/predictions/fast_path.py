@@ -96,7 +96,7 @@ class _Waiter:
         result = self._result
         result.body = body
         version, special = result.version, special_headers(result, self._target[1])
-        head = _head(version.name, version.number, result.encoder.media_type)
+        head = _head(version, result.encoder.media_type)
         self._send(200, head + rendered(special) if special else head, body)
         self._figures.answered(version.name, version.number, 200)
 
@@ -125,6 +125,5 @@ _POLICY = rendered([POLICY])
 
 
 @lru_cache(4096)
-def _head(name: str, number: int, media_type: str) -> bytes:
-    version = ServedVersion("", name, number)
+def _head(version: ServedVersion, media_type: str) -> bytes:
     return rendered([*version_headers(version), (b"content-type", media_type.encode())])
