@@ -75,9 +75,11 @@ def test_an_attempt_publishes_files_of_its_folder(start: Start, journal: Journal
 
 def test_a_job_whose_attempt_dies_while_its_version_is_published_succeeds(start: Start, journal: Journal) -> None:
     store = HeldStore()
-    job_id = submit(journal, start(store=store), "publishes_slowly")
+    runner = start(store=store)
+    job_id = submit(journal, runner, "publishes_slowly")
     until(lambda: store.requests == ["publish"])
     kill_attempt(journal, job_id)
+    ended(journal, submit(journal, runner, "fails"))  # so the runner knows that the attempt before has ended
     store.free.set()
     job = ended(journal, job_id)
     assert (job.status, job.attempt) == (Status.SUCCEEDED, 1)
