@@ -49,9 +49,9 @@ class LocalBackend(Backend):
         with storage_errors():
             try:
                 with self._path(key).open("rb") as file:
-                    stop = min(stop, os.fstat(file.fileno()).st_size)  # `read` allocates as much as it is asked for
-                    file.seek(start)
-                    return file.read(max(0, stop - start))
+                    size = os.fstat(file.fileno()).st_size
+                    file.seek(min(start, size))  # a file system refuses what is too large for its files
+                    return file.read(max(0, min(stop, size) - start))  # `read` allocates as much as it is asked for
             except _ABSENT:
                 self._check_root()
                 raise ObjectNotFound from None
