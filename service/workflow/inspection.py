@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from service.workflow.errors import InvalidData, InvalidSpec
@@ -120,19 +122,21 @@ def _shown(header: TensorHeader, parameter: ParameterSummary, statistics: bool) 
 
 
 def _statistics(tensor: torch.Tensor) -> dict[str, float | None]:
-    """Some values at a time, so that a large tensor is not copied as a whole."""
+    """Some values at a time, so that a large tensor is not copied as a whole. By NumPy, whose sums do not depend on the number of
+    threads."""
     count, parts = tensor.numel(), tensor.detach().flatten().split(VALUES_AT_ONCE)
     if not count:
         return dict.fromkeys(STATISTICS)
-    mean = torch.stack([part.sum(dtype=torch.float64) for part in parts]).sum() / count
-    each = [_about(part.to(torch.float64), mean) for part in parts]
-    squares, least, most = (torch.stack(found) for found in zip(*each, strict=True))
-    found = zip(STATISTICS, (mean, (squares.sum() / count).sqrt(), least.min(), most.max()), strict=True)
-    return {name: value.item() if value.isfinite() else None for name, value in found}
+    with np.errstate(all="ignore"):  # of values that are not finite, or whose squares are not
+        mean = np.sum([part.to(torch.float64).numpy().sum() for part in parts]) / count
+        each = np.array([_about(part.to(torch.float64).numpy(), mean) for part in parts])
+    squares, least, most = each.T
+    found = zip(STATISTICS, (mean, np.sqrt(squares.sum() / count), least.min(), most.max()), strict=True)
+    return {name: float(value) if np.isfinite(value) else None for name, value in found}
 
 
-def _about(values: torch.Tensor, mean: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    return (values - mean).square().sum(), values.min(), values.max()
+def _about(values: NDArray[np.float64], mean: np.float64) -> tuple[np.float64, np.float64, np.float64]:
+    return np.square(values - mean).sum(), values.min(), values.max()
 
 
 def count(network: torch.nn.Module) -> int:
