@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from model_store.aliases import Aliases
 from model_store.backends.backend import Backend
 from model_store.collection import Collection
-from model_store.contents import MANIFEST
+from model_store.contents import MANIFEST, SIGNATURE
 from model_store.damage import Damage
 from model_store.errors import MadeByNewer, NotFound, ObjectNotFound, StoreError, Unavailable, VersionCorrupt
 from model_store.names import is_alias, is_name
@@ -113,7 +113,7 @@ class Verification:
             self._found(name, number, MANIFEST, str(error))
         else:
             folders = {file.split("/")[0] for file in files}
-            self._check_names(name, f"contents/{content}", {MANIFEST, "files"}.__contains__)
+            self._check_names(name, f"contents/{content}", {MANIFEST, SIGNATURE, "files"}.__contains__)
             self._check_names(name, f"contents/{content}/files", folders.__contains__)
         for file in files:
             try:

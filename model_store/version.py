@@ -1,8 +1,10 @@
 """One published version."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+Sign = Callable[[str, Mapping[str, Any]], bytes]  # from a version's digest and manifest to its signature
 
 
 @dataclass(frozen=True)
