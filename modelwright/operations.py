@@ -263,6 +263,17 @@ class Operations:
         """Adds a bundle as the model's next version; a version with the same digest is returned as it is."""
         return (yield from _json(_upload("POST", _path("models", name, "versions"), path, "application/zip")))
 
+    @operation
+    def signature(self, name: str, version: Version) -> Steps[bytes]:
+        """The signature of a version, in the format of OpenSSF model-signing; not verified."""
+        response: httpx.Response = yield Call("GET", _version(name, version, "signature"))
+        return response.content
+
+    @operation
+    def bom(self, name: str, version: Version) -> Steps[Json]:
+        """The bill of materials of a version (CycloneDX 1.6): the model, its files, its data and the software that trained it."""
+        return (yield from _json(Call("GET", _version(name, version, "bom"))))
+
     # API keys
 
     @stream

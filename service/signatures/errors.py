@@ -35,7 +35,7 @@ class SigningFailed(Unavailable):
     """No signature can be made or verified now."""
 
 
-class InvalidSigningKey(Exception):
+class InvalidSigningKey(StoreError):
     """The file holds no key for signatures."""
 
     def __init__(self, path: str, reason: str) -> None:

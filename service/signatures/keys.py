@@ -28,12 +28,14 @@ def create_key(private: Path) -> Path:
         OSError: they cannot be written.
     """
     public = private.with_suffix(PUBLIC_SUFFIX)
-    if public.exists():
-        raise FileExistsError(17, "File exists", str(public))
     key = ec.generate_private_key(ec.SECP256R1())
     pem, no_password = serialization.Encoding.PEM, serialization.NoEncryption()
     _write(private, key.private_bytes(pem, serialization.PrivateFormat.PKCS8, no_password), 0o600)
-    _write(public, _pem(key.public_key()).encode(), 0o644)
+    try:
+        _write(public, _pem(key.public_key()).encode(), 0o644)
+    except OSError:
+        private.unlink()
+        raise
     sync(private.absolute().parent)
     return public
 
@@ -48,8 +50,9 @@ def read_public_key(path: Path) -> str:
     try:
         key = serialization.load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm):
-        private = " it holds a private key; name the file of its public key" if b"PRIVATE KEY" in data else ""
-        raise InvalidSigningKey(str(path), private.strip() or "it holds no public key in PEM") from None
+        private = b"PRIVATE KEY" in data
+        reason = "it holds a private key, not the public one" if private else "it holds no public key in PEM"
+        raise InvalidSigningKey(str(path), reason) from None
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise InvalidSigningKey(str(path), f"it must be an elliptic key of {', '.join(CURVES)}")
     return _checked(path, key)
@@ -84,9 +87,7 @@ def _checked(path: Path, key: ec.EllipticCurvePublicKey) -> str:
 
 
 def _pem(key: ec.EllipticCurvePublicKey) -> str:
-    return key.public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    ).decode()
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def _read(path: Path) -> bytes:

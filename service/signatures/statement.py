@@ -24,7 +24,7 @@ SIGNATURE = "signature.json"
 _SERIALIZATION = {"method": "files", "hash_type": "sha256", "allow_symlinks": False, "ignore_paths": [SIGNATURE]}
 
 
-class _KnownDigests(hashing.Config):  # type: ignore[misc] # it has no types
+class _KnownDigests(hashing.Config):
     """Digests that are known already, in place of those of a folder's files."""
 
     def __init__(self, digests: Mapping[str, str]) -> None:

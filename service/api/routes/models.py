@@ -121,7 +121,7 @@ def remove_version(service: Service, name: str, version: str) -> None:
 @pool("files")
 def parameters(service: Service, name: str, version: str) -> Parameters:
     """All parameters, each with its shape and statistics of its values."""
-    model = load(service.store, service.warm, served(service.store.resolve(name, version))).model
+    model = load(service.store, service.warm, service.signatures, served(service.store.resolve(name, version))).model
     return cast(Parameters, inspection.parameters(model, model.tensors()))
 
 
@@ -144,7 +144,7 @@ def state_dict(
     found = service.store.resolve(name, version)
     if choose(accept, ["application/json", SAFETENSORS]) == SAFETENSORS:
         return _stored(service, found, "safetensors")
-    tensors = load(service.store, service.warm, served(found)).model.tensors()
+    tensors = load(service.store, service.warm, service.signatures, served(found)).model.tensors()
     for each in tensor or ():
         if each not in tensors:
             raise NotAvailable(f"there is no such tensor; {nearest(each, tensors)}")
