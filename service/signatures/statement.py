@@ -16,10 +16,10 @@ from cryptography.exceptions import InvalidSignature as WrongSignature
 from model_signing import hashing, manifest, signing, verifying
 from model_signing._hashing.hashing import Digest
 
+from model_store.contents import SIGNATURE
 from service.signatures.errors import InvalidSignature
 from service.signatures.keys import fingerprint
 
-SIGNATURE = "signature.json"
 # As `model_signing` describes its own reading of a folder. It leaves out the signature, which lies in the folder too.
 _SERIALIZATION = {"method": "files", "hash_type": "sha256", "allow_symlinks": False, "ignore_paths": [SIGNATURE]}
 

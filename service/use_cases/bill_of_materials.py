@@ -12,9 +12,9 @@ from service import __version__
 
 Fields = dict[str, Any]
 
-MODEL, DATA, INITIAL, PYTHON = "model", "data", "initial", "python"  # references within the document
+MODEL, DATA, INITIAL = "model", "data", "initial"  # references within the document
 # What trained it, by its key in the manifest's `environment`; the rest of that are properties.
-PACKAGES = {"modelwright": "application", "torch": "framework"}
+SOFTWARE = {"modelwright": "application", "torch": "framework", "python": "platform"}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -52,7 +52,7 @@ def _model(version: Version, initial: list[Fields]) -> Fields:
         "loss": spec["loss"]["name"],
         "optimizer": spec["optimizer"]["name"],
         "seed": spec["training"]["seed"],
-        **{name: value for name, value in manifest["environment"].items() if name not in (*PACKAGES, PYTHON)},
+        **{name: value for name, value in manifest["environment"].items() if name not in SOFTWARE},
     }
     files = [
         {"type": "file", "bom-ref": f"file:{name}", "name": name, "hashes": _sha256(digest)}
@@ -116,19 +116,17 @@ def _data(manifest: Mapping[str, Any]) -> Fields:
 
 
 def _software(environment: Mapping[str, Any]) -> list[Fields]:
-    found = [
-        {"type": kind, "bom-ref": name, "name": name, **_python_package(name, environment[name])}
-        for name, kind in PACKAGES.items()
-        if environment.get(name) is not None
+    known = {name: str(environment[name]) for name in SOFTWARE if environment.get(name) is not None}
+    return [
+        {
+            "type": SOFTWARE[name],
+            "bom-ref": name,
+            "name": name,
+            "version": version,
+            **({"purl": f"pkg:pypi/torch@{quote(version, safe='')}"} if name == "torch" else {}),
+        }
+        for name, version in known.items()
     ]
-    if environment.get(PYTHON) is not None:
-        found.append({"type": "platform", "bom-ref": PYTHON, "name": PYTHON, "version": str(environment[PYTHON])})
-    return found
-
-
-def _python_package(name: str, version: Any) -> Fields:
-    purl = f"pkg:pypi/{name}@{quote(str(version), safe='')}"
-    return {"version": str(version), "purl": purl}
 
 
 def _initial(reference: str | None) -> list[Fields]:
