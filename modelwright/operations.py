@@ -66,9 +66,8 @@ class Operations:
             except ApiError as error:
                 if error.status != httpx.codes.TOO_MANY_REQUESTS:
                     raise
-                yield Pause(
-                    1 if error.retry_after is None else error.retry_after
-                )  # too many requests wait already; the job continues
+                # Too many requests wait already; the job continues.
+                yield Pause(1 if error.retry_after is None else error.retry_after)
                 continue
             if job["status"] == "succeeded":
                 return job
@@ -99,8 +98,7 @@ class Operations:
     @operation
     def attempts(self, job_id: str) -> Steps[list[Json]]:
         """The attempts at a job, oldest first: when each ran, the status of the job at its end, and the cause."""
-        attempts: list[Json] = (yield from _json(Call("GET", _job(job_id, "attempts"))))["data"]
-        return attempts
+        return list((yield from _json(Call("GET", _job(job_id, "attempts"))))["data"])
 
     @stream
     def events(self, job_id: str, last_event_id: int | str | None = None) -> Stream[Json]:
