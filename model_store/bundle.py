@@ -68,13 +68,18 @@ def write_bundle(version: Version, collection: Collection, target: BinaryIO) -> 
     with ExitStack() as stack:
         files = sorted(version.manifest["files"])
         paths = {file: stack.enter_context(collection.local_file(version, file)) for file in files}
-        archive = stack.enter_context(zipfile.ZipFile(_Stream(target), "w"))  # type: ignore[call-overload]  # needs no more
-        archive.writestr(_member(MANIFEST), encode_manifest(version.manifest))
-        if (signature := collection.signature(version)) is not None:
-            archive.writestr(_member(SIGNATURE), signature)
-        for file, path in paths.items():
+        write_draft(Draft(dict(version.manifest), paths, collection.signature(version)), target)
+
+
+def write_draft(draft: Draft, target: BinaryIO) -> None:
+    """Write what `read_bundle` has read to `target`, which need not be seekable."""
+    with zipfile.ZipFile(_Stream(target), "w") as archive:  # type: ignore[call-overload]  # needs no more
+        archive.writestr(_member(MANIFEST), encode_manifest(draft.manifest))
+        if draft.signature is not None:
+            archive.writestr(_member(SIGNATURE), draft.signature)
+        for file, path in sorted(draft.files.items()):
             member = _member(_FILES + file)
-            member.file_size = version.manifest["files"][file]["bytes"]  # determines whether zip64 is used
+            member.file_size = draft.manifest["files"][file]["bytes"]  # determines whether zip64 is used
             with path.open("rb") as source, archive.open(member, "w") as sink:
                 while chunk := source.read(_CHUNK):
                     sink.write(chunk)

@@ -1,8 +1,9 @@
-"""The commands that sign and verify: `modelwright keys signing create` and `modelwright verify`, and those that fetch a version's
+"""The commands `modelwright keys signing create`, `modelwright sign` and `modelwright verify`, and those that fetch a version's
 signature and its bill of materials."""
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -38,9 +39,35 @@ def create(
 
 def add_commands(app: typer.Typer, models: typer.Typer) -> None:
     """Adds the commands that are not about keys."""
+    app.command()(sign)
     app.command()(verify)
     models.command()(signature)
     models.command()(bom)
+
+
+def sign(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="File that a service has given as a bundle.")],
+    key: Annotated[Path, typer.Option(metavar="PRIVATE", help="File of the private key.")],
+) -> None:
+    """Sign a bundle, in place of a signature that it has. Its version keeps its digest."""
+    _need_extra()
+    from model_store import member_digests, read_bundle, write_draft
+    from model_store.durable_files import sync
+    from model_store.manifest import encode_manifest, manifest_digest
+    from service.signatures import statement
+    from service.signatures.keys import read_private_key
+
+    read_private_key(key)
+    with tempfile.TemporaryDirectory(dir=bundle.absolute().parent) as folder:
+        draft = read_bundle(bundle, Path(folder), bundle.stat().st_size)
+        digest = manifest_digest(encode_manifest(draft.manifest))
+        signature = statement.sign(digest, member_digests(digest, draft.manifest), key)
+        signed = Path(folder) / "signed.zip"
+        with signed.open("wb") as file:
+            write_draft(replace(draft, signature=signature), file)
+        sync(signed)
+        signed.replace(bundle)
+    console.print(f"Signed {bundle}. Digest: {digest}", markup=False, soft_wrap=True)
 
 
 def verify(

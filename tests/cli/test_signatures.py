@@ -52,6 +52,23 @@ def test_a_signed_bundle_is_verified(run: Run, tmp_path: Path, private: Path) ->
     assert changed.status == 1 and "'files/weights': its" in changed.err
 
 
+def test_a_bundle_is_signed_in_place(run: Run, tmp_path: Path, private: Path) -> None:
+    unsigned, public = bundle(tmp_path, None), tmp_path / "own.pub.pem"
+    whole = unsigned.read_bytes()
+    refused = run("sign", unsigned, "--key", public)
+    assert refused.status == 1 and "it holds no private key" in refused.err and unsigned.read_bytes() == whole
+    for name in ("new", "own"):  # the second replaces the first
+        key = tmp_path / f"{name}.pem"
+        assert name == "own" or run("keys", "signing", "create", "--out", key).status == 0
+        assert run("sign", unsigned, "--key", key).status == 0
+        assert run("verify", unsigned, "--key", key.with_suffix(".pub.pem")).status == 0
+    assert run("verify", unsigned, "--key", tmp_path / "new.pub.pem").status == 1
+    assert {path.name for path in tmp_path.iterdir()} >= {"bundle.zip", "own.pem"}
+    with zipfile.ZipFile(unsigned) as archive:  # in the order and form that a service gives
+        assert archive.namelist() == ["manifest.json", "signature.json", "files/weights"]
+        assert archive.read("files/weights") == b"weights"
+
+
 def test_what_cannot_be_verified_is_refused_with_the_reason(run: Run, tmp_path: Path, private: Path) -> None:
     public, unsigned = tmp_path / "own.pub.pem", bundle(tmp_path, None)
     (tmp_path / "text.zip").write_text("no bundle")
