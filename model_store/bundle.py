@@ -1,4 +1,5 @@
-"""A bundle: one version as one zip file, `manifest.json` and `files/<name>`, the same bytes for the same version."""
+"""A bundle: one version as one zip file, `manifest.json`, `signature.json` if it is signed, and `files/<name>`: the same bytes
+for the same version and signature."""
 
 import hashlib
 import zipfile
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeGuard
 
 from model_store.collection import Collection
-from model_store.contents import MANIFEST
+from model_store.contents import MANIFEST, SIGNATURE
 from model_store.errors import InvalidBundle, InvalidManifest, InvalidName
 from model_store.manifest import decode_manifest, encode_manifest
 from model_store.names import check_file_names
@@ -18,6 +19,7 @@ from model_store.version import Version
 from model_store.zip_archive import ZipArchive
 
 MAX_MANIFEST_BYTES = 8 * 1024 * 1024  # in a bundle: read in half a second, with ten times that memory
+MAX_SIGNATURE_BYTES = 256 * 1024
 
 _FILES = "files/"
 _CHUNK = 1024 * 1024
@@ -27,10 +29,11 @@ _UNIX, _READABLE_FILE = 3, 0o100644 << 16
 
 @dataclass(frozen=True)
 class Draft:
-    """The content of a bundle, for `Collection.publish`, by which it keeps its digest."""
+    """The content of a bundle, for `Collection.take`, by which it keeps its digest. The signature is not verified."""
 
     manifest: dict[str, Any]
     files: dict[str, Path]
+    signature: bytes | None = None
 
 
 class _Stream:
@@ -41,6 +44,22 @@ class _Stream:
         self.flush = target.flush
 
 
+def member_digests(digest: str, manifest: Mapping[str, Any]) -> dict[str, str]:
+    """The SHA-256 (hex) of each member of a version's bundle but the signature, by the member's name: what a signature signs.
+
+    Args:
+        digest: of the version, which is that of `manifest.json`.
+        manifest: of the version.
+    """
+    return {MANIFEST: digest} | {_FILES + file: about["sha256"] for file, about in manifest["files"].items()}
+
+
+def bundle_tag(version: Version, collection: Collection) -> str:
+    """A text that differs between two bundles of different bytes. Raises VersionNotFound."""
+    signature = collection.signature(version)
+    return version.digest if signature is None else f"{version.digest}-{hashlib.sha256(signature).hexdigest()}"
+
+
 def write_bundle(version: Version, collection: Collection, target: BinaryIO) -> None:
     """Write `version` to `target`, which need not be seekable. Raises VersionCorrupt and VersionNotFound.
 
@@ -49,11 +68,18 @@ def write_bundle(version: Version, collection: Collection, target: BinaryIO) -> 
     with ExitStack() as stack:
         files = sorted(version.manifest["files"])
         paths = {file: stack.enter_context(collection.local_file(version, file)) for file in files}
-        archive = stack.enter_context(zipfile.ZipFile(_Stream(target), "w"))  # type: ignore[call-overload]  # needs no more
-        archive.writestr(_member(MANIFEST), encode_manifest(version.manifest))
-        for file, path in paths.items():
+        write_draft(Draft(dict(version.manifest), paths, collection.signature(version)), target)
+
+
+def write_draft(draft: Draft, target: BinaryIO) -> None:
+    """Write what `read_bundle` has read to `target`, which need not be seekable."""
+    with zipfile.ZipFile(_Stream(target), "w") as archive:  # type: ignore[call-overload]  # needs no more
+        archive.writestr(_member(MANIFEST), encode_manifest(draft.manifest))
+        if draft.signature is not None:
+            archive.writestr(_member(SIGNATURE), draft.signature)
+        for file, path in sorted(draft.files.items()):
             member = _member(_FILES + file)
-            member.file_size = version.manifest["files"][file]["bytes"]  # determines whether zip64 is used
+            member.file_size = draft.manifest["files"][file]["bytes"]  # determines whether zip64 is used
             with path.open("rb") as source, archive.open(member, "w") as sink:
                 while chunk := source.read(_CHUNK):
                     sink.write(chunk)
@@ -64,7 +90,8 @@ def read_bundle(path: Path, work_dir: Path, max_bytes: int) -> Draft:
     """Extract the bundle at `path` into the folder `work_dir`, which must be there; it is left as it was on any error.
 
     `max_bytes` bounds all members together, uncompressed. Raises InvalidBundle naming member and rule: anything but
-    the manifest and exactly the files it names, each with the size and SHA-256 it states, is refused.
+    the manifest, a signature, and exactly the files that the manifest names, each with the size and SHA-256 it states, is
+    refused.
     Raises NoSpace when `work_dir` is full, Unavailable when one of the two cannot be used otherwise.
     """
     files: dict[str, Path] = {}
@@ -74,6 +101,7 @@ def read_bundle(path: Path, work_dir: Path, max_bytes: int) -> Draft:
             manifest = _manifest(archive)
             described = _described_files(manifest)
             _check_names(archive, described)
+            signature = _signature(archive)
             for number, file in enumerate(sorted(described)):
                 files[file] = work_dir / str(number)  # never a path that the bundle chose
                 _extract(archive, file, described[file], files[file])
@@ -81,7 +109,7 @@ def read_bundle(path: Path, work_dir: Path, max_bytes: int) -> Draft:
         for extracted in files.values():
             extracted.unlink(missing_ok=True)
         raise
-    return Draft(manifest, files)
+    return Draft(manifest, files, signature)
 
 
 def _member(name: str) -> zipfile.ZipInfo:
@@ -103,6 +131,15 @@ def _manifest(archive: ZipArchive) -> dict[str, Any]:
         raise InvalidBundle(MANIFEST, error.rule) from error
 
 
+def _signature(archive: ZipArchive) -> bytes | None:
+    size = archive.sizes.get(SIGNATURE)
+    if size is None:
+        return None
+    if size > MAX_SIGNATURE_BYTES:
+        raise InvalidBundle(SIGNATURE, f"it may have at most {MAX_SIGNATURE_BYTES} bytes")
+    return archive.read(SIGNATURE)
+
+
 def _described_files(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     described = manifest.get("files")
     if not isinstance(described, dict) or not all(map(_is_description, described.values())):
@@ -120,7 +157,7 @@ def _is_description(value: object) -> TypeGuard[dict[str, Any]]:
 
 
 def _check_names(archive: ZipArchive, described: Mapping[str, Any]) -> None:
-    members = archive.sizes.keys() - {MANIFEST}
+    members = archive.sizes.keys() - {MANIFEST, SIGNATURE}
     for member in sorted(members):
         file = member.removeprefix(_FILES)
         try:
@@ -128,7 +165,7 @@ def _check_names(archive: ZipArchive, described: Mapping[str, Any]) -> None:
         except InvalidName as error:
             raise InvalidBundle(member, f"its name is not legal: {error.rule}") from error
         if file == member:
-            raise InvalidBundle(member, f"only {MANIFEST} and {_FILES} belong into a bundle")
+            raise InvalidBundle(member, f"only {MANIFEST}, {SIGNATURE} and {_FILES} belong into a bundle")
         if file not in described:
             raise InvalidBundle(member, "the manifest does not name it")
     for file in sorted(described):

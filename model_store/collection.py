@@ -31,7 +31,7 @@ from model_store.os_errors import storage_errors
 from model_store.record import Record
 from model_store.records import Records
 from model_store.summaries import NO_SUMMARIES, AllFields, Summaries
-from model_store.version import Version
+from model_store.version import Sign, Version
 
 
 class Collection:
@@ -63,9 +63,10 @@ class Collection:
         *,
         key: str | None = None,
         since: int = 0,
+        sign: Sign | None = None,
     ) -> Version:
         """The version that `publish_once` answers."""
-        return self.publish_once(name, manifest, files, key=key, since=since)[0]
+        return self.publish_once(name, manifest, files, key=key, since=since, sign=sign)[0]
 
     def publish_once(
         self,
@@ -76,13 +77,14 @@ class Collection:
         key: str | None,
         since: int = 0,
         summaries: AllFields = NO_SUMMARIES,
+        sign: Sign | None = None,
     ) -> tuple[Version, bool]:
         """Publish the next version: `manifest`, with the key `files` set by the store; `files`, moved in; and `summaries`.
 
         The number is the highest ever used + 1. With a `key` it is exactly-once: when a live version numbered above
         `since` was published with the same key, before or at the same time, that version is answered instead, and
-        False. Whatever happens, a file of the caller's is moved or left where it was. Raises InvalidManifest and
-        InvalidName.
+        False. `sign` makes the signature, which is there before the version is; what it raises ends the publish.
+        Whatever happens, a file of the caller's is moved or left where it was. Raises InvalidManifest and InvalidName.
         """
         check_name(name)
         check_file_names(files)
@@ -92,13 +94,16 @@ class Collection:
         with storage_errors():
             described = {file: describe_file(source) for file, source in files.items()}
         data = encode_manifest({**manifest, "files": described})
-        kept = decode_manifest(data)
+        kept, digest = decode_manifest(data), manifest_digest(data)
+        signature = None if sign is None else sign(digest, kept)
         now = self._now()
-        record = Record(manifest_digest(data), new_content_id(now), key, rfc3339(now))
+        record = Record(digest, new_content_id(now), key, rfc3339(now))
         contents = self.contents(name)
         try:
             self.summaries.write(name, record.content, summaries)
             contents.write(record.content, data, files)
+            if signature is not None:
+                contents.sign(record.content, signature)
             number, known = self._claim(name, max(used, default=0) + 1, record)
         except BaseException:
             with suppress(StoreError):  # what cannot be cleaned up now is left to sweep
@@ -114,17 +119,30 @@ class Collection:
         return known, False
 
     def take(
-        self, name: str, manifest: Mapping[str, Any], files: Mapping[str, Path], summaries: AllFields = NO_SUMMARIES
+        self,
+        name: str,
+        manifest: Mapping[str, Any],
+        files: Mapping[str, Path],
+        *,
+        summaries: AllFields = NO_SUMMARIES,
+        signature: bytes | None = None,
     ) -> tuple[Version, bool]:
         """The newest whole version with the digest of `manifest`, which has its `files` described; without one it is
-        published, by one of several callers alone. Whether it is new. Raises InvalidManifest and InvalidName.
+        published, by one of several callers alone. Whether it is new. A `signature` becomes the version's in either case.
+        Raises InvalidManifest and InvalidName.
         """
         check_name(name)
         digest = manifest_digest(encode_manifest(manifest))
         since = max(self.records(name).numbers(), default=0)  # before the search: nothing is published in between
-        if (known := self.find(name, digest)) is not None:
-            return known, False
-        return self.publish_once(name, manifest, files, key=f"bundle:{digest}", since=since, summaries=summaries)
+        version, new = self.find(name, digest), False
+        if version is None:
+            key, sign = f"bundle:{digest}", None if signature is None else lambda *_: signature
+            version, new = self.publish_once(
+                name, manifest, files, key=key, since=since, summaries=summaries, sign=sign
+            )
+        if not new and signature is not None:
+            self.contents(name).sign(self._live(name, version.number).content, signature)
+        return version, new
 
     def published(self, name: str, key: str, *, since: int = 0) -> Version | None:
         """The live version numbered above `since` that was published with this key, if there is one."""
@@ -146,6 +164,10 @@ class Collection:
         if made_as > self._newest_format:
             raise MadeByNewer(f"Version {number} of {name!r}")
         return Version(name, number, record.digest, record.created_at, manifest, record.content)
+
+    def signature(self, version: Version) -> bytes | None:
+        """The signature of `version`, not verified; None when it has none. Raises NameNotFound, VersionNotFound."""
+        return self.contents(version.name).signature(self._live(version.name, version.number).content)
 
     def has(self, name: str, number: int) -> bool:
         """Whether this version exists. A record that cannot be read counts: `get` then says what is wrong with it."""

@@ -16,6 +16,7 @@ from model_store.os_errors import storage_errors
 from model_store.record import is_content
 
 MANIFEST = "manifest.json"
+SIGNATURE = "signature.json"
 WRONG_SIZE = "does not have the size that was published"
 
 
@@ -36,7 +37,8 @@ def describe_file(path: Path) -> dict[str, Any]:
 
 
 class Contents:
-    """All contents of one name: `<prefix>/contents/<id>/manifest.json` and `.../files/<file name>`."""
+    """All contents of one name: `<prefix>/contents/<id>/manifest.json` and `.../files/<file name>`, and `.../signature.json` if
+    the version is signed. The store knows a signature as bytes only, and no digest covers it: whoever trusts it verifies it."""
 
     def __init__(self, backend: Backend, prefix: str, checked: CheckedFiles) -> None:
         self._backend = backend
@@ -48,6 +50,17 @@ class Contents:
         for file, source in files.items():
             self._backend.create_file(self._file_key(content, file), source)
         self._backend.create(self._manifest_key(content), manifest)
+
+    def sign(self, content: str, signature: bytes) -> None:
+        """Put `signature` beside the manifest, in place of one that is there."""
+        self._backend.replace(self._signature_key(content), signature)
+
+    def signature(self, content: str) -> bytes | None:
+        """The signature; None when there is none."""
+        try:
+            return self._backend.read(self._signature_key(content))
+        except ObjectNotFound:
+            return None
 
     def manifest(self, content: str, digest: str) -> dict[str, Any]:
         """The manifest, whose bytes must have this digest. Raises ContentDamaged."""
@@ -113,6 +126,9 @@ class Contents:
 
     def _manifest_key(self, content: str) -> str:
         return f"{self._prefix}/{content}/{MANIFEST}"
+
+    def _signature_key(self, content: str) -> str:
+        return f"{self._prefix}/{content}/{SIGNATURE}"
 
     def _file_key(self, content: str, file: str) -> str:
         return f"{self._prefix}/{content}/files/{file}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from model_store.aliases import Aliases
 from model_store.backends.backend import Backend
 from model_store.collection import Collection
-from model_store.contents import MANIFEST
+from model_store.contents import MANIFEST, SIGNATURE
 from model_store.damage import Damage
 from model_store.errors import (
     InvalidName,
@@ -123,7 +123,7 @@ class Verification:
             self._found(name, number, MANIFEST, str(error))
         else:
             folders = {file.split("/")[0] for file in files}
-            self._check_names(name, f"contents/{content}", {MANIFEST, "files", SUMMARIES}.__contains__)
+            self._check_names(name, f"contents/{content}", {MANIFEST, SIGNATURE, "files", SUMMARIES}.__contains__)
             self._summaries(version)
             self._check_names(name, f"contents/{content}/files", folders.__contains__)
         for file in files:

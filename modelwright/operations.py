@@ -66,9 +66,8 @@ class Operations:
             except ApiError as error:
                 if error.status != httpx.codes.TOO_MANY_REQUESTS:
                     raise
-                yield Pause(
-                    1 if error.retry_after is None else error.retry_after
-                )  # too many requests wait already; the job continues
+                # Too many requests wait already; the job continues.
+                yield Pause(1 if error.retry_after is None else error.retry_after)
                 continue
             if job["status"] == "succeeded":
                 return job
@@ -99,8 +98,7 @@ class Operations:
     @operation
     def attempts(self, job_id: str) -> Steps[list[Json]]:
         """The attempts at a job, oldest first: when each ran, the status of the job at its end, and the cause."""
-        attempts: list[Json] = (yield from _json(Call("GET", _job(job_id, "attempts"))))["data"]
-        return attempts
+        return list((yield from _json(Call("GET", _job(job_id, "attempts"))))["data"])
 
     @stream
     def events(self, job_id: str, last_event_id: int | str | None = None) -> Stream[Json]:
@@ -268,6 +266,17 @@ class Operations:
     def upload_bundle(self, name: str, path: FilePath) -> Steps[Json]:
         """Adds a bundle as the model's next version; a version with the same digest is returned as it is."""
         return (yield from _json(_upload("POST", _path("models", name, "versions"), path, "application/zip")))
+
+    @operation
+    def signature(self, name: str, version: Version) -> Steps[bytes]:
+        """The signature of a version, in the format of OpenSSF model-signing; not verified."""
+        response: httpx.Response = yield Call("GET", _version(name, version, "signature"))
+        return response.content
+
+    @operation
+    def bom(self, name: str, version: Version) -> Steps[Json]:
+        """The bill of materials of a version (CycloneDX 1.6): the model, its files, its data and the software that trained it."""
+        return (yield from _json(Call("GET", _version(name, version, "bom"))))
 
     # API keys
 

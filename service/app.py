@@ -29,6 +29,7 @@ from service.api.routes import (
     metrics,
     models,
     predictions,
+    provenance,
     training_jobs,
 )
 from service.api.security_headers import ALWAYS
@@ -53,6 +54,7 @@ ROUTERS = (
     models,
     aliases,
     bundles,
+    provenance,
     predictions,
     metrics,
     keys,

@@ -112,6 +112,15 @@ class Settings(BaseSettings):
     )
     keep_audit_days: float = Field(default=365.0, ge=0, description="days for which the audit log is kept")
 
+    # Signatures
+    signing_key_file: Path | None = Field(
+        default=None, description="a file with the private key that signs the models that are trained; none if not set"
+    )
+    require_signatures: str | None = Field(
+        default=None,
+        description="files with public keys, comma-separated: only models that one of them has signed are imported and served",
+    )
+
     # Limits
     slots: int = Field(default=max(1, (os.cpu_count() or 2) - 1), ge=1, description="trainings at a time")
     threads: int | None = Field(

@@ -18,6 +18,7 @@ from service.jobs.journal import Journal
 from service.model_reference import ModelReference
 from service.serving.memory_budget import MemoryBudget
 from service.serving.warm_models import WarmModels
+from service.signatures.signatures import Signatures
 from service.telemetry.metrics import Metrics
 from service.use_cases.artifacts import Artifacts
 from service.use_cases.submit_training import Limits
@@ -51,6 +52,7 @@ class Services:
     limits: Limits
     keyring: Keyring
     audit: Audit
+    signatures: Signatures
     bodies: MemoryBudget
     metrics: Metrics
     traces: "Traces | None"

@@ -25,6 +25,7 @@ from service.home import HomeError
 from service.http_server import errors as http
 from service.jobs import errors as jobs
 from service.serving import errors as serving
+from service.signatures import errors as signatures
 from service.telemetry.request import REQUEST_ID
 from service.use_cases.artifacts import ArtifactFailed, TooManyArtifacts
 from service.use_cases.cancellation import Cancelled
@@ -81,6 +82,8 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     store.NothingToRollBackTo: (409, "illegal_transition"),
     store.MadeByNewer: (503, "made_by_newer"),
     store.Corrupt: (503, "version_corrupt"),
+    signatures.InvalidSigningKey: (503, "unavailable"),
+    signatures.SignatureError: (409, "not_signed"),
     store.NoSpace: (507, "no_space"),
     store.StoreError: (503, "unavailable"),
     workflow.InvalidSpec: (422, "invalid_spec"),

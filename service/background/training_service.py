@@ -29,6 +29,7 @@ from service.jobs.signing import Signer
 from service.jobs.webhook_allowlist import WebhookAllowlist
 from service.opening import check, journal_url, remember
 from service.settings import Settings
+from service.signatures.signatures import Signatures
 from service.telemetry.gauges import Gauges
 from service.telemetry.watchers import JobObservers
 from service.use_cases.attempt_store import AttemptStore
@@ -56,6 +57,7 @@ class TrainingService:
         document: returns the body of a job's webhook.
         audit: the audit log, whose old files are removed; closed by the caller.
         webhooks: the hosts that webhooks may go to, and their signer.
+        signatures: signs the versions of trainings.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class TrainingService:
         document: Callable[[Job], Mapping[str, Any]],
         audit: Audit,
         webhooks: WebhookSettings,
+        signatures: Signatures,
     ) -> None:
         self._settings = settings
         self._home = settings.home.resolve()
@@ -88,7 +91,7 @@ class TrainingService:
             stage=watchers.stage,
             patience=settings.publish_patience_seconds,
         )
-        self._runner = _runner(settings, self._home, queue, self._ownership, AttemptStore(store))
+        self._runner = _runner(settings, self._home, queue, self._ownership, AttemptStore(store, signatures))
 
     def start(self) -> None:
         """Starts them. From a thread that lives as long as the process: the trainer server dies with it."""

@@ -15,6 +15,7 @@ from service.cli.journal import journal
 from service.cli.keys import Home, keys
 from service.cli.options import URL, AsJson, Name, Url, Yes, confirm, connect, settings_of
 from service.cli.printing import console, prediction_text, show, table
+from service.cli.signatures import add_commands
 from service.model_reference import ModelReference
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ for name, group in groups.items():
     app.add_typer(group, name=name)
 for command in (backup, restore):
     app.command()(command)
+add_commands(app, models)
 
 Model = Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Version: a number, an alias or latest.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB")]

@@ -68,7 +68,8 @@ async def open_services(
     async with AsyncExitStack() as stack:
         stack.callback(engine.dispose)
         store, warm = Store.open(store_url(settings)), WarmModels(settings.warm_model_bytes)
-        current = VersionResolver(partial(choose, store), partial(load, store, warm), warm.pin)
+        load_version = partial(load, store, warm, startup.signatures)
+        current = VersionResolver(partial(choose, store), load_version, warm.pin)
         jobs = Jobs(startup, metrics, engine, store, current, wire)
         services = _services(startup, metrics, store, warm, current, jobs, wire)
         for each in (startup.audit, startup.keyring, services.pools):
@@ -112,6 +113,7 @@ def _services(
         limits=Limits(settings.max_parameters, memory_limit(settings), settings.max_model_bytes, destinations),
         keyring=keyring,
         audit=startup.audit,
+        signatures=startup.signatures,
         bodies=MemoryBudget(settings.request_memory_bytes),
         metrics=metrics,
         traces=jobs.traces,

@@ -25,6 +25,7 @@ from service.jobs.journal import Journal
 from service.liveness import die_with
 from service.opening import store_url
 from service.settings import InvalidSettings, Settings, forget_secrets
+from service.signatures.signatures import Signatures
 from service.telemetry import logs
 from service.telemetry.exposition import families
 from service.telemetry.metrics import ProcessMetrics
@@ -99,8 +100,10 @@ async def train(settings: Settings, wire: Channel) -> None:
         watchers = stack.enter_context(closing(JobObservers(counted.jobs, open_traces(Journal(engine).attempts))))
         audit = stack.enter_context(closing(Audit(home / "audit")))
         changed = partial(wire.send, "job")
-        webhooks = webhook_settings(settings)
-        trainings = TrainingService(settings, engine, store, watchers, changed, job_document, audit, webhooks)
+        webhooks, signatures = webhook_settings(settings), Signatures.open(settings)
+        trainings = TrainingService(
+            settings, engine, store, watchers, changed, job_document, audit, webhooks, signatures
+        )
         counted.add(trainings.gauges())
         wire.handlers |= {
             "wake": lambda _: trainings.wake(),

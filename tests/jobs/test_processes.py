@@ -133,7 +133,7 @@ def test_an_idle_trainer_server_is_not_replaced(
 def test_no_secret_of_the_service_is_in_the_environment_of_an_attempt(
     start: Start, journal: Journal, monkeypatch: pytest.MonkeyPatch, forks: bool
 ) -> None:
-    for name in SECRETS:
+    for name in (*SECRETS, "signing_key_file"):
         monkeypatch.setenv(f"MODELWRIGHT_{name.upper()}", f"hidden {name}")
     job = ended(journal, submit(journal, start(forks=forks), "returns_its_environment"))
     assert job.result is not None

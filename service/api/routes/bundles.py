@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 
-from model_store import write_bundle
+from model_store import bundle_tag, write_bundle
 from model_store.names import check_name
 from model_store.os_errors import storage_errors
 from service.access.audit import record_change
@@ -36,8 +36,9 @@ ZIP = "application/zip"
 @needs(Scope.TRAIN)
 @pool("files")
 def fetch(service: Service, name: str, version: str) -> Response:
-    """A zip file with the manifest and all files; always the same bytes for a version."""
+    """A zip file with the manifest, the signature and all files; always the same bytes for a version and its signature."""
     found = service.store.resolve(name, version)
+    tag = bundle_tag(found, service.store.models)
     with storage_errors(), ExitStack() as files:
         service.temporary.mkdir(parents=True, exist_ok=True)
         descriptor, name_of_file = tempfile.mkstemp(dir=service.temporary, suffix=".zip")
@@ -46,7 +47,7 @@ def fetch(service: Service, name: str, version: str) -> Response:
         with os.fdopen(descriptor, "wb") as file:
             write_bundle(found, service.store.models, file)
         held = files.pop_all()
-    headers = {"ETag": f'"{found.digest}"'}
+    headers = {"ETag": f'"{tag}"'}
     return HeldFileResponse(path, media_type=ZIP, filename=f"{name}-{found.number}.zip", headers=headers, held=held)
 
 
@@ -66,7 +67,8 @@ async def take(request: Request, response: Response, service: Service, name: str
     service.pools.uploads.check()
     async with body_on_disk(request, service.temporary, service.max_upload_bytes) as path:
         limits = service.max_upload_bytes, service.limits.model_bytes
-        version, new = await service.pools.uploads.run(import_bundle, service.store, name, path, *limits)
+        about = service.store, service.signatures, name, path
+        version, new = await service.pools.uploads.run(import_bundle, *about, *limits)
     if new:
         record_change("version.imported", f"{name}/{version.number}", after=version.digest)
     await service.pools.reading.run(service.current.follow_publish, name, version.number)

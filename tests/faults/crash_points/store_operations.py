@@ -194,7 +194,7 @@ def take_bundle(home: Path) -> Iterator[None]:
     work.mkdir()
     yield
     draft = read_bundle(home / "bundle.zip", work, WHOLE)
-    store.models.take("copy", draft.manifest, draft.files, SUMMARIES)
+    store.models.take("copy", draft.manifest, draft.files, summaries=SUMMARIES)
 
 
 def prepare_leftovers(home: Path) -> None:
