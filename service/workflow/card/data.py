@@ -26,7 +26,7 @@ def _source(spec: Mapping[str, Any], recorded: Mapping[str, Any]) -> str:
     """The kind of data with its settings; the version of a data set is the one that was read."""
     settings = {**spec, **{name: value for name, value in recorded.items() if name in spec}}
     parts = [_setting(name, value) for name, value in settings.items() if name not in OTHERS][:MOST_SETTINGS]
-    return ", ".join([text(spec, "kind"), *parts]) if "kind" in spec else NOT_RECORDED
+    return ", ".join([f"kind {text(spec, 'kind')}", *parts]) if "kind" in spec else NOT_RECORDED
 
 
 def _setting(name: str, value: Any) -> str:

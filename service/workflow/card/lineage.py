@@ -25,7 +25,9 @@ def blocks(subject: Subject) -> list[Block]:
     rows: list[Sequence[Text]] = [*_sources(found)]
     for each in objects(found, "initial")[:MOST_LISTED]:
         rows += [(f"Started from {_version(each)}", _digest(each), _state(each))]
-        rows += [(f"{_version(each)}: {what}", digest, state) for what, digest, state in _sources(each)]
+        rows += [
+            (f"{_version(each)}: {what[0].lower()}{what[1:]}", digest, state) for what, digest, state in _sources(each)
+        ]
     rows += [(f"Export {text(each, 'name')}", _digest(each), "made") for each in objects(found, "exports")]
     rows += [(f"Start of {_version(each)}", _digest(each), _state(each)) for each in objects(found, "derived")]
     blocks: list[Block] = [Table(["Step", "Digest or id", "State"], rows)]
