@@ -22,7 +22,9 @@ DATA = "data"  # the uploaded file in a version of a data set
 STATE_DICT = "state_dict.safetensors"
 TENSORS = "tensors"  # the summary of that file
 
-Input = dict[str, Any]  # a version: its `name`, `version`, `manifest`, and the `path` of the file that is read
+Input = dict[
+    str, Any
+]  # a version: its `name`, `version`, `digest`, `manifest`, and the `path` of the file that is read
 
 
 class AttemptStore:
@@ -115,7 +117,8 @@ def _as_failure(code: str, deleted: str, damaged: Callable[[Corrupt], str]) -> I
 
 def _input(collection: Collection, version: Version, file: str, files: ExitStack) -> Input:
     path = files.enter_context(collection.local_file(version, file))
-    return {"name": version.name, "version": version.number, "manifest": version.manifest, "path": str(path)}
+    about = {"name": version.name, "version": version.number, "digest": version.digest, "manifest": version.manifest}
+    return about | {"path": str(path)}
 
 
 def _result(version: Version) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from service.signatures.errors import InvalidSignature
 from service.signatures.signatures import Signatures
 from service.strict_json import decode
 from service.use_cases.attempt_store import STATE_DICT, TENSORS
+from service.use_cases.bundle_members import MEMBERS
 from service.use_cases.cancellation import check_cancelled
 from service.use_cases.model_manifest import ModelManifest, check_confusion, check_points, check_signature
 from service.use_cases.predict import dry_run
@@ -54,7 +55,7 @@ def import_bundle(
     """
     folder = path.with_name("members")
     folder.mkdir()
-    draft = read_bundle(path, folder, max_bytes)
+    draft = read_bundle(path, folder, max_bytes, MEMBERS)
     _check_format(draft.manifest)
     check_cancelled()
     _check_signature(signatures, draft)  # first: a model that is not trusted is not opened
