@@ -87,6 +87,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     workflow.InvalidInstances: (422, "invalid_instances"),
     workflow.InvalidData: (422, "invalid_data"),
     workflow.NotAvailable: (404, "not_available"),
+    workflow.ExportFailed: (409, "export_failed"),
     workflow.WorkflowError: (422, "invalid_spec"),
     serving.Overloaded: (429, "overloaded"),
     serving.AnswerTooLarge: (413, "too_large"),

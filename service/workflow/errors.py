@@ -62,3 +62,7 @@ class CheckpointUnfit(WorkflowError):
 
 class NotAvailable(WorkflowError):
     """This model has no such thing."""
+
+
+class ExportFailed(WorkflowError):
+    """The model could not be exported."""
