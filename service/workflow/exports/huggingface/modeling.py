@@ -39,6 +39,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 Config = Mapping[str, Any]  # a part of config.json
+Row = Mapping[str, Any]
 ROWS_AT_ONCE = 65_536  # in one forward, which bounds its memory
 
 
@@ -49,8 +50,8 @@ def load(folder: str | Path = Path(__file__).parent) -> Model:
         model = Model(json.loads((folder / "config.json").read_text("utf-8")))
     # The file has the network's tensors under the names that torch gives them, and fitted statistics under these.
     fitted = ("preprocessing.", "target.")
-    tensors = load_file(folder / "model.safetensors")
-    state = {name if name.startswith(fitted) else f"network.{name}": each for name, each in tensors.items()}
+    tensors = load_file(folder / "model.safetensors").items()
+    state = {name if name.startswith(fitted) else f"network.{name}": each for name, each in tensors}
     model.load_state_dict(state, assign=True)
     return model.eval()
 
@@ -70,7 +71,7 @@ class Model(nn.Module):
 
     def forward(self, raw: Tensor) -> Tensor:
         """Answers to raw features, NaN for a missing value."""
-        values = self.network(raw if self.preprocessing is None else self.preprocessing(raw))
+        values: Tensor = self.network(raw if self.preprocessing is None else self.preprocessing(raw))
         values = ANSWERS[self.config["output"]](values)
         if self.config["members"] > 1:  # an ensemble, whose outputs come member after member; its answer is their mean
             values = values.unflatten(0, (self.config["members"], len(raw))).mean(dim=0)
@@ -80,7 +81,7 @@ class Model(nn.Module):
             values = torch.cat([1 - values, values], dim=1)
         return values
 
-    def raw_features(self, rows: Sequence[Mapping[str, Any]]) -> Tensor:
+    def raw_features(self, rows: Sequence[Row]) -> Tensor:
         """The raw features [n, w] of rows. Raises ValueError for a value that the model cannot take."""
         raw = torch.stack([part for each in self.inputs for part in read_column(each, rows)], dim=1).to(self.dtype)
         if raw.isinf().any():
@@ -89,7 +90,7 @@ class Model(nn.Module):
             raise ValueError("a value is missing, and this model was trained without missing values")
         return raw
 
-    def predict(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    def predict(self, rows: Sequence[Row]) -> list[Any]:
         """A prediction for each row: a number, or a list of numbers for several targets; for classes
         `{"label": …, "probabilities": {class: …}}`, for labels `{"labels": […], "probabilities": {label: …}}`. None where the
         answer is not a finite number. Raises ValueError for a value that the model cannot take."""
@@ -118,8 +119,6 @@ ANSWERS: dict[str, Callable[[Tensor], Tensor]] = {
     "scores": lambda values: torch.softmax(values, dim=1),
 }
 
-# Statistics of the training data
-
 
 class Preprocessing(nn.Module):
     """From raw features [n, w] to encoded ones, float32 [n, d]: the numbers, with `fill` for a missing one, and normalized by
@@ -134,8 +133,7 @@ class Preprocessing(nn.Module):
     def __init__(self, inputs: Sequence[Config], normalize: bool, indicators: Sequence[str]) -> None:
         super().__init__()
         widths = [DATETIME_COLUMNS if each["type"] == "datetime" else 1 for each in inputs]
-        # Each input with its first raw column, and how many it has.
-        placed = [*zip(inputs, accumulate(widths[:-1], initial=0), widths, strict=True)]
+        placed = [*zip(inputs, accumulate(widths[:-1], initial=0), widths, strict=True)]  # with each's first raw column
         self.numbers = [at + k for each, at, width in placed if each["type"] != "category" for k in range(width)]
         self.categories = [(at, len(each["categories"])) for each, at, _ in placed if each["type"] == "category"]
         self.normalize = normalize
@@ -180,7 +178,7 @@ def build(described: Config) -> nn.Module:
     other modules as arguments. Raises ValueError if there is no such class."""
     arguments = {key: tuple(each) if isinstance(each, list) else each for key, each in described.items()}
     arguments |= {key: build(each) for key, each in described.items() if isinstance(each, dict)}
-    name, layers = arguments.pop("name"), map(build, arguments.pop("layers", ()))
+    name, layers = str(arguments.pop("name")), map(build, arguments.pop("layers", ()))
     cls = MODULES[name] if name in MODULES else getattr(nn, name, None)
     if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
         raise ValueError(f"there is no module {name!r}")
@@ -194,7 +192,7 @@ class LinearModel(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(weight))
         self.bias = nn.Parameter(torch.empty(outputs))
-        self.head = head
+        self.head: Callable[[Tensor], Tensor] = head
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(nn.functional.linear(x, self.weight.view(len(self.bias), -1), self.bias))
@@ -204,7 +202,7 @@ class Residual(nn.Sequential):
     """x + layers(x)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + super().forward(x)
+        return torch.add(x, super().forward(x))  # type: ignore[no-untyped-call]
 
 
 class TabM(nn.Module):
@@ -219,7 +217,7 @@ class TabM(nn.Module):
         self.blocks = nn.ModuleList(TabMBlock(*pair, members, dropout) for pair in pairwise(widths))
         self.weight = nn.Parameter(torch.empty(members, width, outputs))
         self.bias = nn.Parameter(torch.empty(members, 1, outputs))
-        self.head = head
+        self.head: Callable[[Tensor], Tensor] = head
 
     def forward(self, x: Tensor) -> Tensor:
         for block in self.blocks:
@@ -260,15 +258,15 @@ JSON_NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?"
 SEPARATORS = {".": "[,'’\u00a0\u202f]", ",": "[.'’\u00a0\u202f ]"}  # of thousands, by the decimal point
 
 
-def read_column(of: Config, rows: Sequence[Mapping[str, Any]]) -> list[Tensor]:
+def read_column(of: Config, rows: Sequence[Row]) -> list[Tensor]:
     """The raw columns of one input, each float64 [n], NaN for a missing value. Raises ValueError; it names row and input."""
     read, expected = READERS[of["type"]]
-    name, missing, values = of["name"], frozenset(of.get("missing") or ()), []
+    name, missing, values = of["name"], {"", *of.get("missing", ())}, []
     for number, row in enumerate(rows, start=1):
         if name not in row:
             raise ValueError(f"row {number} has no value for the input {name!r}; None stands for a missing one")
         value = row[name].strip(SPACE) if isinstance(row[name], str) else row[name]
-        absent = value is None or value != value or (isinstance(value, str) and (not value or value in missing))
+        absent = value is None or value != value or (isinstance(value, str) and value in missing)
         try:
             found = math.nan if absent else read(value, of)
         except (TypeError, ValueError, OverflowError):
@@ -283,9 +281,10 @@ def read_column(of: Config, rows: Sequence[Mapping[str, Any]]) -> list[Tensor]:
 def read_number(value: Any, of: Config) -> float | None:
     """A number; None for anything else. Texts may have a currency, a percent sign, or thousands set apart."""
     if not isinstance(value, str):
-        known = isinstance(value, Real) and not isinstance(value, bool)
-        return None if not known else math.nan if value in of.get("missing_numbers", ()) else float(value)
-    decimal = of.get("decimal") or "."
+        if isinstance(value, bool) or not isinstance(value, Real):
+            return None
+        return math.nan if value in of.get("missing_numbers", ()) else float(value)
+    decimal = of.get("decimal", ".")
     grouped = rf"[+-]?[0-9]{{1,3}}(?:{SEPARATORS[decimal]}[0-9]{{3}})+(?:[{decimal}][0-9]*)?(?:[eE][+-]?[0-9]+)?"
     if re.fullmatch(NUMBER, value) and (decimal == "." or "." not in value or not re.fullmatch(grouped, value)):
         return float(value)
@@ -316,9 +315,10 @@ def positions(categories: tuple[str, ...]) -> tuple[dict[str, float], dict[str, 
 
 def meaning(text: str) -> str:
     """The same text for all ways to write a number or a boolean, such as 1, 1.0 and 1e0, or true and True."""
-    if text.lower() in ("true", "false"):
-        return text.lower()
-    return str(Decimal(text).normalize() + 0) if len(text) <= 28 and re.fullmatch(JSON_NUMBER, text) else text
+    bare = text.strip(SPACE)
+    if len(bare) <= 28 and re.fullmatch(JSON_NUMBER, bare):
+        return str(Decimal(bare).normalize() + 0)
+    return bare.lower() if bare.lower() in ("true", "false") else bare
 
 
 def as_text(value: Any) -> str:
@@ -335,40 +335,36 @@ def read_boolean(value: Any, of: Config) -> float | None:
 
 def read_datetime(value: Any, of: Config) -> float | None:
     """Seconds since 1970."""
-    form, found = of.get("date_format"), None
-    if isinstance(value, date):
-        value = value.isoformat()
-    elif form == "%Y%m%d" and isinstance(value, int):
-        value = str(value)
-    if isinstance(value, Real) and not isinstance(value, bool):
-        found = float(value) / PER_SECOND.get(form, 1.0)
+    form = of.get("date_format", "")
+    if isinstance(value, date) or (form == "%Y%m%d" and isinstance(value, int)):
+        value = value.isoformat() if isinstance(value, date) else str(value)
+    if not isinstance(value, str):
+        found = float(value) / PER_SECOND.get(form, 1.0) if type(value) is not bool else math.nan
     elif form in PER_SECOND and re.fullmatch(NUMBER, value):
         found = float(value) / PER_SECOND[form]
-    elif isinstance(value, str):
+    else:
         matches = (re.match(pattern, value) for pattern in of["date_patterns"])
-        found = next((time for each in matches if each and (time := seconds(each.groupdict())) is not None), None)
-        if found is None:  # the other forms of ISO 8601
-            time = datetime.fromisoformat(value)
-            found = (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
-    return found if found is not None and FIRST <= found < LAST else None
+        times = (time_of(each.groupdict()) for each in matches if each)
+        time = next(filter(None, times), None) or datetime.fromisoformat(value)  # which knows other forms of ISO 8601
+        found = (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+    return found if FIRST <= found < LAST else None
 
 
-def seconds(given: Mapping[str, str | None]) -> float | None:
-    """Seconds since 1970 of the groups that a pattern in `date_patterns` has found; None if they are no time."""
-    hour, minute, half, zone = int(given["H"] or 0), given["M"], given["p"], given["z"]
-    if (given["H"] and not (minute or half or zone)) or (half and not 1 <= hour <= 12):
+def time_of(given: Mapping[str, str | None]) -> datetime | None:
+    """The time of the groups that a pattern in `date_patterns` has found; None if they are no time."""
+    hour, minute, half, zone = int(given["H"] or 0), given["M"], given["p"], given["z"] or "Z"
+    if (given["H"] and not (minute or half or given["z"])) or (half and not 1 <= hour <= 12):
         return None  # a single number after a date is no time of day
-    if year := given.get("G"):  # the year of a week
-        day = date.fromisocalendar(int(year), int(given["V"] or 1), int(given.get("u") or 1))
+    if week_year := given.get("G"):
+        day = date.fromisocalendar(int(week_year), int(given["V"] or 1), int(given.get("u") or 1))
     else:
         year = int(given.get("Y") or 1969 + (int(given.get("y") or 0) - 1969) % 100)
         month = MONTH_NAMES[name.lower()] if (name := given.get("b")) else int(given["m"] or 1)
         day = date(year, month, int(given.get("d") or 1))
     hour = hour % 12 + 12 * (half[0] in "Pp") if half else hour
-    east = datetime.strptime((zone.replace(":", "") + "00")[:5], "%z").tzinfo if zone and zone[0] in "+-" else UTC
-    micro = int((given["f"] or "0").ljust(6, "0")[:6])
-    time = datetime(day.year, day.month, day.day, hour, int(minute or 0), int(given["S"] or 0), micro, east)
-    return time.timestamp()
+    east = datetime.strptime((zone.replace(":", "") + "00")[:5], "%z").tzinfo if zone[0] in "+-" else UTC
+    clock = (hour, int(minute or 0), int(given["S"] or 0), int((given["f"] or "0").ljust(6, "0")[:6]))
+    return datetime(day.year, day.month, day.day, *clock, tzinfo=east)
 
 
 def phases(time: Tensor) -> list[Tensor]:
