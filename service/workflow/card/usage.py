@@ -19,7 +19,7 @@ def blocks(subject: Subject) -> list[Block]:
     inputs = objects(subject.manifest, "signature", "inputs")
     if not inputs:
         return [Paragraph("Without a recorded signature it cannot be shown.")]
-    row = {str(each.get("name")): _example(subject.manifest, each) for each in inputs[:MOST_INPUTS]}
+    row = {str(each.get("name")): example(subject.manifest, each) for each in inputs[:MOST_INPUTS]}
     wide = len(inputs) > MOST_INPUTS
     note = "Replace the address by that of the service. With keys, a request also needs the header "
     return [
@@ -40,7 +40,7 @@ def blocks(subject: Subject) -> list[Block]:
     ]
 
 
-def _example(manifest: Mapping[str, Any], column: Mapping[str, Any]) -> Any:
+def example(manifest: Mapping[str, Any], column: Mapping[str, Any]) -> Any:
     """A value that the column may have, as JSON."""
     kind, found = column.get("type"), extent(manifest, column.get("name"))
     if kind == "category":
@@ -92,7 +92,7 @@ def _onnx(subject: Subject, inputs: Sequence[Mapping[str, Any]]) -> str:
 
 def _array(manifest: Mapping[str, Any], column: Mapping[str, Any]) -> tuple[str, str]:
     """An array with the example, and a comment after it."""
-    value = _example(manifest, column)
+    value = example(manifest, column)
     match column.get("type"):
         case "category":
             return f"np.array([{value!a}], dtype=object)", ""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from service.workflow.card.recorded import text
 from service.workflow.data.types.date_formats import COUNTED, ISO, pattern
 from service.workflow.exports.export import Source
 from service.workflow.exports.huggingface.architecture import describe
@@ -18,10 +19,9 @@ def config(source: Source) -> dict[str, Any]:
         ExportFailed: the model is of a plug-in's kind.
     """
     signature, model = source.signature, source.model
-    environment = source.manifest.get("environment", {})
     return {
         "format": FORMAT,
-        "made_with": {name: environment.get(name) for name in ("modelwright", "torch")},
+        "made_with": {name: text(source.manifest, "environment", name) for name in ("modelwright", "torch")},
         "kind": source.spec.model.kind,
         "task": signature.task,
         "inputs": [_input(each) for each in signature.inputs],

@@ -15,6 +15,7 @@ from service.workflow.data.table import Numbers, Table, Texts
 from service.workflow.data.types.category import as_text
 from service.workflow.exports.export import Answers, Export, Predict, Source
 from service.workflow.exports.huggingface.config import config
+from service.workflow.exports.huggingface.readme import readme
 from service.workflow.signature import Signature
 from service.workflow.tasks import Task
 
@@ -33,7 +34,8 @@ def write(source: Source, path: Path) -> None:
     made = config(source)
     with ZipFile(path, "w") as archive:
         archive.writestr(_entry("config.json"), orjson.dumps(made, option=orjson.OPT_INDENT_2) + b"\n")
-        archive.writestr(_entry("modeling.py"), MODELING.read_bytes())
+        archive.writestr(_entry("README.md"), readme(source).encode())
+        archive.writestr(_entry(MODELING.name), MODELING.read_bytes())
         entry = _entry("model.safetensors")
         entry.file_size = source.state_dict.stat().st_size
         with source.state_dict.open("rb") as tensors, archive.open(entry, "w") as target:
@@ -65,8 +67,16 @@ def _rows(signature: Signature, table: Table) -> list[dict[str, Any]]:
 def _values(kind: str, column: Numbers | Texts) -> list[Any]:
     if isinstance(column, Texts):
         return [None if code < 0 else column.values[code] for code in column.codes.tolist()]
-    show = {"boolean": bool, "datetime": lambda time: datetime.fromtimestamp(time, UTC).isoformat()}.get(kind, float)
-    return [None if value != value else show(value) for value in column.tolist()]
+    match kind:
+        case "boolean":
+            return [None if value != value else bool(value) for value in column.tolist()]
+        case "datetime":
+            return [None if value != value else _in_iso(value) for value in column.tolist()]
+    return [None if value != value else value for value in column.tolist()]
+
+
+def _in_iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 def _answers(signature: Signature, predictions: list[Any]) -> Answers:
