@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
@@ -10,13 +9,13 @@ from urllib.parse import quote
 import httpx
 
 from modelwright.answers import Json, parse
+from modelwright.downloads import FilePath, save
 from modelwright.errors import ApiError, JobFailed, Unreachable, UnusableName
 from modelwright.events import EventParser
 from modelwright.methods import operation, stream
 from modelwright.steps import Call, Item, Pause, Read, Steps, Stream
 
 Version: TypeAlias = int | str
-FilePath: TypeAlias = str | PathLike[str]
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 BYTES = "application/octet-stream"  # the service detects the format
@@ -33,6 +32,7 @@ _PACKED = (".gz", ".zip")
 _PAGE = 100
 _WAIT_SECONDS = 30
 _RECONNECTIONS = 8
+_EXPORT_SECONDS = 60  # that the service may take to write an export
 
 
 class Operations:
@@ -217,7 +217,7 @@ class Operations:
     def state_dict_file(self, name: str, version: Version, path: FilePath) -> Steps[Path]:
         """Saves the tensors of a version as a safetensors file."""
         headers = {"Accept": "application/x-safetensors"}
-        return (yield from _save(Call("GET", _version(name, version, "state_dict"), headers=headers, live=True), path))
+        return (yield from save(Call("GET", _version(name, version, "state_dict"), headers=headers, live=True), path))
 
     @operation
     def plot(self, name: str, version: Version, plot: str, format: str = "png") -> Steps[bytes]:  # noqa: A002 - the API's word
@@ -256,7 +256,14 @@ class Operations:
     @operation
     def download_bundle(self, name: str, version: Version, path: FilePath) -> Steps[Path]:
         """Saves a version with everything that belongs to it as one file."""
-        return (yield from _save(Call("GET", _version(name, version, "bundle"), live=True), path))
+        return (yield from save(Call("GET", _version(name, version, "bundle"), live=True), path))
+
+    @operation
+    def download_export(self, name: str, version: Version, export: str, path: FilePath | None = None) -> Steps[Path]:
+        """Saves an export of a version (safetensors, state_dict, torch_export, onnx): a file that loads without Modelwright.
+        Without `path` it gets the name that the service suggests, in the current folder."""
+        address = _version(name, version, "exports", export)
+        return (yield from save(Call("GET", address, timeout=_EXPORT_SECONDS, live=True), path))
 
     @operation
     def upload_bundle(self, name: str, path: FilePath) -> Steps[Json]:
@@ -374,18 +381,3 @@ def _in_query(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return value if len(value) > 1 else [*value, ""]
     return value
-
-
-def _save(call: Call, path: FilePath) -> Steps[Path]:
-    """Writes a streamed response to a file atomically."""
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
-    yield call
-    try:
-        with part.open("wb") as file:
-            while chunk := (yield Read()):
-                file.write(chunk)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path

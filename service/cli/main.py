@@ -11,9 +11,10 @@ from rich.markup import escape
 
 from service.cli.backup import backup, restore
 from service.cli.datasets import datasets
+from service.cli.exports import export
 from service.cli.journal import journal
 from service.cli.keys import Home, keys
-from service.cli.options import URL, AsJson, Name, Url, Yes, confirm, connect, settings_of
+from service.cli.options import URL, AsJson, Model, Name, Url, Yes, confirm, connect, settings_of
 from service.cli.printing import console, prediction_text, show, table
 from service.model_reference import ModelReference
 
@@ -30,8 +31,8 @@ for name, group in groups.items():
     app.add_typer(group, name=name)
 for command in (backup, restore):
     app.command()(command)
+models.command()(export)
 
-Model = Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Version: a number, an alias or latest.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB")]
 Alias = Annotated[str, typer.Option(help="The alias.")]
 

@@ -1,11 +1,13 @@
 """Step 10, share: files that load a model without this software. One file an export, one line in the table."""
 
-from service.workflow.exports import huggingface, safetensors, state_dict
+from service.workflow.exports import huggingface, onnx, safetensors, state_dict, torch_export
 from service.workflow.exports.export import Answers, Export, Predict, Source
 
 EXPORTS: dict[str, Export] = {
     "safetensors": safetensors.EXPORT,
     "state_dict": state_dict.EXPORT,
+    "torch_export": torch_export.EXPORT,
+    "onnx": onnx.EXPORT,
     "huggingface": huggingface.EXPORT,
 }
 
