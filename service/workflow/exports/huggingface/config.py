@@ -24,7 +24,7 @@ def config(source: Source) -> dict[str, Any]:
         "made_with": {name: text(source.manifest, "environment", name) for name in ("modelwright", "torch")},
         "kind": source.spec.model.kind,
         "task": signature.task,
-        "inputs": [_input(each) for each in signature.inputs],
+        "inputs": [describe_input(each) for each in signature.inputs],
         "outputs": [each.model_dump(mode="json", exclude_none=True) for each in signature.outputs],
         "encoding": signature.encoding or "utf-8-sig",  # of CSV files
         "preprocessing": _preprocessing(model, signature.inputs),
@@ -35,7 +35,7 @@ def config(source: Source) -> dict[str, Any]:
     }
 
 
-def _input(each: Input) -> dict[str, Any]:
+def describe_input(each: Input) -> dict[str, Any]:
     """A field of the signature, with what Modelwright derives from it to read texts."""
     found = each.model_dump(mode="json", exclude_none=True)
     if each.type == "category":

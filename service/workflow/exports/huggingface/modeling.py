@@ -281,7 +281,7 @@ def read_column(of: Config, rows: Sequence[Row]) -> list[Tensor]:
 def read_number(value: Any, of: Config) -> float | None:
     """A number; None for anything else. Texts may have a currency, a percent sign, or thousands set apart."""
     if not isinstance(value, str):
-        if isinstance(value, bool) or not isinstance(value, Real):
+        if isinstance(value, bool) or not isinstance(value, (int, float, Real)):
             return None
         return math.nan if value in of.get("missing_numbers", ()) else float(value)
     decimal = of.get("decimal", ".")
