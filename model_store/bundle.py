@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO, TypeGuard
 
 from model_store.collection import Collection
@@ -23,6 +24,8 @@ _FILES = "files/"
 _CHUNK = 1024 * 1024
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNIX, _READABLE_FILE = 3, 0o100644 << 16
+NO_MEMBERS: Mapping[str, bytes] = MappingProxyType({})
+NO_SIZES: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -41,16 +44,21 @@ class _Stream:
         self.flush = target.flush
 
 
-def write_bundle(version: Version, collection: Collection, target: BinaryIO) -> None:
+def write_bundle(
+    version: Version, collection: Collection, target: BinaryIO, extra: Mapping[str, bytes] = NO_MEMBERS
+) -> None:
     """Write `version` to `target`, which need not be seekable. Raises VersionCorrupt and VersionNotFound.
 
-    Every file is checked before the first byte is written.
+    Every file is checked before the first byte is written. `extra` are further members by name, for readers of the bundle: they
+    are no part of the version, and readers must be told to allow them.
     """
     with ExitStack() as stack:
         files = sorted(version.manifest["files"])
         paths = {file: stack.enter_context(collection.local_file(version, file)) for file in files}
         archive = stack.enter_context(zipfile.ZipFile(_Stream(target), "w"))  # type: ignore[call-overload]  # needs no more
         archive.writestr(_member(MANIFEST), encode_manifest(version.manifest))
+        for name, data in extra.items():
+            archive.writestr(_member(name), data)
         for file, path in paths.items():
             member = _member(_FILES + file)
             member.file_size = version.manifest["files"][file]["bytes"]  # determines whether zip64 is used
@@ -60,11 +68,12 @@ def write_bundle(version: Version, collection: Collection, target: BinaryIO) -> 
 
 
 @storage_errors()
-def read_bundle(path: Path, work_dir: Path, max_bytes: int) -> Draft:
+def read_bundle(path: Path, work_dir: Path, max_bytes: int, extra: Mapping[str, int] = NO_SIZES) -> Draft:
     """Extract the bundle at `path` into the folder `work_dir`, which must be there; it is left as it was on any error.
 
     `max_bytes` bounds all members together, uncompressed. Raises InvalidBundle naming member and rule: anything but
-    the manifest and exactly the files it names, each with the size and SHA-256 it states, is refused.
+    the manifest and exactly the files it names, each with the size and SHA-256 it states, is refused. `extra` are the names of
+    further members that may be there, with the most bytes of each; they are checked for damage, and ignored.
     Raises NoSpace when `work_dir` is full, Unavailable when one of the two cannot be used otherwise.
     """
     files: dict[str, Path] = {}
@@ -73,7 +82,8 @@ def read_bundle(path: Path, work_dir: Path, max_bytes: int) -> Draft:
             archive = ZipArchive(source, max_bytes)
             manifest = _manifest(archive)
             described = _described_files(manifest)
-            _check_names(archive, described)
+            _check_extra(archive, extra)
+            _check_names(archive, described, extra)
             for number, file in enumerate(sorted(described)):
                 files[file] = work_dir / str(number)  # never a path that the bundle chose
                 _extract(archive, file, described[file], files[file])
@@ -103,6 +113,14 @@ def _manifest(archive: ZipArchive) -> dict[str, Any]:
         raise InvalidBundle(MANIFEST, error.rule) from error
 
 
+def _check_extra(archive: ZipArchive, extra: Mapping[str, int]) -> None:
+    for name in sorted(archive.sizes.keys() & extra.keys()):
+        if archive.sizes[name] > extra[name]:
+            raise InvalidBundle(name, f"it may have at most {extra[name]} bytes")
+        for _ in archive.chunks(name):  # which checks their checksum
+            pass
+
+
 def _described_files(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     described = manifest.get("files")
     if not isinstance(described, dict) or not all(map(_is_description, described.values())):
@@ -119,8 +137,8 @@ def _is_description(value: object) -> TypeGuard[dict[str, Any]]:
     )
 
 
-def _check_names(archive: ZipArchive, described: Mapping[str, Any]) -> None:
-    members = archive.sizes.keys() - {MANIFEST}
+def _check_names(archive: ZipArchive, described: Mapping[str, Any], extra: Mapping[str, int]) -> None:
+    members = archive.sizes.keys() - {MANIFEST, *extra}
     for member in sorted(members):
         file = member.removeprefix(_FILES)
         try:
@@ -128,7 +146,7 @@ def _check_names(archive: ZipArchive, described: Mapping[str, Any]) -> None:
         except InvalidName as error:
             raise InvalidBundle(member, f"its name is not legal: {error.rule}") from error
         if file == member:
-            raise InvalidBundle(member, f"only {MANIFEST} and {_FILES} belong into a bundle")
+            raise InvalidBundle(member, f"only {', '.join([MANIFEST, *extra])} and {_FILES} belong into a bundle")
         if file not in described:
             raise InvalidBundle(member, "the manifest does not name it")
     for file in sorted(described):

@@ -119,6 +119,14 @@ class Artifacts:
         if len(self._failures) > MOST_FAILURES:
             self._failures.pop(next(iter(self._failures)))
 
+    def made(self, version: Version, name: str, suffix: str) -> tuple[str, int] | None:
+        """The SHA-256 (hex) and the bytes of an artifact's file, if it is in the cache; not checked. From any thread."""
+        stem = Artifact(version, name, (suffix,)).stem
+        with suppress(OSError):
+            for path in self._folder.glob(f"{stem}-*{suffix}"):
+                return path.name.removesuffix(suffix).rpartition("-")[2], path.stat().st_size
+        return None
+
     def _kept(self, stem: str, suffix: str) -> Path | None:
         """The kept file, if its content has the digest in its name; a damaged file is removed."""
         for path in self._folder.glob(f"{stem}-*{suffix}"):

@@ -18,7 +18,9 @@ from service.workflow.spec_base import shown
 DATA = "data"  # the uploaded file in a version of a data set
 STATE_DICT = "state_dict.safetensors"
 
-Input = dict[str, Any]  # a version: its `name`, `version`, `manifest`, and the `path` of the file that is read
+Input = dict[
+    str, Any
+]  # a version: its `name`, `version`, `digest`, `manifest`, and the `path` of the file that is read
 
 
 def fetch(store: Store, spec: Mapping[str, Any], files: ExitStack) -> dict[str, Input]:
@@ -88,7 +90,8 @@ def publish(
 
 def _input(collection: Collection, version: Version, file: str, files: ExitStack) -> Input:
     path = files.enter_context(collection.local_file(version, file))
-    return {"name": version.name, "version": version.number, "manifest": version.manifest, "path": str(path)}
+    about = {"name": version.name, "version": version.number, "digest": version.digest, "manifest": version.manifest}
+    return about | {"path": str(path)}
 
 
 def _result(version: Version) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from service.serving.warm_models import Warm
 from service.strict_json import decode
 from service.use_cases.attempt_store import STATE_DICT
 from service.use_cases.cancellation import check_cancelled
+from service.use_cases.model_card import CARD, MOST_CARD_BYTES
 from service.use_cases.model_manifest import ModelManifest, check_confusion, check_points, check_signature
 from service.use_cases.predict import dry_run
 from service.use_cases.train import HISTORY, POINTS
@@ -47,7 +48,7 @@ def import_bundle(store: Store, name: str, path: Path, max_bytes: int, max_model
     """
     folder = path.with_name("members")
     folder.mkdir()
-    draft = read_bundle(path, folder, max_bytes)
+    draft = read_bundle(path, folder, max_bytes, {CARD: MOST_CARD_BYTES})
     _check_format(draft.manifest)
     check_cancelled()
     _check_model(draft.manifest, draft.files, max_model_bytes)

@@ -92,6 +92,8 @@ def _train(attempt: Attempt) -> dict[str, Any]:
         "training": {"epochs": checkpoints.history.epochs, "seconds": round(checkpoints.seconds, 3)},
         "job": job["id"],
     }
+    if "initial" in fetched:
+        manifest["initial"] = {"digest": fetched["initial"]["digest"]}
     attempt.ask_to_publish()
     return publish(store, job, manifest, files)
 
@@ -168,6 +170,7 @@ def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:
         "signature": learned.signature.model_dump(mode="json", exclude_none=True),
         "metrics": learned.evaluation.metrics,
         "confusion": learned.evaluation.confusion,
+        "ranges": learned.ranges,
         "split": {name: {"rows": len(learned.split.part(name)), "digest": digests[name]} for name in PARTS},
         "parameters": inspection.count(learned.model.network),
         "environment": {

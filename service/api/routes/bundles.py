@@ -21,6 +21,7 @@ from service.api.routing import PooledRoute, needs, pool
 from service.api.schemas.bodies import file_answer, file_body
 from service.api.schemas.model import Published
 from service.use_cases.import_bundle import import_bundle
+from service.use_cases.model_card import bundled_card
 
 router = APIRouter(prefix="/v1/models/{name}/versions", tags=["share"], responses=PROBLEMS, route_class=PooledRoute)
 
@@ -36,7 +37,7 @@ ZIP = "application/zip"
 @needs(Scope.TRAIN)
 @pool("files")
 def fetch(service: Service, name: str, version: str) -> Response:
-    """A zip file with the manifest and all files; always the same bytes for a version."""
+    """A zip file with the manifest, the model card and all files; always the same bytes for a version."""
     found = service.store.resolve(name, version)
     with storage_errors(), ExitStack() as files:
         service.temporary.mkdir(parents=True, exist_ok=True)
@@ -44,7 +45,7 @@ def fetch(service: Service, name: str, version: str) -> Response:
         path = Path(name_of_file)
         files.callback(path.unlink, missing_ok=True)
         with os.fdopen(descriptor, "wb") as file:
-            write_bundle(found, service.store.models, file)
+            write_bundle(found, service.store.models, file, bundled_card(found))
         held = files.pop_all()
     headers = {"ETag": f'"{found.digest}"'}
     return HeldFileResponse(path, media_type=ZIP, filename=f"{name}-{found.number}.zip", headers=headers, held=held)

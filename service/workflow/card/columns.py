@@ -6,6 +6,8 @@ from typing import Any
 
 from service.workflow.card.document import Block, Code, Paragraph, Table
 from service.workflow.card.recorded import NOT_RECORDED, find, names, objects, shown, text, values
+from service.workflow.data.types.column_type import ColumnType
+from service.workflow.data.types.registry import COLUMN_TYPES
 
 MOST_COLUMNS = 200  # in a table
 MOST_CATEGORIES = 12  # of a column
@@ -61,8 +63,9 @@ def moment(seconds: float) -> str:
     return day if found.time() == datetime.time() else f"{day}T{time}"
 
 
-def extent(manifest: Mapping[str, Any], name: object) -> tuple[float, float] | None:
+def extent(manifest: Mapping[str, Any], column: Mapping[str, Any]) -> tuple[float, float] | None:
     """The smallest and the largest number of a column in the training part, None if that is not recorded."""
+    name = column.get("name")
     found = values(manifest, "ranges", name) if isinstance(name, str) else ()
     if len(found) != 2 or not all(isinstance(each, int | float) and not isinstance(each, bool) for each in found):
         return None
@@ -72,16 +75,36 @@ def extent(manifest: Mapping[str, Any], name: object) -> tuple[float, float] | N
         return None
 
 
+def is_time(column: Mapping[str, Any]) -> bool:
+    """Whether a column has dates or times."""
+    kind = _type(column)
+    return kind is not None and kind.chart_type == "T"
+
+
+def example(manifest: Mapping[str, Any], column: Mapping[str, Any]) -> Any:
+    """A value that an input may have, as JSON; None, which stands for a missing value, if nothing better is known."""
+    if categories := values(column, "categories"):
+        return categories[0]
+    found, kind = extent(manifest, column), _type(column)
+    if found is None or kind is None:
+        return None if kind is None else kind.example
+    return moment(found[0]) if is_time(column) else float(f"{found[0] / 2 + found[1] / 2:.4g}")
+
+
+def _type(column: Mapping[str, Any]) -> ColumnType | None:
+    name = column.get("type")
+    return COLUMN_TYPES.get(name) if isinstance(name, str) else None
+
+
 def _values(manifest: Mapping[str, Any], column: Mapping[str, Any]) -> str:
-    kind = column.get("type")
-    if (listed := values(column, "categories") or values(column, "classes")) or kind == "category":
+    listed = values(column, "categories") or values(column, "classes")
+    if listed or "categories" in column:
         return names(listed, MOST_CATEGORIES) if listed else "none"
-    if kind == "boolean":
-        return "true, false"
-    if (found := extent(manifest, column.get("name"))) is None:
-        return NOT_RECORDED
-    show = moment if kind == "datetime" else shown
-    return f"{show(found[0])} to {show(found[1])}"
+    kind, found = _type(column), extent(manifest, column)
+    if found is not None:
+        show = moment if is_time(column) else shown
+        return f"{show(found[0])} to {show(found[1])}"
+    return kind.expects if kind is not None and kind.chart_type == "N" and not kind.categorical else NOT_RECORDED
 
 
 def _reading(column: Mapping[str, Any]) -> str:

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.workflow.card.document import Block, Code, Paragraph, Table, Text
-from service.workflow.card.recorded import NOT_RECORDED, count, find, mapping, shown, text, values
+from service.workflow.card.recorded import NOT_RECORDED, count, find, mapping, shown, text
 
+OTHERS = ("kind", "target", "features", "task")  # fields that are not about where the data come from
+MOST_SETTINGS = 24
 PARTS = ("train", "validation", "test")
 
 
@@ -21,17 +23,14 @@ def blocks(manifest: Mapping[str, Any]) -> list[Block]:
 
 
 def _source(spec: Mapping[str, Any], recorded: Mapping[str, Any]) -> str:
-    match spec.get("kind"):
-        case "dataset":
-            return f"data set {text(spec, 'dataset')}, version {text(recorded, 'version')}"
-        case "rows":
-            return f"{len(values(spec, 'records')):,} records in the training's spec"
-        case "line":
-            line = f"y = {text(spec, 'weight')} x + {text(spec, 'bias')}"
-            return f"points of the line {line}, x from {text(spec, 'start')} to {text(spec, 'end')} by {text(spec, 'step')}"
-        case str(kind):
-            return f"data of the kind {shown(kind)}"
-    return NOT_RECORDED
+    """The kind of data with its settings; the version of a data set is the one that was read."""
+    settings = {**spec, **{name: value for name, value in recorded.items() if name in spec}}
+    parts = [_setting(name, value) for name, value in settings.items() if name not in OTHERS][:MOST_SETTINGS]
+    return ", ".join([f"kind {text(spec, 'kind')}", *parts]) if "kind" in spec else NOT_RECORDED
+
+
+def _setting(name: str, value: Any) -> str:
+    return f"{shown(name)} {f'({len(value):,})' if isinstance(value, list | dict) else shown(value)}"
 
 
 def _parts(manifest: Mapping[str, Any]) -> list[Block]:

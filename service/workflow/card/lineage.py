@@ -25,7 +25,9 @@ def blocks(subject: Subject) -> list[Block]:
     rows: list[Sequence[Text]] = [*_sources(found)]
     for each in objects(found, "initial")[:MOST_LISTED]:
         rows += [(f"Started from {_version(each)}", _digest(each), _state(each))]
-        rows += [(f"{_version(each)}: {what}", digest, state) for what, digest, state in _sources(each)]
+        rows += [
+            (f"{_version(each)}: {what[0].lower()}{what[1:]}", digest, state) for what, digest, state in _sources(each)
+        ]
     rows += [(f"Export {text(each, 'name')}", _digest(each), "made") for each in objects(found, "exports")]
     rows += [(f"Start of {_version(each)}", _digest(each), _state(each)) for each in objects(found, "derived")]
     blocks: list[Block] = [Table(["Step", "Digest or id", "State"], rows)]
@@ -39,7 +41,7 @@ def blocks(subject: Subject) -> list[Block]:
 def _recorded(manifest: Mapping[str, Any]) -> Block:
     data = mapping(manifest, "spec", "data")
     rows: list[tuple[Text, ...]] = [("Training job", Code(text(manifest, "job")))]
-    if data.get("kind") == "dataset":
+    if "dataset" in data:
         about = f"{text(data, 'dataset')}, version {text(manifest, 'data', 'version')}"
         rows.insert(0, ("Data set", f"{about}; SHA-256 {text(manifest, 'data', 'digest')}"))
     initial = find(manifest, "spec", "initial")
@@ -55,10 +57,10 @@ def _recorded(manifest: Mapping[str, Any]) -> Block:
 def _sources(found: Mapping[str, Any]) -> list[tuple[str, Text, str]]:
     rows: list[tuple[str, Text, str]] = []
     data, job = mapping(found, "data"), mapping(found, "job")
-    if data.get("kind") == "dataset":
+    if data.get("dataset") is not None:
         rows.append((f"Data set {text(data, 'dataset')}, version {text(data, 'version')}", _digest(data), _state(data)))
     elif data:
-        rows.append((f"Data in the spec ({text(data, 'kind')})", _digest(data), _state(data)))
+        rows.append((f"Data of the spec ({text(data, 'kind')})", _digest(data), "in the manifest"))
     if job:
         rows.append(("Training job", Code(text(job, "id")), _state(job)))
     return rows

@@ -7,6 +7,7 @@ from typing import Any
 
 NOT_RECORDED = "not recorded"
 LONGEST_VALUE = 200  # characters of a value in a card
+LONGEST_LISTED = 40  # of one in a list
 
 
 def find(document: Any, *path: str) -> Any:
@@ -42,7 +43,7 @@ def text(document: Any, *path: str) -> str:
     return NOT_RECORDED if found is None else shown(found)
 
 
-def shown(value: Any) -> str:
+def shown(value: Any, longest: int = LONGEST_VALUE) -> str:
     """A value for readers: numbers with six significant digits, texts as they are, everything else as JSON; shortened."""
     if isinstance(value, str):
         made = value
@@ -52,7 +53,7 @@ def shown(value: Any) -> str:
         made = f"{value:.6g}" if math.isfinite(value) else str(value)
     else:
         made = json.dumps(value, ensure_ascii=False, default=str)
-    return made if len(made) <= LONGEST_VALUE else f"{made[: LONGEST_VALUE - 1]}…"
+    return made if len(made) <= longest else f"{made[: longest - 1]}…"
 
 
 def count(document: Any, *path: str) -> str:
@@ -63,5 +64,5 @@ def count(document: Any, *path: str) -> str:
 
 def names(listed: Sequence[Any], most: int) -> str:
     """The first `most` values, and how many there are if there are more."""
-    first = ", ".join(map(shown, listed[:most]))
+    first = ", ".join(shown(each, LONGEST_LISTED) for each in listed[:most])
     return first if len(listed) <= most else f"{first}, … ({len(listed):,} in all)"

@@ -5,13 +5,25 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from service.workflow.card.columns import extent, moment
+from service.workflow.card.columns import example, extent, is_time, moment
 from service.workflow.card.document import Block, Code, CodeBlock, Paragraph
-from service.workflow.card.recorded import objects, values
+from service.workflow.card.recorded import objects
 from service.workflow.card.subject import Subject
 
 MOST_INPUTS = 30  # of a row written out
 ADDRESS = "http://127.0.0.1:8000"
+ONNX = """\
+import numpy as np
+import onnxruntime
+
+session = onnxruntime.InferenceSession("{file}")
+row = {{
+{row}
+}}
+types = {{"tensor(string)": object, "tensor(bool)": bool, "tensor(float)": np.float32, "tensor(double)": np.float64}}
+inputs = {{each.name: np.array([row[each.name]], types[each.type]) for each in session.get_inputs()}}
+for output, value in zip(session.get_outputs(), session.run(None, inputs)):
+    print(output.name, value)"""
 
 
 def blocks(subject: Subject) -> list[Block]:
@@ -31,27 +43,14 @@ def blocks(subject: Subject) -> list[Block]:
             [
                 "Without Modelwright, by ONNX Runtime and numpy. The file is the export ",
                 Code("onnx"),
-                ". Each input is an array with one value for each row, under the column's name: numbers as ",
-                "float32 (float64 where the table says so), categories as strings, booleans as bool, and dates as float64 ",
-                "seconds since 1970-01-01T00:00:00 UTC. A missing number or date is NaN, a missing category an empty string.",
+                ". It has an input for each column, an array with one value for each row: numbers as float32 or float64, ",
+                "categories as strings, booleans as bool, or as numbers if they may be missing, and dates as float64 seconds ",
+                "since 1970-01-01T00:00:00 UTC. A missing value is NaN, or an empty string. The outputs are the predicted ",
+                "numbers, or labels as strings and their probabilities.",
             ]
         ),
         CodeBlock("python", _onnx(subject, inputs)),
     ]
-
-
-def example(manifest: Mapping[str, Any], column: Mapping[str, Any]) -> Any:
-    """A value that the column may have, as JSON."""
-    kind, found = column.get("type"), extent(manifest, column.get("name"))
-    if kind == "category":
-        categories = values(column, "categories")
-        return categories[0] if categories and isinstance(categories[0], str) else ""
-    if kind == "boolean":
-        return True
-    if kind == "datetime":
-        made = moment(0.0 if found is None else found[0])
-        return made if made[:1].isdigit() and " " not in made else "2026-01-31"
-    return 0.5 if found is None else float(f"{(found[0] / 2 + found[1] / 2):.4g}")
 
 
 def _curl(subject: Subject, row: dict[str, Any] | None) -> str:
@@ -77,28 +76,15 @@ def _client(subject: Subject, row: dict[str, Any] | None) -> str:
 
 
 def _onnx(subject: Subject, inputs: Sequence[Mapping[str, Any]]) -> str:
-    file = f"{subject.name or 'model'}-{subject.number or 1}.onnx"
-    lines = ["import numpy as np", "import onnxruntime", "", f'session = onnxruntime.InferenceSession("{file}")']
-    lines.append("row = {")
-    for each in inputs[:MOST_INPUTS]:
-        array, comment = _array(subject.manifest, each)
-        lines.append(f"    {each.get('name')!a}: {array},{comment}")
+    lines = [f"    {each.get('name')!a}: {_for_onnx(subject.manifest, each)}" for each in inputs[:MOST_INPUTS]]
     if len(inputs) > MOST_INPUTS:
-        lines.append("    # … and so on for each input of session.get_inputs()")
-    lines += ["}", "names = [each.name for each in session.get_outputs()]"]
-    lines.append("print(dict(zip(names, session.run(None, row))))")
-    return "\n".join(lines)
+        lines.append("    # and so on, for each of session.get_inputs()")
+    return ONNX.format(file=f"{subject.name or 'model'}-{subject.number or 1}.onnx", row="\n".join(lines))
 
 
-def _array(manifest: Mapping[str, Any], column: Mapping[str, Any]) -> tuple[str, str]:
-    """An array with the example, and a comment after it."""
-    value = example(manifest, column)
-    match column.get("type"):
-        case "category":
-            return f"np.array([{value!a}], dtype=object)", ""
-        case "boolean":
-            return "np.array([True])", ""
-        case "datetime":
-            found = extent(manifest, column.get("name"))
-            return f"np.array([{0.0 if found is None else found[0]!r}], dtype=np.float64)", f"  # {value}"
-    return f"np.array([{value!r}], dtype=np.{'float64' if column.get('dtype') == 'float64' else 'float32'})", ""
+def _for_onnx(manifest: Mapping[str, Any], column: Mapping[str, Any]) -> str:
+    """A value with the comma after it, and a comment if it is a date."""
+    value, (first, _) = example(manifest, column), extent(manifest, column) or (0.0, 0.0)
+    if is_time(column):
+        return f"{first!r},  # {moment(first)}"
+    return "np.nan," if value is None else f"{value!a},"

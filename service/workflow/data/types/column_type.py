@@ -77,6 +77,7 @@ class ColumnType(ABC):
     datatype: ClassVar[str | None] = "BYTES"  # of the Open Inference Protocol; None for FP32 or FP64
     chart_type: ClassVar[Literal["Q", "T", "N"]] = "N"  # quantitative, temporal or nominal, in Vega-Lite
     expects: ClassVar[str]  # a value, in messages
+    example: ClassVar[Scalar | None] = None  # a value as JSON, in model cards
     hint: ClassVar[str] = ""  # what to do if a column cannot be of this type
 
     # Inference

@@ -62,6 +62,7 @@ class Datetime(ColumnType):
     raw_columns: ClassVar[int] = 7
     no_target: ClassVar[str | None] = "is a date or a time"
     chart_type: ClassVar[Literal["Q", "T", "N"]] = "T"
+    example: ClassVar[Scalar | None] = "2026-01-31"
     hint: ClassVar[str] = f"numbers count as dates with `date_formats`: {' or '.join(COUNTED)}"
 
     def fits(self, evidence: "Evidence") -> str | None:

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from service.workflow.card import Subject, front_matter
+from service.workflow.card.columns import example
 from service.workflow.card.contents import document
 from service.workflow.card.document import Block, Code, CodeBlock, Paragraph, Section
 from service.workflow.card.recorded import find, mapping
 from service.workflow.card.to_markdown import to_markdown
-from service.workflow.card.usage import MOST_INPUTS, example
+from service.workflow.card.usage import MOST_INPUTS
 from service.workflow.exports.export import Source
 from service.workflow.split import PARTS
 from service.workflow.tasks import Task

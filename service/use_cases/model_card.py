@@ -1,0 +1,60 @@
+"""Model cards: what is needed besides the manifest, and the card that is packed into a bundle."""
+
+import asyncio
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from model_store import Store, Version
+from service.use_cases.artifacts import ArtifactFailed, Artifacts
+from service.use_cases.draw_plot import PLOTS, draw
+from service.workflow.card import Subject, markdown, page
+from service.workflow.errors import NotAvailable
+
+CARD = "card.md"  # its name in a bundle
+MOST_CARD_BYTES = 2**20
+MOST_SECONDS = 20  # until the page is answered without the plots that are not drawn by then
+CUT_OFF = b"\n\nThe card is cut off here: it is too long for a bundle.\n"
+
+
+def bundled_card(version: Version) -> dict[str, bytes]:
+    """The card for a bundle, by its name there. It depends on the digest alone: the bundles of a version that was imported under
+    another name or number are the same bytes."""
+    text = markdown(Subject(version.manifest, version.digest)).encode()
+    if len(text) > MOST_CARD_BYTES:
+        text = text[: MOST_CARD_BYTES - len(CUT_OFF)].rpartition(b"\n")[0] + CUT_OFF
+    return {CARD: text}
+
+
+def markdown_card(version: Version, lineage: Mapping[str, Any]) -> str:
+    """The card in Markdown. Its plots are links, relative to the address of the card."""
+    plots = {plot: f"plots/{plot}.png" for plot in PLOTS if plot != "confusion" or version.manifest.get("confusion")}
+    return markdown(_subject(version, lineage, plots))
+
+
+async def page_card(store: Store, plots: Artifacts, version: Version, lineage: Mapping[str, Any]) -> str:
+    """The card as a page that contains the plots.
+
+    Raises:
+        VersionCorrupt: the files of the version that the plots are drawn from are not what was published.
+    """
+    drawn = await asyncio.gather(*(_drawn(store, plots, version, plot) for plot in PLOTS))
+    found = {plot: address for plot, address in zip(PLOTS, drawn, strict=True) if address is not None}
+    return await asyncio.to_thread(page, _subject(version, lineage, found))
+
+
+def _subject(version: Version, lineage: Mapping[str, Any], plots: Mapping[str, str]) -> Subject:
+    about = version.manifest, version.digest, version.name, version.number, version.created_at
+    return Subject(*about, lineage, plots)
+
+
+async def _drawn(store: Store, plots: Artifacts, version: Version, plot: str) -> str | None:
+    """A plot as a `data:` URL, an empty text if it is not drawn yet, None if the model has none."""
+    try:
+        # One that takes longer is drawn nevertheless: `Artifacts` waits for it.
+        image = await asyncio.wait_for(draw(plots, store, version, plot, "png"), MOST_SECONDS)
+    except NotAvailable:
+        return None
+    except (ArtifactFailed, TimeoutError):
+        return ""
+    return f"data:image/png;base64,{base64.b64encode(image).decode()}"
