@@ -72,6 +72,7 @@ async def _write(store: Store, version: Version, name: str, folder: Path) -> Non
         request = {
             "export": name,
             "manifest": version.manifest,
+            "digest": version.digest,
             "state_dict": str(state_dict),
             "points": str(points),
             "kinds": plug_ins(),

@@ -103,7 +103,7 @@ def exported(folder: Path, kind: str, columns: str, task: str, exports: Sequence
     resolved, signature = parse_resolved(trained.resolved.spec.to_json()), trained.learned.signature
     manifest = {"spec": resolved.to_json(), "signature": signature.model_dump(mode="json")}
     model = load(resolved, signature, path)
-    source = Source(manifest, resolved, signature, path, model)
+    source = Source(manifest, "0" * 64, resolved, signature, path, model)
     files = {name: folder / f"model{EXPORTS[name].suffix}" for name in exports}
     for name, file in files.items():
         write = EXPORTS[name].write

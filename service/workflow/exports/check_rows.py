@@ -14,7 +14,6 @@ from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.encode import raw_dtype
 from service.workflow.exports.export import Source
 from service.workflow.look.points import Points
-from service.workflow.preprocessing import layout
 from service.workflow.signature import Input
 
 DRAWN = 64  # rows, if there are no points
@@ -50,8 +49,7 @@ def takes_missing(source: Source, at: int) -> bool:
     preprocessing, kind = source.model.preprocessing, COLUMN_TYPES[source.signature.inputs[at].type]
     if preprocessing is None:
         return False
-    first = layout(source.signature.inputs).firsts[at]
-    return kind.datatype != "BOOL" or first in preprocessing.indicated.tolist()
+    return kind.datatype != "BOOL" or preprocessing.layout.firsts[at] in preprocessing.indicated.tolist()
 
 
 def _real_rows(source: Source, points: Points | None) -> Table:

@@ -31,8 +31,8 @@ LEAST_FREE_BYTES = 2**20  # on a disk that is not full
 
 
 def main(heartbeats: int, folder: Path) -> None:
-    """Writes and checks the export. The request has `export`, `manifest`, `state_dict` and `points` (paths), and `kinds`
-    (plug-ins)."""
+    """Writes and checks the export. The request has `export`, `manifest`, `digest`, `state_dict` and `points` (paths), and
+    `kinds` (plug-ins)."""
     die_with(os.getppid())
     beat(heartbeats)
     os.nice(NICENESS)
@@ -59,7 +59,7 @@ def _source(request: dict[str, Any]) -> Source:
     manifest, tensors = request["manifest"], Path(request["state_dict"])
     spec = parse_resolved({**manifest["spec"], "model_name": "model"})
     signature = Signature.model_validate(manifest["signature"])
-    return Source(manifest, spec, signature, tensors, load(spec, signature, tensors))
+    return Source(manifest, request["digest"], spec, signature, tensors, load(spec, signature, tensors))
 
 
 def _write(export: Export, source: Source, points: Points, folder: Path) -> None:

@@ -20,6 +20,7 @@ class Source:
     """What an export is written from: one version, without its name and number, which are not part of its digest."""
 
     manifest: Mapping[str, Any]  # as the store keeps it
+    digest: str  # of the version, in hex
     spec: ResolvedSpec
     signature: Signature
     state_dict: Path  # the safetensors file of the version
