@@ -2,11 +2,11 @@
 
 import hashlib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeGuard
+from typing import Any, BinaryIO, Protocol, TypeGuard
 
 from model_store.collection import Collection
 from model_store.contents import MANIFEST
@@ -33,10 +33,20 @@ class Draft:
     files: dict[str, Path]
 
 
+class Target(Protocol):
+    """What a bundle is written to."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take the next bytes, all of them; how many."""
+
+    def flush(self) -> object:
+        """Called at the end."""
+
+
 class _Stream:
     """A target that zipfile cannot seek in: the bundle has the same bytes for a file and for a socket."""
 
-    def __init__(self, target: BinaryIO) -> None:
+    def __init__(self, target: Target) -> None:
         self.write = target.write
         self.flush = target.flush
 
@@ -49,14 +59,27 @@ def write_bundle(version: Version, collection: Collection, target: BinaryIO) -> 
     with ExitStack() as stack:
         files = sorted(version.manifest["files"])
         paths = {file: stack.enter_context(collection.local_file(version, file)) for file in files}
-        archive = stack.enter_context(zipfile.ZipFile(_Stream(target), "w"))  # type: ignore[call-overload]  # needs no more
+        write_members(version, paths, target)
+
+
+def write_members(
+    version: Version,
+    paths: Mapping[str, Path],
+    target: Target,
+    content_of: Callable[[str | None], None] = lambda _: None,
+) -> None:
+    """Write the bundle of `version`, with its files at `paths`, to `target`. `content_of` is called with a file's name before
+    its content is written, and with None after it."""
+    with zipfile.ZipFile(_Stream(target), "w") as archive:  # type: ignore[call-overload]  # needs no more
         archive.writestr(_member(MANIFEST), encode_manifest(version.manifest))
-        for file, path in paths.items():
+        for file, path in sorted(paths.items()):
             member = _member(_FILES + file)
             member.file_size = version.manifest["files"][file]["bytes"]  # determines whether zip64 is used
             with path.open("rb") as source, archive.open(member, "w") as sink:
+                content_of(file)
                 while chunk := source.read(_CHUNK):
                     sink.write(chunk)
+                content_of(None)
 
 
 @storage_errors()

@@ -30,6 +30,7 @@ from service.api.routes import (
     models,
     predictions,
     training_jobs,
+    uploads,
 )
 from service.api.security_headers import ALWAYS
 from service.background.channel import Channel
@@ -53,6 +54,7 @@ ROUTERS = (
     models,
     aliases,
     bundles,
+    uploads,
     predictions,
     metrics,
     keys,
