@@ -15,6 +15,7 @@ from service.cli.journal import journal
 from service.cli.keys import Home, keys
 from service.cli.options import URL, AsJson, Name, Url, Yes, confirm, connect, settings_of
 from service.cli.printing import console, prediction_text, show, table
+from service.cli.transfer import pull, push
 from service.model_reference import ModelReference
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ store = typer.Typer(help="The model store on this machine.", no_args_is_help=Tru
 groups = {"models": models, "jobs": jobs, "datasets": datasets, "store": store, "journal": journal, "keys": keys}
 for name, group in groups.items():
     app.add_typer(group, name=name)
-for command in (backup, restore):
+for command in (backup, restore, push, pull):
     app.command()(command)
 
 Model = Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Version: a number, an alias or latest.")]

@@ -100,10 +100,14 @@ NUMBERS = ["", "-1", "+1", "1.0", "1e3", "0x10", "ten", "01", "1_000", "9" * 19,
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_numbers_that_are_none(http: httpx.Client, begin: Any, number: str) -> None:
-    given = {"Upload-Length": number.encode("latin-1")}
+    given = {b"Upload-Length": number.encode("latin-1")}
     assert problem(http.post("/v1/uploads", headers=given)) == (422, "invalid_request")
     address = begin(10)
-    answer = http.patch(address, content=b"a", headers={**PIECE, "Upload-Offset": number.encode("latin-1")})
+    answer = http.patch(
+        address,
+        content=b"a",
+        headers={b"Content-Type": PIECE["Content-Type"].encode(), b"Upload-Offset": number.encode("latin-1")},
+    )
     assert problem(answer) == (422, "invalid_request")
     assert offset(http, address) == 0
 
