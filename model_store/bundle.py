@@ -3,12 +3,12 @@ for the same version and signature."""
 
 import hashlib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO, TypeGuard
+from typing import Any, BinaryIO, Protocol, TypeGuard
 
 from model_store.collection import Collection
 from model_store.contents import MANIFEST, SIGNATURE
@@ -40,10 +40,20 @@ class Draft:
     extra: Mapping[str, bytes] = NO_MEMBERS  # further members by name, which are no part of the version
 
 
+class Target(Protocol):
+    """What a bundle is written to."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take the next bytes, all of them; how many."""
+
+    def flush(self) -> object:
+        """Called at the end."""
+
+
 class _Stream:
     """A target that zipfile cannot seek in: the bundle has the same bytes for a file and for a socket."""
 
-    def __init__(self, target: BinaryIO) -> None:
+    def __init__(self, target: Target) -> None:
         self.write = target.write
         self.flush = target.flush
 
@@ -56,12 +66,6 @@ def member_digests(digest: str, manifest: Mapping[str, Any]) -> dict[str, str]:
         manifest: of the version.
     """
     return {MANIFEST: digest} | {_FILES + file: about["sha256"] for file, about in manifest["files"].items()}
-
-
-def bundle_tag(version: Version, collection: Collection) -> str:
-    """A text that differs between two bundles of different bytes. Raises VersionNotFound."""
-    signature = collection.signature(version)
-    return version.digest if signature is None else f"{version.digest}-{hashlib.sha256(signature).hexdigest()}"
 
 
 def write_bundle(
@@ -78,8 +82,9 @@ def write_bundle(
         write_draft(Draft(dict(version.manifest), paths, collection.signature(version), extra), target)
 
 
-def write_draft(draft: Draft, target: BinaryIO) -> None:
-    """Write what `read_bundle` has read to `target`, which need not be seekable."""
+def write_draft(draft: Draft, target: Target, content_of: Callable[[str | None], None] = lambda _: None) -> None:
+    """Write what `read_bundle` has read to `target`, which need not be seekable. `content_of` is called with a file's name before
+    its content is written, and with None after it."""
     with zipfile.ZipFile(_Stream(target), "w") as archive:  # type: ignore[call-overload]  # needs no more
         archive.writestr(_member(MANIFEST), encode_manifest(draft.manifest))
         if draft.signature is not None:
@@ -90,8 +95,10 @@ def write_draft(draft: Draft, target: BinaryIO) -> None:
             member = _member(_FILES + file)
             member.file_size = draft.manifest["files"][file]["bytes"]  # determines whether zip64 is used
             with path.open("rb") as source, archive.open(member, "w") as sink:
+                content_of(file)
                 while chunk := source.read(_CHUNK):
                     sink.write(chunk)
+                content_of(None)
 
 
 @storage_errors()

@@ -3,19 +3,21 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
-from urllib.parse import quote
+from typing import Any
 
 import httpx
 
-from modelwright.answers import Json, parse
+from modelwright.answers import Json
+from modelwright.calls import Version
+from modelwright.calls import job_path as _job
+from modelwright.calls import json_of as _json
+from modelwright.calls import path as _path
+from modelwright.calls import version_path as _version
 from modelwright.downloads import FilePath, save
-from modelwright.errors import ApiError, JobFailed, Unreachable, UnusableName
+from modelwright.errors import ApiError, JobFailed, Unreachable
 from modelwright.events import EventParser
 from modelwright.methods import operation, stream
 from modelwright.steps import Call, Item, Pause, Read, Steps, Stream
-
-Version: TypeAlias = int | str
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 BYTES = "application/octet-stream"  # the service detects the format
@@ -337,26 +339,6 @@ class Operations:
         except (Unreachable, ApiError):
             return False
         return True
-
-
-def _path(*parts: Version) -> str:
-    names = [str(part) for part in parts]
-    if {"", ".", ".."} & set(names):
-        raise UnusableName
-    return "/v1/" + "/".join(quote(name, safe="") for name in names)
-
-
-def _job(job_id: str, *parts: str) -> str:
-    return _path("training-jobs", job_id, *parts)
-
-
-def _version(name: str, version: Version, *parts: str) -> str:
-    return _path("models", name, "versions", version, *parts)
-
-
-def _json(call: Call) -> Steps[Json]:
-    response: httpx.Response = yield call
-    return parse(response.content)
 
 
 def _pages(path: str, key: str, query: Mapping[str, Any] | None = None) -> Stream[Json]:

@@ -32,6 +32,7 @@ from service.api.routes import (
     predictions,
     provenance,
     training_jobs,
+    uploads,
 )
 from service.api.security_headers import ALWAYS
 from service.background.channel import Channel
@@ -55,6 +56,7 @@ ROUTERS = (
     models,
     aliases,
     bundles,
+    uploads,
     cards,
     provenance,
     predictions,

@@ -17,6 +17,7 @@ from service.cli.keys import Home, keys
 from service.cli.options import URL, AsJson, Model, Name, Url, Yes, confirm, connect, settings_of
 from service.cli.printing import console, prediction_text, show, table
 from service.cli.signatures import add_commands
+from service.cli.transfer import pull, push
 from service.model_reference import ModelReference
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ store = typer.Typer(help="The model store on this machine.", no_args_is_help=Tru
 groups = {"models": models, "jobs": jobs, "datasets": datasets, "store": store, "journal": journal, "keys": keys}
 for name, group in groups.items():
     app.add_typer(group, name=name)
-for command in (backup, restore):
+for command in (backup, restore, push, pull):
     app.command()(command)
 add_commands(app, models)
 models.command()(export)

@@ -11,7 +11,7 @@ import torch
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
-from model_store import Store
+from model_store import Bundles, Store
 from service import __version__
 from service.access.keyring import Keyring
 from service.api.dependencies import Services
@@ -40,6 +40,7 @@ from service.use_cases.artifacts import Artifacts
 from service.use_cases.predict import choose, load
 from service.use_cases.submit_training import Limits, plan
 from service.use_cases.upload_dataset import Surveys
+from service.use_cases.uploads import Uploads
 from service.use_cases.version_resolver import VersionResolver
 from service.workflow.spec import EXAMPLE, parse
 
@@ -107,6 +108,8 @@ def _services(
         temporary=home / "tmp",
         plots=Artifacts(home / "cache" / "plots", home / "tmp"),
         exports=Artifacts(home / "cache" / "exports", home / "tmp"),
+        bundles=Bundles(store.models),
+        uploads=Uploads(home / "uploads", settings.max_upload_bytes),
         surveys=Surveys(),
         pools=Pools(),
         max_upload_bytes=settings.max_upload_bytes,
