@@ -50,8 +50,7 @@ def failure(error: Exception, doing: str) -> Failure:
         case AlreadyExistsError():
             return Failure(ObjectExists(), transient=False)
         case PermissionDeniedError() | UnauthenticatedError():
-            why = "its credentials are not valid, or lack the permission"
-            return Failure(Unavailable(f"The object store refuses to {doing}{_code(text)}: {why}."), transient=False)
+            return _refused(text, doing)
         case PreconditionError():
             return Failure(Unavailable("An object was changed at the same time."), transient=True)
         case BaseError():
@@ -80,6 +79,8 @@ def _of_request(text: str, doing: str) -> Failure:
     found = _STATUS.search(text)
     if found is not None:
         status = int(found[1])
+        if status in (401, 403):
+            return _refused(text, doing)
         answer = f"The object store cannot {doing}: it answered with status {status}{_code(text)}."
         return Failure(Unavailable(answer), transient=status >= 500 or status in _TRANSIENT)
     if "redirect" in text:
@@ -93,6 +94,11 @@ def _of_request(text: str, doing: str) -> Failure:
     if "TimedOut" in text or "kind: Timeout" in text:
         return Failure(Unavailable("The object store does not answer in time."), transient=True)
     return Failure(Unavailable(f"The object store did not {doing}: the connection to it broke off."), transient=True)
+
+
+def _refused(text: str, doing: str) -> Failure:
+    why = "its credentials are not valid, or lack the permission"
+    return Failure(Unavailable(f"The object store refuses to {doing}{_code(text)}: {why}."), transient=False)
 
 
 def _code(text: str) -> str:

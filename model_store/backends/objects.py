@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 import time
+import uuid
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +21,7 @@ from model_store.file_cache import FileCache
 from model_store.os_errors import storage_errors
 
 TEMPORARY = "tmp"
+WRITER = "writer"
 PIECE = 8 * 2**20  # bytes of one request, where a file has more
 MOST_PIECES = 9000  # S3 allows 10,000 parts of an upload
 CACHE_BYTES = 20 * 2**30
@@ -35,8 +37,8 @@ class About(NamedTuple):
 class ObjectBackend(Backend):
     """Objects under `<prefix>/<key>` of a bucket, with put-if-absent, get, ranged get, list and delete alone. Thread-safe.
 
-    What has to be a local file is fetched into `cache`. An answer that was lost is recognised when the request is repeated: an
-    object with the same bytes is then this process's own. A failed request is repeated for some seconds (`ObjectRequests`).
+    What has to be a local file is fetched into `cache`. A failed request is repeated for some seconds (`ObjectRequests`). So a
+    write whose answer was lost may find its own object; it knows it by the metadata `writer`.
     """
 
     def __init__(self, place: str, small: Any, large: Any, cache: FileCache | None = None) -> None:
@@ -134,19 +136,17 @@ class ObjectBackend(Backend):
         self._requests.run("delete", lambda: obstore.delete(self._small, key))
 
     def _create(self, store: Any, key: str, data: bytes) -> None:
-        tries = 0
+        writer = {WRITER: uuid.uuid4().hex}
 
         def put() -> None:
-            nonlocal tries
-            tries += 1
             try:
-                obstore.put(store, key, data, mode="create", use_multipart=False)
+                obstore.put(store, key, data, mode="create", use_multipart=False, attributes=writer)
             except AlreadyExistsError:
                 try:
-                    there = bytes(obstore.get(store, key).bytes())
+                    there = obstore.get(self._small, key, options={"head": True}).attributes
                 except FileNotFoundError:  # a conflict with a write that failed, or with a deletion: it is repeated
                     raise PreconditionError from None
-                if tries == 1 or there != data:
+                if there.get(WRITER) != writer[WRITER]:
                     raise ObjectExists from None
 
         self._requests.run("write", put)

@@ -17,7 +17,11 @@ from tests.harness.server import Server
 
 @pytest.mark.parametrize(
     ("url", "reason"),
-    [("ftp://bucket/models", "not one of file"), ("file:models", "file:///FOLDER"), ("s3://key:hidden@b", "s3://BUCKET")],
+    [
+        ("ftp://bucket/models", "not one of file"),
+        ("file:models", "file:///FOLDER"),
+        ("s3://key:hidden@b", "s3://BUCKET"),
+    ],
 )
 def test_a_service_does_not_start_with_a_url_that_has_no_backend(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, reason: str
