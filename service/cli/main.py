@@ -171,15 +171,13 @@ def upgrade(home: Home = None) -> None:
 
 def open_store(settings: "Settings") -> "Store":
     """The store of the settings, which must be there."""
-    from model_store import Store
     from model_store.backends.schemes import local_folder
-    from service.opening import store_url
+    from service import opening
 
-    url = store_url(settings)
-    folder = local_folder(url)
+    folder = local_folder(opening.store_url(settings))
     if folder is not None and not folder.is_dir():
         raise FileNotFoundError(f"There is no model store in {folder}.")
-    return Store.open(url)
+    return opening.open_store(settings)
 
 
 # Training and predictions

@@ -28,7 +28,6 @@ from service.composition.predictions import (
     open_predictions,
 )
 from service.jobs.journal import Journal
-from service.opening import store_url
 from service.serving.memory_budget import MemoryBudget
 from service.serving.warm_models import WarmModels
 from service.startup import Startup
@@ -53,6 +52,7 @@ async def open_services(
     metrics: Metrics,
     predictions: Holder[OpenPredictions],
     engine: Engine,
+    store: Store,
     wire: Channel | None,
 ) -> AsyncIterator[Services]:
     """The services, at work inside the `async with` block.
@@ -62,13 +62,14 @@ async def open_services(
         metrics: the metrics of this process.
         predictions: holds what answers predictions.
         engine: the journal's database; closed at the end.
+        store: of the models and data sets.
         wire: to the supervisor, if there is one; then another process runs the trainings, else this one does.
     """
     torch.set_num_threads(1)  # many small forward passes: several threads would only wait for each other
     settings = startup.settings
     async with AsyncExitStack() as stack:
         stack.callback(engine.dispose)
-        store, warm = Store.open(store_url(settings)), WarmModels(settings.warm_model_bytes)
+        warm = WarmModels(settings.warm_model_bytes)
         load_version = partial(load, store, warm, startup.signatures)
         current = VersionResolver(partial(choose, store), load_version, warm.pin)
         jobs = Jobs(startup, metrics, engine, store, current, wire)

@@ -12,7 +12,7 @@ import sys
 from contextlib import ExitStack, closing
 from functools import partial
 
-from model_store import Store
+from model_store.errors import StoreError
 from service.access.audit import Audit
 from service.access.errors import AccessError
 from service.api.schemas.job import job_document
@@ -23,7 +23,7 @@ from service.interpreter import quick_imports
 from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
 from service.jobs.journal import Journal
 from service.liveness import die_with
-from service.opening import store_url
+from service.opening import open_store
 from service.settings import InvalidSettings, Settings, forget_secrets
 from service.signatures.signatures import Signatures
 from service.telemetry import logs
@@ -39,15 +39,17 @@ def main(arguments: list[str]) -> int:
     die_with(os.getppid())
     role, wire, *listeners = arguments
     connection = socket.socket(fileno=int(wire))
-    secrets, to_others = secrets_from(connection), Channel(connection)
+    os.environ.update(secrets_from(connection))  # which changes nothing of what other processes can read of it
+    to_others = Channel(connection)
     try:
-        settings = Settings.read(**secrets)
+        settings = Settings.read()
         logs.configure(settings.log_level)
         if role == "answer":
             answer(settings, to_others, [socket.socket(fileno=int(each)) for each in listeners])
         else:
             asyncio.run(train(settings, to_others))
     except (
+        StoreError,
         AccessError,
         HomeError,
         InvalidPlugin,
@@ -93,9 +95,9 @@ async def train(settings: Settings, wire: Channel) -> None:
         engine = open_journal(settings)
         stack.callback(engine.dispose)
         stack.callback(wire.close)
+        store = open_store(settings)
         forget_secrets()
         home = settings.home.resolve()
-        store = Store.open(store_url(settings))
         counted = ProcessMetrics()
         watchers = stack.enter_context(closing(JobObservers(counted.jobs, open_traces(Journal(engine).attempts))))
         audit = stack.enter_context(closing(Audit(home / "audit")))
