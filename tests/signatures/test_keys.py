@@ -88,7 +88,8 @@ def test_a_service_that_would_not_serve_its_own_models_says_so(
     assert both.required and both.signer is not None and not caplog.records
     neither = Signatures.open(Settings.read(home=tmp_path))
     assert not neither.required and neither.signer is None
-    for signing in ({}, {"signing_key_file": key.private}):
+    for signing in (None, key.private):
         caplog.clear()
-        Signatures.open(Settings.read(home=tmp_path, require_signatures=str(other.public), **signing))
+        required = str(other.public)
+        Signatures.open(Settings.read(home=tmp_path, require_signatures=required, signing_key_file=signing))
         assert "it does not serve them" in caplog.text

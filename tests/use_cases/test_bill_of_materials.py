@@ -62,7 +62,12 @@ def validator() -> JsonStrictValidator:
 
 
 def version(manifest: dict[str, Any], **changed: Any) -> Version:
-    about = {"name": "houses", "number": 4, "digest": "f" * 64, "created_at": "2026-11-28T12:00:00.000000Z"} | changed
+    about: dict[str, Any] = {
+        "name": "houses",
+        "number": 4,
+        "digest": "f" * 64,
+        "created_at": "2026-11-28T12:00:00.000000Z",
+    } | changed
     return Version(**about, manifest=manifest)
 
 
