@@ -66,7 +66,7 @@ def test_a_public_key_is_the_same_however_its_file_is_written(tmp_path: Path, ke
 
 def test_settings_with_keys_that_cannot_be_used_are_refused(tmp_path: Path, key: Key) -> None:
     missing = tmp_path / "missing.pem"
-    wrong = {
+    wrong: dict[str, dict[str, object]] = {
         f"MODELWRIGHT_SIGNING_KEY_FILE: {missing} cannot be used as a key for signatures: no such file": {
             "signing_key_file": missing
         },
