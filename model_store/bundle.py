@@ -3,11 +3,12 @@ for the same version and signature."""
 
 import hashlib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeGuard
+from types import MappingProxyType
+from typing import Any, BinaryIO, Protocol, TypeGuard
 
 from model_store.collection import Collection
 from model_store.contents import MANIFEST, SIGNATURE
@@ -25,6 +26,8 @@ _FILES = "files/"
 _CHUNK = 1024 * 1024
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNIX, _READABLE_FILE = 3, 0o100644 << 16
+NO_MEMBERS: Mapping[str, bytes] = MappingProxyType({})
+NO_SIZES: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,23 @@ class Draft:
     manifest: dict[str, Any]
     files: dict[str, Path]
     signature: bytes | None = None
+    extra: Mapping[str, bytes] = NO_MEMBERS  # further members by name, which are no part of the version
+
+
+class Target(Protocol):
+    """What a bundle is written to."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take the next bytes, all of them; how many."""
+
+    def flush(self) -> object:
+        """Called at the end."""
 
 
 class _Stream:
     """A target that zipfile cannot seek in: the bundle has the same bytes for a file and for a socket."""
 
-    def __init__(self, target: BinaryIO) -> None:
+    def __init__(self, target: Target) -> None:
         self.write = target.write
         self.flush = target.flush
 
@@ -54,44 +68,46 @@ def member_digests(digest: str, manifest: Mapping[str, Any]) -> dict[str, str]:
     return {MANIFEST: digest} | {_FILES + file: about["sha256"] for file, about in manifest["files"].items()}
 
 
-def bundle_tag(version: Version, collection: Collection) -> str:
-    """A text that differs between two bundles of different bytes. Raises VersionNotFound."""
-    signature = collection.signature(version)
-    return version.digest if signature is None else f"{version.digest}-{hashlib.sha256(signature).hexdigest()}"
-
-
-def write_bundle(version: Version, collection: Collection, target: BinaryIO) -> None:
+def write_bundle(
+    version: Version, collection: Collection, target: BinaryIO, extra: Mapping[str, bytes] = NO_MEMBERS
+) -> None:
     """Write `version` to `target`, which need not be seekable. Raises VersionCorrupt and VersionNotFound.
 
-    Every file is checked before the first byte is written.
+    Every file is checked before the first byte is written. `extra` are further members by name, for readers of the bundle: they
+    are no part of the version, and readers must be told to allow them.
     """
     with ExitStack() as stack:
         files = sorted(version.manifest["files"])
         paths = {file: stack.enter_context(collection.local_file(version, file)) for file in files}
-        write_draft(Draft(dict(version.manifest), paths, collection.signature(version)), target)
+        write_draft(Draft(dict(version.manifest), paths, collection.signature(version), extra), target)
 
 
-def write_draft(draft: Draft, target: BinaryIO) -> None:
-    """Write what `read_bundle` has read to `target`, which need not be seekable."""
+def write_draft(draft: Draft, target: Target, content_of: Callable[[str | None], None] = lambda _: None) -> None:
+    """Write what `read_bundle` has read to `target`, which need not be seekable. `content_of` is called with a file's name before
+    its content is written, and with None after it."""
     with zipfile.ZipFile(_Stream(target), "w") as archive:  # type: ignore[call-overload]  # needs no more
         archive.writestr(_member(MANIFEST), encode_manifest(draft.manifest))
         if draft.signature is not None:
             archive.writestr(_member(SIGNATURE), draft.signature)
+        for name, data in draft.extra.items():
+            archive.writestr(_member(name), data)
         for file, path in sorted(draft.files.items()):
             member = _member(_FILES + file)
             member.file_size = draft.manifest["files"][file]["bytes"]  # determines whether zip64 is used
             with path.open("rb") as source, archive.open(member, "w") as sink:
+                content_of(file)
                 while chunk := source.read(_CHUNK):
                     sink.write(chunk)
+                content_of(None)
 
 
 @storage_errors()
-def read_bundle(path: Path, work_dir: Path, max_bytes: int) -> Draft:
+def read_bundle(path: Path, work_dir: Path, max_bytes: int, extra: Mapping[str, int] = NO_SIZES) -> Draft:
     """Extract the bundle at `path` into the folder `work_dir`, which must be there; it is left as it was on any error.
 
     `max_bytes` bounds all members together, uncompressed. Raises InvalidBundle naming member and rule: anything but
     the manifest, a signature, and exactly the files that the manifest names, each with the size and SHA-256 it states, is
-    refused.
+    refused. `extra` are the names of further members that may be there, with the most bytes of each.
     Raises NoSpace when `work_dir` is full, Unavailable when one of the two cannot be used otherwise.
     """
     files: dict[str, Path] = {}
@@ -100,8 +116,8 @@ def read_bundle(path: Path, work_dir: Path, max_bytes: int) -> Draft:
             archive = ZipArchive(source, max_bytes)
             manifest = _manifest(archive)
             described = _described_files(manifest)
-            _check_names(archive, described)
-            signature = _signature(archive)
+            _check_names(archive, described, extra)
+            signature, extras = _signature(archive), _extra(archive, extra)
             for number, file in enumerate(sorted(described)):
                 files[file] = work_dir / str(number)  # never a path that the bundle chose
                 _extract(archive, file, described[file], files[file])
@@ -109,7 +125,7 @@ def read_bundle(path: Path, work_dir: Path, max_bytes: int) -> Draft:
         for extracted in files.values():
             extracted.unlink(missing_ok=True)
         raise
-    return Draft(manifest, files, signature)
+    return Draft(manifest, files, signature, extras)
 
 
 def _member(name: str) -> zipfile.ZipInfo:
@@ -140,6 +156,15 @@ def _signature(archive: ZipArchive) -> bytes | None:
     return archive.read(SIGNATURE)
 
 
+def _extra(archive: ZipArchive, extra: Mapping[str, int]) -> dict[str, bytes]:
+    found = {}
+    for name in sorted(archive.sizes.keys() & extra.keys()):
+        if archive.sizes[name] > extra[name]:
+            raise InvalidBundle(name, f"it may have at most {extra[name]} bytes")
+        found[name] = archive.read(name)
+    return found
+
+
 def _described_files(manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     described = manifest.get("files")
     if not isinstance(described, dict) or not all(map(_is_description, described.values())):
@@ -156,8 +181,8 @@ def _is_description(value: object) -> TypeGuard[dict[str, Any]]:
     )
 
 
-def _check_names(archive: ZipArchive, described: Mapping[str, Any]) -> None:
-    members = archive.sizes.keys() - {MANIFEST, SIGNATURE}
+def _check_names(archive: ZipArchive, described: Mapping[str, Any], extra: Mapping[str, int]) -> None:
+    members = archive.sizes.keys() - {MANIFEST, SIGNATURE, *extra}
     for member in sorted(members):
         file = member.removeprefix(_FILES)
         try:
@@ -165,7 +190,8 @@ def _check_names(archive: ZipArchive, described: Mapping[str, Any]) -> None:
         except InvalidName as error:
             raise InvalidBundle(member, f"its name is not legal: {error.rule}") from error
         if file == member:
-            raise InvalidBundle(member, f"only {MANIFEST}, {SIGNATURE} and {_FILES} belong into a bundle")
+            names = ", ".join([MANIFEST, SIGNATURE, *extra])
+            raise InvalidBundle(member, f"only {names} and {_FILES} belong into a bundle")
         if file not in described:
             raise InvalidBundle(member, "the manifest does not name it")
     for file in sorted(described):

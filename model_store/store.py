@@ -10,6 +10,7 @@ from model_store.clock import Clock, utc_now
 from model_store.collection import Collection
 from model_store.damage import Damage
 from model_store.errors import AliasNotFound, NotFound, VersionNotFound
+from model_store.file_cache import FileCache
 from model_store.names import is_alias
 from model_store.upgrade import upgrade
 from model_store.verification import Report, Verification
@@ -31,12 +32,15 @@ class Store:
         self._backend = backend
 
     @classmethod
-    def open(cls, url: str | Path) -> "Store":
-        """The store at a URL (`file:///srv/store`) or in the local folder with that path, made when it is not there.
+    def open(cls, url: str | Path, *, cache: FileCache | None = None) -> "Store":
+        """The store at a URL (`file:///srv/store`, `s3://bucket/prefix`) or in the local folder with that path.
 
-        Raises InvalidStoreUrl, NoSpace, Unavailable.
+        A local folder is made when it is not there; a bucket must be there, and is checked. Files that are not local are fetched
+        into `cache`; a temporary one if None.
+
+        Raises InvalidStoreUrl, NoSpace, Unavailable, Unsuitable.
         """
-        return cls(open_backend(url))
+        return cls(open_backend(url, cache))
 
     def resolve(self, name: str, reference: str) -> Version:
         """The model version that `reference` means: digits, `latest`, else an alias.

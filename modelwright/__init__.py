@@ -12,11 +12,15 @@ from modelwright.errors import (
     ApiError,
     JobFailed,
     ModelwrightError,
+    TransferFailed,
     UnexpectedAnswer,
     Unreachable,
+    UnusableKey,
     UnusableName,
 )
 from modelwright.operations import Operations
+from modelwright.transfers import Transfers
+from modelwright.uploads import Uploads
 
 __all__ = [
     "ApiError",
@@ -24,15 +28,17 @@ __all__ = [
     "Client",
     "JobFailed",
     "ModelwrightError",
+    "TransferFailed",
     "UnexpectedAnswer",
     "Unreachable",
+    "UnusableKey",
     "UnusableName",
 ]
 
 
-class Client(Operations, Waiting):
+class Client(Operations, Uploads, Transfers, Waiting):
     """The synchronous client: each method blocks until the service has responded."""
 
 
-class AsyncClient(Operations, Awaiting):
+class AsyncClient(Operations, Uploads, Transfers, Awaiting):
     """The asynchronous client, with the same methods."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
-from model_store import Store
+from model_store import Bundles, Store
 from service.access.audit import Audit
 from service.access.keyring import Keyring
 from service.access.keys import ApiKey
@@ -23,11 +23,13 @@ from service.telemetry.metrics import Metrics
 from service.use_cases.artifacts import Artifacts
 from service.use_cases.submit_training import Limits
 from service.use_cases.upload_dataset import Surveys
+from service.use_cases.uploads import Uploads
 from service.use_cases.version_resolver import VersionResolver
 
 if TYPE_CHECKING:
     from service.telemetry.traces import Traces
 
+IS_HEAD = "modelwright.head"  # in the ASGI scope of a GET that is answered without its body
 CALLER = "modelwright.caller"  # in the ASGI scope: the key that a request came with; None if it needed none
 
 
@@ -46,6 +48,8 @@ class Services:
     temporary: Path
     plots: Artifacts
     exports: Artifacts
+    bundles: Bundles
+    uploads: Uploads
     surveys: Surveys
     pools: Pools
     max_upload_bytes: int

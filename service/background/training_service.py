@@ -33,6 +33,7 @@ from service.signatures.signatures import Signatures
 from service.telemetry.gauges import Gauges
 from service.telemetry.watchers import JobObservers
 from service.use_cases.attempt_store import AttemptStore
+from service.use_cases.uploads import Uploads
 
 if TYPE_CHECKING:
     from service.jobs.webhooks import Webhooks
@@ -149,6 +150,7 @@ class TrainingService:
             self._housekeeping.forget_jobs(self._settings.keep_jobs_days)
         self._housekeeping.sweep(self._home / "tmp" / "attempts", self._home / "checkpoints")
         _sweep(self._store, self._home / "tmp")
+        Uploads(self._home / "uploads", self._settings.max_upload_bytes).sweep()
         self._audit.forget_old(self._settings.keep_audit_days)
 
 

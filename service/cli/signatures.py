@@ -56,10 +56,11 @@ def sign(
     from model_store.manifest import encode_manifest, manifest_digest
     from service.signatures import statement
     from service.signatures.keys import read_private_key
+    from service.use_cases.bundle_members import MEMBERS
 
     read_private_key(key)
     with tempfile.TemporaryDirectory(dir=bundle.absolute().parent) as folder:
-        draft = read_bundle(bundle, Path(folder), bundle.stat().st_size)
+        draft = read_bundle(bundle, Path(folder), bundle.stat().st_size, MEMBERS)
         digest = manifest_digest(encode_manifest(draft.manifest))
         signature = statement.sign(digest, member_digests(digest, draft.manifest), key)
         signed = Path(folder) / "signed.zip"
@@ -83,10 +84,11 @@ def verify(
     from service.signatures import statement
     from service.signatures.errors import InvalidSignature
     from service.signatures.keys import read_public_key
+    from service.use_cases.bundle_members import MEMBERS
 
     keys = [read_public_key(path) for path in key]
     with tempfile.TemporaryDirectory() as folder:
-        draft = read_bundle(bundle, Path(folder), bundle.stat().st_size)
+        draft = read_bundle(bundle, Path(folder), bundle.stat().st_size, MEMBERS)
     digest = manifest_digest(encode_manifest(draft.manifest))
     if draft.signature is None:
         raise InvalidSignature("the bundle has none")

@@ -9,6 +9,7 @@ from typing import Any
 from model_store import Store, Version
 from model_store.collection import Collection
 from model_store.errors import Corrupt, NotFound
+from model_store.summaries import NO_SUMMARIES, AllFields
 from service.jobs.errors import AttemptFailed, AttemptPutOff
 from service.jobs.job import Job
 from service.model_reference import ModelReference
@@ -19,8 +20,11 @@ from service.workflow.spec_base import shown
 
 DATA = "data"  # the uploaded file in a version of a data set
 STATE_DICT = "state_dict.safetensors"
+TENSORS = "tensors"  # the summary of that file
 
-Input = dict[str, Any]  # a version: its `name`, `version`, `manifest`, and the `path` of the file that is read
+Input = dict[
+    str, Any
+]  # a version: its `name`, `version`, `digest`, `manifest`, and the `path` of the file that is read
 
 
 class AttemptStore:
@@ -53,18 +57,23 @@ class AttemptStore:
         with put_off_storage_errors("its data cannot be read"):
             return self._inputs(job.spec["data"], job.spec.get("initial"), files)
 
-    def publish(self, job: Job, manifest: Mapping[str, Any], files: Mapping[str, Path]) -> dict[str, Any]:
+    def publish(
+        self, job: Job, manifest: Mapping[str, Any], files: Mapping[str, Path], summaries: AllFields = NO_SUMMARIES
+    ) -> dict[str, Any]:
         """Publishes the version of the job, once however often it is called; the job's result.
 
         Raises:
             AttemptPutOff: the store cannot be written now, or the version cannot be signed; it says whether it is certain that
                 nothing was published.
         """
-        name, since = job.spec["model_name"], job.context["since"]
+        name, since, models = job.spec["model_name"], job.context["since"], self._store.models
         sign = None if self._signatures is None else self._signatures.signer
         try:
             with put_off_storage_errors("the version cannot be written"):
-                return _result(self._store.models.publish(name, manifest, files, key=job.id, since=since, sign=sign))
+                version, _ = models.publish_once(
+                    name, manifest, files, key=job.id, since=since, summaries=summaries, sign=sign
+                )
+                return _result(version)
         except AttemptPutOff as error:
             with put_off_storage_errors("the store cannot be used"):  # then it is not certain
                 if (done := self._published(job)) is not None:
@@ -108,7 +117,8 @@ def _as_failure(code: str, deleted: str, damaged: Callable[[Corrupt], str]) -> I
 
 def _input(collection: Collection, version: Version, file: str, files: ExitStack) -> Input:
     path = files.enter_context(collection.local_file(version, file))
-    return {"name": version.name, "version": version.number, "manifest": version.manifest, "path": str(path)}
+    about = {"name": version.name, "version": version.number, "digest": version.digest, "manifest": version.manifest}
+    return about | {"path": str(path)}
 
 
 def _result(version: Version) -> dict[str, Any]:

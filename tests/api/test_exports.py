@@ -75,13 +75,13 @@ def test_a_kept_export_is_served_in_ranges(http: httpx.Client, server: Server, l
     assert http.get(address("line")).content == whole.content
 
 
-@pytest.mark.parametrize("export", ["torch_export", "onnx", "state_dict.pt"])
+@pytest.mark.parametrize("export", ["pickle", "state_dict.pt"])
 def test_an_unknown_export_is_refused_with_the_known_ones(
     http: httpx.Client, line: dict[str, Any], export: str
 ) -> None:
     answer = http.get(address("line", export))
     assert (answer.status_code, answer.json()["code"]) == (404, "not_available")
-    assert "safetensors, state_dict" in answer.json()["detail"]
+    assert "safetensors, state_dict, torch_export, onnx" in answer.json()["detail"]
 
 
 def test_a_damaged_version_is_not_exported(http: httpx.Client, server: Server, model: str) -> None:

@@ -17,7 +17,11 @@ from tests.harness.server import Server
 
 @pytest.mark.parametrize(
     ("url", "reason"),
-    [("s3://bucket/models", "not one of file"), ("file:models", "file:///FOLDER")],
+    [
+        ("ftp://bucket/models", "not one of file"),
+        ("file:models", "file:///FOLDER"),
+        ("s3://key:hidden@b", "s3://BUCKET"),
+    ],
 )
 def test_a_service_does_not_start_with_a_url_that_has_no_backend(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, reason: str
@@ -26,7 +30,7 @@ def test_a_service_does_not_start_with_a_url_that_has_no_backend(
     for workers in ("1", "2"):
         refused = run("serve", "--home", tmp_path / "home", "--port", "0", "--workers", workers)
         assert refused.status == 1
-        assert "MODELWRIGHT_STORE_URL" in refused.err and reason in refused.err
+        assert "MODELWRIGHT_STORE_URL" in refused.err and reason in refused.err and "hidden" not in refused.err
     for command in ("verify", "upgrade"):
         assert "MODELWRIGHT_STORE_URL" in run("store", command, "--home", tmp_path / "home").err
     assert not (tmp_path / "home").exists()

@@ -62,13 +62,9 @@ def validator() -> JsonStrictValidator:
 
 
 def version(manifest: dict[str, Any], **changed: Any) -> Version:
-    about: dict[str, Any] = {
-        "name": "houses",
-        "number": 4,
-        "digest": "f" * 64,
-        "created_at": "2026-11-28T12:00:00.000000Z",
-    } | changed
-    return Version(**about, manifest=manifest)
+    about: dict[str, Any] = {"name": "houses", "number": 4, "digest": "f" * 64, "content": "c"}
+    about["created_at"] = "2026-11-28T12:00:00.000000Z"
+    return Version(**(about | changed), manifest=manifest)
 
 
 @settings(max_examples=examples(60), deadline=None)
