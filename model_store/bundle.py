@@ -5,7 +5,7 @@ import hashlib
 import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO, Protocol, TypeGuard
@@ -37,7 +37,7 @@ class Draft:
     manifest: dict[str, Any]
     files: dict[str, Path]
     signature: bytes | None = None
-    extra: Mapping[str, bytes] = NO_MEMBERS  # further members by name, which are no part of the version
+    extra: Mapping[str, bytes] = field(default_factory=dict)  # further members by name, which are no part of the version
 
 
 class Target(Protocol):
