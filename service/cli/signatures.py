@@ -77,7 +77,7 @@ def verify(
         list[Path], typer.Option(metavar="PUBLIC", help="File of a public key; one of several must have signed.")
     ],
 ) -> None:
-    """Verify a bundle's signature, and that every file in it is the one that was signed. Exit status 1 if not."""
+    """Verify a bundle's signature, and that its manifest and files are those that were signed. Exit status 1 if not."""
     _need_extra()
     from model_store import member_digests, read_bundle
     from model_store.manifest import encode_manifest, manifest_digest
@@ -93,7 +93,9 @@ def verify(
     if draft.signature is None:
         raise InvalidSignature("the bundle has none")
     statement.verify(member_digests(digest, draft.manifest), draft.signature, keys)
-    console.print(f"The signature is valid, and all files are those that were signed. Digest: {digest}", soft_wrap=True)
+    console.print(
+        f"The signature is valid: manifest and files are those that were signed. Digest: {digest}", soft_wrap=True
+    )
 
 
 def signature(model: Model, out: Out = None, url: Url = URL) -> None:

@@ -45,7 +45,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     except InvalidSignature as error:
         return {"invalid": error.reason}
     except OSError as error:
-        return {"failed": f"a file cannot be used: {(error.strerror or 'unknown error').lower()}"}
+        file = "the signing key" if error.filename == request.get("key") else "a temporary file"
+        return {"failed": f"{file} cannot be used: {(error.strerror or 'unknown error').lower()}"}
     except (TypeError, ValueError) as error:
         return {"failed": f"the signing key cannot be used: {error}"}
     return {"valid": True}

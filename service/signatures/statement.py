@@ -20,15 +20,17 @@ from model_store.contents import SIGNATURE
 from service.signatures.errors import InvalidSignature
 from service.signatures.keys import fingerprint
 
-# As `model_signing` describes its own reading of a folder. It leaves out the signature, which lies in the folder too.
-_SERIALIZATION = {"method": "files", "hash_type": "sha256", "allow_symlinks": False, "ignore_paths": [SIGNATURE]}
+# What an unpacked bundle has besides what is signed: the signature, and the model card, which is made from the manifest.
+_IGNORED = [SIGNATURE, "card.md"]
+# As model-signing describes its own reading of a folder.
+_SERIALIZATION = {"method": "files", "hash_type": "sha256", "allow_symlinks": False, "ignore_paths": _IGNORED}
 
 
 class _KnownDigests(hashing.Config):
     """Digests that are known already, in place of those of a folder's files."""
 
     def __init__(self, digests: Mapping[str, str]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call] # it has no types
         self._digests = digests
 
     def hash(self, model_path: Any, *, files_to_hash: Iterable[Any] | None = None) -> manifest.Manifest:

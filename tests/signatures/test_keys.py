@@ -66,7 +66,7 @@ def test_a_public_key_is_the_same_however_its_file_is_written(tmp_path: Path, ke
 
 def test_settings_with_keys_that_cannot_be_used_are_refused(tmp_path: Path, key: Key) -> None:
     missing = tmp_path / "missing.pem"
-    wrong = {
+    wrong: dict[str, dict[str, object]] = {
         f"MODELWRIGHT_SIGNING_KEY_FILE: {missing} cannot be used as a key for signatures: no such file": {
             "signing_key_file": missing
         },
@@ -88,7 +88,8 @@ def test_a_service_that_would_not_serve_its_own_models_says_so(
     assert both.required and both.signer is not None and not caplog.records
     neither = Signatures.open(Settings.read(home=tmp_path))
     assert not neither.required and neither.signer is None
-    for signing in ({}, {"signing_key_file": key.private}):
+    for signing in (None, key.private):
         caplog.clear()
-        Signatures.open(Settings.read(home=tmp_path, require_signatures=str(other.public), **signing))
+        required = str(other.public)
+        Signatures.open(Settings.read(home=tmp_path, require_signatures=required, signing_key_file=signing))
         assert "it does not serve them" in caplog.text

@@ -51,6 +51,7 @@ def test_one_of_the_trusted_keys_must_have_signed(signature: bytes, key: Key, ot
 def test_model_signing_accepts_the_unpacked_bundle(signature: bytes, key: Key, tmp_path: Path) -> None:
     config = verifying.Config().use_elliptic_key_verifier(public_key=key.public)
     folder = unpacked(tmp_path / "bundle", signature)
+    (folder / "card.md").write_text("a model card")
     config.verify(folder, folder / SIGNATURE)
     (folder / "files/b").write_text("changed")
     with pytest.raises(ValueError, match="Hash mismatch for 'files/b'"):

@@ -64,7 +64,7 @@ def test_a_version_that_cannot_be_signed_is_put_off(tmp_path: Path) -> None:
     public = read_public_key(create_key(key))
     attempts = AttemptStore(store, Signatures(tmp_path / "tmp", key, [public]))
     key.rename(tmp_path / "away.pem")
-    with pytest.raises(AttemptPutOff, match="no such file") as put_off:
+    with pytest.raises(AttemptPutOff, match="the signing key cannot be used: no such file") as put_off:
         attempts.publish(JOB, {"format": 1}, files)
     assert (put_off.value.code, put_off.value.unpublished, store.models.names()) == ("unavailable", True, [])
     (tmp_path / "away.pem").rename(key)
