@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from service.cli.backup import backup, restore
+from service.cli.cards import card, compare
 from service.cli.datasets import datasets
 from service.cli.journal import journal
 from service.cli.keys import Home, keys
-from service.cli.options import URL, AsJson, Name, Url, Yes, confirm, connect, settings_of
+from service.cli.options import URL, AsJson, Model, Name, Url, Yes, confirm, connect, settings_of
 from service.cli.printing import console, prediction_text, show, table
 from service.model_reference import ModelReference
 
@@ -30,8 +31,9 @@ for name, group in groups.items():
     app.add_typer(group, name=name)
 for command in (backup, restore):
     app.command()(command)
+models.command()(card)
+models.command()(compare)
 
-Model = Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Version: a number, an alias or latest.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB")]
 Alias = Annotated[str, typer.Option(help="The alias.")]
 
