@@ -73,9 +73,9 @@ def test_models(run: Run, typed: None, tmp_path: Path) -> None:
 
 def test_cards_and_comparisons(run: Run, typed: None, tmp_path: Path) -> None:
     assert run("models", "card", "typed@1").out.startswith("# typed, version 1\n\n| Model | typed |")
-    page = tmp_path / "card.html"
-    assert run("models", "card", "typed", "--out", page).out.replace("\n", "") == str(page)
-    assert page.read_text().startswith("<!doctype html>")
+    saved = tmp_path / "card.md"
+    assert run("models", "card", "typed", "--out", saved).out.replace("\n", "") == str(saved)
+    assert saved.read_text().startswith("# typed, version 2\n")
     compared = run("models", "compare", "typed", 1, "latest").out.splitlines()
     assert compared[0].split("  ")[0] == "spec" and "a: typed@1" in compared[0] and "b: typed@2" in compared[0]
     assert ["/training/seed", "42", "7"] in [row.split() for row in compared]

@@ -83,7 +83,6 @@ def test_from_training_to_deletion(call: Caller, name: str, tmp_path: Path) -> N
     call("delete_alias", name, "blue")
 
     assert call("card", name, 1).startswith(f"# {name}, version 1\n")
-    assert call("card", name, "latest", "html").startswith("<!doctype html>")
     assert call("lineage", name, 1)["job"] == {"id": job["id"], "state": "kept"}
     assert call("compare", name, 1, "latest")["parameters"]["l2"] == 0
 
