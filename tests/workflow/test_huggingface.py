@@ -26,7 +26,7 @@ from service.serving.warm_models import Warm
 from service.workflow.errors import ExportFailed
 from service.workflow.exports import EXPORTS, Source
 from service.workflow.exports.check import check
-from service.workflow.models import ModelKind
+from service.workflow.models import OURS, ModelKind
 from service.workflow.models.input_shapes import InputShapes
 from service.workflow.signature import Input
 from tests.docs.pages import ROOT, snippets
@@ -108,17 +108,22 @@ def rows_of(source: Source) -> list[dict[str, Any]]:
     return [{each.name: row[each.name] for each in source.signature.inputs} for row in rows]
 
 
+def test_every_kind_is_tried() -> None:
+    assert KINDS.keys() == OURS
+
+
 @pytest.mark.parametrize(("kind", "columns", "task"), COMBINATIONS if EVERY else pairwise())
 def test_every_model_predicts_alike(kind: str, columns: str, task: str, tmp_path: Path) -> None:
     made = exported(tmp_path, kind, columns, task, ["huggingface"])
     check(made.source, EXPORT.predict(made.source, made.files["huggingface"]), made.points)
     model = runpy.run_path(str(folder_of(made) / "modeling.py"))["load"]()
     rows = rows_of(made.source)
+    usual = made.own_predictions(rows)
     for count in (0, 1, 3, len(rows)):
-        assert agree(model.predict(rows[:count]), made.own_predictions(rows[:count]))
+        assert agree(model.predict(rows[:count]), usual[:count], usual)
     if EVERY:
         many = random.Random(1).choices(rows, k=20_000)  # noqa: S311 - test data
-        assert agree(model.predict(many), made.own_predictions(many))
+        assert agree(model.predict(many), made.own_predictions(many), usual)
 
 
 def test_the_folder_needs_torch_and_safetensors_alone(tmp_path: Path) -> None:
@@ -128,7 +133,8 @@ def test_the_folder_needs_torch_and_safetensors_alone(tmp_path: Path) -> None:
     folder_of(made).rename(tmp_path / "houses")
     (tmp_path / "houses.csv").write_text(as_csv(rows))
     example, *from_a_shell = alone(tmp_path)
-    assert agree(example, own_answers(made.source, as_csv(rows)))
+    own = own_answers(made.source, as_csv(rows))
+    assert agree(example, own, own)
     assert from_a_shell == example
 
 
@@ -156,7 +162,8 @@ def test_texts_are_read_in_the_form_of_the_data(tmp_path: Path) -> None:
     modeling = runpy.run_path(str(folder_of(made) / "modeling.py"))
     model = modeling["load"]()
     given = model.predict(modeling["read_csv"](path, model.config))
-    assert agree(given, own_answers(source, as_csv(rows, ";")))
+    own = own_answers(source, as_csv(rows, ";"))
+    assert agree(given, own, own)
 
 
 def test_a_value_that_the_model_cannot_take_is_named(tmp_path: Path) -> None:

@@ -153,6 +153,10 @@ def test_dates_as_numbers_and_objects() -> None:
     assert theirs(plain, True) is None
 
 
+def test_every_column_type_has_a_reader() -> None:
+    assert MODULE["READERS"].keys() == COLUMN_TYPES.keys()
+
+
 NEEDED: dict[str, dict[str, Any]] = {
     "Linear": {"out_features": 3},
     **{name: {"dim": 1} for name in ("Softmax", "Softmin", "LogSoftmax")},

@@ -45,7 +45,9 @@ def main(heartbeats: int, folder: Path) -> None:
     try:
         _write(EXPORTS[request["export"]], source, points, folder)
         found = {}
-    except (Exception, SystemExit) as error:  # of torch, of the libraries of the format, or of a plug-in
+    except SystemExit:
+        found = {"failed": "the model's code ended the process that exports it"}
+    except Exception as error:  # of torch, of the libraries of the format, or of a plug-in
         if isinstance(error, OSError) or shutil.disk_usage(folder).free < LEAST_FREE_BYTES:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         sys.excepthook(type(error), error, error.__traceback__)
