@@ -42,6 +42,7 @@ def store(root: Path, tmp_path: Path) -> Store:
             store.delete_version(name, number)
         store.aliases.set(name, "canary", 4)
     store.datasets.publish("rows", {"format": 2}, source_files(tmp_path, {"data": b"1,2"}))
+    store.sweep(86_400)  # removes the files of the deleted versions
     return store
 
 
