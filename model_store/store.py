@@ -11,10 +11,11 @@ from model_store.blobs import Blobs
 from model_store.clock import Clock, utc_now
 from model_store.collection import Collection
 from model_store.damage import Damage
-from model_store.errors import UNREADABLE, AliasNotFound, NotFound, VersionNotFound
+from model_store.errors import UNREADABLE, AliasNotFound, NotFound, RetentionNotFound, VersionNotFound
 from model_store.live_index import LiveIndex
 from model_store.names import is_alias
 from model_store.removals import Removals
+from model_store.retention import Retention
 from model_store.sweep import CollectionSweep, sweep_blobs
 from model_store.upgrade import upgrade
 from model_store.verification import Report, Verification
@@ -27,12 +28,13 @@ _MOST_DIGITS = 18
 
 
 class Store:
-    """Everything on one backend: `models`, `datasets`, and `aliases` of the models."""
+    """Everything on one backend: `models`, `datasets`, and `aliases` and `retention` of the models."""
 
     def __init__(self, backend: Backend, *, now: Clock = utc_now) -> None:
         self.models = Collection(backend, "models", newest_format=MODEL_FORMAT, now=now)
         self.datasets = Collection(backend, "datasets", newest_format=DATASET_FORMAT, now=now)
         self.aliases = Aliases(backend, "models", self.models, now=now)
+        self.retention = Retention(backend, self.models, self.aliases, now=now)
         self._backend = backend
         self._now = now
         self._removals = Removals(backend, now)
@@ -86,7 +88,9 @@ class Store:
         self.models.delete(name, number, guard=lambda reserved: self.aliases.check_unused(name, number, reserved))
 
     def delete_model(self, name: str) -> None:
-        """Delete a model's aliases, then its versions. Raises NameNotFound; VersionInUse when an alias comes meanwhile.
+        """Delete a model's aliases and retention rule, then its versions.
+
+        Raises NameNotFound; VersionInUse when an alias comes meanwhile.
 
         Not atomic: after a failure, what is left is whole, and the deletion can be repeated.
         """
@@ -94,6 +98,8 @@ class Store:
         for alias in self.aliases.all(name):
             with suppress(AliasNotFound):
                 self.aliases.delete(name, alias)
+        with suppress(RetentionNotFound):  # a later model of that name begins without one
+            self.retention.delete(name)
         for number in numbers:
             with suppress(NotFound):  # another process deletes as well
                 self.delete_version(name, number)
@@ -117,7 +123,7 @@ class Store:
     def examine(self) -> Report:
         """As `verify`, with what is no damage but worth knowing."""
         report = Report()
-        Verification(self._backend, self.models, self.aliases, report).run()
+        Verification(self._backend, self.models, self.aliases, report, self.retention).run()
         Verification(self._backend, self.datasets, None, report).run()
         with suppress(*UNREADABLE):  # what cannot be read was reported already
             there = Blobs(self._backend).digests()

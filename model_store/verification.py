@@ -24,12 +24,14 @@ from model_store.errors import (
 from model_store.names import is_alias, is_name
 from model_store.record import Record
 from model_store.records import RECORD, Records
+from model_store.retention import KIND as RETENTION
+from model_store.retention import Retention
 from model_store.sealed import unseal
 from model_store.series import Series, is_number
 
 STRANGE = "is none of the store's"
 MOST_MISSING = 1000  # numbers that are reported one by one
-KINDS = {"versions", "contents", "uses", "marks", "aliases"}
+KINDS = {"versions", "contents", "uses", "marks", "aliases", RETENTION}
 
 
 @dataclass
@@ -47,10 +49,18 @@ class Report:
 class Verification:
     """Verifies a collection and its aliases, while others may change them. What cannot be read counts as damage."""
 
-    def __init__(self, backend: Backend, collection: Collection, aliases: Aliases | None, report: Report) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        collection: Collection,
+        aliases: Aliases | None,
+        report: Report,
+        retention: Retention | None = None,
+    ) -> None:
         self._backend = backend
         self._collection = collection
         self._aliases = aliases
+        self._retention = retention
         self._report = report
 
     def run(self) -> None:
@@ -69,7 +79,7 @@ class Verification:
         self._check_names(name, "versions", is_number)
         self._check_names(name, "contents", is_content)
         self._check_names(name, "uses", is_number)
-        self._check_names(name, "marks", {"versions", "aliases", "uses"}.__contains__)
+        self._check_names(name, "marks", (KINDS - {"contents", "marks"}).__contains__)
         for place in ("marks/versions", "marks/uses"):
             self._check_names(name, place, is_number)
         records = self._collection.records(name)
@@ -89,6 +99,8 @@ class Verification:
             self._check_names(name, "marks/aliases", is_alias)
             for alias in filter(is_alias, self._names(name, "aliases")):
                 self._alias(name, alias, self._aliases)
+        if self._retention is not None:
+            self._rules(name, self._retention)
 
     def _version(self, name: str, records: Records, number: int) -> str | None:
         """The content of the version, if it exists and its record can be read."""
@@ -147,6 +159,9 @@ class Verification:
     def _uses(self, name: str, number: int) -> None:
         uses = self._collection.records(name).uses(number)
         self._series(name, f"uses/{number}", uses.series, lambda each: uses.read(each) is not None)
+
+    def _rules(self, name: str, retention: Retention) -> None:
+        self._series(name, RETENTION, retention.log(name), lambda number: retention.entry(name, number) is not None)
 
     def _alias(self, name: str, alias: str, aliases: Aliases) -> None:
         log = aliases.log(name, alias)
