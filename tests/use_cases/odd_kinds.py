@@ -50,6 +50,9 @@ class Odd(nn.Linear):
         match self.does:
             case "hangs":
                 time.sleep(600)
+            case "spins":
+                while True:
+                    pass
             case "grows":
                 self.kept = bytearray(os.urandom(2**20)) * 2**11
                 time.sleep(600)

@@ -88,6 +88,7 @@ BEHAVIOURS = {
     "hangs": "takes more than 20 seconds",
     "grows": r"takes more than 1\.5 GiB of memory",
     "crashes": "SIGSEGV",
+    "spins": "more than 4 seconds of processor time",
 }
 if os.environ.get("EXPORTS") == "all":
     BEHAVIOURS |= {"exits": "ended the process", "vanishes": "ended the process"}
@@ -99,6 +100,8 @@ def test_a_model_that_ends_its_process_or_exceeds_a_limit_is_refused_with_the_re
 ) -> None:
     if does == "hangs":
         monkeypatch.setattr(export_model, "MOST_SECONDS", 20)
+    if does == "spins":
+        monkeypatch.setattr(export_model, "MOST_PROCESSOR_SECONDS", 4)
     setup = Exporting(tmp_path, does)
     with pytest.raises(ExportFailed, match=reason):
         asyncio.run(setup.get())
