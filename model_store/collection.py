@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from model_store.backends.backend import Backend
+from model_store.checked_files import CheckedFiles
 from model_store.clock import Clock, rfc3339, utc_now
 from model_store.contents import MANIFEST, Contents, content_made_at, describe_file, new_content_id
 from model_store.errors import (
@@ -29,6 +30,7 @@ from model_store.names import check_file_names, check_name, is_name
 from model_store.os_errors import storage_errors
 from model_store.record import Record
 from model_store.records import Records
+from model_store.summaries import NO_SUMMARIES, AllFields, Summaries
 from model_store.version import Version
 
 
@@ -45,6 +47,8 @@ class Collection:
 
     def __init__(self, backend: Backend, prefix: str, *, newest_format: int = 1, now: Clock = utc_now) -> None:
         self.prefix = prefix
+        self.summaries = Summaries(backend, prefix)
+        self._checked = CheckedFiles(now)
         self._backend = backend
         self._newest_format = newest_format
         self._deleted: dict[str, list[int]] = {}
@@ -64,9 +68,16 @@ class Collection:
         return self.publish_once(name, manifest, files, key=key, since=since)[0]
 
     def publish_once(
-        self, name: str, manifest: Mapping[str, Any], files: Mapping[str, Path], *, key: str | None, since: int = 0
+        self,
+        name: str,
+        manifest: Mapping[str, Any],
+        files: Mapping[str, Path],
+        *,
+        key: str | None,
+        since: int = 0,
+        summaries: AllFields = NO_SUMMARIES,
     ) -> tuple[Version, bool]:
-        """Publish the next version: `manifest`, with the key `files` set by the store, and `files`, moved in.
+        """Publish the next version: `manifest`, with the key `files` set by the store; `files`, moved in; and `summaries`.
 
         The number is the highest ever used + 1. With a `key` it is exactly-once: when a live version numbered above
         `since` was published with the same key, before or at the same time, that version is answered instead, and
@@ -86,6 +97,7 @@ class Collection:
         record = Record(manifest_digest(data), new_content_id(now), key, rfc3339(now))
         contents = self.contents(name)
         try:
+            self.summaries.write(name, record.content, summaries)
             contents.write(record.content, data, files)
             number, known = self._claim(name, max(used, default=0) + 1, record)
         except BaseException:
@@ -96,12 +108,14 @@ class Collection:
             if used and number > used[-1] and self.records(name).uses(used[-1]).last().deleted:
                 self.records(name).series.remove(used[-1])
         if known is None:
-            return Version(name, number, record.digest, record.created_at, kept), True
+            return Version(name, number, record.digest, record.created_at, kept, record.content), True
         with suppress(StoreError):
             contents.delete(record.content)
         return known, False
 
-    def take(self, name: str, manifest: Mapping[str, Any], files: Mapping[str, Path]) -> tuple[Version, bool]:
+    def take(
+        self, name: str, manifest: Mapping[str, Any], files: Mapping[str, Path], summaries: AllFields = NO_SUMMARIES
+    ) -> tuple[Version, bool]:
         """The newest whole version with the digest of `manifest`, which has its `files` described; without one it is
         published, by one of several callers alone. Whether it is new. Raises InvalidManifest and InvalidName.
         """
@@ -110,7 +124,7 @@ class Collection:
         since = max(self.records(name).numbers(), default=0)  # before the search: nothing is published in between
         if (known := self.find(name, digest)) is not None:
             return known, False
-        return self.publish_once(name, manifest, files, key=f"bundle:{digest}", since=since)
+        return self.publish_once(name, manifest, files, key=f"bundle:{digest}", since=since, summaries=summaries)
 
     def published(self, name: str, key: str, *, since: int = 0) -> Version | None:
         """The live version numbered above `since` that was published with this key, if there is one."""
@@ -124,17 +138,14 @@ class Collection:
         """
         check_name(name)
         record = self._live(name, number)
-        try:
+        with self._as_damage_of(name, number):
             manifest = self.contents(name).manifest(record.content, record.digest)
-        except ContentDamaged as damage:
-            self._live(name, number)  # deleted between record and manifest: not found rather than corrupt
-            raise VersionCorrupt(name, number, damage.file, damage.reason) from damage
         made_as = manifest.get("format", 1)
         if type(made_as) is not int or made_as < 1:
             raise VersionCorrupt(name, number, MANIFEST, "has a format that is no number")
         if made_as > self._newest_format:
             raise MadeByNewer(f"Version {number} of {name!r}")
-        return Version(name, number, record.digest, record.created_at, manifest)
+        return Version(name, number, record.digest, record.created_at, manifest, record.content)
 
     def has(self, name: str, number: int) -> bool:
         """Whether this version exists. A record that cannot be read counts: `get` then says what is wrong with it."""
@@ -197,30 +208,33 @@ class Collection:
         return None
 
     @contextmanager
-    def local_file(self, version: Version, file: str) -> Iterator[Path]:
-        """A file of `version` on the local disk for the time of the `with` block, checked for size and SHA-256. Read it, never
-        write to it.
+    def local_file(self, version: Version, file: str, *, read: bool = False) -> Iterator[Path]:
+        """A file of `version` on the local disk for the time of the `with` block, checked for size and SHA-256 (`read`: by
+        reading it, though this process has checked it before). Read it, never write to it.
 
         Raises VersionCorrupt when it is damaged or missing, VersionNotFound when the version was deleted, ObjectNotFound
         when the version has no such file. A deletion meanwhile may take the path away, not an open file.
         """
-        name, number = version.name, version.number
-        if file not in version.manifest["files"]:
-            raise ObjectNotFound("The version has no such file.")
+        name, number, expected = version.name, version.number, version.file(file)
         record = self._live(name, number)
-        expected = version.manifest["files"][file]
         with ExitStack() as stack:
-            try:
-                path = stack.enter_context(self.contents(name).local_file(record.content, file, expected))
-            except ContentDamaged as damage:
-                self._live(name, number)
-                raise VersionCorrupt(name, number, damage.file, damage.reason) from damage
+            with self._as_damage_of(name, number):
+                path = stack.enter_context(self.contents(name).local_file(record.content, file, expected, read=read))
             yield path
 
     def check_file(self, version: Version, file: str) -> None:
         """Reads a file of `version`. Raises as `local_file` does."""
-        with self.local_file(version, file):
+        with self.local_file(version, file, read=True):
             pass
+
+    def read_range(self, version: Version, file: str, start: int, stop: int) -> bytes:
+        """The bytes of a file of `version` from `start` up to `stop`, or up to its end. They are not checked by a digest.
+
+        Raises as `local_file` does, but returns what is still there of a version that was deleted.
+        """
+        expected = version.file(file)
+        with self._as_damage_of(version.name, version.number):
+            return self.contents(version.name).read_range(version.content, file, expected, start, stop)
 
     def reserve(self, name: str, number: int, alias: str, entry: int) -> None:
         """Reserve the version for this entry of the alias; a deletion of the version then settles the entry first.
@@ -320,7 +334,16 @@ class Collection:
 
     def contents(self, name: str) -> Contents:
         """The contents of that name."""
-        return Contents(self._backend, f"{self.prefix}/{name}")
+        return Contents(self._backend, f"{self.prefix}/{name}", self._checked)
+
+    @contextmanager
+    def _as_damage_of(self, name: str, number: int) -> Iterator[None]:
+        """Turns ContentDamaged of the block into VersionCorrupt; into NameNotFound or VersionNotFound after a deletion."""
+        try:
+            yield
+        except ContentDamaged as damage:
+            self._live(name, number)
+            raise VersionCorrupt(name, number, damage.file, damage.reason) from damage
 
     def _published(self, name: str, key: str, numbers: list[int]) -> Version | None:
         records = self.records(name)

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from model_store.backends.backend import Backend
+from model_store.checked_files import CheckedFiles
 from model_store.errors import ContentDamaged, InvalidManifest, ObjectNotFound
 from model_store.manifest import decode_manifest, manifest_digest
 from model_store.os_errors import storage_errors
 from model_store.record import is_content
 
 MANIFEST = "manifest.json"
+WRONG_SIZE = "does not have the size that was published"
 
 
 def new_content_id(now: datetime) -> str:
@@ -33,17 +35,12 @@ def describe_file(path: Path) -> dict[str, Any]:
         return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": file.tell()}
 
 
-def _damage(path: Path, expected: Mapping[str, Any]) -> str | None:
-    if path.stat().st_size != expected["bytes"]:
-        return "does not have the size that was published"
-    return None if describe_file(path) == expected else "does not have the SHA-256 that was published"
-
-
 class Contents:
     """All contents of one name: `<prefix>/contents/<id>/manifest.json` and `.../files/<file name>`."""
 
-    def __init__(self, backend: Backend, prefix: str) -> None:
+    def __init__(self, backend: Backend, prefix: str, checked: CheckedFiles) -> None:
         self._backend = backend
+        self._checked = checked
         self._prefix = f"{prefix}/contents"
 
     def write(self, content: str, manifest: bytes, files: Mapping[str, Path]) -> None:
@@ -65,8 +62,9 @@ class Contents:
             raise ContentDamaged(MANIFEST, "is not a manifest") from error
 
     @contextmanager
-    def local_file(self, content: str, file: str, expected: Mapping[str, Any]) -> Iterator[Path]:
-        """The file on the local disk, which must have the size and SHA-256 of `expected`.
+    def local_file(self, content: str, file: str, expected: Mapping[str, Any], *, read: bool = False) -> Iterator[Path]:
+        """The file on the local disk, which must have the size and SHA-256 of `expected`. It is not read if this process has
+        checked it before and it has not changed since; with `read` it is, always.
 
         Raises ContentDamaged, and Unavailable when it cannot be read.
         """
@@ -75,14 +73,29 @@ class Contents:
             with storage_errors():
                 try:
                     path = stack.enter_context(self._backend.local_file(key))
-                    if _damage(path, expected) is not None:  # perhaps of a copy only
+                    if self._damage(path, expected, read) is not None:  # perhaps of a copy only
                         stack.close()
                         path = stack.enter_context(self._backend.local_file(key, fresh=True))
-                        if (reason := _damage(path, expected)) is not None:
+                        if (reason := self._damage(path, expected, read)) is not None:
                             raise ContentDamaged(file, reason)
                 except (ObjectNotFound, FileNotFoundError):
                     raise ContentDamaged(file, "is missing") from None
             yield path
+
+    def read_range(self, content: str, file: str, expected: Mapping[str, Any], start: int, stop: int) -> bytes:
+        """The bytes from `start` up to `stop`, or up to the end, of a file with the size of `expected`; nothing but their number
+        is checked. Raises ContentDamaged and Unavailable.
+        """
+        stop = min(stop, expected["bytes"])
+        if start >= stop:
+            return b""
+        try:
+            data = self._backend.read_range(self._file_key(content, file), start, stop)
+        except ObjectNotFound:
+            raise ContentDamaged(file, "is missing") from None
+        if len(data) != stop - start:
+            raise ContentDamaged(file, WRONG_SIZE)
+        return data
 
     def ids(self) -> list[str]:
         """The ids of all contents, the oldest first."""
@@ -91,6 +104,12 @@ class Contents:
     def delete(self, content: str) -> None:
         """Remove one content; nothing happens when it is not there."""
         self._backend.delete(f"{self._prefix}/{content}")
+
+    def _damage(self, path: Path, expected: Mapping[str, Any], read: bool) -> str | None:
+        if path.stat().st_size != expected["bytes"]:
+            return WRONG_SIZE
+        whole = self._checked.sha256(path, read=read) == expected["sha256"]
+        return None if whole else "does not have the SHA-256 that was published"
 
     def _manifest_key(self, content: str) -> str:
         return f"{self._prefix}/{content}/{MANIFEST}"

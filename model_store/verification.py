@@ -9,12 +9,22 @@ from model_store.backends.backend import Backend
 from model_store.collection import Collection
 from model_store.contents import MANIFEST
 from model_store.damage import Damage
-from model_store.errors import MadeByNewer, NotFound, ObjectNotFound, StoreError, Unavailable, VersionCorrupt
+from model_store.errors import (
+    InvalidName,
+    MadeByNewer,
+    NotFound,
+    ObjectNotFound,
+    StoreError,
+    Unavailable,
+    VersionCorrupt,
+)
 from model_store.names import is_alias, is_name
 from model_store.record import Record, is_content
 from model_store.records import RECORD, Records
 from model_store.sealed import unseal
 from model_store.series import Series, is_number
+from model_store.summaries import SUMMARIES
+from model_store.version import Version
 
 STRANGE = "is none of the store's"
 MOST_MISSING = 1000  # numbers that are reported one by one
@@ -113,7 +123,8 @@ class Verification:
             self._found(name, number, MANIFEST, str(error))
         else:
             folders = {file.split("/")[0] for file in files}
-            self._check_names(name, f"contents/{content}", {MANIFEST, "files"}.__contains__)
+            self._check_names(name, f"contents/{content}", {MANIFEST, "files", SUMMARIES}.__contains__)
+            self._summaries(version)
             self._check_names(name, f"contents/{content}/files", folders.__contains__)
         for file in files:
             try:
@@ -124,6 +135,16 @@ class Verification:
                 return
             except Unavailable as error:
                 self._found(name, number, file, str(error))
+
+    def _summaries(self, version: Version) -> None:
+        place = f"contents/{version.content}/{SUMMARIES}"
+        for summary in self._names(version.name, place):
+            try:
+                whole = self._collection.summaries.find(version, summary) is not None
+            except (InvalidName, Unavailable):
+                whole = False
+            if not whole:
+                self._found(version.name, version.number, f"{place}/{summary}", "cannot be read")
 
     def _uses(self, name: str, number: int) -> None:
         uses = self._collection.records(name).uses(number)

@@ -7,6 +7,7 @@
 `AsyncClient` has the same methods: `await` those that return something, `async for` those that iterate.
 """
 
+from modelwright.cards import Cards
 from modelwright.drivers import Awaiting, Waiting
 from modelwright.errors import (
     ApiError,
@@ -30,9 +31,9 @@ __all__ = [
 ]
 
 
-class Client(Operations, Waiting):
+class Client(Operations, Cards, Waiting):
     """The synchronous client: each method blocks until the service has responded."""
 
 
-class AsyncClient(Operations, Awaiting):
+class AsyncClient(Operations, Cards, Awaiting):
     """The asynchronous client, with the same methods."""

@@ -203,14 +203,20 @@ class Operations:
         return (yield from _json(Call("GET", _version(name, version))))
 
     @operation
-    def parameters(self, name: str, version: Version) -> Steps[Json]:
-        """Each parameter of a version with its shape and statistics."""
-        return (yield from _json(Call("GET", _version(name, version, "parameters"))))
+    def parameters(self, name: str, version: Version, *, statistics: bool = True) -> Steps[Json]:
+        """Each parameter of a version with its shape and, unless `statistics` is false, statistics of its values."""
+        query = {} if statistics else {"statistics": "false"}
+        return (yield from _json(Call("GET", _version(name, version, "parameters"), query=query)))
 
     @operation
-    def state_dict(self, name: str, version: Version, tensor: str | None = None) -> Steps[Json]:
-        """The tensors of a version as nested lists, or just the one that is named."""
+    def state_dict(
+        self, name: str, version: Version, tensor: str | None = None, rows: tuple[int, int] | None = None
+    ) -> Steps[Json]:
+        """The tensors of a version as nested lists, or just the one that is named; of that with `rows` only those from the first
+        number up to the second, which is excluded."""
         query = {"name": tensor} if tensor else {}
+        if rows is not None:
+            query["rows"] = f"{rows[0]}:{rows[1]}"
         return (yield from _json(Call("GET", _version(name, version, "state_dict"), query=query)))
 
     @operation

@@ -86,6 +86,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     workflow.InvalidSpec: (422, "invalid_spec"),
     workflow.InvalidInstances: (422, "invalid_instances"),
     workflow.InvalidData: (422, "invalid_data"),
+    workflow.InvalidRows: (422, "invalid_request"),
     workflow.NotAvailable: (404, "not_available"),
     workflow.ExportFailed: (409, "export_failed"),
     workflow.WorkflowError: (422, "invalid_spec"),

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from service.cli.backup import backup, restore
+from service.cli.cards import card, compare
 from service.cli.datasets import datasets
 from service.cli.exports import export
 from service.cli.journal import journal
@@ -32,6 +33,8 @@ for name, group in groups.items():
 for command in (backup, restore):
     app.command()(command)
 models.command()(export)
+models.command()(card)
+models.command()(compare)
 
 JobId = Annotated[str, typer.Argument(metavar="JOB")]
 Alias = Annotated[str, typer.Option(help="The alias.")]

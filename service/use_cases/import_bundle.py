@@ -15,7 +15,7 @@ from model_store.store import MODEL_FORMAT
 from service.serving.codecs.json import predictions
 from service.serving.warm_models import Warm
 from service.strict_json import decode
-from service.use_cases.attempt_store import STATE_DICT
+from service.use_cases.attempt_store import STATE_DICT, TENSORS
 from service.use_cases.cancellation import check_cancelled
 from service.use_cases.model_card import CARD, MOST_CARD_BYTES
 from service.use_cases.model_manifest import ModelManifest, check_confusion, check_points, check_signature
@@ -23,6 +23,7 @@ from service.use_cases.predict import dry_run
 from service.use_cases.train import HISTORY, POINTS
 from service.workflow.encode import answers_dtype, raw_dtype
 from service.workflow.errors import InvalidSpec, step
+from service.workflow.inspection import TensorSummary, summarize
 from service.workflow.look.points import Points
 from service.workflow.model import Model
 from service.workflow.save_and_load import load
@@ -51,9 +52,9 @@ def import_bundle(store: Store, name: str, path: Path, max_bytes: int, max_model
     draft = read_bundle(path, folder, max_bytes, {CARD: MOST_CARD_BYTES})
     _check_format(draft.manifest)
     check_cancelled()
-    _check_model(draft.manifest, draft.files, max_model_bytes)
+    summary = _check_model(draft.manifest, draft.files, max_model_bytes)
     check_cancelled()
-    return store.models.take(name, draft.manifest, draft.files)
+    return store.models.take(name, draft.manifest, draft.files, {TENSORS: summary.model_dump()})
 
 
 def _check_format(manifest: Mapping[str, Any]) -> None:
@@ -84,7 +85,7 @@ def _check_size(warm: Warm, max_bytes: int) -> None:
         raise InvalidBundle(MANIFEST, rule)
 
 
-def _check_model(manifest: dict[str, Any], files: dict[str, Path], max_bytes: int) -> None:
+def _check_model(manifest: dict[str, Any], files: dict[str, Path], max_bytes: int) -> TensorSummary:
     if set(files) != FILES:
         raise InvalidBundle(None, f"a model's files are {', '.join(sorted(FILES))}")
     try:
@@ -95,11 +96,12 @@ def _check_model(manifest: dict[str, Any], files: dict[str, Path], max_bytes: in
         check_confusion(read)
     except (InvalidSpec, ValueError) as error:
         raise InvalidBundle(MANIFEST, f"it is no model's: {_first(error, manifest)}") from error
-    _check_tensors(spec, signature, files[STATE_DICT], max_bytes)
+    summary = _check_tensors(spec, signature, files[STATE_DICT], max_bytes)
     with _document(POINTS, files, "it does not hold the points of a model's plots") as document:
         check_points(Points.model_validate(document, strict=True), signature)
     with _document(HISTORY, files, "it does not hold the losses of a model's epochs") as document:
         _check_history(HISTORIES.validate_python(document, strict=True))
+    return summary
 
 
 def _check_history(history: dict[str, list[float | None]]) -> None:
@@ -135,7 +137,7 @@ def _document(file: str, files: dict[str, Path], rule: str) -> Iterator[Any]:
         raise InvalidBundle(f"files/{file}", f"{rule}: {_first(error, document)}") from error
 
 
-def _check_tensors(spec: ResolvedSpec, signature: Signature, path: Path, max_bytes: int) -> None:
+def _check_tensors(spec: ResolvedSpec, signature: Signature, path: Path, max_bytes: int) -> TensorSummary:
     with path.open("rb") as file:
         if int.from_bytes(file.read(8), "little") > MOST_HEADER_BYTES:
             raise InvalidBundle(f"files/{STATE_DICT}", f"its header may have at most {MOST_HEADER_BYTES} bytes")
@@ -145,6 +147,7 @@ def _check_tensors(spec: ResolvedSpec, signature: Signature, path: Path, max_byt
         _check_size(warm, max_bytes)
         with dry_run:
             predictions(warm, warm.blank_row())
+        return summarize(spec, signature, path, warm.model.tensors())
     except (InvalidBundle, OSError):
         raise  # the bundle is not to blame for an error of the disk
     except Exception as error:  # of any kind: it is met here and not in a prediction

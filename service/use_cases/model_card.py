@@ -7,9 +7,8 @@ from typing import Any
 
 from model_store import Store, Version
 from service.use_cases.artifacts import ArtifactFailed, Artifacts
-from service.use_cases.draw_plot import PLOTS, draw
+from service.use_cases.draw_plot import PLOTS, draw_all
 from service.workflow.card import Subject, markdown, page
-from service.workflow.errors import NotAvailable
 
 CARD = "card.md"  # its name in a bundle
 MOST_CARD_BYTES = 2**20
@@ -33,28 +32,20 @@ def markdown_card(version: Version, lineage: Mapping[str, Any]) -> str:
 
 
 async def page_card(store: Store, plots: Artifacts, version: Version, lineage: Mapping[str, Any]) -> str:
-    """The card as a page that contains the plots.
+    """The card as a page that contains the plots. Those that take longer than `MOST_SECONDS` are drawn nevertheless, for the next
+    request.
 
     Raises:
         VersionCorrupt: the files of the version that the plots are drawn from are not what was published.
     """
-    drawn = await asyncio.gather(*(_drawn(store, plots, version, plot) for plot in PLOTS))
-    found = {plot: address for plot, address in zip(PLOTS, drawn, strict=True) if address is not None}
-    return await asyncio.to_thread(page, _subject(version, lineage, found))
+    try:
+        images = await asyncio.wait_for(draw_all(plots, store, version), MOST_SECONDS)
+    except (ArtifactFailed, TimeoutError):
+        images = {}
+    addresses = {plot: f"data:image/png;base64,{base64.b64encode(image).decode()}" for plot, image in images.items()}
+    return await asyncio.to_thread(page, _subject(version, lineage, addresses))
 
 
 def _subject(version: Version, lineage: Mapping[str, Any], plots: Mapping[str, str]) -> Subject:
     about = version.manifest, version.digest, version.name, version.number, version.created_at
     return Subject(*about, lineage, plots)
-
-
-async def _drawn(store: Store, plots: Artifacts, version: Version, plot: str) -> str | None:
-    """A plot as a `data:` URL, an empty text if it is not drawn yet, None if the model has none."""
-    try:
-        # One that takes longer is drawn nevertheless: `Artifacts` waits for it.
-        image = await asyncio.wait_for(draw(plots, store, version, plot, "png"), MOST_SECONDS)
-    except NotAvailable:
-        return None
-    except (ArtifactFailed, TimeoutError):
-        return ""
-    return f"data:image/png;base64,{base64.b64encode(image).decode()}"

@@ -60,6 +60,10 @@ class CheckpointUnfit(WorkflowError):
     """The checkpoint is not of this training."""
 
 
+class InvalidRows(WorkflowError):
+    """The tensor has no such rows."""
+
+
 class NotAvailable(WorkflowError):
     """This model has no such thing."""
 

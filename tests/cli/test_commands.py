@@ -71,6 +71,19 @@ def test_models(run: Run, typed: None, tmp_path: Path) -> None:
     assert file.stat().st_size > 8
 
 
+def test_cards_and_comparisons(run: Run, typed: None, tmp_path: Path) -> None:
+    assert run("models", "card", "typed@1").out.startswith("# typed, version 1\n\n| Model | typed |")
+    saved = tmp_path / "card.md"
+    assert run("models", "card", "typed", "--out", saved).out.replace("\n", "") == str(saved)
+    assert saved.read_text().startswith("# typed, version 2\n")
+    compared = run("models", "compare", "typed", 1, "latest").out.splitlines()
+    assert compared[0].split("  ")[0] == "spec" and "a: typed@1" in compared[0] and "b: typed@2" in compared[0]
+    assert ["/training/seed", "42", "7"] in [row.split() for row in compared]
+    assert any(row.startswith("weight ") for row in compared)
+    assert json.loads(run("models", "compare", "typed", 1, 1, "--json").out)["parameters"]["l2"] == 0
+    assert run("models", "compare", "typed", 1, 9).status == 1
+
+
 def test_aliases(run: Run, typed: None) -> None:
     assert json.loads(run("models", "promote", "typed", 1, "--alias", "blue").out)["version"] == 1
     assert json.loads(run("models", "promote", "typed", 2, "--alias", "blue").out)["entry"] == 2

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,15 @@ class BackendContract(ABC):
         with pytest.raises(ObjectNotFound):
             backend.read(key)
         with pytest.raises(ObjectNotFound):
+            backend.read_range(key, 0, 1)
+        with pytest.raises(ObjectNotFound):
             backend.local_file(key).__enter__()
+
+    @pytest.mark.parametrize("content", [b"", b"0", b"0123456789"])
+    def test_reads_a_range_and_less_at_the_end(self, backend: Backend, content: bytes) -> None:
+        backend.create("a/b", content)
+        for start, stop in [*combinations(range(12), 2), (0, 2**50), (9, 2**50), (2**50, 2**50 + 1)]:
+            assert backend.read_range("a/b", start, stop) == content[start:stop], (start, stop)
 
     def test_moves_a_file_in(self, backend: Backend, tmp_path: Path) -> None:
         source = tmp_path / "source"

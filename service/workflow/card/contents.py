@@ -54,16 +54,10 @@ def _license(subject: Subject) -> str:
 
 def _plots(subject: Subject) -> list[Block]:
     if subject.plots:
-        return [_plot(PLOTS.get(name, name), address) for name, address in subject.plots.items()]
+        return [Picture(PLOTS.get(name, name), address) for name, address in subject.plots.items()]
     example, known = Code(f"GET {subject.path}/plots/data.png"), Code(", ".join(PLOTS))
-    drawn = "A service that keeps this version draws them: "
+    drawn = "They are not here, or not yet. A service that keeps this version draws them: "
     return [Paragraph([drawn, example, ". There are ", known, ", as far as they fit the model."])]
-
-
-def _plot(title: str, address: str) -> Block:
-    return (
-        Picture(title, address) if address else Paragraph(f"{title}: not drawn yet. Load the page again in a moment.")
-    )
 
 
 def _environment(subject: Subject) -> list[Block]:

@@ -19,7 +19,7 @@ def blocks(manifest: Mapping[str, Any]) -> list[Block]:
         ("Fingerprint (SHA-256)", Code(digest) if isinstance(digest, str) else NOT_RECORDED),
         ("Rows", count(manifest, "data", "rows")),
     ]
-    return [Table(["Data", ""], rows), *_parts(manifest)]
+    return [Table(["Data", "Value"], rows), *_parts(manifest)]
 
 
 def _source(spec: Mapping[str, Any], recorded: Mapping[str, Any]) -> str:

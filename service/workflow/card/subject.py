@@ -12,8 +12,7 @@ class Subject:
     `manifest` is its manifest, `digest` (hex) that manifest's. A manifest names neither the model nor the number of the version:
     `name` and `number` are None in a card that is packed with it, as into a bundle, and read the same wherever it is imported.
     `created_at` (RFC 3339) is when it was published. `lineage` is what `GET …/lineage` answers; without it the card has the
-    lineage that the manifest records. `plots` are the addresses of its plots, or `data:` URLs, by their names; an
-    empty address for one that is not drawn yet.
+    lineage that the manifest records. `plots` are the addresses of its plots, or `data:` URLs, by their names.
     """
 
     manifest: Mapping[str, Any]
