@@ -4,6 +4,7 @@ from typing import Any
 
 from service.workflow.card.recorded import text
 from service.workflow.data.types.date_formats import COUNTED, ISO, pattern
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.exports.export import Source
 from service.workflow.exports.huggingface.architecture import describe
 from service.workflow.model import Model
@@ -37,12 +38,12 @@ def config(source: Source) -> dict[str, Any]:
 
 def describe_input(each: Input) -> dict[str, Any]:
     """A field of the signature, with what Modelwright derives from it to read texts."""
-    found = each.model_dump(mode="json", exclude_none=True)
-    if each.type == "category":
+    found, kind = each.model_dump(mode="json", exclude_none=True), COLUMN_TYPES[each.type]
+    if kind.categorical:
         found["categories"] = each.categories or []
     if each.how.missing_numbers:
         found["missing_numbers"] = sorted(each.how.missing_numbers)
-    if each.type == "datetime":
+    if kind.chart_type == "T":
         formats = dict.fromkeys((each.date_format, ISO))
         found["date_patterns"] = [pattern(name) for name in formats if name is not None and name not in COUNTED]
     return found

@@ -3,7 +3,6 @@ that file, and the model card."""
 
 import runpy
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile, ZipInfo
@@ -13,6 +12,8 @@ import orjson
 
 from service.workflow.data.table import Numbers, Table, Texts
 from service.workflow.data.types.category import as_text
+from service.workflow.data.types.column_type import ColumnType
+from service.workflow.data.types.registry import COLUMN_TYPES
 from service.workflow.exports.export import Answers, Export, Predict, Source
 from service.workflow.exports.huggingface.config import config
 from service.workflow.exports.huggingface.readme import readme
@@ -58,25 +59,16 @@ def open_folder(source: Source, path: Path) -> Predict:
 
 
 def _rows(signature: Signature, table: Table) -> list[dict[str, Any]]:
-    """The rows as a user has them: texts, numbers, booleans and dates."""
-    columns = [_values(each.type, table.columns[each.name]) for each in signature.inputs]
+    """The rows as a user has them: texts, numbers, and dates in ISO 8601."""
+    columns = [_values(COLUMN_TYPES[each.type], table.columns[each.name]) for each in signature.inputs]
     names = [each.name for each in signature.inputs]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _values(kind: str, column: Numbers | Texts) -> list[Any]:
+def _values(kind: ColumnType, column: Numbers | Texts) -> list[Any]:
     if isinstance(column, Texts):
         return [None if code < 0 else column.values[code] for code in column.codes.tolist()]
-    match kind:
-        case "boolean":
-            return [None if value != value else bool(value) for value in column.tolist()]
-        case "datetime":
-            return [None if value != value else _in_iso(value) for value in column.tolist()]
-    return [None if value != value else value for value in column.tolist()]
-
-
-def _in_iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()
+    return [None if value != value else kind.plotted(value) for value in column.tolist()]
 
 
 def _answers(signature: Signature, predictions: list[Any]) -> Answers:
