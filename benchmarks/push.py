@@ -13,10 +13,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from modelwright import Client  # noqa: E402
-from tests.harness.cutting_proxy import CuttingProxy  # noqa: E402
-from tests.harness.line import line  # noqa: E402
-from tests.harness.server import Server, verify  # noqa: E402
+from modelwright import Client
+from tests.harness.cutting_proxy import CuttingProxy
+from tests.harness.line import line
+from tests.harness.server import Server, verify
 
 CUTS = 5
 MOST_SENT = 1.1  # times the size of the bundle
