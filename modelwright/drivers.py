@@ -65,6 +65,12 @@ class _Bounded(httpx.SyncByteStream, httpx.AsyncByteStream):
 
 
 def _settings(base_url: str, api_key: str | None, timeout: float) -> dict[str, Any]:
+    try:
+        httpx.URL(base_url)
+    except httpx.InvalidURL:
+        raise Unreachable(
+            "The address of the service is not valid: expected http://host:port or https://host"
+        ) from None
     headers = {"User-Agent": "modelwright", "Accept": "application/json"}
     if api_key:
         if not (api_key.isascii() and api_key.isprintable()) or " " in api_key:

@@ -29,11 +29,11 @@ class _File:
 
 
 def receive(address: str, target: BinaryIO, most: int, progress: Progress) -> Steps[None]:
-    """Writes the file at this address to `target`, which can be read and is empty.
+    """Writes the file at this address to `target`, which is empty.
 
     Args:
         address: a path of the service.
-        target: is given the file, and checked by its digest if the service tells it.
+        target: is given the file, whose digest is checked if the service tells it.
         most: bytes that the file may have.
         progress: is called with the bytes that have arrived, and with all of them.
 
@@ -42,7 +42,7 @@ def receive(address: str, target: BinaryIO, most: int, progress: Progress) -> St
         UnexpectedAnswer: the answer contradicts itself, or the one before it.
         TransferFailed: the bytes do not have the digest that the service tells.
     """
-    known, tries, have = _File(), Tries(), 0
+    known, tries, have, sha256 = _File(), Tries(), 0, hashlib.sha256()
     while have != known.size:
         try:
             response: httpx.Response = yield Call("GET", address, headers=_headers(known, have), live=True)
@@ -52,11 +52,12 @@ def receive(address: str, target: BinaryIO, most: int, progress: Progress) -> St
             if start != have:  # all of it again
                 target.seek(0)
                 target.truncate()
-                have = 0
+                have, sha256 = 0, hashlib.sha256()
             while have < stop and (chunk := (yield Read())):
                 if len(chunk) > stop - have:
                     raise UnexpectedAnswer("There are more bytes than the service has announced.")
                 target.write(chunk)
+                sha256.update(chunk)
                 have += len(chunk)
                 tries.progressed()
                 progress(have, known.size)
@@ -64,8 +65,7 @@ def receive(address: str, target: BinaryIO, most: int, progress: Progress) -> St
                 raise Unreachable("The answer ended too early.")
         except (Unreachable, ApiError) as error:
             yield tries.failed(error)
-    target.seek(0)
-    if known.sha256 not in ("", hashlib.file_digest(target, "sha256").hexdigest()):  # type: ignore[arg-type]
+    if known.sha256 not in ("", sha256.hexdigest()):
         raise TransferFailed("What arrived does not have the digest that the service tells: it was damaged on the way.")
 
 

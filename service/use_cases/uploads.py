@@ -5,6 +5,7 @@ folder with `about.json`, written last, and `data`, whose size is the offset. A 
 ends with its process, and only if the file still ends where the sender's piece before ended.
 """
 
+import errno
 import fcntl
 import os
 import re
@@ -187,10 +188,15 @@ class Uploads:
         if found.offset != found.length:
             raise UploadConflict(f"The upload has {found.offset} of {found.length} bytes.")
         with storage_errors():
+            source = self._folder / upload / _DATA
             try:
-                target.hardlink_to(self._folder / upload / _DATA)
+                target.hardlink_to(source)
             except FileNotFoundError:
                 raise UploadNotFound from None
+            except OSError as error:
+                if error.errno not in (errno.EXDEV, errno.EPERM, errno.ENOTSUP):
+                    raise
+                shutil.copyfile(source, target)  # on another file system, or on one without hard links
 
     def remove(self, owner: str | None, upload: str) -> None:
         """Removes the upload. Raises UploadNotFound, Unavailable."""

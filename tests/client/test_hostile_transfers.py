@@ -289,6 +289,11 @@ def test_keys_and_passwords_are_in_no_message(server: Server) -> None:
     assert "secret" not in str(caught.value) and KEY not in str(caught.value)
 
 
+def test_an_address_that_is_none() -> None:
+    with pytest.raises(Unreachable, match="not valid"):
+        Client("http://[::")
+
+
 def test_tries_are_bounded() -> None:
     tries, error = Tries(), Unreachable()
     pauses = [tries.failed(error).seconds for _ in range(IN_A_ROW)]
