@@ -82,7 +82,8 @@ class ObjectBackend(Backend):
 
     def replace(self, key: str, data: bytes) -> None:
         """Put `data` at `key`, whatever is there."""
-        self._requests.run("write", lambda: obstore.put(self._of(len(data)), key, data, use_multipart=False))
+        store, parts = self._of(len(data)), len(data) > PIECE
+        self._requests.run("write", lambda: obstore.put(store, key, data, use_multipart=parts, chunk_size=PIECE))
 
     def create_file(self, key: str, source: Path) -> None:
         """Upload `source` and unlink it. Raises ObjectExists.
