@@ -22,6 +22,7 @@ from model_store.os_errors import storage_errors
 
 TEMPORARY = "tmp"
 WRITER = "writer"
+SMALL = 2**18  # bytes that are sent or read by a small request, at most
 PIECE = 8 * 2**20  # bytes of one request, where a file has more
 MOST_PIECES = 9000  # S3 allows 10,000 parts of an upload
 CACHE_BYTES = 20 * 2**30
@@ -62,7 +63,7 @@ class ObjectBackend(Backend):
 
     def read_range(self, key: str, start: int, stop: int) -> bytes:
         """The bytes of `key` from `start` up to `stop`, which is excluded. Raises ObjectNotFound."""
-        store = self._small if stop - start <= PIECE else self._large
+        store = self._of(stop - start)
 
         def get() -> bytes:
             try:
@@ -77,11 +78,12 @@ class ObjectBackend(Backend):
 
     def create(self, key: str, data: bytes) -> None:
         """Put `data` at `key` if nothing is there. Raises ObjectExists."""
-        self._create(self._small, key, data)
+        self._create(self._of(len(data)), key, data)
 
     def replace(self, key: str, data: bytes) -> None:
         """Put `data` at `key`, whatever is there."""
-        self._requests.run("write", lambda: obstore.put(self._small, key, data, use_multipart=False))
+        store, parts = self._of(len(data)), len(data) > PIECE
+        self._requests.run("write", lambda: obstore.put(store, key, data, use_multipart=parts, chunk_size=PIECE))
 
     def create_file(self, key: str, source: Path) -> None:
         """Upload `source` and unlink it. Raises ObjectExists.
@@ -95,7 +97,7 @@ class ObjectBackend(Backend):
                 raise Unavailable("Only a regular file can be moved into the store.")
             size = source.stat().st_size
             if size <= PIECE:
-                self._create(self._large, key, source.read_bytes())
+                self.create(key, source.read_bytes())
             else:
                 self._upload(key, source, size)
             source.unlink()
@@ -131,6 +133,10 @@ class ObjectBackend(Backend):
         for each in self._below(TEMPORARY):
             if each["last_modified"].timestamp() <= limit:
                 self.delete(each["path"])
+
+    def _of(self, size: int) -> Any:
+        """The obstore for a request that sends or reads that many bytes."""
+        return self._small if size <= SMALL else self._large
 
     def _delete(self, key: str) -> None:
         self._requests.run("delete", lambda: obstore.delete(self._small, key))

@@ -18,9 +18,10 @@ from model_store.file_cache import FileCache
 
 STORES: dict[str, Callable[..., S3Store | GCSStore | AzureStore]] = {"s3": S3Store, "gs": GCSStore, "az": AzureStore}
 PROBES = 4  # writes of one object at the same time
-# What is small is answered at once or not at all; a piece of a file may come over a slow line.
-_SMALL = {"connect_timeout": "3s", "timeout": "5s"}
-_LARGE = {"connect_timeout": "3s", "timeout": "60s"}
+# What is small is answered at once or not at all; a piece of a file may take its time on a slow line. `read_timeout` begins anew
+# with each piece of the answer.
+_SMALL = {"connect_timeout": "2s", "read_timeout": "3s", "timeout": "20s"}
+_LARGE = {"connect_timeout": "2s", "timeout": "60s"}
 _NOT_REPEATED = {"max_retries": 0, "retry_timeout": timedelta(0)}  # `ObjectRequests` repeats them
 _REPEATED = {
     "max_retries": 4,

@@ -10,7 +10,7 @@ from tests.harness.object_servers import SECRET, MiniStack
 from tests.harness.server import Server
 from tests.harness.until import until
 
-MOST_SECONDS = 30.0  # for an answer while the store is away: a request is repeated for six, and each try may take five
+MOST_SECONDS = 30.0  # for an answer while the store is away: a request is repeated for six, and each try may take three
 
 
 def predict(http: httpx.Client) -> tuple[int, Any]:
