@@ -29,6 +29,7 @@ from service.api.routes import (
     metrics,
     models,
     predictions,
+    retention,
     training_jobs,
 )
 from service.api.security_headers import ALWAYS
@@ -52,6 +53,7 @@ ROUTERS = (
     datasets,
     models,
     aliases,
+    retention,
     bundles,
     predictions,
     metrics,

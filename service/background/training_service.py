@@ -22,6 +22,7 @@ from service.jobs.executors.local.executor import LocalExecutor
 from service.jobs.housekeeping import Housekeeping
 from service.jobs.job import Job
 from service.jobs.job_queue import JobQueue
+from service.jobs.journal import Journal
 from service.jobs.limits import AttemptLimits, memory_there_is
 from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
@@ -32,6 +33,7 @@ from service.settings import Settings
 from service.telemetry.gauges import Gauges
 from service.telemetry.watchers import JobObservers
 from service.use_cases.attempt_store import AttemptStore
+from service.use_cases.retain_versions import apply_rules
 
 if TYPE_CHECKING:
     from service.jobs.webhooks import Webhooks
@@ -75,6 +77,7 @@ class TrainingService:
         self._ownership = Ownership(self._home / "owners", all_here=settings.database_url is None)
         self._webhooks = _webhooks(webhooks, engine, document)
         self._housekeeping = Housekeeping(engine)
+        self._journal = Journal(engine)
         self._audit = audit
 
         def notify(job_id: str) -> None:
@@ -146,7 +149,13 @@ class TrainingService:
             self._housekeeping.forget_jobs(self._settings.keep_jobs_days)
         self._housekeeping.sweep(self._home / "tmp" / "attempts", self._home / "checkpoints")
         _sweep(self._store, self._home / "tmp")
+        self._apply_retention()
         self._audit.forget_old(self._settings.keep_audit_days)
+
+    def _apply_retention(self) -> None:
+        for each in apply_rules(self._store, self._journal):
+            on = f"{each.name}/{each.number}"
+            self._audit.append_command("version.deleted", on, each.digest, who="housekeeping")
 
 
 def open_journal(settings: Settings) -> Engine:
