@@ -255,6 +255,25 @@ class Operations:
         return (yield from _json(Call("POST", _path("models", name, "aliases", alias, "rollback"))))
 
     @operation
+    def retention(self, name: str) -> Steps[Json]:
+        """The retention rule of a model, and the versions that it deletes next."""
+        return (yield from _json(Call("GET", _path("models", name, "retention"))))
+
+    @operation
+    def set_retention(
+        self, name: str, last: int | None = None, days: int | None = None, dry_run: bool = False
+    ) -> Steps[Json]:
+        """Keeps the last versions of a model and those of the last days; with `dry_run`, only shows what would go."""
+        rule = {key: value for key, value in (("last", last), ("days", days)) if value is not None}
+        query = {"dry_run": "true"} if dry_run else {}
+        return (yield from _json(Call("PUT", _path("models", name, "retention"), query=query, json=rule)))
+
+    @operation
+    def delete_retention(self, name: str) -> Steps[None]:
+        """Keeps all versions of a model from now on."""
+        yield Call("DELETE", _path("models", name, "retention"))
+
+    @operation
     def delete_alias(self, name: str, alias: str) -> Steps[None]:
         """Removes an alias."""
         yield Call("DELETE", _path("models", name, "aliases", alias))

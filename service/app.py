@@ -33,6 +33,7 @@ from service.api.routes import (
     models,
     predictions,
     provenance,
+    retention,
     training_jobs,
     uploads,
 )
@@ -58,6 +59,7 @@ ROUTERS = (
     datasets,
     models,
     aliases,
+    retention,
     bundles,
     uploads,
     cards,

@@ -105,10 +105,12 @@ class Audit:
         if (line := self._line(who, [], about)) is not None:
             self._writer.submit(self._write_line, line, durable=False)
 
-    def append_command(self, what: str, on: str, before: Any = None, after: Any = None) -> None:
-        """Writes the line of a change by the command line."""
+    def append_command(
+        self, what: str, on: str, before: Any = None, after: Any = None, *, who: str = COMMAND_LINE
+    ) -> None:
+        """Writes the line of a change by the command line, or by another that sends no request."""
         about = {"request_id": None, "method": None, "path": None, "status": None}
-        self.append(COMMAND_LINE, [Change(what, on, before, after)], **about)
+        self.append(who, [Change(what, on, before, after)], **about)
 
     def close(self) -> None:
         """Waits until every line is written."""

@@ -79,6 +79,7 @@ TABLE: dict[type[Exception], tuple[int, str]] = {
     store.NameNotFound: (404, "model_not_found"),
     store.VersionNotFound: (404, "version_not_found"),
     store.AliasNotFound: (404, "version_not_found"),
+    store.RetentionNotFound: (404, "retention_not_found"),
     store.VersionInUse: (409, "version_in_use"),
     store.PreconditionFailed: (412, "precondition_failed"),
     store.NothingToRollBackTo: (409, "illegal_transition"),

@@ -22,6 +22,7 @@ from service.jobs.executors.local.executor import LocalExecutor
 from service.jobs.housekeeping import Housekeeping
 from service.jobs.job import Job
 from service.jobs.job_queue import JobQueue
+from service.jobs.journal import Journal
 from service.jobs.limits import AttemptLimits, memory_there_is
 from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
@@ -33,6 +34,7 @@ from service.signatures.signatures import Signatures
 from service.telemetry.gauges import Gauges
 from service.telemetry.watchers import JobObservers
 from service.use_cases.attempt_store import AttemptStore
+from service.use_cases.retain_versions import apply_rules
 from service.use_cases.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -79,6 +81,7 @@ class TrainingService:
         self._ownership = Ownership(self._home / "owners", all_here=settings.database_url is None)
         self._webhooks = _webhooks(webhooks, engine, document)
         self._housekeeping = Housekeeping(engine)
+        self._journal = Journal(engine)
         self._audit = audit
 
         def notify(job_id: str) -> None:
@@ -151,7 +154,13 @@ class TrainingService:
         self._housekeeping.sweep(self._home / "tmp" / "attempts", self._home / "checkpoints")
         _sweep(self._store, self._home / "tmp")
         Uploads(self._home / "uploads", self._settings.max_upload_bytes).sweep()
+        self._apply_retention()
         self._audit.forget_old(self._settings.keep_audit_days)
+
+    def _apply_retention(self) -> None:
+        for each in apply_rules(self._store, self._journal):
+            on = f"{each.name}/{each.number}"
+            self._audit.append_command("version.deleted", on, each.digest, who="housekeeping")
 
 
 def open_journal(settings: Settings) -> Engine:

@@ -132,6 +132,13 @@ class Journal(JournalBase):
         with self._read() as connection:
             return [job_of(row) for row in connection.execute(query).mappings() if not damaged(row)]
 
+    def unfinished(self) -> list[Job]:
+        """Every queued, running or paused job that is not damaged."""
+        living = [Status.QUEUED, Status.RUNNING, Status.PAUSED]
+        with self._read() as connection:
+            found = connection.execute(select(tables.jobs).where(tables.jobs.c.status.in_(living))).mappings()
+            return [job_of(row) for row in found if not damaged(row)]
+
     # Submitting
 
     def submit(

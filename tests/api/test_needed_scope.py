@@ -112,6 +112,7 @@ def test_extra_or_missing_slashes_lower_no_scope(method: str, template: str, mor
         ("DELETE", "/v1/models/line/predictions"),
         ("POST", "/v1/models/line/versions"),
         ("POST", "/v1/models/line/aliases/production/rollback"),
+        ("PUT", "/v1/models/line/retention"),
         ("POST", "/v2/repository/models/line/load"),
         ("POST", "/v2/repository/models/line/unload"),
         ("POST", "/v2/repository/any/models/line/load"),
@@ -166,4 +167,4 @@ def test_every_route_has_a_scope_or_is_deliberately_admin() -> None:
     changing = {(m, p) for m, p in admin if m != "GET" and p not in meant}
     warming = {("POST", f"/v2/repository/models/{{name}}/{what}") for what in ("load", "unload")}
     changing -= warming | {("POST", "/v1/models/{name}/versions")}
-    assert all("aliases" in path or method == "DELETE" for method, path in changing)
+    assert all("aliases" in path or "retention" in path or method == "DELETE" for method, path in changing)

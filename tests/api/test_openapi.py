@@ -164,6 +164,8 @@ def test_the_examples_work_in_sequence(
     for path in ("", "/{alias}", "/{alias}/history"):
         send("get", f"/v1/models/{{name}}/aliases{path}")
     send("delete", "/v1/models/{name}/aliases/{alias}")
+    for method in ("put", "get", "delete"):
+        send(method, "/v1/models/{name}/retention")
     send("delete", version)
     send("delete", "/v1/models/{name}")
     send("put", "/v1/datasets/{name}"), send("put", "/v1/datasets/{name}"), send("post", "/v1/datasets/{name}")

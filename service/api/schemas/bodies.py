@@ -19,6 +19,18 @@ ALIAS_SCHEMA = {
     "required": ["version"],
     "additionalProperties": False,
 }
+MOST_VERSIONS = 1_000_000  # of a retention rule
+MOST_DAYS = 36_500
+RETENTION_EXAMPLE = {"last": 20, "days": 30}
+RETENTION_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "last": {"type": "integer", "minimum": 1, "maximum": MOST_VERSIONS},
+        "days": {"type": "integer", "minimum": 1, "maximum": MOST_DAYS},
+    },
+    "minProperties": 1,
+    "additionalProperties": False,
+}
 TABLE_EXAMPLE = "x,y\n0.0,0.6\n0.5,0.8\n1.0,1.0\n"
 FILE_EXAMPLES = {
     "text/csv": TABLE_EXAMPLE,

@@ -61,6 +61,18 @@ class Manifest(Version):
 
 
 @closed
+class Retention(TypedDict):
+    """A retention rule: the `last` versions and those of the last `days` are kept; null says nothing. `expired` has the versions
+    that neither keeps."""
+
+    name: str
+    last: int | None
+    days: int | None
+    created_at: str
+    expired: list[int]
+
+
+@closed
 class Published(TypedDict):
     """A version that was imported."""
 
