@@ -27,10 +27,11 @@ from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
 from service.jobs.signing import Signer
 from service.jobs.webhook_allowlist import WebhookAllowlist
-from service.opening import check, journal_url, remember, store_url
+from service.opening import check, journal_url, remember
 from service.settings import Settings
 from service.telemetry.gauges import Gauges
 from service.telemetry.watchers import JobObservers
+from service.use_cases.attempt_store import AttemptStore
 
 if TYPE_CHECKING:
     from service.jobs.webhooks import Webhooks
@@ -87,7 +88,7 @@ class TrainingService:
             stage=watchers.stage,
             patience=settings.publish_patience_seconds,
         )
-        self._runner = _runner(settings, self._home, queue, self._ownership)
+        self._runner = _runner(settings, self._home, queue, self._ownership, AttemptStore(store))
 
     def start(self) -> None:
         """Starts them. From a thread that lives as long as the process: the trainer server dies with it."""
@@ -189,21 +190,20 @@ def _sweep(store: Store, temporary: Path) -> None:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _runner(settings: Settings, home: Path, queue: JobQueue, ownership: Ownership) -> Runner:
+def _runner(settings: Settings, home: Path, queue: JobQueue, ownership: Ownership, store: AttemptStore) -> Runner:
     executor = LocalExecutor(
         entry=ENTRY,
         preload=NEEDS,
         temporary=home / "tmp",
         checkpoints=home / "checkpoints",
         settings={
-            "store": store_url(settings),
             "threads": settings.threads or max(1, ((os.cpu_count() or 2) - 1) // settings.slots),
             "kinds": plug_in_kinds(),
             "checkpoint_seconds": settings.checkpoint_seconds,
         },
     )
     limits = AttemptLimits(memory_limit(settings), settings.max_training_seconds)
-    return Runner(queue, ownership, executor, slots=settings.slots, limits=limits)
+    return Runner(queue, ownership, executor, store, slots=settings.slots, limits=limits)
 
 
 def _webhooks(

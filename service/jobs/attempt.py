@@ -4,7 +4,7 @@ import contextlib
 import math
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeAlias
 
 from service.jobs.errors import AttemptFailed, AttemptLeft, AttemptPutOff, AttemptSuperseded
@@ -22,13 +22,15 @@ class AttemptChannel(Protocol):
     | `message` | a line of text for those who follow the job |
     | `stage`, with `began` and `ended` in Unix time | it has left a stage of its work |
     | `saved` | it has a checkpoint, of this epoch |
-    | `may_publish` | may it publish? It waits for the answer |
+    | `fetch` | fetch what its job reads. It waits for the answer |
+    | `publish`: `manifest` and `files`, names in its folder | publish its version. It waits for the answer |
     | `result`, `error`, `put_off` with `unpublished`, `left` | the last: how it went; none of these, and it has crashed |
 
     | from the runner | meaning |
     |---|---|
     | `leave` | save a checkpoint and end |
-    | `publish` | the answer to `may_publish` |
+    | `answer`; `failed`; `put_off` with `unpublished` | the answer to `fetch` or `publish` |
+    | `superseded` | it may not publish: the job is no longer this attempt's |
     """
 
     def send(self, value: object, /) -> None:
@@ -102,21 +104,45 @@ class Attempt:
             self._leaves = messages is None or any("leave" in each for each in messages)
         return self._leaves
 
-    def ask_to_publish(self) -> None:
-        """Returns once the job's result may be published.
+    def fetch(self) -> dict[str, Any]:
+        """What the job reads, in local files that stay until the attempt has ended.
+
+        Raises:
+            AttemptFailed, AttemptPutOff: it cannot be fetched.
+        """
+        return self._request({"fetch": True})
+
+    def publish(self, manifest: Mapping[str, Any], files: Iterable[str]) -> dict[str, Any]:
+        """Publishes the job's version; the job's result.
+
+        Args:
+            manifest: of the version, JSON.
+            files: their names in the attempt's folder.
 
         Raises:
             AttemptSuperseded: it may not; the job was cancelled or given to another attempt.
+            AttemptFailed, AttemptPutOff: it cannot be published.
         """
         self.flush()
-        self._channel.send({"may_publish": True})
-        try:
-            while "publish" not in (answer := self._channel.receive_one()):
-                pass  # asked to leave when nothing was left to do
-        except EOFError:
-            raise AttemptSuperseded from None
-        if not answer["publish"]:
-            raise AttemptSuperseded
+        return self._request({"publish": {"manifest": manifest, "files": list(files)}})
+
+    def _request(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._channel.send(request)
+        while True:
+            try:
+                message = self._channel.receive_one()
+            except EOFError:
+                raise AttemptSuperseded from None
+            if "answer" in message:
+                answer: dict[str, Any] = message["answer"]
+                return answer
+            if "failed" in message:
+                raise AttemptFailed(**message["failed"])
+            if "put_off" in message:
+                raise AttemptPutOff(**message["put_off"], unpublished=message["unpublished"])
+            if "superseded" in message:
+                raise AttemptSuperseded
+            self._leaves = self._leaves or "leave" in message
 
     def _progress(self, done: int) -> dict[str, Any]:
         took, ours = max(time.monotonic() - self._began, 1e-9), max(done - self._before, 0)

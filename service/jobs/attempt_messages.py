@@ -2,33 +2,43 @@
 
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from service.jobs.errors import AttemptSuperseded
 from service.jobs.job import Job, Status
 from service.jobs.job_queue import JobQueue
 from service.jobs.running_attempt import RunningAttempt
+from service.jobs.store_requests import StoreRequests
 
 log = logging.getLogger(__name__)
 
 
-def record_messages(queue: JobQueue, running: RunningAttempt, messages: Sequence[dict[str, Any]]) -> None:
-    """Records messages of an attempt in one transaction, and answers its requests to publish after the commit.
+def record_messages(
+    queue: JobQueue, running: RunningAttempt, messages: Sequence[dict[str, Any]], requests: StoreRequests
+) -> None:
+    """Records messages of an attempt in one transaction, and begins what it requests after the commit.
 
     Raises:
         AttemptSuperseded: the job is no longer this attempt's; nothing was written.
         JournalUnavailable: try again with the same messages.
     """
-    permissions: list[bool] = []
+    begin: list[Callable[[], None]] = []
     with queue.together():
         for message in messages:
-            if "may_publish" in message:
-                permissions.append(not running.killed and queue.may_publish(running.job))
-            else:
+            if "fetch" not in message and "publish" not in message:
                 _record(queue, running, message)
-    for allowed in permissions:
-        running.handle.allow_publish(allowed)
+            elif running.handle.exit is not None:
+                pass  # it does not wait for the answer any more
+            elif "fetch" in message:
+                begin.append(partial(requests.fetch, running))
+            elif not running.killed and queue.may_publish(running.job):
+                begin.append(partial(requests.publish, running, message["publish"]))
+            else:
+                begin.append(partial(running.handle.answer, {"superseded": True}))
+    for each in begin:
+        each()
 
 
 def _record(queue: JobQueue, running: RunningAttempt, message: dict[str, Any]) -> None:
@@ -47,7 +57,8 @@ def _record(queue: JobQueue, running: RunningAttempt, message: dict[str, Any]) -
     elif "put_off" in message:
         running.put_off, running.unpublished = message["put_off"], message["unpublished"]
     else:
-        running.result, running.error = message.get("result"), message.get("error")
+        running.result = message.get("result", running.result)  # what is published stays the result after an error
+        running.error = message.get("error")
 
 
 def conclude(queue: JobQueue, running: RunningAttempt) -> Job:

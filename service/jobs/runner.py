@@ -19,6 +19,7 @@ from service.jobs.leases import Leases, LeaseTimes
 from service.jobs.limits import AttemptLimits
 from service.jobs.ownership import Ownership
 from service.jobs.running_attempt import RunningAttempt
+from service.jobs.store_requests import AttemptStore, StoreRequests
 
 TICK = 0.5  # seconds between checks for requests made through other processes
 GRACE = 8.0  # seconds in which attempts may save a checkpoint when the service stops
@@ -34,6 +35,7 @@ class Runner:
         queue: where the jobs are.
         ownership: this service's name among those that share the journal.
         executor: runs the attempts; started and closed by the runner.
+        store: what they read, and where they publish.
         slots: how many attempts may run at a time.
         limits: what each may use.
         lease: how long other services wait before they take the jobs over, and more such times.
@@ -45,6 +47,7 @@ class Runner:
         queue: JobQueue,
         ownership: Ownership,
         executor: Executor,
+        store: AttemptStore,
         *,
         slots: int,
         limits: AttemptLimits = AttemptLimits(),  # noqa: B008 - frozen
@@ -56,6 +59,7 @@ class Runner:
         self._owner = ownership.owner
         self._leases = Leases(queue, ownership, executor.extend_lease, times=lease)
         self._executor = executor
+        self._requests = StoreRequests(store, executor.wake)
         self._slots = slots
         self._limits = limits
         self._tick = tick
@@ -117,6 +121,7 @@ class Runner:
                 with contextlib.ExitStack() as stack:  # all of them, also when one cannot be recorded
                     for handle in self._executor.wait(self._tick):
                         stack.callback(self._advance, handle)
+                self._answer_requests()
                 if self._woken:
                     self._woken = False
                     if self._running:
@@ -218,23 +223,34 @@ class Runner:
         ended = handle.exit is not None
         if ended or not running.pending:  # else the journal is unavailable, and what comes now waits in the channel
             running.pending.extend(handle.receive())
-        if ended:
+        if ended and not running.publishing:
             handle.close()  # first: where the disk is full, its files are in the journal's way
         if running.pending:
             try:
-                record_messages(self._queue, running, running.pending)
+                record_messages(self._queue, running, running.pending, self._requests)
             except JournalUnavailable:
                 raise
             except Exception:  # one of them is wrong
                 self._record_each(running)
             running.pending.clear()
-        if ended:
+        if ended and not running.publishing:  # it may have published, although it did not live to report it
             self._conclude(running)
+
+    def _answer_requests(self) -> None:
+        for running, answer in self._requests.answers():
+            running.requesting = False
+            if running.publishing:
+                running.publishing = False
+                running.result = answer.get("answer")
+            if running.handle in self._running:
+                running.handle.answer(answer)
+            else:  # it ended while its files were fetched
+                running.files.close()
 
     def _record_each(self, running: RunningAttempt) -> None:
         while running.pending:
             try:
-                record_messages(self._queue, running, [running.pending[0]])
+                record_messages(self._queue, running, [running.pending[0]], self._requests)
             except JournalUnavailable:
                 raise
             except AttemptSuperseded:
@@ -258,3 +274,5 @@ class Runner:
             if job.final and not job.resumable:
                 self._executor.discard_checkpoints(job_id)
         del self._running[running.handle]
+        if not running.requesting:
+            running.files.close()

@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,9 @@ class RunningAttempt:
     left: bool = False  # whether it has saved a checkpoint and ended because it was asked to
     leaving: bool = False  # whether it was asked to
     killed: bool = False
+    requesting: bool = False  # whether a request to the store has no answer yet
+    publishing: bool = False  # whether that is to publish: its files must stay
+    files: ExitStack = field(default_factory=ExitStack)  # what was fetched for it
 
     def ask_to_leave(self) -> None:
         """Asks it once to save a checkpoint and end."""

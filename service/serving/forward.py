@@ -18,7 +18,7 @@ Array = np.ndarray[Any, Any]
 def forward(
     warm: Warm, raw: torch.Tensor, *, complete: bool = False, wanted: Callable[[], bool] = lambda: True
 ) -> Array:
-    """Computes the model's answers [n, outputs] to raw features [n, slots].
+    """Computes the model's answers [n, outputs] to raw features [n, w].
 
     Many rows are computed in several forwards of `Warm.rows_at_once` rows, which limits the memory and the time of each.
 

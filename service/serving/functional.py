@@ -20,7 +20,7 @@ NO_OPERATION = (nn.Identity, nn.Dropout, nn.AlphaDropout)  # in evaluation mode
 
 
 def functional(model: Model, *, missing: bool = True) -> Step:
-    """A function from raw features [n, slots] to answers [n, outputs], as `model.forward`.
+    """A function from raw features [n, w] to answers [n, outputs], as `model.forward`.
 
     It must be called under `torch.inference_mode`.
 

@@ -35,7 +35,7 @@ class PendingPrediction:
     Args:
         version: the version that predicts.
         warm: its model.
-        rows: raw features [n, slots], or lists of numbers, which become one tensor with those of other requests.
+        rows: raw features [n, w], or lists of numbers, which become one tensor with those of other requests.
         encoder: of the answer.
         waiter: receives the body.
         deadline: in seconds of `time.perf_counter`.

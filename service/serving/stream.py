@@ -27,7 +27,7 @@ class Stream:
     Args:
         warm: the model.
         missing_allowed: whether values may be missing.
-        predict: gives the model's answers [n, outputs] to the raw features [n, slots] of a batch.
+        predict: gives the model's answers [n, outputs] to the raw features [n, w] of a batch.
     """
 
     warm: Warm

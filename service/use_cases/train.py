@@ -3,19 +3,18 @@
 import os
 import platform
 from collections.abc import Mapping
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import orjson
 import torch
 
-from model_store import Store
 from model_store.errors import Corrupt, Unavailable
 from service import __version__
 from service.jobs.attempt import Attempt
 from service.jobs.errors import AttemptFailed, AttemptPutOff
-from service.use_cases.attempt_store import STATE_DICT, Input, fetch, find_published, publish
+from service.use_cases.attempt_store import STATE_DICT, Input
 from service.use_cases.checkpoints import AttemptCheckpoints
 from service.use_cases.open_model import open_files
 from service.use_cases.storage_failures import NO_SPACE, put_off_storage_errors
@@ -72,15 +71,14 @@ def _train(attempt: Attempt) -> dict[str, Any]:
     job = attempt.job
     install_models(job["kinds"])
     spec, signature = parse_resolved(job["spec"]), Signature.model_validate(job["context"]["signature"])
-    with put_off_storage_errors("the store cannot be used"):
-        store = Store.open(job["store"])
-        if (done := find_published(store, job)) is not None:
-            return done  # the attempt before died after publishing
     torch.set_num_threads(job["threads"])
     checkpoints = AttemptCheckpoints(attempt)
     attempt.stage("load_data")
-    with ExitStack() as inputs, put_off_storage_errors("its data cannot be read"):
-        fetched = fetch(store, job["spec"], inputs)
+    fetched = attempt.fetch()
+    if "published" in fetched:
+        published: dict[str, Any] = fetched["published"]
+        return published
+    with put_off_storage_errors("its data cannot be read"):
         loaded = _load(fetched, spec, signature, Path(job["folder"]))
         initial = _initial(fetched["initial"]) if "initial" in fetched else None
     learned = _learn(attempt, checkpoints, spec, signature, loaded.table, initial)
@@ -92,8 +90,7 @@ def _train(attempt: Attempt) -> dict[str, Any]:
         "training": {"epochs": checkpoints.history.epochs, "seconds": round(checkpoints.seconds, 3)},
         "job": job["id"],
     }
-    attempt.ask_to_publish()
-    return publish(store, job, manifest, files)
+    return attempt.publish(manifest, files)
 
 
 def _learn(
@@ -152,12 +149,11 @@ def _initial(found: Input) -> Model:
         raise AttemptFailed("invalid_data", f"this training starts from {reference}. {error}") from error
 
 
-def _write(folder: Path, learned: TrainingResult, history: History) -> dict[str, Path]:
-    files = {name: folder / name for name in (STATE_DICT, POINTS, HISTORY)}
-    save(learned.model, files[STATE_DICT])
-    files[POINTS].write_text(learned.points.model_dump_json())
-    files[HISTORY].write_bytes(orjson.dumps(history.series(DRAWN)))
-    return files
+def _write(folder: Path, learned: TrainingResult, history: History) -> list[str]:
+    save(learned.model, folder / STATE_DICT)
+    (folder / POINTS).write_text(learned.points.model_dump_json())
+    (folder / HISTORY).write_bytes(orjson.dumps(history.series(DRAWN)))
+    return [STATE_DICT, POINTS, HISTORY]
 
 
 def _manifest(spec: ResolvedSpec, learned: TrainingResult) -> dict[str, Any]:

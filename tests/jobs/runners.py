@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from service.jobs.journal import Journal
 from service.jobs.leases import LeaseTimes
 from service.jobs.ownership import Ownership
 from service.jobs.runner import Runner
+from service.jobs.store_requests import AttemptStore
 from tests.harness.until import until
 
 FORKED_OR_SPAWNED = pytest.mark.parametrize(
@@ -26,11 +27,23 @@ RESTART_SECONDS = 0.05
 PATIENT = LeaseTimes(allowed=600.0, expired=600.0)  # a busy machine may pause for some seconds
 
 
+class EmptyStore(AttemptStore):
+    """A store that has nothing and takes everything."""
+
+    def fetch(self, job: Job, files: ExitStack) -> dict[str, Any]:
+        return {}
+
+    def publish(self, job: Job, manifest: Mapping[str, Any], files: Mapping[str, Path]) -> dict[str, Any]:
+        return {}
+
+
 class LocalRunner(Runner):
     """A runner on this machine whose trainer server can be killed by tests."""
 
-    def __init__(self, queue: JobQueue, ownership: Ownership, executor: LocalExecutor, **more: Any) -> None:
-        super().__init__(queue, ownership, executor, **more)
+    def __init__(
+        self, queue: JobQueue, ownership: Ownership, executor: LocalExecutor, store: AttemptStore, **more: Any
+    ) -> None:
+        super().__init__(queue, ownership, executor, store, **more)
         self.owner = ownership.owner
         self._local = executor
         self._stopped = False
@@ -63,6 +76,7 @@ def start(engine: Engine, tmp_path: Path) -> Iterator[Start]:
             hung_after: float = 60.0,
             patience: float = 900.0,
             executor: type[LocalExecutor] = LocalExecutor,
+            store: AttemptStore | None = None,
             **more: Any,
         ) -> LocalRunner:
             ownership = Ownership(tmp_path / "owners")
@@ -78,7 +92,7 @@ def start(engine: Engine, tmp_path: Path) -> Iterator[Start]:
             )
             queue = JobQueue(engine, first_back_off=0.05, patience=patience)
             options: dict[str, Any] = {"lease": PATIENT, "tick": 0.05, "grace": 1.0} | more
-            runner = LocalRunner(queue, ownership, local, slots=slots, **options)
+            runner = LocalRunner(queue, ownership, local, store or EmptyStore(), slots=slots, **options)
             runner.start()
             pids.add(runner.trainer_pid or 0)
             cleanup.callback(ownership.close)

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from service.jobs.attempt import Attempt
-from service.jobs.errors import AttemptLeft, AttemptSuperseded
+from service.jobs.errors import AttemptFailed, AttemptLeft, AttemptPutOff, AttemptSuperseded, JobsError
 from service.jobs.executors.local.json_channel import JsonChannel
 from service.jobs.executors.local.trainer_server import run
 
@@ -39,18 +39,51 @@ def test_an_attempt_without_a_runner_is_requested_to_end(ends: tuple[JsonChannel
     assert attempt.asked_to_leave()
 
 
-@pytest.mark.parametrize("allowed", [True, False])
-def test_an_attempt_may_publish_after_a_request_to_end_that_came_too_late(
-    ends: tuple[JsonChannel, Attempt], allowed: bool
-) -> None:
+def test_an_attempt_publishes_after_a_request_to_end_that_came_too_late(ends: tuple[JsonChannel, Attempt]) -> None:
     runner, attempt = ends
     runner.send({"leave": True})
-    runner.send({"publish": allowed})
-    if allowed:
-        attempt.ask_to_publish()
-    else:
-        with pytest.raises(AttemptSuperseded):
-            attempt.ask_to_publish()
+    runner.send({"answer": {"version": 1}})
+    assert attempt.publish({"format": 1}, ["weights"]) == {"version": 1}
+    assert runner.receive_one() == {"publish": {"manifest": {"format": 1}, "files": ["weights"]}}
+
+
+def test_a_request_to_end_that_comes_while_data_are_fetched_is_kept(ends: tuple[JsonChannel, Attempt]) -> None:
+    runner, attempt = ends
+    runner.send({"leave": True})
+    runner.send({"answer": {"dataset": 1}})
+    assert attempt.fetch() == {"dataset": 1}
+    assert attempt.asked_to_leave()
+
+
+REASON = {"code": "unavailable", "detail": "not now"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ({"superseded": True}, AttemptSuperseded),
+        ({"failed": REASON}, AttemptFailed),
+        ({"put_off": REASON, "unpublished": True}, AttemptPutOff),
+    ],
+)
+def test_a_request_that_cannot_be_met_raises(
+    ends: tuple[JsonChannel, Attempt], answer: dict[str, object], error: type[JobsError]
+) -> None:
+    runner, attempt = ends
+    runner.send(answer)
+    with pytest.raises(error) as raised:
+        attempt.publish({}, [])
+    if isinstance(raised.value, AttemptFailed | AttemptPutOff):
+        assert {"code": raised.value.code, "detail": raised.value.detail} == REASON
+    if isinstance(raised.value, AttemptPutOff):
+        assert raised.value.unpublished
+
+
+def test_an_attempt_whose_runner_is_gone_does_not_wait_for_an_answer(ends: tuple[JsonChannel, Attempt]) -> None:
+    runner, attempt = ends
+    runner.socket.shutdown(socket.SHUT_WR)
+    with pytest.raises(AttemptSuperseded):
+        attempt.fetch()
 
 
 def test_progress_counts_earlier_epochs_and_the_time_of_this_attempt(ends: tuple[JsonChannel, Attempt]) -> None:

@@ -24,7 +24,7 @@ def quick(attempt: Attempt) -> dict[str, Any]:
     for epoch in (1, 2, 3):
         attempt.epoch(epoch, {"train_loss": 1 / epoch})
     attempt.message("nearly there")
-    attempt.ask_to_publish()
+    attempt.publish({}, [])
     return {
         "attempt": attempt.job["attempt"],
         "pid": os.getpid(),
@@ -48,10 +48,23 @@ def silent(attempt: Attempt) -> dict[str, Any]:
 
 
 def publishing(attempt: Attempt) -> dict[str, Any]:
-    """Wait after the permission to publish while the file `while` exists."""
-    attempt.ask_to_publish()
+    """Publish, then wait while the file `while` exists."""
+    attempt.publish({}, [])
     attempt.message("publishing")
     return silent(attempt)
+
+
+def publishes_slowly(attempt: Attempt) -> dict[str, Any]:
+    """Publish a file of its folder, and return the answer."""
+    (Path(attempt.job["folder"]) / "weights").write_text("weights")
+    attempt.message(str(os.getpid()))
+    return attempt.publish({"format": 1}, ["weights"])
+
+
+def fetches(attempt: Attempt) -> dict[str, Any]:
+    """Send the pid, and return what was fetched."""
+    attempt.message(str(os.getpid()))
+    return attempt.fetch()
 
 
 def dies(attempt: Attempt) -> dict[str, Any]:
@@ -102,7 +115,7 @@ def large(attempt: Attempt) -> dict[str, Any]:
 def sends_an_invalid_message(attempt: Attempt) -> dict[str, Any]:
     """Send a message that cannot be stored, then ask to publish."""
     attempt.saved("nothing")  # type: ignore[arg-type]
-    attempt.ask_to_publish()
+    attempt.publish({}, [])
     return {}
 
 

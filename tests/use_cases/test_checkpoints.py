@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,16 @@ import torch
 from model_store import Store
 from model_store.durable_files import sync
 from service.jobs.attempt import Attempt
-from service.jobs.errors import AttemptLeft
+from service.jobs.errors import AttemptLeft, AttemptPutOff
 from service.jobs.executors.local import trainer_server
 from service.jobs.executors.local.json_channel import JsonChannel
+from service.use_cases.attempt_store import AttemptStore
 from service.use_cases.checkpoints import BETWEEN_LOOKS, AttemptCheckpoints
 from service.use_cases.train import HISTORY, train
 from service.workflow.checkpoint_folder import CheckpointFolder
 from service.workflow.spec import parse
 from service.workflow.state import State
+from tests.jobs.jobs import running_job
 from tests.model_store.content import content
 from tests.workflow.learning import resolved_from, spec
 
@@ -30,10 +33,14 @@ MLP = {"kind": "mlp", "hidden": [16], "dropout": 0.2}
 
 
 class Runner:
-    """The runner's end of an attempt's socket: collects the messages, and allows publishing."""
+    """The runner's end of an attempt's socket: collects the messages, and does what the attempt requests of the store."""
 
-    def __init__(self, stream: socket.socket) -> None:
+    def __init__(self, stream: socket.socket, home: Path, described: dict[str, Any]) -> None:
         self.lines = JsonChannel(stream)
+        self._store = AttemptStore(Store.open(home / "store"))
+        self._job = running_job(described["id"], described["spec"], described["context"])
+        self._folder = Path(described["folder"])
+        self._files = ExitStack()
         self.messages_received: list[dict[str, Any]] = []
         self._thread = threading.Thread(target=self._receive)
         self._thread.start()
@@ -41,9 +48,20 @@ class Runner:
     def _receive(self) -> None:
         while (messages := self.lines.receive()) is not None:
             self.messages_received += messages
-            if any("may_publish" in each for each in messages):
-                self.lines.send({"publish": True})
+            for each in messages:
+                if "fetch" in each or "publish" in each:
+                    self.lines.send(self._answer(each))
+        self._files.close()
         self.lines.close()
+
+    def _answer(self, message: dict[str, Any]) -> dict[str, Any]:
+        if "fetch" in message:
+            return {"answer": self._store.fetch(self._job, self._files)}
+        files = {name: self._folder / name for name in message["publish"]["files"]}
+        try:
+            return {"answer": self._store.publish(self._job, message["publish"]["manifest"], files)}
+        except AttemptPutOff as error:
+            return {"put_off": {"code": error.code, "detail": error.detail}, "unpublished": error.unpublished}
 
     def all(self, name: str) -> list[Any]:
         """The messages of this name, after the attempt has closed its end."""
@@ -147,7 +165,6 @@ def job(home: Path, number: int, **more: Any) -> dict[str, Any]:
         "kinds": [],
         "spec": resolved.spec.to_json(),
         "context": {"signature": signature, "since": 0, "rows": resolved.rows},
-        "store": str(home / "store"),
         "id": str(home.name),
         "threads": 1,
         "folder": str(folder),
@@ -160,7 +177,7 @@ def attempt_at(described: dict[str, Any], path: Path, leave: bool = False) -> tu
     """Run an attempt in this process: its exit status, and the runner's end with its messages."""
     ours, theirs = socket.socketpair()
     path.write_bytes(orjson.dumps(described))
-    runner = Runner(ours)
+    runner = Runner(ours, Path(described["folder"]).parent, described)
     runner.lines.send({"job": str(path)})
     if leave:
         runner.lines.send({"leave": True})
@@ -293,7 +310,13 @@ def test_a_temporary_failure_to_write_the_store_postpones_the_training(
     disk = Disk(monkeypatch, number)
     described = job(tmp_path, 1)
     described["spec"]["training"]["epochs"] = 30
-    monkeypatch.setattr(Attempt, "ask_to_publish", lambda _: setattr(disk, "broken", True))
+    publish = AttemptStore.publish
+
+    def publish_without_disk(*arguments: Any) -> Any:
+        disk.broken = True
+        return publish(*arguments)
+
+    monkeypatch.setattr(AttemptStore, "publish", publish_without_disk)
     status, runner = attempt_at(described, tmp_path / "job.json")
     assert status == 0
     (reason,) = runner.all("put_off")
@@ -302,7 +325,7 @@ def test_a_temporary_failure_to_write_the_store_postpones_the_training(
     assert runner.all("unpublished") == [True]
     assert not runner.all("error")
     disk.broken = False
-    monkeypatch.setattr(Attempt, "ask_to_publish", lambda _: None)
+    monkeypatch.setattr(AttemptStore, "publish", publish)
     _, again = attempt_at(described, tmp_path / "job.json")
     assert [each["version"] for each in again.all("result")] == [1]
 

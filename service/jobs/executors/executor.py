@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 
@@ -39,8 +40,12 @@ class AttemptHandle(ABC):
         """Asks it to save a checkpoint and end."""
 
     @abstractmethod
-    def allow_publish(self, allowed: bool) -> None:
-        """Answers its request to publish."""
+    def answer(self, answer: dict[str, Any]) -> None:
+        """Sends it the answer to a request."""
+
+    @abstractmethod
+    def local_file(self, name: str) -> Path:
+        """A file in the attempt's folder, on the disk of the runner. Stays until `close`."""
 
     @abstractmethod
     def kill(self) -> None:

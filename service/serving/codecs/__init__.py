@@ -15,7 +15,7 @@ from service.workflow.signature import Signature
 
 JSON, JSON_LINES = json.MEDIA_TYPE, "application/x-ndjson"
 
-# Decodes a body to raw features [n, slots], or raises InvalidInstances with what is wrong, by row and column. The arguments are
+# Decodes a body to raw features [n, w], or raises InvalidInstances with what is wrong, by row and column. The arguments are
 # the body, the signature, and whether values may be missing.
 Read = Callable[[bytes, Signature, bool], torch.Tensor]
 ReadQuickly = Callable[[bytes, Signature, bool], torch.Tensor | None]

@@ -18,7 +18,7 @@ QUICK = 262_144  # bytes up to which it decodes a body if that is faster than a 
 
 Rows = (
     torch.Tensor | list[list[float]]
-)  # raw features [n, slots], or lists of numbers that become that together with others
+)  # raw features [n, w], or lists of numbers that become that together with others
 # The bodies of a batch: the version, its model, the answers [n, outputs] to all, and how many of them each request has.
 Write = Callable[[ServedVersion, Warm, Array, Sequence[int]], list[bytes]]
 

@@ -54,7 +54,7 @@ def polars_called(broken: str) -> Iterator[Any]:
 def from_frame(
     signature: Signature, frame: "pl.DataFrame", missing_allowed: bool, as_text: bool = False
 ) -> torch.Tensor:
-    """Raw features [n, slots] from a table with the inputs' names; columns of targets are ignored. With `as_text` texts are
+    """Raw features [n, w] from a table with the inputs' names; columns of targets are ignored. With `as_text` texts are
     parsed as values of the input's type, as in CSV.
 
     Raises:
@@ -90,7 +90,7 @@ def from_frame(
 
 
 def from_matrix(signature: Signature, matrix: Numbers, missing_allowed: bool) -> torch.Tensor:
-    """Raw features [n, slots] from numbers [n, inputs], NaN for missing, where every input is a number or a boolean.
+    """Raw features [n, w] from numbers [n, inputs], NaN for missing, where every input is a number or a boolean.
 
     Raises:
         InvalidInstances: what is wrong, by column and row.

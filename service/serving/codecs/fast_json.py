@@ -53,7 +53,7 @@ class Matrix:
 
 
 def read_fast(body: bytes, signature: Signature, missing_allowed: bool = False) -> torch.Tensor | None:
-    """Raw features [n, slots] of a body in rows or columns whose values are numbers (0 and 1 for booleans), texts and nulls; None
+    """Raw features [n, w] of a body in rows or columns whose values are numbers (0 and 1 for booleans), texts and nulls; None
     if the general parser is needed."""
     if not signature.inputs or signature.has_missing_numbers:
         return None
@@ -214,7 +214,7 @@ class Cells:
 def features_of_list(
     found: ValueList, signature: Signature, missing_allowed: bool, names: list[str] | None = None
 ) -> torch.Tensor | None:
-    """Converts rows to raw features [n, slots]; None if the general parser is needed. `names` are those of the columns, None if
+    """Converts rows to raw features [n, w]; None if the general parser is needed. `names` are those of the columns, None if
     these are the inputs in their order."""
     inputs = [each.name for each in signature.inputs]
     if signature.has_missing_numbers:

@@ -36,7 +36,7 @@ Steps = tuple[int | str | None, ...]
 
 
 def from_document(signature: Signature, document: object, missing_allowed: bool) -> torch.Tensor:
-    """Raw features [n, slots] from a document of the native protocol: `{"instances": […]}`, whose value may be one row as an
+    """Raw features [n, w] from a document of the native protocol: `{"instances": […]}`, whose value may be one row as an
     object, or `{"inputs": {…}}`; or without an envelope a list of rows, or an object that is one row.
 
     Raises:
@@ -54,7 +54,7 @@ def from_document(signature: Signature, document: object, missing_allowed: bool)
 
 
 def from_body(signature: Signature, body: object, missing_allowed: bool) -> torch.Tensor:
-    """Raw features [n, slots] from `{"instances": […]}` or `{"inputs": {…}}`, NaN for a missing value.
+    """Raw features [n, w] from `{"instances": […]}` or `{"inputs": {…}}`, NaN for a missing value.
 
     Raises:
         InvalidInstances: what is wrong, by row and column.
@@ -90,7 +90,7 @@ def plain_rows(body: object, width: int, most: float) -> list[list[float]] | Non
 def from_texts(
     signature: Signature, texts: Mapping[str, Sequence[str] | Numbers | Texts], missing_allowed: bool
 ) -> torch.Tensor:
-    """Raw features [n, slots] from columns of texts by name, as in a query; an empty text is a missing value. An array holds
+    """Raw features [n, w] from columns of texts by name, as in a query; an empty text is a missing value. An array holds
     valid numbers.
 
     Raises:
@@ -100,7 +100,7 @@ def from_texts(
 
 
 def from_rows(signature: Signature, rows: Sequence[object], missing_allowed: bool, first: int) -> torch.Tensor:
-    """Raw features [n, slots] from rows, each as in `instances`; errors count them from `first`.
+    """Raw features [n, w] from rows, each as in `instances`; errors count them from `first`.
 
     Raises:
         InvalidInstances: what is wrong, by row and column.
@@ -111,7 +111,7 @@ def from_rows(signature: Signature, rows: Sequence[object], missing_allowed: boo
 def from_columns(
     signature: Signature, columns: Mapping[str, Column | Numbers | Texts], missing_allowed: bool
 ) -> torch.Tensor:
-    """Raw features [n, slots] from columns of one length by name; an array holds numbers, NaN for missing.
+    """Raw features [n, w] from columns of one length by name; an array holds numbers, NaN for missing.
 
     Raises:
         InvalidInstances: what is wrong, by column and row, as in `inputs`.

@@ -74,7 +74,7 @@ def _most_rows(body: bytes) -> int:
 
 
 def predictions(warm: Warm, raw: torch.Tensor) -> Any:
-    """The predictions for raw features [n, slots], as `values` gives them."""
+    """The predictions for raw features [n, w], as `values` gives them."""
     return values(warm, forward(warm, raw))
 
 

@@ -54,7 +54,7 @@ def read_small(body: bytes, signature: Signature, missing_allowed: bool) -> torc
 
 
 def rows(lines: list[bytes], signature: Signature, missing_allowed: bool, first: int) -> torch.Tensor:
-    """Decodes stripped lines to raw features [n, slots]; errors count rows from `first`.
+    """Decodes stripped lines to raw features [n, w]; errors count rows from `first`.
 
     Raises:
         InvalidInstances: what is wrong, by row and column.

@@ -141,7 +141,7 @@ def to_bytes(datatype: str, values: Values) -> bytes:
 
 
 def raw_rows(signature: Signature, tensors: Sequence[Tensor], missing_allowed: bool) -> torch.Tensor:
-    """Raw features [n, slots] from one tensor [rows, inputs] of any name, if all inputs are numbers or booleans; or from a
+    """Raw features [n, w] from one tensor [rows, inputs] of any name, if all inputs are numbers or booleans; or from a
     tensor [rows] or [rows, 1] for each input, by its name.
 
     Raises:

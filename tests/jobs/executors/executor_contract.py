@@ -49,21 +49,21 @@ class ExecutorContract:
 
     def test_an_attempt_gets_its_job_and_its_messages_arrive_in_order(self, executor: Executor, begin: Begin) -> None:
         attempt = begin("quick", attempt=3)
-        messages = received(executor, attempt, lambda found: "may_publish" in found[-1])
-        attempt.allow_publish(True)
+        messages = received(executor, attempt, lambda found: "publish" in found[-1])
+        attempt.answer({"answer": {}})
         messages += rest(executor, attempt)
         series = [epoch for each in messages if "series" in each for epoch in each["series"]["epoch"]]
         assert series == [1, 2, 3]
         names = [next(iter(each)) for each in messages if "series" not in each]
-        assert names == ["message", "may_publish", "result"]
+        assert names == ["message", "publish", "result"]
         assert messages[-1]["result"].items() >= {"attempt": 3, "setting": "value"}.items()
         assert attempt.exit is not None and attempt.exit.reason == "exited"
         assert attempt.receive() == []
 
     def test_an_attempt_that_may_not_publish_does_not_succeed(self, executor: Executor, begin: Begin) -> None:
         attempt = begin("quick")
-        messages = received(executor, attempt, lambda found: "may_publish" in found[-1])
-        attempt.allow_publish(False)
+        messages = received(executor, attempt, lambda found: "publish" in found[-1])
+        attempt.answer({"superseded": True})
         assert not [each for each in messages + rest(executor, attempt) if "result" in each]
 
     def test_an_attempt_saves_and_ends_on_request(self, executor: Executor, begin: Begin) -> None:

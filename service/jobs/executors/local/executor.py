@@ -6,6 +6,7 @@ import logging
 import selectors
 import shutil
 import socket
+import struct
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -22,6 +23,7 @@ from service.jobs.executors.local.process_tree import files, memory
 from service.jobs.executors.local.server_process import TrainerServerProcess
 from service.liveness import HUNG_AFTER
 
+SEND_SECONDS = 5  # for which a message to an attempt may wait until the attempt reads
 RESTART_SECONDS = 1.0  # before a trainer server that ended is started again
 MOST_RESTART_SECONDS = 60.0  # the same after it has ended several times without having been ready
 
@@ -36,6 +38,7 @@ class LocalAttempt(AttemptHandle):
     ) -> None:
         self._server, self._ticket, self._selector, self._folder = server, ticket, selector, folder
         self._channel, descriptor = server.start_attempt(ticket, folder / "job.json")
+        self._channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
         self._output = Output(descriptor, job_id)
         self._open = True  # whether the socket is read
         self._closed = False
@@ -56,8 +59,11 @@ class LocalAttempt(AttemptHandle):
     def ask_to_leave(self) -> None:
         self._send({"leave": True})
 
-    def allow_publish(self, allowed: bool) -> None:
-        self._send({"publish": allowed})
+    def answer(self, answer: dict[str, Any]) -> None:
+        self._send(answer)
+
+    def local_file(self, name: str) -> Path:
+        return self._folder / name
 
     def kill(self) -> None:
         self._server.kill(self._ticket)  # and the trainer server kills what it has started
@@ -86,8 +92,13 @@ class LocalAttempt(AttemptHandle):
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _send(self, message: dict[str, Any]) -> None:
-        with contextlib.suppress(OSError):  # it has ended, which `exit` will say
+        try:
             self._channel.send(message)
+        except BlockingIOError:
+            log.error("an attempt that does not read its messages is killed")
+            self.kill()
+        except OSError:
+            pass  # it has ended, which `exit` will say
 
 
 class LocalExecutor(Executor):
