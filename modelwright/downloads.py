@@ -11,7 +11,7 @@ from modelwright.steps import Call, Read, Steps
 
 FilePath: TypeAlias = str | PathLike[str]
 
-_SUGGESTED = re.compile(r'filename="([^"/\\]+)"')  # in Content-Disposition
+_SUGGESTED = re.compile(r'filename="([\w-][^"/\\]*)"')  # in Content-Disposition
 
 
 def save(call: Call, path: FilePath | None) -> Steps[Path]:

@@ -109,6 +109,9 @@ def test_push_and_pull(run: Run, server: Server, typed: None, monkeypatch: pytes
 def test_bundles_and_deletion(run: Run, typed: None, tmp_path: Path) -> None:
     bundle = tmp_path / "typed.zip"
     assert run("models", "export-bundle", "typed@1", bundle).status == 0
+    exported = bundle.with_suffix(".pt")
+    assert run("models", "export", "typed@1", "state_dict", "--output", exported).out.strip() == str(exported)
+    assert run("models", "export", "typed", "pickle").status == 1
     taken = json.loads(run("models", "import-bundle", "taken", bundle).out)
     assert (taken["name"], taken["version"]) == ("taken", 1)
     assert run("models", "delete", "taken", stdin="n\n").status == 1

@@ -257,6 +257,26 @@ def test_a_bundle_is_saved_whole(service: Service, run: Run, tmp_path: Path) -> 
     assert [file.name for file in tmp_path.iterdir()] == ["line.zip"]
 
 
+@pytest.mark.parametrize(
+    ("suggested", "saved"), [("line-1.onnx", "line-1.onnx"), ("../line-1.onnx", "onnx"), ("..", "onnx")]
+)
+def test_an_export_is_saved_under_the_suggested_name(
+    service: Service, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suggested: str, saved: str
+) -> None:
+    def answer(request: Request) -> None:
+        request.send_response(200)
+        request.send_header("Content-Disposition", f'attachment; filename="{suggested}"')
+        request.send_header("Content-Length", "1")
+        request.end_headers()
+        request.wfile.write(b"z")
+
+    service.answers = [answer]
+    monkeypatch.chdir(tmp_path)
+    assert run(service, lambda client: client.download_export("line", 1, "onnx")) == Path(saved)
+    assert [file.name for file in tmp_path.iterdir()] == [saved]
+    assert service.requests[0].path == "/v1/models/line/versions/1/exports/onnx"
+
+
 def test_an_aborted_download_leaves_no_file(service: Service, run: Run, tmp_path: Path) -> None:
     def break_off(request: Request) -> None:
         request.send_response(200)
