@@ -130,8 +130,9 @@ def test_the_examples_work_in_sequence(
     version = "/v1/models/{name}/versions/{version}"
     for path in ("/v1/models", "/v1/models/{name}", "/v1/models/{name}/versions", version):
         send("get", path)
-    for path in ("/parameters", "/state_dict", "/plots/{plot}", "/exports/{export}"):
+    for path in ("/parameters", "/state_dict", "/plots/{plot}", "/exports/{export}", "/card", "/card.html", "/lineage"):
         send("get", version + path)
+    send("get", "/v1/models/{name}/compare", "?a=1&b=latest")
     send("post", f"{version}/predictions"), send("post", "/v1/models/{name}/predictions")
     send("get", f"{version}/predictions", "?x=0.5"), send("get", "/v1/models/{name}/predictions", "?x=0.5")
     values["label"] = "latest"
