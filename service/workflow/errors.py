@@ -66,3 +66,7 @@ class InvalidRows(WorkflowError):
 
 class NotAvailable(WorkflowError):
     """This model has no such thing."""
+
+
+class ExportFailed(WorkflowError):
+    """The model could not be exported."""

@@ -27,6 +27,7 @@ from service.api.schemas.bodies import file_answer
 from service.api.schemas.model import Manifest, Model, ModelPage, Parameters, ShownModel
 from service.api.schemas.model import Version as ShownVersion
 from service.use_cases import inspect_tensors
+from service.use_cases.artifacts import artifact_digest
 from service.use_cases.attempt_store import STATE_DICT
 from service.use_cases.draw_plot import draw
 from service.use_cases.export_model import export as export_model
@@ -165,7 +166,7 @@ def state_dict(
         return json_response({each: inspection.values(value) for each, value in sliced.items()})
     if as_file:
         return _stored(service, found, "safetensors")
-    tensors = load(service.store, service.warm, served(found)).model.tensors()
+    tensors = load(service.store, service.warm, service.signatures, served(found)).model.tensors()
     for each in tensor or ():
         if each not in tensors:
             raise NotAvailable(f"there is no such tensor; {nearest(each, tensors)}")
@@ -197,12 +198,13 @@ async def plots(
 )
 @needs(Scope.TRAIN)
 async def exports(service: Service, name: str, version: str, export: str) -> Response:
-    """A file that loads without this software: `safetensors`, or `state_dict` for `torch.load(path, weights_only=True)`."""
+    """A file that loads without this software: `safetensors`; or `state_dict` for `torch.load(path, weights_only=True)`. Its
+    predictions were compared with the model's: 409 `export_failed` if they differ, or if the model cannot be exported."""
     found = await service.pools.reading.run(service.store.resolve, name, version)
-    if export in EXPORTS and EXPORTS[export].write is None:
-        return await service.pools.files.run(_stored, service, found, export)
     path = await export_model(service.exports, service.store, found, export)
-    return _file(path, found, export, ExitStack())
+    if EXPORTS[export].write is None:
+        return await service.pools.files.run(_stored, service, found, export)
+    return _file(path, found, export, artifact_digest(path), ExitStack())
 
 
 def _drop_deleted(service: Services, name: str) -> None:
@@ -218,10 +220,11 @@ def _drop_deleted(service: Services, name: str) -> None:
 
 def _stored(service: Services, version: Version, export: str) -> Response:
     held = ExitStack()
-    return _file(held.enter_context(service.store.models.local_file(version, STATE_DICT)), version, export, held)
+    path = held.enter_context(service.store.models.local_file(version, STATE_DICT))
+    return _file(path, version, export, version.manifest["files"][STATE_DICT]["sha256"], held)
 
 
-def _file(path: Path, version: Version, export: str, held: ExitStack) -> Response:
+def _file(path: Path, version: Version, export: str, digest: str, held: ExitStack) -> Response:
     about = EXPORTS[export]
     name = f"{version.name}-{version.number}{about.suffix}"
     try:
@@ -229,7 +232,10 @@ def _file(path: Path, version: Version, export: str, held: ExitStack) -> Respons
     except OSError:  # removed meanwhile, with its version or to make room in the cache
         held.close()
         raise
-    return HeldFileResponse(path, media_type=about.media_type, filename=name, stat_result=status, held=held)
+    headers = {"ETag": f'"{digest}"'}
+    return HeldFileResponse(
+        path, media_type=about.media_type, filename=name, stat_result=status, headers=headers, held=held
+    )
 
 
 def _forget_artifacts(service: Services, records: Iterable[Record | None]) -> None:
