@@ -8,6 +8,8 @@ import pytest
 from safetensors.numpy import load
 
 from tests.api.conftest import LINE, train
+from tests.api.test_damage import flip, tensors
+from tests.harness.server import Server
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +87,9 @@ def test_what_is_not_there_is_not_compared(
 ) -> None:
     answer = http.get(path)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_damaged_tensors_are_not_compared(http: httpx.Client, server: Server, model: str) -> None:
+    flip(tensors(server, model)[0])
+    answer = http.get(f"/v1/models/{model}/compare?a=1&b=1")
+    assert (answer.status_code, answer.json()["code"]) == (503, "version_corrupt")

@@ -6,6 +6,8 @@ import httpx
 import pytest
 
 from tests.api.conftest import train
+from tests.api.test_damage import flip
+from tests.harness.server import Server
 
 PLAIN: dict[str, Any] = {
     "model": {"kind": "linear_regression"},
@@ -110,3 +112,13 @@ def test_what_was_deleted_is_shown_as_such(http: httpx.Client) -> None:
 def test_data_in_the_spec_are_kept_with_the_version(http: httpx.Client, line: dict[str, Any]) -> None:
     data = lineage(http, "line")["data"]
     assert (data["kind"], data["dataset"], data["version"], data["state"]) == ("line", None, None, "kept")
+
+
+def test_a_damaged_ancestor_is_shown_as_such(http: httpx.Client, server: Server, model: str) -> None:
+    train(http, f"{model}-2", initial=f"{model}@1", training={"epochs": 0})
+    (manifest,) = (server.home / "store" / "models" / model / "contents").glob("*/manifest.json")
+    flip(manifest)
+    found = lineage(http, f"{model}-2")
+    assert [(each["state"], each["data"], each["job"]) for each in found["initial"]] == [("damaged", None, None)]
+    answer = http.get(f"/v1/models/{model}/versions/1/lineage")
+    assert (answer.status_code, answer.json()["code"]) == (503, "version_corrupt")

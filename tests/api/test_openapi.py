@@ -138,6 +138,9 @@ def test_the_examples_work_in_sequence(
         send("get", path)
     for path in ("/parameters", "/state_dict", "/plots/{plot}", "/exports/{export}", "/bom"):
         send("get", version + path)
+    for path in ("/card", "/card.html", "/lineage"):
+        send("get", version + path)
+    send("get", "/v1/models/{name}/compare", "?a=1&b=latest")
     send("post", f"{version}/predictions"), send("post", "/v1/models/{name}/predictions")
     send("get", f"{version}/predictions", "?x=0.5"), send("get", "/v1/models/{name}/predictions", "?x=0.5")
     values["label"] = "latest"

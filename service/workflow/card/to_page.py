@@ -30,7 +30,7 @@ h2 { margin-top: 2.5rem; border-bottom: 1px solid #8886; padding-bottom: .25rem;
 .wide { overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; }
 th, td { border: 1px solid #8886; padding: .3rem .6rem; text-align: start; vertical-align: top; max-width: 40rem;
-  overflow-wrap: anywhere; }
+  overflow-wrap: break-word; }
 th { background: #8882; }
 code, pre { font: 14px/1.5 ui-monospace, monospace; }
 td code { word-break: break-all; }
