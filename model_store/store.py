@@ -1,16 +1,21 @@
 """The model store: models with their aliases, and data sets."""
 
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 from model_store.aliases import Aliases
 from model_store.backends.backend import Backend
 from model_store.backends.schemes import open_backend
+from model_store.blobs import Blobs
 from model_store.clock import Clock, utc_now
 from model_store.collection import Collection
 from model_store.damage import Damage
-from model_store.errors import AliasNotFound, NotFound, VersionNotFound
+from model_store.errors import UNREADABLE, AliasNotFound, NotFound, VersionNotFound
+from model_store.live_index import LiveIndex
 from model_store.names import is_alias
+from model_store.removals import Removals
+from model_store.sweep import CollectionSweep, sweep_blobs
 from model_store.upgrade import upgrade
 from model_store.verification import Report, Verification
 from model_store.version import Version
@@ -29,6 +34,12 @@ class Store:
         self.datasets = Collection(backend, "datasets", newest_format=DATASET_FORMAT, now=now)
         self.aliases = Aliases(backend, "models", self.models, now=now)
         self._backend = backend
+        self._now = now
+        self._removals = Removals(backend, now)
+        self._sweeps = [
+            CollectionSweep(collection, LiveIndex(backend, collection.prefix), self._removals)
+            for collection in (self.models, self.datasets)
+        ]
 
     @classmethod
     def open(cls, url: str | Path) -> "Store":
@@ -88,9 +99,15 @@ class Store:
                 self.delete_version(name, number)
 
     def sweep(self, older_than_seconds: float) -> None:
-        """Remove what crashed processes left behind, once older than that, which must exceed the longest publish."""
-        self.models.sweep(older_than_seconds)
-        self.datasets.sweep(older_than_seconds)
+        """Remove what crashed processes left behind, once older than that, which must exceed the longest publish and sweep;
+        and the blobs that no version has any more, if every manifest can be read.
+        """
+        moment = self._now() - timedelta(seconds=older_than_seconds)
+        whole = [sweep.run(moment) for sweep in self._sweeps]
+        if all(whole):
+            with suppress(*UNREADABLE):
+                sweep_blobs(Blobs(self._backend), self._removals, self._sweeps)
+        self._removals.forget(moment)
         self._backend.clear_temporary(older_than_seconds)
 
     def verify(self) -> list[Damage]:
@@ -102,6 +119,9 @@ class Store:
         report = Report()
         Verification(self._backend, self.models, self.aliases, report).run()
         Verification(self._backend, self.datasets, None, report).run()
+        with suppress(*UNREADABLE):  # what cannot be read was reported already
+            there = Blobs(self._backend).digests()
+            report.leftovers += len(there.difference(*(sweep.blobs() for sweep in self._sweeps)))
         return report
 
     def upgrade(self) -> int:

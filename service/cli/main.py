@@ -135,7 +135,7 @@ def verify(home: Home = None) -> None:
         console.print(str(damage), markup=False)
     if report.leftovers:
         console.print(
-            f"Contents of no version: {report.leftovers}, left by writes that broke off. The service removes them."
+            f"Files of no version: {report.leftovers}, left by deletions and writes that broke off. The service removes them."
         )
     if report.unsealed:
         console.print(

