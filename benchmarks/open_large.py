@@ -20,7 +20,7 @@ import torch
 
 from benchmarks.in_process import resolved_with_table
 from model_store import Store, Version
-from model_store.checked_files import SETTLED_SECONDS
+from model_store.known_digests import SETTLED_SECONDS
 from service.serving.forward import forward
 from service.serving.warm_models import Warm
 from service.use_cases.attempt_store import STATE_DICT, TENSORS

@@ -9,8 +9,8 @@ from typing import Any
 
 from model_store.backends.backend import Backend
 from model_store.checked_file import checked_file
-from model_store.checked_files import CheckedFiles
 from model_store.errors import ContentDamaged, ObjectExists, ObjectNotFound, Unavailable
+from model_store.known_digests import KnownDigests
 from model_store.os_errors import storage_errors
 
 PREFIX = "blobs"
@@ -29,9 +29,9 @@ class Blobs:
     Those of a deleted version stay until a sweep finds that no manifest names them (`blob_sweep`).
     """
 
-    def __init__(self, backend: Backend, checked: CheckedFiles) -> None:
+    def __init__(self, backend: Backend, digests: KnownDigests | None = None) -> None:
         self._backend = backend
-        self._checked = checked
+        self._known = digests or KnownDigests()
 
     def key(self, digest: str) -> str:
         """The key of the blob with this SHA-256. Raises ObjectNotFound for what is none."""
@@ -63,11 +63,12 @@ class Blobs:
             self._remove(source)
 
     @contextmanager
-    def local_file(self, file: str, expected: Mapping[str, Any], *, read: bool = False) -> Iterator[Path]:
-        """The blob with the SHA-256 of `expected` on the local disk; `read` as in `checked_file`. Raises ObjectNotFound,
-        ContentDamaged, Unavailable."""
+    def local_file(self, file: str, expected: Mapping[str, Any], *, read: bool) -> Iterator[Path]:
+        """The blob with the SHA-256 of `expected` on the local disk; with `read` it is read, though it was checked before. Raises
+        ObjectNotFound, ContentDamaged, Unavailable.
+        """
         key = self.key(expected["sha256"])
-        with checked_file(self._backend, key, file, expected, self._checked, read=read) as path:
+        with checked_file(self._backend, key, file, expected, self._known, read=read) as path:
             yield path
 
     def digests(self) -> set[str]:

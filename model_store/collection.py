@@ -7,7 +7,6 @@ from typing import Any
 
 from model_store.backends.backend import Backend
 from model_store.checked_file import describe_file
-from model_store.checked_files import CheckedFiles
 from model_store.clock import Clock, rfc3339, utc_now
 from model_store.content_id import new_content_id
 from model_store.contents import MANIFEST, Contents
@@ -25,6 +24,7 @@ from model_store.errors import (
     VersionCorrupt,
     VersionNotFound,
 )
+from model_store.known_digests import KnownDigests
 from model_store.live_index import LiveIndex
 from model_store.manifest import decode_manifest, encode_manifest, manifest_digest
 from model_store.names import check_file_names, check_name, is_name
@@ -50,7 +50,7 @@ class Collection:
     def __init__(self, backend: Backend, prefix: str, *, newest_format: int = 1, now: Clock = utc_now) -> None:
         self.prefix = prefix
         self.summaries = Summaries(backend, prefix)
-        self._checked = CheckedFiles(now)
+        self._digests = KnownDigests(now)
         self._backend = backend
         self._newest_format = newest_format
         self._deleted: dict[str, list[int]] = {}
@@ -103,8 +103,8 @@ class Collection:
         record = Record(digest, new_content_id(now), key, rfc3339(now))
         contents = self.contents(name)
         try:
-            self.summaries.write(name, record.content, summaries)
             contents.write(record.content, data, described, files)
+            self.summaries.write(name, record.content, summaries)
             if signature is not None:
                 contents.sign(record.content, signature)
             number, known = self._claim(name, max(used, default=0) + 1, record)
@@ -314,7 +314,7 @@ class Collection:
 
     def contents(self, name: str) -> Contents:
         """The contents of that name."""
-        return Contents(self._backend, f"{self.prefix}/{name}", self._checked, self._removals)
+        return Contents(self._backend, f"{self.prefix}/{name}", self._removals, self._digests)
 
     def is_deleted(self, name: str) -> bool:
         """Whether every version was deleted, which is remembered until there is another number."""

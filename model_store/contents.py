@@ -10,9 +10,9 @@ import orjson
 from model_store.backends.backend import Backend
 from model_store.blobs import Blobs, is_digest
 from model_store.checked_file import WRONG_SIZE, checked_file
-from model_store.checked_files import CheckedFiles
 from model_store.content_id import is_content
 from model_store.errors import ContentDamaged, InvalidManifest, ObjectNotFound
+from model_store.known_digests import KnownDigests
 from model_store.manifest import decode_manifest, manifest_digest
 from model_store.removals import Removals
 
@@ -29,11 +29,11 @@ class Contents:
     earlier Modelwrights wrote.
     """
 
-    def __init__(self, backend: Backend, prefix: str, checked: CheckedFiles, removals: Removals) -> None:
+    def __init__(self, backend: Backend, prefix: str, removals: Removals, digests: KnownDigests) -> None:
         self._backend = backend
-        self._checked = checked
         self._prefix = f"{prefix}/contents"
-        self._blobs = Blobs(backend, checked)
+        self._blobs = Blobs(backend, digests)
+        self._digests = digests
         self._removals = removals
 
     def write(self, content: str, manifest: bytes, described: Mapping[str, Any], files: Mapping[str, Path]) -> None:
@@ -111,31 +111,30 @@ class Contents:
                 raise damage
             yield path
 
+    def blob(self, file: str, expected: Mapping[str, Any], *, read: bool) -> AbstractContextManager[Path]:
+        """The blob of the file. Raises ObjectNotFound, ContentDamaged, Unavailable when it is entered."""
+        return self._blobs.local_file(file, expected, read=read)
+
+    def own_file(
+        self, content: str, file: str, expected: Mapping[str, Any], *, read: bool
+    ) -> AbstractContextManager[Path]:
+        """The file that this content alone has. Raises as `blob` does."""
+        return checked_file(self._backend, self._file_key(content, file), file, expected, self._digests, read=read)
+
     def read_range(self, content: str, file: str, expected: Mapping[str, Any], start: int, stop: int) -> bytes:
         """The bytes from `start` up to `stop`, or up to the end, of a file with the size of `expected`; nothing but their number
         is checked. Raises ContentDamaged and Unavailable.
         """
-        stop = min(stop, expected["bytes"])
+        stop, damage = min(stop, expected["bytes"]), MISSING
         if start >= stop:
             return b""
-        damage = ContentDamaged(file, MISSING)
         for key in (self._blobs.key(expected["sha256"]), self._file_key(content, file)):
             with suppress(ObjectNotFound):
                 data = self._backend.read_range(key, start, stop)
                 if len(data) == stop - start:
                     return data
-                damage = ContentDamaged(file, WRONG_SIZE)
-        raise damage
-
-    def blob(self, file: str, expected: Mapping[str, Any], *, read: bool = False) -> AbstractContextManager[Path]:
-        """The blob of the file. Raises ObjectNotFound, ContentDamaged, Unavailable when it is entered."""
-        return self._blobs.local_file(file, expected, read=read)
-
-    def own_file(
-        self, content: str, file: str, expected: Mapping[str, Any], *, read: bool = False
-    ) -> AbstractContextManager[Path]:
-        """The file that this content alone has. Raises as `blob` does."""
-        return checked_file(self._backend, self._file_key(content, file), file, expected, self._checked, read=read)
+                damage = WRONG_SIZE
+        raise ContentDamaged(file, damage)
 
     def ids(self) -> list[str]:
         """The ids of all contents, the oldest first."""

@@ -8,7 +8,6 @@ from model_store.aliases import Aliases
 from model_store.backends.backend import Backend
 from model_store.backends.schemes import open_backend
 from model_store.blobs import Blobs
-from model_store.checked_files import CheckedFiles
 from model_store.clock import Clock, utc_now
 from model_store.collection import Collection
 from model_store.damage import Damage
@@ -38,7 +37,7 @@ class Store:
         self.aliases = Aliases(backend, "models", self.models, now=now)
         self.retention = Retention(backend, self.models, self.aliases, now=now)
         self._backend = backend
-        self._blobs = Blobs(backend, CheckedFiles(now))
+        self._blobs = Blobs(backend)
         self._now = now
         self._removals = Removals(backend, now)
         self._sweeps = [

@@ -144,7 +144,8 @@ def test_rows_of_an_unknown_tensor(http: httpx.Client, network: str) -> None:
 
 
 def test_a_damaged_header_is_reported(http: httpx.Client, server: Server, model: str) -> None:
-    path = content(server, model) / "files" / STATE_DICT
+    digest = http.get(f"/v1/models/{model}/versions/1").json()["files"][STATE_DICT]["sha256"]
+    path = server.home / "store/blobs" / digest
     whole = path.read_bytes()
     path.chmod(0o644)
     path.write_bytes(whole.replace(b'"bias"', b'"bios"'))

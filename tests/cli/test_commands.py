@@ -5,11 +5,13 @@ import json
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from model_store import Store
 from tests.api.conftest import LINE, ended
 from tests.cli.conftest import Run
 from tests.harness.server import Server
@@ -192,8 +194,13 @@ def test_verify_finds_a_flipped_byte(run: Run, typed: None, server: Server, tmp_
     home = tmp_path / "home"
     # Other tests damage theirs on purpose.
     shutil.copytree(server.home / "store/models/typed", home / "store/models/typed")
+    models = Store.open(home / "store").models
+    (home / "store/blobs").mkdir()
+    for version in map(partial(models.get, "typed"), models.numbers("typed")):
+        for each in version.manifest["files"].values():
+            shutil.copy(server.home / "store/blobs" / each["sha256"], home / "store/blobs")
     assert run("store", "verify", "--home", home).out == "No damage found.\n"
-    file = next((home / "store").rglob("state_dict.safetensors"))
+    file = home / "store/blobs" / version.file("state_dict.safetensors")["sha256"]
     file.chmod(0o600)
     data = bytearray(file.read_bytes())
     data[-1] ^= 1

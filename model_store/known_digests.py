@@ -15,7 +15,7 @@ SETTLED_SECONDS = 2.0
 Status = tuple[int, int, int, int, int]
 
 
-class CheckedFiles:
+class KnownDigests:
     """The SHA-256 of files by their status: device, inode, size, and the times of the last change of content and inode.
 
     A change of the content always sets the latter, which no program can set back. But clocks of file systems are coarse, 2 s at

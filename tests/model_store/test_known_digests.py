@@ -12,9 +12,9 @@ import pytest
 
 from model_store import Store
 from model_store.backends.local import LocalBackend
-from model_store.checked_files import CheckedFiles
 from model_store.clock import utc_now
 from model_store.errors import VersionCorrupt
+from model_store.known_digests import KnownDigests
 from tests.model_store.content import content
 from tests.model_store.source_files import source_files
 
@@ -42,7 +42,7 @@ def sha256(data: bytes) -> str:
 
 
 def test_an_unchanged_file_is_read_once(tmp_path: Path, read: list[int]) -> None:
-    path, checked = tmp_path / "a", CheckedFiles(in_an_hour)
+    path, checked = tmp_path / "a", KnownDigests(in_an_hour)
     path.write_bytes(b"content")
     (tmp_path / "b").hardlink_to(path)  # the same file under another name
     for each in (path, tmp_path / "b", path):
@@ -71,7 +71,7 @@ def replaced(path: Path) -> None:
 
 @pytest.mark.parametrize("change", [rewritten, rewritten_with_its_old_time, replaced])
 def test_a_changed_file_is_read_again(tmp_path: Path, change: Callable[[Path], None]) -> None:
-    path, checked = tmp_path / "a", CheckedFiles(in_an_hour)
+    path, checked = tmp_path / "a", KnownDigests(in_an_hour)
     path.write_bytes(b"content")
     checked.sha256(path)
     before = path.stat().st_ctime_ns
@@ -81,7 +81,7 @@ def test_a_changed_file_is_read_again(tmp_path: Path, change: Callable[[Path], N
 
 
 def test_a_file_that_has_just_changed_is_not_remembered(tmp_path: Path, read: list[int]) -> None:
-    path, checked = tmp_path / "a", CheckedFiles()
+    path, checked = tmp_path / "a", KnownDigests()
     path.write_bytes(b"content")
     for data in (b"content", b"CONTENT"):
         path.write_bytes(data)
@@ -90,7 +90,7 @@ def test_a_file_that_has_just_changed_is_not_remembered(tmp_path: Path, read: li
 
 
 def test_the_number_of_remembered_files_is_bounded(tmp_path: Path, read: list[int]) -> None:
-    checked = CheckedFiles(in_an_hour, most_files=2)
+    checked = KnownDigests(in_an_hour, most_files=2)
     paths = [tmp_path / name for name in "abc"]
     for path in paths:
         path.write_bytes(path.name.encode())
