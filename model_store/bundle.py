@@ -37,7 +37,9 @@ class Draft:
     manifest: dict[str, Any]
     files: dict[str, Path]
     signature: bytes | None = None
-    extra: Mapping[str, bytes] = field(default_factory=dict)  # further members by name, which are no part of the version
+    extra: Mapping[str, bytes] = field(
+        default_factory=dict
+    )  # further members by name, which are no part of the version
 
 
 class Target(Protocol):

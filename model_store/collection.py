@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from model_store.backends.backend import Backend
+from model_store.checked_file import describe_file
 from model_store.checked_files import CheckedFiles
 from model_store.clock import Clock, rfc3339, utc_now
-from model_store.contents import MANIFEST, Contents, content_made_at, describe_file, new_content_id
+from model_store.content_id import new_content_id
+from model_store.contents import MANIFEST, Contents
 from model_store.errors import (
     UNREADABLE,
     ContentDamaged,
@@ -30,12 +31,13 @@ from model_store.names import check_file_names, check_name, is_name
 from model_store.os_errors import storage_errors
 from model_store.record import Record
 from model_store.records import Records
+from model_store.removals import Removals
 from model_store.summaries import NO_SUMMARIES, AllFields, Summaries
 from model_store.version import Sign, Version
 
 
 class Collection:
-    """Versions under `<prefix>/<name>/versions/<number>` (the record) and `<prefix>/<name>/contents/<id>/`.
+    """Versions under `<prefix>/<name>/versions/<number>` (the record) and `<prefix>/<name>/contents/<id>/`, files under `blobs/`.
 
     A version exists from the creation of its record, which is created last, to the creation of its tombstone, in
     `<prefix>/<name>/uses/<number>/`; both by put-if-absent. So publishing and deleting are all or nothing, and safe
@@ -53,6 +55,7 @@ class Collection:
         self._newest_format = newest_format
         self._deleted: dict[str, list[int]] = {}
         self._living = LiveIndex(backend, prefix)
+        self._removals = Removals(backend, now)
         self._now = now
 
     def publish(
@@ -101,7 +104,7 @@ class Collection:
         contents = self.contents(name)
         try:
             self.summaries.write(name, record.content, summaries)
-            contents.write(record.content, data, files)
+            contents.write(record.content, data, described, files)
             if signature is not None:
                 contents.sign(record.content, signature)
             number, known = self._claim(name, max(used, default=0) + 1, record)
@@ -113,6 +116,7 @@ class Collection:
             if used and number > used[-1] and self.records(name).uses(used[-1]).last().deleted:
                 self.records(name).series.remove(used[-1])
         if known is None:
+            self._confirm(name, number, record)
             return Version(name, number, record.digest, record.created_at, kept, record.content), True
         with suppress(StoreError):
             contents.delete(record.content)
@@ -212,7 +216,7 @@ class Collection:
     def names(self) -> list[str]:
         """The names that have a version, sorted."""
         names = self._living.names()
-        return [name for name in (self.all_names() if names is None else names) if not self._is_deleted(name)]
+        return [name for name in (self.all_names() if names is None else names) if not self.is_deleted(name)]
 
     def find(self, name: str, digest: str) -> Version | None:
         """The newest version with this digest that is whole in every file, if there is one."""
@@ -298,53 +302,7 @@ class Collection:
             except NotFound:
                 continue  # another process deletes as well
 
-    def sweep(self, older_than_seconds: float) -> None:
-        """Remove leftovers of crashes: contents that belong to no version and are older than that, and records of deleted
-        versions. The index of live versions is repaired, too.
-
-        `older_than_seconds` must be longer than the longest publish. A name with a record that is missing or cannot be read
-        is skipped, since the content of that record cannot be distinguished from a leftover.
-        """
-        limit = self._now() - timedelta(seconds=older_than_seconds)
-        indexed, whole = self._living.entries(), True
-        for name in self.all_names():
-            try:
-                self._index(name, indexed.get(name, set()))
-            except UNREADABLE:  # until that is repaired, names are listed without the index
-                whole = False
-            with suppress(*UNREADABLE):
-                self._sweep(name, limit.timestamp())
-        if whole:
-            self._living.built()
-
-    def _index(self, name: str, indexed: set[int]) -> None:
-        records = self.records(name)
-        living = [] if self._is_deleted(name) else list(records.live_from_highest())
-        for number in {*living} - indexed:
-            self._living.add(name, number)
-        for number in indexed - {*living}:
-            if records.uses(number).last().deleted:  # else it may be about to be published
-                self._living.remove(name, number)
-
-    def _sweep(self, name: str, limit: float) -> None:
-        contents = self.contents(name)
-        if len(self._deleted.get(name, (1, 2))) <= 1 and not contents.ids():
-            return  # only the traces of its used numbers are left
-        # Ids first, records second: whatever is published in between is then seen as in use.
-        old = [content for content in contents.ids() if content_made_at(content).timestamp() <= limit]
-        records, in_use = self.records(name), set()
-        numbers = records.numbers()
-        for number in numbers:
-            try:
-                in_use.add(records.read(number).content)
-            except ObjectNotFound:
-                if records.ensure_tombstone(number) and number < numbers[-1]:
-                    records.series.remove(number)
-        for content in old:
-            if content not in in_use:
-                contents.delete(content)
-
-    # Also used by verify and upgrade
+    # Also used by verify, upgrade and sweep
 
     def all_names(self) -> list[str]:
         """The names under which there is or was anything, sorted."""
@@ -356,7 +314,24 @@ class Collection:
 
     def contents(self, name: str) -> Contents:
         """The contents of that name."""
-        return Contents(self._backend, f"{self.prefix}/{name}", self._checked)
+        return Contents(self._backend, f"{self.prefix}/{name}", self._checked, self._removals)
+
+    def is_deleted(self, name: str) -> bool:
+        """Whether every version was deleted, which is remembered until there is another number."""
+        with suppress(Unavailable):
+            numbers = self.records(name).numbers()
+            if numbers == self._deleted.get(name):
+                return True
+            if self._has_any(name):
+                return False
+            if all(self.records(name).uses(number).last().deleted for number in numbers):
+                self._deleted[name] = numbers
+            return True
+        return False
+
+    def has_one_deleted(self, name: str) -> bool:
+        """Whether `is_deleted` has found that one version at most is left of the name, and that it is deleted."""
+        return len(self._deleted.get(name, (1, 2))) <= 1
 
     @contextmanager
     def _as_damage_of(self, name: str, number: int) -> Iterator[None]:
@@ -385,6 +360,14 @@ class Collection:
             with suppress(NotFound):  # deleted in between: then it is to be published after all
                 return found, self.get(name, found)
 
+    def _confirm(self, name: str, number: int, record: Record) -> None:
+        """Raise Unavailable, after deleting the version, if a sweep took its publish for one that was broken off."""
+        if self.contents(name).is_kept(record.content):
+            return
+        with suppress(NotFound):  # another caller has deleted the version, and so its content
+            self.delete(name, number)
+            raise Unavailable("A sweep removed the version's files while it was published. Publish it again.")
+
     def _discard(self, name: str, content: str) -> None:
         """Delete a content unless it was published: the write of its record may have failed after it was written."""
         records = self.records(name)
@@ -401,19 +384,6 @@ class Collection:
             if self._has_any(name):
                 raise VersionNotFound(self.prefix, name, number) from None
             raise NameNotFound(self.prefix, name) from None
-
-    def _is_deleted(self, name: str) -> bool:
-        """Whether every version was deleted, which is remembered until there is another number."""
-        with suppress(Unavailable):
-            numbers = self.records(name).numbers()
-            if numbers == self._deleted.get(name):
-                return True
-            if self._has_any(name):
-                return False
-            if all(self.records(name).uses(number).last().deleted for number in numbers):
-                self._deleted[name] = numbers
-            return True
-        return False
 
     def _has_any(self, name: str) -> bool:
         try:

@@ -9,7 +9,8 @@ StoreError
 ├── NotFound
 │   ├── NameNotFound       no live version under that name
 │   ├── VersionNotFound
-│   └── AliasNotFound
+│   ├── AliasNotFound
+│   └── RetentionNotFound
 ├── Conflict
 │   ├── VersionInUse       an alias points at it
 │   ├── PreconditionFailed the compare-and-swap was lost
@@ -18,7 +19,8 @@ StoreError
 ├── Corrupt
 │   ├── ContentDamaged     one file has changed; collections convert it to VersionCorrupt
 │   ├── VersionCorrupt
-│   └── AliasCorrupt
+│   ├── AliasCorrupt
+│   └── RetentionCorrupt
 └── BackendError
     ├── ObjectNotFound
     ├── ObjectExists
@@ -107,6 +109,14 @@ class AliasNotFound(NotFound):
         super().__init__(f"{shown(name)} has no alias {shown(alias)}.")
 
 
+class RetentionNotFound(NotFound):
+    """There is no retention rule."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"{shown(name)} has no retention rule: all its versions are kept.")
+
+
 class Conflict(StoreError):
     """The store's state does not allow this."""
 
@@ -168,6 +178,14 @@ class AliasCorrupt(Corrupt):
         self.alias = alias
         self.entry = entry
         super().__init__(f"Entry {entry} of the alias {shown(alias)} of {shown(name)} cannot be read.")
+
+
+class RetentionCorrupt(Corrupt):
+    """The retention rule cannot be read."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"The retention rule of {shown(name)} cannot be read. Set it again, or delete it.")
 
 
 class BackendError(StoreError):

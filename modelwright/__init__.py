@@ -7,6 +7,7 @@
 `AsyncClient` has the same methods: `await` those that return something, `async for` those that iterate.
 """
 
+from modelwright.cards import Cards
 from modelwright.drivers import Awaiting, Waiting
 from modelwright.errors import (
     ApiError,
@@ -36,9 +37,9 @@ __all__ = [
 ]
 
 
-class Client(Operations, Uploads, Transfers, Waiting):
+class Client(Operations, Cards, Uploads, Transfers, Waiting):
     """The synchronous client: each method blocks until the service has responded."""
 
 
-class AsyncClient(Operations, Uploads, Transfers, Awaiting):
+class AsyncClient(Operations, Cards, Uploads, Transfers, Awaiting):
     """The asynchronous client, with the same methods."""

@@ -266,8 +266,8 @@ class Operations:
 
     @operation
     def download_export(self, name: str, version: Version, export: str, path: FilePath | None = None) -> Steps[Path]:
-        """Saves an export of a version (safetensors, state_dict, torch_export, onnx): a file that loads without Modelwright.
-        Without `path` it gets the name that the service suggests, in the current folder."""
+        """Saves an export of a version (safetensors, state_dict, torch_export, onnx, huggingface): a file that loads without
+        Modelwright. Without `path` it gets the name that the service suggests, in the current folder."""
         address = _version(name, version, "exports", export)
         return (yield from save(Call("GET", address, timeout=_EXPORT_SECONDS, live=True), path))
 

@@ -19,8 +19,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from model_store.checked_file import describe_file
 from model_store.clock import rfc3339, utc_now
-from model_store.contents import describe_file
 from model_store.copying import copy_store
 from model_store.durable_files import replace, sync
 from model_store.errors import MadeByNewer

@@ -13,7 +13,7 @@ from service.model_reference import ModelReference
 def export(
     model: Model,
     export_format: Annotated[
-        str, typer.Argument(metavar="FORMAT", help="safetensors, state_dict, torch_export or onnx.")
+        str, typer.Argument(metavar="FORMAT", help="safetensors, state_dict, torch_export, onnx or huggingface.")
     ],
     output: Annotated[Path | None, typer.Option(help="The file; NAME-VERSION with a suffix if not given.")] = None,
     url: Url = URL,

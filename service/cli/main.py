@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from service.cli.backup import backup, restore
+from service.cli.cards import card, compare
 from service.cli.datasets import datasets
 from service.cli.exports import export
 from service.cli.journal import journal
@@ -35,6 +36,8 @@ for command in (backup, restore, push, pull):
     app.command()(command)
 add_commands(app, models)
 models.command()(export)
+models.command()(card)
+models.command()(compare)
 
 JobId = Annotated[str, typer.Argument(metavar="JOB")]
 Alias = Annotated[str, typer.Option(help="The alias.")]
@@ -141,7 +144,7 @@ def verify(home: Home = None) -> None:
         console.print(str(damage), markup=False)
     if report.leftovers:
         console.print(
-            f"Contents of no version: {report.leftovers}, left by writes that broke off. The service removes them."
+            f"Files of no version: {report.leftovers}, left by deletions and writes that broke off. The service removes them."
         )
     if report.unsealed:
         console.print(

@@ -82,6 +82,10 @@ def test_from_training_to_deletion(call: Caller, name: str, tmp_path: Path) -> N
         call("rollback_alias", name, "blue")
     call("delete_alias", name, "blue")
 
+    assert call("card", name, 1).startswith(f"# {name}, version 1\n")
+    assert call("lineage", name, 1)["job"] == {"id": job["id"], "state": "kept"}
+    assert call("compare", name, 1, "latest")["parameters"]["l2"] == 0
+
     bundle = call("download_bundle", name, 1, tmp_path / "line.zip")
     assert call("upload_bundle", f"{name}-2", bundle)["digest"] == digest
     call("delete_version", f"{name}-2", 1)

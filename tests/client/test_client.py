@@ -239,6 +239,17 @@ def test_a_data_set_is_changed(service: Service, run: Run) -> None:
     ]
 
 
+def test_a_card_is_markdown_or_a_page(service: Service, run: Run) -> None:
+    service.answers = [lambda request: request.answer(200, "# línea\n".encode(), "text/markdown; charset=utf-8")] * 2
+    assert run(service, lambda client: client.card("line", 1)) == "# línea\n"
+    assert run(service, lambda client: client.card("line", "latest", "html")) == "# línea\n"
+    asked = [(each.path, each.headers["Accept"]) for each in service.requests]
+    assert asked == [
+        ("/v1/models/line/versions/1/card", "text/markdown"),
+        ("/v1/models/line/versions/latest/card", "text/html"),
+    ]
+
+
 def test_a_bundle_is_saved_whole(service: Service, run: Run, tmp_path: Path) -> None:
     service.answers = [lambda request: request.answer(200, b"z" * 1_000_000, "application/zip")]
     path = run(service, lambda client: client.download_bundle("line", 1, tmp_path / "line.zip"))

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 from urllib.parse import urlsplit
@@ -17,11 +18,19 @@ class CuttingProxy:
         url: of the server.
         up: after how many bytes to the server to cut, one number for each cut.
         down: the same for bytes from the server.
+        before_cut: is called before a connection is cut.
     """
 
-    def __init__(self, url: str, *, up: list[int] | None = None, down: list[int] | None = None) -> None:
-        parts = urlsplit(url)
-        self._target = (parts.hostname or "", parts.port or 0)
+    def __init__(
+        self,
+        url: str,
+        *,
+        up: list[int] | None = None,
+        down: list[int] | None = None,
+        before_cut: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.forward_to(url)
+        self._before_cut = before_cut
         self._cuts = {"up": list(up or ()), "down": list(down or ())}
         self.bytes = {"up": 0, "down": 0}
         self.connections = 0
@@ -30,6 +39,11 @@ class CuttingProxy:
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
+
+    def forward_to(self, url: str) -> None:
+        """The server of new connections."""
+        parts = urlsplit(url)
+        self._target = (parts.hostname or "", parts.port or 0)
 
     @property
     def cuts_left(self) -> int:
@@ -74,6 +88,7 @@ class CuttingProxy:
                         self._cuts[direction].pop(0)
                 target.sendall(piece)
                 if cut:
+                    self._before_cut()
                     break
         for each in (source, target):
             with suppress(OSError):

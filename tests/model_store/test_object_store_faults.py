@@ -20,12 +20,6 @@ from tests.harness.faulty_proxy import Exchange, Fault, FaultyProxy, Lost
 from tests.harness.object_servers import SECRET, MiniStack
 
 
-@pytest.fixture(scope="module")
-def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
-    with MiniStack(tmp_path_factory.mktemp("ministack")) as server:
-        yield server
-
-
 @pytest.fixture
 def proxy(ministack: MiniStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyProxy]:
     with FaultyProxy(ministack.address) as started:

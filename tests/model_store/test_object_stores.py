@@ -1,6 +1,5 @@
 """The backend contract on servers of S3's and Azure's protocol."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,18 +9,6 @@ from model_store.backends.schemes import open_backend
 from model_store.file_cache import FileCache
 from model_store.testing import BackendContract
 from tests.harness.object_servers import Azurite, MiniStack
-
-
-@pytest.fixture(scope="session")
-def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
-    with MiniStack(tmp_path_factory.mktemp("ministack")) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    with Azurite(tmp_path_factory.mktemp("azurite")) as server:
-        yield server
 
 
 class TestS3(BackendContract):

@@ -189,15 +189,15 @@ def paths_in(path: Path) -> list[bytes]:
     return [each for each in (str(Path(__file__).parents[2]).encode(), b"site-packages", b".py") if each in data]
 
 
-def agree(given: Sequence[Any], own: Sequence[Any]) -> bool:
-    """Whether predictions are equal as issue 15 says: numbers within 1e-5 of the largest magnitude of their output, labels
-    equal unless the two best probabilities differ by less than that."""
+def agree(given: Sequence[Any], own: Sequence[Any], usual: Sequence[Any]) -> bool:
+    """Whether predictions are equal: numbers within 1e-5 of the largest magnitude of their output, in them or in `usual`
+    predictions of the model, and labels equal unless the two best probabilities differ by less than that."""
     a, b = _values(given), _values(own)
     if a.shape != b.shape:
         return False
     if not len(a):
         return True
-    most = 1e-5 * np.abs(b).max(axis=0)
+    most = 1e-5 * np.abs(np.concatenate([b, _values(usual)])).max(axis=0)
     if not bool((np.abs(a - b) <= most).all()):
         return False
     for one, other in zip(given, own, strict=True):

@@ -66,7 +66,7 @@ VALUES = st.one_of(
 
 
 @given(st.one_of(NUMBERS, VALUES), st.sampled_from([None, ","]), st.sampled_from(MISSING), st.booleans())
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(150))
 def test_numbers(value: Any, decimal: Any, missing: list[str] | None, exact: bool) -> None:
     of = Input(name="x", type="number", decimal=decimal, missing=missing, dtype="float64" if exact else None)
     assert same(theirs(of, value), own(of, value))
@@ -122,7 +122,7 @@ MOMENTS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30))  # noqa: DTZ00
     ),
     st.sampled_from([None, *DATES, "seconds", "milliseconds"]),
 )
-@settings(max_examples=examples(400))
+@settings(max_examples=examples(200))
 def test_dates_as_texts(value: str, form: str | None) -> None:
     of = Input(name="x", type="datetime", date_format=form)
     assert same(theirs(of, value), own(of, value))
@@ -151,6 +151,10 @@ def test_dates_as_numbers_and_objects() -> None:
     assert same(theirs(plain, moment.date()), own(plain, "2024-02-29"))
     assert theirs(plain, 1e15) is None
     assert theirs(plain, True) is None
+
+
+def test_every_column_type_has_a_reader() -> None:
+    assert MODULE["READERS"].keys() == COLUMN_TYPES.keys()
 
 
 NEEDED: dict[str, dict[str, Any]] = {

@@ -31,12 +31,13 @@ LEAST_FREE_BYTES = 2**20  # on a disk that is not full
 
 
 def main(heartbeats: int, folder: Path) -> None:
-    """Writes and checks the export. The request has `export`, `manifest`, `digest`, `state_dict` and `points` (paths), and
-    `kinds` (plug-ins)."""
+    """Writes and checks the export. The request has `export`, `manifest`, `digest`, `state_dict` and `points` (paths), `kinds`
+    (plug-ins) and `processor_seconds`, the most that this process may take."""
     die_with(os.getppid())
     beat(heartbeats)
     os.nice(NICENESS)
     request = orjson.loads(sys.stdin.buffer.read())
+    _limit(request["processor_seconds"])
     answer = os.dup(1)
     os.dup2(2, 1)  # what libraries and plug-ins print is no answer
     torch.set_num_threads(1)
@@ -45,7 +46,9 @@ def main(heartbeats: int, folder: Path) -> None:
     try:
         _write(EXPORTS[request["export"]], source, points, folder)
         found = {}
-    except (Exception, SystemExit) as error:  # of torch, of the libraries of the format, or of a plug-in
+    except SystemExit:
+        found = {"failed": "the model's code ended the process that exports it"}
+    except Exception as error:  # of torch, of the libraries of the format, or of a plug-in
         if isinstance(error, OSError) or shutil.disk_usage(folder).free < LEAST_FREE_BYTES:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         sys.excepthook(type(error), error, error.__traceback__)
@@ -53,6 +56,15 @@ def main(heartbeats: int, folder: Path) -> None:
             "failed": str(error) if isinstance(error, ExportFailed) else f"it cannot be written: {first_line(error)}"
         }
     os.write(answer, orjson.dumps(found))
+
+
+def _limit(processor_seconds: int) -> None:
+    """Lets the kernel end this process after so much processor time. Its memory is watched by its parent."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CPU, (processor_seconds, processor_seconds + 5))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _source(request: dict[str, Any]) -> Source:

@@ -168,7 +168,7 @@ class _Parts:
             return nodes
         classes = _classes(signature)
         multilabel = signature.task is Task.MULTILABEL
-        shape = [ROWS, len(classes)] if multilabel else [ROWS]
+        shape: list[str | int] = [ROWS, len(classes)] if multilabel else [ROWS]
         self._graph.output.append(helper.make_tensor_value_info(names.labels, TensorProto.STRING, shape))
         self._graph.output.append(helper.make_tensor_value_info(names.probabilities, dtype, [ROWS, len(classes)]))
         nodes = self._predicted(answers, len(classes)) if multilabel else self._best(answers)

@@ -63,7 +63,8 @@ def faults(home: Path) -> list[str]:
     report = store.examine()
     found += [f"verify after the sweep: {each}" for each in report.damages]
     if report.leftovers:
-        found.append(f"{report.leftovers} contents are left after the sweep")
+        found.append(f"{report.leftovers} contents and blobs are left after the sweep")
+    found += [f"left in sweeps: {path.name}" for path in (root / "sweeps").glob("*")]
     return found
 
 

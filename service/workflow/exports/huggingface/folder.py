@@ -90,4 +90,4 @@ def _answers(signature: Signature, predictions: list[Any]) -> Answers:
     return Answers(values, [each["labels"] for each in predictions])
 
 
-EXPORT = Export("application/zip", ".zip", write, open_folder)
+EXPORT = Export("application/zip", ".huggingface.zip", write, open_folder)  # a bundle has the suffix .zip

@@ -1,4 +1,4 @@
-"""The folder for the Hugging Face Hub with hostile names, and the metadata of its README.md."""
+"""Folders for the Hugging Face Hub of models with any loss and with hostile names, and the metadata of README.md."""
 
 import ast
 import json
@@ -16,7 +16,7 @@ from service.workflow.exports.check import check
 from service.workflow.exports.huggingface.readme import METRICS, readme
 from service.workflow.look.points import Points
 from service.workflow.save_and_load import load, save
-from tests.workflow.learning import spec, train
+from tests.workflow.learning import FEATURES, spec, train
 
 EXPORT = EXPORTS["huggingface"]
 HOSTILE = [
@@ -36,13 +36,10 @@ LINE = [{"x": float(row), "y": 2.5 * row} for row in range(40)]
 
 
 def source_of(
-    folder: Path, records: list[dict[str, Any]], target: str, notes: str | None = None, licence: Any = None
+    folder: Path, value: dict[str, Any], notes: str | None = None, licence: Any = None
 ) -> tuple[Source, Points]:
-    """A model of the records, and sampled rows of them."""
-    types = {str: "category", float: "number"}
-    features = {name: {"type": types[type(value)]} for name, value in records[0].items() if name != target}
-    data = {"records": records, "features": features}
-    trained = train(spec(target, data=data, training={"epochs": 1, "batch_size": "full"}))
+    """The model of a spec, and sampled rows of its data."""
+    trained = train(value)
     path = folder / "state_dict.safetensors"
     save(trained.learned.model, path)
     resolved, signature = trained.resolved.spec, trained.learned.signature
@@ -53,6 +50,14 @@ def source_of(
     }
     source = Source(manifest, "0" * 64, resolved, signature, path, load(resolved, signature, path))
     return source, trained.learned.points
+
+
+def of_records(records: list[dict[str, Any]], target: str) -> dict[str, Any]:
+    """The spec of a model of records."""
+    types = {str: "category", float: "number"}
+    features = {name: {"type": types[type(value)]} for name, value in records[0].items() if name != target}
+    data = {"records": records, "features": features}
+    return spec(target, data=data, training={"epochs": 1, "batch_size": "full"})
 
 
 def exported(source: Source, points: Points, path: Path) -> Path:
@@ -75,13 +80,49 @@ def metadata_of(text: str) -> dict[str, Any]:
     return found
 
 
+LOSSES = [
+    ("GaussianNLLLoss", ["price", "visitors"], {"kind": "tabm", "width": 8, "members": 2}),
+    ("PoissonNLLLoss", "visitors", {"kind": "mlp", "hidden": [8]}),
+    ("BCELoss", "dear", {"kind": "tabm", "width": 8, "members": 2}),
+    ("BCELoss", ["large", "old"], {"kind": "logistic_regression"}),
+    ("NLLLoss", "kind", {"kind": "logistic_regression"}),
+    ("NLLLoss", "kind", {"kind": "layers", "layers": [{"name": "Linear"}, {"name": "LogSoftmax", "dim": 1}]}),
+    ("NLLLoss", "dear", {"kind": "layers", "layers": [{"name": "Linear"}]}),
+    ("MultiMarginLoss", "dear", {"kind": "mlp", "hidden": [8], "normalization": "LayerNorm", "activation": "Tanh"}),
+    ("SoftMarginLoss", "dear", {"kind": "mlp", "hidden": []}),
+]
+
+
+@pytest.mark.parametrize(("loss", "target", "model"), LOSSES)
+def test_every_meaning_of_an_output_and_every_head(
+    loss: str, target: Any, model: dict[str, Any], tmp_path: Path
+) -> None:
+    data: dict[str, Any] = {"features": {name: FEATURES[name] for name in ("size", "age", "colour", "garden")}}
+    if target == "visitors":
+        data["task"] = "regression"
+    preprocessing = {"normalize": loss != "NLLLoss"}
+    value = spec(
+        target, loss={"name": loss}, model=model, preprocessing=preprocessing, training={"epochs": 1}, data=data
+    )
+    source, points = source_of(tmp_path, value)
+    exported(source, points, tmp_path / "a.zip")
+
+
+def test_counts_without_logarithms(tmp_path: Path) -> None:
+    loss = {"name": "PoissonNLLLoss", "log_input": False}
+    source, points = source_of(
+        tmp_path, spec("visitors", loss=loss, data={"task": "regression"}, training={"epochs": 1})
+    )
+    assert json.loads((exported(source, points, tmp_path / "a.zip") / "config.json").read_text())["output"] == "rate"
+
+
 def test_hostile_names_are_only_names(tmp_path: Path) -> None:
     records = [
         {name: HOSTILE[(row + at) % 10] if at % 2 else float(row * at % 7) for at, name in enumerate(HOSTILE)}
         | {"target": HOSTILE[row % 3]}
         for row in range(60)
     ]
-    source, points = source_of(tmp_path, records, "target", notes="\n".join(HOSTILE), licence=HOSTILE[4])
+    source, points = source_of(tmp_path, of_records(records, "target"), notes="\n".join(HOSTILE), licence=HOSTILE[4])
     folder = exported(source, points, tmp_path / "a.zip")
     assert [each["name"] for each in json.loads((folder / "config.json").read_text())["inputs"]] == HOSTILE
     model = runpy.run_path(str(folder / "modeling.py"))["load"]()
@@ -106,11 +147,11 @@ def test_hostile_names_are_only_names(tmp_path: Path) -> None:
 
 
 def test_a_thousand_columns(tmp_path: Path) -> None:
-    records = [{**{f"x{at}": float((row * at) % 7) for at in range(1000)}, "y": 2.5 * row} for row in range(40)]
-    source, points = source_of(tmp_path, records, "y")
+    records = [{**{f"x{at}": float((row * at) % 7) for at in range(1000)}, "y": 2.5 * row} for row in range(30)]
+    source, points = source_of(tmp_path, of_records(records, "y"))
     folder = exported(source, points, tmp_path / "a.zip")
     model = runpy.run_path(str(folder / "modeling.py"))["load"]()
-    assert len(model.predict(records)) == 40
+    assert len(model.predict(records)) == 30
 
 
 @pytest.mark.parametrize(
@@ -126,13 +167,13 @@ def test_a_thousand_columns(tmp_path: Path) -> None:
     ],
 )
 def test_the_license_is_one_that_the_hub_knows(recorded: Any, expected: dict[str, str], tmp_path: Path) -> None:
-    source, _ = source_of(tmp_path, LINE, "y", licence=recorded)
+    source, _ = source_of(tmp_path, of_records(LINE, "y"), licence=recorded)
     found = metadata_of(readme(source))
     assert {name: value for name, value in found.items() if name.startswith("license")} == expected
 
 
 def test_a_manifest_of_anything_makes_a_readme(tmp_path: Path) -> None:
-    source, _ = source_of(tmp_path, LINE, "y")
+    source, _ = source_of(tmp_path, of_records(LINE, "y"))
     found = metadata_of(readme(source))
     assert found["pipeline_tag"] == "tabular-regression"
     assert found["metrics"] == [METRICS["r2"], "mae", "rmse"]
