@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from service.cli.backup import backup, restore
 from service.cli.datasets import datasets
-from service.cli.exports import export
+from service.cli.exports import export, export_bundle
 from service.cli.journal import journal
 from service.cli.keys import Home, keys
 from service.cli.options import URL, AsJson, Model, Name, Url, Yes, confirm, connect, settings_of
@@ -32,6 +32,7 @@ for name, group in groups.items():
 for command in (backup, restore):
     app.command()(command)
 models.command()(export)
+models.command()(export_bundle)
 
 JobId = Annotated[str, typer.Argument(metavar="JOB")]
 Alias = Annotated[str, typer.Option(help="The alias.")]
@@ -278,14 +279,6 @@ def rollback(name: Name, alias: Alias = "production", url: Url = URL) -> None:
     """Point an alias back at the version before."""
     with connect(url) as client:
         show(client.rollback_alias(name, alias))
-
-
-@models.command()
-def export_bundle(model: Model, file: Path, url: Url = URL) -> None:
-    """Save a version as one file to share."""
-    name, version = ModelReference.parse(model)
-    with connect(url) as client:
-        console.print(str(client.download_bundle(name, version or "latest", file)), markup=False)
 
 
 @models.command()
