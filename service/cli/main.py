@@ -12,7 +12,7 @@ from rich.markup import escape
 from service.cli.backup import backup, restore
 from service.cli.cards import card, compare
 from service.cli.datasets import datasets
-from service.cli.exports import export
+from service.cli.exports import export, export_bundle
 from service.cli.journal import journal
 from service.cli.keys import Home, keys
 from service.cli.options import URL, AsJson, Model, Name, Url, Yes, confirm, connect
@@ -32,6 +32,7 @@ for command in (backup, restore, push, pull):
     app.command()(command)
 add_commands(app, models)
 models.command()(export)
+models.command()(export_bundle)
 models.command()(card)
 models.command()(compare)
 
@@ -231,14 +232,6 @@ def rollback(name: Name, alias: Alias = "production", url: Url = URL) -> None:
     """Point an alias back at the version before."""
     with connect(url) as client:
         show(client.rollback_alias(name, alias))
-
-
-@models.command()
-def export_bundle(model: Model, file: Path, url: Url = URL) -> None:
-    """Save a version as one file to share."""
-    name, version = ModelReference.parse(model)
-    with connect(url) as client:
-        console.print(str(client.download_bundle(name, version or "latest", file)), markup=False)
 
 
 @models.command()
