@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from model_store.backends.backend import Backend
+from model_store.checked_file import describe_file
 from model_store.checked_files import CheckedFiles
 from model_store.clock import Clock, rfc3339, utc_now
-from model_store.contents import MANIFEST, Contents, content_made_at, describe_file, new_content_id
+from model_store.content_id import new_content_id
+from model_store.contents import MANIFEST, Contents
 from model_store.errors import (
     UNREADABLE,
     ContentDamaged,
@@ -30,12 +31,13 @@ from model_store.names import check_file_names, check_name, is_name
 from model_store.os_errors import storage_errors
 from model_store.record import Record
 from model_store.records import Records
+from model_store.removals import Removals
 from model_store.summaries import NO_SUMMARIES, AllFields, Summaries
-from model_store.version import Version
+from model_store.version import Sign, Version
 
 
 class Collection:
-    """Versions under `<prefix>/<name>/versions/<number>` (the record) and `<prefix>/<name>/contents/<id>/`.
+    """Versions under `<prefix>/<name>/versions/<number>` (the record) and `<prefix>/<name>/contents/<id>/`, files under `blobs/`.
 
     A version exists from the creation of its record, which is created last, to the creation of its tombstone, in
     `<prefix>/<name>/uses/<number>/`; both by put-if-absent. So publishing and deleting are all or nothing, and safe
@@ -53,6 +55,7 @@ class Collection:
         self._newest_format = newest_format
         self._deleted: dict[str, list[int]] = {}
         self._living = LiveIndex(backend, prefix)
+        self._removals = Removals(backend, now)
         self._now = now
 
     def publish(
@@ -63,9 +66,10 @@ class Collection:
         *,
         key: str | None = None,
         since: int = 0,
+        sign: Sign | None = None,
     ) -> Version:
         """The version that `publish_once` answers."""
-        return self.publish_once(name, manifest, files, key=key, since=since)[0]
+        return self.publish_once(name, manifest, files, key=key, since=since, sign=sign)[0]
 
     def publish_once(
         self,
@@ -76,13 +80,14 @@ class Collection:
         key: str | None,
         since: int = 0,
         summaries: AllFields = NO_SUMMARIES,
+        sign: Sign | None = None,
     ) -> tuple[Version, bool]:
         """Publish the next version: `manifest`, with the key `files` set by the store; `files`, moved in; and `summaries`.
 
         The number is the highest ever used + 1. With a `key` it is exactly-once: when a live version numbered above
         `since` was published with the same key, before or at the same time, that version is answered instead, and
-        False. Whatever happens, a file of the caller's is moved or left where it was. Raises InvalidManifest and
-        InvalidName.
+        False. `sign` makes the signature, which is there before the version is; what it raises ends the publish.
+        Whatever happens, a file of the caller's is moved or left where it was. Raises InvalidManifest and InvalidName.
         """
         check_name(name)
         check_file_names(files)
@@ -92,13 +97,16 @@ class Collection:
         with storage_errors():
             described = {file: describe_file(source) for file, source in files.items()}
         data = encode_manifest({**manifest, "files": described})
-        kept = decode_manifest(data)
+        kept, digest = decode_manifest(data), manifest_digest(data)
+        signature = None if sign is None else sign(digest, kept)
         now = self._now()
-        record = Record(manifest_digest(data), new_content_id(now), key, rfc3339(now))
+        record = Record(digest, new_content_id(now), key, rfc3339(now))
         contents = self.contents(name)
         try:
             self.summaries.write(name, record.content, summaries)
-            contents.write(record.content, data, files)
+            contents.write(record.content, data, described, files)
+            if signature is not None:
+                contents.sign(record.content, signature)
             number, known = self._claim(name, max(used, default=0) + 1, record)
         except BaseException:
             with suppress(StoreError):  # what cannot be cleaned up now is left to sweep
@@ -108,23 +116,37 @@ class Collection:
             if used and number > used[-1] and self.records(name).uses(used[-1]).last().deleted:
                 self.records(name).series.remove(used[-1])
         if known is None:
+            self._confirm(name, number, record)
             return Version(name, number, record.digest, record.created_at, kept, record.content), True
         with suppress(StoreError):
             contents.delete(record.content)
         return known, False
 
     def take(
-        self, name: str, manifest: Mapping[str, Any], files: Mapping[str, Path], summaries: AllFields = NO_SUMMARIES
+        self,
+        name: str,
+        manifest: Mapping[str, Any],
+        files: Mapping[str, Path],
+        *,
+        summaries: AllFields = NO_SUMMARIES,
+        signature: bytes | None = None,
     ) -> tuple[Version, bool]:
         """The newest whole version with the digest of `manifest`, which has its `files` described; without one it is
-        published, by one of several callers alone. Whether it is new. Raises InvalidManifest and InvalidName.
+        published, by one of several callers alone. Whether it is new. A `signature` becomes the version's in either case.
+        Raises InvalidManifest and InvalidName.
         """
         check_name(name)
         digest = manifest_digest(encode_manifest(manifest))
         since = max(self.records(name).numbers(), default=0)  # before the search: nothing is published in between
-        if (known := self.find(name, digest)) is not None:
-            return known, False
-        return self.publish_once(name, manifest, files, key=f"bundle:{digest}", since=since, summaries=summaries)
+        version, new = self.find(name, digest), False
+        if version is None:
+            key, sign = f"bundle:{digest}", None if signature is None else lambda *_: signature
+            version, new = self.publish_once(
+                name, manifest, files, key=key, since=since, summaries=summaries, sign=sign
+            )
+        if not new and signature is not None:
+            self.contents(name).sign(self._live(name, version.number).content, signature)
+        return version, new
 
     def published(self, name: str, key: str, *, since: int = 0) -> Version | None:
         """The live version numbered above `since` that was published with this key, if there is one."""
@@ -146,6 +168,10 @@ class Collection:
         if made_as > self._newest_format:
             raise MadeByNewer(f"Version {number} of {name!r}")
         return Version(name, number, record.digest, record.created_at, manifest, record.content)
+
+    def signature(self, version: Version) -> bytes | None:
+        """The signature of `version`, not verified; None when it has none. Raises NameNotFound, VersionNotFound."""
+        return self.contents(version.name).signature(self._live(version.name, version.number).content)
 
     def has(self, name: str, number: int) -> bool:
         """Whether this version exists. A record that cannot be read counts: `get` then says what is wrong with it."""
@@ -190,7 +216,7 @@ class Collection:
     def names(self) -> list[str]:
         """The names that have a version, sorted."""
         names = self._living.names()
-        return [name for name in (self.all_names() if names is None else names) if not self._is_deleted(name)]
+        return [name for name in (self.all_names() if names is None else names) if not self.is_deleted(name)]
 
     def find(self, name: str, digest: str) -> Version | None:
         """The newest version with this digest that is whole in every file, if there is one."""
@@ -276,53 +302,7 @@ class Collection:
             except NotFound:
                 continue  # another process deletes as well
 
-    def sweep(self, older_than_seconds: float) -> None:
-        """Remove leftovers of crashes: contents that belong to no version and are older than that, and records of deleted
-        versions. The index of live versions is repaired, too.
-
-        `older_than_seconds` must be longer than the longest publish. A name with a record that is missing or cannot be read
-        is skipped, since the content of that record cannot be distinguished from a leftover.
-        """
-        limit = self._now() - timedelta(seconds=older_than_seconds)
-        indexed, whole = self._living.entries(), True
-        for name in self.all_names():
-            try:
-                self._index(name, indexed.get(name, set()))
-            except UNREADABLE:  # until that is repaired, names are listed without the index
-                whole = False
-            with suppress(*UNREADABLE):
-                self._sweep(name, limit.timestamp())
-        if whole:
-            self._living.built()
-
-    def _index(self, name: str, indexed: set[int]) -> None:
-        records = self.records(name)
-        living = [] if self._is_deleted(name) else list(records.live_from_highest())
-        for number in {*living} - indexed:
-            self._living.add(name, number)
-        for number in indexed - {*living}:
-            if records.uses(number).last().deleted:  # else it may be about to be published
-                self._living.remove(name, number)
-
-    def _sweep(self, name: str, limit: float) -> None:
-        contents = self.contents(name)
-        if len(self._deleted.get(name, (1, 2))) <= 1 and not contents.ids():
-            return  # only the traces of its used numbers are left
-        # Ids first, records second: whatever is published in between is then seen as in use.
-        old = [content for content in contents.ids() if content_made_at(content).timestamp() <= limit]
-        records, in_use = self.records(name), set()
-        numbers = records.numbers()
-        for number in numbers:
-            try:
-                in_use.add(records.read(number).content)
-            except ObjectNotFound:
-                if records.ensure_tombstone(number) and number < numbers[-1]:
-                    records.series.remove(number)
-        for content in old:
-            if content not in in_use:
-                contents.delete(content)
-
-    # Also used by verify and upgrade
+    # Also used by verify, upgrade and sweep
 
     def all_names(self) -> list[str]:
         """The names under which there is or was anything, sorted."""
@@ -334,7 +314,24 @@ class Collection:
 
     def contents(self, name: str) -> Contents:
         """The contents of that name."""
-        return Contents(self._backend, f"{self.prefix}/{name}", self._checked)
+        return Contents(self._backend, f"{self.prefix}/{name}", self._checked, self._removals)
+
+    def is_deleted(self, name: str) -> bool:
+        """Whether every version was deleted, which is remembered until there is another number."""
+        with suppress(Unavailable):
+            numbers = self.records(name).numbers()
+            if numbers == self._deleted.get(name):
+                return True
+            if self._has_any(name):
+                return False
+            if all(self.records(name).uses(number).last().deleted for number in numbers):
+                self._deleted[name] = numbers
+            return True
+        return False
+
+    def has_one_deleted(self, name: str) -> bool:
+        """Whether `is_deleted` has found that one version at most is left of the name, and that it is deleted."""
+        return len(self._deleted.get(name, (1, 2))) <= 1
 
     @contextmanager
     def _as_damage_of(self, name: str, number: int) -> Iterator[None]:
@@ -363,6 +360,14 @@ class Collection:
             with suppress(NotFound):  # deleted in between: then it is to be published after all
                 return found, self.get(name, found)
 
+    def _confirm(self, name: str, number: int, record: Record) -> None:
+        """Raise Unavailable, after deleting the version, if a sweep took its publish for one that was broken off."""
+        if self.contents(name).is_kept(record.content):
+            return
+        with suppress(NotFound):  # another caller has deleted the version, and so its content
+            self.delete(name, number)
+            raise Unavailable("A sweep removed the version's files while it was published. Publish it again.")
+
     def _discard(self, name: str, content: str) -> None:
         """Delete a content unless it was published: the write of its record may have failed after it was written."""
         records = self.records(name)
@@ -379,19 +384,6 @@ class Collection:
             if self._has_any(name):
                 raise VersionNotFound(self.prefix, name, number) from None
             raise NameNotFound(self.prefix, name) from None
-
-    def _is_deleted(self, name: str) -> bool:
-        """Whether every version was deleted, which is remembered until there is another number."""
-        with suppress(Unavailable):
-            numbers = self.records(name).numbers()
-            if numbers == self._deleted.get(name):
-                return True
-            if self._has_any(name):
-                return False
-            if all(self.records(name).uses(number).last().deleted for number in numbers):
-                self._deleted[name] = numbers
-            return True
-        return False
 
     def _has_any(self, name: str) -> bool:
         try:

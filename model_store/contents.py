@@ -1,65 +1,94 @@
-"""The content of versions: a manifest and files under an id, written before the record that refers to them."""
+"""The content of versions: a manifest under an id, written before the record that refers to it, and the files it names."""
 
-import hashlib
-import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from model_store.backends.backend import Backend
+from model_store.blobs import Blobs, is_digest
+from model_store.checked_file import WRONG_SIZE, checked_file
 from model_store.checked_files import CheckedFiles
+from model_store.content_id import is_content
 from model_store.errors import ContentDamaged, InvalidManifest, ObjectNotFound
 from model_store.manifest import decode_manifest, manifest_digest
-from model_store.os_errors import storage_errors
-from model_store.record import is_content
+from model_store.removals import Removals
 
 MANIFEST = "manifest.json"
-WRONG_SIZE = "does not have the size that was published"
-
-
-def new_content_id(now: datetime) -> str:
-    """A random id of 32 hex digits that begins with the milliseconds since 1970, which give its age."""
-    return f"{int(now.timestamp() * 1000):012x}{uuid.uuid4().hex[:20]}"
-
-
-def content_made_at(content: str) -> datetime:
-    """When `new_content_id` made this id, to the millisecond."""
-    return datetime.fromtimestamp(int(content[:12], 16) / 1000, UTC)
-
-
-def describe_file(path: Path) -> dict[str, Any]:
-    """What a manifest says of a file: `sha256` (hex) and `bytes`."""
-    with path.open("rb") as file:
-        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": file.tell()}
+SIGNATURE = "signature.json"
+MISSING = "is missing"
 
 
 class Contents:
-    """All contents of one name: `<prefix>/contents/<id>/manifest.json` and `.../files/<file name>`."""
+    """All contents of one name: `<prefix>/contents/<id>/manifest.json`, whose files are blobs, and `.../signature.json` if the
+    version is signed. The store knows a signature as bytes only, and no digest covers it: whoever trusts it verifies it.
 
-    def __init__(self, backend: Backend, prefix: str, checked: CheckedFiles) -> None:
+    A file is at `.../files/<file name>` instead when its blob was about to be removed when it was published, and in what
+    earlier Modelwrights wrote.
+    """
+
+    def __init__(self, backend: Backend, prefix: str, checked: CheckedFiles, removals: Removals) -> None:
         self._backend = backend
         self._checked = checked
         self._prefix = f"{prefix}/contents"
+        self._blobs = Blobs(backend, checked)
+        self._removals = removals
 
-    def write(self, content: str, manifest: bytes, files: Mapping[str, Path]) -> None:
-        """Move `files` in, then write the manifest. Raises NoSpace and Unavailable; a part may then be there."""
-        for file, source in files.items():
-            self._backend.create_file(self._file_key(content, file), source)
+    def write(self, content: str, manifest: bytes, described: Mapping[str, Any], files: Mapping[str, Path]) -> None:
+        """Write the manifest, then move `files` in, which are `described` there. Raises NoSpace and Unavailable; a part may
+        then be there.
+
+        The manifest comes first: from then on no sweep removes a blob that it names, unless it has announced that before.
+        """
         self._backend.create(self._manifest_key(content), manifest)
+        announced = self._removals.announced()
+        for file, source in files.items():
+            if described[file]["sha256"] in announced:
+                self._backend.create_file(self._file_key(content, file), source)
+            else:
+                self._blobs.put(described[file], source)
+
+    def is_kept(self, content: str) -> bool:
+        """Whether it is there, and no sweep that has begun removes it."""
+        if content in self._removals.announced():
+            return False
+        return MANIFEST in self._backend.names(f"{self._prefix}/{content}")
+
+    def sign(self, content: str, signature: bytes) -> None:
+        """Put `signature` beside the manifest, in place of one that is there."""
+        self._backend.replace(self._signature_key(content), signature)
+
+    def signature(self, content: str) -> bytes | None:
+        """The signature; None when there is none."""
+        try:
+            return self._backend.read(self._signature_key(content))
+        except ObjectNotFound:
+            return None
 
     def manifest(self, content: str, digest: str) -> dict[str, Any]:
         """The manifest, whose bytes must have this digest. Raises ContentDamaged."""
         try:
-            data = self._backend.read(self._manifest_key(content))
-            if manifest_digest(data) != digest:
-                raise ContentDamaged(MANIFEST, "does not have the digest that was published")
-            return decode_manifest(data)
+            return decode_manifest(self._manifest_bytes(content, digest))
         except ObjectNotFound:
-            raise ContentDamaged(MANIFEST, "is missing") from None
+            raise ContentDamaged(MANIFEST, MISSING) from None
         except InvalidManifest as error:
             raise ContentDamaged(MANIFEST, "is not a manifest") from error
+
+    def blobs(self, content: str, digest: str | None) -> frozenset[str]:
+        """The SHA-256 of each file that the manifest names. Its digest is checked unless it is None.
+
+        Raises ContentDamaged, and ObjectNotFound when there is no manifest.
+        """
+        data = self._manifest_bytes(content, digest)
+        try:
+            found = frozenset(each["sha256"] for each in orjson.loads(data)["files"].values())
+            if all(map(is_digest, found)):
+                return found
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ContentDamaged(MANIFEST, "is not a manifest") from error
+        raise ContentDamaged(MANIFEST, "is not a manifest")
 
     @contextmanager
     def local_file(self, content: str, file: str, expected: Mapping[str, Any], *, read: bool = False) -> Iterator[Path]:
@@ -68,18 +97,18 @@ class Contents:
 
         Raises ContentDamaged, and Unavailable when it cannot be read.
         """
-        key = self._file_key(content, file)
+        damage = ContentDamaged(file, MISSING)
         with ExitStack() as stack:
-            with storage_errors():
+            for opened in (self.blob(file, expected, read=read), self.own_file(content, file, expected, read=read)):
                 try:
-                    path = stack.enter_context(self._backend.local_file(key))
-                    if self._damage(path, expected, read) is not None:  # perhaps of a copy only
-                        stack.close()
-                        path = stack.enter_context(self._backend.local_file(key, fresh=True))
-                        if (reason := self._damage(path, expected, read)) is not None:
-                            raise ContentDamaged(file, reason)
-                except (ObjectNotFound, FileNotFoundError):
-                    raise ContentDamaged(file, "is missing") from None
+                    path = stack.enter_context(opened)
+                    break
+                except ObjectNotFound:
+                    continue
+                except ContentDamaged as error:
+                    damage = error
+            else:
+                raise damage
             yield path
 
     def read_range(self, content: str, file: str, expected: Mapping[str, Any], start: int, stop: int) -> bytes:
@@ -89,30 +118,44 @@ class Contents:
         stop = min(stop, expected["bytes"])
         if start >= stop:
             return b""
-        try:
-            data = self._backend.read_range(self._file_key(content, file), start, stop)
-        except ObjectNotFound:
-            raise ContentDamaged(file, "is missing") from None
-        if len(data) != stop - start:
-            raise ContentDamaged(file, WRONG_SIZE)
-        return data
+        damage = ContentDamaged(file, MISSING)
+        for key in (self._blobs.key(expected["sha256"]), self._file_key(content, file)):
+            with suppress(ObjectNotFound):
+                data = self._backend.read_range(key, start, stop)
+                if len(data) == stop - start:
+                    return data
+                damage = ContentDamaged(file, WRONG_SIZE)
+        raise damage
+
+    def blob(self, file: str, expected: Mapping[str, Any], *, read: bool = False) -> AbstractContextManager[Path]:
+        """The blob of the file. Raises ObjectNotFound, ContentDamaged, Unavailable when it is entered."""
+        return self._blobs.local_file(file, expected, read=read)
+
+    def own_file(
+        self, content: str, file: str, expected: Mapping[str, Any], *, read: bool = False
+    ) -> AbstractContextManager[Path]:
+        """The file that this content alone has. Raises as `blob` does."""
+        return checked_file(self._backend, self._file_key(content, file), file, expected, self._checked, read=read)
 
     def ids(self) -> list[str]:
         """The ids of all contents, the oldest first."""
         return [name for name in self._backend.names(self._prefix) if is_content(name)]
 
     def delete(self, content: str) -> None:
-        """Remove one content; nothing happens when it is not there."""
+        """Remove one content, but not its blobs; nothing happens when it is not there."""
         self._backend.delete(f"{self._prefix}/{content}")
 
-    def _damage(self, path: Path, expected: Mapping[str, Any], read: bool) -> str | None:
-        if path.stat().st_size != expected["bytes"]:
-            return WRONG_SIZE
-        whole = self._checked.sha256(path, read=read) == expected["sha256"]
-        return None if whole else "does not have the SHA-256 that was published"
+    def _manifest_bytes(self, content: str, digest: str | None) -> bytes:
+        data = self._backend.read(self._manifest_key(content))
+        if digest is not None and manifest_digest(data) != digest:
+            raise ContentDamaged(MANIFEST, "does not have the digest that was published")
+        return data
 
     def _manifest_key(self, content: str) -> str:
         return f"{self._prefix}/{content}/{MANIFEST}"
+
+    def _signature_key(self, content: str) -> str:
+        return f"{self._prefix}/{content}/{SIGNATURE}"
 
     def _file_key(self, content: str, file: str) -> str:
         return f"{self._prefix}/{content}/files/{file}"

@@ -2,7 +2,8 @@
 
 Of each name, the small files (records, logs, alias entries, marks) are copied as they were at one moment: they never change
 once they exist, so when two listings in a row are the same, all of them existed in between. Then the contents of the versions
-in the copy are copied. A missing one was deleted meanwhile, after its tombstone was created: the small files are listed again.
+in the copy are copied, with their blobs. A missing one was deleted meanwhile, after its tombstone was created: the small files
+are listed again.
 """
 
 import os
@@ -10,8 +11,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
+
 from model_store.backends.local import LocalBackend
+from model_store.blobs import PREFIX, is_digest
 from model_store.collection import Collection
+from model_store.contents import MANIFEST
 from model_store.errors import UNREADABLE, ObjectNotFound, Unavailable
 from model_store.names import is_name
 from model_store.os_errors import storage_errors
@@ -31,6 +36,10 @@ def copy_store(root: Path, target: Path) -> None:
             collection = Collection(LocalBackend(target), prefix)
             for source in sorted(path for path in _listed(root / prefix) if is_name(path.name) and path.is_dir()):
                 _copy_name(source, target / prefix / source.name, collection)
+        needed = {digest for content in target.glob("*/*/contents/*") for digest in _blobs(content)}
+        for blob in _listed(target / PREFIX):
+            if blob.name not in needed:
+                blob.unlink()
 
 
 def _copy_name(source: Path, target: Path, collection: Collection) -> None:
@@ -46,6 +55,16 @@ def _copy_name(source: Path, target: Path, collection: Collection) -> None:
     for path in _listed(target / "contents"):
         if path.name not in needed:
             shutil.rmtree(path)
+
+
+def _blobs(content: Path) -> set[str]:
+    """The SHA-256 of each blob that the content needs; none when its manifest is damaged."""
+    try:
+        files = orjson.loads((content / MANIFEST).read_bytes())["files"]
+        needed = {each["sha256"] for file, each in files.items() if not (content / "files" / file).exists()}
+        return {each for each in needed if is_digest(each)}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return set()
 
 
 def _copy_small_files(source: Path, target: Path, copied: set[str]) -> None:
@@ -95,14 +114,19 @@ def _contents(source: Path, collection: Collection) -> set[str]:
 
 
 def _copy_content(source: Path, target: Path) -> bool:
-    """Whether it is there, and copied whole."""
-    if target.exists():
-        return True
-    whole = all(_copy_file(source / file, target / file) for file in _files(source))
-    if whole and source.exists():  # else it was deleted meanwhile
-        return True
-    shutil.rmtree(target, ignore_errors=True)
-    return False
+    """Whether it is there, and copied with all its blobs."""
+    if not target.exists():
+        whole = all(_copy_file(source / file, target / file) for file in _files(source))
+        if not whole or not source.exists():  # deleted meanwhile
+            shutil.rmtree(target, ignore_errors=True)
+            return False
+    missing = {digest for digest in _blobs(target) if not _copy_blob(source, target, digest)}
+    return not missing
+
+
+def _copy_blob(source: Path, target: Path, digest: str) -> bool:
+    copy = target.parents[3] / PREFIX / digest
+    return copy.exists() or _copy_file(source.parents[3] / PREFIX / digest, copy)
 
 
 def _copy_file(source: Path, target: Path) -> bool:

@@ -9,7 +9,8 @@ StoreError
 ├── NotFound
 │   ├── NameNotFound       no live version under that name
 │   ├── VersionNotFound
-│   └── AliasNotFound
+│   ├── AliasNotFound
+│   └── RetentionNotFound
 ├── Conflict
 │   ├── VersionInUse       an alias points at it
 │   ├── PreconditionFailed the compare-and-swap was lost
@@ -18,11 +19,13 @@ StoreError
 ├── Corrupt
 │   ├── ContentDamaged     one file has changed; collections convert it to VersionCorrupt
 │   ├── VersionCorrupt
-│   └── AliasCorrupt
+│   ├── AliasCorrupt
+│   └── RetentionCorrupt
 └── BackendError
     ├── ObjectNotFound
     ├── ObjectExists
     ├── NoSpace
+    ├── Unsuitable         the storage lacks what the store is built on
     └── Unavailable        any other failure of the storage below
 """
 
@@ -106,6 +109,14 @@ class AliasNotFound(NotFound):
         super().__init__(f"{shown(name)} has no alias {shown(alias)}.")
 
 
+class RetentionNotFound(NotFound):
+    """There is no retention rule."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"{shown(name)} has no retention rule: all its versions are kept.")
+
+
 class Conflict(StoreError):
     """The store's state does not allow this."""
 
@@ -169,6 +180,14 @@ class AliasCorrupt(Corrupt):
         super().__init__(f"Entry {entry} of the alias {shown(alias)} of {shown(name)} cannot be read.")
 
 
+class RetentionCorrupt(Corrupt):
+    """The retention rule cannot be read."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"The retention rule of {shown(name)} cannot be read. Set it again, or delete it.")
+
+
 class BackendError(StoreError):
     """The storage failed."""
 
@@ -183,6 +202,10 @@ class ObjectExists(BackendError):
 
 class NoSpace(BackendError):
     """The storage is full."""
+
+
+class Unsuitable(BackendError):
+    """The storage lacks what the store is built on."""
 
 
 class Unavailable(BackendError):

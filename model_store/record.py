@@ -4,15 +4,10 @@ import re
 from dataclasses import asdict, dataclass
 
 from model_store.clock import from_rfc3339
+from model_store.content_id import is_content
 from model_store.sealed import seal, unseal
 
-_CONTENT = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-
-
-def is_content(name: str) -> bool:
-    """Whether this may be the id of a content."""
-    return _CONTENT.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,19 @@
 """Verification of a whole store: what is damaged, missing, or does not belong to it."""
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from model_store.aliases import Aliases
 from model_store.backends.backend import Backend
 from model_store.collection import Collection
-from model_store.contents import MANIFEST
+from model_store.content_id import is_content
+from model_store.contents import MANIFEST, MISSING, SIGNATURE
 from model_store.damage import Damage
 from model_store.errors import (
+    ContentDamaged,
     InvalidName,
     MadeByNewer,
     NotFound,
@@ -19,8 +23,10 @@ from model_store.errors import (
     VersionCorrupt,
 )
 from model_store.names import is_alias, is_name
-from model_store.record import Record, is_content
+from model_store.record import Record
 from model_store.records import RECORD, Records
+from model_store.retention import KIND as RETENTION
+from model_store.retention import Retention
 from model_store.sealed import unseal
 from model_store.series import Series, is_number
 from model_store.summaries import SUMMARIES
@@ -28,26 +34,36 @@ from model_store.version import Version
 
 STRANGE = "is none of the store's"
 MOST_MISSING = 1000  # numbers that are reported one by one
-KINDS = {"versions", "contents", "uses", "marks", "aliases"}
+KINDS = {"versions", "contents", "uses", "marks", "aliases", RETENTION}
 
 
 @dataclass
 class Report:
     """`damages`; how many records and alias entries are `unsealed`, as earlier Modelwrights wrote them; and how many contents
-    belong to no version: `leftovers` of interrupted writes, or of writes in progress."""
+    belong to no version, and blobs to no content: `leftovers` of deletions and interrupted writes, or of writes in progress.
+    `blobs` has what is wrong with each blob that was read, by its SHA-256; None if nothing."""
 
     damages: list[Damage] = field(default_factory=list)
     unsealed: int = 0
     leftovers: int = 0
+    blobs: dict[str, str | None] = field(default_factory=dict)
 
 
 class Verification:
     """Verifies a collection and its aliases, while others may change them. What cannot be read counts as damage."""
 
-    def __init__(self, backend: Backend, collection: Collection, aliases: Aliases | None, report: Report) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        collection: Collection,
+        aliases: Aliases | None,
+        report: Report,
+        retention: Retention | None = None,
+    ) -> None:
         self._backend = backend
         self._collection = collection
         self._aliases = aliases
+        self._retention = retention
         self._report = report
 
     def run(self) -> None:
@@ -66,7 +82,7 @@ class Verification:
         self._check_names(name, "versions", is_number)
         self._check_names(name, "contents", is_content)
         self._check_names(name, "uses", is_number)
-        self._check_names(name, "marks", {"versions", "aliases", "uses"}.__contains__)
+        self._check_names(name, "marks", (KINDS - {"contents", "marks"}).__contains__)
         for place in ("marks/versions", "marks/uses"):
             self._check_names(name, place, is_number)
         records = self._collection.records(name)
@@ -86,6 +102,8 @@ class Verification:
             self._check_names(name, "marks/aliases", is_alias)
             for alias in filter(is_alias, self._names(name, "aliases")):
                 self._alias(name, alias, self._aliases)
+        if self._retention is not None:
+            self._rules(name, self._retention)
 
     def _version(self, name: str, records: Records, number: int) -> str | None:
         """The content of the version, if it exists and its record can be read."""
@@ -123,18 +141,24 @@ class Verification:
             self._found(name, number, MANIFEST, str(error))
         else:
             folders = {file.split("/")[0] for file in files}
-            self._check_names(name, f"contents/{content}", {MANIFEST, "files", SUMMARIES}.__contains__)
+            self._check_names(name, f"contents/{content}", {MANIFEST, SIGNATURE, "files", SUMMARIES}.__contains__)
             self._summaries(version)
             self._check_names(name, f"contents/{content}/files", folders.__contains__)
         for file in files:
-            try:
-                self._collection.check_file(version, file)
-            except VersionCorrupt as error:
-                self._found(name, number, error.file, error.reason)
-            except NotFound:
-                return
-            except Unavailable as error:
-                self._found(name, number, file, str(error))
+            reason = self._file(name, content, file, version.manifest["files"][file])
+            if reason is not None and self._collection.has(name, number):
+                self._found(name, number, file, reason)
+
+    def _file(self, name: str, content: str, file: str, expected: Mapping[str, Any]) -> str | None:
+        """What is wrong with the file. A blob is read once for all versions that have it."""
+        contents, known = self._collection.contents(name), self._report.blobs
+        digest = expected["sha256"]
+        if digest not in known:
+            known[digest] = _damage(contents.blob(file, expected, read=True))
+        if known[digest] is None:
+            return None
+        own = _damage(contents.own_file(content, file, expected, read=True))
+        return known[digest] if own == MISSING else own
 
     def _summaries(self, version: Version) -> None:
         place = f"contents/{version.content}/{SUMMARIES}"
@@ -149,6 +173,9 @@ class Verification:
     def _uses(self, name: str, number: int) -> None:
         uses = self._collection.records(name).uses(number)
         self._series(name, f"uses/{number}", uses.series, lambda each: uses.read(each) is not None)
+
+    def _rules(self, name: str, retention: Retention) -> None:
+        self._series(name, RETENTION, retention.log(name), lambda number: retention.entry(name, number) is not None)
 
     def _alias(self, name: str, alias: str, aliases: Aliases) -> None:
         log = aliases.log(name, alias)
@@ -228,3 +255,16 @@ class Verification:
 
     def _found(self, name: str, number: int | None, file: str, reason: str) -> None:
         self._report.damages.append(Damage(name, number, file, reason))
+
+
+def _damage(opened: AbstractContextManager[Path]) -> str | None:
+    """What is wrong with a file, which is read."""
+    try:
+        with opened:
+            return None
+    except ContentDamaged as error:
+        return error.reason
+    except ObjectNotFound:
+        return MISSING
+    except Unavailable as error:
+        return str(error)

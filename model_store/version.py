@@ -1,10 +1,12 @@
 """One published version."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from model_store.errors import ObjectNotFound
+
+Sign = Callable[[str, Mapping[str, Any]], bytes]  # from a version's digest and manifest to its signature
 
 
 @dataclass(frozen=True)

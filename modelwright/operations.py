@@ -3,19 +3,21 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
-from urllib.parse import quote
+from typing import Any
 
 import httpx
 
-from modelwright.answers import Json, parse
+from modelwright.answers import Json
+from modelwright.calls import Version
+from modelwright.calls import job_path as _job
+from modelwright.calls import json_of as _json
+from modelwright.calls import path as _path
+from modelwright.calls import version_path as _version
 from modelwright.downloads import FilePath, save
-from modelwright.errors import ApiError, JobFailed, Unreachable, UnusableName
+from modelwright.errors import ApiError, JobFailed, Unreachable
 from modelwright.events import EventParser
 from modelwright.methods import operation, stream
 from modelwright.steps import Call, Item, Pause, Read, Steps, Stream
-
-Version: TypeAlias = int | str
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 BYTES = "application/octet-stream"  # the service detects the format
@@ -66,9 +68,8 @@ class Operations:
             except ApiError as error:
                 if error.status != httpx.codes.TOO_MANY_REQUESTS:
                     raise
-                yield Pause(
-                    1 if error.retry_after is None else error.retry_after
-                )  # too many requests wait already; the job continues
+                # Too many requests wait already; the job continues.
+                yield Pause(1 if error.retry_after is None else error.retry_after)
                 continue
             if job["status"] == "succeeded":
                 return job
@@ -99,8 +100,7 @@ class Operations:
     @operation
     def attempts(self, job_id: str) -> Steps[list[Json]]:
         """The attempts at a job, oldest first: when each ran, the status of the job at its end, and the cause."""
-        attempts: list[Json] = (yield from _json(Call("GET", _job(job_id, "attempts"))))["data"]
-        return attempts
+        return list((yield from _json(Call("GET", _job(job_id, "attempts"))))["data"])
 
     @stream
     def events(self, job_id: str, last_event_id: int | str | None = None) -> Stream[Json]:
@@ -276,6 +276,17 @@ class Operations:
         """Adds a bundle as the model's next version; a version with the same digest is returned as it is."""
         return (yield from _json(_upload("POST", _path("models", name, "versions"), path, "application/zip")))
 
+    @operation
+    def signature(self, name: str, version: Version) -> Steps[bytes]:
+        """The signature of a version, in the format of OpenSSF model-signing; not verified."""
+        response: httpx.Response = yield Call("GET", _version(name, version, "signature"))
+        return response.content
+
+    @operation
+    def bom(self, name: str, version: Version) -> Steps[Json]:
+        """The bill of materials of a version (CycloneDX 1.6): the model, its files, its data and the software that trained it."""
+        return (yield from _json(Call("GET", _version(name, version, "bom"))))
+
     # API keys
 
     @stream
@@ -328,26 +339,6 @@ class Operations:
         except (Unreachable, ApiError):
             return False
         return True
-
-
-def _path(*parts: Version) -> str:
-    names = [str(part) for part in parts]
-    if {"", ".", ".."} & set(names):
-        raise UnusableName
-    return "/v1/" + "/".join(quote(name, safe="") for name in names)
-
-
-def _job(job_id: str, *parts: str) -> str:
-    return _path("training-jobs", job_id, *parts)
-
-
-def _version(name: str, version: Version, *parts: str) -> str:
-    return _path("models", name, "versions", version, *parts)
-
-
-def _json(call: Call) -> Steps[Json]:
-    response: httpx.Response = yield call
-    return parse(response.content)
 
 
 def _pages(path: str, key: str, query: Mapping[str, Any] | None = None) -> Stream[Json]:

@@ -17,6 +17,8 @@ from service.cli.journal import journal
 from service.cli.keys import Home, keys
 from service.cli.options import URL, AsJson, Model, Name, Url, Yes, confirm, connect, settings_of
 from service.cli.printing import console, prediction_text, show, table
+from service.cli.signatures import add_commands
+from service.cli.transfer import pull, push
 from service.model_reference import ModelReference
 
 if TYPE_CHECKING:
@@ -30,8 +32,9 @@ store = typer.Typer(help="The model store on this machine.", no_args_is_help=Tru
 groups = {"models": models, "jobs": jobs, "datasets": datasets, "store": store, "journal": journal, "keys": keys}
 for name, group in groups.items():
     app.add_typer(group, name=name)
-for command in (backup, restore):
+for command in (backup, restore, push, pull):
     app.command()(command)
+add_commands(app, models)
 models.command()(export)
 models.command()(card)
 models.command()(compare)
@@ -114,8 +117,10 @@ def serve(
 
         supervise(settings)
     else:
-        from service.app import serve
+        from service.interpreter import quick_imports
 
+        with quick_imports():
+            from service.app import serve
         serve(startup)
 
 
@@ -139,7 +144,7 @@ def verify(home: Home = None) -> None:
         console.print(str(damage), markup=False)
     if report.leftovers:
         console.print(
-            f"Contents of no version: {report.leftovers}, left by writes that broke off. The service removes them."
+            f"Files of no version: {report.leftovers}, left by deletions and writes that broke off. The service removes them."
         )
     if report.unsealed:
         console.print(
@@ -169,15 +174,13 @@ def upgrade(home: Home = None) -> None:
 
 def open_store(settings: "Settings") -> "Store":
     """The store of the settings, which must be there."""
-    from model_store import Store
     from model_store.backends.schemes import local_folder
-    from service.opening import store_url
+    from service import opening
 
-    url = store_url(settings)
-    folder = local_folder(url)
+    folder = local_folder(opening.store_url(settings))
     if folder is not None and not folder.is_dir():
         raise FileNotFoundError(f"There is no model store in {folder}.")
-    return Store.open(url)
+    return opening.open_store(settings)
 
 
 # Training and predictions

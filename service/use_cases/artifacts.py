@@ -108,6 +108,14 @@ class Artifacts:
                 if name.partition("-")[0] in gone:
                     (self._folder / name).unlink(missing_ok=True)
 
+    def made(self, version: Version, name: str, suffix: str) -> tuple[str, int] | None:
+        """The SHA-256 (hex) and the bytes of an artifact's file, if it is in the cache; not checked. From any thread."""
+        stem = Artifact(version, name, (suffix,)).stem
+        with suppress(OSError):
+            for path in self._folder.glob(f"{stem}-*{suffix}"):
+                return path.name.removesuffix(suffix).rpartition("-")[2], path.stat().st_size
+        return None
+
     def _raise_known_failure(self, stem: str) -> None:
         since, error = self._failures.get(stem, (-math.inf, None))
         if error is not None and time.monotonic() - since < FAILURE_SECONDS:
@@ -118,14 +126,6 @@ class Artifacts:
         self._failures[stem] = (time.monotonic(), error)
         if len(self._failures) > MOST_FAILURES:
             self._failures.pop(next(iter(self._failures)))
-
-    def made(self, version: Version, name: str, suffix: str) -> tuple[str, int] | None:
-        """The SHA-256 (hex) and the bytes of an artifact's file, if it is in the cache; not checked. From any thread."""
-        stem = Artifact(version, name, (suffix,)).stem
-        with suppress(OSError):
-            for path in self._folder.glob(f"{stem}-*{suffix}"):
-                return path.name.removesuffix(suffix).rpartition("-")[2], path.stat().st_size
-        return None
 
     def _kept(self, stem: str, suffix: str) -> Path | None:
         """The kept file, if its content has the digest in its name; a damaged file is removed."""

@@ -7,17 +7,20 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from model_store import Store, Version, read_bundle
-from model_store.contents import MANIFEST
+from model_store import Draft, Store, Version, read_bundle
+from model_store.contents import MANIFEST, SIGNATURE
 from model_store.errors import BundleMadeByNewer, InvalidBundle
+from model_store.manifest import encode_manifest, manifest_digest
 from model_store.os_errors import storage_errors
 from model_store.store import MODEL_FORMAT
 from service.serving.codecs.json import predictions
 from service.serving.warm_models import Warm
+from service.signatures.errors import InvalidSignature
+from service.signatures.signatures import Signatures
 from service.strict_json import decode
 from service.use_cases.attempt_store import STATE_DICT, TENSORS
+from service.use_cases.bundle_members import MEMBERS
 from service.use_cases.cancellation import check_cancelled
-from service.use_cases.model_card import CARD, MOST_CARD_BYTES
 from service.use_cases.model_manifest import ModelManifest, check_confusion, check_points, check_signature
 from service.use_cases.predict import dry_run
 from service.use_cases.train import HISTORY, POINTS
@@ -39,22 +42,28 @@ HISTORIES = TypeAdapter(dict[str, list[float | None]])
 
 
 @storage_errors()
-def import_bundle(store: Store, name: str, path: Path, max_bytes: int, max_model_bytes: int) -> tuple[Version, bool]:
+def import_bundle(
+    store: Store, signatures: Signatures, name: str, path: Path, max_bytes: int, max_model_bytes: int
+) -> tuple[Version, bool]:
     """The version with the bundle's digest, and whether it is new.
 
     Raises:
-        InvalidBundle: the file breaks a rule, or its parts do not make a model; the member is named.
+        InvalidBundle: the file breaks a rule, or its parts do not make a model, or signatures are required and no trusted key has
+            signed it; the member is named.
         BundleMadeByNewer: its manifest has a format that this software does not know.
         NoSpace, Unavailable: the disk is full, or cannot be used otherwise.
     """
     folder = path.with_name("members")
     folder.mkdir()
-    draft = read_bundle(path, folder, max_bytes, {CARD: MOST_CARD_BYTES})
+    draft = read_bundle(path, folder, max_bytes, MEMBERS)
     _check_format(draft.manifest)
+    check_cancelled()
+    _check_signature(signatures, draft)  # first: a model that is not trusted is not opened
     check_cancelled()
     summary = _check_model(draft.manifest, draft.files, max_model_bytes)
     check_cancelled()
-    return store.models.take(name, draft.manifest, draft.files, {TENSORS: summary.model_dump()})
+    summaries = {TENSORS: summary.model_dump()}
+    return store.models.take(name, draft.manifest, draft.files, summaries=summaries, signature=draft.signature)
 
 
 def _check_format(manifest: Mapping[str, Any]) -> None:
@@ -63,6 +72,14 @@ def _check_format(manifest: Mapping[str, Any]) -> None:
         raise InvalidBundle(MANIFEST, "its `format` must be a whole number")
     if made_as > MODEL_FORMAT:
         raise BundleMadeByNewer(MANIFEST, "it was made by a newer Modelwright, in a format that this one does not know")
+
+
+def _check_signature(signatures: Signatures, draft: Draft) -> None:
+    digest = manifest_digest(encode_manifest(draft.manifest))
+    try:
+        signatures.check(digest, draft.manifest, draft.signature)
+    except InvalidSignature as error:
+        raise InvalidBundle(SIGNATURE, f"this service imports what a trusted key has signed: {error.reason}") from error
 
 
 def _check_types(model: Model, signature: Signature) -> None:

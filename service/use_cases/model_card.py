@@ -7,11 +7,10 @@ from typing import Any
 
 from model_store import Store, Version
 from service.use_cases.artifacts import ArtifactFailed, Artifacts
+from service.use_cases.bundle_members import CARD, MOST_CARD_BYTES
 from service.use_cases.draw_plot import PLOTS, draw_all
 from service.workflow.card import Subject, markdown, page
 
-CARD = "card.md"  # its name in a bundle
-MOST_CARD_BYTES = 2**20
 MOST_SECONDS = 20  # until the page is answered without the plots that are not drawn by then
 CUT_OFF = b"\n\nThe card is cut off here: it is too long for a bundle.\n"
 

@@ -80,8 +80,8 @@ def test_hostile_texts_have_no_meaning_in_a_card(http: httpx.Client, hostile: di
     assert read.elements.keys() <= PAGES
     assert {name for name, _ in read.attributes if name.startswith("on")} == set()
     assert all(value.startswith("data:image/png;") for name, value in read.attributes if name == "src" and value)
-    for read in (read, rendered(text)):
-        assert "<script>](javascript:alert(1))|`" in read.words
+    for each in (read, rendered(text)):
+        assert "<script>](javascript:alert(1))|`" in each.words
 
 
 def test_the_command_of_a_card_predicts(http: httpx.Client, hostile: dict[str, Any]) -> None:

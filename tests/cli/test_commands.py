@@ -93,6 +93,19 @@ def test_aliases(run: Run, typed: None) -> None:
     assert (nothing.status, nothing.err) == (1, "Error: 'typed' has no alias 'green'.\n")
 
 
+def test_push_and_pull(run: Run, server: Server, typed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    pushed = run("push", "typed@1", f"{server.url}/", "--as", "pushed", "--alias", "blue")
+    assert (pushed.status, pushed.out) == (0, "pushed@1\n") and "receiving" in pushed.err
+    pulled = json.loads(run("pull", server.url, "pushed@blue", "--as", "pulled", "--json").out)
+    assert (pulled["name"], pulled["version"], pulled["new"]) == ("pulled", 1, True)
+    assert "nothing was sent" in run("push", "typed@1", server.url, "--as", "pushed").out
+    monkeypatch.setenv("MODELWRIGHT_API_KEY", "mw_of-this-service")
+    unusable = run("push", "typed@1", server.url, "--as", "pushed", "--key", "mw_of-the-other\n")
+    assert unusable.status == 1 and "visible ASCII" in unusable.err and "mw_" not in unusable.err
+    away = run("pull", "http://ann:secret@127.0.0.1:1", "typed")
+    assert away.status == 1 and "could not be reached" in away.err and "secret" not in away.err
+
+
 def test_bundles_and_deletion(run: Run, typed: None, tmp_path: Path) -> None:
     bundle = tmp_path / "typed.zip"
     assert run("models", "export-bundle", "typed@1", bundle).status == 0

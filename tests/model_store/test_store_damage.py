@@ -31,7 +31,8 @@ def store(root: Path, tmp_path: Path) -> Store:
     store = Store.open(root)
     for name in ("line", "other"):
         for number in range(5):
-            files = source_files(tmp_path, {"weights": f"{name}{number}".encode(), "plots/points": b"[1]"})
+            points = f"[1, '{name}', {number}]".encode()  # no two versions share a file, and so none the damage to one
+            files = source_files(tmp_path, {"weights": f"{name}{number}".encode(), "plots/points": points})
             store.models.publish(name, {"number": number, "format": 1}, files, key=f"job{number}")
         for version in (1, 2, 3):
             store.aliases.set(name, "production", version)
@@ -41,6 +42,7 @@ def store(root: Path, tmp_path: Path) -> Store:
             store.delete_version(name, number)
         store.aliases.set(name, "canary", 4)
     store.datasets.publish("rows", {"format": 2}, source_files(tmp_path, {"data": b"1,2"}))
+    store.sweep(86_400)  # removes the files of the deleted versions
     return store
 
 

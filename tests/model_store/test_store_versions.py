@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from model_store import Collection, Damage
+from model_store import Collection, Damage, Store
 from model_store.backends.backend import Backend
 from model_store.backends.local import LocalBackend
 from model_store.errors import (
@@ -297,12 +297,13 @@ def test_sixteen_threads_get_sixteen_consecutive_numbers(root: Path) -> None:
 def test_a_damaged_file_affects_its_version_only(
     models: Collection, root: Path, tmp_path: Path, file: str, damage: Callable[[Path], None]
 ) -> None:
-    versions = [models.publish("line", {}, source_files(tmp_path, FILES)) for _ in range(2)]
-    damage(content_folder(root, 1) / "files" / file)
+    other = {name: data + b"2" for name, data in FILES.items()}
+    versions = [models.publish("line", {}, source_files(tmp_path, files)) for files in (FILES, other)]
+    damage(root / "blobs" / hashlib.sha256(FILES[file]).hexdigest())
     with pytest.raises(VersionCorrupt) as caught:
         content(models, versions[0], file)
     assert (caught.value.number, caught.value.file) == (1, file)
-    assert all(content(models, versions[1], each) == FILES[each] for each in FILES)
+    assert all(content(models, versions[1], each) == other[each] for each in FILES)
     assert [(fault.number, fault.file) for fault in faults(models, LocalBackend(root))] == [(1, file)]
 
 
@@ -356,10 +357,10 @@ def test_sweep_removes_only_old_leftovers(models: Collection, root: Path, clock:
         (root / f"models/line/{kind}/2").unlink()
     leftover = len(list((root / "models/line/contents").iterdir()))
     assert leftover == 2
-    models.sweep(60)
+    Store(LocalBackend(root), now=clock).sweep(60)
     assert len(list((root / "models/line/contents").iterdir())) == 2
     clock.advance(61)
-    models.sweep(60)
+    Store(LocalBackend(root), now=clock).sweep(60)
     assert [path.name for path in (root / "models/line/contents").iterdir()] == [content_folder(root, 1).name]
     assert faults(models, LocalBackend(root)) == []
 
@@ -368,7 +369,7 @@ def test_sweep_keeps_a_name_with_an_unreadable_record(models: Collection, root: 
     models.publish("line", {}, {})
     (root / "models/line/versions/1").write_bytes(b"{}")
     clock.advance(1000)
-    models.sweep(60)
+    Store(LocalBackend(root), now=clock).sweep(60)
     assert len(list((root / "models/line/contents").iterdir())) == 1
 
 

@@ -166,7 +166,7 @@ def state_dict(
         return json_response({each: inspection.values(value) for each, value in sliced.items()})
     if as_file:
         return _stored(service, found, "safetensors")
-    tensors = load(service.store, service.warm, served(found)).model.tensors()
+    tensors = load(service.store, service.warm, service.signatures, served(found)).model.tensors()
     for each in tensor or ():
         if each not in tensors:
             raise NotAvailable(f"there is no such tensor; {nearest(each, tensors)}")

@@ -63,7 +63,8 @@ def faults(home: Path) -> list[str]:
     report = store.examine()
     found += [f"verify after the sweep: {each}" for each in report.damages]
     if report.leftovers:
-        found.append(f"{report.leftovers} contents are left after the sweep")
+        found.append(f"{report.leftovers} contents and blobs are left after the sweep")
+    found += [f"left in sweeps: {path.name}" for path in (root / "sweeps").glob("*")]
     return found
 
 
@@ -194,7 +195,7 @@ def take_bundle(home: Path) -> Iterator[None]:
     work.mkdir()
     yield
     draft = read_bundle(home / "bundle.zip", work, WHOLE)
-    store.models.take("copy", draft.manifest, draft.files, SUMMARIES)
+    store.models.take("copy", draft.manifest, draft.files, summaries=SUMMARIES)
 
 
 def prepare_leftovers(home: Path) -> None:

@@ -1,0 +1,50 @@
+"""A stored file on the local disk, checked against what a manifest says of it."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from model_store.backends.backend import Backend
+from model_store.checked_files import CheckedFiles
+from model_store.errors import ContentDamaged, ObjectNotFound
+from model_store.os_errors import storage_errors
+
+WRONG_SIZE = "does not have the size that was published"
+
+
+def describe_file(path: Path) -> dict[str, Any]:
+    """What a manifest says of a file: `sha256` (hex) and `bytes`."""
+    with path.open("rb") as file:
+        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": file.tell()}
+
+
+@contextmanager
+def checked_file(
+    backend: Backend, key: str, file: str, expected: Mapping[str, Any], checked: CheckedFiles, *, read: bool = False
+) -> Iterator[Path]:
+    """The file at `key` on the local disk, which must have the size and SHA-256 of `expected`. `file` is its name in errors. It
+    is not read if this process has checked it before and it has not changed since; with `read` it is, always.
+
+    Raises ObjectNotFound, ContentDamaged, and Unavailable when it cannot be read.
+    """
+    with ExitStack() as stack:
+        with storage_errors():
+            try:
+                path = stack.enter_context(backend.local_file(key))
+                if _damage(path, expected, checked, read) is not None:  # perhaps of a copy only
+                    stack.close()
+                    path = stack.enter_context(backend.local_file(key, fresh=True))
+                    if (reason := _damage(path, expected, checked, read)) is not None:
+                        raise ContentDamaged(file, reason)
+            except FileNotFoundError:
+                raise ObjectNotFound from None
+        yield path
+
+
+def _damage(path: Path, expected: Mapping[str, Any], checked: CheckedFiles, read: bool) -> str | None:
+    if path.stat().st_size != expected["bytes"]:
+        return WRONG_SIZE
+    whole = checked.sha256(path, read=read) == expected["sha256"]
+    return None if whole else "does not have the SHA-256 that was published"
