@@ -3,6 +3,9 @@
 import csv
 import hashlib
 import json
+import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -32,15 +35,29 @@ def example(of: str) -> str:
 
 
 def run(of: str, folder: Path) -> Any:
-    """What the example prints, as JSON. `-I` ignores PYTHONPATH and the current folder, and `-S` the environment's `.pth`
-    files, which add this project."""
+    """What the example prints, as JSON."""
+    return json.loads(output(example(of), folder))
+
+
+def output(code: str, folder: Path) -> str:
+    """What the code prints. `-I` ignores PYTHONPATH and the current folder, and `-S` the environment's `.pth` files, which add
+    this project."""
     packages = str(Path(torch.__file__).parents[1])
-    code = f"import sys\nsys.path.append({packages!r})\n{PREAMBLE}\n{example(of)}"
+    code = f"import sys\nsys.path.append({packages!r})\n{PREAMBLE}\n{code}"
     done = subprocess.run(  # noqa: S603 - our own documentation
         [sys.executable, "-I", "-S", "-c", code], cwd=folder, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return done.stdout
+
+
+def check_card(card: str, client: Client, folder: Path) -> None:
+    """Compares what the program in a model card predicts from the ONNX file with the answer to the command in it."""
+    command, *_, program = re.findall(r"^```(?:sh|python)\n(.*?)\n```$", card, re.DOTALL | re.MULTILINE)
+    (instances,) = json.loads(shlex.split(command.replace("\\\n", ""))[-1]).values()
+    (prediction,) = client.predict("exported", instances, version=1)["predictions"]
+    printed = dict(line.split(" ", 1) for line in output(program, folder).splitlines() if line[0].isalpha())
+    assert printed["label"] == f"['{prediction['label']}']"
 
 
 def write_rows(folder: Path, rows: list[dict[str, Any]]) -> None:
@@ -62,6 +79,8 @@ def test_onnx_by_onnx_runtime_numpy_and_csv_alone(server: Server, tmp_path: Path
         client.wait(client.train({**made, "model_name": "exported"})["id"])
         path = client.download_export("exported", "latest", "onnx", tmp_path / "houses.onnx")
         own = client.predict("exported", rows)["predictions"]
+        shutil.copyfile(path, tmp_path / "exported-1.onnx")
+        check_card(client.card("exported", 1), client, tmp_path)
     with server.http_client() as http:
         again = http.get("/v1/models/exported/versions/1/exports/onnx")
     assert again.content == path.read_bytes()

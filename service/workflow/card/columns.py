@@ -39,7 +39,8 @@ def inputs(manifest: Mapping[str, Any]) -> list[Block]:
         blocks.append(
             Paragraph(
                 "Of a category that is not listed the model knows nothing: it is read as unknown. A number outside of the range "
-                "is accepted, and the answer is then extrapolated. Any input may be missing, as null."
+                "is accepted, and the answer is then extrapolated. A missing value is null; a model that was trained without "
+                "preprocessing on data without missing values refuses it."
             )
         )
     return [*blocks, *_more(listed)] if listed else [Paragraph(NOT_RECORDED.capitalize() + ".")]
