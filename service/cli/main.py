@@ -111,8 +111,10 @@ def serve(
 
         supervise(settings)
     else:
-        from service.app import serve
+        from service.interpreter import quick_imports
 
+        with quick_imports():
+            from service.app import serve
         serve(startup)
 
 

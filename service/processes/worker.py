@@ -19,6 +19,7 @@ from service.api.schemas.job import job_document
 from service.background.channel import Channel
 from service.background.training_service import TrainingService, open_journal, webhook_settings
 from service.home import HomeError
+from service.interpreter import quick_imports
 from service.jobs.errors import JournalNotOpened, WebhooksMisconfigured
 from service.jobs.journal import Journal
 from service.liveness import die_with
@@ -76,7 +77,8 @@ def answer(settings: Settings, wire: Channel, listeners: list[socket.socket]) ->
     from service.startup import start_up
 
     startup = start_up(settings)  # reports mistakes before anything large is imported
-    from service.app import serve
+    with quick_imports():
+        from service.app import serve
 
     serve(startup, listeners, wire)
 
