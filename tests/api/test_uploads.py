@@ -86,6 +86,22 @@ def test_what_has_arrived_of_a_broken_connection_is_kept(
     assert taken.status_code == 201 and http.get("/v1/models/broken/versions/1/bundle").content == bundle
 
 
+def test_a_request_goes_on_while_the_service_still_waits_for_the_one_before(
+    server: Server, http: httpx.Client, begin: Any
+) -> None:
+    content = bytes(range(256)) * 80
+    address, parts = begin(len(content)), urlsplit(server.url)
+    head = f"PATCH {address} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpload-Offset: 0\r\n"
+    head += f"Content-Type: {PIECE['Content-Type']}\r\nContent-Length: {len(content)}\r\n\r\n"
+    with socket.create_connection((parts.hostname, parts.port)) as connection:
+        connection.sendall(head.encode() + content[:8192])
+        kept = until(lambda: offset(http, address))
+        assert send(http, address, kept, content[kept:-1]).status_code == 204
+        connection.sendall(content[8192:])
+        assert connection.recv(1000).startswith(b"HTTP/1.1 409 ")
+    assert offset(http, address) == len(content) - 1
+
+
 @pytest.mark.parametrize("wrong", ["1", "3", "11", "999999999999999999"])
 def test_another_offset_is_refused(http: httpx.Client, begin: Any, wrong: str) -> None:
     address = begin(10)

@@ -248,4 +248,4 @@ class Pieces(RuleBasedStateMachine):
 
 
 TestPieces = Pieces.TestCase
-TestPieces.settings = settings(max_examples=examples(20), stateful_step_count=15, deadline=None)
+TestPieces.settings = settings(max_examples=examples(12), stateful_step_count=12, deadline=None)
