@@ -18,7 +18,7 @@ from model_store import Store
 from model_store.backends.backend import Backend
 from model_store.errors import ObjectExists, ObjectNotFound
 
-PUBLISHERS = int(os.environ.get("PUBLISHERS", "8"))
+PUBLISHERS = int(os.environ.get("PUBLISHERS", "5"))
 
 
 class BackendContract(ABC):
@@ -65,7 +65,7 @@ class BackendContract(ABC):
     @pytest.mark.parametrize("content", [b"", b"0", b"0123456789"])
     def test_reads_a_range_and_less_at_the_end(self, backend: Backend, content: bytes) -> None:
         backend.create("a/b", content)
-        for start, stop in [*combinations(range(12), 2), (0, 2**50), (9, 2**50), (2**50, 2**50 + 1)]:
+        for start, stop in [*combinations((0, 1, 5, 9, 10, 11), 2), (0, 2**50), (9, 2**50), (2**50, 2**50 + 1)]:
             assert backend.read_range("a/b", start, stop) == content[start:stop], (start, stop)
 
     def test_moves_a_file_in(self, backend: Backend, tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ import time
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import NoReturn, Self
+from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
 INSTALLED = Path(__file__).parents[2] / ".object-servers"
@@ -82,6 +83,12 @@ class ObjectServer:
         self._process.stdin.close()
         self._process.wait(STOP_SECONDS)  # not before the server has ended
 
+    def _put(self, path: str, headers: Mapping[str, str]) -> None:
+        connection = HTTPConnection(urlsplit(self.address).netloc, timeout=START_SECONDS)
+        connection.request("PUT", path, headers={**headers, "Content-Length": "0"})
+        assert connection.getresponse().status in (200, 201)
+        connection.close()
+
     def __enter__(self) -> Self:
         return self
 
@@ -109,7 +116,7 @@ class MiniStack(ObjectServer):
     def bucket(self) -> str:
         """The name of a new bucket."""
         name = f"bucket-{uuid.uuid4().hex}"
-        httpx.put(f"{self.address}/{name}", trust_env=False).raise_for_status()
+        self._put(f"/{name}", {})
         return name
 
     def variables(self, address: str | None = None) -> dict[str, str]:
@@ -146,8 +153,7 @@ class Azurite(ObjectServer):
         lines += [f"/{AZURE_ACCOUNT}/{AZURE_ACCOUNT}/{name}", "restype:container"]
         signature = hmac.new(base64.b64decode(AZURE_KEY), "\n".join(lines).encode(), hashlib.sha256).digest()
         headers["Authorization"] = f"SharedKey {AZURE_ACCOUNT}:{base64.b64encode(signature).decode()}"
-        url = f"{self.address}/{AZURE_ACCOUNT}/{name}?restype=container"
-        httpx.put(url, headers=headers, trust_env=False).raise_for_status()
+        self._put(f"/{AZURE_ACCOUNT}/{name}?restype=container", headers)
         return name
 
     def variables(self, address: str | None = None) -> dict[str, str]:
