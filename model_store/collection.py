@@ -25,6 +25,7 @@ from model_store.errors import (
     VersionNotFound,
 )
 from model_store.known_digests import KnownDigests
+from model_store.known_numbers import KnownNumbers
 from model_store.live_index import LiveIndex
 from model_store.manifest import decode_manifest, encode_manifest, manifest_digest
 from model_store.names import check_file_names, check_name, is_name
@@ -54,6 +55,7 @@ class Collection:
         self._backend = backend
         self._newest_format = newest_format
         self._deleted: dict[str, list[int]] = {}
+        self._known: dict[str, KnownNumbers] = {}
         self._living = LiveIndex(backend, prefix)
         self._removals = Removals(backend, now)
         self._now = now
@@ -197,6 +199,14 @@ class Collection:
             raise NameNotFound(self.prefix, name)
         return numbers[::-1]
 
+    def newest(self, name: str, below: int | None, count: int) -> list[int]:
+        """The `count` highest numbers of versions, below that one, falling. Raises NameNotFound when there is no version."""
+        check_name(name)
+        numbers = self.records(name).newest(below, count)
+        if not numbers:
+            self.latest_number(name)
+        return numbers
+
     def latest_number(self, name: str) -> int:
         """The highest number of a version that exists. Raises NameNotFound."""
         check_name(name)
@@ -310,7 +320,7 @@ class Collection:
 
     def records(self, name: str) -> Records:
         """The records of that name."""
-        return Records(self._backend, self.prefix, name)
+        return Records(self._backend, self.prefix, name, self._known.setdefault(name, KnownNumbers()))
 
     def contents(self, name: str) -> Contents:
         """The contents of that name."""
@@ -387,6 +397,6 @@ class Collection:
 
     def _has_any(self, name: str) -> bool:
         try:
-            return any(self.records(name).live_from_highest())
+            return self.records(name).latest() is not None
         except Unavailable:
             return True  # not known; reading a version will raise

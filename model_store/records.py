@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import islice
 
 from model_store.backends.backend import Backend
 from model_store.errors import UNREADABLE, Corrupt, MadeByNewer, ObjectExists, ObjectNotFound, VersionCorrupt
+from model_store.known_numbers import KnownNumbers
 from model_store.record import Record
 from model_store.series import Series
 from model_store.uses import Uses
 
 RECORD = "record"
+MOST_DELETED = 20  # numbers that are read in vain before all are listed
 
 
 class Records:
@@ -19,9 +22,10 @@ class Records:
     record whose number has a tombstone is ignored: a slow writer may have created it again.
     """
 
-    def __init__(self, backend: Backend, prefix: str, name: str) -> None:
+    def __init__(self, backend: Backend, prefix: str, name: str, known: KnownNumbers | None = None) -> None:
         self._backend = backend
         self._name = name
+        self._known = KnownNumbers() if known is None else known
         self._parent = f"{prefix}/{name}"
         self.series = Series(backend, self._parent, "versions")
 
@@ -70,15 +74,28 @@ class Records:
         """The numbers of versions that exist, falling."""
         return (number for number in reversed(self.numbers()) if self.is_live(number))
 
+    def newest(self, below: int | None, count: int) -> list[int]:
+        """The `count` highest numbers, below that one, of versions that exist, falling. Only those are read, unless many others
+        were deleted."""
+        highest = self._highest()
+        start = highest if below is None else min(highest, below - 1)
+        found: list[int] = []
+        for number in range(start, max(0, start - count - MOST_DELETED), -1):
+            if self.is_live(number):
+                found.append(number)
+            if len(found) == count:
+                return found
+        return list(islice((number for number in self.live_from_highest() if number <= start), count))
+
     def latest(self) -> int | None:
         """The highest number of a version that exists."""
-        numbers = self.numbers()
+        highest = self._highest()
         while True:
-            found = next((number for number in reversed(numbers) if self.is_live(number)), None)
-            if not numbers or found == numbers[-1]:
+            found = next(iter(self.newest(highest + 1, 1)), None)
+            if found == highest:
                 return found
-            before, numbers = numbers, self.numbers()
-            if numbers[-1:] == before[-1:]:  # else a higher one came while the lower ones were looked at
+            before, highest = highest, self._highest()
+            if highest == before:  # else a higher one came while the lower ones were looked at
                 return found
 
     def claim(self, number: int, record: Record, announce: Callable[[int], None]) -> tuple[int, bool]:
@@ -121,6 +138,14 @@ class Records:
         with suppress(ObjectExists):
             uses.end(last, record.content, record.deleted_at)
         return True
+
+    def _highest(self) -> int:
+        return self._known.find_highest(lambda: max(self.numbers(), default=0), self._is_used)
+
+    def _is_used(self, number: int) -> bool:
+        """Whether there is or was a version with that number: its record is removed only after its tombstone is there."""
+        there = self.series.find(number) is not None or self.series.marked(number)
+        return there or bool(self.uses(number).series.numbers())
 
     def _counts(self, number: int, record: Record) -> bool:
         """Whether a record just created made a version; not if another version had the number meanwhile and was deleted."""

@@ -9,7 +9,15 @@ from model_store.aliases import Aliases
 from model_store.backends.backend import Backend
 from model_store.clock import Clock, from_rfc3339, rfc3339
 from model_store.collection import Collection
-from model_store.errors import NotFound, ObjectExists, ObjectNotFound, RetentionCorrupt, RetentionNotFound, VersionInUse
+from model_store.errors import (
+    AliasCorrupt,
+    NotFound,
+    ObjectExists,
+    ObjectNotFound,
+    RetentionCorrupt,
+    RetentionNotFound,
+    VersionInUse,
+)
 from model_store.names import check_name
 from model_store.sealed import seal, unseal
 from model_store.series import Series
@@ -68,11 +76,9 @@ class Retention:
         return rule
 
     def expired(self, name: str, rule: Rule) -> list[int]:
-        """The versions that `rule` would delete now, rising; none while an alias is damaged. Raises NameNotFound."""
+        """The versions that `rule` would delete now, rising. Raises NameNotFound, and AliasCorrupt while an alias is damaged."""
         numbers = self._collection.numbers(name)
         kept = self._aliased(name)
-        if kept is None:
-            return []
         older = numbers[:-1] if rule.last is None else numbers[: -rule.last]
         limit = None if rule.days is None else self._moment_before(rule.days)
         return [number for number in older if number not in kept and self._is_older(name, number, limit)]
@@ -80,13 +86,13 @@ class Retention:
     def apply(self, name: str, number: int, is_used: Callable[[], bool]) -> bool:
         """Delete a version that has expired, unless it is needed by now; whether it was deleted.
 
-        `is_used` is asked right before the deletion.
+        `is_used` is asked right before the deletion. Raises AliasCorrupt.
         """
 
         def guard(reserved: Mapping[str, int]) -> None:
             self._aliases.check_unused(name, number, reserved)
             kept = self._aliased(name)
-            if kept is None or number in kept or number == self._collection.latest_number(name) or is_used():
+            if number in kept or number == self._collection.latest_number(name) or is_used():
                 raise VersionInUse(name, number, [])
 
         with suppress(VersionInUse, NotFound):
@@ -125,22 +131,21 @@ class Retention:
             log.mark(number)
             return rule
 
-    def _aliased(self, name: str) -> set[int] | None:
-        """The versions that aliases point at, or would after a rollback; None when not all are known."""
+    def _aliased(self, name: str) -> set[int]:
+        """The versions that aliases point at, or would after a rollback. Raises AliasCorrupt."""
         kept: set[int] = set()
         for alias, entry in self._aliases.all(name).items():
             before = self._aliases.before(name, alias, entry.number)
-            if entry.damaged or (before is not None and before.damaged):
-                return None
-            kept |= {each.version for each in (entry, before) if each is not None and each.version is not None}
+            for each in (entry, before):
+                if each is not None and each.damaged:
+                    raise AliasCorrupt(name, alias, each.number)
+                if each is not None and each.version is not None:
+                    kept.add(each.version)
         return kept
 
     def _is_older(self, name: str, number: int, limit: datetime | None) -> bool:
         """Whether the version was published before `limit`; not if its record is damaged, or it was deleted."""
-        try:
-            record = self._collection.record(name, number)
-        except NotFound:
-            return False
+        record = self._collection.records(name).readable(number)
         return record is not None and (limit is None or from_rfc3339(record.created_at) < limit)
 
     def _moment_before(self, days: int) -> datetime:

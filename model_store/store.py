@@ -80,13 +80,11 @@ class Store:
         if _is_number(reference):
             self.models.record(name, int(reference))
             return int(reference)
-        self.models.latest_number(name)
-        if not is_alias(reference):
-            raise VersionNotFound(self.models.prefix, name, reference)
-        try:
-            return self.aliases.get(name, reference).version or 0
-        except AliasNotFound:
-            raise VersionNotFound(self.models.prefix, name, reference) from None
+        with suppress(AliasNotFound):
+            if is_alias(reference):
+                return self.aliases.get(name, reference).version or 0
+        self.models.latest_number(name)  # NameNotFound when there is nothing at all
+        raise VersionNotFound(self.models.prefix, name, reference)
 
     def delete_version(self, name: str, number: int) -> None:
         """Delete one model version. Raises NameNotFound, VersionNotFound, and VersionInUse while an alias points at it."""

@@ -10,11 +10,6 @@ After = Annotated[str | None, Query(max_length=256, description="the id of the l
 T = TypeVar("T")
 
 
-def newest_first(numbers: Sequence[int], after: int | None, limit: int) -> tuple[Sequence[int], bool]:
-    """Of ascending version numbers, in descending order, the page after `after`; and whether there are more."""
-    return cut([number for number in reversed(numbers) if after is None or number < after], limit)
-
-
 def cut(items: Sequence[T], limit: int) -> tuple[Sequence[T], bool]:
     """The first `limit` items, and whether there are more."""
     return items[:limit], len(items) > limit

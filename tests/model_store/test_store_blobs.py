@@ -218,31 +218,65 @@ def random_work(store: Store, folder: Path, rng: random.Random) -> Callable[[], 
     return work
 
 
-def test_no_interleaving_of_a_publish_and_a_sweep_loses_the_file_that_both_are_about(tmp_path: Path) -> None:
-    removed = shared = 0
-    for seed in range(examples(120)):
-        backend = InterleavingBackend()
-        store = Store(backend)
-        publish(store, tmp_path, b"kept")
-        publish(store, tmp_path, b"b")
+class Interrupted(MemoryBackend):
+    """Calls `meanwhile` before the storage call with that number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], object] | None = None
+        self.left = 0
+
+    def _count(self) -> None:
+        self.left -= 1
+        if self.left == 0 and self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            meanwhile()
+
+    def read(self, key: str) -> bytes:
+        self._count()
+        return super().read(key)
+
+    def create(self, key: str, data: bytes) -> None:
+        self._count()
+        super().create(key, data)
+
+    def names(self, prefix: str) -> list[str]:
+        self._count()
+        return super().names(prefix)
+
+    def delete(self, prefix: str) -> None:
+        self._count()
+        super().delete(prefix)
+
+
+@pytest.mark.parametrize("within", ["sweep", "publish"])
+def test_a_publish_and_a_sweep_within_each_other_keep_the_file_that_both_are_about(tmp_path: Path, within: str) -> None:
+    """One runs within the other, before each of its storage calls in turn."""
+    outcomes, step, interrupted = set(), 0, True
+    while interrupted:
+        step += 1
+        backend = Interrupted()
+        store, other = Store(backend), Store(backend)
+        for data in (b"kept", b"b"):
+            publish(store, tmp_path, data)
         store.delete_version("line", 2)
-        late = seed % 60
 
-        def publish_late(backend: Backend = backend, late: int = late) -> int:
-            for _ in range(late):
-                backend.names("blobs")
-            return publish(Store(backend), tmp_path, b"b")
+        def sweep(store: Store = store) -> None:
+            store.sweep(DAY)
 
-        def sweep(backend: Backend = backend) -> None:
-            Store(backend).sweep(DAY)
+        def publish_again(other: Store = other) -> None:
+            publish(other, tmp_path, b"b")
 
-        rng = random.Random(seed)  # noqa: S311 - no secret
-        assert backend.run_interleaved([publish_late, sweep], rng) == [3, None]
-        assert store.verify() == [], seed
-        own = bool(backend.keys("/files/f"))
-        removed, shared = removed + own, shared + (not own)
-    assert removed
-    assert shared, "both happen: the file is the publish's own, and it is a blob"
+        backend.left = step
+        backend.meanwhile = publish_again if within == "sweep" else sweep
+        (sweep if within == "sweep" else publish_again)()
+        interrupted = backend.meanwhile is None
+        if interrupted:
+            assert store.verify() == [], step
+            assert content(store.models, store.models.get("line", 3), "f") == b"b"
+            outcomes.add("its own file" if backend.keys("/files/f") else "a blob")
+    assert step > 15
+    assert outcomes == ({"its own file", "a blob"} if within == "sweep" else {"a blob"})
 
 
 def test_no_interleaving_of_publish_import_delete_and_sweep_loses_a_file(tmp_path: Path) -> None:

@@ -141,46 +141,6 @@ def test_latest_is_correct_during_concurrent_changes() -> None:
     assert models.latest_number("line") == 3
 
 
-class CountingBackend(MemoryBackend):
-    """Counts the calls, and the names that they return."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.cost = 0
-
-    def read(self, key: str) -> bytes:
-        self.cost += 1
-        return super().read(key)
-
-    def names(self, prefix: str) -> list[str]:
-        names = super().names(prefix)
-        self.cost += 1 + len(names)
-        return names
-
-
-def test_listing_cost_depends_on_live_versions_only() -> None:
-    def cost(deleted: int) -> list[int]:
-        backend = CountingBackend()
-        models, costs = Collection(backend, "models"), []
-        for number in range(1, deleted + 1):
-            models.publish("line", {}, {})
-            models.delete("line", number)
-        models.publish("line", {}, {}, key="first")
-        calls: list[Callable[[], Any]] = [
-            models.names,
-            lambda: models.latest("line"),
-            lambda: models.numbers("line"),
-            lambda: models.publish("line", {}, {}, key="second"),
-        ]
-        for call in calls:
-            backend.cost = 0
-            call()
-            costs.append(backend.cost)
-        return costs
-
-    assert cost(deleted=200) == cost(deleted=2)
-
-
 def test_missing_objects_raise_not_found(models: Collection) -> None:
     calls: list[Callable[[], Any]] = [
         lambda: models.get("line", 1),

@@ -11,7 +11,7 @@ from service.access.audit import record_change
 from service.access.scopes import Scope
 from service.api.bodies import read_json, temporary_folder
 from service.api.dependencies import Service
-from service.api.pagination import After, Limit, cut, newest_first
+from service.api.pagination import After, Limit, cut
 from service.api.pools import cancel_on_disconnect
 from service.api.problems import PROBLEMS
 from service.api.reading_options import changes_of
@@ -91,7 +91,7 @@ def versions(
 ) -> Page[Dataset]:
     """All versions, newest first."""
     datasets = service.store.datasets
-    shown, more = newest_first(datasets.numbers(name), after, limit)
+    shown, more = cut(datasets.newest(name, after, limit + 1), limit)
     found = (listed_dataset(name, number, partial(datasets.get, name, number)) for number in shown)
     return page((each for each in found if each is not None), more)
 

@@ -17,7 +17,7 @@ from service.api.accept import choose
 from service.api.dependencies import Service, Services
 from service.api.held_file_response import HeldFileResponse
 from service.api.json import json_response
-from service.api.pagination import After, Limit, cut, newest_first
+from service.api.pagination import After, Limit, cut
 from service.api.path_converters import noun
 from service.api.problems import PROBLEMS, damaged, error_document
 from service.api.routing import PooledRoute, needs, pool
@@ -94,7 +94,7 @@ def versions(
     service: Service, name: str, after: Annotated[int | None, Query(ge=1)] = None, limit: Limit = 20
 ) -> Page[ShownVersion]:
     """All versions with their metrics and the aliases that point at them."""
-    shown, more = newest_first(service.store.models.numbers(name), after, limit)
+    shown, more = cut(service.store.models.newest(name, after, limit + 1), limit)
     aliases = service.store.aliases.all(name)
     found = (_version_if_there(service.store, name, number, aliases) for number in shown)
     return page((each for each in found if each is not None), more)

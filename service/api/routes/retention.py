@@ -47,10 +47,10 @@ def put(
     last, days = _parsed(body)
     if dry_run:
         return _document(service, name, Rule(last, days, rfc3339(utc_now())))
-    before = _shown(service, name)
+    answer, before = _document(service, name, Rule(last, days)), _shown(service, name)
     rule = service.store.retention.put(name, last, days)
     record_change("retention.set", name, before, {"last": last, "days": days})
-    return _document(service, name, rule)
+    return {**answer, "created_at": rule.created_at}
 
 
 @router.delete("", status_code=204, summary="Delete a model's retention rule")

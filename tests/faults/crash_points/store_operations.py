@@ -36,7 +36,16 @@ def state(home: Path) -> Any:
         for alias in store.aliases.names(name)
         if _has_history(store, name, alias)
     }
-    return json.loads(json.dumps([found, aliases]))
+    rules = {name: _rule(store, name) for name in store.models.names()}
+    return json.loads(json.dumps([found, aliases, rules]))
+
+
+def _rule(store: Store, name: str) -> list[int | None] | None:
+    try:
+        rule = store.retention.get(name)
+    except NotFound:
+        return None
+    return [rule.last, rule.days]
 
 
 def _has_history(store: Store, name: str, alias: str) -> bool:
@@ -131,6 +140,13 @@ def keep_summary(home: Path) -> Iterator[None]:
     store.models.summaries.keep(store.models.get("line", 2), "tensors", {"count": 1})
 
 
+def publish_shared(home: Path) -> Iterator[None]:
+    """Publishes a file that other versions have, and a new one."""
+    store, files = Store.open(home / "store"), source_files(home, {"weights": b"w1", "plots/points": b"[4]"})
+    yield
+    store.models.publish("line", MANIFEST, files, key="job4")
+
+
 def delete(home: Path) -> Iterator[None]:
     """Deletes the newest version; its record stays, for the next number."""
     store = Store.open(home / "store")
@@ -211,6 +227,43 @@ def prepare_leftovers(home: Path) -> None:
     (home / "store/tmp/left").write_bytes(b"x")
 
 
+def prepare_unnamed(home: Path) -> None:
+    """Files that no version has any more, beside one that is still shared, and the announcement of a killed sweep."""
+    prepare(home)
+    store = Store.open(home / "store")
+    store.models.publish("copy", MANIFEST, source_files(home, {"weights": b"w1", "more": b"m"}))
+    store.delete_version("line", 1)
+    store.delete_model("copy")
+    root = home / "store/sweeps"
+    root.mkdir(exist_ok=True)
+    (root / f"{'0' * 31}1").write_bytes(b"{}")
+
+
+def set_rule(home: Path) -> Iterator[None]:
+    """Sets a retention rule."""
+    store = Store.open(home / "store")
+    yield
+    store.retention.put("line", 1, None)
+
+
+def prepare_rule(home: Path) -> None:
+    """A store with a rule by which version 1 goes: 2 and 3 are needed."""
+    prepare(home)
+    store = Store.open(home / "store")
+    for version in (3, 2):
+        store.aliases.set("line", "production", version)
+    store.retention.put("line", 1, None)
+
+
+def apply_rule(home: Path) -> Iterator[None]:
+    """Deletes what a rule does not keep."""
+    store = Store.open(home / "store")
+    yield
+    for number in store.retention.expired("line", store.retention.get("line")):
+        if not store.retention.apply("line", number, lambda: False):
+            raise StoreError(f"version {number} was not deleted")
+
+
 def sweep(home: Path) -> Iterator[None]:
     """Removes leftovers, as the housekeeping does."""
     store = Store.open(home / "store")
@@ -276,6 +329,7 @@ ALL = [
     Operation("open a new store", Kind(once, faults, (StoreError,)), opened, prepare_home),
     Operation("publish", STORE, publish, prepare, repeats=False),
     Operation("publish with a key", STORE, publish_keyed, prepare),
+    Operation("publish a file that others have", STORE, publish_shared, prepare),
     Operation("publish a model's first version", STORE, publish_first, prepare),
     Operation("publish again under a key", STORE, publish_again, prepare),
     Operation("publish a data set", STORE, publish_dataset, prepare),
@@ -289,6 +343,9 @@ ALL = [
     Operation("roll an alias back", STORE, roll_back, prepare, repeats=False),
     Operation("take in a bundle", STORE, take_bundle, prepare_bundle),
     Operation("sweep", STORE, sweep, prepare_leftovers),
+    Operation("sweep files of no version", STORE, sweep, prepare_unnamed),
+    Operation("set a retention rule", STORE, set_rule, prepare),
+    Operation("apply a retention rule", STORE, apply_rule, prepare_rule),
     Operation("build the index of living names", STORE, sweep, prepare_unindexed),
     Operation("upgrade", OLD, upgrade, prepare_unsealed, steps=True),
 ]
