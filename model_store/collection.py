@@ -307,10 +307,8 @@ class Collection:
     def delete_all(self, name: str) -> None:
         """Delete every version of `name`. Raises NameNotFound when there is none."""
         for number in self.numbers(name):
-            try:
+            with suppress(NotFound):  # another process deletes as well
                 self.delete(name, number)
-            except NotFound:
-                continue  # another process deletes as well
 
     # Also used by verify, upgrade and sweep
 
