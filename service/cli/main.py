@@ -15,7 +15,7 @@ from service.cli.journal import journal
 from service.cli.keys import Home, keys
 from service.cli.options import URL, AsJson, Name, Url, Yes, confirm, connect, settings_of
 from service.cli.printing import console, prediction_text, show, table
-from service.cli.transfer import pull, push
+from service.cli.transfer import export_bundle, import_bundle, pull, push
 from service.model_reference import ModelReference
 
 if TYPE_CHECKING:
@@ -280,19 +280,8 @@ def rollback(name: Name, alias: Alias = "production", url: Url = URL) -> None:
         show(client.rollback_alias(name, alias))
 
 
-@models.command()
-def export_bundle(model: Model, file: Path, url: Url = URL) -> None:
-    """Save a version as one file to share."""
-    name, version = ModelReference.parse(model)
-    with connect(url) as client:
-        console.print(str(client.download_bundle(name, version or "latest", file)), markup=False)
-
-
-@models.command()
-def import_bundle(name: Name, file: Path, url: Url = URL) -> None:
-    """Add a shared version to a model."""
-    with connect(url) as client:
-        show(client.upload_bundle(name, file))
+for command in (export_bundle, import_bundle):
+    models.command()(command)
 
 
 @models.command()
