@@ -280,8 +280,8 @@ def rollback(name: Name, alias: Alias = "production", url: Url = URL) -> None:
         show(client.rollback_alias(name, alias))
 
 
-for command in (export_bundle, import_bundle):
-    models.command()(command)
+models.command()(export_bundle)
+models.command()(import_bundle)
 
 
 @models.command()
