@@ -1,4 +1,4 @@
-"""The commands that save a version as a file."""
+"""The command that saves a version in a format of others."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,10 +23,3 @@ def export(
     with connect(url) as client:
         saved = client.download_export(name, version or "latest", export_format, output)
     console.print(str(saved), markup=False, soft_wrap=True)
-
-
-def export_bundle(model: Model, file: Path, url: Url = URL) -> None:
-    """Save a version as one file to share."""
-    name, version = ModelReference.parse(model)
-    with connect(url) as client:
-        console.print(str(client.download_bundle(name, version or "latest", file)), markup=False)

@@ -12,14 +12,14 @@ from rich.markup import escape
 from service.cli.backup import backup, restore
 from service.cli.cards import card, compare
 from service.cli.datasets import datasets
-from service.cli.exports import export, export_bundle
+from service.cli.exports import export
 from service.cli.journal import journal
 from service.cli.keys import Home, keys
 from service.cli.options import URL, AsJson, Model, Name, Url, Yes, confirm, connect
 from service.cli.printing import console, prediction_text, show, table
 from service.cli.signatures import add_commands
 from service.cli.store import store
-from service.cli.transfer import pull, push
+from service.cli.transfer import export_bundle, import_bundle, pull, push
 from service.model_reference import ModelReference
 
 app = typer.Typer(help="POST a config, get a model.", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -33,6 +33,7 @@ for command in (backup, restore, push, pull):
 add_commands(app, models)
 models.command()(export)
 models.command()(export_bundle)
+models.command()(import_bundle)
 models.command()(card)
 models.command()(compare)
 
@@ -232,13 +233,6 @@ def rollback(name: Name, alias: Alias = "production", url: Url = URL) -> None:
     """Point an alias back at the version before."""
     with connect(url) as client:
         show(client.rollback_alias(name, alias))
-
-
-@models.command()
-def import_bundle(name: Name, file: Path, url: Url = URL) -> None:
-    """Add a shared version to a model."""
-    with connect(url) as client:
-        show(client.upload_bundle(name, file))
 
 
 @models.command()

@@ -1,14 +1,15 @@
-"""`modelwright push` and `modelwright pull`: a version from one service to another."""
+"""A version from one service to another: `modelwright push` and `pull`, and bundles as files."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from service.cli.options import URL, AsJson, Url, connect
+from service.cli.options import URL, AsJson, Name, Url, connect
 from service.cli.printing import console, printable, show
 from service.model_reference import ModelReference
 
@@ -50,6 +51,19 @@ def pull(
 ) -> None:
     """Copy a version from another service."""
     _transfer("pull", model, other, key, as_name, alias, as_json, url)
+
+
+def export_bundle(model: Model, file: Path, url: Url = URL) -> None:
+    """Save a version as one file to share."""
+    name, version = ModelReference.parse(model)
+    with connect(url) as client:
+        console.print(str(client.download_bundle(name, version or "latest", file)), markup=False)
+
+
+def import_bundle(name: Name, file: Path, url: Url = URL) -> None:
+    """Add a shared version to a model."""
+    with connect(url) as client:
+        show(client.upload_bundle(name, file))
 
 
 def _transfer(
